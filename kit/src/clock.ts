@@ -1,0 +1,51 @@
+/** Time as a dependency. Nothing but {@link systemClock} reads the machine's clock or sets its timers. */
+export interface Clock {
+  /** Wall-clock milliseconds since the Unix epoch. */
+  now(): number;
+  /** Milliseconds from an arbitrary origin that never go backwards; for measuring. */
+  monotonicMs(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `run` once after `ms`, unless the returned handle is disposed first. */
+  schedule(ms: number, run: () => void): Disposable;
+}
+
+/** Node caps a timer at 2^31-1 ms and fires at once beyond it, so longer waits are clamped. */
+const maxTimerMs = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) => sleepBySchedule(systemClock, ms, signal),
+  schedule(ms, run) {
+    const timer = setTimeout(run, Math.min(Math.max(ms, 0), maxTimerMs));
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
+  },
+};
+
+/** `sleep` in terms of `schedule`: what every Clock does. */
+export function sleepBySchedule(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      timer[Symbol.dispose]();
+      reject(signal?.reason);
+    };
+    const timer = clock.schedule(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** RFC 3339 in whole seconds, the form of Kubernetes' `metav1.Time`. */
+export function rfc3339(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+/** RFC 3339 with microseconds, the form of Kubernetes' `metav1.MicroTime`. */
+export function rfc3339Micro(epochMs: number): string {
+  const micros = Math.floor((epochMs * 1000) % 1000);
+  return new Date(epochMs).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
+}

@@ -1,0 +1,21 @@
+/** What every package stands on: time, chance, errors, logs, guards, queues. No storage and no Kubernetes word. */
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { Channel } from './channel.ts';
+export { type Clock, rfc3339, rfc3339Micro, sleepBySchedule, systemClock } from './clock.ts';
+export { abortable, deadline } from './deadline.ts';
+export { syncDirectory, writeFileDurably } from './durable-file.ts';
+export { CodedError, type CodedErrorOptions, isAbort, messageOf, TerminalError } from './errors.ts';
+export { FakeClock, settle } from './fake-clock.ts';
+export { BusyError, Guard, KeyedMutex } from './guard.ts';
+export {
+  createLogger,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  logLevels,
+  silentLogger,
+} from './logger.ts';
+export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
+export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
+export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
