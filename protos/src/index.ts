@@ -1,1 +1,12 @@
-export {};
+/** Wire contracts: CSI 1.13, CRI v1 and kubelet's plugin registration, as typed gRPC clients and servers. */
+export { type CallOptions, GrpcConnection, type ServiceClient } from './client.ts';
+export { criImage, criRuntime } from './cri.ts';
+export { csiController, csiGroupController, csiIdentity, csiNode, csiRoot, csiSnapshotMetadata } from './csi.ts';
+export type * as cri from './gen/cri.ts';
+export type * as csi from './gen/csi.ts';
+export type * as registration from './gen/registration.ts';
+export { asGrpcError, type GrpcCode, GrpcError, grpcCodes, grpcError } from './grpc-error.ts';
+export type { Init, Int64, ServiceType, Timestamp, Wrapped } from './grpc-types.ts';
+export { pluginRegistration } from './registration.ts';
+export { type CallContext, GrpcServer, type ServiceHandlers } from './server.ts';
+export type { Service } from './service.ts';

@@ -1,0 +1,105 @@
+import { rm } from 'node:fs/promises';
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { asGrpcError, type GrpcError, grpcCodes } from './grpc-error.ts';
+import type { Init, ServiceType } from './grpc-types.ts';
+import type { Service } from './service.ts';
+
+export interface CallContext {
+  readonly method: string;
+  /** Aborted when the caller cancels, disconnects or its deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+/** One function a method; missing ones answer UNIMPLEMENTED. */
+export type ServiceHandlers<S extends ServiceType> = {
+  readonly [M in keyof S]?: S[M]['stream'] extends true
+    ? (request: S[M]['request'], context: CallContext) => AsyncIterable<Init<S[M]['response']>>
+    : (request: S[M]['request'], context: CallContext) => Promise<Init<S[M]['response']>>;
+};
+
+type Unary = (request: unknown, context: CallContext) => Promise<object>;
+type Streaming = (request: unknown, context: CallContext) => AsyncIterable<object>;
+
+/** A gRPC server on a Unix socket. Handlers throw GrpcError; anything else they throw is INTERNAL. */
+export class GrpcServer implements AsyncDisposable {
+  readonly #server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
+
+  add<S extends ServiceType>(service: Service<S>, handlers: ServiceHandlers<S>): this {
+    const implementation: Record<string, unknown> = {};
+    for (const name of service.methods) {
+      const handler = handlers[name];
+      if (!handler) continue;
+      const { path, responseStream } = service.definition[name]!;
+      implementation[name] = responseStream
+        ? streaming(path, handler as Streaming)
+        : unary(path, handler as unknown as Unary);
+    }
+    this.#server.addService(service.definition, implementation as never);
+    return this;
+  }
+
+  /** Listens at `unix:///path`, replacing a socket left by a dead process. */
+  async listen(endpoint: string): Promise<void> {
+    if (endpoint.startsWith('unix:')) await rm(endpoint.replace(/^unix:(\/\/)?/, ''), { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  }
+
+  /** Lets running calls finish, at most `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop(2000);
+  }
+}
+
+function unary(path: string, handler: Unary) {
+  return (call: ServerUnaryCall<unknown, object>, reply: sendUnaryData<object>) => {
+    const controller = new AbortController();
+    call.on('cancelled', () => controller.abort());
+    handler(call.request, { method: path, signal: controller.signal }).then(
+      (response) => reply(null, response),
+      (error: unknown) => reply(wireError(error)),
+    );
+  };
+}
+
+function streaming(path: string, handler: Streaming) {
+  return async (call: ServerWritableStream<unknown, object>) => {
+    const controller = new AbortController();
+    call.on('cancelled', () => controller.abort());
+    try {
+      for await (const message of handler(call.request, { method: path, signal: controller.signal })) {
+        if (controller.signal.aborted) return;
+        if (!call.write(message))
+          await new Promise((resolve) => call.once('drain', resolve).once('cancelled', resolve));
+      }
+      call.end();
+    } catch (error) {
+      call.emit('error', wireError(error));
+    }
+  };
+}
+
+function wireError(error: unknown): { code: number; details: string } {
+  const known: GrpcError = asGrpcError(error);
+  const code = known.code === 'UNKNOWN' ? grpcCodes.INTERNAL : grpcCodes[known.code];
+  return { code, details: known.message || 'internal error' };
+}
