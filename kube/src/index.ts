@@ -1,1 +1,38 @@
-export {};
+/** Kubernetes as data and as a client: types, resources, errors, transport, informers. */
+export {
+  ApiError,
+  type ApiErrorDetails,
+  apiError,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  isReason,
+  type StatusReason,
+  statusReasons,
+} from './api-error.ts';
+export {
+  collectionPath,
+  type DeleteOptions,
+  KubeClient,
+  type ListOptions,
+  type ObjectList,
+  type ObjectRef,
+  objectPath,
+  type Patch,
+  type WatchOptions,
+  type WriteOptions,
+} from './client.ts';
+export type { EventRecorder } from './event-recorder.ts';
+export { resources } from './gen/resources.ts';
+export type * from './gen/types.ts';
+export {
+  type ChangeHandler,
+  type Indexer,
+  type Informer,
+  type Informers,
+  keyOf,
+  type ObjectKey,
+  splitKey,
+} from './informer.ts';
+export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export type { ApiRequest, Transport, WatchEvent } from './transport.ts';

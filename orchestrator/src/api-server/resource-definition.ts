@@ -1,0 +1,106 @@
+import type { KubeObject } from '@berth/kube';
+
+/** A JSON object on its way through the server: decoded, owned by the request, changed in place by defaulting. */
+// biome-ignore lint/suspicious/noExplicitAny: objects of every kind pass here; definitions narrow them.
+export type AnyObject = KubeObject & Record<string, any>;
+
+/** One wrong field, in upstream's classification and words (apimachinery `field.Error`). */
+export interface FieldError {
+  readonly reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueDuplicate'
+    | 'FieldValueNotFound'
+    | 'FieldValueNotSupported'
+    | 'FieldValueForbidden'
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
+    | 'FieldValueTypeInvalid'
+    | 'InternalError';
+  /** `spec.containers[0].name` */
+  readonly field: string;
+  /** Whole, as in `details.causes[].message`: `Invalid value: "x": must be …`. */
+  readonly message: string;
+}
+
+export interface TableColumn {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: string;
+  readonly description: string;
+  /** Above 0 is shown by `-o wide` only. */
+  readonly priority: number;
+  /** The cell; `now` (epoch ms) is for ages. */
+  readonly cell: (object: AnyObject, now: number) => unknown;
+}
+
+/** What a request brings that rules may depend on. */
+export interface RequestContext {
+  readonly now: number;
+  readonly user: string;
+  readonly groups: readonly string[];
+  /** Epoch-independent chance for generated names and uids. */
+  readonly newUid: () => string;
+}
+
+/**
+ * The rules of one kind; every one is optional and runs in this order.
+ * Create: prepareForCreate → default → validate. Update: prepareForUpdate → default → validate → validateUpdate.
+ */
+export interface Rules {
+  /** Fills what upstream's SetDefaults functions fill. Idempotent; also runs on what was stored by an older version. */
+  readonly default?: (object: AnyObject) => void;
+  /** Drops status, starts generation. The generic part (metadata) is the server's. */
+  readonly prepareForCreate?: (object: AnyObject, context: RequestContext) => void;
+  /** Takes over what this endpoint may not change; raises generation where spec changed. */
+  readonly prepareForUpdate?: (next: AnyObject, old: AnyObject, context: RequestContext) => void;
+  /** The same two for the status endpoint. */
+  readonly prepareForStatusUpdate?: (next: AnyObject, old: AnyObject, context: RequestContext) => void;
+  readonly validate?: (object: AnyObject) => readonly FieldError[];
+  readonly validateUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
+  readonly validateStatusUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
+  /** Warnings for the `Warning` header. */
+  readonly warnings?: (object: AnyObject) => readonly string[];
+  /** Generated names are validated like this; the default is a DNS subdomain. */
+  readonly nameRule?: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
+  /** Fields a selector may name besides metadata.name and metadata.namespace. */
+  readonly selectableFields?: Readonly<Record<string, (object: AnyObject) => string>>;
+  /** How long deletion waits where the request does not say (pods: spec.terminationGracePeriodSeconds); absent: at once. */
+  readonly defaultGracePeriodSeconds?: (object: AnyObject) => number;
+  /** Seconds until the object disappears by itself (events: 3600). */
+  readonly ttlSeconds?: number;
+}
+
+export interface ResourceDefinition {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  /** Name of its schema in `kube`'s schema table: `io.k8s.api.core.v1.Pod`. */
+  readonly schema: string;
+  /** Where several versions or groups show the same stored objects (core and events.k8s.io Events): whose store they use, and the way there and back. */
+  readonly storedAs?: {
+    readonly group: string;
+    readonly plural: string;
+    readonly toStored: (object: AnyObject) => AnyObject;
+    readonly fromStored: (object: AnyObject) => AnyObject;
+  };
+  readonly subresources: readonly SubresourceDefinition[];
+  readonly columns: readonly TableColumn[];
+  readonly rules: Rules;
+  /** Review kinds (TokenReview, SubjectAccessReview …) are answered, not stored. */
+  readonly stored: boolean;
+}
+
+export interface SubresourceDefinition {
+  readonly name: string;
+  readonly kind: string;
+  readonly group: string;
+  readonly version: string;
+  readonly verbs: readonly string[];
+}

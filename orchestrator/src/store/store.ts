@@ -1,0 +1,64 @@
+/** One key as of one revision; the words are etcd's (etcd API, `mvccpb.KeyValue`). */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+}
+
+export interface RangeRequest {
+  /** Keys that start with it, in byte order. */
+  readonly prefix: string;
+  /** Only keys after this one: where a page ended. */
+  readonly after?: string;
+  readonly limit?: number;
+  /** The state at this revision; the newest when absent. */
+  readonly revision?: number;
+}
+
+export interface RangeResult {
+  /** The revision the answer is of. */
+  readonly revision: number;
+  readonly items: readonly KeyValue[];
+  /** Keys of the prefix that `limit` left out. */
+  readonly remaining: number;
+}
+
+/** One compare-and-write: done when `key` has `expected` (0: does not exist; absent: any) as its modRevision. */
+export interface WriteRequest {
+  readonly key: string;
+  /** Absent: delete. */
+  readonly value?: Uint8Array;
+  readonly expected?: number;
+  /** The key disappears by itself after this time (Events); like a lease of its own. */
+  readonly ttlSeconds?: number;
+}
+
+export type WriteResult =
+  | { readonly ok: true; readonly revision: number }
+  /** Nothing was written; `current` is what stands there now. */
+  | { readonly ok: false; readonly current: KeyValue | undefined };
+
+export interface StoreEvent {
+  readonly type: 'put' | 'delete';
+  /** For a delete: the last value, with the modRevision of the deletion. */
+  readonly item: KeyValue;
+  readonly previous: KeyValue | undefined;
+}
+
+/**
+ * A key space with one revision counter: what etcd is to Kubernetes. Every acknowledged write is on disk.
+ * All methods throw StoreError: `Compacted` (revision too old), `Future` (revision not yet reached),
+ * `Full` (no space: nothing was written), `Corrupt`, `Locked` (another process has it), `Closed`.
+ */
+export interface Store extends AsyncDisposable {
+  /** The newest committed revision. */
+  readonly revision: number;
+  get(key: string): Promise<KeyValue | undefined>;
+  range(request: RangeRequest): Promise<RangeResult>;
+  write(request: WriteRequest): Promise<WriteResult>;
+  /** Every change of `prefix` after revision `after`, in order, without gaps; batches are whole revisions. */
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]>;
+  /** Forgets history before `revision`: bounded work per step, never in a writer's way. */
+  compact(revision: number): Promise<void>;
+}

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Who may import whom: siblings meet only on a wire (docs/architecture.md). */
+const allowed: Record<string, readonly string[]> = {
+  kit: [],
+  protos: ['kit'],
+  linux: ['kit'],
+  kube: ['kit', 'protos'],
+  'csi-driver': ['kit', 'protos', 'linux'],
+  provisioner: ['kit', 'protos', 'kube'],
+  'volume-manager': ['kit', 'protos', 'kube', 'linux'],
+  csictl: ['kit', 'protos', 'kube', 'linux'],
+  orchestrator: ['kit', 'protos', 'kube', 'linux', 'provisioner', 'volume-manager'],
+};
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(root, folder, 'src', name));
+}
+
+const importPattern = /(?:from|import)\s*\(?\s*'([^']+)'/g;
+
+for (const [folder, may] of Object.entries(allowed)) {
+  test(`${folder} imports only ${may.join(', ') || 'nothing of ours'}, through their doors`, () => {
+    const wrong = sources(folder).flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(importPattern)]
+        .map(([, specifier]) => specifier as string)
+        .filter((specifier) => isForbidden(specifier, file, folder, may))
+        .map((specifier) => `${relative(root, file)}: ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+}
+
+function isForbidden(specifier: string, file: string, folder: string, may: readonly string[]): boolean {
+  if (specifier.startsWith('.')) return !join(file, '..', specifier).startsWith(join(root, folder, 'src'));
+  if (!specifier.startsWith('@berth/')) return false;
+  return !may.includes(specifier.slice('@berth/'.length));
+}
