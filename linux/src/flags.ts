@@ -1,0 +1,71 @@
+/** Kernel constants (linux/mount.h, linux/fcntl.h, linux/openat2.h, linux/stat.h); values are the same on x86_64 and arm64 unless chosen here. */
+import { constants } from 'node:fs';
+
+export const AT_FDCWD = -100;
+export const AT_EMPTY_PATH = 0x1000;
+export const AT_RECURSIVE = 0x8000;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+
+export const O_PATH = 0o10000000;
+export const O_CLOEXEC = 0o2000000;
+export const O_RDONLY = constants.O_RDONLY;
+export const O_DIRECTORY = constants.O_DIRECTORY;
+export const O_NOFOLLOW = constants.O_NOFOLLOW;
+export const O_CREAT = constants.O_CREAT;
+export const O_EXCL = constants.O_EXCL;
+
+export const OPEN_TREE_CLONE = 1;
+export const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+
+export const RESOLVE_NO_XDEV = 0x01;
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
+export const RESOLVE_IN_ROOT = 0x10;
+
+export const MNT_DETACH = 2;
+export const UMOUNT_NOFOLLOW = 8;
+
+export const MS = {
+  ro: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  sync: 16,
+  remount: 32,
+  dirsync: 128,
+  nosymfollow: 256,
+  noatime: 1024,
+  nodiratime: 2048,
+  bind: 4096,
+  rec: 16384,
+  silent: 32768,
+  unbindable: 1 << 17,
+  private: 1 << 18,
+  slave: 1 << 19,
+  shared: 1 << 20,
+  relatime: 1 << 21,
+  strictatime: 1 << 24,
+  lazytime: 1 << 25,
+} as const;
+
+export const MOUNT_ATTR = {
+  ro: 0x1,
+  nosuid: 0x2,
+  nodev: 0x4,
+  noexec: 0x8,
+  atimeMask: 0x70,
+  relatime: 0x0,
+  noatime: 0x10,
+  nodiratime: 0x80,
+  nosymfollow: 0x200000,
+} as const;
+
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
+export const STATX_BASIC_STATS = 0x7ff;
+export const STATX_MNT_ID = 0x1000;
+export const STATX_ATTR_MOUNT_ROOT = 0x2000n;

@@ -1,0 +1,48 @@
+import { constants } from 'node:os';
+import koffi from 'koffi';
+import { KernelError } from './kernel-error.ts';
+
+/** System call numbers that are the same on x86_64 and arm64 (asm-generic/unistd.h, from 424 on shared by all). */
+const numbers = { open_tree: 428, move_mount: 429, openat2: 437, mount_setattr: 442 } as const;
+
+const lib = koffi.load('libc.so.6');
+const names = new Map<number, string>(Object.entries(constants.errno).map(([name, n]) => [n, name]));
+
+/** Paths travel as bytes ending in NUL: a name is not always UTF-8, and one with a NUL inside is refused before the kernel sees half of it. */
+type PathBytes = Buffer;
+
+export const libc = {
+  mount: lib.func(
+    'int mount(const uint8_t *source, const uint8_t *target, const uint8_t *type, unsigned long flags, const uint8_t *data)',
+  ),
+  umount2: lib.func('int umount2(const uint8_t *target, int flags)'),
+  unlinkat: lib.func('int unlinkat(int dirfd, const uint8_t *path, int flags)'),
+  mkdirat: lib.func('int mkdirat(int dirfd, const uint8_t *path, unsigned int mode)'),
+  openat: lib.func('int openat(int dirfd, const uint8_t *path, int flags, unsigned int mode)'),
+  renameat: lib.func('int renameat(int olddir, const uint8_t *oldpath, int newdir, const uint8_t *newpath)'),
+  symlinkat: lib.func('int symlinkat(const uint8_t *target, int dirfd, const uint8_t *path)'),
+  close: lib.func('int close(int fd)'),
+  flock: lib.func('int flock(int fd, int operation)'),
+  statx: lib.func('int statx(int dirfd, const uint8_t *path, int flags, unsigned int mask, uint8_t *out)'),
+  fchownat: lib.func('int fchownat(int dirfd, const uint8_t *path, unsigned int uid, unsigned int gid, int flags)'),
+  openTree: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint']),
+  moveMount: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'int', 'uint8_t *', 'uint']),
+  openat2: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint8_t *', 'size_t']),
+  mountSetattr: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint', 'uint8_t *', 'size_t']),
+  numbers,
+} as const;
+
+/** @throws KernelError EINVAL – the path holds a NUL byte. */
+export function pathBytes(path: string): PathBytes {
+  if (path.includes('\0'))
+    throw new KernelError('EINVAL', constants.errno.EINVAL, 'open', 'a path may not hold a NUL byte');
+  return Buffer.from(`${path}\0`);
+}
+
+/** The result, or the errno as a KernelError that says what was tried. */
+export function check(result: number, syscall: string, what: string): number {
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  const code = names.get(errno) ?? 'EUNKNOWN';
+  throw new KernelError(code, errno, syscall, `${syscall} ${what}: ${code}`);
+}

@@ -1,0 +1,72 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Mounter } from './mounter.ts';
+
+/** What every Mounter does; the fake is held to it as the kernel is. */
+export function mounterContract(name: string, create: () => Mounter): void {
+  const mountsBelow = (mounter: Mounter, folder: string) =>
+    mounter.mounts().filter((mount) => mount.mountPoint.startsWith(folder));
+
+  function scene() {
+    const folder = mkdtempSync(join(tmpdir(), 'berth-mounter-'));
+    const source = join(folder, 'source');
+    const target = join(folder, 'target');
+    mkdirSync(source);
+    mkdirSync(target);
+    writeFileSync(join(source, 'file'), 'content');
+    const mounter = create();
+    const clean = () => {
+      for (const mount of mountsBelow(mounter, folder).toReversed()) mounter.unmount(mount.mountPoint);
+      rmSync(folder, { recursive: true, force: true });
+    };
+    return { mounter, folder, source, target, [Symbol.dispose]: clean };
+  }
+
+  test(`${name}: a bind shows up in the mount table and goes with unmount`, () => {
+    using s = scene();
+    s.mounter.bind(s.source, s.target);
+    expect(mountsBelow(s.mounter, s.folder).map((mount) => mount.mountPoint)).toEqual([s.target]);
+    s.mounter.unmount(s.target);
+    expect(mountsBelow(s.mounter, s.folder)).toEqual([]);
+  });
+
+  test(`${name}: a read-only bind says ro, its source stays writable`, () => {
+    using s = scene();
+    s.mounter.bind(s.source, s.target, { readOnly: true });
+    expect(mountsBelow(s.mounter, s.folder)[0]?.options).toContain('ro');
+    writeFileSync(join(s.source, 'file'), 'changed');
+    expect(readFileSync(join(s.source, 'file'), 'utf8')).toBe('changed');
+  });
+
+  test(`${name}: mounts stack, and each unmount takes the topmost`, () => {
+    using s = scene();
+    s.mounter.bind(s.source, s.target);
+    s.mounter.bind(s.source, s.target, { readOnly: true });
+    s.mounter.unmount(s.target);
+    const left = mountsBelow(s.mounter, s.folder);
+    expect(left).toHaveLength(1);
+    expect(left[0]?.options).not.toContain('ro');
+  });
+
+  test(`${name}: unmounting what is not mounted is EINVAL`, () => {
+    using s = scene();
+    expect(() => s.mounter.unmount(s.target)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+  });
+
+  test(`${name}: binding what is not there is ENOENT and mounts nothing`, () => {
+    using s = scene();
+    expect(() => s.mounter.bind(join(s.folder, 'absent'), s.target)).toThrow(
+      expect.objectContaining({ code: 'ENOENT' }),
+    );
+    expect(mountsBelow(s.mounter, s.folder)).toEqual([]);
+  });
+
+  test(`${name}: tmpfs mounts with its options`, () => {
+    using s = scene();
+    s.mounter.mount({ fsType: 'tmpfs', source: 'tmpfs', target: s.target, options: ['size=1m', 'nosuid'] });
+    expect(mountsBelow(s.mounter, s.folder)[0]).toMatchObject({ fsType: 'tmpfs', mountPoint: s.target });
+    expect(mountsBelow(s.mounter, s.folder)[0]?.options).toContain('nosuid');
+  });
+}

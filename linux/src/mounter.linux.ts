@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import * as flags from './flags.ts';
+import { check, libc, pathBytes } from './libc.ts';
+import type { BindOptions, FilesystemMount, Mounter, MountInfo } from './mounter.ts';
+import { parseMountInfo } from './mountinfo.ts';
+
+const empty = pathBytes('');
+const attributes = { nosuid: 1, nodev: 1, noexec: 1, noatime: 1, nodiratime: 1, relatime: 1, nosymfollow: 1 } as const;
+
+/** The kernel's mount table through system calls: no forks, and fds instead of paths wherever a path could be redirected. */
+export const linuxMounter: Mounter = { bind, mount, unmount, mounts };
+
+function bind(source: string | number, target: string | number, options: BindOptions = {}): void {
+  const tree = cloneTree(source, options.recursive === true);
+  try {
+    setAttributes(tree, options);
+    moveMount(tree, target);
+  } finally {
+    libc.close(tree);
+  }
+}
+
+function cloneTree(source: string | number, recursive: boolean): number {
+  const how = flags.OPEN_TREE_CLONE | flags.O_CLOEXEC | (recursive ? flags.AT_RECURSIVE : 0);
+  const [fd, path, extra] = place(source, flags.AT_EMPTY_PATH);
+  return check(Number(libc.openTree(libc.numbers.open_tree, fd, path, how | extra)), 'open_tree', `${source}`);
+}
+
+/** A path relative to nothing, or an fd with an empty path. */
+function place(at: string | number, emptyPathFlag: number): [fd: number, path: Buffer, flag: number] {
+  return typeof at === 'number' ? [at, empty, emptyPathFlag] : [flags.AT_FDCWD, pathBytes(at), 0];
+}
+
+/** Attributes are set on the detached tree, so the mount is never visible without them: no read-write moment of a read-only bind. */
+function setAttributes(tree: number, options: BindOptions): void {
+  let set = options.readOnly ? flags.MOUNT_ATTR.ro : 0;
+  let clear = 0;
+  for (const flag of options.flags ?? []) {
+    if (!(flag in attributes)) continue;
+    set |= flags.MOUNT_ATTR[flag];
+    if (flag === 'noatime' || flag === 'relatime') clear |= flags.MOUNT_ATTR.atimeMask;
+  }
+  const propagation = options.propagation ? flags.MS[options.propagation] : 0;
+  if (set === 0 && clear === 0 && propagation === 0) return;
+  const attr = Buffer.alloc(32);
+  attr.writeBigUInt64LE(BigInt(set), 0);
+  attr.writeBigUInt64LE(BigInt(clear), 8);
+  attr.writeBigUInt64LE(BigInt(propagation), 16);
+  const how = flags.AT_EMPTY_PATH | (options.recursive ? flags.AT_RECURSIVE : 0);
+  check(
+    Number(libc.mountSetattr(libc.numbers.mount_setattr, tree, empty, how, attr, 32)),
+    'mount_setattr',
+    'on the new mount',
+  );
+}
+
+function moveMount(tree: number, target: string | number): void {
+  const [fd, path, extra] = place(target, flags.MOVE_MOUNT_T_EMPTY_PATH);
+  const how = flags.MOVE_MOUNT_F_EMPTY_PATH | extra;
+  check(Number(libc.moveMount(libc.numbers.move_mount, tree, empty, fd, path, how)), 'move_mount', `to ${target}`);
+}
+
+function mount({ fsType, source, target, options = [] }: FilesystemMount): void {
+  let bits = 0;
+  const data: string[] = [];
+  for (const option of options) {
+    const bit = option in flags.MS ? flags.MS[option as keyof typeof flags.MS] : undefined;
+    if (bit !== undefined) bits |= bit;
+    else if (option !== 'rw' && option !== 'defaults') data.push(option);
+  }
+  const result = libc.mount(pathBytes(source), pathBytes(target), pathBytes(fsType), bits, pathBytes(data.join(',')));
+  check(result, 'mount', `${fsType} on ${target}`);
+}
+
+function unmount(target: string, { lazy = false }: { readonly lazy?: boolean } = {}): void {
+  check(libc.umount2(pathBytes(target), flags.UMOUNT_NOFOLLOW | (lazy ? flags.MNT_DETACH : 0)), 'umount2', target);
+}
+
+function mounts(): MountInfo[] {
+  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+}
