@@ -29,10 +29,12 @@ export {
   type ChangeHandler,
   type Indexer,
   type Informer,
+  type InformerScope,
   type Informers,
   keyOf,
   type ObjectKey,
   splitKey,
 } from './informer.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export { type InformersOptions, startInformers } from './start-informers.ts';
 export type { ApiRequest, Transport, WatchEvent } from './transport.ts';

@@ -30,10 +30,17 @@ export interface Informer<T extends KubeObject> {
   byIndex(name: string, value: string): T[];
 }
 
-/** The informers of a process, one a resource however many controllers read it. Disposing stops all watches. */
+/** Which part of a resource an informer follows; the server does the selecting. */
+export interface InformerScope {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+/** The informers of a process, one a resource and scope however many controllers read it. Disposing stops all watches. */
 export interface Informers extends AsyncDisposable {
   /** Starts the informer at the first call. */
-  of<T extends KubeObject>(type: ResourceType<T>): Informer<T>;
+  of<T extends KubeObject>(type: ResourceType<T>, scope?: InformerScope): Informer<T>;
   /** Resolves when every informer asked for so far has synced. */
   whenSynced(signal?: AbortSignal): Promise<void>;
 }
