@@ -1,0 +1,103 @@
+// Brings a checkout to where it can run: OS packages, locked npm dependencies, compiled programs.
+// Plain JavaScript for whatever Node the machine has; everything after it runs on the locked Node 26.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const node = join(root, 'node_modules/.bin/node');
+
+/** Debian package → a file that tells it is installed. */
+const systemPackages = {
+  crun: ['/usr/bin/crun'],
+  conmon: ['/usr/bin/conmon', '/usr/libexec/podman/conmon'],
+  iproute2: ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip'],
+  iptables: ['/usr/sbin/iptables', '/sbin/iptables'],
+  'containernetworking-plugins': ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'],
+  e2fsprogs: ['/sbin/mkfs.ext4', '/usr/sbin/mkfs.ext4'],
+  xfsprogs: ['/sbin/mkfs.xfs', '/usr/sbin/mkfs.xfs'],
+  'btrfs-progs': ['/bin/mkfs.btrfs', '/usr/bin/mkfs.btrfs', '/sbin/mkfs.btrfs', '/usr/sbin/mkfs.btrfs'],
+};
+
+/** crun refuses cgroup v1 with controllers beside a v2 mount; runc does not. */
+const hybridPackages = { runc: ['/usr/sbin/runc', '/usr/bin/runc'] };
+
+/** What building and running the test suite needs besides. */
+const testPackages = { 'busybox-static': ['/bin/busybox', '/usr/bin/busybox'] };
+
+function missingPackages(withTests) {
+  const hybrid = existsSync('/sys/fs/cgroup/unified');
+  const wanted = { ...systemPackages, ...(hybrid ? hybridPackages : {}), ...(withTests ? testPackages : {}) };
+  return Object.keys(wanted).filter((name) => !wanted[name].some((file) => existsSync(file)));
+}
+
+function fail(line) {
+  process.stderr.write(`berth: ${line}\n`);
+  process.exit(1);
+}
+
+function installSystemPackages(withTests) {
+  const missing = missingPackages(withTests);
+  if (missing.length === 0) return;
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const isDebian = existsSync('/usr/bin/apt-get') && existsSync('/etc/debian_version');
+  if (!isDebian) fail(`this is not Debian or Ubuntu; install what these Debian packages hold, then run again: ${missing.join(' ')}`);
+  if (process.getuid() !== 0) fail(`packages are missing and this is not root; run: sudo sh -c '${command}'`);
+  process.stderr.write(`berth: installing ${missing.join(' ')} (apt-get)\n`);
+  const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  try {
+    execFileSync('apt-get', ['update', '-qq'], options);
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], options);
+  } catch {
+    fail(`apt-get failed; see above, then try it yourself: ${command}`);
+  }
+}
+
+function installDependencies() {
+  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const stamp = join(root, 'node_modules/.berth-lock');
+  if (existsSync(stamp) && existsSync(node) && readFileSync(stamp, 'utf8') === lock) return;
+  process.stderr.write('berth: installing locked npm dependencies (npm ci)\n');
+  try {
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  } catch {
+    fail(`npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`);
+  }
+  if (!existsSync(node)) fail(`npm brought no Node for ${process.arch}; Berth runs on linux x64 and arm64`);
+  writeFileSync(stamp, lock);
+}
+
+function newestSource() {
+  let newest = 0;
+  const visit = (folder) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) visit(path);
+      else newest = Math.max(newest, statSync(path).mtimeMs);
+    }
+  };
+  for (const name of readdirSync(root)) if (existsSync(join(root, name, 'src'))) visit(join(root, name, 'src'));
+  return Math.max(newest, statSync(join(root, 'package-lock.json')).mtimeMs, statSync(join(root, 'scripts/build.ts')).mtimeMs);
+}
+
+function build() {
+  const stamp = join(root, 'dist/.built');
+  const newest = newestSource();
+  if (existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) === newest) return;
+  try {
+    execFileSync(node, [join(root, 'scripts/build.ts')], { stdio: ['ignore', 2, 2] });
+  } catch {
+    fail('the build failed; see above');
+  }
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  writeFileSync(stamp, String(newest));
+}
+
+const wanted = new Set(process.argv.slice(2));
+if (Number(process.versions.node.split('.')[0]) < 18) fail(`Node ${process.versions.node} is too old to start from; install Debian's nodejs and npm (18 or newer)`);
+if (process.platform !== 'linux') fail('Berth needs Linux');
+if (wanted.has('system')) installSystemPackages(wanted.has('test'));
+installDependencies();
+if (wanted.has('build')) build();

@@ -1,0 +1,63 @@
+/**
+ * The whole test suite: fast lanes first, then those that share the machine (mounts, containers, ports) one after the other.
+ * Ends with `N passed, N failed[, N skipped]`, the sum over all. Names of lanes as arguments run just those.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { leftovers } from '../test/harness/leftovers.ts';
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numFailedTestSuites: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+}
+
+const root = join(import.meta.dirname, '..');
+const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance'], ['e2e']];
+const chosen = process.argv.slice(2);
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+for (const group of groups) {
+  const lanes = chosen.length === 0 ? group : group.filter((lane) => chosen.includes(lane));
+  if (lanes.length > 0) runLanes(lanes);
+}
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+
+function runLanes(lanes: readonly string[]): void {
+  const before = new Set(leftovers());
+  const file = join(tmpdir(), `berth-test-${process.pid}-${lanes[0]}.json`);
+  const args = ['run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const started = performance.now();
+  const { status } = spawnSync(
+    join(root, 'node_modules/.bin/node'),
+    [join(root, 'node_modules/.bin/vitest'), ...args, ...lanes.flatMap((lane) => ['--project', lane])],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NO_COLOR: '1' } },
+  );
+  count(file, status ?? 1);
+  rmSync(file, { force: true });
+  const left = leftovers().filter((line) => !before.has(line));
+  if (left.length > 0) {
+    total.failed += 1;
+    process.stdout.write(`left behind by ${lanes.join(', ')}:\n${left.map((line) => `  ${line}\n`).join('')}`);
+  }
+  process.stdout.write(`${lanes.join(', ')}: ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** A file that could not even be loaded holds no test that failed, so it counts as one. */
+function count(file: string, status: number): void {
+  const before = total.failed;
+  if (existsSync(file)) {
+    const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    total.passed += report.numPassedTests;
+    total.failed += report.numFailedTests;
+    total.skipped += report.numPendingTests;
+    total.failed += report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0).length;
+  }
+  if (status !== 0 && total.failed === before) total.failed += 1;
+}
