@@ -1,0 +1,151 @@
+import { EventWindow, type WindowLimits } from './event-window.ts';
+import { SortedKeys } from './sorted-keys.ts';
+import type { KeyValue, RangeRequest, RangeResult, StoreEvent } from './store.ts';
+import { StoreError } from './store-error.ts';
+import { WatchHub } from './watch-hub.ts';
+
+/** One committed change; no value: the key is deleted. */
+export interface Change {
+  readonly revision: number;
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+  /** Given where the key's history may be compacted. */
+  readonly created?: number;
+}
+
+/**
+ * The committed state in memory: the newest value of every key, the window of recent events, and who watches them.
+ * Both adapters stand on it; reads of the newest state never leave it.
+ */
+export class KeySpace {
+  readonly #current = new Map<string, KeyValue>();
+  readonly #keys = new SortedKeys();
+  readonly #window: EventWindow;
+  readonly #hub = new WatchHub();
+  #revision: number;
+  #compacted: number;
+
+  constructor(options: { readonly limits: WindowLimits; readonly revision?: number; readonly compacted?: number }) {
+    this.#window = new EventWindow(options.limits, options.compacted ?? 0);
+    this.#revision = options.revision ?? 0;
+    this.#compacted = options.compacted ?? 0;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get compacted(): number {
+    return this.#compacted;
+  }
+
+  /** Revisions before this one can't be rebuilt from memory. */
+  get windowStart(): number {
+    return this.#window.start;
+  }
+
+  get watchers(): number {
+    return this.#hub.size;
+  }
+
+  get(key: string): KeyValue | undefined {
+    return this.#current.get(key);
+  }
+
+  /** Takes committed changes over, in order, and tells the watchers. */
+  apply(changes: readonly Change[]): void {
+    const events: StoreEvent[] = [];
+    for (const change of changes) {
+      const event = this.#applyOne(change);
+      this.#revision = Math.max(this.#revision, change.revision);
+      if (!event) continue;
+      this.#window.push(event);
+      events.push(event);
+    }
+    if (events.length > 0) this.#hub.publish(events);
+  }
+
+  /** Takes over what an earlier life of the store committed; compacted history gives state, but no events. */
+  load(changes: readonly Change[]): void {
+    for (const change of changes) {
+      const event = this.#applyOne(change);
+      if (event && change.revision > this.#compacted) this.#window.push(event);
+    }
+  }
+
+  #applyOne({ key, revision, value, created }: Change): StoreEvent | undefined {
+    const previous = this.#current.get(key);
+    if (value === undefined) {
+      if (!previous) return undefined;
+      this.#current.delete(key);
+      this.#keys.delete(key);
+      return { type: 'delete', item: { ...previous, modRevision: revision }, previous };
+    }
+    const createRevision = created ?? previous?.createRevision ?? revision;
+    const item: KeyValue = { key, value, createRevision, modRevision: revision };
+    if (!previous) this.#keys.add(key);
+    this.#current.set(key, item);
+    return { type: 'put', item, previous };
+  }
+
+  /** @throws StoreError Compacted, Future. */
+  checkReadable(revision: number): void {
+    if (revision > this.#revision)
+      throw new StoreError('Future', `revision ${revision} is not reached yet, the newest is ${this.#revision}`);
+    if (revision < this.#compacted)
+      throw new StoreError('Compacted', `revision ${revision} is compacted; the oldest is ${this.#compacted}`);
+  }
+
+  range(request: RangeRequest): RangeResult {
+    const { prefix, after, limit = Number.POSITIVE_INFINITY, revision = this.#revision } = request;
+    const start = after === undefined || after < prefix ? prefix : `${after}\0`;
+    if (revision !== this.#revision) return this.#rangeBefore({ prefix, start, limit, revision });
+    const items: KeyValue[] = [];
+    let last: string | undefined;
+    for (const key of this.#keys.from(start)) {
+      if (!key.startsWith(prefix) || items.length >= limit) break;
+      items.push(this.#current.get(key) as KeyValue);
+      last = key;
+    }
+    const remaining =
+      items.length < limit ? 0 : this.#keys.count(last === undefined ? start : `${last}\0`, `${prefix}\u{10ffff}`);
+    return { revision, items, remaining };
+  }
+
+  /** The state at an older revision: the newest, with what changed since put back. */
+  #rangeBefore(request: { prefix: string; start: string; limit: number; revision: number }): RangeResult {
+    const { prefix, start, limit, revision } = request;
+    const before = new Map<string, KeyValue | undefined>();
+    for (const { item, previous } of this.#window.after(revision))
+      if (item.key >= start && item.key.startsWith(prefix) && !before.has(item.key)) before.set(item.key, previous);
+    const all: KeyValue[] = [];
+    for (const key of this.#keys.from(start)) {
+      if (!key.startsWith(prefix)) break;
+      if (!before.has(key)) all.push(this.#current.get(key) as KeyValue);
+    }
+    for (const item of before.values()) if (item) all.push(item);
+    all.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { revision, items: all.slice(0, limit), remaining: Math.max(0, all.length - limit) };
+  }
+
+  /** @throws StoreError Compacted – `after` is older than what the window holds. */
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    if (after < this.#window.start)
+      throw new StoreError(
+        'Compacted',
+        `changes after revision ${after} are gone; the oldest is ${this.#window.start}`,
+      );
+    const replay: StoreEvent[] = [];
+    for (const event of this.#window.after(after)) if (event.item.key.startsWith(prefix)) replay.push(event);
+    return this.#hub.subscribe(prefix, replay, signal);
+  }
+
+  compact(revision: number): void {
+    this.#compacted = Math.max(this.#compacted, revision);
+    this.#window.forget(revision);
+  }
+
+  close(): void {
+    this.#hub.end(new StoreError('Closed', 'the store is closed'));
+  }
+}

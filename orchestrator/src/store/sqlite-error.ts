@@ -1,0 +1,35 @@
+import { StoreError } from './store-error.ts';
+
+/** SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html). */
+const codes = { 5: 'Locked', 6: 'Locked', 11: 'Corrupt', 13: 'Full', 26: 'Corrupt' } as const;
+
+/** What the worker sends when SQLite refuses; made a StoreError on the other side. */
+export interface SqliteFailure {
+  readonly errcode: number;
+  readonly message: string;
+}
+
+export function sqliteFailure(error: unknown): SqliteFailure {
+  const { errcode } = error as { errcode?: unknown };
+  const message = error instanceof Error ? error.message : String(error);
+  return { errcode: typeof errcode === 'number' ? errcode : 0, message };
+}
+
+export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
+  const code = codes[(failure.errcode & 0xff) as keyof typeof codes] ?? 'Corrupt';
+  const detail = `SQLite ${failure.errcode}: ${failure.message}`;
+  switch (code) {
+    case 'Locked':
+      return new StoreError('Locked', `store "${file}" is in use by another process; stop it first`, { detail });
+    case 'Full':
+      return new StoreError('Full', `store "${file}": no space left on the disk; free some, then try again`, {
+        detail,
+      });
+    case 'Corrupt':
+      return new StoreError(
+        'Corrupt',
+        `store "${file}" is damaged (${failure.message}); restore it from a backup, or move it away to start empty`,
+        { detail },
+      );
+  }
+}

@@ -1,0 +1,129 @@
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DurableChange } from './commit-queue.ts';
+import type { LogRow, WorkerAnswers } from './sqlite-protocol.ts';
+import { applicationId, pragmas, schema } from './sqlite-schema.ts';
+
+/** The log of writes in one SQLite file. Synchronous: it lives in a thread of its own. */
+export class SqliteLog {
+  readonly #db: DatabaseSync;
+  readonly #insert: StatementSync;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#insert = db.prepare('INSERT INTO log (revision, key, created, expires, value) VALUES (?, ?, ?, ?, ?)');
+  }
+
+  static open(file: string): SqliteLog {
+    if (!existsSync(file)) createFile(file);
+    // A file of ours is never empty: it appears under its name only when it is complete.
+    if (statSync(file).size === 0) throw Object.assign(new Error('the file is empty'), { errcode: 26 });
+    const db = new DatabaseSync(file, { timeout: 0 });
+    try {
+      for (const pragma of pragmas) db.exec(pragma);
+      db.exec('BEGIN EXCLUSIVE; COMMIT');
+      check(db);
+      return new SqliteLog(db);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  state(): WorkerAnswers['open'] {
+    const meta = (name: string) =>
+      (this.#db.prepare('SELECT value FROM meta WHERE name = ?').get(name) as { value: number }).value;
+    const newest = this.#db.prepare('SELECT max(revision) AS revision FROM log').get() as { revision: number | null };
+    const compacted = meta('compacted');
+    // The newest row may be a deletion that compaction removed.
+    return { revision: Math.max(newest.revision ?? 0, compacted), compacted, target: meta('target') };
+  }
+
+  load(after: number, limit: number): readonly LogRow[] {
+    return rows(this.#db.prepare('SELECT * FROM log WHERE revision > ? ORDER BY revision LIMIT ?').all(after, limit));
+  }
+
+  commit(changes: readonly DurableChange[]): void {
+    this.#transaction(() => {
+      for (const { revision, key, createRevision, expiresAt, value } of changes)
+        this.#insert.run(revision, key, createRevision, expiresAt ?? null, value ?? null);
+    });
+  }
+
+  /** The rows of `prefix` at or after `start` as they stood at `revision`. */
+  range(prefix: string, start: string, revision: number): readonly LogRow[] {
+    const sql = `SELECT * FROM log WHERE value IS NOT NULL AND revision IN (
+        SELECT max(revision) FROM log WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key
+      ) ORDER BY key`;
+    return rows(this.#db.prepare(sql).all(start, `${prefix}\u{10ffff}`, revision));
+  }
+
+  /** One bounded step towards forgetting what was overwritten up to `target`; resumes where the last one ended. */
+  compact(target: number, limit: number): number {
+    return this.#transaction(() => {
+      const { compacted } = this.state();
+      const step = this.#db.prepare(
+        'SELECT revision, key, value IS NULL AS deleted FROM log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?',
+      );
+      const found = step.all(compacted, target, limit) as { revision: number; key: string; deleted: number }[];
+      const older = this.#db.prepare('DELETE FROM log WHERE key = ? AND revision < ?');
+      const itself = this.#db.prepare('DELETE FROM log WHERE revision = ?');
+      for (const { revision, key, deleted } of found) {
+        older.run(key, revision);
+        if (deleted) itself.run(revision);
+      }
+      const reached = found.length < limit ? target : (found.at(-1)?.revision ?? target);
+      const set = this.#db.prepare('UPDATE meta SET value = max(value, ?) WHERE name = ?');
+      set.run(reached, 'compacted');
+      set.run(target, 'target');
+      return reached;
+    });
+  }
+
+  /** Gives a bounded number of free pages back to the file system. */
+  shrink(): void {
+    this.#db.exec('PRAGMA incremental_vacuum(256)');
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #transaction<T>(run: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = run();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+/** Makes the file whole under another name first, so that a crash never leaves an empty one under its own. */
+function createFile(file: string): void {
+  const temporary = `${file}.new`;
+  for (const suffix of ['', '-wal', '-journal']) rmSync(temporary + suffix, { force: true });
+  const db = new DatabaseSync(temporary);
+  db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = ${applicationId}; ${schema}`);
+  db.close();
+  renameSync(temporary, file);
+  const directory = openSync(dirname(file), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}
+
+function check(db: DatabaseSync): void {
+  const corrupt = (message: string) => Object.assign(new Error(message), { errcode: 11 });
+  const { application_id: id } = db.prepare('PRAGMA application_id').get() as { application_id: number };
+  if (id !== applicationId) throw corrupt('it is not a store of Berth');
+  const result = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (result.quick_check !== 'ok') throw corrupt(result.quick_check);
+}
+
+function rows(found: unknown): readonly LogRow[] {
+  return found as readonly LogRow[];
+}

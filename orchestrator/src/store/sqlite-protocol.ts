@@ -1,0 +1,34 @@
+import type { DurableChange } from './commit-queue.ts';
+import type { SqliteFailure } from './sqlite-error.ts';
+
+export interface LogRow {
+  readonly revision: number;
+  readonly key: string;
+  readonly created: number;
+  readonly expires: number | null;
+  readonly value: Uint8Array | null;
+}
+
+/** What the store's thread can be asked; answers come in the order of the requests. */
+export type WorkerRequest =
+  | { readonly op: 'open'; readonly file: string }
+  | { readonly op: 'load'; readonly after: number; readonly limit: number }
+  | { readonly op: 'commit'; readonly changes: readonly DurableChange[] }
+  | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }
+  | { readonly op: 'compact'; readonly target: number; readonly limit: number }
+  | { readonly op: 'close' };
+
+export interface WorkerAnswers {
+  open: { readonly revision: number; readonly compacted: number; readonly target: number };
+  load: readonly LogRow[];
+  commit: undefined;
+  range: readonly LogRow[];
+  /** How far compaction has come. */
+  compact: number;
+  close: undefined;
+}
+
+export type WorkerReply = { readonly id: number } & (
+  | { readonly result: WorkerAnswers[keyof WorkerAnswers] }
+  | { readonly failure: SqliteFailure }
+);

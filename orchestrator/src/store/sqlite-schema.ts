@@ -1,0 +1,34 @@
+/**
+ * One row a write, in revision order; no value: the key was deleted. `created` is the revision that created the key.
+ * Compaction removes rows that a later row of the same key made history.
+ */
+export const schema = `
+  CREATE TABLE log (
+    revision INTEGER PRIMARY KEY,
+    key      TEXT NOT NULL,
+    created  INTEGER NOT NULL,
+    expires  INTEGER,
+    value    BLOB
+  ) STRICT;
+  CREATE INDEX log_by_key ON log (key, revision);
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO meta VALUES ('compacted', 0), ('target', 0);
+  PRAGMA user_version = 1;
+`;
+
+/** 'BRTH': tells our files from other SQLite databases. */
+export const applicationId = 0x42525448;
+
+/**
+ * Set on every open. EXCLUSIVE: the lock is held until the process ends, however it ends, and a second one is refused.
+ * FULL: a commit is on disk when it returns. The write-ahead log is checkpointed every 4 MB and cut back to 16 MB.
+ */
+export const pragmas = [
+  'PRAGMA locking_mode = EXCLUSIVE',
+  'PRAGMA journal_mode = WAL',
+  'PRAGMA synchronous = FULL',
+  'PRAGMA wal_autocheckpoint = 1000',
+  'PRAGMA journal_size_limit = 16777216',
+  'PRAGMA cache_size = -8192',
+  'PRAGMA foreign_keys = OFF',
+] as const;

@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakeClock, systemClock } from '@berth/kit';
+import { afterAll, expect, test } from 'vitest';
+import { storeContract } from './store.contract.ts';
+import { openSqliteStore } from './store.sqlite.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-store-'));
+let count = 0;
+const newFile = () => join(folder, `${count++}.db`);
+const bytes = (text: string) => new TextEncoder().encode(text);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+storeContract('sqlite', () => openSqliteStore({ file: newFile(), clock: systemClock }));
+
+test('a reopened store has every key, every revision and its recent history', async () => {
+  const file = newFile();
+  let revision: number;
+  {
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    await Promise.all(Array.from({ length: 50 }, (_, i) => store.write({ key: `/r/a/${i}`, value: bytes(`${i}`) })));
+    await store.write({ key: '/r/a/7' });
+    revision = store.revision;
+  }
+  await using store = await openSqliteStore({ file, clock: systemClock });
+  expect(store.revision).toBe(revision);
+  expect((await store.range({ prefix: '/r/a/' })).items).toHaveLength(49);
+  expect((await store.range({ prefix: '/r/a/', revision: revision - 1 })).items).toHaveLength(50);
+  const events = store.watch('/r/a/', revision - 1, new AbortController().signal);
+  const { value } = await events[Symbol.asyncIterator]().next();
+  expect(value).toMatchObject([{ type: 'delete', item: { key: '/r/a/7', modRevision: revision } }]);
+});
+
+test('compaction survives a restart, and revisions go on after a compacted deletion', async () => {
+  const file = newFile();
+  let revision: number;
+  {
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    for (let i = 0; i < 500; i++) await store.write({ key: '/r/a/x', value: bytes(`${i}`) });
+    await store.write({ key: '/r/a/y', value: bytes('kept') });
+    await store.write({ key: '/r/a/x' });
+    revision = store.revision;
+    await store.compact(revision);
+  }
+  await using store = await openSqliteStore({ file, clock: systemClock });
+  expect(store.revision).toBe(revision);
+  await expect(store.range({ prefix: '/', revision: revision - 1 })).rejects.toMatchObject({ code: 'Compacted' });
+  expect((await store.range({ prefix: '/r/a/' })).items).toMatchObject([{ createRevision: 501, modRevision: 501 }]);
+  expect(await store.write({ key: '/r/a/x', value: bytes('new') })).toEqual({ ok: true, revision: revision + 1 });
+});
+
+test('history older than the memory window is read from the file', async () => {
+  await using store = await openSqliteStore({ file: newFile(), clock: systemClock });
+  await store.write({ key: '/r/a/old', value: bytes('1') });
+  await store.write({ key: '/r/a/new', value: bytes('1') });
+  await store.write({ key: '/r/a/old' });
+  const many = Array.from({ length: 11_000 }, (_, i) => store.write({ key: `/r/b/${i % 10}`, value: bytes('x') }));
+  await Promise.all(many);
+  const { items } = await store.range({ prefix: '/r/a/', revision: 2 });
+  expect(items.map(({ key }) => key)).toEqual(['/r/a/new', '/r/a/old']);
+  expect(() => store.watch('/r/a/', 2, new AbortController().signal)).toThrow(/gone/);
+});
+
+test('a time to live goes on after a restart', async () => {
+  const file = newFile();
+  const clock = new FakeClock();
+  {
+    await using store = await openSqliteStore({ file, clock });
+    await store.write({ key: '/r/events/a', value: bytes('1'), ttlSeconds: 60 });
+  }
+  await clock.advance(61_000);
+  await using store = await openSqliteStore({ file, clock });
+  await clock.advance(1);
+  await expect.poll(() => store.get('/r/events/a')).toBeUndefined();
+});
+
+test('a second open of the same file is refused as Locked', async () => {
+  const file = newFile();
+  await using _store = await openSqliteStore({ file, clock: systemClock });
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({ code: 'Locked' });
+});
+
+test.each([
+  ['cut in half', (file: string) => truncateSync(file, 6_000)],
+  ['emptied', (file: string) => truncateSync(file, 0)],
+  ['overwritten with text', (file: string) => writeFileSync(file, 'not a database '.repeat(1000))],
+])('a file that was %s is refused as Corrupt, with what to do', async (_, damage) => {
+  const file = newFile();
+  {
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    const value = new Uint8Array(3000);
+    await Promise.all(Array.from({ length: 100 }, (_, i) => store.write({ key: `/r/a/${i}`, value })));
+  }
+  damage(file);
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({
+    code: 'Corrupt',
+    message: expect.stringContaining('restore it from a backup'),
+  });
+});
+
+test('a folder that is not there is a clear error', async () => {
+  const file = join(folder, 'nowhere', 'store.db');
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toThrow(/nowhere/);
+});

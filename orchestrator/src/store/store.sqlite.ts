@@ -1,0 +1,149 @@
+import type { Clock } from '@berth/kit';
+import { CommitQueue, type DurableChange } from './commit-queue.ts';
+import { Expiries } from './expiries.ts';
+import { KeySpace } from './key-space.ts';
+import type { LogRow } from './sqlite-protocol.ts';
+import { SqliteThread } from './sqlite-thread.ts';
+import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from './store.ts';
+import { StoreError } from './store-error.ts';
+
+/** What a watcher may be away for: upstream's watch cache holds about as much; bytes bound the memory. */
+const windowLimits = { events: 10_000, bytes: 16 * 1024 * 1024 };
+
+/** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
+const compactionStep = 200;
+const loadPage = 2_000;
+
+/**
+ * The embedded store: SQLite in a thread of its own, WAL, `synchronous=FULL`; concurrent writes share a commit.
+ * The newest state is in memory, so reads of it cost no disk and no thread.
+ * @throws StoreError Locked, Corrupt – from {@link openSqliteStore}.
+ */
+class SqliteStore implements Store {
+  readonly #thread: SqliteThread;
+  readonly #space: KeySpace;
+  readonly #expiries: Expiries;
+  readonly #queue: CommitQueue;
+  #compacting: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(thread: SqliteThread, space: KeySpace, clock: Clock) {
+    this.#thread = thread;
+    this.#space = space;
+    this.#expiries = new Expiries(clock, (key) => this.#expire(key));
+    this.#queue = new CommitQueue({
+      space,
+      commit: (changes) => thread.ask({ op: 'commit', changes }),
+      now: () => clock.now(),
+      onApplied: (changes) => this.expireAt(changes),
+    });
+  }
+
+  get revision(): number {
+    return this.#space.revision;
+  }
+
+  async get(key: string): Promise<KeyValue | undefined> {
+    this.#checkOpen();
+    return this.#space.get(key);
+  }
+
+  async range(request: RangeRequest): Promise<RangeResult> {
+    this.#checkOpen();
+    const revision = request.revision ?? this.#space.revision;
+    this.#space.checkReadable(revision);
+    if (revision >= this.#space.windowStart) return this.#space.range(request);
+    return this.#rangeFromDisk({ ...request, revision });
+  }
+
+  write(request: WriteRequest): Promise<WriteResult> {
+    const { value } = request;
+    // A view of a larger buffer would be copied whole to the store's thread.
+    if (!value || value.byteLength === value.buffer.byteLength) return this.#queue.write(request);
+    return this.#queue.write({ ...request, value: new Uint8Array(value) });
+  }
+
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    this.#checkOpen();
+    return this.#space.watch(prefix, after, signal);
+  }
+
+  compact(revision: number): Promise<void> {
+    this.#checkOpen();
+    this.#space.checkReadable(revision);
+    this.#space.compact(revision);
+    this.#compacting = this.#compacting.then(() => this.#compactOnDisk(revision));
+    return this.#compacting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#expiries[Symbol.dispose]();
+    await this.#queue.close();
+    await this.#compacting.catch(() => undefined);
+    this.#space.close();
+    await this.#thread[Symbol.asyncDispose]();
+  }
+
+  expireAt(changes: readonly Pick<DurableChange, 'key' | 'expiresAt'>[]): void {
+    for (const { key, expiresAt } of changes) this.#expiries.set(key, expiresAt);
+  }
+
+  async #rangeFromDisk(request: RangeRequest & { revision: number }): Promise<RangeResult> {
+    const { prefix, after, limit = Number.POSITIVE_INFINITY, revision } = request;
+    const start = after === undefined || after < prefix ? prefix : `${after}\0`;
+    const rows = await this.#thread.ask({ op: 'range', prefix, start, revision });
+    this.#space.checkReadable(revision);
+    const items = rows.slice(0, limit).map(keyValueOf);
+    return { revision, items, remaining: rows.length - items.length };
+  }
+
+  /** Each step is one short transaction, queued behind the commits that came before it. */
+  async #compactOnDisk(target: number): Promise<void> {
+    while (!this.#closed) {
+      const reached = await this.#thread.ask({ op: 'compact', target, limit: compactionStep });
+      if (reached >= target) return;
+    }
+  }
+
+  #expire(key: string): void {
+    const expected = this.#space.get(key)?.modRevision ?? 0;
+    // Not done (disk full, closing): the next start finds the time passed and tries again.
+    this.#queue.write({ key, expected }).catch(() => undefined);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreError('Closed', 'the store is closed');
+  }
+}
+
+function keyValueOf(row: LogRow): KeyValue {
+  return { key: row.key, value: row.value as Uint8Array, createRevision: row.created, modRevision: row.revision };
+}
+
+/**
+ * Opens or creates the store in `file`, checks it and reads it into memory.
+ * @throws StoreError Locked – another process has it open. Corrupt – with what to do.
+ */
+export async function openSqliteStore(options: { readonly file: string; readonly clock: Clock }): Promise<Store> {
+  const thread = new SqliteThread(options.file);
+  try {
+    const state = await thread.ask({ op: 'open', file: options.file });
+    const space = new KeySpace({ limits: windowLimits, ...state });
+    const store = new SqliteStore(thread, space, options.clock);
+    for (let after = 0; ; ) {
+      const rows = await thread.ask({ op: 'load', after, limit: loadPage });
+      space.load(rows.map((row) => ({ ...row, value: row.value ?? undefined })));
+      store.expireAt(rows.map((row) => ({ key: row.key, expiresAt: row.expires ?? undefined })));
+      const last = rows.at(-1);
+      if (!last || rows.length < loadPage) break;
+      after = last.revision;
+    }
+    if (state.target > state.compacted) void store.compact(state.target).catch(() => undefined);
+    return store;
+  } catch (error) {
+    await thread[Symbol.asyncDispose]();
+    throw error;
+  }
+}
