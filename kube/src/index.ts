@@ -23,6 +23,7 @@ export {
   type WriteOptions,
 } from './client.ts';
 export type { EventRecorder } from './event-recorder.ts';
+export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
 export {
@@ -35,6 +36,16 @@ export {
   type ObjectKey,
   splitKey,
 } from './informer.ts';
+export { labelValueErrors, qualifiedNameErrors } from './label-name.ts';
+export {
+  type LabelOperator,
+  type LabelRequirement,
+  LabelSelector as Selector,
+  type Labels,
+} from './label-selector.ts';
+export { Quantity } from './quantity.ts';
+export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export { SelectorError } from './selector-error.ts';
 export { type InformersOptions, startInformers } from './start-informers.ts';
 export type { ApiRequest, Transport, WatchEvent } from './transport.ts';
