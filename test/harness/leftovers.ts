@@ -23,18 +23,29 @@ function processes(): string[] {
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && Number(name) !== process.ppid)
     .flatMap((pid) => {
       const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
-      const ours = /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts/.test(command);
+      const ours =
+        /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts/.test(
+          command,
+        );
       return ours ? [`process ${pid} ${command.slice(0, 120)}`] : [];
     });
 }
 
 function links(): string[] {
-  return list('/sys/class/net').flatMap((name) => (/^(veth|berth|br-?berth)/.test(name) ? [`network link ${name}`] : []));
+  return list('/sys/class/net').flatMap((name) =>
+    /^(veth|berth|br-?berth)/.test(name) ? [`network link ${name}`] : [],
+  );
 }
 
 function cgroups(): string[] {
   const roots = ['/sys/fs/cgroup', ...list('/sys/fs/cgroup').map((name) => `/sys/fs/cgroup/${name}`)];
-  const found = new Set(roots.flatMap((root) => list(root).filter((name) => name.startsWith('berth')).map((name) => `${real(root)}/${name}`)));
+  const found = new Set(
+    roots.flatMap((root) =>
+      list(root)
+        .filter((name) => name.startsWith('berth'))
+        .map((name) => `${real(root)}/${name}`),
+    ),
+  );
   return [...found].map((path) => `cgroup ${path}`);
 }
 
