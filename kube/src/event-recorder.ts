@@ -1,9 +1,15 @@
 import type { KubeObject } from './resource-type.ts';
 
+export interface EventOptions {
+  /** Which part of the object: `spec.containers{web}`. */
+  readonly fieldPath?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 /**
  * Emits core/v1 Events about objects, correlated as client-go does: a repeat within the window raises `count` of the
  * first by a patch, ten similar ones are aggregated, a spammed object is rate limited. Never throws, never waits.
  */
 export interface EventRecorder {
-  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, options?: EventOptions): void;
 }

@@ -22,7 +22,8 @@ export {
   type WatchOptions,
   type WriteOptions,
 } from './client.ts';
-export type { EventRecorder } from './event-recorder.ts';
+export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
+export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
