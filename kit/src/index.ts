@@ -18,4 +18,5 @@ export {
 } from './logger.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
+export { startTask } from './start-task.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
