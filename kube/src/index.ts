@@ -23,10 +23,12 @@ export {
   type WriteOptions,
 } from './client.ts';
 export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
+export { type Decoded, decodeObject } from './decode.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
+export { DecodeError } from './go-json.ts';
 export {
   type ChangeHandler,
   type Indexer,
@@ -44,9 +46,11 @@ export {
   LabelSelector as Selector,
   type Labels,
 } from './label-selector.ts';
+export { parseJson, parseJsonStrict } from './parse-json.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export { type FieldSchema, type ObjectSchema, type ScalarType, type Schemas, schemaFor, schemas } from './schema.ts';
 export { SelectorError } from './selector-error.ts';
 export { type InformersOptions, startInformers } from './start-informers.ts';
 export type { ApiRequest, Transport, WatchEvent } from './transport.ts';

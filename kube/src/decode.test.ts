@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeObject } from './decode.ts';
+import { parseJson, parseJsonStrict } from './parse-json.ts';
+import { schemaFor, schemas } from './schema.ts';
+
+const pod = schemas.get('io.k8s.api.core.v1.Pod');
+const deployment = schemaFor('apps', 'v1', 'Deployment')!;
+const secret = schemaFor('', 'v1', 'Secret')!;
+const withContainer = (container: unknown) => ({ spec: { containers: [container] } });
+
+test('a kind is found by group and version, and its fields know how to be patched', () => {
+  expect(schemaFor('', 'v1', 'Pod')).toBe(pod);
+  expect(schemaFor('nope', 'v1', 'Pod')).toBeUndefined();
+  const containers = pod.fields.get('spec')?.struct?.fields.get('containers');
+  expect(containers).toMatchObject({
+    listType: 'map',
+    mapKeys: ['name'],
+    mergeKey: 'name',
+    patchStrategies: ['merge'],
+  });
+  expect(pod.fields.get('spec')?.struct?.required.has('containers')).toBe(true);
+});
+
+test.each([
+  [
+    deployment,
+    { spec: { replicas: 'three' } },
+    'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+  ],
+  [
+    deployment,
+    { spec: { replicas: 1.5 } },
+    'json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32',
+  ],
+  [
+    deployment,
+    { spec: { template: 'x' } },
+    'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.template of type v1.PodTemplateSpec',
+  ],
+  [
+    pod,
+    withContainer({ image: 5 }),
+    'json: cannot unmarshal number into Go struct field Container.spec.containers.image of type string',
+  ],
+  [
+    pod,
+    withContainer({ args: ['a', 1] }),
+    'json: cannot unmarshal number into Go struct field Container.spec.containers.args of type string',
+  ],
+  [
+    pod,
+    withContainer({ tty: 'yes' }),
+    'json: cannot unmarshal string into Go struct field Container.spec.containers.tty of type bool',
+  ],
+  [
+    pod,
+    { spec: { containers: {} } },
+    'json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container',
+  ],
+  [
+    pod,
+    { metadata: { labels: { a: 1 } } },
+    'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string',
+  ],
+  [
+    pod,
+    { metadata: { labels: ['a'] } },
+    'json: cannot unmarshal array into Go struct field ObjectMeta.metadata.labels of type map[string]string',
+  ],
+  [pod, [], 'json: cannot unmarshal array into Go value of type v1.Pod'],
+  [
+    pod,
+    { metadata: { creationTimestamp: 'abc' } },
+    'parsing time "abc" as "2006-01-02T15:04:05Z07:00": cannot parse "abc" as "2006"',
+  ],
+  [
+    pod,
+    { metadata: { creationTimestamp: '2020-13-01T00:00:00Z' } },
+    'parsing time "2020-13-01T00:00:00Z": month out of range',
+  ],
+  [pod, withContainer({ resources: { limits: { cpu: 'much' } } }), 'quantities must match the regular expression'],
+  [
+    pod,
+    withContainer({ livenessProbe: { httpGet: { port: 1.5 } } }),
+    'json: cannot unmarshal number 1.5 into Go value of type int32',
+  ],
+  [secret, { data: { a: '***' } }, 'illegal base64 data at input byte 0'],
+  [secret, { data: { a: 'YWJ' } }, 'illegal base64 data at input byte 3'],
+])('%# a wrong type is refused as Go does', (schema, value, words) => {
+  expect(() => decodeObject(schema, value)).toThrow(words);
+});
+
+test('unknown fields are dropped and named by their paths', () => {
+  const { object, unknownFields } = decodeObject(pod, {
+    dat: {},
+    metadata: { name: 'p', labels: { anything: 'goes' }, Name: 'x' },
+    spec: { containers: [{ name: 'a' }, { name: 'b', imag: 'j' }] },
+  });
+  expect(unknownFields).toEqual(['dat', 'metadata.Name', 'spec.containers[1].imag']);
+  expect(object).toEqual({
+    metadata: { name: 'p', labels: { anything: 'goes' } },
+    spec: { containers: [{ name: 'a' }, { name: 'b' }] },
+  });
+});
+
+test('null is absent, in maps and lists the zero value; empty optional lists and maps are left out', () => {
+  const { object } = decodeObject(pod, {
+    metadata: { name: null, labels: { a: null }, annotations: {} },
+    spec: { containers: [null], volumes: [], nodeSelector: {}, tolerations: null, overhead: { cpu: null } },
+  });
+  expect(object).toEqual({ metadata: { labels: { a: '' } }, spec: { containers: [{}], overhead: { cpu: '0' } } });
+  expect(decodeObject(pod, { spec: { containers: [] } }).object).toEqual({ spec: { containers: [] } });
+});
+
+test('times, quantities and numbers get the form they are stored in', () => {
+  const { object } = decodeObject(pod, {
+    metadata: { creationTimestamp: '2026-01-01T02:00:00.5+02:00' },
+    spec: { containers: [{ resources: { requests: { memory: '1024Mi', cpu: 0.5 } }, ports: [{ containerPort: 80 }] }] },
+  });
+  expect(object).toEqual({
+    metadata: { creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { containers: [{ resources: { requests: { memory: '1Gi', cpu: '500m' } }, ports: [{ containerPort: 80 }] }] },
+  });
+  const lease = decodeObject(schemaFor('coordination.k8s.io', 'v1', 'Lease')!, {
+    spec: { renewTime: '2026-01-01T00:00:00.1234567Z' },
+  });
+  expect(lease.object).toEqual({ spec: { renewTime: '2026-01-01T00:00:00.123456Z' } });
+});
+
+test('a key named __proto__ stays a key', () => {
+  const value = parseJson('{"data":{"__proto__":"x"}}');
+  const { object } = decodeObject(schemaFor('', 'v1', 'ConfigMap')!, value);
+  expect(JSON.stringify(object)).toBe('{"data":{"__proto__":"x"}}');
+  expect(JSON.stringify(parseJsonStrict('{"data":{"__proto__":{"a":1}}}').value)).toBe(
+    '{"data":{"__proto__":{"a":1}}}',
+  );
+});
+
+test('duplicate fields are named once each, and the last counts', () => {
+  const { value, duplicateFields } = parseJsonStrict(
+    '{"data":{"a":"1","a":"2","a":"3"},"l":[{"x":1,"x":2}],"data":{}}',
+  );
+  expect(duplicateFields).toEqual(['data.a', 'l[0].x', 'data']);
+  expect(value).toEqual({ data: {}, l: [{ x: 2 }] });
+});
+
+test.each([
+  ['', 'unexpected end of JSON input'],
+  ['{"a":', 'unexpected end of JSON input'],
+  ['{a}', "invalid character 'a' looking for beginning of object key string"],
+  ['[1 2]', "invalid character '2' after array element"],
+  ['{"a" 1}', "invalid character '1' after object key"],
+  ['{"a":1 "b"}', "invalid character '\"' after object key:value pair"],
+  ['nul', 'unexpected end of JSON input'],
+  ['nulx', "invalid character 'x' in literal null (expecting 'l')"],
+  ['"a\nb"', "invalid character '\\n' in string literal"],
+  ['{} x', "invalid character 'x' after top-level value"],
+  ['hello', "invalid character 'h' looking for beginning of value"],
+])('%j is refused: %s', (text, words) => {
+  expect(() => parseJson(text)).toThrow(words);
+  expect(() => parseJsonStrict(text)).toThrow(words);
+});
+
+test('a document nested too deep is an error, not a stack overflow', () => {
+  for (const parse of [parseJson, parseJsonStrict]) {
+    expect(() => parse('['.repeat(200_000))).toThrow('exceeded max depth');
+    expect(() => parse('{"a":'.repeat(20_000))).toThrow('exceeded max depth');
+    expect(() => parse(`${'['.repeat(900)}"${'[{'.repeat(5000)}"${']'.repeat(900)}`)).not.toThrow();
+  }
+});
+
+test('the strict reader reads what JSON.parse reads', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(parseJsonStrict(text).value).toEqual(JSON.parse(text));
+    }),
+  );
+  fc.assert(
+    fc.property(fc.stringMatching(/^[[\]{}:,"a1 \\.etrufalsn-]{0,12}$/), (text) => {
+      let expected: unknown;
+      try {
+        expected = JSON.parse(text);
+      } catch {
+        expect(() => parseJsonStrict(text)).toThrow();
+        return;
+      }
+      expect(parseJsonStrict(text).value).toEqual(expected);
+    }),
+  );
+});

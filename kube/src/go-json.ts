@@ -1,0 +1,95 @@
+import type { FieldSchema } from './schema.ts';
+
+/** A body that cannot be read as its kind; the message has the words Go's decoder has. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/** What Go calls a JSON value in its errors. */
+export function goValueName(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value;
+}
+
+/** How Go prints the type of a field. */
+export function goTypeName(field: FieldSchema): string {
+  switch (field.type) {
+    case 'struct':
+      return field.struct?.goType ?? 'struct';
+    case 'list':
+      return `[]${goTypeName(field.element as FieldSchema)}`;
+    case 'map':
+      return field.element?.type === 'quantity'
+        ? 'v1.ResourceList'
+        : `map[string]${goTypeName(field.element as FieldSchema)}`;
+    case 'boolean':
+      return 'bool';
+    case 'double':
+      return 'float64';
+    case 'bytes':
+      return '[]uint8';
+    case 'time':
+      return 'v1.Time';
+    case 'microTime':
+      return 'v1.MicroTime';
+    case 'quantity':
+      return 'resource.Quantity';
+    case 'intOrString':
+      return 'intstr.IntOrString';
+    default:
+      return field.type;
+  }
+}
+
+/** Standard base64 as Go reads it: line breaks are skipped, anything else wrong is an error. @throws DecodeError */
+export function checkBase64(text: string): void {
+  const bad = /[^A-Za-z0-9+/=\r\n]/.exec(text);
+  const padding = /=/.exec(text);
+  const first = Math.min(bad?.index ?? Number.POSITIVE_INFINITY, padding?.index ?? Number.POSITIVE_INFINITY);
+  if (bad && bad.index === first) throw new DecodeError(`illegal base64 data at input byte ${bad.index}`);
+  const digits = text.slice(0, padding?.index).replace(/[\r\n]/g, '').length;
+  const pads = padding ? text.slice(padding.index).replace(/[\r\n]/g, '') : '';
+  if (digits % 4 === 0 && pads === '') return;
+  if ((digits % 4 === 2 && pads === '==') || (digits % 4 === 3 && pads === '=')) return;
+  throw new DecodeError(`illegal base64 data at input byte ${padding ? padding.index : text.length}`);
+}
+
+const layout = ['2006', '-', '01', '-', '02', 'T', '15', ':', '04', ':', '05'] as const;
+const ranges: Readonly<Record<string, readonly [string, number, number]>> = {
+  '01': ['month', 1, 12],
+  '02': ['day', 1, 31],
+  '15': ['hour', 0, 23],
+  '04': ['minute', 0, 59],
+  '05': ['second', 0, 59],
+};
+
+/** Milliseconds and left-over microseconds of an RFC 3339 time. @throws DecodeError – in the words of Go's time.Parse */
+export function parseTime(text: string): { epochMs: number; micros: number } {
+  let rest = text;
+  for (const piece of layout) {
+    const isNumber = /^\d/.test(piece);
+    const part = rest.slice(0, piece.length);
+    const fits = isNumber ? new RegExp(`^\\d{${piece.length}}$`).test(part) : part === piece;
+    if (!fits) throw timeError(text, rest, piece);
+    const range = ranges[piece];
+    if (range && (Number(part) < range[1] || Number(part) > range[2])) {
+      throw new DecodeError(`parsing time ${JSON.stringify(text)}: ${range[0]} out of range`);
+    }
+    rest = rest.slice(piece.length);
+  }
+  const fraction = /^[.,](\d+)/.exec(rest);
+  if (fraction) rest = rest.slice(fraction[0].length);
+  if (!/^(Z|[+-]\d\d:\d\d)$/.test(rest)) throw timeError(text, rest, 'Z07:00');
+  const seconds = Date.parse(`${text.slice(0, 19)}${rest}`);
+  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
+  if (Number.isNaN(seconds) || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) {
+    throw new DecodeError(`parsing time ${JSON.stringify(text)}: day out of range`);
+  }
+  return { epochMs: seconds, micros: Number((fraction?.[1] ?? '').slice(0, 6).padEnd(6, '0')) };
+}
+
+function timeError(text: string, rest: string, piece: string): DecodeError {
+  const [shown, left] = [JSON.stringify(text), JSON.stringify(rest)];
+  return new DecodeError(`parsing time ${shown} as "2006-01-02T15:04:05Z07:00": cannot parse ${left} as "${piece}"`);
+}

@@ -1,0 +1,149 @@
+import { DecodeError } from './go-json.ts';
+import { joinPath, setOwn } from './json-value.ts';
+
+const maxDuplicates = 100;
+
+/** Reads JSON with Go's words for errors, noting fields that occur twice in an object. */
+export function readJson(text: string): { value: unknown; duplicateFields: readonly string[] } {
+  const reader = new JsonReader(text);
+  return { value: reader.document(), duplicateFields: reader.duplicates };
+}
+
+class JsonReader {
+  readonly duplicates: string[] = [];
+  readonly #text: string;
+  readonly #path: string[] = [];
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  document(): unknown {
+    const value = this.#value('looking for beginning of value');
+    this.#space();
+    if (this.#at < this.#text.length) throw this.#unexpected('after top-level value');
+    return value;
+  }
+
+  #value(context: string): unknown {
+    this.#space();
+    switch (this.#text[this.#at]) {
+      case '{':
+        return this.#object();
+      case '[':
+        return this.#array();
+      case '"':
+        return this.#string();
+      case 't':
+        return this.#word('true', true);
+      case 'f':
+        return this.#word('false', false);
+      case 'n':
+        return this.#word('null', null);
+      default:
+        return this.#number(context);
+    }
+  }
+
+  #object(): Record<string, unknown> {
+    const result: Record<string, unknown> = {};
+    this.#at++;
+    this.#space();
+    if (this.#take('}')) return result;
+    while (true) {
+      this.#space();
+      if (this.#text[this.#at] !== '"') throw this.#unexpected('looking for beginning of object key string');
+      const key = this.#string();
+      this.#path.push(key);
+      if (Object.hasOwn(result, key) && this.duplicates.length < maxDuplicates) {
+        const path = joinPath(this.#path);
+        if (!this.duplicates.includes(path)) this.duplicates.push(path);
+      }
+      this.#space();
+      if (!this.#take(':')) throw this.#unexpected('after object key');
+      setOwn(result, key, this.#value('looking for beginning of value'));
+      this.#path.pop();
+      this.#space();
+      if (this.#take('}')) return result;
+      if (!this.#take(',')) throw this.#unexpected('after object key:value pair');
+    }
+  }
+
+  #array(): unknown[] {
+    const result: unknown[] = [];
+    this.#at++;
+    this.#space();
+    if (this.#take(']')) return result;
+    while (true) {
+      this.#path.push(`[${result.length}]`);
+      result.push(this.#value('looking for beginning of value'));
+      this.#path.pop();
+      this.#space();
+      if (this.#take(']')) return result;
+      if (!this.#take(',')) throw this.#unexpected('after array element');
+    }
+  }
+
+  #string(): string {
+    const start = this.#at++;
+    while (true) {
+      const character = this.#text[this.#at];
+      if (character === undefined) throw this.#unexpected('');
+      if (character < ' ') throw this.#unexpected('in string literal');
+      this.#at++;
+      if (character === '"') return JSON.parse(this.#text.slice(start, this.#at)) as string;
+      if (character === '\\') this.#escape();
+    }
+  }
+
+  #escape(): void {
+    const character = this.#text[this.#at] ?? '';
+    if (!'"\\/bfnrtu'.includes(character) || character === '') throw this.#unexpected('in string escape code');
+    this.#at++;
+    if (character !== 'u') return;
+    for (let i = 0; i < 4; i++, this.#at++) {
+      if (!/^[0-9a-fA-F]$/.test(this.#text[this.#at] ?? ''))
+        throw this.#unexpected('in \\u hexadecimal character escape');
+    }
+  }
+
+  #number(context: string): number {
+    const pattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match) {
+      this.#at += match[0].length;
+      return Number(match[0]);
+    }
+    if (this.#text[this.#at] !== '-') throw this.#unexpected(context);
+    this.#at++;
+    throw this.#unexpected('in numeric literal');
+  }
+
+  #word<T>(word: string, value: T): T {
+    for (const [i, character] of [...word].entries()) {
+      if (this.#text[this.#at] !== character) throw this.#unexpected(`in literal ${word} (expecting '${word[i]}')`);
+      this.#at++;
+    }
+    return value;
+  }
+
+  #space(): void {
+    while (/[ \t\r\n]/.test(this.#text[this.#at] ?? '')) this.#at++;
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  #unexpected(context: string): DecodeError {
+    if (this.#at >= this.#text.length) return new DecodeError('unexpected end of JSON input');
+    const character = String.fromCodePoint(this.#text.codePointAt(this.#at) as number);
+    const shown =
+      character === "'" ? `'\\''` : character === '"' ? `'"'` : `'${JSON.stringify(character).slice(1, -1)}'`;
+    return new DecodeError(`invalid character ${shown} ${context}`);
+  }
+}

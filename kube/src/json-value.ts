@@ -1,0 +1,18 @@
+/** Handling JSON values whose keys come from users. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Sets an own property even where the key is `__proto__`: keys of maps come from users. */
+export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  else target[key] = value;
+}
+
+export function joinPath(segments: readonly string[]): string {
+  return segments.reduce(
+    (path, segment) => (path === '' || segment.startsWith('[') ? path + segment : `${path}.${segment}`),
+    '',
+  );
+}

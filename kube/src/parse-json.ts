@@ -1,0 +1,41 @@
+import { DecodeError } from './go-json.ts';
+import { readJson } from './json-reader.ts';
+
+/** Deeper than any object there is; a stack of ours holds it, and what walks the value later may recurse. */
+const maxDepth = 1000;
+
+/**
+ * A JSON document as a value. @throws DecodeError – in the words of Go's scanner, or `exceeded max depth`.
+ */
+export function parseJson(text: string): unknown {
+  checkDepth(text);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Again with the reader that knows Go's words for what is wrong.
+    return readJson(text).value;
+  }
+}
+
+/** The same, naming each field that an object has twice: `data.a`. The last one counts. */
+export function parseJsonStrict(text: string): { value: unknown; duplicateFields: readonly string[] } {
+  checkDepth(text);
+  return readJson(text);
+}
+
+function checkDepth(text: string): void {
+  // A document this short cannot nest too deep; most are.
+  if (text.length <= maxDepth) return;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 92) i++;
+      else if (code === 34) inString = false;
+    } else if (code === 34) inString = true;
+    else if (code === 123 || code === 91) {
+      if (++depth > maxDepth) throw new DecodeError('exceeded max depth');
+    } else if (code === 125 || code === 93) depth--;
+  }
+}

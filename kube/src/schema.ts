@@ -1,0 +1,127 @@
+import { schemaTableJson } from './gen/schema-table.ts';
+
+export type ScalarType =
+  | 'string'
+  | 'boolean'
+  | 'int32'
+  | 'int64'
+  | 'double'
+  | 'bytes'
+  | 'time'
+  | 'microTime'
+  | 'quantity'
+  | 'intOrString'
+  /** Any JSON value, kept as it is. */
+  | 'any';
+
+/** What a field holds, and how patches and server-side apply treat it. */
+export interface FieldSchema {
+  readonly type: ScalarType | 'struct' | 'list' | 'map';
+  /** Of a struct: its definition. */
+  readonly struct?: ObjectSchema;
+  /** Of a list or map. */
+  readonly element?: FieldSchema;
+  readonly listType?: 'atomic' | 'set' | 'map';
+  readonly mapKeys?: readonly string[];
+  /** A map or struct that is applied as one value. */
+  readonly atomic: boolean;
+  readonly patchStrategies: readonly string[];
+  readonly mergeKey?: string;
+}
+
+/** One definition of the API: a kind, or a struct inside one. */
+export interface ObjectSchema {
+  /** `io.k8s.api.core.v1.Pod`. */
+  readonly name: string;
+  /** The name Go gives the struct: `Pod`. */
+  readonly goName: string;
+  /** The name Go prints for its type: `v1.Pod`. */
+  readonly goType: string;
+  readonly fields: ReadonlyMap<string, FieldSchema>;
+  readonly required: ReadonlySet<string>;
+  readonly atomic: boolean;
+}
+
+/** Every definition of Kubernetes' built-in API, read from the generated table as it is asked for. */
+export interface Schemas {
+  /** By full name, such as `io.k8s.api.core.v1.Pod`; throws for a name that does not exist. */
+  get(name: string): ObjectSchema;
+  find(name: string): ObjectSchema | undefined;
+}
+
+type CompactField = string | { t: string; e?: CompactField; l?: string; k?: string[]; a?: 1; s?: string; m?: string };
+
+interface CompactDefinition {
+  readonly f: Readonly<Record<string, CompactField>>;
+  readonly r?: readonly string[];
+  readonly g?: readonly string[];
+  readonly a?: 1;
+}
+
+let table: Map<string, CompactDefinition> | undefined;
+let kinds: Map<string, string> | undefined;
+const inflated = new Map<string, ObjectSchema>();
+
+function readTable(): Map<string, CompactDefinition> {
+  table ??= new Map(Object.entries(JSON.parse(schemaTableJson) as Record<string, CompactDefinition>));
+  return table;
+}
+
+export const schemas: Schemas = {
+  get(name) {
+    const schema = schemas.find(name);
+    if (!schema) throw new Error(`no schema named ${name}`);
+    return schema;
+  },
+  find(name) {
+    const known = inflated.get(name);
+    if (known) return known;
+    const compact = readTable().get(name);
+    if (!compact) return undefined;
+    const schema = inflate(name, compact);
+    inflated.set(name, schema);
+    return schema;
+  },
+};
+
+/** The schema of a kind; undefined where Kubernetes has none built in. */
+export function schemaFor(group: string, version: string, kind: string): ObjectSchema | undefined {
+  if (!kinds) {
+    kinds = new Map();
+    for (const [name, { g }] of readTable()) for (const gvk of g ?? []) kinds.set(gvk, name);
+  }
+  const name = kinds.get(`${group}/${version}/${kind}`);
+  return name === undefined ? undefined : schemas.get(name);
+}
+
+function inflate(name: string, { f, r, a }: CompactDefinition): ObjectSchema {
+  const parts = name.split('.');
+  let fields: Map<string, FieldSchema> | undefined;
+  return {
+    name,
+    goName: parts.at(-1) as string,
+    goType: `${parts.at(-2)}.${parts.at(-1)}`,
+    required: new Set(r ?? []),
+    atomic: a === 1,
+    // Read at first use: definitions refer to each other, and to themselves.
+    get fields() {
+      fields ??= new Map(Object.entries(f).map(([field, compact]) => [field, inflateField(compact)]));
+      return fields;
+    },
+  };
+}
+
+function inflateField(compact: CompactField): FieldSchema {
+  const { t, e, l, k, a, s, m } = typeof compact === 'string' ? { t: compact } : compact;
+  const struct = t.startsWith('@') ? schemas.get(t.slice(1)) : undefined;
+  return {
+    type: struct ? 'struct' : (t as FieldSchema['type']),
+    ...(struct ? { struct } : {}),
+    ...(e === undefined ? {} : { element: inflateField(e) }),
+    ...(l === undefined ? {} : { listType: l as 'atomic' | 'set' | 'map' }),
+    ...(k === undefined ? {} : { mapKeys: k }),
+    atomic: a === 1 || struct?.atomic === true,
+    patchStrategies: s === undefined ? [] : s.split(','),
+    ...(m === undefined ? {} : { mergeKey: m }),
+  };
+}
