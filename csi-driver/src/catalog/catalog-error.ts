@@ -1,0 +1,35 @@
+import { CodedError } from '@berth/kit';
+
+/** `Full` the disk has no room; `Damaged` what was read is not what was written; `InUse` another driver has the pool; `Newer` a later version wrote it. */
+export type CatalogErrorCode = 'Full' | 'Damaged' | 'InUse' | 'Newer' | 'Failed';
+
+/** The catalog could not be opened, read or written. */
+export class CatalogError extends CodedError<CatalogErrorCode> {}
+
+/** SQLite's primary result codes (sqlite.org/rescode.html) that mean something to a user. */
+const codes: Readonly<Record<number, CatalogErrorCode>> = { 5: 'InUse', 11: 'Damaged', 13: 'Full', 26: 'Damaged' };
+
+/** What node:sqlite throws, as a CatalogError that says what to do. */
+export function asCatalogError(error: unknown, path: string): CatalogError {
+  if (error instanceof CatalogError) return error;
+  const { errcode, message } = error as { errcode?: number; message?: string };
+  const code = errcode === undefined ? 'Failed' : (codes[errcode & 0xff] ?? 'Failed');
+  return new CatalogError(code, wording(code, path, message ?? String(error)), { cause: error });
+}
+
+export function damaged(path: string, reason: string): CatalogError {
+  return new CatalogError('Damaged', wording('Damaged', path, reason));
+}
+
+function wording(code: CatalogErrorCode, path: string, reason: string): string {
+  if (code === 'Full') return `no space left to write the catalog ${path}; nothing was changed: free some space`;
+  if (code === 'InUse')
+    return `the catalog ${path} is in use: another csi-driver runs on this pool; stop it or choose another --pool`;
+  if (code === 'Damaged') {
+    return (
+      `the catalog ${path} is damaged (${reason}); the data of the volumes was not touched. ` +
+      `Restore ${path} from a backup, or run \`sqlite3 ${path} .recover | sqlite3 ${path}.new\` and put the result in its place`
+    );
+  }
+  return `catalog ${path}: ${reason}`;
+}

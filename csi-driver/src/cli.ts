@@ -1,0 +1,116 @@
+import { createLogger, type LogLevel, logLevels, messageOf } from '@berth/kit';
+import { Command, CommanderError, Option } from 'commander';
+import { StartError } from './start-error.ts';
+import { version } from './version.ts';
+
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly now: () => number;
+  /** Resolves when the program is to end: a signal, or its parent is gone. */
+  readonly stopped: (untilStdinCloses: boolean) => Promise<void>;
+}
+
+interface Flags {
+  readonly endpoint?: string;
+  readonly nodeId: string;
+  readonly pool: string;
+  readonly name: string;
+  readonly registrationSocket?: string;
+  readonly untilStdinCloses?: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'text';
+}
+
+const examples = `
+Examples:
+  csi-driver --endpoint unix:///run/csi.sock --node-id node-1 --pool /var/lib/berth/pool
+  CSI_ENDPOINT=unix:///csi/csi.sock csi-driver --node-id "$NODE" --pool /pool \\
+    --registration-socket /registration/csi.berth.local-reg.sock
+  csi-driver version
+`;
+
+/** Runs the program to its end. @returns the exit code: 0 ended as asked, 1 failed, 2 wrong usage. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const program = new Command('csi-driver')
+    .description('CSI driver whose volumes are directories of a pool on this node.')
+    .option('--endpoint <url>', 'socket to serve CSI at, unix:///path (or CSI_ENDPOINT)')
+    .option('--node-id <id>', 'name of this node, as volumes are tied to it')
+    .option('--pool <dir>', 'directory that holds the catalog and the volumes')
+    .option('--name <name>', 'name of the driver', 'csi.berth.local')
+    .option('--registration-socket <path>', "also serve plugin registration there, in kubelet's plugins_registry")
+    .option('--until-stdin-closes', 'end when standard input closes, as it does when the parent process dies')
+    .addOption(new Option('--log-level <level>', 'least level to log').choices(logLevels).default('info'))
+    .addOption(new Option('--log-format <format>', 'form of log lines').choices(['text', 'json']).default('text'))
+    .addHelpText('after', examples)
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: (text) => terminal.err(text.replace(/^error: /, 'csi-driver: ')),
+    })
+    .action((flags: Flags) => serve(flags, terminal));
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`csi-driver ${version}\n`));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    return exitCodeOf(error, terminal);
+  }
+}
+
+function exitCodeOf(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  terminal.err(`csi-driver: ${messageOf(error)}\n`);
+  const usage = error instanceof RangeError || (error instanceof StartError && error.code === 'Usage');
+  if (usage) terminal.err('csi-driver --help shows the flags, with examples\n');
+  return usage ? 2 : 1;
+}
+
+async function serve(flags: Flags, terminal: Terminal): Promise<void> {
+  const { name, logLevel, logFormat, registrationSocket } = flags;
+  const endpoint = flags.endpoint ?? terminal.env['CSI_ENDPOINT'];
+  checkFlags(flags, endpoint);
+  const log = createLogger({ level: logLevel, format: logFormat, now: terminal.now, write: terminal.err });
+  // Here, not at the top: --help and version need neither gRPC nor SQLite.
+  const [{ startDriver }, { systemClock, systemRng }] = await Promise.all([
+    import('./driver.ts'),
+    import('@berth/kit'),
+  ]);
+  await using _driver = await startDriver({
+    endpoint: endpoint ?? '',
+    nodeId: flags.nodeId,
+    pool: flags.pool,
+    driverName: name,
+    ...(registrationSocket === undefined ? {} : { registrationSocket }),
+    clock: systemClock,
+    rng: systemRng,
+    log,
+    logRequests: logLevel === 'debug',
+  });
+  log.info('serving', { driver: name, node: flags.nodeId, endpoint, pool: flags.pool, version });
+  await terminal.stopped(flags.untilStdinCloses === true);
+  log.info('stopping');
+}
+
+function checkFlags({ nodeId, pool, name }: Flags, endpoint: string | undefined): void {
+  if (!endpoint) throw new StartError('Usage', '--endpoint (or CSI_ENDPOINT) is required');
+  if (!nodeId) throw new StartError('Usage', '--node-id is required');
+  if (!pool) throw new StartError('Usage', '--pool is required');
+  // The id is also the value of the topology segment, which COs keep as a label.
+  if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(nodeId)) {
+    throw new StartError(
+      'Usage',
+      `--node-id "${nodeId}" must be 1 to 63 letters, digits, "-", "_" or ".", with a letter or digit at both ends`,
+    );
+  }
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name) || name.length > 54) {
+    throw new StartError(
+      'Usage',
+      `--name "${name}" must be a domain name of at most 54 characters, such as csi.example.com`,
+    );
+  }
+}

@@ -1,0 +1,100 @@
+import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Clock, Guard, type Logger, messageOf, type Rng } from '@berth/kit';
+import { inspect, linuxMounter } from '@berth/linux';
+import { csiController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
+import { DirectoryBackend } from './backend/directory-backend.ts';
+import { Catalog } from './catalog/catalog.ts';
+import type { PlaceTools } from './mounts/place.ts';
+import { VolumeMounts } from './mounts/volume-mounts.ts';
+import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
+import { recover } from './recover.ts';
+import { serveRegistration } from './registration.ts';
+import { controllerMethods } from './services/controller.ts';
+import { identityMethods } from './services/identity.ts';
+import { nodeMethods } from './services/node.ts';
+import type { ServiceContext } from './services/services.ts';
+import { socketPath } from './socket-path.ts';
+import { StartError } from './start-error.ts';
+import { version } from './version.ts';
+
+export interface DriverOptions {
+  readonly endpoint: string;
+  readonly nodeId: string;
+  readonly pool: string;
+  readonly driverName: string;
+  readonly registrationSocket?: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  readonly logRequests?: boolean;
+  /** The kernel, unless a test has another. */
+  readonly places?: PlaceTools;
+}
+
+/** Running calls get this long to end when the driver stops. */
+const graceMs = 5000;
+
+/**
+ * Starts the driver: opens the pool, ends what a crash left, serves the sockets.
+ * @throws StartError – bad options or pool; CatalogError – the catalog is in use, damaged or cannot be written.
+ */
+export async function startDriver(options: DriverOptions): Promise<AsyncDisposable> {
+  const { endpoint, log, clock, rng } = options;
+  const socket = socketPath(endpoint);
+  const pool = preparePool(options.pool);
+  await using stack = new AsyncDisposableStack();
+  const catalog = stack.use(new Catalog({ path: join(pool, 'catalog.db'), volumesFolder: join(pool, 'volumes') }));
+  const backend = stack.use(new DirectoryBackend({ pool, clock, rng, log }));
+  await recover({ catalog, backend, volumes: backend.volumesFolder, log });
+  const places = options.places ?? { mounter: linuxMounter, inspect };
+  const mounts = new VolumeMounts(places, backend.volumesFolder);
+  const node = { key: `topology.${options.driverName}/node`, nodeId: options.nodeId };
+  const context: ServiceContext = { ...options, version, node, catalog, backend, mounts, places };
+  const pipeline = { clock, guard: new Guard(), log, logRequests: options.logRequests ?? false };
+  await listen(stack, serverOf(context, pipeline), socket);
+  await register(stack, options);
+  const running = stack.move();
+  return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServer {
+  return new GrpcServer()
+    .add(csiIdentity, handlersOf(csiIdentity, identityMethods(context), pipeline))
+    .add(csiController, handlersOf(csiController, controllerMethods(context), pipeline))
+    .add(csiNode, handlersOf(csiNode, nodeMethods(context), pipeline));
+}
+
+async function listen(stack: AsyncDisposableStack, server: GrpcServer, socket: string): Promise<void> {
+  stack.defer(() => server.stop(graceMs));
+  try {
+    mkdirSync(dirname(socket), { recursive: true, mode: 0o750 });
+    await server.listen(`unix://${socket}`);
+  } catch (error) {
+    throw new StartError('Endpoint', `cannot listen at ${socket}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function register(stack: AsyncDisposableStack, options: DriverOptions): Promise<void> {
+  const { registrationSocket: socket, driverName, endpoint, log } = options;
+  if (socket === undefined) return;
+  try {
+    mkdirSync(dirname(socket), { recursive: true, mode: 0o750 });
+    const server = await serveRegistration({ socket, driverName, endpoint, log });
+    stack.defer(() => server.stop(graceMs));
+  } catch (error) {
+    throw new StartError('Endpoint', `cannot listen at ${socket}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The pool's real path; made when missing. Nobody but root may enter it: volumes in it are open to all users. */
+function preparePool(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.W_OK | constants.X_OK);
+    if (!statSync(path).isDirectory()) throw new Error('it is not a directory');
+    return realpathSync(path);
+  } catch (error) {
+    throw new StartError('Pool', `cannot use the pool ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}

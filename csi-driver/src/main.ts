@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+import { runCli } from './cli.ts';
+
+process.umask(0o077);
+
+function stopped(untilStdinCloses: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+    if (untilStdinCloses)
+      process.stdin
+        .once('end', resolve)
+        .once('error', () => resolve())
+        .resume();
+  });
+}
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  now: () => Date.now(),
+  stopped,
+});
+if (process.exitCode !== 0 || !process.stdin.destroyed) process.exit();

@@ -1,0 +1,106 @@
+import { lstatSync, readdirSync, rmdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import {
+  type BindOptions,
+  type Fd,
+  isErrno,
+  type Mounter,
+  makeDirectoryAt,
+  openInRoot,
+  openRoot,
+  openSegment,
+  type PathFacts,
+} from '@berth/linux';
+import { grpcError } from '@berth/protos';
+
+/** What statx says about a path, mounts included. A parameter, so that tests without root can show a model's mounts. */
+export type Inspect = (path: string) => PathFacts;
+
+export interface PlaceTools {
+  readonly mounter: Mounter;
+  readonly inspect: Inspect;
+}
+
+/**
+ * A path the CO gave, held by the fd of its parent directory: what is done here cannot be redirected by renaming
+ * or planting symlinks on the way (CVE-2021-25741).
+ */
+export class Place implements Disposable {
+  /** As the CO wrote it, without needless slashes: as the mount table has it. */
+  readonly path: string;
+  readonly #parent: Fd;
+  readonly #name: string;
+  readonly #tools: PlaceTools;
+
+  private constructor(path: string, parent: Fd, tools: PlaceTools) {
+    this.path = path;
+    this.#parent = parent;
+    this.#name = basename(path);
+    this.#tools = tools;
+  }
+
+  /**
+   * @returns undefined where the directory it would be in does not exist.
+   * @throws GrpcError INVALID_ARGUMENT – a symlink or a file is on the way.
+   */
+  static find(given: string, tools: PlaceTools): Place | undefined {
+    const path = given.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
+    try {
+      using root = openRoot('/');
+      return new Place(path, openInRoot(root, dirname(path).slice(1), { as: 'directory' }), tools);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      if (isErrno(error, 'ELOOP')) {
+        throw grpcError('INVALID_ARGUMENT', `${path}: a symbolic link is on the way; give the path without links`);
+      }
+      if (isErrno(error, 'ENOTDIR')) throw grpcError('INVALID_ARGUMENT', `${path}: a file is on the way`);
+      throw error;
+    }
+  }
+
+  /** @returns undefined where nothing has this name. @throws GrpcError INVALID_ARGUMENT – a symlink has it. */
+  facts(): PathFacts | undefined {
+    try {
+      const facts = this.#tools.inspect(this.#at);
+      if ((facts.mode & 0o170000) === 0o120000) throw grpcError('INVALID_ARGUMENT', `${this.path} is a symbolic link`);
+      return facts;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  open(): Fd {
+    return openSegment(this.#parent, this.#name);
+  }
+
+  makeDirectory(): void {
+    makeDirectoryAt(this.#parent, this.#name, 0o750);
+  }
+
+  isEmptyDirectory(): boolean {
+    return lstatSync(this.#at).isDirectory() && readdirSync(this.#at).length === 0;
+  }
+
+  /** @throws an error with code ENOTEMPTY – something is in it. */
+  removeDirectory(): void {
+    rmdirSync(this.#at);
+  }
+
+  bind(source: Fd, options: BindOptions): void {
+    using target = this.open();
+    this.#tools.mounter.bind(source.number, target.number, options);
+  }
+
+  unmount(): void {
+    this.#tools.mounter.unmount(this.#at);
+  }
+
+  [Symbol.dispose](): void {
+    this.#parent[Symbol.dispose]();
+  }
+
+  get #at(): string {
+    return `${this.#parent.path}/${this.#name}`;
+  }
+}

@@ -1,0 +1,30 @@
+import { BusyError, CodedError, messageOf } from '@berth/kit';
+import { type GrpcCode, GrpcError, grpcError } from '@berth/protos';
+
+/** What the machine answers with, as CSI's codes. What is not here is INTERNAL. */
+const codesByErrno: Readonly<Record<string, GrpcCode>> = {
+  ENOSPC: 'RESOURCE_EXHAUSTED',
+  EDQUOT: 'RESOURCE_EXHAUSTED',
+  Full: 'RESOURCE_EXHAUSTED',
+  EMFILE: 'UNAVAILABLE',
+  ENFILE: 'UNAVAILABLE',
+  ENOMEM: 'UNAVAILABLE',
+  Busy: 'ABORTED',
+  EROFS: 'FAILED_PRECONDITION',
+  EBUSY: 'FAILED_PRECONDITION',
+  Damaged: 'DATA_LOSS',
+};
+
+/** Anything thrown, as the error that goes over the wire. Its message is one line and never a stack. */
+export function asCsiError(error: unknown): GrpcError {
+  if (error instanceof GrpcError) return error;
+  if (error instanceof BusyError) return grpcError('ABORTED', error.message);
+  const code = codesByErrno[String((error as { code?: unknown } | null)?.code)] ?? 'INTERNAL';
+  const known = error instanceof CodedError || code !== 'INTERNAL' || isErrnoException(error);
+  const message = known ? messageOf(error) : `unexpected: ${messageOf(error)}; this is a bug, see the driver's log`;
+  return grpcError(code, message, { cause: error });
+}
+
+function isErrnoException(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { errno?: unknown }).errno === 'number';
+}

@@ -1,0 +1,68 @@
+import { type csi, grpcError } from '@berth/protos';
+import { unsupportedFlag } from './mount-flags.ts';
+
+type Mode = csi.VolumeCapabilityAccessModeMode;
+
+/** A volume lives in the pool of one node: several pods there may share it, other nodes never see it. */
+const supportedModes: readonly Mode[] = [
+  'SINGLE_NODE_WRITER',
+  'SINGLE_NODE_READER_ONLY',
+  'SINGLE_NODE_SINGLE_WRITER',
+  'SINGLE_NODE_MULTI_WRITER',
+];
+
+/** @throws GrpcError INVALID_ARGUMENT – absent, or without the fields the spec requires. */
+export function requireCapability(
+  capability: csi.VolumeCapability | null,
+  where = 'volume_capability',
+): csi.VolumeCapability {
+  if (!capability) throw grpcError('INVALID_ARGUMENT', `${where} is required`);
+  if (!capability.mount && !capability.block) {
+    throw grpcError('INVALID_ARGUMENT', `${where}: access_type is required, mount or block`);
+  }
+  if (!capability.accessMode || capability.accessMode.mode === 'UNKNOWN') {
+    throw grpcError('INVALID_ARGUMENT', `${where}: access_mode is required`);
+  }
+  return capability;
+}
+
+/** @throws GrpcError INVALID_ARGUMENT – none, or an incomplete one. */
+export function requireCapabilities(capabilities: readonly csi.VolumeCapability[]): void {
+  if (capabilities.length === 0) throw grpcError('INVALID_ARGUMENT', 'volume_capabilities is required');
+  for (const [index, capability] of capabilities.entries()) {
+    requireCapability(capability, `volume_capabilities[${index}]`);
+  }
+}
+
+/** Why a complete capability cannot be had, in a sentence; undefined where it can. */
+export function objectionTo(capability: csi.VolumeCapability, fsTypes: readonly string[]): string | undefined {
+  if (capability.block) return 'block volumes are not supported: the volume is a directory; ask for a mounted one';
+  const mode = capability.accessMode?.mode ?? 'UNKNOWN';
+  if (!supportedModes.includes(mode)) {
+    return `access mode ${mode} is not supported: the volume is on one node; supported are ${supportedModes.join(', ')}`;
+  }
+  return objectionToMount(capability.mount, fsTypes);
+}
+
+function objectionToMount(
+  mount: csi.VolumeCapabilityMountVolume | undefined,
+  fsTypes: readonly string[],
+): string | undefined {
+  const fsType = mount?.fsType ?? '';
+  if (fsType !== '' && !fsTypes.includes(fsType)) {
+    return `fs_type "${fsType}" cannot be had: the pool is on ${fsTypes[0] ?? 'another filesystem'}; leave fs_type empty`;
+  }
+  if (mount?.volumeMountGroup) return 'volume_mount_group is not supported';
+  const flag = unsupportedFlag(mount?.mountFlags ?? []);
+  // Which flag it is stays unsaid: mount flags may hold secrets, and messages are logged.
+  if (flag === undefined) return undefined;
+  return 'one of mount_flags has no meaning for a bind mount; supported are ro, nosuid, nodev, noexec, noatime, nodiratime, relatime, nosymfollow';
+}
+
+/** @throws GrpcError INVALID_ARGUMENT – the first objection. */
+export function refuseUnsupported(capabilities: readonly csi.VolumeCapability[], fsTypes: readonly string[]): void {
+  for (const capability of capabilities) {
+    const objection = objectionTo(capability, fsTypes);
+    if (objection !== undefined) throw grpcError('INVALID_ARGUMENT', objection);
+  }
+}

@@ -1,0 +1,96 @@
+import { type csi, grpcError } from '@berth/protos';
+import type { Method, Methods } from '../pipeline/pipeline.ts';
+import { objectionTo, requireCapabilities } from '../rules/capability-rules.ts';
+import { ownParameters, sameParameters } from '../rules/parameters.ts';
+import { requireFields } from '../rules/required.ts';
+import { isHere } from '../rules/topology.ts';
+import { createVolume } from './create-volume.ts';
+import { deleteVolume } from './delete-volume.ts';
+import { expandVolume } from './expand-volume.ts';
+import { listVolumes } from './list-volumes.ts';
+import { getVolume, type ServiceContext } from './services.ts';
+import { volumeMessage } from './volume-message.ts';
+
+const capabilities = [
+  'CREATE_DELETE_VOLUME',
+  'LIST_VOLUMES',
+  'GET_VOLUME',
+  'GET_CAPACITY',
+  'EXPAND_VOLUME',
+  'SINGLE_NODE_MULTI_WRITER',
+] as const;
+
+/** CSI Controller: which volumes there are. */
+export function controllerMethods(context: ServiceContext): Methods<csi.ControllerService> {
+  return {
+    CreateVolume: createVolume(context),
+    DeleteVolume: deleteVolume(context),
+    ListVolumes: listVolumes(context),
+    ControllerExpandVolume: expandVolume(context),
+    ControllerGetVolume: getOneVolume(context),
+    ValidateVolumeCapabilities: validateCapabilities(context),
+    GetCapacity: getCapacity(context),
+    ControllerGetCapabilities: {
+      run: async () => ({ capabilities: capabilities.map((type) => ({ rpc: { type } })) }),
+    },
+  };
+}
+
+function getOneVolume(
+  context: ServiceContext,
+): Method<csi.ControllerGetVolumeRequest, csi.ControllerGetVolumeResponse> {
+  return {
+    validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
+    run: async ({ volumeId }) => ({
+      volume: volumeMessage(getVolume(context, volumeId), context.node),
+      status: { publishedNodeIds: [] },
+    }),
+  };
+}
+
+function validateCapabilities(
+  context: ServiceContext,
+): Method<csi.ValidateVolumeCapabilitiesRequest, csi.ValidateVolumeCapabilitiesResponse> {
+  return {
+    validate: (request) => {
+      requireFields({ volume_id: request.volumeId });
+      requireCapabilities(request.volumeCapabilities);
+    },
+    run: async (request) => {
+      const { volumeContext, volumeCapabilities, parameters, mutableParameters } = request;
+      const volume = getVolume(context, request.volumeId);
+      const { fsTypes } = await context.backend.capacity();
+      const objections = volumeCapabilities.map((capability) => objectionTo(capability, fsTypes));
+      const objection =
+        objections.find((one) => one !== undefined) ?? differenceIn(context, request, volume.parameters);
+      if (objection !== undefined) return { message: objection };
+      return { confirmed: { volumeContext, volumeCapabilities, parameters, mutableParameters } };
+    },
+  };
+}
+
+/** An empty map was not asked about. */
+function differenceIn(
+  context: ServiceContext,
+  request: csi.ValidateVolumeCapabilitiesRequest,
+  parameters: Readonly<Record<string, string>>,
+): string | undefined {
+  if (Object.keys(request.mutableParameters).length > 0) return 'mutable_parameters are not supported';
+  const own = ownParameters(request.parameters, context.driverName);
+  if (Object.keys(own).length > 0 && !sameParameters(own, parameters))
+    return 'the volume was made with other parameters';
+  return undefined;
+}
+
+function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequest, csi.GetCapacityResponse> {
+  return {
+    run: async ({ volumeCapabilities, accessibleTopology }) => {
+      const { availableBytes, fsTypes } = await context.backend.capacity();
+      const elsewhere = accessibleTopology !== null && !isHere(accessibleTopology, context.node);
+      const impossible = volumeCapabilities.some((capability) => objectionTo(capability, fsTypes) !== undefined);
+      const available = elsewhere || impossible ? 0 : availableBytes;
+      if (!Number.isSafeInteger(available)) throw grpcError('INTERNAL', 'the pool reports no usable size');
+      return { availableCapacity: String(available), maximumVolumeSize: { value: String(available) } };
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { type csi, grpcError } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
+import type { Method } from '../pipeline/pipeline.ts';
+import { requireFields } from '../rules/required.ts';
+import { isVolumeId } from '../rules/volume-id.ts';
+import type { ServiceContext } from './services.ts';
+
+/** DeleteVolume: an unknown id is fine; one that is mounted on this node is refused (CSI spec, DeleteVolume). */
+export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRequest, csi.DeleteVolumeResponse> {
+  const find = (id: string) => (isVolumeId(id) ? context.catalog.find(id) : undefined);
+  return {
+    validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
+    keys: ({ volumeId }) => [volumeId, ...(find(volumeId) ? [find(volumeId)?.name ?? ''] : [])],
+    run: async ({ volumeId }) => {
+      const volume = find(volumeId);
+      if (!volume) return {};
+      const uses = context.mounts.uses(volume.id);
+      if (uses.length > 0) {
+        throw grpcError('FAILED_PRECONDITION', `volume "${volume.id}" is still mounted at ${uses.join(', ')}`);
+      }
+      await removeVolume(context, volume);
+      return {};
+    },
+  };
+}
+
+/** Each step can be repeated: a crash between two of them is finished at the next start. */
+export async function removeVolume(
+  { catalog, backend }: Pick<ServiceContext, 'catalog' | 'backend'>,
+  volume: VolumeRecord,
+): Promise<void> {
+  if (volume.state === 'ready') await catalog.update(volume, { state: 'deleting' });
+  await backend.delete(volume.id);
+  await catalog.remove(volume.id);
+}

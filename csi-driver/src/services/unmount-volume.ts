@@ -1,0 +1,54 @@
+import { inspectAt, isErrno, type PathFacts } from '@berth/linux';
+import { grpcError } from '@berth/protos';
+import type { Place } from '../mounts/place.ts';
+import type { ServiceContext } from './services.ts';
+
+/** More mounts of one volume on one path than any crash could leave. */
+const maxStacked = 64;
+
+/**
+ * Takes every mount of the volume off the path, stacked ones too.
+ * @throws GrpcError FAILED_PRECONDITION – something else is mounted there, or a process still uses the mount.
+ */
+export function unmountVolume(context: ServiceContext, place: Place, volumeId: string): void {
+  const volume = factsOf(context, volumeId);
+  for (let count = 0; count < maxStacked; count++) {
+    const facts = place.facts();
+    if (!facts?.isMountRoot) break;
+    if (!isVolume(facts, volume) && !(volume === undefined && context.mounts.isOurs(place.path))) {
+      throw grpcError(
+        'FAILED_PRECONDITION',
+        `what is mounted at ${place.path} is not volume "${volumeId}"; left as it is`,
+      );
+    }
+    unmount(place);
+  }
+  context.mounts.forget(volumeId, place.path);
+}
+
+/** @returns undefined for a volume whose directory is gone: then any mount from our pool will do. */
+function factsOf(context: ServiceContext, volumeId: string): PathFacts | undefined {
+  try {
+    using directory = context.backend.open(volumeId);
+    return inspectAt(directory);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function isVolume(facts: PathFacts, volume: PathFacts | undefined): boolean {
+  return volume !== undefined && facts.device === volume.device && facts.inode === volume.inode;
+}
+
+function unmount(place: Place): void {
+  try {
+    place.unmount();
+  } catch (error) {
+    if (isErrno(error, 'EBUSY')) {
+      throw grpcError('FAILED_PRECONDITION', `${place.path} is in use: a process has files open in it or works in it`);
+    }
+    // EINVAL: another unmounted it between the look and the act.
+    if (!isErrno(error, 'EINVAL')) throw error;
+  }
+}

@@ -1,0 +1,14 @@
+import type { csi } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
+import { type NodeTopology, topologyOf } from '../rules/topology.ts';
+
+/** A record as the message the CO gets. */
+export function volumeMessage(volume: VolumeRecord, node: NodeTopology): csi.Volume {
+  return {
+    volumeId: volume.id,
+    capacityBytes: String(volume.capacityBytes),
+    volumeContext: { ...volume.context },
+    contentSource: null,
+    accessibleTopology: [topologyOf(node)],
+  };
+}
