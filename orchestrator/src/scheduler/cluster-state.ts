@@ -1,0 +1,65 @@
+import type { Node, Pod } from '@berth/kube';
+import { NodeInfo } from './node-info.ts';
+
+/** Nodes and the pods placed on them: those the API server says, and those just decided but not yet seen back (assumed). */
+export class ClusterState {
+  readonly #nodes = new Map<string, NodeInfo>();
+  readonly #placements = new Map<string, string>();
+  readonly #assumed = new Set<string>();
+
+  get nodes(): NodeInfo[] {
+    return [...this.#nodes.values()].filter((info) => info.node !== undefined);
+  }
+
+  setNode(name: string, node: Node | undefined): void {
+    const info = this.#info(name);
+    info.setNode(node);
+    if (!node && info.podCount === 0) this.#nodes.delete(name);
+  }
+
+  /** A pod as the API server has it now; one that ended or is unbound takes nothing. */
+  setPod(uid: string, pod: Pod | undefined): void {
+    const node = pod && !hasEnded(pod) ? pod.spec?.nodeName : undefined;
+    if (!node && pod && !hasEnded(pod) && this.#assumed.has(uid)) return;
+    this.#assumed.delete(uid);
+    this.#place(uid, node ? pod : undefined, node);
+  }
+
+  /** Takes room for a pod on its way to `node`. */
+  assume(pod: Pod, node: string): void {
+    const uid = pod.metadata.uid as string;
+    this.#assumed.add(uid);
+    this.#place(uid, pod, node);
+  }
+
+  /** Gives the room back when the way failed. */
+  forget(pod: Pod): void {
+    const uid = pod.metadata.uid as string;
+    if (this.#assumed.delete(uid)) this.#place(uid, undefined, undefined);
+  }
+
+  isAssumed(uid: string): boolean {
+    return this.#assumed.has(uid);
+  }
+
+  #place(uid: string, pod: Pod | undefined, node: string | undefined): void {
+    const before = this.#placements.get(uid);
+    if (before !== undefined && before !== node) this.#nodes.get(before)?.removePod(uid);
+    if (pod && node !== undefined) {
+      this.#placements.set(uid, node);
+      this.#info(node).addPod(pod);
+    } else this.#placements.delete(uid);
+  }
+
+  #info(name: string): NodeInfo {
+    const known = this.#nodes.get(name);
+    if (known) return known;
+    const info = new NodeInfo(name);
+    this.#nodes.set(name, info);
+    return info;
+  }
+}
+
+export function hasEnded(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}

@@ -1,0 +1,52 @@
+import type { Node, Pod } from '@berth/kube';
+import { add, assumedPodRequests, parseResources, podRequests, type Resources, subtract } from './pod-requests.ts';
+
+interface PlacedPod {
+  readonly pod: Pod;
+  readonly requests: Resources;
+  readonly assumed: Resources;
+}
+
+/** A node with what its pods take of it; kept up to date as pods come and go, never summed anew. */
+export class NodeInfo {
+  readonly name: string;
+  node: Node | undefined;
+  allocatable: Resources = {};
+  requested: Resources = {};
+  /** Like `requested`, with upstream's assumptions for pods that ask for nothing: for scoring. */
+  assumedRequested: Resources = {};
+  readonly #pods = new Map<string, PlacedPod>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  setNode(node: Node | undefined): void {
+    this.node = node;
+    this.allocatable = parseResources(node?.status?.allocatable ?? node?.status?.capacity);
+  }
+
+  get pods(): Iterable<Pod> {
+    return this.#pods.values().map((placed) => placed.pod);
+  }
+
+  get podCount(): number {
+    return this.#pods.size;
+  }
+
+  addPod(pod: Pod): void {
+    this.removePod(pod.metadata.uid as string);
+    const placed = { pod, requests: podRequests(pod), assumed: assumedPodRequests(pod) };
+    this.#pods.set(pod.metadata.uid as string, placed);
+    this.requested = add(this.requested, placed.requests);
+    this.assumedRequested = add(this.assumedRequested, placed.assumed);
+  }
+
+  removePod(uid: string): void {
+    const placed = this.#pods.get(uid);
+    if (!placed) return;
+    this.#pods.delete(uid);
+    this.requested = subtract(this.requested, placed.requests);
+    this.assumedRequested = subtract(this.assumedRequested, placed.assumed);
+  }
+}
