@@ -1,0 +1,66 @@
+import { LabelSelector, type Pod, type Service } from '@berth/kube';
+
+/** One pod behind a service, as Endpoints and EndpointSlices both describe it. */
+export interface ServiceEndpoint {
+  readonly ip: string;
+  readonly nodeName: string | undefined;
+  readonly hostname: string | undefined;
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+  readonly target: { readonly kind: 'Pod'; readonly namespace: string; readonly name: string; readonly uid: string };
+}
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
+/** The pods of a service that have an address, sorted by address; ended ones are none (endpointslice utils). */
+export function endpointsOf(service: Service, pods: readonly Pod[]): ServiceEndpoint[] {
+  const publishAll = service.spec?.publishNotReadyAddresses === true;
+  return pods
+    .filter((pod) => pod.status?.podIP && pod.status.phase !== 'Failed' && pod.status.phase !== 'Succeeded')
+    .map((pod) => endpointOf(service, pod, publishAll))
+    .sort((a, b) => (a.ip < b.ip ? -1 : 1));
+}
+
+function endpointOf(service: Service, pod: Pod, publishAll: boolean): ServiceEndpoint {
+  const { namespace, name, uid, deletionTimestamp } = pod.metadata;
+  const serving =
+    publishAll || pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+  const terminating = deletionTimestamp !== undefined;
+  const hostname = pod.spec?.hostname && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined;
+  return {
+    ip: pod.status?.podIP as string,
+    nodeName: pod.spec?.nodeName,
+    hostname,
+    serving,
+    ready: publishAll || (serving && !terminating),
+    terminating,
+    target: { kind: 'Pod', namespace: namespace as string, name: name as string, uid: uid as string },
+  };
+}
+
+/** The service's ports as its pods know them: named target ports are looked up in the first pod that has them. */
+export function portsOf(service: Service, pods: readonly Pod[]): ServicePort[] {
+  return (service.spec?.ports ?? []).flatMap(({ name = '', port, targetPort = port, protocol = 'TCP' }) => {
+    const number = typeof targetPort === 'number' ? targetPort : findPort(pods, targetPort, protocol);
+    return number === undefined ? [] : [{ name, port: number, protocol }];
+  });
+}
+
+function findPort(pods: readonly Pod[], name: string, protocol: string): number | undefined {
+  for (const pod of pods)
+    for (const { ports = [] } of pod.spec?.containers ?? [])
+      for (const port of ports)
+        if (port.name === name && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
+  return undefined;
+}
+
+export function selects(service: Service, pod: Pod): boolean {
+  return (
+    service.spec?.selector !== undefined && LabelSelector.fromSet(service.spec.selector).matches(pod.metadata.labels)
+  );
+}

@@ -1,0 +1,156 @@
+import {
+  isConflict,
+  isNotFound,
+  type KubeClient,
+  type KubeObject,
+  type OwnerReference,
+  type ResourceType,
+} from '@berth/kube';
+import { type ControllerDeps, RunningController } from '../controller-deps.ts';
+import { collectableTypes, typeOfKind } from './collectable-types.ts';
+import { type GraphNode, ObjectGraph } from './object-graph.ts';
+
+const foreground = 'foregroundDeletion';
+const orphan = 'orphan';
+
+/**
+ * Deletes what has lost all its owners, and carries out the Foreground and Orphan ways of deletion
+ * (kube-controller-manager garbagecollector; owner references by uid).
+ */
+export function startGarbageCollector(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
+  const collector = new GarbageCollector(deps.client);
+  const running = new RunningController(
+    deps,
+    { name: 'garbage-collector', workers: 8, reconcile: (uid) => collector.reconcile(uid) },
+    signal,
+  );
+  for (const type of collectableTypes) {
+    deps.informers.of(type).onChange((_, change) => {
+      for (const uid of collector.note(type, change)) running.queue.add(uid);
+    });
+  }
+  return running;
+}
+
+interface Change {
+  readonly before: KubeObject | undefined;
+  readonly after: KubeObject | undefined;
+}
+
+class GarbageCollector {
+  readonly #client: KubeClient;
+  readonly #graph = new ObjectGraph();
+
+  constructor(client: KubeClient) {
+    this.#client = client;
+  }
+
+  /** Takes a change into the graph and says which objects it may decide. */
+  note(type: ResourceType, { before, after }: Change): string[] {
+    const gone = before && before.metadata.uid !== after?.metadata.uid ? (before.metadata.uid as string) : undefined;
+    const touched: string[] = [];
+    if (gone !== undefined) {
+      const owners = this.#graph.get(gone)?.owners ?? [];
+      touched.push(...this.#graph.dependentsOf(gone).map(({ uid }) => uid), ...owners.map(({ uid }) => uid));
+      this.#graph.delete(gone);
+    }
+    if (after) {
+      const node = this.#graph.set(type, after);
+      if (node.owners.length > 0 || isWaiting(node)) touched.push(node.uid);
+      if (node.isDeleting) touched.push(...node.owners.map(({ uid }) => uid));
+    }
+    return touched;
+  }
+
+  async reconcile(uid: string): Promise<undefined> {
+    const node = this.#graph.get(uid);
+    if (!node) return;
+    try {
+      if (node.isDeleting && node.finalizers.includes(orphan)) await this.#orphanDependents(node);
+      else if (node.isDeleting && node.finalizers.includes(foreground)) await this.#deleteDependents(node);
+      else if (!node.isDeleting && node.owners.length > 0) await this.#collect(node);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** All owners gone: delete. Some gone: forget those. An owner that waits for its dependents takes them with it. */
+  async #collect(node: GraphNode): Promise<void> {
+    const owners = await Promise.all(
+      node.owners.map(async (owner) => ({ owner, state: await this.#stateOf(node, owner) })),
+    );
+    const dangling = owners.filter(({ state }) => state === 'gone');
+    const waiting = owners.filter(({ state }) => state === 'waiting');
+    const solid = owners.filter(({ state }) => state === 'there');
+    if (solid.length > 0) {
+      if (dangling.length + waiting.length === 0) return;
+      return this.#dropOwners(node, new Set([...dangling, ...waiting].map(({ owner }) => owner.uid)));
+    }
+    const keepsDependents = waiting.length > 0 && this.#graph.dependentsOf(node.uid).length > 0;
+    await this.#delete(node, keepsDependents ? 'Foreground' : policyOf(node));
+  }
+
+  /** The graph may lag behind a creation, so an owner it does not know is asked for. */
+  async #stateOf(node: GraphNode, owner: OwnerReference): Promise<'there' | 'waiting' | 'gone'> {
+    const known = this.#graph.get(owner.uid);
+    if (known)
+      return known.isDeleting && known.finalizers.includes(foreground) && owner.blockOwnerDeletion
+        ? 'waiting'
+        : 'there';
+    const type = typeOfKind(owner);
+    // An owner of a kind we do not serve cannot be judged: nothing is deleted on a guess.
+    if (!type) return 'there';
+    const live = await this.#client.find(type, {
+      namespace: type.namespaced ? node.namespace : undefined,
+      name: owner.name,
+    });
+    return live?.metadata.uid === owner.uid ? 'there' : 'gone';
+  }
+
+  async #deleteDependents(node: GraphNode): Promise<void> {
+    const blocking = this.#graph
+      .dependentsOf(node.uid)
+      .filter(({ owners }) => owners.some(({ uid, blockOwnerDeletion }) => uid === node.uid && blockOwnerDeletion));
+    if (blocking.length === 0) return this.#removeFinalizer(node, foreground);
+    await Promise.all(blocking.filter(({ isDeleting }) => !isDeleting).map((dependent) => this.#collect(dependent)));
+  }
+
+  async #orphanDependents(node: GraphNode): Promise<void> {
+    for (const dependent of this.#graph.dependentsOf(node.uid)) await this.#dropOwners(dependent, new Set([node.uid]));
+    await this.#removeFinalizer(node, orphan);
+  }
+
+  async #dropOwners(node: GraphNode, uids: ReadonlySet<string>): Promise<void> {
+    const patch = { metadata: { uid: node.uid, ownerReferences: [...uids].map((uid) => ({ $patch: 'delete', uid })) } };
+    try {
+      await this.#client.patch(node.type, node, { type: 'strategic', patch });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
+    const live = await this.#client.get(node.type, node);
+    if (live.metadata.uid !== node.uid) return;
+    const finalizers = (live.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+    const patch = { metadata: { resourceVersion: live.metadata.resourceVersion, finalizers } };
+    await this.#client.patch(node.type, node, { type: 'merge', patch });
+  }
+
+  async #delete(node: GraphNode, propagationPolicy: 'Background' | 'Foreground' | 'Orphan'): Promise<void> {
+    try {
+      await this.#client.delete(node.type, node, { propagationPolicy, preconditions: { uid: node.uid } });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+}
+
+function policyOf({ finalizers }: GraphNode): 'Background' | 'Foreground' | 'Orphan' {
+  if (finalizers.includes(orphan)) return 'Orphan';
+  return finalizers.includes(foreground) ? 'Foreground' : 'Background';
+}
+
+function isWaiting({ isDeleting, finalizers }: GraphNode): boolean {
+  return isDeleting && (finalizers.includes(orphan) || finalizers.includes(foreground));
+}
