@@ -4,17 +4,18 @@ import {
   type CSIStorageCapacity,
   type Informer,
   keyOf,
-  LabelSelector,
   type Node,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
   Quantity,
+  Selector,
   type StorageClass,
 } from '@berth/kube';
+import { matchVolume } from '../controllers/volume/match-volume.ts';
+import { nodeCanReach } from '../controllers/volume/node-affinity.ts';
 import type { Reasons } from './filters.ts';
 import { claimKeys, type PodClaims, sortClaims, type VolumeListers } from './pod-claims.ts';
-import { findMatchingVolume, volumeFitsNode } from './volume-match.ts';
 
 export interface BindingListers extends VolumeListers {
   readonly capacities: Informer<CSIStorageCapacity>;
@@ -53,7 +54,8 @@ export class VolumeBinding {
     for (const claim of bound) {
       const volume = this.#listers.volumes.get(claim.spec?.volumeName as string);
       if (!volume) return { reasons: ['node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'] };
-      if (!volumeFitsNode(volume, node)) return { reasons: ["node(s) didn't match PersistentVolume's node affinity"] };
+      if (!nodeCanReach(volume, node.metadata.name as string, node.metadata.labels))
+        return { reasons: ["node(s) didn't match PersistentVolume's node affinity"] };
     }
     return delayed.length === 0 ? { decision: noDecision } : this.#decide(delayed, node);
   }
@@ -99,7 +101,8 @@ export class VolumeBinding {
       const chosen = claim.metadata.annotations?.[selectedNodeAnnotation];
       if (chosen !== undefined && chosen !== node.metadata.name)
         return { reasons: ["node(s) didn't find available persistent volumes to bind"] };
-      const volume = chosen === undefined ? findMatchingVolume(claim, node, this.#free(claim, used)) : undefined;
+      const volume =
+        chosen === undefined ? matchVolume(claim, this.#free(claim, used), { node, delayBinding: true }) : undefined;
       if (volume) {
         used.add(volume.metadata.name as string);
         bind.push({ claim, volume });
@@ -134,8 +137,7 @@ export class VolumeBinding {
     return this.#listers.capacities.list().some((capacity) => {
       if (capacity.storageClassName !== storageClass.metadata.name) return false;
       const limit = capacity.maximumVolumeSize ?? capacity.capacity;
-      const reaches =
-        capacity.nodeTopology && LabelSelector.fromObject(capacity.nodeTopology).matches(node.metadata.labels);
+      const reaches = capacity.nodeTopology && Selector.fromObject(capacity.nodeTopology).matches(node.metadata.labels);
       return reaches && limit !== undefined && Quantity.parse(limit).compare(wanted) >= 0;
     });
   }

@@ -1,4 +1,4 @@
-import { LabelSelector, type Pod, type Service } from '@berth/kube';
+import { type Pod, Selector, type Service } from '@berth/kube';
 
 /** One pod behind a service, as Endpoints and EndpointSlices both describe it. */
 export interface ServiceEndpoint {
@@ -60,7 +60,5 @@ function findPort(pods: readonly Pod[], name: string, protocol: string): number 
 }
 
 export function selects(service: Service, pod: Pod): boolean {
-  return (
-    service.spec?.selector !== undefined && LabelSelector.fromSet(service.spec.selector).matches(pod.metadata.labels)
-  );
+  return service.spec?.selector !== undefined && Selector.fromSet(service.spec.selector).matches(pod.metadata.labels);
 }

@@ -1,4 +1,4 @@
-import { isNotFound, type KubeClient, LabelSelector, type Pod, resources, type StatefulSet } from '@berth/kube';
+import { isNotFound, type KubeClient, type Pod, resources, Selector, type StatefulSet } from '@berth/kube';
 import { controllerRef, ordinalOf } from './identity.ts';
 
 /**
@@ -6,7 +6,7 @@ import { controllerRef, ordinalOf } from './identity.ts';
  * longer match are released (controller_ref_manager.go).
  */
 export async function claimPods(client: KubeClient, set: StatefulSet, candidates: readonly Pod[]): Promise<Pod[]> {
-  const selector = LabelSelector.fromObject(set.spec?.selector);
+  const selector = Selector.fromObject(set.spec?.selector);
   const claimed: Pod[] = [];
   for (const pod of candidates) {
     const controller = pod.metadata.ownerReferences?.find((owner) => owner.controller);
