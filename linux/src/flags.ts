@@ -10,6 +10,7 @@ export const AT_REMOVEDIR = 0x200;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 export const O_RDONLY = constants.O_RDONLY;
+export const O_WRONLY = constants.O_WRONLY;
 export const O_DIRECTORY = constants.O_DIRECTORY;
 export const O_NOFOLLOW = constants.O_NOFOLLOW;
 export const O_CREAT = constants.O_CREAT;

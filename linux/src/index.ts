@@ -1,4 +1,15 @@
 /** The kernel: mounts, mountinfo, safe path walks, locks. The only package with FFI. */
+export {
+  createFileAt,
+  linkAt,
+  makeNodeAt,
+  setModeAt,
+  setOwnerAt,
+  setTimesAt,
+  setXattr,
+  symlinkAt,
+  syncFilesystem,
+} from './create-at.ts';
 export { FakeKernel } from './fake-kernel.ts';
 export { lockFile } from './file-lock.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
