@@ -47,6 +47,9 @@ export {
   type Labels,
 } from './label-selector.ts';
 export { parseJson, parseJsonStrict } from './parse-json.ts';
+export { applyMergePatch } from './patch/json-merge-patch.ts';
+export { applyJsonPatch } from './patch/json-patch.ts';
+export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';

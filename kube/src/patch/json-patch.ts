@@ -1,0 +1,122 @@
+import { isDeepStrictEqual } from 'node:util';
+import { apiError } from '../api-error.ts';
+import { isRecord, setOwn } from '../json-value.ts';
+import { badPatch, unappliedPatch } from './patch-error.ts';
+
+/** The API server's limit on one patch. */
+const maxOperations = 10_000;
+
+interface Operation {
+  readonly op: string;
+  readonly path: readonly string[];
+  readonly from: readonly string[] | undefined;
+  readonly value: unknown;
+}
+
+/**
+ * Applies a JSON patch (RFC 6902) to a copy.
+ * @throws ApiError BadRequest – no list of operations; RequestEntityTooLarge; Invalid – an operation does not apply
+ */
+export function applyJsonPatch(object: unknown, patch: unknown): unknown {
+  if (!Array.isArray(patch)) {
+    throw badPatch('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  }
+  if (patch.length > maxOperations) {
+    const words = `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`;
+    throw apiError('RequestEntityTooLarge', words);
+  }
+  let result = structuredClone(object);
+  for (const item of patch) result = applyOperation(result, readOperation(item));
+  return result;
+}
+
+function readOperation(item: unknown): Operation {
+  if (!isRecord(item)) throw badPatch('json: cannot unmarshal array into Go value of type jsonpatch.Operation');
+  const { op, path, from, value } = item;
+  if (typeof op !== 'string') throw unappliedPatch(`Unexpected kind: ${String(op)}`);
+  return {
+    op,
+    path: readPointer(path),
+    from: op === 'move' || op === 'copy' ? readPointer(from) : undefined,
+    value: value === undefined ? undefined : structuredClone(value),
+  };
+}
+
+function readPointer(pointer: unknown): string[] {
+  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) {
+    throw unappliedPatch(`invalid path ${JSON.stringify(pointer)}`);
+  }
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function applyOperation(root: unknown, { op, path, from, value }: Operation): unknown {
+  switch (op) {
+    case 'add':
+      return add(root, path, value ?? null);
+    case 'remove':
+      return remove(root, path);
+    case 'replace':
+      find(root, path);
+      return path.length === 0 ? (value ?? null) : add(remove(root, path), path, value ?? null);
+    case 'move': {
+      const source = from as readonly string[];
+      if (path.length > source.length && source.every((segment, i) => segment === path[i])) {
+        throw unappliedPatch('a value cannot move into itself');
+      }
+      const moved = find(root, source);
+      return add(remove(root, source), path, moved);
+    }
+    case 'copy':
+      return add(root, path, structuredClone(find(root, from as readonly string[])));
+    case 'test':
+      if (!isDeepStrictEqual(find(root, path, true), value ?? null)) {
+        throw unappliedPatch(`testing value /${path.join('/')} failed`);
+      }
+      return root;
+    default:
+      throw unappliedPatch(`Unexpected kind: ${op}`);
+  }
+}
+
+function find(root: unknown, path: readonly string[], absentIsNull = false): unknown {
+  let value = root;
+  for (const [depth, segment] of path.entries()) {
+    if (Array.isArray(value)) value = value[indexOf(segment, value.length - 1, path)];
+    else if (isRecord(value) && Object.hasOwn(value, segment)) value = value[segment];
+    else if (absentIsNull && isRecord(value) && depth === path.length - 1) return null;
+    else throw missing(path);
+  }
+  return value;
+}
+
+function add(root: unknown, path: readonly string[], value: unknown): unknown {
+  if (path.length === 0) return value;
+  const parent = find(root, path.slice(0, -1));
+  const last = path.at(-1) as string;
+  if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : indexOf(last, parent.length, path), 0, value);
+  else if (isRecord(parent)) setOwn(parent, last, value);
+  else throw missing(path);
+  return root;
+}
+
+function remove(root: unknown, path: readonly string[]): unknown {
+  if (path.length === 0) return null;
+  const parent = find(root, path.slice(0, -1));
+  const last = path.at(-1) as string;
+  if (Array.isArray(parent)) parent.splice(indexOf(last, parent.length - 1, path), 1);
+  else if (isRecord(parent) && Object.hasOwn(parent, last)) delete parent[last];
+  else throw missing(path);
+  return root;
+}
+
+function indexOf(segment: string, max: number, path: readonly string[]): number {
+  if (!/^(0|[1-9]\d*)$/.test(segment) || Number(segment) > max) throw missing(path);
+  return Number(segment);
+}
+
+function missing(path: readonly string[]): Error {
+  return unappliedPatch(`the path /${path.join('/')} does not exist`);
+}

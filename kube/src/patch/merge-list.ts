@@ -1,0 +1,97 @@
+import { isRecord } from '../json-value.ts';
+import { goValue, patchFailure } from './patch-error.ts';
+
+export type JsonMap = Readonly<Record<string, unknown>>;
+export type Merge = (original: JsonMap, patch: JsonMap) => JsonMap;
+
+/** Lists of scalars become one without repeats; lists of maps are merged by `mergeKey`, heeding `$patch`. */
+export function mergeLists(
+  original: readonly unknown[],
+  patch: readonly unknown[],
+  mergeKey: string | undefined,
+  merge: Merge,
+): unknown[] {
+  if (original.length === 0 && patch.length === 0) return [];
+  if (!holdsMaps(original, patch)) {
+    return orderLike([...new Set([...original, ...patch])], { patchOrder: patch, liveOrder: original });
+  }
+  if (mergeKey === undefined) throw patchFailure('cannot merge lists without merge key for type struct');
+  const { kept, additions, replaced } = heedDirectives(original as JsonMap[], patch as JsonMap[], mergeKey);
+  if (replaced) return kept.map((item) => merge({}, item));
+  const merged: JsonMap[] = [...kept];
+  for (const item of additions) {
+    const value = keyValue(item, mergeKey);
+    const at = merged.findIndex((each) => each[mergeKey] === value);
+    if (at < 0) merged.push(merge({}, item));
+    else merged[at] = merge(merged[at] as JsonMap, item);
+  }
+  return orderLike(merged, { patchOrder: additions, liveOrder: kept, mergeKey });
+}
+
+/** All elements must be maps, or all not; lists of lists have no merge. */
+function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
+  const all = lists.flat(1);
+  if (all.some(Array.isArray)) throw patchFailure('lists of lists are not supported');
+  const kinds = new Set(all.map((item) => (isRecord(item) ? 'map' : typeof item)));
+  if (kinds.size > 1) throw patchFailure(`list element types are not identical: ${goValue(lists)}`);
+  return kinds.has('map');
+}
+
+function heedDirectives(original: readonly JsonMap[], patch: readonly JsonMap[], mergeKey: string) {
+  let kept = [...original];
+  let replaced = false;
+  const additions: JsonMap[] = [];
+  for (const item of patch) {
+    const directive = item['$patch'];
+    if (directive === undefined) additions.push(item);
+    else if (directive === 'replace') replaced = true;
+    else if (directive === 'delete') {
+      const value = keyValue(item, mergeKey);
+      kept = kept.filter((each) => each[mergeKey] !== value);
+    } else if (directive === 'merge') throw patchFailure('merging lists cannot yet be specified in the patch');
+    else throw patchFailure(`unknown patch type: ${goValue(directive)} in map: ${goValue(item)}`);
+  }
+  return { kept: replaced ? additions : kept, additions, replaced };
+}
+
+function keyValue(item: JsonMap, mergeKey: string): unknown {
+  const value = item[mergeKey];
+  if (value === undefined) {
+    throw patchFailure(`map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`);
+  }
+  return value;
+}
+
+export interface Order {
+  /** Items named here come in this order. */
+  readonly patchOrder: readonly unknown[];
+  /** The others stand among them as they stood here. */
+  readonly liveOrder: readonly unknown[];
+  readonly mergeKey?: string;
+}
+
+/** Puts a merged list in order: the patch's wish first, the live list's order for the rest (KEP "preserve order"). */
+export function orderLike(items: readonly unknown[], { patchOrder, liveOrder, mergeKey }: Order): unknown[] {
+  const id = (item: unknown) => (mergeKey === undefined ? item : keyValue(item as JsonMap, mergeKey));
+  const places = (list: readonly unknown[]) => {
+    const result = new Map<unknown, number>();
+    for (const [i, item] of list.entries()) if (!result.has(id(item))) result.set(id(item), i);
+    return result;
+  };
+  const [inPatch, inLive] = [places(patchOrder), places(liveOrder)];
+  const by = (order: ReadonlyMap<unknown, number>) => (a: unknown, b: unknown) =>
+    (order.get(id(a)) ?? Number.MAX_SAFE_INTEGER) - (order.get(id(b)) ?? Number.MAX_SAFE_INTEGER);
+  const wished = items.filter((item) => inPatch.has(id(item))).sort(by(inPatch));
+  const others = items.filter((item) => !inPatch.has(id(item))).sort(by(inLive));
+  const result: unknown[] = [];
+  for (const item of wished) {
+    const place = inLive.get(id(item));
+    while (place !== undefined && others.length > 0) {
+      const other = inLive.get(id(others[0]));
+      if (other === undefined || other >= place) break;
+      result.push(others.shift());
+    }
+    result.push(item);
+  }
+  return [...result, ...others];
+}

@@ -1,0 +1,23 @@
+import { type ApiError, apiError } from '../api-error.ts';
+
+/** A patch document that breaks its own rules (upstream's mergepatch errors that become 400). */
+export const badPatch = (message: string): ApiError => apiError('BadRequest', message);
+
+/** What upstream's patch code returns as a plain error: 500 without a reason. */
+export const patchFailure = (message: string): ApiError => apiError('Unknown', message, { code: 500 });
+
+/** A patch that is well-formed and cannot be applied: the reason stays with the server, as upstream keeps it. */
+export function unappliedPatch(cause: string): ApiError {
+  const error = apiError('Invalid', 'the server rejected our request due to an error in our request', { details: {} });
+  error.cause = new Error(cause);
+  return error;
+}
+
+/** A value as Go's `%v` prints it: `map[image:a:2 name:x]`. */
+export function goValue(value: unknown): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${entries.map(([key, item]) => `${key}:${goValue(item)}`).join(' ')}]`;
+}

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { schemaFor } from '../schema.ts';
+import { applyMergePatch } from './json-merge-patch.ts';
+import { applyJsonPatch } from './json-patch.ts';
+import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
+
+const pod = schemaFor('', 'v1', 'Pod')!;
+const node = schemaFor('', 'v1', 'Node')!;
+const names = (...list: string[]) => list.map((name) => ({ name }));
+const containersOf = (object: unknown) => (object as { spec: { containers: unknown[] } }).spec.containers;
+
+function patchContainers(live: unknown[], patch: Record<string, unknown>) {
+  return containersOf(applyStrategicMergePatch({ spec: { containers: live } }, { spec: patch }, pod));
+}
+
+test.each([
+  ['new items come before the live ones', names('a', 'b'), { containers: names('c') }, ['c', 'a', 'b']],
+  [
+    'the order directive wins',
+    names('a', 'b', 'c'),
+    { '$setElementOrder/containers': names('c', 'a') },
+    ['b', 'c', 'a'],
+  ],
+  [
+    'server-only items keep their place',
+    names('x', 'a', 'y', 'b'),
+    { '$setElementOrder/containers': names('b', 'a'), containers: names('b') },
+    ['x', 'y', 'b', 'a'],
+  ],
+  ['deleting one keeps the others', names('a', 'b'), { containers: [{ name: 'a', $patch: 'delete' }] }, ['b']],
+  ['replacing takes the patch only', names('a', 'b'), { containers: [{ $patch: 'replace' }, { name: 'z' }] }, ['z']],
+  [
+    'deleting with an order',
+    names('a', 'b', 'c'),
+    { '$setElementOrder/containers': names('a', 'c'), containers: [{ name: 'b', $patch: 'delete' }] },
+    ['a', 'c'],
+  ],
+])('strategic merge: %s', (_, live, patch, expected) => {
+  expect(patchContainers(live, patch)).toEqual(names(...expected));
+});
+
+test('lists of scalars merge without repeats, and lose what is deleted from them', () => {
+  const object = { metadata: { finalizers: ['a', 'b', 'c'] } };
+  const merged = applyStrategicMergePatch(object, { metadata: { finalizers: ['c', 'd'] } }, pod);
+  expect(merged).toEqual({ metadata: { finalizers: ['a', 'b', 'c', 'd'] } });
+  const patch = {
+    metadata: { '$deleteFromPrimitiveList/finalizers': ['a'], '$setElementOrder/finalizers': ['c', 'b'] },
+  };
+  expect(applyStrategicMergePatch(object, patch, pod)).toEqual({ metadata: { finalizers: ['c', 'b'] } });
+});
+
+test('a list without a merge strategy is replaced, a map is merged, null removes', () => {
+  const object = {
+    spec: { taints: [{ key: 'a', effect: 'X' }], unschedulable: true },
+    metadata: { labels: { a: '1' } },
+  };
+  const patch = {
+    spec: { taints: [{ key: 'b', effect: 'Y' }], unschedulable: null },
+    metadata: { labels: { b: '2' } },
+  };
+  expect(applyStrategicMergePatch(object, patch, node)).toEqual({
+    spec: { taints: [{ key: 'b', effect: 'Y' }] },
+    metadata: { labels: { a: '1', b: '2' } },
+  });
+});
+
+test('retainKeys clears the other keys and must name every key given', () => {
+  const live = { spec: { volumes: [{ name: 'v', emptyDir: {} }] } };
+  const patched = applyStrategicMergePatch(
+    live,
+    { spec: { volumes: [{ name: 'v', $retainKeys: ['name', 'hostPath'], hostPath: { path: '/x' } }] } },
+    pod,
+  );
+  expect(patched).toEqual({ spec: { volumes: [{ name: 'v', hostPath: { path: '/x' } }] } });
+  const wrong = { spec: { volumes: [{ name: 'v', $retainKeys: ['name'], hostPath: { path: '/x' } }] } };
+  expect(() => applyStrategicMergePatch(live, wrong, pod)).toThrow('invalid patch format of retainKeys');
+});
+
+test.each([
+  [{ $patch: 'explode' }, 'unknown patch type: explode in map: map[$patch:explode]'],
+  [{ spec: { '$setElementOrder/containers': [], containers: 'x' } }, 'invalid patch format of setElementOrder list'],
+  [{ spec: { '$deleteFromPrimitiveList/x': 'y' } }, 'invalid patch format of primitive list'],
+  [
+    { spec: { '$setElementOrder/containers': names('a'), containers: names('b') } },
+    "doesn't match $setElementOrder list",
+  ],
+  [{ spec: { containers: [{ name: 'a' }, 'b'] } }, 'list element types are not identical'],
+  [[], 'invalid JSON document'],
+])('%# a malformed strategic patch is refused', (patch, words) => {
+  expect(() => applyStrategicMergePatch({ spec: { containers: names('a') } }, patch, pod)).toThrow(words);
+});
+
+test('no patch changes its arguments', () => {
+  const object = Object.freeze({
+    spec: Object.freeze({ containers: Object.freeze(names('a', 'b').map(Object.freeze)) }),
+  });
+  const patch = {
+    spec: {
+      containers: [
+        { name: 'a', $patch: 'delete' },
+        { name: 'c', env: null },
+      ],
+    },
+  };
+  const before = structuredClone(patch);
+  expect(containersOf(applyStrategicMergePatch(object, patch, pod))).toEqual(names('c', 'b'));
+  expect(patch).toEqual(before);
+  expect(applyMergePatch(object, { spec: null })).toEqual({});
+  expect(applyJsonPatch({ a: [1] }, [{ op: 'add', path: '/a/-', value: 2 }])).toEqual({ a: [1, 2] });
+});
+
+test('a merge patch into a copy of itself gives the patch, without its nulls', () => {
+  const json = fc.letrec((tie) => ({
+    value: fc.oneof(fc.string(), fc.integer(), tie('object')),
+    object: fc.dictionary(fc.oneof(fc.string(), fc.constant('__proto__')), tie('value'), { maxKeys: 4 }),
+  })).object;
+  fc.assert(
+    fc.property(json, json, (object, patch) => {
+      const once = applyMergePatch(object, patch);
+      expect(JSON.stringify(applyMergePatch(once, patch))).toBe(JSON.stringify(once));
+      expect(JSON.stringify(applyMergePatch({}, patch))).toBe(JSON.stringify(patch));
+    }),
+  );
+});
+
+test.each([
+  [
+    { op: 'add', path: '/a/1', value: 9 },
+    { a: [1, 9, 2], b: { c: 3 } },
+  ],
+  [
+    { op: 'remove', path: '/b/c' },
+    { a: [1, 2], b: {} },
+  ],
+  [
+    { op: 'replace', path: '/a/0', value: 7 },
+    { a: [7, 2], b: { c: 3 } },
+  ],
+  [
+    { op: 'move', from: '/b/c', path: '/d' },
+    { a: [1, 2], b: {}, d: 3 },
+  ],
+  [
+    { op: 'copy', from: '/a', path: '/b/a' },
+    { a: [1, 2], b: { c: 3, a: [1, 2] } },
+  ],
+  [
+    { op: 'test', path: '/b', value: { c: 3 } },
+    { a: [1, 2], b: { c: 3 } },
+  ],
+  [{ op: 'replace', path: '', value: {} }, {}],
+])('JSON patch %j', (operation, expected) => {
+  expect(applyJsonPatch({ a: [1, 2], b: { c: 3 } }, [operation])).toEqual(expected);
+});
+
+test.each([
+  { op: 'add', path: '/a/5', value: 1 },
+  { op: 'add', path: '/x/y', value: 1 },
+  { op: 'remove', path: '/x' },
+  { op: 'replace', path: '/x', value: 1 },
+  { op: 'test', path: '/b/c', value: 4 },
+  { op: 'move', from: '/b', path: '/b/c' },
+  { op: 'add', path: 'a', value: 1 },
+  { op: 'add', path: '/__proto__/x', value: 1 },
+])('JSON patch %j does not apply', (operation) => {
+  expect(() => applyJsonPatch({ a: [1, 2], b: { c: 3 } }, [operation])).toThrow(
+    'the server rejected our request due to an error in our request',
+  );
+});

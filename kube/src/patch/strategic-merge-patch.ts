@@ -1,0 +1,157 @@
+import { isRecord, setOwn } from '../json-value.ts';
+import type { FieldSchema, ObjectSchema } from '../schema.ts';
+import { type JsonMap, mergeLists, orderLike } from './merge-list.ts';
+import { badPatch, goValue, patchFailure } from './patch-error.ts';
+
+const deletePrefix = '$deleteFromPrimitiveList/';
+const orderPrefix = '$setElementOrder/';
+
+/** The schema where the patch is: a struct, the values of a map, or nothing known. */
+type Place = ObjectSchema | FieldSchema | undefined;
+
+/**
+ * Applies a strategic merge patch, with the merge keys of `schema`; changes neither argument.
+ * @throws ApiError – BadRequest for a malformed directive, a plain 500 for what upstream answers so
+ */
+export function applyStrategicMergePatch(object: unknown, patch: unknown, schema: ObjectSchema): unknown {
+  if (!isRecord(object) || !isRecord(patch)) throw badPatch('invalid JSON document');
+  return mergeMap(object, patch, schema);
+}
+
+function mergeMap(original: JsonMap, patch: JsonMap, place: Place): JsonMap {
+  const directive = patch['$patch'];
+  if (directive === 'replace') return without(patch, '$patch');
+  if (directive === 'delete') return {};
+  if (directive !== undefined) {
+    throw patchFailure(`unknown patch type: ${goValue(directive)} in map: ${goValue(patch)}`);
+  }
+  const result = retained(original, patch);
+  const ordered = mergeOrderedLists(result, patch, place);
+  for (const [name, value] of Object.entries(patch)) {
+    if (name === '$retainKeys' || name.startsWith(orderPrefix) || ordered.has(name)) continue;
+    if (name.startsWith(deletePrefix)) deleteFromList(result, name.slice(deletePrefix.length), value);
+    else if (value === null) delete result[name];
+    else mergeField(result, name, value, place);
+  }
+  return result;
+}
+
+function mergeField(result: Record<string, unknown>, name: string, value: unknown, place: Place): void {
+  const before = Object.hasOwn(result, name) ? result[name] : undefined;
+  const bothMaps = isRecord(before) && isRecord(value);
+  if (!bothMaps && !(Array.isArray(before) && Array.isArray(value))) {
+    const plain = withoutDirectives(value);
+    if (plain === undefined) delete result[name];
+    else setOwn(result, name, plain);
+    return;
+  }
+  const field = fieldAt(place, name);
+  const merged = bothMaps
+    ? mergeMaps(before, value, field)
+    : mergeListField(before as unknown[], value as unknown[], field);
+  setOwn(result, name, merged);
+}
+
+function mergeMaps(before: JsonMap, value: JsonMap, field: FieldSchema | undefined): JsonMap {
+  if (field?.patchStrategies.includes('replace')) return value;
+  return mergeMap(before, value, field?.struct ?? field);
+}
+
+function mergeListField(before: readonly unknown[], value: readonly unknown[], field: FieldSchema | undefined) {
+  if (!field?.patchStrategies.includes('merge')) return value;
+  const element = field.element?.struct ?? field.element;
+  return mergeLists(before, value, field.mergeKey, (a, b) => mergeMap(a, b, element));
+}
+
+function fieldAt(place: Place, name: string): FieldSchema | undefined {
+  if (place === undefined) return undefined;
+  if (!('fields' in place)) return place.type === 'map' ? place.element : undefined;
+  const field = place.fields.get(name);
+  if (field) return field;
+  throw patchFailure(`unable to find api field in struct ${place.goName} for the json field ${JSON.stringify(name)}`);
+}
+
+/** The original, without what a `$retainKeys` does not name. */
+function retained(original: JsonMap, patch: JsonMap): Record<string, unknown> {
+  const names = patch['$retainKeys'];
+  if (names === undefined) return without(original);
+  const keep = new Set(Array.isArray(names) ? names : []);
+  const given = Object.entries(patch).filter(([name, value]) => value !== null && !name.startsWith('$'));
+  if (!Array.isArray(names) || given.some(([name]) => !keep.has(name))) {
+    throw badPatch('invalid patch format of retainKeys');
+  }
+  return without(original, ...Object.keys(original).filter((name) => !keep.has(name)));
+}
+
+/** Merges every list that has a `$setElementOrder` and puts it in that order; says which fields that settled. */
+function mergeOrderedLists(result: Record<string, unknown>, patch: JsonMap, place: Place): Set<string> {
+  const settled = new Set<string>();
+  for (const [directive, order] of Object.entries(patch)) {
+    if (!directive.startsWith(orderPrefix)) continue;
+    const name = directive.slice(orderPrefix.length);
+    const [before, value] = [result[name], patch[name]];
+    if (!Array.isArray(order) || !isListOrAbsent(before) || !isListOrAbsent(value)) {
+      throw badPatch('invalid patch format of setElementOrder list');
+    }
+    if (before === undefined && value === undefined) continue;
+    const field = fieldAt(place, name);
+    const mergeKey = field?.mergeKey;
+    checkOrder(value ?? [], order, mergeKey);
+    const merged = mergeList(before, value, field);
+    settled.add(name);
+    const wish = { patchOrder: order, liveOrder: before ?? [], ...(mergeKey === undefined ? {} : { mergeKey }) };
+    setOwn(result, name, orderLike(merged, wish));
+  }
+  return settled;
+}
+
+function mergeList(
+  before: readonly unknown[] | undefined,
+  value: readonly unknown[] | undefined,
+  field: FieldSchema | undefined,
+): readonly unknown[] {
+  if (value === undefined) return before ?? [];
+  if (before === undefined) return withoutDirectives(value) as unknown[];
+  return mergeListField(before, value, field);
+}
+
+/** The items of the patch must stand in the order list, and in its order. */
+function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeKey: string | undefined): void {
+  const id = (item: unknown) => (mergeKey === undefined ? item : (item as JsonMap)[mergeKey]);
+  const changed = items.filter((item) => !(isRecord(item) && '$patch' in item));
+  if (changed.length === 0 || order.length === 0) return;
+  let at = 0;
+  for (const place of order) if (at < changed.length && id(changed[at]) === id(place)) at++;
+  if (at === changed.length) return;
+  throw patchFailure(
+    `The order in patch list:\n${goValue(items)}\n doesn't match $setElementOrder list:\n${goValue(order)}\n`,
+  );
+}
+
+function deleteFromList(result: Record<string, unknown>, name: string, values: unknown): void {
+  const before = result[name];
+  if (name === '' || !Array.isArray(values)) throw badPatch('invalid patch format of primitive list');
+  if (Array.isArray(before)) result[name] = before.filter((item) => !values.includes(item));
+}
+
+/** A value that is new as a whole: nulls in it say nothing, and what carries a `$patch` is not there. */
+function withoutDirectives(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
+  if (!isRecord(value)) return value;
+  if ('$patch' in value) return undefined;
+  const result: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value)) {
+    const directive = name === '$retainKeys' || name.startsWith(orderPrefix) || name.startsWith(deletePrefix);
+    const plain = item === null || directive ? undefined : withoutDirectives(item);
+    if (plain !== undefined) setOwn(result, name, plain);
+  }
+  return result;
+}
+
+function without(map: JsonMap, ...names: readonly string[]): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(map)) if (!names.includes(name)) setOwn(result, name, value);
+  return result;
+}
+
+const isListOrAbsent = (value: unknown): value is unknown[] | undefined => value === undefined || Array.isArray(value);
