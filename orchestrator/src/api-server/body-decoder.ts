@@ -1,0 +1,175 @@
+import { apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
+import { parse as parseYaml } from 'yaml';
+import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+import type { RequestBody, ServerRequest } from './server-request.ts';
+import { apiVersionOf } from './stored-object.ts';
+import type { FieldValidation } from './write-options.ts';
+
+/** Reads a body of `application/vnd.kubernetes.protobuf`. @throws Error – it is none. */
+export type ProtobufDecoder = (bytes: Uint8Array) => unknown;
+
+/** What a body is expected to be. */
+export interface ExpectedKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schema: string | undefined;
+}
+
+const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+
+/** Turns request bodies into objects, as upstream's decoders do. */
+export class BodyDecoder {
+  readonly #protobuf: ProtobufDecoder;
+
+  constructor(protobuf: ProtobufDecoder) {
+    this.#protobuf = protobuf;
+  }
+
+  /**
+   * The body as an object of `expected`; its kind and apiVersion may be left out.
+   * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
+   */
+  async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
+    const { value, duplicates, summary } = await this.#parse(request, expected.kind);
+    if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
+    const typed = withKind(value, expected);
+    return this.conform(typed, expected, { validation, duplicates, warn: request.warn });
+  }
+
+  /** As {@link object}, for options and reviews, whose group and version clients name as they like. @throws ApiError */
+  async anyVersion(request: ServerRequest, expected: ExpectedKind): Promise<AnyObject> {
+    const { value, summary } = await this.#parse(request, expected.kind);
+    if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
+    if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== expected.kind)
+      return withKind(value, expected) as AnyObject;
+    return this.conform(value, expected, { validation: 'Ignore', warn: () => undefined });
+  }
+
+  /** The known fields of `value`; unknown and duplicate ones are refused, warned of or dropped in silence. @throws ApiError BadRequest */
+  conform(value: Record<string, unknown>, expected: ExpectedKind, how: Strictness): AnyObject {
+    const schema = expected.schema === undefined ? undefined : schemas.find(expected.schema);
+    if (!schema) return { metadata: {}, ...value } as AnyObject;
+    const cannot = (why: string) =>
+      apiError(
+        'BadRequest',
+        `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
+      );
+    const { object, unknownFields } = attempt(() => decodeObject(schema, value), cannot);
+    const problems = [
+      ...(how.duplicates ?? []).map((path) => `duplicate field ${JSON.stringify(path)}`),
+      ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
+    ];
+    if (problems.length > 0 && how.validation === 'Strict')
+      throw cannot(`strict decoding error: ${problems.join(', ')}`);
+    if (how.validation === 'Warn') for (const problem of problems) how.warn(problem);
+    object['metadata'] ??= {};
+    return object as AnyObject;
+  }
+
+  async #parse(request: ServerRequest, kind: string): Promise<Parsed> {
+    const { body } = request;
+    if (body.type === 'value') return { value: body.value, duplicates: [], summary: '' };
+    const media = mediaTypeOf(request.contentType);
+    if (!['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'].includes(media))
+      throw apiError(
+        'UnsupportedMediaType',
+        `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+      );
+    const bytes = Buffer.from(await bytesOf(body));
+    if (media === 'application/vnd.kubernetes.protobuf') {
+      const wrong = (why: string) => unrecognized(kind, why, bytes.subarray(0, 30).toString('hex'));
+      return { value: attempt(() => this.#protobuf(bytes), wrong), duplicates: [], summary: '' };
+    }
+    const text = bytes.toString();
+    const summary = summaryOf(text);
+    if (media === 'application/yaml') {
+      const wrong = (why: string) => unrecognized(kind, `yaml: ${why.split('\n')[0]}`, summary);
+      return { value: attempt(() => yamlValue(text), wrong), duplicates: [], summary };
+    }
+    const wrong = (why: string) => unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, summary);
+    const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
+    return { value, duplicates: duplicateFields, summary };
+  }
+}
+
+export interface Strictness {
+  readonly validation: FieldValidation;
+  readonly duplicates?: readonly string[];
+  readonly warn: (text: string) => void;
+}
+
+function attempt<T>(run: () => T, asError: (why: string) => unknown): T {
+  try {
+    return run();
+  } catch (error) {
+    throw asError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+interface Parsed {
+  readonly value: unknown;
+  readonly duplicates: readonly string[];
+  readonly summary: string;
+}
+
+export function mediaTypeOf(contentType: string | undefined): string {
+  const media = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return media === '' ? 'application/json' : media;
+}
+
+export async function bytesOf(body: RequestBody): Promise<Uint8Array> {
+  if (body.type === 'bytes') return body.read();
+  return body.type === 'none' ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body.value));
+}
+
+/** The definition's own kind as what its endpoint expects. */
+export function expectedKind({ group, version, kind, schema }: ResourceDefinition): ExpectedKind {
+  return { group, version, kind, schema };
+}
+
+/** YAML as kubectl's users write it: anchors within reason, merge keys. */
+export function yamlValue(text: string): unknown {
+  return parseYaml(text, { maxAliasCount: 100, merge: true });
+}
+
+function unrecognized(kind: string, why: string, summary: string) {
+  return apiError('BadRequest', `the object provided is unrecognized (must be of type ${kind}): ${why} (${summary})`);
+}
+
+/** The beginning of a body, as upstream's messages quote it. */
+function summaryOf(text: string): string {
+  if (text === '') return '<empty>';
+  if (!text.startsWith('{')) return Buffer.from(text.slice(0, 30)).toString('hex') + (text.length > 30 ? ' ...' : '');
+  return text.length > 30 ? `${text.slice(0, 30)} ...` : text;
+}
+
+/** @throws ApiError BadRequest – the body says it is something else. */
+function withKind(value: Record<string, unknown>, expected: ExpectedKind): Record<string, unknown> {
+  const expectedVersion = apiVersionOf(expected);
+  const kind = value['kind'] || expected.kind;
+  const apiVersion = value['apiVersion'] || expectedVersion;
+  if (kind === expected.kind && apiVersion === expectedVersion) return { ...value, kind, apiVersion };
+  if (kind === expected.kind)
+    throw apiError(
+      'BadRequest',
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expectedVersion})`,
+    );
+  const version = `${apiVersion}`.split('/').at(-1);
+  const internal = expected.group.split('.')[0] || 'core';
+  throw apiError(
+    'BadRequest',
+    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: converting (${version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`,
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function notAnObject(value: unknown): string {
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const target =
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type ${target}`;
+}

@@ -1,0 +1,80 @@
+import { apiError } from '@berth/kube';
+import type { BodyDecoder } from './body-decoder.ts';
+import { invalid } from './invalid.ts';
+import { booleanOf, integerOf } from './query-values.ts';
+import type { FieldError } from './resource-definition.ts';
+import type { ServerRequest } from './server-request.ts';
+import { dryRunErrors } from './write-options.ts';
+
+export interface DeleteOptions {
+  readonly dryRun: boolean;
+  readonly gracePeriodSeconds: number | undefined;
+  readonly propagationPolicy: 'Orphan' | 'Background' | 'Foreground' | undefined;
+  readonly preconditions: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+/** From the body where there is one, else from the query, as upstream reads them. @throws ApiError BadRequest, Invalid. */
+export async function deleteOptionsOf(request: ServerRequest, bodies: BodyDecoder): Promise<DeleteOptions> {
+  const given = (await fromBody(request, bodies)) ?? fromQuery(request.query);
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = given;
+  const errors: FieldError[] = dryRunErrors(dryRun);
+  const policies = ['Background', 'Foreground', 'Orphan'];
+  if (propagationPolicy && orphanDependents !== undefined)
+    errors.push({
+      reason: 'FieldValueInvalid',
+      field: 'propagationPolicy',
+      message: `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
+    });
+  if (propagationPolicy && !policies.includes(propagationPolicy))
+    errors.push({
+      reason: 'FieldValueNotSupported',
+      field: 'propagationPolicy',
+      message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`,
+    });
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
+  const legacy = orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background';
+  return {
+    dryRun: dryRun.length > 0,
+    gracePeriodSeconds,
+    propagationPolicy: (propagationPolicy as DeleteOptions['propagationPolicy']) || legacy,
+    preconditions: preconditions ?? {},
+  };
+}
+
+interface Given {
+  readonly gracePeriodSeconds: number | undefined;
+  readonly propagationPolicy: string | undefined;
+  readonly orphanDependents: boolean | undefined;
+  readonly preconditions: DeleteOptions['preconditions'] | undefined;
+  readonly dryRun: readonly string[];
+}
+
+async function fromBody(request: ServerRequest, bodies: BodyDecoder): Promise<Given | undefined> {
+  const { body } = request;
+  if (body.type === 'none') return undefined;
+  if (body.type === 'value' && (body.value === undefined || body.value === null)) return undefined;
+  let known = request;
+  if (body.type === 'bytes') {
+    const bytes = await body.read();
+    if (bytes.byteLength === 0) return undefined;
+    known = { ...request, body: { type: 'bytes', read: async () => bytes } };
+  }
+  const schema = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+  // Every group has its own DeleteOptions; which one a client names makes no difference.
+  const expected = { group: '', version: 'v1', kind: 'DeleteOptions', schema };
+  const options = await bodies.anyVersion(known, expected);
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = options;
+  if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds))
+    throw apiError('BadRequest', 'gracePeriodSeconds must be a whole number of seconds');
+  return { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun };
+}
+
+function fromQuery(query: URLSearchParams): Given {
+  return {
+    gracePeriodSeconds: integerOf(query, 'gracePeriodSeconds'),
+    propagationPolicy: query.get('propagationPolicy') ?? undefined,
+    orphanDependents: booleanOf(query, 'orphanDependents'),
+    preconditions: undefined,
+    dryRun: query.getAll('dryRun'),
+  };
+}

@@ -1,0 +1,87 @@
+import {
+  ApiError,
+  type ApiRequest,
+  apiError,
+  type KubeObject,
+  type Status,
+  type Transport,
+  type WatchEvent,
+} from '@berth/kube';
+import type { RequestPipeline } from './request-pipeline.ts';
+import type { Answer, AnswerObject, RequestBody, ServerRequest } from './server-request.ts';
+import { apiVersionOf, StoredObject } from './stored-object.ts';
+import type { User } from './user.ts';
+
+const never = new AbortController().signal;
+
+/** A client inside this process: the whole pipeline, but JSON values instead of bytes, shared by all who read them. */
+export class InProcessTransport implements Transport {
+  readonly #pipeline: RequestPipeline;
+  readonly #user: User;
+
+  constructor(pipeline: RequestPipeline, user: User) {
+    this.#pipeline = pipeline;
+    this.#user = user;
+  }
+
+  async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
+    signal.throwIfAborted();
+    return valueOf(await this.#pipeline.handle(this.#serverRequest(request, signal)));
+  }
+
+  async *watch(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const answer = await this.#pipeline.handle(this.#serverRequest(request, signal));
+    if (answer.type !== 'watch') throw apiError('BadRequest', `"${request.path}" is not a watch`);
+    for await (const { type, object } of answer.frames) {
+      const value = objectOf(object);
+      if (type === 'ERROR') throw new ApiError(value as Status);
+      yield { type, object: value };
+    }
+  }
+
+  #serverRequest(request: ApiRequest, signal: AbortSignal): ServerRequest {
+    const question = request.path.indexOf('?');
+    const path = question < 0 ? request.path : request.path.slice(0, question);
+    return {
+      method: request.method,
+      path,
+      query: new URLSearchParams(question < 0 ? '' : request.path.slice(question + 1)),
+      user: this.#user,
+      accept: undefined,
+      contentType: request.contentType,
+      body: bodyOf(request.body),
+      signal,
+      warn: () => undefined,
+    };
+  }
+}
+
+function bodyOf(value: unknown): RequestBody {
+  return value === undefined ? { type: 'none' } : { type: 'value', value };
+}
+
+function objectOf(object: AnswerObject): KubeObject {
+  return object instanceof StoredObject ? object.object : object;
+}
+
+function valueOf(answer: Answer): unknown {
+  switch (answer.type) {
+    case 'object': {
+      const value = objectOf(answer.object);
+      if (answer.status >= 400) throw new ApiError(value as Status);
+      return value;
+    }
+    case 'list': {
+      const { definition, metadata, items } = answer;
+      const kind = `${definition.kind}List`;
+      return { kind, apiVersion: apiVersionOf(definition), metadata, items: items.map(({ object }) => object) };
+    }
+    case 'text':
+      if (answer.status >= 400) throw apiError('NotFound', answer.text.trim(), { code: answer.status });
+      return answer.text;
+    case 'document':
+      return JSON.parse(Buffer.from(answer.body).toString());
+    default:
+      throw apiError('BadRequest', `a ${answer.type} can't be read as one value`);
+  }
+}

@@ -1,0 +1,88 @@
+import { rfc3339 } from '@berth/kit';
+import { apiError } from '@berth/kube';
+import { invalid } from './invalid.ts';
+import type { AnyObject, FieldError, RequestContext, ResourceDefinition } from './resource-definition.ts';
+
+/** Which endpoint an update came through. */
+export type UpdateEndpoint = 'main' | 'status' | 'other';
+
+/** Fills what the server alone decides of a new object (apiserver rest.BeforeCreate). */
+export function prepareForCreate(definition: ResourceDefinition, object: AnyObject, context: RequestContext): void {
+  const { metadata } = object;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.managedFields;
+  delete metadata.selfLink;
+  definition.rules.prepareForCreate?.(object, context);
+  metadata.uid = context.newUid();
+  metadata.creationTimestamp = rfc3339(context.now);
+}
+
+/** @throws ApiError Invalid */
+export function validateCreate(definition: ResourceDefinition, object: AnyObject): void {
+  throwInvalid(definition, object, definition.rules.validate?.(object) ?? []);
+}
+
+/** Keeps of the stored object what an update can't touch (apiserver rest.BeforeUpdate). */
+export function prepareForUpdate(options: {
+  readonly definition: ResourceDefinition;
+  readonly next: AnyObject;
+  readonly old: AnyObject;
+  readonly endpoint: UpdateEndpoint;
+  readonly context: RequestContext;
+}): void {
+  const { definition, next, old, endpoint, context } = options;
+  const { metadata } = next;
+  const before = old.metadata;
+  const generation = before.generation;
+  if (generation === undefined) delete metadata.generation;
+  else metadata.generation = generation;
+  const { rules } = definition;
+  if (endpoint === 'status') rules.prepareForStatusUpdate?.(next, old, context);
+  else if (endpoint === 'main') rules.prepareForUpdate?.(next, old, context);
+  metadata.uid ||= before.uid as string;
+  metadata.creationTimestamp = before.creationTimestamp as string;
+  if (before.deletionTimestamp) metadata.deletionTimestamp ||= before.deletionTimestamp;
+  else delete metadata.deletionTimestamp;
+  if (before.deletionGracePeriodSeconds === undefined) delete metadata.deletionGracePeriodSeconds;
+  else metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
+  delete metadata.managedFields;
+  delete metadata.selfLink;
+}
+
+/** @throws ApiError Invalid */
+export function validateUpdate(options: {
+  readonly definition: ResourceDefinition;
+  readonly next: AnyObject;
+  readonly old: AnyObject;
+  readonly endpoint: UpdateEndpoint;
+}): void {
+  const { definition, next, old, endpoint } = options;
+  const { rules } = definition;
+  // Where the request names no revision, the one it replaces stands in: the store compares in any case.
+  const versioned: AnyObject = {
+    ...next,
+    metadata: { ...next.metadata, resourceVersion: old.metadata.resourceVersion as string },
+  };
+  const errors =
+    endpoint === 'status'
+      ? (rules.validateStatusUpdate?.(versioned, old) ?? [])
+      : [...(rules.validate?.(versioned) ?? []), ...(rules.validateUpdate?.(versioned, old) ?? [])];
+  throwInvalid(definition, next, errors);
+}
+
+function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors);
+}
+
+/** The namespace of the path is the object's. @throws ApiError BadRequest */
+export function ensureNamespace(object: AnyObject, namespaced: boolean, namespace: string): void {
+  const { metadata } = object;
+  if (!namespaced) return;
+  metadata.namespace ||= namespace;
+  if (metadata.namespace !== namespace)
+    throw apiError(
+      'BadRequest',
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+}

@@ -1,0 +1,150 @@
+import { apiError } from '@berth/kube';
+import type { RangeResult, Store, StoreEvent } from '../store/store.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+import { alreadyExists, modified } from './resource-errors.ts';
+import { ObjectCodec, type StoredObject } from './stored-object.ts';
+
+export interface ObjectRange {
+  readonly namespace: string;
+  /** Key (see {@link ObjectStorage.keyOf}) after which the page begins. */
+  readonly after?: string;
+  readonly limit?: number;
+  readonly revision?: number;
+}
+
+/** The objects of one served resource in the store. Every method throws ApiError. */
+export class ObjectStorage {
+  readonly definition: ResourceDefinition;
+  readonly #store: Store;
+  readonly #root: string;
+  readonly #codec: ObjectCodec;
+
+  constructor(options: {
+    readonly store: Store;
+    readonly definition: ResourceDefinition;
+    readonly stored: ResourceDefinition;
+    readonly written: WeakMap<Uint8Array, AnyObject>;
+  }) {
+    this.definition = options.definition;
+    this.#store = options.store;
+    this.#root = `/registry/${options.stored.plural}`;
+    this.#codec = new ObjectCodec(options.definition, options.stored, options.written);
+  }
+
+  get revision(): number {
+    return this.#store.revision;
+  }
+
+  /** All keys of a namespace (empty: of every one) begin with this. */
+  prefixOf(namespace: string): string {
+    return namespace === '' ? `${this.#root}/` : `${this.#root}/${namespace}/`;
+  }
+
+  keyOf(namespace: string, name: string): string {
+    return `${this.prefixOf(namespace)}${name}`;
+  }
+
+  async find(namespace: string, name: string): Promise<StoredObject | undefined> {
+    const kv = await storeCall(this.#store.get(this.keyOf(namespace, name)));
+    return kv && this.#codec.view(kv);
+  }
+
+  async range({
+    namespace,
+    ...range
+  }: ObjectRange): Promise<RangeResult & { readonly objects: readonly StoredObject[] }> {
+    const result = await storeCall(this.#store.range({ prefix: this.prefixOf(namespace), ...range }));
+    return { ...result, objects: result.items.map((kv) => this.#codec.view(kv)) };
+  }
+
+  /** @throws ApiError AlreadyExists */
+  async create(object: AnyObject): Promise<StoredObject> {
+    const { namespace = '', name = '' } = object.metadata;
+    const written = await this.#write(this.keyOf(namespace, name), object, 0);
+    if (!written) throw alreadyExists(this.definition, name);
+    return written;
+  }
+
+  /** Replaces `current`, or answers undefined when it is no longer what is stored. */
+  async replace(current: StoredObject, next: AnyObject): Promise<StoredObject | undefined> {
+    return this.#write(current.kv.key, next, current.kv.modRevision);
+  }
+
+  /** Removes `current`, or answers undefined when it is no longer what is stored; otherwise its last state. */
+  async remove(current: StoredObject): Promise<StoredObject | undefined> {
+    const { key, modRevision } = current.kv;
+    const result = await storeCall(this.#store.write({ key, expected: modRevision }));
+    return result.ok ? this.#codec.view({ ...current.kv, modRevision: result.revision }) : undefined;
+  }
+
+  watch(namespace: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    return this.#store.watch(this.prefixOf(namespace), after, signal);
+  }
+
+  view(kv: StoreEvent['item']): StoredObject {
+    return this.#codec.view(kv);
+  }
+
+  /** What `object` would be if it were stored: for dry runs. */
+  pretend(object: AnyObject, current?: StoredObject): AnyObject {
+    const { resourceVersion: _, ...metadata } = object.metadata;
+    return { ...object, metadata: current ? { ...metadata, resourceVersion: current.resourceVersion } : metadata };
+  }
+
+  async #write(key: string, object: AnyObject, expected: number): Promise<StoredObject | undefined> {
+    const value = this.#codec.encode(object);
+    // etcd's own limit on a request, which clients and controllers reckon with.
+    if (value.byteLength > maxObjectBytes) throw tooLarge(value.byteLength);
+    const { ttlSeconds } = this.definition.rules;
+    const write = { key, value, expected, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
+    const result = await storeCall(this.#store.write(write));
+    if (!result.ok) return undefined;
+    const kv = await this.#store.get(key);
+    const createRevision = kv?.createRevision ?? result.revision;
+    if (kv?.modRevision === result.revision) return this.#codec.view(kv);
+    return this.#codec.view({ key, value, createRevision, modRevision: result.revision });
+  }
+}
+
+const maxObjectBytes = 1.5 * 1024 * 1024;
+
+function tooLarge(bytes: number) {
+  return apiError('RequestEntityTooLarge', `Request entity too large: limit is ${maxObjectBytes}, object is ${bytes}`);
+}
+
+/** Runs a change of `current` until it meets no other writer. */
+export async function untilUncontended<T>(
+  storage: ObjectStorage,
+  name: string,
+  attempt: () => Promise<T | undefined>,
+): Promise<T> {
+  for (let tries = 0; tries < 20; tries++) {
+    const result = await attempt();
+    if (result !== undefined) return result;
+  }
+  throw modified(storage.definition, name);
+}
+
+/** The store's errors as API errors. */
+export async function storeCall<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw asApiError(error);
+  }
+}
+
+export function asApiError(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  switch (error.code) {
+    case 'Compacted':
+      return apiError('Expired', 'The resourceVersion for the provided list is too old.');
+    case 'Future':
+      return apiError('Timeout', `Timeout: ${error.message}`);
+    case 'Closed':
+      return apiError('ServiceUnavailable', 'the server is shutting down');
+    default:
+      return apiError('InternalError', `Internal error occurred: ${error.message}`);
+  }
+}

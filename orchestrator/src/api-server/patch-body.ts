@@ -1,0 +1,44 @@
+import { apiError, parseJson } from '@berth/kube';
+import { bytesOf, mediaTypeOf } from './body-decoder.ts';
+import type { ServerRequest } from './server-request.ts';
+
+export type ParsedPatch =
+  | { readonly type: 'merge' | 'strategic'; readonly patch: Record<string, unknown> }
+  | { readonly type: 'json'; readonly patch: readonly unknown[] };
+
+const types: Readonly<Record<string, ParsedPatch['type']>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+/** Reads a PATCH body by its media type. @throws ApiError UnsupportedMediaType, BadRequest. */
+export async function patchOf(request: ServerRequest): Promise<ParsedPatch> {
+  const type = types[mediaTypeOf(request.contentType)];
+  if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+  const value = await valueOf(request);
+  if (type === 'json') {
+    if (!Array.isArray(value))
+      throw apiError(
+        'BadRequest',
+        'error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch',
+      );
+    return { type, patch: value };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw apiError(
+      'BadRequest',
+      'error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}',
+    );
+  return { type, patch: value as Record<string, unknown> };
+}
+
+async function valueOf(request: ServerRequest): Promise<unknown> {
+  if (request.body.type === 'value') return request.body.value;
+  const text = Buffer.from(await bytesOf(request.body)).toString();
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw apiError('BadRequest', `error decoding patch: ${(error as Error).message}`);
+  }
+}

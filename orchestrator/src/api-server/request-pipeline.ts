@@ -1,0 +1,116 @@
+import { apiError } from '@berth/kube';
+import type { Attributes, Authorizer } from './authorizer.ts';
+import { handleResource } from './handle-resource.ts';
+import { asApiError } from './object-storage.ts';
+import { type ResourceRoute, type Route, routeOf } from './route.ts';
+import type { ServerContext } from './server-context.ts';
+import type { Answer, ServerRequest } from './server-request.ts';
+
+/** Endpoints that are no resource: discovery, schemas, health. Undefined: not theirs. */
+export type PathHandler = (
+  segments: readonly string[],
+  request: ServerRequest,
+) => Answer | undefined | Promise<Answer | undefined>;
+
+/** Subresources and reviews; undefined: the generic verbs do it. */
+export type SpecialHandler = (
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+) => Promise<Answer> | undefined;
+
+/** The way every request goes, from whichever transport: route → authorize → handle. */
+export class RequestPipeline {
+  readonly context: ServerContext;
+  readonly #authorizer: Authorizer;
+  readonly #paths: readonly PathHandler[];
+  readonly #special: readonly SpecialHandler[];
+
+  constructor(parts: {
+    readonly context: ServerContext;
+    readonly authorizer: Authorizer;
+    readonly paths: readonly PathHandler[];
+    readonly special: readonly SpecialHandler[];
+  }) {
+    this.context = parts.context;
+    this.#authorizer = parts.authorizer;
+    this.#paths = parts.paths;
+    this.#special = parts.special;
+  }
+
+  /** @throws ApiError; anything else is a mistake of ours. */
+  async handle(request: ServerRequest): Promise<Answer> {
+    try {
+      const route = routeOf(this.context.registry, request.method, request.path, request.query);
+      await this.authorize(route, request);
+      return await this.#dispatch(route, request);
+    } catch (error) {
+      throw asApiError(error);
+    }
+  }
+
+  /** @throws ApiError Unauthorized, Forbidden. */
+  async authorize(route: Route, request: ServerRequest): Promise<void> {
+    const attributes = attributesOf(route, request);
+    const decision = await this.#authorizer.authorize(attributes);
+    if (decision.allowed || isPublic(request.path)) return;
+    if (request.user.groups.includes('system:unauthenticated')) throw apiError('Unauthorized', 'Unauthorized');
+    throw forbidden(attributes, decision.reason);
+  }
+
+  async #dispatch(route: Route, request: ServerRequest): Promise<Answer> {
+    if (route.type === 'resource') {
+      for (const handler of this.#special) {
+        const answer = handler(this.context, route, request);
+        if (answer) return answer;
+      }
+      return handleResource(this.context, route, request);
+    }
+    for (const handler of this.#paths) {
+      const answer = await handler(route.segments, request);
+      if (answer) return answer;
+    }
+    return { type: 'text', status: 404, text: '404 page not found\n' };
+  }
+}
+
+/** What anyone may read (upstream's system:public-info-viewer). */
+function isPublic(path: string): boolean {
+  return /^\/(version|healthz|livez|readyz)\/?$/.test(path);
+}
+
+function attributesOf(route: Route, { user, method, path }: ServerRequest): Attributes {
+  if (route.type === 'other')
+    return {
+      user,
+      verb: method.toLowerCase(),
+      namespace: '',
+      group: '',
+      resource: '',
+      subresource: '',
+      name: '',
+      path,
+    };
+  const { definition, verb, namespace, name, subresource } = route;
+  const { group, plural } = definition;
+  return { user, verb, namespace, group, resource: plural, subresource: subresource?.name ?? '', name, path };
+}
+
+/** Upstream's words (apiserver responsewriters.Forbidden). */
+function forbidden({ user, verb, namespace, group, resource, subresource, name, path }: Attributes, reason: string) {
+  const because = reason === '' ? '' : `: ${reason}`;
+  if (resource === '')
+    return apiError(
+      'Forbidden',
+      `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}${because}`,
+      { details: {} },
+    );
+  const full = subresource === '' ? resource : `${resource}/${subresource}`;
+  const scope = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
+  const what = `${group === '' ? resource : `${resource}.${group}`}${name === '' ? '' : ` ${JSON.stringify(name)}`}`;
+  return apiError(
+    'Forbidden',
+    `${what} is forbidden: User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${scope}${because}`,
+    { details: { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind: resource } },
+  );
+}

@@ -1,0 +1,43 @@
+import { type ApiError, apiError } from '@berth/kube';
+import type { ResourceDefinition } from './resource-definition.ts';
+
+type Named = Pick<ResourceDefinition, 'group' | 'plural'>;
+
+/** `deployments.apps`: how upstream's messages name a resource. */
+export function qualifiedPlural({ group, plural }: Named): string {
+  return group === '' ? plural : `${plural}.${group}`;
+}
+
+function details({ group, plural }: Named, name: string) {
+  return { name, ...(group === '' ? {} : { group }), kind: plural };
+}
+
+export function notFound(definition: Named, name: string): ApiError {
+  return apiError('NotFound', `${qualifiedPlural(definition)} "${name}" not found`, {
+    details: details(definition, name),
+  });
+}
+
+export function alreadyExists(definition: Named, name: string): ApiError {
+  return apiError('AlreadyExists', `${qualifiedPlural(definition)} "${name}" already exists`, {
+    details: details(definition, name),
+  });
+}
+
+export function conflict(definition: Named, name: string, why: string): ApiError {
+  return apiError('Conflict', `Operation cannot be fulfilled on ${qualifiedPlural(definition)} "${name}": ${why}`, {
+    details: details(definition, name),
+  });
+}
+
+export function forbidden(definition: Named, name: string, why: string): ApiError {
+  return apiError('Forbidden', `${qualifiedPlural(definition)} "${name}" is forbidden: ${why}`, {
+    details: details(definition, name),
+  });
+}
+
+/** The answer to a lost race. */
+export function modified(definition: Named, name: string): ApiError {
+  const why = 'the object has been modified; please apply your changes to the latest version and try again';
+  return conflict(definition, name, why);
+}

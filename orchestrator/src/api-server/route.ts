@@ -1,0 +1,115 @@
+import { apiError } from '@berth/kube';
+import type { ResourceDefinition, SubresourceDefinition } from './resource-definition.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
+
+export interface ResourceRoute {
+  readonly type: 'resource';
+  readonly definition: ResourceDefinition;
+  /** get, list, watch, create, update, patch, delete, deletecollection; for subresources what the method says. */
+  readonly verb: string;
+  /** Empty for cluster-scoped objects and for lists over all namespaces. */
+  readonly namespace: string;
+  /** Empty for collections. */
+  readonly name: string;
+  readonly subresource: SubresourceDefinition | undefined;
+}
+
+export type Route = ResourceRoute | { readonly type: 'other'; readonly segments: readonly string[] };
+
+const collectionVerbs: Record<string, string> = { GET: 'list', POST: 'create', DELETE: 'deletecollection' };
+const objectVerbs: Record<string, string> = { GET: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+const subresourceVerbs: Record<string, string> = { ...objectVerbs, POST: 'create' };
+
+/**
+ * What a method and path mean (apiserver's RequestInfo). Escapes are undone once, segment by segment; a segment that
+ * would be something else as a path (`..`, a slash, a control character) names nothing.
+ * @throws ApiError NotFound, MethodNotAllowed, BadRequest.
+ */
+export function routeOf(registry: ResourceRegistry, method: string, path: string, query: URLSearchParams): Route {
+  const segments = segmentsOf(path);
+  const root = segments[0];
+  const groupVersion =
+    root === 'api' ? ['', segments[1]] : root === 'apis' ? [segments[1], segments[2]] : [undefined, undefined];
+  const [group, version] = groupVersion;
+  const rest = segments.slice(root === 'api' ? 2 : 3);
+  if (group === undefined || version === undefined || !registry.resourcesOf(group, version) || rest.length === 0)
+    return { type: 'other', segments };
+  return resourceRoute({ registry, group, version, rest, method, query });
+}
+
+interface ResourcePath {
+  readonly registry: ResourceRegistry;
+  readonly group: string;
+  readonly version: string;
+  readonly rest: readonly string[];
+  readonly method: string;
+  readonly query: URLSearchParams;
+}
+
+function resourceRoute({ registry, group, version, rest, method, query }: ResourcePath): ResourceRoute {
+  const inNamespace = rest[0] === 'namespaces' && rest.length >= 3 && !isNamespaceSubresource(registry, rest);
+  const [plural = '', name = '', subresourceName, ...more] = inNamespace ? rest.slice(2) : rest;
+  const namespace = inNamespace ? (rest[1] as string) : '';
+  const definition = registry.find(group, version, plural);
+  if (!definition || inNamespace !== (definition.namespaced && inNamespace)) throw notFoundPath();
+  if (definition.namespaced && !inNamespace && name !== '') throw notFoundPath();
+  const subresource = definition.subresources.find((each) => each.name === subresourceName);
+  if (subresourceName !== undefined && (!subresource || (more.length > 0 && subresource.name !== 'proxy')))
+    throw notFoundPath();
+  const acrossNamespaces = definition.namespaced && !inNamespace;
+  const verb = verbOf({ definition, subresource, method, name, query, acrossNamespaces });
+  return { type: 'resource', definition, verb, namespace, name, subresource };
+}
+
+interface VerbQuestion {
+  readonly definition: ResourceDefinition;
+  readonly subresource: SubresourceDefinition | undefined;
+  readonly method: string;
+  readonly name: string;
+  readonly query: URLSearchParams;
+  readonly acrossNamespaces: boolean;
+}
+
+function verbOf({ definition, subresource, method, name, query, acrossNamespaces }: VerbQuestion): string {
+  const asked = method === 'HEAD' ? 'GET' : method;
+  const table = subresource ? subresourceVerbs : name === '' ? collectionVerbs : objectVerbs;
+  const verb = table[asked];
+  const known = subresource ? subresource.verbs : definition.verbs;
+  if (verb === undefined || !known.includes(verb) || (acrossNamespaces && verb !== 'list')) throw notAllowed();
+  const watch = query.get('watch');
+  if (!subresource && asked === 'GET' && watch !== null && watch !== 'false' && watch !== '0') {
+    if (!known.includes('watch')) throw notAllowed();
+    return 'watch';
+  }
+  return verb;
+}
+
+function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly string[]): boolean {
+  const namespaces = registry.find('', 'v1', 'namespaces');
+  return rest.length === 3 && (namespaces?.subresources.some(({ name }) => name === rest[2]) ?? false);
+}
+
+function segmentsOf(path: string): string[] {
+  const raw = path.replace(/^\//, '').replace(/\/$/, '');
+  return raw.split('/').map((escaped) => {
+    let segment: string;
+    try {
+      segment = decodeURIComponent(escaped);
+    } catch {
+      throw apiError('BadRequest', `the path has an invalid escape: ${JSON.stringify(escaped)}`);
+    }
+    if (/[/\0-\x1f\x7f]/.test(segment) || segment === '.' || segment === '..' || (segment === '' && raw !== ''))
+      throw notFoundPath();
+    return segment;
+  });
+}
+
+export function notFoundPath() {
+  return apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+}
+
+export function notAllowed() {
+  return apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  });
+}

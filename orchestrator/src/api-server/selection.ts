@@ -1,0 +1,70 @@
+import { apiError, FieldSelector, Selector, SelectorError } from '@berth/kube';
+import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+import { apiVersionOf } from './stored-object.ts';
+
+/** Which objects a list or watch wants. */
+export interface Selection {
+  /** True where no selector was given. */
+  readonly all: boolean;
+  /** The one name that can match, where a field selector names it. */
+  readonly name: string | undefined;
+  readonly labels: string;
+  matches(object: AnyObject): boolean;
+}
+
+export const everything: Selection = { all: true, name: undefined, labels: '', matches: () => true };
+
+/** @throws ApiError BadRequest – a selector that can't be read, or a field the kind does not know. */
+export function selectionOf(
+  definition: ResourceDefinition,
+  { labelSelector, fieldSelector }: { readonly labelSelector: string; readonly fieldSelector: string },
+): Selection {
+  if (labelSelector === '' && fieldSelector === '') return everything;
+  const labels = parse(
+    () => Selector.parse(labelSelector),
+    (why) => `unable to parse requirement: ${why}`,
+  );
+  const fields = parse(
+    () => FieldSelector.parse(fieldSelector),
+    (why) => why,
+  );
+  const readers = readersOf(definition);
+  for (const { field } of fields.requirements)
+    if (!Object.hasOwn(readers, field)) throw unknownField(definition, field);
+  return {
+    all: labels.isEmpty && fields.isEmpty,
+    name: fields.exact('metadata.name'),
+    labels: labelSelector,
+    matches: (object) =>
+      labels.matches(object.metadata.labels) && fields.matches((field) => readers[field]?.(object) ?? ''),
+  };
+}
+
+type Readers = Readonly<Record<string, (object: AnyObject) => string>>;
+
+function readersOf({ namespaced, rules }: ResourceDefinition): Readers {
+  return {
+    'metadata.name': (object) => object.metadata.name ?? '',
+    ...(namespaced ? { 'metadata.namespace': (object: AnyObject) => object.metadata.namespace ?? '' } : {}),
+    ...rules.selectableFields,
+  };
+}
+
+/** Kinds with fields of their own name only the field (their conversion function says so); the generic one names the kind. */
+function unknownField(definition: ResourceDefinition, field: string) {
+  if (definition.rules.selectableFields) return apiError('BadRequest', `field label not supported: ${field}`);
+  const { kind } = definition;
+  return apiError(
+    'BadRequest',
+    `Unable to find ${JSON.stringify(apiVersionOf(definition))} Kind=${kind} that match label selector "", field selector ${JSON.stringify(`${field}`)}: field label not supported: ${field}`,
+  );
+}
+
+function parse<T>(read: () => T, words: (why: string) => string): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SelectorError) throw apiError('BadRequest', words(error.message));
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import type { Clock, Logger, Rng } from '@berth/kit';
+import type { Store } from '../store/store.ts';
+import type { Admission } from './admission/admission.ts';
+import type { BodyDecoder } from './body-decoder.ts';
+import { ObjectStorage } from './object-storage.ts';
+import type { AnyObject, RequestContext, ResourceDefinition } from './resource-definition.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
+import type { User } from './user.ts';
+
+/** What every verb needs: the table, the store, time and chance. */
+export class ServerContext {
+  readonly registry: ResourceRegistry;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  readonly admission: Admission;
+  readonly bodies: BodyDecoder;
+  readonly #storages = new Map<ResourceDefinition, ObjectStorage>();
+  readonly #written = new WeakMap<Uint8Array, AnyObject>();
+
+  constructor(parts: {
+    readonly registry: ResourceRegistry;
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly rng: Rng;
+    readonly log: Logger;
+    readonly bodies: BodyDecoder;
+    readonly admission: (context: ServerContext) => Admission;
+  }) {
+    this.registry = parts.registry;
+    this.store = parts.store;
+    this.clock = parts.clock;
+    this.rng = parts.rng;
+    this.log = parts.log;
+    this.bodies = parts.bodies;
+    this.admission = parts.admission(this);
+  }
+
+  storage(definition: ResourceDefinition): ObjectStorage {
+    let storage = this.#storages.get(definition);
+    if (!storage) {
+      const stored = this.registry.storedForm(definition);
+      storage = new ObjectStorage({ store: this.store, definition, stored, written: this.#written });
+      this.#storages.set(definition, storage);
+    }
+    return storage;
+  }
+
+  /** The storage of a resource by name; undefined where it is not served. */
+  storageOf(group: string, plural: string): ObjectStorage | undefined {
+    const definition = this.registry.ofResource(group, plural);
+    return definition && this.storage(definition);
+  }
+
+  requestContext(user: User): RequestContext {
+    return { now: this.clock.now(), user: user.name, groups: user.groups, newUid: () => this.rng.uuid() };
+  }
+}

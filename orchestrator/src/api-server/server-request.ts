@@ -1,0 +1,70 @@
+import type { KubeObject } from '@berth/kube';
+import type { ResourceDefinition } from './resource-definition.ts';
+import type { StoredObject } from './stored-object.ts';
+import type { User } from './user.ts';
+
+/** A request as every transport brings it. */
+export interface ServerRequest {
+  readonly method: string;
+  /** The escaped path, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly user: User;
+  readonly accept: string | undefined;
+  readonly contentType: string | undefined;
+  readonly userAgent?: string;
+  readonly body: RequestBody;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+  /** Texts for `Warning` headers. */
+  readonly warn: (text: string) => void;
+}
+
+/** Bytes from the wire, or a JSON value the sender gave away. */
+export type RequestBody =
+  | { readonly type: 'none' }
+  | { readonly type: 'value'; readonly value: unknown }
+  | { readonly type: 'bytes'; readonly read: () => Promise<Uint8Array> };
+
+/** An object on its way out: as stored (bytes at hand), or made for this answer. */
+export type AnswerObject = StoredObject | KubeObject;
+
+export interface WatchFrame {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: AnswerObject;
+}
+
+export interface ListAnswer {
+  readonly type: 'list';
+  readonly definition: ResourceDefinition;
+  readonly items: readonly StoredObject[];
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
+}
+
+export interface WatchAnswer {
+  readonly type: 'watch';
+  readonly definition: ResourceDefinition;
+  readonly frames: AsyncIterable<WatchFrame>;
+}
+
+export type Answer =
+  | {
+      readonly type: 'object';
+      readonly status: number;
+      readonly object: AnswerObject;
+      readonly definition?: ResourceDefinition;
+    }
+  | ListAnswer
+  | WatchAnswer
+  | { readonly type: 'text'; readonly status: number; readonly text: string; readonly contentType?: string }
+  | {
+      readonly type: 'document';
+      readonly status: number;
+      readonly body: Uint8Array;
+      readonly headers: Readonly<Record<string, string>>;
+    }
+  | { readonly type: 'stream'; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> };

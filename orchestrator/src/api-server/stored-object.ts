@@ -1,0 +1,122 @@
+import type { KeyValue } from '../store/store.ts';
+import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+
+const encoder = new TextEncoder();
+const comma = encoder.encode(',');
+const brace = encoder.encode('{');
+
+/** `v1` or `apps/v1` of a definition. */
+export function apiVersionOf({ group, version }: Pick<ResourceDefinition, 'group' | 'version'>): string {
+  return group === '' ? version : `${group}/${version}`;
+}
+
+/** How every stored value begins; metadata comes third, so that a revision can be spliced in without parsing. */
+function headOf(kind: string, apiVersion: string): string {
+  return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`;
+}
+
+/** Bytes of an object as stored: kind, apiVersion and metadata first, without its resourceVersion. */
+export function encodeObject(object: AnyObject): Uint8Array {
+  const { kind = '', apiVersion = '', metadata, ...rest } = object;
+  const { resourceVersion: _, ...meta } = metadata;
+  const tail = JSON.stringify(rest);
+  return encoder.encode(
+    `${headOf(kind, apiVersion)}"metadata":${JSON.stringify(meta)}${tail === '{}' ? '}' : `,${tail.slice(1)}`}`,
+  );
+}
+
+/** One object at one revision, decoded at most once, sent without being encoded again. Shared: nobody changes it. */
+export class StoredObject {
+  readonly definition: ResourceDefinition;
+  readonly kv: KeyValue;
+  readonly #codec: ObjectCodec;
+  #object: AnyObject | undefined;
+
+  constructor(codec: ObjectCodec, kv: KeyValue) {
+    this.definition = codec.definition;
+    this.kv = kv;
+    this.#codec = codec;
+  }
+
+  get resourceVersion(): string {
+    return String(this.kv.modRevision);
+  }
+
+  get object(): AnyObject {
+    this.#object ??= this.#codec.decode(this.kv);
+    return this.#object;
+  }
+
+  /** The whole JSON document. */
+  json(): Uint8Array {
+    return this.#codec.splice(this, true);
+  }
+
+  /** As a list shows it: without kind and apiVersion. */
+  itemJson(): Uint8Array {
+    return this.#codec.splice(this, false);
+  }
+}
+
+/** Between stored bytes and objects of one served version. */
+export class ObjectCodec {
+  readonly definition: ResourceDefinition;
+  readonly #stored: ResourceDefinition;
+  readonly #headLength: number;
+  readonly #views = new WeakMap<KeyValue, StoredObject>();
+  /** What was just written, so that it need not be parsed again; by the value's identity. */
+  readonly #written: WeakMap<Uint8Array, AnyObject>;
+
+  constructor(definition: ResourceDefinition, stored: ResourceDefinition, written: WeakMap<Uint8Array, AnyObject>) {
+    this.definition = definition;
+    this.#stored = stored;
+    this.#written = written;
+    this.#headLength = headOf(stored.kind, apiVersionOf(stored)).length;
+  }
+
+  view(kv: KeyValue): StoredObject {
+    const known = this.#views.get(kv);
+    if (known) return known;
+    const view = new StoredObject(this, kv);
+    this.#views.set(kv, view);
+    return view;
+  }
+
+  /** Bytes to store of an object of the served version, which is given away. */
+  encode(object: AnyObject): Uint8Array {
+    const { storedAs } = this.definition;
+    const stored: AnyObject = storedAs ? storedAs.toStored(object) : object;
+    const typed = { ...stored, kind: this.#stored.kind, apiVersion: apiVersionOf(this.#stored) };
+    const value = encodeObject(typed);
+    this.#written.set(value, typed);
+    return value;
+  }
+
+  decode(kv: KeyValue): AnyObject {
+    const base = this.#written.get(kv.value) ?? (JSON.parse(Buffer.from(kv.value).toString()) as AnyObject);
+    const { storedAs } = this.definition;
+    const own: AnyObject = storedAs ? storedAs.fromStored(structuredClone(base)) : base;
+    return {
+      ...own,
+      kind: this.definition.kind,
+      apiVersion: apiVersionOf(this.definition),
+      metadata: { ...own.metadata, resourceVersion: String(kv.modRevision) },
+    };
+  }
+
+  splice(view: StoredObject, withKind: boolean): Uint8Array {
+    if (this.definition.storedAs) {
+      const { kind, apiVersion, ...rest } = view.object;
+      return encoder.encode(JSON.stringify(withKind ? { kind, apiVersion, ...rest } : rest));
+    }
+    const { value, modRevision } = view.kv;
+    const metaEnd = this.#headLength + '"metadata":{'.length;
+    const parts = [
+      withKind ? value.subarray(0, metaEnd) : value.subarray(this.#headLength, metaEnd),
+      encoder.encode(`"resourceVersion":"${modRevision}"`),
+      ...(value[metaEnd] === 0x7d ? [] : [comma]),
+      value.subarray(metaEnd),
+    ];
+    return Buffer.concat(withKind ? parts : [brace, ...parts]);
+  }
+}

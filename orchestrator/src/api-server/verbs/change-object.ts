@@ -1,0 +1,119 @@
+import { invalid } from '../invalid.ts';
+import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
+import { untilUncontended } from '../object-storage.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { conflict, modified, notFound } from '../resource-errors.ts';
+import { semanticEqual } from '../resources/equality.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { AnswerObject } from '../server-request.ts';
+import type { StoredObject } from '../stored-object.ts';
+import type { User } from '../user.ts';
+
+export interface ChangeRequest {
+  readonly definition: ResourceDefinition;
+  readonly namespace: string;
+  readonly name: string;
+  /** `''`, `status`, `scale`, `ephemeralcontainers` … */
+  readonly subresource: string;
+  readonly endpoint: UpdateEndpoint;
+  readonly user: User;
+  readonly dryRun: boolean;
+  readonly warn: (text: string) => void;
+  /** Makes the next state of a copy of the current one; called again when another writer came first. */
+  readonly change: (current: AnyObject) => AnyObject | Promise<AnyObject>;
+}
+
+/** Read, change, check, compare-and-write: the one way an existing object changes (apiserver Store.Update). @throws ApiError */
+export function changeObject(context: ServerContext, request: ChangeRequest): Promise<AnswerObject> {
+  const storage = context.storage(request.definition);
+  return untilUncontended(storage, request.name, async () => {
+    const current = await storage.find(request.namespace, request.name);
+    if (!current) throw notFound(request.definition, request.name);
+    const next = await request.change(structuredClone(current.object));
+    checkRevision(request.definition, next, current);
+    await check(context, request, { next, current });
+    return write(context, request, { next, current });
+  });
+}
+
+interface Step {
+  readonly next: AnyObject;
+  readonly current: StoredObject;
+}
+
+/** @throws ApiError Conflict – the request is about another revision or another object of that name. */
+function checkRevision(definition: ResourceDefinition, next: AnyObject, current: StoredObject): void {
+  const { name = '' } = current.object.metadata;
+  const { resourceVersion, uid } = next.metadata;
+  if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion)
+    throw modified(definition, name);
+  if ((!resourceVersion || resourceVersion === '0') && needsRevision.has(`${definition.group}/${definition.plural}`))
+    throw invalid(definition, name, [
+      {
+        reason: 'FieldValueInvalid',
+        field: 'metadata.resourceVersion',
+        message: 'Invalid value: 0: must be specified for an update',
+      },
+    ]);
+  const have = current.object.metadata.uid;
+  if (uid && uid !== have && !resourceVersion)
+    throw conflict(
+      definition,
+      name,
+      `StorageError: invalid object, Code: 4, Key: ${current.kv.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${have}`,
+    );
+}
+
+/** Kinds that upstream does not let be overwritten blindly (their strategies' AllowUnconditionalUpdate is false). */
+const needsRevision = new Set([
+  'coordination.k8s.io/leases',
+  'policy/poddisruptionbudgets',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/volumeattachments',
+  'node.k8s.io/runtimeclasses',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+]);
+
+async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {
+  const { definition, namespace, name, subresource, endpoint, user } = request;
+  const old = current.object;
+  definition.rules.default?.(next);
+  const admission = { operation: 'update', definition, subresource, namespace, name, object: next, old, user } as const;
+  await context.admission.mutate(admission);
+  prepareForUpdate({ definition, next, old, endpoint, context: context.requestContext(user) });
+  definition.rules.default?.(next);
+  validateUpdate({ definition, next, old, endpoint });
+  await context.admission.validate(admission);
+  if (endpoint === 'main') for (const text of definition.rules.warnings?.(next) ?? []) request.warn(text);
+}
+
+async function write(
+  context: ServerContext,
+  request: ChangeRequest,
+  { next, current }: Step,
+): Promise<AnswerObject | undefined> {
+  const storage = context.storage(request.definition);
+  if (request.dryRun) return storage.pretend(next, current);
+  // The last finalizer of an object that waits for its deletion is gone: so is the object.
+  if (isDeletable(next, current.object)) {
+    const removed = await storage.remove(current);
+    return removed && storage.pretend(next, removed);
+  }
+  if (isSame(next, current.object)) return current;
+  return storage.replace(current, next);
+}
+
+function isDeletable(next: AnyObject, old: AnyObject): boolean {
+  return (
+    (next.metadata.finalizers ?? []).length === 0 &&
+    old.metadata.deletionTimestamp !== undefined &&
+    (old.metadata.deletionGracePeriodSeconds ?? 0) === 0
+  );
+}
+
+/** An update that changes nothing writes nothing and makes no event. */
+function isSame(next: AnyObject, old: AnyObject): boolean {
+  return semanticEqual({ ...next, metadata: { ...next.metadata, resourceVersion: old.metadata.resourceVersion } }, old);
+}

@@ -1,0 +1,34 @@
+import { isNotFound } from '@berth/kube';
+import { deleteOptionsOf } from '../delete-options.ts';
+import type { ResourceRoute } from '../route.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
+import { deleteChecked } from './delete-object.ts';
+import { listObjects } from './list-objects.ts';
+
+/** Upstream deletes with a few workers; one object's turn does not wait for another's disk write. */
+const concurrency = 16;
+
+/** Deletes what the selectors match and answers with the list as it was. */
+export async function deleteCollection(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
+  const { definition } = route;
+  const options = await deleteOptionsOf(request, context.bodies);
+  const list = await listObjects(context, route, request);
+  const waiting = list.items.values();
+  const work = async () => {
+    for (const { object } of waiting) {
+      const { namespace = '', name = '' } = object.metadata;
+      try {
+        await deleteChecked(context, { definition, namespace, name, options, user: request.user });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return list;
+}

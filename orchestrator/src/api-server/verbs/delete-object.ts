@@ -1,0 +1,186 @@
+import { rfc3339 } from '@berth/kit';
+import { apiError, type KubeObject } from '@berth/kube';
+import { type DeleteOptions, deleteOptionsOf } from '../delete-options.ts';
+import { untilUncontended } from '../object-storage.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { notFound } from '../resource-errors.ts';
+import type { ResourceRoute } from '../route.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
+import type { StoredObject } from '../stored-object.ts';
+import type { User } from '../user.ts';
+
+export async function deleteObject(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
+  const { definition, namespace, name } = route;
+  const options = await deleteOptionsOf(request, context.bodies);
+  const object = await deleteChecked(context, { definition, namespace, name, options, user: request.user });
+  return { type: 'object', status: 200, object, definition };
+}
+
+export interface DeleteRequest {
+  readonly definition: ResourceDefinition;
+  readonly namespace: string;
+  readonly name: string;
+  readonly options: DeleteOptions;
+  readonly user: User;
+}
+
+/** Deletes at once, or marks the object where finalizers or a grace period say so (apiserver Store.Delete). @throws ApiError */
+export function deleteChecked(context: ServerContext, request: DeleteRequest): Promise<AnswerObject> {
+  const { definition, namespace, name, options, user } = request;
+  const storage = context.storage(definition);
+  return untilUncontended(storage, name, async () => {
+    const current = await storage.find(namespace, name);
+    if (!current) throw notFound(definition, name);
+    const old = current.object;
+    checkPreconditions(definition, old, options);
+    const admission = {
+      operation: 'delete',
+      definition,
+      subresource: '',
+      namespace,
+      name,
+      object: old,
+      old,
+      user,
+    } as const;
+    await context.admission.validate(admission);
+    const plan = planDeletion({ definition, old, options, now: context.clock.now() });
+    if (plan === 'pending' || (plan !== 'remove' && options.dryRun)) return current;
+    if (plan !== 'remove') return storage.replace(current, plan);
+    const removed = options.dryRun ? current : await storage.remove(current);
+    return removed && deletedAnswer(definition, removed);
+  });
+}
+
+/** @throws ApiError Conflict – it is another object, or another state of it, than the client means. */
+function checkPreconditions(
+  { kind, group }: ResourceDefinition,
+  old: AnyObject,
+  { preconditions }: DeleteOptions,
+): void {
+  const { name = '', uid, resourceVersion } = old.metadata;
+  const refuse = (field: string, wanted: string, have: string | undefined, happened: string) => {
+    const qualified = group === '' ? kind : `${kind}.${group}`;
+    throw apiError(
+      'Conflict',
+      `Operation cannot be fulfilled on ${qualified} "${name}": the ${field} in the precondition (${wanted}) does not match the ${field} in record (${have}). The object might have been ${happened}`,
+      { details: { name, ...(group === '' ? {} : { group }), kind } },
+    );
+  };
+  if (preconditions.uid !== undefined && preconditions.uid !== uid)
+    refuse('UID', preconditions.uid, uid, 'deleted and then recreated');
+  if (preconditions.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion)
+    refuse('ResourceVersion', preconditions.resourceVersion, resourceVersion, 'modified');
+}
+
+interface DeletionQuestion {
+  readonly definition: ResourceDefinition;
+  readonly old: AnyObject;
+  readonly options: DeleteOptions;
+  readonly now: number;
+}
+
+/** `remove`: nothing holds it; `pending`: its deletion is under way and this request changes nothing; else its next state. */
+export function planDeletion({ definition, old, options, now }: DeletionQuestion): AnyObject | 'remove' | 'pending' {
+  const finalizers = finalizersAfter(definition, old, options);
+  const grace = graceOf(definition, old, options);
+  if (grace === 'pending') return 'pending';
+  if (finalizers.length === 0 && (grace === undefined || grace === 0)) return 'remove';
+  const seconds = grace ?? 0;
+  const { metadata } = old;
+  const first = !metadata.deletionTimestamp;
+  if (!first && grace === undefined && sameList(finalizers, metadata.finalizers)) return 'pending';
+  const next: AnyObject = { ...old, metadata: { ...metadata } };
+  if (finalizers.length > 0) next.metadata.finalizers = finalizers;
+  else delete next.metadata.finalizers;
+  if (first || grace !== undefined) {
+    next.metadata.deletionTimestamp = deletionTime(metadata, seconds, now);
+    next.metadata.deletionGracePeriodSeconds = seconds;
+  }
+  if (first && metadata.generation) next.metadata.generation = metadata.generation + 1;
+  return next;
+}
+
+/** A shortened grace period counts from when the deletion began. */
+function deletionTime(metadata: AnyObject['metadata'], seconds: number, now: number): string {
+  if (!metadata.deletionTimestamp) return rfc3339(now + seconds * 1000);
+  const began = Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+  return rfc3339(began + seconds * 1000);
+}
+
+/** Seconds of grace this request sets; undefined: the kind knows none; `pending`: no shorter than what already runs (rest.BeforeDelete). */
+function graceOf(
+  { rules }: ResourceDefinition,
+  old: AnyObject,
+  options: DeleteOptions,
+): number | undefined | 'pending' {
+  if (!rules.defaultGracePeriodSeconds) return undefined;
+  const { deletionTimestamp, deletionGracePeriodSeconds: running } = old.metadata;
+  if (deletionTimestamp) {
+    if (options.gracePeriodSeconds === undefined) return 'pending';
+    const asked = Math.max(options.gracePeriodSeconds, 0);
+    return running !== undefined && asked >= running && running !== 0
+      ? 'pending'
+      : running === 0 && asked === 0
+        ? 0
+        : asked;
+  }
+  const seconds = options.gracePeriodSeconds ?? rules.defaultGracePeriodSeconds(old);
+  // Nothing runs that would need the time (registry/core/pod CheckGracefulDelete).
+  if (!old.spec?.nodeName || ['Succeeded', 'Failed'].includes(old.status?.phase)) return 0;
+  return seconds < 0 ? 1 : seconds;
+}
+
+/** The garbage collector's finalizers that the propagation policy wants (apiserver deletionFinalizersForGarbageCollection). */
+function finalizersAfter({ group, plural }: ResourceDefinition, old: AnyObject, options: DeleteOptions): string[] {
+  const have = old.metadata.finalizers ?? [];
+  const policy =
+    options.propagationPolicy ??
+    policyInPlace(have) ??
+    (orphansByDefault.has(`${group}/${plural}`) ? 'Orphan' : undefined);
+  const rest = have.filter((name) => name !== 'orphan' && name !== 'foregroundDeletion');
+  if (policy === 'Orphan') return [...rest, 'orphan'];
+  return policy === 'Foreground' ? [...rest, 'foregroundDeletion'] : rest;
+}
+
+function policyInPlace(finalizers: readonly string[]): 'Orphan' | 'Foreground' | undefined {
+  if (finalizers.includes('orphan')) return 'Orphan';
+  return finalizers.includes('foregroundDeletion') ? 'Foreground' : undefined;
+}
+
+/** Old kinds whose dependents stay unless the request says otherwise (their strategies' DefaultGarbageCollectionPolicy). */
+const orphansByDefault = new Set(['/replicationcontrollers', 'batch/jobs']);
+
+function sameList(a: readonly string[], b: readonly string[] = []): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
+/** Kinds whose deletion answers with the object itself (their stores' ReturnDeletedObject). */
+const returnsObject = new Set([
+  '/pods',
+  '/persistentvolumes',
+  '/persistentvolumeclaims',
+  '/serviceaccounts',
+  '/services',
+  '/podtemplates',
+  '/resourcequotas',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csistoragecapacities',
+  'policy/podsecuritypolicies',
+]);
+
+function deletedAnswer(definition: ResourceDefinition, removed: StoredObject): AnswerObject {
+  const { group, plural } = definition;
+  if (returnsObject.has(`${group}/${plural}`)) return removed;
+  const { name, uid } = removed.object.metadata;
+  const details = { name, ...(group === '' ? {} : { group }), kind: plural, uid };
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } as KubeObject;
+}

@@ -1,0 +1,109 @@
+import { ApiError, apiError } from '@berth/kube';
+import { StoreError } from '../../store/store-error.ts';
+import { decodeContinue, encodeContinue, expiredContinue } from '../continue-token.ts';
+import { type ListOptions, listOptionsOf } from '../list-options.ts';
+import type { ObjectStorage } from '../object-storage.ts';
+import { revisionOf } from '../query-values.ts';
+import type { ResourceRoute } from '../route.ts';
+import { type Selection, selectionOf } from '../selection.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { ListAnswer, ServerRequest } from '../server-request.ts';
+import type { StoredObject } from '../stored-object.ts';
+
+export async function listObjects(
+  context: ServerContext,
+  { definition, namespace, name }: ResourceRoute,
+  request: ServerRequest,
+): Promise<ListAnswer> {
+  const options = listOptionsOf(request.query, 'list');
+  const selection = selectionOf(definition, options);
+  const storage = context.storage(definition);
+  const start = startOf(storage, namespace, options);
+  try {
+    const page = await readPage(storage, { namespace, selection, limit: options.limit, ...start });
+    return { type: 'list', definition, ...answerOf(storage, namespace, page) };
+  } catch (error) {
+    if (options.continue !== '' && isExpired(error) && name === '')
+      throw expiredContinue(decodeContinue(options.continue).after);
+    throw error;
+  }
+}
+
+interface Start {
+  readonly revision?: number;
+  readonly after?: string;
+}
+
+/** Which revision is to be read, from where (API conventions, "Resource versions": the table of resourceVersionMatch). */
+function startOf(storage: ObjectStorage, namespace: string, options: ListOptions): Start {
+  const { limit, resourceVersion, resourceVersionMatch: match } = options;
+  if (options.continue !== '') {
+    if (resourceVersion !== '' && resourceVersion !== '0')
+      throw apiError('BadRequest', 'specifying resource version is not allowed when using continue');
+    const { revision, after } = decodeContinue(options.continue);
+    const key = storage.prefixOf(namespace) + after;
+    return revision < 0 ? { after: key } : { revision, after: key };
+  }
+  const revision = revisionOf(resourceVersion) ?? 0;
+  if (revision > storage.revision) throw tooLarge(revision, storage.revision);
+  const exact = match === 'Exact' || (match === '' && limit > 0 && revision > 0);
+  return exact ? { revision } : {};
+}
+
+interface PageRequest extends Start {
+  readonly namespace: string;
+  readonly selection: Selection;
+  readonly limit: number;
+}
+
+interface Page {
+  readonly revision: number;
+  readonly objects: readonly StoredObject[];
+  /** Absent where nothing is left. */
+  readonly last?: StoredObject;
+  readonly remaining?: number;
+}
+
+async function readPage(storage: ObjectStorage, request: PageRequest): Promise<Page> {
+  const { selection, limit, ...range } = request;
+  if (selection.all) {
+    const { objects, remaining, revision } = await storage.range({ ...range, ...(limit > 0 ? { limit } : {}) });
+    const last = objects.at(-1);
+    return { revision, objects, ...(remaining > 0 && last ? { last, remaining } : {}) };
+  }
+  const { objects: candidates, revision } = await storage.range(range);
+  const objects: StoredObject[] = [];
+  for (const [i, candidate] of candidates.entries()) {
+    if (!selection.matches(candidate.object)) continue;
+    objects.push(candidate);
+    if (limit > 0 && objects.length === limit && i + 1 < candidates.length)
+      return { revision, objects, last: candidate };
+  }
+  return { revision, objects };
+}
+
+function answerOf(storage: ObjectStorage, namespace: string, page: Page): Pick<ListAnswer, 'items' | 'metadata'> {
+  const { revision, objects, last, remaining } = page;
+  const metadata = { resourceVersion: String(revision) };
+  if (!last) return { items: objects, metadata };
+  const after = last.kv.key.slice(storage.prefixOf(namespace).length);
+  const token = encodeContinue({ revision, after });
+  const left = remaining === undefined ? {} : { remainingItemCount: remaining };
+  return { items: objects, metadata: { ...metadata, continue: token, ...left } };
+}
+
+function tooLarge(asked: number, current: number) {
+  return apiError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+}
+
+function isExpired(error: unknown): boolean {
+  return (
+    (error instanceof ApiError && error.code === 'Expired') ||
+    (error instanceof StoreError && error.code === 'Compacted')
+  );
+}

@@ -1,0 +1,48 @@
+import { apiError } from '@berth/kube';
+import { applyPatch } from '../apply-patch.ts';
+import { expectedKind } from '../body-decoder.ts';
+import { ensureNamespace } from '../object-rules.ts';
+import { patchOf } from '../patch-body.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import type { ResourceRoute } from '../route.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
+import { writeOptionsOf } from '../write-options.ts';
+import { changeObject } from './change-object.ts';
+import { endpointOf } from './update-object.ts';
+
+/** PATCH of the object itself or of one of its subresources that have its own kind. */
+export async function patchObject(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
+  const { definition, namespace, name, subresource } = route;
+  const options = writeOptionsOf(request.query, 'PatchOptions');
+  const patch = await patchOf(request);
+  const expected = expectedKind(definition);
+  const strictness = { validation: options.fieldValidation, warn: request.warn };
+  const change = (current: AnyObject): AnyObject => {
+    const patched = applyPatch(patch, current, definition.schema);
+    const next = context.bodies.conform(patched, expected, strictness);
+    ensureNamespace(next, definition.namespaced, namespace);
+    if (next.metadata.name !== name)
+      throw apiError(
+        'BadRequest',
+        'the name of the object (' + next.metadata.name + ') does not match the name on the URL (' + name + ')',
+      );
+    return next;
+  };
+  const object = await changeObject(context, {
+    definition,
+    namespace,
+    name,
+    subresource: subresource?.name ?? '',
+    endpoint: endpointOf(subresource?.name),
+    user: request.user,
+    dryRun: options.dryRun,
+    warn: request.warn,
+    change,
+  });
+  return { type: 'object', status: 200, object, definition };
+}

@@ -1,0 +1,84 @@
+import { apiError } from '@berth/kube';
+import { expectedKind } from '../body-decoder.ts';
+import { ensureNamespace } from '../object-rules.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import type { ResourceRoute } from '../route.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
+import { writeOptionsOf } from '../write-options.ts';
+import { changeObject } from './change-object.ts';
+import { createChecked } from './create-object.ts';
+
+/** Kinds that a PUT creates where there is none (their strategies' AllowCreateOnUpdate is true). */
+const createdByUpdate = new Set([
+  '/endpoints',
+  '/events',
+  'events.k8s.io/events',
+  '/limitranges',
+  '/resourcequotas',
+  '/services',
+  'coordination.k8s.io/leases',
+  'node.k8s.io/runtimeclasses',
+  'rbac.authorization.k8s.io/clusterrolebindings',
+  'rbac.authorization.k8s.io/clusterroles',
+  'rbac.authorization.k8s.io/rolebindings',
+  'rbac.authorization.k8s.io/roles',
+]);
+
+/** PUT of the object itself or of its status. */
+export async function updateObject(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
+  const { definition, namespace, name, subresource } = route;
+  const options = writeOptionsOf(request.query, 'UpdateOptions');
+  const body = await context.bodies.object(request, expectedKind(definition), options.fieldValidation);
+  ensureNamespace(body, definition.namespaced, namespace);
+  checkName(body, name);
+  if (
+    !subresource &&
+    createdByUpdate.has(`${definition.group}/${definition.plural}`) &&
+    !(await context.storage(definition).find(namespace, name))
+  ) {
+    const created = await createChecked(context, {
+      definition,
+      object: body,
+      user: request.user,
+      warn: request.warn,
+      ...options,
+    });
+    return { type: 'object', status: 201, object: created, definition };
+  }
+  const object = await changeObject(context, {
+    definition,
+    namespace,
+    name,
+    subresource: subresource?.name ?? '',
+    endpoint: endpointOf(subresource?.name),
+    user: request.user,
+    dryRun: options.dryRun,
+    warn: request.warn,
+    change: () => structuredClone(body),
+  });
+  return { type: 'object', status: 200, object, definition };
+}
+
+export function endpointOf(subresource: string | undefined): 'main' | 'status' | 'other' {
+  return subresource === undefined ? 'main' : subresource === 'status' ? 'status' : 'other';
+}
+
+/** @throws ApiError BadRequest – the body is about another object than the path. */
+export function checkName(object: AnyObject, name: string): void {
+  const given = object.metadata.name;
+  if (!given)
+    throw apiError(
+      'BadRequest',
+      'the name of the object (<empty>) does not match the name on the URL'.replace(
+        '<empty>',
+        `based on URL was undeterminable: name must be provided`,
+      ),
+    );
+  if (given !== name)
+    throw apiError('BadRequest', `the name of the object (${given}) does not match the name on the URL (${name})`);
+}

@@ -1,0 +1,205 @@
+import { type Clock, isAbort } from '@berth/kit';
+import { apiError, type KubeObject } from '@berth/kube';
+import type { StoreEvent } from '../../store/store.ts';
+import { StoreError } from '../../store/store-error.ts';
+import { type ListOptions, listOptionsOf } from '../list-options.ts';
+import type { ObjectStorage } from '../object-storage.ts';
+import { revisionOf } from '../query-values.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
+import type { ResourceRoute } from '../route.ts';
+import { type Selection, selectionOf } from '../selection.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { Answer, ServerRequest, WatchFrame } from '../server-request.ts';
+import { apiVersionOf, type StoredObject } from '../stored-object.ts';
+
+/** Upstream tells idle watchers where they are about once a minute, so that they can resume after a compaction. */
+const bookmarkEveryMs = 60_000;
+
+/** Upstream's default for watches that give no timeout: 30 to 60 minutes, spread so that not all come back at once. */
+const minTimeoutSeconds = 1800;
+
+export async function watchObjects(
+  context: ServerContext,
+  { definition, namespace, name }: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
+  const options = listOptionsOf(request.query, 'watch');
+  const fieldSelector = name === '' ? options.fieldSelector : `metadata.name=${name}`;
+  const selection = selectionOf(definition, { ...options, fieldSelector });
+  const after = revisionOf(options.resourceVersion);
+  const seconds = options.timeoutSeconds ?? minTimeoutSeconds * (1 + context.rng.next());
+  const watch = new ObjectWatch({
+    storage: context.storage(definition),
+    clock: context.clock,
+    namespace,
+    selection,
+    options,
+    timeoutMs: seconds * 1000,
+    signal: request.signal,
+  });
+  return { type: 'watch', definition, frames: await watch.start(after) };
+}
+
+interface ObjectWatchOptions {
+  readonly storage: ObjectStorage;
+  readonly clock: Clock;
+  readonly namespace: string;
+  readonly selection: Selection;
+  readonly options: ListOptions;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** One client's view of a resource's changes. */
+class ObjectWatch {
+  readonly #o: ObjectWatchOptions;
+  readonly #end = new AbortController();
+  #revision = 0;
+
+  constructor(options: ObjectWatchOptions) {
+    this.#o = options;
+  }
+
+  /** Reads the initial state where one is wanted, and subscribes before the first frame is asked for. */
+  async start(after: number | undefined): Promise<AsyncIterable<WatchFrame>> {
+    const { storage, namespace, options, selection } = this.#o;
+    const wantsState = options.sendInitialEvents ?? (after === undefined || after === 0);
+    const initial: WatchFrame[] = [];
+    if (wantsState) {
+      const { objects, revision } = await storage.range({ namespace });
+      for (const object of objects)
+        if (selection.all || selection.matches(object.object)) initial.push({ type: 'ADDED', object });
+      if (options.sendInitialEvents && options.allowWatchBookmarks)
+        initial.push(bookmark(storage.definition, revision, { 'k8s.io/initial-events-end': 'true' }));
+      this.#revision = revision;
+    } else this.#revision = after === undefined || after === 0 ? storage.revision : after;
+    const events = this.#subscribe();
+    return this.#frames(initial, events);
+  }
+
+  #subscribe(): AsyncIterable<readonly StoreEvent[]> | WatchFrame {
+    const { storage, namespace } = this.#o;
+    try {
+      return storage.watch(namespace, this.#revision, this.#end.signal);
+    } catch (error) {
+      return expired(error, this.#revision);
+    }
+  }
+
+  async *#frames(
+    initial: readonly WatchFrame[],
+    events: AsyncIterable<readonly StoreEvent[]> | WatchFrame,
+  ): AsyncGenerator<WatchFrame> {
+    const { clock, signal, timeoutMs } = this.#o;
+    const stop = () => this.#end.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    using _timeout = clock.schedule(timeoutMs, stop);
+    try {
+      yield* initial;
+      if ('type' in events) yield events;
+      else if (this.#o.options.allowWatchBookmarks) yield* this.#withBookmarks(events);
+      else for await (const batch of events) yield* this.#framesOf(batch);
+    } catch (error) {
+      if (!isAbort(error)) yield expired(error, this.#revision);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#end.abort();
+    }
+  }
+
+  async *#withBookmarks(events: AsyncIterable<readonly StoreEvent[]>): AsyncGenerator<WatchFrame> {
+    const { clock, timeoutMs, storage } = this.#o;
+    const due = new BookmarkTimer(clock, timeoutMs);
+    const iterator = events[Symbol.asyncIterator]();
+    using _due = due;
+    let next = iterator.next();
+    while (true) {
+      const result = await Promise.race([next, due.wait()]);
+      if (result === 'due') {
+        // Nothing of ours can be between the last batch and the store's revision: batches are delivered synchronously.
+        if ((await settledFirst(next)) === 'pending') {
+          this.#revision = storage.revision;
+          yield bookmark(storage.definition, this.#revision);
+        }
+        due.again();
+        continue;
+      }
+      if (result.done) return;
+      yield* this.#framesOf(result.value);
+      next = iterator.next();
+    }
+  }
+
+  *#framesOf(events: readonly StoreEvent[]): Generator<WatchFrame> {
+    for (const event of events) {
+      this.#revision = event.item.modRevision;
+      const frame = this.#frameOf(event);
+      if (frame) yield frame;
+    }
+  }
+
+  /** What an event means to someone who sees only what the selection matches. */
+  #frameOf({ type, item, previous }: StoreEvent): WatchFrame | undefined {
+    const { storage, selection } = this.#o;
+    const object = storage.view(item);
+    const before = previous && storage.view(previous);
+    const matched = before !== undefined && matches(selection, before);
+    if (type === 'delete') return matched ? { type: 'DELETED', object } : undefined;
+    if (matches(selection, object)) return { type: matched ? 'MODIFIED' : 'ADDED', object };
+    if (!matched || !previous) return undefined;
+    return { type: 'DELETED', object: storage.view({ ...previous, modRevision: item.modRevision }) };
+  }
+}
+
+function matches(selection: Selection, object: StoredObject): boolean {
+  return selection.all || selection.matches(object.object);
+}
+
+/** Which of the two comes first when nothing is awaited in between: a batch that is there wins over a bookmark. */
+async function settledFirst(promise: Promise<unknown>): Promise<unknown> {
+  return Promise.race([promise, Promise.resolve('pending')]);
+}
+
+class BookmarkTimer implements Disposable {
+  readonly #clock: Clock;
+  readonly #lastAt: number;
+  #due = Promise.withResolvers<'due'>();
+  #timer: Disposable | undefined;
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock;
+    // The last one comes two seconds before the end, so that the client resumes from there.
+    this.#lastAt = clock.now() + timeoutMs - 2000;
+    this.again();
+  }
+
+  wait(): Promise<'due'> {
+    return this.#due.promise;
+  }
+
+  again(): void {
+    this.#due = Promise.withResolvers<'due'>();
+    const { resolve } = this.#due;
+    const untilLast = this.#lastAt - this.#clock.now();
+    const delay = untilLast > 0 ? Math.min(bookmarkEveryMs, untilLast) : bookmarkEveryMs;
+    this.#timer = this.#clock.schedule(delay, () => resolve('due'));
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+  }
+}
+
+function bookmark(definition: ResourceDefinition, revision: number, annotations?: Record<string, string>): WatchFrame {
+  const metadata = { resourceVersion: String(revision), ...(annotations ? { annotations } : {}) };
+  return { type: 'BOOKMARK', object: { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } };
+}
+
+function expired(error: unknown, revision: number): WatchFrame {
+  const status =
+    error instanceof StoreError && error.code === 'Compacted'
+      ? apiError('Expired', `too old resource version: ${revision}`).status
+      : apiError('ServiceUnavailable', 'the watch ended: the server is shutting down').status;
+  return { type: 'ERROR', object: status as unknown as KubeObject };
+}
