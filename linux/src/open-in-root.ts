@@ -26,8 +26,11 @@ export class Fd implements Disposable {
 export interface OpenInRootOptions {
   /** What the last segment may be; `any` opens it as a mere handle (O_PATH). */
   readonly as?: 'any' | 'directory';
-  /** Follow symlinks as if `root` were `/` (subPath), instead of refusing them. They can still not lead outside. */
-  readonly followSymlinks?: boolean;
+  /**
+   * Follow symlinks as if `root` were `/` instead of refusing them: they cannot lead outside. `beneath` also refuses (EXDEV)
+   * the ones that try to: absolute links, and `..` past the root (subPath).
+   */
+  readonly followSymlinks?: boolean | 'beneath';
   /** Readable instead of a mere handle. */
   readonly readable?: boolean;
 }
@@ -49,7 +52,8 @@ export function openInRoot(root: Fd, relative: string, options: OpenInRootOption
   if (options.as === 'directory') open |= flags.O_DIRECTORY;
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(open), 0);
-  how.writeBigUInt64LE(BigInt(flags.RESOLVE_IN_ROOT | flags.RESOLVE_NO_MAGICLINKS | links), 16);
+  const scope = options.followSymlinks === 'beneath' ? flags.RESOLVE_BENEATH : flags.RESOLVE_IN_ROOT;
+  how.writeBigUInt64LE(BigInt(scope | flags.RESOLVE_NO_MAGICLINKS | links), 16);
   const path = pathBytes(relative === '' ? '.' : relative);
   // EAGAIN: a rename elsewhere raced with `..`; the kernel asks for another try (openat2(2)).
   for (let tries = 0; ; tries++) {

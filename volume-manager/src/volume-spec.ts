@@ -1,0 +1,43 @@
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@berth/kube';
+
+/** `kubernetes.io/csi/<driver>^<handle>` for what is shared by the node's pods, else plugin, pod and volume. */
+export type UniqueVolumeName = string;
+
+export type VolumeMode = 'Filesystem' | 'Block';
+
+/** One volume of one pod, its claim followed to the PersistentVolume: what a plugin needs to make it appear. */
+export interface VolumeSpec {
+  readonly uniqueName: UniqueVolumeName;
+  /** The plugin that mounts it: `kubernetes.io/empty-dir`. */
+  readonly plugin: string;
+  /** The name inside the pod. */
+  readonly podVolumeName: string;
+  /** The name of directories and events: the PV's, or the pod volume's where there is none. */
+  readonly specName: string;
+  readonly mode: VolumeMode;
+  readonly readOnly: boolean;
+  readonly pod: Pod;
+  readonly podUid: string;
+  /** The pod's volume: its source where no PV is behind it. */
+  readonly volume: Volume;
+  readonly pv: PersistentVolume | undefined;
+  readonly pvc: PersistentVolumeClaim | undefined;
+  /** Has a node-wide stage before pods get it. */
+  readonly deviceMountable: boolean;
+  /** The attach-detach controller has to attach it to this node first. */
+  readonly attachable: boolean;
+}
+
+/** The driver and the volume's handle at that driver, of a CSI volume from a PV. */
+export function csiSource(spec: VolumeSpec): { driver: string; handle: string } | undefined {
+  const source = spec.pv?.spec?.csi;
+  return source ? { driver: source.driver, handle: source.volumeHandle } : undefined;
+}
+
+export function podKey(pod: Pod): string {
+  return `${pod.metadata.namespace}/${pod.metadata.name}`;
+}
+
+export function uidOf(pod: Pod): string {
+  return pod.metadata.uid ?? '';
+}
