@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CgroupLayout } from './cgroups.ts';
+
+export interface CgroupUsage {
+  readonly cpuNanoseconds: number;
+  readonly memoryUsageBytes: number;
+  /** Usage without file cache that can be dropped at once: what limits and evictions go by. */
+  readonly workingSetBytes: number;
+  readonly rssBytes: number;
+  readonly pageFaults: number;
+  readonly majorPageFaults: number;
+  readonly processes: number;
+}
+
+/** What the cgroup and all below it use; undefined where it is gone. */
+export async function cgroupUsage(layout: CgroupLayout, path: string): Promise<CgroupUsage | undefined> {
+  const read = (controller: string, file: string) => {
+    const root = layout.hierarchies[layout.version === 2 ? '' : controller];
+    return root === undefined ? Promise.resolve('') : readFile(join(root, path, file), 'utf8').catch(() => '');
+  };
+  return layout.version === 2 ? usageV2(read) : usageV1(read);
+}
+
+type Read = (controller: string, file: string) => Promise<string>;
+
+async function usageV1(read: Read): Promise<CgroupUsage | undefined> {
+  const [cpu, usage, stat, pids] = await Promise.all([
+    read('cpuacct', 'cpuacct.usage'),
+    read('memory', 'memory.usage_in_bytes'),
+    read('memory', 'memory.stat'),
+    read('pids', 'pids.current'),
+  ]);
+  if (cpu === '' && usage === '') return undefined;
+  const field = fields(stat);
+  const used = Number(usage);
+  return {
+    cpuNanoseconds: Number(cpu),
+    memoryUsageBytes: used,
+    workingSetBytes: Math.max(0, used - field('total_inactive_file')),
+    rssBytes: field('total_rss'),
+    pageFaults: field('total_pgfault'),
+    majorPageFaults: field('total_pgmajfault'),
+    processes: Number(pids),
+  };
+}
+
+async function usageV2(read: Read): Promise<CgroupUsage | undefined> {
+  const [cpu, usage, stat, pids] = await Promise.all([
+    read('', 'cpu.stat'),
+    read('', 'memory.current'),
+    read('', 'memory.stat'),
+    read('', 'pids.current'),
+  ]);
+  if (cpu === '' && usage === '') return undefined;
+  const field = fields(stat);
+  const used = Number(usage);
+  return {
+    cpuNanoseconds: fields(cpu)('usage_usec') * 1000,
+    memoryUsageBytes: used,
+    workingSetBytes: Math.max(0, used - field('inactive_file')),
+    rssBytes: field('anon'),
+    pageFaults: field('pgfault'),
+    majorPageFaults: field('pgmajfault'),
+    processes: Number(pids),
+  };
+}
+
+/** How often the kernel killed a process of this cgroup for memory. */
+export async function oomKills(layout: CgroupLayout, path: string): Promise<number> {
+  const root = layout.hierarchies[layout.version === 2 ? '' : 'memory'];
+  if (root === undefined) return 0;
+  const file = layout.version === 2 ? 'memory.events' : 'memory.oom_control';
+  return fields(await readFile(join(root, path, file), 'utf8').catch(() => ''))('oom_kill');
+}
+
+function fields(text: string): (name: string) => number {
+  const values = new Map(text.split('\n').map((line) => line.split(' ', 2) as [string, string]));
+  return (name) => Number(values.get(name) ?? 0);
+}

@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { CodedError } from '@berth/kit';
+import type { OciRuntime } from './oci-runtime.ts';
+import { identifyProcess } from './process-id.ts';
+import type { ProcessId } from './records.ts';
+import { programPath } from './run-program.ts';
+
+export interface ConmonOptions {
+  readonly conmon: string;
+  readonly oci: OciRuntime;
+  readonly id: string;
+  readonly name: string;
+  /** Holds config.json; conmon's control fifo, attach socket and pid files appear here. */
+  readonly bundle: string;
+  readonly exits: string;
+  /** "" discards the output. */
+  readonly logPath: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** The container's stdin ends when the first client that attached goes. */
+  readonly stdinOnce: boolean;
+}
+
+/** The OCI runtime could not create the container; the message is its own. */
+export class CreateFailedError extends CodedError<'CreateFailed'> {}
+
+/**
+ * Creates a container under a conmon of its own, which double-forks into a session of its own:
+ * it owns the container's pipes, writes its log and its exit file, and outlives this process.
+ */
+export async function createUnderConmon(options: ConmonOptions): Promise<{ container: ProcessId; conmon?: ProcessId }> {
+  const child = spawn(options.conmon, conmonArgs(options), {
+    cwd: options.bundle,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env: { PATH: programPath, _OCI_SYNCPIPE: '3' },
+  });
+  const complaint = collect(child.stderr as Readable);
+  const failed = new Promise<never>((_, reject) => {
+    child.on('error', (cause) =>
+      reject(new CreateFailedError('CreateFailed', `start conmon: ${cause.message}`, { cause })),
+    );
+    child.on('exit', (code) => {
+      if (code !== 0) reject(new CreateFailedError('CreateFailed', `conmon: exit code ${code}: ${complaint().trim()}`));
+    });
+  });
+  failed.catch(() => undefined);
+  const answer = await Promise.race([firstLine(child.stdio[3] as Readable), failed]);
+  child.stderr?.destroy();
+  child.unref();
+  return processesOf(options, answer, complaint());
+}
+
+async function processesOf({ bundle, id }: ConmonOptions, answer: string, complaint: string) {
+  const { pid, message } = parseAnswer(answer);
+  if (pid === undefined || pid <= 0) {
+    throw new CreateFailedError(
+      'CreateFailed',
+      `create container: ${message || complaint.trim() || 'conmon gave no reason'}`,
+    );
+  }
+  const container = identifyProcess(pid);
+  if (!container) throw new CreateFailedError('CreateFailed', `create container ${id}: its first process is gone`);
+  const conmon = identifyProcess(Number(await readFile(join(bundle, 'conmon.pid'), 'utf8').catch(() => '0')));
+  return { container, ...(conmon && { conmon }) };
+}
+
+export function conmonArgs(options: ConmonOptions): string[] {
+  const { id, name, bundle, exits, oci, logPath } = options;
+  return [
+    ...['--api-version', '1', '-c', id, '-u', id, '-n', name, '-b', bundle],
+    ...['-r', oci.path, ...oci.globalArgs.flatMap((arg) => ['--runtime-arg', arg])],
+    ...['-p', join(bundle, 'container.pid'), '-P', join(bundle, 'conmon.pid')],
+    ...['--exit-dir', exits, '--persist-dir', bundle, '--full-attach'],
+    ...['-l', logPath === '' ? 'null' : `k8s-file:${logPath}`],
+    ...(options.terminal ? ['-t'] : []),
+    ...(options.stdin ? ['-i'] : []),
+    ...(options.stdin && !options.stdinOnce ? ['--leave-stdin-open'] : []),
+  ];
+}
+
+/** conmon's control messages, one line each (conmon src/ctrl.c): 1 is a window size, 2 reopens the log. */
+export async function controlConmon(bundle: string, message: readonly [1 | 2, number, number]): Promise<void> {
+  await using fifo = await open(join(bundle, 'ctl'), 'w');
+  await fifo.write(`${message.join(' ')}\n`);
+}
+
+/** conmon says `{"pid": 12}`, or `{"pid": -1, "message": "…"}`, or `{"data": 12}`, on its sync pipe. */
+function parseAnswer(line: string): { pid?: number; message?: string } {
+  try {
+    const { pid, data, message } = JSON.parse(line) as { pid?: number; data?: number; message?: string };
+    return { ...((pid ?? data) !== undefined && { pid: (pid ?? data)! }), ...(message && { message }) };
+  } catch {
+    return { message: line };
+  }
+}
+
+function firstLine(stream: Readable): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const finish = () => {
+      resolve(text);
+      stream.destroy();
+    };
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('\n')) finish();
+    });
+    stream.on('end', finish);
+    stream.on('error', finish);
+  });
+}
+
+function collect(stream: Readable): () => string {
+  let text = '';
+  stream.on('data', (chunk: Buffer) => {
+    if (text.length < 16_384) text += chunk.toString();
+  });
+  stream.on('error', () => undefined);
+  return () => text;
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { ReadStream } from 'node:tty';
+import { isAbort } from '@berth/kit';
+import { openTerminal, setTerminalSize } from '@berth/linux';
+import type { TerminalStreams } from '../node-api.ts';
+import { killExec } from './exec-sync.ts';
+import { identifyProcess, signalProcess } from './process-id.ts';
+import type { ContainerRecord } from './records.ts';
+import { programPath } from './run-program.ts';
+import type { RuntimeContext } from './runtime-context.ts';
+
+/** Runs a command in a container with the client's streams and returns its exit code. Aborting kills the command. */
+export async function execStream(
+  context: RuntimeContext,
+  record: ContainerRecord,
+  call: { readonly command: readonly string[]; readonly streams: TerminalStreams },
+  signal: AbortSignal,
+): Promise<number> {
+  const { layout, rng } = context;
+  signal.throwIfAborted();
+  const pidFile = join(layout.container(record.id), `exec-${rng.uuid()}.pid`);
+  let child: ChildProcess | undefined;
+  const kill = () => void killExec(pidFile, child?.pid);
+  signal.addEventListener('abort', kill, { once: true });
+  const run = call.streams.tty ? runInTerminal : runWithPipes;
+  try {
+    const code = await run(context, record, { ...call, pidFile, onStart: (started) => (child = started) });
+    signal.throwIfAborted();
+    return code;
+  } finally {
+    signal.removeEventListener('abort', kill);
+    await rm(pidFile, { force: true });
+  }
+}
+
+interface ExecRun {
+  readonly command: readonly string[];
+  readonly streams: TerminalStreams;
+  readonly pidFile: string;
+  readonly onStart: (child: ChildProcess) => void;
+}
+
+async function runWithPipes({ oci }: RuntimeContext, { id }: ContainerRecord, run: ExecRun): Promise<number> {
+  const { stdin, stdout, stderr } = run.streams;
+  const child = spawn(oci.path, oci.execArgs(id, run.command, ['--pid-file', run.pidFile]), {
+    stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', stderr ? 'pipe' : 'ignore'],
+    env: { PATH: programPath },
+  });
+  run.onStart(child);
+  // The command may end without reading all its input, and the client may go away: neither is an error of the other.
+  child.stdin?.on('error', () => stdin?.unpipe());
+  if (stdin && child.stdin) stdin.pipe(child.stdin);
+  const outputs = [copy(child.stdout, stdout), copy(child.stderr, stderr)];
+  const code = await exitOf(child);
+  stdin?.unpipe();
+  await Promise.all(outputs);
+  return code;
+}
+
+/**
+ * The OCI runtime makes a terminal inside the container and relays it to its own; that one is ours,
+ * since its master end could not be received over a socket here.
+ */
+async function runInTerminal({ oci }: RuntimeContext, { id }: ContainerRecord, run: ExecRun): Promise<number> {
+  const { stdin, stdout, resizes } = run.streams;
+  const { master, peer } = openTerminal();
+  const terminal = new ReadStream(master);
+  terminal.on('error', () => undefined);
+  const sizes = resizes?.[Symbol.asyncIterator]();
+  try {
+    const child = spawn(oci.path, oci.execArgs(id, run.command, ['--tty', '--pid-file', run.pidFile]), {
+      stdio: [peer, peer, peer],
+      env: { PATH: programPath, TERM: 'xterm' },
+      detached: true,
+    });
+    closeSync(peer);
+    run.onStart(child);
+    const output = copy(terminal, stdout);
+    stdin?.on('data', (chunk: Buffer) => terminal.write(chunk));
+    if (sizes) void followSizes(sizes, master, child);
+    const code = await exitOf(child);
+    await output;
+    return code;
+  } finally {
+    void sizes?.return?.();
+    stdin?.pause();
+    terminal.destroy();
+  }
+}
+
+async function followSizes(
+  sizes: AsyncIterator<{ readonly width: number; readonly height: number }>,
+  master: number,
+  child: ChildProcess,
+): Promise<void> {
+  try {
+    for (let next = await sizes.next(); !next.done; next = await sizes.next()) {
+      if (child.exitCode !== null || child.pid === undefined) return;
+      setTerminalSize(master, next.value);
+      signalProcess(identifyProcess(child.pid), 'SIGWINCH');
+    }
+  } catch (error) {
+    // The client went away: the exec ends by its own signal.
+    if (!isAbort(error)) return;
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 137));
+  });
+}
+
+/** Resolves when all of `source` has been handed to `target`, which stays open: the client closes it. */
+async function copy(source: Readable | null, target: Writable | undefined): Promise<void> {
+  if (!source) return;
+  if (target) {
+    target.once('error', () => source.resume());
+    source.pipe(target, { end: false });
+  } else source.resume();
+  await finished(source, { writable: false }).catch(() => undefined);
+}

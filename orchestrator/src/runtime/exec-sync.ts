@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { deadline } from '@berth/kit';
+import { grpcError } from '@berth/protos';
+import { identifyProcess, signalProcess } from './process-id.ts';
+import type { ContainerRecord } from './records.ts';
+import { programPath } from './run-program.ts';
+import type { RuntimeContext } from './runtime-context.ts';
+
+/** CRI's bound on what a probe or hook may answer, per stream. */
+const maxOutputBytes = 16 * 1024;
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+/**
+ * Runs a command in a container to its end, with its output cut at 16 KiB. `timeoutMs` 0 waits for ever.
+ * @throws GrpcError DEADLINE_EXCEEDED – the command was killed after the timeout.
+ */
+export async function execSync(
+  context: RuntimeContext,
+  record: ContainerRecord,
+  command: readonly string[],
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+): Promise<ExecResult> {
+  const { oci, layout, clock, rng } = context;
+  const pidFile = join(layout.container(record.id), `exec-${rng.uuid()}.pid`);
+  const child = spawn(oci.path, oci.execArgs(record.id, command, ['--pid-file', pidFile]), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: programPath },
+  });
+  const stdout = bounded(child.stdout);
+  const stderr = bounded(child.stderr);
+  const ended = new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 137));
+  });
+  using limit = deadline(clock, options.timeoutMs || Number.MAX_SAFE_INTEGER, options.signal);
+  const kill = () => void killExec(pidFile, child.pid);
+  limit.signal.addEventListener('abort', kill, { once: true });
+  try {
+    const exitCode = await ended;
+    if (limit.signal.aborted) {
+      throw grpcError(
+        'DEADLINE_EXCEEDED',
+        `failed to exec in container: timeout ${options.timeoutMs} ms exceeded: context deadline exceeded`,
+      );
+    }
+    return { exitCode, stdout: stdout(), stderr: stderr() };
+  } finally {
+    limit.signal.removeEventListener('abort', kill);
+    await rm(pidFile, { force: true });
+  }
+}
+
+/** Kills the command itself, by the pid the OCI runtime wrote, and then the OCI runtime that waits for it. */
+export async function killExec(pidFile: string, runtimePid: number | undefined): Promise<void> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
+  if (pid > 0) signalProcess(identifyProcess(pid), 'SIGKILL');
+  if (runtimePid !== undefined) signalProcess(identifyProcess(runtimePid), 'SIGKILL');
+}
+
+/** Keeps the first bytes; the rest is read and dropped, so that the command does not block on a full pipe. */
+function bounded(stream: Readable): () => Buffer {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (size >= maxOutputBytes) return;
+    const kept = chunk.subarray(0, maxOutputBytes - size);
+    size += kept.length;
+    chunks.push(kept);
+  });
+  return () => Buffer.concat(chunks);
+}

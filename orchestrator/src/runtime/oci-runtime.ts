@@ -1,0 +1,89 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError } from '@berth/kit';
+import type { CgroupLayout } from './cgroups.ts';
+import { mustRun, programPath, runProgram } from './run-program.ts';
+
+/** A program this runtime needs is not on this machine. */
+export class MissingProgramError extends CodedError<'MissingProgram'> {}
+
+/** The programs that make containers, found once. */
+export interface ContainerPrograms {
+  readonly conmon: string;
+  readonly oci: { readonly name: 'crun' | 'runc'; readonly path: string };
+}
+
+/**
+ * crun, which is the faster, unless the machine has v1 control groups with a v2 hierarchy beside them, which crun refuses; there runc.
+ * @throws MissingProgramError – with what to install.
+ */
+export async function findContainerPrograms(cgroups: CgroupLayout): Promise<ContainerPrograms> {
+  const [conmon, crun, runc] = await Promise.all(['conmon', 'crun', 'runc'].map(findProgram));
+  if (!conmon) throw new MissingProgramError('MissingProgram', 'conmon is not installed; apt-get install conmon');
+  if (cgroups.hybrid && !runc) {
+    throw new MissingProgramError(
+      'MissingProgram',
+      'this machine has hybrid control groups, which crun refuses; apt-get install runc',
+    );
+  }
+  if (crun && !cgroups.hybrid) return { conmon, oci: { name: 'crun', path: crun } };
+  if (runc) return { conmon, oci: { name: 'runc', path: runc } };
+  throw new MissingProgramError('MissingProgram', 'neither crun nor runc is installed; apt-get install crun');
+}
+
+async function findProgram(name: string): Promise<string | undefined> {
+  for (const directory of programPath.split(':')) {
+    const path = join(directory, name);
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
+/** The OCI runtime's own commands on containers of one `--root`. */
+export class OciRuntime {
+  readonly path: string;
+  readonly globalArgs: readonly string[];
+  readonly #root: string;
+
+  constructor(path: string, root: string) {
+    this.path = path;
+    this.#root = root;
+    this.globalArgs = ['--root', root];
+  }
+
+  async start(id: string): Promise<void> {
+    await mustRun(this.path, [...this.globalArgs, 'start', id]);
+  }
+
+  /** Kills what still runs and forgets the container. Fine where there is none. */
+  async delete(id: string): Promise<void> {
+    const { exitCode, stderr } = await runProgram(this.path, [...this.globalArgs, 'delete', '--force', id]);
+    if (exitCode !== 0 && !/does not exist|no such/i.test(stderr)) {
+      throw new CodedError('Failed', `delete container ${id}: ${stderr.trim()}`);
+    }
+  }
+
+  /** `resources` is the OCI specification's linux.resources. */
+  async update(id: string, resources: object): Promise<void> {
+    await mustRun(this.path, [...this.globalArgs, 'update', '--resources', '-', id], {
+      input: JSON.stringify(resources),
+    });
+  }
+
+  execArgs(id: string, command: readonly string[], options: readonly string[] = []): string[] {
+    return [...this.globalArgs, 'exec', ...options, id, ...command];
+  }
+
+  /** A created container's init waits on this fifo; `start` removes it. */
+  async hasStarted(id: string): Promise<boolean> {
+    return access(join(this.#root, id, 'exec.fifo')).then(
+      () => false,
+      () => true,
+    );
+  }
+}

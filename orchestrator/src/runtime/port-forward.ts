@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { Duplex, type Readable } from 'node:stream';
+import { grpcError } from '@berth/protos';
+import { programPath } from './run-program.ts';
+
+/**
+ * Runs in the pod's network namespace: a thread of ours must not enter it. Says "ok" on fd 3 once connected,
+ * else why not; then relays its stdin and stdout. IPv4 loopback first, then IPv6, as CRI runtimes do.
+ */
+const relay = `
+const net = require('node:net'), fs = require('node:fs');
+const [port] = process.argv.slice(1);
+const dial = (hosts) => {
+  const socket = net.connect({ host: hosts[0], port: Number(port), allowHalfOpen: true });
+  const refused = (error) => {
+    if (hosts.length > 1) return dial(hosts.slice(1));
+    fs.writeSync(3, error.message);
+    process.exit(1);
+  };
+  socket.once('error', refused);
+  socket.once('connect', () => {
+    socket.off('error', refused);
+    socket.on('error', () => process.exit(1));
+    fs.writeSync(3, 'ok');
+    fs.closeSync(3);
+    process.stdin.pipe(socket);
+    socket.pipe(process.stdout);
+    process.stdout.on('error', () => process.exit(0));
+  });
+};
+dial(['127.0.0.1', '::1']);
+`;
+
+/** A connection to `port` on the loopback of the network namespace. @throws GrpcError UNAVAILABLE – nothing listens there. */
+export async function forwardPort(netns: string | undefined, port: number, signal: AbortSignal): Promise<Duplex> {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw grpcError('INVALID_ARGUMENT', `port ${port}`);
+  const node = [process.execPath, '-e', relay, String(port)];
+  const [file, ...args] = netns === undefined ? node : ['nsenter', `--net=${netns}`, '--', ...node];
+  const child = spawn(file!, args, {
+    stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
+    env: { PATH: programPath },
+    signal,
+    killSignal: 'SIGKILL',
+  });
+  child.on('error', () => undefined);
+  const answer = await text(child.stdio[3] as Readable);
+  if (answer !== 'ok') {
+    child.kill('SIGKILL');
+    throw grpcError('UNAVAILABLE', `port ${port} of the pod: ${answer || 'the connection could not be made'}`);
+  }
+  const pair = { readable: child.stdout!, writable: child.stdin! };
+  // The pair is a documented source that the type declarations leave out.
+  const stream = Duplex.from(pair as unknown as AsyncIterable<Buffer>);
+  stream.on('close', () => child.kill('SIGKILL'));
+  stream.on('error', () => child.kill('SIGKILL'));
+  return stream;
+}
+
+function text(stream: Readable): Promise<string> {
+  return new Promise((resolve) => {
+    let all = '';
+    stream.on('data', (chunk: Buffer) => {
+      all += chunk.toString();
+      if (all === 'ok') resolve(all);
+    });
+    stream.on('error', () => resolve(all));
+    stream.on('close', () => resolve(all));
+  });
+}
