@@ -100,17 +100,31 @@ test('unknown fields are dropped and named by their paths', () => {
   expect(unknownFields).toEqual(['dat', 'metadata.Name', 'spec.containers[1].imag']);
   expect(object).toEqual({
     metadata: { name: 'p', labels: { anything: 'goes' } },
-    spec: { containers: [{ name: 'a' }, { name: 'b' }] },
+    spec: {
+      containers: [
+        { name: 'a', resources: {} },
+        { name: 'b', resources: {} },
+      ],
+    },
+    status: {},
   });
 });
 
-test('null is absent, in maps and lists the zero value; empty optional lists and maps are left out', () => {
+test('null is absent, in maps and lists the zero value; what Go omits at zero is left out', () => {
   const { object } = decodeObject(pod, {
-    metadata: { name: null, labels: { a: null }, annotations: {} },
-    spec: { containers: [null], volumes: [], nodeSelector: {}, tolerations: null, overhead: { cpu: null } },
+    metadata: { name: null, namespace: '', labels: { a: null }, annotations: {} },
+    spec: { containers: [null], volumes: [], hostNetwork: false, priority: 0, overhead: { cpu: null } },
   });
-  expect(object).toEqual({ metadata: { labels: { a: '' } }, spec: { containers: [{}], overhead: { cpu: '0' } } });
-  expect(decodeObject(pod, { spec: { containers: [] } }).object).toEqual({ spec: { containers: [] } });
+  expect(object).toEqual({
+    metadata: { labels: { a: '' } },
+    spec: { containers: [{ resources: {} }], priority: 0, overhead: { cpu: '0' } },
+    status: {},
+  });
+  expect(decodeObject(pod, { spec: { containers: [] } }).object).toEqual({
+    metadata: {},
+    spec: { containers: [] },
+    status: {},
+  });
 });
 
 test('times, quantities and numbers get the form they are stored in', () => {
@@ -121,17 +135,18 @@ test('times, quantities and numbers get the form they are stored in', () => {
   expect(object).toEqual({
     metadata: { creationTimestamp: '2026-01-01T00:00:00Z' },
     spec: { containers: [{ resources: { requests: { memory: '1Gi', cpu: '500m' } }, ports: [{ containerPort: 80 }] }] },
+    status: {},
   });
   const lease = decodeObject(schemaFor('coordination.k8s.io', 'v1', 'Lease')!, {
     spec: { renewTime: '2026-01-01T00:00:00.1234567Z' },
   });
-  expect(lease.object).toEqual({ spec: { renewTime: '2026-01-01T00:00:00.123456Z' } });
+  expect(lease.object).toEqual({ metadata: {}, spec: { renewTime: '2026-01-01T00:00:00.123456Z' } });
 });
 
 test('a key named __proto__ stays a key', () => {
   const value = parseJson('{"data":{"__proto__":"x"}}');
   const { object } = decodeObject(schemaFor('', 'v1', 'ConfigMap')!, value);
-  expect(JSON.stringify(object)).toBe('{"data":{"__proto__":"x"}}');
+  expect(JSON.stringify(object)).toBe('{"data":{"__proto__":"x"},"metadata":{}}');
   expect(JSON.stringify(parseJsonStrict('{"data":{"__proto__":{"a":1}}}').value)).toBe(
     '{"data":{"__proto__":{"a":1}}}',
   );

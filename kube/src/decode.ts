@@ -15,8 +15,8 @@ export interface Decoded {
 const maxUnknownFields = 100;
 
 /**
- * Reads a JSON value as `schema`, as Go's decoder fills a struct: null is absent, empty lists and maps that are not
- * required are left out, unknown fields are dropped and reported. The value itself is not changed.
+ * Reads a JSON value as `schema`, as Go's decoder and encoder together would: null is absent, zero values that Go omits are
+ * left out, structs that Go always writes are there, unknown fields are dropped and reported. The value itself is not changed.
  * @throws DecodeError – a value has the wrong type; the message is Go's, without the "cannot be handled as" before it.
  */
 export function decodeObject(schema: ObjectSchema, value: unknown): Decoded {
@@ -57,12 +57,13 @@ class Decoder {
         this.#struct = schema;
         this.#fields.push(name);
         const read = this.#value(field, item);
-        if (schema.required.has(name) || !isEmpty(field, read)) result[name] = read;
+        if (!(schema.zeroIsAbsent.has(name) && isZero(read))) result[name] = read;
         this.#fields.pop();
       }
       this.#path.pop();
     }
     this.#struct = outer;
+    for (const name of schema.alwaysPresent) result[name] ??= this.#object(structOf(schema, name), {});
     return result;
   }
 
@@ -99,7 +100,7 @@ class Decoder {
   #list(element: FieldSchema, values: readonly unknown[]): unknown[] {
     return values.map((value, i) => {
       this.#path.push(`[${i}]`);
-      const read = value === null ? zeroOf(element) : this.#value(element, value);
+      const read = value === null ? this.#zero(element) : this.#value(element, value);
       this.#path.pop();
       return read;
     });
@@ -109,10 +110,15 @@ class Decoder {
     const result: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(values)) {
       this.#path.push(key);
-      setOwn(result, key, value === null ? zeroOf(element) : this.#value(element, value));
+      setOwn(result, key, value === null ? this.#zero(element) : this.#value(element, value));
       this.#path.pop();
     }
     return result;
+  }
+
+  /** What Go leaves where a list or map has null. */
+  #zero(element: FieldSchema): unknown {
+    return element.struct ? this.#object(element.struct, {}) : zeroOf(element);
   }
 
   #report(): void {
@@ -160,10 +166,8 @@ function wrongValue(value: unknown, type: string): never {
   throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${type}`);
 }
 
-/** What Go leaves where a list or map has null. */
 function zeroOf({ type }: FieldSchema): unknown {
   switch (type) {
-    case 'struct':
     case 'map':
       return {};
     case 'list':
@@ -186,7 +190,12 @@ function zeroOf({ type }: FieldSchema): unknown {
   }
 }
 
-function isEmpty({ type }: FieldSchema, value: unknown): boolean {
-  if (type === 'list') return (value as unknown[]).length === 0;
-  return type === 'map' && Object.keys(value as object).length === 0;
+function isZero(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (isRecord(value)) return Object.keys(value).length === 0;
+  return value === '' || value === 0 || value === false;
+}
+
+function structOf(schema: ObjectSchema, name: string): ObjectSchema {
+  return schema.fields.get(name)?.struct as ObjectSchema;
 }

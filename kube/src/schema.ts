@@ -40,6 +40,10 @@ export interface ObjectSchema {
   readonly fields: ReadonlyMap<string, FieldSchema>;
   readonly required: ReadonlySet<string>;
   readonly atomic: boolean;
+  /** Fields Go leaves out when they are empty or zero: their zero value and absence are the same. */
+  readonly zeroIsAbsent: ReadonlySet<string>;
+  /** Structs that are part of their parent, so that Go always writes them: `resources: {}`. */
+  readonly alwaysPresent: readonly string[];
 }
 
 /** Every definition of Kubernetes' built-in API, read from the generated table as it is asked for. */
@@ -56,6 +60,9 @@ interface CompactDefinition {
   readonly r?: readonly string[];
   readonly g?: readonly string[];
   readonly a?: 1;
+  readonly z?: readonly string[];
+  readonly w?: readonly string[];
+  readonly e?: readonly string[];
 }
 
 let table: Map<string, CompactDefinition> | undefined;
@@ -94,15 +101,22 @@ export function schemaFor(group: string, version: string, kind: string): ObjectS
   return name === undefined ? undefined : schemas.get(name);
 }
 
-function inflate(name: string, { f, r, a }: CompactDefinition): ObjectSchema {
+function inflate(name: string, { f, r, a, z, w, e }: CompactDefinition): ObjectSchema {
   const parts = name.split('.');
+  const required = new Set(r ?? []);
+  const collections = Object.entries(f)
+    .filter(([, field]) => typeof field === 'object' && (field.t === 'list' || field.t === 'map'))
+    .map(([field]) => field)
+    .filter((field) => !required.has(field) && !e?.includes(field));
   let fields: Map<string, FieldSchema> | undefined;
   return {
     name,
     goName: parts.at(-1) as string,
     goType: `${parts.at(-2)}.${parts.at(-1)}`,
-    required: new Set(r ?? []),
+    required,
     atomic: a === 1,
+    zeroIsAbsent: new Set([...(z ?? []), ...collections]),
+    alwaysPresent: w ?? [],
     // Read at first use: definitions refer to each other, and to themselves.
     get fields() {
       fields ??= new Map(Object.entries(f).map(([field, compact]) => [field, inflateField(compact)]));

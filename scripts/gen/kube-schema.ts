@@ -1,5 +1,5 @@
 /** Writes kube/src/gen/schema.ts (fields, merge keys, list kinds) and proto-descriptor.ts from the OpenAPI and protobuf facts. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFacts } from './facts.ts';
 
@@ -28,7 +28,24 @@ interface CompactDefinition {
   f: Record<string, CompactField>;
   r?: readonly string[];
   g?: readonly string[];
+  a?: 1;
+  /** Scalars Go leaves out at their zero value, structs it always writes, lists and maps it writes though empty. */
+  z?: readonly string[];
+  w?: readonly string[];
+  e?: readonly string[];
 }
+
+/** Read from the `json` tags and pointer types of Kubernetes' Go structs; OpenAPI does not tell. */
+interface GoFields {
+  readonly zero?: readonly string[];
+  readonly always?: readonly string[];
+  readonly keep?: readonly string[];
+}
+
+const goFields = JSON.parse(readFileSync(join(import.meta.dirname, 'go-fields.json'), 'utf8')) as Record<
+  string,
+  GoFields
+>;
 
 const { definitions } = readFacts<{ definitions: Record<string, Schema> }>('kubernetes-1.36.openapi.json');
 const out = join(import.meta.dirname, '../../kube/src/gen');
@@ -77,7 +94,7 @@ function compact(schema: Schema): CompactField {
   return { ...(typeof base === 'string' ? { t: base } : base), ...extra };
 }
 
-function definition(schema: Schema): CompactDefinition {
+function definition(name: string, schema: Schema): CompactDefinition {
   const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => [name, compact(field)] as const);
   const kinds = schema['x-kubernetes-group-version-kind']?.map(({ group, version, kind }) => `${group}/${version}/${kind}`);
   return {
@@ -85,6 +102,9 @@ function definition(schema: Schema): CompactDefinition {
     ...(schema.required?.length ? { r: schema.required } : {}),
     ...(kinds?.length ? { g: kinds } : {}),
     ...(schema['x-kubernetes-map-type'] === 'atomic' ? { a: 1 } : {}),
+    ...(goFields[name]?.zero && { z: goFields[name].zero }),
+    ...(goFields[name]?.always && { w: goFields[name].always }),
+    ...(goFields[name]?.keep && { e: goFields[name].keep }),
   };
 }
 
@@ -97,7 +117,7 @@ function asModule(name: string, value: unknown): string {
 const table = Object.fromEntries(
   Object.entries(definitions)
     .filter(([name]) => !(name in scalars))
-    .map(([name, schema]) => [name, definition(schema)]),
+    .map(([name, schema]) => [name, definition(name, schema)]),
 );
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'schema-table.ts'), asModule('schemaTableJson', table));
