@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { pack } from 'tar-stream';
+import { architecture } from './image-manifest.ts';
+import type { Images } from './image-store.ts';
+import { bytes } from './load-archive.ts';
+
+const run = promisify(execFile);
+
+/** The image that needs no registry: this machine's own shell, everyday commands and Node. */
+export const toolsImageName = 'berth.local/tools:latest';
+
+const commands = [
+  'sh',
+  'bash',
+  'cat',
+  'chmod',
+  'chown',
+  'cp',
+  'cut',
+  'date',
+  'dd',
+  'df',
+  'du',
+  'echo',
+  'env',
+  'expr',
+  'false',
+  'find',
+  'grep',
+  'head',
+  'hostname',
+  'id',
+  'kill',
+  'ln',
+  'ls',
+  'md5sum',
+  'mkdir',
+  'mkfifo',
+  'mktemp',
+  'mount',
+  'mv',
+  'nproc',
+  'od',
+  'printf',
+  'ps',
+  'pwd',
+  'readlink',
+  'rm',
+  'rmdir',
+  'sed',
+  'seq',
+  'sha256sum',
+  'sleep',
+  'sort',
+  'stat',
+  'sync',
+  'tail',
+  'tar',
+  'tee',
+  'test',
+  'timeout',
+  'touch',
+  'tr',
+  'true',
+  'truncate',
+  'tty',
+  'uname',
+  'uniq',
+  'wc',
+  'which',
+  'whoami',
+  'xargs',
+  'ip',
+] as const;
+
+const searchPath = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
+
+interface TreeFile {
+  /** In the image, without the leading slash. */
+  readonly path: string;
+  readonly source: string;
+}
+
+/** Assembles the image unless the store has it. `nodeBinary` is the Node that runs Berth. */
+export async function ensureToolsImage(images: Images, nodeBinary: string, signal: AbortSignal): Promise<void> {
+  if (await images.find(toolsImageName)) return;
+  const files = await collect(nodeBinary);
+  signal.throwIfAborted();
+  const hash = createHash('sha256');
+  const layer = await images.content.write(counted(layerTar(files), (chunk) => hash.update(chunk)));
+  const diffId = `sha256:${hash.digest('hex')}`;
+  const config = {
+    architecture,
+    os: 'linux',
+    config: { Env: ['PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'], Cmd: ['/bin/sh'], WorkingDir: '/' },
+    rootfs: { type: 'layers', diff_ids: [diffId] },
+  };
+  const configDigest = await images.content.write(bytes(JSON.stringify(config)));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: {
+      mediaType: 'application/vnd.oci.image.config.v1+json',
+      digest: configDigest,
+      size: await images.content.size(configDigest),
+    },
+    layers: [
+      { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layer, size: await images.content.size(layer) },
+    ],
+  };
+  await images.register(toolsImageName, await images.content.write(bytes(JSON.stringify(manifest))));
+}
+
+async function collect(nodeBinary: string): Promise<TreeFile[]> {
+  const found = commands.flatMap((name) => {
+    const source = searchPath.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
+    return source ? [{ path: `usr/bin/${name}`, source }] : [];
+  });
+  const programs = [...found, { path: 'usr/local/bin/node', source: nodeBinary }];
+  const real = await Promise.all(programs.map(async (file) => ({ ...file, source: await realpath(file.source) })));
+  const libraries = await sharedLibraries(real.map(({ source }) => source));
+  const names = await nssLibraries();
+  return [
+    ...real,
+    ...[...new Set([...libraries, ...names])].map((source) => ({
+      path: source.replace(/^\/(lib|lib64)\//, '/usr/$1/').slice(1),
+      source,
+    })),
+  ];
+}
+
+/** What the dynamic loader would load; static programs have none. */
+async function sharedLibraries(programs: readonly string[]): Promise<string[]> {
+  const { stdout } = await run('ldd', [...new Set(programs)], { maxBuffer: 16 * 1024 * 1024 }).catch(
+    (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
+  );
+  return [...new Set([...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path]) => path as string))];
+}
+
+async function nssLibraries(): Promise<string[]> {
+  const folder = `/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`;
+  const entries = await readdir(folder).catch(() => []);
+  return entries.filter((name) => /^libnss_(files|dns)\.so/.test(name)).map((name) => `${folder}/${name}`);
+}
+
+async function* layerTar(files: readonly TreeFile[]): AsyncGenerator<Uint8Array> {
+  const tar = pack();
+  const done = fill(tar, files);
+  done.catch((error: Error) => tar.destroy(error));
+  yield* tar as unknown as AsyncIterable<Uint8Array>;
+  await done;
+}
+
+async function fill(tar: ReturnType<typeof pack>, files: readonly TreeFile[]): Promise<void> {
+  const mtime = new Date(0);
+  const directories = new Set(['root', 'etc', 'var', 'var/tmp', 'home', 'proc', 'sys', 'dev', 'run']);
+  for (const { path } of files)
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) directories.add(folder);
+  for (const name of [...directories].sort()) tar.entry({ name, type: 'directory', mode: 0o755, mtime });
+  tar.entry({ name: 'tmp', type: 'directory', mode: 0o1777, mtime });
+  for (const name of ['bin', 'sbin', 'lib', 'lib64'])
+    if (name !== 'sbin' || !directories.has('usr/sbin'))
+      tar.entry({ name, type: 'symlink', linkname: name === 'sbin' ? 'usr/bin' : `usr/${name}`, mtime });
+  tar.entry(
+    { name: 'etc/passwd', mode: 0o644, mtime },
+    'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n',
+  );
+  tar.entry({ name: 'etc/group', mode: 0o644, mtime }, 'root:x:0:\nnogroup:x:65534:\n');
+  tar.entry({ name: 'etc/nsswitch.conf', mode: 0o644, mtime }, 'passwd: files\ngroup: files\nhosts: files dns\n');
+  for (const file of files) await addFile(tar, file, mtime);
+  tar.finalize();
+}
+
+async function addFile(tar: ReturnType<typeof pack>, { path, source }: TreeFile, mtime: Date): Promise<void> {
+  const { size, mode } = await stat(source);
+  const entry = tar.entry({ name: path, size, mode: mode & 0o755, mtime });
+  await new Promise<void>((resolve, reject) => {
+    const input = createReadStream(source);
+    entry.on('error', reject);
+    entry.on('finish', resolve);
+    input.on('error', reject);
+    input.on('data', (chunk) => {
+      if (entry.write(chunk)) return;
+      input.pause();
+      entry.once('drain', () => input.resume());
+    });
+    input.on('end', () => (entry as { end(): void }).end());
+  });
+}
+
+async function* counted(
+  stream: AsyncIterable<Uint8Array>,
+  see: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    see(chunk);
+    yield chunk;
+  }
+}
