@@ -189,7 +189,7 @@ async function addFile(tar: ReturnType<typeof pack>, { path, source }: TreeFile,
       input.pause();
       entry.once('drain', () => input.resume());
     });
-    input.on('end', () => (entry as { end(): void }).end());
+    input.on('end', () => (entry as unknown as { end(): void }).end());
   });
 }
 
