@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { Pod, Service } from '@berth/kube';
+import { CrashBackoff } from './containers/crash-backoff.ts';
+import { ImagePuller } from './containers/image-puller.ts';
+import type { PodCgroups } from './containers/pod-cgroups.ts';
+import type { KubeletOptions } from './kubelet-options.ts';
+import type { MachineFacts } from './node/machine-facts.ts';
+import type { StatusWriter } from './status/status-writer.ts';
+
+/** What the parts of one kubelet share. */
+export interface NodeContext {
+  readonly options: KubeletOptions;
+  readonly machine: MachineFacts;
+  readonly cgroups: PodCgroups;
+  readonly statuses: StatusWriter;
+  readonly images: ImagePuller;
+  readonly crashes: CrashBackoff;
+  /** Prefix of container ids in statuses, such as `containerd`. */
+  readonly runtimeName: string;
+  readonly services: () => readonly Service[];
+  /** /etc/resolv.conf and /etc/hosts of the node, as they were at the start. */
+  readonly nodeFiles: { readonly resolvConf: string; readonly hosts: string };
+}
+
+export interface NodeContextInput {
+  readonly options: KubeletOptions;
+  readonly machine: MachineFacts;
+  readonly cgroups: PodCgroups;
+  readonly statuses: StatusWriter;
+  readonly runtimeName: string;
+  readonly services: () => readonly Service[];
+  readonly nodeFiles: NodeContext['nodeFiles'];
+}
+
+export function nodeContext(input: NodeContextInput): NodeContext {
+  const { clock, runtime } = input.options;
+  return { ...input, images: new ImagePuller(runtime.images, clock), crashes: new CrashBackoff(clock) };
+}
+
+/** `<root>/pods/<uid>`: the pod's own directory, which the volume manager uses too. */
+export function podDirectory({ options }: NodeContext, uid: string): string {
+  return join(options.dirs.root, 'pods', uid);
+}
+
+export function sandboxFacts({ options, machine, nodeFiles }: NodeContext) {
+  return {
+    logs: options.dirs.logs,
+    cgroupRoot: options.cgroupRoot,
+    nodeHostname: machine.hostname,
+    dns: {
+      servers: options.clusterDns ?? [],
+      domain: options.clusterDomain ?? 'cluster.local',
+      host: nodeFiles.resolvConf,
+    },
+    nowMs: options.clock.now(),
+  };
+}
+
+/** Emits an event about a pod of this node. */
+export function podEvent({ options }: NodeContext, pod: Pod) {
+  const about = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+  return (type: 'Normal' | 'Warning', reason: string, message: string) =>
+    options.events.event(about, type, reason, message);
+}

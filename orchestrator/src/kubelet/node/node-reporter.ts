@@ -1,0 +1,135 @@
+import { messageOf } from '@berth/kit';
+import { isConflict, isNotFound, type Node, resources } from '@berth/kube';
+import type { KubeletOptions } from '../kubelet-options.ts';
+import type { MachineFacts } from './machine-facts.ts';
+import { nodeStatus, sameNodeStatus } from './node-status.ts';
+
+/** kubelet's nodeStatusUpdateFrequency and nodeStatusReportFrequency. */
+const lookMs = 10_000;
+const reportMs = 300_000;
+const retryMs = 1000;
+/** Before the runtime or the API is asked again, at the start. */
+
+/** Keeps the node object true: registered, its status written when it changes and every five minutes. */
+export class NodeReporter {
+  readonly #options: KubeletOptions;
+  readonly #machine: MachineFacts;
+  readonly #ready = Promise.withResolvers<void>();
+  #lastReportMs = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(options: KubeletOptions, machine: MachineFacts) {
+    this.#options = options;
+    this.#machine = machine;
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  /** Resolves when the node was first written as ready. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** The volumes in use changed, say: look now rather than in some seconds. */
+  poke(): void {
+    this.#wake?.();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!signal.aborted) {
+      let next = lookMs;
+      try {
+        await this.report(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        log.warn('node status not written, will try again', { node: this.#options.nodeName, error });
+        next = retryMs;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = clock.schedule(next, resolve);
+        const wake = () => {
+          timer[Symbol.dispose]();
+          resolve();
+        };
+        this.#wake = wake;
+        signal.addEventListener('abort', wake, { once: true });
+        if (signal.aborted) wake();
+        this.#forgetAbort = () => signal.removeEventListener('abort', wake);
+      });
+      this.#forgetAbort();
+    }
+    this.#ready.reject(signal.reason);
+  }
+
+  #forgetAbort: () => void = () => undefined;
+
+  /** One look; writes only what changed. */
+  async report(signal: AbortSignal): Promise<void> {
+    const { client, clock, nodeName, volumes } = this.#options;
+    const node = (await client.find<Node>(resources.nodes, { name: nodeName }, signal)) ?? (await this.#register(signal));
+    const status = nodeStatus({
+      machine: this.#machine,
+      addresses: this.#options.addresses,
+      maxPods: this.#options.maxPods ?? 110,
+      version: this.#options.version,
+      ...(await this.#runtime(signal)),
+      volumesInUse: volumes.volumesInUse(),
+      old: node.status ?? {},
+      nowMs: clock.now(),
+    });
+    const due = clock.now() - this.#lastReportMs >= reportMs;
+    let written = node;
+    if (due || !sameNodeStatus(node.status ?? {}, status)) {
+      written = await this.#write(node, status, signal);
+      this.#lastReportMs = clock.now();
+    }
+    volumes.nodeStatusChanged(written.status?.volumesAttached ?? []);
+    const isReady = written.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+    if (isReady) this.#ready.resolve();
+  }
+
+  async #write(node: Node, status: Node['status'], signal: AbortSignal): Promise<Node> {
+    try {
+      return await this.#options.client.updateStatus(resources.nodes, { ...node, status: status ?? {} }, signal);
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+      // Somebody else wrote meanwhile: the next look starts from what they wrote.
+      throw new Error(`node "${node.metadata.name}" changed meanwhile: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<Node> {
+    const { client, nodeName, nodeLabels = {} } = this.#options;
+    const { architecture } = this.#machine;
+    const labels = {
+      'beta.kubernetes.io/arch': architecture,
+      'beta.kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': architecture,
+      'kubernetes.io/hostname': nodeName,
+      'kubernetes.io/os': 'linux',
+      ...nodeLabels,
+    };
+    return client.create<Node>(resources.nodes, { metadata: { name: nodeName, labels }, spec: {} }, {}, signal);
+  }
+
+  async #runtime(signal: AbortSignal): Promise<{ runtimeVersion: string; runtimeProblems: readonly string[] }> {
+    const { runtime } = this.#options.runtime;
+    try {
+      const [version, { status }] = await Promise.all([
+        runtime.Version({}, { signal }),
+        runtime.Status({}, { signal }),
+      ]);
+      const problems = (status?.conditions ?? [])
+        .filter((condition) => !condition.status)
+        .map(({ type, reason, message }) =>
+          type === 'NetworkReady'
+            ? `container runtime network not ready: NetworkReady=false reason:${reason} message:${message}`
+            : `container runtime not ready: ${type}=false reason:${reason} message:${message}`,
+        );
+      return { runtimeVersion: `${version.runtimeName}://${version.runtimeVersion}`, runtimeProblems: problems };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { runtimeVersion: '', runtimeProblems: [`container runtime is down: ${messageOf(error)}`] };
+    }
+  }
+}

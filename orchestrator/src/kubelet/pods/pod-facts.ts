@@ -1,0 +1,37 @@
+import type { Container, Pod } from '@berth/kube';
+
+/** `name_namespace(uid)`: how kubelet names a pod in messages (format.Pod). */
+export function describePod(pod: Pod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
+}
+
+export function uidOf(pod: Pod): string {
+  return pod.metadata.uid ?? '';
+}
+
+/** A sidecar: an init container that keeps running beside the others (KEP-753). */
+export function isSidecar(container: Container): boolean {
+  return container.restartPolicy === 'Always';
+}
+
+export function initContainersOf(pod: Pod): readonly Container[] {
+  return pod.spec?.initContainers ?? [];
+}
+
+export function containersOf(pod: Pod): readonly Container[] {
+  return pod.spec?.containers ?? [];
+}
+
+/** A regular or init container of the pod by name. */
+export function findContainer(pod: Pod, name: string): Container | undefined {
+  return [...containersOf(pod), ...initContainersOf(pod)].find((container) => container.name === name);
+}
+
+/** Init containers that are not sidecars never restart after success; the pod's policy counts for the others. */
+export function restartPolicyOf(pod: Pod): string {
+  return pod.spec?.restartPolicy ?? 'Always';
+}
+
+export function isTerminalPhase(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}

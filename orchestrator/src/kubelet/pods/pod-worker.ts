@@ -1,0 +1,245 @@
+import { isAbort } from '@berth/kit';
+import { isNotFound, isReason, type Pod, resources } from '@berth/kube';
+import { type NodeContext, podEvent } from '../node-context.ts';
+import { PodProber } from '../probes/pod-prober.ts';
+import type { PodVerdict } from '../status/pod-status.ts';
+import { reportStatus } from '../status/report-status.ts';
+import { removeFromRuntime, removePodCgroup, removePodFiles } from './clean-up-pod.ts';
+import { killPod } from './kill-pod.ts';
+import { observePod } from './observe-pod.ts';
+import { describePod, isTerminalPhase } from './pod-facts.ts';
+import type { PodState } from './pod-state.ts';
+import { emptyRuntimePod } from './runtime-pod.ts';
+import { syncPod } from './sync-pod.ts';
+
+export interface PodWorkerOptions {
+  readonly node: NodeContext;
+  readonly uid: string;
+  readonly pod: Pod;
+  /** False for a pod the API has no more: it is ended and cleaned up. */
+  readonly inApi: boolean;
+  /** Asked once, for a pod that has not run here yet. */
+  readonly admit: (pod: Pod) => PodVerdict | undefined;
+  readonly onFinished: (uid: string) => void;
+}
+
+/** syncing → terminating → terminated → finished; never back (pod_workers.go). */
+type Stage = 'syncing' | 'terminating' | 'terminated' | 'finished';
+
+/** After an error nobody gave a delay for (pod_workers.go backOffPeriod). */
+const retryMs = 10_000;
+
+/** All work on one pod, one pass after the other; what comes in between is seen by the next pass. */
+export class PodWorker implements AsyncDisposable {
+  readonly state: PodState;
+  /** Resolves when the containers of this pod have ended. */
+  readonly containersEnded = Promise.withResolvers<void>();
+  readonly #options: PodWorkerOptions;
+  readonly #end = new AbortController();
+  #stage: Stage = 'syncing';
+  #inApi: boolean;
+  #admitted = false;
+  #deleteSent = false;
+  #graceSeconds = Number.POSITIVE_INFINITY;
+  #pass: AbortController | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #timer: Disposable | undefined;
+  #deadline: Disposable | undefined;
+
+  constructor(options: PodWorkerOptions) {
+    const { node, pod, uid } = options;
+    const { clock, rng, runtime, version } = node.options;
+    this.#options = options;
+    this.#inApi = options.inApi;
+    this.state = {
+      uid,
+      pod,
+      seen: emptyRuntimePod(uid),
+      verdict: undefined,
+      waiting: new Map(),
+      prober: new PodProber({
+        clock,
+        rng,
+        tools: { runtime: runtime.runtime, clock, userAgent: `kube-probe/${/^v?(\d+\.\d+)/.exec(version)?.[1] ?? '1'}` },
+        event: (...event) => podEvent(node, this.state.pod)(...event),
+        onVerdict: () => this.poke(),
+      }),
+    };
+  }
+
+  get admitted(): boolean {
+    return this.#admitted && (this.#stage === 'syncing' || this.#stage === 'terminating');
+  }
+
+  /** The pod changed, or (undefined) the API has it no more. */
+  update(pod: Pod | undefined): void {
+    if (pod) this.state.pod = pod;
+    else this.#inApi = false;
+    const ends = this.#stage === 'syncing' && this.#mustEnd();
+    const sooner = this.#stage === 'terminating' && this.#effectiveGrace() < this.#graceSeconds;
+    // What is being started must not finish first, and a shorter grace period counts at once.
+    if (ends || sooner) this.#pass?.abort();
+    this.poke();
+  }
+
+  /** Something may have changed: look soon. */
+  poke(): void {
+    if (this.#end.signal.aborted || this.#stage === 'finished') return;
+    this.#again = true;
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined;
+      // A poke between the last look and now must not be lost.
+      if (this.#again) this.poke();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    this.#pass?.abort();
+    this.#timer?.[Symbol.dispose]();
+    this.#deadline?.[Symbol.dispose]();
+    this.state.prober[Symbol.dispose]();
+    this.#again = false;
+    await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#again && !this.#end.signal.aborted) {
+      this.#again = false;
+      this.#timer?.[Symbol.dispose]();
+      this.#timer = undefined;
+      this.#pass = new AbortController();
+      const signal = AbortSignal.any([this.#pass.signal, this.#end.signal]);
+      try {
+        await this.#onePass(signal);
+      } catch (error) {
+        if (signal.aborted || isAbort(error)) continue;
+        const { log } = this.#options.node.options;
+        log.warn('pod not synced, will try again', { pod: describePod(this.state.pod), stage: this.#stage, error });
+        this.#later(retryMs);
+      }
+    }
+    this.#pass = undefined;
+  }
+
+  #later(ms: number): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = this.#options.node.options.clock.schedule(ms, () => this.poke());
+  }
+
+  async #onePass(signal: AbortSignal): Promise<void> {
+    if (this.#stage === 'syncing' && this.#mustEnd()) this.#stage = 'terminating';
+    if (this.#stage === 'syncing') await this.#sync(signal);
+    if (this.#stage === 'terminating') await this.#terminate(signal);
+    if (this.#stage === 'terminated') await this.#cleanUp(signal);
+  }
+
+  #mustEnd(): boolean {
+    const { pod, verdict } = this.state;
+    return (
+      !this.#inApi ||
+      pod.metadata.deletionTimestamp !== undefined ||
+      verdict !== undefined ||
+      isTerminalPhase(pod.status?.phase)
+    );
+  }
+
+  async #sync(signal: AbortSignal): Promise<void> {
+    const { node } = this.#options;
+    if (!this.#admitted) await this.#admit(signal);
+    this.#watchDeadline();
+    if (this.#mustEnd()) {
+      this.#stage = 'terminating';
+      return;
+    }
+    node.options.volumes.setPod(this.state.pod);
+    const result = await syncPod(node, this.state, signal);
+    if (result.kind === 'terminal') this.#stage = 'terminating';
+    else if (result.kind === 'changed') this.#again = true;
+    else if (result.kind === 'retry') this.#later(result.afterMs);
+  }
+
+  async #admit(signal: AbortSignal): Promise<void> {
+    const { node, admit } = this.#options;
+    await observePod(node, this.state, signal);
+    const fresh = this.state.seen.containers.length === 0 && this.state.seen.sandboxes.length === 0;
+    const verdict = fresh ? admit(this.state.pod) : undefined;
+    this.#admitted = true;
+    if (!verdict) return;
+    this.state.verdict = verdict;
+    podEvent(node, this.state.pod)('Warning', verdict.reason, verdict.message.replace(/^Pod was rejected: /, ''));
+  }
+
+  /** activeDeadlineSeconds counts from the pod's start time (kubelet/active_deadline.go). */
+  #watchDeadline(): void {
+    const { clock } = this.#options.node.options;
+    const seconds = this.state.pod.spec?.activeDeadlineSeconds;
+    const start = this.#options.node.statuses.get(this.state.uid)?.startTime ?? this.state.pod.status?.startTime;
+    this.#deadline?.[Symbol.dispose]();
+    this.#deadline = undefined;
+    if (seconds === undefined || this.state.verdict) return;
+    const left = (start === undefined ? clock.now() : Date.parse(start)) + seconds * 1000 - clock.now();
+    if (left > 0) {
+      this.#deadline = clock.schedule(left, () => {
+        this.#watchDeadline();
+        this.#pass?.abort();
+        this.poke();
+      });
+      return;
+    }
+    const message = 'Pod was active on the node longer than the specified deadline';
+    this.state.verdict = { reason: 'DeadlineExceeded', message };
+    podEvent(this.#options.node, this.state.pod)('Normal', 'DeadlineExceeded', message);
+  }
+
+  #effectiveGrace(): number {
+    const { metadata, spec } = this.state.pod;
+    // At least one second, so that TERM is seen at all (pod_workers.go calculateEffectiveGracePeriod).
+    return Math.max(1, metadata.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? 30);
+  }
+
+  async #terminate(signal: AbortSignal): Promise<void> {
+    const { node } = this.#options;
+    const { state } = this;
+    this.#deadline?.[Symbol.dispose]();
+    await observePod(node, state, signal);
+    if (this.#inApi) reportStatus(node, state, { terminal: false });
+    state.prober.stopLivenessAndStartup();
+    this.#graceSeconds = Math.min(this.#graceSeconds, this.#effectiveGrace());
+    // Orphans bring their grace period in annotations.
+    const graceSeconds = state.pod.spec ? this.#graceSeconds : undefined;
+    await killPod(node, state, { graceSeconds }, signal);
+    state.prober[Symbol.dispose]();
+    if (this.#inApi) reportStatus(node, state, { terminal: true, ended: true });
+    this.#stage = 'terminated';
+    this.containersEnded.resolve();
+  }
+
+  async #cleanUp(signal: AbortSignal): Promise<void> {
+    const { node, uid, onFinished } = this.#options;
+    const { client, volumes } = node.options;
+    volumes.removePod(uid);
+    await volumes.waitForUnmount(uid, signal);
+    await removePodCgroup(node, uid);
+    if (this.#inApi) {
+      if (this.state.pod.metadata.deletionTimestamp === undefined || this.#deleteSent) return;
+      await node.statuses.flushed(uid, signal);
+      const { namespace, name = '' } = this.state.pod.metadata;
+      try {
+        await client.delete(resources.pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } }, signal);
+      } catch (error) {
+        // Gone already, or a new pod has the name.
+        if (!isNotFound(error) && !isReason(error, 'Conflict')) throw error;
+      }
+      this.#deleteSent = true;
+      return;
+    }
+    await observePod(node, this.state, signal);
+    await removeFromRuntime(node, this.state.pod, this.state.seen, signal);
+    await removePodFiles(node, uid);
+    this.#stage = 'finished';
+    this.#timer?.[Symbol.dispose]();
+    onFinished(uid);
+  }
+}

@@ -1,0 +1,106 @@
+import type { Pod } from '@berth/kube';
+import type { NodeContext } from '../node-context.ts';
+import type { PodVerdict } from '../status/pod-status.ts';
+import { admitPod, type NodeRoom } from './admit-pod.ts';
+import { findLocalPods } from './find-local-pods.ts';
+import { uidOf } from './pod-facts.ts';
+import type { PodSource } from './pod-source.ts';
+import { PodWorker } from './pod-worker.ts';
+
+/** The workers of a node's pods, one each, from the source's first word of a pod until nothing of it is left. */
+export class PodWorkers implements AsyncDisposable {
+  readonly #node: NodeContext;
+  readonly #source: PodSource;
+  readonly #room: () => NodeRoom;
+  readonly #workers = new Map<string, PodWorker>();
+  #subscription: Disposable | undefined;
+
+  constructor(node: NodeContext, source: PodSource, room: () => NodeRoom) {
+    this.#node = node;
+    this.#source = source;
+    this.#room = room;
+  }
+
+  /** Follows the source; resolves when it has synced and what no API pod stands for has been ended. */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#subscription = this.#source.onChange((uid, pod) => this.#change(uid, pod));
+    await this.#source.whenSynced(signal);
+    const orphans = await this.#adoptOrphans(signal);
+    // Volumes must not be taken from under containers that still run.
+    void Promise.all(orphans.map(({ containersEnded }) => containersEnded.promise)).then(() => {
+      if (!signal.aborted) this.#node.options.volumes.podsSynced();
+    });
+  }
+
+  get(uid: string): PodWorker | undefined {
+    return this.#workers.get(uid);
+  }
+
+  /** The pod of that name the API has now, else one that is still ending. */
+  findByName(namespace: string, name: string): PodWorker | undefined {
+    const named = [...this.#workers.values()].filter(
+      ({ state: { pod } }) => pod.metadata.namespace === namespace && pod.metadata.name === name,
+    );
+    return named.find(({ state }) => this.#source.get(state.uid)) ?? named[0];
+  }
+
+  list(): readonly PodWorker[] {
+    return [...this.#workers.values()];
+  }
+
+  poke(uid: string): void {
+    this.#workers.get(uid)?.poke();
+  }
+
+  pokeAll(): void {
+    for (const worker of this.#workers.values()) worker.poke();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#subscription?.[Symbol.dispose]();
+    await Promise.all([...this.#workers.values()].map((worker) => worker[Symbol.asyncDispose]()));
+    this.#workers.clear();
+  }
+
+  #change(uid: string, pod: Pod | undefined): void {
+    const worker = this.#workers.get(uid);
+    if (worker) worker.update(pod);
+    else if (pod) this.#add(uid, pod, true).poke();
+  }
+
+  #add(uid: string, pod: Pod, inApi: boolean): PodWorker {
+    const worker = new PodWorker({
+      node: this.#node,
+      uid,
+      pod,
+      inApi,
+      admit: (one) => this.#admit(one),
+      onFinished: (finished) => this.#finished(finished),
+    });
+    this.#workers.set(uid, worker);
+    return worker;
+  }
+
+  #finished(uid: string): void {
+    this.#workers.delete(uid);
+    this.#node.statuses.forget(uid);
+    this.#node.images.forget(uid);
+    this.#node.crashes.forget(`${uid}_`);
+  }
+
+  #admit(pod: Pod): PodVerdict | undefined {
+    const others = this.list().filter((worker) => worker.admitted && worker.state.uid !== uidOf(pod));
+    const pods = others.map(({ state }) => state.pod);
+    return admitPod(pod, pods, this.#room());
+  }
+
+  /** Pods that were deleted while no kubelet ran: this machine still has something of them, the API has not. */
+  async #adoptOrphans(signal: AbortSignal): Promise<readonly PodWorker[]> {
+    const orphans: PodWorker[] = [];
+    for (const pod of await findLocalPods(this.#node, signal)) {
+      if (!this.#workers.has(uidOf(pod))) orphans.push(this.#add(uidOf(pod), pod, false));
+    }
+    for (const orphan of orphans) orphan.poke();
+    return orphans;
+  }
+}

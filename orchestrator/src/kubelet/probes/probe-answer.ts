@@ -1,0 +1,5 @@
+/** `unknown` is neither: the probe itself could not run, and counts for nothing. */
+export interface ProbeAnswer {
+  readonly result: 'success' | 'failure' | 'unknown';
+  readonly output: string;
+}

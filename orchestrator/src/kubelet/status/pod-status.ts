@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from 'node:util';
+import { rfc3339 } from '@berth/kit';
+import type { Pod, PodCondition, PodStatus } from '@berth/kube';
+import { isTerminalPhase } from '../pods/pod-facts.ts';
+import type { RuntimePod } from '../pods/runtime-pod.ts';
+import { computeConditions } from './compute-conditions.ts';
+import { computePhase } from './compute-phase.ts';
+import { assumeEnded } from './container-state.ts';
+import { containerStatuses, type Readiness, type WaitingReason } from './container-statuses.ts';
+import { qosClassOf } from './pod-qos.ts';
+
+/** Why the kubelet itself ended a pod, such as DeadlineExceeded or OutOfcpu. */
+export interface PodVerdict {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodStatusInput {
+  readonly pod: Pod;
+  readonly seen: RuntimePod;
+  /** The status last decided on; the API object's where this kubelet has none yet. */
+  readonly old: PodStatus;
+  readonly waiting: ReadonlyMap<string, WaitingReason>;
+  readonly readiness: Readiness;
+  readonly runtimeName: string;
+  readonly hostIps: readonly string[];
+  readonly nowMs: number;
+  /** No container will be started again. */
+  readonly terminal: boolean;
+  /** No container is left: those without an end are taken as killed, and the phase is final. */
+  readonly ended?: boolean;
+  readonly verdict?: PodVerdict | undefined;
+}
+
+/** The whole status of a pod as the kubelet sees it (kubelet_pods.go generateAPIPodStatus). */
+export function computePodStatus(input: PodStatusInput): PodStatus {
+  const { pod, old, seen, verdict } = input;
+  let statuses = containerStatuses({ ...input, old: oldStatuses(old) });
+  if (input.ended) {
+    const end = statuses.main.map((status) => assumeEnded(pod, status));
+    statuses = { init: statuses.init.map((status) => (status.state?.running ? assumeEnded(pod, status) : status)), main: end };
+  }
+  let phase = verdict ? 'Failed' : computePhase(pod, statuses, input.terminal);
+  // A pod never leaves a final phase.
+  if (!isTerminalPhase(phase) && isTerminalPhase(old.phase)) phase = old.phase as string;
+  if (input.ended && !isTerminalPhase(phase)) phase = 'Failed';
+  const { reason, message } = verdict ?? (phase === old.phase ? old : { reason: undefined, message: undefined });
+  const conditions = computeConditions({ pod, statuses, phase, seen });
+  return {
+    ...preserved(old),
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    phase,
+    ...(reason ? { reason } : {}),
+    ...(message ? { message } : {}),
+    ...addresses(input),
+    conditions: withTransitionTimes(conditions, old.conditions ?? [], input.nowMs),
+    startTime: old.startTime ?? rfc3339(input.nowMs),
+    ...(statuses.init.length > 0 ? { initContainerStatuses: [...statuses.init] } : {}),
+    containerStatuses: [...statuses.main],
+    qosClass: qosClassOf(pod),
+    resources: pod.spec?.resources ?? {},
+  };
+}
+
+function oldStatuses(old: PodStatus) {
+  return { init: old.initContainerStatuses ?? [], main: old.containerStatuses ?? [] };
+}
+
+/** Fields other writers own. */
+function preserved({ nominatedNodeName, resourceClaimStatuses, ephemeralContainerStatuses }: PodStatus): PodStatus {
+  return {
+    ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),
+    ...(resourceClaimStatuses === undefined ? {} : { resourceClaimStatuses }),
+    ...(ephemeralContainerStatuses === undefined ? {} : { ephemeralContainerStatuses }),
+  };
+}
+
+function addresses({ pod, seen, hostIps, old }: PodStatusInput): PodStatus {
+  const [hostIP] = hostIps;
+  const [newest] = seen.sandboxes;
+  const own = newest?.ready ? newest.ips : [];
+  // An ended pod keeps the address it had.
+  const ips = pod.spec?.hostNetwork ? hostIps : own.length > 0 ? own : (old.podIPs ?? []).map(({ ip }) => ip);
+  return {
+    ...(hostIP === undefined ? {} : { hostIP, hostIPs: hostIps.map((ip) => ({ ip })) }),
+    ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
+  };
+}
+
+/** A condition's time moves only when its status does. */
+export function withTransitionTimes(
+  conditions: readonly PodCondition[],
+  before: readonly PodCondition[],
+  nowMs: number,
+): PodCondition[] {
+  return conditions.map((condition) => {
+    const old = before.find(({ type }) => type === condition.type);
+    const since = old?.status === condition.status ? old.lastTransitionTime : rfc3339(nowMs);
+    return since === undefined ? condition : { ...condition, lastTransitionTime: since };
+  });
+}
+
+export function sameStatus(a: PodStatus, b: PodStatus): boolean {
+  return isDeepStrictEqual(a, b);
+}

@@ -1,0 +1,46 @@
+import type { PodStatus } from '@berth/kube';
+import type { NodeContext } from '../node-context.ts';
+import type { PodState } from '../pods/pod-state.ts';
+import { computePodStatus } from './pod-status.ts';
+
+export interface ReportOptions {
+  readonly terminal: boolean;
+  readonly ended?: boolean;
+}
+
+/** Computes a pod's status from what was last seen of it and has it written if it changed. */
+export function reportStatus(node: NodeContext, state: PodState, { terminal, ended = false }: ReportOptions): PodStatus {
+  const status = computePodStatus({
+    pod: state.pod,
+    seen: state.seen,
+    old: node.statuses.get(state.uid) ?? state.pod.status ?? {},
+    waiting: state.waiting,
+    readiness: state.prober,
+    runtimeName: node.runtimeName,
+    hostIps: node.options.addresses,
+    nowMs: node.options.clock.now(),
+    terminal,
+    ended,
+    verdict: state.verdict,
+  });
+  node.statuses.set(state.pod, status);
+  return status;
+}
+
+/** The sandbox is up: says so at once, before containers are pulled and started (kubelet OnPodSandboxReady). */
+export function reportSandboxReady(node: NodeContext, { pod, uid }: PodState): void {
+  const status = node.statuses.get(uid);
+  if (!status) return;
+  const { generation } = pod.metadata;
+  const conditions = (status.conditions ?? []).map((condition) =>
+    condition.type === 'PodReadyToStartContainers' && condition.status !== 'True'
+      ? {
+          type: condition.type,
+          ...(generation === undefined ? {} : { observedGeneration: generation }),
+          status: 'True',
+          lastTransitionTime: new Date(node.options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+        }
+      : condition,
+  );
+  node.statuses.set(pod, { ...status, conditions });
+}
