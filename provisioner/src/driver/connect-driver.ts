@@ -1,0 +1,77 @@
+import { Backoff, type Clock, type Logger } from '@berth/kit';
+import { type csi, GrpcError } from '@berth/protos';
+import type { Metrics } from '../metrics.ts';
+import { CsiCalls } from './csi-calls.ts';
+import type { CsiClients } from './csi-clients.ts';
+
+export interface ConnectOptions {
+  readonly clients: CsiClients;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly timeoutMs: number;
+}
+
+export type ControllerCapability = csi.ControllerServiceCapabilityRPCType;
+
+/** A driver that answered: what it is called and what it can do. */
+export interface ConnectedDriver {
+  readonly name: string;
+  readonly version: string;
+  readonly calls: CsiCalls;
+  readonly can: (capability: ControllerCapability) => boolean;
+  /** Volumes may be reachable from some nodes only (VOLUME_ACCESSIBILITY_CONSTRAINTS). */
+  readonly hasTopology: boolean;
+}
+
+/** A driver must answer a probe within this, or it is asked again (csi-lib-utils rpc.ProbeForever). */
+const probeTimeoutMs = 1000;
+
+/**
+ * Waits until the driver is there and ready, then asks who it is.
+ * @throws GrpcError FAILED_PRECONDITION – the driver has no name to be found by.
+ */
+export async function connectDriver(options: ConnectOptions, signal: AbortSignal): Promise<ConnectedDriver> {
+  const { clients, clock, metrics, timeoutMs } = options;
+  const nameless = new CsiCalls({ clients, clock, metrics, timeoutMs, driverName: 'unknown-driver' });
+  await probe(nameless, options, signal);
+  const { name, vendorVersion } = await nameless.identity('GetPluginInfo', {}, signal);
+  if (name === '') throw new GrpcError('FAILED_PRECONDITION', 'the driver answers GetPluginInfo with an empty name');
+  const calls = new CsiCalls({ clients, clock, metrics, timeoutMs, driverName: name });
+  const { capabilities } = await calls.identity('GetPluginCapabilities', {}, signal);
+  const services = new Set(capabilities.map(({ service }) => service?.type));
+  const rpcs = services.has('CONTROLLER_SERVICE')
+    ? (await calls.controller('ControllerGetCapabilities', {}, signal)).capabilities
+    : [];
+  const known = new Set(rpcs.map(({ rpc }) => rpc?.type));
+  return {
+    name,
+    version: vendorVersion,
+    calls,
+    can: (capability) => known.has(capability),
+    hasTopology: services.has('VOLUME_ACCESSIBILITY_CONSTRAINTS'),
+  };
+}
+
+async function probe(calls: CsiCalls, { clock, log }: ConnectOptions, signal: AbortSignal): Promise<void> {
+  const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
+  while (true) {
+    const problem = await tryProbe(calls, signal);
+    if (problem === undefined) return;
+    const delayMs = backoff.next('');
+    log[delayMs >= 1000 ? 'warn' : 'debug']('the CSI driver is not ready, will ask again', { problem, delayMs });
+    await clock.sleep(delayMs, signal);
+  }
+}
+
+/** Undefined when ready; an answer without `ready` means ready (CSI spec §Probe). */
+async function tryProbe(calls: CsiCalls, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { ready } = await calls.identity('Probe', {}, signal, probeTimeoutMs);
+    return ready === null || ready.value ? undefined : 'it answers that it is not ready';
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof GrpcError && error.code !== 'UNAVAILABLE' && error.code !== 'DEADLINE_EXCEEDED') throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}

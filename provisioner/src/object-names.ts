@@ -1,0 +1,16 @@
+/** Annotations and finalizers that sidecars, kube-controller-manager and the scheduler agree on. */
+export const provisionedBy = 'pv.kubernetes.io/provisioned-by';
+export const deletionSecretName = 'volume.kubernetes.io/provisioner-deletion-secret-name';
+export const deletionSecretNamespace = 'volume.kubernetes.io/provisioner-deletion-secret-namespace';
+export const storageProvisioner = 'volume.kubernetes.io/storage-provisioner';
+export const betaStorageProvisioner = 'volume.beta.kubernetes.io/storage-provisioner';
+export const selectedNode = 'volume.kubernetes.io/selected-node';
+export const betaStorageClass = 'volume.beta.kubernetes.io/storage-class';
+export const volumeFinalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
+export const attachedNodeId = 'csi.alpha.kubernetes.io/node-id';
+
+/** `external-attacher/hostpath-csi-k8s-io`: a finalizer's name allows less than a driver's (external-attacher util). */
+export function attachFinalizer(driverName: string): string {
+  const safe = driverName.replaceAll(/[^a-zA-Z0-9-]/g, '-');
+  return `external-attacher/${safe}${safe.endsWith('-') ? 'X' : ''}`;
+}

@@ -1,0 +1,126 @@
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, syncDirectory, writeFileDurably } from '@berth/kit';
+import type { CreatePlan } from './create-plan.ts';
+
+/** A CreateVolume whose end is not yet known to be recorded elsewhere. */
+export interface OpenCall {
+  readonly plan: CreatePlan;
+  /** Set once the driver answered: only deleting is left to do where nobody wants the volume any more. */
+  readonly volumeId?: string;
+}
+
+interface Line {
+  readonly uid: string;
+  /** Absent: the call is closed. */
+  readonly call?: OpenCall;
+}
+
+/** Beyond it the file is emptied as soon as no call is open. */
+const truncateBytes = 1 << 20;
+
+/**
+ * Calls under way, by claim UID. With a directory each is written down before the driver is asked, and closed when
+ * the PersistentVolume holds the volume or the driver surely has none: a crash in between, together with the claim's
+ * deletion, would otherwise leave a volume nobody knows of. Appends of one moment share one sync. Secrets are never written.
+ */
+export class CallJournal implements AsyncDisposable {
+  readonly #open = new Map<string, OpenCall>();
+  readonly #file: FileHandle | undefined;
+  #buffer = '';
+  #bytes = 0;
+  #flushing: Promise<void> | undefined;
+
+  private constructor(open: ReadonlyMap<string, OpenCall>, file: FileHandle | undefined) {
+    this.#open = new Map(open);
+    this.#file = file;
+  }
+
+  /** Reads what an earlier process left open; without a directory the journal lives in memory only. */
+  static async load(directory: string | undefined, log: Logger): Promise<CallJournal> {
+    if (directory === undefined) return new CallJournal(new Map(), undefined);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, 'calls.jsonl');
+    const calls = openCalls(await readFile(path, 'utf8').catch(ifAbsent), path, log);
+    await writeFileDurably(path, [...calls].map(([uid, call]) => encode({ uid, call })).join(''));
+    const file = await open(path, 'a', 0o600);
+    await syncDirectory(directory);
+    return new CallJournal(calls, file);
+  }
+
+  get(uid: string): OpenCall | undefined {
+    return this.#open.get(uid);
+  }
+
+  uids(): string[] {
+    return [...this.#open.keys()];
+  }
+
+  /** Durable when it resolves. The same plan again costs nothing. */
+  async record(uid: string, call: OpenCall): Promise<void> {
+    const known = this.#open.get(uid);
+    if (known?.plan !== call.plan || known.volumeId !== call.volumeId) await this.#append({ uid, call });
+    this.#open.set(uid, call);
+  }
+
+  /** Closes a call. Not waited for on disk: one that comes back after a crash only repeats idempotent calls. */
+  forget(uid: string): void {
+    if (this.#open.delete(uid)) void this.#append({ uid }).catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#flushing?.catch(() => undefined);
+    await this.#file?.close();
+  }
+
+  #append(line: Line): Promise<void> {
+    if (!this.#file) return Promise.resolve();
+    this.#buffer += encode(line);
+    // What joins while a sync runs is not part of it: such callers wait for the next.
+    const next = (this.#flushing ?? Promise.resolve()).catch(() => undefined).then(() => this.#flush());
+    this.#flushing = next;
+    return next;
+  }
+
+  async #flush(): Promise<void> {
+    const text = this.#buffer;
+    if (!this.#file || text === '') return;
+    this.#buffer = '';
+    if (this.#open.size === 0 && this.#bytes > truncateBytes) {
+      await this.#file.truncate(0);
+      this.#bytes = 0;
+    }
+    await this.#file.appendFile(text);
+    this.#bytes += text.length;
+    await this.#file.datasync();
+  }
+}
+
+/** Each line starts with a newline too, so that one torn by a full disk or a crash spoils no other. */
+function encode(line: Line): string {
+  return `\n${JSON.stringify(line, (_key, value: unknown) => (typeof value === 'bigint' ? `bigint:${value}` : value))}\n`;
+}
+
+function openCalls(text: string, path: string, log: Logger): Map<string, OpenCall> {
+  const calls = new Map<string, OpenCall>();
+  for (const source of text.split('\n')) {
+    if (source === '') continue;
+    try {
+      const { uid, call } = JSON.parse(source, revive) as Line;
+      if (call) calls.set(uid, call);
+      else calls.delete(uid);
+    } catch (error) {
+      log.warn('ignored a torn record of a call under way', { path, error });
+    }
+  }
+  return calls;
+}
+
+function revive(_key: string, value: unknown): unknown {
+  return typeof value === 'string' && /^bigint:\d+$/.test(value) ? BigInt(value.slice('bigint:'.length)) : value;
+}
+
+function ifAbsent(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
+}

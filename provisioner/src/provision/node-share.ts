@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '@berth/kit';
+import {
+  type CSINode,
+  type Informer,
+  isConflict,
+  type KubeClient,
+  type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  Quantity,
+  resources,
+} from '@berth/kube';
+import type { ConnectedDriver } from '../driver/connect-driver.ts';
+import { selectedNode } from '../object-names.ts';
+import { nodeSelectedFor } from './claim-view.ts';
+import { segmentsOf, topologyKeysOf } from './topology.ts';
+
+export interface NodeShareOptions {
+  readonly nodeName: string;
+  readonly client: KubeClient;
+  readonly driver: ConnectedDriver;
+  readonly nodes: Informer<Node>;
+  readonly csiNodes: Informer<CSINode>;
+  readonly clock: Clock;
+}
+
+/** How long the next in line leaves the one before it to take a claim: it may be down. */
+const turnMs = 500;
+
+/**
+ * Which claims and volumes are this node's, where one provisioner runs beside every node's driver.
+ * A selected node decides. A claim without one is taken by writing its name there; whoever's write the server accepts
+ * has it. All nodes know from the claim's UID in which order they may try, so that nobody waits and few conflict.
+ */
+export class NodeShare {
+  readonly #options: NodeShareOptions;
+  readonly #firstSeenMs = new Map<string, number>();
+  /** Claims this node could not serve: everyone else goes first. */
+  readonly #yielded = new Map<string, number>();
+
+  constructor(options: NodeShareOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined: not ours, or just taken, which the claim's change will tell. */
+  async decide(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<'ours' | undefined | { afterMs: number }> {
+    const { nodeName, clock } = this.#options;
+    const uid = claim.metadata.uid ?? '';
+    const chosen = nodeSelectedFor(claim);
+    if (chosen !== undefined) {
+      this.#firstSeenMs.delete(uid);
+      return chosen === nodeName ? 'ours' : undefined;
+    }
+    const sinceMs = this.#firstSeenMs.get(uid) ?? clock.now();
+    this.#firstSeenMs.set(uid, sinceMs);
+    const members = this.#members(uid);
+    const place = members.indexOf(nodeName);
+    if (place < 0) return { afterMs: turnMs };
+    const turn = place + members.length * (this.#yielded.get(uid) ?? 0);
+    const waitMs = sinceMs + turn * turnMs - clock.now();
+    if (waitMs > 0) return { afterMs: waitMs };
+    if (!(await this.#hasRoom(claim, signal))) {
+      this.yield(uid);
+      return { afterMs: members.length * turnMs };
+    }
+    await this.#take(claim, signal);
+    return undefined;
+  }
+
+  yield(uid: string): void {
+    this.#yielded.set(uid, (this.#yielded.get(uid) ?? 0) + 1);
+  }
+
+  forget(uid: string): void {
+    this.#firstSeenMs.delete(uid);
+    this.#yielded.delete(uid);
+  }
+
+  /** Only a node the volume is reachable from has the driver that can delete it. */
+  owns(volume: PersistentVolume): boolean {
+    const { nodeName, nodes, csiNodes, driver } = this.#options;
+    const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms;
+    if (!terms) return this.#members(volume.metadata.uid ?? '')[0] === nodeName;
+    const node = nodes.get(nodeName);
+    const own = node && segmentsOf(node, topologyKeysOf(csiNodes.get(nodeName), driver.name));
+    if (!own) return false;
+    return terms.some(({ matchExpressions = [] }) =>
+      matchExpressions.every(({ key, values = [] }) => values.includes(own[key] ?? '')),
+    );
+  }
+
+  /** Nodes that run the driver, in the order this key gives them (rendezvous hashing). */
+  #members(key: string): string[] {
+    const { csiNodes, driver } = this.#options;
+    return csiNodes
+      .list()
+      .filter(({ spec }) => spec.drivers.some(({ name }) => name === driver.name))
+      .map(({ metadata }) => metadata.name ?? '')
+      .map((name) => ({ name, weight: createHash('sha256').update(`${key}/${name}`).digest('hex') }))
+      .sort((a, b) => (a.weight < b.weight ? -1 : 1))
+      .map(({ name }) => name);
+  }
+
+  async #hasRoom(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<boolean> {
+    const { driver } = this.#options;
+    if (!driver.can('GET_CAPACITY')) return true;
+    const wanted = Quantity.parse(claim.spec?.resources?.requests?.['storage'] ?? '0').value();
+    const { availableCapacity } = await driver.calls.controller('GetCapacity', {}, signal);
+    return BigInt(availableCapacity) >= wanted;
+  }
+
+  async #take(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<void> {
+    const { client, nodeName } = this.#options;
+    const next = structuredClone(claim);
+    next.metadata.annotations = { ...next.metadata.annotations, [selectedNode]: nodeName };
+    try {
+      await client.update(resources.persistentvolumeclaims, next, {}, signal);
+    } catch (error) {
+      // Another was first, or the claim changed: its change brings it back here.
+      if (!isConflict(error)) throw error;
+    }
+  }
+}

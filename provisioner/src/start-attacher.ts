@@ -1,0 +1,98 @@
+import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
+import { isConflict, resources } from '@berth/kube';
+import { Attacher, attachmentsByVolume } from './attach/attacher.ts';
+import { AttachmentObjects } from './attach/attachment-objects.ts';
+import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
+import { Metrics } from './metrics.ts';
+import type { RunningSidecar, SidecarOptions } from './start-provisioner.ts';
+
+export interface AttacherSettings {
+  readonly timeoutMs: number;
+  readonly workers: number;
+  readonly retryIntervalStartMs: number;
+  readonly retryIntervalMaxMs: number;
+  readonly defaultFsType: string;
+}
+
+/** external-attacher's flags and their defaults. */
+const defaults: AttacherSettings = {
+  timeoutMs: 15_000,
+  workers: 10,
+  retryIntervalStartMs: 1000,
+  retryIntervalMaxMs: 300_000,
+  defaultFsType: '',
+};
+
+export interface AttacherOptions extends SidecarOptions {
+  readonly settings?: Partial<AttacherSettings>;
+}
+
+/** Attaches and detaches volumes of one CSI driver as external-attacher 4.12 does, until `signal` aborts. */
+export function startAttacher(options: AttacherOptions, signal: AbortSignal): RunningSidecar {
+  const ready = Promise.withResolvers<ConnectedDriver>();
+  ready.promise.catch(() => undefined);
+  const work = async (stop: AbortSignal) => {
+    try {
+      await run(options, ready.resolve, stop);
+    } catch (error) {
+      ready.reject(error);
+      throw error;
+    }
+  };
+  const task = startTask('attacher', work, { log: options.log, signal });
+  return { ready: ready.promise, [Symbol.asyncDispose]: () => task[Symbol.asyncDispose]() };
+}
+
+async function run(options: AttacherOptions, begun: (driver: ConnectedDriver) => void, signal: AbortSignal) {
+  const { informers, clock, log, metrics = new Metrics() } = options;
+  const settings = { ...defaults, ...options.settings };
+  const client = options.client.as('csi-attacher');
+  const { timeoutMs, defaultFsType, workers } = settings;
+  const driver = await connectDriver({ clients: options.csi, clock, log, metrics, timeoutMs }, signal);
+  const attachments = informers.of(resources.volumeattachments);
+  attachments.addIndex(attachmentsByVolume, ({ spec }) =>
+    spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName],
+  );
+  const volumes = informers.of(resources.persistentvolumes);
+  informers.of(resources.csinodes);
+  await informers.whenSynced(signal);
+  const objects = new AttachmentObjects({ client, informers, clock, driverName: driver.name });
+  const attacher = new Attacher({ client, informers, driver, objects, defaultFsType });
+  const queue = () =>
+    new WorkQueue({
+      clock,
+      backoff: new Backoff({ initialMs: settings.retryIntervalStartMs, maxMs: settings.retryIntervalMaxMs }),
+    });
+  const [attachmentQueue, volumeQueue] = [queue(), queue()];
+  using handlers = new DisposableStack();
+  handlers.use(
+    attachments.onChange((name, { before, after }) => {
+      const { attacher: attacherName, source } = (after ?? before)?.spec ?? {};
+      if (attacherName !== driver.name) return;
+      if (after && (!before || after.metadata.deletionTimestamp !== before.metadata.deletionTimestamp)) {
+        attachmentQueue.add(name);
+      }
+      if (!after && source?.persistentVolumeName !== undefined) volumeQueue.add(source.persistentVolumeName);
+    }),
+  );
+  handlers.use(
+    volumes.onChange((name, { after }) => after?.metadata.deletionTimestamp !== undefined && volumeQueue.add(name)),
+  );
+  const shared = { workers, log, signal, isConflict };
+  const running = Promise.all([
+    runController({
+      ...shared,
+      name: 'attach',
+      queue: attachmentQueue,
+      reconcile: (name, stop) => attacher.reconcile(name, stop),
+    }),
+    runController({
+      ...shared,
+      name: 'attach-volumes',
+      queue: volumeQueue,
+      reconcile: (name, stop) => attacher.releaseVolume(name, stop),
+    }),
+  ]);
+  begun(driver);
+  await running;
+}

@@ -1,0 +1,108 @@
+import { hostname } from 'node:os';
+import { Backoff, type Clock, type Logger, type Rng, runController, startTask, WorkQueue } from '@berth/kit';
+import { type EventRecorder, type Informers, isConflict, type KubeClient, resources } from '@berth/kube';
+import { VolumeDeleter } from './delete/volume-deleter.ts';
+import { VolumeUse } from './delete/volume-use.ts';
+import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
+import type { CsiClients } from './driver/csi-clients.ts';
+import { Metrics } from './metrics.ts';
+import { CallJournal } from './provision/call-journal.ts';
+import { ClaimProvisioner } from './provision/claim-provisioner.ts';
+import { ClaimView } from './provision/claim-view.ts';
+import { NodeShare } from './provision/node-share.ts';
+import { ProvisionStats } from './provision/provision-stats.ts';
+import { VolumeMaker } from './provision/volume-maker.ts';
+import { watchClaims } from './provision/watch-claims.ts';
+import { defaultSettings, type ProvisionerSettings } from './provisioner-settings.ts';
+
+export interface SidecarOptions {
+  readonly client: KubeClient;
+  readonly informers: Informers;
+  /** {@link csiClients} of the connection to the driver's socket. */
+  readonly csi: CsiClients;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  readonly recorder: (component: string) => EventRecorder;
+  readonly metrics?: Metrics;
+}
+
+export interface ProvisionerOptions extends SidecarOptions {
+  readonly settings?: Partial<ProvisionerSettings>;
+}
+
+/** Something that runs; `ready` resolves when it has reached the driver, read its caches and begun to work. */
+export interface RunningSidecar extends AsyncDisposable {
+  readonly ready: Promise<ConnectedDriver>;
+}
+
+/**
+ * Provisions and deletes volumes of one CSI driver as external-provisioner 6.3 does: waits for the driver, then works
+ * on claims that name it and volumes it made until `signal` aborts.
+ */
+export function startProvisioner(options: ProvisionerOptions, signal: AbortSignal): RunningSidecar {
+  const ready = Promise.withResolvers<ConnectedDriver>();
+  ready.promise.catch(() => undefined);
+  const work = async (stop: AbortSignal) => {
+    try {
+      await run(options, ready.resolve, stop);
+    } catch (error) {
+      ready.reject(error);
+      throw error;
+    }
+  };
+  const task = startTask('provisioner', work, { log: options.log, signal });
+  return { ready: ready.promise, [Symbol.asyncDispose]: () => task[Symbol.asyncDispose]() };
+}
+
+async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver) => void, signal: AbortSignal) {
+  const { informers, clock, rng, log, recorder, metrics = new Metrics() } = options;
+  const settings = { ...defaultSettings, ...options.settings };
+  const client = options.client.as('csi-provisioner');
+  const { timeoutMs, nodeName } = settings;
+  const driver = await connectDriver({ clients: options.csi, clock, log, metrics, timeoutMs }, signal);
+  const events = recorder(`${driver.name}_${nodeName ?? hostname()}_${rng.uuid()}`);
+  await using journal = await CallJournal.load(settings.journalDir, log);
+  const view = new ClaimView(informers, driver.name);
+  // Drivers without topology get by without the right to read nodes' objects; deletion looks at nodes anyway.
+  const nodes = informers.of(resources.nodes);
+  const csiNodes = driver.hasTopology || nodeName !== undefined ? informers.of(resources.csinodes) : undefined;
+  informers.of(resources.volumeattachments);
+  await informers.whenSynced(signal);
+  // Asked for after the wait: a cluster may grant no right to list pods, which are one of several signals only.
+  const use = new VolumeUse(informers);
+  const share = nodeName && csiNodes && new NodeShare({ nodeName, client, driver, nodes, csiNodes, clock });
+  const shared = { client, view, driver, settings, events, journal, clock, log, share: share || undefined };
+  const stats = new ProvisionStats(metrics, clock);
+  const identity = `${clock.now()}-${Math.floor(rng.next() * 10_000)}-${driver.name}`;
+  const maker = new VolumeMaker({ ...shared, identity: nodeName ? `${identity}-${nodeName}` : identity });
+  const provisioner = new ClaimProvisioner({ ...shared, nodes, csiNodes, maker, stats });
+  const deleter = new VolumeDeleter({ ...shared, use, stats });
+  const queue = () =>
+    new WorkQueue({
+      clock,
+      backoff: new Backoff({ initialMs: settings.retryIntervalStartMs, maxMs: settings.retryIntervalMaxMs }),
+    });
+  const [claims, volumes] = [queue(), queue()];
+  using handlers = new DisposableStack();
+  handlers.use(watchClaims(view, { queue: claims, journal, driverName: driver.name }));
+  handlers.use(view.volumes.onChange((name) => volumes.add(name)));
+  handlers.use(use.onRelease(() => deleter.waiting.forEach((name) => void volumes.add(name))));
+  const runQueue = { workers: settings.workers, log, signal, isConflict };
+  const running = Promise.all([
+    runController({
+      ...runQueue,
+      name: 'provision',
+      queue: claims,
+      reconcile: (uid, stop) => provisioner.reconcile(uid, stop),
+    }),
+    runController({
+      ...runQueue,
+      name: 'delete',
+      queue: volumes,
+      reconcile: (name, stop) => deleter.reconcile(name, stop),
+    }),
+  ]);
+  begun(driver);
+  await running;
+}
