@@ -44,9 +44,15 @@ export interface VolumeManager extends AsyncDisposable {
   containerVolumes(
     pod: Pod,
     containerName: string,
+    /** The container's environment, for `subPathExpr`; without it, what the pod itself says of it. */
+    env?: Readonly<Record<string, string>>,
   ): Promise<{ mounts: readonly ContainerMount[]; devices: readonly ContainerDevice[] }>;
   /** Unique volume names for `node.status.volumesInUse` (attachable ones, before they are mounted until after they are unmounted). */
   volumesInUse(): readonly string[];
   /** Device paths for `node.status.volumesAttached` come from the attach-detach controller; this is told when the node object changes. */
-  nodeStatusChanged(volumesAttached: readonly { readonly name: string; readonly devicePath: string }[]): void;
+  nodeStatusChanged(
+    volumesAttached: readonly { readonly name: string; readonly devicePath: string }[],
+    /** `node.status.volumesInUse` as the server has it: where given, nothing attachable is mounted before it is listed there. */
+    volumesInUse?: readonly string[],
+  ): void;
 }

@@ -143,6 +143,8 @@ export class Executor {
     this.#options.cleanSubPaths(volume);
     await this.#plugin(volume.plugin).tearDown(volume, signal);
     this.#options.actual.setPodVolume(name, { ...volume, state: 'absent' });
+    // Another pod may have waited for this one to let go (ReadWriteOncePod).
+    this.forgive(name);
   }
 
   #plugin(name: string): VolumePlugin {

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   Fd,
@@ -14,7 +14,7 @@ import {
 import { isMountPoint } from '../mount-table.ts';
 
 export interface SubPath {
-  /** The volume's root on this node; trusted. */
+  /** The volume's root on this node; trusted, so links in it (a hostPath's) are followed. */
   readonly volume: string;
   /** Relative, without `..`; what it names may be changed by containers at any time. */
   readonly subPath: string;
@@ -33,7 +33,7 @@ const fileType = 0o170000;
  * @throws KernelError EXDEV, ELOOP, ENOENT … – it leads out of the volume or nowhere.
  */
 export function bindSubPath(mounter: Mounter, { volume, subPath, target, readOnly }: SubPath): void {
-  using root = openRoot(volume);
+  using root = openRoot(realpathSync(volume));
   using source = openInRoot(root, subPath, { followSymlinks: 'beneath' });
   const facts = inspectAt(source);
   if (isMountPoint(mounter, target)) {
@@ -50,7 +50,7 @@ export function bindSubPath(mounter: Mounter, { volume, subPath, target, readOnl
  * @throws KernelError – a link on the way leads out of the volume.
  */
 export function makeSubPath(volume: string, subPath: string): void {
-  using root = openRoot(volume);
+  using root = openRoot(realpathSync(volume));
   const mode = inspectAt(root).mode & 0o7777;
   let here = new Fd(openSync(root.path, 0o10000000));
   try {

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@berth/kit';
-import type { CSIDriver, KubeClient, VolumeAttachment } from '@berth/kube';
+import type { CSIDriver, KubeClient, PersistentVolume, VolumeAttachment } from '@berth/kube';
 import type { Mounter } from '@berth/linux';
 import type { csi } from '@berth/protos';
 import type { CsiNodeDriver, CsiPlugins } from '../../csi/csi-plugins.ts';
@@ -18,6 +18,7 @@ export interface CsiContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly driverObject: (name: string) => CSIDriver | undefined;
+  readonly volume: (name: string) => PersistentVolume | undefined;
   readonly attachment: (name: string) => VolumeAttachment | undefined;
 }
 

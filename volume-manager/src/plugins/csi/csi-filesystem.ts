@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf } from '@berth/kit';
@@ -75,10 +76,10 @@ export async function unpublishFilesystem(
   signal: AbortSignal,
 ): Promise<void> {
   const target = csiTarget(context, podUid, specName);
-  const data = await readVolData(dirname(target));
-  if (data?.driverName !== undefined && data.volumeHandle !== undefined) {
-    const driver = findDriver(context, data.driverName, 'Unmounter.TearDownAt failed to get CSI client');
-    await callDriver(driver, 'NodeUnpublishVolume', { volumeId: data.volumeHandle, targetPath: target }, signal);
+  const published = await publishedAt(context, dirname(target), specName);
+  if (published) {
+    const driver = findDriver(context, published.driver, 'Unmounter.TearDownAt failed to get CSI client');
+    await callDriver(driver, 'NodeUnpublishVolume', { volumeId: published.handle, targetPath: target }, signal);
   }
   if (isMountPoint(context.mounter, target)) {
     throw new VolumeError('Uncertain', `${target} is still mounted, and the driver says that it is not`);
@@ -86,6 +87,16 @@ export async function unpublishFilesystem(
   await removeDirectory(target);
   await removeVolData(dirname(target));
   await removeDirectory(dirname(target));
+}
+
+/** Driver and handle from `vol_data.json`, or from the PV where the record is damaged; undefined where nothing was published. */
+async function publishedAt(context: CsiContext, directory: string, pvName: string) {
+  const data = await readVolData(directory);
+  const driver = data?.driverName;
+  const handle = data?.volumeHandle;
+  if (driver !== undefined && handle !== undefined) return { driver, handle };
+  const csi = existsSync(directory) ? context.volume(pvName)?.spec?.csi : undefined;
+  return csi && { driver: csi.driver, handle: csi.volumeHandle };
 }
 
 type PublishRequest = Parameters<CsiNodeDriver['node']['NodePublishVolume']>[0];
