@@ -27,7 +27,7 @@ export {
   openSegment,
   renameAt,
 } from './open-in-root.ts';
-export { connectPackets } from './packet-socket.ts';
+export { connectPackets, endPackets } from './packet-socket.ts';
 export { inspect, inspectAt, type PathFacts } from './path-facts.ts';
 export { removeTree } from './remove-tree.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';

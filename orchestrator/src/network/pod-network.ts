@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedMutex, type Logger } from '@berth/kit';
 import { mustRun, runProgram } from '../runtime/run-program.ts';
@@ -52,7 +52,7 @@ export class PodNetwork {
   /** Takes the interface and the address back. Fine where there are none any more. */
   async remove(sandboxId: string, netns: string): Promise<void> {
     if (this.#published.delete(sandboxId)) await this.#writeFirewall();
-    const present = existsSync(netns) ? netns : '';
+    const present = (await isNamespace(netns)) ? netns : '';
     await callCniPlugin({ command: 'DEL', containerId: sandboxId, netns: present, config: this.#config() });
   }
 
@@ -108,6 +108,16 @@ export class PodNetwork {
     const options: FirewallOptions = { tag, bridge, subnet: this.#subnet.cidr, ...(clusterCidr && { clusterCidr }) };
     return this.#firewall.run('', () => writeFirewall(options, [...this.#published.values()].flat()));
   }
+}
+
+/** NSFS_MAGIC: a pin that is gone is a plain file, which plugins refuse. */
+const nsfsMagic = 0x6e736673;
+
+function isNamespace(path: string): Promise<boolean> {
+  return statfs(path).then(
+    ({ type }) => type === nsfsMagic,
+    () => false,
+  );
 }
 
 function sysctl(path: string): Promise<void> {

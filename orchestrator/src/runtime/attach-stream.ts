@@ -3,7 +3,7 @@ import { closeSync, write } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { connectPackets } from '@berth/linux';
+import { connectPackets, endPackets } from '@berth/linux';
 import type { TerminalStreams } from '../node-api.ts';
 import { controlConmon } from './conmon.ts';
 import type { ContainerRecord } from './records.ts';
@@ -71,6 +71,7 @@ async function sendInput(stdin: Readable, socket: number): Promise<void> {
       await writeFd(socket, bytes.subarray(at, at + maxPacketBytes));
     }
   }
+  endPackets(socket);
 }
 
 async function receive(source: Readable, { stdout, stderr }: TerminalStreams): Promise<void> {

@@ -49,7 +49,8 @@ export function chooseUser(database: UserDatabase, imageUser: string, security: 
     ? id(security.runAsGroup.value, 'group')
     : groupOf(database, wish.group, entry?.[3] ?? '0');
   const merged = security?.supplementalGroupsPolicy === 'Strict' || !entry ? [] : memberships(database, entry[0]!);
-  const groups = new Set([...merged, ...(security?.supplementalGroups ?? []).map((value) => id(value, 'group'))]);
+  // The primary group too: a file's group permissions must not be lost by giving groups (CVE-2023-25173).
+  const groups = new Set([gid, ...merged, ...(security?.supplementalGroups ?? []).map((value) => id(value, 'group'))]);
   return { uid, gid, groups: [...groups].sort((a, b) => a - b), home: entry?.[5] || '/' };
 }
 

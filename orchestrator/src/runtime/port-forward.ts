@@ -25,6 +25,7 @@ const dial = (hosts) => {
     fs.closeSync(3);
     process.stdin.pipe(socket);
     socket.pipe(process.stdout);
+    socket.on('end', () => process.stdout.write('', () => process.exit(0)));
     process.stdout.on('error', () => process.exit(0));
   });
 };

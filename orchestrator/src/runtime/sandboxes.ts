@@ -182,8 +182,8 @@ async function releaseSandbox(context: RuntimeContext, id: string, record: Sandb
   signalProcess(record?.pause, 'SIGKILL');
   const paused = record ? await cgroupProcesses(cgroups, `${record.cgroupParent}/pause`) : [];
   for (const pid of paused) killQuietly(pid);
-  if (!record || sandboxNamespaces(record.config).includes('net'))
-    await network.remove(id, layout.namespace(id, 'net'));
+  const networked = !record || (record.state !== 'stopped' && sandboxNamespaces(record.config).includes('net'));
+  if (networked) await network.remove(id, layout.namespace(id, 'net'));
   unpinNamespaces(layout, mounter, id);
   unmountAll(mounter, layout.shm(id));
 }

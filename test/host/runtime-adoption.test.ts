@@ -1,0 +1,181 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger, systemClock } from '@berth/kit';
+import { linuxMounter } from '@berth/linux';
+import { expect, test } from 'vitest';
+import { cleanupRuntime } from '../../orchestrator/src/runtime/cleanup-runtime.ts';
+import { StateLayout } from '../../orchestrator/src/runtime/state-layout.ts';
+import { busyboxImage } from '../harness/busybox-image.ts';
+import {
+  aContainer,
+  aSandbox,
+  ended,
+  execText,
+  logLines,
+  type RuntimeHarness,
+  runContainer,
+  runtimeHarness,
+  startTestRuntime,
+} from '../harness/runtime-harness.ts';
+import { runtimeProcess } from '../harness/runtime-process.ts';
+
+/** Everything of a state directory that the machine shows. */
+async function traces(stateDir: string): Promise<string[]> {
+  const { identity } = new StateLayout(stateDir);
+  const mounts = linuxMounter.mounts().map(({ mountPoint }) => mountPoint);
+  const processes = await Promise.all(
+    (await readdir('/proc'))
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (pid) => {
+        const { readFile } = await import('node:fs/promises');
+        const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+        return command.includes(`${stateDir}/`) && command.includes('conmon') ? `process ${command}` : '';
+      }),
+  );
+  const { execFileSync } = await import('node:child_process');
+  const rules = execFileSync('iptables-save', { encoding: 'utf8' }).split('\n');
+  const cgroups = [...(await readdir('/sys/fs/cgroup')), ''].map((name) =>
+    join('/sys/fs/cgroup', name, identity.cgroupRoot),
+  );
+  return [
+    ...mounts.filter((path) => path.startsWith(`${stateDir}/`)),
+    ...processes.filter((line) => line !== ''),
+    ...rules.filter((rule) => rule.includes(identity.tag)),
+    ...cgroups.filter((path) => existsSync(path)),
+    ...(existsSync(`/sys/class/net/${identity.bridge}`) ? [identity.bridge] : []),
+    ...(existsSync(stateDir) ? [stateDir] : []),
+  ];
+}
+
+const running = `const { podSandboxId, containerId } = await harness.runContainer(h, 'web-0', ['sh', '-c', 'n=0; while true; do n=$((n+1)); echo $n; sleep 0.05; done']);
+  const short = await harness.runContainer(h, 'short', ['sh', '-c', 'while [ ! -e /dev/shm/go ]; do sleep 0.02; done; exit 9']);
+  const { info } = await h.runtime.runtime.ContainerStatus({ containerId, verbose: true });
+  return { podSandboxId, containerId, short, pid: JSON.parse(info.info).pid };`;
+
+interface Started {
+  podSandboxId: string;
+  containerId: string;
+  short: { podSandboxId: string; containerId: string };
+  pid: number;
+}
+
+test('after kill -9 containers run on with the same pid and are adopted, and ends in between are known', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
+  const image = await busyboxImage(directory);
+  const stateDir = join(directory, 'runtime');
+  const process = await runtimeProcess(directory, image, running);
+  const { podSandboxId, containerId, short, pid } = process.answer as Started;
+  await process.kill();
+  await writeFile(join(new StateLayout(stateDir).shm(short.podSandboxId), 'go'), '');
+  await expect.poll(() => existsSync(join(stateDir, 'exits', short.containerId)), { timeout: 5000 }).toBe(true);
+  await using runtime = await startTestRuntime(directory, image);
+  const h = { directory, stateDir, logs: join(directory, 'logs'), image, runtime } as unknown as RuntimeHarness;
+  const { status, info } = await runtime.runtime.ContainerStatus({ containerId, verbose: true });
+  expect(status?.state).toBe('CONTAINER_RUNNING');
+  expect(JSON.parse(info['info']!)).toMatchObject({ pid });
+  expect(await ended(h, short.containerId)).toMatchObject({ exitCode: 9, reason: 'Error' });
+  const sandbox = await runtime.runtime.PodSandboxStatus({ podSandboxId });
+  expect(sandbox.status?.state).toBe('SANDBOX_READY');
+  expect(await execText(h, containerId, ['ip', '-4', 'addr', 'show', 'eth0'])).toContain(sandbox.status?.network?.ip);
+  const lines = await logLines(h, 'web-0');
+  await expect.poll(async () => (await logLines(h, 'web-0')).length).toBeGreaterThan(lines.length);
+  await expect(runtime.runtime.RunPodSandbox({ config: aSandbox(h, 'web-0') })).rejects.toMatchObject({
+    code: 'ALREADY_EXISTS',
+  });
+  await runtime.runtime.StopContainer({ containerId, timeout: '0' });
+  expect(await ended(h, containerId)).toMatchObject({ exitCode: 137 });
+  await runtime.runtime.RemovePodSandbox({ podSandboxId });
+  await cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  expect(await traces(stateDir)).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
+test('kill -9 at any moment of pod creation leaves nothing half-made after the next start', {
+  timeout: 60_000,
+}, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
+  const image = await busyboxImage(directory);
+  const stateDir = join(directory, 'runtime');
+  for (let round = 0; round < 12; round++) {
+    const afterMs = 10 + round * 12;
+    const process = await runtimeProcess(
+      directory,
+      image,
+      `for (const n of [1, 2, 3]) void harness.runContainer(h, 'pod-${round}-' + n, ['sleep', '1000']).catch(() => undefined);
+       await new Promise((resolve) => setTimeout(resolve, ${afterMs}));`,
+    );
+    await process.kill();
+    await using runtime = await startTestRuntime(directory, image);
+    const [{ items }, { containers }] = await Promise.all([
+      runtime.runtime.ListPodSandbox({}),
+      runtime.runtime.ListContainers({}),
+    ]);
+    expect((await readdir(join(stateDir, 'sandboxes'))).sort()).toEqual(items.map(({ id }) => id).sort());
+    expect((await readdir(join(stateDir, 'containers'))).sort()).toEqual(containers.map(({ id }) => id).sort());
+    expect(
+      (await readdir(join(stateDir, 'oci'))).every((id) => containers.some((container) => container.id === id)),
+    ).toBe(true);
+    for (const container of containers) {
+      expect(['CONTAINER_CREATED', 'CONTAINER_RUNNING']).toContain(container.state);
+      const { stdout } =
+        container.state === 'CONTAINER_RUNNING'
+          ? await runtime.runtime.ExecSync({ containerId: container.id, cmd: ['hostname'] })
+          : { stdout: Buffer.from('pod-') };
+      expect(Buffer.from(stdout).toString()).toMatch(/^pod-/);
+    }
+    for (const { id } of items) await runtime.runtime.RemovePodSandbox({ podSandboxId: id });
+    expect(await readdir(join(stateDir, 'cni', `berth-${new StateLayout(stateDir).identity.tag}`))).toSatisfy(
+      (names: string[]) => names.every((name) => !/^\d/.test(name)),
+    );
+  }
+  await cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  expect(await traces(stateDir)).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
+test('a container whose monitor was killed with it is found ended', async () => {
+  await using h = await runtimeHarness();
+  const { containerId } = await runContainer(h, 'lost', ['sleep', '1000']);
+  const { conmon, process: first } = JSON.parse(
+    await (await import('node:fs/promises')).readFile(
+      join(h.stateDir, 'containers', containerId, 'container.json'),
+      'utf8',
+    ),
+  ) as { conmon: { pid: number }; process: { pid: number } };
+  process.kill(conmon.pid, 'SIGKILL');
+  process.kill(first.pid, 'SIGKILL');
+  await expect
+    .poll(async () => (await h.runtime.runtime.ContainerStatus({ containerId })).status?.state)
+    .toBe('CONTAINER_EXITED');
+});
+
+test('cleanup removes running pods, published ports and shared PID namespaces without a readable record', async () => {
+  await using h = await runtimeHarness();
+  await runContainer(h, 'web-0', ['sleep', '1000'], {
+    sandbox: {
+      portMappings: [{ protocol: 'TCP', hostPort: 18_474, containerPort: 80 }],
+      linux: { cgroupParent: '/kubepods/besteffort/pod1', securityContext: { namespaceOptions: { pid: 'POD' } } },
+    },
+    container: { linux: { securityContext: { namespaceOptions: { pid: 'POD' } } } },
+  });
+  const { podSandboxId } = await h.runtime.runtime.RunPodSandbox({ config: aSandbox(h, 'second') });
+  await h.runtime.runtime.CreateContainer({
+    podSandboxId,
+    config: aContainer('main', ['sleep', '5']),
+    sandboxConfig: aSandbox(h, 'second'),
+  });
+  for (const kind of ['sandboxes', 'containers']) {
+    for (const id of await readdir(join(h.stateDir, kind))) {
+      await writeFile(join(h.stateDir, kind, id, `${kind === 'sandboxes' ? 'sandbox' : 'container'}.json`), '{"id":');
+    }
+  }
+  expect(await traces(h.stateDir)).not.toEqual([]);
+  const links = (await readdir('/sys/class/net')).filter((name) => name.startsWith('veth'));
+  expect(links.length).toBeGreaterThanOrEqual(2);
+  await h.runtime[Symbol.asyncDispose]();
+  await cleanupRuntime({ stateDir: h.stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  expect(await traces(h.stateDir)).toEqual([]);
+  expect((await readdir('/sys/class/net')).filter((name) => links.includes(name))).toEqual([]);
+});
