@@ -7,12 +7,7 @@ import type { PodActions, ProbeVerdicts } from './compute-pod-actions.ts';
  * Finds the next init container to run and the sidecars to restart; true when the pod is initialized.
  * Walks backwards, since finished init containers may have been removed (kuberuntime computeInitContainerActions).
  */
-export function computeInitActions(
-  pod: Pod,
-  seen: RuntimePod,
-  verdicts: ProbeVerdicts,
-  actions: PodActions,
-): boolean {
+export function computeInitActions(pod: Pod, seen: RuntimePod, verdicts: ProbeVerdicts, actions: PodActions): boolean {
   const specs = initContainersOf(pod);
   if (specs.length === 0) return true;
   let initialized = hasStartedMain(pod, seen);

@@ -41,7 +41,7 @@ export async function containerEnvironment(input: EnvironmentInput, signal: Abor
   const links = serviceEnvironment(servicesForPod(input.services, pod.metadata.namespace ?? '', enabled));
   const seen = new Map(result);
   for (const variable of container.env ?? []) {
-    const value = await valueOf(input, variable, source, (name) => seen.get(name) ?? links.get(name));
+    const value = await variableValue(input, variable, source, (name) => seen.get(name) ?? links.get(name));
     if (value === undefined) continue;
     seen.set(variable.name, value);
     result.set(variable.name, value);
@@ -50,7 +50,7 @@ export async function containerEnvironment(input: EnvironmentInput, signal: Abor
   return result;
 }
 
-async function valueOf(
+async function variableValue(
   input: EnvironmentInput,
   variable: EnvVar,
   source: EnvironmentSources,
@@ -115,7 +115,11 @@ class EnvironmentSources {
     throw new StartError('CreateContainerConfigError', `couldn't find key ${key} in ${what} ${where}`);
   }
 
-  #once(id: string, optional: boolean, read: (ref: { namespace: string; name: string }) => Promise<Record<string, string>>) {
+  #once(
+    id: string,
+    optional: boolean,
+    read: (ref: { namespace: string; name: string }) => Promise<Record<string, string>>,
+  ) {
     const [, name = ''] = id.split(' ');
     const namespace = this.#input.pod.metadata.namespace ?? '';
     const known = this.#read.get(id) ?? read({ namespace, name }).catch((error: unknown) => this.#missing(error, id));

@@ -60,7 +60,8 @@ export function resourceValue(
     throw new StartError('CreateContainerConfigError', `unsupported container resource : ${ref.resource}`);
   }
   const { limits, requests } = container.resources ?? {};
-  const asked = kind === 'limits' ? (limits?.[name] ?? node[name as keyof NodeCapacity]) : (requests?.[name] ?? limits?.[name]);
+  const asked =
+    kind === 'limits' ? (limits?.[name] ?? node[name as keyof NodeCapacity]) : (requests?.[name] ?? limits?.[name]);
   const value = Quantity.parse(asked ?? '0');
   const divisor = Quantity.parse(ref.divisor && ref.divisor !== '0' ? ref.divisor : '1');
   return name === 'cpu'

@@ -46,7 +46,8 @@ export function gracePeriodSeconds({ pod, spec, reason, graceSeconds, container 
   if (graceSeconds !== undefined) return graceSeconds;
   const { deletionGracePeriodSeconds } = pod.metadata;
   if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds;
-  const probe = reason === 'LivenessProbe' ? spec?.livenessProbe : reason === 'StartupProbe' ? spec?.startupProbe : undefined;
+  const probe =
+    reason === 'LivenessProbe' ? spec?.livenessProbe : reason === 'StartupProbe' ? spec?.startupProbe : undefined;
   if (probe?.terminationGracePeriodSeconds !== undefined) return probe.terminationGracePeriodSeconds;
   const written = container.annotations[annotations.gracePeriod];
   return pod.spec?.terminationGracePeriodSeconds ?? (written === undefined ? 30 : Number(written));
@@ -79,7 +80,11 @@ async function runPreStop(
   } catch (error) {
     signal.throwIfAborted();
     // The hook's own words may hold secrets: they go to the log, not into the event (kuberuntime executePreStopHook).
-    node.options.log.warn('preStop hook failed', { pod: describePod(pod), container: container.name, error: messageOf(error) });
+    node.options.log.warn('preStop hook failed', {
+      pod: describePod(pod),
+      container: container.name,
+      error: messageOf(error),
+    });
     podEvent(node, pod)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
   }
   return (clock.now() - begin) / 1000;

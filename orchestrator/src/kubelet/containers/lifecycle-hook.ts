@@ -42,13 +42,19 @@ export async function runHook(
     const answer = await probeHttp({ url: new URL(path, base), headers }, signal);
     // Any answer will do; only a failed request is an error (handlers.go runHTTPHandler).
     if (answer.result === 'failure' && answer.output.startsWith('Get ')) {
-      throw new Error(`HTTP lifecycle hook (${path}) for Container "${name}" in Pod "${target.pod}" failed - error: ${answer.output}`);
+      throw new Error(
+        `HTTP lifecycle hook (${path}) for Container "${name}" in Pod "${target.pod}" failed - error: ${answer.output}`,
+      );
     }
     return;
   }
   if (handler.tcpSocket) {
     const { host, port } = handler.tcpSocket;
-    const answer = await probeTcp(host || target.podIp, portNumber(port, { name, ports: target.container.ports ?? [] }), signal);
+    const answer = await probeTcp(
+      host || target.podIp,
+      portNumber(port, { name, ports: target.container.ports ?? [] }),
+      signal,
+    );
     if (answer.result === 'failure') throw new Error(answer.output);
     return;
   }

@@ -68,7 +68,11 @@ export function podLimits(pod: Pod, qos: QosClass): CgroupLimits {
   const holders = pod.spec?.resources
     ? [{ resources: pod.spec.resources }]
     : [...containersOf(pod), ...initContainersOf(pod).filter(isSidecar)];
-  const init = pod.spec?.resources ? [] : initContainersOf(pod).filter((spec) => !isSidecar(spec)).map(amountsOf);
+  const init = pod.spec?.resources
+    ? []
+    : initContainersOf(pod)
+        .filter((spec) => !isSidecar(spec))
+        .map(amountsOf);
   const main = holders.map(amountsOf);
   const total = (field: keyof Amounts) =>
     Math.max(

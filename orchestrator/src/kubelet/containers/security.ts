@@ -94,7 +94,9 @@ export function verifyRunAsNonRoot(pod: Pod, spec: Container, image: ImageUser):
   }
   if (image.uid === '0') refuse('container has runAsNonRoot and image will run as root');
   if (image.uid === undefined && image.username !== '') {
-    refuse(`container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`);
+    refuse(
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`,
+    );
   }
   if (image.uid === undefined) refuse('container has runAsNonRoot and image will run as root');
 }

@@ -3,8 +3,8 @@ import { messageOf } from '@berth/kit';
 import type { Container } from '@berth/kube';
 import type { cri, Init } from '@berth/protos';
 import { type NodeContext, podDirectory, podEvent } from '../node-context.ts';
-import type { PodState } from '../pods/pod-state.ts';
 import { describePod } from '../pods/pod-facts.ts';
+import type { PodState } from '../pods/pod-state.ts';
 import { latestContainer } from '../pods/runtime-pod.ts';
 import { containerConfig, createTerminationMessageFile } from './container-config.ts';
 import { containerEnvironment } from './environment.ts';
@@ -136,7 +136,11 @@ async function runPostStart(
     podEvent(node, pod)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
     const { status } = await node.options.runtime.runtime.ContainerStatus({ containerId }, { signal });
     const container = { ...emptyContainer, id: containerId, name: spec.name, annotations: status?.annotations ?? {} };
-    await killContainer(node, { pod, container, spec, message: 'FailedPostStartHook', reason: 'FailedPostStartHook', podIp }, signal);
+    await killContainer(
+      node,
+      { pod, container, spec, message: 'FailedPostStartHook', reason: 'FailedPostStartHook', podIp },
+      signal,
+    );
     throw new StartError('PostStartHookError', messageOf(error));
   }
 }

@@ -1,9 +1,9 @@
 import { constants as fsConstants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Pod } from '@berth/kube';
+import { parseCriLine } from '../logs/cri-line.ts';
 import { annotations } from '../pods/runtime-labels.ts';
 import type { RuntimeContainer, RuntimePod } from '../pods/runtime-pod.ts';
-import { parseCriLine } from '../logs/cri-line.ts';
 
 /** Limits of kubelet's messages (kubecontainer.MaxContainerTerminationMessage*). */
 const maxBytes = 4096;

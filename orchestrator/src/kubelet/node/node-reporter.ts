@@ -1,5 +1,5 @@
 import { messageOf } from '@berth/kit';
-import { isConflict, isNotFound, type Node, resources } from '@berth/kube';
+import { type Informer, isConflict, isNotFound, type Node, resources } from '@berth/kube';
 import type { KubeletOptions } from '../kubelet-options.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { nodeStatus, sameNodeStatus } from './node-status.ts';
@@ -8,13 +8,15 @@ import { nodeStatus, sameNodeStatus } from './node-status.ts';
 const lookMs = 10_000;
 const reportMs = 300_000;
 const retryMs = 1000;
-/** Before the runtime or the API is asked again, at the start. */
 
 /** Keeps the node object true: registered, its status written when it changes and every five minutes. */
 export class NodeReporter {
   readonly #options: KubeletOptions;
   readonly #machine: MachineFacts;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #registered = Promise.withResolvers<void>();
+  readonly #informer: Informer<Node>;
+  #written: Node | undefined;
   #lastReportMs = 0;
   #wake: (() => void) | undefined;
 
@@ -22,6 +24,17 @@ export class NodeReporter {
     this.#options = options;
     this.#machine = machine;
     this.#ready.promise.catch(() => undefined);
+    this.#registered.promise.catch(() => undefined);
+    this.#informer = options.informers.of<Node>(resources.nodes);
+  }
+
+  /** Resolves when the node object exists and its volumes-in-use are known to the API. */
+  get registered(): Promise<void> {
+    return this.#registered.promise;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.#known()?.metadata.labels ?? {};
   }
 
   /** Resolves when the node was first written as ready. */
@@ -35,7 +48,10 @@ export class NodeReporter {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, nodeName, volumes } = this.#options;
+    using _ = this.#informer.onChange((key, { after }) => {
+      if (key === nodeName && after) volumes.nodeStatusChanged(after.status?.volumesAttached ?? []);
+    });
     while (!signal.aborted) {
       let next = lookMs;
       try {
@@ -59,6 +75,7 @@ export class NodeReporter {
       this.#forgetAbort();
     }
     this.#ready.reject(signal.reason);
+    this.#registered.reject(signal.reason);
   }
 
   #forgetAbort: () => void = () => undefined;
@@ -66,7 +83,8 @@ export class NodeReporter {
   /** One look; writes only what changed. */
   async report(signal: AbortSignal): Promise<void> {
     const { client, clock, nodeName, volumes } = this.#options;
-    const node = (await client.find<Node>(resources.nodes, { name: nodeName }, signal)) ?? (await this.#register(signal));
+    const known = this.#known() ?? (await client.find<Node>(resources.nodes, { name: nodeName }, signal));
+    const node = known ?? (await this.#register(signal));
     const status = nodeStatus({
       machine: this.#machine,
       addresses: this.#options.addresses,
@@ -81,11 +99,20 @@ export class NodeReporter {
     let written = node;
     if (due || !sameNodeStatus(node.status ?? {}, status)) {
       written = await this.#write(node, status, signal);
+      this.#written = written;
       this.#lastReportMs = clock.now();
     }
+    this.#registered.resolve();
     volumes.nodeStatusChanged(written.status?.volumesAttached ?? []);
     const isReady = written.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
     if (isReady) this.#ready.resolve();
+  }
+
+  /** The newer of what was written here and what the watch brought. */
+  #known(): Node | undefined {
+    const watched = this.#informer.get(this.#options.nodeName);
+    if (!this.#written || !watched) return watched;
+    return revision(watched) >= revision(this.#written) ? watched : this.#written;
   }
 
   async #write(node: Node, status: Node['status'], signal: AbortSignal): Promise<Node> {
@@ -93,6 +120,7 @@ export class NodeReporter {
       return await this.#options.client.updateStatus(resources.nodes, { ...node, status: status ?? {} }, signal);
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error;
+      this.#written = undefined;
       // Somebody else wrote meanwhile: the next look starts from what they wrote.
       throw new Error(`node "${node.metadata.name}" changed meanwhile: ${messageOf(error)}`, { cause: error });
     }
@@ -132,4 +160,8 @@ export class NodeReporter {
       return { runtimeVersion: '', runtimeProblems: [`container runtime is down: ${messageOf(error)}`] };
     }
   }
+}
+
+function revision({ metadata }: Node): bigint {
+  return /^\d+$/.test(metadata.resourceVersion ?? '') ? BigInt(metadata.resourceVersion as string) : 0n;
 }

@@ -22,7 +22,8 @@ const counted: readonly Resource[] = ['cpu', 'memory', 'ephemeral-storage'];
  */
 export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodVerdict | undefined {
   if (!matchesNode(pod, room)) {
-    const message = "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+    const message =
+      "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
     return { reason: 'NodeAffinity', message };
   }
   if (others.length + 1 > room.pods) {

@@ -22,8 +22,12 @@ export async function killPod(
 ): Promise<void> {
   const { clock, runtime } = node.options;
   const begin = clock.now();
-  const sidecars = initContainersOf(state.pod).filter(isSidecar).map(({ name }) => name);
-  const running = state.seen.containers.filter(({ state: is }) => is === 'CONTAINER_RUNNING' || is === 'CONTAINER_UNKNOWN');
+  const sidecars = initContainersOf(state.pod)
+    .filter(isSidecar)
+    .map(({ name }) => name);
+  const running = state.seen.containers.filter(
+    ({ state: is }) => is === 'CONTAINER_RUNNING' || is === 'CONTAINER_UNKNOWN',
+  );
   const stop = (container: RuntimeContainer, spentSeconds: number) =>
     killContainer(
       node,

@@ -61,7 +61,11 @@ export class PodWorker implements AsyncDisposable {
       prober: new PodProber({
         clock,
         rng,
-        tools: { runtime: runtime.runtime, clock, userAgent: `kube-probe/${/^v?(\d+\.\d+)/.exec(version)?.[1] ?? '1'}` },
+        tools: {
+          runtime: runtime.runtime,
+          clock,
+          userAgent: `kube-probe/${/^v?(\d+\.\d+)/.exec(version)?.[1] ?? '1'}`,
+        },
         event: (...event) => podEvent(node, this.state.pod)(...event),
         onVerdict: () => this.poke(),
       }),
@@ -227,7 +231,12 @@ export class PodWorker implements AsyncDisposable {
       await node.statuses.flushed(uid, signal);
       const { namespace, name = '' } = this.state.pod.metadata;
       try {
-        await client.delete(resources.pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } }, signal);
+        await client.delete(
+          resources.pods,
+          { namespace, name },
+          { gracePeriodSeconds: 0, preconditions: { uid } },
+          signal,
+        );
       } catch (error) {
         // Gone already, or a new pod has the name.
         if (!isNotFound(error) && !isReason(error, 'Conflict')) throw error;

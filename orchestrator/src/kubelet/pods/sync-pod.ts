@@ -117,7 +117,11 @@ async function ensureSandbox(
       id = (await node.options.runtime.runtime.RunPodSandbox(request, { signal })).podSandboxId;
     } catch (error) {
       signal.throwIfAborted();
-      podEvent(node, state.pod)('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
+      podEvent(node, state.pod)(
+        'Warning',
+        'FailedCreatePodSandBox',
+        `Failed to create pod sandbox: ${messageOf(error)}`,
+      );
       return undefined;
     }
     reportSandboxReady(node, state);

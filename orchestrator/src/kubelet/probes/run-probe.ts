@@ -1,8 +1,8 @@
 import { createConnection } from 'node:net';
 import { type Clock, deadline, messageOf } from '@berth/kit';
 import type { Container, IntOrString, Probe } from '@berth/kube';
-import { expandVariables } from '../containers/expand-variables.ts';
 import type { ContainerRuntime } from '../container-runtime.ts';
+import { expandVariables } from '../containers/expand-variables.ts';
 import { probeGrpc } from './grpc-probe.ts';
 import { dialText, probeHttp } from './http-probe.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
@@ -77,7 +77,9 @@ async function probeExec(
       { containerId: target.containerId, cmd, timeout: String(timeoutSeconds) },
       { signal },
     );
-    const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, 10 * 1024).toString();
+    const output = Buffer.concat([answer.stdout, answer.stderr])
+      .subarray(0, 10 * 1024)
+      .toString();
     return { result: answer.exitCode === 0 ? 'success' : 'failure', output };
   } catch (error) {
     const timedOut = (error as { code?: unknown }).code === 'DEADLINE_EXCEEDED';

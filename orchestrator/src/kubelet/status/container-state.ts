@@ -3,11 +3,7 @@ import type { Container, ContainerState, ContainerStatus, Pod, VolumeMountStatus
 import type { RuntimeContainer } from '../pods/runtime-pod.ts';
 
 /** One runtime container in the API's form (kubelet_pods.go convertContainerStatus). */
-export function asContainerStatus(
-  container: RuntimeContainer,
-  spec: Container,
-  runtimeName: string,
-): ContainerStatus {
+export function asContainerStatus(container: RuntimeContainer, spec: Container, runtimeName: string): ContainerStatus {
   const { user } = container;
   return {
     name: spec.name,
@@ -71,7 +67,8 @@ export function volumeMountStatuses(spec: Container): VolumeMountStatus[] {
     ...(mount.readOnly
       ? {
           readOnly: true,
-          recursiveReadOnly: mount.recursiveReadOnly === 'IfPossible' ? 'Enabled' : (mount.recursiveReadOnly ?? 'Disabled'),
+          recursiveReadOnly:
+            mount.recursiveReadOnly === 'IfPossible' ? 'Enabled' : (mount.recursiveReadOnly ?? 'Disabled'),
         }
       : {}),
   }));

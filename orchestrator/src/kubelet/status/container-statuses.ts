@@ -82,8 +82,7 @@ function withLostContainer(pod: Pod, status: ContainerStatus, old: ContainerStat
       terminated: {
         exitCode: 137,
         reason: 'ContainerStatusUnknown',
-        message:
-          'The container could not be located when the pod was deleted.  The container used to be Running',
+        message: 'The container could not be located when the pod was deleted.  The container used to be Running',
       },
     },
   };

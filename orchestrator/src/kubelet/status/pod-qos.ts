@@ -10,7 +10,9 @@ const counted = ['cpu', 'memory'] as const;
 export function qosClassOf(pod: Pod): QosClass {
   const known = pod.status?.qosClass;
   if (known === 'Guaranteed' || known === 'Burstable' || known === 'BestEffort') return known;
-  const holders = pod.spec?.resources ? [{ resources: pod.spec.resources }] : [...containersOf(pod), ...initContainersOf(pod)];
+  const holders = pod.spec?.resources
+    ? [{ resources: pod.spec.resources }]
+    : [...containersOf(pod), ...initContainersOf(pod)];
   const any = holders.some(({ resources }) =>
     counted.some((name) => isSet(resources?.requests?.[name]) || isSet(resources?.limits?.[name])),
   );
@@ -26,6 +28,11 @@ function isGuaranteed({ resources }: Pick<Container, 'resources'>): boolean {
   return counted.every((name) => {
     const limit = resources?.limits?.[name];
     const request = resources?.requests?.[name] ?? limit;
-    return limit !== undefined && request !== undefined && isSet(limit) && Quantity.parse(limit).equals(Quantity.parse(request));
+    return (
+      limit !== undefined &&
+      request !== undefined &&
+      isSet(limit) &&
+      Quantity.parse(limit).equals(Quantity.parse(request))
+    );
   });
 }

@@ -38,7 +38,10 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
   let statuses = containerStatuses({ ...input, old: oldStatuses(old) });
   if (input.ended) {
     const end = statuses.main.map((status) => assumeEnded(pod, status));
-    statuses = { init: statuses.init.map((status) => (status.state?.running ? assumeEnded(pod, status) : status)), main: end };
+    statuses = {
+      init: statuses.init.map((status) => (status.state?.running ? assumeEnded(pod, status) : status)),
+      main: end,
+    };
   }
   let phase = verdict ? 'Failed' : computePhase(pod, statuses, input.terminal);
   // A pod never leaves a final phase.

@@ -9,7 +9,11 @@ export interface ReportOptions {
 }
 
 /** Computes a pod's status from what was last seen of it and has it written if it changed. */
-export function reportStatus(node: NodeContext, state: PodState, { terminal, ended = false }: ReportOptions): PodStatus {
+export function reportStatus(
+  node: NodeContext,
+  state: PodState,
+  { terminal, ended = false }: ReportOptions,
+): PodStatus {
   const status = computePodStatus({
     pod: state.pod,
     seen: state.seen,
