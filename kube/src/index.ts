@@ -24,6 +24,7 @@ export {
 } from './client.ts';
 export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
 export { type Decoded, decodeObject } from './decode.ts';
+export { decodeProtobuf, type ProtobufBody } from './decode-protobuf.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';

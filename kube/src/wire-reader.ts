@@ -1,0 +1,68 @@
+import { DecodeError } from './go-json.ts';
+
+/** Reads protobuf's wire format: varints, fixed numbers and length-delimited bytes. All methods throw DecodeError. */
+export class WireReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  tag(): { readonly id: number; readonly wire: number } {
+    const tag = this.varint();
+    return { id: Number(tag >> 3n), wire: Number(tag & 7n) };
+  }
+
+  varint(): bigint {
+    let result = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw new DecodeError('unexpected EOF');
+      result |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return result;
+    }
+    throw new DecodeError('proto: integer overflow');
+  }
+
+  /** An int32 or int64; negative ones are ten bytes of two's complement. */
+  integer(): number {
+    return Number(BigInt.asIntN(64, this.varint()));
+  }
+
+  double(): number {
+    return this.#view.getFloat64(this.#skip(8), true);
+  }
+
+  bytes(): Uint8Array {
+    const length = Number(this.varint());
+    const start = this.#skip(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  text(): string {
+    return Buffer.from(this.bytes()).toString('utf8');
+  }
+
+  /** Passes over a field nobody knows. */
+  ignore(wire: number): void {
+    if (wire === 0) this.varint();
+    else if (wire === 1) this.#skip(8);
+    else if (wire === 2) this.bytes();
+    else if (wire === 5) this.#skip(4);
+    else throw new DecodeError(`proto: illegal wireType ${wire}`);
+  }
+
+  #skip(length: number): number {
+    const start = this.#at;
+    if (length > this.#bytes.length - start) throw new DecodeError('unexpected EOF');
+    this.#at += length;
+    return start;
+  }
+}
