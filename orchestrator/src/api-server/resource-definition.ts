@@ -59,6 +59,8 @@ export interface Rules {
   readonly validate?: (object: AnyObject) => readonly FieldError[];
   readonly validateUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   readonly validateStatusUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
+  /** Subresources that write the object itself (`ephemeralcontainers`); they run in place of the two above. */
+  readonly subresources?: Readonly<Record<string, Pick<Rules, 'prepareForUpdate' | 'validateUpdate'>>>;
   /** Warnings for the `Warning` header. */
   readonly warnings?: (object: AnyObject) => readonly string[];
   /** Generated names are validated like this; the default is a DNS subdomain. */

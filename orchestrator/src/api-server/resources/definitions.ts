@@ -1,9 +1,17 @@
-import type { AnyObject, ResourceDefinition, TableColumn } from '../resource-definition.ts';
+import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
 import { genericCells } from './columns.ts';
+import { semanticEqual } from './equality.ts';
 import { resourceTable } from './gen/resource-table.ts';
 import { kindRules } from './kind-rules.ts';
+import { type NameRule, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts';
 import type { ResourceRow } from './resource-row.ts';
 import type { KindRules } from './rules.ts';
+import { toWireForm } from './wire-form.ts';
+
+const genericColumns: ResourceRow['columns'] = [
+  ['Name', 'string', 'name', 0],
+  ['Created At', 'date', '', 0],
+];
 
 /** Every built-in resource with its rules: what routing, discovery, tables and storage derive from. */
 export const definitions: readonly ResourceDefinition[] = resourceTable.map(definitionOf);
@@ -16,10 +24,96 @@ function definitionOf(row: ResourceRow): ResourceDefinition {
   return {
     ...names,
     columns: columnsOf(columns, { ...genericCells, ...kind.cells, ...own?.cells }),
-    rules: { ...kind.rules, ...own?.rules },
+    rules: completeRules(row, kind, { ...kind.rules, ...own?.rules }),
     stored: row.verbs.includes('get') && kind.stored !== false,
     ...(storedAs ? { storedAs } : {}),
   };
+}
+
+/** Wraps a kind's own rules in what holds for every kind: wire form, metadata, status and generation. */
+function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
+  const nameRule: NameRule = own.nameRule ?? 'dnsSubdomain';
+  const hasStatus = row.subresources.some(({ name }) => name === 'status');
+  const fill = (object: AnyObject): void => {
+    toWireForm(object, row.schema);
+    own.default?.(object);
+    toWireForm(object, row.schema);
+  };
+  return {
+    ...own,
+    ...preparations({ kind, own, hasStatus, fill }),
+    nameRule,
+    default: fill,
+    validate: (object) => [...validateObjectMeta(object, row.namespaced, nameRule), ...(own.validate?.(object) ?? [])],
+    validateUpdate: (next, old) => [
+      ...commonUpdateErrors(row, next, old),
+      ...validateObjectMetaUpdate(next, old),
+      ...(own.validateUpdate?.(next, old) ?? []),
+    ],
+    ...(hasStatus
+      ? {
+          validateStatusUpdate: (next: AnyObject, old: AnyObject) => [
+            ...commonUpdateErrors(row, next, old),
+            ...validateObjectMetaUpdate(next, old),
+            ...(own.validateStatusUpdate?.(next, old) ?? []),
+          ],
+        }
+      : {}),
+  };
+}
+
+interface Preparation {
+  readonly kind: KindRules;
+  readonly own: Rules;
+  readonly hasStatus: boolean;
+  readonly fill: (object: AnyObject) => void;
+}
+
+/** Defaults come before, as upstream fills them while decoding; comparing what was sent with what is stored needs that. */
+function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
+  return {
+    prepareForCreate: (object, context) => {
+      fill(object);
+      if (hasStatus && !kind.keepsStatusOnCreate) delete object['status'];
+      own.prepareForCreate?.(object, context);
+      if (kind.generation?.initial) object.metadata.generation = 1;
+    },
+    prepareForUpdate: (next, old, context) => {
+      fill(next);
+      if (hasStatus) takeOver(next, old, 'status');
+      if (old.metadata.generation === undefined) delete next.metadata.generation;
+      else next.metadata.generation = old.metadata.generation;
+      own.prepareForUpdate?.(next, old, context);
+      if (kind.generation && !semanticEqual(kind.generation.of(next), kind.generation.of(old)))
+        next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    },
+    ...(hasStatus
+      ? {
+          prepareForStatusUpdate: (next, old, context) => {
+            fill(next);
+            if (old.metadata.generation !== undefined) next.metadata.generation = old.metadata.generation;
+            keepAllButStatus(next, old);
+            own.prepareForStatusUpdate?.(next, old, context);
+          },
+        }
+      : {}),
+  };
+}
+
+function takeOver(next: AnyObject, old: AnyObject, key: string): void {
+  if (old[key] === undefined) delete next[key];
+  else next[key] = structuredClone(old[key]);
+}
+
+/** The check the generic registry makes before the kind's own; upstream reports its errors too (rest.BeforeUpdate). */
+function commonUpdateErrors(row: ResourceRow, next: AnyObject, old: AnyObject): FieldError[] {
+  return [...validateObjectMeta(next, row.namespaced, 'pathSegment'), ...validateObjectMetaUpdate(next, old)];
+}
+
+/** The status endpoint writes status and metadata, nothing else. */
+function keepAllButStatus(next: AnyObject, old: AnyObject): void {
+  for (const key of new Set([...Object.keys(next), ...Object.keys(old)]))
+    if (!['status', 'metadata', 'apiVersion', 'kind'].includes(key)) takeOver(next, old, key);
 }
 
 /** Another version of the same schema: only apiVersion differs. */
@@ -28,11 +122,6 @@ function sameStore({ group, plural, version }: ResourceRow, storedVersion: strin
   const as = (apiVersion: string) => (object: AnyObject) => ({ ...object, apiVersion });
   return { group, plural, toStored: as(`${group}/${storedVersion}`), fromStored: as(`${group}/${version}`) };
 }
-
-const genericColumns: ResourceRow['columns'] = [
-  ['Name', 'string', 'name', 0],
-  ['Created At', 'date', '', 0],
-];
 
 function columnsOf(columns: ResourceRow['columns'], cells: NonNullable<KindRules['cells']>): TableColumn[] {
   const shown = columns.length > 0 ? columns : genericColumns;

@@ -1,8 +1,12 @@
-import type { ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
+import type { AnyObject, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
 
 /** What is written by hand for one kind, beside the generated facts. */
 export interface KindRules {
   readonly rules?: Rules;
+  /** What a change of raises metadata.generation; `initial`: new objects start at 1. Absent: the kind counts no generations. */
+  readonly generation?: { readonly initial: boolean; readonly of: (object: AnyObject) => unknown };
+  /** True where creators may send a status (nodes). */
+  readonly keepsStatusOnCreate?: true;
   /** Cells by column name. */
   readonly cells?: Readonly<Record<string, TableColumn['cell']>>;
   /** False for kinds that are computed on reading (componentstatuses). */

@@ -1,0 +1,32 @@
+import type { LabelSelector, PodTemplateSpec } from '@berth/kube';
+import type { FieldError } from '../../resource-definition.ts';
+import { validatePodTemplate } from '../core/pod/spec.ts';
+import { forbidden, invalid, notSupported } from '../field.ts';
+import { selectorMatches } from '../label-selector.ts';
+
+/** The template's pods are those the selector selects, and the template is a valid one. */
+export function selectedTemplate(
+  template: PodTemplateSpec,
+  selector: LabelSelector | undefined,
+  field: string,
+): FieldError[] {
+  const labels = template.metadata?.labels;
+  const empty = selector !== undefined && Object.keys(selector).length === 0;
+  return [
+    ...(empty || selectorMatches(selector, labels)
+      ? []
+      : [invalid(`${field}.metadata.labels`, labels, '`selector` does not match template `labels`')]),
+    ...validatePodTemplate(template, field),
+  ];
+}
+
+/** Pods of controllers that keep a number of them running restart always and never end by themselves. */
+export function templateLimits(template: PodTemplateSpec, kind: string, field: string): FieldError[] {
+  const policy = template.spec?.restartPolicy;
+  return [
+    ...(policy === 'Always' ? [] : [notSupported(`${field}.spec.restartPolicy`, policy ?? '', ['Always'])]),
+    ...(template.spec?.activeDeadlineSeconds === undefined
+      ? []
+      : [forbidden(`${field}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`)]),
+  ];
+}

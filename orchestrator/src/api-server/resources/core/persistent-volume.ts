@@ -1,0 +1,122 @@
+import type { PersistentVolume, PersistentVolumeSpec } from '@berth/kube';
+import type { AnyObject, FieldError, RequestContext } from '../../resource-definition.ts';
+import { semanticEqual } from '../equality.ts';
+import { forbidden } from '../field.ts';
+import { specDiff } from '../internal-form.ts';
+import { immutable } from '../metadata.ts';
+import type { KindRules } from '../rules.ts';
+import { accessModes } from './access-modes.ts';
+import { validateVolumeSpec, volumeSources } from './persistent-volume-spec.ts';
+import { defaultAzureDisk, defaultRbd } from './pod/volume-defaults.ts';
+
+const betaClass = 'volume.beta.kubernetes.io/storage-class';
+const mountOptions = 'volume.beta.kubernetes.io/mount-options';
+/** In-tree types that the annotation for mount options is for. */
+const withMountOptions = [
+  'gcePersistentDisk',
+  'awsElasticBlockStore',
+  'glusterfs',
+  'nfs',
+  'rbd',
+  'quobyte',
+  'iscsi',
+  'cinder',
+  'cephfs',
+  'azureFile',
+  'vsphereVolume',
+  'azureDisk',
+  'photonPersistentDisk',
+] as const;
+
+/** Volumes: kubernetes registry/core/persistentvolume/strategy.go. */
+export const volumeRules: KindRules = {
+  cells: {
+    Capacity: ({ spec }) => spec?.capacity?.storage ?? '0',
+    'Access Modes': ({ spec }) => accessModes(spec?.accessModes),
+    'Reclaim Policy': ({ spec }) => spec?.persistentVolumeReclaimPolicy ?? '',
+    Status: ({ metadata, status }) => (metadata.deletionTimestamp ? 'Terminating' : (status?.phase ?? '')),
+    Claim: ({ spec }) => (spec?.claimRef ? `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}` : ''),
+    StorageClass: ({ metadata, spec }) => metadata.annotations?.[betaClass] ?? spec?.storageClassName ?? '',
+    VolumeAttributesClass: ({ spec }) => spec?.volumeAttributesClassName ?? '<unset>',
+    Reason: ({ status }) => status?.reason ?? '',
+    VolumeMode: ({ spec }) => spec?.volumeMode ?? '<unset>',
+  },
+  rules: {
+    default: (object) => defaultVolume(object as PersistentVolume),
+    prepareForCreate: (object, { now }) => {
+      object['status'] = { phase: 'Pending', lastPhaseTransitionTime: timestamp(now) };
+    },
+    prepareForStatusUpdate,
+    validate: (object) => [
+      ...validateVolumeSpec((object as PersistentVolume).spec as PersistentVolumeSpec, 'spec'),
+      ...mountOptionErrors(object as PersistentVolume),
+    ],
+    validateUpdate,
+  },
+};
+
+function defaultVolume(volume: PersistentVolume): void {
+  volume.status ??= {};
+  volume.status.phase ??= 'Pending';
+  volume.spec ??= {};
+  const spec = volume.spec;
+  spec.persistentVolumeReclaimPolicy ??= 'Retain';
+  spec.volumeMode ??= 'Filesystem';
+  if (spec.hostPath) spec.hostPath.type ??= '';
+  if (spec.rbd) defaultRbd(spec.rbd);
+  if (spec.iscsi) spec.iscsi.iscsiInterface ||= 'default';
+  if (spec.azureDisk) defaultAzureDisk(spec.azureDisk);
+  if (spec.scaleIO) spec.scaleIO.storageMode ||= 'ThinProvisioned';
+  if (spec.scaleIO) spec.scaleIO.fsType ||= 'xfs';
+}
+
+/** RFC 3339 in whole seconds, as metav1.Time travels. */
+function timestamp(now: number): string {
+  return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function prepareForStatusUpdate(next: AnyObject, old: AnyObject, { now }: RequestContext): void {
+  (next as PersistentVolume).status ??= {};
+  const status = (next as PersistentVolume).status;
+  const before = (old as PersistentVolume).status ?? {};
+  const time = status.lastPhaseTransitionTime;
+  if (status.phase === before.phase) {
+    if (!time && before.lastPhaseTransitionTime) status.lastPhaseTransitionTime = before.lastPhaseTransitionTime;
+  } else if (!time || time === before.lastPhaseTransitionTime) status.lastPhaseTransitionTime = timestamp(now);
+}
+
+function mountOptionErrors({ metadata, spec = {} }: PersistentVolume): FieldError[] {
+  if (metadata.annotations?.[mountOptions] === undefined || withMountOptions.some((name) => spec[name])) return [];
+  return [forbidden(`metadata.annotations.${mountOptions}`, 'may not specify mount options for this volume type')];
+}
+
+function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
+  const spec = (next as PersistentVolume).spec as PersistentVolumeSpec;
+  const before = (old as PersistentVolume).spec as PersistentVolumeSpec;
+  const source = sourceOf(spec);
+  const oldSource = sourceOf(before);
+  // A secret for expansion may be added to a volume that was made without.
+  if (oldSource.csi && source.csi && !oldSource.csi.controllerExpandSecretRef) {
+    const { controllerExpandSecretRef: _, ...csi } = source.csi;
+    source.csi = csi;
+  }
+  const changed = 'spec.persistentvolumesource is immutable after creation';
+  return [
+    ...(semanticEqual(source, oldSource)
+      ? []
+      : [
+          forbidden(
+            'spec.persistentvolumesource',
+            `${changed}\n${specDiff('PersistentVolumeSource', oldSource, source)}`,
+          ),
+        ]),
+    ...immutable(spec.volumeMode, before.volumeMode, 'volumeMode'),
+    ...(before.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined
+      ? [forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden')]
+      : []),
+  ];
+}
+
+function sourceOf(spec: PersistentVolumeSpec): PersistentVolumeSpec {
+  return Object.fromEntries(Object.entries(spec).filter(([name]) => volumeSources.has(name)));
+}

@@ -1,0 +1,92 @@
+import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, ResourceRequirements } from '@berth/kube';
+import { defaultVolume } from './volume-defaults.ts';
+
+/** What SetDefaults_Pod and the defaults of everything inside fill (kubernetes apis/core/v1/defaults.go). */
+export function defaultPod(pod: Pod): void {
+  const spec = pod.spec;
+  if (!spec) return;
+  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])])
+    requestsFromLimits(container.resources);
+  defaultPodRequests(spec);
+  spec.enableServiceLinks ??= true;
+  if (spec.hostNetwork) defaultHostPorts(spec);
+  defaultPodSpec(spec);
+}
+
+/** A template gets the defaults of a spec, but not those that only a pod has. */
+export function defaultPodTemplate(template: PodTemplateSpec): void {
+  template.spec ??= { containers: [] };
+  defaultPodSpec(template.spec);
+}
+
+function defaultPodSpec(spec: PodSpec): void {
+  spec.dnsPolicy ??= 'ClusterFirst';
+  spec.restartPolicy ??= 'Always';
+  spec.securityContext ??= {};
+  spec.terminationGracePeriodSeconds ??= 30;
+  spec.schedulerName ??= 'default-scheduler';
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+  else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
+  for (const volume of spec.volumes ?? []) defaultVolume(volume);
+  for (const container of spec.initContainers ?? []) defaultContainer(container);
+  for (const container of spec.containers ?? []) defaultContainer(container);
+  for (const container of spec.ephemeralContainers ?? []) defaultContainer(container as Container);
+}
+
+function requestsFromLimits(resources: ResourceRequirements | undefined): void {
+  if (!resources?.limits) return;
+  resources.requests = { ...resources.limits, ...resources.requests };
+}
+
+/** Requests of the pod as a whole follow its limits where none of its own are set (KEP-2837). */
+function defaultPodRequests(spec: PodSpec): void {
+  const limits = spec.resources?.limits;
+  if (!spec.resources || !limits || Object.keys(limits).length === 0) return;
+  const asked = new Set((spec.containers ?? []).flatMap(({ resources }) => Object.keys(resources?.requests ?? {})));
+  const missing = Object.entries(limits).filter(([name]) => !asked.has(name));
+  spec.resources.requests = { ...Object.fromEntries(missing), ...spec.resources.requests };
+}
+
+function defaultHostPorts(spec: PodSpec): void {
+  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])])
+    for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
+}
+
+function defaultContainer(container: Container): void {
+  for (const port of container.ports ?? []) port.protocol ??= 'TCP';
+  for (const { valueFrom } of container.env ?? []) {
+    if (valueFrom?.fieldRef) valueFrom.fieldRef.apiVersion ??= 'v1';
+    if (valueFrom?.fileKeyRef) valueFrom.fileKeyRef.optional ??= false;
+  }
+  for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) defaultProbe(probe);
+  for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop])
+    defaultHttpGet(handler?.httpGet);
+  container.terminationMessagePath ??= '/dev/termination-log';
+  container.terminationMessagePolicy ??= 'File';
+  container.imagePullPolicy ??= isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent';
+}
+
+function defaultProbe(probe: Probe | undefined): void {
+  if (!probe) return;
+  defaultHttpGet(probe.httpGet);
+  if (probe.grpc) probe.grpc.service ??= '';
+  probe.timeoutSeconds ||= 1;
+  probe.periodSeconds ||= 10;
+  probe.successThreshold ||= 1;
+  probe.failureThreshold ||= 3;
+}
+
+function defaultHttpGet(action: { path?: string; scheme?: string } | undefined): void {
+  if (!action) return;
+  action.path ||= '/';
+  action.scheme ||= 'HTTP';
+}
+
+/** A reference without tag or digest means `latest`, and so does the tag itself; a name that can't be parsed means neither. */
+export function isLatest(image: string): boolean {
+  if (!/^[a-zA-Z0-9][\w.:/@-]*$/.test(image)) return false;
+  const [name, digest] = image.split('@');
+  if (digest !== undefined) return false;
+  const tag = /:([\w][\w.-]{0,127})$/.exec((name as string).slice((name as string).lastIndexOf('/') + 1))?.[1];
+  return tag === undefined || tag === 'latest';
+}

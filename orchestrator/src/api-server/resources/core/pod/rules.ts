@@ -1,0 +1,149 @@
+import type { Pod, PodSpec } from '@berth/kube';
+import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
+import { semanticEqual } from '../../equality.ts';
+import { forbidden, invalid } from '../../field.ts';
+import type { KindRules } from '../../rules.ts';
+import { podCells } from './cells.ts';
+import { defaultPod } from './defaults.ts';
+import { qosClass } from './qos.ts';
+import { validatePodSpec } from './spec.ts';
+import { validateStatusUpdate } from './status-update.ts';
+import { validatePodUpdate } from './update.ts';
+
+/** Pods: kubernetes registry/core/pod/strategy.go. */
+export const podRules: KindRules = {
+  generation: { initial: true, of: ({ spec }) => spec },
+  cells: podCells,
+  rules: {
+    default: (object) => defaultPod(object as Pod),
+    prepareForCreate,
+    prepareForStatusUpdate,
+    validate,
+    validateUpdate: (next, old) => validatePodUpdate(next as Pod, old as Pod),
+    validateStatusUpdate: (next, old) => validateStatusUpdate(next as Pod, old as Pod),
+    selectableFields: {
+      'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
+      'spec.restartPolicy': ({ spec }) => spec?.restartPolicy ?? '',
+      'spec.schedulerName': ({ spec }) => spec?.schedulerName ?? '',
+      'spec.serviceAccountName': ({ spec }) => spec?.serviceAccountName ?? '',
+      'spec.hostNetwork': ({ spec }) => String(spec?.hostNetwork === true),
+      'status.phase': ({ status }) => status?.phase ?? '',
+      'status.podIP': ({ status }) => status?.podIPs?.[0]?.ip ?? status?.podIP ?? '',
+      'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
+    },
+    defaultGracePeriodSeconds: gracePeriod,
+    subresources: {
+      ephemeralcontainers: { prepareForUpdate: keepAllBut('ephemeralContainers'), validateUpdate: onlyAdded },
+    },
+  },
+};
+
+function prepareForCreate(object: AnyObject): void {
+  const pod = object as Pod;
+  pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) };
+  if (pod.spec?.schedulingGates?.length)
+    pod.status.conditions = [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+      },
+    ];
+}
+
+function validate(object: AnyObject): FieldError[] {
+  const pod = object as Pod;
+  const spec = pod.spec ?? { containers: [] };
+  return [
+    ...validatePodSpec(spec, 'spec', { podName: pod.metadata.name ?? '', isPod: true }),
+    ...tokenErrors(spec),
+    ...imageErrors(spec),
+    ...(pod.metadata.resourceVersion ? [] : creationErrors(spec)),
+  ];
+}
+
+/** A pod without service account has no token to project. */
+function tokenErrors({ serviceAccountName, volumes = [] }: PodSpec): FieldError[] {
+  if (serviceAccountName) return [];
+  return volumes.flatMap(({ projected }, volume) =>
+    (projected?.sources ?? []).flatMap((source, index) =>
+      source.serviceAccountToken
+        ? [
+            forbidden(
+              `spec.volumes[${volume}].projected.sources[${index}].serviceAccountToken`,
+              'must not be specified when serviceAccountName is not set',
+            ),
+          ]
+        : [],
+    ),
+  );
+}
+
+function imageErrors(spec: PodSpec): FieldError[] {
+  return (['containers', 'initContainers'] as const).flatMap((list) =>
+    (spec[list] ?? []).flatMap(({ image = '' }, index) =>
+      image === image.trim()
+        ? []
+        : [invalid(`spec.${list}[${index}].image`, image, 'must not have leading or trailing whitespace')],
+    ),
+  );
+}
+
+/** What only the endpoints for it may set (ValidatePodCreate). */
+function creationErrors(spec: PodSpec): FieldError[] {
+  return [
+    ...(spec.ephemeralContainers?.length ? [forbidden('spec.ephemeralContainers', 'cannot be set on create')] : []),
+    ...(spec.nodeName && spec.schedulingGates?.length
+      ? [forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared')]
+      : []),
+  ];
+}
+
+/** Status writes keep spec, owners and the QoS class; generations observed earlier stay where the writer sends none. */
+function prepareForStatusUpdate(next: AnyObject, old: AnyObject, _: RequestContext): void {
+  next['spec'] = structuredClone(old['spec']);
+  if (old.metadata.ownerReferences) next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
+  else delete next.metadata.ownerReferences;
+  (next as Pod).status ??= {};
+  const status = (next as Pod).status;
+  const before = (old as Pod).status ?? {};
+  if (before.qosClass) status.qosClass ??= before.qosClass;
+  if (before.observedGeneration) status.observedGeneration ||= before.observedGeneration;
+  for (const condition of status.conditions ?? []) {
+    const earlier = before.conditions?.find(({ type }) => type === condition.type);
+    if (earlier?.observedGeneration) condition.observedGeneration ||= earlier.observedGeneration;
+  }
+}
+
+/** Pods that no kubelet runs go at once (CheckGracefulDelete). */
+function gracePeriod({ spec, status }: AnyObject): number {
+  if (!spec?.nodeName || status?.phase === 'Failed' || status?.phase === 'Succeeded') return 0;
+  const seconds = spec.terminationGracePeriodSeconds ?? 0;
+  return seconds < 0 ? 1 : seconds;
+}
+
+/** A subresource that changes one field of the spec. */
+function keepAllBut(field: keyof PodSpec): NonNullable<Rules['prepareForUpdate']> {
+  return (next, old) => {
+    const value = next['spec']?.[field];
+    const { metadata } = structuredClone(old);
+    Object.assign(next, structuredClone(old), { metadata });
+    if (value === undefined) delete next['spec'][field];
+    else next['spec'][field] = value;
+    if (!semanticEqual(next['spec'], old['spec'])) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  };
+}
+
+/** Ephemeral containers stay as they are once added (ValidatePodEphemeralContainersUpdate). */
+function onlyAdded(next: AnyObject, old: AnyObject): FieldError[] {
+  const field = 'spec.ephemeralContainers';
+  const list = (next as Pod).spec?.ephemeralContainers ?? [];
+  return ((old as Pod).spec?.ephemeralContainers ?? []).flatMap((container) => {
+    const index = list.findIndex(({ name }) => name === container.name);
+    if (index < 0)
+      return [forbidden(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`)];
+    if (semanticEqual(list[index], container)) return [];
+    return [forbidden(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`)];
+  });
+}

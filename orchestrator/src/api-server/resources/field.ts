@@ -1,0 +1,74 @@
+import type { FieldError } from '../resource-definition.ts';
+
+/** The parts of apimachinery's `field` package that rules speak in: one constructor per kind of error, upstream's words. */
+
+export function required(field: string, detail = ''): FieldError {
+  return { reason: 'FieldValueRequired', field, message: withDetail('Required value', detail) };
+}
+
+export function invalid(field: string, value: unknown, detail: string): FieldError {
+  return { reason: 'FieldValueInvalid', field, message: withDetail(`Invalid value: ${printed(value)}`, detail) };
+}
+
+export function typeInvalid(field: string, value: unknown, detail: string): FieldError {
+  return { reason: 'FieldValueTypeInvalid', field, message: withDetail(`Invalid value: ${printed(value)}`, detail) };
+}
+
+export function forbidden(field: string, detail: string): FieldError {
+  return { reason: 'FieldValueForbidden', field, message: withDetail('Forbidden', detail) };
+}
+
+export function duplicate(field: string, value: unknown, detail = ''): FieldError {
+  return { reason: 'FieldValueDuplicate', field, message: withDetail(`Duplicate value: ${printed(value)}`, detail) };
+}
+
+export function notFound(field: string, value: unknown, detail = ''): FieldError {
+  return { reason: 'FieldValueNotFound', field, message: withDetail(`Not found: ${printed(value)}`, detail) };
+}
+
+export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
+  const detail = supported.length > 0 ? `supported values: ${supported.map(quote).join(', ')}` : '';
+  return {
+    reason: 'FieldValueNotSupported',
+    field,
+    message: withDetail(`Unsupported value: ${printed(value)}`, detail),
+  };
+}
+
+export function tooLong(field: string, maxBytes: number): FieldError {
+  return { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${maxBytes} bytes` };
+}
+
+export function tooMany(field: string, count: number, max: number): FieldError {
+  return { reason: 'FieldValueTooMany', field, message: `Too many: ${count}: must have at most ${max} items` };
+}
+
+export function internalError(field: string, detail: string): FieldError {
+  return { reason: 'InternalError', field, message: `Internal error: ${detail}` };
+}
+
+/** `a`, `b` → `a.b`; the empty parent is the root. */
+export function child(parent: string, name: string): string {
+  return parent === '' ? name : `${parent}.${name}`;
+}
+
+function withDetail(text: string, detail: string): string {
+  return detail === '' ? text : `${text}: ${detail}`;
+}
+
+/** Strings as Go quotes them, all else as Go's JSON. */
+function printed(value: unknown): string {
+  return typeof value === 'string' ? quote(value) : goJson(value ?? null);
+}
+
+/** Go's %q, where it differs from JSON: `\a`, `\v` and hexadecimal escapes of unprintable bytes. */
+export function quote(text: string): string {
+  return JSON.stringify(text).replace(/\\u00([0-9a-f]{2})/g, (_, hex: string) => goEscapes[hex] ?? `\\x${hex}`);
+}
+
+const goEscapes: Readonly<Record<string, string>> = { '07': '\\a', '0b': '\\v' };
+
+/** JSON as Go marshals it: `<`, `>`, `&` escaped, keys of maps in order. */
+export function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}

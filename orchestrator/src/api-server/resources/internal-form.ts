@@ -1,0 +1,70 @@
+import type { PodSpec } from '@berth/kube';
+import { goJson } from './field.ts';
+import { internalShapes } from './gen/internal-shapes.ts';
+import { unifiedDiff } from './unified-diff.ts';
+
+/**
+ * Upstream reports differences between unversioned objects, with Go's field names and every unset field as null or zero.
+ * Codes of gen/internal-shapes.ts: s "", n 0, b false, N null or as it is, q quantity, i int-or-string, and of a type:
+ * o struct, p pointer, l list, m map.
+ */
+type Json = Readonly<Record<string, unknown>>;
+
+/** The diff of two versioned specs of `type` as upstream prints it. */
+export function specDiff(type: string, before: object, after: object): string {
+  return unifiedDiff(printed(type, before), printed(type, after));
+}
+
+function printed(type: string, object: object): string {
+  const form = internalForm(type, type === 'PodSpec' ? withHostNamespaces(object as PodSpec) : (object as Json));
+  return goIndented(form);
+}
+
+/** Unversioned pods keep the host's namespaces in the security context. */
+function withHostNamespaces(spec: PodSpec): Json {
+  const { hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers, securityContext, ...rest } = spec;
+  if (!securityContext) return { ...rest };
+  const context = { ...securityContext, hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers };
+  return { ...rest, securityContext: context };
+}
+
+function internalForm(type: string, object: Json): Json {
+  const result: Record<string, unknown> = {};
+  for (const field of internalShapes[type]?.split(' ') ?? []) {
+    const [goName, jsonName, code, target] = field.split(':') as [string, string, string, string | undefined];
+    result[goName] = internalValue(object[jsonName], code, target);
+  }
+  return result;
+}
+
+const zeros: Readonly<Record<string, unknown>> = {
+  s: '',
+  n: 0,
+  b: false,
+  N: null,
+  q: '0',
+  i: 0,
+  p: null,
+  l: null,
+  m: null,
+};
+
+function internalValue(value: unknown, code: string, type: string | undefined): unknown {
+  if (code === 'o') return type === 'ObjectMeta' ? (value ?? {}) : internalForm(type as string, (value ?? {}) as Json);
+  if (value === undefined || value === null) return zeros[code];
+  if (code === 'p') return internalForm(type as string, value as Json);
+  if (code === 'l') return (value as Json[]).map((item) => internalForm(type as string, item));
+  if (code === 'm') return mapValues(value as Json, (item) => internalForm(type as string, item as Json));
+  return value;
+}
+
+function mapValues(object: Json, change: (value: unknown) => unknown): Json {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
+}
+
+/** As json.MarshalIndent with one blank. */
+function goIndented(value: unknown): string {
+  return goJson(value) === '{}'
+    ? '{}'
+    : JSON.stringify(value, null, 1).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
