@@ -8,7 +8,7 @@ const mountPoint = '/sys/fs/cgroup';
 /** The machine's control groups: pure v2, or v1 hierarchies (with or without an empty v2 beside them). */
 export interface CgroupLayout {
   readonly version: 1 | 2;
-  /** v1 hierarchies by controller; for v2 the one hierarchy under ''. */
+  /** v1 hierarchies by controller, `unified` for a v2 one beside them; for pure v2 the one hierarchy under ''. */
   readonly hierarchies: Readonly<Record<string, string>>;
   /** v1 controllers with a v2 hierarchy mounted beside them, which crun refuses. */
   readonly hybrid: boolean;
@@ -32,7 +32,13 @@ export function detectCgroups(mountinfo = readFileSync('/proc/self/mountinfo', '
       .filter(({ fsType }) => fsType === 'cgroup')
       .flatMap(({ path, options }) => options.filter((option) => known.test(option)).map((name) => [name, path])),
   );
-  return { version: 1, hierarchies, hybrid: mounts.some(({ fsType }) => fsType === 'cgroup2') };
+  // runc keeps a cgroup in the empty v2 hierarchy too.
+  const beside = mounts.find(({ fsType }) => fsType === 'cgroup2')?.path;
+  return {
+    version: 1,
+    hierarchies: { ...hierarchies, ...(beside && { unified: beside }) },
+    hybrid: beside !== undefined,
+  };
 }
 
 /** Directories of the cgroup `path` in every hierarchy it exists in. */
@@ -120,12 +126,13 @@ export async function cgroupProcesses(layout: CgroupLayout, path: string): Promi
   return [...found];
 }
 
-/** Removes the cgroup and those below it, innermost first; one that still has processes stays. */
-export async function removeCgroup(layout: CgroupLayout, path: string): Promise<void> {
+/** Removes the cgroup and those below it, innermost first. @returns false when one is still busy: a process in it is not gone yet. */
+export async function removeCgroup(layout: CgroupLayout, path: string): Promise<boolean> {
   for (const directory of cgroupDirectories(layout, path)) {
     const inner = await below(directory);
     for (const at of [...inner.toReversed(), directory]) await rmdir(at).catch(() => undefined);
   }
+  return cgroupDirectories(layout, path).length === 0;
 }
 
 async function below(directory: string): Promise<string[]> {

@@ -1,12 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock, Logger } from '@berth/kit';
 import { isErrno, type Mounter } from '@berth/linux';
 import { removePodNetwork } from '../network/pod-network.ts';
 import { cgroupProcesses, detectCgroups, removeCgroup } from './cgroups.ts';
-import { identifyProcess, isAlive, signalProcess } from './process-id.ts';
-import type { ProcessId } from './records.ts';
+import { killUntilGone, processesNaming } from './processes-naming.ts';
 import { StateLayout } from './state-layout.ts';
 
 export interface CleanupOptions {
@@ -24,52 +21,24 @@ const killPatienceMs = 10_000;
  * The runtime must not be running. Idempotent.
  */
 export async function cleanupRuntime(options: CleanupOptions): Promise<void> {
-  const { stateDir, mounter, log } = options;
+  const { stateDir, mounter, clock, log } = options;
   const layout = new StateLayout(stateDir);
   const cgroups = detectCgroups();
   const { cgroupRoot } = layout.identity;
-  const targets = async () =>
-    [...processesNaming(stateDir), ...(await cgroupProcesses(cgroups, cgroupRoot))].flatMap(
-      (pid) => identifyProcess(pid) ?? [],
-    );
-  await killAll(options, targets);
+  const survivors = await killUntilGone(clock, killPatienceMs, async () => [
+    ...processesNaming(`${stateDir}/`),
+    ...(await cgroupProcesses(cgroups, cgroupRoot)),
+  ]);
+  if (survivors.length > 0) log.warn('processes survive SIGKILL', { pids: survivors });
   for (const { mountPoint } of mounter.mounts().toReversed()) {
     if (!mountPoint.startsWith(`${stateDir}/`)) continue;
     unmountQuietly(mounter, mountPoint);
   }
   await removePodNetwork(layout);
-  await removeCgroup(cgroups, cgroupRoot);
+  const endAt = clock.monotonicMs() + killPatienceMs;
+  while (!(await removeCgroup(cgroups, cgroupRoot)) && clock.monotonicMs() < endAt) await clock.sleep(5);
   await rm(stateDir, { recursive: true, force: true });
   log.info('removed containers and their traces', { stateDir });
-}
-
-/** Monitors first die with their containers: a conmon that outlives its container would only write an exit file. */
-async function killAll({ clock, log }: CleanupOptions, targets: () => Promise<ProcessId[]>): Promise<void> {
-  const endAt = clock.monotonicMs() + killPatienceMs;
-  for (let alive = await targets(); alive.length > 0; alive = await targets()) {
-    for (const process of alive) signalProcess(process, 'SIGKILL');
-    if (clock.monotonicMs() > endAt) {
-      log.warn('processes survive SIGKILL', { pids: alive.filter(isAlive).map(({ pid }) => pid) });
-      return;
-    }
-    await clock.sleep(5);
-  }
-}
-
-/** conmon, the OCI runtime and the holders of shared PID namespaces carry a path of the state directory in their arguments. */
-function processesNaming(stateDir: string): number[] {
-  const programs = new Set(['conmon', 'runc', 'crun', 'unshare', 'nsenter']);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const [program = '', ...args] = readFileSync(join('/proc', String(pid), 'cmdline'), 'utf8').split('\0');
-        return programs.has(program.split('/').at(-1) ?? '') && args.some((arg) => arg.includes(`${stateDir}/`));
-      } catch {
-        return false;
-      }
-    });
 }
 
 function unmountQuietly(mounter: Mounter, mountPoint: string): void {

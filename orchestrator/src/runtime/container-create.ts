@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf } from '@berth/kit';
 import { type cri, grpcError } from '@berth/protos';
@@ -10,12 +10,14 @@ import { mountRootfs } from './container-rootfs.ts';
 import { containerSpec } from './container-spec.ts';
 import { type ContainerUser, containerUser } from './container-user.ts';
 import type { ResolvedImage } from './image-source.ts';
-import { identifyProcess, signalProcess } from './process-id.ts';
+import { killUntilGone, processesNaming } from './processes-naming.ts';
 import { type ContainerRecord, type SandboxRecord, writeContainer } from './records.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import { sandboxFiles, sandboxHostname } from './sandbox-files.ts';
 import { containerNamespaces, unmountAll } from './sandbox-namespaces.ts';
 import { killQuietly } from './sandboxes.ts';
+
+const killPatienceMs = 2000;
 
 export interface ContainerPlan {
   readonly record: ContainerRecord;
@@ -108,26 +110,17 @@ async function prepareLog(path: string): Promise<void> {
 
 /** Removes all that a container left on the machine, however far it came; the record goes last. Idempotent. */
 export async function undoContainer(
-  { layout, mounter, oci, cgroups }: RuntimeContext,
+  { layout, mounter, oci, cgroups, clock }: RuntimeContext,
   id: string,
   record: ContainerRecord | undefined,
 ): Promise<void> {
   const bundle = layout.container(id);
-  // A conmon whose container never came to be waits for it: it is asked first.
-  const conmon = await readPid(join(bundle, 'conmon.pid'), id);
+  // Monitor and OCI runtime may still be making it, whatever became of the process that asked them to.
+  if (record?.state !== 'exited') await killUntilGone(clock, killPatienceMs, () => processesNaming(id));
   await oci.delete(id);
   if (record) for (const pid of await cgroupProcesses(cgroups, record.cgroupPath)) killQuietly(pid);
-  signalProcess(conmon, 'SIGKILL');
   if (record) await removeCgroup(cgroups, record.cgroupPath);
   unmountAll(mounter, layout.rootfs(id));
   await rm(layout.exit(id), { force: true });
   await rm(bundle, { recursive: true, force: true });
-}
-
-/** The conmon of `id`, by its pid file, if the process of that number is indeed it. */
-async function readPid(file: string, id: string) {
-  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
-  if (!(pid > 0)) return undefined;
-  const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
-  return command.includes(id) ? identifyProcess(pid) : undefined;
 }

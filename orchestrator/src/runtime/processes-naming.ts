@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Clock } from '@berth/kit';
+import { identifyProcess, signalProcess } from './process-id.ts';
+
+/** Programs that this runtime starts and that may outlive it. */
+const programs = new Set(['conmon', 'runc', 'crun', 'unshare', 'nsenter']);
+
+/** conmon, the OCI runtime and holders of shared PID namespaces whose arguments contain `text`: a state directory or a container id. */
+export function processesNaming(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return programs.has(program.split('/').at(-1) ?? '') && args.some((arg) => arg.includes(text));
+      } catch {
+        return false;
+      }
+    });
+}
+
+/**
+ * Kills what `find` finds until it finds nothing alive, since a process may start another before it dies.
+ * @returns the survivors after `patienceMs`, which wait for the kernel.
+ */
+export async function killUntilGone(
+  clock: Clock,
+  patienceMs: number,
+  find: () => number[] | Promise<number[]>,
+): Promise<number[]> {
+  const endAt = clock.monotonicMs() + patienceMs;
+  while (true) {
+    const alive = (await find()).flatMap((pid) => identifyProcess(pid) ?? []);
+    if (alive.length === 0 || clock.monotonicMs() > endAt) return alive.map(({ pid }) => pid);
+    for (const process of alive) signalProcess(process, 'SIGKILL');
+    await clock.sleep(2);
+  }
+}
