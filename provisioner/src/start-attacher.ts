@@ -1,9 +1,10 @@
 import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
-import { isConflict, resources } from '@berth/kube';
+import { resources } from '@berth/kube';
 import { Attacher, attachmentsByVolume } from './attach/attacher.ts';
 import { AttachmentObjects } from './attach/attachment-objects.ts';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
 import { Metrics } from './metrics.ts';
+import { retryConflicts } from './retry-conflicts.ts';
 import type { RunningSidecar, SidecarOptions } from './start-provisioner.ts';
 
 export interface AttacherSettings {
@@ -78,19 +79,19 @@ async function run(options: AttacherOptions, begun: (driver: ConnectedDriver) =>
   handlers.use(
     volumes.onChange((name, { after }) => after?.metadata.deletionTimestamp !== undefined && volumeQueue.add(name)),
   );
-  const shared = { workers, log, signal, isConflict };
+  const shared = { workers, log, signal };
   const running = Promise.all([
     runController({
       ...shared,
       name: 'attach',
       queue: attachmentQueue,
-      reconcile: (name, stop) => attacher.reconcile(name, stop),
+      reconcile: retryConflicts((name, stop) => attacher.reconcile(name, stop)),
     }),
     runController({
       ...shared,
       name: 'attach-volumes',
       queue: volumeQueue,
-      reconcile: (name, stop) => attacher.releaseVolume(name, stop),
+      reconcile: retryConflicts((name, stop) => attacher.releaseVolume(name, stop)),
     }),
   ]);
   begun(driver);

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { Backoff, type Clock, type Logger, type Rng, runController, startTask, WorkQueue } from '@berth/kit';
-import { type EventRecorder, type Informers, isConflict, type KubeClient, resources } from '@berth/kube';
+import { type EventRecorder, type Informers, type KubeClient, resources } from '@berth/kube';
 import { VolumeDeleter } from './delete/volume-deleter.ts';
 import { VolumeUse } from './delete/volume-use.ts';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
@@ -14,6 +14,7 @@ import { ProvisionStats } from './provision/provision-stats.ts';
 import { VolumeMaker } from './provision/volume-maker.ts';
 import { watchClaims } from './provision/watch-claims.ts';
 import { defaultSettings, type ProvisionerSettings } from './provisioner-settings.ts';
+import { retryConflicts } from './retry-conflicts.ts';
 
 export interface SidecarOptions {
   readonly client: KubeClient;
@@ -88,19 +89,19 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
   handlers.use(watchClaims(view, { queue: claims, journal, driverName: driver.name }));
   handlers.use(view.volumes.onChange((name) => volumes.add(name)));
   handlers.use(use.onRelease(() => deleter.waiting.forEach((name) => void volumes.add(name))));
-  const runQueue = { workers: settings.workers, log, signal, isConflict };
+  const runQueue = { workers: settings.workers, log, signal };
   const running = Promise.all([
     runController({
       ...runQueue,
       name: 'provision',
       queue: claims,
-      reconcile: (uid, stop) => provisioner.reconcile(uid, stop),
+      reconcile: retryConflicts((uid, stop) => provisioner.reconcile(uid, stop)),
     }),
     runController({
       ...runQueue,
       name: 'delete',
       queue: volumes,
-      reconcile: (name, stop) => deleter.reconcile(name, stop),
+      reconcile: retryConflicts((name, stop) => deleter.reconcile(name, stop)),
     }),
   ]);
   begun(driver);

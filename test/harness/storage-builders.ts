@@ -1,0 +1,17 @@
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec, StorageClass } from '@berth/kube';
+
+export function aClass(name: string, more: Partial<StorageClass> = {}): StorageClass {
+  return { metadata: { name }, provisioner: 'hostpath.csi.k8s.io', ...more };
+}
+
+export function aClaim(name: string, spec: PersistentVolumeClaimSpec = {}): PersistentVolumeClaim {
+  return {
+    metadata: { name, namespace: 'NS' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Mi' } },
+      storageClassName: 'csi-hostpath-sc',
+      ...spec,
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { FakeClock, seededRng, silentLogger } from '@berth/kit';
+import { KubeClient, type KubeObject, type ResourceType, resources, startInformers } from '@berth/kube';
+import { type ProvisionerSettings, startAttacher, startProvisioner } from '@berth/provisioner';
+import { startEphemeralVolumeController } from '../../orchestrator/src/controllers/volume/start-ephemeral-volume-controller.ts';
+import { startExpandController } from '../../orchestrator/src/controllers/volume/start-expand-controller.ts';
+import { startPersistentVolumeController } from '../../orchestrator/src/controllers/volume/start-persistent-volume-controller.ts';
+import { startProtectionControllers } from '../../orchestrator/src/controllers/volume/start-protection-controllers.ts';
+import { FakeApi } from './fake-api.ts';
+import { FakeCsi, type FakeCsiOptions } from './fake-csi.ts';
+import { FakeEvents } from './fake-recorder.ts';
+import { until } from './until.ts';
+
+export interface WorldOptions {
+  readonly csi?: FakeCsiOptions;
+  readonly settings?: Partial<ProvisionerSettings>;
+  /** Without a provisioner only the controllers run. */
+  readonly provisioner?: boolean;
+  readonly attacher?: boolean;
+}
+
+/** The storage controllers and sidecars on an API and a driver in memory, in virtual time. */
+export class StorageWorld implements AsyncDisposable {
+  readonly clock = new FakeClock();
+  readonly rng = seededRng(7);
+  readonly api = new FakeApi({ clock: this.clock, rng: this.rng });
+  readonly client = new KubeClient(this.api);
+  readonly events = new FakeEvents();
+  readonly csi: FakeCsi;
+  readonly #options: WorldOptions;
+  readonly #stack = new AsyncDisposableStack();
+
+  private constructor(options: WorldOptions) {
+    this.#options = options;
+    this.csi = new FakeCsi(options.csi);
+  }
+
+  static async start(options: WorldOptions = {}): Promise<StorageWorld> {
+    const world = new StorageWorld(options);
+    const { signal } = world.#stack.adopt(new AbortController(), (controller) => controller.abort());
+    world.startControllers(signal);
+    if (options.provisioner !== false) await world.startProvisioner();
+    if (options.attacher) {
+      const attacher = world.#stack.use(startAttacher(world.#sidecar(signal), signal));
+      await until(world.clock, settled(attacher.ready));
+    }
+    return world;
+  }
+
+  startControllers(signal: AbortSignal): void {
+    const deps = { ...this.#sidecar(signal), rng: this.rng };
+    this.#stack.use(startPersistentVolumeController(deps, signal));
+    this.#stack.use(startProtectionControllers(deps, signal));
+    this.#stack.use(startEphemeralVolumeController(deps, signal));
+    this.#stack.use(startExpandController(deps, signal));
+  }
+
+  /** A provisioner of its own caches; disposing it stops it as a crash would, in the middle of what it does. */
+  async startProvisioner(
+    settings: Partial<ProvisionerSettings> = this.#options.settings ?? {},
+  ): Promise<AsyncDisposable> {
+    const controller = new AbortController();
+    const provisioner = startProvisioner({ ...this.#sidecar(controller.signal), settings }, controller.signal);
+    const handle = {
+      [Symbol.asyncDispose]: async () => {
+        controller.abort();
+        await provisioner[Symbol.asyncDispose]();
+      },
+    };
+    this.#stack.use(handle);
+    await until(this.clock, settled(provisioner.ready));
+    return handle;
+  }
+
+  #sidecar(signal: AbortSignal) {
+    const { client, clock, rng } = this;
+    const log = silentLogger;
+    const informers = startInformers(client, { clock, log, rng }, signal);
+    return { client, clock, rng, log, informers, csi: this.csi.clients, recorder: this.events.recorder };
+  }
+
+  create<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {
+    return this.client.create(type, object);
+  }
+
+  async find<T extends KubeObject>(type: ResourceType<T>, name: string): Promise<T | undefined> {
+    return this.client.find(type, type.namespaced ? { namespace: 'NS', name } : { name });
+  }
+
+  one<T extends KubeObject>(type: ResourceType<T>, name: string): T | undefined {
+    return this.api.all(type).find(({ metadata }) => metadata.name === name);
+  }
+
+  until(condition: () => boolean, options?: { stepMs?: number; limitMs?: number }): Promise<void> {
+    return until(this.clock, condition, options);
+  }
+
+  claimPhase(name: string): string | undefined {
+    return this.one(resources.persistentvolumeclaims, name)?.status?.phase;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+function settled(promise: Promise<unknown>): () => boolean {
+  let done = false;
+  promise.then(
+    () => {
+      done = true;
+    },
+    () => undefined,
+  );
+  return () => done;
+}
