@@ -30,6 +30,7 @@ export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
 export { DecodeError } from './go-json.ts';
+export { type HttpTransportOptions, httpTransport } from './http-transport.ts';
 export {
   type ChangeHandler,
   type Indexer,
@@ -40,6 +41,7 @@ export {
   type ObjectKey,
   splitKey,
 } from './informer.ts';
+export { type ClusterAccess, inClusterConfig, KubeconfigError, loadKubeconfig } from './kubeconfig.ts';
 export { labelValueErrors, qualifiedNameErrors } from './label-name.ts';
 export {
   type LabelOperator,
@@ -54,6 +56,7 @@ export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export { type LeaderOptions, LeadershipLostError, runAsLeader } from './run-as-leader.ts';
 export { type FieldSchema, type ObjectSchema, type ScalarType, type Schemas, schemaFor, schemas } from './schema.ts';
 export { SelectorError } from './selector-error.ts';
 export { type InformersOptions, startInformers } from './start-informers.ts';
