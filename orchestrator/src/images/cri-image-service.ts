@@ -17,8 +17,8 @@ export interface ImageServiceOptions {
   readonly images: Images;
   readonly folder: string;
   readonly clock: Clock;
-  /** Whether a container runs from the image of this id. */
-  readonly inUse: (id: string) => boolean;
+  /** Ids of the images that containers were made from. */
+  readonly usedIds: () => Promise<ReadonlySet<string>>;
 }
 
 /** CRI's ImageService over the image store, for the kubelet in this process. */
@@ -54,7 +54,8 @@ export function createImageService({
     RemoveImage: ({ image }) =>
       wire(async () => {
         const found = await images.find(image?.image ?? '');
-        if (found) await images.remove(image?.image ?? '', inUse);
+        const used = await usedIds();
+        if (found) await images.remove(image?.image ?? '', (id) => used.has(id));
         return {};
       }),
     ImageFsInfo: () =>

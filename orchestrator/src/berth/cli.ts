@@ -1,0 +1,153 @@
+import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
+import { linuxMounter } from '@berth/linux';
+import { Command, CommanderError } from 'commander';
+import { BerthError, exitCodes } from './berth-error.ts';
+import { DataDir } from './data-dir.ts';
+import { addImageCommands } from './image-commands.ts';
+import { formatData, type OutputFormat, type Terminal } from './terminal.ts';
+import { kubernetesVersion, version } from './version.ts';
+
+export interface CliOptions {
+  readonly terminal: Terminal;
+  /** Aborted by SIGTERM and Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** How this build starts the CSI driver. */
+  readonly driverCommand: readonly [string, ...string[]];
+}
+
+interface UpFlags {
+  readonly dataDir: string;
+  readonly address: string;
+  readonly port: string;
+  readonly kubeconfig?: string;
+  readonly nodes: string;
+  readonly readyFile?: string;
+  readonly logLevel: string;
+}
+
+/** Runs one `berth` command. @returns the exit code. */
+export async function runCli(argv: readonly string[], options: CliOptions): Promise<number> {
+  const program = buildProgram(options);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return explain(error, options.terminal);
+  }
+}
+
+function explain(error: unknown, { err }: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.Usage;
+  err(`berth: ${messageOf(error)}\n`);
+  if (!(error instanceof BerthError)) return 1;
+  if (error.hint) err(`  ${error.hint}\n`);
+  return exitCodes[error.code];
+}
+
+function buildProgram(options: CliOptions): Command {
+  const { terminal } = options;
+  const program = new Command('berth');
+  program
+    .description(
+      "Kubernetes' storage stack on this machine: API server, scheduler, controllers, kubelet and CSI driver in one program",
+    )
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError('(see berth --help)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  berth up                     start everything, then: export KUBECONFIG=/var/lib/berth/admin.kubeconfig\n  berth up --nodes 3 --port 0  three nodes on this machine, any free port\n  berth down                   remove pods and mounts, keep the data of volumes\n',
+    );
+  addUp(program, options);
+  addDown(program, options);
+  addImageCommands(program, terminal);
+  addVersion(program, terminal);
+  for (const command of [...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
+    command.exitOverride();
+  return program;
+}
+
+function addUp(program: Command, options: CliOptions): void {
+  program
+    .command('up')
+    .description('start the control plane, the nodes and their CSI drivers; stays in the foreground')
+    .option('--data-dir <dir>', 'where everything is kept', '/var/lib/berth')
+    .option('--address <ip>', 'address the API server listens on', '127.0.0.1')
+    .option('--port <port>', 'port of the API server; 0 picks a free one', '6443')
+    .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)')
+    .option('--nodes <n>', 'how many nodes to run on this machine', '1')
+    .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
+    .option('--log-level <level>', logLevels.join(', '), 'info')
+    .addHelpText(
+      'after',
+      '\nCtrl-C and SIGTERM stop the control plane only: pods and mounts stay, and the next `berth up` adopts them.\n\nExamples:\n  berth up\n  berth up --data-dir /tmp/try --port 0 --ready-file /tmp/try.json\n',
+    )
+    .action(async (flags: UpFlags) => {
+      const { up } = await import('./up.ts');
+      await up({
+        ...checkUp(flags),
+        terminal: options.terminal,
+        signal: options.signal,
+        driverCommand: options.driverCommand,
+      });
+    });
+}
+
+function checkUp(flags: UpFlags) {
+  const kubeconfig = flags.kubeconfig;
+  const level = flags.logLevel as LogLevel;
+  if (!logLevels.includes(level))
+    throw new BerthError('Usage', `--log-level is one of ${logLevels.join(', ')}, not "${flags.logLevel}"`);
+  return {
+    data: new DataDir(flags.dataDir),
+    address: flags.address,
+    port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
+    nodes: wholeNumber('--nodes', flags.nodes, { least: 1, most: 100 }),
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
+    logLevel: level,
+  };
+}
+
+function wholeNumber(flag: string, text: string, { least, most }: { least: number; most: number }): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new BerthError('Usage', `${flag} takes a whole number from ${least} to ${most}, not "${text}"`);
+}
+
+function addDown(program: Command, { terminal }: CliOptions): void {
+  program
+    .command('down')
+    .description('stop berth and remove all it has on this machine: processes, mounts, cgroups, networks')
+    .option('--data-dir <dir>', 'the data directory of the berth to remove', '/var/lib/berth')
+    .option('--purge', 'also delete the data: volumes, images, the API objects', false)
+    .option('--log-level <level>', logLevels.join(', '), 'warn')
+    .addHelpText('after', '\nExamples:\n  berth down\n  berth down --data-dir /tmp/try --purge\n')
+    .action(async ({ dataDir, purge, logLevel }: { dataDir: string; purge: boolean; logLevel: LogLevel }) => {
+      if (process.getuid?.() !== 0)
+        throw new BerthError('NotRoot', 'removing mounts and cgroups takes root', { hint: 'run it with sudo' });
+      const { down } = await import('./down.ts');
+      const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
+      await down({ data: new DataDir(dataDir), purge, mounter: linuxMounter, clock: systemClock, log });
+      terminal.out(
+        purge
+          ? `removed ${dataDir} and all that ran from it\n`
+          : `stopped; volumes are kept in ${dataDir} (delete them with --purge)\n`,
+      );
+    });
+}
+
+function addVersion(program: Command, terminal: Terminal): void {
+  program
+    .command('version')
+    .description('versions of berth, of the Kubernetes API it serves and of Node')
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(async ({ output }: { output: OutputFormat }) => {
+      const facts = { berth: version, kubernetes: kubernetesVersion, node: process.version };
+      terminal.out(
+        output === 'table'
+          ? `berth ${version} (Kubernetes API ${kubernetesVersion}, Node ${process.version})\n`
+          : await formatData(facts, output),
+      );
+    });
+}

@@ -1,0 +1,76 @@
+import type { Clock, Logger, Rng } from '@berth/kit';
+import { createEventRecorder, type EventRecorder, type Informers, type KubeClient } from '@berth/kube';
+import { startAttachDetachController } from '@berth/volume-manager';
+import type { ControllerDeps } from '../controllers/controller-deps.ts';
+import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
+import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
+import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
+import { startServiceAccountControllers } from '../controllers/service-account/service-account-controllers.ts';
+import { startStatefulSetController } from '../controllers/statefulset/statefulset-controller.ts';
+import { startEphemeralVolumeController } from '../controllers/volume/start-ephemeral-volume-controller.ts';
+import { startExpandController } from '../controllers/volume/start-expand-controller.ts';
+import { startPersistentVolumeController } from '../controllers/volume/start-persistent-volume-controller.ts';
+import { startProtectionControllers } from '../controllers/volume/start-protection-controllers.ts';
+import { startScheduler } from '../scheduler/scheduler.ts';
+
+export interface ControlPlaneOptions {
+  readonly client: KubeClient;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  /** The cluster's certificate authority, which every namespace gets to know. */
+  readonly caPem: string;
+}
+
+/** One recorder a component, so that repeats are counted together; disposing sends what is queued. */
+export class Recorders implements AsyncDisposable {
+  readonly #create: (component: string) => EventRecorder & AsyncDisposable;
+  readonly #recorders = new Map<string, EventRecorder & AsyncDisposable>();
+
+  constructor(
+    { client, clock, rng, log }: Pick<ControlPlaneOptions, 'client' | 'clock' | 'rng' | 'log'>,
+    host?: string,
+  ) {
+    this.#create = (component) =>
+      createEventRecorder(client, { component, clock, rng, log, ...(host ? { host } : {}) });
+  }
+
+  readonly of = (component: string): EventRecorder => {
+    const known = this.#recorders.get(component) ?? this.#create(component);
+    this.#recorders.set(component, known);
+    return known;
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#recorders.values()].map((recorder) => recorder[Symbol.asyncDispose]()));
+  }
+}
+
+/** Starts scheduler and controllers; resolves when they have seen the cluster. */
+export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const recorders = stack.use(new Recorders(options));
+  const deps: ControllerDeps = {
+    ...options,
+    client: options.client.as('kube-controller-manager'),
+    recorder: recorders.of,
+  };
+  stack.use(startGarbageCollector(deps, signal));
+  stack.use(startNamespaceController(deps, signal));
+  stack.use(startServiceAccountControllers(deps, options.caPem, signal));
+  stack.use(startPersistentVolumeController(deps, signal));
+  stack.use(startProtectionControllers(deps, signal));
+  stack.use(startEphemeralVolumeController(deps, signal));
+  stack.use(startExpandController(deps, signal));
+  stack.use(startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal));
+  stack.use(startStatefulSetController(deps, signal));
+  stack.use(startEndpointsController(deps, signal));
+  const scheduler = {
+    ...options,
+    client: options.client.as('kube-scheduler'),
+    events: recorders.of('default-scheduler'),
+  };
+  stack.use(await startScheduler(scheduler, signal));
+  return stack.move();
+}

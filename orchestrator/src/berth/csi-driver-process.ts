@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Backoff, type Clock, type Logger } from '@berth/kit';
+import type { NodeDirs } from './data-dir.ts';
+
+export interface CsiDriverProcessOptions {
+  readonly nodeName: string;
+  readonly dirs: NodeDirs;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Program and first arguments: how this build starts the driver. */
+  readonly command: readonly [string, ...string[]];
+}
+
+/** The CSI driver of a node as a child process: started again when it ends, ended with us even when we are killed. */
+export class CsiDriverProcess implements AsyncDisposable {
+  readonly #options: CsiDriverProcessOptions;
+  readonly #backoff: Backoff;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #stopping = false;
+  #retry: Disposable | undefined;
+
+  private constructor(options: CsiDriverProcessOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff({ initialMs: 100, maxMs: 30_000 });
+  }
+
+  static async start(options: CsiDriverProcessOptions): Promise<CsiDriverProcess> {
+    const { csiSocket, registrationSocket, pool } = options.dirs;
+    await Promise.all(
+      [dirname(csiSocket), dirname(registrationSocket), pool].map((path) =>
+        mkdir(path, { recursive: true, mode: 0o750 }),
+      ),
+    );
+    const driver = new CsiDriverProcess(options);
+    driver.#spawn();
+    return driver;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    this.#retry?.[Symbol.dispose]();
+    this.#child?.kill('SIGTERM');
+    using _ = this.#options.clock.schedule(5000, () => this.#child?.kill('SIGKILL'));
+    await this.#ended;
+  }
+
+  #spawn(): void {
+    const { nodeName, dirs, command, log } = this.#options;
+    const [program, ...first] = command;
+    const args = [
+      '--endpoint',
+      `unix://${dirs.csiSocket}`,
+      '--node-id',
+      nodeName,
+      '--pool',
+      dirs.pool,
+      '--registration-socket',
+      dirs.registrationSocket,
+      '--until-stdin-closes',
+      '--log-format',
+      'json',
+    ];
+    const started = this.#options.clock.monotonicMs();
+    // Its stdin is a pipe from us: the kernel closes it when we die, and the driver stops then.
+    const child = spawn(program, [...first, ...args], { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#child = child;
+    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => relay(log, nodeName, line));
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => log.error('cannot start the CSI driver', { node: nodeName, error }));
+      child.once('close', (code, signal) => {
+        resolve();
+        if (!this.#stopping) this.#restart(code ?? signal ?? 'error', started);
+      });
+    });
+  }
+
+  #restart(how: number | string, started: number): void {
+    const { clock, log, nodeName } = this.#options;
+    if (clock.monotonicMs() - started > 60_000) this.#backoff.forget(nodeName);
+    const afterMs = this.#backoff.next(nodeName);
+    log.warn('the CSI driver ended; starting it again', { node: nodeName, exit: how, afterMs });
+    this.#retry = clock.schedule(afterMs, () => this.#spawn());
+  }
+}
+
+function relay(log: Logger, nodeName: string, line: string): void {
+  try {
+    const {
+      time: _,
+      level,
+      message,
+      ...fields
+    } = JSON.parse(line) as { time: string; level: 'debug' | 'info' | 'warn' | 'error'; message: string };
+    log[level](message, { node: nodeName, process: 'csi-driver', ...fields });
+  } catch {
+    log.warn(line, { node: nodeName, process: 'csi-driver' });
+  }
+}

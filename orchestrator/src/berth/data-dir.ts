@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { lockFile } from '@berth/linux';
+import { BerthError } from './berth-error.ts';
+
+/** Where everything of one `berth` lives; all its mounts, cgroups and bridges are named for this path. */
+export class DataDir {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  get pki(): string {
+    return join(this.path, 'pki');
+  }
+
+  get store(): string {
+    return join(this.path, 'store');
+  }
+
+  get images(): string {
+    return join(this.path, 'images');
+  }
+
+  get kubeconfig(): string {
+    return join(this.path, 'admin.kubeconfig');
+  }
+
+  get nodes(): string {
+    return join(this.path, 'nodes');
+  }
+
+  get pidFile(): string {
+    return join(this.path, 'berth.pid');
+  }
+
+  get lockFile(): string {
+    return join(this.path, 'berth.lock');
+  }
+
+  node(name: string): NodeDirs {
+    const root = join(this.nodes, name);
+    return {
+      root,
+      kubelet: join(root, 'kubelet'),
+      logs: join(root, 'logs'),
+      runtime: join(root, 'runtime'),
+      pool: join(root, 'pool'),
+      csiSocket: join(root, 'csi', 'csi.berth.local', 'csi.sock'),
+      registrationSocket: join(root, 'kubelet', 'plugins_registry', 'csi.berth.local-reg.sock'),
+    };
+  }
+
+  /** A short name for this data directory, where a path does not fit: cgroups, bridges. */
+  get tag(): string {
+    return createHash('sha256').update(this.path).digest('hex').slice(0, 8);
+  }
+
+  /**
+   * Makes the directory and takes it for this process until it ends, however it ends.
+   * @throws BerthError InUse – another `berth up` has it.
+   */
+  async take(): Promise<Disposable> {
+    await mkdir(this.path, { recursive: true, mode: 0o711 });
+    const lock = lockFile(this.lockFile);
+    if (!lock) {
+      const pid = await this.runningPid();
+      throw new BerthError(
+        'InUse',
+        `data directory ${this.path} is used by another berth${pid ? ` (pid ${pid})` : ''}`,
+        {
+          hint: `stop it first, or give this one its own: berth up --data-dir DIR`,
+        },
+      );
+    }
+    await writeFile(this.pidFile, `${process.pid}\n`);
+    return lock;
+  }
+
+  /** The pid of the process that holds the directory, if one does. */
+  async runningPid(): Promise<number | undefined> {
+    const lock = lockFile(this.lockFile);
+    if (lock) {
+      lock[Symbol.dispose]();
+      return undefined;
+    }
+    const pid = Number((await readFile(this.pidFile, 'utf8').catch(() => '')).trim());
+    return pid > 0 ? pid : undefined;
+  }
+}
+
+export interface NodeDirs {
+  readonly root: string;
+  readonly kubelet: string;
+  readonly logs: string;
+  readonly runtime: string;
+  readonly pool: string;
+  readonly csiSocket: string;
+  readonly registrationSocket: string;
+}

@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Logger } from '@berth/kit';
+import { isErrno, type Mounter, openRoot, removeTree } from '@berth/linux';
+import { cleanupRuntime } from '../runtime/cleanup-runtime.ts';
+import { BerthError } from './berth-error.ts';
+import type { DataDir } from './data-dir.ts';
+
+export interface DownOptions {
+  readonly data: DataDir;
+  /** Also removes volumes, images and the store. */
+  readonly purge: boolean;
+  readonly mounter: Mounter;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How long a running `berth up` has to stop by itself. */
+const stopPatienceMs = 15_000;
+
+/**
+ * Removes everything of a data directory from this machine: processes, mounts, cgroups, namespaces, links, firewall rules.
+ * What volumes hold stays, unless purged. Idempotent, and needs no record of what there was.
+ */
+export async function down(options: DownOptions): Promise<void> {
+  const { data, purge, log } = options;
+  await stopControlPlane(options);
+  const nodes = await readdir(data.nodes).catch(() => []);
+  for (const node of nodes) await cleanupRuntime({ ...options, stateDir: data.node(node).runtime });
+  await killWhatNames(options);
+  unmountBelow(options, data.path);
+  if (!purge) return;
+  for (const name of await readdir(data.path).catch(() => [])) {
+    using root = openRoot(data.path);
+    await removeTree(root, name);
+  }
+  await rm(data.path, { recursive: true, force: true });
+  log.info('removed the data directory', { path: data.path });
+}
+
+async function stopControlPlane({ data, clock, log }: DownOptions): Promise<void> {
+  const endAt = clock.monotonicMs() + stopPatienceMs;
+  for (let pid = await data.runningPid(); pid !== undefined; pid = await data.runningPid()) {
+    const patient = clock.monotonicMs() < endAt;
+    log.info(patient ? 'stopping berth' : 'berth does not stop; killing it', { pid });
+    signal(pid, patient ? 'SIGTERM' : 'SIGKILL');
+    for (let waited = 0; waited < 5000 && (await data.runningPid()) === pid; waited += 50) await clock.sleep(50);
+    if (clock.monotonicMs() > endAt + stopPatienceMs)
+      throw new BerthError('Failed', `berth (pid ${pid}) does not stop`, { hint: `look at it: ps -p ${pid}` });
+  }
+}
+
+/** Drivers of a killed `up` end by themselves when their stdin closes; this is for those that hang. */
+async function killWhatNames({ data, clock }: DownOptions): Promise<void> {
+  const endAt = clock.monotonicMs() + 3000;
+  for (let pids = driversOf(data); pids.length > 0; pids = driversOf(data)) {
+    for (const pid of pids) signal(pid, clock.monotonicMs() < endAt ? 'SIGTERM' : 'SIGKILL');
+    await clock.sleep(20);
+    if (clock.monotonicMs() > endAt + 3000) return;
+  }
+}
+
+function driversOf({ nodes }: DataDir): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .filter((pid) => commandLine(pid).some((argument) => argument.startsWith(`unix://${nodes}/`)));
+}
+
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(join('/proc', String(pid), 'cmdline'), 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ESRCH') throw error;
+  }
+}
+
+function unmountBelow({ mounter, log }: DownOptions, path: string): void {
+  for (const { mountPoint } of mounter.mounts().toReversed()) {
+    if (mountPoint !== path && !mountPoint.startsWith(`${path}/`)) continue;
+    try {
+      mounter.unmount(mountPoint, { lazy: true });
+    } catch (error) {
+      if (!isErrno(error, 'EINVAL', 'ENOENT')) log.warn('cannot unmount', { mountPoint, error });
+    }
+  }
+}

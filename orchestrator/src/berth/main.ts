@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCli } from './cli.ts';
+
+const stop = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => {
+    // A second signal does not wait for a stop that hangs.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new DOMException(`got ${name}`, 'AbortError'));
+  });
+}
+// A reader of our output that goes away is no reason to fail.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+const bundled = join(import.meta.dirname, 'csi-driver.js');
+const fromSource = join(import.meta.dirname, '../../../csi-driver/src/main.ts');
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  terminal: {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    isInteractive: process.stderr.isTTY === true,
+    env: process.env,
+  },
+  signal: stop.signal,
+  driverCommand: [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    existsSync(bundled) ? bundled : fromSource,
+  ],
+});
+process.exit();

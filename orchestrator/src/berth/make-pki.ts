@@ -1,0 +1,128 @@
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+export interface MakePkiOptions {
+  /** DNS names and IP addresses of the server. */
+  readonly addresses: readonly string[];
+  readonly now: number;
+  readonly validDays: number;
+  /** An authority to go on with. */
+  readonly keep?: { readonly cert: string; readonly key: string; readonly serviceAccountKey: string };
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const dayMs = 86_400_000;
+
+interface Authority {
+  readonly certificate: x509.X509Certificate;
+  readonly key: webcrypto.CryptoKey;
+}
+
+/** Makes the certificates of a cluster. @returns file name → PEM. */
+export async function makePki({ addresses, now, validDays, keep }: MakePkiOptions): Promise<Record<string, string>> {
+  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+  const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + validDays * dayMs) };
+  const files: Record<string, string> = {};
+  const authority = keep ? await loadAuthority(keep) : await makeAuthority(validity, files);
+  files['sa.key'] = keep?.serviceAccountKey ?? (await toPem(await newKeys()));
+  const isIp = (address: string) => /^[\d.]+$|:/.test(address);
+  const names = addresses.map((value) => ({ type: isIp(value) ? 'ip' : 'dns', value }) as const);
+  await issue(files, 'server', {
+    authority,
+    validity,
+    subject: 'CN=kube-apiserver',
+    usage: x509.ExtendedKeyUsage.serverAuth,
+    names,
+  });
+  await issue(files, 'admin', {
+    authority,
+    validity,
+    subject: 'CN=kubernetes-admin, O=system:masters',
+    usage: x509.ExtendedKeyUsage.clientAuth,
+    names: [],
+  });
+  return files;
+}
+
+interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+async function makeAuthority(validity: Validity, files: Record<string, string>): Promise<Authority> {
+  const keys = await newKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...validity,
+    serialNumber: serial(),
+    name: 'CN=berth-ca',
+    signingAlgorithm: algorithm,
+    keys: keys as webcrypto.CryptoKeyPair,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
+        true,
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as CryptoKey),
+    ],
+  });
+  files['ca.crt'] = `${certificate.toString('pem')}\n`;
+  files['ca.key'] = await toPem(keys);
+  return { certificate, key: keys.privateKey };
+}
+
+async function loadAuthority({ cert, key }: { cert: string; key: string }): Promise<Authority> {
+  const der = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+  const imported = await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
+  return { certificate: new x509.X509Certificate(cert), key: imported };
+}
+
+interface IssueOptions {
+  readonly authority: Authority;
+  readonly validity: Validity;
+  readonly subject: string;
+  readonly usage: x509.ExtendedKeyUsage;
+  readonly names: readonly { readonly type: 'ip' | 'dns'; readonly value: string }[];
+}
+
+async function issue(
+  files: Record<string, string>,
+  name: string,
+  { authority, validity, subject, usage, names }: IssueOptions,
+): Promise<void> {
+  const keys = await newKeys();
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...validity,
+    serialNumber: serial(),
+    subject,
+    issuer: authority.certificate.subject,
+    signingAlgorithm: algorithm,
+    publicKey: keys.publicKey as CryptoKey,
+    signingKey: authority.key as CryptoKey,
+    extensions: [
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([usage]),
+      await x509.AuthorityKeyIdentifierExtension.create(authority.certificate.publicKey),
+      ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension([...names])] : []),
+    ],
+  });
+  files[`${name}.crt`] = `${certificate.toString('pem')}\n`;
+  files[`${name}.key`] = await toPem(keys);
+}
+
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+}
+
+async function toPem({ privateKey }: webcrypto.CryptoKeyPair): Promise<string> {
+  const base64 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', privateKey)).toString('base64');
+  return `-----BEGIN PRIVATE KEY-----\n${base64.match(/.{1,64}/g)?.join('\n')}\n-----END PRIVATE KEY-----\n`;
+}
+
+/** Positive and unpredictable, as RFC 5280 §4.1.2.2 asks. */
+function serial(): string {
+  const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)));
+  bytes[0] = ((bytes[0] as number) & 0x7f) | 0x01;
+  return bytes.toString('hex');
+}

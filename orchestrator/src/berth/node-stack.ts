@@ -1,0 +1,132 @@
+import type { Clock, Logger, Rng } from '@berth/kit';
+import type { Informers, KubeClient } from '@berth/kube';
+import { linuxMounter } from '@berth/linux';
+import { GrpcConnection } from '@berth/protos';
+import { csiClients, startProvisioner } from '@berth/provisioner';
+import { CsiPluginRegistry, startVolumeManager } from '@berth/volume-manager';
+import { createImageService } from '../images/cri-image-service.ts';
+import type { Images } from '../images/image-store.ts';
+import { type Kubelet, startKubelet } from '../kubelet/kubelet.ts';
+import { startEmbeddedRuntime } from '../runtime/embedded-runtime.ts';
+import { StateLayout } from '../runtime/state-layout.ts';
+import { Recorders } from './control-plane.ts';
+import { CsiDriverProcess } from './csi-driver-process.ts';
+import type { NodeDirs } from './data-dir.ts';
+import { kubernetesVersion } from './version.ts';
+
+export interface NodeStackOptions {
+  readonly name: string;
+  readonly dirs: NodeDirs;
+  readonly client: KubeClient;
+  readonly informers: Informers;
+  readonly images: Images;
+  readonly imagesFolder: string;
+  readonly network: { readonly subnet: string; readonly clusterCidr: string };
+  readonly addresses: readonly string[];
+  readonly driverCommand: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** One node of this machine: CSI driver process, provisioner at its socket, runtime, volume manager, kubelet. */
+export interface NodeStack extends AsyncDisposable {
+  readonly name: string;
+  readonly kubelet: Kubelet;
+  /** The node is Ready and its driver registered and provisioning. */
+  readonly ready: Promise<void>;
+}
+
+export async function startNode(options: NodeStackOptions, signal: AbortSignal): Promise<NodeStack> {
+  const { name, dirs, clock, rng, log } = options;
+  await using stack = new AsyncDisposableStack();
+  const client = options.client.as('kubelet');
+  const recorders = stack.use(new Recorders({ ...options, client }, name));
+  stack.use(await CsiDriverProcess.start({ nodeName: name, dirs, clock, log, command: options.driverCommand }));
+  const registry = stack.use(new CsiPluginRegistry({ nodeName: name, client, kubeletDir: dirs.kubelet, clock, log }));
+  const [runtime] = await Promise.all([startRuntime(options, signal), registry.start()]);
+  stack.use(runtime.embedded);
+  const shared = {
+    nodeName: name,
+    client,
+    informers: options.informers,
+    clock,
+    rng,
+    log,
+    events: recorders.of('kubelet'),
+  };
+  const volumes = stack.use(
+    await startVolumeManager({ ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry }, signal),
+  );
+  const kubelet = stack.use(
+    await startKubelet(
+      {
+        ...shared,
+        runtime,
+        volumes,
+        dirs: { root: dirs.kubelet, logs: dirs.logs },
+        addresses: options.addresses,
+        cgroupRoot: new StateLayout(dirs.runtime).identity.cgroupRoot,
+        version: kubernetesVersion,
+      },
+      signal,
+    ),
+  );
+  const sidecars = startSidecars(options, stack, signal);
+  const registered = whenRegistered(registry, signal);
+  const ready = Promise.all([kubelet.ready, sidecars, registered]).then(() => undefined);
+  ready.catch(() => undefined);
+  const own = stack.move();
+  return { name, kubelet, ready, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+}
+
+async function startRuntime(options: NodeStackOptions, signal: AbortSignal) {
+  const { images, imagesFolder, clock, rng, log, network, dirs } = options;
+  const embedded = await startEmbeddedRuntime({
+    stateDir: dirs.runtime,
+    images,
+    mounter: linuxMounter,
+    clock,
+    rng,
+    log,
+    network,
+    signal,
+  });
+  const usedIds = async () =>
+    new Set((await embedded.runtime.ListContainers({})).containers.map(({ imageId }) => imageId));
+  const service = createImageService({ images, folder: imagesFolder, clock, usedIds });
+  return { embedded, runtime: embedded.runtime, streams: embedded.streams, images: service };
+}
+
+function startSidecars(options: NodeStackOptions, stack: AsyncDisposableStack, signal: AbortSignal): Promise<unknown> {
+  const { name, dirs, clock, rng, log, informers } = options;
+  const recorders = stack.use(new Recorders(options));
+  const connection = stack.use(new GrpcConnection(`unix://${dirs.csiSocket}`));
+  const shared = {
+    client: options.client,
+    informers,
+    csi: csiClients(connection),
+    clock,
+    rng,
+    log,
+    recorder: recorders.of,
+  };
+  const provisioner = stack.use(
+    startProvisioner(
+      { ...shared, settings: { nodeName: name, extraCreateMetadata: true, journalDir: `${dirs.root}/provisioner` } },
+      signal,
+    ),
+  );
+  return provisioner.ready;
+}
+
+function whenRegistered(registry: CsiPluginRegistry, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (registry.list().length > 0) return resolve();
+    const subscription = registry.onChange(() => {
+      subscription[Symbol.dispose]();
+      resolve();
+    });
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,83 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, writeFileDurably } from '@berth/kit';
+
+/** A certificate and its private key, in PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Pki {
+  readonly ca: string;
+  readonly server: KeyPair;
+  /** CN kubernetes-admin, O system:masters. */
+  readonly admin: KeyPair;
+  /** Signs service account tokens. */
+  readonly serviceAccountKey: string;
+}
+
+/** How long certificates hold, and how long before their end they are made anew at a start. */
+const validDays = 3650;
+const renewDays = 30;
+const dayMs = 86_400_000;
+
+/**
+ * The keys of a data directory: read when they are there and good, made otherwise. The authority stays as long as it holds,
+ * so that kubeconfigs stay good; the server's certificate follows its addresses.
+ */
+export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const now = clock.now();
+  const found = await readPki(folder);
+  if (
+    found &&
+    [found.ca, found.server.cert, found.admin.cert].every((cert) => holds(cert, now)) &&
+    covers(found.server.cert, addresses)
+  )
+    return found;
+  const { makePki } = await import('./make-pki.ts');
+  const caKey = await readFile(join(folder, 'ca.key'), 'utf8').catch(() => undefined);
+  const keep =
+    found && caKey && holds(found.ca, now)
+      ? { cert: found.ca, key: caKey, serviceAccountKey: found.serviceAccountKey }
+      : undefined;
+  const made = await makePki({ addresses, now, validDays, ...(keep ? { keep } : {}) });
+  for (const [name, text] of Object.entries(made)) await writeFileDurably(join(folder, name), text);
+  return (await readPki(folder)) as Pki;
+}
+
+async function readPki(folder: string): Promise<Pki | undefined> {
+  const names = ['ca.crt', 'server.crt', 'server.key', 'admin.crt', 'admin.key', 'sa.key'];
+  try {
+    const [ca, serverCert, serverKey, adminCert, adminKey, serviceAccountKey] = (await Promise.all(
+      names.map((name) => readFile(join(folder, name), 'utf8')),
+    )) as [string, string, string, string, string, string];
+    return {
+      ca,
+      server: { cert: serverCert, key: serverKey },
+      admin: { cert: adminCert, key: adminKey },
+      serviceAccountKey,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function holds(pem: string, now: number): boolean {
+  try {
+    const { validFromDate, validToDate } = new X509Certificate(pem);
+    return validFromDate.getTime() <= now && validToDate.getTime() > now + renewDays * dayMs;
+  } catch {
+    return false;
+  }
+}
+
+function covers(pem: string, addresses: readonly string[]): boolean {
+  const certificate = new X509Certificate(pem);
+  return addresses.every(
+    (address) =>
+      (/^[\d.]+$|:/.test(address) ? certificate.checkIP(address) : certificate.checkHost(address)) !== undefined,
+  );
+}

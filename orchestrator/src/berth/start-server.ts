@@ -1,0 +1,89 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Logger, Rng } from '@berth/kit';
+import { isErrno } from '@berth/linux';
+import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
+import type { Listener } from '../api-server/http/listener.ts';
+import { definitions } from '../api-server/resources/definitions.ts';
+import { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
+import type { NodeApiLookup } from '../node-api.ts';
+import { openSqliteStore } from '../store/store.sqlite.ts';
+import type { Store } from '../store/store.ts';
+import { StoreError } from '../store/store-error.ts';
+import { BerthError } from './berth-error.ts';
+import type { DataDir } from './data-dir.ts';
+import type { Pki } from './pki.ts';
+
+export interface StartServerOptions {
+  readonly data: DataDir;
+  readonly address: string;
+  readonly port: number;
+  readonly pki: Pki;
+  readonly nodeApi: NodeApiLookup;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  readonly api: ApiServer;
+  /** `https://127.0.0.1:6443` */
+  readonly url: string;
+}
+
+/** Opens the store and serves the API on it, in this process and over TLS. */
+export async function startServer(options: StartServerOptions): Promise<RunningServer> {
+  const { data, address, port, pki, clock, rng, log, nodeApi } = options;
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStore(data, clock));
+  const tokens = new JwtTokens({
+    issuer: 'https://kubernetes.default.svc.cluster.local',
+    privateKey: pki.serviceAccountKey,
+    clock,
+    rng,
+  });
+  const { serveUpgrade } = await import('../api-server/streaming/serve-upgrade.ts');
+  const api = stack.use(
+    await createApiServer({
+      store,
+      definitions,
+      clock,
+      rng,
+      log,
+      nodeApi,
+      tokens,
+      advertise: { address, port },
+      serveUpgrade,
+    }),
+  );
+  const listener = await listen(api, options);
+  const own = stack.move();
+  const host = address.includes(':') ? `[${address}]` : address;
+  return { api, url: `https://${host}:${listener.port}`, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+}
+
+async function openStore(data: DataDir, clock: Clock): Promise<Store> {
+  const file = join(data.store, 'berth.db');
+  await mkdir(data.store, { recursive: true, mode: 0o700 });
+  try {
+    return await openSqliteStore({ file, clock });
+  } catch (error) {
+    if (error instanceof StoreError) throw new BerthError('Failed', error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function listen(api: ApiServer, { address, port, pki }: StartServerOptions): Promise<Listener> {
+  try {
+    return await api.listen({ address, port, cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca });
+  } catch (error) {
+    if (isErrno(error, 'EADDRINUSE')) {
+      throw new BerthError('InUse', `port ${port} of ${address} is in use`, {
+        hint: `see who has it: ss -ltnp 'sport = :${port}'; or let berth choose: berth up --port 0`,
+      });
+    }
+    if (isErrno(error, 'EADDRNOTAVAIL'))
+      throw new BerthError('Usage', `this machine has no address ${address}`, { hint: 'see its addresses: ip addr' });
+    throw error;
+  }
+}

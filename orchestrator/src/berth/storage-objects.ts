@@ -1,0 +1,27 @@
+import { isAlreadyExists, type KubeClient, type KubeObject, type ResourceType, resources } from '@berth/kube';
+
+const driver = 'csi.berth.local';
+
+/** What a cluster needs to use our driver: its CSIDriver object, and a class that claims without one get. */
+export async function ensureStorageObjects(client: KubeClient): Promise<void> {
+  await ensure(client, resources.csidrivers, {
+    metadata: { name: driver },
+    spec: { attachRequired: false, podInfoOnMount: false, fsGroupPolicy: 'File', volumeLifecycleModes: ['Persistent'] },
+  });
+  await ensure(client, resources.storageclasses, {
+    metadata: { name: 'berth', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+    provisioner: driver,
+    reclaimPolicy: 'Delete',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+}
+
+/** Made once; what a user changed since stays. */
+async function ensure<T extends KubeObject>(client: KubeClient, type: ResourceType<T>, object: T): Promise<void> {
+  if (await client.find(type, { name: object.metadata.name as string })) return;
+  try {
+    await client.create(type, object);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}

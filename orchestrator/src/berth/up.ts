@@ -1,0 +1,146 @@
+import { hostname, networkInterfaces } from 'node:os';
+import {
+  type Clock,
+  createLogger,
+  type Logger,
+  type LogLevel,
+  messageOf,
+  type Rng,
+  systemClock,
+  systemRng,
+  writeFileDurably,
+} from '@berth/kit';
+import { KubeClient, startInformers } from '@berth/kube';
+import { linuxMounter } from '@berth/linux';
+import { Images } from '../images/image-store.ts';
+import { ensureToolsImage } from '../images/tools-image.ts';
+import type { NodeApi } from '../node-api.ts';
+import { startControlPlane } from './control-plane.ts';
+import type { DataDir } from './data-dir.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { checkMachine } from './machine-check.ts';
+import { type NodeStack, startNode } from './node-stack.ts';
+import { ensurePki } from './pki.ts';
+import { podNetwork } from './pod-subnets.ts';
+import { type RunningServer, startServer } from './start-server.ts';
+import { ensureStorageObjects } from './storage-objects.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface UpOptions {
+  readonly data: DataDir;
+  readonly address: string;
+  readonly port: number;
+  readonly nodes: number;
+  readonly kubeconfig?: string;
+  readonly readyFile?: string;
+  readonly logLevel: LogLevel;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly driverCommand: readonly [string, ...string[]];
+}
+
+interface Context extends UpOptions {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** `berth up`: starts everything, says when it is ready, and stays until the signal; pods and mounts outlive it. */
+export async function up(options: UpOptions): Promise<void> {
+  const { data, signal, terminal, logLevel } = options;
+  checkMachine();
+  using _ = await data.take();
+  const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
+  const context: Context = { ...options, clock: systemClock, rng: systemRng, log };
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  try {
+    await using stack = new AsyncDisposableStack();
+    const images = await startAll(context, stack);
+    if (!signal.aborted)
+      void ensureToolsImage(images, process.execPath, signal).catch((error: unknown) =>
+        log.warn('no tools image', { error }),
+      );
+    await stopped;
+    terminal.err('berth: stopping; pods and mounts stay (remove them with: berth down)\n');
+  } catch (error) {
+    // Stopping in the middle of a start makes what was under way fail; that is no failure.
+    if (!signal.aborted) throw error;
+    log.debug('stopped while starting', { error });
+  }
+}
+
+async function startAll(context: Context, stack: AsyncDisposableStack): Promise<Images> {
+  const { data, address, signal, clock, rng, log } = context;
+  const hostAddress = machineAddress() ?? '127.0.0.1';
+  const nodes = new Map<string, NodeStack>();
+  const lookup = (name: string): NodeApi | undefined => nodes.get(name)?.kubelet.api;
+  const names = [
+    'localhost',
+    '127.0.0.1',
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    '10.96.0.1',
+    hostname(),
+    hostAddress,
+    address,
+  ];
+  const [pki, images, network] = await Promise.all([
+    ensurePki(data.pki, [...new Set(names.filter((name) => name !== '0.0.0.0' && name !== '::'))], clock),
+    Images.open({ folder: data.images, mounter: linuxMounter, clock }),
+    podNetwork(data.path),
+  ]);
+  const server = stack.use(await startServer({ ...context, pki, nodeApi: lookup }));
+  const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
+  const client = new KubeClient(server.api.transport());
+  const informers = stack.use(startInformers(client, { clock, rng, log }, signal));
+  const plane = startControlPlane({ client, informers, clock, rng, log, caPem: pki.ca }, signal);
+  const shared = {
+    client,
+    informers,
+    images,
+    imagesFolder: data.images,
+    addresses: [hostAddress],
+    driverCommand: context.driverCommand,
+    clock,
+    rng,
+    log,
+  };
+  const starting = Array.from({ length: context.nodes }, async (_, index) => {
+    const name = `node-${index + 1}`;
+    const subnet = { subnet: network.subnet(index + 1), clusterCidr: network.clusterCidr };
+    const node = stack.use(await startNode({ ...shared, name, dirs: data.node(name), network: subnet }, signal));
+    nodes.set(name, node);
+    await node.ready;
+  });
+  await Promise.all([plane.then((running) => stack.use(running)), ensureStorageObjects(client), ...starting]);
+  await announce(context, server, kubeconfig);
+  return images;
+}
+
+async function announce(
+  { terminal, readyFile, nodes }: Context,
+  { url }: RunningServer,
+  kubeconfig: string,
+): Promise<void> {
+  const startedInMs = Math.round(performance.now());
+  terminal.err(`berth: ready in ${startedInMs} ms: ${url}, ${nodes} node${nodes === 1 ? '' : 's'}\n`);
+  terminal.out(`export KUBECONFIG=${kubeconfig}\n`);
+  if (readyFile === undefined) return;
+  try {
+    await writeFileDurably(
+      readyFile,
+      `${JSON.stringify({ kubeconfig, server: url, pid: process.pid, startedInMs })}\n`,
+      0o644,
+    );
+  } catch (error) {
+    terminal.err(`berth: cannot write ${readyFile}: ${messageOf(error)}\n`);
+  }
+}
+
+/** The first IPv4 address of a real interface: what pods and other machines know this one by. */
+function machineAddress(): string | undefined {
+  return Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(lo|berth|veth|docker|br-)/.test(name))
+    .flatMap(([, list]) => (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal))[0]?.address;
+}
