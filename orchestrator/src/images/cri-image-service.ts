@@ -26,7 +26,7 @@ export function createImageService({
   images,
   folder,
   clock,
-  inUse,
+  usedIds,
 }: ImageServiceOptions): ServiceClient<cri.ImageService> {
   const listed = async (filter: string | undefined): Promise<cri.Image[]> => {
     if (filter) {

@@ -1,0 +1,158 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '../..');
+const node = join(root, 'node_modules/.bin/node');
+const dist = (name: string) => join(root, 'dist', `${name}.js`);
+
+export interface BerthOptions {
+  readonly nodes?: number;
+  /** An earlier run's, to go on with. */
+  readonly dataDir?: string;
+  readonly args?: readonly string[];
+  readonly kubectl?: string;
+}
+
+interface Ready {
+  readonly kubeconfig: string;
+  readonly server: string;
+  readonly pid: number;
+  readonly startedInMs: number;
+}
+
+export interface Result {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+/** A `berth up` of its own, as a user starts it; disposing it removes everything it had. */
+export class Berth implements AsyncDisposable {
+  readonly dataDir: string;
+  readonly #options: BerthOptions;
+  #child: ChildProcess | undefined;
+  #ready: Ready | undefined;
+  #log = '';
+
+  private constructor(options: BerthOptions) {
+    this.#options = options;
+    this.dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+  }
+
+  static async start(options: BerthOptions = {}): Promise<Berth> {
+    const berth = new Berth(options);
+    await berth.up();
+    return berth;
+  }
+
+  get ready(): Ready {
+    if (!this.#ready) throw new Error('berth is not up');
+    return this.#ready;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Starts it (again) and waits until it is ready. */
+  async up(): Promise<Ready> {
+    const readyFile = join(this.dataDir, 'ready.json');
+    rmSync(readyFile, { force: true });
+    const args = ['up', '--data-dir', this.dataDir, '--port', '0', '--nodes', String(this.#options.nodes ?? 1), '--ready-file', readyFile];
+    const child = spawn(node, ['--disable-warning=ExperimentalWarning', dist('berth'), ...args, ...(this.#options.args ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#log = (this.#log + chunk.toString()).slice(-200_000);
+    });
+    for (let waited = 0; !existsSync(readyFile); waited += 20) {
+      if (child.exitCode !== null || waited > 60_000) throw new Error(`berth did not get ready:\n${this.#log}`);
+      await sleep(20);
+    }
+    this.#ready = JSON.parse(readFileSync(readyFile, 'utf8')) as Ready;
+    return this.#ready;
+  }
+
+  /** Ends the control plane as SIGTERM does, or as a crash does. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    child.kill(signal);
+    await closed;
+  }
+
+  /** Runs kubectl; throws when it fails, with what it said. `input` goes to its stdin. */
+  async kubectl(args: readonly string[], options: { readonly input?: string; readonly timeoutMs?: number } = {}): Promise<string> {
+    const result = await this.tryKubectl(args, options);
+    if (result.code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}\n--- berth:\n${this.#log.slice(-4000)}`);
+    return result.stdout;
+  }
+
+  tryKubectl(args: readonly string[], { input, timeoutMs = 120_000 }: { readonly input?: string; readonly timeoutMs?: number } = {}): Promise<Result> {
+    const program = findKubectl(this.#options.kubectl ?? '1.33');
+    return execute(program, ['--kubeconfig', this.ready.kubeconfig, ...args], { timeoutMs, ...(input === undefined ? {} : { input }) });
+  }
+
+  apply(manifest: string): Promise<string> {
+    return this.kubectl(['apply', '-f', '-'], { input: manifest });
+  }
+
+  async get<T = Record<string, never>>(...args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.kubectl(['get', '-o', 'json', ...args])) as T;
+  }
+
+  /** Runs another of our programs with this data directory at hand. */
+  command(program: 'berth' | 'csictl' | 'csi-driver' | 'provisioner', args: readonly string[]): Promise<Result> {
+    return execute(node, ['--disable-warning=ExperimentalWarning', dist(program), ...args], { timeoutMs: 120_000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    const { code, stderr } = await this.command('berth', ['down', '--data-dir', this.dataDir, '--purge']);
+    if (code !== 0) throw new Error(`berth down failed: ${stderr}`);
+  }
+}
+
+/** Polls a condition that something outside this process brings about. */
+export async function eventually<T>(check: () => Promise<T | undefined | false>, { timeoutMs = 60_000, what = 'the condition' } = {}): Promise<T> {
+  const endAt = performance.now() + timeoutMs;
+  let last: unknown;
+  while (performance.now() < endAt) {
+    try {
+      const result = await check();
+      if (result) return result;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(100);
+  }
+  throw new Error(`${what} did not come about in ${timeoutMs} ms`, { cause: last });
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The real kubectl of a minor version, wherever its package put it. */
+export function findKubectl(minor: string): string {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/lib/google-cloud-sdk/bin', join(root, 'node_modules/.cache/kubectl')];
+  const found = folders.map((folder) => join(folder, `kubectl.${minor}`)).find((path) => existsSync(path));
+  if (!found) throw new Error(`no kubectl.${minor} on this machine; the test set-up builds it: npm test`);
+  return found;
+}
+
+export async function execute(program: string, args: readonly string[], { input, timeoutMs }: { readonly input?: string; readonly timeoutMs: number }): Promise<Result> {
+  const promise = run(program, [...args], { timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 });
+  if (input !== undefined) promise.child.stdin?.end(input);
+  else promise.child.stdin?.end();
+  try {
+    return { ...(await promise), code: 0 };
+  } catch (error) {
+    const { stdout = '', stderr = '', code } = error as { stdout?: string; stderr?: string; code?: number | string };
+    return { stdout, stderr: stderr || String(error), code: typeof code === 'number' ? code : 124 };
+  }
+}
