@@ -138,6 +138,7 @@ test('volumes are mounted read-write, read-only, over files, and never outside t
   await Promise.all([mkdir(volume), mkdir(outside)]);
   await writeFile(join(volume, 'file'), 'hello');
   await chmod(volume, 0o777);
+  await mkdir(join(h.image.layerDirs[0]!, outside), { recursive: true });
   await symlink(outside, join(h.image.layerDirs[0]!, 'escape'));
   await symlink('../../../../../../../..' + outside, join(h.image.layerDirs[0]!, 'climb'));
   const mount = (containerPath: string, more: object = {}) => ({ containerPath, hostPath: volume, ...more });
@@ -172,7 +173,7 @@ test('a missing image, command or volume is a clear error and leaves nothing beh
       config: { ...aContainer('main', ['sleep', '1']), ...more },
     });
   await expect(create({ image: { image: 'no/such' } })).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  await expect(create({ command: ['/no/such/program'] })).rejects.toThrow(/no such file or directory/);
+  await expect(create({ command: ['/no/such/program'] })).rejects.toThrow(/no such file or directory/i);
   await expect(create({ logPath: '../../escape.log' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   await expect(create({ mounts: [{ containerPath: '/x', hostPath: '/no/such' }] })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type cri, grpcError, type ServiceHandlers } from '@berth/protos';
 import { controlConmon } from './conmon.ts';
 import { ociResources } from './container-resources.ts';
@@ -60,7 +62,9 @@ function changeHandlers({ context, containers }: HandlerParts): ServiceHandlers<
       const record = containers.get(containerId);
       if (!linux) return {};
       if (record.state === 'exited') throw notRunning(record);
-      await context.oci.update(record.id, ociResources(linux, context.cgroups.version));
+      const file = join(context.layout.container(record.id), 'resources.json');
+      await writeFile(file, JSON.stringify(ociResources(linux, context.cgroups.version)));
+      await context.oci.update(record.id, file);
       await containers.updateResources(record.id, linux);
       return {};
     },

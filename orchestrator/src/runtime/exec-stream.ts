@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { ReadStream } from 'node:tty';
 import { isAbort } from '@berth/kit';
 import { openTerminal, setTerminalSize } from '@berth/linux';
 import type { TerminalStreams } from '../node-api.ts';
-import { killExec } from './exec-sync.ts';
+import { type ExecFiles, writeExecProcess } from './exec-process.ts';
+import { killExec, removeExecFiles } from './exec-sync.ts';
 import { identifyProcess, signalProcess } from './process-id.ts';
 import type { ContainerRecord } from './records.ts';
 import { programPath } from './run-program.ts';
@@ -23,31 +23,31 @@ export async function execStream(
 ): Promise<number> {
   const { layout, rng } = context;
   signal.throwIfAborted();
-  const pidFile = join(layout.container(record.id), `exec-${rng.uuid()}.pid`);
+  const process = { args: call.command, terminal: call.streams.tty };
+  const files = await writeExecProcess(layout.container(record.id), rng.uuid(), process);
   let child: ChildProcess | undefined;
-  const kill = () => void killExec(pidFile, child?.pid);
+  const kill = () => void killExec(files.pidFile, child?.pid);
   signal.addEventListener('abort', kill, { once: true });
   const run = call.streams.tty ? runInTerminal : runWithPipes;
   try {
-    const code = await run(context, record, { ...call, pidFile, onStart: (started) => (child = started) });
+    const code = await run(context, record, { ...call, files, onStart: (started) => (child = started) });
     signal.throwIfAborted();
     return code;
   } finally {
     signal.removeEventListener('abort', kill);
-    await rm(pidFile, { force: true });
+    await removeExecFiles(files);
   }
 }
 
 interface ExecRun {
-  readonly command: readonly string[];
   readonly streams: TerminalStreams;
-  readonly pidFile: string;
+  readonly files: ExecFiles;
   readonly onStart: (child: ChildProcess) => void;
 }
 
 async function runWithPipes({ oci }: RuntimeContext, { id }: ContainerRecord, run: ExecRun): Promise<number> {
   const { stdin, stdout, stderr } = run.streams;
-  const child = spawn(oci.path, oci.execArgs(id, run.command, ['--pid-file', run.pidFile]), {
+  const child = spawn(oci.path, oci.execArgs(id, run.files), {
     stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', stderr ? 'pipe' : 'ignore'],
     env: { PATH: programPath },
   });
@@ -73,7 +73,7 @@ async function runInTerminal({ oci }: RuntimeContext, { id }: ContainerRecord, r
   terminal.on('error', () => undefined);
   const sizes = resizes?.[Symbol.asyncIterator]();
   try {
-    const child = spawn(oci.path, oci.execArgs(id, run.command, ['--tty', '--pid-file', run.pidFile]), {
+    const child = spawn(oci.path, oci.execArgs(id, run.files, ['--tty']), {
       stdio: [peer, peer, peer],
       env: { PATH: programPath, TERM: 'xterm' },
       detached: true,
@@ -82,7 +82,7 @@ async function runInTerminal({ oci }: RuntimeContext, { id }: ContainerRecord, r
     run.onStart(child);
     const output = copy(terminal, stdout);
     stdin?.on('data', (chunk: Buffer) => terminal.write(chunk));
-    if (sizes) void followSizes(sizes, master, child);
+    if (sizes) void followSizes(sizes, { master, child, files: run.files });
     const code = await exitOf(child);
     await output;
     return code;
@@ -95,18 +95,32 @@ async function runInTerminal({ oci }: RuntimeContext, { id }: ContainerRecord, r
 
 async function followSizes(
   sizes: AsyncIterator<{ readonly width: number; readonly height: number }>,
-  master: number,
-  child: ChildProcess,
+  { master, child, files }: { readonly master: number; readonly child: ChildProcess; readonly files: ExecFiles },
 ): Promise<void> {
   try {
     for (let next = await sizes.next(); !next.done; next = await sizes.next()) {
       if (child.exitCode !== null || child.pid === undefined) return;
       setTerminalSize(master, next.value);
       signalProcess(identifyProcess(child.pid), 'SIGWINCH');
+      await resizeInside(files.pidFile, next.value);
     }
   } catch (error) {
     // The client went away: the exec ends by its own signal.
     if (!isAbort(error)) return;
+  }
+}
+
+/** crun's exec does not hand sizes on: the terminal inside gets it through the command's own stdin. */
+async function resizeInside(pidFile: string, size: { readonly width: number; readonly height: number }): Promise<void> {
+  try {
+    const pid = Number(await readFile(pidFile, 'utf8'));
+    await using terminal = await open(
+      `/proc/${pid}/fd/0`,
+      constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK,
+    );
+    setTerminalSize(terminal.fd, size);
+  } catch {
+    // It has not started, has ended, or has another stdin now: the OCI runtime sets the size at the start.
   }
 }
 

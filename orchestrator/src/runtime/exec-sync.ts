@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { deadline } from '@berth/kit';
 import { grpcError } from '@berth/protos';
+import { type ExecFiles, writeExecProcess } from './exec-process.ts';
 import { identifyProcess, signalProcess } from './process-id.ts';
 import type { ContainerRecord } from './records.ts';
 import { programPath } from './run-program.ts';
@@ -29,8 +29,9 @@ export async function execSync(
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<ExecResult> {
   const { oci, layout, clock, rng } = context;
-  const pidFile = join(layout.container(record.id), `exec-${rng.uuid()}.pid`);
-  const child = spawn(oci.path, oci.execArgs(record.id, command, ['--pid-file', pidFile]), {
+  const terminal = { args: command, terminal: false };
+  const files = await writeExecProcess(layout.container(record.id), rng.uuid(), terminal);
+  const child = spawn(oci.path, oci.execArgs(record.id, files), {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: programPath },
   });
@@ -41,7 +42,7 @@ export async function execSync(
     child.on('close', (code) => resolve(code ?? 137));
   });
   using limit = deadline(clock, options.timeoutMs || Number.MAX_SAFE_INTEGER, options.signal);
-  const kill = () => void killExec(pidFile, child.pid);
+  const kill = () => void killExec(files.pidFile, child.pid);
   limit.signal.addEventListener('abort', kill, { once: true });
   try {
     const exitCode = await ended;
@@ -54,7 +55,7 @@ export async function execSync(
     return { exitCode, stdout: stdout(), stderr: stderr() };
   } finally {
     limit.signal.removeEventListener('abort', kill);
-    await rm(pidFile, { force: true });
+    await removeExecFiles(files);
   }
 }
 
@@ -63,6 +64,10 @@ export async function killExec(pidFile: string, runtimePid: number | undefined):
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
   if (pid > 0) signalProcess(identifyProcess(pid), 'SIGKILL');
   if (runtimePid !== undefined) signalProcess(identifyProcess(runtimePid), 'SIGKILL');
+}
+
+export async function removeExecFiles({ pidFile, processFile }: ExecFiles): Promise<void> {
+  await Promise.all([pidFile, processFile].map((path) => rm(path, { force: true })));
 }
 
 /** Keeps the first bytes; the rest is read and dropped, so that the command does not block on a full pipe. */

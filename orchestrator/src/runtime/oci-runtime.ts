@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '@berth/kit';
 import type { CgroupLayout } from './cgroups.ts';
+import type { ExecFiles } from './exec-process.ts';
 import { mustRun, programPath, runProgram } from './run-program.ts';
 
 /** A program this runtime needs is not on this machine. */
@@ -68,15 +69,13 @@ export class OciRuntime {
     }
   }
 
-  /** `resources` is the OCI specification's linux.resources. */
-  async update(id: string, resources: object): Promise<void> {
-    await mustRun(this.path, [...this.globalArgs, 'update', '--resources', '-', id], {
-      input: JSON.stringify(resources),
-    });
+  /** The file holds the OCI specification's linux.resources. */
+  async update(id: string, file: string): Promise<void> {
+    await mustRun(this.path, [...this.globalArgs, 'update', '--resources', file, id]);
   }
 
-  execArgs(id: string, command: readonly string[], options: readonly string[] = []): string[] {
-    return [...this.globalArgs, 'exec', ...options, id, ...command];
+  execArgs(id: string, files: ExecFiles, options: readonly string[] = []): string[] {
+    return [...this.globalArgs, 'exec', '--pid-file', files.pidFile, '--process', files.processFile, ...options, id];
   }
 
   /** A created container's init waits on this fifo; `start` removes it. */
