@@ -31,6 +31,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
   readonly #turns = new KeyedMutex();
   readonly #backoff = new Backoff({ initialMs: 500, maxMs: 60_000 });
   readonly #timers = new Map<string, Disposable>();
+  readonly #pending = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #watcher: FSWatcher | undefined;
   #scan: Promise<void> | undefined;
@@ -55,7 +56,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     return { [Symbol.dispose]: () => this.#handlers.delete(handler) };
   }
 
-  /** Watches the directory and registers the sockets that are there; resolves when the first round is over. */
+  /** Watches the directory and starts to register the sockets that are there. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o750 });
     this.#watcher = watch(this.#directory, { persistent: false }, () => this.#rescan());
@@ -81,7 +82,8 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     this.#stop.abort();
     this.#watcher?.close();
     for (const timer of this.#timers.values()) timer[Symbol.dispose]();
-    await this.#scan?.catch(() => undefined);
+    await this.#scan;
+    await Promise.all(this.#pending.values());
     for (const driver of this.#drivers.values()) driver[Symbol.dispose]();
     this.#drivers.clear();
   }
@@ -99,8 +101,12 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
       const found = await this.#findSockets();
       const gone = [...this.#sockets].filter(([socket, { inode }]) => found.get(socket) !== inode);
       for (const [socket, { driver }] of gone) this.#socketGone(socket, driver);
-      const fresh = [...found].filter(([socket]) => !this.#sockets.has(socket) && !this.#timers.has(socket));
-      await Promise.all(fresh.map(([socket, inode]) => this.#registerSocket(socket, inode)));
+      for (const [socket, inode] of found) {
+        if (this.#sockets.has(socket) || this.#timers.has(socket) || this.#pending.has(socket)) continue;
+        // Not awaited here: a plugin that hangs holds up nobody else's registration.
+        const task = this.#registerSocket(socket, inode).finally(() => this.#pending.delete(socket));
+        this.#pending.set(socket, task);
+      }
     }
   }
 
