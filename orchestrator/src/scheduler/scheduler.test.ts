@@ -1,0 +1,150 @@
+import { FakeClock, settle, silentLogger } from '@berth/kit';
+import { KubeClient, type Node, type Pod, resources, startInformers } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { FakeApi } from '../../../test/harness/fake-api.ts';
+import { FakeEvents } from '../../../test/harness/fake-recorder.ts';
+import { startScheduler } from './scheduler.ts';
+
+async function scene() {
+  const clock = new FakeClock();
+  const api = new FakeApi({ clock });
+  const client = new KubeClient(api);
+  const stop = new AbortController();
+  const events = new FakeEvents();
+  const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
+  const scheduler = await startScheduler(
+    { client, informers, clock, log: silentLogger, events: events.recorder('default-scheduler') },
+    stop.signal,
+  );
+  return {
+    clock,
+    client,
+    events,
+    async quiet() {
+      for (let i = 0; i < 20; i++) await settle();
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await scheduler[Symbol.asyncDispose]();
+      await informers[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function aNode(name: string, more: Partial<Node> = {}): Node {
+  return {
+    metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+    status: { allocatable: { cpu: '2', memory: '4Gi', pods: '110' } },
+    ...more,
+  };
+}
+
+function aPod(name: string, spec: Partial<NonNullable<Pod['spec']>> = {}): Pod {
+  return { metadata: { name, namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } };
+}
+
+const requests = (cpu: string) => ({ containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] });
+const pod = (client: KubeClient, name: string) => client.get(resources.pods, { namespace: 'default', name });
+
+test('a pod goes to the emptier node, and the next to the other', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.nodes, aNode('b'));
+  await s.client.create(resources.pods, aPod('p1', requests('1')));
+  await s.quiet();
+  await s.client.create(resources.pods, aPod('p2', requests('1')));
+  await s.quiet();
+  const nodes = [(await pod(s.client, 'p1')).spec?.nodeName, (await pod(s.client, 'p2')).spec?.nodeName];
+  expect(nodes.sort()).toEqual(['a', 'b']);
+});
+
+test('two pods that arrive together do not share room for one', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await Promise.all(['p1', 'p2'].map((name) => s.client.create(resources.pods, aPod(name, requests('1500m')))));
+  await s.quiet();
+  const placed = (await s.client.list(resources.pods)).items.filter(({ spec }) => spec?.nodeName);
+  expect(placed).toHaveLength(1);
+  expect(s.events.lines).toContain(
+    'FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.',
+  );
+});
+
+test('a waiting pod is placed when room appears', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.pods, aPod('p1', requests('2')));
+  await s.quiet();
+  await s.client.create(resources.pods, aPod('p2', requests('2')));
+  await s.quiet();
+  await s.client.delete(resources.pods, { namespace: 'default', name: 'p1' }, { gracePeriodSeconds: 0 });
+  await s.clock.advance(2000);
+  await s.quiet();
+  expect((await pod(s.client, 'p2')).spec?.nodeName).toBe('a');
+});
+
+test('taints, selectors and cordons keep pods away', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('tainted', { spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } }));
+  await s.client.create(resources.nodes, aNode('cordoned', { spec: { unschedulable: true } }));
+  await s.client.create(resources.pods, aPod('p1', { nodeSelector: { disk: 'fast' } }));
+  await s.quiet();
+  expect(s.events.lines[0]).toBe(
+    'FailedScheduling: 0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
+  );
+  await s.client.create(resources.nodes, aNode('good', { metadata: { name: 'good', labels: { disk: 'fast' } } }));
+  await s.clock.advance(2000);
+  await s.quiet();
+  expect((await pod(s.client, 'p1')).spec?.nodeName).toBe('good');
+});
+
+test('a claim that waits for its consumer gets the node first, and the pod follows when it is bound', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.storageclasses, {
+    metadata: { name: 'late' },
+    provisioner: 'd',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  const claim = await s.client.create(resources.persistentvolumeclaims, {
+    metadata: { name: 'c', namespace: 'default' },
+    spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  await s.client.create(
+    resources.pods,
+    aPod('p', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] }),
+  );
+  await s.quiet();
+  const chosen = await s.client.get(resources.persistentvolumeclaims, { namespace: 'default', name: 'c' });
+  expect(chosen.metadata.annotations?.['volume.kubernetes.io/selected-node']).toBe('a');
+  expect((await pod(s.client, 'p')).spec?.nodeName).toBeUndefined();
+  expect((await pod(s.client, 'p')).status?.nominatedNodeName).toBe('a');
+  const bound = await s.client.update(resources.persistentvolumeclaims, {
+    ...chosen,
+    spec: { ...claim.spec, volumeName: 'pv' },
+  });
+  await s.quiet();
+  expect((await pod(s.client, 'p')).spec?.nodeName).toBeUndefined();
+  await s.client.updateStatus(resources.persistentvolumeclaims, { ...bound, status: { phase: 'Bound' } });
+  await s.quiet();
+  expect((await pod(s.client, 'p')).spec?.nodeName).toBe('a');
+});
+
+test('an unbound claim of an Immediate class keeps its pod waiting, with upstream words', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(
+    resources.pods,
+    aPod('p', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] }),
+  );
+  await s.quiet();
+  await s.client.create(resources.persistentvolumeclaims, {
+    metadata: { name: 'c', namespace: 'default' },
+    spec: { accessModes: ['ReadWriteOnce'] },
+  });
+  await s.quiet();
+  expect(s.events.lines).toEqual([
+    'FailedScheduling: 0/1 nodes are available: persistentvolumeclaim "c" not found. not found',
+    'FailedScheduling: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found',
+  ]);
+});
