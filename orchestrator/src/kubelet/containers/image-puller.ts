@@ -1,4 +1,4 @@
-import { Backoff, type Clock, messageOf } from '@berth/kit';
+import { abortable, Backoff, type Clock, messageOf } from '@berth/kit';
 import type { Container, Pod } from '@berth/kube';
 import type { cri } from '@berth/protos';
 import type { ContainerRuntime } from '../container-runtime.ts';
@@ -102,7 +102,7 @@ export class ImagePuller {
     event('Normal', 'Pulling', `Pulling image "${image}"`);
     const begin = this.#clock.monotonicMs();
     try {
-      const pulled = await this.#pullWith(auths, reference, signal);
+      const pulled = await abortable(this.#pullWith(auths, reference, signal), signal);
       this.#waiting.delete(key);
       this.#backoff.forget(key);
       const took = duration(this.#clock.monotonicMs() - begin);

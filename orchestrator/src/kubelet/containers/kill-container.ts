@@ -1,4 +1,4 @@
-import { deadline, messageOf } from '@berth/kit';
+import { abortable, deadline, messageOf } from '@berth/kit';
 import type { Container, LifecycleHandler, Pod } from '@berth/kube';
 import { type NodeContext, podEvent } from '../node-context.ts';
 import { describePod } from '../pods/pod-facts.ts';
@@ -35,10 +35,12 @@ export async function killContainer(node: NodeContext, request: KillRequest, sig
     grace -= await runPreStop(node, { ...request, preStop, grace }, signal);
     grace = Math.max(grace, minGraceSeconds);
   }
-  await node.options.runtime.runtime.StopContainer(
+  const stopped = node.options.runtime.runtime.StopContainer(
     { containerId: container.id, timeout: String(Math.ceil(grace)) },
     { signal, timeoutMs: Math.ceil(grace) * 1000 + stopSlackMs },
   );
+  // A second stop with a shorter grace period must not wait for the first.
+  await abortable(stopped, signal);
 }
 
 /** The seconds between TERM and KILL: probes may bring their own, deletion overrides the spec (setTerminationGracePeriod). */

@@ -38,6 +38,8 @@ export async function startContainer(
   const config = await step(event, 'CreateContainerConfigError', () =>
     configure(node, state, { spec, sandbox, image, restartCount }, signal),
   );
+  // The pod may have been deleted during the pull: then nothing new is made.
+  signal.throwIfAborted();
   const { containerId } = await step(event, 'CreateContainerError', () =>
     runtime.CreateContainer({ podSandboxId: sandbox.id, config, sandboxConfig: sandbox.config }, { signal }),
   );

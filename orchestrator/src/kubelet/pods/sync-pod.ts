@@ -161,6 +161,7 @@ async function startAll(
   let started = false;
   let retry: number | undefined;
   for (const spec of [...init, ...main]) {
+    signal.throwIfAborted();
     const afterMs = await startOne(node, state, { spec, sandbox }, signal);
     if (afterMs === undefined) started = true;
     else retry = Math.min(retry ?? Number.POSITIVE_INFINITY, afterMs);

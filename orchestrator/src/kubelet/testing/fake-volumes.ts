@@ -1,0 +1,54 @@
+import type { Pod } from '@berth/kube';
+import type { ContainerMount, MountedVolume, VolumeManager } from '@berth/volume-manager';
+
+/** Volumes that are mounted at once, unless they are held back. */
+export class FakeVolumes implements VolumeManager {
+  readonly mounted = new Set<string>();
+  readonly mounts = new Map<string, ContainerMount[]>();
+  readonly calls: string[] = [];
+  /** The error of every mount, while set. */
+  failMounts: string | undefined;
+  failContainers: string | undefined;
+  synced = false;
+  #holds: PromiseWithResolvers<void> | undefined;
+
+  /** Unmounting waits until the returned function is called. */
+  holdUnmounts(): () => void {
+    this.#holds = Promise.withResolvers<void>();
+    return () => this.#holds?.resolve();
+  }
+
+  setPod(pod: Pod): void {
+    this.mounted.add(pod.metadata.uid ?? '');
+  }
+
+  removePod(uid: string): void {
+    if (this.mounted.delete(uid)) this.calls.push(`remove ${uid}`);
+  }
+
+  podsSynced(): void {
+    this.synced = true;
+  }
+
+  async waitForMount(): Promise<ReadonlyMap<string, MountedVolume>> {
+    if (this.failMounts) throw new Error(this.failMounts);
+    return new Map();
+  }
+
+  async waitForUnmount(): Promise<void> {
+    await this.#holds?.promise;
+  }
+
+  async containerVolumes(_pod: Pod, container: string) {
+    if (this.failContainers) throw new Error(this.failContainers);
+    return { mounts: this.mounts.get(container) ?? [], devices: [] };
+  }
+
+  volumesInUse(): readonly string[] {
+    return [];
+  }
+
+  nodeStatusChanged(): void {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
