@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { assertSegment } from '@berth/linux';
 
 /** `kubernetes.io/csi` as a directory name (upstream utilstrings.EscapeQualifiedName). */
 export function escapePluginName(name: string): string {
@@ -8,6 +9,12 @@ export function escapePluginName(name: string): string {
 
 export function unescapePluginName(name: string): string {
   return name.replace('~', '/');
+}
+
+/** A name of the API as one step of a path. @throws RangeError – it would lead elsewhere. */
+function step(name: string): string {
+  assertSegment(name);
+  return name;
 }
 
 /** Where kubelet keeps volumes: other programs (and the next Berth) find them by these names. */
@@ -27,7 +34,7 @@ export class Layout {
   }
 
   podDir(uid: string): string {
-    return join(this.pods, uid);
+    return join(this.pods, step(uid));
   }
 
   podVolumes(uid: string): string {
@@ -35,7 +42,7 @@ export class Layout {
   }
 
   podVolume(uid: string, plugin: string, specName: string): string {
-    return join(this.podVolumes(uid), escapePluginName(plugin), specName);
+    return join(this.podVolumes(uid), escapePluginName(plugin), step(specName));
   }
 
   podDevices(uid: string): string {
@@ -43,7 +50,7 @@ export class Layout {
   }
 
   podDevice(uid: string, plugin: string, specName: string): string {
-    return join(this.podDevices(uid), escapePluginName(plugin), specName);
+    return join(this.podDevices(uid), escapePluginName(plugin), step(specName));
   }
 
   subPaths(uid: string): string {
@@ -56,7 +63,7 @@ export class Layout {
 
   /** The directory of a staged filesystem volume; `globalmount` and `vol_data.json` are in it. */
   csiDevice(driver: string, handle: string): string {
-    return join(this.csiPlugins, driver, createHash('sha256').update(handle).digest('hex'));
+    return join(this.csiPlugins, step(driver), createHash('sha256').update(handle).digest('hex'));
   }
 
   csiStaging(driver: string, handle: string): string {
@@ -68,15 +75,15 @@ export class Layout {
   }
 
   csiBlockStaging(specName: string): string {
-    return join(this.csiBlock, 'staging', specName);
+    return join(this.csiBlock, 'staging', step(specName));
   }
 
   csiBlockPublish(specName: string, podUid: string): string {
-    return join(this.csiBlock, 'publish', specName, podUid);
+    return join(this.csiBlock, 'publish', step(specName), step(podUid));
   }
 
   /** Holds `vol_data.json` of a block volume. */
   csiBlockData(specName: string): string {
-    return join(this.csiBlock, specName, 'data');
+    return join(this.csiBlock, step(specName), 'data');
   }
 }
