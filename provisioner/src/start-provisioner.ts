@@ -89,6 +89,14 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
   handlers.use(watchClaims(view, { queue: claims, journal, driverName: driver.name }));
   handlers.use(view.volumes.onChange((name) => volumes.add(name)));
   handlers.use(use.onRelease(() => deleter.waiting.forEach((name) => void volumes.add(name))));
+  if (share) {
+    handlers.use(
+      share.onMembership(() => {
+        for (const { metadata } of view.waiting()) claims.add(metadata.uid ?? '');
+        for (const volume of view.volumes.list()) volumes.add(volume.metadata.name ?? '');
+      }),
+    );
+  }
   const runQueue = { workers: settings.workers, log, signal };
   const running = Promise.all([
     runController({

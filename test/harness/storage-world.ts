@@ -67,7 +67,7 @@ export class StorageWorld implements AsyncDisposable {
       },
     };
     this.#stack.use(handle);
-    await until(this.clock, settled(provisioner.ready));
+    await until(this.clock, settled(provisioner.ready), { disk: settings.journalDir !== undefined });
     return handle;
   }
 
@@ -90,7 +90,7 @@ export class StorageWorld implements AsyncDisposable {
     return this.api.all(type).find(({ metadata }) => metadata.name === name);
   }
 
-  until(condition: () => boolean, options?: { stepMs?: number; limitMs?: number }): Promise<void> {
+  until(condition: () => boolean, options?: { stepMs?: number; limitMs?: number; disk?: boolean }): Promise<void> {
     return until(this.clock, condition, options);
   }
 

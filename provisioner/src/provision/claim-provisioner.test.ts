@@ -75,12 +75,12 @@ test('a crash after CreateVolume and the claim’s deletion leave no volume behi
   const first = await world.startProvisioner({ journalDir });
   world.csi.misbehave('CreateVolume', 'hang after making');
   await world.create(claims, aClaim('c1'));
-  await world.until(() => world.csi.volumes.size === 1);
+  await world.until(() => world.csi.volumes.size === 1, { disk: true });
   await first[Symbol.asyncDispose]();
   await deleteClaim(world);
   await world.until(() => world.api.all(claims).length === 0);
   await world.startProvisioner({ journalDir });
-  await world.until(() => world.csi.volumes.size === 0);
+  await world.until(() => world.csi.volumes.size === 0, { disk: true });
   expect(world.api.all(volumes)).toEqual([]);
 });
 

@@ -29,6 +29,11 @@ export class ClaimView {
     return this.claims.byIndex(byClass, className);
   }
 
+  /** Every claim that waits for this driver. */
+  waiting(): PersistentVolumeClaim[] {
+    return this.claims.list().filter((claim) => this.wantsVolume(claim));
+  }
+
   /** True when the claim waits for this driver: it is unbound, ours, and its class does not wait for a node any more. */
   wantsVolume(claim: PersistentVolumeClaim): boolean {
     if (claim.spec?.volumeName || provisionerOf(claim) !== this.#driverName) return false;

@@ -56,7 +56,10 @@ export class NodeShare {
     this.#firstSeenMs.set(uid, sinceMs);
     const members = this.#members(uid);
     const place = members.indexOf(nodeName);
-    if (place < 0) return { afterMs: turnMs };
+    // Not registered yet: the registration brings the claim back (onMembership).
+    if (place < 0) return undefined;
+    // Nobody to tell apart from. Should another node join this moment, one of two volumes finds its object's name taken.
+    if (members.length === 1) return 'ours';
     const turn = place + members.length * (this.#yielded.get(uid) ?? 0);
     const waitMs = sinceMs + turn * turnMs - clock.now();
     if (waitMs > 0) return { afterMs: waitMs };
@@ -88,6 +91,27 @@ export class NodeShare {
     return terms.some(({ matchExpressions = [] }) =>
       matchExpressions.every(({ key, values = [] }) => values.includes(own[key] ?? '')),
     );
+  }
+
+  /** Calls `changed` when a node begins or ceases to run the driver, or this node's labels change. */
+  onMembership(changed: () => void): Disposable {
+    const { csiNodes, nodes, nodeName, driver } = this.#options;
+    const handlers = new DisposableStack();
+    const keys = (csiNode: CSINode | undefined) => JSON.stringify(csiNode && topologyKeysOf(csiNode, driver.name));
+    const runs = (csiNode: CSINode | undefined) =>
+      csiNode?.spec.drivers.some(({ name }) => name === driver.name) ?? false;
+    handlers.use(
+      csiNodes.onChange((_, { before, after }) => {
+        if (runs(before) !== runs(after) || keys(before) !== keys(after)) changed();
+      }),
+    );
+    handlers.use(
+      nodes.onChange((name, { before, after }) => {
+        const labels = (node: Node | undefined) => JSON.stringify(node?.metadata.labels);
+        if (name === nodeName && labels(before) !== labels(after)) changed();
+      }),
+    );
+    return handlers;
   }
 
   /** Nodes that run the driver, in the order this key gives them (rendezvous hashing). */

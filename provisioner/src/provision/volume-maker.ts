@@ -6,6 +6,7 @@ import {
   type KubeClient,
   type PersistentVolume,
   resources,
+  type VolumeNodeAffinity,
 } from '@berth/kube';
 import { asGrpcError, type csi } from '@berth/protos';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
@@ -132,12 +133,29 @@ export class VolumeMaker {
         return await this.#options.client.create(resources.persistentvolumes, structuredClone(made.object), {}, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (isAlreadyExists(error)) return made.object;
+        if (isAlreadyExists(error)) return this.#settle(plan, made, signal);
         last = error;
         if (isReason(error, 'Invalid', 'BadRequest', 'Forbidden', 'RequestEntityTooLarge')) break;
       }
     }
     return this.#giveBack(plan, made.volumeId, { problem: last, signal });
+  }
+
+  /** Our own earlier write, whose answer was lost; or another node's provisioner was first, and our volume is one too many. */
+  async #settle(
+    plan: CreatePlan,
+    made: { readonly object: PersistentVolume; readonly volumeId: string },
+    signal: AbortSignal,
+  ): Promise<PersistentVolume> {
+    const { name = '' } = made.object.metadata;
+    const saved = await this.#options.client.get(resources.persistentvolumes, { name }, signal);
+    if (isSamePlace(saved, made.object)) return saved;
+    const failure = await this.#cleanUp(plan, made.volumeId, signal);
+    if (failure === undefined) return saved;
+    throw new ProvisionError(
+      'InBackground',
+      `volume ${name} was made twice, and the second cannot be deleted: ${failure}`,
+    );
   }
 
   /** The server refuses the object: without it nobody could ever delete the volume. */
@@ -182,4 +200,24 @@ export class VolumeMaker {
     const secrets = await readSecrets(client, plan.provisionerSecret, signal);
     await driver.calls.controller('DeleteVolume', { volumeId, secrets }, signal);
   }
+}
+
+/** The same volume: one handle at one driver, and, where handles are each node's own, reachable from the same nodes. */
+function isSamePlace({ spec: a }: PersistentVolume, { spec: b }: PersistentVolume): boolean {
+  return (
+    a?.csi?.driver === b?.csi?.driver &&
+    a?.csi?.volumeHandle === b?.csi?.volumeHandle &&
+    affinityText(a?.nodeAffinity) === affinityText(b?.nodeAffinity)
+  );
+}
+
+function affinityText(affinity: VolumeNodeAffinity | undefined): string {
+  const terms = affinity?.required?.nodeSelectorTerms ?? [];
+  const texts = terms.map(({ matchExpressions = [] }) =>
+    matchExpressions
+      .map(({ key, operator, values = [] }) => `${key} ${operator} ${values.toSorted()}`)
+      .sort()
+      .join('&'),
+  );
+  return texts.sort().join('|');
 }

@@ -1,0 +1,50 @@
+import { createServer, type Server } from 'node:http';
+import { messageOf } from '@berth/kit';
+import type { Metrics } from './metrics.ts';
+
+export interface HttpEndpointOptions {
+  /** `:8080` or `127.0.0.1:8080`; port 0 picks a free one. */
+  readonly address: string;
+  readonly metricsPath: string;
+  readonly metrics: Metrics;
+  /** Resolves when the driver answers; rejects with why it does not. */
+  readonly health: () => Promise<unknown>;
+}
+
+/** Serves metrics and `/healthz` until disposed. @throws Error – the address cannot be listened at. */
+export async function startHttpEndpoint(
+  options: HttpEndpointOptions,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  const { address, metrics, metricsPath, health } = options;
+  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
+  if (port === '') throw new RangeError(`--http-endpoint "${address}" is not host:port or :port`);
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://endpoint');
+    const answer = (status: number, text: string) =>
+      response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+    if (pathname === metricsPath) answer(200, metrics.text());
+    else if (pathname.startsWith('/healthz')) {
+      health().then(
+        () => answer(200, 'ok'),
+        (error: unknown) => answer(500, `${messageOf(error)}\n`),
+      );
+    } else answer(404, 'not found\n');
+  });
+  await listen(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) });
+  const bound = server.address();
+  return {
+    port: typeof bound === 'object' && bound ? bound.port : 0,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(new Error(`--http-endpoint: ${messageOf(error)}`, { cause: error })));
+    server.listen(host === '' ? { port } : { host, port }, () => resolve());
+  });
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { runCli } from './cli.ts';
+
+const stop = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  now: () => Date.now(),
+  signal: stop.signal,
+});
