@@ -1,25 +1,25 @@
+import { apiError, applyJsonPatch, applyMergePatch, applyStrategicMergePatch, schemas } from '@berth/kube';
 import type { ParsedPatch } from './patch-body.ts';
 
-/** Applies a parsed patch to a JSON object of a kind. @throws ApiError */
-export function applyPatch(
-  patch: ParsedPatch,
-  current: Record<string, unknown>,
-  _schema: string,
-): Record<string, unknown> {
-  return mergePatch(current, patch.patch as Record<string, unknown>);
+/** Applies a parsed patch to a JSON object of a kind; changes neither. @throws ApiError */
+export function applyPatch({ type, patch }: ParsedPatch, current: unknown, schema: string): Record<string, unknown> {
+  const patched = apply(type, patch, current, schema);
+  if (typeof patched === 'object' && patched !== null && !Array.isArray(patched))
+    return patched as Record<string, unknown>;
+  throw apiError('Invalid', 'the server rejected our request due to an error in our request', { details: {} });
 }
 
-function mergePatch(target: Record<string, unknown>, patch: Record<string, unknown>): Record<string, unknown> {
-  const result = { ...target };
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else if (typeof value === 'object' && !Array.isArray(value)) {
-      const base = result[key];
-      result[key] = mergePatch(
-        typeof base === 'object' && base !== null && !Array.isArray(base) ? (base as Record<string, unknown>) : {},
-        value as Record<string, unknown>,
-      );
-    } else result[key] = value;
+function apply(type: ParsedPatch['type'], patch: unknown, current: unknown, schema: string): unknown {
+  switch (type) {
+    case 'json':
+      return applyJsonPatch(current, patch);
+    case 'merge':
+      return applyMergePatch(current, patch);
+    case 'strategic': {
+      const known = schemas.find(schema);
+      // Kinds without a built-in schema have no strategic merge (upstream answers the same for custom resources).
+      if (!known) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+      return applyStrategicMergePatch(current, patch, known);
+    }
   }
-  return result;
 }

@@ -6,7 +6,7 @@ import { apiVersionOf } from './stored-object.ts';
 import type { FieldValidation } from './write-options.ts';
 
 /** Reads a body of `application/vnd.kubernetes.protobuf`. @throws Error – it is none. */
-export type ProtobufDecoder = (bytes: Uint8Array) => unknown;
+export type ProtobufDecoder = (bytes: Uint8Array) => Promise<unknown>;
 
 /** What a body is expected to be. */
 export interface ExpectedKind {
@@ -77,10 +77,7 @@ export class BodyDecoder {
         `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
       );
     const bytes = Buffer.from(await bytesOf(body));
-    if (media === 'application/vnd.kubernetes.protobuf') {
-      const wrong = (why: string) => unrecognized(kind, why, bytes.subarray(0, 30).toString('hex'));
-      return { value: attempt(() => this.#protobuf(bytes), wrong), duplicates: [], summary: '' };
-    }
+    if (media === 'application/vnd.kubernetes.protobuf') return this.#parseProtobuf(bytes, kind);
     const text = bytes.toString();
     const summary = summaryOf(text);
     if (media === 'application/yaml') {
@@ -90,6 +87,14 @@ export class BodyDecoder {
     const wrong = (why: string) => unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
     return { value, duplicates: duplicateFields, summary };
+  }
+
+  async #parseProtobuf(bytes: Buffer, kind: string): Promise<Parsed> {
+    try {
+      return { value: await this.#protobuf(bytes), duplicates: [], summary: '' };
+    } catch (error) {
+      throw unrecognized(kind, (error as Error).message, bytes.subarray(0, 30).toString('hex'));
+    }
   }
 }
 

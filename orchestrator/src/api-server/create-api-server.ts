@@ -1,15 +1,27 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
-import type { Transport } from '@berth/kube';
+import { apiError, decodeProtobuf, type Transport } from '@berth/kube';
 import type { NodeApiLookup } from '../node-api.ts';
 import type { Store } from '../store/store.ts';
-import { admissionChain } from './admission/admission.ts';
+import { builtInAdmission } from './admission/built-in.ts';
+import { ServiceAllocation } from './admission/service-allocation.ts';
 import { type Authorizer, authenticatedOnly } from './authorizer.ts';
-import { BodyDecoder, type ProtobufDecoder } from './body-decoder.ts';
+import { BodyDecoder } from './body-decoder.ts';
+import { bootstrap } from './boot/bootstrap.ts';
+import { discoveryPaths } from './discovery/discovery-paths.ts';
+import { openApiPaths } from './discovery/openapi-paths.ts';
+import { type HealthCheck, healthPaths } from './health-paths.ts';
+import type { TokenAuthenticator } from './http/authenticate.ts';
+import { type Listener, type ListenOptions, listen, type Upgrade } from './http/listener.ts';
+import { observer } from './http/observe.ts';
 import { InProcessTransport } from './in-process-transport.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { ResourceRegistry } from './resource-registry.ts';
 import { ServerContext } from './server-context.ts';
+import { serverPaths } from './server-paths.ts';
+import { specialHandlers } from './subresources/special-handlers.ts';
+import type { TokenIssuer } from './tokens/token-issuer.ts';
 import { loopback, type User } from './user.ts';
 
 export interface ApiServerOptions {
@@ -19,36 +31,117 @@ export interface ApiServerOptions {
   readonly rng: Rng;
   readonly log: Logger;
   readonly nodeApi: NodeApiLookup;
+  /** Absent: whoever is authenticated may do everything. */
   readonly authorizer?: Authorizer;
+  /** Makes and reads service account tokens; absent: none are given out. */
+  readonly tokens?: TokenIssuer & TokenAuthenticator;
+  /** CIDR of Services' cluster IPs; its first address is the API server's own. */
+  readonly serviceCidr?: string;
+  /** The port the `kubernetes` Service leads to; 6443 unless given. */
+  readonly advertisePort?: number;
+  /** Beyond the server's own: what /readyz also waits for. */
+  readonly healthChecks?: readonly HealthCheck[];
+  /** Serves exec, attach and port-forward connections. */
+  readonly serveUpgrade?: (upgrade: Upgrade, server: UpgradeContext) => Promise<void>;
+}
+
+/** What serving an upgraded connection needs of the server. */
+export interface UpgradeContext {
+  readonly context: ServerContext;
+  readonly pipeline: RequestPipeline;
+  readonly nodeApi: NodeApiLookup;
 }
 
 export interface ApiServer extends AsyncDisposable {
   /** Clients inside the process; as a component of the control plane unless `user` says otherwise. */
   transport(user?: User): Transport;
+  /** Serves HTTPS; may be called for several addresses. Disposing the server ends them all. */
+  listen(options: ListenOptions): Promise<Listener>;
 }
 
 /** An API server on `store`: its namespaces, classes and the `kubernetes` Service exist when this resolves. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const protobuf: ProtobufDecoder = () => {
-    throw new Error('protobuf is not there yet');
-  };
-  const context = new ServerContext({
-    registry: new ResourceRegistry(options.definitions),
-    store: options.store,
-    clock: options.clock,
-    rng: options.rng,
-    log: options.log,
-    bodies: new BodyDecoder(protobuf),
-    admission: () => admissionChain({ mutating: [], validating: [] }),
-  });
-  const pipeline = new RequestPipeline({
-    context,
-    authorizer: options.authorizer ?? authenticatedOnly,
-    paths: [],
-    special: [],
-  });
-  return {
-    transport: (user = loopback) => new InProcessTransport(pipeline, user),
-    async [Symbol.asyncDispose]() {},
-  };
+  const server = new Server(options);
+  await server.start();
+  return server;
+}
+
+class Server implements ApiServer {
+  readonly pipeline: RequestPipeline;
+  readonly #options: ApiServerOptions;
+  readonly #metrics = new RequestMetrics();
+  readonly #listeners: Listener[] = [];
+  readonly #services: ServiceAllocation;
+  readonly #end = new AbortController();
+
+  constructor(options: ApiServerOptions) {
+    const { store, clock, rng, log, definitions, authorizer = authenticatedOnly, healthChecks = [] } = options;
+    this.#options = options;
+    const registry = new ResourceRegistry(definitions);
+    const services = new ServiceAllocation({ cidr: options.serviceCidr ?? '10.96.0.0/16', clock, rng });
+    this.#services = services;
+    const context = new ServerContext({
+      registry,
+      store,
+      clock,
+      rng,
+      log,
+      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
+      admission: (self) => builtInAdmission(self, services),
+    });
+    const own: HealthCheck[] = [
+      { name: 'ping', check: () => undefined },
+      { name: 'log', check: () => undefined },
+      { name: 'etcd', check: async () => void (await store.get('/registry/health')) },
+    ];
+    this.pipeline = new RequestPipeline({
+      context,
+      authorizer,
+      paths: [
+        discoveryPaths(registry, () => this.#address()),
+        openApiPaths(registry),
+        healthPaths([...own, ...healthChecks]),
+        serverPaths(this.#metrics),
+      ],
+      special: specialHandlers({ nodeApi: options.nodeApi, authorizer, tokens: options.tokens }),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { context } = this.pipeline;
+    const storage = context.storageOf('', 'services');
+    if (storage) await this.#services.start(storage, this.#end.signal);
+    await bootstrap(context, { range: this.#services.range, port: this.#options.advertisePort ?? 6443 });
+  }
+
+  transport(user: User = loopback): Transport {
+    return new InProcessTransport(this.pipeline, user);
+  }
+
+  async listen(options: ListenOptions): Promise<Listener> {
+    const { clock, log, tokens, serveUpgrade, nodeApi } = this.#options;
+    const listener = await listen(options, {
+      pipeline: this.pipeline,
+      clock,
+      log,
+      tokens: tokens ? [tokens] : [],
+      observe: observer(this.pipeline.context.registry, this.#metrics),
+      upgrade: async (upgrade) => {
+        if (!serveUpgrade) throw apiError('BadRequest', 'this server does not serve upgraded connections');
+        await serveUpgrade(upgrade, { context: this.pipeline.context, pipeline: this.pipeline, nodeApi });
+      },
+    });
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
+  }
+
+  #address(): string {
+    const listener = this.#listeners[0];
+    return listener ? `${listener.address}:${listener.port}` : '';
+  }
 }

@@ -26,7 +26,7 @@ export class InProcessTransport implements Transport {
 
   async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
     signal.throwIfAborted();
-    return valueOf(await this.#pipeline.handle(this.#serverRequest(request, signal)));
+    return resultOf(await this.#pipeline.handle(this.#serverRequest(request, signal)));
   }
 
   async *watch(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
@@ -64,7 +64,7 @@ function objectOf(object: AnswerObject): KubeObject {
   return object instanceof StoredObject ? object.object : object;
 }
 
-function valueOf(answer: Answer): unknown {
+function resultOf(answer: Answer): unknown {
   switch (answer.type) {
     case 'object': {
       const value = objectOf(answer.object);

@@ -16,7 +16,7 @@ const types: Readonly<Record<string, ParsedPatch['type']>> = {
 export async function patchOf(request: ServerRequest): Promise<ParsedPatch> {
   const type = types[mediaTypeOf(request.contentType)];
   if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
-  const value = await valueOf(request);
+  const value = await readBody(request);
   if (type === 'json') {
     if (!Array.isArray(value))
       throw apiError(
@@ -33,7 +33,7 @@ export async function patchOf(request: ServerRequest): Promise<ParsedPatch> {
   return { type, patch: value as Record<string, unknown> };
 }
 
-async function valueOf(request: ServerRequest): Promise<unknown> {
+async function readBody(request: ServerRequest): Promise<unknown> {
   if (request.body.type === 'value') return request.body.value;
   const text = Buffer.from(await bytesOf(request.body)).toString();
   try {

@@ -108,6 +108,8 @@ async function write(
 function isDeletable(next: AnyObject, old: AnyObject): boolean {
   return (
     (next.metadata.finalizers ?? []).length === 0 &&
+    // Only namespaces have these; they go by their own endpoint.
+    (next.kind !== 'Namespace' || (next.spec?.finalizers ?? []).length === 0) &&
     old.metadata.deletionTimestamp !== undefined &&
     (old.metadata.deletionGracePeriodSeconds ?? 0) === 0
   );

@@ -90,7 +90,8 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
   const finalizers = finalizersAfter(definition, old, options);
   const grace = graceOf(definition, old, options);
   if (grace === 'pending') return 'pending';
-  if (finalizers.length === 0 && (grace === undefined || grace === 0)) return 'remove';
+  const held = isNamespace(definition) && old.spec?.finalizers?.length > 0;
+  if (finalizers.length === 0 && !held && (grace === undefined || grace === 0)) return 'remove';
   const seconds = grace ?? 0;
   const { metadata } = old;
   const first = !metadata.deletionTimestamp;
@@ -100,10 +101,16 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
   else delete next.metadata.finalizers;
   if (first || grace !== undefined) {
     next.metadata.deletionTimestamp = deletionTime(metadata, seconds, now);
-    next.metadata.deletionGracePeriodSeconds = seconds;
+    if (!held) next.metadata.deletionGracePeriodSeconds = seconds;
   }
+  if (isNamespace(definition)) next['status'] = { ...next.status, phase: 'Terminating' };
   if (first && metadata.generation) next.metadata.generation = metadata.generation + 1;
   return next;
+}
+
+/** Namespaces wait for `spec.finalizers` as well, and say so in their phase (registry/core/namespace). */
+function isNamespace({ group, plural }: ResourceDefinition): boolean {
+  return group === '' && plural === 'namespaces';
 }
 
 /** A shortened grace period counts from when the deletion began. */

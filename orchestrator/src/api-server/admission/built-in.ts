@@ -1,0 +1,34 @@
+import type { ServerContext } from '../server-context.ts';
+import { type Admission, admissionChain } from './admission.ts';
+import { claimResize } from './claim-resize.ts';
+import { defaultStorageClass } from './default-storage-class.ts';
+import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { AdmissionLookup } from './lookup.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { priority } from './priority.ts';
+import { serviceAccount } from './service-account.ts';
+import type { ServiceAllocation } from './service-allocation.ts';
+import { storageObjectInUseProtection } from './storage-protection.ts';
+
+/** The plugins upstream enables by default, in upstream's order, as far as Berth has them. */
+export function builtInAdmission(context: ServerContext, services: ServiceAllocation): Admission {
+  const lookup = new AdmissionLookup(context);
+  const lifecycle = namespaceLifecycle(lookup);
+  return admissionChain({
+    mutating: [
+      lifecycle,
+      serviceAccount(lookup, context),
+      priority(lookup),
+      defaultTolerationSeconds,
+      defaultStorageClass(lookup),
+      storageObjectInUseProtection,
+      services.admit,
+    ],
+    validating: [
+      claimResize(lookup),
+      async (request) => {
+        if (request.operation === 'delete') await lifecycle(request);
+      },
+    ],
+  });
+}

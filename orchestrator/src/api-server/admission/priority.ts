@@ -1,0 +1,43 @@
+import type { AnyObject } from '../resource-definition.ts';
+import { forbidden } from '../resource-errors.ts';
+import { type AdmissionPlugin, isResource } from './admission.ts';
+import type { AdmissionLookup } from './lookup.ts';
+
+/** Resolves a pod's priority class to its number (admission Priority). */
+export function priority(lookup: AdmissionLookup): AdmissionPlugin {
+  return async (request) => {
+    if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
+    const { object, definition, name } = request;
+    const spec = object.spec as Record<string, unknown>;
+    const wanted = spec['priorityClassName'] as string | undefined;
+    const chosen = wanted
+      ? await lookup.find('scheduling.k8s.io', 'priorityclasses', '', wanted)
+      : await defaultClass(lookup);
+    if (wanted && !chosen) throw forbidden(definition, name, `no PriorityClass with name ${wanted} was found`);
+    const value = (chosen?.['value'] as number | undefined) ?? 0;
+    const given = spec['priority'];
+    if (given !== undefined && given !== value)
+      throw forbidden(
+        definition,
+        name,
+        `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+      );
+    if (!wanted && chosen) spec['priorityClassName'] = chosen.metadata.name;
+    spec['priority'] = value;
+    const policy = (chosen?.['preemptionPolicy'] as string | undefined) ?? 'PreemptLowerPriority';
+    if (spec['preemptionPolicy'] !== undefined && spec['preemptionPolicy'] !== policy)
+      throw forbidden(
+        definition,
+        name,
+        `the string value of PreemptionPolicy (${spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
+      );
+    spec['preemptionPolicy'] = policy;
+  };
+}
+
+/** Of several global defaults the lowest counts, as upstream decides. */
+async function defaultClass(lookup: AdmissionLookup): Promise<AnyObject | undefined> {
+  const classes = await lookup.list('scheduling.k8s.io', 'priorityclasses');
+  const defaults = classes.filter((each) => each['globalDefault'] === true);
+  return defaults.toSorted((a, b) => (a['value'] as number) - (b['value'] as number))[0];
+}

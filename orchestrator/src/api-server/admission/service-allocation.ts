@@ -1,0 +1,150 @@
+import type { Clock, Rng } from '@berth/kit';
+import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
+import type { StoreEvent } from '../../store/store.ts';
+import { invalid } from '../invalid.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import { AddressRange, Pool } from '../service-addresses.ts';
+import type { ObjectStorage } from '../object-storage.ts';
+import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
+
+const nodePorts = { first: 30_000, count: 2768 } as const;
+
+export interface AllocationOptions {
+  readonly cidr: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** Gives Services their cluster IPs and node ports; what is taken is followed from the store. */
+export class ServiceAllocation {
+  readonly range: AddressRange;
+  readonly #rng: Rng;
+  readonly #addresses: Pool<string>;
+  readonly #ports: Pool<number>;
+
+  constructor({ cidr, clock, rng }: AllocationOptions) {
+    this.range = new AddressRange(cidr);
+    this.#rng = rng;
+    this.#addresses = new Pool(clock);
+    this.#ports = new Pool(clock);
+  }
+
+  /** Reads what is taken, then follows the store until `signal` aborts. */
+  async start(storage: ObjectStorage, signal: AbortSignal): Promise<void> {
+    const { objects, revision } = await storage.range({ namespace: '' });
+    for (const { object } of objects) this.#take(object);
+    const events = storage.watch('', revision, signal);
+    void this.#follow(storage, events);
+  }
+
+  async #follow(storage: ObjectStorage, events: AsyncIterable<readonly StoreEvent[]>): Promise<void> {
+    for await (const batch of events)
+      for (const { type, item, previous } of batch) {
+        if (previous) this.#giveBack(storage.view(previous).object);
+        if (type === 'put') this.#take(storage.view(item).object);
+      }
+  }
+
+  #take(service: AnyObject): void {
+    const owner = service.metadata.uid ?? '';
+    for (const address of addressesOf(service)) this.#addresses.use(address, owner);
+    for (const port of portsOf(service)) this.#ports.use(port, owner);
+  }
+
+  #giveBack(service: AnyObject): void {
+    const owner = service.metadata.uid ?? '';
+    for (const address of addressesOf(service)) this.#addresses.release(address, owner);
+    for (const port of portsOf(service)) this.#ports.release(port, owner);
+  }
+
+  readonly admit: AdmissionPlugin = (request) => {
+    if (request.operation === 'delete' || !isResource(request, '', 'services')) return;
+    const spec = request.object.spec as ServiceSpec | undefined;
+    if (!spec) return;
+    if (request.old) keepAllocated(spec, request.old as unknown as Service);
+    this.#giveAddress(request, spec);
+    this.#givePorts(request, spec);
+  };
+
+  #giveAddress(request: AdmissionRequest, spec: ServiceSpec): void {
+    if (spec.type === 'ExternalName' || spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
+    const asked = spec.clusterIP || spec.clusterIPs?.[0];
+    const had = addressesOf(request.old);
+    if (asked !== undefined && had.includes(asked)) return;
+    if (asked !== undefined && !isAddress(asked)) return;
+    const address = asked === undefined ? this.#anyAddress() : this.#thisAddress(asked, request);
+    spec.clusterIP = address;
+    spec.clusterIPs = [address];
+  }
+
+  #anyAddress(): string {
+    const { range } = this;
+    const start = Math.floor(this.#rng.next() * range.usable);
+    const candidates = function* () {
+      // The first address is the API server's own.
+      for (let i = 0; i < range.usable; i++) yield range.at(2 + ((start + i) % (range.usable - 1)));
+    };
+    const address = this.#addresses.reserve(candidates());
+    if (address === undefined) throw new Error(`every address of ${range.cidr} is in use`);
+    return address;
+  }
+
+  #thisAddress(asked: string, { definition, name }: AdmissionRequest): string {
+    const why = !this.range.includes(asked)
+      ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${this.range.cidr}`
+      : this.#addresses.reserve([asked]) === undefined
+        ? 'provided IP is already allocated'
+        : undefined;
+    if (why === undefined) return asked;
+    const message = `Invalid value: ${JSON.stringify([asked])}: failed to allocate IP ${asked}: ${why}`;
+    throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: 'spec.clusterIPs', message }]);
+  }
+
+  #givePorts({ definition, name, old }: AdmissionRequest, spec: ServiceSpec): void {
+    if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return;
+    const had = new Set(old ? portsOf(old) : []);
+    for (const [i, port] of (spec.ports ?? []).entries()) {
+      if (port.nodePort) {
+        if (had.has(port.nodePort) || this.#ports.reserve([port.nodePort]) !== undefined) continue;
+        const message = `Invalid value: ${port.nodePort}: provided port is already allocated`;
+        throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: `spec.ports[${i}].nodePort`, message }]);
+      }
+      const start = Math.floor(this.#rng.next() * nodePorts.count);
+      const candidates = Array.from({ length: nodePorts.count }, (_, k) => nodePorts.first + ((start + k) % nodePorts.count));
+      const given = this.#ports.reserve(candidates);
+      if (given === undefined) throw new Error('every node port is in use');
+      port.nodePort = given;
+    }
+  }
+}
+
+/** An update that says nothing about what was given out keeps it (registry/core/service patchAllocatedValues). */
+function keepAllocated(spec: ServiceSpec, { spec: old = {} }: Service): void {
+  if (spec.type !== 'ExternalName' && old.type !== 'ExternalName') {
+    if (!spec.clusterIP && !spec.clusterIPs?.length && old.clusterIP) {
+      spec.clusterIP = old.clusterIP;
+      spec.clusterIPs = [...(old.clusterIPs ?? [old.clusterIP])];
+    }
+  }
+  const needsPorts = (type: string | undefined) => type === 'NodePort' || type === 'LoadBalancer';
+  if (!needsPorts(spec.type) || !needsPorts(old.type)) return;
+  const key = ({ protocol, port }: ServicePort) => `${protocol ?? 'TCP'}/${port}`;
+  const known = new Map((old.ports ?? []).map((port) => [key(port), port.nodePort]));
+  for (const port of spec.ports ?? []) {
+    const nodePort = port.nodePort || known.get(key(port));
+    if (nodePort) port.nodePort = nodePort;
+  }
+}
+
+function addressesOf(service: AnyObject | undefined): readonly string[] {
+  return ((service?.spec?.clusterIPs as string[] | undefined) ?? []).filter(isAddress);
+}
+
+function portsOf(service: AnyObject): readonly number[] {
+  const ports = (service.spec?.ports as ServicePort[] | undefined) ?? [];
+  return ports.flatMap(({ nodePort }) => (nodePort ? [nodePort] : []));
+}
+
+function isAddress(text: string): boolean {
+  return /^\d+\.\d+\.\d+\.\d+$/.test(text);
+}

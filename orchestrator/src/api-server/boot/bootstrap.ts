@@ -1,0 +1,79 @@
+import { isAlreadyExists } from '@berth/kube';
+import type { AddressRange } from '../service-addresses.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import type { ServerContext } from '../server-context.ts';
+import { loopback } from '../user.ts';
+import { createChecked } from '../verbs/create-object.ts';
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/** Upstream's two classes above everything of users (scheduling bootstrap-system-priority-classes). */
+const priorityClasses: readonly AnyObject[] = [
+  {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'system-node-critical' },
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+  {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'system-cluster-critical' },
+    value: 2_000_000_000,
+    description:
+      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  },
+];
+
+export interface BootstrapOptions {
+  readonly range: AddressRange;
+  readonly port: number;
+}
+
+/** Creates what every cluster begins with, where it is missing. */
+export async function bootstrap(context: ServerContext, { range, port }: BootstrapOptions): Promise<void> {
+  await Promise.all(
+    namespaces.map((name) =>
+      ensure(context, '', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
+    ),
+  );
+  await Promise.all([
+    ...priorityClasses.map((each) => ensure(context, 'scheduling.k8s.io', 'priorityclasses', each)),
+    ensure(context, '', 'services', kubernetesService(range.at(1), port)),
+  ]);
+}
+
+/** The API server as pods know it. */
+function kubernetesService(clusterIP: string, port: number): AnyObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { component: 'apiserver', provider: 'kubernetes' },
+    },
+    spec: {
+      clusterIP,
+      clusterIPs: [clusterIP],
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
+      sessionAffinity: 'None',
+      type: 'ClusterIP',
+    },
+  };
+}
+
+async function ensure(context: ServerContext, group: string, plural: string, object: AnyObject): Promise<void> {
+  const definition = context.registry.ofResource(group, plural);
+  if (!definition) return;
+  const { namespace = '', name = '' } = object.metadata;
+  if (await context.storage(definition).find(namespace, name)) return;
+  try {
+    const copy = structuredClone(object);
+    await createChecked(context, { definition, object: copy, user: loopback, dryRun: false, warn: () => undefined });
+  } catch (error) {
+    // Another server of the same store was faster.
+    if (!isAlreadyExists(error)) throw error;
+  }
+}

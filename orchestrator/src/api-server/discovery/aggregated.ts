@@ -1,0 +1,38 @@
+import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
+
+/** Everything that is served, in one document (apidiscovery.k8s.io): for `/api` the core group, for `/apis` the others. */
+export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, version: string): object {
+  const groups = registry.groups.filter((group) => (group === '') === core);
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items: groups.map((group) => ({
+      metadata: group === '' ? {} : { name: group },
+      versions: registry.versionsOf(group).map((each) => ({
+        version: each,
+        resources: (registry.resourcesOf(group, each) ?? []).map(resourceEntry),
+        freshness: 'Current',
+      })),
+    })),
+  };
+}
+
+function resourceEntry(definition: ResourceDefinition): object {
+  const { plural, singular, kind, group, version, namespaced, verbs, shortNames, categories, subresources } = definition;
+  return {
+    resource: plural,
+    responseKind: { group, version, kind },
+    scope: namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singular,
+    verbs,
+    ...(shortNames.length > 0 ? { shortNames } : {}),
+    ...(categories.length > 0 ? { categories } : {}),
+    ...(subresources.length > 0 ? { subresources: subresources.map(subresourceEntry) } : {}),
+  };
+}
+
+function subresourceEntry({ name, kind, group, version, verbs }: SubresourceDefinition): object {
+  return { subresource: name, responseKind: { group, version, kind }, verbs };
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { ResourceDefinition } from '../resource-definition.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
+
+/** `/api`: the versions of the core group. */
+export function apiVersions(registry: ResourceRegistry, serverAddress: string): object {
+  return {
+    kind: 'APIVersions',
+    versions: registry.versionsOf(''),
+    serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+  };
+}
+
+/** `/apis`: the other groups. */
+export function apiGroupList(registry: ResourceRegistry): object {
+  const groups = registry.groups.filter((group) => group !== '').map((group) => groupEntry(registry, group));
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups };
+}
+
+/** `/apis/GROUP`. */
+export function apiGroup(registry: ResourceRegistry, group: string): object {
+  return { kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(registry, group) };
+}
+
+function groupEntry(registry: ResourceRegistry, group: string) {
+  const versions = registry.versionsOf(group).map((version) => ({ groupVersion: `${group}/${version}`, version }));
+  return { name: group, versions, preferredVersion: versions[0] };
+}
+
+/** `/api/v1` and `/apis/GROUP/VERSION`. */
+export function apiResourceList(groupVersion: string, definitions: readonly ResourceDefinition[]): object {
+  const resources = definitions.flatMap((definition) => [resourceEntry(definition), ...subresourceEntries(definition)]);
+  return {
+    kind: 'APIResourceList',
+    ...(groupVersion.includes('/') ? { apiVersion: 'v1' } : {}),
+    groupVersion,
+    resources: resources.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+}
+
+function resourceEntry(definition: ResourceDefinition) {
+  const { plural, singular, namespaced, kind, verbs, shortNames, categories, stored } = definition;
+  return {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs,
+    ...(shortNames.length > 0 ? { shortNames } : {}),
+    ...(categories.length > 0 ? { categories } : {}),
+    ...(stored ? { storageVersionHash: storageVersionHash(definition) } : {}),
+  };
+}
+
+function subresourceEntries({ plural, namespaced, subresources, group, version }: ResourceDefinition) {
+  return subresources.map((each) => ({
+    name: `${plural}/${each.name}`,
+    singularName: '',
+    namespaced,
+    ...(each.group === group && each.version === version ? {} : { group: each.group, version: each.version }),
+    kind: each.kind,
+    verbs: each.verbs,
+  }));
+}
+
+/** Changes when the stored form does (apiserver discovery.StorageVersionHash). */
+function storageVersionHash({ group, version, kind }: ResourceDefinition): string {
+  return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64');
+}

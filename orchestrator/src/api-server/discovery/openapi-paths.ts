@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import type { PathHandler } from '../request-pipeline.ts';
+import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
+import type { Answer } from '../server-request.ts';
+import { json } from './discovery-paths.ts';
+import { componentsOf, refOf } from './openapi-schema.ts';
+import { versionInfo } from './version.ts';
+
+type Json = Record<string, unknown>;
+
+interface Document {
+  readonly body: Uint8Array;
+  readonly hash: string;
+}
+
+/** `/openapi/v3` and one document a group and version, made when first asked for. */
+export function openApiPaths(registry: ResourceRegistry): PathHandler {
+  const documents = new Map<string, Document>();
+  const documentOf = (root: string, group: string, version: string): Document | undefined => {
+    const key = root === 'api' ? `api/${version}` : `apis/${group}/${version}`;
+    const known = documents.get(key);
+    const definitions = registry.resourcesOf(group, version);
+    if (known || !definitions) return known;
+    const body = Buffer.from(JSON.stringify(openApiDocument(definitions)));
+    const made = { body, hash: createHash('sha512').update(body).digest('hex').toUpperCase() };
+    documents.set(key, made);
+    return made;
+  };
+  return ([first, second, ...rest], request) => {
+    if (first !== 'openapi' || second !== 'v3') return undefined;
+    if (rest.length === 0) return index(registry, documentOf);
+    const [root = '', group = '', version = ''] = rest[0] === 'api' ? ['api', '', rest[1]] : rest;
+    if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return undefined;
+    const document = documentOf(root, group, version);
+    return document && withHash(document, request.query.get('hash'));
+  };
+}
+
+function index(registry: ResourceRegistry, documentOf: (root: string, group: string, version: string) => Document | undefined): Answer {
+  const paths: Json = {};
+  for (const group of registry.groups)
+    for (const version of registry.versionsOf(group)) {
+      const root = group === '' ? 'api' : 'apis';
+      const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${documentOf(root, group, version)?.hash}` };
+    }
+  return json({ paths });
+}
+
+/** A document asked for by its hash never changes under that address (kube-openapi handler3). */
+function withHash({ body, hash }: Document, asked: string | null): Answer {
+  const fresh = asked !== null && asked === hash;
+  const headers = {
+    'content-type': 'application/json',
+    etag: `"${hash}"`,
+    vary: 'Accept',
+    ...(fresh ? { 'cache-control': 'public, immutable' } : {}),
+  };
+  return { type: 'document', status: 200, body, headers };
+}
+
+function openApiDocument(definitions: readonly ResourceDefinition[]): Json {
+  const kinds = new Map<string, ResourceDefinition[]>();
+  for (const definition of definitions) {
+    const list = kinds.get(definition.schema) ?? [];
+    list.push(definition);
+    kinds.set(definition.schema, list);
+  }
+  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), deleteOptions];
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
+    paths: Object.fromEntries(definitions.flatMap(pathsOf)),
+    components: { schemas: componentsOf(roots, kinds) },
+  };
+}
+
+const deleteOptions = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+
+const methods: Readonly<Record<string, readonly [method: string, action: string]>> = {
+  get: ['get', 'get'],
+  list: ['get', 'list'],
+  create: ['post', 'post'],
+  update: ['put', 'put'],
+  patch: ['patch', 'patch'],
+  delete: ['delete', 'delete'],
+  deletecollection: ['delete', 'deletecollection'],
+};
+
+function pathsOf(definition: ResourceDefinition): [string, Json][] {
+  const { group, version, plural, namespaced, verbs, subresources } = definition;
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const collection = `${root}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}`;
+  const item = `${collection}/{name}`;
+  const of = (wanted: readonly string[]) => wanted.filter((verb) => verbs.includes(verb));
+  const paths: [string, Json][] = [
+    [collection, operations(definition, of(['list', 'create', 'deletecollection']), definition)],
+    [item, operations(definition, of(['get', 'update', 'patch', 'delete']), definition)],
+    ...subresources.map((each): [string, Json] => [`${item}/${each.name}`, operations(definition, each.verbs, each)]),
+  ];
+  if (namespaced && verbs.includes('list')) paths.push([`${root}/${plural}`, operations(definition, ['list'], definition)]);
+  return paths.filter(([, value]) => Object.keys(value).length > 0);
+}
+
+type Kind = Pick<SubresourceDefinition, 'group' | 'version' | 'kind'>;
+
+function operations({ schema }: ResourceDefinition, verbs: readonly string[], { group, version, kind }: Kind): Json {
+  const result: Json = {};
+  for (const verb of verbs) {
+    const [method, action] = methods[verb] ?? [];
+    if (!method) continue;
+    const of = verb === 'list' ? `${schema}List` : schema;
+    result[method] = {
+      'x-kubernetes-action': action,
+      'x-kubernetes-group-version-kind': { group, version, kind },
+      parameters: parametersOf(verb),
+      ...(['create', 'update', 'patch'].includes(verb) ? { requestBody: requestBody(verb, schema) } : {}),
+      responses: { 200: { description: 'OK', content: { 'application/json': { schema: { $ref: refOf(of) } } } } },
+    };
+  }
+  return result;
+}
+
+function requestBody(verb: string, schema: string): Json {
+  const types =
+    verb === 'patch'
+      ? ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json']
+      : ['*/*'];
+  const content = { schema: verb === 'patch' ? { type: 'object' } : { $ref: refOf(schema) } };
+  return { content: Object.fromEntries(types.map((type) => [type, content])), required: true };
+}
+
+/** kubectl looks here whether the server knows dryRun and fieldValidation. */
+function parametersOf(verb: string): Json[] {
+  const query = (name: string) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } });
+  if (verb === 'list') return ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'watch'].map(query);
+  if (verb === 'get') return [];
+  if (verb === 'delete' || verb === 'deletecollection')
+    return ['dryRun', 'gracePeriodSeconds', 'propagationPolicy'].map(query);
+  return ['dryRun', 'fieldManager', 'fieldValidation'].map(query);
+}

@@ -1,0 +1,75 @@
+import { type FieldSchema, type ObjectSchema, schemas } from '@berth/kube';
+import type { ResourceDefinition } from '../resource-definition.ts';
+
+type Json = Record<string, unknown>;
+
+const scalars: Readonly<Record<string, Json>> = {
+  string: { type: 'string' },
+  boolean: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' },
+  bytes: { type: 'string', format: 'byte' },
+  time: { type: 'string', format: 'date-time' },
+  microTime: { type: 'string', format: 'date-time' },
+  quantity: { type: 'string' },
+  intOrString: { 'x-kubernetes-int-or-string': true, oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  any: { 'x-kubernetes-preserve-unknown-fields': true },
+};
+
+export function refOf(name: string): string {
+  return `#/components/schemas/${name}`;
+}
+
+/** The component schemas that `roots` need, all the way down; kinds carry their group, version and kind. */
+export function componentsOf(roots: Iterable<string>, kinds: ReadonlyMap<string, readonly ResourceDefinition[]>): Json {
+  const components: Json = {};
+  const waiting = [...roots];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (name in components) continue;
+    const schema = schemas.find(name);
+    if (!schema) continue;
+    components[name] = component(schema, kinds.get(name) ?? [], waiting);
+  }
+  return components;
+}
+
+function component(schema: ObjectSchema, kinds: readonly ResourceDefinition[], needs: string[]): Json {
+  const properties: Json = {};
+  for (const [name, field] of schema.fields) properties[name] = property(field, needs);
+  const gvks = kinds.map(({ group, version, kind }) => ({ group, version, kind }));
+  return {
+    type: 'object',
+    properties,
+    ...(schema.required.size > 0 ? { required: [...schema.required] } : {}),
+    ...(schema.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+    ...(gvks.length > 0 ? { 'x-kubernetes-group-version-kind': gvks } : {}),
+  };
+}
+
+function property(field: FieldSchema, needs: string[]): Json {
+  const { listType, mapKeys, mergeKey, patchStrategies } = field;
+  return {
+    ...shape(field, needs),
+    ...(listType ? { 'x-kubernetes-list-type': listType } : {}),
+    ...(mapKeys ? { 'x-kubernetes-list-map-keys': mapKeys } : {}),
+    ...(mergeKey ? { 'x-kubernetes-patch-merge-key': mergeKey } : {}),
+    ...(patchStrategies.length > 0 ? { 'x-kubernetes-patch-strategy': patchStrategies.join(',') } : {}),
+  };
+}
+
+function shape({ type, struct, element }: FieldSchema, needs: string[]): Json {
+  switch (type) {
+    case 'struct': {
+      const name = (struct as ObjectSchema).name;
+      needs.push(name);
+      return { allOf: [{ $ref: refOf(name) }] };
+    }
+    case 'list':
+      return { type: 'array', items: shape(element as FieldSchema, needs) };
+    case 'map':
+      return { type: 'object', additionalProperties: shape(element as FieldSchema, needs) };
+    default:
+      return scalars[type] as Json;
+  }
+}

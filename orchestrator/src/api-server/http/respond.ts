@@ -1,0 +1,119 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { ApiError } from '@berth/kube';
+import { negotiate } from '../representation/negotiate.ts';
+import { documentOf, frameEncoder, type Presentation } from '../representation/represent.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
+
+const compress = promisify(gzip);
+
+/** Upstream's: below this, compressing costs more than it saves. */
+const gzipFromBytes = 128 * 1024;
+
+export interface Reply {
+  readonly response: Http2ServerResponse;
+  readonly request: ServerRequest;
+  readonly headers: IncomingHttpHeaders;
+  readonly warnings: ReadonlySet<string>;
+  readonly now: number;
+}
+
+/** Sends an answer in the form its request accepts. @throws ApiError – before anything was sent. */
+export async function respond(answer: Answer, reply: Reply): Promise<void> {
+  switch (answer.type) {
+    case 'text':
+      return send(reply, answer.status, Buffer.from(answer.text), {
+        'content-type': answer.contentType ?? 'text/plain; charset=utf-8',
+      });
+    case 'document':
+      return send(reply, answer.status, answer.body, answer.headers);
+    case 'stream':
+      reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
+      return pump(answer.chunks, reply);
+    case 'watch': {
+      const encode = frameEncoder(answer.definition, presentationOf(reply));
+      reply.response.writeHead(200, { ...headersOf(reply), 'content-type': 'application/json' });
+      // A client waits for the head to know that it watches.
+      (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
+      return pump(mapped(answer.frames, encode), reply);
+    }
+    default: {
+      const { body, contentType } = documentOf(answer, presentationOf(reply));
+      const status = answer.type === 'list' ? 200 : answer.status;
+      return send(reply, status, body, { 'content-type': contentType });
+    }
+  }
+}
+
+/** Sends an error as its Status; where the answer has begun, all that is left is to cut it off. */
+export async function respondError(error: ApiError, reply: Reply): Promise<void> {
+  const { response } = reply;
+  if (response.headersSent) {
+    response.stream?.destroy();
+    return;
+  }
+  const { status } = error;
+  const retry = status.details?.retryAfterSeconds;
+  await send(reply, status.code ?? 500, Buffer.from(JSON.stringify(status)), {
+    'content-type': 'application/json',
+    ...(retry === undefined ? {} : { 'retry-after': String(retry) }),
+  });
+}
+
+function presentationOf({ request, now }: Reply): Presentation {
+  const includeObject = request.query.get('includeObject') ?? 'Metadata';
+  return { representation: negotiate(request.accept), includeObject, now };
+}
+
+function headersOf({ warnings }: Reply): Record<string, string | string[]> {
+  const warning = [...warnings].map((text) => `299 - ${quoted(text)}`);
+  return { 'cache-control': 'no-cache, private', ...(warning.length > 0 ? { warning } : {}) };
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/[\x00-\x1f\x7f]/g, ' ').replace(/[\\"]/g, '\\$&')}"`;
+}
+
+async function send(reply: Reply, status: number, body: Uint8Array, more: Readonly<Record<string, string>>): Promise<void> {
+  const { response, headers, request } = reply;
+  const all: Record<string, string | string[]> = { ...headersOf(reply), ...more };
+  let bytes = body;
+  if (bytes.byteLength >= gzipFromBytes && /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))) {
+    bytes = await compress(bytes, { level: 1 });
+    all['content-encoding'] = 'gzip';
+    all['vary'] = 'Accept-Encoding';
+  }
+  all['content-length'] = String(bytes.byteLength);
+  response.writeHead(status, all);
+  response.end(request.method === 'HEAD' ? new Uint8Array() : bytes);
+}
+
+async function* mapped<T>(items: AsyncIterable<T>, encode: (item: T) => Uint8Array): AsyncGenerator<Uint8Array> {
+  for await (const item of items) yield encode(item);
+}
+
+/** Writes chunks as fast as the client takes them; ends when either side does. */
+async function pump(chunks: AsyncIterable<Uint8Array>, { response, request }: Reply): Promise<void> {
+  const sink = response as unknown as Writable;
+  for await (const chunk of chunks) {
+    if (request.signal.aborted) break;
+    if (!sink.write(chunk)) await drained(sink, request.signal);
+  }
+  if (!request.signal.aborted) response.end();
+}
+
+function drained(sink: Writable, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      sink.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    sink.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

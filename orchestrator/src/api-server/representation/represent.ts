@@ -1,0 +1,121 @@
+import { apiError, type KubeObject } from '@berth/kube';
+import { stringify as stringifyYaml } from 'yaml';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
+import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import type { Representation } from './negotiate.ts';
+import { partialOf } from './partial-metadata.ts';
+import { tableOf } from './table.ts';
+
+/** What the forms of answers depend on. */
+export interface Presentation {
+  readonly representation: Representation;
+  readonly includeObject: string;
+  readonly now: number;
+}
+
+const encoder = new TextEncoder();
+
+/** The body of an answer that is one document, and its media type. */
+export function documentOf(
+  answer: Extract<Answer, { type: 'object' | 'list' }>,
+  presentation: Presentation,
+): { readonly body: Uint8Array; readonly contentType: string } {
+  const { representation } = presentation;
+  const plain = representation.as === undefined;
+  if (representation.format === 'json' && plain) {
+    const body = answer.type === 'list' ? listJson(answer) : objectJson(answer.object);
+    return { body, contentType: 'application/json' };
+  }
+  const value = answer.type === 'list' ? listValue(answer, presentation) : objectValue(answer, presentation);
+  return representation.format === 'yaml'
+    ? { body: encoder.encode(stringifyYaml(value)), contentType: 'application/yaml' }
+    : { body: encoder.encode(JSON.stringify(value)), contentType: 'application/json' };
+}
+
+function objectJson(object: AnswerObject): Uint8Array {
+  return object instanceof StoredObject ? object.json() : encoder.encode(JSON.stringify(object));
+}
+
+function plainObject(object: AnswerObject): KubeObject {
+  return object instanceof StoredObject ? object.object : object;
+}
+
+/** A list made of the stored bytes of its items. */
+function listJson({ definition, metadata, items }: ListAnswer): Uint8Array {
+  const head = `{"kind":"${definition.kind}List","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
+  const parts: Uint8Array[] = [encoder.encode(head)];
+  for (const [i, item] of items.entries()) {
+    if (i > 0) parts.push(comma);
+    parts.push(item.itemJson());
+  }
+  parts.push(listEnd);
+  return Buffer.concat(parts);
+}
+
+const comma = encoder.encode(',');
+const listEnd = encoder.encode(']}');
+
+function listValue({ definition, metadata, items }: ListAnswer, presentation: Presentation): object {
+  const { representation, includeObject, now } = presentation;
+  const objects = items.map(({ object }) => object);
+  if (representation.as === 'Table')
+    return tableOf(definition, objects, metadata, { ...representation, includeObject, now, withColumns: true });
+  if (representation.as === undefined)
+    return { kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata, items: objects };
+  const { version } = representation;
+  return {
+    kind: 'PartialObjectMetadataList',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata,
+    items: objects.map((object) => partialOf(object, version)),
+  };
+}
+
+function objectValue(answer: Extract<Answer, { type: 'object' }>, presentation: Presentation): object {
+  const object = plainObject(answer.object);
+  // A Status, a Scale or a review has no table; errors are always themselves.
+  if (!answer.definition || object.kind !== answer.definition.kind) return object;
+  return converted(answer.definition, object as AnyObject, presentation, true);
+}
+
+function converted(
+  definition: ResourceDefinition,
+  object: AnyObject,
+  { representation, includeObject, now }: Presentation,
+  withColumns: boolean,
+): KubeObject {
+  if (representation.as === undefined) return object;
+  if (representation.as === 'PartialObjectMetadata') return partialOf(object, representation.version);
+  const metadata = { resourceVersion: object.metadata.resourceVersion };
+  return tableOf(definition, [object], metadata, { ...representation, includeObject, now, withColumns });
+}
+
+/** Turns watch frames into lines; for tables it remembers that the columns were sent. */
+export function frameEncoder(definition: ResourceDefinition, presentation: Presentation): (frame: WatchFrame) => Uint8Array {
+  const { representation } = presentation;
+  if (representation.format === 'yaml') throw apiError('NotAcceptable', 'only the following media types are accepted: application/json, application/json;stream=watch');
+  if (representation.as === undefined) return ({ type, object }) => line(type, objectJson(object));
+  let first = true;
+  return ({ type, object }) => {
+    if (type === 'ERROR') return line(type, objectJson(object));
+    const value = frameValue(definition, { type, object }, presentation, first);
+    first = false;
+    return line(type, encoder.encode(JSON.stringify(value)));
+  };
+}
+
+function frameValue(definition: ResourceDefinition, { type, object }: WatchFrame, presentation: Presentation, first: boolean): KubeObject {
+  const value = plainObject(object) as AnyObject;
+  const { representation } = presentation;
+  if (type !== 'BOOKMARK' || representation.as !== 'Table') return converted(definition, value, presentation, first);
+  const { now, includeObject } = presentation;
+  const options = { ...representation, includeObject, now, withColumns: first };
+  return tableOf({ ...definition, columns: definition.columns }, [], value.metadata, options);
+}
+
+const lineEnd = encoder.encode('}\n');
+
+function line(type: string, object: Uint8Array): Uint8Array {
+  return Buffer.concat([encoder.encode(`{"type":"${type}","object":`), object, lineEnd]);
+}

@@ -1,0 +1,52 @@
+import type { KubeObject } from '@berth/kube';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { partialOf } from './partial-metadata.ts';
+
+export interface TableOptions {
+  readonly version: string;
+  readonly includeObject: string;
+  readonly now: number;
+  /** Watches send the columns once. */
+  readonly withColumns: boolean;
+}
+
+/** What `kubectl get` prints (meta.k8s.io Table). */
+export function tableOf(
+  definition: ResourceDefinition,
+  objects: readonly AnyObject[],
+  metadata: object,
+  options: TableOptions,
+): KubeObject {
+  const { version, includeObject, now, withColumns } = options;
+  const apiVersion = `meta.k8s.io/${version}`;
+  const rows = objects.map((object) => ({
+    cells: definition.columns.map(({ cell }) => cell(object, now) ?? null),
+    ...conditionsOf(definition, object),
+    ...(includeObject === 'None'
+      ? {}
+      : { object: includeObject === 'Object' ? object : partialOf(object, version) }),
+  }));
+  const columnDefinitions = withColumns
+    ? definition.columns.map(({ name, type, format = '', description, priority }) => ({
+        name,
+        type,
+        format,
+        description,
+        priority,
+      }))
+    : null;
+  return { kind: 'Table', apiVersion, metadata, columnDefinitions, rows } as KubeObject;
+}
+
+/** Rows of finished pods are marked, so that kubectl can leave them out (printers' podSuccessConditions). */
+function conditionsOf({ group, plural }: ResourceDefinition, object: AnyObject): object {
+  if (group !== '' || plural !== 'pods') return {};
+  const phase = object.status?.phase;
+  if (phase === 'Succeeded')
+    return { conditions: [completed('Succeeded', 'The pod has completed successfully.')] };
+  return phase === 'Failed' ? { conditions: [completed('Failed', 'The pod failed.')] } : {};
+}
+
+function completed(reason: string, message: string) {
+  return { type: 'Completed', status: 'True', reason, message };
+}

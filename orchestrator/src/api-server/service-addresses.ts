@@ -1,0 +1,83 @@
+import type { Clock } from '@berth/kit';
+
+/** A reservation not yet seen as stored is given up after this. */
+const reservedForMs = 60_000;
+
+/** A range of IPv4 addresses: `10.96.0.0/12`. */
+export class AddressRange {
+  readonly cidr: string;
+  readonly #base: number;
+  readonly #size: number;
+
+  /** @throws Error – not an IPv4 CIDR with room for a service. */
+  constructor(cidr: string) {
+    const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(cidr);
+    const bits = Number(match?.[2]);
+    const address = match ? numberOf(match[1] as string) : undefined;
+    if (address === undefined || !(bits >= 8 && bits <= 29))
+      throw new Error(`service range ${JSON.stringify(cidr)}: expected an IPv4 range such as 10.96.0.0/16`);
+    this.cidr = cidr;
+    this.#size = 2 ** (32 - bits);
+    this.#base = Math.floor(address / this.#size) * this.#size;
+  }
+
+  /** The address `index` places after the range's network address. */
+  at(index: number): string {
+    return textOf(this.#base + index);
+  }
+
+  /** Addresses that can be given out: not the network's nor the last one. */
+  get usable(): number {
+    return this.#size - 2;
+  }
+
+  includes(address: string): boolean {
+    const value = numberOf(address);
+    return value !== undefined && value > this.#base && value < this.#base + this.#size - 1;
+  }
+}
+
+function numberOf(address: string): number | undefined {
+  const parts = address.split('.').map(Number);
+  if (parts.length !== 4 || parts.some((part) => !(part >= 0 && part <= 255))) return undefined;
+  return parts.reduce((sum, part) => sum * 256 + part, 0);
+}
+
+function textOf(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}
+
+/** Values that one object at most may have, followed from the store; what was just given out is held until it is seen there. */
+export class Pool<T> {
+  readonly #clock: Clock;
+  readonly #used = new Map<T, string>();
+  readonly #reserved = new Map<T, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  use(value: T, owner: string): void {
+    this.#used.set(value, owner);
+    this.#reserved.delete(value);
+  }
+
+  release(value: T, owner: string): void {
+    if (this.#used.get(value) === owner) this.#used.delete(value);
+  }
+
+  isFree(value: T): boolean {
+    const until = this.#reserved.get(value);
+    return !this.#used.has(value) && (until === undefined || until <= this.#clock.now());
+  }
+
+  /** Takes the first free one of `candidates`. */
+  reserve(candidates: Iterable<T>): T | undefined {
+    for (const value of candidates) {
+      if (!this.isFree(value)) continue;
+      this.#reserved.set(value, this.#clock.now() + reservedForMs);
+      return value;
+    }
+    return undefined;
+  }
+}

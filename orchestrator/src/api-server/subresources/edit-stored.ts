@@ -1,0 +1,28 @@
+import { untilUncontended } from '../object-storage.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { notFound } from '../resource-errors.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { AnswerObject } from '../server-request.ts';
+
+export interface StoredEdit {
+  readonly definition: ResourceDefinition;
+  readonly namespace: string;
+  readonly name: string;
+  readonly dryRun: boolean;
+  /** Changes a copy of the stored object in place; throws ApiError to refuse. Called again when another writer came first. */
+  readonly edit: (object: AnyObject) => void;
+}
+
+/** Changes an object past its kind's update rules, for actions that have rules of their own (a pod's binding). @throws ApiError */
+export function editStored(context: ServerContext, request: StoredEdit): Promise<AnswerObject> {
+  const { definition, namespace, name, dryRun, edit } = request;
+  const storage = context.storage(definition);
+  return untilUncontended(storage, name, async () => {
+    const current = await storage.find(namespace, name);
+    if (!current) throw notFound(definition, name);
+    const next = structuredClone(current.object);
+    edit(next);
+    definition.rules.default?.(next);
+    return dryRun ? storage.pretend(next, current) : storage.replace(current, next);
+  });
+}

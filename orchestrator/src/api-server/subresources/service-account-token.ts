@@ -1,0 +1,91 @@
+import { apiError } from '@berth/kube';
+import { invalid } from '../invalid.ts';
+import type { SpecialHandler } from '../request-pipeline.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { IssuedToken, TokenIssuer } from '../tokens/token-issuer.ts';
+import { requireObject } from '../verbs/get-object.ts';
+import { writeOptionsOf } from '../write-options.ts';
+
+const kind = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'TokenRequest',
+  schema: 'io.k8s.api.authentication.v1.TokenRequest',
+};
+
+/** Upstream's bounds: shorter tokens would be refreshed all the time, longer ones than this are cut. */
+const minSeconds = 600;
+const maxSeconds = 2 ** 32;
+const defaultSeconds = 3600;
+
+interface BoundRef {
+  readonly kind?: string;
+  readonly name?: string;
+  readonly uid?: string;
+}
+
+/** POST of a TokenRequest: a token that stands for the service account (registry/core/serviceaccount TokenREST). */
+export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
+  return async (context, route, request) => {
+    if (!tokens) throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+    const { dryRun, fieldValidation } = writeOptionsOf(request.query, 'CreateOptions');
+    const body = await context.bodies.object(request, kind, fieldValidation);
+    const account = (await requireObject(context, route)).object;
+    const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: BoundRef };
+    const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
+    checkExpiration(route.name, expirationSeconds);
+    const boundTo = await boundObject(context, route.namespace, spec.boundObjectRef);
+    const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
+    const status: IssuedToken = dryRun
+      ? { token: '', expirationTimestamp: new Date(context.clock.now()).toISOString() }
+      : await tokens.issue({
+          namespace: route.namespace,
+          serviceAccount: route.name,
+          serviceAccountUid: account.metadata.uid ?? '',
+          audiences,
+          expirationSeconds,
+          ...(boundTo ? { boundTo } : {}),
+        });
+    const { name, namespace } = account.metadata;
+    const creationTimestamp = new Date(context.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const object: AnyObject = {
+      ...body,
+      metadata: { name: name as string, namespace: namespace as string, creationTimestamp },
+      spec: { ...spec, audiences, expirationSeconds },
+      status,
+    };
+    return { type: 'object', status: 201, object };
+  };
+}
+
+function checkExpiration(name: string, seconds: number): void {
+  const why =
+    seconds < minSeconds
+      ? 'may not specify a duration less than 10 minutes'
+      : seconds > maxSeconds
+        ? 'may not specify a duration larger than 2^32 seconds'
+        : undefined;
+  if (why === undefined) return;
+  const message = `Invalid value: ${seconds}: ${why}`;
+  throw invalid(kind, name, [{ reason: 'FieldValueInvalid', field: 'spec.expirationSeconds', message }]);
+}
+
+const boundKinds: Readonly<Record<string, string>> = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' };
+
+async function boundObject(context: ServerContext, namespace: string, ref: BoundRef | undefined) {
+  if (!ref) return undefined;
+  const plural = boundKinds[ref.kind ?? ''];
+  if (!plural || !ref.name)
+    throw apiError('BadRequest', `cannot bind token for serviceaccount to ${ref.kind ?? ''} ${JSON.stringify(ref.name ?? '')}`);
+  const definition = context.registry.ofResource('', plural);
+  if (!definition) return undefined;
+  const scope = definition.namespaced ? namespace : '';
+  const { object } = await requireObject(context, { definition, namespace: scope, name: ref.name });
+  const uid = object.metadata.uid ?? '';
+  if (ref.uid && ref.uid !== uid)
+    throw apiError('Conflict', `Operation cannot be fulfilled on ${plural} ${JSON.stringify(ref.name)}: the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`, {
+      details: { name: ref.name, kind: plural },
+    });
+  return { kind: ref.kind as string, name: ref.name, uid };
+}

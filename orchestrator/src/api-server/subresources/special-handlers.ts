@@ -1,0 +1,52 @@
+import type { NodeApiLookup } from '../../node-api.ts';
+import type { Authorizer } from '../authorizer.ts';
+import type { TokenIssuer } from '../tokens/token-issuer.ts';
+import type { SpecialHandler } from '../request-pipeline.ts';
+import { notAllowed, type ResourceRoute } from '../route.ts';
+import { bindPod } from './binding.ts';
+import { evictPod } from './eviction.ts';
+import { finalizeNamespace } from './namespace-finalize.ts';
+import { podLog } from './pod-log.ts';
+import { changePodPart } from './pod-parts.ts';
+import { review } from './reviews.ts';
+import { serveScale } from './scale.ts';
+import { requestToken } from './service-account-token.ts';
+import { upgradeRequired } from './upgrade-required.ts';
+
+export interface SpecialParts {
+  readonly nodeApi: NodeApiLookup;
+  readonly authorizer: Authorizer;
+  readonly tokens: TokenIssuer | undefined;
+}
+
+/** Endpoints that are more than the generic verbs on a stored object, by resource and subresource. */
+export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] {
+  const table: Readonly<Record<string, SpecialHandler>> = {
+    '/pods/binding': bindPod,
+    '/bindings': bindPod,
+    '/pods/eviction': evictPod,
+    '/pods/log': podLog(parts.nodeApi),
+    '/pods/exec': upgradeRequired,
+    '/pods/attach': upgradeRequired,
+    '/pods/portforward': upgradeRequired,
+    '/pods/ephemeralcontainers': changePodPart('ephemeralcontainers'),
+    '/pods/resize': changePodPart('resize'),
+    '/namespaces/finalize': finalizeNamespace,
+    '/serviceaccounts/token': requestToken(parts.tokens),
+  };
+  const reviews = review(parts);
+  return [
+    (context, route, request) => table[keyOf(route)]?.(context, route, request),
+    (context, route, request) => (route.subresource?.name === 'scale' ? serveScale(context, route, request) : undefined),
+    (context, route, request) => reviews(context, route, request),
+    (_context, { subresource }) => {
+      if (subresource?.name === 'proxy') throw notAllowed();
+      return undefined;
+    },
+  ];
+}
+
+function keyOf({ definition, subresource }: ResourceRoute): string {
+  const { group, plural } = definition;
+  return subresource ? `${group}/${plural}/${subresource.name}` : `${group}/${plural}`;
+}

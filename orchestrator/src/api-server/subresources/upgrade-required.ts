@@ -1,0 +1,9 @@
+import { apiError } from '@berth/kube';
+import { requireObject } from '../verbs/get-object.ts';
+import type { SpecialHandler } from '../request-pipeline.ts';
+
+/** exec, attach and port-forward change protocols; a request that does not ask for that is a mistake. */
+export const upgradeRequired: SpecialHandler = async (context, route) => {
+  await requireObject(context, route);
+  throw apiError('BadRequest', 'Upgrade request required');
+};

@@ -1,0 +1,146 @@
+import { createPrivateKey, createPublicKey, createHash, type KeyObject, sign, verify } from 'node:crypto';
+import { type Clock, rfc3339, type Rng } from '@berth/kit';
+import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { User } from '../user.ts';
+import type { IssuedToken, TokenIssuer, TokenRequest } from './token-issuer.ts';
+
+/** `pod`, `node`, `secret`: is the object a token is bound to still there? */
+export type BoundObjectCheck = (namespace: string, bound: { kind: string; name: string; uid: string }) => Promise<boolean>;
+
+export interface JwtTokensOptions {
+  /** `https://kubernetes.default.svc.cluster.local` upstream. */
+  readonly issuer: string;
+  /** PEM of a P-256 or RSA private key; the tokens of a lost key are all refused. */
+  readonly privateKey: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** Whether a service account, or what a token is bound to, still is what it was. Absent: not looked at. */
+  readonly exists?: BoundObjectCheck;
+}
+
+interface Claims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: readonly string[];
+  readonly exp: number;
+  readonly nbf: number;
+  readonly iat: number;
+  readonly jti: string;
+  readonly 'kubernetes.io': {
+    readonly namespace: string;
+    readonly serviceaccount: { readonly name: string; readonly uid: string };
+    readonly [bound: string]: unknown;
+  };
+}
+
+/** Service account tokens as upstream's: signed JWTs with the claims of bound tokens. */
+export class JwtTokens implements TokenIssuer, TokenAuthenticator {
+  readonly issuer: string;
+  readonly #options: JwtTokensOptions;
+  readonly #private: KeyObject;
+  readonly #public: KeyObject;
+  readonly #algorithm: 'ES256' | 'RS256';
+  readonly #keyId: string;
+
+  constructor(options: JwtTokensOptions) {
+    this.issuer = options.issuer;
+    this.#options = options;
+    this.#private = createPrivateKey(options.privateKey);
+    this.#public = createPublicKey(this.#private);
+    this.#algorithm = this.#private.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256';
+    const der = this.#public.export({ type: 'spki', format: 'der' });
+    this.#keyId = createHash('sha256').update(der).digest('base64url');
+  }
+
+  async issue(request: TokenRequest): Promise<IssuedToken> {
+    const { clock, rng } = this.#options;
+    const now = Math.floor(clock.now() / 1000);
+    const exp = now + request.expirationSeconds;
+    const { boundTo } = request;
+    const claims: Claims = {
+      aud: request.audiences.length > 0 ? request.audiences : [this.issuer],
+      exp,
+      iat: now,
+      iss: this.issuer,
+      jti: rng.uuid(),
+      'kubernetes.io': {
+        namespace: request.namespace,
+        ...(boundTo ? { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } } : {}),
+        serviceaccount: { name: request.serviceAccount, uid: request.serviceAccountUid },
+      },
+      nbf: now,
+      sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
+    };
+    const head = encode({ alg: this.#algorithm, kid: this.#keyId });
+    const signed = `${head}.${encode(claims)}`;
+    const signature = sign('sha256', Buffer.from(signed), this.#key(this.#private)).toString('base64url');
+    return { token: `${signed}.${signature}`, expirationTimestamp: rfc3339(exp * 1000) };
+  }
+
+  async authenticate(token: string): Promise<User | undefined> {
+    return (await this.review(token, []))?.user;
+  }
+
+  async review(token: string, audiences: readonly string[]) {
+    const claims = this.#verified(token);
+    if (!claims) return undefined;
+    const wanted = audiences.length > 0 ? audiences : [this.issuer];
+    const common = wanted.filter((audience) => claims.aud.includes(audience));
+    if (common.length === 0 || !(await this.#stillValid(claims))) return undefined;
+    return { user: userOf(claims), audiences: common };
+  }
+
+  #verified(token: string): Claims | undefined {
+    const [head, body, signature, ...more] = token.split('.');
+    if (!head || !body || !signature || more.length > 0) return undefined;
+    try {
+      if ((JSON.parse(decode(head)) as { alg?: unknown }).alg !== this.#algorithm) return undefined;
+      const bytes = Buffer.from(signature, 'base64url');
+      if (!verify('sha256', Buffer.from(`${head}.${body}`), this.#key(this.#public), bytes)) return undefined;
+      const claims = JSON.parse(decode(body)) as Claims;
+      const now = this.#options.clock.now() / 1000;
+      return claims.iss === this.issuer && claims.exp > now && claims.nbf <= now + 5 ? claims : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #stillValid({ 'kubernetes.io': { namespace, serviceaccount, ...bound } }: Claims): Promise<boolean> {
+    const { exists } = this.#options;
+    if (!exists) return true;
+    const objects = [['serviceaccount', serviceaccount] as const, ...Object.entries(bound)];
+    for (const [kind, value] of objects) {
+      const { name, uid } = value as { name: string; uid: string };
+      if (!(await exists(namespace, { kind, name, uid }))) return false;
+    }
+    return true;
+  }
+
+  /** JWS wants the two numbers of an ECDSA signature side by side (RFC 7518 §3.4), not in DER. */
+  #key(key: KeyObject) {
+    return this.#algorithm === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key };
+  }
+}
+
+function userOf({ sub, jti, 'kubernetes.io': { namespace, serviceaccount, ...bound } }: Claims): User {
+  const pod = bound['pod'] as { name: string; uid: string } | undefined;
+  return {
+    name: sub,
+    uid: serviceaccount.uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+    extra: {
+      'authentication.kubernetes.io/credential-id': [`JTI=${jti}`],
+      ...(pod
+        ? { 'authentication.kubernetes.io/pod-name': [pod.name], 'authentication.kubernetes.io/pod-uid': [pod.uid] }
+        : {}),
+    },
+  };
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+function decode(text: string): string {
+  return Buffer.from(text, 'base64url').toString();
+}

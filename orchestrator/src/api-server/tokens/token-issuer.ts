@@ -1,0 +1,27 @@
+import type { User } from '../user.ts';
+
+export interface TokenRequest {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly serviceAccountUid: string;
+  /** Empty: the server's own. */
+  readonly audiences: readonly string[];
+  readonly expirationSeconds: number;
+  /** The token ends with this object. */
+  readonly boundTo?: { readonly kind: string; readonly name: string; readonly uid: string };
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  /** RFC 3339. */
+  readonly expirationTimestamp: string;
+}
+
+/** Makes tokens that stand for service accounts. */
+export interface TokenIssuer {
+  /** Who signs, and the audience where a request names none. */
+  readonly issuer: string;
+  issue(request: TokenRequest): Promise<IssuedToken>;
+  /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
+  review(token: string, audiences: readonly string[]): Promise<{ readonly user: User; readonly audiences: readonly string[] } | undefined>;
+}
