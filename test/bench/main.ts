@@ -1,0 +1,115 @@
+/** `npm run bench`: what the main job costs, as a table of medians. One berth of its own, real kernel, real sockets. */
+
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { httpTransport, KubeClient, loadKubeconfig } from '@berth/kube';
+import { Berth, eventually, sleep } from '../harness/berth.ts';
+import { cpuSeconds, memoryMb, processesOf } from './process-cost.ts';
+import { bindClaims, className, deleteClaims, deleteSet, prepare, publishPairs, runSet } from './scenarios.ts';
+
+interface Row {
+  readonly what: string;
+  readonly target: string;
+  /** The real Kubernetes stack on the same machine (best and default settings), recorded beforehand. */
+  readonly reference: string;
+  readonly measured: string;
+}
+
+const rows: Row[] = [];
+const rounds = Number(process.argv[2] ?? 5);
+
+function record(what: string, target: string, reference: string, measured: string): void {
+  rows.push({ what, target, reference, measured });
+  process.stderr.write(`${what}: ${measured}\n`);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}
+
+const ms = (values: readonly number[]) =>
+  `${median(values).toFixed(median(values) < 100 ? 1 : 0)} ms (${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)})`;
+
+await using berth = await Berth.start();
+const starts: number[] = [];
+for (let i = 0; i < rounds; i++) {
+  await berth.stop();
+  starts.push((await berth.up()).startedInMs);
+}
+record('ready from a warm data directory', '≤ 1000 ms', '4200 ms', ms(starts));
+
+await eventually(
+  async () =>
+    (await berth.command('berth', ['image', 'list', '--data-dir', berth.dataDir])).stdout.includes('berth.local/tools'),
+  { what: 'the tools image' },
+);
+using transport = httpTransport(await loadKubeconfig(berth.ready.kubeconfig));
+const client = new KubeClient(transport);
+await prepare(client);
+await bindClaims(client, ['warm-up']);
+
+const single: number[] = [];
+for (let i = 0; i < rounds * 10; i++) single.push(await bindClaims(client, [`one-${i}`]));
+record('claim → Bound, one at a time, p50', '≤ 10 ms', '23–47 ms (397 default)', ms(single));
+await deleteClaims(client);
+
+const hundred: number[] = [];
+for (let round = 0; round < rounds; round++) {
+  hundred.push(
+    await bindClaims(
+      client,
+      Array.from({ length: 100 }, (_, i) => `many-${round}-${i}`),
+    ),
+  );
+  await deleteClaims(client);
+}
+record('100 claims at once → all Bound', '≤ 800 ms', '1900–3500 ms (23600 default)', ms(hundred));
+
+const one: number[] = [];
+for (let i = 0; i < rounds; i++) {
+  one.push(await runSet(client, `solo-${i}`, 1));
+  await deleteSet(client, `solo-${i}`);
+}
+record('StatefulSet of 1 with a new claim → Running', '≤ 300 ms', '700 ms', ms(one));
+
+const twenty: number[] = [];
+for (let i = 0; i < Math.min(rounds, 3); i++) {
+  twenty.push(await runSet(client, `crowd-${i}`, 20));
+  if (i < Math.min(rounds, 3) - 1) await deleteSet(client, `crowd-${i}`);
+}
+record('20 replicas Parallel → all Running', '≤ 2500 ms', '5100 ms (17000–20000 default)', ms(twenty));
+
+const own = () => processesOf(berth.ready.pid, berth.dataDir);
+record(
+  'memory of all processes after that (PSS)',
+  '≤ 200 MB',
+  '674 MB idle, 1298 MB after load',
+  `${memoryMb(own()).toFixed(0)} MB`,
+);
+await deleteSet(client, `crowd-${Math.min(rounds, 3) - 1}`);
+
+const socket = join(berth.dataDir, 'nodes/node-1/csi/csi.berth.local/csi.sock');
+const pairs: number[] = [];
+for (let i = 0; i < rounds; i++)
+  pairs.push(await publishPairs(socket, join(berth.dataDir, 'bench'), { inFlight: 16, pairs: 2000 }));
+record(
+  'publish + unpublish through the socket, 16 in flight',
+  '≥ 1000 pairs/s',
+  'about 50 pairs/s',
+  `${median(pairs).toFixed(0)} pairs/s`,
+);
+
+await sleep(3000);
+const before = cpuSeconds(own());
+await sleep(20_000);
+const idle = ((cpuSeconds(own()) - before) / 20 / cpus().length) * 100;
+record('idle, share of the machine', '≤ 1 %', '4.5 %', `${idle.toFixed(2)} %`);
+
+const model = /model name\s+: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown CPU';
+process.stdout.write(
+  `\n${cpus().length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}, Node ${process.version}, class ${className}\n\n`,
+);
+process.stdout.write('| what | target | real Kubernetes | Berth |\n| --- | --- | --- | --- |\n');
+for (const { what, target, reference, measured } of rows)
+  process.stdout.write(`| ${what} | ${target} | ${reference} | ${measured} |\n`);
