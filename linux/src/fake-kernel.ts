@@ -50,7 +50,8 @@ export class FakeKernel implements Mounter {
 
   unmount(target: string): void {
     this.#fail('unmount');
-    const index = this.#table.findLastIndex((mount) => mount.mountPoint === target);
+    const mountPoint = throughFd(target);
+    const index = this.#table.findLastIndex((mount) => mount.mountPoint === mountPoint);
     if (index < 0) throw new KernelError('EINVAL', errno.EINVAL, 'umount2', `umount2 ${target}: EINVAL`);
     this.#table.splice(index, 1);
   }
@@ -73,8 +74,13 @@ export class FakeKernel implements Mounter {
   }
 }
 
+/** `/proc/self/fd/N/name` names an entry of an open directory. */
+function throughFd(path: string): string {
+  return path.replace(/^\/proc\/self\/fd\/\d+/, (link) => readlinkSync(link));
+}
+
 function existing(at: string | number, syscall: string): string {
-  const path = typeof at === 'number' ? readlinkSync(`/proc/self/fd/${at}`) : at;
+  const path = typeof at === 'number' ? readlinkSync(`/proc/self/fd/${at}`) : throughFd(at);
   if (!existsSync(path)) throw new KernelError('ENOENT', errno.ENOENT, syscall, `${syscall} ${path}: ENOENT`);
   return path;
 }

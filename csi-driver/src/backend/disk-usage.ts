@@ -16,7 +16,9 @@ const directoryOnly = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_N
  */
 export async function treeUsage(path: string, signal: AbortSignal): Promise<TreeUsage> {
   const walk = new Walk(signal);
-  await walk.enter(path);
+  // The path may be a link of /proc/self/fd, which may be followed; what is below may not.
+  await walk.enter(`${path}/.`);
+  if (walk.inodes === 0) throw Object.assign(new Error(`${path} cannot be read`), { code: 'ENOENT', errno: -2 });
   return { bytes: walk.bytes, inodes: walk.inodes };
 }
 

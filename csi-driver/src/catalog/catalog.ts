@@ -1,14 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { asCatalogError, damaged } from './catalog-error.ts';
 import { GroupCommit } from './group-commit.ts';
-import { openDatabase } from './open-database.ts';
+import { type CatalogOptions, openDatabase } from './open-database.ts';
 import { checksumOf, contentOf, type NewVolume, recordOf, type VolumeRecord, type VolumeRow } from './volume-record.ts';
-
-export interface CatalogOptions {
-  readonly path: string;
-  /** Where the volumes are: an empty catalog beside volumes is a lost one, not a new one. */
-  readonly volumesFolder: string;
-}
 
 /**
  * Which volumes exist: durable before any promise resolves. Reads are synchronous and see what is committed.
@@ -26,9 +20,9 @@ export class Catalog implements Disposable {
   readonly #delete: StatementSync;
 
   /** Opens the catalog and reads every record once: a damaged one is found now, not in the middle of a call. */
-  constructor({ path, volumesFolder }: CatalogOptions) {
-    this.#path = path;
-    this.#database = openDatabase(path, volumesFolder);
+  constructor(options: CatalogOptions) {
+    this.#path = options.path;
+    this.#database = openDatabase(options);
     this.#commits = new GroupCommit(this.#database);
     const prepare = (sql: string) => this.#database.prepare(sql);
     this.#byId = prepare('SELECT * FROM volumes WHERE id = ?');

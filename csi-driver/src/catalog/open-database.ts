@@ -6,7 +6,14 @@ import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 const schemaVersion = 1;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
-const lockWaitMs = 3000;
+const successorWaitMs = 3000;
+
+export interface CatalogOptions {
+  readonly path: string;
+  /** Where the volumes are: an empty catalog beside volumes is a lost one, not a new one. */
+  readonly volumesFolder: string;
+  readonly lockWaitMs?: number;
+}
 
 const schema = `
   CREATE TABLE volumes (
@@ -25,7 +32,7 @@ const schema = `
  * Opens or makes the catalog's database, alone in having it open, and checks that it is whole.
  * @throws CatalogError
  */
-export function openDatabase(path: string, volumesFolder: string): DatabaseSync {
+export function openDatabase({ path, volumesFolder, lockWaitMs = successorWaitMs }: CatalogOptions): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: lockWaitMs });

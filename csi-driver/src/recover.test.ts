@@ -1,0 +1,49 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@berth/kit';
+import { expect, test } from 'vitest';
+import { recover } from './recover.ts';
+import { serviceHarness } from './services/service.harness.ts';
+
+const begin = { name: 'pvc-1', id: 'id-1', capacityBytes: 1000, backend: 'directory', parameters: {}, context: {} };
+
+async function recovered(h: ReturnType<typeof serviceHarness>) {
+  const { catalog, backend } = h.context;
+  const { volumesFolder: volumes } = backend as unknown as { volumesFolder: Parameters<typeof recover>[0]['volumes'] };
+  await recover({ catalog, backend, volumes, log: silentLogger });
+  return { volumes: readdirSync(join(h.pool, 'volumes')), catalog: catalog.listAfter(0).map(({ id }) => id) };
+}
+
+const crashes = {
+  'after the intent': async (h) => void (await h.context.catalog.begin(begin)),
+  'after the directory': async (h) => {
+    await h.context.catalog.begin(begin);
+    await h.context.backend.create('id-1', { capacityBytes: 1000 });
+  },
+  'after the intent to delete': async (h) => {
+    await crashes['after the directory']?.(h);
+    await h.context.catalog.update(h.context.catalog.find('id-1')!, { state: 'deleting' });
+  },
+  'after the move to the trash': async (h) => {
+    await crashes['after the intent to delete']?.(h);
+    await h.context.backend.delete('id-1');
+  },
+} as Record<string, (h: ReturnType<typeof serviceHarness>) => Promise<void>>;
+
+for (const [when, crash] of Object.entries(crashes)) {
+  test(`a start after a crash ${when} leaves neither record nor directory`, async () => {
+    await using h = serviceHarness();
+    await crash(h);
+    expect(await recovered(h)).toEqual({ volumes: [], catalog: [] });
+    expect((await h.createVolume('pvc-1')).volumeId).not.toBe('id-1');
+  });
+}
+
+test('a start keeps acknowledged volumes and directories it does not know', async () => {
+  await using h = serviceHarness(mkdtempSync(join(tmpdir(), 'berth-csi-recover-')));
+  const { volumeId } = await h.createVolume('pvc-1');
+  mkdirSync(join(h.pool, 'volumes', 'unknown'));
+  expect((await recovered(h)).catalog).toEqual([volumeId]);
+  expect(existsSync(join(h.pool, 'volumes', 'unknown'))).toBe(true);
+});

@@ -1,0 +1,114 @@
+import { mkdirSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakeClock, Guard, seededRng, silentLogger } from '@berth/kit';
+import { FakeKernel, inspect, type PathFacts } from '@berth/linux';
+import { type CallContext, type csi, csiController, csiIdentity, csiNode, type Init } from '@berth/protos';
+import { DirectoryBackend } from '../backend/directory-backend.ts';
+import { Catalog } from '../catalog/catalog.ts';
+import { VolumeMounts } from '../mounts/volume-mounts.ts';
+import { handlersOf } from '../pipeline/pipeline.ts';
+import { controllerMethods } from './controller.ts';
+import { identityMethods } from './identity.ts';
+import { nodeMethods } from './node.ts';
+import type { ServiceContext } from './services.ts';
+
+type Call = (request: object) => Promise<Record<string, unknown>>;
+
+/** The services on a real pool and a modelled mount table: everything but the sockets, without root. */
+export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-unit-'))) {
+  const pool = join(folder, 'pool');
+  mkdirSync(pool, { recursive: true });
+  const kernel = new FakeKernel();
+  const clock = new FakeClock();
+  const backend = new DirectoryBackend({ pool, clock, rng: seededRng(7), log: silentLogger });
+  const catalog = new Catalog({ path: join(pool, 'catalog.db'), volumesFolder: join(pool, 'volumes') });
+  const places = { mounter: kernel, inspect: inspectWith(kernel) };
+  const context: ServiceContext = {
+    driverName: 'csi.berth.local',
+    version: '1',
+    node: { key: 'topology.csi.berth.local/node', nodeId: 'n1' },
+    catalog,
+    backend,
+    mounts: new VolumeMounts(places, backend.volumesFolder),
+    places,
+    clock,
+    rng: seededRng(1),
+    log: silentLogger,
+  };
+  const pipeline = { clock, guard: new Guard(), log: silentLogger, logRequests: false };
+  const handlers = {
+    ...handlersOf(csiIdentity, identityMethods(context), pipeline),
+    ...handlersOf(csiController, controllerMethods(context), pipeline),
+    ...handlersOf(csiNode, nodeMethods(context), pipeline),
+  } as unknown as Record<string, (request: object, call: CallContext) => Promise<Record<string, unknown>>>;
+  /** Calls a method as the wire would: every absent field has its default. */
+  const call =
+    (method: string): Call =>
+    (request) =>
+      handlers[method]!({ ...defaults, ...request }, { method, signal: new AbortController().signal });
+  return {
+    folder,
+    pool,
+    kernel,
+    context,
+    call,
+    async createVolume(name: string, change: object = {}) {
+      const { volume } = await call('CreateVolume')({ name, volumeCapabilities: [aCapability()], ...change });
+      return volume as csi.Volume;
+    },
+    makeFolder(name: string) {
+      const path = join(folder, name);
+      mkdirSync(path, { recursive: true });
+      return path;
+    },
+    async [Symbol.asyncDispose]() {
+      await backend[Symbol.asyncDispose]();
+      catalog[Symbol.dispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const defaults = {
+  name: '',
+  volumeId: '',
+  capacityRange: null,
+  volumeCapabilities: [],
+  volumeCapability: null,
+  parameters: {},
+  secrets: {},
+  volumeContentSource: null,
+  accessibilityRequirements: null,
+  accessibleTopology: null,
+  mutableParameters: {},
+  volumeContext: {},
+  publishContext: {},
+  stagingTargetPath: '',
+  targetPath: '',
+  volumePath: '',
+  readonly: false,
+  maxEntries: 0,
+  startingToken: '',
+};
+
+/** A mounted volume of one node that several pods share, unless told otherwise. */
+export function aCapability(
+  mode: csi.VolumeCapabilityAccessModeMode = 'SINGLE_NODE_MULTI_WRITER',
+  mount: Init<csi.VolumeCapabilityMountVolume> = {},
+): csi.VolumeCapability {
+  return {
+    mount: { fsType: '', mountFlags: [], volumeMountGroup: '', ...(mount as object) },
+    accessMode: { mode },
+  };
+}
+
+/** statx as it would answer if the model's mounts were real. */
+function inspectWith(kernel: FakeKernel): (path: string) => PathFacts {
+  return (path) => {
+    const real = path.replace(/^\/proc\/self\/fd\/\d+/, (link) => readlinkSync(link));
+    const mount = kernel.mounts().findLast((entry) => entry.mountPoint === real);
+    const facts = inspect(mount?.root ?? real);
+    return { ...facts, isMountRoot: mount !== undefined, mountId: mount?.id ?? facts.mountId };
+  };
+}

@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const version = 'v5.6.0';
+const run = promisify(execFile);
+
+/** The official conformance suite, installed once per version into the user's cache. */
+export async function installedCsiSanity(): Promise<string> {
+  const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth', `csi-sanity-${version}`);
+  const program = join(folder, 'csi-sanity');
+  if (existsSync(program)) return program;
+  mkdirSync(folder, { recursive: true });
+  const go = existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : 'go';
+  await run(go, ['install', `github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@${version}`], {
+    env: { ...process.env, GOBIN: folder },
+  });
+  return program;
+}
+
+export interface SanityResult {
+  readonly passed: number;
+  readonly failed: number;
+  readonly output: string;
+}
+
+/** Runs the suite for mounted volumes against a driver's socket. */
+export async function runCsiSanity(program: string, endpoint: string, folder: string): Promise<SanityResult> {
+  const flags = ['--ginkgo.no-color', `--csi.endpoint=${endpoint}`, '--csi.testvolumesize=1073741824'];
+  flags.push('--csi.testvolumeexpandsize=2147483648');
+  flags.push(`--csi.mountdir=${join(folder, 'mount')}`, `--csi.stagingdir=${join(folder, 'staging')}`);
+  const { stdout, stderr } = await run(program, flags, { cwd: folder }).catch(
+    (error: { stdout?: string; stderr?: string }) => ({
+      stdout: error.stdout ?? '',
+      stderr: error.stderr ?? `${error}`,
+    }),
+  );
+  const [, passed, failed] = /(\d+) Passed.*?(\d+) Failed/.exec(stdout) ?? [];
+  return { passed: Number(passed), failed: Number(failed), output: stdout + stderr };
+}

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { linuxMounter } from '@berth/linux';
+import { csiController, csiIdentity, csiNode, GrpcConnection } from '@berth/protos';
+
+const program = join(import.meta.dirname, '../../csi-driver/src/main.ts');
+
+export interface DriverProcess extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly connection: GrpcConnection;
+  readonly identity: ReturnType<typeof services>['identity'];
+  readonly controller: ReturnType<typeof services>['controller'];
+  readonly node: ReturnType<typeof services>['node'];
+  /** What it wrote to stderr so far. */
+  log(): string;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+}
+
+/** A folder for one driver: its pool, socket and mounts. Disposing unmounts what is left below and removes it. */
+export function driverFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-driver-'));
+  return {
+    folder,
+    endpoint: `unix://${folder}/csi.sock`,
+    mounts: () => linuxMounter.mounts().filter((mount) => mount.mountPoint.startsWith(`${folder}/`)),
+    [Symbol.dispose]() {
+      for (const { mountPoint } of this.mounts().toReversed()) linuxMounter.unmount(mountPoint, { lazy: true });
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts the real program and waits until it answers. It dies with the test process. */
+export async function startDriverProcess(folder: string, flags: readonly string[] = []): Promise<DriverProcess> {
+  const endpoint = `unix://${folder}/csi.sock`;
+  const own = ['--endpoint', endpoint, '--node-id', 'n1', '--pool', join(folder, 'pool'), '--until-stdin-closes'];
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...own, ...flags], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const exited = once(child, 'exit');
+  await Promise.race([waitFor(() => log.includes('serving') || child.exitCode !== null), exited]);
+  if (child.exitCode !== null) throw new Error(`csi-driver exited with ${child.exitCode}: ${log}`);
+  const connection = new GrpcConnection(endpoint);
+  const stop = async (signal: NodeJS.Signals) => {
+    connection[Symbol.dispose]();
+    child.kill(signal);
+    await exited;
+  };
+  return {
+    child,
+    connection,
+    ...services(connection),
+    log: () => log,
+    kill: () => stop('SIGKILL'),
+    [Symbol.asyncDispose]: () =>
+      child.exitCode === null && child.signalCode === null ? stop('SIGTERM') : Promise.resolve(),
+  };
+}
+
+function services(connection: GrpcConnection) {
+  return {
+    identity: connection.service(csiIdentity),
+    controller: connection.service(csiController),
+    node: connection.service(csiNode),
+  };
+}
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
