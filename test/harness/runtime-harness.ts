@@ -15,6 +15,7 @@ export interface RuntimeHarness extends AsyncDisposable {
   readonly logs: string;
   readonly image: ResolvedImage;
   runtime: EmbeddedRuntime;
+  cleanUp(): Promise<void>;
   /** Ends the runtime's own work and starts another one on the same state. */
   restart(): Promise<void>;
 }
@@ -22,15 +23,35 @@ export interface RuntimeHarness extends AsyncDisposable {
 /** The range of the host tests' pods; the tests run one file at a time. */
 export const testSubnet = '10.213.7.0/24';
 
-/** A runtime in a directory of its own with a busybox image `test/busybox`; disposing it removes all its traces. */
-export async function runtimeHarness(): Promise<RuntimeHarness> {
+export interface RuntimeDirectory extends AsyncDisposable {
+  readonly directory: string;
+  readonly stateDir: string;
+  readonly image: ResolvedImage;
+  cleanUp(): Promise<void>;
+}
+
+/** A directory for runtimes that come and go, with a busybox image; disposing it removes all traces of them. */
+export async function runtimeDirectory(): Promise<RuntimeDirectory> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
   const stateDir = join(directory, 'runtime');
+  const cleanUp = () => cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  return {
+    ...{ directory, stateDir, cleanUp, image: await busyboxImage(directory) },
+    [Symbol.asyncDispose]: async () => {
+      await cleanUp();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A runtime in a directory of its own with a busybox image `test/busybox`; disposing it removes all its traces. */
+export async function runtimeHarness(): Promise<RuntimeHarness> {
+  const place = await runtimeDirectory();
+  const { directory, stateDir, image } = place;
   const logs = join(directory, 'logs');
   await mkdir(logs);
-  const image = await busyboxImage(directory);
   const harness: RuntimeHarness = {
-    ...{ directory, stateDir, logs, image },
+    ...{ directory, stateDir, logs, image, cleanUp: place.cleanUp },
     runtime: await startTestRuntime(directory, image),
     restart: async () => {
       await harness.runtime[Symbol.asyncDispose]();
@@ -38,8 +59,7 @@ export async function runtimeHarness(): Promise<RuntimeHarness> {
     },
     [Symbol.asyncDispose]: async () => {
       await harness.runtime[Symbol.asyncDispose]();
-      await cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
-      await rm(directory, { recursive: true, force: true });
+      await place[Symbol.asyncDispose]();
     },
   };
   return harness;

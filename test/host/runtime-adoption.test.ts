@@ -1,13 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { silentLogger, systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
-import { cleanupRuntime } from '../../orchestrator/src/runtime/cleanup-runtime.ts';
 import { StateLayout } from '../../orchestrator/src/runtime/state-layout.ts';
-import { busyboxImage } from '../harness/busybox-image.ts';
 import {
   aContainer,
   aSandbox,
@@ -16,6 +13,7 @@ import {
   logLines,
   type RuntimeHarness,
   runContainer,
+  runtimeDirectory,
   runtimeHarness,
   startTestRuntime,
 } from '../harness/runtime-harness.ts';
@@ -29,12 +27,10 @@ async function traces(stateDir: string): Promise<string[]> {
     (await readdir('/proc'))
       .filter((name) => /^\d+$/.test(name))
       .map(async (pid) => {
-        const { readFile } = await import('node:fs/promises');
         const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
         return command.includes(`${stateDir}/`) && command.includes('conmon') ? `process ${command}` : '';
       }),
   );
-  const { execFileSync } = await import('node:child_process');
   const rules = execFileSync('iptables-save', { encoding: 'utf8' }).split('\n');
   const cgroups = [...(await readdir('/sys/fs/cgroup')), ''].map((name) =>
     join('/sys/fs/cgroup', name, identity.cgroupRoot),
@@ -62,9 +58,8 @@ interface Started {
 }
 
 test('after kill -9 containers run on with the same pid and are adopted, and ends in between are known', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
-  const image = await busyboxImage(directory);
-  const stateDir = join(directory, 'runtime');
+  await using place = await runtimeDirectory();
+  const { directory, image, stateDir } = place;
   const process = await runtimeProcess(directory, image, running);
   const { podSandboxId, containerId, short, pid } = process.answer as Started;
   await process.kill();
@@ -87,17 +82,15 @@ test('after kill -9 containers run on with the same pid and are adopted, and end
   await runtime.runtime.StopContainer({ containerId, timeout: '0' });
   expect(await ended(h, containerId)).toMatchObject({ exitCode: 137 });
   await runtime.runtime.RemovePodSandbox({ podSandboxId });
-  await cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  await place.cleanUp();
   expect(await traces(stateDir)).toEqual([]);
-  await rm(directory, { recursive: true });
 });
 
 test('kill -9 at any moment of pod creation leaves nothing half-made after the next start', {
   timeout: 60_000,
 }, async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
-  const image = await busyboxImage(directory);
-  const stateDir = join(directory, 'runtime');
+  await using place = await runtimeDirectory();
+  const { directory, image, stateDir } = place;
   for (let round = 0; round < 12; round++) {
     const afterMs = 10 + round * 12;
     const process = await runtimeProcess(
@@ -130,19 +123,15 @@ test('kill -9 at any moment of pod creation leaves nothing half-made after the n
       (names: string[]) => names.every((name) => !/^\d/.test(name)),
     );
   }
-  await cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  await place.cleanUp();
   expect(await traces(stateDir)).toEqual([]);
-  await rm(directory, { recursive: true });
 });
 
 test('a container whose monitor was killed with it is found ended', async () => {
   await using h = await runtimeHarness();
   const { containerId } = await runContainer(h, 'lost', ['sleep', '1000']);
   const { conmon, process: first } = JSON.parse(
-    await (await import('node:fs/promises')).readFile(
-      join(h.stateDir, 'containers', containerId, 'container.json'),
-      'utf8',
-    ),
+    await readFile(join(h.stateDir, 'containers', containerId, 'container.json'), 'utf8'),
   ) as { conmon: { pid: number }; process: { pid: number } };
   process.kill(conmon.pid, 'SIGKILL');
   process.kill(first.pid, 'SIGKILL');
@@ -175,7 +164,7 @@ test('cleanup removes running pods, published ports and shared PID namespaces wi
   const links = (await readdir('/sys/class/net')).filter((name) => name.startsWith('veth'));
   expect(links.length).toBeGreaterThanOrEqual(2);
   await h.runtime[Symbol.asyncDispose]();
-  await cleanupRuntime({ stateDir: h.stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
+  await h.cleanUp();
   expect(await traces(h.stateDir)).toEqual([]);
   expect((await readdir('/sys/class/net')).filter((name) => links.includes(name))).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '@berth/kit';
+import { boundingCapabilities } from './capabilities.ts';
 import type { CgroupLayout } from './cgroups.ts';
 import type { ExecFiles } from './exec-process.ts';
 import { mustRun, programPath, runProgram } from './run-program.ts';
@@ -16,21 +17,25 @@ export interface ContainerPrograms {
 }
 
 /**
- * crun, which is the faster, unless the machine has v1 control groups with a v2 hierarchy beside them, which crun refuses; there runc.
+ * crun, which is the faster, unless this machine is one it refuses to work on; there runc.
  * @throws MissingProgramError – with what to install.
  */
 export async function findContainerPrograms(cgroups: CgroupLayout): Promise<ContainerPrograms> {
   const [conmon, crun, runc] = await Promise.all(['conmon', 'crun', 'runc'].map(findProgram));
   if (!conmon) throw new MissingProgramError('MissingProgram', 'conmon is not installed; apt-get install conmon');
-  if (cgroups.hybrid && !runc) {
-    throw new MissingProgramError(
-      'MissingProgram',
-      'this machine has hybrid control groups, which crun refuses; apt-get install runc',
-    );
-  }
-  if (crun && !cgroups.hybrid) return { conmon, oci: { name: 'crun', path: crun } };
+  const refusal = crunRefusal(cgroups, boundingCapabilities());
+  if (crun && !refusal) return { conmon, oci: { name: 'crun', path: crun } };
   if (runc) return { conmon, oci: { name: 'runc', path: runc } };
-  throw new MissingProgramError('MissingProgram', 'neither crun nor runc is installed; apt-get install crun');
+  const why = refusal ? `${refusal}, and runc is not installed; apt-get install runc` : undefined;
+  throw new MissingProgramError('MissingProgram', why ?? 'neither crun nor runc is installed; apt-get install crun');
+}
+
+/** Why crun would fail to create any container here. Both refusals are known before a container is tried. */
+function crunRefusal({ version, hybrid }: CgroupLayout, capabilities: ReadonlySet<string>): string | undefined {
+  if (hybrid) return 'crun refuses v1 control groups with a v2 hierarchy beside them';
+  // For the device filter, a BPF program, crun raises RLIMIT_MEMLOCK and takes a refusal as fatal.
+  const mayRaise = capabilities.has('CAP_SYS_RESOURCE');
+  return version === 2 && !mayRaise ? 'crun needs CAP_SYS_RESOURCE, which this machine withholds' : undefined;
 }
 
 async function findProgram(name: string): Promise<string | undefined> {
