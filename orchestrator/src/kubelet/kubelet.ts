@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { type Pod, resources, type Service } from '@berth/kube';
+import { resources, type Service } from '@berth/kube';
 import type { NodeApi } from '../node-api.ts';
 import { cgroupFiles } from './containers/cgroup-files.ts';
 import { KubeletApi } from './kubelet-api.ts';
@@ -36,6 +36,7 @@ export async function startKubelet(options: KubeletOptions, signal: AbortSignal)
   const source = informerPodSource(informers, options.nodeName);
   const services = informers.of<Service>(resources.services);
   const statuses = new StatusWriter({ client, clock, log, current: (uid) => source.get(uid) });
+  const reporter = new NodeReporter(options, machine);
   const node = nodeContext({
     options,
     machine,
@@ -43,9 +44,9 @@ export async function startKubelet(options: KubeletOptions, signal: AbortSignal)
     statuses,
     runtimeName: version.runtimeName,
     services: () => services.list(),
+    onVolumesChanged: () => reporter.poke(),
     nodeFiles: { resolvConf, hosts },
   });
-  const reporter = new NodeReporter(options, machine);
   const room = (): NodeRoom => ({
     cpuMilli: machine.cpus * 1000,
     memoryBytes: machine.memoryBytes,
@@ -94,9 +95,6 @@ function run({ options, node, reporter, workers }: Parts, parent: AbortSignal): 
       if (!signal.aborted) log.error('pods of the node not taken up', { error });
     }),
   ];
-  const volumes = options.informers.of<Pod>(resources.pods).onChange((_key, { after, before }) => {
-    if ((after ?? before)?.spec?.nodeName === options.nodeName && (!after || !before)) reporter.poke();
-  });
   const ready = Promise.all([reporter.ready, pods]).then(() => undefined);
   ready.catch(() => undefined);
   return {
@@ -104,7 +102,6 @@ function run({ options, node, reporter, workers }: Parts, parent: AbortSignal): 
     ready,
     async [Symbol.asyncDispose]() {
       end.abort();
-      volumes[Symbol.dispose]();
       await workers[Symbol.asyncDispose]();
       await node.statuses[Symbol.asyncDispose]();
       await Promise.allSettled(loops);

@@ -18,6 +18,8 @@ export interface NodeContext {
   /** Prefix of container ids in statuses, such as `containerd`. */
   readonly runtimeName: string;
   readonly services: () => readonly Service[];
+  /** The volumes in use may be others now: the node's status tells them. */
+  readonly onVolumesChanged: () => void;
   /** /etc/resolv.conf and /etc/hosts of the node, as they were at the start. */
   readonly nodeFiles: { readonly resolvConf: string; readonly hosts: string };
 }
@@ -29,6 +31,7 @@ export interface NodeContextInput {
   readonly statuses: StatusWriter;
   readonly runtimeName: string;
   readonly services: () => readonly Service[];
+  readonly onVolumesChanged: () => void;
   readonly nodeFiles: NodeContext['nodeFiles'];
 }
 

@@ -1,3 +1,4 @@
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@berth/kit';
 import type { Container } from '@berth/kube';
@@ -12,6 +13,7 @@ import type { ReadyImage } from './image-puller.ts';
 import { killContainer } from './kill-container.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { pullCredentials } from './pull-secrets.ts';
+import { podLogDirectory } from './sandbox-config.ts';
 import { verifyRunAsNonRoot } from './security.ts';
 import { StartError, type StartFailure } from './start-error.ts';
 
@@ -31,40 +33,54 @@ export async function startContainer(
   signal: AbortSignal,
 ): Promise<void> {
   const event = podEvent(node, state.pod);
+  const step = steps(event, signal);
   const { runtime } = node.options.runtime;
-  const image = await step(event, 'ErrImagePull', () => pull(node, state, spec, signal));
+  const image = await step('ErrImagePull', () => pull(node, state, spec, signal));
   const latest = latestContainer(state.seen, spec.name);
-  const restartCount = latest ? latest.restartCount + 1 : 0;
-  const config = await step(event, 'CreateContainerConfigError', () =>
+  const logs = join(podLogDirectory(node.options.dirs.logs, state.pod), spec.name);
+  const restartCount = latest ? latest.restartCount + 1 : await restartsByLogs(logs);
+  const config = await step('CreateContainerConfigError', () =>
     configure(node, state, { spec, sandbox, image, restartCount }, signal),
   );
-  // The pod may have been deleted during the pull: then nothing new is made.
-  signal.throwIfAborted();
-  const { containerId } = await step(event, 'CreateContainerError', () =>
-    runtime.CreateContainer({ podSandboxId: sandbox.id, config, sandboxConfig: sandbox.config }, { signal }),
-  );
+  const { containerId } = await step('CreateContainerError', async () => {
+    await mkdir(logs, { recursive: true, mode: 0o755 });
+    return runtime.CreateContainer({ podSandboxId: sandbox.id, config, sandboxConfig: sandbox.config }, { signal });
+  });
   event('Normal', 'Created', 'Container created');
-  await step(event, 'RunContainerError', () => runtime.StartContainer({ containerId }, { signal }));
+  await step('RunContainerError', () => runtime.StartContainer({ containerId }, { signal }));
   event('Normal', 'Started', 'Container started');
   const postStart = spec.lifecycle?.postStart;
   if (postStart) await runPostStart(node, state, { spec, sandbox, containerId }, signal);
 }
 
-async function step<T>(event: ReturnType<typeof podEvent>, reason: StartFailure, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    if (error instanceof Error && error.name === 'AbortError') throw error;
-    const failure = error instanceof StartError ? error : new StartError(reason, messageOf(error));
-    event('Warning', 'Failed', `Error: ${eventText(failure)}`);
-    throw failure;
-  }
+type Step = <T>(reason: StartFailure, run: () => Promise<T>) => Promise<T>;
+
+/** Runs one step of a start: its failure is an event, unless the pod's end broke it off. */
+function steps(event: ReturnType<typeof podEvent>, signal: AbortSignal): Step {
+  return async (reason, run) => {
+    signal.throwIfAborted();
+    try {
+      return await run();
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = error instanceof StartError ? error : new StartError(reason, messageOf(error));
+      event('Warning', 'Failed', `Error: ${eventText(failure)}`);
+      throw failure;
+    }
+  };
 }
 
 /** Pull failures are told in full by their own event; this one names the kind, as kubelet's does. */
 function eventText({ reason, message }: StartError): string {
   const named: readonly StartFailure[] = ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'];
   return named.includes(reason) ? reason : message;
+}
+
+/** Log files outlive containers that were removed: their numbers are not used again (calcRestartCountByLogDir). */
+async function restartsByLogs(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const counts = names.map((name) => /^(\d+)\.log/.exec(name)?.[1]).filter((count) => count !== undefined);
+  return Math.max(-1, ...counts.map(Number)) + 1;
 }
 
 async function pull(node: NodeContext, state: PodState, spec: Container, signal: AbortSignal): Promise<ReadyImage> {

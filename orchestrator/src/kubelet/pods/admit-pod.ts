@@ -24,7 +24,7 @@ export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodV
   if (!matchesNode(pod, room)) {
     const message =
       "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
-    return { reason: 'NodeAffinity', message };
+    return { reason: 'NodeAffinity', message, rejected: true };
   }
   if (others.length + 1 > room.pods) {
     return outOf('pods', { requested: 1, used: others.length, capacity: room.pods });
@@ -43,6 +43,7 @@ function outOf(resource: string, { requested, used, capacity }: { requested: num
   return {
     reason: `OutOf${resource}`,
     message: `Pod was rejected: Node didn't have enough resource: ${resource}, ${numbers}`,
+    rejected: true,
   };
 }
 

@@ -40,6 +40,7 @@ export class PodWorker implements AsyncDisposable {
   #inApi: boolean;
   #admitted = false;
   #deleteSent = false;
+  #volumesWanted = false;
   #graceSeconds = Number.POSITIVE_INFINITY;
   #pass: AbortController | undefined;
   #running: Promise<void> | undefined;
@@ -157,11 +158,20 @@ export class PodWorker implements AsyncDisposable {
       this.#stage = 'terminating';
       return;
     }
-    node.options.volumes.setPod(this.state.pod);
+    this.#wantVolumes();
     const result = await syncPod(node, this.state, signal);
     if (result.kind === 'terminal') this.#stage = 'terminating';
     else if (result.kind === 'changed') this.#again = true;
     else if (result.kind === 'retry') this.#later(result.afterMs);
+  }
+
+  /** Volumes stay mounted as long as containers may use them. */
+  #wantVolumes(): void {
+    const { node } = this.#options;
+    node.options.volumes.setPod(this.state.pod);
+    if (this.#volumesWanted) return;
+    this.#volumesWanted = true;
+    node.onVolumesChanged();
   }
 
   async #admit(signal: AbortSignal): Promise<void> {
@@ -209,6 +219,8 @@ export class PodWorker implements AsyncDisposable {
     this.#deadline?.[Symbol.dispose]();
     await observePod(node, state, signal);
     if (this.#inApi) reportStatus(node, state, { terminal: false });
+    const alive = state.seen.containers.some((container) => container.state === 'CONTAINER_RUNNING');
+    if (this.#inApi && alive) this.#wantVolumes();
     state.prober.stopLivenessAndStartup();
     this.#graceSeconds = Math.min(this.#graceSeconds, this.#effectiveGrace());
     // Orphans bring their grace period in annotations.
@@ -225,6 +237,8 @@ export class PodWorker implements AsyncDisposable {
     const { client, volumes } = node.options;
     volumes.removePod(uid);
     await volumes.waitForUnmount(uid, signal);
+    if (this.#volumesWanted) node.onVolumesChanged();
+    this.#volumesWanted = false;
     await removePodCgroup(node, uid);
     if (this.#inApi) {
       if (this.state.pod.metadata.deletionTimestamp === undefined || this.#deleteSent) return;

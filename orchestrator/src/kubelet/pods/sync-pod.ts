@@ -6,7 +6,7 @@ import { computePodActions, type PodActions } from '../containers/compute-pod-ac
 import { hostsFile, podHostname } from '../containers/hosts-file.ts';
 import { killContainer } from '../containers/kill-container.ts';
 import { podCgroupPath, podLimits } from '../containers/linux-resources.ts';
-import { sandboxConfig } from '../containers/sandbox-config.ts';
+import { podLogDirectory, sandboxConfig } from '../containers/sandbox-config.ts';
 import { type SandboxHandle, startContainer } from '../containers/start-container.ts';
 import { StartError } from '../containers/start-error.ts';
 import { type NodeContext, podDirectory, podEvent, sandboxFacts } from '../node-context.ts';
@@ -61,12 +61,24 @@ export async function syncPod(node: NodeContext, state: PodState, signal: AbortS
 
 /** Directories and the cgroup; hosts-file content follows with the address. */
 async function prepare(node: NodeContext, { pod, uid }: PodState): Promise<void> {
-  const directory = podDirectory(node, uid);
-  for (const name of ['volumes', 'plugins', 'containers']) {
-    await mkdir(join(directory, name), { recursive: true, mode: 0o750 });
-  }
+  const event = podEvent(node, pod);
   const qos = qosClassOf(pod);
-  await node.cgroups.ensure(podCgroupPath(node.options.cgroupRoot, qos, uid), podLimits(pod, qos));
+  try {
+    await node.cgroups.ensure(podCgroupPath(node.options.cgroupRoot, qos, uid), podLimits(pod, qos));
+  } catch (error) {
+    event('Warning', 'FailedCreatePodContainer', `unable to ensure pod container exists: ${messageOf(error)}`);
+    throw error;
+  }
+  try {
+    const directory = podDirectory(node, uid);
+    for (const name of ['volumes', 'plugins', 'containers']) {
+      await mkdir(join(directory, name), { recursive: true, mode: 0o750 });
+    }
+    await mkdir(podLogDirectory(node.options.dirs.logs, pod), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    event('Warning', 'FailedToMakePodDataDirectories', `error making pod data directories: ${messageOf(error)}`);
+    throw error;
+  }
 }
 
 async function mounted(node: NodeContext, { pod }: PodState, signal: AbortSignal): Promise<void> {

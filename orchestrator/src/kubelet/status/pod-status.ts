@@ -13,6 +13,8 @@ import { qosClassOf } from './pod-qos.ts';
 export interface PodVerdict {
   readonly reason: string;
   readonly message: string;
+  /** It was never let in: there is nothing to say of its containers. */
+  readonly rejected?: boolean;
 }
 
 export interface PodStatusInput {
@@ -35,6 +37,7 @@ export interface PodStatusInput {
 /** The whole status of a pod as the kubelet sees it (kubelet_pods.go generateAPIPodStatus). */
 export function computePodStatus(input: PodStatusInput): PodStatus {
   const { pod, old, seen, verdict } = input;
+  if (verdict?.rejected) return rejectedStatus(input, verdict);
   let statuses = containerStatuses({ ...input, old: oldStatuses(old) });
   if (input.ended) {
     const end = statuses.main.map((status) => assumeEnded(pod, status));
@@ -62,6 +65,21 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
     containerStatuses: [...statuses.main],
     qosClass: qosClassOf(pod),
     resources: pod.spec?.resources ?? {},
+  };
+}
+
+/** What kubelet writes of a pod it does not admit (kubelet.go rejectPod). */
+function rejectedStatus({ pod, old, nowMs }: PodStatusInput, { reason, message }: PodVerdict): PodStatus {
+  const { generation } = pod.metadata;
+  return {
+    ...preserved(old),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    phase: 'Failed',
+    reason,
+    message,
+    conditions: old.conditions ?? [],
+    startTime: old.startTime ?? rfc3339(nowMs),
+    qosClass: qosClassOf(pod),
   };
 }
 
