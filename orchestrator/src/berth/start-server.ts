@@ -42,7 +42,6 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     clock,
     rng,
   });
-  const { serveUpgrade } = await import('../api-server/streaming/serve-upgrade.ts');
   const api = stack.use(
     await createApiServer({
       store,
@@ -53,7 +52,6 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       nodeApi,
       tokens,
       advertise: { address, port },
-      serveUpgrade,
     }),
   );
   const listener = await listen(api, options);
