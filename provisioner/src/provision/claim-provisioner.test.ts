@@ -267,3 +267,45 @@ test('where the first node in line is down, the next takes its claims', async ()
   await world.until(() => world.api.all(claims).every(({ status }) => status?.phase === 'Bound'), { stepMs: 10 });
   expect(world.csi.count('CreateVolume')).toBe(8);
 });
+
+test('on the only node that runs the driver a claim is served as without node deployment', async () => {
+  const topology = { zone: 'a' };
+  await using world = await aWorld({ provisioner: false, csi: { topology } });
+  await world.create(resources.nodes, { metadata: { name: 'node-0', labels: topology } });
+  await world.startProvisioner({ nodeName: 'node-0' });
+  await world.create(claims, aClaim('c1'));
+  await world.clock.advance(1000);
+  expect(world.csi.count('CreateVolume')).toBe(0);
+  const drivers = [{ name: world.csi.name, nodeID: 'n', topologyKeys: ['zone'] }];
+  await world.create(resources.csinodes, { metadata: { name: 'node-0' }, spec: { drivers } });
+  await world.until(() => world.claimPhase('c1') === 'Bound', { limitMs: 50 });
+  expect(world.one(claims, 'c1')?.metadata.annotations).not.toHaveProperty(['volume.kubernetes.io/selected-node']);
+});
+
+test('a volume whose object another provisioner made first is deleted, the other’s is not', async () => {
+  await using world = await aWorld();
+  let first = true;
+  world.api.intercept = async ({ method, path, body }) => {
+    if (method !== 'POST' || !path.startsWith('/api/v1/persistentvolumes') || !first) return;
+    first = false;
+    const other = structuredClone(body) as { spec: { csi: { volumeHandle: string } } };
+    other.spec.csi.volumeHandle = 'theirs';
+    await world.api.request({ method, path, body: other });
+  };
+  await world.create(claims, aClaim('c1'));
+  await world.until(() => world.claimPhase('c1') === 'Bound');
+  expect(world.api.all(volumes).map(({ spec }) => spec?.csi?.volumeHandle)).toEqual(['theirs']);
+  expect(world.csi.volumes.size).toBe(0);
+});
+
+test('a driver that is not there yet is waited for', async () => {
+  await using world = await aWorld({ provisioner: false });
+  world.csi.ready = false;
+  const starting = world.startProvisioner();
+  await world.create(claims, aClaim('c1'));
+  await world.clock.advance(100);
+  expect(world.claimPhase('c1')).toBe('Pending');
+  world.csi.ready = true;
+  await starting;
+  await world.until(() => world.claimPhase('c1') === 'Bound');
+});
