@@ -24,8 +24,10 @@ export class GrpcConnection implements Disposable {
     this.#client = new Client(endpoint, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       // A driver that restarts must be reached again at once: grpc-js would otherwise wait up to 2 minutes.
-      'grpc.initial_reconnect_backoff_ms': 50,
-      'grpc.max_reconnect_backoff_ms': 1000,
+      'grpc.initial_reconnect_backoff_ms': 20,
+      'grpc.max_reconnect_backoff_ms': 500,
+      // Channels of one process share their back-off otherwise: who asks first, before the driver is there, would fail the next.
+      'grpc.use_local_subchannel_pool': 1,
     });
   }
 
