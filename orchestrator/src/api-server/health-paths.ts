@@ -24,7 +24,9 @@ export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
 
 function healthAnswer(root: string, results: readonly { name: string; healthy: boolean }[], verbose: boolean): Answer {
   const healthy = results.every((each) => each.healthy);
-  const lines = results.map((each) => (each.healthy ? `[+]${each.name} ok\n` : `[-]${each.name} failed: reason withheld\n`));
+  const lines = results.map((each) =>
+    each.healthy ? `[+]${each.name} ok\n` : `[-]${each.name} failed: reason withheld\n`,
+  );
   if (!healthy) return { type: 'text', status: 500, text: `${lines.join('')}${root} check failed\n` };
   return { type: 'text', status: 200, text: verbose ? `${lines.join('')}${root} check passed\n` : 'ok' };
 }

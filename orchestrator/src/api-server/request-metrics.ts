@@ -12,7 +12,16 @@ export class RequestMetrics {
   readonly #totals = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
 
-  observe(labels: { readonly verb: string; readonly group: string; readonly version: string; readonly resource: string; readonly code: number }, seconds: number): void {
+  observe(
+    labels: {
+      readonly verb: string;
+      readonly group: string;
+      readonly version: string;
+      readonly resource: string;
+      readonly code: number;
+    },
+    seconds: number,
+  ): void {
     const { verb, group, version, resource, code } = labels;
     const series = `group="${group}",resource="${resource}",verb="${verb}",version="${version}"`;
     const total = `code="${code}",${series}`;

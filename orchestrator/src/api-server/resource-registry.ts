@@ -7,8 +7,9 @@ export class ResourceRegistry {
   readonly #groupVersions = new Map<string, ResourceDefinition[]>();
 
   constructor(definitions: readonly ResourceDefinition[]) {
-    this.definitions = definitions;
-    for (const definition of definitions) {
+    // What has no verb is a name in the facts, not something to be asked for.
+    this.definitions = definitions.filter(({ verbs }) => verbs.length > 0);
+    for (const definition of this.definitions) {
       const { group, version, plural } = definition;
       this.#byPath.set(`${group}/${version}/${plural}`, definition);
       const list = this.#groupVersions.get(`${group}/${version}`) ?? [];

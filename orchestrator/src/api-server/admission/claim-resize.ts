@@ -12,7 +12,8 @@ export function claimResize(lookup: AdmissionLookup): AdmissionPlugin {
     if (asked === undefined || had === undefined || !grows(asked, had)) return;
     if (old.status?.phase !== 'Bound')
       throw forbidden(definition, name, 'Only bound persistent volume claims can be expanded');
-    const className = old.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? old.spec?.storageClassName;
+    const className =
+      old.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? old.spec?.storageClassName;
     const storageClass = className ? await lookup.find('storage.k8s.io', 'storageclasses', '', className) : undefined;
     if (storageClass?.['allowVolumeExpansion'] === true) return;
     const why =

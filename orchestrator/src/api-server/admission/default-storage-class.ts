@@ -2,7 +2,10 @@ import type { AnyObject } from '../resource-definition.ts';
 import { type AdmissionPlugin, isResource } from './admission.ts';
 import type { AdmissionLookup } from './lookup.ts';
 
-const defaultAnnotations = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'];
+const defaultAnnotations = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
 
 /** A claim that names no class gets the default one; of several the newest (admission DefaultStorageClass). */
 export function defaultStorageClass(lookup: AdmissionLookup): AdmissionPlugin {

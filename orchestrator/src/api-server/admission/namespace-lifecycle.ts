@@ -20,7 +20,11 @@ export function namespaceLifecycle(lookup: AdmissionLookup): AdmissionPlugin {
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const { message, details = {} } = forbidden(definition, name, why).status;
     const causes = [
-      { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' },
+      {
+        reason: 'NamespaceTerminating',
+        message: `namespace ${namespace} is being terminated`,
+        field: 'metadata.namespace',
+      },
     ];
     throw apiError('Forbidden', message ?? '', { details: { ...details, causes } });
   };

@@ -1,4 +1,4 @@
-import { type Clock, randomSuffix, type Rng } from '@berth/kit';
+import { type Clock, type Rng, randomSuffix } from '@berth/kit';
 import type { Container, PodSpec, Volume } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { forbidden } from '../resource-errors.ts';
@@ -72,7 +72,11 @@ function tokenVolume(name: string): Volume {
       sources: [
         { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
         { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-        { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+        {
+          downwardAPI: {
+            items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+          },
+        },
       ],
     },
   };

@@ -2,9 +2,9 @@ import type { Clock, Rng } from '@berth/kit';
 import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { invalid } from '../invalid.ts';
+import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { AddressRange, Pool } from '../service-addresses.ts';
-import type { ObjectStorage } from '../object-storage.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 
 const nodePorts = { first: 30_000, count: 2768 } as const;
@@ -110,7 +110,10 @@ export class ServiceAllocation {
         throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: `spec.ports[${i}].nodePort`, message }]);
       }
       const start = Math.floor(this.#rng.next() * nodePorts.count);
-      const candidates = Array.from({ length: nodePorts.count }, (_, k) => nodePorts.first + ((start + k) % nodePorts.count));
+      const candidates = Array.from(
+        { length: nodePorts.count },
+        (_, k) => nodePorts.first + ((start + k) % nodePorts.count),
+      );
       const given = this.#ports.reserve(candidates);
       if (given === undefined) throw new Error('every node port is in use');
       port.nodePort = given;

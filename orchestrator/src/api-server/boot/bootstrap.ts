@@ -1,7 +1,7 @@
 import { isAlreadyExists } from '@berth/kube';
-import type { AddressRange } from '../service-addresses.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
+import type { AddressRange } from '../service-addresses.ts';
 import { loopback } from '../user.ts';
 import { createChecked } from '../verbs/create-object.ts';
 

@@ -20,7 +20,8 @@ export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, v
 }
 
 function resourceEntry(definition: ResourceDefinition): object {
-  const { plural, singular, kind, group, version, namespaced, verbs, shortNames, categories, subresources } = definition;
+  const { plural, singular, kind, group, version, namespaced, verbs, shortNames, categories, subresources } =
+    definition;
   return {
     resource: plural,
     responseKind: { group, version, kind },

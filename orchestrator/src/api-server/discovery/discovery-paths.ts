@@ -14,7 +14,9 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
     const [root, ...rest] = segments;
     if (root !== 'api' && root !== 'apis') return undefined;
     if (request.method !== 'GET' && request.method !== 'HEAD')
-      throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
+      throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+        details: {},
+      });
     const value = discovered(registry, root, rest, serverAddress);
     if (rest.length > 0 || !value) return value && json(value);
     const as = acceptedAs(request.accept, 'APIGroupDiscoveryList', offered);

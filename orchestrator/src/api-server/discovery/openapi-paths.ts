@@ -37,7 +37,10 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
   };
 }
 
-function index(registry: ResourceRegistry, documentOf: (root: string, group: string, version: string) => Document | undefined): Answer {
+function index(
+  registry: ResourceRegistry,
+  documentOf: (root: string, group: string, version: string) => Document | undefined,
+): Answer {
   const paths: Json = {};
   for (const group of registry.groups)
     for (const version of registry.versionsOf(group)) {
@@ -99,7 +102,8 @@ function pathsOf(definition: ResourceDefinition): [string, Json][] {
     [item, operations(definition, of(['get', 'update', 'patch', 'delete']), definition)],
     ...subresources.map((each): [string, Json] => [`${item}/${each.name}`, operations(definition, each.verbs, each)]),
   ];
-  if (namespaced && verbs.includes('list')) paths.push([`${root}/${plural}`, operations(definition, ['list'], definition)]);
+  if (namespaced && verbs.includes('list'))
+    paths.push([`${root}/${plural}`, operations(definition, ['list'], definition)]);
   return paths.filter(([, value]) => Object.keys(value).length > 0);
 }
 
@@ -134,7 +138,8 @@ function requestBody(verb: string, schema: string): Json {
 /** kubectl looks here whether the server knows dryRun and fieldValidation. */
 function parametersOf(verb: string): Json[] {
   const query = (name: string) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } });
-  if (verb === 'list') return ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'watch'].map(query);
+  if (verb === 'list')
+    return ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'watch'].map(query);
   if (verb === 'get') return [];
   if (verb === 'delete' || verb === 'deletecollection')
     return ['dryRun', 'gracePeriodSeconds', 'propagationPolicy'].map(query);

@@ -38,7 +38,10 @@ export function unauthorized() {
 }
 
 function authenticated(user: User): User {
-  return { ...user, groups: [...user.groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'] };
+  return {
+    ...user,
+    groups: [...user.groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'],
+  };
 }
 
 function certificateUser(socket: TLSSocket): User | 'invalid' | undefined {

@@ -1,5 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -63,7 +68,10 @@ export async function listen(options: ListenOptions, parts: ListenerParts): Prom
   Object.assign(server, { headersTimeout: 30_000, requestTimeout: 60_000 });
   const handler = new HttpHandler(parts);
   server.on('request', (request, response) => void handler.request(request, response));
-  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => void handler.upgrade(message, socket, head));
+  server.on(
+    'upgrade',
+    (message: IncomingMessage, socket: Duplex, head: Buffer) => void handler.upgrade(message, socket, head),
+  );
   server.on('sessionError', (error) => parts.log.debug('a connection failed', { error }));
   server.on('tlsClientError', (error) => parts.log.debug('a TLS handshake failed', { error }));
   server.on('clientError', (_error: Error, socket: Duplex) => socket.destroy());
@@ -194,7 +202,12 @@ function bodyOf(message: IncomingMessage): RequestBody {
 function asStatus(error: unknown, log: Logger, { method, path }: ServerRequest): ApiError {
   if (error instanceof ApiError) return error;
   if ((error as { code?: unknown }).code === 'ECONNRESET') return apiError('BadRequest', 'the request was cut off');
-  log.error('a request failed', { method, path, error, stack: error instanceof Error ? error.stack : messageOf(error) });
+  log.error('a request failed', {
+    method,
+    path,
+    error,
+    stack: error instanceof Error ? error.stack : messageOf(error),
+  });
   return apiError('InternalError', `Internal error occurred: ${messageOf(error)}`);
 }
 

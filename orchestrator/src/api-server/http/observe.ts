@@ -1,6 +1,6 @@
-import { routeOf } from '../route.ts';
 import type { RequestMetrics } from '../request-metrics.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import { routeOf } from '../route.ts';
 import type { ServerRequest } from '../server-request.ts';
 
 /** Counts a finished request by what it was about. */
@@ -17,7 +17,12 @@ function labelsOf(registry: ResourceRegistry, method: string, path: string, quer
     const route = routeOf(registry, method, path, query);
     if (route.type === 'other') return none;
     const { definition, verb } = route;
-    return { verb: verb.toUpperCase(), group: definition.group, version: definition.version, resource: definition.plural };
+    return {
+      verb: verb.toUpperCase(),
+      group: definition.group,
+      version: definition.version,
+      resource: definition.plural,
+    };
   } catch {
     return none;
   }

@@ -3,7 +3,7 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { ApiError } from '@berth/kube';
+import type { ApiError } from '@berth/kube';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf, frameEncoder, type Presentation } from '../representation/represent.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -77,7 +77,12 @@ function quoted(text: string): string {
   return `"${text.replace(/[\x00-\x1f\x7f]/g, ' ').replace(/[\\"]/g, '\\$&')}"`;
 }
 
-async function send(reply: Reply, status: number, body: Uint8Array, more: Readonly<Record<string, string>>): Promise<void> {
+async function send(
+  reply: Reply,
+  status: number,
+  body: Uint8Array,
+  more: Readonly<Record<string, string>>,
+): Promise<void> {
   const { response, headers, request } = reply;
   const all: Record<string, string | string[]> = { ...headersOf(reply), ...more };
   let bytes = body;

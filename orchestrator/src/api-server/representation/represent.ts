@@ -92,9 +92,16 @@ function converted(
 }
 
 /** Turns watch frames into lines; for tables it remembers that the columns were sent. */
-export function frameEncoder(definition: ResourceDefinition, presentation: Presentation): (frame: WatchFrame) => Uint8Array {
+export function frameEncoder(
+  definition: ResourceDefinition,
+  presentation: Presentation,
+): (frame: WatchFrame) => Uint8Array {
   const { representation } = presentation;
-  if (representation.format === 'yaml') throw apiError('NotAcceptable', 'only the following media types are accepted: application/json, application/json;stream=watch');
+  if (representation.format === 'yaml')
+    throw apiError(
+      'NotAcceptable',
+      'only the following media types are accepted: application/json, application/json;stream=watch',
+    );
   if (representation.as === undefined) return ({ type, object }) => line(type, objectJson(object));
   let first = true;
   return ({ type, object }) => {
@@ -105,7 +112,12 @@ export function frameEncoder(definition: ResourceDefinition, presentation: Prese
   };
 }
 
-function frameValue(definition: ResourceDefinition, { type, object }: WatchFrame, presentation: Presentation, first: boolean): KubeObject {
+function frameValue(
+  definition: ResourceDefinition,
+  { type, object }: WatchFrame,
+  presentation: Presentation,
+  first: boolean,
+): KubeObject {
   const value = plainObject(object) as AnyObject;
   const { representation } = presentation;
   if (type !== 'BOOKMARK' || representation.as !== 'Table') return converted(definition, value, presentation, first);

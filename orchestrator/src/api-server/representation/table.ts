@@ -22,9 +22,7 @@ export function tableOf(
   const rows = objects.map((object) => ({
     cells: definition.columns.map(({ cell }) => cell(object, now) ?? null),
     ...conditionsOf(definition, object),
-    ...(includeObject === 'None'
-      ? {}
-      : { object: includeObject === 'Object' ? object : partialOf(object, version) }),
+    ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : partialOf(object, version) }),
   }));
   const columnDefinitions = withColumns
     ? definition.columns.map(({ name, type, format = '', description, priority }) => ({
@@ -42,8 +40,7 @@ export function tableOf(
 function conditionsOf({ group, plural }: ResourceDefinition, object: AnyObject): object {
   if (group !== '' || plural !== 'pods') return {};
   const phase = object.status?.phase;
-  if (phase === 'Succeeded')
-    return { conditions: [completed('Succeeded', 'The pod has completed successfully.')] };
+  if (phase === 'Succeeded') return { conditions: [completed('Succeeded', 'The pod has completed successfully.')] };
   return phase === 'Failed' ? { conditions: [completed('Failed', 'The pod failed.')] } : {};
 }
 

@@ -1,5 +1,5 @@
 import { rfc3339 } from '@berth/kit';
-import { apiError, type ApiError } from '@berth/kube';
+import { type ApiError, apiError } from '@berth/kube';
 import { invalid } from '../invalid.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -47,9 +47,9 @@ function assign(pod: AnyObject, { binding, node, now }: { binding: AnyObject; no
     throw refused(pod, 'the object has been modified; please apply your changes to the latest version and try again');
   if (metadata.deletionTimestamp)
     throw refused(pod, `pod ${metadata.name} is being deleted, cannot be assigned to a host`);
-  if (pod.spec.nodeName) throw refused(pod, `pod ${metadata.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
-  if (pod.spec.schedulingGates?.length)
-    throw refused(pod, `pod ${metadata.name} has non-empty .spec.schedulingGates`);
+  if (pod.spec.nodeName)
+    throw refused(pod, `pod ${metadata.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
+  if (pod.spec.schedulingGates?.length) throw refused(pod, `pod ${metadata.name} has non-empty .spec.schedulingGates`);
   pod.spec.nodeName = node;
   if (annotations) metadata.annotations = { ...metadata.annotations, ...annotations };
   pod.status = { ...pod.status, conditions: scheduledCondition(pod.status?.conditions ?? [], now) };
@@ -62,7 +62,11 @@ function scheduledCondition(conditions: readonly AnyObject[], now: string): obje
 }
 
 function refused({ metadata }: AnyObject, why: string): ApiError {
-  return apiError('Conflict', `Operation cannot be fulfilled on pods/binding ${JSON.stringify(metadata.name)}: ${why}`, {
-    details: { name: metadata.name ?? '', kind: 'pods/binding' },
-  });
+  return apiError(
+    'Conflict',
+    `Operation cannot be fulfilled on pods/binding ${JSON.stringify(metadata.name)}: ${why}`,
+    {
+      details: { name: metadata.name ?? '', kind: 'pods/binding' },
+    },
+  );
 }

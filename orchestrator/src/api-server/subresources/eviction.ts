@@ -46,7 +46,10 @@ async function spendBudget(context: ServerContext, pod: AnyObject, dryRun: boole
   const { objects } = await context.storage(definition).range({ namespace });
   const covering = objects.filter(({ object }) => Selector.fromObject(object.spec?.selector).matches(labels));
   if (covering.length > 1)
-    throw apiError('InternalError', 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.');
+    throw apiError(
+      'InternalError',
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+    );
   const name = covering[0]?.object.metadata.name;
   if (name === undefined) return;
   const now = new Date(context.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');

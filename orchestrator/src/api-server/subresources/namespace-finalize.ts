@@ -8,7 +8,11 @@ import { checkName } from '../verbs/update-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
 
 /** PUT of a namespace's `spec.finalizers`; a terminating namespace goes with the last of them (registry/core/namespace FinalizeREST). */
-export async function finalizeNamespace(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+export async function finalizeNamespace(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
   const { definition, name } = route;
   const { dryRun, fieldValidation } = writeOptionsOf(request.query, 'UpdateOptions');
   const body = await context.bodies.object(request, expectedKind(definition), fieldValidation);

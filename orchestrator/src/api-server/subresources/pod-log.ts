@@ -47,7 +47,10 @@ export function containerOf(pod: AnyObject, asked: string): string {
     if (chosen) return chosen.name;
     if (containers.length === 1) return (containers[0] as Container).name;
     const init = initContainers.length > 0 ? ` or one of the init containers: ${names(initContainers)}` : '';
-    throw apiError('BadRequest', `a container name must be specified for pod ${name}, choose one of: ${names(containers)}${init}`);
+    throw apiError(
+      'BadRequest',
+      `a container name must be specified for pod ${name}, choose one of: ${names(containers)}${init}`,
+    );
   }
   const all = [...containers, ...initContainers, ...ephemeralContainers];
   if (!all.some((each) => each.name === asked))

@@ -1,6 +1,6 @@
+import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
-import type { Attributes } from '../authorizer.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -24,7 +24,8 @@ export function review(parts: SpecialParts): SpecialHandler {
       const { fieldValidation } = writeOptionsOf(request.query, 'CreateOptions');
       const object = await context.bodies.object(request, expectedKind(definition), fieldValidation);
       const status = await reviewer((object.spec ?? {}) as Spec, request, route);
-      const metadata = definition.kind === 'SelfSubjectReview' ? { creationTimestamp: timestamp(context.clock.now()) } : {};
+      const metadata =
+        definition.kind === 'SelfSubjectReview' ? { creationTimestamp: timestamp(context.clock.now()) } : {};
       return { type: 'object', status: 201, object: { ...object, metadata, status } as AnyObject };
     })();
   };
@@ -51,7 +52,9 @@ function reviewersOf({ authorizer, tokens }: SpecialParts): Readonly<Record<stri
     SubjectAccessReview: subject,
     LocalSubjectAccessReview: subject,
     SelfSubjectRulesReview: async (_spec, { user }) => {
-      const all = await authorizer.authorize(attributesOf(user, { resourceAttributes: { verb: '*', group: '*', resource: '*' } }));
+      const all = await authorizer.authorize(
+        attributesOf(user, { resourceAttributes: { verb: '*', group: '*', resource: '*' } }),
+      );
       return all.allowed
         ? {
             resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
@@ -74,7 +77,14 @@ function userInfoOf({ name, uid, groups, extra }: User) {
 }
 
 function attributesOf(user: User, spec: Spec): Attributes {
-  const { verb = '', namespace = '', group = '', resource = '', subresource = '', name = '' } = spec['resourceAttributes'] ?? {};
+  const {
+    verb = '',
+    namespace = '',
+    group = '',
+    resource = '',
+    subresource = '',
+    name = '',
+  } = spec['resourceAttributes'] ?? {};
   const other = spec['nonResourceAttributes'] as { verb?: string; path?: string } | undefined;
   return { user, namespace, group, resource, subresource, name, verb: other?.verb ?? verb, path: other?.path ?? '' };
 }

@@ -5,7 +5,7 @@ import { patchOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
-import { type Answer, type AnswerObject, type ServerRequest } from '../server-request.ts';
+import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
 import { changeObject } from '../verbs/change-object.ts';
 import { requireObject } from '../verbs/get-object.ts';
@@ -15,7 +15,11 @@ import { writeOptionsOf } from '../write-options.ts';
 const kind = { group: 'autoscaling', version: 'v1', kind: 'Scale', schema: 'io.k8s.api.autoscaling.v1.Scale' };
 
 /** GET, PUT and PATCH of the number of replicas as an autoscaling/v1 Scale. */
-export async function serveScale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+export async function serveScale(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
   const { definition, namespace, name, verb } = route;
   if (verb === 'get') return answer(scaleOf((await requireObject(context, route)).object));
   const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
@@ -54,7 +58,10 @@ function plain(object: AnswerObject): AnyObject {
 function withReplicas(current: AnyObject, wanted: AnyObject, name: string): AnyObject {
   const { resourceVersion, uid } = wanted.metadata;
   if (uid && uid !== current.metadata.uid)
-    throw apiError('Conflict', `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`);
+    throw apiError(
+      'Conflict',
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+    );
   const replicas = (wanted.spec?.replicas as number | undefined) ?? 0;
   if (replicas < 0) {
     const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;

@@ -77,15 +77,22 @@ async function boundObject(context: ServerContext, namespace: string, ref: Bound
   if (!ref) return undefined;
   const plural = boundKinds[ref.kind ?? ''];
   if (!plural || !ref.name)
-    throw apiError('BadRequest', `cannot bind token for serviceaccount to ${ref.kind ?? ''} ${JSON.stringify(ref.name ?? '')}`);
+    throw apiError(
+      'BadRequest',
+      `cannot bind token for serviceaccount to ${ref.kind ?? ''} ${JSON.stringify(ref.name ?? '')}`,
+    );
   const definition = context.registry.ofResource('', plural);
   if (!definition) return undefined;
   const scope = definition.namespaced ? namespace : '';
   const { object } = await requireObject(context, { definition, namespace: scope, name: ref.name });
   const uid = object.metadata.uid ?? '';
   if (ref.uid && ref.uid !== uid)
-    throw apiError('Conflict', `Operation cannot be fulfilled on ${plural} ${JSON.stringify(ref.name)}: the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`, {
-      details: { name: ref.name, kind: plural },
-    });
+    throw apiError(
+      'Conflict',
+      `Operation cannot be fulfilled on ${plural} ${JSON.stringify(ref.name)}: the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      {
+        details: { name: ref.name, kind: plural },
+      },
+    );
   return { kind: ref.kind as string, name: ref.name, uid };
 }

@@ -1,8 +1,8 @@
 import type { NodeApiLookup } from '../../node-api.ts';
 import type { Authorizer } from '../authorizer.ts';
-import type { TokenIssuer } from '../tokens/token-issuer.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import { notAllowed, type ResourceRoute } from '../route.ts';
+import type { TokenIssuer } from '../tokens/token-issuer.ts';
 import { bindPod } from './binding.ts';
 import { evictPod } from './eviction.ts';
 import { finalizeNamespace } from './namespace-finalize.ts';
@@ -37,7 +37,8 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
   const reviews = review(parts);
   return [
     (context, route, request) => table[keyOf(route)]?.(context, route, request),
-    (context, route, request) => (route.subresource?.name === 'scale' ? serveScale(context, route, request) : undefined),
+    (context, route, request) =>
+      route.subresource?.name === 'scale' ? serveScale(context, route, request) : undefined,
     (context, route, request) => reviews(context, route, request),
     (_context, { subresource }) => {
       if (subresource?.name === 'proxy') throw notAllowed();

@@ -1,6 +1,6 @@
 import { apiError } from '@berth/kube';
-import { requireObject } from '../verbs/get-object.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
+import { requireObject } from '../verbs/get-object.ts';
 
 /** exec, attach and port-forward change protocols; a request that does not ask for that is a mistake. */
 export const upgradeRequired: SpecialHandler = async (context, route) => {

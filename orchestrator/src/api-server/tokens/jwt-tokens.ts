@@ -1,11 +1,14 @@
-import { createPrivateKey, createPublicKey, createHash, type KeyObject, sign, verify } from 'node:crypto';
-import { type Clock, rfc3339, type Rng } from '@berth/kit';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
 import type { IssuedToken, TokenIssuer, TokenRequest } from './token-issuer.ts';
 
 /** `pod`, `node`, `secret`: is the object a token is bound to still there? */
-export type BoundObjectCheck = (namespace: string, bound: { kind: string; name: string; uid: string }) => Promise<boolean>;
+export type BoundObjectCheck = (
+  namespace: string,
+  bound: { kind: string; name: string; uid: string },
+) => Promise<boolean>;
 
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */

@@ -23,5 +23,8 @@ export interface TokenIssuer {
   readonly issuer: string;
   issue(request: TokenRequest): Promise<IssuedToken>;
   /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
-  review(token: string, audiences: readonly string[]): Promise<{ readonly user: User; readonly audiences: readonly string[] } | undefined>;
+  review(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ readonly user: User; readonly audiences: readonly string[] } | undefined>;
 }

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+import { goldenFile } from './resource-rules.ts';
+
+interface Write {
+  readonly method: string;
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: unknown;
+  readonly status: number;
+}
+
+interface Event {
+  readonly type: string;
+  readonly object: Record<string, unknown>;
+}
+
+interface Case {
+  readonly id: string;
+  readonly note: string | null;
+  readonly watch: string;
+  readonly accept: string;
+  readonly writes: readonly Write[];
+  readonly head: { readonly status: number; readonly contentType: string; readonly transferEncoding: string | null };
+  readonly events: readonly (Event | Record<string, unknown>)[];
+}
+
+const { cases } = goldenFile<{ cases: readonly Case[] }>('watches.json');
+const configmaps = '/api/v1/namespaces/default/configmaps';
+
+/** What stood there when the first case with the label `s=1` was recorded. */
+const setup = ['w5', 'w6'].map((name) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { s: '1' } } }));
+
+let server: Awaited<ReturnType<typeof anApiServer>>;
+beforeAll(async () => {
+  server = await anApiServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+async function write({ method, path, contentType, body, status }: Write): Promise<void> {
+  const reply = await server.send({ method, path, contentType, body });
+  expect(reply.status).toBe(status);
+}
+
+for (const each of cases) {
+  test(`${each.id}: the same events in the same order${each.note ? ` (${each.note})` : ''}`, async () => {
+    if (each.id === 'watch/no-rv') for (const body of setup) await write(aCreate(body));
+    // The recording's last write to w5 belongs to no case.
+    if (each.id === 'watch/rv-1-expired-or-not') await write(aPatch('w5', { data: { q: '4' } }));
+    const path = `${configmaps}?watch=true&${each.watch.replace('{rv}', String(server.store.revision))}`;
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const watching = server
+      .stream({ method: 'GET', path, accept: each.accept }, (line) => lines.push(line), stop.signal)
+      .catch((error: Error) => error);
+    const expected = each.events.filter(isTimeless);
+    if (each.head.status !== 200) return expectRefusal(each, await watching);
+    // Both without a revision and with initial events, writes follow what was there.
+    const before = expected.length - each.writes.length;
+    if (/^labelSelector|sendInitialEvents/.test(each.watch)) await atLeast(lines, before);
+    for (const one of each.writes) await write(one);
+    await atLeast(lines, expected.length);
+    stop.abort();
+    await watching;
+    expect(lines.map((line) => brief(JSON.parse(line)))).toEqual(expected);
+  });
+}
+
+function atLeast(lines: readonly string[], count: number): Promise<void> {
+  return vi.waitFor(() => expect(lines.length).toBeGreaterThanOrEqual(count), { timeout: 3000, interval: 5 });
+}
+
+/** Bookmarks that only say how far the watch is come once a minute; the recording waited for some. */
+function isTimeless(event: Case['events'][number]): boolean {
+  const { type, object } = event as Event;
+  return type !== 'BOOKMARK' || object['annotations'] !== null;
+}
+
+function expectRefusal(each: Case, reply: unknown): void {
+  expect(reply).toMatchObject({ status: each.head.status });
+  expect(JSON.parse((reply as { text: string }).text)).toEqual(each.events[0]);
+}
+
+/** What the recording kept of an event. */
+function brief({ type, object }: { type: string; object: any }): Event {
+  if (object.kind === 'Table') {
+    const rows = object.rows.map((row: any) => ({
+      cells: row.cells.map((cell: unknown) => (/^\d+s$/.test(String(cell)) ? '10s' : cell)),
+      'object.kind': row.object.kind,
+    }));
+    return { type, object: { kind: 'Table', columnDefinitions: (object.columnDefinitions ?? []).length, rows } };
+  }
+  const { name = null, labels = null, annotations = null, deletionTimestamp = null, finalizers = null } = object.metadata;
+  return { type, object: { kind: object.kind, name, labels, annotations, data: object.data ?? null, deletionTimestamp, finalizers } };
+}
+
+function aCreate(body: object): Write {
+  return { method: 'POST', path: configmaps, contentType: 'application/json', body, status: 201 };
+}
+
+function aPatch(name: string, body: object): Write {
+  return { method: 'PATCH', path: `${configmaps}/${name}`, contentType: 'application/merge-patch+json', body, status: 200 };
+}

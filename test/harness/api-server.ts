@@ -1,0 +1,153 @@
+import 'reflect-metadata';
+import { request as httpsRequest } from 'node:https';
+import { type Clock, type Logger, silentLogger, systemClock, systemRng } from '@berth/kit';
+import * as x509 from '@peculiar/x509';
+import { createApiServer, definitions, MemoryStore } from '../../orchestrator/src/index.ts';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+interface Authority extends Pair {
+  issue(subject: string, usage: 'server' | 'client'): Promise<Pair>;
+}
+
+async function pem(key: CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+export async function anAuthority(name = 'CN=test-ca'): Promise<Authority> {
+  const [notBefore, notAfter] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 86_400_000)];
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const ca = await x509.X509CertificateGenerator.createSelfSigned({
+    name,
+    keys,
+    notBefore,
+    notAfter,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  });
+  let serial = 1;
+  return {
+    cert: ca.toString('pem'),
+    key: await pem(keys.privateKey),
+    async issue(subject, usage) {
+      const own = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      const purpose = usage === 'server' ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2';
+      const cert = await x509.X509CertificateGenerator.create({
+        subject,
+        issuer: ca.subject,
+        publicKey: own.publicKey,
+        signingKey: keys.privateKey,
+        notBefore,
+        notAfter,
+        serialNumber: `0${serial++}`,
+        signingAlgorithm: algorithm,
+        extensions: [
+          new x509.ExtendedKeyUsageExtension([purpose]),
+          ...(usage === 'server'
+            ? [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])]
+            : []),
+        ],
+      });
+      return { cert: cert.toString('pem'), key: await pem(own.privateKey) };
+    },
+  };
+}
+
+export interface Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly contentType?: string | undefined;
+  readonly accept?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Sent as it is. */
+  readonly raw?: string | Uint8Array | undefined;
+  /** False: without a client certificate. */
+  readonly certificate?: boolean;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** A server over real TLS, on a store in memory. */
+export async function anApiServer(options: { clock?: Clock; log?: Logger } = {}) {
+  const clock = options.clock ?? systemClock;
+  const authority = await anAuthority();
+  const [own, client] = await Promise.all([
+    authority.issue('CN=berth', 'server'),
+    authority.issue('CN=admin, O=system:masters', 'client'),
+  ]);
+  const store = new MemoryStore({ clock });
+  const server = await createApiServer({
+    store,
+    definitions,
+    clock,
+    rng: systemRng,
+    log: options.log ?? silentLogger,
+    nodeApi: () => undefined,
+  });
+  const listener = await server.listen({ address: '127.0.0.1', port: 0, ...own, clientCa: authority.cert });
+  const open = (exchange: Exchange, onLine: (line: string) => void, signal?: AbortSignal) =>
+    new Promise<Reply>((resolve, reject) => {
+      const { method, path, contentType, accept, body, raw, certificate = true } = exchange;
+      const payload = raw ?? (body === undefined || body === null ? undefined : JSON.stringify(body));
+      const headers = {
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+        ...(accept === undefined ? {} : { accept }),
+        ...(payload === undefined ? {} : { 'content-length': Buffer.byteLength(payload) }),
+        ...exchange.headers,
+      };
+      const credentials = certificate ? client : {};
+      const sent = httpsRequest(
+        {
+          host: '127.0.0.1',
+          port: listener.port,
+          method,
+          path,
+          headers,
+          ca: authority.cert,
+          ...credentials,
+          agent: false,
+          ...(signal ? { signal } : {}),
+        },
+        (answer) => {
+          let text = '';
+          let rest = '';
+          answer.setEncoding('utf8');
+          answer.on('data', (chunk: string) => {
+            text += chunk;
+            const lines = (rest + chunk).split('\n');
+            rest = lines.pop() ?? '';
+            for (const line of lines) onLine(line);
+          });
+          const done = () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
+          answer.on('end', done);
+          answer.on('error', done);
+        },
+      );
+      sent.on('error', reject);
+      sent.end(payload);
+    });
+  return {
+    server,
+    store,
+    clock,
+    port: listener.port,
+    authority,
+    send: (exchange: Exchange) => open(exchange, () => undefined),
+    /** Calls back for each line of a streamed answer. */
+    stream: open,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
