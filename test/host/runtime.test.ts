@@ -288,6 +288,38 @@ test('attach reaches the stdin and output of the container', async () => {
   expect(await ended(h, containerId)).toMatchObject({ exitCode: 6 });
 });
 
+test('attach to a terminal types into it and follows its size', async () => {
+  await using h = await runtimeHarness();
+  const { containerId } = await runContainer(h, 'console', ['sh'], { container: { stdin: true, tty: true } });
+  const [stdin, stdout] = [new PassThrough(), collector()];
+  const abort = new AbortController();
+  const resizes = (async function* () {
+    yield { width: 111, height: 33 };
+  })();
+  const attached = h.runtime.streams.attach(
+    containerId,
+    { stdin, stdout: stdout.stream, tty: true, resizes },
+    abort.signal,
+  );
+  await expect.poll(() => typed(stdin, 'stty size\n', stdout), { timeout: 5000, interval: 100 }).toContain('33 111');
+  abort.abort();
+  await expect(attached).rejects.toThrow();
+  const { status } = await h.runtime.runtime.ContainerStatus({ containerId });
+  expect(status?.state).toBe('CONTAINER_RUNNING');
+});
+
+test('an image of 100 layers with long names becomes one root, the upper ones over the lower', async () => {
+  await using h = await runtimeHarness();
+  const layers = Array.from({ length: 100 }, (_, n) => join(h.directory, 'x'.repeat(60), `${n}:,`, 'data'));
+  for (const [n, layer] of layers.entries()) {
+    await mkdir(layer, { recursive: true });
+    await writeFile(join(layer, 'which'), String(n));
+  }
+  (h.image.layerDirs as string[]).push(...layers.map((path) => join(path, '..')));
+  const { containerId } = await runContainer(h, 'layers', ['sleep', '100']);
+  expect(await execText(h, containerId, ['cat', '/data/which'])).toBe('99');
+});
+
 test('port-forward reaches a server on the loopback of the pod, and says when none listens', async () => {
   await using h = await runtimeHarness();
   const { podSandboxId, containerId } = await runContainer(h, 'server', [
