@@ -13,8 +13,6 @@ export interface VolumeUsage {
 export interface PoolCapacity {
   readonly totalBytes: number;
   readonly availableBytes: number;
-  /** The filesystem volumes live on, by its names in a capability's fs_type; empty where it is not a known one. */
-  readonly fsTypes: readonly string[];
 }
 
 /**
@@ -25,6 +23,8 @@ export interface Backend {
   readonly name: string;
   /** True where a volume cannot grow past its capacity; reported in the volume context. */
   readonly enforcesSize: boolean;
+  /** The filesystem volumes live on, by its names in a capability's fs_type; empty where it is not a known one. */
+  readonly fsTypes: readonly string[];
   /** Makes the volume, durable when it resolves. One that exists already is fine. */
   create(id: string, size: VolumeSize): Promise<void>;
   /** Takes the volume out of reach in one step; its data may go later, also after a restart. An absent one is fine. */

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
@@ -23,6 +23,7 @@ const volumeMode = 0o777;
 export class DirectoryBackend implements Backend, AsyncDisposable {
   readonly name = 'directory';
   readonly enforcesSize = false;
+  readonly fsTypes: readonly string[];
   readonly #pool: string;
   readonly #rng: Rng;
   readonly #volumes: Fd;
@@ -34,6 +35,7 @@ export class DirectoryBackend implements Backend, AsyncDisposable {
 
   constructor({ pool, clock, rng, log }: DirectoryBackendOptions) {
     this.#pool = pool;
+    this.fsTypes = fsTypesOf(statfsSync(pool).type);
     this.#rng = rng;
     using root = openRoot(pool);
     for (const folder of ['volumes', 'trash']) makeDirectoryAt(root, folder, 0o700);
@@ -93,8 +95,8 @@ export class DirectoryBackend implements Backend, AsyncDisposable {
   }
 
   async capacity(): Promise<PoolCapacity> {
-    const { blocks, bavail, bsize, type } = await statfs(this.#pool);
-    return { totalBytes: blocks * bsize, availableBytes: bavail * bsize, fsTypes: fsTypesOf(type) };
+    const { blocks, bavail, bsize } = await statfs(this.#pool);
+    return { totalBytes: blocks * bsize, availableBytes: bavail * bsize };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -59,7 +59,7 @@ function validateCapabilities(
     run: async (request) => {
       const { volumeContext, volumeCapabilities, parameters, mutableParameters } = request;
       const volume = getVolume(context, request.volumeId);
-      const { fsTypes } = await context.backend.capacity();
+      const { fsTypes } = context.backend;
       const objections = volumeCapabilities.map((capability) => objectionTo(capability, fsTypes));
       const objection =
         objections.find((one) => one !== undefined) ?? differenceIn(context, request, volume.parameters);
@@ -85,7 +85,8 @@ function differenceIn(
 function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequest, csi.GetCapacityResponse> {
   return {
     run: async ({ volumeCapabilities, accessibleTopology }) => {
-      const { availableBytes, fsTypes } = await context.backend.capacity();
+      const { fsTypes } = context.backend;
+      const { availableBytes } = await context.backend.capacity();
       const elsewhere = accessibleTopology !== null && !isHere(accessibleTopology, context.node);
       const impossible = volumeCapabilities.some((capability) => objectionTo(capability, fsTypes) !== undefined);
       const available = elsewhere || impossible ? 0 : availableBytes;

@@ -16,8 +16,7 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
     validate: (request) => validate(request, context.driverName),
     keys: ({ name }) => [name, ...idOf(context, name)],
     run: async (request) => {
-      const { fsTypes } = await context.backend.capacity();
-      refuseUnsupported(request.volumeCapabilities, fsTypes);
+      refuseUnsupported(request.volumeCapabilities, context.backend.fsTypes);
       const range = sizeRangeOf(request.capacityRange);
       const parameters = ownParameters(request.parameters, context.driverName);
       const existing = context.catalog.findByName(request.name);

@@ -21,12 +21,12 @@ export function expandVolume(
     run: async (request) => {
       const volume = getVolume(context, request.volumeId);
       const range = sizeRangeOf(request.capacityRange);
-      const { availableBytes, fsTypes } = await backend.capacity();
-      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], fsTypes);
+      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.fsTypes);
       if (fits(volume.capacityBytes, range)) {
         return { capacityBytes: String(volume.capacityBytes), nodeExpansionRequired: false };
       }
       const { id, capacityBytes } = volume;
+      const { availableBytes } = await backend.capacity();
       if (capacityBytes > range.limitBytes) {
         throw grpcError(
           'OUT_OF_RANGE',

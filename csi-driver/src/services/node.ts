@@ -55,8 +55,7 @@ function expandOnNode(context: ServiceContext): Method<csi.NodeExpandVolumeReque
     },
     keys: ({ volumeId }) => [volumeId],
     run: async (request) => {
-      const { fsTypes } = await context.backend.capacity();
-      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], fsTypes);
+      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], context.backend.fsTypes);
       const volume = requireMounted(context, request.volumeId, request.volumePath);
       const { requiredBytes } = sizeRangeOf(request.capacityRange);
       if (requiredBytes > volume.capacityBytes) {

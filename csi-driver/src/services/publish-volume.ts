@@ -25,9 +25,8 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
     keys: ({ volumeId }) => [volumeId],
     run: async (request) => {
       const capability = requireCapability(request.volumeCapability);
-      const { fsTypes } = await context.backend.capacity();
       getVolume(context, request.volumeId);
-      refuseUnsupported([capability], fsTypes);
+      refuseUnsupported([capability], context.backend.fsTypes);
       publish(context, request, capability);
       return {};
     },

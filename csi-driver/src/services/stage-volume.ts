@@ -19,9 +19,8 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
     keys: ({ volumeId }) => [volumeId],
     run: async (request) => {
       const capability = requireCapability(request.volumeCapability);
-      const { fsTypes } = await context.backend.capacity();
       const volume = getVolume(context, request.volumeId);
-      refuseUnsupported([capability], fsTypes);
+      refuseUnsupported([capability], context.backend.fsTypes);
       using place = Place.find(request.stagingTargetPath, context.places);
       using source = openVolume(context, volume.id);
       const standing = place ? context.mounts.standing(place, inspectAt(source)) : 'absent';
