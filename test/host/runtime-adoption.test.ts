@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
+import { cgroupProcesses, detectCgroups, removeCgroup } from '../../orchestrator/src/runtime/cgroups.ts';
+import { killUntilGone, processesNaming } from '../../orchestrator/src/runtime/processes-naming.ts';
 import { StateLayout } from '../../orchestrator/src/runtime/state-layout.ts';
 import {
   aContainer,
@@ -168,3 +171,50 @@ test('cleanup removes running pods, published ports and shared PID namespaces wi
   expect(await traces(h.stateDir)).toEqual([]);
   expect((await readdir('/sys/class/net')).filter((name) => links.includes(name))).toEqual([]);
 });
+
+test('after the machine was started anew, containers are known as ended, sandboxes as not ready, and both can be removed', async () => {
+  await using h = await runtimeHarness();
+  const { podSandboxId, containerId } = await runContainer(h, 'web-0', ['sleep', '1000']);
+  await h.runtime[Symbol.asyncDispose]();
+  await powerCut(h.stateDir);
+  h.runtime = await startTestRuntime(h.directory, h.image);
+  const { runtime } = h.runtime;
+  const { status } = await runtime.ContainerStatus({ containerId });
+  expect(status).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 255, reason: 'Unknown' });
+  const sandbox = await runtime.PodSandboxStatus({ podSandboxId });
+  expect(sandbox.status).toMatchObject({ state: 'SANDBOX_NOTREADY', network: { ip: '' } });
+  const config = {
+    ...aSandbox(h, 'web-0'),
+    metadata: { name: 'web-0', namespace: 'default', uid: 'uid-web-0', attempt: 1 },
+  };
+  const again = await runtime.RunPodSandbox({ config });
+  expect((await runtime.PodSandboxStatus(again)).status?.network?.ip).toMatch(/^10\.213\.7\./);
+  await runtime.RemovePodSandbox({ podSandboxId });
+  expect((await runtime.ListPodSandbox({})).items.map(({ id }) => id)).toEqual([again.podSandboxId]);
+  expect((await runtime.ListContainers({})).containers).toEqual([]);
+});
+
+/** What a new boot leaves of a state directory: files alone, of an earlier boot id. */
+async function powerCut(stateDir: string): Promise<void> {
+  const { identity } = new StateLayout(stateDir);
+  const cgroups = detectCgroups();
+  await killUntilGone(systemClock, 5000, async () => [
+    ...processesNaming(`${stateDir}/`),
+    ...(await cgroupProcesses(cgroups, identity.cgroupRoot)),
+  ]);
+  for (const { mountPoint } of linuxMounter.mounts().toReversed()) {
+    if (mountPoint.startsWith(`${stateDir}/`)) linuxMounter.unmount(mountPoint, { lazy: true });
+  }
+  execFileSync('ip', ['link', 'del', identity.bridge]);
+  await removeCgroup(cgroups, identity.cgroupRoot);
+  for (const [kind, file] of [
+    ['sandboxes', 'sandbox.json'],
+    ['containers', 'container.json'],
+  ] as const) {
+    for (const id of await readdir(join(stateDir, kind))) {
+      const path = join(stateDir, kind, id, file);
+      const record = JSON.parse(await readFile(path, 'utf8')) as object;
+      await writeFile(path, JSON.stringify({ ...record, bootId: 'an-earlier-boot' }));
+    }
+  }
+}
