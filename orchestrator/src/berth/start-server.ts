@@ -5,6 +5,7 @@ import { isErrno } from '@berth/linux';
 import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
 import type { Listener } from '../api-server/http/listener.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
+import { servePodUpgrade } from '../api-server/streaming/serve-pod-upgrade.ts';
 import { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
 import type { NodeApiLookup } from '../node-api.ts';
 import { openSqliteStore } from '../store/store.sqlite.ts';
@@ -52,6 +53,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       nodeApi,
       tokens,
       advertise: { address, port },
+      serveUpgrade: servePodUpgrade,
     }),
   );
   const listener = await listen(api, options);
