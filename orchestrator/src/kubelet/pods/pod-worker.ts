@@ -7,6 +7,7 @@ import { reportStatus } from '../status/report-status.ts';
 import { removeFromRuntime, removePodCgroup, removePodFiles } from './clean-up-pod.ts';
 import { killPod } from './kill-pod.ts';
 import { observePod } from './observe-pod.ts';
+import { needsWork } from './pod-change.ts';
 import { describePod, isTerminalPhase } from './pod-facts.ts';
 import type { PodState } from './pod-state.ts';
 import { emptyRuntimePod } from './runtime-pod.ts';
@@ -79,8 +80,10 @@ export class PodWorker implements AsyncDisposable {
 
   /** The pod changed, or (undefined) the API has it no more. */
   update(pod: Pod | undefined): void {
+    const idle = pod !== undefined && !needsWork(this.state.pod, pod);
     if (pod) this.state.pod = pod;
     else this.#inApi = false;
+    if (idle) return;
     const ends = this.#stage === 'syncing' && this.#mustEnd();
     const sooner = this.#stage === 'terminating' && this.#effectiveGrace() < this.#graceSeconds;
     // What is being started must not finish first, and a shorter grace period counts at once.

@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { expect, test } from 'vitest';
+import { aContainer, aPod, podPath, type TestNode, testNode } from './testing/test-node.ts';
+
+const target = { namespace: 'default', pod: 'p1', container: 'c' };
+
+async function runningPod(): Promise<TestNode> {
+  const node = await testNode();
+  node.api.put(podPath('p1'), aPod({ restartPolicy: 'Never' }));
+  await node.until(() => node.pod('p1')?.status?.phase === 'Running', 'Running');
+  await node.settled();
+  return node;
+}
+
+async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts).toString();
+}
+
+const signal = () => AbortSignal.timeout(5000);
+
+test("logs are read from the file of the container's current run", async () => {
+  await using node = await runningPod();
+  const { logPath } = node.runtime.running('c')?.config ?? { logPath: '' };
+  expect(logPath).toBe('c/0.log');
+  const path = `${node.root}/logs/default_p1_${node.pod('p1')?.metadata.uid}/c/0.log`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, '2030-01-01T00:00:00.000000000Z stdout F hello\n');
+  expect(await text(await node.kubelet.api.logs(target, {}, signal()))).toBe('hello\n');
+  node.runtime.exit('c', 0);
+  await node.until(() => node.pod('p1')?.status?.phase === 'Succeeded', 'success');
+  expect(await text(await node.kubelet.api.logs(target, { follow: true }, signal()))).toBe('hello\n');
+});
+
+test('logs of a pod or container that is not there, or has none yet, are refused', async () => {
+  await using node = await runningPod();
+  const ask = (ref: Partial<typeof target>) => node.kubelet.api.logs({ ...target, ...ref }, {}, signal());
+  await expect(ask({ pod: 'nope' })).rejects.toMatchObject({ code: 'NotFound' });
+  await expect(ask({ container: 'nope' })).rejects.toMatchObject({
+    code: 'BadRequest',
+    message: 'container nope is not valid for pod p1',
+  });
+  node.api.put(podPath('p2'), aPod({ containers: [aContainer({ image: 'none:1' })] }, { name: 'p2' }));
+  await node.until(() => node.events.some((event) => event.startsWith('p2 Warning Failed')), 'the failed pull');
+  await node.settled();
+  await expect(ask({ pod: 'p2' })).rejects.toMatchObject({
+    code: 'BadRequest',
+    message: `container "c" in pod "p2" is waiting to start: image can't be pulled`,
+  });
+});
+
+test('exec answers the exit code, and refuses a container that does not run', async () => {
+  await using node = await runningPod();
+  node.runtime.exec = (_container, command) => ({ exitCode: command.length });
+  const exec = () => node.kubelet.api.exec(target, ['a', 'b'], { tty: false }, signal());
+  expect(await exec()).toBe(2);
+  node.runtime.exit('c', 0);
+  await expect(exec()).rejects.toMatchObject({ code: 'NotFound', message: 'container not found ("c")' });
+});

@@ -1,0 +1,87 @@
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { FakeClock, systemClock } from '@berth/kit';
+import type { Probe } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { FakeRuntime } from '../testing/fake-runtime.ts';
+import { aContainer } from '../testing/test-node.ts';
+import { runProbe } from './run-probe.ts';
+
+const runtime = new FakeRuntime(new FakeClock()).port.runtime;
+
+function run(probe: Probe, port: number) {
+  const container = aContainer({ ports: [{ name: 'web', containerPort: port }] });
+  const target = { container, containerId: 'none', podIp: '127.0.0.1' };
+  const tools = { runtime, clock: systemClock, userAgent: 'kube-probe/1.36' };
+  return runProbe(probe, target, tools, AbortSignal.timeout(5000));
+}
+
+async function listening(server: Pick<Server, 'listen' | 'address' | 'close' | 'once'>) {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { port, [Symbol.dispose]: () => void server.close() };
+}
+
+test('an http probe succeeds from 200 to 399, follows redirects, and tells the status it failed with', async () => {
+  using server = await listening(
+    createServer((request, response) => {
+      if (request.url === '/moved') response.writeHead(302, { location: '/ok?a=b' }).end();
+      else
+        response
+          .writeHead(request.url === '/ok?a=b' && request.headers['user-agent'] === 'kube-probe/1.36' ? 200 : 500)
+          .end('body');
+    }),
+  );
+  expect(await run({ httpGet: { port: 'web', path: '/ok?a=b' } }, server.port)).toEqual({
+    result: 'success',
+    output: 'body',
+  });
+  expect(await run({ httpGet: { port: 'web', path: '/moved' } }, server.port)).toMatchObject({ result: 'success' });
+  expect(await run({ httpGet: { port: server.port } }, server.port)).toEqual({
+    result: 'failure',
+    output: 'HTTP probe failed with statuscode: 500',
+  });
+});
+
+test('a refused connection and an unknown port name are told apart', async () => {
+  const server = await listening(createServer());
+  server[Symbol.dispose]();
+  const { port } = server;
+  expect(await run({ tcpSocket: { port } }, port)).toEqual({
+    result: 'failure',
+    output: `dial tcp 127.0.0.1:${port}: connect: connection refused`,
+  });
+  expect(await run({ httpGet: { port, path: '/' } }, port)).toMatchObject({
+    output: `Get "http://127.0.0.1:${port}/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
+  });
+  expect(await run({ tcpSocket: { port: 'nope' } }, port)).toMatchObject({
+    result: 'unknown',
+    output: 'invalid port: nope',
+  });
+});
+
+test('a probe that gets no answer fails after its timeout', async () => {
+  using server = await listening(createServer(() => undefined));
+  expect(await run({ httpGet: { port: server.port, path: '/' }, timeoutSeconds: 0.05 }, server.port)).toMatchObject({
+    result: 'failure',
+    output: expect.stringContaining('context deadline exceeded (Client.Timeout exceeded while awaiting headers)'),
+  });
+});
+
+test('a grpc probe reads the health service', async () => {
+  let status = 1;
+  const server = createHttp2Server();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.from([0, 0, 0, 0, 2, 0x08, status]));
+  });
+  using at = await listening(server as unknown as Server);
+  expect(await run({ grpc: { port: at.port } }, at.port)).toEqual({ result: 'success', output: 'service healthy' });
+  status = 2;
+  expect(await run({ grpc: { port: at.port } }, at.port)).toEqual({
+    result: 'failure',
+    output: 'service unhealthy (responded with "NOT_SERVING")',
+  });
+});
