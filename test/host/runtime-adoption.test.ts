@@ -164,8 +164,9 @@ test('cleanup removes running pods, published ports and shared PID namespaces wi
     }
   }
   expect(await traces(h.stateDir)).not.toEqual([]);
-  const links = (await readdir('/sys/class/net')).filter((name) => name.startsWith('veth'));
-  expect(links.length).toBeGreaterThanOrEqual(2);
+  const { bridge } = new StateLayout(h.stateDir).identity;
+  const links = await readdir(`/sys/class/net/${bridge}/brif`);
+  expect(links).toHaveLength(2);
   await h.runtime[Symbol.asyncDispose]();
   await h.cleanUp();
   expect(await traces(h.stateDir)).toEqual([]);
