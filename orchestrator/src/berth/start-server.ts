@@ -52,7 +52,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       log,
       nodeApi,
       tokens,
-      advertise: { address, port },
+      ...(port > 0 ? { advertisePort: port } : {}),
       serveUpgrade: servePodUpgrade,
     }),
   );

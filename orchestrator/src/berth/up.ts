@@ -13,7 +13,7 @@ import {
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
 import { Images } from '../images/image-store.ts';
-import { ensureToolsImage } from '../images/tools-image.ts';
+import { buildToolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
@@ -56,10 +56,8 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     await using stack = new AsyncDisposableStack();
     const images = await startAll(context, stack);
-    if (!signal.aborted)
-      void ensureToolsImage(images, process.execPath, signal).catch((error: unknown) =>
-        log.warn('no tools image', { error }),
-      );
+    // Nobody waits for it now, but the first pod would.
+    void images.find(toolsImageName).catch((error: unknown) => log.warn('cannot make the tools image', { error }));
     await stopped;
     terminal.err('berth: stopping; pods and mounts stay (remove them with: berth down)\n');
   } catch (error) {
@@ -90,6 +88,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     Images.open({ folder: data.images, mounter: linuxMounter, clock }),
     podNetwork(data.path),
   ]);
+  images.provide(toolsImageName, (store) => buildToolsImage(store, process.execPath));
   const server = stack.use(await startServer({ ...context, pki, nodeApi: lookup }));
   const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
   const client = new KubeClient(server.api.transport());

@@ -19,6 +19,9 @@ export interface ImageStoreOptions {
   readonly clock: Clock;
 }
 
+/** Makes an image that no registry has; it registers the image under its name itself. */
+export type ImageBuilder = (images: Images) => Promise<void>;
+
 /** What `berth image list` and CRI's ListImages show. */
 export interface ImageSummary {
   /** Digest of the config: Docker's and CRI's image id. */
@@ -36,6 +39,8 @@ export class Images implements ImageStore {
   readonly content: ContentStore;
   readonly #layers: LayerStore;
   readonly #references: ReferenceTable;
+  readonly #builders = new Map<string, ImageBuilder>();
+  readonly #builds = new Map<string, Promise<void>>();
 
   private constructor(options: ImageStoreOptions) {
     this.content = new ContentStore(join(options.folder, 'blobs'));
@@ -46,6 +51,11 @@ export class Images implements ImageStore {
   static async open(options: ImageStoreOptions): Promise<Images> {
     await mkdir(join(options.folder, 'layers'), { recursive: true, mode: 0o711 });
     return new Images(options);
+  }
+
+  /** Says how an image is made the first time someone asks for it. */
+  provide(name: string, build: ImageBuilder): void {
+    this.#builders.set(normalizeReference(name), build);
   }
 
   async resolve(reference: string): Promise<ResolvedImage | undefined> {
@@ -203,7 +213,18 @@ export class Images implements ImageStore {
     }
     const parsed = parseReference(reference);
     if (parsed.digest) return Object.values(references).find((digest) => digest === parsed.digest);
-    return references[formatReference(parsed)];
+    const name = formatReference(parsed);
+    return references[name] ?? (await this.#build(name));
+  }
+
+  /** One build however many wait for it; a failed one is tried again by the next who asks. */
+  async #build(name: string): Promise<string | undefined> {
+    const builder = this.#builders.get(name);
+    if (!builder) return undefined;
+    const build = this.#builds.get(name) ?? builder(this).finally(() => this.#builds.delete(name));
+    this.#builds.set(name, build);
+    await build;
+    return (await this.#references.read())[name];
   }
 }
 

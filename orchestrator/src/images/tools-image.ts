@@ -86,11 +86,9 @@ interface TreeFile {
   readonly source: string;
 }
 
-/** Assembles the image unless the store has it. `nodeBinary` is the Node that runs Berth. */
-export async function ensureToolsImage(images: Images, nodeBinary: string, signal: AbortSignal): Promise<void> {
-  if (await images.find(toolsImageName)) return;
+/** Assembles the image. `nodeBinary` is the Node that runs Berth. */
+export async function buildToolsImage(images: Images, nodeBinary: string): Promise<void> {
   const files = await collect(nodeBinary);
-  signal.throwIfAborted();
   const hash = createHash('sha256');
   const layer = await images.content.write(counted(layerTar(files), (chunk) => hash.update(chunk)));
   const diffId = `sha256:${hash.digest('hex')}`;

@@ -52,7 +52,9 @@ function assign(pod: AnyObject, { binding, node, now }: { binding: AnyObject; no
   if (pod.spec.schedulingGates?.length) throw refused(pod, `pod ${metadata.name} has non-empty .spec.schedulingGates`);
   pod.spec.nodeName = node;
   if (annotations) metadata.annotations = { ...metadata.annotations, ...annotations };
-  pod.status = { ...pod.status, conditions: scheduledCondition(pod.status?.conditions ?? [], now) };
+  // The nomination has come true (KEP-5278).
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
+  pod.status = { ...status, conditions: scheduledCondition(pod.status?.conditions ?? [], now) };
 }
 
 function scheduledCondition(conditions: readonly AnyObject[], now: string): object[] {
