@@ -1,4 +1,8 @@
 /** Desired world, actual world, reconciler, volume plugins; and the attach-detach controller. */
+export {
+  type AttachDetachDependencies,
+  startAttachDetachController,
+} from './attach-detach/start-attach-detach-controller.ts';
 export { CsiPluginRegistry, type CsiPluginRegistryOptions } from './csi/csi-plugin-registry.ts';
 export type { CsiNodeDriver, CsiPlugins } from './csi/csi-plugins.ts';
 export type { OperationRecord } from './executor/executor.ts';
