@@ -316,3 +316,14 @@ test('the node is registered, ready, leased, and written again only when due', a
   await node.clock.advance(250_000);
   expect(writes()).toBe(before + 1);
 });
+
+test('a volume that comes into use is in the node status at once, and the volume manager is told', async () => {
+  await using node = await testNode();
+  await node.settled();
+  node.volumes.inUse = ['kubernetes.io/csi/d^v'];
+  node.api.put('/api/v1/persistentvolumes/v', { metadata: { name: 'v' } });
+  await node.settled();
+  await node.clock.advance(20);
+  await node.until(() => node.volumes.reported?.[0] === 'kubernetes.io/csi/d^v', 'the report');
+  expect(node.api.find('/api/v1/nodes/node-0')).toMatchObject({ status: { volumesInUse: ['kubernetes.io/csi/d^v'] } });
+});

@@ -2,14 +2,11 @@ import { access, mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupLimits, PodCgroups } from './pod-cgroups.ts';
 
-/** Controllers whose v1 hierarchies pods are put in. */
-const controllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'pids', 'devices', 'freezer', 'blkio'];
-
 /** Cgroups through the cgroup file system: v2, or v1's hierarchies where the machine has those. */
 export async function cgroupFiles(root = '/sys/fs/cgroup'): Promise<PodCgroups> {
   if (await exists(join(root, 'cgroup.controllers'))) return version2(root);
   const mounted: string[] = [];
-  for (const name of controllers) if (await exists(join(root, name, 'cgroup.procs'))) mounted.push(name);
+  for (const name of await directoriesIn(root)) if (await exists(join(root, name, 'cgroup.procs'))) mounted.push(name);
   return version1(root, mounted);
 }
 
@@ -37,8 +34,9 @@ function version1(root: string, mounted: readonly string[]): PodCgroups {
   const has = (controller: string) => mounted.includes(controller);
   return {
     async ensure(path, limits) {
-      for (const controller of mounted) {
-        if (controller !== 'cpuset') await mkdir(within(controller, path), { recursive: true });
+      // The runtime makes the others; limits of a pod are in these two.
+      for (const controller of ['cpu', 'memory'].filter(has)) {
+        await mkdir(within(controller, path), { recursive: true });
       }
       if (has('cpu')) await limitCpu(within('cpu', path), limits);
       if (has('memory')) await set(within('memory', path), 'memory.limit_in_bytes', String(limits.memoryBytes ?? -1));

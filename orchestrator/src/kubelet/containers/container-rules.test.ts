@@ -5,7 +5,7 @@ import { podDns } from './dns-config.ts';
 import { expandVariables } from './expand-variables.ts';
 import { fieldValue, resourceValue } from './field-reference.ts';
 import { hostsFile } from './hosts-file.ts';
-import { imageReference } from './image-reference.ts';
+import { canonicalReference, imageReference } from './image-reference.ts';
 import { cpuQuotaUs, cpuShares, linuxResources, podCgroupPath, podLimits } from './linux-resources.ts';
 import { containerSecurity, verifyRunAsNonRoot } from './security.ts';
 import { serviceEnvironment, servicesForPod } from './service-environment.ts';
@@ -26,6 +26,11 @@ for (const [image, expected] of [
     expect(imageReference(image)).toBe(expected);
   });
 }
+
+test('images are reported by their full name', () => {
+  const full = ['busybox', 'a/b:1', 'reg.io/a:1', 'localhost/a:1'].map(canonicalReference);
+  expect(full).toEqual(['docker.io/library/busybox:latest', 'docker.io/a/b:1', 'reg.io/a:1', 'localhost/a:1']);
+});
 
 for (const [text, expected] of [
   ['$(A)-$(B)', '1-$(B)'],

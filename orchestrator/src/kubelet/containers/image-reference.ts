@@ -11,3 +11,12 @@ export function imageReference(image: string): string | undefined {
   if (!match || (match[1] as string).length > 255) return undefined;
   return match[2] === undefined && match[3] === undefined ? `${image}:latest` : image;
 }
+
+/** The full name a runtime reports an image by: `docker.io/library/busybox:latest` for `busybox` (distribution/reference). */
+export function canonicalReference(image: string): string {
+  const tagged = imageReference(image);
+  if (tagged === undefined) return image;
+  const [first = ''] = tagged.split('/');
+  if (tagged.includes('/') && (/[.:]/.test(first) || first === 'localhost')) return tagged;
+  return `docker.io/${tagged.includes('/') ? '' : 'library/'}${tagged}`;
+}

@@ -120,7 +120,7 @@ async function configure(
     },
     signal,
   );
-  const volumes = await options.volumes.containerVolumes(pod, spec.name);
+  const volumes = await options.volumes.containerVolumes(pod, spec.name, Object.fromEntries(environment));
   const podDir = podDirectory(node, uid);
   const terminationMessageFile = spec.terminationMessagePath
     ? await createTerminationMessageFile(podDir, spec.name, options.rng.uuid().slice(0, 8))

@@ -1,5 +1,14 @@
 import { messageOf } from '@berth/kit';
-import { type Informer, isConflict, isNotFound, type Node, resources } from '@berth/kube';
+import {
+  type Informer,
+  isConflict,
+  isNotFound,
+  type KubeObject,
+  type Node,
+  type ResourceType,
+  resources,
+} from '@berth/kube';
+import type { VolumeManager } from '@berth/volume-manager';
 import type { KubeletOptions } from '../kubelet-options.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { nodeStatus, sameNodeStatus } from './node-status.ts';
@@ -8,6 +17,8 @@ import { nodeStatus, sameNodeStatus } from './node-status.ts';
 const lookMs = 10_000;
 const reportMs = 300_000;
 const retryMs = 1000;
+/** The volume manager follows the same changes; its answer is asked for a moment later, once for many. */
+const settleMs = 20;
 
 /** Keeps the node object true: registered, its status written when it changes and every five minutes. */
 export class NodeReporter {
@@ -50,8 +61,9 @@ export class NodeReporter {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log, nodeName, volumes } = this.#options;
     using _ = this.#informer.onChange((key, { after }) => {
-      if (key === nodeName && after) volumes.nodeStatusChanged(after.status?.volumesAttached ?? []);
+      if (key === nodeName && after) tellVolumes(volumes, after);
     });
+    using __ = this.#watchVolumes();
     while (!signal.aborted) {
       let next = lookMs;
       try {
@@ -103,9 +115,29 @@ export class NodeReporter {
       this.#lastReportMs = clock.now();
     }
     this.#registered.resolve();
-    volumes.nodeStatusChanged(written.status?.volumesAttached ?? []);
+    tellVolumes(volumes, written);
     const isReady = written.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
     if (isReady) this.#ready.resolve();
+  }
+
+  /** Volumes come into use when a claim, a volume or a driver says so: no attachable one is mounted before that is written. */
+  #watchVolumes(): Disposable {
+    const { clock, informers, volumes } = this.#options;
+    const stack = new DisposableStack();
+    let timer: Disposable | undefined;
+    const look = () => {
+      timer = undefined;
+      const written = this.#known()?.status?.volumesInUse ?? [];
+      if ([...volumes.volumesInUse()].sort().join('\n') !== written.join('\n')) this.poke();
+    };
+    const later = () => {
+      timer ??= clock.schedule(settleMs, look);
+    };
+    for (const type of [resources.persistentvolumeclaims, resources.persistentvolumes, resources.csidrivers]) {
+      stack.use(informers.of<KubeObject>(type as ResourceType).onChange(later));
+    }
+    stack.defer(() => timer?.[Symbol.dispose]());
+    return stack;
   }
 
   /** The newer of what was written here and what the watch brought. */
@@ -160,6 +192,11 @@ export class NodeReporter {
       return { runtimeVersion: '', runtimeProblems: [`container runtime is down: ${messageOf(error)}`] };
     }
   }
+}
+
+/** What is attached, and which volumes in use the API knows of: only those may be mounted where a driver attaches. */
+function tellVolumes(volumes: VolumeManager, { status }: Node): void {
+  volumes.nodeStatusChanged(status?.volumesAttached ?? [], status?.volumesInUse ?? []);
 }
 
 function revision({ metadata }: Node): bigint {

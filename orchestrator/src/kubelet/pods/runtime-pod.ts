@@ -1,5 +1,6 @@
 import type { cri } from '@berth/protos';
 import type { ContainerRuntime } from '../container-runtime.ts';
+import { canonicalReference } from '../containers/image-reference.ts';
 import { annotations, labels } from './runtime-labels.ts';
 
 /** One container as the runtime sees it, with what the kubelet wrote on it when it was created. */
@@ -141,5 +142,6 @@ function milliseconds(nanoseconds: string): number {
 /** The name the runtime knows the image by, rather than its id. */
 function imageNameOf(image: cri.ImageSpec | null): string {
   const name = image?.image ?? '';
-  return /^(sha256:)?[0-9a-f]{64}$/.test(name) ? image?.userSpecifiedImage || name : name;
+  const specified = image?.userSpecifiedImage ?? '';
+  return /^(sha256:)?[0-9a-f]{64}$/.test(name) && specified !== '' ? canonicalReference(specified) : name;
 }

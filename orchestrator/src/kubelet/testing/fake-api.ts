@@ -61,7 +61,11 @@ export class FakeApi implements Transport {
   }
 
   #list(path: string) {
-    if (!/\/(pods|nodes|services|leases|secrets|configmaps)$/.test(path)) {
+    if (
+      !/\/(pods|nodes|services|leases|secrets|configmaps|persistentvolumeclaims|persistentvolumes|csidrivers)$/.test(
+        path,
+      )
+    ) {
       const name = path.split('/').at(-1) ?? '';
       throw apiError('NotFound', `${path.split('/').at(-2)} "${name}" not found`);
     }

@@ -10,6 +10,9 @@ export class FakeVolumes implements VolumeManager {
   failMounts: string | undefined;
   failContainers: string | undefined;
   synced = false;
+  inUse: readonly string[] = [];
+  /** `node.status.volumesInUse` as this was last told. */
+  reported: readonly string[] | undefined;
   #holds: PromiseWithResolvers<void> | undefined;
 
   /** Unmounting waits until the returned function is called. */
@@ -45,10 +48,12 @@ export class FakeVolumes implements VolumeManager {
   }
 
   volumesInUse(): readonly string[] {
-    return [];
+    return this.inUse;
   }
 
-  nodeStatusChanged(): void {}
+  nodeStatusChanged(_attached: unknown, inUse?: readonly string[]): void {
+    this.reported = inUse;
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }
