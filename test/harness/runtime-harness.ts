@@ -16,8 +16,6 @@ export interface RuntimeHarness extends AsyncDisposable {
   readonly image: ResolvedImage;
   runtime: EmbeddedRuntime;
   cleanUp(): Promise<void>;
-  /** Ends the runtime's own work and starts another one on the same state. */
-  restart(): Promise<void>;
 }
 
 /** The range of the host tests' pods; the tests run one file at a time. */
@@ -53,10 +51,6 @@ export async function runtimeHarness(): Promise<RuntimeHarness> {
   const harness: RuntimeHarness = {
     ...{ directory, stateDir, logs, image, cleanUp: place.cleanUp },
     runtime: await startTestRuntime(directory, image),
-    restart: async () => {
-      await harness.runtime[Symbol.asyncDispose]();
-      harness.runtime = await startTestRuntime(directory, image);
-    },
     [Symbol.asyncDispose]: async () => {
       await harness.runtime[Symbol.asyncDispose]();
       await place[Symbol.asyncDispose]();

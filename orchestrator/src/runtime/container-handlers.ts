@@ -41,7 +41,10 @@ function observationHandlers({ containers, usage }: HandlerParts): ServiceHandle
     return containers.find(record.id) ?? record;
   };
   return {
-    ListContainers: async ({ filter }) => ({ containers: select(containers, filter).map(containerAnswer) }),
+    ListContainers: async ({ filter }) => {
+      await Promise.all(containers.list().map(observed));
+      return { containers: select(containers, filter).map(containerAnswer) };
+    },
     ContainerStatus: async ({ containerId, verbose }) => {
       const record = await observed(containers.get(containerId));
       const info = { pid: record.process?.pid, sandboxID: record.sandboxId, cgroup: record.cgroupPath };

@@ -189,9 +189,13 @@ export class Containers {
     id: string,
     exit: Required<Pick<ContainerRecord, 'exitCode' | 'finishedAtMs' | 'reason'>> & { message?: string },
   ) {
-    const record = this.get(id);
-    const ended: ContainerRecord = { ...record, state: 'exited', ...exit };
-    await this.#save(ended);
+    const { layout, log } = this.#context;
+    const ended: ContainerRecord = { ...this.get(id), state: 'exited', ...exit };
+    this.#records.set(id, ended);
+    // A full disk must not keep it running here: the next start reads the exit file again.
+    await writeContainer(layout.container(id), ended).catch((error: unknown) =>
+      log.warn('end of a container not recorded', { id, error }),
+    );
     for (const wake of this.#exitWaiters.get(id) ?? []) wake();
     this.#exitWaiters.delete(id);
     this.#publish('CONTAINER_STOPPED_EVENT', ended);
