@@ -1,4 +1,4 @@
-import type { Clock, Logger, Rng } from '@berth/kit';
+import { type Clock, KeyedMutex, type Logger, type Rng } from '@berth/kit';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import type { BodyDecoder } from './body-decoder.ts';
@@ -16,6 +16,8 @@ export class ServerContext {
   readonly log: Logger;
   readonly admission: Admission;
   readonly bodies: BodyDecoder;
+  /** Turns of those who read, change and write the same object. */
+  readonly writers = new KeyedMutex();
   readonly #storages = new Map<ResourceDefinition, ObjectStorage>();
   readonly #written = new WeakMap<Uint8Array, AnyObject>();
 

@@ -8,7 +8,7 @@ import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteReque
 import { StoreError } from './store-error.ts';
 
 /** What a watcher may be away for: upstream's watch cache holds about as much; bytes bound the memory. */
-const windowLimits = { events: 10_000, bytes: 16 * 1024 * 1024 };
+const windowLimits = { events: 5_000, bytes: 8 * 1024 * 1024 };
 
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;

@@ -134,8 +134,8 @@ class HttpHandler {
       if (gone.signal.aborted) return;
       const known = asStatus(error, log, request);
       status = known.status.code ?? 500;
-      await respondError(known, reply);
       if (status === 413) closeAfter(message, response);
+      await respondError(known, reply);
     } finally {
       observe(request, status, (clock.monotonicMs() - started) / 1000);
     }
@@ -213,9 +213,12 @@ function asStatus(error: unknown, log: Logger, { method, path }: ServerRequest):
 
 /** What is left of a body that is too large is not read. */
 function closeAfter(message: Http2ServerRequest, response: Http2ServerResponse): void {
+  // Both are gone from the request once it has ended.
+  const { stream } = message;
+  const { socket } = message as unknown as IncomingMessage;
   response.once('finish', () => {
-    if (message.stream) message.stream.close();
-    else (message as unknown as IncomingMessage).socket.destroySoon();
+    if (stream) stream.close();
+    else socket?.destroySoon();
   });
 }
 

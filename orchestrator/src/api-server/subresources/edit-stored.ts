@@ -17,12 +17,13 @@ export interface StoredEdit {
 export function editStored(context: ServerContext, request: StoredEdit): Promise<AnswerObject> {
   const { definition, namespace, name, dryRun, edit } = request;
   const storage = context.storage(definition);
-  return untilUncontended(storage, name, async () => {
+  const attempt = async () => {
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
     const next = structuredClone(current.object);
     edit(next);
     definition.rules.default?.(next);
     return dryRun ? storage.pretend(next, current) : storage.replace(current, next);
-  });
+  };
+  return context.writers.run(storage.keyOf(namespace, name), () => untilUncontended(storage, name, attempt));
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
-import { untilUncontended } from '../object-storage.ts';
+import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { conflict, modified, notFound } from '../resource-errors.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -26,6 +26,11 @@ export interface ChangeRequest {
 /** Read, change, check, compare-and-write: the one way an existing object changes (apiserver Store.Update). @throws ApiError */
 export function changeObject(context: ServerContext, request: ChangeRequest): Promise<AnswerObject> {
   const storage = context.storage(request.definition);
+  // One after the other within this server: writers of one object would only undo each other's work. Other servers' writes still conflict.
+  return context.writers.run(storage.keyOf(request.namespace, request.name), () => attempt(context, storage, request));
+}
+
+function attempt(context: ServerContext, storage: ObjectStorage, request: ChangeRequest): Promise<AnswerObject> {
   return untilUncontended(storage, request.name, async () => {
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);

@@ -1,0 +1,79 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRng, systemClock } from '@berth/kit';
+import { expect, test } from 'vitest';
+import { openSqliteStore } from '../../orchestrator/src/index.ts';
+
+const writer = join(import.meta.dirname, '../harness/store-writer.ts');
+
+function aFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'berth-durable-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs the writer until it has acknowledged `count` writes or `ms` passed, then kills it. Answers with the last acknowledged revision. */
+async function killedAfter(file: string, ms: number): Promise<number> {
+  const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  while (!text.includes('\n')) await systemClock.sleep(5);
+  await systemClock.sleep(ms);
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('close', resolve));
+  const complete = text.slice(0, text.lastIndexOf('\n')).split('\n').slice(1);
+  return Math.max(0, ...complete.map(Number));
+}
+
+test('after kill -9 at any moment every acknowledged write is there, and the file opens at once', async () => {
+  using folder = aFolder();
+  const file = join(folder.path, 'store.db');
+  const rng = seededRng(7);
+  for (let round = 0; round < 6; round++) {
+    const acknowledged = await killedAfter(file, 20 + rng.next() * 200);
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    expect(store.revision).toBeGreaterThanOrEqual(acknowledged);
+    const { items } = await store.range({ prefix: '/registry/things/' });
+    expect(Math.max(0, ...items.map(({ modRevision }) => modRevision))).toBe(store.revision);
+  }
+});
+
+test('a file another process has open is refused as Locked, and free once that process was killed', async () => {
+  using folder = aFolder();
+  const file = join(folder.path, 'store.db');
+  const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({ code: 'Locked' });
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('close', resolve));
+  await using store = await openSqliteStore({ file, clock: systemClock });
+  expect(store.revision).toBeGreaterThan(0);
+});
+
+test('a full disk fails the write and nothing else; once there is room the same store writes again', async () => {
+  using folder = aFolder();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder.path]);
+  try {
+    const file = join(folder.path, 'store.db');
+    const ballast = join(folder.path, 'ballast');
+    const value = new Uint8Array(20_000).fill(120);
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    const kept = await store.write({ key: '/registry/things/kept', value, expected: 0 });
+    writeFileSync(ballast, Buffer.alloc(3 * 1024 * 1024));
+    const fill = async () => {
+      for (let i = 0; i < 500; i++) await store.write({ key: `/registry/things/${i}`, value });
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'Full' });
+    const { revision } = store;
+    await expect(store.write({ key: '/registry/things/more', value })).rejects.toMatchObject({ code: 'Full' });
+    expect(store.revision).toBe(revision);
+    expect(await store.get('/registry/things/kept')).toMatchObject({ modRevision: kept.ok && kept.revision });
+    rmSync(ballast);
+    expect(await store.write({ key: '/registry/things/more', value })).toEqual({ ok: true, revision: revision + 1 });
+  } finally {
+    execFileSync('umount', [folder.path]);
+  }
+});
