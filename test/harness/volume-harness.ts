@@ -56,6 +56,8 @@ export interface VolumeHarnessOptions {
   readonly kubeletDir?: string;
   readonly transport?: TokenApi;
   readonly clock?: FakeClock;
+  /** The kubelet's part: writes the node's status. */
+  readonly onInUse?: (names: readonly string[]) => void;
 }
 
 export const nodeName = 'node-0';
@@ -85,7 +87,10 @@ export async function volumeHarness(options: VolumeHarnessOptions = {}) {
       rng: seededRng(3),
       csi: registry,
       events: events.recorder('kubelet'),
-      onVolumesInUseChange: () => inUseChanges.push(manager?.volumesInUse() ?? []),
+      onVolumesInUseChange: () => {
+        inUseChanges.push(manager.volumesInUse());
+        options.onInUse?.(manager.volumesInUse());
+      },
       allocatable: () => ({ cpu: '2', memory: '1Gi' }),
     },
     stop.signal,

@@ -13,6 +13,7 @@ import { buildPlugins } from './plugins/build-plugins.ts';
 import { showsPodFields } from './plugins/content/content-references.ts';
 import type { VolumePlugin } from './plugins/volume-plugin.ts';
 import { PodWaiters } from './pod-waiters.ts';
+import { probeFilesystem } from './probe-filesystem.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { reconstruct } from './reconstruct/reconstruct.ts';
 import { removePodDirectories } from './reconstruct/remove-pod-directories.ts';
@@ -44,6 +45,8 @@ export class NodeVolumes implements VolumeManager {
   readonly #refreshes: RefreshTimers;
   readonly #inUse: VolumesInUse;
   readonly #waiters = new PodWaiters();
+  /** Directories of ended pods being removed. */
+  readonly #sweeps = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #dependencies: Dependencies | undefined;
   #mayUnmount = false;
@@ -135,12 +138,16 @@ export class NodeVolumes implements VolumeManager {
 
   async waitForUnmount(uid: string, signal: AbortSignal): Promise<void> {
     await this.#waiters.until(uid, () => this.#actual.volumesOfPod(uid).size === 0, signal);
-    if (!this.#desired.hasPod(uid)) await removePodDirectories(this.#layout, uid);
+    this.#sweep(uid);
+    await this.#sweeps.get(uid);
   }
 
   async containerVolumes(pod: Pod, containerName: string, env?: Readonly<Record<string, string>>) {
-    const { mounter, log } = this.#options;
+    const { mounter, log, clock } = this.#options;
     const volumes = this.#mountedVolumes(uidOf(pod));
+    for (const { mounted } of volumes.values()) {
+      if (mounted.kind === 'filesystem') await probeFilesystem(mounter, clock, mounted.hostPath);
+    }
     return containerVolumes({ layout: this.#layout, mounter, log, pod, containerName, env, volumes });
   }
 
@@ -161,6 +168,7 @@ export class NodeVolumes implements VolumeManager {
     this.#dependencies?.[Symbol.dispose]();
     this.#refreshes[Symbol.dispose]();
     await this.#reconciler[Symbol.asyncDispose]();
+    await Promise.all(this.#sweeps.values());
   }
 
   #lookups(): Lookups {
@@ -199,10 +207,19 @@ export class NodeVolumes implements VolumeManager {
 
   #actualChanged(name: UniqueVolumeName, podUid: string | undefined): void {
     this.#volumeChanged(name);
-    if (podUid !== undefined) {
-      if (!this.#actual.podVolume(name, podUid)) this.#refreshes.disarm(name, podUid);
-      this.#waiters.wake(podUid);
-    }
+    if (podUid === undefined) return;
+    if (!this.#actual.podVolume(name, podUid)) this.#refreshes.disarm(name, podUid);
+    this.#waiters.wake(podUid);
+    this.#sweep(podUid);
+  }
+
+  /** Nobody wants the pod's volumes and nothing of them is left: their empty directories go too. */
+  #sweep(podUid: string): void {
+    if (this.#desired.hasPod(podUid) || this.#actual.volumesOfPod(podUid).size > 0 || this.#sweeps.has(podUid)) return;
+    const sweep = removePodDirectories(this.#layout, podUid)
+      .catch((error: unknown) => this.#options.log.warn('directories of a pod are left', { podUid, error }))
+      .finally(() => this.#sweeps.delete(podUid));
+    this.#sweeps.set(podUid, sweep);
   }
 
   #volumeChanged(name: UniqueVolumeName): void {

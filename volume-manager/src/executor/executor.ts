@@ -6,6 +6,7 @@ import { type DevicePlugin, isDevicePlugin, type VolumePlugin } from '../plugins
 import { type Operation, operationKey } from '../reconcile/operation.ts';
 import { csiSource, type UniqueVolumeName, type VolumeSpec } from '../volume-spec.ts';
 import { failureEvent, failureText } from './failure-text.ts';
+import { metricLabels } from './metric-labels.ts';
 import { outcomeOf, VolumeError } from './volume-error.ts';
 
 /** One finished operation, for metrics (`storage_operation_duration_seconds`). */
@@ -167,12 +168,8 @@ export class Executor {
   }
 
   #observe(operation: Operation, status: OperationRecord['status'], startedMs: number): void {
-    const plugin =
-      'spec' in operation
-        ? operation.spec.plugin
-        : ((operation.actual as ActualPodVolume).plugin ?? 'kubernetes.io/csi');
     const seconds = (this.#options.clock.monotonicMs() - startedMs) / 1000;
-    this.#options.observe?.({ operation: operation.kind, plugin, status, seconds });
+    this.#options.observe?.({ ...metricLabels(operation), status, seconds });
   }
 }
 

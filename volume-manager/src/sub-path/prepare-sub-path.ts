@@ -41,7 +41,7 @@ export function bindSubPath(mounter: Mounter, { volume, subPath, target, readOnl
     while (isMountPoint(mounter, target)) mounter.unmount(target);
   }
   makeTarget(target, (facts.mode & fileType) === directory);
-  mounter.bind(source.number, target, { readOnly, recursive: true });
+  mounter.bind(source.number, target, { readOnly });
 }
 
 /**

@@ -17,13 +17,12 @@ export async function stageBlock(context: CsiContext, spec: VolumeSpec, signal: 
   const source = csiOf(spec);
   const driver = findDriver(context, source.driver, 'blockMapper.SetUpDevice failed to get CSI client');
   const staging = context.layout.csiBlockStaging(spec.specName);
-  const ref = source.nodeStageSecretRef;
   const request = {
     volumeId: source.volumeHandle,
     publishContext: publishContext(context, spec),
     stagingTargetPath: staging,
     volumeCapability: blockCapability(await capabilityFacts(spec, driver, signal)),
-    secrets: ref ? await readSecret(context, { namespace: ref.namespace ?? '', name: ref.name ?? '' }, signal) : {},
+    secrets: await readSecret(context, { ref: source.nodeStageSecretRef, use: 'NodeStageSecretRef' }, signal),
     volumeContext: { ...source.volumeAttributes },
   };
   const stages = await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal);
@@ -62,10 +61,7 @@ export async function publishBlock(context: CsiContext, spec: VolumeSpec, signal
   const driver = findDriver(context, source.driver, 'blockMapper.MapPodDevice failed to get CSI client');
   const object = context.driverObject(source.driver);
   const target = context.layout.csiBlockPublish(spec.specName, spec.podUid);
-  const ref = source.nodePublishSecretRef;
-  const secrets = ref
-    ? await readSecret(context, { namespace: ref.namespace ?? '', name: ref.name ?? '' }, signal)
-    : {};
+  const secrets = await readSecret(context, { ref: source.nodePublishSecretRef, use: 'NodePublishSecretRef' }, signal);
   const tokens = await serviceAccountTokens(context, { driver: object, spec }, signal);
   const stages = await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal);
   const request = {

@@ -19,13 +19,12 @@ export async function stageFilesystem(context: CsiContext, spec: VolumeSpec, sig
   const { layout } = context;
   const directory = layout.csiDevice(source.driver, source.volumeHandle);
   const staging = layout.csiStaging(source.driver, source.volumeHandle);
-  const ref = source.nodeStageSecretRef;
   const request = {
     volumeId: source.volumeHandle,
     publishContext: publishContext(context, spec),
     stagingTargetPath: staging,
     volumeCapability: await capabilityFor(spec, driver, signal),
-    secrets: ref ? await readSecret(context, { namespace: ref.namespace ?? '', name: ref.name ?? '' }, signal) : {},
+    secrets: await readSecret(context, { ref: source.nodeStageSecretRef, use: 'NodeStageSecretRef' }, signal),
     volumeContext: { ...source.volumeAttributes },
   };
   // Kept also where the driver does not stage: it is how the volume is found again after a crash.

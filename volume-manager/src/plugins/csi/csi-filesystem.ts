@@ -10,12 +10,13 @@ import { VolumeError } from '../../executor/volume-error.ts';
 import { attachmentName } from '../../kubelet-dir/attachment-name.ts';
 import { readVolData, removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
 import { isMountPoint } from '../../mount-table.ts';
+import { probeFilesystem } from '../../probe-filesystem.ts';
 import { setVolumeOwnership } from '../../volume-files/set-volume-ownership.ts';
 import type { VolumeSpec } from '../../volume-spec.ts';
 import type { SetUpResult } from '../volume-plugin.ts';
 import { type CsiContext, callDriver, findDriver, hasCapability } from './csi-context.ts';
 import { appliesFsGroup } from './fs-group-policy.ts';
-import { podInfo, publishContext, readSecret, serviceAccountTokens } from './publish-facts.ts';
+import { podInfo, publishContext, readSecret, type SecretRef, serviceAccountTokens } from './publish-facts.ts';
 import { mountCapability } from './volume-capability.ts';
 
 export const csiPluginName = 'kubernetes.io/csi';
@@ -29,7 +30,7 @@ interface Source {
   readonly handle: string;
   readonly attributes: Record<string, string>;
   readonly fsType: string | undefined;
-  readonly secret: { readonly namespace: string; readonly name: string } | undefined;
+  readonly secret: SecretRef | undefined;
   readonly ephemeral: boolean;
 }
 
@@ -65,7 +66,7 @@ export async function publishFilesystem(
     throw error;
   }
   const mountGroup = request.volumeCapability?.mount?.volumeMountGroup;
-  if (!renew && !mountGroup) await applyFsGroup({ spec, source, object, target }, signal);
+  if (!renew && !mountGroup) await applyFsGroup(context, { spec, source, object, target }, signal);
   return object?.spec?.requiresRepublish === true ? { refreshAfterMs: republishMs } : {};
 }
 
@@ -115,7 +116,7 @@ async function publishRequest(
   const { spec, source, driver, object, target } = facts;
   const capability = await capabilityFor(spec, driver, signal);
   const staged = spec.deviceMountable && (await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal));
-  const secrets = source.secret ? await readSecret(context, source.secret, signal) : {};
+  const secrets = await readSecret(context, { ref: source.secret, use: 'NodePublishSecretRef' }, signal);
   const tokens = await serviceAccountTokens(context, { driver: object, spec }, signal);
   await mkdir(dirname(target), { recursive: true, mode: 0o750 });
   return {
@@ -147,13 +148,12 @@ export async function capabilityFor(spec: VolumeSpec, driver: CsiNodeDriver, sig
 function sourceOf(spec: VolumeSpec): Source {
   const pv = spec.pv?.spec?.csi;
   if (pv) {
-    const { namespace = '', name = '' } = pv.nodePublishSecretRef ?? {};
     return {
       driver: pv.driver,
       handle: pv.volumeHandle,
       attributes: pv.volumeAttributes ?? {},
       fsType: pv.fsType,
-      secret: pv.nodePublishSecretRef ? { namespace, name } : undefined,
+      secret: pv.nodePublishSecretRef,
       ephemeral: false,
     };
   }
@@ -187,6 +187,7 @@ function refuseLifecycle(object: CSIDriver | undefined, { driver, ephemeral }: S
 }
 
 async function applyFsGroup(
+  context: CsiContext,
   facts: { spec: VolumeSpec; source: Source; object: CSIDriver | undefined; target: string },
   signal: AbortSignal,
 ): Promise<void> {
@@ -195,6 +196,7 @@ async function applyFsGroup(
   const policy = object?.spec?.fsGroupPolicy ?? 'ReadWriteOnceWithFSType';
   if (fsGroup === undefined || !appliesFsGroup(spec, policy, source.fsType)) return;
   try {
+    await probeFilesystem(context.mounter, context.clock, target);
     const onRootMismatch = fsGroupChangePolicy === 'OnRootMismatch';
     await setVolumeOwnership({ path: target, fsGroup, onRootMismatch, readOnly: false }, signal);
   } catch (error) {

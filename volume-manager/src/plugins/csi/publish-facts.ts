@@ -21,23 +21,28 @@ export function publishContext(context: CsiContext, spec: VolumeSpec): Record<st
 }
 
 export interface SecretRef {
-  readonly namespace: string;
-  readonly name: string;
+  readonly namespace?: string;
+  readonly name?: string;
 }
 
-/** The secret's values as text. @throws VolumeError Transient – it cannot be read; nothing was tried. */
+/**
+ * The values of the secret that a volume names for one call, as text; none where it names none.
+ * @throws VolumeError Transient – it cannot be read; nothing was tried.
+ */
 export async function readSecret(
   context: CsiContext,
-  ref: SecretRef,
+  { ref, use }: { ref: SecretRef | undefined; use: 'NodeStageSecretRef' | 'NodePublishSecretRef' },
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
+  if (!ref) return {};
+  const { namespace = '', name = '' } = ref;
   try {
-    const secret: Secret = await context.client.get(resources.secrets, ref, signal);
+    const secret: Secret = await context.client.get(resources.secrets, { namespace, name }, signal);
     const entries = Object.entries(secret.data ?? {});
     return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
   } catch (error) {
-    const words = `failed to find the secret ${ref.name} in the namespace ${ref.namespace} with error: ${messageOf(error)}`;
-    throw new VolumeError('Transient', words, { cause: error });
+    const words = `failed to find the secret ${name} in the namespace ${namespace} with error: ${messageOf(error)}`;
+    throw new VolumeError('Transient', `fetching ${use} ${namespace}/${name} failed: ${words}`, { cause: error });
   }
 }
 

@@ -1,0 +1,22 @@
+import type { Operation } from '../reconcile/operation.ts';
+import { csiSource } from '../volume-spec.ts';
+
+/** `operation_name` and `volume_plugin` of `storage_operation_duration_seconds`, as kubelet names them. */
+export function metricLabels(operation: Operation): { readonly operation: string; readonly plugin: string } {
+  const block = ('spec' in operation ? operation.spec.mode : operation.actual.mode) === 'Block';
+  switch (operation.kind) {
+    case 'mount-device':
+    case 'mount-pod': {
+      const { spec } = operation;
+      const driver = csiSource(spec)?.driver ?? spec.volume.csi?.driver;
+      const plugin = driver === undefined ? spec.plugin : `${spec.plugin}:${driver}`;
+      return { operation: block ? 'map_volume' : 'volume_mount', plugin };
+    }
+    case 'unmount-pod':
+      return { operation: block ? 'unmap_volume' : 'volume_unmount', plugin: operation.actual.plugin };
+    case 'unmount-device': {
+      const plugin = `kubernetes.io/csi:${operation.actual.driver}`;
+      return { operation: block ? 'unmap_device' : 'unmount_device', plugin };
+    }
+  }
+}
