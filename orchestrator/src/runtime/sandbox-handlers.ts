@@ -5,7 +5,7 @@ import type { Containers } from './containers.ts';
 import { containerStatus, matchesLabels, sandboxAnswer, sandboxStatus } from './cri-answers.ts';
 import type { SandboxRecord } from './records.ts';
 import { nanoseconds, type RuntimeContext } from './runtime-context.ts';
-import type { Sandboxes } from './sandboxes.ts';
+import { ownsCgroup, type Sandboxes } from './sandboxes.ts';
 
 export interface HandlerParts {
   readonly context: RuntimeContext;
@@ -55,7 +55,7 @@ export function sandboxHandlers(parts: HandlerParts): ServiceHandlers<cri.Runtim
     },
     UpdatePodSandboxResources: async ({ podSandboxId, resources }) => {
       const record = sandboxes.get(podSandboxId);
-      if (resources) await ensureCgroup(context.cgroups, record.cgroupParent, resources);
+      if (resources && ownsCgroup(record.config)) await ensureCgroup(context.cgroups, record.cgroupParent, resources);
       return {};
     },
   };

@@ -104,7 +104,8 @@ export class Sandboxes {
   }
 
   async #limit({ config, cgroupParent }: SandboxRecord): Promise<void> {
-    if (config.linux?.resources) await ensureCgroup(this.#context.cgroups, cgroupParent, config.linux.resources);
+    const resources = ownsCgroup(config) && config.linux?.resources;
+    if (resources) await ensureCgroup(this.#context.cgroups, cgroupParent, resources);
   }
 
   async #startPause({ id, cgroupParent }: SandboxRecord) {
@@ -140,6 +141,11 @@ export class Sandboxes {
       events.publish({ type: 'CONTAINER_DELETED_EVENT', id, sandboxId: id, atMs: clock.now() });
     });
   }
+}
+
+/** A cgroup parent that is given is the kubelet's: it sets its limits and removes it, and may do so before a sandbox and after. */
+export function ownsCgroup({ linux }: cri.PodSandboxConfig): boolean {
+  return (linux?.cgroupParent ?? '') === '';
 }
 
 function checkConfig(config: cri.PodSandboxConfig, runtimeHandler: string): void {
@@ -195,7 +201,8 @@ export async function undoSandbox(
   record: SandboxRecord | undefined,
 ): Promise<void> {
   await releaseSandbox(context, id, record);
-  if (record) await removeCgroup(context.cgroups, record.cgroupParent);
+  const gone = record && (await removeCgroup(context.cgroups, `${record.cgroupParent}/pause`));
+  if (gone && ownsCgroup(record.config)) await removeCgroup(context.cgroups, record.cgroupParent);
   await rm(context.layout.sandbox(id), { recursive: true, force: true });
 }
 
