@@ -248,6 +248,25 @@ test('after kill -9 running pods are adopted: same container, same sandbox, noth
   expect(node.api.history.filter(({ path }) => path.includes('/pods/'))).toHaveLength(writes);
 });
 
+test('a ready container stays ready across a restart of the kubelet, until its probe says otherwise', async () => {
+  await using node = await testNode();
+  let exitCode = 0;
+  node.runtime.exec = () => ({ exitCode });
+  const readinessProbe = { exec: { command: ['x'] }, periodSeconds: 10, failureThreshold: 1, timeoutSeconds: 1 };
+  node.api.put(podPath('p1'), aPod({ containers: [aContainer({ readinessProbe, startupProbe: readinessProbe })] }));
+  const ready = () => node.pod('p1')?.status?.containerStatuses?.[0]?.ready;
+  await node.until(() => ready() === true, 'ready');
+  await node.settled();
+  const writes = () => node.api.history.filter(({ path }) => path.includes('/pods/')).length;
+  const before = writes();
+  await node.restart();
+  await node.settled();
+  expect([ready(), writes()]).toEqual([true, before]);
+  exitCode = 1;
+  await node.clock.advance(20_000);
+  await node.until(() => ready() === false, 'unready');
+});
+
 test('a pod deleted while no kubelet ran is ended by its annotations and cleaned up before volumes may go', async () => {
   await using node = await testNode();
   node.api.put(podPath('p1'), aPod({ terminationGracePeriodSeconds: 7 }));

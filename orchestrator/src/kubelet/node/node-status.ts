@@ -29,7 +29,6 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
     capacity,
     allocatable: capacity,
     conditions: conditions(input),
-    daemonEndpoints: old.daemonEndpoints ?? { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: {
       machineID: machine.machineId,
       systemUUID: machine.systemUuid,

@@ -69,6 +69,7 @@ export class PodWorker implements AsyncDisposable {
           userAgent: `kube-probe/${/^v?(\d+\.\d+)/.exec(version)?.[1] ?? '1'}`,
         },
         event: (...event) => podEvent(node, this.state.pod)(...event),
+        known: (id) => knownReadiness(pod, id),
         onVerdict: () => this.poke(),
       }),
     };
@@ -268,4 +269,11 @@ export class PodWorker implements AsyncDisposable {
     this.#timer?.[Symbol.dispose]();
     onFinished(uid);
   }
+}
+
+/** What was written of a container before this process: a restart of the kubelet makes no pod unready. */
+function knownReadiness({ status }: Pod, containerId: string) {
+  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const found = all.find(({ containerID }) => containerID?.endsWith(`//${containerId}`));
+  return found && { started: found.started ?? false, ready: found.ready };
 }

@@ -14,6 +14,8 @@ export interface PodProberOptions {
   readonly rng: Rng;
   readonly tools: ProbeTools;
   readonly event: PodEvent;
+  /** What the pod's last status says of a container: true until a probe of this process says otherwise. */
+  readonly known: (containerId: string) => { readonly started: boolean; readonly ready: boolean } | undefined;
   /** A verdict changed: the pod's worker looks at it. */
   readonly onVerdict: () => void;
 }
@@ -47,7 +49,7 @@ export class PodProber implements Disposable, ProbeVerdicts, Readiness {
   }
 
   startup(containerId: string) {
-    return this.#verdict('startup', containerId);
+    return this.#verdict('startup', containerId) ?? (this.#options.known(containerId)?.started ? 'success' : undefined);
   }
 
   started(container: RuntimeContainer, spec: Container): boolean {
@@ -55,7 +57,9 @@ export class PodProber implements Disposable, ProbeVerdicts, Readiness {
   }
 
   ready(container: RuntimeContainer, spec: Container): boolean {
-    return !spec.readinessProbe || this.#verdict('readiness', container.id) === 'success';
+    if (!spec.readinessProbe) return true;
+    const verdict = this.#verdict('readiness', container.id);
+    return verdict === undefined ? (this.#options.known(container.id)?.ready ?? false) : verdict === 'success';
   }
 
   /** Nothing is probed for restarts any more; readiness goes on while the pod ends (StopLivenessAndStartup). */

@@ -92,14 +92,14 @@ export class ProbeWorker implements Disposable {
     const { kind, isStarted, run } = this.#options;
     const begin = this.#options.clock.now();
     const started = isStarted(container.id);
-    if (kind === 'startup' ? !started || this.#verdict === undefined : started) {
+    if (started === (kind !== 'startup')) {
       const answer = await run(container, this.#end.signal).catch(
         (error: unknown): ProbeAnswer => ({ result: 'unknown', output: String(error) }),
       );
       if (this.#end.signal.aborted || this.#container?.id !== container.id) return;
       this.#count(answer);
     }
-    const done = kind === 'startup' && this.#verdict === 'success';
+    const done = kind === 'startup' && isStarted(container.id);
     if (this.#onHold || done) return;
     this.#schedule(Math.max(0, this.#periodMs() - (this.#options.clock.now() - begin)));
   }
