@@ -196,6 +196,8 @@ test('ExecSync kills the command after its timeout and cuts its output at 16 KiB
     code: 'DEADLINE_EXCEEDED',
   });
   expect(await execText(h, containerId, ['ps'])).not.toContain('sleep 55');
+  const forking = runtime.ExecSync({ containerId, cmd: ['sh', '-c', 'sleep 30 & sleep 56'], timeout: '1' });
+  await expect(forking).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   const { stdout, exitCode } = await runtime.ExecSync({
     containerId,
     cmd: ['sh', '-c', 'yes | head -c 100000; exit 4'],

@@ -8,7 +8,7 @@ import { isAbort } from '@berth/kit';
 import { openTerminal, setTerminalSize } from '@berth/linux';
 import type { TerminalStreams } from '../node-api.ts';
 import { type ExecFiles, writeExecProcess } from './exec-process.ts';
-import { killExec, removeExecFiles } from './exec-sync.ts';
+import { dropOutput, killExec, removeExecFiles } from './exec-sync.ts';
 import { identifyProcess, signalProcess } from './process-id.ts';
 import type { ContainerRecord } from './records.ts';
 import { programPath } from './run-program.ts';
@@ -26,7 +26,10 @@ export async function execStream(
   const process = { args: call.command, terminal: call.streams.tty };
   const files = await writeExecProcess(layout.container(record.id), rng.uuid(), process);
   let child: ChildProcess | undefined;
-  const kill = () => void killExec(files.pidFile, child?.pid);
+  const kill = () => {
+    if (child) dropOutput(child);
+    void killExec(files.pidFile, child?.pid);
+  };
   signal.addEventListener('abort', kill, { once: true });
   const run = call.streams.tty ? runInTerminal : runWithPipes;
   try {

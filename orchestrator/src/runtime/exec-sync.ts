@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { deadline } from '@berth/kit';
@@ -42,7 +42,10 @@ export async function execSync(
     child.on('close', (code) => resolve(code ?? 137));
   });
   using limit = deadline(clock, options.timeoutMs || Number.MAX_SAFE_INTEGER, options.signal);
-  const kill = () => void killExec(files.pidFile, child.pid);
+  const kill = () => {
+    dropOutput(child);
+    void killExec(files.pidFile, child.pid);
+  };
   limit.signal.addEventListener('abort', kill, { once: true });
   try {
     const exitCode = await ended;
@@ -57,6 +60,14 @@ export async function execSync(
     limit.signal.removeEventListener('abort', kill);
     await removeExecFiles(files);
   }
+}
+
+/** What the command left running may hold the pipes open: after a kill nobody waits for their end. */
+export function dropOutput(child: ChildProcess): void {
+  child.once('exit', () => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  });
 }
 
 /** Kills the command itself, by the pid the OCI runtime wrote, and then the OCI runtime that waits for it. */
