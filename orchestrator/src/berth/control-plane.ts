@@ -1,5 +1,6 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { createEventRecorder, type EventRecorder, type Informers, type KubeClient } from '@berth/kube';
+import { startAttachDetachController } from '@berth/volume-manager';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
@@ -62,6 +63,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(startProtectionControllers(deps, signal));
   stack.use(startEphemeralVolumeController(deps, signal));
   stack.use(startExpandController(deps, signal));
+  stack.use(await startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal));
   stack.use(startStatefulSetController(deps, signal));
   stack.use(startEndpointsController(deps, signal));
   const scheduler = {
