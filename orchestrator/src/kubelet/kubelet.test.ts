@@ -121,6 +121,11 @@ test('init containers run in order, each to its end, before the others', async (
   await node.until(() => isRunning(node), 'Running');
   const initialized = node.pod('p1')?.status?.conditions?.find(({ type }) => type === 'Initialized');
   expect(initialized?.status).toBe('True');
+  expect([...node.fieldPaths].filter((path) => path.startsWith('Started'))).toEqual([
+    'Started spec.initContainers{i1}',
+    'Started spec.initContainers{i2}',
+    'Started spec.containers{c}',
+  ]);
 });
 
 test('sidecars start before and end after the containers they serve', async () => {

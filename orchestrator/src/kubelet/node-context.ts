@@ -59,9 +59,16 @@ export function sandboxFacts({ options, machine, nodeFiles }: NodeContext) {
   };
 }
 
-/** Emits an event about a pod of this node. */
-export function podEvent({ options }: NodeContext, pod: Pod) {
+/** Emits an event about a pod of this node, or about one of its containers. */
+export function podEvent({ options }: NodeContext, pod: Pod, container?: string) {
   const about = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+  const part = container === undefined ? {} : { fieldPath: fieldPathOf(pod, container) };
   return (type: 'Normal' | 'Warning', reason: string, message: string) =>
-    options.events.event(about, type, reason, message);
+    options.events.event(about, type, reason, message, part);
+}
+
+/** `spec.containers{web}`: how an event names a container (kubecontainer.GenerateContainerRef). */
+function fieldPathOf(pod: Pod, container: string): string {
+  const isInit = pod.spec?.initContainers?.some(({ name }) => name === container) ?? false;
+  return `spec.${isInit ? 'initContainers' : 'containers'}{${container}}`;
 }

@@ -27,7 +27,7 @@ const stopSlackMs = 120_000;
 /** preStop, TERM, and KILL when the grace period is over (kuberuntime_container.go killContainer). */
 export async function killContainer(node: NodeContext, request: KillRequest, signal: AbortSignal): Promise<void> {
   const { pod, container } = request;
-  const event = podEvent(node, pod);
+  const event = podEvent(node, pod, container.name);
   event('Normal', 'Killing', request.message ?? `Stopping container ${container.name}`);
   let grace = gracePeriodSeconds(request);
   const preStop = preStopOf(request);
@@ -87,7 +87,7 @@ async function runPreStop(
       container: container.name,
       error: messageOf(error),
     });
-    podEvent(node, pod)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
+    podEvent(node, pod, container.name)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
   }
   return (clock.now() - begin) / 1000;
 }

@@ -32,7 +32,7 @@ export async function startContainer(
   sandbox: SandboxHandle,
   signal: AbortSignal,
 ): Promise<void> {
-  const event = podEvent(node, state.pod);
+  const event = podEvent(node, state.pod, spec.name);
   const step = steps(event, signal);
   const { runtime } = node.options.runtime;
   const image = await step('ErrImagePull', () => pull(node, state, spec, signal));
@@ -86,7 +86,7 @@ async function restartsByLogs(directory: string): Promise<number> {
 async function pull(node: NodeContext, state: PodState, spec: Container, signal: AbortSignal): Promise<ReadyImage> {
   const { pod } = state;
   const auths = await pullCredentials(node.options.client, pod, spec, signal);
-  return node.images.ensure({ pod, container: spec, auths, event: podEvent(node, pod) }, signal);
+  return node.images.ensure({ pod, container: spec, auths, event: podEvent(node, pod, spec.name) }, signal);
 }
 
 interface ContainerPlan {
@@ -151,7 +151,7 @@ async function runPostStart(
     await runHook(node, spec.lifecycle?.postStart ?? {}, target, signal);
   } catch (error) {
     signal.throwIfAborted();
-    podEvent(node, pod)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+    podEvent(node, pod, spec.name)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
     const { status } = await node.options.runtime.runtime.ContainerStatus({ containerId }, { signal });
     const container = { ...emptyContainer, id: containerId, name: spec.name, annotations: status?.annotations ?? {} };
     await killContainer(

@@ -68,7 +68,7 @@ export class PodWorker implements AsyncDisposable {
           clock,
           userAgent: `kube-probe/${/^v?(\d+\.\d+)/.exec(version)?.[1] ?? '1'}`,
         },
-        event: (...event) => podEvent(node, this.state.pod)(...event),
+        event: (container, ...event) => podEvent(node, this.state.pod, container)(...event),
         known: (id) => knownReadiness(pod, id),
         onVerdict: () => this.poke(),
       }),

@@ -200,7 +200,7 @@ async function startOne(
     state.waiting.set(spec.name, { reason: 'CrashLoopBackOff', message });
     if (!again) {
       const text = `Back-off restarting failed container ${spec.name} in pod ${describePod(pod)}`;
-      podEvent(node, pod)('Warning', 'BackOff', text);
+      podEvent(node, pod, spec.name)('Warning', 'BackOff', text);
     }
     return wait.leftMs;
   }

@@ -13,7 +13,7 @@ export interface PodProberOptions {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly tools: ProbeTools;
-  readonly event: PodEvent;
+  readonly event: (container: string, ...event: Parameters<PodEvent>) => void;
   /** What the pod's last status says of a container: true until a probe of this process says otherwise. */
   readonly known: (containerId: string) => { readonly started: boolean; readonly ready: boolean } | undefined;
   /** A verdict changed: the pod's worker looks at it. */
@@ -97,7 +97,7 @@ export class PodProber implements Disposable, ProbeVerdicts, Readiness {
       rng,
       run: ({ id }, signal) => runProbe(probe, { container, containerId: id, podIp: this.#podIp }, tools, signal),
       isStarted: (id) => !container.startupProbe || this.startup(id) === 'success',
-      onAnswer: (answer) => this.#report(kind, answer),
+      onAnswer: (answer) => this.#report(container.name, kind, answer),
       onVerdict: () => {
         // Readiness counts only from here on: do not wait out its period.
         if (kind === 'startup') for (const other of this.#workers.values()) other.poke();
@@ -108,10 +108,10 @@ export class PodProber implements Disposable, ProbeVerdicts, Readiness {
     return worker;
   }
 
-  #report(kind: ProbeKind, { result, output }: ProbeAnswer): void {
+  #report(container: string, kind: ProbeKind, { result, output }: ProbeAnswer): void {
     if (result === 'success') return;
     const what = `${kind[0]?.toUpperCase()}${kind.slice(1)} probe`;
     const text = result === 'failure' ? `${what} failed: ${output}` : `${what} errored: ${output}`;
-    this.#options.event('Warning', 'Unhealthy', text);
+    this.#options.event(container, 'Warning', 'Unhealthy', text);
   }
 }

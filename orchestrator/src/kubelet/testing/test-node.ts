@@ -34,6 +34,8 @@ export class TestNode implements AsyncDisposable {
   readonly volumes = new FakeVolumes();
   readonly cgroups = new FakeCgroups();
   readonly events: string[] = [];
+  /** Which containers events were about, as `reason fieldPath`. */
+  readonly fieldPaths = new Set<string>();
   readonly root: string;
   kubelet!: Kubelet;
   #end = new AbortController();
@@ -59,8 +61,10 @@ export class TestNode implements AsyncDisposable {
         rng: seededRng(1),
         log: silentLogger,
         events: {
-          event: ({ metadata }, type, reason, message) =>
-            void this.events.push(`${metadata.name} ${type} ${reason}: ${message}`),
+          event: ({ metadata }, type, reason, message, about = {}) => {
+            this.events.push(`${metadata.name} ${type} ${reason}: ${message}`);
+            if (about.fieldPath) this.fieldPaths.add(`${reason} ${about.fieldPath}`);
+          },
         },
         addresses: ['192.168.0.10'],
         cgroupRoot: '/berth-node-0',
