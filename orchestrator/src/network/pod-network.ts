@@ -16,13 +16,14 @@ export interface PodNetworkOptions {
 }
 
 /** A bridge of this runtime's own, and every pod's interface on it through the CNI plugins bridge and host-local. */
-export class PodNetwork {
+export class PodNetwork implements AsyncDisposable {
   readonly #layout: StateLayout;
   readonly #options: PodNetworkOptions;
   readonly #subnet: Subnet;
   readonly #log: Logger;
   readonly #published = new Map<string, readonly PublishedPort[]>();
   readonly #firewall = new KeyedMutex();
+  #firstRules: Promise<void> = Promise.resolve();
 
   constructor(layout: StateLayout, options: PodNetworkOptions, log: Logger) {
     this.#layout = layout;
@@ -38,9 +39,15 @@ export class PodNetwork {
     }
     await mkdir(this.#ipamDirectory, { recursive: true });
     await this.#ensureBridge();
-    await this.#writeFirewall().catch((error: unknown) => {
+    // Pods start without waiting for the rules: only what goes beyond the node needs them.
+    this.#firstRules = this.#writeFirewall().catch((error: unknown) => {
       this.#log.warn('no firewall rules: pods reach each other and the node, but nothing beyond it', { error });
     });
+  }
+
+  /** Bridge and rules stay; waits for the writing that is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#firstRules;
   }
 
   /** Gives the namespace its interface and returns its addresses. @throws CniError */

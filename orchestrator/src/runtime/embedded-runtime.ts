@@ -76,6 +76,7 @@ export async function startEmbeddedRuntime(options: EmbeddedRuntimeOptions): Pro
     [Symbol.asyncDispose]: async () => {
       options.signal.removeEventListener('abort', stop);
       stop();
+      await context.network[Symbol.asyncDispose]();
     },
   };
 }
