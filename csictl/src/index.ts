@@ -1,1 +1,3 @@
-export {};
+/** csictl as a library, for its program and for tests. */
+export { runCli } from './cli.ts';
+export type { Terminal } from './terminal.ts';

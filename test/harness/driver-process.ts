@@ -35,8 +35,11 @@ export function driverFolder() {
 }
 
 /** Starts the real program and waits until it answers. It dies with the test process. */
-export async function startDriverProcess(folder: string, flags: readonly string[] = []): Promise<DriverProcess> {
-  const endpoint = `unix://${folder}/csi.sock`;
+export async function startDriverProcess(
+  folder: string,
+  flags: readonly string[] = [],
+  endpoint = `unix://${folder}/csi.sock`,
+): Promise<DriverProcess> {
   const own = ['--endpoint', endpoint, '--node-id', 'n1', '--pool', join(folder, 'pool'), '--until-stdin-closes'];
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...own, ...flags], {
     stdio: ['pipe', 'ignore', 'pipe'],

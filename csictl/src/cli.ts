@@ -1,0 +1,133 @@
+import { deadline, systemClock } from '@berth/kit';
+import { Command, CommanderError, Option } from 'commander';
+import { bashCompletion } from './commands/completion.ts';
+import { CsictlError, failureOf } from './csictl-error.ts';
+import { type OutputFormat, outputFormats } from './output/print.ts';
+import { parseDuration } from './parse-duration.ts';
+import type { GlobalOptions, Session } from './session.ts';
+import type { Terminal } from './terminal.ts';
+import { version } from './version.ts';
+
+interface Flags extends Omit<GlobalOptions, 'timeoutMs'> {
+  readonly output: OutputFormat;
+  readonly timeout: string;
+}
+
+type Run = (session: Session, argument?: string) => Promise<void>;
+
+const examples = `
+Examples:
+  csictl driver info
+  csictl driver probe --endpoint unix:///var/lib/kubelet/plugins/csi.example.com/csi.sock
+  csictl volumes -o wide
+  csictl volumes default/www-web-0 -o json
+  csictl mounts -n default
+  csictl mounts --kubelet-dir /var/lib/kubelet --kubeconfig ~/.kube/config
+  source <(csictl completion bash)
+
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 124 timed out.
+`;
+
+/** Runs csictl to its end. @returns the exit code. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const program = buildProgram(terminal);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { exitCode, message, hint } = failureOf(error);
+    terminal.err(`csictl: ${message}\n`);
+    if (hint !== undefined) terminal.err(`hint: ${hint}\n`);
+    return exitCode;
+  }
+}
+
+function buildProgram(terminal: Terminal): Command {
+  const program = new Command('csictl')
+    .description('Looks at CSI drivers, their volumes and the mounts of this machine.')
+    .option(
+      '--endpoint <url>',
+      'socket of a CSI driver, unix:///path (or CSI_ENDPOINT); else those of the data directory',
+    )
+    .option('--data-dir <dir>', 'data directory of berth', '/var/lib/berth')
+    .option('--kubelet-dir <dir>', 'another kubelet to look at, such as /var/lib/kubelet')
+    .option('--kubeconfig <file>', "API server to ask for claims and pods (or KUBECONFIG; else the data directory's)")
+    .option('-n, --namespace <name>', 'only what belongs to this namespace')
+    .addOption(new Option('-o, --output <format>', 'form of the answer').choices(outputFormats).default('table'))
+    .option('--timeout <duration>', 'give up after this long', '30s')
+    .option('-v, --verbose', 'tell every call to stderr', false)
+    .addHelpText('after', examples)
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: (text) => terminal.err(text.replace(/^error: /, 'csictl: ')),
+    })
+    .showHelpAfterError('hint: csictl --help shows commands and flags, with examples');
+  addDriverCommands(program, terminal);
+  addLookCommands(program, terminal);
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`csictl ${version}\n`));
+  return program;
+}
+
+function addDriverCommands(program: Command, terminal: Terminal): void {
+  const driver = program.command('driver').description('what a driver is and can do').addHelpText('after', examples);
+  const commands = () => import('./commands/driver.ts');
+  driver
+    .command('info', { isDefault: true })
+    .description('name, version, node and topology')
+    .action(action(terminal, async (session) => (await commands()).driverInfo(session)));
+  driver
+    .command('capabilities')
+    .description('what its services offer')
+    .action(action(terminal, async (session) => (await commands()).driverCapabilities(session)));
+  driver
+    .command('probe')
+    .description('whether it is ready; fails where it is not')
+    .action(action(terminal, async (session) => (await commands()).driverProbe(session)));
+}
+
+function addLookCommands(program: Command, terminal: Terminal): void {
+  program
+    .command('volumes [name]')
+    .description('volumes a driver has: size, usage, claim; NAME is a volume id, a PV or namespace/claim')
+    .addHelpText('after', examples)
+    .action(
+      action(terminal, async (session, name) => (await import('./commands/volumes.ts')).listVolumes(session, name)),
+    );
+  program
+    .command('mounts')
+    .description('mounts of volumes on this machine, and whether they are as they should be')
+    .addHelpText('after', examples)
+    .action(action(terminal, async (session) => (await import('./commands/mounts.ts')).listMounts(session)));
+  program
+    .command('completion <shell>')
+    .description('completion script for bash')
+    .action((shell: string) => {
+      if (shell !== 'bash')
+        throw new CsictlError('USAGE', `no completion for "${shell}"`, { hint: 'bash is supported' });
+      terminal.out(bashCompletion(program));
+    });
+}
+
+/** Commander hands over the positional arguments, then the command's options, then the command. */
+function action(terminal: Terminal, run: Run) {
+  return async (...received: unknown[]) => {
+    const command = received.at(-1) as Command;
+    const { output, timeout, ...rest } = command.optsWithGlobals<Flags>();
+    const timeoutMs = parseDuration(timeout);
+    using limit = deadline(systemClock, timeoutMs);
+    const session: Session = {
+      options: { ...rest, timeoutMs },
+      terminal,
+      printer: { terminal, format: output },
+      signal: limit.signal,
+      now: () => systemClock.monotonicMs(),
+    };
+    const [argument] = received.slice(0, -2);
+    await run(session, argument as string | undefined);
+  };
+}

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import type { csi } from '@berth/protos';
+import { csiController, csiIdentity, csiNode, GrpcConnection, type ServiceClient } from '@berth/protos';
+import { CsictlError } from '../csictl-error.ts';
+
+export interface ConnectOptions {
+  /** `unix:///path`, or a path. */
+  readonly endpoint: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Told of every call and how long it took. */
+  readonly trace: (line: string) => void;
+  readonly now: () => number;
+}
+
+type Call<Request, Response> = (
+  request: Request,
+  options: { signal: AbortSignal; timeoutMs: number },
+) => Promise<Response>;
+
+/** One CSI driver at the other end of a socket. Every method throws GrpcError. */
+export class Driver implements Disposable {
+  readonly endpoint: string;
+  readonly #options: ConnectOptions;
+  readonly #connection: GrpcConnection;
+  readonly #identity: ServiceClient<csi.IdentityService>;
+  readonly #controller: ServiceClient<csi.ControllerService>;
+  readonly #node: ServiceClient<csi.NodeService>;
+
+  /** @throws CsictlError USAGE – not a Unix socket; NOT_FOUND – no socket is there. */
+  constructor(options: ConnectOptions) {
+    const path = options.endpoint.replace(/^unix:(\/\/)?/, '');
+    if (!path.startsWith('/')) {
+      throw new CsictlError('USAGE', `endpoint "${options.endpoint}" is not a Unix socket`, {
+        hint: 'write it as unix:///run/csi.sock',
+      });
+    }
+    if (!existsSync(path)) {
+      throw new CsictlError('NOT_FOUND', `driver at unix://${path}: no such socket`, {
+        hint: 'is the driver running? berth up starts it; --endpoint names another',
+      });
+    }
+    this.endpoint = `unix://${path}`;
+    this.#options = options;
+    this.#connection = new GrpcConnection(this.endpoint);
+    this.#identity = this.#connection.service(csiIdentity);
+    this.#controller = this.#connection.service(csiController);
+    this.#node = this.#connection.service(csiNode);
+  }
+
+  info(): Promise<csi.GetPluginInfoResponse> {
+    return this.#call('GetPluginInfo', this.#identity.GetPluginInfo, {});
+  }
+
+  /** What the driver can do, by service; a service it does not have is empty. */
+  async capabilities(): Promise<{ plugin: string[]; controller: string[]; node: string[] }> {
+    const { capabilities } = await this.#call('GetPluginCapabilities', this.#identity.GetPluginCapabilities, {});
+    const plugin = capabilities.flatMap(({ service, volumeExpansion }) => [
+      ...(service ? [service.type as string] : []),
+      ...(volumeExpansion ? [`VOLUME_EXPANSION_${volumeExpansion.type}`] : []),
+    ]);
+    const controller = plugin.includes('CONTROLLER_SERVICE')
+      ? await this.#call('ControllerGetCapabilities', this.#controller.ControllerGetCapabilities, {})
+      : { capabilities: [] };
+    const node = await this.#optional('NodeGetCapabilities', this.#node.NodeGetCapabilities, {});
+    const names = (list: readonly { rpc?: { type: string } }[]) => list.flatMap(({ rpc }) => (rpc ? [rpc.type] : []));
+    return { plugin, controller: names(controller.capabilities), node: names(node?.capabilities ?? []) };
+  }
+
+  /** An absent `ready` means ready (CSI spec, Probe). */
+  async ready(): Promise<boolean> {
+    const { ready } = await this.#call('Probe', this.#identity.Probe, {});
+    return ready?.value ?? true;
+  }
+
+  /** @returns undefined where the driver has no node service. */
+  nodeInfo(): Promise<csi.NodeGetInfoResponse | undefined> {
+    return this.#optional('NodeGetInfo', this.#node.NodeGetInfo, {});
+  }
+
+  async listVolumes(): Promise<csi.ListVolumesResponseEntry[]> {
+    const all: csi.ListVolumesResponseEntry[] = [];
+    let startingToken = '';
+    do {
+      const page = await this.#call('ListVolumes', this.#controller.ListVolumes, { startingToken, maxEntries: 0 });
+      all.push(...page.entries);
+      startingToken = page.nextToken;
+    } while (startingToken !== '');
+    return all;
+  }
+
+  stats(volumeId: string, volumePath: string): Promise<csi.NodeGetVolumeStatsResponse> {
+    return this.#call('NodeGetVolumeStats', this.#node.NodeGetVolumeStats, { volumeId, volumePath });
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection[Symbol.dispose]();
+  }
+
+  async #call<Request, Response>(name: string, call: Call<Request, Response>, request: Request): Promise<Response> {
+    const { now, trace, signal, timeoutMs } = this.#options;
+    const started = now();
+    try {
+      const response = await call(request, { signal, timeoutMs });
+      trace(`${name} ${this.endpoint} OK ${(now() - started).toFixed(1)} ms`);
+      return response;
+    } catch (error) {
+      trace(`${name} ${this.endpoint} ${(error as { code?: string }).code} ${(now() - started).toFixed(1)} ms`);
+      throw error;
+    }
+  }
+
+  async #optional<Request, Response>(
+    name: string,
+    call: Call<Request, Response>,
+    request: Request,
+  ): Promise<Response | undefined> {
+    try {
+      return await this.#call(name, call, request);
+    } catch (error) {
+      if ((error as { code?: string }).code === 'UNIMPLEMENTED') return undefined;
+      throw error;
+    }
+  }
+}

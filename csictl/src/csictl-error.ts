@@ -1,0 +1,79 @@
+import { CodedError, isAbort, messageOf } from '@berth/kit';
+import { ApiError, KubeconfigError } from '@berth/kube';
+import { GrpcError } from '@berth/protos';
+
+export type CsictlErrorCode = 'USAGE' | 'NOT_FOUND' | 'FAILED' | 'TIMED_OUT';
+
+/** What csictl tells its user: one line, and a hint on the next. */
+export class CsictlError extends CodedError<CsictlErrorCode> {
+  readonly hint: string | undefined;
+
+  constructor(
+    code: CsictlErrorCode,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(code, message, { cause: options.cause });
+    this.hint = options.hint;
+  }
+}
+
+/** 124 is what timeout(1) answers with. */
+const exitCodes = { USAGE: 2, NOT_FOUND: 3, FAILED: 1, TIMED_OUT: 124 } as const satisfies Record<
+  CsictlErrorCode,
+  number
+>;
+
+export interface Failure {
+  readonly exitCode: number;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/** Anything thrown, as an exit code and the lines to print. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof CsictlError) {
+    const { code, hint, message } = error;
+    return {
+      exitCode: exitCodes[code],
+      hint,
+      message: code === 'USAGE' || code === 'FAILED' ? message : `${message} (${code})`,
+    };
+  }
+  if (error instanceof GrpcError) return grpcFailure(error);
+  if (isTimeout(error)) return timedOut(messageOf(error));
+  if (error instanceof KubeconfigError) {
+    return { exitCode: 1, message: error.message, hint: 'name another with --kubeconfig FILE' };
+  }
+  if (error instanceof ApiError) {
+    return {
+      exitCode: error.code === 'NotFound' ? 3 : 1,
+      message: `API server: ${error.message} (${error.code})`,
+      hint: undefined,
+    };
+  }
+  return { exitCode: 1, message: messageOf(error).split('\n')[0] ?? '', hint: undefined };
+}
+
+function grpcFailure(error: GrpcError): Failure {
+  const { code } = error;
+  if (code === 'DEADLINE_EXCEEDED' || code === 'CANCELLED') return timedOut('the driver did not answer in time');
+  const message = `${error.message.split('\n')[0]} (${code})`;
+  if (code === 'NOT_FOUND') return { exitCode: 3, message, hint: undefined };
+  if (code === 'UNIMPLEMENTED') {
+    return { exitCode: 1, message, hint: 'see what the driver offers: csictl driver capabilities' };
+  }
+  return {
+    exitCode: 1,
+    message,
+    hint: code === 'UNAVAILABLE' ? 'is the driver running? try: csictl driver probe' : undefined,
+  };
+}
+
+function timedOut(message: string): Failure {
+  return { exitCode: 124, message: `${message} (TIMED_OUT)`, hint: 'wait longer with --timeout, e.g. --timeout 2m' };
+}
+
+function isTimeout(error: unknown): boolean {
+  return isAbort(error) || (error instanceof Error && error.name === 'TimeoutError');
+}

@@ -1,0 +1,16 @@
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { namesIn } from '../connect/find-sockets.ts';
+
+/** A kubelet's directory on this machine. */
+export interface KubeletRoot {
+  readonly node: string;
+  readonly path: string;
+}
+
+/** The kubelet directories of every node of a data directory, and another kubelet's where it is named. */
+export function kubeletRoots(dataDir: string, kubeletDir: string | undefined): KubeletRoot[] {
+  const nodes = join(resolve(dataDir), 'nodes');
+  const own = namesIn(nodes).map((node) => ({ node, path: join(nodes, node, 'kubelet') }));
+  return kubeletDir === undefined ? own : [...own, { node: hostname(), path: resolve(kubeletDir) }];
+}
