@@ -62,8 +62,22 @@ export class Berth implements AsyncDisposable {
   async up(): Promise<Ready> {
     const readyFile = join(this.dataDir, 'ready.json');
     rmSync(readyFile, { force: true });
-    const args = ['up', '--data-dir', this.dataDir, '--port', '0', '--nodes', String(this.#options.nodes ?? 1), '--ready-file', readyFile];
-    const child = spawn(node, ['--disable-warning=ExperimentalWarning', dist('berth'), ...args, ...(this.#options.args ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = [
+      'up',
+      '--data-dir',
+      this.dataDir,
+      '--port',
+      '0',
+      '--nodes',
+      String(this.#options.nodes ?? 1),
+      '--ready-file',
+      readyFile,
+    ];
+    const child = spawn(
+      node,
+      ['--disable-warning=ExperimentalWarning', dist('berth'), ...args, ...(this.#options.args ?? [])],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
     this.#child = child;
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#log = (this.#log + chunk.toString()).slice(-200_000);
@@ -86,15 +100,27 @@ export class Berth implements AsyncDisposable {
   }
 
   /** Runs kubectl; throws when it fails, with what it said. `input` goes to its stdin. */
-  async kubectl(args: readonly string[], options: { readonly input?: string; readonly timeoutMs?: number } = {}): Promise<string> {
+  async kubectl(
+    args: readonly string[],
+    options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  ): Promise<string> {
     const result = await this.tryKubectl(args, options);
-    if (result.code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}\n--- berth:\n${this.#log.slice(-4000)}`);
+    if (result.code !== 0)
+      throw new Error(
+        `kubectl ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}\n--- berth:\n${this.#log.slice(-4000)}`,
+      );
     return result.stdout;
   }
 
-  tryKubectl(args: readonly string[], { input, timeoutMs = 120_000 }: { readonly input?: string; readonly timeoutMs?: number } = {}): Promise<Result> {
+  tryKubectl(
+    args: readonly string[],
+    { input, timeoutMs = 120_000 }: { readonly input?: string; readonly timeoutMs?: number } = {},
+  ): Promise<Result> {
     const program = findKubectl(this.#options.kubectl ?? '1.33');
-    return execute(program, ['--kubeconfig', this.ready.kubeconfig, ...args], { timeoutMs, ...(input === undefined ? {} : { input }) });
+    return execute(program, ['--kubeconfig', this.ready.kubeconfig, ...args], {
+      timeoutMs,
+      ...(input === undefined ? {} : { input }),
+    });
   }
 
   apply(manifest: string): Promise<string> {
@@ -118,7 +144,10 @@ export class Berth implements AsyncDisposable {
 }
 
 /** Polls a condition that something outside this process brings about. */
-export async function eventually<T>(check: () => Promise<T | undefined | false>, { timeoutMs = 60_000, what = 'the condition' } = {}): Promise<T> {
+export async function eventually<T>(
+  check: () => Promise<T | undefined | false>,
+  { timeoutMs = 60_000, what = 'the condition' } = {},
+): Promise<T> {
   const endAt = performance.now() + timeoutMs;
   let last: unknown;
   while (performance.now() < endAt) {
@@ -139,13 +168,21 @@ export function sleep(ms: number): Promise<void> {
 
 /** The real kubectl of a minor version, wherever its package put it. */
 export function findKubectl(minor: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/lib/google-cloud-sdk/bin', join(root, 'node_modules/.cache/kubectl')];
+  const folders = [
+    ...(process.env['PATH'] ?? '').split(':'),
+    '/usr/lib/google-cloud-sdk/bin',
+    join(root, 'node_modules/.cache/kubectl'),
+  ];
   const found = folders.map((folder) => join(folder, `kubectl.${minor}`)).find((path) => existsSync(path));
   if (!found) throw new Error(`no kubectl.${minor} on this machine; the test set-up builds it: npm test`);
   return found;
 }
 
-export async function execute(program: string, args: readonly string[], { input, timeoutMs }: { readonly input?: string; readonly timeoutMs: number }): Promise<Result> {
+export async function execute(
+  program: string,
+  args: readonly string[],
+  { input, timeoutMs }: { readonly input?: string; readonly timeoutMs: number },
+): Promise<Result> {
   const promise = run(program, [...args], { timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 });
   if (input !== undefined) promise.child.stdin?.end(input);
   else promise.child.stdin?.end();

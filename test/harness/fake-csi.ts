@@ -11,6 +11,7 @@ export interface FakeCsiOptions {
   readonly capabilities?: readonly csi.ControllerServiceCapabilityRPCType[];
   /** Segments of every volume; without it the driver knows no topology. */
   readonly topology?: Record<string, string>;
+  readonly publishContext?: Record<string, string>;
 }
 
 interface FakeVolume {
@@ -81,7 +82,7 @@ export class FakeCsi {
       GetCapacity: this.#call('GetCapacity', () => ({ availableCapacity: String(2 ** 40) })),
       ControllerPublishVolume: this.#call<csi.ControllerPublishVolumeRequest>('ControllerPublishVolume', (request) => {
         this.published.add(`${request.volumeId} on ${request.nodeId}`);
-        return { publishContext: { device: '/dev/fake' } };
+        return { publishContext: this.#options.publishContext ?? {} };
       }),
       ControllerUnpublishVolume: this.#call<csi.ControllerUnpublishVolumeRequest>(
         'ControllerUnpublishVolume',

@@ -19,7 +19,7 @@ const shortNames: Record<string, string> = {
 
 /** What differs from run to run, or is the API server's own. */
 const ignored =
-  /^(apiVersion|kind|metadata\.(uid|resourceVersion|creationTimestamp|generation)|spec\.claimRef\.(uid|resourceVersion)|metadata\.ownerReferences\[\w+\]\.uid|status\.lastPhaseTransitionTime)/;
+  /^(apiVersion|kind|metadata\.(uid|resourceVersion|creationTimestamp|generation|managedFields|selfLink)|spec\.claimRef\.(uid|resourceVersion)|metadata\.ownerReferences\[\w+\]\.uid|status\.lastPhaseTransitionTime)/;
 
 export function historyOf(writes: readonly Write[]): HistoryStep[] {
   return writes.filter(({ plural }) => plural in shortNames).map(stepOf);
@@ -63,5 +63,6 @@ function comparable(path: string, value: string): string {
 }
 
 export function scrub(text: string): string {
-  return text.replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>');
+  const named = text.replace(/^default$/, 'NS').replaceAll('"default/', '"NS/');
+  return named.replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>');
 }

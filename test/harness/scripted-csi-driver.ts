@@ -59,6 +59,7 @@ export class ScriptedCsiDriver implements AsyncDisposable {
         this.#answer('NodeStageVolume', request, () => void this.staged.add(request.volumeId)),
       NodeUnstageVolume: (request) =>
         this.#answer('NodeUnstageVolume', request, () => void this.staged.delete(request.volumeId)),
+      NodeExpandVolume: (request) => this.#answer('NodeExpandVolume', request, () => undefined),
       NodePublishVolume: (request) => this.#answer('NodePublishVolume', request, () => this.#publish(request)),
       NodeUnpublishVolume: (request) => this.#answer('NodeUnpublishVolume', request, () => this.#unpublish(request)),
     });

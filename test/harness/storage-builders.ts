@@ -4,9 +4,9 @@ export function aClass(name: string, more: Partial<StorageClass> = {}): StorageC
   return { metadata: { name }, provisioner: 'hostpath.csi.k8s.io', ...more };
 }
 
-export function aClaim(name: string, spec: PersistentVolumeClaimSpec = {}): PersistentVolumeClaim {
+export function aClaim(name: string, spec: PersistentVolumeClaimSpec = {}, namespace = 'NS'): PersistentVolumeClaim {
   return {
-    metadata: { name, namespace: 'NS' },
+    metadata: { name, namespace },
     spec: {
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '1Mi' } },

@@ -1,14 +1,19 @@
-import { FakeClock, seededRng, silentLogger } from '@berth/kit';
-import { KubeClient, type KubeObject, type ResourceType, resources, startInformers } from '@berth/kube';
+import { FakeClock, type Rng, seededRng, silentLogger } from '@berth/kit';
+import { KubeClient, type KubeObject, type ResourceType, resources, startInformers, type Transport } from '@berth/kube';
 import { type ProvisionerSettings, startAttacher, startProvisioner } from '@berth/provisioner';
 import { startEphemeralVolumeController } from '../../orchestrator/src/controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../../orchestrator/src/controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../../orchestrator/src/controllers/volume/start-persistent-volume-controller.ts';
 import { startProtectionControllers } from '../../orchestrator/src/controllers/volume/start-protection-controllers.ts';
-import { FakeApi } from './fake-api.ts';
+import { FakeApi, type Write } from './fake-api.ts';
 import { FakeCsi, type FakeCsiOptions } from './fake-csi.ts';
 import { FakeEvents } from './fake-recorder.ts';
 import { until } from './until.ts';
+
+/** What the world needs of an API server: {@link FakeApi}, or the real one watched. */
+export type WorldApi = Transport &
+  Pick<FakeApi, 'all'> &
+  Partial<AsyncDisposable> & { readonly writes: readonly Write[] };
 
 export interface WorldOptions {
   readonly csi?: FakeCsiOptions;
@@ -19,23 +24,37 @@ export interface WorldOptions {
 }
 
 /** The storage controllers and sidecars on an API and a driver in memory, in virtual time. */
-export class StorageWorld implements AsyncDisposable {
-  readonly clock = new FakeClock();
-  readonly rng = seededRng(7);
-  readonly api = new FakeApi({ clock: this.clock, rng: this.rng });
-  readonly client = new KubeClient(this.api);
+export class StorageWorld<Api extends WorldApi = FakeApi> implements AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly rng: Rng;
+  readonly api: Api;
+  readonly client: KubeClient;
   readonly events = new FakeEvents();
   readonly csi: FakeCsi;
   readonly #options: WorldOptions;
   readonly #stack = new AsyncDisposableStack();
 
-  private constructor(options: WorldOptions) {
+  private constructor({ clock, rng, api }: { clock: FakeClock; rng: Rng; api: Api }, options: WorldOptions) {
+    this.clock = clock;
+    this.rng = rng;
+    this.api = api;
+    this.client = new KubeClient(api);
+    this.#stack.defer(async () => api[Symbol.asyncDispose]?.());
     this.#options = options;
     this.csi = new FakeCsi(options.csi);
   }
 
-  static async start(options: WorldOptions = {}): Promise<StorageWorld> {
-    const world = new StorageWorld(options);
+  static start(options: WorldOptions = {}): Promise<StorageWorld> {
+    return StorageWorld.startOn(async (clock, rng) => new FakeApi({ clock, rng }), options);
+  }
+
+  static async startOn<Api extends WorldApi>(
+    makeApi: (clock: FakeClock, rng: Rng) => Promise<Api>,
+    options: WorldOptions,
+  ): Promise<StorageWorld<Api>> {
+    const clock = new FakeClock();
+    const rng = seededRng(7);
+    const world = new StorageWorld({ clock, rng, api: await makeApi(clock, rng) }, options);
     const { signal } = world.#stack.adopt(new AbortController(), (controller) => controller.abort());
     world.startControllers(signal);
     if (options.provisioner !== false) await world.startProvisioner();
@@ -80,10 +99,6 @@ export class StorageWorld implements AsyncDisposable {
 
   create<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {
     return this.client.create(type, object);
-  }
-
-  async find<T extends KubeObject>(type: ResourceType<T>, name: string): Promise<T | undefined> {
-    return this.client.find(type, type.namespaced ? { namespace: 'NS', name } : { name });
   }
 
   one<T extends KubeObject>(type: ResourceType<T>, name: string): T | undefined {

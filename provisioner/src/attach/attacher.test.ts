@@ -8,8 +8,13 @@ const { persistentvolumeclaims: claims, persistentvolumes: volumes, volumeattach
 const finalizer = 'external-attacher/hostpath-csi-k8s-io';
 
 async function aWorld(attaches: boolean) {
-  const capabilities = ['CREATE_DELETE_VOLUME', ...(attaches ? ['PUBLISH_UNPUBLISH_VOLUME'] : [])] as const;
-  const world = await StorageWorld.start({ attacher: true, csi: { capabilities: [...capabilities] as never } });
+  const capabilities = attaches
+    ? (['CREATE_DELETE_VOLUME', 'PUBLISH_UNPUBLISH_VOLUME'] as const)
+    : (['CREATE_DELETE_VOLUME'] as const);
+  const world = await StorageWorld.start({
+    attacher: true,
+    csi: { capabilities, publishContext: { device: '/dev/fake' } },
+  });
   const drivers = [{ name: world.csi.name, nodeID: 'node-id-0' }];
   await world.create(resources.csinodes, { metadata: { name: 'node-0' }, spec: { drivers } });
   await world.create(resources.storageclasses, aClass('csi-hostpath-sc'));

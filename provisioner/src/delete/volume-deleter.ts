@@ -30,6 +30,8 @@ export interface VolumeDeleterOptions {
 
 /** A node is usually done within moments of the last pod's end: so long a refusal is waiting, not failure. */
 const patienceMs = 30_000;
+/** The watches of pods, nodes and attachments trail that of volumes by moments, which is nothing to warn of. */
+const tellAfterMs = 2000;
 const firstDelayMs = 20;
 const longestDelayMs = 1000;
 
@@ -39,7 +41,7 @@ const longestDelayMs = 1000;
  */
 export class VolumeDeleter {
   readonly #options: VolumeDeleterOptions;
-  readonly #waiting = new Map<string, { readonly sinceMs: number; delayMs: number; reason: string }>();
+  readonly #waiting = new Map<string, { readonly sinceMs: number; delayMs: number; reason: string; told: boolean }>();
 
   constructor(options: VolumeDeleterOptions) {
     this.#options = options;
@@ -99,12 +101,19 @@ export class VolumeDeleter {
     return free && (this.#options.share?.owns(volume) ?? true);
   }
 
-  #wait(volume: PersistentVolume, reason: string): undefined {
+  /** What releases the volume wakes it ({@link VolumeUse.onRelease}); the time is only for telling whom it waits for. */
+  #wait(volume: PersistentVolume, reason: string): undefined | { afterMs: number } {
     const name = volume.metadata.name ?? '';
+    const nowMs = this.#options.clock.now();
     const known = this.#waiting.get(name);
-    if (known?.reason === reason) return;
-    this.#waiting.set(name, { sinceMs: this.#options.clock.now(), delayMs: firstDelayMs, reason });
+    if (known?.reason !== reason) {
+      this.#waiting.set(name, { sinceMs: nowMs, delayMs: firstDelayMs, reason, told: false });
+      return { afterMs: tellAfterMs };
+    }
+    if (known.told || nowMs - known.sinceMs < tellAfterMs) return;
+    known.told = true;
     this.#options.events.event(volume, 'Warning', 'VolumeFailedDelete', reason);
+    return;
   }
 
   async #delete(volume: PersistentVolume, signal: AbortSignal): Promise<undefined | { afterMs: number }> {
@@ -134,7 +143,12 @@ export class VolumeDeleter {
     if (!(error instanceof GrpcError) || error.code !== 'FAILED_PRECONDITION') return undefined;
     const name = volume.metadata.name ?? '';
     const nowMs = this.#options.clock.now();
-    const known = this.#waiting.get(name) ?? { sinceMs: nowMs, delayMs: firstDelayMs, reason: error.message };
+    const known = this.#waiting.get(name) ?? {
+      sinceMs: nowMs,
+      delayMs: firstDelayMs,
+      reason: error.message,
+      told: false,
+    };
     this.#waiting.set(name, known);
     if (nowMs - known.sinceMs > patienceMs) return undefined;
     const afterMs = known.delayMs;
