@@ -1,12 +1,13 @@
 /** The control plane and the node in one package: API server, store, scheduler, controllers, kubelet, runtime. */
-export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server/create-api-server.ts';
+
 export type { Authorizer } from './api-server/authorizer.ts';
+export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server/create-api-server.ts';
 export type { TokenAuthenticator } from './api-server/http/authenticate.ts';
 export type { Listener, ListenOptions } from './api-server/http/listener.ts';
 export { definitions } from './api-server/resources/definitions.ts';
 export { JwtTokens, type JwtTokensOptions } from './api-server/tokens/jwt-tokens.ts';
 export type { TokenIssuer } from './api-server/tokens/token-issuer.ts';
-export { type AutoCompaction, startAutoCompaction } from './store/auto-compaction.ts';
+
 export { MemoryStore } from './store/store.memory.ts';
 export { openSqliteStore } from './store/store.sqlite.ts';
 export type { Store } from './store/store.ts';

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { apiError, decodeProtobuf, type Transport } from '@berth/kube';
 import type { NodeApiLookup } from '../node-api.ts';
+import { startAutoCompaction } from '../store/auto-compaction.ts';
 import type { Store } from '../store/store.ts';
 import { builtInAdmission } from './admission/built-in.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
@@ -18,9 +19,11 @@ import { RequestMetrics } from './request-metrics.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { ResourceRegistry } from './resource-registry.ts';
+import { routeOf } from './route.ts';
 import { ServerContext } from './server-context.ts';
 import { serverPaths } from './server-paths.ts';
 import { specialHandlers } from './subresources/special-handlers.ts';
+import { liveAccounts } from './tokens/live-accounts.ts';
 import type { TokenIssuer } from './tokens/token-issuer.ts';
 import { loopback, type User } from './user.ts';
 
@@ -72,7 +75,9 @@ class Server implements ApiServer {
   readonly #metrics = new RequestMetrics();
   readonly #listeners: Listener[] = [];
   readonly #services: ServiceAllocation;
+  readonly #tokens: (TokenIssuer & TokenAuthenticator) | undefined;
   readonly #end = new AbortController();
+  #compaction: AsyncDisposable | undefined;
 
   constructor(options: ApiServerOptions) {
     const { store, clock, rng, log, definitions, authorizer = authenticatedOnly, healthChecks = [] } = options;
@@ -89,6 +94,7 @@ class Server implements ApiServer {
       bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
       admission: (self) => builtInAdmission(self, services),
     });
+    this.#tokens = options.tokens && liveAccounts(context, options.tokens);
     const own: HealthCheck[] = [
       { name: 'ping', check: () => undefined },
       { name: 'log', check: () => undefined },
@@ -103,12 +109,13 @@ class Server implements ApiServer {
         healthPaths([...own, ...healthChecks]),
         serverPaths(this.#metrics),
       ],
-      special: specialHandlers({ nodeApi: options.nodeApi, authorizer, tokens: options.tokens }),
+      special: specialHandlers({ nodeApi: options.nodeApi, authorizer, tokens: this.#tokens }),
     });
   }
 
   async start(): Promise<void> {
     const { context } = this.pipeline;
+    this.#compaction = startAutoCompaction(context);
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
     await bootstrap(context, { range: this.#services.range, port: this.#options.advertisePort ?? 6443 });
@@ -119,23 +126,30 @@ class Server implements ApiServer {
   }
 
   async listen(options: ListenOptions): Promise<Listener> {
-    const { clock, log, tokens, serveUpgrade, nodeApi } = this.#options;
+    const { clock, log } = this.#options;
     const listener = await listen(options, {
       pipeline: this.pipeline,
       clock,
       log,
-      tokens: tokens ? [tokens] : [],
+      tokens: this.#tokens ? [this.#tokens] : [],
       observe: observer(this.pipeline.context.registry, this.#metrics),
-      upgrade: async (upgrade) => {
-        if (!serveUpgrade) throw apiError('BadRequest', 'this server does not serve upgraded connections');
-        await serveUpgrade(upgrade, { context: this.pipeline.context, pipeline: this.pipeline, nodeApi });
-      },
+      upgrade: (upgrade) => this.#upgrade(upgrade),
     });
     this.#listeners.push(listener);
     return listener;
   }
 
+  async #upgrade(upgrade: Upgrade): Promise<void> {
+    const { serveUpgrade, nodeApi } = this.#options;
+    const { context } = this.pipeline;
+    const { method, path, query } = upgrade.request;
+    await this.pipeline.authorize(routeOf(context.registry, method, path, query), upgrade.request);
+    if (!serveUpgrade) throw apiError('BadRequest', 'this server does not serve upgraded connections');
+    await serveUpgrade(upgrade, { context, pipeline: this.pipeline, nodeApi });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
   }

@@ -4,12 +4,6 @@ import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
 import type { IssuedToken, TokenIssuer, TokenRequest } from './token-issuer.ts';
 
-/** `pod`, `node`, `secret`: is the object a token is bound to still there? */
-export type BoundObjectCheck = (
-  namespace: string,
-  bound: { kind: string; name: string; uid: string },
-) => Promise<boolean>;
-
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */
   readonly issuer: string;
@@ -17,8 +11,6 @@ export interface JwtTokensOptions {
   readonly privateKey: string;
   readonly clock: Clock;
   readonly rng: Rng;
-  /** Whether a service account, or what a token is bound to, still is what it was. Absent: not looked at. */
-  readonly exists?: BoundObjectCheck;
 }
 
 interface Claims {
@@ -89,7 +81,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     if (!claims) return undefined;
     const wanted = audiences.length > 0 ? audiences : [this.issuer];
     const common = wanted.filter((audience) => claims.aud.includes(audience));
-    if (common.length === 0 || !(await this.#stillValid(claims))) return undefined;
+    if (common.length === 0) return undefined;
     return { user: userOf(claims), audiences: common };
   }
 
@@ -106,17 +98,6 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     } catch {
       return undefined;
     }
-  }
-
-  async #stillValid({ 'kubernetes.io': { namespace, serviceaccount, ...bound } }: Claims): Promise<boolean> {
-    const { exists } = this.#options;
-    if (!exists) return true;
-    const objects = [['serviceaccount', serviceaccount] as const, ...Object.entries(bound)];
-    for (const [kind, value] of objects) {
-      const { name, uid } = value as { name: string; uid: string };
-      if (!(await exists(namespace, { kind, name, uid }))) return false;
-    }
-    return true;
   }
 
   /** JWS wants the two numbers of an ECDSA signature side by side (RFC 7518 §3.4), not in DER. */

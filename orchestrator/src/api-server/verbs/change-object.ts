@@ -19,6 +19,8 @@ export interface ChangeRequest {
   readonly user: User;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  /** The object that is meant, where the request says so. */
+  readonly uid?: string;
   /** Makes the next state of a copy of the current one; called again when another writer came first. */
   readonly change: (current: AnyObject) => AnyObject | Promise<AnyObject>;
 }
@@ -35,7 +37,7 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);
     const next = await request.change(structuredClone(current.object));
-    checkRevision(request.definition, next, current);
+    checkRevision(request, next, current);
     await check(context, request, { next, current });
     return write(context, request, { next, current });
   });
@@ -47,9 +49,16 @@ interface Step {
 }
 
 /** @throws ApiError Conflict – the request is about another revision or another object of that name. */
-function checkRevision(definition: ResourceDefinition, next: AnyObject, current: StoredObject): void {
+function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, current: StoredObject): void {
   const { name = '' } = current.object.metadata;
-  const { resourceVersion, uid } = next.metadata;
+  const { resourceVersion } = next.metadata;
+  const have = current.object.metadata.uid;
+  if (uid && uid !== have)
+    throw conflict(
+      definition,
+      name,
+      `StorageError: invalid object, Code: 4, Key: ${current.kv.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${have}`,
+    );
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion)
     throw modified(definition, name);
   if ((!resourceVersion || resourceVersion === '0') && needsRevision.has(`${definition.group}/${definition.plural}`))
@@ -60,13 +69,6 @@ function checkRevision(definition: ResourceDefinition, next: AnyObject, current:
         message: 'Invalid value: 0: must be specified for an update',
       },
     ]);
-  const have = current.object.metadata.uid;
-  if (uid && uid !== have && !resourceVersion)
-    throw conflict(
-      definition,
-      name,
-      `StorageError: invalid object, Code: 4, Key: ${current.kv.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${have}`,
-    );
 }
 
 /** Kinds that upstream does not let be overwritten blindly (their strategies' AllowUnconditionalUpdate is false). */

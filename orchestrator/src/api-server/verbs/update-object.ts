@@ -59,6 +59,7 @@ export async function updateObject(
     user: request.user,
     dryRun: options.dryRun,
     warn: request.warn,
+    ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
     change: () => structuredClone(body),
   });
   return { type: 'object', status: 200, object, definition };

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { acceptedAs, negotiate } from './negotiate.ts';
+
+const json = { format: 'json', as: undefined, version: 'v1' };
+
+test.each([
+  [undefined, json],
+  ['*/*', json],
+  ['application/vnd.kubernetes.protobuf,application/json', json],
+  ['application/yaml', { ...json, format: 'yaml' }],
+  ['application/json;q=0.1, application/yaml', { ...json, format: 'yaml' }],
+  ['application/json;as=Table;v=v1;g=meta.k8s.io,application/json', { ...json, as: 'Table' }],
+  ['application/json;as=Table;v=v9;g=meta.k8s.io,application/json', json],
+  ['application/json;as=Table;g=meta.k8s.io;v=v1beta1', { ...json, as: 'Table', version: 'v1beta1' }],
+  ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', { ...json, as: 'PartialObjectMetadata' }],
+])('Accept: %s', (accept, representation) => {
+  expect(negotiate(accept)).toEqual(representation);
+});
+
+test('what can not be made is refused with what can', () => {
+  expect(() => negotiate('text/html')).toThrow(
+    expect.objectContaining({ code: 'NotAcceptable', message: expect.stringContaining('application/json') }),
+  );
+});
+
+test('the first offered version of a form is chosen, unless the plain form comes before it', () => {
+  const offered = ['apidiscovery.k8s.io/v2', 'apidiscovery.k8s.io/v2beta1'];
+  const wanted = (v: string) => `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
+  expect(acceptedAs(`${wanted('v3')},${wanted('v2beta1')},application/json`, 'APIGroupDiscoveryList', offered)).toBe(
+    offered[1],
+  );
+  expect(acceptedAs(`application/json,${wanted('v2')}`, 'APIGroupDiscoveryList', offered)).toBeUndefined();
+});

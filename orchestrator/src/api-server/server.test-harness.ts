@@ -1,0 +1,43 @@
+import { FakeClock, seededRng, silentLogger } from '@berth/kit';
+import { KubeClient, type KubeObject, resources } from '@berth/kube';
+import type { NodeApiLookup } from '../node-api.ts';
+import { MemoryStore } from '../store/store.memory.ts';
+import { createApiServer } from './create-api-server.ts';
+import { definitions } from './resources/definitions.ts';
+
+/** A server in memory with the service account every namespace has, for tests of what it does with requests. */
+export async function aServer(options: { readonly nodeApi?: NodeApiLookup } = {}) {
+  const clock = new FakeClock();
+  const store = new MemoryStore({ clock });
+  const server = await createApiServer({
+    store,
+    definitions,
+    clock,
+    rng: seededRng(1),
+    log: silentLogger,
+    nodeApi: options.nodeApi ?? (() => undefined),
+  });
+  const client = new KubeClient(server.transport());
+  await client.create(resources.serviceaccounts, { metadata: { name: 'default', namespace: 'default' } });
+  return {
+    clock,
+    store,
+    server,
+    client,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export function aConfigMap(name: string, more: object = {}) {
+  return { metadata: { name, namespace: 'default' }, ...more };
+}
+
+export function aPod(name: string, more: { metadata?: object; spec?: object } = {}) {
+  const spec = { containers: [{ name: 'c', image: 'i' }], ...more.spec };
+  return { metadata: { name, namespace: 'default', ...more.metadata }, spec } as KubeObject & {
+    spec: { containers: never };
+  };
+}

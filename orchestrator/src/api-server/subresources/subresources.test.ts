@@ -1,0 +1,146 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { FakeClock, seededRng, silentLogger } from '@berth/kit';
+import { KubeClient, type Pod, resources, type StatefulSet } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { MemoryStore } from '../../store/store.memory.ts';
+import { createApiServer } from '../create-api-server.ts';
+import { definitions } from '../resources/definitions.ts';
+import { aPod, aServer } from '../server.test-harness.ts';
+import { JwtTokens } from '../tokens/jwt-tokens.ts';
+
+const ref = (name: string) => ({ namespace: 'default', name });
+
+test('a binding gives a pod to a node once', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  await client.create(resources.pods, aPod('p'));
+  const bind = (node: string) =>
+    client.createSub(resources.pods, ref('p'), 'binding', {
+      metadata: { name: 'p', annotations: { a: 'b' } },
+      target: { kind: 'Node', name: node },
+    });
+  expect(await bind('n1')).toMatchObject({ status: 'Success' });
+  const pod = (await client.get(resources.pods, ref('p'))) as Pod;
+  expect(pod.spec?.nodeName).toBe('n1');
+  expect(pod.metadata.annotations).toEqual({ a: 'b' });
+  expect(pod.status?.conditions).toContainEqual(expect.objectContaining({ type: 'PodScheduled', status: 'True' }));
+  await expect(bind('n2')).rejects.toMatchObject({
+    code: 'Conflict',
+    message: 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"',
+  });
+});
+
+test('scale reads and writes the replicas of a StatefulSet', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const spec = { replicas: 2, selector: { matchLabels: { app: 'x' } }, serviceName: 's', template };
+  await client.create(resources.statefulsets, { metadata: ref('w'), spec } as StatefulSet);
+  const path = '/apis/apps/v1/namespaces/default/statefulsets/w/scale';
+  expect(await client.raw({ method: 'GET', path })).toMatchObject({
+    kind: 'Scale',
+    spec: { replicas: 2 },
+    status: { replicas: 0, selector: 'app=x' },
+  });
+  const patch = {
+    method: 'PATCH',
+    path,
+    contentType: 'application/merge-patch+json',
+    body: { spec: { replicas: 5 } },
+  } as const;
+  expect(await client.raw(patch)).toMatchObject({ spec: { replicas: 5 } });
+  const changed = (await client.get(resources.statefulsets, ref('w'))) as StatefulSet;
+  expect(changed.spec?.replicas).toBe(5);
+  expect(changed.metadata.generation).toBe(2);
+  const negative = client.raw({ ...patch, body: { spec: { replicas: -1 } } });
+  await expect(negative).rejects.toMatchObject({ code: 'Invalid' });
+});
+
+test('an eviction spends a disruption of the budget, and is refused when none is left', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  for (const name of ['a', 'b']) {
+    const pod = await client.create(
+      resources.pods,
+      aPod(name, { metadata: { labels: { app: 'x' } }, spec: { nodeName: 'n' } }) as Pod,
+    );
+    await client.updateStatus(resources.pods, { ...pod, status: { phase: 'Running' } });
+  }
+  const budget = await client.create(resources.poddisruptionbudgets, {
+    metadata: ref('b'),
+    spec: { minAvailable: 1, selector: { matchLabels: { app: 'x' } } },
+  } as never);
+  const evict = (name: string) =>
+    client.createSub(resources.pods, ref(name), 'eviction', {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: ref(name),
+    });
+  const status = {
+    observedGeneration: 1,
+    disruptionsAllowed: 1,
+    currentHealthy: 2,
+    desiredHealthy: 1,
+    expectedPods: 2,
+  };
+  await client.updateStatus(resources.poddisruptionbudgets, { ...budget, status } as never);
+  await evict('a');
+  expect((await client.get(resources.pods, ref('a'))).metadata.deletionTimestamp).toBeDefined();
+  await expect(evict('b')).rejects.toMatchObject({ code: 'TooManyRequests' });
+  expect((await client.get(resources.pods, ref('b'))).metadata.deletionTimestamp).toBeUndefined();
+});
+
+test('a namespace goes when its last finalizer does', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const created = await client.create(resources.namespaces, {
+    metadata: { name: 'a' },
+    spec: { finalizers: ['kubernetes'] },
+  });
+  await client.delete(resources.namespaces, { name: 'a' });
+  expect(await client.get(resources.namespaces, { name: 'a' })).toMatchObject({ status: { phase: 'Terminating' } });
+  await expect(client.create(resources.configmaps, { metadata: { name: 'x', namespace: 'a' } })).rejects.toMatchObject({
+    code: 'Forbidden',
+    message: expect.stringContaining('because it is being terminated'),
+  });
+  await client.update(
+    resources.namespaces,
+    { metadata: { name: 'a', uid: created.metadata.uid as string }, spec: {} },
+    { subresource: 'finalize' },
+  );
+  expect(await client.find(resources.namespaces, { name: 'a' })).toBeUndefined();
+});
+
+test('a service account token stands for its account, and ends with its pod', async () => {
+  const clock = new FakeClock();
+  await using store = new MemoryStore({ clock });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const tokens = new JwtTokens({ issuer: 'https://issuer', privateKey: pem, clock, rng: seededRng(3) });
+  const parts = { store, definitions, clock, rng: seededRng(1), log: silentLogger, nodeApi: () => undefined, tokens };
+  await using server = await createApiServer(parts);
+  const client = new KubeClient(server.transport());
+  await client.create(resources.serviceaccounts, { metadata: ref('default') });
+  const pod = await client.create(resources.pods, aPod('p'));
+  const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'p', uid: pod.metadata.uid };
+  const { status } = await client.createSub<{ status: { token: string } }>(
+    resources.serviceaccounts,
+    ref('default'),
+    'token',
+    {
+      spec: { expirationSeconds: 3600, boundObjectRef },
+    },
+  );
+  const path = '/apis/authentication.k8s.io/v1/tokenreviews';
+  const review = (token: string) => client.raw({ method: 'POST', path, body: { spec: { token } } });
+  expect(await review(status.token)).toMatchObject({
+    status: { authenticated: true, user: { username: 'system:serviceaccount:default:default' } },
+  });
+  expect(await review(`${status.token}x`)).toMatchObject({ status: { authenticated: false } });
+  await client.delete(resources.pods, ref('p'));
+  expect(await review(status.token)).toMatchObject({ status: { authenticated: false } });
+  const short = client.createSub(resources.serviceaccounts, ref('default'), 'token', {
+    spec: { expirationSeconds: 5 },
+  });
+  await expect(short).rejects.toMatchObject({ code: 'Invalid' });
+});

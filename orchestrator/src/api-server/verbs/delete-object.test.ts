@@ -1,0 +1,73 @@
+import { resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aConfigMap, aPod, aServer } from '../server.test-harness.ts';
+
+const ref = (name: string) => ({ namespace: 'default', name });
+
+test('an object with a finalizer waits, and goes when the last one is removed', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  await client.create(resources.configmaps, { metadata: { name: 'a', namespace: 'default', finalizers: ['x/y'] } });
+  expect(await client.delete(resources.configmaps, ref('a'))).toMatchObject({
+    metadata: { deletionTimestamp: expect.any(String), deletionGracePeriodSeconds: 0 },
+  });
+  const revision = server.store.revision;
+  await client.delete(resources.configmaps, ref('a'));
+  expect(server.store.revision).toBe(revision);
+  const grow = client.patch(resources.configmaps, ref('a'), {
+    type: 'merge',
+    patch: { metadata: { finalizers: ['x/y', 'x/z'] } },
+  });
+  await expect(grow).rejects.toMatchObject({ code: 'Invalid' });
+  await client.patch(resources.configmaps, ref('a'), { type: 'merge', patch: { metadata: { finalizers: null } } });
+  expect(await client.find(resources.configmaps, ref('a'))).toBeUndefined();
+});
+
+test('a pod without a node goes at once; one on a node gets its grace period, which can only be shortened', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  await client.create(resources.pods, aPod('free'));
+  await client.delete(resources.pods, ref('free'));
+  expect(await client.find(resources.pods, ref('free'))).toBeUndefined();
+  await client.create(resources.pods, aPod('p', { spec: { nodeName: 'n', terminationGracePeriodSeconds: 30 } }));
+  const grace = async (options: object) => {
+    await client.delete(resources.pods, ref('p'), options);
+    return (await client.find(resources.pods, ref('p')))?.metadata.deletionGracePeriodSeconds;
+  };
+  expect(await grace({})).toBe(30);
+  expect(await grace({ gracePeriodSeconds: 60 })).toBe(30);
+  expect(await grace({ gracePeriodSeconds: 10 })).toBe(10);
+  expect(await grace({})).toBe(10);
+  expect(await grace({ gracePeriodSeconds: 0 })).toBeUndefined();
+});
+
+test('propagation policies leave their finalizer for the garbage collector', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  for (const [policy, finalizer] of [
+    ['Foreground', 'foregroundDeletion'],
+    ['Orphan', 'orphan'],
+  ] as const) {
+    await client.create(resources.configmaps, aConfigMap('a'));
+    await client.delete(resources.configmaps, ref('a'), { propagationPolicy: policy });
+    expect((await client.get(resources.configmaps, ref('a'))).metadata.finalizers).toEqual([finalizer]);
+    await client.patch(resources.configmaps, ref('a'), { type: 'merge', patch: { metadata: { finalizers: null } } });
+  }
+});
+
+test('preconditions that do not hold keep the object', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const { metadata } = await client.create(resources.configmaps, aConfigMap('a'));
+  const deletion = (preconditions: object) => client.delete(resources.configmaps, ref('a'), { preconditions });
+  await expect(deletion({ uid: 'other' })).rejects.toMatchObject({ code: 'Conflict' });
+  await expect(deletion({ resourceVersion: '1' })).rejects.toMatchObject({ code: 'Conflict' });
+  await deletion({ uid: metadata.uid, resourceVersion: metadata.resourceVersion });
+  expect(await client.find(resources.configmaps, ref('a'))).toBeUndefined();
+});
+
+test('default and kube-system stay', async () => {
+  await using server = await aServer();
+  for (const name of ['default', 'kube-system'])
+    await expect(server.client.delete(resources.namespaces, { name })).rejects.toMatchObject({ code: 'Forbidden' });
+});

@@ -1,0 +1,66 @@
+import { resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aConfigMap, aPod, aServer } from '../server.test-harness.ts';
+
+type Server = Awaited<ReturnType<typeof aServer>>;
+
+async function withMaps(server: Server, count: number): Promise<void> {
+  for (let i = 0; i < count; i++)
+    await server.client.create(resources.configmaps, aConfigMap(`m${i}`, { data: { i: `${i}` } }));
+}
+
+const names = (list: { items: readonly { metadata: { name?: string } }[] }) =>
+  list.items.map(({ metadata }) => metadata.name);
+
+test('pages of a list show one moment, whatever is written between them', async () => {
+  await using server = await aServer();
+  await withMaps(server, 5);
+  const list = (more: object) => server.client.list(resources.configmaps, { namespace: 'default', limit: 2, ...more });
+  const first = await list({});
+  expect(names(first)).toEqual(['m0', 'm1']);
+  expect(first.metadata.remainingItemCount).toBe(3);
+  await server.client.delete(resources.configmaps, { namespace: 'default', name: 'm2' });
+  await server.client.create(resources.configmaps, aConfigMap('m11'));
+  const second = await list({ continue: first.metadata.continue });
+  const third = await list({ continue: second.metadata.continue });
+  expect([...names(second), ...names(third)]).toEqual(['m2', 'm3', 'm4']);
+  expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+  expect(third.metadata.continue).toBeUndefined();
+});
+
+test('a page whose moment was compacted is refused, with a token to go on inconsistently', async () => {
+  await using server = await aServer();
+  await withMaps(server, 4);
+  const list = (more: object) => server.client.list(resources.configmaps, { namespace: 'default', limit: 2, ...more });
+  const first = await list({});
+  await withMaps(server, 0);
+  await server.client.create(resources.configmaps, aConfigMap('z'));
+  await server.store.compact(server.store.revision);
+  const error = await list({ continue: first.metadata.continue }).catch((thrown) => thrown);
+  expect(error).toMatchObject({ code: 'Expired' });
+  const rest = await list({ limit: 10, continue: error.status.metadata.continue });
+  expect(names(rest)).toEqual(['m2', 'm3', 'z']);
+});
+
+test('an exact revision is read as it was; a newer one than there is is refused', async () => {
+  await using server = await aServer();
+  await withMaps(server, 2);
+  const then = String(server.store.revision);
+  await server.client.delete(resources.configmaps, { namespace: 'default', name: 'm0' });
+  const exact = { resourceVersion: then, resourceVersionMatch: 'Exact' } as const;
+  expect(names(await server.client.list(resources.configmaps, exact))).toEqual(['m0', 'm1']);
+  const notOlder = { resourceVersion: then, resourceVersionMatch: 'NotOlderThan' } as const;
+  expect(names(await server.client.list(resources.configmaps, notOlder))).toEqual(['m1']);
+  const future = server.client.list(resources.configmaps, { resourceVersion: '99999' });
+  await expect(future).rejects.toMatchObject({ code: 'Timeout' });
+});
+
+test('field selectors find pods by node, and refuse fields pods do not have', async () => {
+  await using server = await aServer();
+  await server.client.create(resources.pods, aPod('a', { spec: { nodeName: 'n1' } }));
+  await server.client.create(resources.pods, aPod('b'));
+  const list = (fieldSelector: string) => server.client.list(resources.pods, { fieldSelector });
+  expect(names(await list('spec.nodeName=n1'))).toEqual(['a']);
+  expect(names(await list('spec.nodeName!=n1,metadata.namespace=default'))).toEqual(['b']);
+  await expect(list('spec.image=x')).rejects.toMatchObject({ code: 'BadRequest' });
+});
