@@ -12,14 +12,18 @@ export interface UpgradeSocket {
   readonly head: Buffer;
 }
 
-/** Completes the WebSocket handshake with a protocol the client offered. */
+/**
+ * Completes the WebSocket handshake with a protocol the client offered. The header is written here and hidden from ws,
+ * which refuses names with a slash, such as `SPDY/3.1+portforward.k8s.io`.
+ */
 export function acceptWebSocket({ request, socket, head }: UpgradeSocket, protocol: string): Promise<WebSocket> {
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
-    handleProtocols: () => protocol,
   });
+  delete request.headers['sec-websocket-protocol'];
+  server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new Error('the client left during the handshake'));
     socket.once('close', onClose);

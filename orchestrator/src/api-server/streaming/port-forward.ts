@@ -67,11 +67,18 @@ export class PortForwarder {
 
 /** Carries bytes both ways, half-closing as either side does, until both have ended or one broke. */
 async function join(data: SpdyStream, connection: Duplex): Promise<void> {
-  data.once('close', () => connection.destroy());
+  let clientLeft = false;
+  data.once('close', () => {
+    // kubectl resets a stream whose local connection is done; what ended in order is left to flush.
+    clientLeft = !data.readableEnded || !data.writableFinished;
+    if (clientLeft) connection.destroy();
+  });
   data.pipe(connection);
   connection.pipe(data);
   try {
     await finished(connection);
+  } catch (error) {
+    if (!clientLeft) throw error;
   } finally {
     connection.destroy();
   }

@@ -47,11 +47,12 @@ export async function serveUpgrade(upgrade: UpgradeRequest): Promise<void> {
   upgrade.socket.on('error', () => undefined);
   // A long-lived connection has times without traffic.
   (upgrade.socket as Duplex & { setTimeout?: (ms: number) => void }).setTimeout?.(0);
-  if (upgrade.target.subresource === 'portforward') return servePortForward(open, kind);
+  // Awaited here: until then the connection's end must be seen.
+  if (upgrade.target.subresource === 'portforward') return await servePortForward(open, kind);
   const command = remoteCommand(open);
   const wanted = wantedStreams(open.target.query);
-  if (kind === 'websocket') return serveWebSocket(open, command, wanted);
-  return serveSpdy(open, command, wanted);
+  if (kind === 'websocket') return await serveWebSocket(open, command, wanted);
+  return await serveSpdy(open, command, wanted);
 }
 
 /** Aborts when the client leaves or the server stops. */

@@ -52,8 +52,6 @@ export class SpdyRemoteCommand {
     const get = (type: StreamType) => this.#streams.get(type);
     const [stdin, stdout, stderr] = [get('stdin'), get('stdout'), get('stderr')];
     const resizes = get('resize') ? sizesOf(get('resize') as SpdyStream) : undefined;
-    // What only the client writes is closed from here, so that a client waiting for all streams to end does.
-    stdin?.end();
     return {
       ...(stdin ? { stdin } : {}),
       ...(stdout ? { stdout } : {}),
@@ -64,6 +62,8 @@ export class SpdyRemoteCommand {
   }
 
   async #finish(connection: SpdyConnection, status: Status): Promise<void> {
+    // Not before: a client takes the end of this side for the command's refusal to read on.
+    this.#streams.get('stdin')?.end();
     const error = this.#streams.get('error') as SpdyStream;
     error.end(errorText(status, this.#protocol));
     await finished(error, { readable: false }).catch(() => undefined);

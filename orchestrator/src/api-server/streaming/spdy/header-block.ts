@@ -18,7 +18,7 @@ export class HeaderReader implements Disposable {
     this.#inflate = createInflate({ dictionary: spdyDictionary, finishFlush: constants.Z_SYNC_FLUSH });
     this.#inflate.on('data', (chunk: Buffer) => {
       this.#length += chunk.length;
-      if (this.#length > maxBlockBytes) this.#inflate.destroy(new SpdyError('headers are too large'));
+      if (this.#length > maxBlockBytes) this.#inflate.destroy();
       else this.#chunks.push(chunk);
     });
     this.#inflate.on('error', (error) => this.#reject?.(new SpdyError(`bad headers: ${error.message}`)));
@@ -32,6 +32,7 @@ export class HeaderReader implements Disposable {
       this.#reject = reject;
       this.#inflate.write(block, (error) => (error ? reject(new SpdyError(error.message)) : resolve()));
     });
+    if (this.#length > maxBlockBytes) throw new SpdyError('headers are too large');
     return parseBlock(Buffer.concat(this.#chunks));
   }
 

@@ -35,7 +35,7 @@ export class SpdyConnection implements StreamSink, Disposable {
     const reader = new FrameReader();
     try {
       for (const frame of reader.push(head)) await this.#handle(frame, headers);
-      for await (const chunk of this.#transport) {
+      for await (const chunk of this.#transport.iterator({ destroyOnReturn: false })) {
         for (const frame of reader.push(chunk as Buffer)) await this.#handle(frame, headers);
       }
     } catch (error) {
@@ -43,7 +43,7 @@ export class SpdyConnection implements StreamSink, Disposable {
     } finally {
       this.#closing = true;
       for (const stream of [...this.#streams.values()]) stream.abandon();
-      this.#transport.destroy();
+      this.#transport.end(() => this.#transport.destroy());
     }
   }
 

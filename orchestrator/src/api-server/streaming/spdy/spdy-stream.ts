@@ -12,13 +12,14 @@ export interface StreamSink {
 /** How much a slow reader may leave unread before the whole connection waits for it. */
 const bufferBytes = 256 * 1024;
 
-/** One stream of a SPDY connection; ending it sends FIN, destroying it RST_STREAM. */
+/** One stream of a SPDY connection; ending it sends FIN, destroying it before its end RST_STREAM. */
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: SpdyHeaders;
   readonly #sink: StreamSink;
   #readEnded = false;
   #writeEnded = false;
+  #abandoned = false;
   #wake: (() => void) | undefined;
 
   constructor(id: number, headers: SpdyHeaders, sink: StreamSink) {
@@ -50,6 +51,7 @@ export class SpdyStream extends Duplex {
   abandon(error?: Error): void {
     this.#readEnded = true;
     this.#writeEnded = true;
+    this.#abandoned = true;
     this.destroy(error);
   }
 
@@ -71,7 +73,10 @@ export class SpdyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (!this.#readEnded || !this.#writeEnded) this.#sink.reset(this.id);
+    // Readers that iterate destroy what they have read to its end: that is no fault to tell the peer about.
+    const orderly = this.#readEnded && !error && this.writableLength === 0;
+    if (orderly && !this.#writeEnded) this.#sink.send(this.id, Buffer.alloc(0), true, () => undefined);
+    else if (!orderly && !this.#abandoned) this.#sink.reset(this.id);
     this.#sink.forget(this.id);
     this._read();
     done(error);

@@ -1,0 +1,154 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Duplex, duplexPair } from 'node:stream';
+import { systemClock } from '@berth/kit';
+import { ApiError, apiError } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { NodeApi } from '../../node-api.ts';
+import { serveUpgrade } from './serve-upgrade.ts';
+
+/** A container that knows three commands. */
+const node: NodeApi = {
+  logs: () => Promise.reject(new Error('not here')),
+  async exec(_target, [command, argument], { stdin, stdout, stderr, resizes }, signal) {
+    if (command === 'cat') for await (const chunk of stdin ?? []) stdout?.write(chunk);
+    else if (command === 'fail') stderr?.write('no\n');
+    else if (command === 'size')
+      for await (const { width, height } of resizes ?? []) {
+        stdout?.write(`${width}x${height}`);
+        break;
+      }
+    else if (command === 'wait') await once(signal, 'abort').then(() => aborted.push('wait'));
+    else throw apiError('NotFound', `no command ${command}`);
+    return Number(argument ?? 0);
+  },
+  attach: () => Promise.reject(new Error('broken pipe')),
+  async portForward(_target, port) {
+    if (port === 1) throw new Error('connection refused');
+    const [near, far] = duplexPair();
+    far.pipe(far);
+    return near;
+  },
+};
+const aborted: string[] = [];
+
+async function serve() {
+  const stop = new AbortController();
+  const server = createServer();
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const url = new URL(request.url ?? '/', 'http://x');
+    const subresource = url.pathname.slice(1) as 'exec';
+    const target = { subresource, namespace: 'ns', pod: 'p', uid: 'u', container: 'c', query: url.searchParams };
+    serveUpgrade({ request, socket, head, target, node, clock: systemClock, signal: stop.signal }).catch((error) => {
+      const code = error instanceof ApiError ? (error.status.code ?? 500) : 500;
+      socket.end(`HTTP/1.1 ${code} Refused\r\nContent-Length: 0\r\n\r\n`);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A WebSocket client; `output` has what each channel said. */
+function client(url: string, protocol = 'v5.channel.k8s.io') {
+  const socket = new WebSocket(url, protocol);
+  const output: Record<number, string> = {};
+  socket.on('message', (data: Buffer) => {
+    const channel = data[0] as number;
+    output[channel] = (output[channel] ?? '') + data.subarray(1).toString();
+  });
+  const closed = once(socket, 'close').then(([code]) => code as number);
+  return { socket, output, closed, status: () => JSON.parse(output[3] ?? '{}') as Record<string, unknown> };
+}
+
+test('exec over WebSocket: stdin until its end, output, then success', async () => {
+  await using server = await serve();
+  const { socket, output, closed, status } = client(`${server.url}/exec?command=cat&stdin=true&stdout=true`);
+  await once(socket, 'open');
+  expect(socket.protocol).toBe('v5.channel.k8s.io');
+  const big = Buffer.alloc(3_000_000, 'y');
+  for (let at = 0; at < big.length; at += 30_000) {
+    socket.send(Buffer.concat([Uint8Array.of(0), big.subarray(at, at + 30_000)]));
+  }
+  socket.send(Uint8Array.of(255, 0));
+  expect(await closed).toBe(1000);
+  expect(output[1]?.length).toBe(big.length);
+  expect(status()).toEqual({ metadata: {}, status: 'Success' });
+});
+
+test('a command that fails tells its exit code in the form client-go reads', async () => {
+  await using server = await serve();
+  const { output, closed, status } = client(
+    `${server.url}/exec?command=fail&command=3&stdout=1&stderr=1`,
+    'v4.channel.k8s.io',
+  );
+  await closed;
+  expect(output[2]).toBe('no\n');
+  expect(status()).toEqual({
+    metadata: {},
+    status: 'Failure',
+    message: 'command terminated with non-zero exit code: exit status 3',
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: '3' }] },
+  });
+});
+
+test('what the node refuses, or breaks at, is told on the error channel', async () => {
+  await using server = await serve();
+  const refused = client(`${server.url}/exec?command=nope&stdout=true`);
+  await refused.closed;
+  expect(refused.status()).toMatchObject({ reason: 'NotFound', message: 'no command nope' });
+  const broken = client(`${server.url}/attach?stdout=true`);
+  await broken.closed;
+  expect(broken.status()).toMatchObject({
+    reason: 'InternalError',
+    message: 'Internal error occurred: error attaching to container: broken pipe',
+  });
+});
+
+test('terminal sizes reach the command, and a terminal has no stderr of its own', async () => {
+  await using server = await serve();
+  const { socket, output, closed } = client(
+    `${server.url}/exec?command=size&stdin=true&stdout=true&stderr=true&tty=true`,
+  );
+  await once(socket, 'open');
+  socket.send(Buffer.concat([Uint8Array.of(4), Buffer.from('{"Width":80,"He')]));
+  socket.send(Buffer.concat([Uint8Array.of(4), Buffer.from('ight":24}')]));
+  await closed;
+  expect(output[1]).toBe('80x24');
+});
+
+test('a client that leaves aborts its command; a server that stops closes its connections', async () => {
+  await using server = await serve();
+  const leaving = client(`${server.url}/exec?command=wait&stdout=true`);
+  await once(leaving.socket, 'open');
+  leaving.socket.terminate();
+  await expect.poll(() => aborted).toEqual(['wait']);
+  const staying = client(`${server.url}/exec?command=wait&stdout=true`);
+  await once(staying.socket, 'open');
+  server.stop.abort();
+  expect(await staying.closed).toBe(1006);
+});
+
+test.each([
+  ['exec?command=cat', 'v5.channel.k8s.io', 400],
+  ['exec?stdout=true', 'v5.channel.k8s.io', 400],
+  ['exec?command=cat&stdout=true', 'v9.channel.k8s.io', 403],
+  ['portforward', 'v4.channel.k8s.io', 403],
+])('%s with %s is refused with %i before the upgrade', async (path, protocol, code) => {
+  await using server = await serve();
+  const socket = new WebSocket(`${server.url}/${path}`, protocol);
+  const [error] = (await once(socket, 'error')) as [Error];
+  expect(error.message).toContain(String(code));
+});
