@@ -402,3 +402,78 @@ test('a block volume is staged, published as a device and linked for its pod', a
   await h.until(() => !existsSync(join(h.kubeletDir, 'plugins/kubernetes.io/csi/volumeDevices/pv-c1')));
   await h.manager.waitForUnmount(pod.metadata.uid!, never);
 });
+
+async function growClaim(h: VolumeHarness, storage: string) {
+  const patch = { type: 'merge', patch: { spec: { capacity: { storage } } } } as const;
+  await h.client.patch(resources.persistentvolumes, { name: 'pv-c1' }, patch);
+  const conditions = [{ type: 'FileSystemResizePending', status: 'True' }];
+  const allocatedResourceStatuses = { storage: 'NodeResizePending' };
+  const status = { type: 'merge', patch: { status: { conditions, allocatedResourceStatuses } } } as const;
+  const claim = { namespace: 'default', name: 'c1' };
+  await h.client.patch(resources.persistentvolumeclaims, claim, status, { subresource: 'status' });
+}
+
+async function smallClaim(h: VolumeHarness) {
+  await bindClaim(h.client, { name: 'c1', driver: driverName, pv: { capacity: { storage: '1Mi' } } });
+  const status = { type: 'merge', patch: { status: { capacity: { storage: '1Mi' } } } } as const;
+  const claim = { namespace: 'default', name: 'c1' };
+  await h.client.patch(resources.persistentvolumeclaims, claim, status, { subresource: 'status' });
+}
+
+test.for(['while unused', 'while a pod uses it'])(
+  'a claim grown %s is grown on the node, with the writes of the real kubelet',
+  async (when) => {
+    await using h = await volumeHarness();
+    await using driver = await withDriver(h, { capabilities: ['STAGE_UNSTAGE_VOLUME', 'EXPAND_VOLUME'] });
+    await smallClaim(h);
+    h.manager.podsSynced();
+    const pod = aPod([claimVolume('c1')]);
+    if (when === 'while a pod uses it') {
+      h.manager.setPod(pod);
+      await h.manager.waitForMount(pod, never);
+    }
+    await growClaim(h, '2Mi');
+    h.api.writes.length = 0;
+    h.manager.setPod(pod);
+    await h.manager.waitForMount(pod, never);
+    const claim = () => h.client.get(resources.persistentvolumeclaims, { namespace: 'default', name: 'c1' });
+    await h.until(async () => (await claim()).status?.capacity?.['storage'] === '2Mi');
+    expect(driver.last('NodeExpandVolume')).toMatchObject({
+      volumeId: 'handle-c1',
+      capacityRange: { requiredBytes: '2097152' },
+    });
+    const statuses = h.api.writes
+      .filter(({ plural }) => plural === 'persistentvolumeclaims')
+      .map(({ after }) => (after as { status?: { allocatedResourceStatuses?: Record<string, string> } }).status);
+    expect(statuses).toMatchObject([
+      { allocatedResourceStatuses: { storage: 'NodeResizeInProgress' } },
+      { capacity: { storage: '2Mi' } },
+    ]);
+    expect((await claim()).status?.conditions).toBeUndefined();
+    const words = 'MountVolume.NodeExpandVolume succeeded for volume "pv-c1" node-0';
+    await h.until(() => h.events.recorded.length === 2);
+    expect(h.events.recorded.map(({ about, reason, message }) => [about, reason, message])).toEqual([
+      [`Pod/${pod.metadata.name}`, 'FileSystemResizeSuccessful', words],
+      ['PersistentVolumeClaim/c1', 'FileSystemResizeSuccessful', words],
+    ]);
+    if (when === 'while unused') expect(driver.history.at(-1)).toBe('NodePublishVolume handle-c1');
+  },
+);
+
+test('a volume that cannot be grown is published as it is', async () => {
+  await using h = await volumeHarness();
+  await using driver = await withDriver(h, { capabilities: ['STAGE_UNSTAGE_VOLUME', 'EXPAND_VOLUME'] });
+  await smallClaim(h);
+  await growClaim(h, '2Mi');
+  driver.script('NodeExpandVolume', 'OUT_OF_RANGE');
+  h.manager.podsSynced();
+  const pod = aPod([claimVolume('c1')]);
+  h.manager.setPod(pod);
+  await h.manager.waitForMount(pod, never);
+  expect(h.events.recorded[0]).toMatchObject({ type: 'Warning', reason: 'FileSystemResizeFailed' });
+  const claim = await h.client.get(resources.persistentvolumeclaims, { namespace: 'default', name: 'c1' });
+  expect(claim.status).toMatchObject({
+    capacity: { storage: '1Mi' },
+    allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' },
+  });
+});

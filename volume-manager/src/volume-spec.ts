@@ -1,4 +1,4 @@
-import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@berth/kube';
+import { type PersistentVolume, type PersistentVolumeClaim, type Pod, Quantity, type Volume } from '@berth/kube';
 
 /** `kubernetes.io/csi/<driver>^<handle>` for what is shared by the node's pods, else plugin, pod and volume. */
 export type UniqueVolumeName = string;
@@ -34,8 +34,12 @@ export function csiSource(spec: VolumeSpec): { driver: string; handle: string } 
   return source ? { driver: source.driver, handle: source.volumeHandle } : undefined;
 }
 
-export function podKey(pod: Pod): string {
-  return `${pod.metadata.namespace}/${pod.metadata.name}`;
+/** The capacity of the PV, where it has outgrown what the claim's status says: the node has to grow what is on it. */
+export function expansionOf(spec: VolumeSpec): string | undefined {
+  const wanted = spec.pv?.spec?.capacity?.['storage'];
+  const has = spec.pvc?.status?.capacity?.['storage'];
+  if (wanted === undefined || has === undefined || String(wanted) === String(has)) return undefined;
+  return Quantity.parse(String(wanted)).compare(Quantity.parse(String(has))) > 0 ? String(wanted) : undefined;
 }
 
 export function uidOf(pod: Pod): string {

@@ -14,6 +14,8 @@ export interface ActualDevice {
   readonly driver: string;
   readonly handle: string;
   readonly specName: string;
+  /** The PV's capacity, as written, that it was grown to. */
+  readonly expandedTo?: string | undefined;
   /** Found at start: a final error says nothing about what an earlier process did. */
   readonly reconstructed: boolean;
 }

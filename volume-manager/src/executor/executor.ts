@@ -4,7 +4,7 @@ import type { ActualPodVolume, MountState } from '../actual-world/actual-volume.
 import type { ActualWorld } from '../actual-world/actual-world.ts';
 import { type DevicePlugin, isDevicePlugin, type VolumePlugin } from '../plugins/volume-plugin.ts';
 import { type Operation, operationKey } from '../reconcile/operation.ts';
-import { csiSource, type UniqueVolumeName, type VolumeSpec } from '../volume-spec.ts';
+import { csiSource, expansionOf, type UniqueVolumeName, type VolumeSpec } from '../volume-spec.ts';
 import { failureEvent, failureText } from './failure-text.ts';
 import { metricLabels } from './metric-labels.ts';
 import { outcomeOf, VolumeError } from './volume-error.ts';
@@ -82,6 +82,8 @@ export class Executor {
         return this.#mountDevice(name, operation.spec, signal);
       case 'mount-pod':
         return this.#mountPod(name, operation.spec, signal);
+      case 'expand-volume':
+        return this.#expand(name, operation.spec, signal);
       case 'unmount-pod':
         return this.#unmountPod(name, operation.actual, signal);
       case 'unmount-device': {
@@ -137,6 +139,15 @@ export class Executor {
       if (before?.state !== 'done') mark(after(outcomeOf(error), before));
       throw error;
     }
+  }
+
+  async #expand(name: UniqueVolumeName, spec: VolumeSpec, signal: AbortSignal): Promise<void> {
+    const { actual } = this.#options;
+    const publishedTo = [...(actual.get(name)?.pods.values() ?? [])].find(({ state }) => state === 'done')?.podUid;
+    const done = await this.#device(spec.plugin).expand(spec, publishedTo, signal);
+    if (!done) throw new VolumeError('Transient', 'the driver grows published volumes only');
+    const device = actual.get(name)?.device;
+    if (device) actual.setDevice(name, { ...device, expandedTo: expansionOf(spec) });
   }
 
   async #unmountPod(name: UniqueVolumeName, volume: ActualPodVolume, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,8 @@ function step(operation: Operation): string {
       return block ? 'MapVolume.SetUpDevice failed' : 'MountVolume.MountDevice failed';
     case 'mount-pod':
       return block ? 'MapVolume.MapPodDevice failed' : 'MountVolume.SetUp failed';
+    case 'expand-volume':
+      return 'MountVolume.NodeExpandVolume failed';
     case 'unmount-pod':
       return block ? 'UnmapVolume.UnmapPodDevice failed' : 'UnmountVolume.TearDown failed';
     case 'unmount-device':
@@ -27,7 +29,8 @@ export function failureEvent(
   operation: Operation,
   problem: string,
 ): { about: Pod; reason: string; message: string } | undefined {
-  if (!('spec' in operation)) return undefined;
+  // A failed expansion tells about itself, with the claim.
+  if (!('spec' in operation) || operation.kind === 'expand-volume') return undefined;
   const reason = operation.spec.mode === 'Block' ? 'FailedMapVolume' : 'FailedMount';
   return { about: operation.spec.pod, reason, message: failureText(operation, problem) };
 }

@@ -6,10 +6,12 @@ export function metricLabels(operation: Operation): { readonly operation: string
   const block = ('spec' in operation ? operation.spec.mode : operation.actual.mode) === 'Block';
   switch (operation.kind) {
     case 'mount-device':
+    case 'expand-volume':
     case 'mount-pod': {
       const { spec } = operation;
       const driver = csiSource(spec)?.driver ?? spec.volume.csi?.driver;
       const plugin = driver === undefined ? spec.plugin : `${spec.plugin}:${driver}`;
+      if (operation.kind === 'expand-volume') return { operation: 'volume_fs_resize', plugin };
       return { operation: block ? 'map_volume' : 'volume_mount', plugin };
     }
     case 'unmount-pod':

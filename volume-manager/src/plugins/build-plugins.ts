@@ -21,7 +21,7 @@ export interface PluginParts {
 
 /** Every kind of volume served here, by its plugin's name. */
 export function buildPlugins({ options, layout, attachments, tokens }: PluginParts): Map<string, VolumePlugin> {
-  const { client, informers, mounter, clock, rng, log, nodeName, csi } = options;
+  const { client, informers, mounter, clock, rng, log, events, nodeName, csi } = options;
   const objects = new ObjectReader(client, informers);
   const allocatable = options.allocatable ?? (() => ({}));
   const all: VolumePlugin[] = [
@@ -34,6 +34,7 @@ export function buildPlugins({ options, layout, attachments, tokens }: PluginPar
       tokens,
       clock,
       log,
+      events,
       driverObject: (name) => informers.of(resources.csidrivers).get(name),
       volume: (name) => informers.of(resources.persistentvolumes).get(name),
       attachment: (name) => attachments.find(name),

@@ -26,6 +26,8 @@ export interface VolumePlugin {
 export interface DevicePlugin extends VolumePlugin {
   mountDevice(spec: VolumeSpec, signal: AbortSignal): Promise<void>;
   unmountDevice(actual: ActualDevice, signal: AbortSignal): Promise<void>;
+  /** Grows a staged volume to its PV's size, where `publishedTo` is a pod that has it. @returns false where it is too early. */
+  expand(spec: VolumeSpec, publishedTo: string | undefined, signal: AbortSignal): Promise<boolean>;
 }
 
 export function isDevicePlugin(plugin: VolumePlugin): plugin is DevicePlugin {

@@ -6,6 +6,7 @@ export type Operation =
   | { readonly kind: 'unmount-pod'; readonly actual: ActualPodVolume }
   | { readonly kind: 'unmount-device'; readonly actual: ActualDevice }
   | { readonly kind: 'mount-device'; readonly spec: VolumeSpec }
+  | { readonly kind: 'expand-volume'; readonly spec: VolumeSpec }
   | { readonly kind: 'mount-pod'; readonly spec: VolumeSpec };
 
 /** Names an operation among those of its volume: the key of its back-off. */

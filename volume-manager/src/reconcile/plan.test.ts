@@ -23,7 +23,11 @@ const podVolume = (podUid: string, state: MountState, refresh = false): ActualPo
   reconstructed: false,
   refresh,
 });
-const spec = (podUid: string) => ({ uniqueName: name, podUid, deviceMountable: true }) as unknown as VolumeSpec;
+const spec = (podUid: string, grown = false) => {
+  const pv = { spec: { capacity: { storage: grown ? '2Mi' : '1Mi' } } };
+  const pvc = { status: { capacity: { storage: '1Mi' } } };
+  return { uniqueName: name, podUid, deviceMountable: true, pv, pvc } as unknown as VolumeSpec;
+};
 
 const uids = ['a', 'b', 'c'];
 const states = fc.constantFrom<MountState>('absent', 'uncertain', 'done');
@@ -32,6 +36,7 @@ const worlds = fc.record({
   held: fc.subarray(uids),
   mayUnmount: fc.boolean(),
   isAttached: fc.boolean(),
+  grown: fc.boolean(),
   device: states,
   pods: fc.dictionary(fc.constantFrom(...uids), fc.tuple(states, fc.boolean())),
   /** Whether each operation succeeds, one after the other; then all do. */
@@ -40,6 +45,7 @@ const worlds = fc.record({
 
 class World {
   device: MountState;
+  expandedTo: string | undefined;
   readonly pods: Map<string, ActualPodVolume>;
 
   constructor(start: MountState, pods: Record<string, [MountState, boolean]>) {
@@ -49,12 +55,17 @@ class World {
   }
 
   get actual(): ActualVolume {
-    return { name, device: this.device === 'absent' ? undefined : device(this.device), pods: new Map(this.pods) };
+    return {
+      name,
+      device: this.device === 'absent' ? undefined : { ...device(this.device), expandedTo: this.expandedTo },
+      pods: new Map(this.pods),
+    };
   }
 
   apply(operation: Operation, succeeds: boolean): void {
     const state = succeeds ? 'done' : 'uncertain';
-    if (operation.kind === 'mount-device') this.device = state;
+    if (operation.kind === 'expand-volume') this.expandedTo = succeeds ? '2Mi' : undefined;
+    else if (operation.kind === 'mount-device') this.device = state;
     else if (operation.kind === 'unmount-device') this.device = succeeds ? 'absent' : 'uncertain';
     else if (operation.kind === 'mount-pod')
       this.pods.set(operation.spec.podUid, podVolume(operation.spec.podUid, state));
@@ -65,12 +76,12 @@ class World {
 
 test('whatever fails on the way, a volume ends as it is wanted, and no step is taken out of order', () => {
   fc.assert(
-    fc.property(worlds, ({ wanted, held, mayUnmount, isAttached, device: start, pods, outcomes }) => {
+    fc.property(worlds, ({ wanted, held, mayUnmount, isAttached, grown, device: start, pods, outcomes }) => {
       const world = new World(start, pods);
       const before = new Set(world.pods.keys());
       const isHeld = (uid: string) => held.includes(uid);
       const desired: DesiredVolume = {
-        pods: new Map(wanted.map((uid) => [uid, spec(uid)])),
+        pods: new Map(wanted.map((uid) => [uid, spec(uid, grown)])),
         mayUnmount,
         isHeld,
         isAttached,
@@ -85,6 +96,7 @@ test('whatever fails on the way, a volume ends as it is wanted, and no step is t
       }
       const keeps = [...before].filter((uid) => !wanted.includes(uid) && (!mayUnmount || isHeld(uid)));
       if (isAttached || wanted.length === 0) expect(new Set(world.pods.keys())).toEqual(new Set([...wanted, ...keeps]));
+      if (isAttached && wanted.length > 0) expect(world.expandedTo).toBe(grown ? '2Mi' : undefined);
       if (mayUnmount && wanted.length === 0 && keeps.length === 0) expect(world.device).toBe('absent');
     }),
     { numRuns: 500 },
@@ -94,6 +106,7 @@ test('whatever fails on the way, a volume ends as it is wanted, and no step is t
 function keepsOrder(operation: Operation, { world, desired }: { world: World; desired: DesiredVolume }): void {
   if (operation.kind === 'unmount-device') expect([world.pods.size, desired.pods.size]).toEqual([0, 0]);
   if (operation.kind === 'mount-pod') expect([world.device, desired.isAttached]).toEqual(['done', true]);
+  if (operation.kind === 'expand-volume') expect([world.device, desired.pods.size > 0]).toEqual(['done', true]);
   if (operation.kind === 'mount-device') expect(desired.isAttached).toBe(true);
   if (operation.kind === 'unmount-pod') {
     expect(desired.pods.has(operation.actual.podUid) || desired.isHeld(operation.actual.podUid)).toBe(false);

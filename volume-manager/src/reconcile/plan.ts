@@ -1,5 +1,5 @@
 import type { ActualVolume } from '../actual-world/actual-volume.ts';
-import type { VolumeSpec } from '../volume-spec.ts';
+import { expansionOf, type VolumeSpec } from '../volume-spec.ts';
 import type { Operation } from './operation.ts';
 
 /** What wants one volume, and what the rest of the world allows to do with it. */
@@ -40,7 +40,15 @@ function planMounts(desired: DesiredVolume, actual: ActualVolume | undefined): O
   const specs = [...desired.pods.values()];
   const first = specs.find((spec) => spec.deviceMountable);
   if (first && actual?.device?.state !== 'done') return [{ kind: 'mount-device', spec: first }];
-  return specs.filter((spec) => needsMount(actual, spec)).map((spec) => ({ kind: 'mount-pod', spec }) as const);
+  const waiting = specs.filter((spec) => needsMount(actual, spec));
+  return [...planExpansion(specs, actual), ...waiting.map((spec) => ({ kind: 'mount-pod', spec }) as const)];
+}
+
+/** Before pods get the volume, so that they see its new size; where growing fails they get it as it is. */
+function planExpansion(specs: readonly VolumeSpec[], actual: ActualVolume | undefined): Operation[] {
+  const wanting = specs.find((spec) => spec.deviceMountable && !spec.readOnly && expansionOf(spec) !== undefined);
+  if (!wanting || !actual?.device || actual.device.expandedTo === expansionOf(wanting)) return [];
+  return [{ kind: 'expand-volume', spec: wanting }];
 }
 
 function needsMount(actual: ActualVolume | undefined, spec: VolumeSpec): boolean {

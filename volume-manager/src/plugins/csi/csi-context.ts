@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@berth/kit';
-import type { CSIDriver, KubeClient, PersistentVolume, VolumeAttachment } from '@berth/kube';
+import type { CSIDriver, EventRecorder, KubeClient, PersistentVolume, VolumeAttachment } from '@berth/kube';
 import type { Mounter } from '@berth/linux';
 import type { csi } from '@berth/protos';
 import type { CsiNodeDriver, CsiPlugins } from '../../csi/csi-plugins.ts';
@@ -17,6 +17,7 @@ export interface CsiContext {
   readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly events: EventRecorder;
   readonly driverObject: (name: string) => CSIDriver | undefined;
   readonly volume: (name: string) => PersistentVolume | undefined;
   readonly attachment: (name: string) => VolumeAttachment | undefined;

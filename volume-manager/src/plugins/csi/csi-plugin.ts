@@ -2,6 +2,7 @@ import type { DevicePlugin } from '../volume-plugin.ts';
 import { publishBlock, stageBlock, unpublishBlock, unstageBlock } from './csi-block.ts';
 import type { CsiContext } from './csi-context.ts';
 import { stageFilesystem, unstageFilesystem } from './csi-device.ts';
+import { expandVolume } from './csi-expand.ts';
 import { csiPluginName, csiTarget, publishFilesystem, unpublishFilesystem } from './csi-filesystem.ts';
 
 /** Volumes of CSI drivers: stage once a node, publish once a pod. */
@@ -21,6 +22,7 @@ export function csiPlugin(context: CsiContext): DevicePlugin {
       actual.mode === 'Block' ? unpublishBlock(context, actual, signal) : unpublishFilesystem(context, actual, signal),
     mountDevice: (spec, signal) =>
       spec.mode === 'Block' ? stageBlock(context, spec, signal) : stageFilesystem(context, spec, signal),
+    expand: (spec, publishedTo, signal) => expandVolume(context, { spec, publishedTo }, signal),
     unmountDevice: (actual, signal) =>
       actual.mode === 'Block' ? unstageBlock(context, actual, signal) : unstageFilesystem(context, actual, signal),
   };
