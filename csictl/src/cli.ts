@@ -11,9 +11,15 @@ import { version } from './version.ts';
 interface Flags extends Omit<GlobalOptions, 'timeoutMs'> {
   readonly output: OutputFormat;
   readonly timeout: string;
+  readonly all?: boolean;
 }
 
-type Run = (session: Session, argument?: string) => Promise<void>;
+interface Given {
+  readonly argument: string | undefined;
+  readonly all: boolean;
+}
+
+type Run = (session: Session, given: Given) => Promise<void>;
 
 const examples = `
 Examples:
@@ -58,6 +64,7 @@ function buildProgram(terminal: Terminal): Command {
     .option('--timeout <duration>', 'give up after this long', '30s')
     .option('-v, --verbose', 'tell every call to stderr', false)
     .addHelpText('after', examples)
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: terminal.out,
@@ -96,13 +103,18 @@ function addLookCommands(program: Command, terminal: Terminal): void {
     .description('volumes a driver has: size, usage, claim; NAME is a volume id, a PV or namespace/claim')
     .addHelpText('after', examples)
     .action(
-      action(terminal, async (session, name) => (await import('./commands/volumes.ts')).listVolumes(session, name)),
+      action(terminal, async (session, { argument }) =>
+        (await import('./commands/volumes.ts')).listVolumes(session, argument),
+      ),
     );
   program
     .command('mounts')
     .description('mounts of volumes on this machine, and whether they are as they should be')
+    .option('-a, --all', 'also root filesystems and namespaces of containers', false)
     .addHelpText('after', examples)
-    .action(action(terminal, async (session) => (await import('./commands/mounts.ts')).listMounts(session)));
+    .action(
+      action(terminal, async (session, { all }) => (await import('./commands/mounts.ts')).listMounts(session, all)),
+    );
   program
     .command('completion <shell>')
     .description('completion script for bash')
@@ -128,6 +140,6 @@ function action(terminal: Terminal, run: Run) {
       now: () => systemClock.monotonicMs(),
     };
     const [argument] = received.slice(0, -2);
-    await run(session, argument as string | undefined);
+    await run(session, { argument: argument as string | undefined, all: rest.all === true });
   };
 }

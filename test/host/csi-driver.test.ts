@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
@@ -116,6 +116,45 @@ test('a symlink planted where a target is to be leads nowhere', async () => {
   expect(readdirSync(victim)).toEqual([]);
   expect(statSync(target).isDirectory()).toBe(true);
 });
+
+test('a directory that turns into a symlink and back, again and again, never leads a publish elsewhere', async () => {
+  using place = driverFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const { volumeId, staging } = await published(place.folder, driver);
+  const [victim, parent, hidden] = ['victim', 'parent', 'hidden'].map((name) => join(place.folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  mkdirSync(victim);
+  mkdirSync(parent);
+  using _attacker = attacker({ parent, hidden, victim });
+  const outcomes = new Set<string>();
+  for (let i = 0; i < 1500; i++) {
+    const targetPath = join(parent, `t${i}`);
+    const outcome = await publish(driver, volumeId, [staging, targetPath]).then(
+      () => 'ok',
+      (error: { code: string }) => error.code,
+    );
+    outcomes.add(outcome);
+    await driver.node.NodeUnpublishVolume({ volumeId, targetPath }).catch(() => undefined);
+  }
+  expect(readdirSync(victim)).toEqual([]);
+  expect(place.mounts().filter(({ mountPoint }) => mountPoint.startsWith(victim))).toEqual([]);
+  expect(outcomes).toContain('ok');
+  const others = [...outcomes].filter(
+    (outcome) => !['ok', 'FAILED_PRECONDITION', 'INVALID_ARGUMENT'].includes(outcome),
+  );
+  expect(others).toEqual([]);
+});
+
+/** A process that swaps a directory for a symlink to the victim as fast as it can. */
+function attacker({ parent, hidden, victim }: { parent: string; hidden: string; victim: string }): Disposable {
+  const loop = `const fs = require('fs'); const [parent, hidden, victim] = process.argv.slice(1);
+    for (;;) { fs.renameSync(parent, hidden); fs.symlinkSync(victim, parent); fs.unlinkSync(parent); fs.renameSync(hidden, parent); }`;
+  const child = spawn(process.execPath, ['-e', loop, parent, hidden, victim], { stdio: 'ignore' });
+  return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
+}
 
 test('deleting follows no symlink in the volume and spares what is mounted below it', async () => {
   using place = driverFolder();

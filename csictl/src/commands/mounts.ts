@@ -20,13 +20,14 @@ const columns: readonly Column<MountRow>[] = [
   { name: 'NOTE', value: (row) => row.note, wide: true },
 ];
 
-/** `csictl mounts`: the mount table, kubelet's records and the API server side by side. */
-export async function listMounts(session: Session): Promise<void> {
+/** `csictl mounts`: the mount table, kubelet's records and the API server side by side; `all` with the runtime's own mounts. */
+export async function listMounts(session: Session, all: boolean): Promise<void> {
   const { dataDir, kubeletDir, namespace } = session.options;
   const roots = kubeletRoots(dataDir, kubeletDir);
   const cluster = await openCluster(session);
   const rows = mountRows({ roots, cluster, table: linuxMounter.mounts(), recorded: recordedPlaces(roots) });
-  const shown = rows.filter(({ pod, claim }) => inNamespace(namespace, pod) || inNamespace(namespace, claim));
+  const wanted = rows.filter(({ kind }) => all || kind !== 'runtime');
+  const shown = wanted.filter(({ pod, claim }) => inNamespace(namespace, pod) || inNamespace(namespace, claim));
   await printRows(session.printer, shown, columns);
 }
 

@@ -6,11 +6,17 @@ import { namesIn } from '../connect/find-sockets.ts';
 export interface KubeletRoot {
   readonly node: string;
   readonly path: string;
+  /** Where the runtime beside it keeps containers; none for another kubelet's. */
+  readonly runtime?: string;
 }
 
 /** The kubelet directories of every node of a data directory, and another kubelet's where it is named. */
 export function kubeletRoots(dataDir: string, kubeletDir: string | undefined): KubeletRoot[] {
   const nodes = join(resolve(dataDir), 'nodes');
-  const own = namesIn(nodes).map((node) => ({ node, path: join(nodes, node, 'kubelet') }));
+  const own = namesIn(nodes).map((node) => ({
+    node,
+    path: join(nodes, node, 'kubelet'),
+    runtime: join(nodes, node, 'runtime'),
+  }));
   return kubeletDir === undefined ? own : [...own, { node: hostname(), path: resolve(kubeletDir) }];
 }

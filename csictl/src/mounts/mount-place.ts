@@ -7,6 +7,8 @@ export type MountPlace = { readonly node: string; readonly path: string } & (
   | { readonly kind: 'volume'; readonly podUid: string; readonly plugin: string; readonly name: string }
   | { readonly kind: 'subpath'; readonly podUid: string; readonly name: string; readonly container: string }
   | { readonly kind: 'block'; readonly pv: string; readonly podUid: string }
+  /** A root filesystem, namespace or shm of a container or sandbox. */
+  | { readonly kind: 'runtime'; readonly id: string; readonly name: string }
 );
 
 const segment = '([^/]+)';
@@ -21,7 +23,7 @@ const patterns = {
 /** @returns undefined for a path that no volume is kept at. */
 export function placeOf(path: string, roots: readonly KubeletRoot[]): MountPlace | undefined {
   const root = roots.find((candidate) => path.startsWith(`${candidate.path}/`));
-  if (!root) return undefined;
+  if (!root) return runtimePlace(path, roots);
   const relative = path.slice(root.path.length + 1);
   const base = { node: root.node, path };
   const match = (kind: keyof typeof patterns) => patterns[kind].exec(relative)?.slice(1);
@@ -30,6 +32,15 @@ export function placeOf(path: string, roots: readonly KubeletRoot[]): MountPlace
   const [podUid = '', pv] = match('publish') ?? [];
   if (pv !== undefined) return { ...base, kind: 'publish', podUid, pv };
   return otherPlace(base, match);
+}
+
+const runtimePattern = /^(?:sandboxes|containers)\/([^/]+)\/(.+)$/;
+
+function runtimePlace(path: string, roots: readonly KubeletRoot[]): MountPlace | undefined {
+  const root = roots.find(({ runtime }) => runtime !== undefined && path.startsWith(`${runtime}/`));
+  if (root?.runtime === undefined) return undefined;
+  const [, id, name = ''] = runtimePattern.exec(path.slice(root.runtime.length + 1)) ?? [];
+  return id === undefined ? undefined : { node: root.node, path, kind: 'runtime', id, name };
 }
 
 function otherPlace(

@@ -141,6 +141,19 @@ test('without an API server the records alone tell, and a pod is named by its ui
   expect(row).toMatchObject({ pod: 'uid-9', pv: 'pvc-1', claim: '', state: 'ok' });
 });
 
+test('root filesystems and namespaces of containers are of the runtime', () => {
+  using s = scene();
+  const runtime = join(s.kubelet, '../runtime');
+  const rows = s.rows([
+    mounted(join(runtime, 'containers/0123456789abcdef/rootfs')),
+    mounted(join(runtime, 'sandboxes/s-1/ns/net')),
+  ]);
+  expect(rows.map(({ kind, volume, state }) => [kind, volume, state])).toEqual([
+    ['runtime', 'rootfs of 0123456789ab', 'ok'],
+    ['runtime', 'ns/net of s-1', 'ok'],
+  ]);
+});
+
 test('mounts elsewhere are not ours', () => {
   using s = scene();
   expect(s.rows([mounted('/var/lib/kubelet/pods/u/volumes/kubernetes.io~csi/p/mount'), mounted('/')])).toEqual([]);

@@ -58,7 +58,7 @@ function rowOf(place: MountPlace, mounts: readonly MountInfo[], cluster: Cluster
     node: place.node,
     kind: place.kind,
     driver: place.kind === 'volume' ? place.plugin : driver,
-    volume: data?.volumeHandle ?? ('name' in place ? place.name : (pv?.spec?.csi?.volumeHandle ?? '')),
+    volume: data?.volumeHandle ?? nameOf(place) ?? pv?.spec?.csi?.volumeHandle ?? '',
     pod: podName(cluster?.podOf(podUid)) || podUid,
     claim: claimOf(pv),
     pv: pv?.metadata.name ?? data?.specVolID ?? ('pv' in place ? place.pv : ''),
@@ -67,6 +67,11 @@ function rowOf(place: MountPlace, mounts: readonly MountInfo[], cluster: Cluster
     note,
     path: place.path,
   };
+}
+
+function nameOf(place: MountPlace): string | undefined {
+  if (place.kind === 'runtime') return `${place.name} of ${place.id.slice(0, 12)}`;
+  return 'name' in place ? place.name : undefined;
 }
 
 function pvOf(
