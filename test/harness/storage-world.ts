@@ -1,6 +1,6 @@
 import { FakeClock, type Rng, seededRng, silentLogger } from '@berth/kit';
 import { KubeClient, type KubeObject, type ResourceType, resources, startInformers, type Transport } from '@berth/kube';
-import { type ProvisionerSettings, startAttacher, startProvisioner } from '@berth/provisioner';
+import { Metrics, type ProvisionerSettings, startAttacher, startProvisioner } from '@berth/provisioner';
 import { startEphemeralVolumeController } from '../../orchestrator/src/controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../../orchestrator/src/controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../../orchestrator/src/controllers/volume/start-persistent-volume-controller.ts';
@@ -21,6 +21,7 @@ export interface WorldOptions {
   /** Without a provisioner only the controllers run. */
   readonly provisioner?: boolean;
   readonly attacher?: boolean;
+  readonly metrics?: Metrics;
 }
 
 /** The storage controllers and sidecars on an API and a driver in memory, in virtual time. */
@@ -94,7 +95,8 @@ export class StorageWorld<Api extends WorldApi = FakeApi> implements AsyncDispos
     const { client, clock, rng } = this;
     const log = silentLogger;
     const informers = startInformers(client, { clock, log, rng }, signal);
-    return { client, clock, rng, log, informers, csi: this.csi.clients, recorder: this.events.recorder };
+    const { metrics = new Metrics() } = this.#options;
+    return { client, clock, rng, log, informers, csi: this.csi.clients, recorder: this.events.recorder, metrics };
   }
 
   create<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {

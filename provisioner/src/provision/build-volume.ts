@@ -24,6 +24,7 @@ export function buildVolume(options: BuildOptions): PersistentVolume {
   const { plan, volume, driverName, hasTopology } = options;
   const { claim, storageClass, provisionerSecret } = plan;
   const bytes = BigInt(volume.capacityBytes) === 0n ? plan.sizeBytes : BigInt(volume.capacityBytes);
+  const reclaimPolicy = storageClass.reclaimPolicy ?? 'Delete';
   const nodeAffinity = hasTopology ? nodeAffinityOf(volume.accessibleTopology) : undefined;
   return {
     metadata: {
@@ -33,13 +34,14 @@ export function buildVolume(options: BuildOptions): PersistentVolume {
         [deletionSecretName]: provisionerSecret?.name ?? '',
         [deletionSecretNamespace]: provisionerSecret?.namespace ?? '',
       },
-      finalizers: [volumeFinalizer],
+      // A volume that is kept needs nobody to wait for its deletion.
+      ...(reclaimPolicy === 'Delete' ? { finalizers: [volumeFinalizer] } : {}),
     },
     spec: {
       capacity: { storage: Quantity.of(bytes, 'BinarySI').toString() },
       accessModes: [...(claim.spec?.accessModes ?? [])],
       claimRef: claimReference(claim),
-      persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
+      persistentVolumeReclaimPolicy: reclaimPolicy,
       storageClassName: storageClass.metadata.name ?? '',
       ...(storageClass.mountOptions ? { mountOptions: [...storageClass.mountOptions] } : {}),
       ...(claim.spec?.volumeMode ? { volumeMode: claim.spec.volumeMode } : {}),

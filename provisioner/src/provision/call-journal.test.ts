@@ -49,3 +49,12 @@ test('the same plan again is not written again', async () => {
   await journal.record('a', { plan });
   expect(await readFile(join(directory.path, 'calls.jsonl'), 'utf8')).toBe(before);
 });
+
+test('a disk that takes nothing is an error to everyone who shared the write', async () => {
+  await using directory = await aDirectory();
+  const journal = await CallJournal.load(directory.path, silentLogger);
+  await journal[Symbol.asyncDispose]();
+  const results = await Promise.allSettled(['a', 'b'].map((uid) => journal.record(uid, { plan: aPlan(uid) })));
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(journal.uids()).toEqual([]);
+});

@@ -30,6 +30,7 @@ export class CallJournal implements AsyncDisposable {
   #buffer = '';
   #bytes = 0;
   #flushing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(open: ReadonlyMap<string, OpenCall>, file: FileHandle | undefined) {
     this.#open = new Map(open);
@@ -73,13 +74,18 @@ export class CallJournal implements AsyncDisposable {
     await this.#file?.close();
   }
 
+  /** Whoever comes before the next sync begins shares it, and its failure; whoever comes later waits for another. */
   #append(line: Line): Promise<void> {
     if (!this.#file) return Promise.resolve();
     this.#buffer += encode(line);
-    // What joins while a sync runs is not part of it: such callers wait for the next.
-    const next = (this.#flushing ?? Promise.resolve()).catch(() => undefined).then(() => this.#flush());
-    this.#flushing = next;
-    return next;
+    this.#next ??= (this.#flushing ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#flush();
+      });
+    this.#flushing = this.#next;
+    return this.#next;
   }
 
   async #flush(): Promise<void> {

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aClaim, aClass } from '../../test/harness/storage-builders.ts';
+import { StorageWorld } from '../../test/harness/storage-world.ts';
+import { startHttpEndpoint } from './http-endpoint.ts';
+import { Metrics } from './metrics.ts';
+
+const metricsPath = '/metrics';
+const recorded = JSON.parse(readFileSync(new URL('../../test/golden/metrics.json', import.meta.url), 'utf8')) as {
+  components: Record<string, { name: string; type: string; labels: string[] }[]>;
+};
+
+test('after a claim the metrics have the names, types and labels of external-provisioner', async () => {
+  const metrics = new Metrics();
+  await using world = await StorageWorld.start({ metrics });
+  await world.create(resources.storageclasses, aClass('csi-hostpath-sc'));
+  await world.create(resources.persistentvolumeclaims, aClaim('c1'));
+  await world.until(() => world.claimPhase('c1') === 'Bound');
+  const text = metrics.text();
+  const own =
+    recorded.components['external-provisioner']?.filter(({ name }) => /^(controller_p|csi_)/.test(name)) ?? [];
+  expect(own.length).toBeGreaterThan(2);
+  for (const { name, type, labels } of own) {
+    expect(text).toContain(`# TYPE ${name} ${type}\n`);
+    const line = text.split('\n').find((one) => one.startsWith(type === 'histogram' ? `${name}_count{` : `${name}{`));
+    expect([...(line ?? '').matchAll(/(\w+)="/g)].map(([, label]) => label).sort()).toEqual(labels);
+  }
+});
+
+test('a histogram counts each value in every bucket that holds it', () => {
+  const metrics = new Metrics();
+  const family = { name: 'h', help: 'x', bounds: [1, 5] };
+  for (const value of [0.5, 3, 9]) metrics.observe(family, { a: 'b"c' }, value);
+  expect(metrics.text()).toBe(
+    [
+      '# HELP h x',
+      '# TYPE h histogram',
+      'h_bucket{a="b\\"c",le="1"} 1',
+      'h_bucket{a="b\\"c",le="5"} 2',
+      'h_bucket{a="b\\"c",le="+Inf"} 3',
+      'h_sum{a="b\\"c"} 12.5',
+      'h_count{a="b\\"c"} 3',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('the endpoint serves metrics, and health as the driver has it', async () => {
+  let healthy = true;
+  const health = async () => {
+    if (!healthy) throw new Error('the driver does not answer');
+  };
+  const metrics = new Metrics();
+  metrics.count('c', 'x', {});
+  await using endpoint = await startHttpEndpoint({ address: '127.0.0.1:0', metricsPath, metrics, health });
+  const get = async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${endpoint.port}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  };
+  expect(await get('/metrics')).toEqual({ status: 200, text: '# HELP c x\n# TYPE c counter\nc 1\n' });
+  expect(await get('/healthz')).toEqual({ status: 200, text: 'ok' });
+  healthy = false;
+  expect(await get('/healthz')).toEqual({ status: 500, text: 'the driver does not answer\n' });
+  expect((await get('/else')).status).toBe(404);
+});
+
+test('an address in use or malformed is an error that says so', async () => {
+  const options = { metricsPath, metrics: new Metrics(), health: async () => undefined };
+  await using first = await startHttpEndpoint({ ...options, address: '127.0.0.1:0' });
+  await expect(startHttpEndpoint({ ...options, address: `127.0.0.1:${first.port}` })).rejects.toThrow(/EADDRINUSE/);
+  await expect(startHttpEndpoint({ ...options, address: 'nonsense' })).rejects.toThrow(RangeError);
+});
