@@ -219,3 +219,26 @@ async function powerCut(stateDir: string): Promise<void> {
     }
   }
 }
+
+test('a start that was announced but did not happen can be made after the restart, one that happened is adopted', async () => {
+  await using h = await runtimeHarness();
+  const { podSandboxId, containerId } = await runContainer(h, 'started', ['sleep', '1000']);
+  const config = aSandbox(h, 'started');
+  const waiting = await h.runtime.runtime.CreateContainer({
+    podSandboxId,
+    config: aContainer('waiting', ['sleep', '1001']),
+    sandboxConfig: config,
+  });
+  await h.runtime[Symbol.asyncDispose]();
+  const path = join(h.stateDir, 'containers', waiting.containerId, 'container.json');
+  const record = JSON.parse(await readFile(path, 'utf8')) as object;
+  await writeFile(path, JSON.stringify({ ...record, state: 'running', startedAtMs: 1 }));
+  h.runtime = await startTestRuntime(h.directory, h.image);
+  const state = async (id: string) => (await h.runtime.runtime.ContainerStatus({ containerId: id })).status?.state;
+  expect([await state(containerId), await state(waiting.containerId)]).toEqual([
+    'CONTAINER_RUNNING',
+    'CONTAINER_CREATED',
+  ]);
+  await h.runtime.runtime.StartContainer(waiting);
+  expect(await execText(h, waiting.containerId, ['cat', '/proc/1/cmdline'])).toBe('sleep\x001001\x00');
+});

@@ -21,7 +21,8 @@ export async function readExit(context: RuntimeContext, record: ContainerRecord)
   const { mtimeMs } = await stat(file);
   const oom = await wasOomKilled(context, record);
   const reason = oom ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';
-  return { exitCode, finishedAtMs: mtimeMs, reason };
+  // File times are taken from a clock that ticks every few milliseconds, and may lie before the start.
+  return { exitCode, finishedAtMs: Math.max(mtimeMs, record.startedAtMs ?? 0), reason };
 }
 
 /** Neither its process nor the conmon that would tell lives: both were killed, or the machine started anew. */

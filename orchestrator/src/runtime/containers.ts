@@ -122,7 +122,7 @@ export class Containers {
       }
       await this.#save({ ...record, state: 'running', startedAtMs: clock.now() });
       try {
-        await oci.start(id);
+        await oci.start(id, record.process, clock);
       } catch (error) {
         const message = messageOf(error);
         await this.#finish(id, { exitCode: 128, finishedAtMs: clock.now(), reason: 'StartError', message });

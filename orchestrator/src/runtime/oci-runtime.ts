@@ -1,10 +1,12 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError } from '@berth/kit';
+import { type Clock, CodedError } from '@berth/kit';
 import { boundingCapabilities } from './capabilities.ts';
 import type { CgroupLayout } from './cgroups.ts';
+import { releaseByFifo } from './exec-fifo.ts';
 import type { ExecFiles } from './exec-process.ts';
+import type { ProcessId } from './records.ts';
 import { mustRun, programPath, runProgram } from './run-program.ts';
 
 /** A program this runtime needs is not on this machine. */
@@ -62,7 +64,9 @@ export class OciRuntime {
     this.globalArgs = ['--root', root];
   }
 
-  async start(id: string): Promise<void> {
+  async start(id: string, first: ProcessId | undefined, clock: Clock): Promise<void> {
+    // crun's fifo is read by its first process instead.
+    if (this.path.endsWith('/runc') && (await releaseByFifo(join(this.#root, id, 'exec.fifo'), first, clock))) return;
     await mustRun(this.path, [...this.globalArgs, 'start', id]);
   }
 
@@ -83,11 +87,17 @@ export class OciRuntime {
     return [...this.globalArgs, 'exec', '--pid-file', files.pidFile, '--process', files.processFile, ...options, id];
   }
 
-  /** A created container's init waits on this fifo; `start` removes it. */
-  async hasStarted(id: string): Promise<boolean> {
-    return access(join(this.#root, id, 'exec.fifo')).then(
-      () => false,
+  /**
+   * A created container's first process waits at a fifo that is removed after it started. A crash may fall between the two,
+   * so runc's is also known by the name it waits under.
+   */
+  async hasStarted(id: string, first: ProcessId | undefined): Promise<boolean> {
+    const waiting = await access(join(this.#root, id, 'exec.fifo')).then(
       () => true,
+      () => false,
     );
+    if (!waiting || !this.path.endsWith('/runc')) return !waiting;
+    const name = await readFile(`/proc/${first?.pid}/comm`, 'utf8').catch(() => '');
+    return !name.startsWith('runc:[');
   }
 }

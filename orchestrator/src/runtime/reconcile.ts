@@ -60,7 +60,7 @@ async function adoptContainer(
   record: ContainerRecord,
 ): Promise<ContainerRecord> {
   if (record.state !== 'running' || record.bootId !== bootId || !isAlive(record.process)) return record;
-  if (await oci.hasStarted(record.id)) return record;
+  if (await oci.hasStarted(record.id, record.process)) return record;
   const { startedAtMs: _, ...created } = record;
   const again: ContainerRecord = { ...created, state: 'created' };
   await writeContainer(layout.container(record.id), again);

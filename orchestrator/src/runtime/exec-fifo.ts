@@ -1,0 +1,39 @@
+import { constants } from 'node:fs';
+import { open, unlink } from 'node:fs/promises';
+import type { Clock } from '@berth/kit';
+import { isErrno } from '@berth/linux';
+import { isAlive } from './process-id.ts';
+import type { ProcessId } from './records.ts';
+
+/**
+ * Lets a created container run by what `runc start` does (libcontainer container_linux.go, exec): its first process waits
+ * to write a byte into a fifo; reading and removing it starts the container. Spares a fork of a Go program, half of a start's time.
+ * @returns false where there is no such fifo: the OCI runtime's own command must do it.
+ * @throws Error – the first process is gone.
+ */
+export async function releaseByFifo(path: string, first: ProcessId | undefined, clock: Clock): Promise<boolean> {
+  try {
+    // Non-blocking: opening for reading would otherwise hang a thread for ever when the writer is dead.
+    await using fifo = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const byte = Buffer.alloc(1);
+    while ((await readNow(fifo, byte)) === 0) {
+      if (!isAlive(first)) throw new Error('container process is already dead');
+      await clock.sleep(1);
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+  await unlink(path);
+  return true;
+}
+
+/** 0 where no writer has come yet, or it has not written. */
+async function readNow(fifo: { read(buffer: Buffer): Promise<{ bytesRead: number }> }, byte: Buffer): Promise<number> {
+  try {
+    return (await fifo.read(byte)).bytesRead;
+  } catch (error) {
+    if (isErrno(error, 'EAGAIN')) return 0;
+    throw error;
+  }
+}
