@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resources } from '@berth/kube';
 import { expect, test } from 'vitest';
@@ -476,4 +476,44 @@ test('a volume that cannot be grown is published as it is', async () => {
     capacity: { storage: '1Mi' },
     allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' },
   });
+});
+
+test('a volume whose records are cut off or lost is found again by its PV', async () => {
+  const first = await volumeHarness();
+  await using driver = await withDriver(first);
+  await bindClaim(first.client, { name: 'c1', driver: driverName });
+  first.manager.podsSynced();
+  const pod = aPod([claimVolume('c1')]);
+  first.manager.setPod(pod);
+  await first.manager.waitForMount(pod, never);
+  await first.kill();
+  const { kubeletDir, transport, clock, mounter } = first;
+  const device = join(kubeletDir, 'plugins/kubernetes.io/csi', driverName);
+  writeFileSync(join(device, readdirSync(device)[0]!, 'vol_data.json'), '{"driverName":"fa');
+  rmSync(join(kubeletDir, 'pods', pod.metadata.uid!, 'volumes/kubernetes.io~csi/pv-c1/vol_data.json'));
+  await using h = await volumeHarness({ kubeletDir, transport, clock, mounter });
+  await h.until(() => h.registry.find(driverName) !== undefined);
+  h.manager.podsSynced();
+  await h.until(() => driver.staged.size === 0);
+  expect(driver.published.size).toBe(0);
+  await h.until(() => readdirSync(device).length === 0);
+});
+
+test('two PVs of one storage in one pod are refused by name, in two pods they share its stage', async () => {
+  await using h = await volumeHarness();
+  await using driver = await withDriver(h);
+  for (const name of ['c1', 'c2']) await bindClaim(h.client, { name, driver: driverName, handle: 'same' });
+  h.manager.podsSynced();
+  const [a, b] = [aPod([claimVolume('c1')]), aPod([claimVolume('c2')])];
+  for (const pod of [a, b]) {
+    h.manager.setPod(pod);
+    await h.manager.waitForMount(pod, never);
+  }
+  expect(driver.history).toEqual(['NodeStageVolume same', 'NodePublishVolume same', 'NodePublishVolume same']);
+  const both = aPod([claimVolume('c1', 'one'), claimVolume('c2', 'two')]);
+  h.manager.setPod(both);
+  const waiting = h.manager.waitForMount(both, never);
+  waiting.catch(() => undefined);
+  await h.clock.advance(123_000);
+  await expect(waiting).rejects.toThrow('volume pv-c2 is the same storage as volume pv-c1 of this pod');
 });

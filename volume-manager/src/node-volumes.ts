@@ -17,6 +17,7 @@ import { probeFilesystem } from './probe-filesystem.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { reconstruct } from './reconstruct/reconstruct.ts';
 import { removePodDirectories } from './reconstruct/remove-pod-directories.ts';
+import { volumeSources } from './reconstruct/volume-sources.ts';
 import { RefreshTimers } from './refresh-timers.ts';
 import type { VolumeManagerOptions } from './start-volume-manager.ts';
 import { cleanSubPaths } from './sub-path/clean-sub-paths.ts';
@@ -90,10 +91,8 @@ export class NodeVolumes implements VolumeManager {
     await reconstruct({
       layout: this.#layout,
       actual: this.#actual,
-      sourceOfVolume: (pvName) => {
-        const source = informers.of(resources.persistentvolumes).get(pvName)?.spec?.csi;
-        return source && { driver: source.driver, handle: source.volumeHandle };
-      },
+      log: this.#options.log,
+      ...volumeSources(informers.of(resources.persistentvolumes), this.#layout),
     });
     this.#dependencies = watchDependencies(informers, csi, {
       dependencyChanged: (kind, key) => this.#desired.dependencyChanged(kind, key),

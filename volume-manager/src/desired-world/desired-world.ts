@@ -78,7 +78,12 @@ export class DesiredWorld {
       }
       const resolved = resolveVolume(pod, volume, use, this.#lookups);
       const kept = 'spec' in resolved ? resolved.spec : sameSource(before?.get(volume.name), volume, pod);
-      if (kept) specs.set(volume.name, kept);
+      const twin =
+        kept &&
+        [...specs.values()].find((spec) => spec.uniqueName === kept.uniqueName && spec.specName !== kept.specName);
+      if (twin)
+        problems.set(volume.name, `volume ${kept.specName} is the same storage as volume ${twin.specName} of this pod`);
+      else if (kept) specs.set(volume.name, kept);
       else if ('problem' in resolved) problems.set(volume.name, resolved.problem);
     }
     return { pod, specs, problems, dependencies };

@@ -27,7 +27,9 @@ export function rpcFailure(error: unknown): VolumeError {
     return new VolumeError(isAbort(error) ? 'Uncertain' : 'Final', messageOf(error), { cause: error });
   }
   const outcome = error.code in uncertain ? 'Uncertain' : 'Final';
-  return new VolumeError(outcome, `rpc error: code = ${goCode(error.code)} desc = ${error.message}`, { cause: error });
+  // Our own deadline, in the words every operator knows.
+  const desc = /^Deadline exceeded after /.test(error.message) ? 'context deadline exceeded' : error.message;
+  return new VolumeError(outcome, `rpc error: code = ${goCode(error.code)} desc = ${desc}`, { cause: error });
 }
 
 /** `INVALID_ARGUMENT` is `InvalidArgument` in Go, and CANCELLED has one L. */

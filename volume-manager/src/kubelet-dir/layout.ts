@@ -45,6 +45,15 @@ export class Layout {
     return join(this.podVolumes(uid), escapePluginName(plugin), step(specName));
   }
 
+  /** Where a plugin keeps its own notes about a pod's volume. */
+  podPlugin(uid: string, plugin: string, specName: string): string {
+    return join(this.podPlugins(uid), escapePluginName(plugin), step(specName));
+  }
+
+  podPlugins(uid: string): string {
+    return join(this.podDir(uid), 'plugins');
+  }
+
   podDevices(uid: string): string {
     return join(this.podDir(uid), 'volumeDevices');
   }

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from '@berth/kit';
 import { isErrno } from '@berth/linux';
 import type { ActualPodVolume } from '../actual-world/actual-volume.ts';
 import type { ActualWorld } from '../actual-world/actual-world.ts';
@@ -7,11 +8,19 @@ import { type Layout, unescapePluginName } from '../kubelet-dir/layout.ts';
 import { readVolData } from '../kubelet-dir/vol-data.ts';
 import { csiPluginName } from '../plugins/csi/csi-filesystem.ts';
 
+export interface VolumeSource {
+  readonly driver: string;
+  readonly handle: string;
+}
+
 export interface ReconstructOptions {
   readonly layout: Layout;
   readonly actual: ActualWorld;
+  readonly log: Logger;
   /** The driver and handle of a PV, for a volume whose own record is damaged. */
-  readonly sourceOfVolume: (pvName: string) => { readonly driver: string; readonly handle: string } | undefined;
+  readonly sourceOfVolume: (pvName: string) => VolumeSource | undefined;
+  /** The same by the directory it is staged in. */
+  readonly sourceOfStage: (directory: string) => VolumeSource | undefined;
 }
 
 /**
@@ -79,14 +88,21 @@ async function subPaths({ layout, actual }: ReconstructOptions, podUid: string):
   }
 }
 
-async function stagedVolumes({ layout, actual }: ReconstructOptions): Promise<void> {
+async function stagedVolumes({ layout, actual, sourceOfStage, log }: ReconstructOptions): Promise<void> {
   for (const driver of await names(layout.csiPlugins)) {
     if (join(layout.csiPlugins, driver) === layout.csiBlock) continue;
     for (const hash of await names(join(layout.csiPlugins, driver))) {
-      const data = await readVolData(join(layout.csiPlugins, driver, hash));
-      if (data?.driverName === undefined || data.volumeHandle === undefined) continue;
-      const source = { driver: data.driverName, handle: data.volumeHandle };
-      const specName = data.specVolID ?? data.volumeHandle;
+      const directory = join(layout.csiPlugins, driver, hash);
+      const data = await readVolData(directory);
+      const known = data?.driverName !== undefined && data.volumeHandle !== undefined;
+      const source = known
+        ? { driver: data.driverName as string, handle: data.volumeHandle as string }
+        : sourceOfStage(directory);
+      if (!source) {
+        log.warn('a staged volume has lost its record, and no PV is its', { directory });
+        continue;
+      }
+      const specName = data?.specVolID ?? source.handle;
       actual.setDevice(csiName(source), {
         ...source,
         specName,

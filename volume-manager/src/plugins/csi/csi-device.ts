@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { ActualDevice } from '../../actual-world/actual-volume.ts';
 import { VolumeError } from '../../executor/volume-error.ts';
-import { readVolData, removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
+import { removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
 import { isMountPoint } from '../../mount-table.ts';
 import type { VolumeSpec } from '../../volume-spec.ts';
 import { type CsiContext, callDriver, findDriver, hasCapability } from './csi-context.ts';
@@ -44,7 +45,8 @@ export async function unstageFilesystem(context: CsiContext, actual: ActualDevic
   const { layout } = context;
   const directory = layout.csiDevice(actual.driver, actual.handle);
   const staging = layout.csiStaging(actual.driver, actual.handle);
-  if ((await readVolData(directory)) !== undefined || isMountPoint(context.mounter, staging)) {
+  // A directory without its record may have lost it: unstaging what is not staged is fine.
+  if (existsSync(directory)) {
     const driver = findDriver(context, actual.driver, 'attacher.UnmountDevice failed to create newCsiDriverClient');
     if (await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal)) {
       const request = { volumeId: actual.handle, stagingTargetPath: staging };

@@ -9,7 +9,7 @@ import type { CsiNodeDriver } from '../../csi/csi-plugins.ts';
 import { VolumeError } from '../../executor/volume-error.ts';
 import { attachmentName } from '../../kubelet-dir/attachment-name.ts';
 import { readVolData, removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
-import { isMountPoint } from '../../mount-table.ts';
+import { isMountPoint, isOnNetwork } from '../../mount-table.ts';
 import { probeFilesystem } from '../../probe-filesystem.ts';
 import { setVolumeOwnership } from '../../volume-files/set-volume-ownership.ts';
 import type { VolumeSpec } from '../../volume-spec.ts';
@@ -70,7 +70,10 @@ export async function publishFilesystem(
   return object?.spec?.requiresRepublish === true ? { refreshAfterMs: republishMs } : {};
 }
 
-/** Unpublishes with what `vol_data.json` says; without one, only an empty directory is taken away. */
+/**
+ * Unpublishes with what `vol_data.json` says. Where neither that nor a PV tells the driver, the mount itself is taken away:
+ * nobody wants it, and what is on the volume is not touched.
+ */
 export async function unpublishFilesystem(
   context: CsiContext,
   { podUid, specName }: { readonly podUid: string; readonly specName: string },
@@ -81,6 +84,11 @@ export async function unpublishFilesystem(
   if (published) {
     const driver = findDriver(context, published.driver, 'Unmounter.TearDownAt failed to get CSI client');
     await callDriver(driver, 'NodeUnpublishVolume', { volumeId: published.handle, targetPath: target }, signal);
+  } else {
+    while (isMountPoint(context.mounter, target)) {
+      context.log.warn('unmounting a volume whose record is lost', { target });
+      context.mounter.unmount(target, { lazy: isOnNetwork(context.mounter, target) });
+    }
   }
   if (isMountPoint(context.mounter, target)) {
     throw new VolumeError('Uncertain', `${target} is still mounted, and the driver says that it is not`);
