@@ -3,6 +3,10 @@ import { joinPath, setOwn } from './json-value.ts';
 
 const maxDuplicates = 100;
 
+/** A string without escapes, which most are; and a number. Sticky: they match where the reader stands. */
+const plainString = /"[^"\\\x00-\x1f]*"/y;
+const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
+
 /** Reads JSON with Go's words for errors, noting fields that occur twice in an object. */
 export function readJson(text: string): { value: unknown; duplicateFields: readonly string[] } {
   const reader = new JsonReader(text);
@@ -12,7 +16,7 @@ export function readJson(text: string): { value: unknown; duplicateFields: reado
 class JsonReader {
   readonly duplicates: string[] = [];
   readonly #text: string;
-  readonly #path: string[] = [];
+  readonly #path: (string | number)[] = [];
   #at = 0;
 
   constructor(text: string) {
@@ -57,7 +61,7 @@ class JsonReader {
       const key = this.#string();
       this.#path.push(key);
       if (Object.hasOwn(result, key) && this.duplicates.length < maxDuplicates) {
-        const path = joinPath(this.#path);
+        const path = joinPath(this.#path.map((part) => (typeof part === 'number' ? `[${part}]` : part)));
         if (!this.duplicates.includes(path)) this.duplicates.push(path);
       }
       this.#space();
@@ -76,7 +80,7 @@ class JsonReader {
     this.#space();
     if (this.#take(']')) return result;
     while (true) {
-      this.#path.push(`[${result.length}]`);
+      this.#path.push(result.length);
       result.push(this.#value('looking for beginning of value'));
       this.#path.pop();
       this.#space();
@@ -86,6 +90,12 @@ class JsonReader {
   }
 
   #string(): string {
+    plainString.lastIndex = this.#at;
+    if (plainString.test(this.#text)) {
+      const from = this.#at + 1;
+      this.#at = plainString.lastIndex;
+      return this.#text.slice(from, this.#at - 1);
+    }
     const start = this.#at++;
     while (true) {
       const character = this.#text[this.#at];
@@ -109,12 +119,11 @@ class JsonReader {
   }
 
   #number(context: string): number {
-    const pattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
-    pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text);
-    if (match) {
-      this.#at += match[0].length;
-      return Number(match[0]);
+    number.lastIndex = this.#at;
+    if (number.test(this.#text)) {
+      const from = this.#at;
+      this.#at = number.lastIndex;
+      return Number(this.#text.slice(from, this.#at));
     }
     if (this.#text[this.#at] !== '-') throw this.#unexpected(context);
     this.#at++;
@@ -130,7 +139,9 @@ class JsonReader {
   }
 
   #space(): void {
-    while (/[ \t\r\n]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    for (let code = this.#text.charCodeAt(this.#at); code <= 32; code = this.#text.charCodeAt(++this.#at)) {
+      if (code !== 32 && code !== 10 && code !== 13 && code !== 9) return;
+    }
   }
 
   #take(character: string): boolean {

@@ -16,15 +16,14 @@ export class WireReader {
   }
 
   tag(): { readonly id: number; readonly wire: number } {
-    const tag = this.varint();
-    return { id: Number(tag >> 3n), wire: Number(tag & 7n) };
+    const tag = this.#length();
+    return { id: tag >>> 3, wire: tag & 7 };
   }
 
   varint(): bigint {
     let result = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw new DecodeError('unexpected EOF');
+      const byte = this.#byte();
       result |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return result;
     }
@@ -41,13 +40,14 @@ export class WireReader {
   }
 
   bytes(): Uint8Array {
-    const length = Number(this.varint());
+    const length = this.#length();
     const start = this.#skip(length);
     return this.#bytes.subarray(start, start + length);
   }
 
   text(): string {
-    return Buffer.from(this.bytes()).toString('utf8');
+    const { buffer, byteOffset, byteLength } = this.bytes();
+    return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
   }
 
   /** Passes over a field nobody knows. */
@@ -57,6 +57,23 @@ export class WireReader {
     else if (wire === 2) this.bytes();
     else if (wire === 5) this.#skip(4);
     else throw new DecodeError(`proto: illegal wireType ${wire}`);
+  }
+
+  /** A tag or length: 32 bits at most, without the cost of bigint. */
+  #length(): number {
+    let result = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.#byte();
+      result += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return result;
+    }
+    throw new DecodeError('proto: integer overflow');
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new DecodeError('unexpected EOF');
+    return byte;
   }
 
   #skip(length: number): number {
