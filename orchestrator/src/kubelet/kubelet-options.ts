@@ -39,6 +39,8 @@ export interface KubeletOptions {
   readonly clusterDns?: readonly string[];
   /** Default `cluster.local`. */
   readonly clusterDomain?: string;
+  /** True in a process of one node: only its own pods are watched. Else the process' one informer of pods serves all nodes. */
+  readonly watchOwnPodsOnly?: boolean;
   /** Default 110. */
   readonly maxPods?: number;
   /** Added to the labels of the node object. */

@@ -33,7 +33,7 @@ export async function startKubelet(options: KubeletOptions, signal: AbortSignal)
     readFile('/etc/resolv.conf', 'utf8').catch(() => ''),
     readFile('/etc/hosts', 'utf8').catch(() => ''),
   ]);
-  const source = informerPodSource(informers, options.nodeName);
+  const source = informerPodSource(informers, options.nodeName, options.watchOwnPodsOnly);
   const services = informers.of<Service>(resources.services);
   const statuses = new StatusWriter({ client, clock, log, current: (uid) => source.get(uid) });
   const reporter = new NodeReporter(options, machine);

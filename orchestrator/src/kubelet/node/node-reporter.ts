@@ -98,6 +98,7 @@ export class NodeReporter {
     const known = this.#known() ?? (await client.find<Node>(resources.nodes, { name: nodeName }, signal));
     const node = known ?? (await this.#register(signal));
     const status = nodeStatus({
+      nodeName,
       machine: this.#machine,
       addresses: this.#options.addresses,
       maxPods: this.#options.maxPods ?? 110,

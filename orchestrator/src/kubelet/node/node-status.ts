@@ -3,6 +3,8 @@ import type { NodeCondition, NodeStatus } from '@berth/kube';
 import type { MachineFacts } from './machine-facts.ts';
 
 export interface NodeStatusInput {
+  /** Several nodes may share a machine: each goes by its own name, as with kubelet's --hostname-override. */
+  readonly nodeName: string;
   readonly machine: MachineFacts;
   readonly addresses: readonly string[];
   readonly maxPods: number;
@@ -24,7 +26,7 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
     ...old,
     addresses: [
       ...addresses.map((address) => ({ type: 'InternalIP', address })),
-      { type: 'Hostname', address: machine.hostname },
+      { type: 'Hostname', address: input.nodeName },
     ],
     capacity,
     allocatable: capacity,

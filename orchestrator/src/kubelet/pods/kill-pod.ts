@@ -46,9 +46,8 @@ export async function killPod(
     const container = running.find((one) => one.name === name);
     if (container) await stop(container, (clock.now() - begin) / 1000);
   }
-  for (const { id, ready } of state.seen.sandboxes) {
-    if (ready) await runtime.runtime.StopPodSandbox({ podSandboxId: id }, { signal });
-  }
+  // Also those that are not ready: their network may still stand.
+  for (const { id } of state.seen.sandboxes) await runtime.runtime.StopPodSandbox({ podSandboxId: id }, { signal });
   await observePod(node, state, signal);
 }
 

@@ -11,9 +11,10 @@ export interface PodSource {
   list(): readonly Pod[];
 }
 
-/** The pods the API has bound to a node, from the process' one informer of pods. */
-export function informerPodSource(informers: Informers, nodeName: string): PodSource {
-  const informer = informers.of<Pod>(resources.pods);
+/** The pods the API has bound to a node: from an informer of all pods, shared by a process, or of its own ones only. */
+export function informerPodSource(informers: Informers, nodeName: string, ownOnly = false): PodSource {
+  const scope = ownOnly ? { fieldSelector: `spec.nodeName=${nodeName}` } : {};
+  const informer = informers.of<Pod>(resources.pods, scope);
   informer.addIndex('nodeName', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
   informer.addIndex('uid', (pod) => [uidOf(pod)]);
   const ours = (pod: Pod | undefined) => (pod?.spec?.nodeName === nodeName ? pod : undefined);

@@ -100,11 +100,12 @@ async function kill(node: NodeContext, state: PodState, actions: PodActions, sig
     if (actions.toKill.length > 0) await observePod(node, state, signal);
     return actions.toKill.length > 0;
   }
-  const alive = state.seen.sandboxes.length > 0;
+  const { sandboxes, containers } = state.seen;
+  const alive = sandboxes.some(({ ready }) => ready) || containers.some((one) => one.state === 'CONTAINER_RUNNING');
   if (actions.createSandbox && actions.sandboxId !== '') {
     podEvent(node, pod)('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
   }
-  if (alive) await killPod(node, state, {}, signal);
+  if (sandboxes.length > 0) await killPod(node, state, {}, signal);
   // Init containers of an older sandbox say nothing of the next one.
   if (actions.createSandbox) {
     const names = new Set(initContainersOf(pod).map(({ name }) => name));
