@@ -17,12 +17,15 @@ export function goldenFile<T>(name: string): T {
   return JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8')) as T;
 }
 
+/** What the recording shows as `<uid>`; labels take part in rules, so that it must look like one. */
+const uid = '5e0c4f2a-6f0e-4f6e-9a4e-2b8d7a4f1c11';
+
 /** Whatever the recording replaced or the server's other parts add. */
 export const context: RequestContext = {
   now: Date.parse('2026-01-01T00:00:00Z'),
   user: 'admin',
   groups: ['system:masters'],
-  newUid: () => '<uid>',
+  newUid: () => uid,
 };
 
 export interface Target {
@@ -50,7 +53,9 @@ export function created({ definition, namespace }: Target, body: AnyObject): Any
   const { rules } = definition;
   object.metadata ??= {};
   if (namespace !== undefined) object.metadata.namespace = namespace;
-  Object.assign(object.metadata, { uid: '<uid>', creationTimestamp: '<time>' });
+  Object.assign(object.metadata, { uid, creationTimestamp: '<time>' });
+  // Admission comes before validation.
+  if (definition.kind === 'Pod') object['spec'].serviceAccountName ??= 'default';
   rules.prepareForCreate?.(object, context);
   rules.default?.(object);
   refuse(definition, object, rules.validate?.(object) ?? []);
@@ -88,9 +93,34 @@ export function statusOf(run: () => unknown): unknown {
   }
 }
 
-/** Without managedFields, which the server keeps, and what is one server's own. */
+/** Without what only admission, allocation and the server's own bookkeeping add; times and uids as the recording has them. */
 export function comparable(object: AnyObject): AnyObject {
-  const copy = structuredClone(object);
-  if (copy.metadata) delete copy.metadata.managedFields;
+  const text = JSON.stringify(object).replaceAll(uid, '<uid>').replaceAll('2026-01-01T00:00:00Z', '<time>');
+  const copy = JSON.parse(text) as AnyObject;
+  if (copy.metadata) {
+    delete copy.metadata.managedFields;
+    delete copy.metadata.resourceVersion;
+    const protection = ['kubernetes.io/pvc-protection', 'kubernetes.io/pv-protection'];
+    if (copy.metadata.finalizers?.every((name) => protection.includes(name))) delete copy.metadata.finalizers;
+  }
+  if (copy.kind === 'Pod') withoutPodAdmission(copy);
+  if (copy.kind === 'Service') for (const name of ['clusterIP', 'clusterIPs']) delete copy['spec'][name];
+  if (copy.kind === 'Node') delete copy['spec'].taints;
   return copy;
+}
+
+const token = /^kube-api-access-/;
+
+/** Service account, tolerations and priority come from admission. */
+function withoutPodAdmission(pod: AnyObject): void {
+  const spec = pod['spec'];
+  const added = ['serviceAccount', 'serviceAccountName', 'tolerations', 'priority', 'preemptionPolicy'];
+  for (const name of added) delete spec[name];
+  const own = ({ name }: { name: string }) => !token.test(name);
+  spec.volumes = (spec.volumes ?? []).filter(own);
+  if (spec.volumes.length === 0) delete spec.volumes;
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+    container.volumeMounts = (container.volumeMounts ?? []).filter(own);
+    if (container.volumeMounts.length === 0) delete container.volumeMounts;
+  }
 }

@@ -35,3 +35,9 @@ export function humanDuration(ms: number): string {
 function pair(big: number, bigUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`;
 }
+
+/** `a=b,c=d` in order, or `<none>`. */
+export function formatLabels(labels: Readonly<Record<string, string>> | undefined): string {
+  const texts = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  return texts.length === 0 ? '<none>' : texts.sort().join(',');
+}

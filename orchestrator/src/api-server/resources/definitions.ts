@@ -6,7 +6,7 @@ import { kindRules } from './kind-rules.ts';
 import { type NameRule, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts';
 import type { ResourceRow } from './resource-row.ts';
 import type { KindRules } from './rules.ts';
-import { toWireForm } from './wire-form.ts';
+import { toPlainForm, toWireForm, withoutNulls } from './wire-form.ts';
 
 const genericColumns: ResourceRow['columns'] = [
   ['Name', 'string', 'name', 0],
@@ -35,31 +35,45 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
   const nameRule: NameRule = own.nameRule ?? 'dnsSubdomain';
   const hasStatus = row.subresources.some(({ name }) => name === 'status');
   const fill = (object: AnyObject): void => {
-    toWireForm(object, row.schema);
+    toPlainForm(object, row.schema);
     own.default?.(object);
-    toWireForm(object, row.schema);
+  };
+  const onUpdate = (check: Rules['validateUpdate']) => (sent: AnyObject, stored: AnyObject) => {
+    const next = withoutNulls(sent);
+    const old = withoutNulls(stored);
+    return [
+      ...commonUpdateErrors(row, next, old),
+      ...validateObjectMetaUpdate(next, old),
+      ...(check?.(next, old) ?? []),
+    ];
   };
   return {
     ...own,
     ...preparations({ kind, own, hasStatus, fill }),
     nameRule,
-    default: fill,
-    validate: (object) => [...validateObjectMeta(object, row.namespaced, nameRule), ...(own.validate?.(object) ?? [])],
-    validateUpdate: (next, old) => [
-      ...commonUpdateErrors(row, next, old),
-      ...validateObjectMetaUpdate(next, old),
-      ...(own.validateUpdate?.(next, old) ?? []),
-    ],
-    ...(hasStatus
-      ? {
-          validateStatusUpdate: (next: AnyObject, old: AnyObject) => [
-            ...commonUpdateErrors(row, next, old),
-            ...validateObjectMetaUpdate(next, old),
-            ...(own.validateStatusUpdate?.(next, old) ?? []),
-          ],
-        }
-      : {}),
+    default: (object) => {
+      fill(object);
+      toWireForm(object, row.schema);
+    },
+    validate: (sent) => {
+      const object = withoutNulls(sent);
+      return [...validateObjectMeta(object, row.namespaced, nameRule), ...(own.validate?.(object) ?? [])];
+    },
+    validateUpdate: onUpdate(own.validateUpdate),
+    ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate) } : {}),
+    ...(own.subresources ? { subresources: mapRules(own.subresources, onUpdate) } : {}),
   };
+}
+
+type Subresources = NonNullable<Rules['subresources']>;
+
+function mapRules(
+  rules: Subresources,
+  onUpdate: (check: Rules['validateUpdate']) => NonNullable<Rules['validateUpdate']>,
+): Subresources {
+  return Object.fromEntries(
+    Object.entries(rules).map(([name, rule]) => [name, { ...rule, validateUpdate: onUpdate(rule.validateUpdate) }]),
+  );
 }
 
 interface Preparation {
@@ -78,7 +92,8 @@ function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
       own.prepareForCreate?.(object, context);
       if (kind.generation?.initial) object.metadata.generation = 1;
     },
-    prepareForUpdate: (next, old, context) => {
+    prepareForUpdate: (next, stored, context) => {
+      const old = withoutNulls(stored);
       fill(next);
       if (hasStatus) takeOver(next, old, 'status');
       if (old.metadata.generation === undefined) delete next.metadata.generation;
@@ -89,7 +104,8 @@ function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
     },
     ...(hasStatus
       ? {
-          prepareForStatusUpdate: (next, old, context) => {
+          prepareForStatusUpdate: (next, stored, context) => {
+            const old = withoutNulls(stored);
             fill(next);
             if (old.metadata.generation !== undefined) next.metadata.generation = old.metadata.generation;
             keepAllButStatus(next, old);

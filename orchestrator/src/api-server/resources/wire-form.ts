@@ -19,7 +19,34 @@ const parsed = new Map<string, readonly FieldForm[]>();
 
 /** Brings a decoded object into the form upstream's Go types give it: null and empty fields dropped or filled, quantities canonical. */
 export function toWireForm(object: AnyObject, schema: string): void {
-  normalize(object, schema.replace(/^io\.k8s\.(api\.|apimachinery\.pkg\.apis\.|[a-z-]+\.pkg\.apis\.)/, ''));
+  normalize(object, typeName(schema), true);
+}
+
+/** The same without the nulls that stand for what is always written: the form rules read. */
+export function toPlainForm(object: AnyObject, schema: string): void {
+  normalize(object, typeName(schema), false);
+}
+
+function typeName(schema: string): string {
+  return schema.replace(/^io\.k8s\.(api\.|apimachinery\.pkg\.apis\.|[a-z-]+\.pkg\.apis\.)/, '');
+}
+
+/** The object without nulls; itself where it has none. */
+export function withoutNulls<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = value.map(withoutNulls);
+    return items.some((item, index) => item !== value[index]) ? (items as T) : value;
+  }
+  let copy: Record<string, unknown> | undefined;
+  for (const [key, field] of Object.entries(value)) {
+    const plain: unknown = withoutNulls(field);
+    if (plain === field && field !== null) continue;
+    copy ??= { ...(value as Record<string, unknown>) };
+    if (field === null) delete copy[key];
+    else copy[key] = plain;
+  }
+  return (copy ?? value) as T;
 }
 
 function formsOf(type: string): readonly FieldForm[] {
@@ -33,29 +60,30 @@ function formsOf(type: string): readonly FieldForm[] {
   return forms;
 }
 
-function normalize(object: Json, type: string): void {
+function normalize(object: Json, type: string, nulls: boolean): void {
   for (const key of Object.keys(object)) if (object[key] === null) delete object[key];
   for (const form of formsOf(type)) {
-    const value = normalizeField(object[form.name], form);
+    const value = normalizeField(object[form.name], form, nulls);
     if (value === undefined) delete object[form.name];
     else object[form.name] = value;
   }
 }
 
 /** The field's value in wire form; undefined: left out. */
-function normalizeField(value: unknown, { code, always, type }: FieldForm): unknown {
+function normalizeField(value: unknown, form: FieldForm, nulls: boolean): unknown {
+  const { code, always, type } = form;
   switch (code) {
     case 'o': {
       const struct = isJson(value) ? value : {};
-      normalize(struct, type as string);
+      normalize(struct, type as string, nulls);
       return struct;
     }
     case 'p':
-      if (isJson(value)) normalize(value, type as string);
-      return value ?? (always ? null : undefined);
+      if (isJson(value)) normalize(value, type as string, nulls);
+      return value ?? (always && nulls ? null : undefined);
     case 'l':
     case 'm':
-      return normalizeCollection(value, always, type);
+      return normalizeCollection(value, form, nulls);
     case 'q':
       return value === undefined || value === '' ? '0' : canonicalQuantity(value);
     case 'Q':
@@ -63,7 +91,7 @@ function normalizeField(value: unknown, { code, always, type }: FieldForm): unkn
     case 't':
     case 'r':
     case 'P':
-      return value ?? (always || code === 't' ? null : undefined);
+      return value ?? ((always || code === 't') && nulls ? null : undefined);
     default:
       return normalizeScalar(value, code, always);
   }
@@ -77,13 +105,13 @@ function normalizeScalar(value: unknown, code: string, always: boolean): unknown
   return value;
 }
 
-function normalizeCollection(value: unknown, always: boolean, type: string | undefined): unknown {
-  if (value === undefined) return always ? null : undefined;
+function normalizeCollection(value: unknown, { always, type }: FieldForm, nulls: boolean): unknown {
+  if (value === undefined) return always && nulls ? null : undefined;
   const entries = Object.values(value as Json);
   if (entries.length === 0 && !always) return undefined;
   if (type === 'q')
     for (const [key, quantity] of Object.entries(value as Json)) (value as Json)[key] = canonicalQuantity(quantity);
-  else if (type !== undefined) for (const entry of entries) if (isJson(entry)) normalize(entry, type);
+  else if (type !== undefined) for (const entry of entries) if (isJson(entry)) normalize(entry, type, nulls);
   return value;
 }
 

@@ -1,4 +1,4 @@
-import type { PersistentVolume, PersistentVolumeSpec } from '@berth/kube';
+import type { PersistentVolume, PersistentVolumeSpec, PersistentVolumeStatus } from '@berth/kube';
 import type { AnyObject, FieldError, RequestContext } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { forbidden } from '../field.ts';
@@ -76,8 +76,7 @@ function timestamp(now: number): string {
 }
 
 function prepareForStatusUpdate(next: AnyObject, old: AnyObject, { now }: RequestContext): void {
-  (next as PersistentVolume).status ??= {};
-  const status = (next as PersistentVolume).status;
+  const status: PersistentVolumeStatus = next['status'];
   const before = (old as PersistentVolume).status ?? {};
   const time = status.lastPhaseTransitionTime;
   if (status.phase === before.phase) {

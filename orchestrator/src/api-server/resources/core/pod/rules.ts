@@ -1,4 +1,4 @@
-import type { Pod, PodSpec } from '@berth/kube';
+import type { Pod, PodSpec, PodStatus } from '@berth/kube';
 import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid } from '../../field.ts';
@@ -105,8 +105,7 @@ function prepareForStatusUpdate(next: AnyObject, old: AnyObject, _: RequestConte
   next['spec'] = structuredClone(old['spec']);
   if (old.metadata.ownerReferences) next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
   else delete next.metadata.ownerReferences;
-  (next as Pod).status ??= {};
-  const status = (next as Pod).status;
+  const status: PodStatus = next['status'];
   const before = (old as Pod).status ?? {};
   if (before.qosClass) status.qosClass ??= before.qosClass;
   if (before.observedGeneration) status.observedGeneration ||= before.observedGeneration;

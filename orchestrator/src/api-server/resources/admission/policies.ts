@@ -1,0 +1,142 @@
+import type { MatchResources, ParamKind, ParamRef, ValidatingAdmissionPolicySpec } from '@berth/kube';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { forbidden, invalid, notSupported, required } from '../field.ts';
+import { formatSelector, validateLabelSelector } from '../label-selector.ts';
+import { dns1123Subdomain, pathSegment } from '../names.ts';
+import type { KindRules } from '../rules.ts';
+import { oneOf, validateRule } from './webhooks.ts';
+
+/** Admission policies are stored and checked in form; their CEL expressions wait for what evaluates them. */
+export const validatingPolicyRules = policyRules('Validations', 'validations');
+export const mutatingPolicyRules = policyRules('Mutations', 'mutations');
+export const validatingBindingRules = bindingRules(true);
+export const mutatingBindingRules = bindingRules(false);
+
+function policyRules(column: string, list: 'validations' | 'mutations'): KindRules {
+  return {
+    generation: { initial: true, of: ({ spec }) => spec },
+    cells: {
+      [column]: ({ spec }) => spec?.[list]?.length ?? 0,
+      ParamKind: ({ spec }) => paramKind(spec?.paramKind),
+    },
+    rules: {
+      default: ({ spec }) => {
+        if (!spec) return;
+        spec.failurePolicy ??= 'Fail';
+        defaultMatch(spec.matchConstraints);
+      },
+      validate: (object) => policyErrors(object, list),
+    },
+  };
+}
+
+function paramKind(kind: ParamKind | undefined): string {
+  return kind ? `${kind.apiVersion}/${kind.kind}` : '<unset>';
+}
+
+function defaultMatch(match: MatchResources | undefined): void {
+  if (!match) return;
+  match.matchPolicy ??= 'Equivalent';
+  match.namespaceSelector ??= {};
+  match.objectSelector ??= {};
+  for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*';
+}
+
+function policyErrors(object: AnyObject, list: 'validations' | 'mutations'): FieldError[] {
+  const spec = (object['spec'] ?? {}) as ValidatingAdmissionPolicySpec & { mutations?: unknown[] };
+  const { matchConstraints: match, auditAnnotations = [] } = spec;
+  const none = 'validations or auditAnnotations must contain at least one item';
+  const empty = (spec[list] ?? []).length === 0 && auditAnnotations.length === 0;
+  return [
+    ...oneOf(spec.failurePolicy, ['Fail', 'Ignore'], 'spec.failurePolicy'),
+    ...(spec.paramKind ? kindErrors(spec.paramKind) : []),
+    ...(match ? matchErrors(match, 'spec.matchConstraints') : [required('spec.matchConstraints')]),
+    ...(match && !match.resourceRules?.length ? [required('spec.matchConstraints.resourceRules')] : []),
+    ...(empty && list === 'validations'
+      ? [required('spec.validations', none), required('spec.auditAnnotations', none)]
+      : []),
+    ...(empty && list === 'mutations' ? [required('spec.mutations', 'mutations must contain at least one item')] : []),
+    ...(spec.validations ?? []).flatMap(({ expression = '' }, index) =>
+      expression.trim() ? [] : [required(`spec.validations[${index}].expression`, 'expression is not specified')],
+    ),
+  ];
+}
+
+function kindErrors({ apiVersion, kind }: ParamKind): FieldError[] {
+  return [
+    ...(apiVersion ? [] : [required('spec.paramKind.apiVersion')]),
+    ...(kind ? [] : [required('spec.paramKind.kind')]),
+  ];
+}
+
+function matchErrors(match: MatchResources, field: string): FieldError[] {
+  return [
+    ...oneOf(match.matchPolicy, ['Equivalent', 'Exact'], `${field}.matchPolicy`),
+    ...validateLabelSelector(match.namespaceSelector, `${field}.namespaceSelector`),
+    ...validateLabelSelector(match.objectSelector, `${field}.objectSelector`),
+    ...(['resourceRules', 'excludeResourceRules'] as const).flatMap((name) =>
+      (match[name] ?? []).flatMap((rule, index) => validateRule(rule, `${field}.${name}[${index}]`)),
+    ),
+  ];
+}
+
+function bindingRules(validating: boolean): KindRules {
+  return {
+    generation: { initial: true, of: ({ spec }) => spec },
+    cells: {
+      PolicyName: ({ spec }) => spec?.policyName ?? '',
+      ParamRef: ({ spec }) => paramRef(spec?.paramRef),
+    },
+    rules: {
+      default: ({ spec }) => defaultMatch(spec?.matchResources),
+      validate: ({ spec = {} }) => [
+        ...(spec.policyName
+          ? dns1123Subdomain(spec.policyName).map((text) => invalid('spec.policyName', spec.policyName, text))
+          : [required('spec.policyName')]),
+        ...(spec.paramRef ? refErrors(spec.paramRef) : []),
+        ...(spec.matchResources ? matchErrors(spec.matchResources, 'spec.matchResources') : []),
+        ...(validating ? actionErrors(spec.validationActions ?? []) : []),
+      ],
+    },
+  };
+}
+
+function paramRef(ref: ParamRef | undefined): string {
+  if (ref?.name) return `${ref.namespace || '*'}/${ref.name}`;
+  return ref?.selector ? formatSelector(ref.selector) : '<unset>';
+}
+
+function refErrors({ name, selector, parameterNotFoundAction: action }: ParamRef): FieldError[] {
+  const field = 'spec.paramRef';
+  const both = 'name and selector are mutually exclusive';
+  return [
+    ...(name ? pathSegment(name).map((text) => invalid(`${field}.name`, name, text)) : []),
+    ...(name && selector ? [forbidden(`${field}.name`, both)] : []),
+    ...validateLabelSelector(selector, `${field}.selector`),
+    ...(name && selector ? [forbidden(`${field}.selector`, both)] : []),
+    ...(!name && !selector ? [required(field, 'one of name or selector must be specified')] : []),
+    ...(action ? oneOf(action, ['Deny', 'Allow'], `${field}.parameterNotFoundAction`) : []),
+    ...(action ? [] : [required(`${field}.parameterNotFoundAction`)]),
+  ];
+}
+
+const actions = ['Audit', 'Deny', 'Warn'];
+
+function actionErrors(list: readonly string[]): FieldError[] {
+  const field = 'spec.validationActions';
+  return [
+    ...(list.length > 0 ? [] : [required(field)]),
+    ...list.flatMap((action, index) =>
+      actions.includes(action) ? [] : [notSupported(`${field}[${index}]`, action, actions)],
+    ),
+    ...(list.includes('Deny') && list.includes('Warn')
+      ? [
+          invalid(
+            field,
+            list,
+            'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
+          ),
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,152 @@
+import type { MutatingWebhook, RuleWithOperations, ValidatingWebhook } from '@berth/kube';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { duplicate, invalid, notSupported, required } from '../field.ts';
+import { validateLabelSelector } from '../label-selector.ts';
+import { dns1035Label, dns1123Subdomain } from '../names.ts';
+import type { KindRules } from '../rules.ts';
+
+type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
+
+const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
+const reviewVersions = ['v1', 'v1beta1'];
+
+export const validatingWebhookRules = webhookRules(false);
+export const mutatingWebhookRules = webhookRules(true);
+
+function webhookRules(mutating: boolean): KindRules {
+  return {
+    generation: { initial: true, of: ({ webhooks }) => webhooks },
+    cells: { Webhooks: ({ webhooks }) => webhooks?.length ?? 0 },
+    rules: {
+      default: (object) => {
+        for (const hook of (object['webhooks'] ?? []) as Webhook[]) defaultWebhook(hook, mutating);
+      },
+      validate: (object) => configurationErrors(object),
+    },
+  };
+}
+
+function defaultWebhook(hook: Webhook, mutating: boolean): void {
+  hook.failurePolicy ??= 'Fail';
+  hook.matchPolicy ??= 'Equivalent';
+  hook.namespaceSelector ??= {};
+  hook.objectSelector ??= {};
+  hook.timeoutSeconds ??= 10;
+  if (mutating) hook.reinvocationPolicy ??= 'Never';
+  for (const rule of hook.rules ?? []) rule.scope ??= '*';
+  if (hook.clientConfig?.service) hook.clientConfig.service.port ??= 443;
+}
+
+function configurationErrors(object: AnyObject): FieldError[] {
+  const hooks = (object['webhooks'] ?? []) as Webhook[];
+  return hooks.flatMap((hook, index) => {
+    const field = `webhooks[${index}]`;
+    const repeated = hooks.findIndex(({ name }) => name === hook.name) < index;
+    return [
+      ...hookErrors(hook, field),
+      ...versionErrors(hook.admissionReviewVersions ?? [], `${field}.admissionReviewVersions`),
+      ...(hook.name && repeated ? [duplicate(`${field}.name`, hook.name)] : []),
+    ];
+  });
+}
+
+function hookErrors(hook: Webhook, field: string): FieldError[] {
+  const { clientConfig: { url, service } = {}, timeoutSeconds: timeout = 10 } = hook;
+  return [
+    ...qualifiedNameErrors(hook.name ?? '', `${field}.name`),
+    ...(hook.rules ?? []).flatMap((rule, index) => validateRule(rule, `${field}.rules[${index}]`)),
+    ...oneOf(hook.failurePolicy, ['Fail', 'Ignore'], `${field}.failurePolicy`),
+    ...oneOf(hook.matchPolicy, ['Equivalent', 'Exact'], `${field}.matchPolicy`),
+    ...(hook.sideEffects
+      ? oneOf(hook.sideEffects, ['None', 'NoneOnDryRun'], `${field}.sideEffects`)
+      : [required(`${field}.sideEffects`, 'must specify one of None, NoneOnDryRun')]),
+    ...(timeout < 1 || timeout > 30
+      ? [invalid(`${field}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds')]
+      : []),
+    ...validateLabelSelector(hook.namespaceSelector, `${field}.namespaceSelector`),
+    ...validateLabelSelector(hook.objectSelector, `${field}.objectSelector`),
+    ...(hook.reinvocationPolicy === undefined
+      ? []
+      : oneOf(hook.reinvocationPolicy, ['IfNeeded', 'Never'], `${field}.reinvocationPolicy`)),
+    ...((url === undefined) === (service === undefined)
+      ? [required(`${field}.clientConfig`, 'exactly one of url or service is required')]
+      : []),
+    ...(url !== undefined ? urlErrors(url, `${field}.clientConfig.url`) : []),
+  ];
+}
+
+export function oneOf(value: string | undefined, supported: readonly string[], field: string): FieldError[] {
+  return supported.includes(value ?? '') ? [] : [notSupported(field, value ?? '', supported)];
+}
+
+/** A domain of at least three parts (IsFullyQualifiedName). */
+function qualifiedNameErrors(name: string, field: string): FieldError[] {
+  if (name === '') return [required(field)];
+  const complaints = dns1123Subdomain(name);
+  if (complaints.length > 0) return [invalid(field, name, complaints.join(','))];
+  if (name.split('.').length >= 3) return [];
+  return [invalid(field, name, 'should be a domain with at least three segments separated by dots')];
+}
+
+function urlErrors(url: string, field: string): FieldError[] {
+  const form = '; desired format: https://host[/path]';
+  if (!URL.canParse(url)) return [required(field, `url must be a valid URL: parse ${JSON.stringify(url)}${form}`)];
+  const parsed = new URL(url);
+  return [
+    ...(parsed.protocol === 'https:'
+      ? []
+      : [invalid(field, parsed.protocol.slice(0, -1), `'https' is the only allowed URL scheme${form}`)]),
+    ...(parsed.host ? [] : [invalid(field, parsed.host, `host must be specified${form}`)]),
+    ...(parsed.username ? [invalid(field, parsed.username, 'user information is not permitted in the URL')] : []),
+    ...(parsed.hash ? [invalid(field, parsed.hash.slice(1), 'fragments are not permitted in the URL')] : []),
+    ...(parsed.search ? [invalid(field, parsed.search.slice(1), 'query parameters are not permitted in the URL')] : []),
+  ];
+}
+
+function versionErrors(versions: readonly string[], field: string): FieldError[] {
+  if (versions.length === 0) return [required(field, 'must specify one of v1, v1beta1')];
+  return [
+    ...versions.flatMap((version, index) =>
+      versions.indexOf(version) < index
+        ? [invalid(`${field}[${index}]`, version, 'duplicate version')]
+        : dns1035Label(version).map((text) => invalid(`${field}[${index}]`, version, text)),
+    ),
+    ...(versions.some((version) => reviewVersions.includes(version))
+      ? []
+      : [invalid(field, versions, 'must include at least one of v1, v1beta1')]),
+  ];
+}
+
+/** Which requests a webhook or policy is about (validateRuleWithOperations). */
+export function validateRule(rule: RuleWithOperations, field: string): FieldError[] {
+  const { operations: ops = [], apiGroups = [], apiVersions = [], resources = [], scope } = rule;
+  const alone = (list: readonly string[], name: string, what: string): FieldError[] => [
+    ...(list.length > 0 ? [] : [required(`${field}.${name}`)]),
+    ...(list.length > 1 && list.includes('*')
+      ? [invalid(`${field}.${name}`, list, `if '*' is present, must not specify other ${what}`)]
+      : []),
+  ];
+  return [
+    ...alone(ops, 'operations', 'operations'),
+    ...ops.flatMap((op, index) => oneOf(op, operations, `${field}.operations[${index}]`)),
+    ...alone(apiGroups, 'apiGroups', 'API groups'),
+    ...alone(apiVersions, 'apiVersions', 'API versions'),
+    ...apiVersions.flatMap((version, index) => (version ? [] : [required(`${field}.apiVersions[${index}]`)])),
+    ...resourceErrors(resources, `${field}.resources`),
+    ...(scope === undefined ? [] : oneOf(scope, ['*', 'Cluster', 'Namespaced'], `${field}.scope`)),
+  ];
+}
+
+function resourceErrors(resources: readonly string[], field: string): FieldError[] {
+  const plain = resources.some((resource) => resource !== '*' && !resource.includes('/'));
+  return [
+    ...(resources.length > 0 ? [] : [required(field)]),
+    ...resources.flatMap((resource, index) => (resource ? [] : [required(`${field}[${index}]`)])),
+    ...(resources.length > 1 && resources.includes('*/*')
+      ? [invalid(field, resources, "if '*/*' is present, must not specify other resources")]
+      : []),
+    ...(resources.includes('*') && plain
+      ? [invalid(field, resources, "if '*' is present, must not specify other resources without subresources")]
+      : []),
+  ];
+}

@@ -1,0 +1,116 @@
+import type { DaemonSet, DaemonSetSpec } from '@berth/kube';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { formatLabels } from '../columns.ts';
+import { defaultPodTemplate } from '../core/pod/defaults.ts';
+import { semanticEqual } from '../equality.ts';
+import { invalid, notSupported, required } from '../field.ts';
+import { validateLabelSelector } from '../label-selector.ts';
+import { immutable, nonNegative } from '../metadata.ts';
+import type { KindRules } from '../rules.ts';
+import { isZero, validateIntOrPercent } from './int-or-percent.ts';
+import { decremented, nonNegativeCounts } from './status-counts.ts';
+import { selectedTemplate, templateLimits } from './template.ts';
+import { count, templateCells } from './workload-cells.ts';
+
+/** Where the version of the template is kept since the field for it went (apps/v1 conversion). */
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+export const daemonSetRules: KindRules = {
+  generation: { initial: true, of: ({ spec }) => spec },
+  cells: {
+    ...templateCells,
+    Desired: (object) => count(object, 'desiredNumberScheduled'),
+    Current: (object) => count(object, 'currentNumberScheduled'),
+    Ready: (object) => count(object, 'numberReady'),
+    'Up-to-date': (object) => count(object, 'updatedNumberScheduled'),
+    Available: (object) => count(object, 'numberAvailable'),
+    'Node Selector': ({ spec }) => formatLabels(spec?.template?.spec?.nodeSelector),
+  },
+  rules: {
+    default: (object) => defaultDaemonSet(object as DaemonSet),
+    prepareForCreate: (object) => setTemplateGeneration(object, generationOf(object) || 1),
+    prepareForUpdate: (next, old) => {
+      const changed = !semanticEqual(next['spec'].template, old['spec'].template);
+      setTemplateGeneration(next, generationOf(old) + (changed ? 1 : 0));
+    },
+    validate: (object) => validateSpec((object as DaemonSet).spec as DaemonSetSpec),
+    validateUpdate: (next, old) => immutable(next['spec'].selector, old['spec'].selector, 'spec.selector'),
+    validateStatusUpdate,
+  },
+};
+
+function generationOf({ metadata }: AnyObject): number {
+  return Number(metadata.annotations?.[templateGeneration] ?? 0);
+}
+
+function setTemplateGeneration({ metadata }: AnyObject, generation: number): void {
+  metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(generation) };
+}
+
+function defaultDaemonSet({ spec }: DaemonSet): void {
+  if (!spec) return;
+  spec.updateStrategy ??= {};
+  spec.updateStrategy.type ??= 'RollingUpdate';
+  if (spec.updateStrategy.type === 'RollingUpdate') {
+    spec.updateStrategy.rollingUpdate ??= {};
+    spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1;
+    spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
+  }
+  spec.revisionHistoryLimit ??= 10;
+  defaultPodTemplate(spec.template);
+}
+
+function validateSpec(spec: DaemonSetSpec): FieldError[] {
+  const { selector, template } = spec;
+  return [
+    ...validateLabelSelector(selector, 'spec.selector'),
+    ...(selector && Object.keys(selector).length === 0
+      ? [invalid('spec.selector', selector, 'empty selector is invalid for daemonset')]
+      : []),
+    ...selectedTemplate(template, selector, 'spec.template'),
+    ...templateLimits(template, 'DaemonSet', 'spec.template'),
+    ...nonNegative(spec.minReadySeconds ?? 0, 'spec.minReadySeconds'),
+    ...strategyErrors(spec),
+    ...nonNegative(spec.revisionHistoryLimit ?? 0, 'spec.revisionHistoryLimit'),
+  ];
+}
+
+function strategyErrors({ updateStrategy: strategy = {} }: DaemonSetSpec): FieldError[] {
+  const field = 'spec.updateStrategy';
+  if (strategy.type === 'OnDelete') return [];
+  if (strategy.type !== 'RollingUpdate') {
+    const shown = { Type: strategy.type ?? '', RollingUpdate: strategy.rollingUpdate ?? null };
+    return [notSupported(field, shown, ['RollingUpdate', 'OnDelete'])];
+  }
+  if (!strategy.rollingUpdate) return [required(`${field}.rollingUpdate`)];
+  const { maxUnavailable = 0, maxSurge = 0 } = strategy.rollingUpdate;
+  const path = `${field}.rollingUpdate`;
+  return [
+    ...validateIntOrPercent(maxUnavailable, `${path}.maxUnavailable`),
+    ...validateIntOrPercent(maxSurge, `${path}.maxSurge`),
+    ...(!isZero(maxUnavailable) && !isZero(maxSurge)
+      ? [invalid(`${path}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero')]
+      : []),
+    ...(isZero(maxUnavailable) && isZero(maxSurge)
+      ? [required(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0')]
+      : []),
+  ];
+}
+
+function validateStatusUpdate(next: AnyObject, old: AnyObject): FieldError[] {
+  const names = [
+    'currentNumberScheduled',
+    'numberMisscheduled',
+    'desiredNumberScheduled',
+    'numberReady',
+    'observedGeneration',
+    'updatedNumberScheduled',
+    'numberAvailable',
+    'numberUnavailable',
+    'collisionCount',
+  ];
+  return [
+    ...nonNegativeCounts(next['status'] ?? {}, names),
+    ...decremented(next['status']?.collisionCount, old['status']?.collisionCount),
+  ];
+}

@@ -1,0 +1,46 @@
+import type { ControllerRevision, PodTemplate } from '@berth/kube';
+import { formatLabels } from '../columns.ts';
+import { defaultPodTemplate } from '../core/pod/defaults.ts';
+import { validatePodTemplate } from '../core/pod/spec.ts';
+import { required } from '../field.ts';
+import { immutable, nonNegative } from '../metadata.ts';
+import type { KindRules } from '../rules.ts';
+import { containers } from './workload-cells.ts';
+
+export const controllerRevisionRules: KindRules = {
+  cells: {
+    Controller: ({ metadata }) => {
+      const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+      if (!owner) return '<none>';
+      const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : '';
+      return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+    },
+    Revision: ({ revision }) => revision ?? 0,
+  },
+  rules: {
+    validate: (object) => {
+      const { revision, data } = object as ControllerRevision;
+      return [
+        ...nonNegative(revision ?? 0, 'revision'),
+        ...(data === undefined || data === null ? [required('data', 'data is mandatory')] : []),
+      ];
+    },
+    validateUpdate: (next, old) => immutable(next['data'], old['data'], 'data'),
+  },
+};
+
+export const podTemplateRules: KindRules = {
+  generation: { initial: true, of: ({ template }) => template },
+  cells: {
+    Containers: ({ template }) => containers(template, 'name'),
+    Images: ({ template }) => containers(template, 'image'),
+    'Pod Labels': ({ template }) => formatLabels(template?.metadata?.labels),
+  },
+  rules: {
+    default: (object) => {
+      const { template } = object as PodTemplate;
+      if (template) defaultPodTemplate(template);
+    },
+    validate: (object) => validatePodTemplate((object as PodTemplate).template ?? {}, 'template'),
+  },
+};

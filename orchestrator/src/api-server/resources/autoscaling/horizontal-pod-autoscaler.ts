@@ -1,0 +1,172 @@
+import type {
+  AutoscalingV2HorizontalPodAutoscaler as Autoscaler,
+  HPAScalingRules,
+  MetricSpec,
+  MetricStatus,
+  MetricTarget,
+} from '@berth/kube';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { nonNegativeCounts } from '../apps/status-counts.ts';
+import { invalid, notSupported, required } from '../field.ts';
+import { pathSegment } from '../names.ts';
+import type { KindRules } from '../rules.ts';
+import { toVersion1, toVersion2 } from './conversion.ts';
+
+const cells: NonNullable<KindRules['cells']> = {
+  Reference: ({ spec }) => `${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`,
+  Targets: (object) => targets(object as Autoscaler),
+  MinPods: ({ spec }) => String(spec?.minReplicas ?? '<unset>'),
+  MaxPods: ({ spec }) => spec?.maxReplicas ?? 0,
+  Replicas: ({ status }) => status?.currentReplicas ?? 0,
+};
+
+/** HorizontalPodAutoscalers: stored as autoscaling/v2. */
+export const autoscalerRules: KindRules = {
+  cells,
+  rules: {
+    default: (object) => defaultAutoscaler(object as Autoscaler),
+    validate: (object) => validate(object as Autoscaler),
+    validateStatusUpdate: (next) => nonNegativeCounts(next['status'] ?? {}, ['currentReplicas', 'desiredReplicas']),
+  },
+  versions: {
+    v1: {
+      cells: { Targets: (object) => targets(toVersion2(object) as Autoscaler) },
+      rules: {
+        default: ({ spec }: AnyObject) => {
+          if (spec) spec.minReplicas ??= 1;
+        },
+        validate: (object) => validate(toVersion2(object) as Autoscaler),
+      },
+      storedAs: {
+        group: 'autoscaling',
+        plural: 'horizontalpodautoscalers',
+        toStored: toVersion2,
+        fromStored: toVersion1,
+      },
+    },
+  },
+};
+
+function defaultAutoscaler({ spec }: Autoscaler): void {
+  if (!spec) return;
+  spec.minReplicas ??= 1;
+  if (!spec.metrics?.length)
+    spec.metrics = [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+    ];
+  if (!spec.behavior) return;
+  const down = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
+  const up = {
+    stabilizationWindowSeconds: 0,
+    selectPolicy: 'Max',
+    policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, ...down.policies],
+  };
+  spec.behavior.scaleUp = { ...up, ...spec.behavior.scaleUp };
+  spec.behavior.scaleDown = { ...down, ...spec.behavior.scaleDown };
+}
+
+function validate({ spec }: Autoscaler): FieldError[] {
+  if (!spec) return [required('spec.maxReplicas', 'must be set and greater than 0')];
+  const { minReplicas: min, maxReplicas: max = 0, scaleTargetRef: target, metrics = [], behavior } = spec;
+  const field = 'spec.maxReplicas';
+  return [
+    ...(min !== undefined && min < 1 ? [invalid('spec.minReplicas', min, 'must be greater than or equal to 1')] : []),
+    ...(max === 0 ? [required(field, 'must be set and greater than 0')] : []),
+    ...(max < 0 ? [invalid(field, max, 'must be greater than or equal to 1')] : []),
+    ...(min !== undefined && max < min ? [invalid(field, max, 'must be greater than or equal to `minReplicas`')] : []),
+    ...(['kind', 'name'] as const).flatMap((name) => {
+      const value = target?.[name];
+      const path = `spec.scaleTargetRef.${name}`;
+      return value ? pathSegment(value).map((text) => invalid(path, value, text)) : [required(path)];
+    }),
+    ...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`)),
+    ...scalingErrors(behavior?.scaleUp, 'spec.behavior.scaleUp'),
+    ...scalingErrors(behavior?.scaleDown, 'spec.behavior.scaleDown'),
+  ];
+}
+
+const metricTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
+
+function metricErrors(metric: MetricSpec, field: string): FieldError[] {
+  const { type } = metric;
+  const own = `${type?.charAt(0).toLowerCase()}${type?.slice(1)}` as keyof MetricSpec;
+  if (!type) return [required(`${field}.type`, 'must specify a metric source type')];
+  if (!metricTypes.includes(type)) return [notSupported(`${field}.type`, type, metricTypes)];
+  const others = Object.keys(metric).filter((key) => key !== 'type' && key !== own);
+  return [
+    ...(metric[own] ? [] : [required(`${field}.${own}`, 'must populate information for the given metric source')]),
+    ...others.map(
+      (key): FieldError => ({
+        reason: 'FieldValueForbidden',
+        field: `${field}.${key}`,
+        message: 'Forbidden: must populate the given metric source only',
+      }),
+    ),
+  ];
+}
+
+const longestWindow = 3600;
+const longestPeriod = 1800;
+
+function scalingErrors(rules: HPAScalingRules | undefined, field: string): FieldError[] {
+  if (!rules) return [];
+  const { stabilizationWindowSeconds: seconds = 0, selectPolicy, policies = [] } = rules;
+  const window = `${field}.stabilizationWindowSeconds`;
+  const selections = ['Disabled', 'Max', 'Min'];
+  return [
+    ...(seconds < 0 ? [invalid(window, seconds, 'must be greater than or equal to zero')] : []),
+    ...(seconds > longestWindow ? [invalid(window, seconds, `must be less than or equal to ${longestWindow}`)] : []),
+    ...(selectPolicy === undefined || selections.includes(selectPolicy)
+      ? []
+      : [notSupported(`${field}.selectPolicy`, selectPolicy, selections)]),
+    ...(policies.length > 0 ? [] : [required(`${field}.policies`, 'must specify at least one Policy')]),
+    ...policies.flatMap(({ type, value, periodSeconds: period }, index) => {
+      const path = `${field}.policies[${index}]`;
+      return [
+        ...(['Percent', 'Pods'].includes(type) ? [] : [notSupported(`${path}.type`, type, ['Percent', 'Pods'])]),
+        ...(value > 0 ? [] : [invalid(`${path}.value`, value, 'must be greater than zero')]),
+        ...(period > 0 ? [] : [invalid(`${path}.periodSeconds`, period, 'must be greater than zero')]),
+        ...(period > longestPeriod
+          ? [invalid(`${path}.periodSeconds`, period, `must be less than or equal to ${longestPeriod}`)]
+          : []),
+      ];
+    }),
+  ];
+}
+
+/** `cpu: 12%/80%`: at most two metrics, what is and what shall be. */
+function targets({ spec, status }: Autoscaler): string {
+  const metrics = spec?.metrics ?? [];
+  if (metrics.length === 0) return '<none>';
+  const texts = metrics.map((metric, index) => metricText(metric, status?.currentMetrics?.[index]));
+  const shown = texts.slice(0, 2).join(', ');
+  return texts.length > 2 ? `${shown} + ${texts.length - 2} more...` : shown;
+}
+
+function metricText(metric: MetricSpec, status: MetricStatus | undefined): string {
+  const { resource, containerResource } = metric;
+  const named = resource ?? containerResource;
+  if (named) {
+    const current = (resource ? status?.resource : status?.containerResource)?.current;
+    if (named.target.averageValue !== undefined)
+      return `${named.name}: ${current?.averageValue ?? '<unknown>'}/${named.target.averageValue}`;
+    return `${named.name}: ${share(current?.averageUtilization, '<unknown>')}/${share(named.target.averageUtilization, '<auto>')}`;
+  }
+  const source = metric.pods ?? metric.object ?? metric.external;
+  const current = (status?.pods ?? status?.object ?? status?.external)?.current;
+  return source ? valueText(source.target, current, metric.pods !== undefined) : '<unknown type>';
+}
+
+function share(value: number | undefined, fallback: string): string {
+  return value === undefined ? fallback : `${value}%`;
+}
+
+function valueText(
+  target: MetricTarget,
+  current: { value?: string; averageValue?: string } | undefined,
+  pods: boolean,
+): string {
+  if (target.averageValue !== undefined)
+    return `${current?.averageValue ?? '<unknown>'}/${target.averageValue}${pods ? '' : ' (avg)'}`;
+  return `${current?.value ?? '<unknown>'}/${target.value ?? ''}`;
+}

@@ -1,0 +1,112 @@
+import type { CertificateSigningRequest } from '@berth/kube';
+import type { AnyObject, FieldError, RequestContext } from '../../resource-definition.ts';
+import { humanDuration } from '../columns.ts';
+import { semanticEqual } from '../equality.ts';
+import { duplicate, invalid, notSupported, required } from '../field.ts';
+import { immutable } from '../metadata.ts';
+import type { KindRules } from '../rules.ts';
+
+const usages = [
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
+];
+const pem = /^-----BEGIN (NEW )?CERTIFICATE REQUEST-----[\s\S]+-----END (NEW )?CERTIFICATE REQUEST-----\s*$/;
+
+export const signingRequestRules: KindRules = {
+  cells: {
+    SignerName: ({ spec }) => spec?.signerName || '<none>',
+    Requestor: ({ spec }) => spec?.username ?? '',
+    RequestedDuration: ({ spec }) =>
+      spec?.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000),
+    Condition: (object) => condition(object as CertificateSigningRequest),
+  },
+  rules: {
+    nameRule: 'pathSegment',
+    // Who asks is not what the request says, but who sends it.
+    prepareForCreate: (object: AnyObject, { user, groups }: RequestContext) => {
+      const { uid: _, extra: __, ...spec } = (object as CertificateSigningRequest).spec;
+      object['spec'] = { ...spec, username: user, groups: [...groups] };
+    },
+    prepareForUpdate: (next, old) => {
+      next['spec'] = structuredClone(old['spec']);
+    },
+    validate,
+    validateUpdate: (next, old) => immutable(next['spec'], old['spec'], 'spec'),
+    validateStatusUpdate: (next, old) =>
+      semanticEqual(next['spec'], old['spec']) ? [] : [invalid('spec', null, 'field is immutable')],
+    selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
+    subresources: {
+      approval: {
+        prepareForUpdate: (next, old) => {
+          const conditions = next['status']?.conditions;
+          next['spec'] = structuredClone(old['spec']);
+          next['status'] = { ...structuredClone(old['status']), ...(conditions ? { conditions } : {}) };
+        },
+      },
+    },
+  },
+};
+
+function validate(object: AnyObject): FieldError[] {
+  const { spec } = object as CertificateSigningRequest;
+  const list = spec.usages ?? [];
+  const request = Buffer.from(spec.request ?? '', 'base64').toString();
+  return [
+    ...(pem.test(request)
+      ? []
+      : [invalid('spec.request', spec.request ?? null, 'PEM block type must be CERTIFICATE REQUEST')]),
+    ...(list.length > 0 ? [] : [required('spec.usages')]),
+    ...list.flatMap((usage, index) => [
+      ...(usages.includes(usage) ? [] : [notSupported(`spec.usages[${index}]`, usage, usages)]),
+      ...(list.indexOf(usage) < index ? [duplicate(`spec.usages[${index}]`, usage)] : []),
+    ]),
+    ...signerErrors(spec.signerName ?? ''),
+    ...(spec.expirationSeconds !== undefined && spec.expirationSeconds < 600
+      ? [
+          invalid(
+            'spec.expirationSeconds',
+            spec.expirationSeconds,
+            'may not specify a duration less than 600 seconds (10 minutes)',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function signerErrors(name: string): FieldError[] {
+  const field = 'spec.signerName';
+  if (name === '') return [required(field)];
+  if (name === 'kubernetes.io/legacy-unknown')
+    return [invalid(field, name, 'the legacy signerName is not allowed via this API version')];
+  const parts = name.split('/');
+  if (parts.length === 2 && parts.every(Boolean)) return [];
+  const text = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
+  return [invalid(field, name, text)];
+}
+
+function condition({ status }: CertificateSigningRequest): string {
+  const has = (type: string) => status?.conditions?.some((entry) => entry.type === type) ?? false;
+  const decision = has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending';
+  return [decision, has('Failed') ? 'Failed' : '', status?.certificate ? 'Issued' : ''].filter(Boolean).join(',');
+}

@@ -1,0 +1,92 @@
+import type { Endpoint, DiscoveryV1EndpointPort as EndpointPort, EndpointSlice } from '@berth/kube';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { duplicate, invalid, notSupported, required, tooMany } from '../field.ts';
+import { isIpAddress, isIpv4Address, validateEndpointIp, validateIp } from '../ip.ts';
+import { immutable } from '../metadata.ts';
+import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
+import type { KindRules } from '../rules.ts';
+import { more } from './endpoints.ts';
+
+const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
+const protocols = ['SCTP', 'TCP', 'UDP'];
+const limits = { endpoints: 1000, addresses: 100, ports: 20_000 } as const;
+
+/** EndpointSlices: apis/discovery/validation; labels count for the generation too. */
+export const endpointSliceRules: KindRules = {
+  generation: {
+    initial: true,
+    of: ({ addressType, endpoints, ports, metadata }) => ({ addressType, endpoints, ports, labels: metadata.labels }),
+  },
+  cells: {
+    AddressType: ({ addressType }) => addressType ?? '',
+    Ports: ({ ports }) => more((ports ?? []).map((port: EndpointPort) => `${port.port ?? '*'}`)) || '<unset>',
+    Endpoints: ({ endpoints }) => more((endpoints ?? []).flatMap((e: Endpoint) => e.addresses)) || '<unset>',
+  },
+  rules: {
+    default: (object) => {
+      for (const port of (object as EndpointSlice).ports ?? []) {
+        port.name ??= '';
+        port.protocol ??= 'TCP';
+      }
+    },
+    validate,
+    validateUpdate: (next, old) => immutable(next['addressType'], old['addressType'], 'addressType'),
+  },
+};
+
+function validate(object: AnyObject): FieldError[] {
+  const { addressType } = object as EndpointSlice;
+  const endpoints = (object as EndpointSlice).endpoints ?? [];
+  const ports = (object as EndpointSlice).ports ?? [];
+  return [
+    ...(addressType ? [] : [required('addressType')]),
+    ...(addressType && !addressTypes.includes(addressType)
+      ? [notSupported('addressType', addressType, addressTypes)]
+      : []),
+    ...(ports.length > limits.ports ? [tooMany('ports', ports.length, limits.ports)] : portErrors(ports)),
+    ...(endpoints.length > limits.endpoints
+      ? [tooMany('endpoints', endpoints.length, limits.endpoints)]
+      : endpoints.flatMap((endpoint, index) => endpointErrors(endpoint, addressType, `endpoints[${index}]`))),
+  ];
+}
+
+function portErrors(ports: readonly EndpointPort[]): FieldError[] {
+  return ports.flatMap(({ name = '', protocol, appProtocol }, index) => {
+    const field = `ports[${index}]`;
+    return [
+      ...(name ? dns1123Label(name).map((text) => invalid(`${field}.name`, name, text)) : []),
+      ...(ports.findIndex((other) => (other.name ?? '') === name) < index ? [duplicate(`${field}.name`, name)] : []),
+      ...(protocols.includes(protocol ?? '') ? [] : [notSupported(`${field}.protocol`, protocol ?? '', protocols)]),
+      ...(appProtocol === undefined
+        ? []
+        : qualifiedName(appProtocol).map((text) => invalid(`${field}.appProtocol`, appProtocol, text))),
+    ];
+  });
+}
+
+function endpointErrors(endpoint: Endpoint, type: string, field: string): FieldError[] {
+  const { addresses = [], nodeName, hostname } = endpoint;
+  const list = `${field}.addresses`;
+  return [
+    ...(addresses.length > 0 ? [] : [required(list, 'must contain at least 1 address')]),
+    ...(addresses.length > limits.addresses ? [tooMany(list, addresses.length, limits.addresses)] : []),
+    ...addresses.flatMap((address, index) => addressErrors(address, type, { list, index })),
+    ...(nodeName === undefined
+      ? []
+      : dns1123Subdomain(nodeName).map((text) => invalid(`${field}.nodeName`, nodeName, text))),
+    ...(hostname === undefined
+      ? []
+      : dns1123Label(hostname).map((text) => invalid(`${field}.hostname`, hostname, text))),
+  ];
+}
+
+function addressErrors(address: string, type: string, { list, index }: { list: string; index: number }): FieldError[] {
+  const field = `${list}[${index}]`;
+  if (type === 'FQDN') return dns1123Subdomain(address.replace(/\.$/, '')).map((text) => invalid(field, address, text));
+  if (type !== 'IPv4' && type !== 'IPv6') return [];
+  if (!isIpAddress(address)) return validateIp(address, field);
+  return [
+    ...(isIpv4Address(address) === (type === 'IPv4') ? [] : [invalid(list, address, `must be an ${type} address`)]),
+    ...validateEndpointIp(address, field),
+  ];
+}

@@ -1,0 +1,85 @@
+import type { LimitRange, LimitRangeItem } from '@berth/kube';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { duplicate, forbidden, invalid, required } from '../field.ts';
+import { qualifiedName } from '../names.ts';
+import { compareQuantities } from '../quantity.ts';
+import type { KindRules } from '../rules.ts';
+import { validateContainerResourceName, validateResourceName } from './pod/resource-requirements.ts';
+
+const types = ['Pod', 'Container', 'PersistentVolumeClaim'];
+
+export const limitRangeRules: KindRules = {
+  rules: {
+    default: (object) => {
+      for (const limit of (object as LimitRange).spec?.limits ?? [])
+        if (limit.type === 'Container') defaultLimit(limit);
+    },
+    validate,
+  },
+};
+
+/** Containers' defaults follow the limits: what is not said is the most, or else the least, that is allowed. */
+function defaultLimit(limit: LimitRangeItem): void {
+  limit.default = { ...limit.max, ...limit.default };
+  limit.defaultRequest = { ...limit.min, ...limit.default, ...limit.defaultRequest };
+}
+
+function validate(object: AnyObject): FieldError[] {
+  const limits = (object as LimitRange).spec?.limits ?? [];
+  return limits.flatMap((limit, index) => {
+    const field = `spec.limits[${index}]`;
+    const repeated = limits.findIndex(({ type }) => type === limit.type) < index;
+    return [
+      ...typeErrors(limit.type, `${field}.type`),
+      ...(repeated ? [duplicate(`${field}.type`, limit.type)] : []),
+      ...nameErrors(limit, field),
+      ...orderErrors(limit, field),
+    ];
+  });
+}
+
+function typeErrors(type: string, field: string): FieldError[] {
+  const errors = qualifiedName(type).map((text) => invalid(field, type, text));
+  if (errors.length > 0 || type.includes('/') || types.includes(type)) return errors;
+  return [invalid(field, type, 'must be a standard limit type or fully qualified')];
+}
+
+function nameErrors(limit: LimitRangeItem, field: string): FieldError[] {
+  const check = limit.type === 'PersistentVolumeClaim' ? validateResourceName : validateContainerResourceName;
+  const lists = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const;
+  const pod = limit.type === 'Pod';
+  return [
+    ...lists.flatMap((list) => {
+      if (pod && (list === 'default' || list === 'defaultRequest'))
+        return limit[list] ? [forbidden(`${field}.${list}`, "may not be specified when `type` is 'Pod'")] : [];
+      return Object.keys(limit[list] ?? {}).flatMap((name) => check(name, `${field}.${list}[${name}]`));
+    }),
+    ...(limit.type === 'PersistentVolumeClaim' && !limit.min?.['storage'] && !limit.max?.['storage']
+      ? [required(`${field}.limits`, 'either minimum or maximum storage value is required, but neither was provided')]
+      : []),
+  ];
+}
+
+/** Pairs that must stand in order; the third is whose path and value an error shows. */
+const orders = [
+  ['min', 'max', 'min', 'min value', 'max value'],
+  ['min', 'defaultRequest', 'defaultRequest', 'min value', 'default request value'],
+  ['defaultRequest', 'max', 'defaultRequest', 'default request value', 'max value'],
+  ['defaultRequest', 'default', 'defaultRequest', 'default request value', 'default limit value'],
+  ['min', 'default', 'default', 'min value', 'default value'],
+  ['default', 'max', 'default', 'default value', 'max value'],
+] as const;
+
+function orderErrors(limit: LimitRangeItem, field: string): FieldError[] {
+  const names = new Set(orders.flatMap(([list]) => Object.keys(limit[list] ?? {})));
+  return [...names].flatMap((name) =>
+    orders.flatMap(([low, high, shown, lowName, highName]) => {
+      const a = limit[low]?.[name];
+      const b = limit[high]?.[name];
+      if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) return [];
+      return [
+        invalid(`${field}.${shown}[${name}]`, limit[shown]?.[name], `${lowName} ${a} is greater than ${highName} ${b}`),
+      ];
+    }),
+  );
+}

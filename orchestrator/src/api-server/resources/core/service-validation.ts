@@ -1,0 +1,261 @@
+import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
+import type { FieldError } from '../../resource-definition.ts';
+import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
+import { isIpAddress, isIpv4Address, validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
+import { validateLabels } from '../label-selector.ts';
+import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts';
+import { validatePort } from './pod/handlers.ts';
+import { isExternal } from './service.ts';
+
+const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+const protocols = ['SCTP', 'TCP', 'UDP'];
+const families = ['IPv4', 'IPv6'];
+const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
+const longestAffinity = 86_400;
+
+/** A service as it would be stored, its addresses allocated (validateService). */
+export function validateService({ spec = {} }: Service): FieldError[] {
+  const headless = isHeadless(spec);
+  const { ports = [], type = '', selector } = spec;
+  const names = new Set<string>();
+  return [
+    ...(ports.length === 0 && !headless && type !== 'ExternalName' ? [required('spec.ports')] : []),
+    ...typeErrors(spec, headless),
+    ...ports.flatMap((port, index) => portErrors(port, `spec.ports[${index}]`, { names, named: ports.length > 1 })),
+    ...validateLabels(selector, 'spec.selector'),
+    ...affinityErrors(spec),
+    ...addressErrors(spec),
+    ...(spec.externalIPs ?? []).flatMap((ip, index) => {
+      const field = `spec.externalIPs[${index}]`;
+      const errors = validateIp(ip, field);
+      return errors.length > 0 ? errors : validateEndpointIp(ip, field);
+    }),
+    ...oneOf(type, types, 'spec.type'),
+    ...portClashes(spec),
+    ...balancerErrors(spec),
+    ...trafficErrors(spec),
+  ];
+}
+
+export function isHeadless({ clusterIPs = [] }: ServiceSpec): boolean {
+  return clusterIPs.length === 1 && clusterIPs[0] === 'None';
+}
+
+function oneOf(value: string | undefined, supported: readonly string[], field: string): FieldError[] {
+  if (!value) return [required(field)];
+  return supported.includes(value) ? [] : [notSupported(field, value, supported)];
+}
+
+function typeErrors(spec: ServiceSpec, headless: boolean): FieldError[] {
+  const { type, clusterIPs = [], ipFamilies = [], ipFamilyPolicy, externalName = '' } = spec;
+  if ((type === 'LoadBalancer' || type === 'NodePort') && headless)
+    return [invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`)];
+  if (type !== 'ExternalName') return [];
+  const text = 'may not be set for ExternalName services';
+  const name = externalName.replace(/\.$/, '');
+  return [
+    ...(clusterIPs.length > 0 ? [forbidden('spec.clusterIPs', text)] : []),
+    ...(ipFamilies.length > 0 ? [forbidden('spec.ipFamilies', text)] : []),
+    ...(ipFamilyPolicy === undefined ? [] : [forbidden('spec.ipFamilyPolicy', text)]),
+    ...(name
+      ? dns1123Subdomain(name).map((complaint) => invalid('spec.externalName', name, complaint))
+      : [required('spec.externalName')]),
+  ];
+}
+
+function portErrors(
+  port: ServicePort,
+  field: string,
+  { names, named }: { names: Set<string>; named: boolean },
+): FieldError[] {
+  const { name = '', appProtocol } = port;
+  const repeated = name !== '' && names.has(name);
+  names.add(name);
+  return [
+    ...(named && name === '' ? [required(`${field}.name`)] : []),
+    ...(name ? dns1123Label(name).map((text) => invalid(`${field}.name`, name, text)) : []),
+    ...(repeated ? [duplicate(`${field}.name`, name)] : []),
+    ...portNumber(port.port).map((text) => invalid(`${field}.port`, port.port, text)),
+    ...oneOf(port.protocol, protocols, `${field}.protocol`),
+    ...validatePort(port.targetPort ?? 0, `${field}.targetPort`),
+    ...(appProtocol === undefined
+      ? []
+      : qualifiedName(appProtocol).map((text) => invalid(`${field}.appProtocol`, appProtocol, text))),
+  ];
+}
+
+function affinityErrors({ sessionAffinity, sessionAffinityConfig: config }: ServiceSpec): FieldError[] {
+  const field = 'spec.sessionAffinityConfig';
+  const seconds = config?.clientIP?.timeoutSeconds;
+  const path = `${field}.clientIP.timeoutSeconds`;
+  return [
+    ...oneOf(sessionAffinity, ['ClientIP', 'None'], 'spec.sessionAffinity'),
+    ...(sessionAffinity === 'ClientIP' && seconds === undefined
+      ? [required(path, 'when session affinity type is ClientIP')]
+      : []),
+    ...(sessionAffinity === 'ClientIP' && seconds !== undefined && (seconds <= 0 || seconds > longestAffinity)
+      ? [invalid(path, seconds, `must be greater than 0 and less than ${longestAffinity}`)]
+      : []),
+    ...(sessionAffinity === 'None' && config
+      ? [forbidden(field, 'must not be set when session affinity is None')]
+      : []),
+  ];
+}
+
+function addressErrors(spec: ServiceSpec): FieldError[] {
+  if (spec.type === 'ExternalName') return [];
+  const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
+  const field = 'spec.clusterIPs';
+  return [
+    ...(clusterIP && clusterIPs.length === 0 ? [required(field)] : []),
+    ...(clusterIP && clusterIPs.length > 0 && clusterIPs[0] !== clusterIP
+      ? [invalid(field, clusterIPs, 'first value must match `clusterIP`')]
+      : []),
+    ...(clusterIP === '' && clusterIPs.length > 0
+      ? [invalid(field, clusterIPs, 'must be empty when `clusterIP` is not specified')]
+      : []),
+    ...ipFamilies.flatMap((family, index) => [
+      ...(families.includes(family) ? [] : [notSupported(`spec.ipFamilies[${index}]`, family, families)]),
+      ...(ipFamilies.indexOf(family) < index ? [duplicate(`spec.ipFamilies[${index}]`, family)] : []),
+    ]),
+    ...(ipFamilyPolicy === undefined || familyPolicies.includes(ipFamilyPolicy)
+      ? []
+      : [notSupported('spec.ipFamilyPolicy', ipFamilyPolicy, familyPolicies)]),
+    ...clusterAddressErrors(clusterIPs, ipFamilies),
+  ];
+}
+
+function clusterAddressErrors(addresses: readonly string[], ipFamilies: readonly string[]): FieldError[] {
+  const field = 'spec.clusterIPs';
+  if (addresses[0] === 'None')
+    return addresses.length > 1 ? [invalid(field, addresses, "'None' must be the first and only value")] : [];
+  const wrong = addresses.flatMap((address, index) => validateIp(address, `${field}[${index}]`));
+  const many = addresses.length > 2 ? [invalid(field, addresses, 'may only hold up to 2 values')] : [];
+  if (wrong.length > 0) return [...wrong, ...many];
+  const kinds = new Set(addresses.map(isIpv4Address));
+  return [
+    ...many,
+    ...(addresses.length > 1 && kinds.size < 2
+      ? [invalid(field, addresses, 'may specify no more than one IP for each IP family')]
+      : []),
+    ...addresses.flatMap((address, index) => {
+      const family = ipFamilies[index];
+      if (!family || isIpv4Address(address) === (family === 'IPv4')) return [];
+      const text = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``;
+      return [invalid(`${field}[${index}]`, address, text)];
+    }),
+  ];
+}
+
+function portClashes({ type, ports = [] }: ServiceSpec): FieldError[] {
+  const nodePorts = new Set<string>();
+  const numbers = new Set<string>();
+  const clusterOnly = ports.flatMap(({ nodePort }, index) =>
+    type === 'ClusterIP' && nodePort
+      ? [forbidden(`spec.ports[${index}].nodePort`, "may not be used when `type` is 'ClusterIP'")]
+      : [],
+  );
+  const sameNodePort = ports.flatMap(({ protocol, nodePort }, index) => {
+    if (!nodePort) return [];
+    const key = `${protocol}/${nodePort}`;
+    const errors = nodePorts.has(key) ? [duplicate(`spec.ports[${index}].nodePort`, nodePort)] : [];
+    nodePorts.add(key);
+    return errors;
+  });
+  const samePort = ports.flatMap(({ protocol = '', port }, index) => {
+    const key = `${protocol}/${port}`;
+    const value = { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
+    const errors = numbers.has(key) ? [duplicate(`spec.ports[${index}]`, value)] : [];
+    numbers.add(key);
+    return errors;
+  });
+  return [...clusterOnly, ...sameNodePort, ...samePort];
+}
+
+function balancerErrors(spec: ServiceSpec): FieldError[] {
+  const { type, loadBalancerSourceRanges: ranges = [], allocateLoadBalancerNodePorts, loadBalancerClass } = spec;
+  const only = "may only be used when `type` is 'LoadBalancer'";
+  const balanced = type === 'LoadBalancer';
+  return [
+    // The capital letter is upstream's.
+    ...(ranges.length > 0 && !balanced ? [forbidden('spec.LoadBalancerSourceRanges', only)] : []),
+    ...ranges.flatMap((range, index) => validateCidr(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`)),
+    ...(allocateLoadBalancerNodePorts !== undefined && !balanced
+      ? [forbidden('spec.allocateLoadBalancerNodePorts', only)]
+      : []),
+    ...(loadBalancerClass !== undefined && !balanced ? [forbidden('spec.loadBalancerClass', only)] : []),
+    ...(loadBalancerClass !== undefined && balanced
+      ? qualifiedName(loadBalancerClass).map((text) => invalid('spec.loadBalancerClass', loadBalancerClass, text))
+      : []),
+  ];
+}
+
+function trafficErrors(spec: ServiceSpec): FieldError[] {
+  const { type, externalTrafficPolicy: external, internalTrafficPolicy: internal, trafficDistribution } = spec;
+  const healthChecked = type === 'LoadBalancer' && external === 'Local';
+  const policies = ['Cluster', 'Local'];
+  return [
+    ...(isExternal(spec) ? oneOf(external, policies, 'spec.externalTrafficPolicy') : []),
+    ...(!isExternal(spec) && external
+      ? [invalid('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services')]
+      : []),
+    ...(spec.healthCheckNodePort && !healthChecked
+      ? [
+          invalid(
+            'spec.healthCheckNodePort',
+            spec.healthCheckNodePort,
+            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+          ),
+        ]
+      : []),
+    ...(type === 'ExternalName' && internal === undefined
+      ? []
+      : oneOf(internal, policies, 'spec.internalTrafficPolicy')),
+    ...(trafficDistribution === undefined ? [] : oneOf(trafficDistribution, distributions, 'spec.trafficDistribution')),
+  ];
+}
+
+/** Addresses stay while the service needs any (ValidateServiceUpdate). */
+export function validateServiceUpdate({ spec = {} }: Service, { spec: old = {} }: Service): FieldError[] {
+  if (spec.type === 'ExternalName' || old.type === 'ExternalName') return [];
+  if (isHeadless(spec) && isHeadless(old)) return [];
+  return [
+    ...listErrors('clusterIPs', spec, old),
+    ...(isHeadless(spec) === isHeadless(old) ? listErrors('ipFamilies', spec, old) : []),
+  ];
+}
+
+function listErrors(name: 'clusterIPs' | 'ipFamilies', spec: ServiceSpec, old: ServiceSpec): FieldError[] {
+  const now = spec[name] ?? [];
+  const before = old[name] ?? [];
+  const field = `spec.${name}`;
+  const what = name === 'clusterIPs' ? 'clusterIP' : 'ipFamily';
+  if (now.length === 0 && before.length > 0) return [invalid(`${field}[0]`, now, `primary ${what} can not be unset`)];
+  const changed = before.flatMap((value, index) =>
+    now[index] === undefined || now[index] === value
+      ? []
+      : [invalid(`${field}[${name === 'clusterIPs' ? index : 0}]`, now, 'may not change once set')],
+  );
+  if (before.length > now.length && spec.ipFamilyPolicy !== 'SingleStack') {
+    const text = `must be set to 'SingleStack' when releasing the secondary ${what}`;
+    return [...changed, invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, text)];
+  }
+  return changed;
+}
+
+export function validateServiceStatus({ spec = {}, status }: Service): FieldError[] {
+  const field = 'status.loadBalancer.ingress';
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  if (spec.type !== 'LoadBalancer' && ingress.length > 0)
+    return [forbidden(field, "may only be used when `spec.type` is 'LoadBalancer'")];
+  return ingress.flatMap(({ ip, hostname }, index) => [
+    ...(ip ? validateIp(ip, `${field}[${index}].ip`) : []),
+    ...(hostname
+      ? dns1123Subdomain(hostname).map((text) => invalid(`${field}[${index}].hostname`, hostname, text))
+      : []),
+    ...(hostname && isIpAddress(hostname)
+      ? [invalid(`${field}[${index}].hostname`, hostname, 'must be a DNS name, not an IP address')]
+      : []),
+  ]);
+}

@@ -1,0 +1,106 @@
+import type { IngressClass, IngressClassParametersReference, IPAddress, ServiceCIDR } from '@berth/kube';
+import type { FieldError } from '../../resource-definition.ts';
+import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
+import { validateCidr } from '../ip.ts';
+import { immutable } from '../metadata.ts';
+import { dns1123Label, dns1123Subdomain, pathSegment } from '../names.ts';
+import type { KindRules } from '../rules.ts';
+
+const defaultClass = 'ingressclass.kubernetes.io/is-default-class';
+const longestController = 250;
+
+export const ingressClassRules: KindRules = {
+  generation: { initial: true, of: ({ spec }) => spec },
+  cells: {
+    Name: ({ metadata }) =>
+      metadata.annotations?.[defaultClass] === 'true' ? `${metadata.name} (default)` : (metadata.name ?? ''),
+    Controller: ({ spec }) => spec?.controller ?? '',
+    Parameters: ({ spec }) => parameters(spec?.parameters),
+  },
+  rules: {
+    default: (object) => {
+      const reference = (object as IngressClass).spec?.parameters;
+      if (reference) reference.scope ??= 'Cluster';
+    },
+    validate: (object) => {
+      const { controller = '', parameters: reference } = (object as IngressClass).spec ?? {};
+      return [
+        ...(controller.length > longestController ? [tooLong('spec.controller', longestController)] : []),
+        ...controllerErrors(controller),
+        ...(reference ? referenceErrors(reference) : []),
+      ];
+    },
+    validateUpdate: (next, old) => immutable(next['spec']?.controller, old['spec']?.controller, 'spec.controller'),
+  },
+};
+
+function parameters(reference: IngressClassParametersReference | undefined): string {
+  if (!reference) return '<none>';
+  return `${reference.kind}${reference.apiGroup === undefined ? '' : `.${reference.apiGroup}`}/${reference.name}`;
+}
+
+function controllerErrors(controller: string): FieldError[] {
+  const field = 'spec.controller';
+  if (controller === '') return [required(field)];
+  const slash = controller.indexOf('/');
+  if (slash <= 0 || slash === controller.length - 1)
+    return [invalid(field, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const host = controller.slice(0, slash);
+  return dns1123Subdomain(host).map((text) => invalid(field, host, text));
+}
+
+function referenceErrors(reference: IngressClassParametersReference): FieldError[] {
+  const field = 'spec.parameters';
+  const { scope, namespace } = reference;
+  return [
+    ...(['kind', 'name'] as const).flatMap((name) =>
+      reference[name]
+        ? pathSegment(reference[name]).map((text) => invalid(`${field}.${name}`, reference[name], text))
+        : [required(`${field}.${name}`)],
+    ),
+    ...(scope === 'Cluster' || scope === 'Namespace'
+      ? []
+      : [notSupported(`${field}.scope`, scope ?? '', ['Cluster', 'Namespace'])]),
+    ...(scope === 'Namespace' && namespace === undefined
+      ? [required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'")]
+      : []),
+    ...(scope === 'Namespace' && namespace !== undefined
+      ? dns1123Label(namespace).map((text) => invalid(`${field}.namespace`, namespace, text))
+      : []),
+    ...(scope === 'Cluster' && namespace !== undefined
+      ? [forbidden(`${field}.namespace`, "`parameters.scope` is set to 'Cluster'")]
+      : []),
+  ];
+}
+
+/** Allocated addresses; the name is the address, and who holds it does not change. */
+export const ipAddressRules: KindRules = {
+  cells: { ParentRef: (object) => parent(object as IPAddress) },
+  rules: {
+    nameRule: 'pathSegment',
+    validate: (object) => ((object as IPAddress).spec?.parentRef ? [] : [required('spec.parentRef')]),
+    validateUpdate: (next, old) => immutable(next['spec']?.parentRef, old['spec']?.parentRef, 'spec.parentRef'),
+  },
+};
+
+function parent({ spec }: IPAddress): string {
+  if (!spec?.parentRef) return '<none>';
+  const { group, resource, namespace, name } = spec.parentRef;
+  const qualified = group ? `${resource}.${group}` : resource;
+  return [qualified?.toLowerCase(), namespace, name].filter(Boolean).join('/');
+}
+
+export const serviceCidrRules: KindRules = {
+  cells: { CIDRs: ({ spec }) => spec?.cidrs?.join(',') ?? '' },
+  rules: {
+    validate: (object) => {
+      const cidrs = (object as ServiceCIDR).spec?.cidrs ?? [];
+      if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
+      return [
+        ...(cidrs.length > 2 ? [invalid('spec', null, 'may only hold up to 2 values')] : []),
+        ...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`)),
+      ];
+    },
+    validateUpdate: (next, old) => immutable(next['spec']?.cidrs, old['spec']?.cidrs, 'spec.cidrs'),
+  },
+};
