@@ -13,9 +13,9 @@ export function prepareForCreate(definition: ResourceDefinition, object: AnyObje
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.managedFields;
   delete metadata.selfLink;
-  definition.rules.prepareForCreate?.(object, context);
   metadata.uid = context.newUid();
   metadata.creationTimestamp = rfc3339(context.now);
+  definition.rules.prepareForCreate?.(object, context);
 }
 
 /** @throws ApiError Invalid */

@@ -66,6 +66,11 @@ export class Pool<T> {
     if (this.#used.get(value) === owner) this.#used.delete(value);
   }
 
+  /** Forgets what is used, but not what was just given out. */
+  clear(): void {
+    this.#used.clear();
+  }
+
   isFree(value: T): boolean {
     const until = this.#reserved.get(value);
     return !this.#used.has(value) && (until === undefined || until <= this.#clock.now());

@@ -1,6 +1,7 @@
 import type { Clock, Rng } from '@berth/kit';
 import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
+import { StoreError } from '../../store/store-error.ts';
 import { invalid } from '../invalid.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -32,17 +33,28 @@ export class ServiceAllocation {
   /** Reads what is taken, then follows the store until `signal` aborts. */
   async start(storage: ObjectStorage, signal: AbortSignal): Promise<void> {
     const { objects, revision } = await storage.range({ namespace: '' });
+    this.#addresses.clear();
+    this.#ports.clear();
     for (const { object } of objects) this.#take(object);
-    const events = storage.watch('', revision, signal);
-    void this.#follow(storage, events);
+    void this.#follow(storage, storage.watch('', revision, signal), signal);
   }
 
-  async #follow(storage: ObjectStorage, events: AsyncIterable<readonly StoreEvent[]>): Promise<void> {
-    for await (const batch of events)
-      for (const { type, item, previous } of batch) {
-        if (previous) this.#giveBack(storage.view(previous).object);
-        if (type === 'put') this.#take(storage.view(item).object);
-      }
+  async #follow(
+    storage: ObjectStorage,
+    events: AsyncIterable<readonly StoreEvent[]>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      for await (const batch of events)
+        for (const { type, item, previous } of batch) {
+          if (previous) this.#giveBack(storage.view(previous).object);
+          if (type === 'put') this.#take(storage.view(item).object);
+        }
+    } catch (error) {
+      // Closed: nothing is given out any more. Fallen behind: what is taken is read again.
+      if (signal.aborted || !(error instanceof StoreError) || error.code !== 'Compacted') return;
+      await this.start(storage, signal).catch(() => undefined);
+    }
   }
 
   #take(service: AnyObject): void {

@@ -67,11 +67,11 @@ export async function listen(options: ListenOptions, parts: ListenerParts): Prom
   // An HTTP/1.1 client that opens a connection and says nothing is cut off.
   Object.assign(server, { headersTimeout: 30_000, requestTimeout: 60_000 });
   const handler = new HttpHandler(parts);
-  server.on('request', (request, response) => void handler.request(request, response));
-  server.on(
-    'upgrade',
-    (message: IncomingMessage, socket: Duplex, head: Buffer) => void handler.upgrade(message, socket, head),
-  );
+  const failed = (error: unknown) => parts.log.error('a connection was not served', { error });
+  server.on('request', (request, response) => void handler.request(request, response).catch(failed));
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    void handler.upgrade(message, socket, head).catch(failed);
+  });
   server.on('sessionError', (error) => parts.log.debug('a connection failed', { error }));
   server.on('tlsClientError', (error) => parts.log.debug('a TLS handshake failed', { error }));
   server.on('clientError', (_error: Error, socket: Duplex) => socket.destroy());

@@ -52,7 +52,8 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
 export async function respondError(error: ApiError, reply: Reply): Promise<void> {
   const { response } = reply;
   if (response.headersSent) {
-    response.stream?.destroy();
+    if (response.stream) response.stream.destroy();
+    else (response as unknown as Writable).destroy();
     return;
   }
   const { status } = error;

@@ -66,7 +66,7 @@ function reviewersOf({ authorizer, tokens }: SpecialParts): Readonly<Record<stri
     SelfSubjectReview: async (_spec, { user }) => ({ userInfo: userInfoOf(user) }),
     TokenReview: async (spec) => {
       const known = await tokens?.review(spec['token'] ?? '', spec['audiences'] ?? []);
-      if (!known) return { authenticated: false, error: 'invalid bearer token' };
+      if (!known) return { user: {}, error: 'invalid bearer token' };
       return { authenticated: true, user: userInfoOf(known.user), audiences: known.audiences };
     },
   };

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+import { type GoldenCase, goldenFile } from './resource-rules.ts';
+
+/** The whole way of a request – decoding, admission, defaults, validation, storage – against a real server's answers. */
+interface Recording {
+  readonly setup?: readonly { readonly path: string; readonly body: object }[];
+  readonly cases: readonly GoldenCase[];
+}
+
+/** What no API server alone can answer, or a later issue's server will. */
+const elsewhere: Readonly<Record<string, string>> = {
+  'invalid/cm-too-big': 'the recording left the body out',
+  'invalid/crd-bad-cel': 'CEL rules of custom resources are a later issue',
+  'update/pod-image-allowed': 'a scheduler had written conditions',
+  'update/status-subresource': 'a scheduler had written conditions',
+  'update/meta-deletion-ignored': 'a scheduler had written conditions',
+  'update/pv-capacity': 'a controller had made the volume available',
+  'update/pv-reclaim': 'a controller had made the volume available',
+  'update/sts-retention': 'a controller had written the status',
+  'default/node': 'nodes are tainted until a node life cycle controller takes the taint away, which is a later issue',
+};
+
+const time = '2026-01-01T00:00:00Z';
+let server: Awaited<ReturnType<typeof anApiServer>>;
+const send = (method: string, path: string, body: unknown, contentType = 'application/json') =>
+  server.send({ method, path, contentType, body });
+
+beforeAll(async () => {
+  server = await anApiServer();
+  await send('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+  for (const { path, body } of goldenFile<Recording>('updates.json').setup ?? []) {
+    const { status, text } = await send('POST', path, body);
+    if (status !== 201) throw new Error(text);
+  }
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+for (const file of ['validation.json', 'updates.json', 'defaults.json'])
+  for (const { id, request, response } of goldenFile<Recording>(file).cases) {
+    const title = `${file}: ${id} is answered as upstream does`;
+    if (id in elsewhere) {
+      test.skip(`${title}: ${elsewhere[id]}`);
+      continue;
+    }
+    test(title, async () => {
+      const { method, path, contentType } = request;
+      const body = JSON.parse(JSON.stringify(request.body ?? null).replaceAll('"<time>"', `"${time}"`));
+      const { text } = await send(method, path, body, contentType);
+      expect(comparable(JSON.parse(text))).toEqual(comparable(response));
+    });
+  }
+
+/** Without what is one server's own, and without managedFields, which come later. */
+function comparable(value: unknown): unknown {
+  const own = new Set(['managedFields', 'uid', 'resourceVersion', 'creationTimestamp', 'clusterIP', 'clusterIPs']);
+  return JSON.parse(
+    JSON.stringify(value, (key, each) => {
+      if (own.has(key)) return undefined;
+      if (typeof each !== 'string') return each;
+      return each
+        .replace(/kube-api-access-\w+/, 'kube-api-access-<random>')
+        .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<uid>')
+        .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, '<time>');
+    }),
+  );
+}
