@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,6 +105,20 @@ test('a socket that accepts and never answers ends with 124', async () => {
   server.close();
   expect(exitCode).toBe(124);
   expect(err).toMatch(/^csictl: .*\(TIMED_OUT\)\nhint: .*--timeout/);
+});
+
+test('one driver that is down does not hide the other; the exit code tells', async () => {
+  using place = folder();
+  const socketOf = (node: string) => {
+    mkdirSync(join(place.path, 'nodes', node, 'csi/x'), { recursive: true });
+    return join(place.path, 'nodes', node, 'csi/x');
+  };
+  await using _driver = await otherDriver(socketOf('n1'));
+  writeFileSync(join(socketOf('n2'), 'csi.sock'), '');
+  const { exitCode, out, err } = await csictl('driver', 'probe', '--data-dir', place.path);
+  expect(exitCode).toBe(1);
+  expect(out).toMatch(/nodes\/n1\/.* yes/);
+  expect(err).toMatch(/^csictl: driver at .*\/n2\/.*: nobody listens at the socket \(UNAVAILABLE\)\nhint: /);
 });
 
 const failures: [what: string, argv: string[], exitCode: number, err: RegExp][] = [

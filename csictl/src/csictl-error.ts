@@ -48,7 +48,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof ApiError) {
     return {
       exitCode: error.code === 'NotFound' ? 3 : 1,
-      message: `API server: ${error.message} (${error.code})`,
+      message: `${error.message} (${error.code})`,
       hint: undefined,
     };
   }
@@ -57,8 +57,9 @@ export function failureOf(error: unknown): Failure {
 
 function grpcFailure(error: GrpcError): Failure {
   const { code } = error;
-  if (code === 'DEADLINE_EXCEEDED' || code === 'CANCELLED') return timedOut('the driver did not answer in time');
-  const message = `${error.message.split('\n')[0]} (${code})`;
+  const [line] = error.message.split('\n');
+  if (code === 'DEADLINE_EXCEEDED' || code === 'CANCELLED') return timedOut(`${line}`);
+  const message = `${line} (${code})`;
   if (code === 'NOT_FOUND') return { exitCode: 3, message, hint: undefined };
   if (code === 'UNIMPLEMENTED') {
     return { exitCode: 1, message, hint: 'see what the driver offers: csictl driver capabilities' };
@@ -66,7 +67,7 @@ function grpcFailure(error: GrpcError): Failure {
   return {
     exitCode: 1,
     message,
-    hint: code === 'UNAVAILABLE' ? 'is the driver running? try: csictl driver probe' : undefined,
+    hint: code === 'UNAVAILABLE' ? 'is the driver running? berth up starts it; --endpoint names another' : undefined,
   };
 }
 

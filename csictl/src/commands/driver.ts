@@ -1,3 +1,4 @@
+import { askEach } from '../connect/ask-each.ts';
 import { type OpenDriver, openDrivers } from '../connect/open-drivers.ts';
 import { CsictlError } from '../csictl-error.ts';
 import { type Column, printRows } from '../output/print.ts';
@@ -25,13 +26,14 @@ const infoColumns: readonly Column<InfoRow>[] = [
 /** `csictl driver info` */
 export async function driverInfo(session: Session): Promise<void> {
   using open = openDrivers(session);
-  const rows = await Promise.all(open.drivers.map(infoOf));
+  const { rows, finish } = await askEach(open.drivers, infoOf);
   await printRows(session.printer, rows, infoColumns);
+  finish();
 }
 
-async function infoOf({ node, driver }: OpenDriver): Promise<InfoRow> {
+async function infoOf({ node, driver }: OpenDriver): Promise<InfoRow[]> {
   const [{ name, vendorVersion, manifest }, nodeInfo] = await Promise.all([driver.info(), driver.nodeInfo()]);
-  return {
+  const row = {
     name,
     version: vendorVersion,
     node: nodeInfo?.nodeId ?? node,
@@ -40,6 +42,7 @@ async function infoOf({ node, driver }: OpenDriver): Promise<InfoRow> {
     maxVolumes: nodeInfo?.maxVolumesPerNode ?? '',
     manifest,
   };
+  return [row];
 }
 
 interface CapabilityRow {
@@ -59,8 +62,9 @@ const capabilityColumns: readonly Column<CapabilityRow>[] = [
 /** `csictl driver capabilities` */
 export async function driverCapabilities(session: Session): Promise<void> {
   using open = openDrivers(session);
-  const rows = await Promise.all(open.drivers.map(capabilitiesOf));
-  await printRows(session.printer, rows.flat(), capabilityColumns);
+  const { rows, finish } = await askEach(open.drivers, capabilitiesOf);
+  await printRows(session.printer, rows, capabilityColumns);
+  finish();
 }
 
 async function capabilitiesOf({ node, driver }: OpenDriver): Promise<CapabilityRow[]> {
@@ -87,13 +91,12 @@ const probeColumns: readonly Column<ProbeRow>[] = [
 /** `csictl driver probe`: fails where a driver says it is not ready. */
 export async function driverProbe(session: Session): Promise<void> {
   using open = openDrivers(session);
-  const rows = await Promise.all(
-    open.drivers.map(async ({ node, driver }) => {
-      const started = session.now();
-      return { endpoint: driver.endpoint, node, ready: await driver.ready(), ms: session.now() - started };
-    }),
-  );
+  const { rows, finish } = await askEach(open.drivers, async ({ node, driver }) => {
+    const started = session.now();
+    return [{ endpoint: driver.endpoint, node, ready: await driver.ready(), ms: session.now() - started }];
+  });
   await printRows(session.printer, rows, probeColumns);
+  finish();
   const unready = rows.find((row) => !row.ready);
   if (unready)
     throw new CsictlError('FAILED', `driver at ${unready.endpoint} is not ready`, { hint: 'its log says why' });

@@ -1,6 +1,7 @@
 import { linuxMounter } from '@berth/linux';
 import { type ClusterView, claimOf } from '../cluster/cluster-view.ts';
 import { openCluster } from '../cluster/open-cluster.ts';
+import { askEach } from '../connect/ask-each.ts';
 import { type OpenDriver, openDrivers } from '../connect/open-drivers.ts';
 import { CsictlError } from '../csictl-error.ts';
 import { kubeletRoots } from '../mounts/kubelet-roots.ts';
@@ -49,7 +50,7 @@ export async function listVolumes(session: Session, name: string | undefined): P
   using open = openDrivers(session);
   const cluster = await openCluster(session);
   const mounts = knownMounts(session, cluster);
-  const rows = (await Promise.all(open.drivers.map((driver) => volumesOf(driver, { cluster, mounts })))).flat();
+  const { rows, finish } = await askEach(open.drivers, (driver) => volumesOf(driver, { cluster, mounts }));
   const { namespace } = session.options;
   const shown = rows.filter((row) => matches(row, name, namespace));
   if (name !== undefined && shown.length === 0) {
@@ -58,6 +59,7 @@ export async function listVolumes(session: Session, name: string | undefined): P
     });
   }
   await printRows(session.printer, shown, columns);
+  finish();
 }
 
 function matches({ volume, pv, claim }: VolumeRow, name: string | undefined, namespace: string | undefined): boolean {

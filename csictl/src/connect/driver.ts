@@ -1,6 +1,15 @@
 import { existsSync } from 'node:fs';
 import type { csi } from '@berth/protos';
-import { csiController, csiIdentity, csiNode, GrpcConnection, type ServiceClient } from '@berth/protos';
+import {
+  asGrpcError,
+  csiController,
+  csiIdentity,
+  csiNode,
+  GrpcConnection,
+  type GrpcError,
+  grpcError,
+  type ServiceClient,
+} from '@berth/protos';
 import { CsictlError } from '../csictl-error.ts';
 
 export interface ConnectOptions {
@@ -105,8 +114,9 @@ export class Driver implements Disposable {
       trace(`${name} ${this.endpoint} OK ${(now() - started).toFixed(1)} ms`);
       return response;
     } catch (error) {
-      trace(`${name} ${this.endpoint} ${(error as { code?: string }).code} ${(now() - started).toFixed(1)} ms`);
-      throw error;
+      const known = asGrpcError(error);
+      trace(`${name} ${this.endpoint} ${known.code} ${(now() - started).toFixed(1)} ms`);
+      throw grpcError(known.code, `driver at ${this.endpoint}: ${wording(name, known)}`, { cause: error });
     }
   }
 
@@ -122,4 +132,10 @@ export class Driver implements Disposable {
       throw error;
     }
   }
+}
+
+/** The transport's own words about a socket nobody listens at are for nobody. */
+function wording(method: string, { code, message }: GrpcError): string {
+  const refused = code === 'UNAVAILABLE' && /ECONNREFUSED|No connection established/.test(message);
+  return refused ? 'nobody listens at the socket' : `${method}: ${message}`;
 }
