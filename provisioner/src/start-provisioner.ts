@@ -57,61 +57,110 @@ export function startProvisioner(options: ProvisionerOptions, signal: AbortSigna
 }
 
 async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver) => void, signal: AbortSignal) {
-  const { informers, clock, rng, log, recorder, metrics = new Metrics() } = options;
+  const { informers, clock, log, metrics = new Metrics() } = options;
   const settings = { ...defaultSettings, ...options.settings };
-  const client = options.client.as('csi-provisioner');
-  const { timeoutMs, nodeName } = settings;
+  const { timeoutMs } = settings;
   const driver = await connectDriver({ clients: options.csi, clock, log, metrics, timeoutMs }, signal);
-  const events = recorder(`${driver.name}_${nodeName ?? hostname()}_${rng.uuid()}`);
   await using journal = await CallJournal.load(settings.journalDir, log);
   const view = new ClaimView(informers, driver.name);
-  // Drivers without topology get by without the right to read nodes' objects; deletion looks at nodes anyway.
-  const nodes = informers.of(resources.nodes);
-  const csiNodes = driver.hasTopology || nodeName !== undefined ? informers.of(resources.csinodes) : undefined;
+  // Drivers without topology get by without CSINodes; deletion looks at nodes and attachments anyway.
+  informers.of(resources.nodes);
   informers.of(resources.volumeattachments);
+  if (needsCsiNodes(driver, settings)) informers.of(resources.csinodes);
   await informers.whenSynced(signal);
-  // Asked for after the wait: a cluster may grant no right to list pods, which are one of several signals only.
-  const use = new VolumeUse(informers);
-  const share = nodeName && csiNodes && new NodeShare({ nodeName, client, driver, nodes, csiNodes, clock });
-  const shared = { client, view, driver, settings, events, journal, clock, log, share: share || undefined };
-  const stats = new ProvisionStats(metrics, clock);
-  const identity = `${clock.now()}-${Math.floor(rng.next() * 10_000)}-${driver.name}`;
-  const maker = new VolumeMaker({ ...shared, identity: nodeName ? `${identity}-${nodeName}` : identity });
-  const provisioner = new ClaimProvisioner({ ...shared, nodes, csiNodes, maker, stats });
-  const deleter = new VolumeDeleter({ ...shared, use, stats });
+  const parts = assemble(options, { settings, driver, journal, view, metrics });
   const queue = () =>
     new WorkQueue({
       clock,
       backoff: new Backoff({ initialMs: settings.retryIntervalStartMs, maxMs: settings.retryIntervalMaxMs }),
     });
-  const [claims, volumes] = [queue(), queue()];
-  using handlers = new DisposableStack();
-  handlers.use(watchClaims(view, { queue: claims, journal, driverName: driver.name }));
-  handlers.use(view.volumes.onChange((name) => volumes.add(name)));
-  handlers.use(use.onRelease(() => deleter.waiting.forEach((name) => void volumes.add(name))));
-  if (share) {
-    handlers.use(
-      share.onMembership(() => {
-        for (const { metadata } of view.waiting()) claims.add(metadata.uid ?? '');
-        for (const volume of view.volumes.list()) volumes.add(volume.metadata.name ?? '');
-      }),
-    );
-  }
-  const runQueue = { workers: settings.workers, log, signal };
+  const queues = { claims: queue(), volumes: queue() };
+  using _handlers = watch(parts, queues, { journal, view, driverName: driver.name });
+  const { provisioner, deleter } = parts;
+  const shared = { workers: settings.workers, log, signal };
   const running = Promise.all([
     runController({
-      ...runQueue,
+      ...shared,
       name: 'provision',
-      queue: claims,
+      queue: queues.claims,
       reconcile: retryConflicts((uid, stop) => provisioner.reconcile(uid, stop)),
     }),
     runController({
-      ...runQueue,
+      ...shared,
       name: 'delete',
-      queue: volumes,
+      queue: queues.volumes,
       reconcile: retryConflicts((name, stop) => deleter.reconcile(name, stop)),
     }),
   ]);
   begun(driver);
   await running;
+}
+
+function needsCsiNodes(driver: ConnectedDriver, { nodeName }: ProvisionerSettings): boolean {
+  return driver.hasTopology || nodeName !== undefined;
+}
+
+interface Base {
+  readonly settings: ProvisionerSettings;
+  readonly driver: ConnectedDriver;
+  readonly journal: CallJournal;
+  readonly view: ClaimView;
+  readonly metrics: Metrics;
+}
+
+interface Parts {
+  readonly provisioner: ClaimProvisioner;
+  readonly deleter: VolumeDeleter;
+  readonly use: VolumeUse;
+  readonly share: NodeShare | undefined;
+}
+
+function assemble(options: ProvisionerOptions, base: Base): Parts {
+  const { informers, clock, rng, log, recorder } = options;
+  const { settings, driver, metrics } = base;
+  const { nodeName } = settings;
+  const client = options.client.as('csi-provisioner');
+  const events = recorder(`${driver.name}_${nodeName ?? hostname()}_${rng.uuid()}`);
+  // Asked for after the wait for caches: a cluster may grant no right to list pods, which are one of several signals.
+  const use = new VolumeUse(informers);
+  const nodes = informers.of(resources.nodes);
+  const csiNodes = needsCsiNodes(driver, settings) ? informers.of(resources.csinodes) : undefined;
+  const share =
+    nodeName !== undefined && csiNodes
+      ? new NodeShare({ nodeName, client, driver, nodes, csiNodes, clock })
+      : undefined;
+  const stats = new ProvisionStats(metrics, clock);
+  const identity = `${clock.now()}-${Math.floor(rng.next() * 10_000)}-${driver.name}`;
+  const shared = { ...base, client, events, clock, log, share, stats };
+  const maker = new VolumeMaker({ ...shared, identity: nodeName ? `${identity}-${nodeName}` : identity });
+  return {
+    provisioner: new ClaimProvisioner({ ...shared, nodes, csiNodes, maker }),
+    deleter: new VolumeDeleter({ ...shared, use }),
+    use,
+    share,
+  };
+}
+
+interface Queues {
+  readonly claims: WorkQueue;
+  readonly volumes: WorkQueue;
+}
+
+function watch(
+  { use, share, deleter }: Parts,
+  { claims, volumes }: Queues,
+  { journal, view, driverName }: Pick<Base, 'journal' | 'view'> & { readonly driverName: string },
+): Disposable {
+  const handlers = new DisposableStack();
+  handlers.use(watchClaims(view, { queue: claims, journal, driverName }));
+  handlers.use(view.volumes.onChange((name) => volumes.add(name)));
+  handlers.use(use.onRelease(() => deleter.waiting.forEach((name) => void volumes.add(name))));
+  if (share) {
+    const everything = () => {
+      for (const { metadata } of view.waiting()) claims.add(metadata.uid ?? '');
+      for (const { metadata } of view.volumes.list()) volumes.add(metadata.name ?? '');
+    };
+    handlers.use(share.onMembership(everything));
+  }
+  return handlers;
 }
