@@ -1,5 +1,5 @@
 import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
-import { resources } from '@berth/kube';
+import { type Informers, resources } from '@berth/kube';
 import { Attacher, attachmentsByVolume } from './attach/attacher.ts';
 import { AttachmentObjects } from './attach/attachment-objects.ts';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
@@ -54,7 +54,7 @@ async function run(options: AttacherOptions, begun: (driver: ConnectedDriver) =>
   attachments.addIndex(attachmentsByVolume, ({ spec }) =>
     spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName],
   );
-  const volumes = informers.of(resources.persistentvolumes);
+  informers.of(resources.persistentvolumes);
   informers.of(resources.csinodes);
   await informers.whenSynced(signal);
   const objects = new AttachmentObjects({ client, informers, clock, driverName: driver.name });
@@ -65,20 +65,7 @@ async function run(options: AttacherOptions, begun: (driver: ConnectedDriver) =>
       backoff: new Backoff({ initialMs: settings.retryIntervalStartMs, maxMs: settings.retryIntervalMaxMs }),
     });
   const [attachmentQueue, volumeQueue] = [queue(), queue()];
-  using handlers = new DisposableStack();
-  handlers.use(
-    attachments.onChange((name, { before, after }) => {
-      const { attacher: attacherName, source } = (after ?? before)?.spec ?? {};
-      if (attacherName !== driver.name) return;
-      if (after && (!before || after.metadata.deletionTimestamp !== before.metadata.deletionTimestamp)) {
-        attachmentQueue.add(name);
-      }
-      if (!after && source?.persistentVolumeName !== undefined) volumeQueue.add(source.persistentVolumeName);
-    }),
-  );
-  handlers.use(
-    volumes.onChange((name, { after }) => after?.metadata.deletionTimestamp !== undefined && volumeQueue.add(name)),
-  );
+  using _handlers = watch(informers, { attachments: attachmentQueue, volumes: volumeQueue }, driver.name);
   const shared = { workers, log, signal };
   const running = Promise.all([
     runController({
@@ -96,4 +83,28 @@ async function run(options: AttacherOptions, begun: (driver: ConnectedDriver) =>
   ]);
   begun(driver);
   await running;
+}
+
+function watch(
+  informers: Informers,
+  queues: { readonly attachments: WorkQueue; readonly volumes: WorkQueue },
+  driverName: string,
+): Disposable {
+  const handlers = new DisposableStack();
+  handlers.use(
+    informers.of(resources.volumeattachments).onChange((name, { before, after }) => {
+      const { attacher: attacherName, source } = (after ?? before)?.spec ?? {};
+      if (attacherName !== driverName) return;
+      if (after && (!before || after.metadata.deletionTimestamp !== before.metadata.deletionTimestamp)) {
+        queues.attachments.add(name);
+      }
+      if (!after && source?.persistentVolumeName !== undefined) queues.volumes.add(source.persistentVolumeName);
+    }),
+  );
+  handlers.use(
+    informers
+      .of(resources.persistentvolumes)
+      .onChange((name, { after }) => after?.metadata.deletionTimestamp !== undefined && queues.volumes.add(name)),
+  );
+  return handlers;
 }
