@@ -251,8 +251,9 @@ test('exec with a terminal echoes, knows its size, follows resizes, and ends whe
   })();
   const streams = { stdin, stdout: stdout.stream, tty: true, resizes };
   const code = h.runtime.streams.exec(containerId, ['sh'], streams, AbortSignal.timeout(9000));
-  stdin.write('tty; stty size\n');
-  await expect.poll(stdout.text, { timeout: 5000 }).toMatch(/\/dev\/(pts\/\d|console)[\s\S]*40 100/);
+  await expect
+    .poll(() => typed(stdin, 'tty; stty size\n', stdout), { timeout: 5000, interval: 100 })
+    .toMatch(/\/dev\/(pts\/\d|console)[\s\S]*40 100/);
   resized.resolve();
   await expect.poll(() => typed(stdin, 'stty size\n', stdout), { timeout: 5000, interval: 100 }).toContain('45 123');
   stdin.write('exit 9\n');
