@@ -1,10 +1,34 @@
-import type { Mounter, MountInfo } from '@berth/linux';
+import { inspect, isErrno, linuxMounter, type Mounter, type MountInfo } from '@berth/linux';
 
 /** Filesystems whose server may be gone: nothing on them is touched on the event loop. */
 const networkTypes = /^(nfs4?|cifs|smb3?|ceph|glusterfs|9p|afs|fuse(\..+)?|fuseblk)$/;
 
 export function isMountPoint(mounter: Mounter, path: string): boolean {
   return mounter.mounts().some((mount) => mount.mountPoint === path);
+}
+
+/**
+ * The same for what is surely no network filesystem (a tmpfs of ours): the kernel is asked about this one path, which costs
+ * microseconds however many mounts there are.
+ */
+export function isLocalMountPoint(mounter: Mounter, path: string): boolean {
+  if (mounter !== linuxMounter) return isMountPoint(mounter, path);
+  try {
+    return inspect(path).isMountRoot;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Takes away every mount that is exactly at `path`; none is fine. @throws KernelError EBUSY – something is mounted below. */
+export function unmountAll(mounter: Mounter, path: string): void {
+  try {
+    while (true) mounter.unmount(path);
+  } catch (error) {
+    // EINVAL: nothing is mounted there (umount2(2)).
+    if (!isErrno(error, 'EINVAL', 'ENOENT')) throw error;
+  }
 }
 
 /** Mounts at `path` and below it, the deepest and topmost first: the order to unmount them in. */

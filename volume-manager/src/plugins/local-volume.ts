@@ -2,7 +2,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { isErrno, type Mounter, openRoot } from '@berth/linux';
 import { VolumeError } from '../executor/volume-error.ts';
 import type { Layout } from '../kubelet-dir/layout.ts';
-import { isMountPoint } from '../mount-table.ts';
+import { isMountPoint, unmountAll } from '../mount-table.ts';
 import { setVolumeOwnership } from '../volume-files/set-volume-ownership.ts';
 import type { VolumePlugin } from './volume-plugin.ts';
 
@@ -35,7 +35,7 @@ export function localVolumePlugin({ layout, mounter }: { layout: Layout; mounter
     },
     async tearDown(actual) {
       const target = pathOf(actual.podUid, actual.specName);
-      while (isMountPoint(mounter, target)) mounter.unmount(target);
+      unmountAll(mounter, target);
       await rmdir(target).catch((error: unknown) => {
         if (!isErrno(error, 'ENOENT')) throw error;
       });

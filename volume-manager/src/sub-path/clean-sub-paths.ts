@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, type Mounter } from '@berth/linux';
 import { mountsBelow } from '../mount-table.ts';
@@ -8,6 +8,8 @@ import { mountsBelow } from '../mount-table.ts';
  * Files and directories that a bind mount was on are removed, nothing below a mount ever is.
  */
 export function cleanSubPaths(mounter: Mounter, directory: string): void {
+  // Reading the whole mount table is for pods that have subPaths.
+  if (!existsSync(directory)) return;
   for (const mount of mountsBelow(mounter, directory)) mounter.unmount(mount.mountPoint);
   removeEmpty(directory);
 }

@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { isErrno, type Mounter, openRoot, removeTree } from '@berth/linux';
-import { isMountPoint, mountsBelow } from '../mount-table.ts';
+import { isLocalMountPoint, unmountAll } from '../mount-table.ts';
 
 export interface VolumeDirectory {
   readonly path: string;
@@ -13,7 +13,7 @@ export interface VolumeDirectory {
 /** Makes a pod volume's directory, with a tmpfs on it where asked; what is there already stays. */
 export async function makeVolumeDirectory(mounter: Mounter, directory: VolumeDirectory): Promise<void> {
   const { path, mode, tmpfsBytes } = directory;
-  if (tmpfsBytes !== undefined && isMountPoint(mounter, path)) return;
+  if (tmpfsBytes !== undefined && isLocalMountPoint(mounter, path)) return;
   await mkdir(path, { recursive: true, mode: 0o750 });
   // mkdir's mode passes through the umask.
   await chmod(path, mode);
@@ -24,10 +24,7 @@ export async function makeVolumeDirectory(mounter: Mounter, directory: VolumeDir
 
 /** Unmounts the volume's own mount and removes the directory with what is in it; never what another mount holds below it. */
 export async function removeVolumeDirectory(mounter: Mounter, path: string): Promise<void> {
-  for (const mount of mountsBelow(mounter, path)) {
-    if (mount.mountPoint !== path) throw new Error(`${mount.mountPoint} is still mounted`);
-    mounter.unmount(path);
-  }
+  unmountAll(mounter, path);
   await removeIfThere(path);
 }
 

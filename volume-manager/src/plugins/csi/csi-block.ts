@@ -5,7 +5,6 @@ import type { ActualDevice } from '../../actual-world/actual-volume.ts';
 import { VolumeError } from '../../executor/volume-error.ts';
 import { attachmentName } from '../../kubelet-dir/attachment-name.ts';
 import { readVolData, removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
-import { isMountPoint } from '../../mount-table.ts';
 import type { VolumeSpec } from '../../volume-spec.ts';
 import { type CsiContext, callDriver, findDriver, hasCapability } from './csi-context.ts';
 import { csiPluginName, removeDirectory } from './csi-filesystem.ts';
@@ -97,10 +96,10 @@ export async function unpublishBlock(
     const driver = findDriver(context, data.driverName, 'blockMapper.UnmapPodDevice failed to get CSI client');
     await callDriver(driver, 'NodeUnpublishVolume', { volumeId: data.volumeHandle, targetPath: target }, signal);
   }
-  if (isMountPoint(context.mounter, target)) {
+  await rm(target, { force: true }).catch((error: unknown) => {
+    if (!isErrno(error, 'EBUSY')) throw error;
     throw new VolumeError('Uncertain', `${target} is still mounted, and the driver says that it is not`);
-  }
-  await rm(target, { force: true });
+  });
   await unlinkDevice(context.layout.podDevice(podUid, csiPluginName, specName));
 }
 

@@ -6,7 +6,7 @@ import { removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
 import { isMountPoint } from '../../mount-table.ts';
 import type { VolumeSpec } from '../../volume-spec.ts';
 import { type CsiContext, callDriver, findDriver, hasCapability } from './csi-context.ts';
-import { capabilityFor, removeDirectory } from './csi-filesystem.ts';
+import { capabilityFor, removeDirectory, removeUnmounted } from './csi-filesystem.ts';
 import { publishContext, readSecret } from './publish-facts.ts';
 
 const findingDriver = 'attacher.MountDevice failed to create newCsiDriverClient';
@@ -53,10 +53,9 @@ export async function unstageFilesystem(context: CsiContext, actual: ActualDevic
       await callDriver(driver, 'NodeUnstageVolume', request, signal);
     }
   }
-  if (isMountPoint(context.mounter, staging)) {
-    throw new VolumeError('Uncertain', `${staging} is still mounted, and the driver says that it is not`);
-  }
-  await forgetDevice(context, directory, staging);
+  await removeUnmounted(staging);
+  await removeVolData(directory);
+  await removeDirectory(directory);
 }
 
 /** The record goes last: a crash before it means unstaging once more. */

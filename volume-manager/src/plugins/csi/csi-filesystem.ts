@@ -90,10 +90,7 @@ export async function unpublishFilesystem(
       context.mounter.unmount(target, { lazy: isOnNetwork(context.mounter, target) });
     }
   }
-  if (isMountPoint(context.mounter, target)) {
-    throw new VolumeError('Uncertain', `${target} is still mounted, and the driver says that it is not`);
-  }
-  await removeDirectory(target);
+  await removeUnmounted(target);
   await removeVolData(dirname(target));
   await removeDirectory(dirname(target));
 }
@@ -217,6 +214,19 @@ async function forgetTarget(context: CsiContext, target: string): Promise<void> 
   await removeDirectory(target);
   await removeVolData(dirname(target));
   await removeDirectory(dirname(target));
+}
+
+/**
+ * Removes what a driver should have unmounted. rmdir(2) itself tells, and asks no server: a mount point is EBUSY.
+ * @throws VolumeError Uncertain – it is still mounted.
+ */
+export async function removeUnmounted(path: string): Promise<void> {
+  try {
+    await removeDirectory(path);
+  } catch (error) {
+    if (!isErrno(error, 'EBUSY')) throw error;
+    throw new VolumeError('Uncertain', `${path} is still mounted, and the driver says that it is not`);
+  }
 }
 
 /** Removes an empty directory (or an absent one). Never anything in it: that would be data. */
