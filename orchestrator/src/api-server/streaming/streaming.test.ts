@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { systemClock } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
@@ -8,6 +8,8 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { NodeApi } from '../../node-api.ts';
 import { serveUpgrade } from './serve-upgrade.ts';
+import { frameTypes } from './spdy/frame.ts';
+import { SpdyTestClient } from './spdy/spdy-client.fixture.ts';
 
 /** A container that knows three commands. */
 const node: NodeApi = {
@@ -151,4 +153,58 @@ test.each([
   const socket = new WebSocket(`${server.url}/${path}`, protocol);
   const [error] = (await once(socket, 'error')) as [Error];
   expect(error.message).toContain(String(code));
+});
+
+/** A client that speaks SPDY, as kubectl before 1.30 does. */
+async function spdyClient(url: string, path: string, protocol: string) {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  );
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  return { socket, head: head.toString(), client: new SpdyTestClient(socket), closed: once(socket, 'close') };
+}
+
+test('exec over SPDY: streams by their type, output before the status, then the end', async () => {
+  await using server = await serve();
+  const path = '/exec?command=cat&command=7&stdin=true&stdout=true';
+  const { head, client, closed, socket } = await spdyClient(server.url, path, 'v5.channel.k8s.io, v4.channel.k8s.io');
+  expect(head).toMatch(/^HTTP\/1.1 101 [\s\S]*X-Stream-Protocol-Version: v4.channel.k8s.io\r\n/);
+  await client.open(1, { streamType: 'error' });
+  await client.open(3, { streamType: 'stdin' });
+  await client.open(5, { streamType: 'stdout' });
+  client.send(3, 'hello', true);
+  await expect.poll(() => client.ended(1)).toBe(true);
+  expect(client.text(5)).toBe('hello');
+  expect(JSON.parse(client.text(1))).toMatchObject({ details: { causes: [{ reason: 'ExitCode', message: '7' }] } });
+  expect(client.control(frameTypes.goAway).length).toBe(1);
+  socket.end();
+  await closed;
+});
+
+test('before v4 the error stream says success by silence', async () => {
+  await using server = await serve();
+  const { client, socket } = await spdyClient(server.url, '/exec?command=fail&stderr=true', 'v2.channel.k8s.io');
+  await client.open(1, { streamType: 'error' });
+  await client.open(3, { streamType: 'stderr' });
+  await expect.poll(() => client.ended(1)).toBe(true);
+  expect([client.text(1), client.text(3)]).toEqual(['', 'no\n']);
+  socket.destroy();
+});
+
+test('port-forward pairs streams by request and tells a failed connection on the error stream', async () => {
+  await using server = await serve();
+  const { client, socket } = await spdyClient(server.url, '/portforward', 'portforward.k8s.io');
+  await client.open(1, { streamType: 'error', port: '80', requestID: '0' });
+  await client.open(3, { streamType: 'error', port: '1', requestID: '1' });
+  await client.open(5, { streamType: 'data', port: '1', requestID: '1' });
+  await client.open(7, { streamType: 'data', port: '80', requestID: '0' });
+  client.send(7, 'echo me', true);
+  await expect.poll(() => client.ended(7)).toBe(true);
+  expect(client.text(7)).toBe('echo me');
+  await expect.poll(() => client.ended(3)).toBe(true);
+  expect(client.text(3)).toBe('error forwarding port 1 to pod p, uid u: connection refused');
+  expect(client.text(1)).toBe('');
+  socket.destroy();
 });

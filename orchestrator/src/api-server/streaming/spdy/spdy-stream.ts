@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { isAbort } from '@berth/kit';
 import type { SpdyHeaders } from './header-block.ts';
 
 /** What a stream asks of its connection. */
@@ -73,8 +74,9 @@ export class SpdyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    // Readers that iterate destroy what they have read to its end: that is no fault to tell the peer about.
-    const orderly = this.#readEnded && !error && this.writableLength === 0;
+    // Readers that iterate destroy what they have read to its end, as Node aborts: no fault to tell the peer about.
+    const faulty = error !== null && !isAbort(error);
+    const orderly = this.#readEnded && !faulty && this.writableLength === 0;
     if (orderly && !this.#writeEnded) this.#sink.send(this.id, Buffer.alloc(0), true, () => undefined);
     else if (!orderly && !this.#abandoned) this.#sink.reset(this.id);
     this.#sink.forget(this.id);
