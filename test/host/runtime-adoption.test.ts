@@ -78,7 +78,7 @@ test('after kill -9 containers run on with the same pid and are adopted, and end
   expect(sandbox.status?.state).toBe('SANDBOX_READY');
   expect(await execText(h, containerId, ['ip', '-4', 'addr', 'show', 'eth0'])).toContain(sandbox.status?.network?.ip);
   const lines = await logLines(h, 'web-0');
-  await expect.poll(async () => (await logLines(h, 'web-0')).length).toBeGreaterThan(lines.length);
+  await expect.poll(async () => (await logLines(h, 'web-0')).length, { timeout: 5000 }).toBeGreaterThan(lines.length);
   await expect(runtime.runtime.RunPodSandbox({ config: aSandbox(h, 'web-0') })).rejects.toMatchObject({
     code: 'ALREADY_EXISTS',
   });
@@ -139,7 +139,7 @@ test('a container whose monitor was killed with it is found ended', async () => 
   process.kill(conmon.pid, 'SIGKILL');
   process.kill(first.pid, 'SIGKILL');
   await expect
-    .poll(async () => (await h.runtime.runtime.ContainerStatus({ containerId })).status?.state)
+    .poll(async () => (await h.runtime.runtime.ContainerStatus({ containerId })).status?.state, { timeout: 5000 })
     .toBe('CONTAINER_EXITED');
 });
 

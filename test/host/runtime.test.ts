@@ -46,7 +46,7 @@ test('a container sees its own hostname, resolv.conf, processes and address, and
     sandboxConfig: config,
   });
   await h.runtime.runtime.StartContainer(side);
-  await expect.poll(() => execText(h, containerId, ['cat', '/dev/shm/x'])).toBe('shared');
+  await expect.poll(() => execText(h, containerId, ['cat', '/dev/shm/x']), { timeout: 5000 }).toBe('shared');
 });
 
 test('RunPodSandbox refuses a second sandbox of the same pod and attempt', async () => {
@@ -265,7 +265,7 @@ test('exec with a terminal echoes, knows its size, follows resizes, and ends whe
     { stdout: stdout.stream, tty: true },
     abort.signal,
   );
-  await expect.poll(() => execText(h, containerId, ['ps'])).toContain('sleep 77');
+  await expect.poll(() => execText(h, containerId, ['ps']), { timeout: 5000 }).toContain('sleep 77');
   abort.abort();
   await expect(stuck).rejects.toThrow();
   expect(await execText(h, containerId, ['ps'])).not.toContain('sleep 77');
@@ -285,7 +285,7 @@ test('attach reaches the stdin and output of the container', async () => {
   const streams = { stdin, stdout: stdout.stream, stderr: stderr.stream, tty: false };
   const attached = h.runtime.streams.attach(containerId, streams, AbortSignal.timeout(9000));
   await expect.poll(() => typed(stdin, 'hello\n', stdout), { timeout: 5000, interval: 200 }).toContain('got hello\n');
-  await expect.poll(stderr.text).toContain('e\n');
+  await expect.poll(stderr.text, { timeout: 5000 }).toContain('e\n');
   stdin.end();
   await attached;
   expect(await ended(h, containerId)).toMatchObject({ exitCode: 6 });
@@ -332,7 +332,9 @@ test('port-forward reaches a server on the loopback of the pod, and says when no
   ]);
   const signal = AbortSignal.timeout(9000);
   await expect
-    .poll(() => execText(h, containerId, ['wget', '-qO-', 'http://127.0.0.1:8080/p']).catch(() => ''))
+    .poll(() => execText(h, containerId, ['wget', '-qO-', 'http://127.0.0.1:8080/p']).catch(() => ''), {
+      timeout: 5000,
+    })
     .toBe('page');
   const stream = await h.runtime.streams.portForward(podSandboxId, 8080, signal);
   stream.write('GET /p HTTP/1.0\r\n\r\n');
@@ -388,8 +390,8 @@ test('ReopenContainerLog goes on in a new file after the old one was renamed', a
   await using h = await runtimeHarness();
   const { containerId } = await runContainer(h, 'rotated', ['sh', '-c', 'while true; do echo tick; sleep 0.05; done']);
   const log = join(h.logs, 'rotated/main/0.log');
-  await expect.poll(() => logLines(h, 'rotated')).toContain('tick');
+  await expect.poll(() => logLines(h, 'rotated'), { timeout: 5000 }).toContain('tick');
   await rename(log, `${log}.1`);
   await h.runtime.runtime.ReopenContainerLog({ containerId });
-  await expect.poll(() => logLines(h, 'rotated').catch(() => [])).toContain('tick');
+  await expect.poll(() => logLines(h, 'rotated').catch(() => []), { timeout: 5000 }).toContain('tick');
 });
