@@ -17,13 +17,15 @@ export function startAutoCompaction({ store, clock, log }: AutoCompaction): Asyn
   const done = run();
   async function run(): Promise<void> {
     let seen = store.revision;
+    let compacted = 0;
     while (!end.signal.aborted) {
       await clock.sleep(intervalMs, end.signal);
       const target = seen;
       seen = store.revision;
-      if (target === 0) continue;
+      if (target === compacted) continue;
       try {
         await store.compact(target);
+        compacted = target;
       } catch (error) {
         if (error instanceof StoreError && error.code === 'Closed') return;
         log.warn('history was not compacted; will try again', { revision: target, error });

@@ -1,0 +1,83 @@
+import { type KubeClient, resources, type WatchEvent, type WatchOptions } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aConfigMap, aServer } from '../server.test-harness.ts';
+
+/** Collects what a watch says until it ends; `lines` grows while it runs. */
+function follow(client: KubeClient, options: WatchOptions) {
+  const stop = new AbortController();
+  const lines: string[] = [];
+  const ended = (async () => {
+    for await (const event of client.watch(resources.configmaps, options, stop.signal)) lines.push(text(event));
+  })();
+  return { lines, ended, stop: () => stop.abort() };
+}
+
+function text({ type, object: { metadata } }: WatchEvent): string {
+  return type === 'BOOKMARK'
+    ? `BOOKMARK ${metadata.resourceVersion} ${JSON.stringify(metadata.annotations ?? {})}`
+    : `${type} ${metadata.name}`;
+}
+
+test('a watch says once a minute how far it is, and once more before its end', async () => {
+  await using server = await aServer();
+  const { client, clock, store } = server;
+  const watch = follow(client, {
+    resourceVersion: String(store.revision),
+    allowWatchBookmarks: true,
+    timeoutSeconds: 90,
+  });
+  await clock.advance(1000);
+  await client.create(resources.configmaps, aConfigMap('a'));
+  await client.create(resources.pods, {
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  } as never);
+  await clock.advance(60_000);
+  expect(watch.lines).toEqual(['ADDED a', `BOOKMARK ${store.revision} {}`]);
+  await clock.advance(30_000);
+  await watch.ended;
+  expect(watch.lines).toHaveLength(3);
+});
+
+test('a watch that begins with the state says where it ends', async () => {
+  await using server = await aServer();
+  const { client, clock, store } = server;
+  await client.create(resources.configmaps, aConfigMap('a'));
+  const options = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', allowWatchBookmarks: true } as const;
+  const watch = follow(client, options);
+  await clock.advance(10);
+  expect(watch.lines).toEqual(['ADDED a', `BOOKMARK ${store.revision} {"k8s.io/initial-events-end":"true"}`]);
+  watch.stop();
+  await watch.ended;
+});
+
+test('a watch from a compacted revision is told to list again', async () => {
+  await using server = await aServer();
+  const { client, store } = server;
+  const old = String(store.revision);
+  await client.create(resources.configmaps, aConfigMap('a'));
+  await store.compact(store.revision);
+  await expect(follow(client, { resourceVersion: old }).ended).rejects.toMatchObject({ code: 'Expired' });
+});
+
+test('a watch in one namespace sees nothing of another', async () => {
+  await using server = await aServer();
+  const { client, clock, store } = server;
+  const watch = follow(client, { namespace: 'default', resourceVersion: String(store.revision) });
+  await client.create(resources.configmaps, { metadata: { name: 'x', namespace: 'kube-system' } });
+  await client.create(resources.configmaps, aConfigMap('y'));
+  await clock.advance(1);
+  expect(watch.lines).toEqual(['ADDED y']);
+  watch.stop();
+  await watch.ended;
+});
+
+test('when everything is over no timer is left', async () => {
+  const { clock, ...server } = await aServer();
+  const watch = follow(server.client, { allowWatchBookmarks: true });
+  await clock.advance(1000);
+  watch.stop();
+  await watch.ended;
+  await server[Symbol.asyncDispose]();
+  expect(clock.pending).toBe(0);
+});
