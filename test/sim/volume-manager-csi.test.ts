@@ -517,3 +517,26 @@ test('two PVs of one storage in one pod are refused by name, in two pods they sh
   await h.clock.advance(123_000);
   await expect(waiting).rejects.toThrow('volume pv-c2 is the same storage as volume pv-c1 of this pod');
 });
+
+test('a pod has not gone before the volume it was the last to use is unstaged', async () => {
+  await using h = await volumeHarness();
+  await using driver = await withDriver(h);
+  await bindClaim(h.client, { name: 'c1', driver: driverName });
+  h.manager.podsSynced();
+  const [a, b] = [aPod([claimVolume('c1')]), aPod([claimVolume('c1')])];
+  for (const pod of [a, b]) {
+    h.manager.setPod(pod);
+    await h.manager.waitForMount(pod, never);
+  }
+  driver.script('NodeUnstageVolume', 'UNAVAILABLE');
+  h.manager.removePod(a.metadata.uid!);
+  await h.manager.waitForUnmount(a.metadata.uid!, never);
+  h.manager.removePod(b.metadata.uid!);
+  let stagedAtEnd: number | undefined;
+  const end = h.manager.waitForUnmount(b.metadata.uid!, never).then(() => {
+    stagedAtEnd = driver.staged.size;
+  });
+  await h.until(() => stagedAtEnd !== undefined, 'the end of the pod');
+  await end;
+  expect(stagedAtEnd).toBe(0);
+});

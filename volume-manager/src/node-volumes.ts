@@ -7,6 +7,7 @@ import { Attachments } from './desired-world/attachments.ts';
 import { DesiredWorld } from './desired-world/desired-world.ts';
 import type { Lookups } from './desired-world/lookups.ts';
 import { podVolumeUses } from './desired-world/pod-volume-uses.ts';
+import { DrainingDevices } from './draining-devices.ts';
 import { Executor } from './executor/executor.ts';
 import { Layout } from './kubelet-dir/layout.ts';
 import { buildPlugins } from './plugins/build-plugins.ts';
@@ -46,6 +47,7 @@ export class NodeVolumes implements VolumeManager {
   readonly #refreshes: RefreshTimers;
   readonly #inUse: VolumesInUse;
   readonly #waiters = new PodWaiters();
+  readonly #draining = new DrainingDevices();
   /** Directories of ended pods being removed. */
   readonly #sweeps = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
@@ -136,7 +138,8 @@ export class NodeVolumes implements VolumeManager {
   }
 
   async waitForUnmount(uid: string, signal: AbortSignal): Promise<void> {
-    await this.#waiters.until(uid, () => this.#actual.volumesOfPod(uid).size === 0, signal);
+    const isGone = () => this.#actual.volumesOfPod(uid).size === 0 && !this.#draining.has(uid);
+    await this.#waiters.until(uid, isGone, signal);
     this.#sweep(uid);
     await this.#sweeps.get(uid);
   }
@@ -205,9 +208,13 @@ export class NodeVolumes implements VolumeManager {
   }
 
   #actualChanged(name: UniqueVolumeName, podUid: string | undefined): void {
+    if (podUid !== undefined && !this.#actual.podVolume(name, podUid)) {
+      this.#refreshes.disarm(name, podUid);
+      const volume = this.#actual.get(name);
+      if (volume?.device && volume.pods.size === 0) this.#draining.add(name, podUid);
+    }
     this.#volumeChanged(name);
     if (podUid === undefined) return;
-    if (!this.#actual.podVolume(name, podUid)) this.#refreshes.disarm(name, podUid);
     this.#waiters.wake(podUid);
     this.#sweep(podUid);
   }
@@ -224,6 +231,9 @@ export class NodeVolumes implements VolumeManager {
   #volumeChanged(name: UniqueVolumeName): void {
     const [first] = this.#desired.podsOf(name).values();
     const used = first !== undefined || this.#actual.get(name) !== undefined;
+    if (first !== undefined || !this.#actual.get(name)?.device) {
+      for (const podUid of this.#draining.remove(name)) this.#waiters.wake(podUid);
+    }
     this.#inUse.set(name, used && (first?.attachable ?? this.#wasAttachable(name)));
     this.#reconciler.kick(name);
   }

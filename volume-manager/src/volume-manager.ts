@@ -38,7 +38,7 @@ export interface VolumeManager extends AsyncDisposable {
    * `unmounted volumes=[www], unattached volumes=[], failed to process volumes=[]: …`.
    */
   waitForMount(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>>;
-  /** Resolves when nothing of the pod is mounted any more. */
+  /** Resolves when nothing of the pod is mounted any more, and what it was the last to use is unstaged. */
   waitForUnmount(uid: string, signal: AbortSignal): Promise<void>;
   /** Mounts and devices of one container (regular, init or ephemeral) of a pod whose volumes are mounted. */
   containerVolumes(
