@@ -103,9 +103,13 @@ class Recorder implements EventRecorder, AsyncDisposable {
     };
   }
 
-  /** Nanoseconds of now; never the same twice, since they name the event. */
+  /**
+   * Nanoseconds of now, those the clock cannot tell by chance; never the same twice, since they name the event.
+   * Without chance two components' events about one object in one millisecond would be one.
+   */
   #nanos(): bigint {
-    const now = BigInt(Math.floor(this.#options.clock.now() * 1000)) * 1000n;
+    const { clock, rng = systemRng } = this.#options;
+    const now = BigInt(Math.floor(clock.now())) * 1_000_000n + BigInt(Math.floor(rng.next() * 1e6));
     this.#lastNanos = now > this.#lastNanos ? now : this.#lastNanos + 1n;
     return this.#lastNanos;
   }

@@ -40,7 +40,8 @@ function setup() {
 
 test('an event has the form client-go gives it', async () => {
   const { recorder, all, clock } = setup();
-  const nanos = (BigInt(clock.now()) * 1_000_000n).toString(16);
+  const chance = BigInt(Math.floor(seededRng(1).next() * 1e6));
+  const nanos = (BigInt(clock.now()) * 1_000_000n + chance).toString(16);
   recorder.event(claim, 'Normal', 'Resizing', 'a message', { fieldPath: 'spec.x' });
   await recorder[Symbol.asyncDispose]();
   expect(all()).toEqual([
@@ -86,6 +87,24 @@ test('the same event again raises the count of the first', async () => {
   expect(store.log.slice(3)).toEqual(['PATCH', 'POST']);
   expect(all()).toMatchObject([{ count: 4 }]);
   await recorder[Symbol.asyncDispose]();
+});
+
+test('two components’ events about one object in one millisecond stay two, and repeats find their own', async () => {
+  const { store, clock, recorder, all } = setup();
+  const other = createEventRecorder(new KubeClient(store), {
+    component: 'scheduler',
+    clock,
+    rng: seededRng(2),
+    log: silentLogger,
+  });
+  recorder.event(claim, 'Normal', 'Mine', 'mine');
+  other.event(claim, 'Normal', 'Theirs', 'theirs');
+  other.event(claim, 'Normal', 'Theirs', 'theirs');
+  await Promise.all([recorder[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
+  expect(all().map(({ reason, message, count }) => [reason, message, count])).toEqual([
+    ['Mine', 'mine', 1],
+    ['Theirs', 'theirs', 2],
+  ]);
 });
 
 test('the tenth event that differs only by its message is combined', async () => {
