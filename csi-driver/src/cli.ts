@@ -39,7 +39,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .option('--node-id <id>', 'name of this node, as volumes are tied to it')
     .option('--pool <dir>', 'directory that holds the catalog and the volumes')
     .option('--name <name>', 'name of the driver', 'csi.berth.local')
-    .option('--registration-socket <path>', "also serve plugin registration there, in kubelet's plugins_registry")
+    .option(
+      '--registration-socket <path>',
+      "also serve plugin registration there, in the node agent's plugins_registry",
+    )
     .option('--until-stdin-closes', 'end when standard input closes, as it does when the parent process dies')
     .addOption(new Option('--log-level <level>', 'least level to log').choices(logLevels).default('info'))
     .addOption(new Option('--log-format <format>', 'form of log lines').choices(['text', 'json']).default('text'))

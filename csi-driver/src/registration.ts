@@ -3,7 +3,7 @@ import { GrpcServer, pluginRegistration } from '@berth/protos';
 import { socketPath } from './socket-path.ts';
 
 export interface RegistrationOptions {
-  /** Where kubelet looks: a socket in its plugins_registry. */
+  /** Where the node agent looks: a socket in its plugins_registry. */
   readonly socket: string;
   readonly driverName: string;
   /** Endpoint of the CSI services, `unix:///…`. */
@@ -11,7 +11,7 @@ export interface RegistrationOptions {
   readonly log: Logger;
 }
 
-/** The CSI version range kubelet is told, as node-driver-registrar tells it. */
+/** The CSI versions the node agent is told, as node-driver-registrar tells it. */
 const supportedVersions = ['1.0.0'];
 
 /** Serves the registration service with which a node agent finds the driver (KEP-596, plugin watcher). */

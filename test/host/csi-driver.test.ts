@@ -85,6 +85,27 @@ test('kill -9 in the middle of many creates loses no acknowledged volume and lea
   expect(readdirSync(join(place.folder, 'pool/volumes')).sort()).toEqual(listed.sort());
 });
 
+test('a single writer stays single after kill -9', async () => {
+  using place = driverFolder();
+  const first = await startDriverProcess(place.folder);
+  const volumeCapability = { mount: {}, accessMode: { mode: 'SINGLE_NODE_SINGLE_WRITER' as const } };
+  const volumeId = await createVolume(first, 'pvc-1');
+  const stagingTargetPath = join(place.folder, 'staging');
+  await stage(first, volumeId, stagingTargetPath);
+  const request = (name: string) => ({
+    volumeId,
+    stagingTargetPath,
+    volumeCapability,
+    targetPath: join(place.folder, name),
+  });
+  await first.node.NodePublishVolume(request('one'));
+  await first.kill();
+  await using second = await startDriverProcess(place.folder);
+  await expect(second.node.NodePublishVolume(request('two'))).rejects.toEqual(code('FAILED_PRECONDITION'));
+  await second.node.NodePublishVolume(request('one'));
+  expect(place.mounts()).toHaveLength(2);
+});
+
 test('read-only is enforced on the mount itself, also for root', async () => {
   using place = driverFolder();
   await using driver = await startDriverProcess(place.folder);

@@ -2,7 +2,7 @@ import { abortable, type Clock, deadline } from '@berth/kit';
 import { grpcError } from '@berth/protos';
 import { type TreeUsage, treeUsage } from './disk-usage.ts';
 
-/** A caller waits this long for a count before it gets the last one. kubelet asks every minute, with a deadline of 2. */
+/** A caller waits this long for a count before it gets the last one. COs ask every minute or so. */
 const patienceMs = 2000;
 /** A count younger than this is not repeated: counting costs a walk of every file. */
 const freshMs = 10_000;

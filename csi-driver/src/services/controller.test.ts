@@ -173,6 +173,11 @@ test('ValidateVolumeCapabilities confirms what can be had and says why not', asy
   const { volumeId } = await h.createVolume('pvc-1');
   const ask = (volumeCapabilities: object[]) => h.call('ValidateVolumeCapabilities')({ volumeId, volumeCapabilities });
   expect(await ask([aCapability()])).toMatchObject({ confirmed: { volumeCapabilities: [aCapability()] } });
+  const volumeContext = { 'csi.berth.local/size-enforced': 'true' };
+  const otherContext = { volumeId, volumeContext, volumeCapabilities: [aCapability()] };
+  expect(await h.call('ValidateVolumeCapabilities')(otherContext)).toEqual({
+    message: expect.stringContaining('context'),
+  });
   expect(await ask([aCapability('MULTI_NODE_MULTI_WRITER')])).toEqual({
     message: expect.stringContaining('MULTI_NODE_MULTI_WRITER is not supported'),
   });

@@ -1,4 +1,5 @@
 import { type csi, grpcError } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method, Methods } from '../pipeline/pipeline.ts';
 import { objectionTo, requireCapabilities } from '../rules/capability-rules.ts';
 import { ownParameters, sameParameters } from '../rules/parameters.ts';
@@ -61,8 +62,7 @@ function validateCapabilities(
       const volume = getVolume(context, request.volumeId);
       const { fsTypes } = context.backend;
       const objections = volumeCapabilities.map((capability) => objectionTo(capability, fsTypes));
-      const objection =
-        objections.find((one) => one !== undefined) ?? differenceIn(context, request, volume.parameters);
+      const objection = objections.find((one) => one !== undefined) ?? differenceIn(context, request, volume);
       if (objection !== undefined) return { message: objection };
       return { confirmed: { volumeContext, volumeCapabilities, parameters, mutableParameters } };
     },
@@ -73,12 +73,15 @@ function validateCapabilities(
 function differenceIn(
   context: ServiceContext,
   request: csi.ValidateVolumeCapabilitiesRequest,
-  parameters: Readonly<Record<string, string>>,
+  volume: VolumeRecord,
 ): string | undefined {
   if (Object.keys(request.mutableParameters).length > 0) return 'mutable_parameters are not supported';
   const own = ownParameters(request.parameters, context.driverName);
-  if (Object.keys(own).length > 0 && !sameParameters(own, parameters))
+  if (Object.keys(own).length > 0 && !sameParameters(own, volume.parameters))
     return 'the volume was made with other parameters';
+  // Keys of others are the CO's additions on the way (its own prefix).
+  const ownContext = Object.entries(ownParameters(request.volumeContext, context.driverName));
+  if (ownContext.some(([key, value]) => volume.context[key] !== value)) return 'the volume has another volume_context';
   return undefined;
 }
 
