@@ -3,7 +3,7 @@ import type { RangeResult, Store, StoreEvent } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { alreadyExists, modified } from './resource-errors.ts';
-import { ObjectCodec, type StoredObject } from './stored-object.ts';
+import { ObjectCodec, type StoredObject, type WrittenObjects } from './stored-object.ts';
 
 export interface ObjectRange {
   readonly namespace: string;
@@ -24,7 +24,7 @@ export class ObjectStorage {
     readonly store: Store;
     readonly definition: ResourceDefinition;
     readonly stored: ResourceDefinition;
-    readonly written: WeakMap<Uint8Array, AnyObject>;
+    readonly written: WrittenObjects;
   }) {
     this.definition = options.definition;
     this.#store = options.store;

@@ -3,8 +3,9 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { ObjectStorage } from './object-storage.ts';
-import type { AnyObject, RequestContext, ResourceDefinition } from './resource-definition.ts';
+import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
+import type { WrittenObjects } from './stored-object.ts';
 import type { User } from './user.ts';
 
 /** What every verb needs: the table, the store, time and chance. */
@@ -19,7 +20,7 @@ export class ServerContext {
   /** Turns of those who read, change and write the same object. */
   readonly writers = new KeyedMutex();
   readonly #storages = new Map<ResourceDefinition, ObjectStorage>();
-  readonly #written = new WeakMap<Uint8Array, AnyObject>();
+  readonly #written: WrittenObjects = new WeakMap();
 
   constructor(parts: {
     readonly registry: ResourceRegistry;

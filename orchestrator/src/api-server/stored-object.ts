@@ -25,12 +25,13 @@ export function encodeObject(object: AnyObject): Uint8Array {
   );
 }
 
-/** One object at one revision, decoded at most once, sent without being encoded again. Shared: nobody changes it. */
+/** One object at one revision, decoded once for all who look at it, sent without being encoded again. Shared: nobody changes it. */
 export class StoredObject {
   readonly definition: ResourceDefinition;
   readonly kv: KeyValue;
   readonly #codec: ObjectCodec;
-  #object: AnyObject | undefined;
+  /** Weak: informers keep what they use, and what only passes as bytes costs no second copy. */
+  #object: WeakRef<AnyObject> | undefined;
 
   constructor(codec: ObjectCodec, kv: KeyValue) {
     this.definition = codec.definition;
@@ -43,8 +44,11 @@ export class StoredObject {
   }
 
   get object(): AnyObject {
-    this.#object ??= this.#codec.decode(this.kv);
-    return this.#object;
+    const known = this.#object?.deref();
+    if (known) return known;
+    const object = this.#codec.decode(this.kv);
+    this.#object = new WeakRef(object);
+    return object;
   }
 
   /** The whole JSON document. */
@@ -58,6 +62,9 @@ export class StoredObject {
   }
 }
 
+/** Objects as they were encoded, by their bytes, for as long as someone has them. */
+export type WrittenObjects = WeakMap<Uint8Array, WeakRef<AnyObject>>;
+
 /** Between stored bytes and objects of one served version. */
 export class ObjectCodec {
   readonly definition: ResourceDefinition;
@@ -65,9 +72,9 @@ export class ObjectCodec {
   readonly #headLength: number;
   readonly #views = new WeakMap<KeyValue, StoredObject>();
   /** What was just written, so that it need not be parsed again; by the value's identity. */
-  readonly #written: WeakMap<Uint8Array, AnyObject>;
+  readonly #written: WrittenObjects;
 
-  constructor(definition: ResourceDefinition, stored: ResourceDefinition, written: WeakMap<Uint8Array, AnyObject>) {
+  constructor(definition: ResourceDefinition, stored: ResourceDefinition, written: WrittenObjects) {
     this.definition = definition;
     this.#stored = stored;
     this.#written = written;
@@ -88,12 +95,12 @@ export class ObjectCodec {
     const stored: AnyObject = storedAs ? storedAs.toStored(object) : object;
     const typed = { ...stored, kind: this.#stored.kind, apiVersion: apiVersionOf(this.#stored) };
     const value = encodeObject(typed);
-    this.#written.set(value, typed);
+    this.#written.set(value, new WeakRef(typed));
     return value;
   }
 
   decode(kv: KeyValue): AnyObject {
-    const base = this.#written.get(kv.value) ?? (JSON.parse(Buffer.from(kv.value).toString()) as AnyObject);
+    const base = this.#written.get(kv.value)?.deref() ?? (JSON.parse(Buffer.from(kv.value).toString()) as AnyObject);
     const { storedAs } = this.definition;
     const own: AnyObject = storedAs ? storedAs.fromStored(structuredClone(base)) : base;
     return {
