@@ -29,16 +29,14 @@ export class AttachmentObjects {
     this.#clock = options.clock;
     this.#driverName = options.driverName;
     this.finalizer = attachFinalizer(options.driverName);
+    this.#informers.of(resources.volumeattachments).onChange((name, { after }) => {
+      const own = this.#written.get(name);
+      if (own && (!after || revision(after) >= revision(own))) this.#written.delete(name);
+    });
   }
 
   attachment(name: string): VolumeAttachment | undefined {
-    const seen = this.#informers.of(resources.volumeattachments).get(name);
-    const own = this.#written.get(name);
-    if (!seen || !own || seen.metadata.uid !== own.metadata.uid || revision(seen) >= revision(own)) {
-      this.#written.delete(name);
-      return seen;
-    }
-    return own;
+    return this.#written.get(name) ?? this.#informers.of(resources.volumeattachments).get(name);
   }
 
   /** The attached volume's spec and, unless it is inline, its object. @throws Error – there is none, or not of CSI. */
@@ -116,7 +114,9 @@ export class AttachmentObjects {
   }
 
   #learn(written: VolumeAttachment): VolumeAttachment {
-    this.#written.set(written.metadata.name ?? '', written);
+    const { name = '' } = written.metadata;
+    const seen = this.#informers.of(resources.volumeattachments).get(name);
+    if (seen && revision(seen) < revision(written)) this.#written.set(name, written);
     return written;
   }
 
