@@ -1,6 +1,6 @@
 import type { AnyObject } from '../resource-definition.ts';
 import { wireForms } from './gen/wire-forms.ts';
-import { canonicalQuantity } from './quantity.ts';
+import { canonicalQuantity, resourceAmount } from './quantity.ts';
 
 /**
  * Codes of gen/wire-forms.ts: s string, b bool, n number, l list, m map, o struct, p pointer to struct, P pointer to a
@@ -110,7 +110,7 @@ function normalizeCollection(value: unknown, { always, type }: FieldForm, nulls:
   const entries = Object.values(value as Json);
   if (entries.length === 0 && !always) return undefined;
   if (type === 'q')
-    for (const [key, quantity] of Object.entries(value as Json)) (value as Json)[key] = canonicalQuantity(quantity);
+    for (const [key, quantity] of Object.entries(value as Json)) (value as Json)[key] = resourceAmount(quantity);
   else if (type !== undefined) for (const entry of entries) if (isJson(entry)) normalize(entry, type, nulls);
   return value;
 }

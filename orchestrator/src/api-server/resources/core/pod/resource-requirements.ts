@@ -114,8 +114,8 @@ function valueErrors(name: string, value: string, field: string): FieldError[] {
 function hugePageErrors(name: string, value: string, field: string): FieldError[] {
   const size = /^hugepages-(.+)$/.exec(name)?.[1];
   if (size === undefined || !/^\d+[KMGTPE]i$/.test(size)) return [];
-  const { nano } = parseQuantity(value);
-  if (nano > 0n && nano % parseQuantity(size).nano === 0n) return [];
+  const bytes = parseQuantity(value).value();
+  if (bytes > 0n && bytes % parseQuantity(size).value() === 0n) return [];
   const text = canonicalQuantity(value);
   return [invalid(field, text, `${text} is not positive integer multiple of ${name}`)];
 }

@@ -1,0 +1,60 @@
+import { isReason } from '@berth/kube';
+import { describe, expect, test } from 'vitest';
+import type { AnyObject, RequestContext, ResourceDefinition } from '../resource-definition.ts';
+import { definitions } from './definitions.ts';
+
+const context: RequestContext = {
+  now: Date.parse('2026-01-01T00:00:00Z'),
+  user: 'admin',
+  groups: [],
+  newUid: () => '5e0c4f2a-6f0e-4f6e-9a4e-2b8d7a4f1c11',
+};
+
+/** What the server makes of an object that says nothing but its name. */
+function bare({ group, version, kind, namespaced, rules }: ResourceDefinition): AnyObject {
+  const object: AnyObject = {
+    apiVersion: group === '' ? version : `${group}/${version}`,
+    kind,
+    metadata: { name: 'x', ...(namespaced && { namespace: 'default' }), uid: context.newUid() },
+  };
+  try {
+    rules.prepareForCreate?.(object, context);
+    rules.default?.(object);
+  } catch (error) {
+    if (!isReason(error, 'BadRequest')) throw error;
+  }
+  return object;
+}
+
+const titled = definitions.map((definition) => {
+  const { plural, group, version } = definition;
+  return [`${plural}.${version}${group && `.${group}`}`, definition] as const;
+});
+
+describe.each(titled)('%s', (_, definition) => {
+  test('judges an object with nothing but a name', () => {
+    for (const error of definition.rules.validate?.(bare(definition)) ?? []) expect(error.field).not.toBe('');
+  });
+
+  test('judges updates of it', () => {
+    const { rules } = definition;
+    const next = structuredClone(bare(definition));
+    const old = bare(definition);
+    rules.prepareForUpdate?.(next, old, context);
+    rules.default?.(next);
+    expect(rules.validateUpdate?.(next, old) ?? []).toBeInstanceOf(Array);
+    rules.prepareForStatusUpdate?.(next, old, context);
+    expect(rules.validateStatusUpdate?.(next, old) ?? []).toBeInstanceOf(Array);
+  });
+
+  test('has cells for it', () => {
+    for (const { cell } of definition.columns) expect(() => cell(bare(definition), context.now)).not.toThrow();
+  });
+
+  test('gives the same answer to its own defaults', () => {
+    const once = bare(definition);
+    const twice = structuredClone(once);
+    definition.rules.default?.(twice);
+    expect(twice).toEqual(once);
+  });
+});

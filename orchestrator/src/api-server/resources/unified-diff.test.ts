@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { unifiedDiff } from './unified-diff.ts';
+
+const lines = (...text: string[]) => text.join('\n');
+
+test('shows three lines around a change', () => {
+  expect(
+    unifiedDiff(lines('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'), lines('a', 'b', 'c', 'd', 'X', 'f', 'g', 'h', 'i')),
+  ).toBe('@@ -2,7 +2,7 @@\n b\n c\n d\n-e\n+X\n f\n g\n h\n');
+});
+
+test('shows changes far apart in groups of their own', () => {
+  const before = Array.from({ length: 20 }, (_, index) => `line ${index}`);
+  const after = before.with(1, 'first').toSpliced(18, 1);
+  expect(unifiedDiff(lines(...before), lines(...after)).match(/^@@.*$/gm)).toEqual([
+    '@@ -1,5 +1,5 @@',
+    '@@ -16,5 +16,4 @@',
+  ]);
+});
+
+test('shows nothing where nothing changed', () => {
+  expect(unifiedDiff(lines('a', 'b'), lines('a', 'b'))).toBe('');
+});
