@@ -24,12 +24,27 @@ export interface Authorizer {
 }
 
 /**
- * Until there are roles: whoever holds a certificate or a token of this server may do everything, everyone else only
- * look at the server's version and health.
+ * Until there are roles: whoever holds a client certificate of this cluster may do everything. Service accounts, whose
+ * tokens every pod carries, may look at what is served and ask about themselves, as upstream lets everyone by default;
+ * anyone else only at the version and the health.
  */
 export const authenticatedOnly: Authorizer = {
-  authorize: async ({ user }) =>
-    user.groups.includes('system:authenticated') || user.groups.includes('system:masters')
-      ? { allowed: true, reason: '' }
-      : { allowed: false, reason: '' },
+  authorize: async (attributes) => {
+    const { groups } = attributes.user;
+    if (groups.includes('system:masters')) return { allowed: true, reason: '' };
+    if (!groups.includes('system:authenticated')) return { allowed: false, reason: '' };
+    return { allowed: !groups.includes('system:serviceaccounts') || isBasic(attributes), reason: '' };
+  },
 };
+
+/** What upstream's roles system:discovery and system:basic-user hold. */
+function isBasic({ verb, group, resource, path }: Attributes): boolean {
+  if (resource !== '') return verb === 'create' && selfReviews.has(`${group}/${resource}`);
+  return (verb === 'get' || verb === 'head') && /^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(path);
+}
+
+const selfReviews = new Set([
+  'authorization.k8s.io/selfsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectrulesreviews',
+  'authentication.k8s.io/selfsubjectreviews',
+]);

@@ -1,7 +1,10 @@
 import { StoreError } from './store-error.ts';
 
 /** SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html). */
-const codes = { 5: 'Locked', 6: 'Locked', 11: 'Corrupt', 13: 'Full', 26: 'Corrupt' } as const;
+const codes = { 5: 'Locked', 6: 'Locked', 11: 'Corrupt', 13: 'Full', 26: 'Corrupt' } as const satisfies Record<
+  number,
+  string
+>;
 
 /** What the worker sends when SQLite refuses; made a StoreError on the other side. */
 export interface SqliteFailure {
@@ -16,7 +19,7 @@ export function sqliteFailure(error: unknown): SqliteFailure {
 }
 
 export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
-  const code = codes[(failure.errcode & 0xff) as keyof typeof codes] ?? 'Corrupt';
+  const code = codes[(failure.errcode & 0xff) as keyof typeof codes] ?? 'Unusable';
   const detail = `SQLite ${failure.errcode}: ${failure.message}`;
   switch (code) {
     case 'Locked':
@@ -25,6 +28,12 @@ export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
       return new StoreError('Full', `store "${file}": no space left on the disk; free some, then try again`, {
         detail,
       });
+    case 'Unusable':
+      return new StoreError(
+        'Unusable',
+        `store "${file}": ${failure.message}; see that its folder is there, writable and on a healthy disk`,
+        { detail },
+      );
     case 'Corrupt':
       return new StoreError(
         'Corrupt',

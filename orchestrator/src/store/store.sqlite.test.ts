@@ -101,5 +101,6 @@ test.each([
 
 test('a folder that is not there is a clear error', async () => {
   const file = join(folder, 'nowhere', 'store.db');
-  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toThrow(/nowhere/);
+  const opening = openSqliteStore({ file, clock: systemClock });
+  await expect(opening).rejects.toMatchObject({ code: 'Unusable', message: expect.stringContaining('nowhere') });
 });

@@ -49,7 +49,8 @@ export interface StoreEvent {
 /**
  * A key space with one revision counter: what etcd is to Kubernetes. Every acknowledged write is on disk.
  * All methods throw StoreError: `Compacted` (revision too old), `Future` (revision not yet reached),
- * `Full` (no space: nothing was written), `Corrupt`, `Locked` (another process has it), `Closed`.
+ * `Full` (no space: nothing was written), `Corrupt`, `Locked` (another process has it),
+ * `Unusable` (it can't be opened, or the disk fails), `Closed`.
  */
 export interface Store extends AsyncDisposable {
   /** The newest committed revision. */

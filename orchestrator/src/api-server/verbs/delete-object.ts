@@ -33,7 +33,7 @@ export interface DeleteRequest {
 export function deleteChecked(context: ServerContext, request: DeleteRequest): Promise<AnswerObject> {
   const { definition, namespace, name, options, user } = request;
   const storage = context.storage(definition);
-  return untilUncontended(storage, name, async () => {
+  const attempt = async () => {
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
     const old = current.object;
@@ -54,7 +54,8 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     if (plan !== 'remove') return storage.replace(current, plan);
     const removed = options.dryRun ? current : await storage.remove(current);
     return removed && deletedAnswer(definition, removed);
-  });
+  };
+  return context.writers.run(storage.keyOf(namespace, name), () => untilUncontended(storage, name, attempt));
 }
 
 /** @throws ApiError Conflict – it is another object, or another state of it, than the client means. */
