@@ -11,6 +11,7 @@ import {
   startInformers,
 } from '@berth/kube';
 import { GrpcConnection } from '@berth/protos';
+import { connectDriver } from './driver/connect-driver.ts';
 import { csiClients } from './driver/csi-clients.ts';
 import type { Flags } from './flags.ts';
 import { startHttpEndpoint } from './http-endpoint.ts';
@@ -45,7 +46,8 @@ export async function serveDriver({ flags, env, log }: ServeOptions, signal: Abo
   const run = (stop: AbortSignal) => runSidecars({ flags, env, log, client, csi, metrics }, stop);
   if (!flags.leaderElection) return run(signal);
   const namespace = flags.leaderElectionNamespace ?? access.namespace;
-  const { name: driver } = await csi.identity.GetPluginInfo({}, { signal });
+  const { timeout: timeoutMs } = flags;
+  const { name: driver } = await connectDriver({ clients: csi, clock: systemClock, log, metrics, timeoutMs }, signal);
   const name = `external-provisioner-leader-${driver.replaceAll(/[^a-zA-Z0-9-]/g, '-').toLowerCase()}`;
   const identity = `${hostname()}_${systemRng.uuid()}`;
   await runAsLeader({ client, name, namespace, identity, clock: systemClock, log }, run, signal);

@@ -32,6 +32,8 @@ export class FakeCsi {
   readonly calls: { readonly method: Method; readonly request: unknown }[] = [];
   /** Ready from the start; a probe is refused while false. */
   ready = true;
+  /** How often the driver goes away between its probe and the next question. */
+  dyingAfterProbe = 0;
   /** Answers smaller than asked, once each. */
   readonly sizes: string[] = [];
   readonly #script = new Map<Method, Misbehaviour[]>();
@@ -69,7 +71,10 @@ export class FakeCsi {
         return { ready: null };
       },
       GetPluginInfo: async () => ({ name: this.name, vendorVersion: '1', manifest: {} }),
-      GetPluginCapabilities: async () => ({ capabilities: services.map((type) => ({ service: { type } })) }),
+      GetPluginCapabilities: async () => {
+        if (this.dyingAfterProbe-- > 0) throw grpcError('UNAVAILABLE', 'connection dropped');
+        return { capabilities: services.map((type) => ({ service: { type } })) };
+      },
     };
   }
 

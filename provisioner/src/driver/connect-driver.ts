@@ -28,13 +28,33 @@ export interface ConnectedDriver {
 const probeTimeoutMs = 1000;
 
 /**
- * Waits until the driver is there and ready, then asks who it is.
- * @throws GrpcError FAILED_PRECONDITION – the driver has no name to be found by.
+ * Waits until the driver is there and ready, then asks who it is; starts over when it goes away in between.
+ * @throws GrpcError – the driver answers, but not what a driver must: FAILED_PRECONDITION when it has no name.
  */
 export async function connectDriver(options: ConnectOptions, signal: AbortSignal): Promise<ConnectedDriver> {
-  const { clients, clock, metrics, timeoutMs } = options;
+  const { clock, log } = options;
+  const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
+  while (true) {
+    try {
+      return await ask(options, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isAway(error)) throw error;
+      const delayMs = backoff.next('');
+      log[delayMs >= 1000 ? 'warn' : 'debug']('the CSI driver is not ready, will ask again', { error, delayMs });
+      await clock.sleep(delayMs, signal);
+    }
+  }
+}
+
+async function ask(
+  { clients, clock, metrics, timeoutMs }: ConnectOptions,
+  signal: AbortSignal,
+): Promise<ConnectedDriver> {
   const nameless = new CsiCalls({ clients, clock, metrics, timeoutMs, driverName: 'unknown-driver' });
-  await probe(nameless, options, signal);
+  const { ready } = await nameless.identity('Probe', {}, signal, probeTimeoutMs);
+  // An answer without `ready` means ready (CSI spec §Probe).
+  if (ready?.value === false) throw new GrpcError('UNAVAILABLE', 'the driver answers that it is not ready');
   const { name, vendorVersion } = await nameless.identity('GetPluginInfo', {}, signal);
   if (name === '') throw new GrpcError('FAILED_PRECONDITION', 'the driver answers GetPluginInfo with an empty name');
   const calls = new CsiCalls({ clients, clock, metrics, timeoutMs, driverName: name });
@@ -53,25 +73,7 @@ export async function connectDriver(options: ConnectOptions, signal: AbortSignal
   };
 }
 
-async function probe(calls: CsiCalls, { clock, log }: ConnectOptions, signal: AbortSignal): Promise<void> {
-  const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
-  while (true) {
-    const problem = await tryProbe(calls, signal);
-    if (problem === undefined) return;
-    const delayMs = backoff.next('');
-    log[delayMs >= 1000 ? 'warn' : 'debug']('the CSI driver is not ready, will ask again', { problem, delayMs });
-    await clock.sleep(delayMs, signal);
-  }
-}
-
-/** Undefined when ready; an answer without `ready` means ready (CSI spec §Probe). */
-async function tryProbe(calls: CsiCalls, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const { ready } = await calls.identity('Probe', {}, signal, probeTimeoutMs);
-    return ready === null || ready.value ? undefined : 'it answers that it is not ready';
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof GrpcError && error.code !== 'UNAVAILABLE' && error.code !== 'DEADLINE_EXCEEDED') throw error;
-    return error instanceof Error ? error.message : String(error);
-  }
+/** The driver starts, restarts or hangs: waiting may help. */
+function isAway(error: unknown): boolean {
+  return error instanceof GrpcError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
 }

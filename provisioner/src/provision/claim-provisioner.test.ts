@@ -305,6 +305,7 @@ test('a driver that is not there yet is waited for', async () => {
   await world.create(claims, aClaim('c1'));
   await world.clock.advance(100);
   expect(world.claimPhase('c1')).toBe('Pending');
+  world.csi.dyingAfterProbe = 2;
   world.csi.ready = true;
   await starting;
   await world.until(() => world.claimPhase('c1') === 'Bound');
