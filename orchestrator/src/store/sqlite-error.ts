@@ -19,7 +19,7 @@ export function sqliteFailure(error: unknown): SqliteFailure {
 }
 
 export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
-  const code = codes[(failure.errcode & 0xff) as keyof typeof codes] ?? 'Unusable';
+  const code = codes[failure.errcode & 0xff] ?? 'Unusable';
   const detail = `SQLite ${failure.errcode}: ${failure.message}`;
   switch (code) {
     case 'Locked':
