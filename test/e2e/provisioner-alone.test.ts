@@ -28,7 +28,7 @@ async function start() {
   const run = (program: string, args: readonly string[]) => stack.use(startProgram(program, args));
   const driver = () =>
     run('csi-driver', ['--endpoint', `unix://${socket}`, '--node-id', 'n1', '--pool', join(directory, 'pool')]);
-  const provisioner = () =>
+  const provisioner = (...more: string[]) =>
     run('provisioner', [
       '--csi-address',
       socket,
@@ -36,6 +36,7 @@ async function start() {
       kubeconfig,
       '--journal-dir',
       join(directory, 'journal'),
+      ...more,
     ]);
   const controller = new AbortController();
   stack.defer(() => controller.abort());
@@ -86,13 +87,16 @@ async function until(condition: () => boolean | Promise<boolean>, limitMs = 15_0
 
 test('provisioner and csi-driver, each alone, serve claims of any API server', async () => {
   await using world = await start();
-  world.provisioner();
+  world.provisioner('--leader-election', '--attacher', '--http-endpoint', '127.0.0.1:0');
   world.driver();
   for (let i = 0; i < 10; i++) await world.client.create(claims, aClaim(`c${i}`));
   await until(() => world.api.all(claims).every(({ status }) => status?.phase === 'Bound'));
   expect(world.api.all(volumes)).toHaveLength(10);
   for (let i = 0; i < 10; i++) await world.client.delete(claims, { namespace: 'NS', name: `c${i}` });
   await until(() => world.api.all(volumes).length === 0);
+  expect(world.api.all(resources.leases).map(({ metadata }) => metadata.name)).toEqual([
+    'external-provisioner-leader-csi-berth-local',
+  ]);
 });
 
 test('a provisioner killed at random moments makes no volume twice and leaves none behind', async () => {
