@@ -1,10 +1,13 @@
 import { StoreError } from './store-error.ts';
 
 /** SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html). */
-const codes = { 5: 'Locked', 6: 'Locked', 11: 'Corrupt', 13: 'Full', 26: 'Corrupt' } as const satisfies Record<
-  number,
-  string
->;
+const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full'>> = {
+  5: 'Locked',
+  6: 'Locked',
+  11: 'Corrupt',
+  13: 'Full',
+  26: 'Corrupt',
+};
 
 /** What the worker sends when SQLite refuses; made a StoreError on the other side. */
 export interface SqliteFailure {
