@@ -248,8 +248,9 @@ export class NodeVolumes implements VolumeManager {
   #retryDriver(driver: string): void {
     const names = new Set([...this.#desired.volumeNames(), ...this.#actual.names()]);
     for (const name of names) {
-      const inline = [...this.#desired.podsOf(name).values()].some((spec) => spec.volume.csi?.driver === driver);
-      if (!inline && !name.startsWith(`kubernetes.io/csi/`)) continue;
+      // An inline volume's name does not tell its driver.
+      const inline = name.startsWith('kubernetes.io/csi/') && !name.includes('^');
+      if (!inline && !name.startsWith(`kubernetes.io/csi/${driver}^`)) continue;
       this.#executor.forgive(name);
       this.#reconciler.kick(name);
     }

@@ -57,7 +57,12 @@ export function watchDependencies(informers: Informers, csi: CsiPlugins, handler
   const { dependencyChanged, driverChanged, attachmentChanged } = handlers;
   dependencies.keep(informers.of(resources.persistentvolumeclaims).onChange((key) => dependencyChanged('claim', key)));
   dependencies.keep(informers.of(resources.persistentvolumes).onChange((key) => dependencyChanged('pv', key)));
-  dependencies.keep(informers.of(resources.csidrivers).onChange((key) => dependencyChanged('driver', key)));
+  dependencies.keep(
+    informers.of(resources.csidrivers).onChange((key) => {
+      dependencyChanged('driver', key);
+      driverChanged(key);
+    }),
+  );
   dependencies.keep(
     informers.of(resources.volumeattachments).onChange((_, { before, after }) => {
       const pvName = (after ?? before)?.spec.source.persistentVolumeName;
