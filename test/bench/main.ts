@@ -44,7 +44,7 @@ await eventually(
     (await berth.command('berth', ['image', 'list', '--data-dir', berth.dataDir])).stdout.includes('berth.local/tools'),
   { what: 'the tools image' },
 );
-using transport = httpTransport(await loadKubeconfig(berth.ready.kubeconfig));
+using transport = httpTransport((await loadKubeconfig(berth.ready.kubeconfig)).transport);
 const client = new KubeClient(transport);
 await prepare(client);
 await bindClaims(client, ['warm-up']);

@@ -22,6 +22,9 @@ export interface ImageStoreOptions {
 /** Makes an image that no registry has; it registers the image under its name itself. */
 export type ImageBuilder = (images: Images) => Promise<void>;
 
+/** The registry part of images that are assembled on this machine and exist nowhere else. */
+const ownRegistry = 'berth.local';
+
 /** What `berth image list` and CRI's ListImages show. */
 export interface ImageSummary {
   /** Digest of the config: Docker's and CRI's image id. */
@@ -105,6 +108,8 @@ export class Images implements ImageStore {
     options: { readonly signal?: AbortSignal; readonly onProgress?: (line: string) => void } = {},
   ): Promise<string> {
     const name = parseReference(reference);
+    // Images of this pseudo-registry are made here; "always pull" means having the one there is.
+    if (name.registry === ownRegistry) return (await this.#findManifest(reference)) ?? throwNotFound(reference);
     const manifest = await pullImage(name, this.content, { ...options, ...(auth ? { auth } : {}) });
     await this.#unpack(manifest);
     await this.#references.change((references) => ({ ...references, [formatReference(name)]: manifest }));
@@ -226,6 +231,10 @@ export class Images implements ImageStore {
     await build;
     return (await this.#references.read())[name];
   }
+}
+
+function throwNotFound(reference: string): never {
+  throw notFound(reference);
 }
 
 function notFound(reference: string): ImageError {
