@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
-const out = join(root, 'dist');
+/** `BERTH_DIST` builds elsewhere, e.g. beside a run of the tests. */
+const out = process.env['BERTH_DIST'] ?? join(root, 'dist');
 const programs: Record<string, string> = {
   berth: 'orchestrator/src/berth/main.ts',
   'store-worker': 'orchestrator/src/store/store-worker.ts',
@@ -29,7 +30,9 @@ await build({
   minifySyntax: true,
   logLevel: 'warning',
   // CommonJS dependencies inside an ES module bundle still call require().
-  banner: { js: "import { createRequire as berthRequire } from 'node:module'; const require = berthRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as berthRequire } from 'node:module'; const require = berthRequire(import.meta.url);",
+  },
 });
 writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
 for (const name of Object.keys(programs)) chmodSync(join(out, `${name}.js`), 0o755);

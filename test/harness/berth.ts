@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const node = join(root, 'node_modules/.bin/node');
-const dist = (name: string) => join(root, 'dist', `${name}.js`);
+const dist = (name: string) => join(process.env['BERTH_DIST'] ?? join(root, 'dist'), `${name}.js`);
 
 export interface BerthOptions {
   readonly nodes?: number;
