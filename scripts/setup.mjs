@@ -43,7 +43,8 @@ function installSystemPackages(withTests) {
   if (missing.length === 0) return;
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const isDebian = existsSync('/usr/bin/apt-get') && existsSync('/etc/debian_version');
-  if (!isDebian) fail(`this is not Debian or Ubuntu; install what these Debian packages hold, then run again: ${missing.join(' ')}`);
+  if (!isDebian)
+    fail(`this is not Debian or Ubuntu; install what these Debian packages hold, then run again: ${missing.join(' ')}`);
   if (process.getuid() !== 0) fail(`packages are missing and this is not root; run: sudo sh -c '${command}'`);
   process.stderr.write(`berth: installing ${missing.join(' ')} (apt-get)\n`);
   const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
@@ -56,14 +57,21 @@ function installSystemPackages(withTests) {
 }
 
 function installDependencies() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules/.berth-lock');
   if (existsSync(stamp) && existsSync(node) && readFileSync(stamp, 'utf8') === lock) return;
   process.stderr.write('berth: installing locked npm dependencies (npm ci)\n');
   try {
-    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+    });
   } catch {
-    fail(`npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`);
+    fail(
+      `npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`,
+    );
   }
   if (!existsSync(node)) fail(`npm brought no Node for ${process.arch}; Berth runs on linux x64 and arm64`);
   writeFileSync(stamp, lock);
@@ -79,7 +87,11 @@ function newestSource() {
     }
   };
   for (const name of readdirSync(root)) if (existsSync(join(root, name, 'src'))) visit(join(root, name, 'src'));
-  return Math.max(newest, statSync(join(root, 'package-lock.json')).mtimeMs, statSync(join(root, 'scripts/build.ts')).mtimeMs);
+  return Math.max(
+    newest,
+    statSync(join(root, 'package-lock.json')).mtimeMs,
+    statSync(join(root, 'scripts/build.ts')).mtimeMs,
+  );
 }
 
 function build() {
@@ -96,7 +108,8 @@ function build() {
 }
 
 const wanted = new Set(process.argv.slice(2));
-if (Number(process.versions.node.split('.')[0]) < 18) fail(`Node ${process.versions.node} is too old to start from; install Debian's nodejs and npm (18 or newer)`);
+if (Number(process.versions.node.split('.')[0]) < 18)
+  fail(`Node ${process.versions.node} is too old to start from; install Debian's nodejs and npm (18 or newer)`);
 if (process.platform !== 'linux') fail('Berth needs Linux');
 if (wanted.has('system')) installSystemPackages(wanted.has('test'));
 installDependencies();

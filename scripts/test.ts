@@ -57,7 +57,9 @@ function count(file: string, status: number): void {
     total.passed += report.numPassedTests;
     total.failed += report.numFailedTests;
     total.skipped += report.numPendingTests;
-    total.failed += report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0).length;
+    total.failed += report.testResults.filter(
+      (one) => one.status === 'failed' && one.assertionResults.length === 0,
+    ).length;
   }
   if (status !== 0 && total.failed === before) total.failed += 1;
 }
