@@ -7,7 +7,7 @@ const bin = (name: string) => join(root, 'node_modules/.bin', name);
 const steps: [string, string[]][] = [
   [bin('biome'), ['check', '.']],
   [bin('tsc'), ['-p', root]],
-  [bin('node'), [bin('vitest'), 'run', '--project', 'arch', '--project', 'unit', '--reporter=dot']],
+  [bin('node'), [bin('vitest'), 'run', '--project', 'arch', '--project', 'unit']],
 ];
 
 for (const [command, args] of steps) {
