@@ -25,6 +25,8 @@ await build({
   platform: 'node',
   target: 'node26',
   external: ['koffi'],
+  // Its Node build is CommonJS, whose names a dynamic import of a bundle does not see.
+  alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
   sourcemap: 'linked',
   sourcesContent: false,
   minifySyntax: true,
