@@ -19,6 +19,7 @@ export interface Flags {
   readonly controllerPublishReadonly: boolean;
   readonly nodeDeployment: boolean;
   readonly attacher: boolean;
+  readonly resizer: boolean;
   readonly journalDir?: string;
   readonly httpEndpoint?: string;
   readonly metricsPath: string;
@@ -31,7 +32,7 @@ export interface Flags {
 const examples = `
 Examples:
   provisioner --csi-address /run/csi/csi.sock --kubeconfig ~/.kube/config
-  provisioner --csi-address unix:///run/csi.sock --kubeconfig admin.kubeconfig --attacher --http-endpoint :8080
+  provisioner --csi-address unix:///run/csi.sock --kubeconfig admin.kubeconfig --attacher --resizer --http-endpoint :8080
   NODE_NAME=node-1 provisioner --csi-address /csi/csi.sock --node-deployment --journal-dir /var/lib/provisioner
 
 Without --kubeconfig (or KUBECONFIG) the service account of the pod it runs in is used.
@@ -42,7 +43,9 @@ export function defineFlags(program: Command): Command {
   const flag = (name: string, about: string) =>
     new Option(`--${name} [true|false]`, about).argParser(boolean).preset('true').default(false);
   return program
-    .description('Provisions, deletes and, if asked, attaches volumes of a CSI driver for a Kubernetes API server.')
+    .description(
+      'Provisions, deletes and, if asked, attaches and expands volumes of a CSI driver for a Kubernetes API server.',
+    )
     .option('--csi-address <socket>', "the driver's socket, a path or unix:///path", '/run/csi/socket')
     .option('--kubeconfig <file>', 'how to reach the API server')
     .addOption(duration('timeout', 'time a call to the driver may take', settings.timeoutMs))
@@ -67,6 +70,7 @@ export function defineFlags(program: Command): Command {
     .addOption(flag('controller-publish-readonly', 'mark volumes of read-only claims as read-only'))
     .addOption(flag('node-deployment', "one provisioner beside every node's driver; needs NODE_NAME"))
     .addOption(flag('attacher', 'also attach and detach, as external-attacher does'))
+    .addOption(flag('resizer', 'also expand volumes, as external-resizer does'))
     .option('--journal-dir <dir>', 'records of calls under way, so that no crash leaves a volume behind')
     .option('--http-endpoint <address>', 'host:port or :port to serve metrics and /healthz at')
     .option('--metrics-path <path>', 'path of the metrics', '/metrics')

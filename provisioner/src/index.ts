@@ -1,4 +1,4 @@
-/** The CSI sidecars, for any driver and any API server: provisioning, deletion, attachment. */
+/** The CSI sidecars, for any driver and any API server: provisioning, deletion, attachment, expansion. */
 export type { ConnectedDriver, ControllerCapability } from './driver/connect-driver.ts';
 export { type CsiClients, csiClients } from './driver/csi-clients.ts';
 export { Metrics } from './metrics.ts';
@@ -10,3 +10,4 @@ export {
   type SidecarOptions,
   startProvisioner,
 } from './start-provisioner.ts';
+export { type ResizerOptions, type ResizerSettings, startResizer } from './start-resizer.ts';

@@ -18,7 +18,8 @@ import { startHttpEndpoint } from './http-endpoint.ts';
 import { Metrics } from './metrics.ts';
 import type { ProvisionerSettings } from './provisioner-settings.ts';
 import { startAttacher } from './start-attacher.ts';
-import { type SidecarOptions, startProvisioner } from './start-provisioner.ts';
+import { type RunningSidecar, type SidecarOptions, startProvisioner } from './start-provisioner.ts';
+import { startResizer } from './start-resizer.ts';
 import { version } from './version.ts';
 
 export interface ServeOptions {
@@ -67,20 +68,39 @@ async function runSidecars({ flags, env, log, client, csi, metrics }: RunOptions
   const informers = stack.use(startInformers(client, { clock, log }, signal));
   const shared = { client, informers, csi, clock, rng: systemRng, log, recorder, metrics };
   const provisioner = stack.use(startProvisioner({ ...shared, settings: settingsOf(flags, env) }, signal));
-  if (flags.attacher) {
-    const { workerThreads: workers, defaultFstype: defaultFsType } = flags;
-    const settings = {
-      workers,
-      defaultFsType,
-      retryIntervalStartMs: flags.retryIntervalStart,
-      retryIntervalMaxMs: flags.retryIntervalMax,
-    };
-    await stack.use(startAttacher({ ...shared, settings }, signal)).ready;
-  }
+  const others = startOthers(shared, { flags, env }, signal).map((sidecar) => stack.use(sidecar));
+  await Promise.all(others.map(({ ready }) => ready));
   const { name, version: driverVersion } = await provisioner.ready;
-  log.info('serving', { driver: name, driverVersion, socket: flags.csiAddress, attacher: flags.attacher });
+  log.info('serving', {
+    driver: name,
+    driverVersion,
+    socket: flags.csiAddress,
+    attacher: flags.attacher,
+    resizer: flags.resizer,
+  });
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   log.info('stopping');
+}
+
+function startOthers(
+  shared: SidecarOptions,
+  { flags, env }: Pick<ServeOptions, 'flags' | 'env'>,
+  signal: AbortSignal,
+): RunningSidecar[] {
+  const { workerThreads: workers, defaultFstype: defaultFsType } = flags;
+  const nodeName = env['NODE_NAME'];
+  const settings = {
+    workers,
+    retryIntervalStartMs: flags.retryIntervalStart,
+    retryIntervalMaxMs: flags.retryIntervalMax,
+  };
+  const ofNode = flags.nodeDeployment && nodeName ? { nodeName } : {};
+  return [
+    ...(flags.attacher ? [startAttacher({ ...shared, settings: { ...settings, defaultFsType } }, signal)] : []),
+    ...(flags.resizer
+      ? [startResizer({ ...shared, settings: { ...settings, ...ofNode, timeoutMs: flags.timeout } }, signal)]
+      : []),
+  ];
 }
 
 function settingsOf(flags: Flags, env: ServeOptions['env']): Partial<ProvisionerSettings> {

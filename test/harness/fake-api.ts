@@ -146,11 +146,12 @@ export class FakeApi implements Transport {
     return this.#store(path, before, after as KubeObject);
   }
 
-  /** The main resource keeps its status; the status subresource changes nothing else. */
+  /** The main resource keeps its status; the status subresource changes nothing else but metadata. */
   #store(path: ApiPath, before: KubeObject, body: KubeObject): KubeObject {
     const next: KubeObject & { status?: unknown } = structuredClone(path.subresource === 'status' ? before : body);
     const { status } = (path.subresource === 'status' ? body : before) as { status?: unknown };
     if (path.plural !== 'events' && status !== undefined) next.status = status;
+    if (path.subresource === 'status') next.metadata = structuredClone(body.metadata);
     const { creationTimestamp, uid, deletionTimestamp, deletionGracePeriodSeconds } = before.metadata;
     Object.assign(next.metadata, { creationTimestamp, uid, deletionTimestamp, deletionGracePeriodSeconds });
     if (deletionTimestamp !== undefined && !next.metadata.finalizers?.length && path.plural !== 'pods') {

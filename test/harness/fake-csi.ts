@@ -34,6 +34,8 @@ export class FakeCsi {
   ready = true;
   /** How often the driver goes away between its probe and the next question. */
   dyingAfterProbe = 0;
+  /** Expanded volumes need their node's part too. */
+  nodeExpansionRequired = true;
   /** Answers smaller than asked, once each. */
   readonly sizes: string[] = [];
   readonly #script = new Map<Method, Misbehaviour[]>();
@@ -85,6 +87,10 @@ export class FakeCsi {
       CreateVolume: this.#call<csi.CreateVolumeRequest>('CreateVolume', (request) => this.#create(request)),
       DeleteVolume: this.#call<csi.DeleteVolumeRequest>('DeleteVolume', ({ volumeId }) => this.#delete(volumeId)),
       GetCapacity: this.#call('GetCapacity', () => ({ availableCapacity: String(2 ** 40) })),
+      ControllerExpandVolume: this.#call<csi.ControllerExpandVolumeRequest>('ControllerExpandVolume', (request) => ({
+        capacityBytes: request.capacityRange?.requiredBytes ?? '0',
+        nodeExpansionRequired: this.nodeExpansionRequired,
+      })),
       ControllerPublishVolume: this.#call<csi.ControllerPublishVolumeRequest>('ControllerPublishVolume', (request) => {
         this.published.add(`${request.volumeId} on ${request.nodeId}`);
         return { publishContext: this.#options.publishContext ?? {} };

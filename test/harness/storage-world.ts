@@ -1,6 +1,6 @@
 import { FakeClock, type Rng, seededRng, silentLogger } from '@berth/kit';
 import { KubeClient, type KubeObject, type ResourceType, resources, startInformers, type Transport } from '@berth/kube';
-import { Metrics, type ProvisionerSettings, startAttacher, startProvisioner } from '@berth/provisioner';
+import { Metrics, type ProvisionerSettings, startAttacher, startProvisioner, startResizer } from '@berth/provisioner';
 import { startEphemeralVolumeController } from '../../orchestrator/src/controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../../orchestrator/src/controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../../orchestrator/src/controllers/volume/start-persistent-volume-controller.ts';
@@ -21,6 +21,7 @@ export interface WorldOptions {
   /** Without a provisioner only the controllers run. */
   readonly provisioner?: boolean;
   readonly attacher?: boolean;
+  readonly resizer?: boolean;
   readonly metrics?: Metrics;
 }
 
@@ -62,6 +63,10 @@ export class StorageWorld<Api extends WorldApi = FakeApi> implements AsyncDispos
     if (options.attacher) {
       const attacher = world.#stack.use(startAttacher(world.#sidecar(signal), signal));
       await until(world.clock, settled(attacher.ready));
+    }
+    if (options.resizer) {
+      const resizer = world.#stack.use(startResizer(world.#sidecar(signal), signal));
+      await until(world.clock, settled(resizer.ready));
     }
     return world;
   }

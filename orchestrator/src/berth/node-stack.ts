@@ -2,7 +2,7 @@ import type { Clock, Logger, Rng } from '@berth/kit';
 import type { Informers, KubeClient } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
 import { GrpcConnection } from '@berth/protos';
-import { csiClients, startProvisioner } from '@berth/provisioner';
+import { csiClients, startProvisioner, startResizer } from '@berth/provisioner';
 import { CsiPluginRegistry, startVolumeManager } from '@berth/volume-manager';
 import { createImageService } from '../images/cri-image-service.ts';
 import type { Images } from '../images/image-store.ts';
@@ -117,7 +117,8 @@ function startSidecars(options: NodeStackOptions, stack: AsyncDisposableStack, s
       signal,
     ),
   );
-  return provisioner.ready;
+  const resizer = stack.use(startResizer({ ...shared, settings: { nodeName: name } }, signal));
+  return Promise.all([provisioner.ready, resizer.ready]);
 }
 
 function whenRegistered(registry: CsiPluginRegistry, signal: AbortSignal): Promise<void> {
