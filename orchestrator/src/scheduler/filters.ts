@@ -1,6 +1,6 @@
 import type { Pod, Taint, Toleration } from '@berth/kube';
+import { matchesNodeSelector } from '../node-selector.ts';
 import type { NodeInfo } from './node-info.ts';
-import { matchesNodeSelector } from './node-selector.ts';
 import type { Resources } from './pod-requests.ts';
 
 /** Why a node cannot take a pod, in kube-scheduler's words; none: it can. */

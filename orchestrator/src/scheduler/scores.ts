@@ -1,7 +1,7 @@
 import type { Pod } from '@berth/kube';
+import { matchesNodeSelectorTerm } from '../node-selector.ts';
 import { tolerates } from './filters.ts';
 import type { NodeInfo } from './node-info.ts';
-import { matchesNodeSelectorTerm } from './node-selector.ts';
 import { assumedPodRequests } from './pod-requests.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { type KubeClient, keyOf, type PersistentVolumeClaim, type Pod, resources, splitKey } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import { claimProtection } from './binding-names.ts';
 import type { LatestView } from './latest-view.ts';
 import type { LivePods } from './live-pods.ts';
 import { ephemeralClaimName, podsOf } from './pod-claims.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 
-export interface ClaimProtectionOptions extends Pick<VolumeControllerDeps, 'informers'> {
+export interface ClaimProtectionOptions extends Pick<ControllerDeps, 'informers'> {
   readonly client: KubeClient;
   readonly claims: LatestView<PersistentVolumeClaim>;
   readonly livePods: LivePods;

@@ -6,6 +6,7 @@ import {
   resources,
   type StorageClass,
 } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import type { Binder } from './binder.ts';
 import { classOf, hasAnnotation, isBoundToClaim, isNodeSelected, waitsForConsumer } from './binding-facts.ts';
 import { bindCompleted, boundByController } from './binding-names.ts';
@@ -14,9 +15,8 @@ import { assignDefaultClass } from './default-class.ts';
 import { requestProvisioning } from './external-provisioning.ts';
 import { whyUnsatisfied } from './match-volume.ts';
 import { unscheduledPodsOf } from './pod-claims.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 
-export interface ClaimSyncOptions extends Pick<VolumeControllerDeps, 'client' | 'informers'> {
+export interface ClaimSyncOptions extends Pick<ControllerDeps, 'client' | 'informers'> {
   readonly view: BindingView;
   readonly binder: Binder;
   readonly events: EventRecorder;

@@ -10,17 +10,17 @@ import {
   resources,
   type Volume,
 } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import { claimKeysOf, ephemeralClaimName, indexPodsByClaim, podsOf } from './pod-claims.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 
 const workers = 8;
 
 /** Makes the claims of generic ephemeral volumes, owned by their pods (kube-controller-manager, volume/ephemeral). */
-export function startEphemeralVolumeController(deps: VolumeControllerDeps, signal: AbortSignal): AsyncDisposable {
+export function startEphemeralVolumeController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
   return startTask('ephemeral-volume', (stop) => run(deps, stop), { log: deps.log, signal });
 }
 
-async function run(deps: VolumeControllerDeps, signal: AbortSignal): Promise<void> {
+async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const { informers, clock, log } = deps;
   const events = deps.recorder('ephemeral_volume');
   const client = deps.client.as('kube-controller-manager');

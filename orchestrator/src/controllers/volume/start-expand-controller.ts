@@ -1,14 +1,14 @@
 import { startTask } from '@berth/kit';
 import { type PersistentVolumeClaim, Quantity, resources } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import { requestedStorage } from './binding-facts.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 
 /** Says on a bound claim that asks for more than it has who is waited for (kube-controller-manager, volume/expand). */
-export function startExpandController(deps: VolumeControllerDeps, signal: AbortSignal): AsyncDisposable {
+export function startExpandController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
   return startTask('volume-expand', (stop) => run(deps, stop), { log: deps.log, signal });
 }
 
-async function run(deps: VolumeControllerDeps, signal: AbortSignal): Promise<void> {
+async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const events = deps.recorder('volume_expand');
   const claims = deps.informers.of(resources.persistentvolumeclaims);
   await claims.whenSynced(signal);

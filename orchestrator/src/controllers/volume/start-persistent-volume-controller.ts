@@ -1,11 +1,11 @@
 import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
 import { type Informers, isConflict, keyOf, resources } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import { Binder } from './binder.ts';
 import { claimKeyOf, classOf } from './binding-facts.ts';
 import { BindingView } from './binding-view.ts';
 import { ClaimSync } from './claim-sync.ts';
 import { indexPodsByClaim } from './pod-claims.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 import { VolumeSync } from './volume-sync.ts';
 
 /** Enough to keep the store's group commits full while 100 claims come at once. */
@@ -20,11 +20,11 @@ interface Queues {
  * Binds claims and volumes to each other and keeps their phases, as kube-controller-manager's persistentvolume
  * controller does, but driven by changes alone.
  */
-export function startPersistentVolumeController(deps: VolumeControllerDeps, signal: AbortSignal): AsyncDisposable {
+export function startPersistentVolumeController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
   return startTask('persistentvolume', (stop) => run(deps, stop), { log: deps.log, signal });
 }
 
-async function run(deps: VolumeControllerDeps, signal: AbortSignal): Promise<void> {
+async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const { informers, clock, log, recorder } = deps;
   const client = deps.client.as('kube-controller-manager');
   const events = recorder('persistentvolume-controller');

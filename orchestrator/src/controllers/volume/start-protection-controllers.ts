@@ -1,20 +1,20 @@
 import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
 import { isConflict, isNotFound, resources } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import { ClaimProtection } from './claim-protection.ts';
 import { LatestView } from './latest-view.ts';
 import { LivePods } from './live-pods.ts';
 import { claimKeysOf, indexPodsByClaim } from './pod-claims.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 import { VolumeProtection } from './volume-protection.ts';
 
 const workers = 8;
 
 /** The controllers that keep claims in use by pods, and volumes bound to claims, from being removed. */
-export function startProtectionControllers(deps: VolumeControllerDeps, signal: AbortSignal): AsyncDisposable {
+export function startProtectionControllers(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
   return startTask('volume-protection', (stop) => run(deps, stop), { log: deps.log, signal });
 }
 
-async function run(deps: VolumeControllerDeps, signal: AbortSignal): Promise<void> {
+async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const { informers, clock, log } = deps;
   const client = deps.client.as('kube-controller-manager');
   indexPodsByClaim(informers);

@@ -5,13 +5,13 @@ import {
   resources,
   splitKey,
 } from '@berth/kube';
+import type { ControllerDeps } from '../controller-deps.ts';
 import type { Binder } from './binder.ts';
 import { claimKeyOf, hasAnnotation, volumeModeOf } from './binding-facts.ts';
 import { provisionedBy } from './binding-names.ts';
 import type { BindingView } from './binding-view.ts';
-import type { VolumeControllerDeps } from './volume-controller-deps.ts';
 
-export interface VolumeSyncOptions extends Pick<VolumeControllerDeps, 'client'> {
+export interface VolumeSyncOptions extends Pick<ControllerDeps, 'client'> {
   readonly view: BindingView;
   readonly binder: Binder;
   readonly events: EventRecorder;
