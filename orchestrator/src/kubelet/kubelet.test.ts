@@ -351,3 +351,24 @@ test('a volume that comes into use is in the node status at once, and the volume
   await node.until(() => node.volumes.reported?.[0] === 'kubernetes.io/csi/d^v', 'the report');
   expect(node.api.find('/api/v1/nodes/node-0')).toMatchObject({ status: { volumesInUse: ['kubernetes.io/csi/d^v'] } });
 });
+
+test('an ephemeral container joins a running pod and has a status of its own', async () => {
+  await using node = await testNode();
+  node.api.put(podPath('p1'), aPod());
+  await node.until(() => isRunning(node), 'Running');
+  await node.settled();
+  const pod = node.pod('p1') as Pod;
+  const ephemeralContainers = [{ ...aContainer({ name: 'debugger' }), targetContainerName: 'c' }];
+  node.api.put(podPath('p1'), {
+    ...pod,
+    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], ephemeralContainers },
+  });
+  const status = () => node.pod('p1')?.status?.ephemeralContainerStatuses?.[0];
+  await node.until(() => status()?.state?.running !== undefined, 'the ephemeral container');
+  expect(status()).toMatchObject({ name: 'debugger', ready: false, restartCount: 0 });
+  node.runtime.exit('debugger', 3);
+  await node.until(() => status()?.state?.terminated?.exitCode === 3, 'its end');
+  await node.settled();
+  expect(node.pod('p1')?.status?.phase).toBe('Running');
+  expect(node.runtime.calls.filter((call) => call.startsWith('start ') && call.includes('debugger'))).toHaveLength(1);
+});

@@ -139,6 +139,24 @@ const rows: Row[] = [
     seen: seenPod([exited('s', 1), exited('i2', 0), seenContainer()]),
     expected: { initToStart: [0], toStart: [], killPod: false },
   },
+  {
+    about: 'an ephemeral container starts while an init container still runs',
+    spec: { initContainers: init, ephemeralContainers: [aContainer({ name: 'debugger' })] },
+    seen: seenPod([seenContainer({ name: 'i1' })]),
+    expected: { ephemeralToStart: [0], initToStart: [], toStart: [], killPod: false },
+  },
+  {
+    about: 'an ephemeral container never starts again',
+    spec: { ephemeralContainers: [aContainer({ name: 'debugger' })] },
+    seen: seenPod([exited('debugger', 1), seenContainer()]),
+    expected: { ephemeralToStart: [], toStart: [], killPod: false },
+  },
+  {
+    about: 'an ephemeral container alone does not keep a pod',
+    spec: { restartPolicy: 'Never', ephemeralContainers: [aContainer({ name: 'debugger' })] },
+    seen: seenPod([seenContainer({ name: 'debugger' }), exited('c', 0)]),
+    expected: { killPod: true },
+  },
 ];
 
 for (const { about, spec = {}, seen, verdicts = none, expected } of rows) {

@@ -1,5 +1,5 @@
 import type { Container, Pod } from '@berth/kube';
-import { containersOf, restartPolicyOf } from '../pods/pod-facts.ts';
+import { containersOf, ephemeralContainersOf, restartPolicyOf } from '../pods/pod-facts.ts';
 import { latestContainer, type RuntimeContainer, type RuntimePod } from '../pods/runtime-pod.ts';
 import { computeInitActions } from './compute-init-actions.ts';
 import { containerHash } from './container-hash.ts';
@@ -28,6 +28,7 @@ export interface PodActions {
   createSandbox: boolean;
   sandboxId: string;
   attempt: number;
+  ephemeralToStart: number[];
   initToStart: number[];
   toStart: number[];
   toKill: ContainerToKill[];
@@ -41,11 +42,16 @@ export function computePodActions(pod: Pod, seen: RuntimePod, verdicts: ProbeVer
     createSandbox: change.create,
     sandboxId: change.sandboxId,
     attempt: change.attempt,
+    ephemeralToStart: [],
     initToStart: [],
     toStart: [],
     toKill: [],
   };
   if (change.create) return withNewSandbox(pod, seen, actions);
+  // Also before the pod is initialized: they are there to find out why it is not.
+  for (const [index, { name }] of ephemeralContainersOf(pod).entries()) {
+    if (!latestContainer(seen, name)) actions.ephemeralToStart.push(index);
+  }
   const initialized = computeInitActions(pod, seen, verdicts, actions);
   if (actions.killPod || !initialized) return actions;
   let kept = 0;

@@ -23,6 +23,8 @@ export interface ContainerConfigInput {
   /** A file whose end is the container's termination message. */
   readonly terminationMessageFile: string;
   readonly nodeMemoryBytes: number;
+  /** The running container whose processes an ephemeral one is to see. */
+  readonly targetId?: string | undefined;
 }
 
 /** What CRI needs to create a container (kuberuntime_container.go generateContainerConfig). */
@@ -55,7 +57,7 @@ export function containerConfig(input: ContainerConfigInput): Init<cri.Container
     tty: container.tty ?? false,
     linux: {
       resources: linuxResources(container, qosClassOf(pod), input.nodeMemoryBytes),
-      securityContext: containerSecurity(pod, container),
+      securityContext: containerSecurity(pod, container, input.targetId),
     },
     ...(container.lifecycle?.stopSignal ? { stopSignal: container.lifecycle.stopSignal as cri.Signal } : {}),
   };

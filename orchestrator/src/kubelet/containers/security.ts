@@ -43,8 +43,17 @@ export function supplementalGroups(pod: Pod): string[] {
   return [...new Set(groups)].map(String);
 }
 
-/** A container's security context in CRI's terms (kuberuntime/security_context.go determineEffectiveSecurityContext). */
-export function containerSecurity(pod: Pod, spec: Container): Init<cri.LinuxContainerSecurityContext> {
+/**
+ * A container's security context in CRI's terms (kuberuntime/security_context.go determineEffectiveSecurityContext).
+ * `targetId` is the container whose processes it is to see.
+ */
+export function containerSecurity(
+  pod: Pod,
+  spec: Container,
+  targetId?: string,
+): Init<cri.LinuxContainerSecurityContext> {
+  const namespaces = namespaceOptions(pod);
+  const joined = targetId !== undefined && namespaces.pid === 'CONTAINER';
   const own = spec.securityContext;
   const shared = pod.spec?.securityContext;
   const runAsUser = own?.runAsUser ?? shared?.runAsUser;
@@ -57,7 +66,7 @@ export function containerSecurity(pod: Pod, spec: Container): Init<cri.LinuxCont
       addCapabilities: own?.capabilities?.add ?? [],
       dropCapabilities: own?.capabilities?.drop ?? [],
     },
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: joined ? { ...namespaces, pid: 'TARGET', targetId } : namespaces,
     ...(runAsUser === undefined ? {} : { runAsUser: { value: String(runAsUser) } }),
     ...(runAsGroup === undefined ? {} : { runAsGroup: { value: String(runAsGroup) } }),
     readonlyRootfs: own?.readOnlyRootFilesystem ?? false,

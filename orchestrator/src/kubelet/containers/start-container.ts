@@ -4,7 +4,7 @@ import { messageOf } from '@berth/kit';
 import type { Container } from '@berth/kube';
 import type { cri, Init } from '@berth/protos';
 import { type NodeContext, podDirectory, podEvent } from '../node-context.ts';
-import { describePod } from '../pods/pod-facts.ts';
+import { describePod, ephemeralContainersOf } from '../pods/pod-facts.ts';
 import type { PodState } from '../pods/pod-state.ts';
 import { latestContainer } from '../pods/runtime-pod.ts';
 import { containerConfig, createTerminationMessageFile } from './container-config.ts';
@@ -96,13 +96,24 @@ interface ContainerPlan {
   readonly restartCount: number;
 }
 
+/** The container an ephemeral one looks into (kuberuntime startSpec.getTargetID). */
+function targetOf({ pod, seen }: PodState, { name }: Container): string | undefined {
+  const target = ephemeralContainersOf(pod).find((one) => one.name === name)?.targetContainerName;
+  if (!target) return undefined;
+  const found = latestContainer(seen, target);
+  if (!found) throw new StartError('CreateContainerConfigError', `unable to find target container ${target}`);
+  return found.id;
+}
+
 async function configure(
   node: NodeContext,
-  { pod, uid }: PodState,
+  state: PodState,
   { spec, sandbox, image, restartCount }: ContainerPlan,
   signal: AbortSignal,
 ): Promise<Init<cri.ContainerConfig>> {
   const { options, machine } = node;
+  const { pod, uid } = state;
+  const targetId = targetOf(state, spec);
   verifyRunAsNonRoot(pod, spec, image.user);
   const hostIps = options.addresses;
   const environment = await containerEnvironment(
@@ -135,6 +146,7 @@ async function configure(
     hostsPath: join(podDir, 'etc-hosts'),
     terminationMessageFile,
     nodeMemoryBytes: machine.memoryBytes,
+    targetId,
   });
 }
 

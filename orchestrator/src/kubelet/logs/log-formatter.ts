@@ -27,7 +27,8 @@ export class LogFormatter {
     if (!parsed || this.exhausted) return undefined;
     if (Date.parse(parsed.time) < this.#sinceMs) return undefined;
     const parts: Buffer[] = [];
-    if (this.#options.timestamps && !this.#afterPartial) parts.push(Buffer.from(`${parsed.time} `));
+    if (this.#options.timestamps && !this.#afterPartial)
+      parts.push(Buffer.from(`${parsed.time.replace(zeroOffset, 'Z')} `));
     parts.push(parsed.text);
     if (!parsed.partial) parts.push(lineEnd);
     this.#afterPartial = parsed.partial;
@@ -37,5 +38,8 @@ export class LogFormatter {
     return shown;
   }
 }
+
+/** conmon writes UTC as +00:00; kubelet shows it as Go prints it. */
+const zeroOffset = /\+00:00$/;
 
 const lineEnd = Buffer.from('\n');

@@ -10,7 +10,8 @@ export function logTarget(pod: Pod, status: PodStatus, containerName: string, pr
   if (!findContainer(pod, containerName)) {
     throw apiError('BadRequest', `container ${containerName} is not valid for pod ${podName}`);
   }
-  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = status;
+  const all = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
   const found = all.find(({ name }) => name === containerName);
   const refuse = (text: string): ApiError =>
     apiError('BadRequest', `container "${containerName}" in pod "${podName}" is ${text}`);

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '@berth/kube';
+import type { Container, EphemeralContainer, Pod } from '@berth/kube';
 
 /** `name_namespace(uid)`: how kubelet names a pod in messages (format.Pod). */
 export function describePod(pod: Pod): string {
@@ -22,9 +22,15 @@ export function containersOf(pod: Pod): readonly Container[] {
   return pod.spec?.containers ?? [];
 }
 
-/** A regular or init container of the pod by name. */
+/** What `kubectl debug` added: started once, never again, and of no weight for the pod's phase. */
+export function ephemeralContainersOf(pod: Pod): readonly EphemeralContainer[] {
+  return pod.spec?.ephemeralContainers ?? [];
+}
+
+/** A regular, init or ephemeral container of the pod by name. */
 export function findContainer(pod: Pod, name: string): Container | undefined {
-  return [...containersOf(pod), ...initContainersOf(pod)].find((container) => container.name === name);
+  const all = [...containersOf(pod), ...initContainersOf(pod), ...ephemeralContainersOf(pod)];
+  return all.find((container) => container.name === name);
 }
 
 /** Init containers that are not sidecars never restart after success; the pod's policy counts for the others. */

@@ -14,7 +14,14 @@ import { qosClassOf } from '../status/pod-qos.ts';
 import { reportSandboxReady, reportStatus } from '../status/report-status.ts';
 import { killPod } from './kill-pod.ts';
 import { observePod } from './observe-pod.ts';
-import { containersOf, describePod, findContainer, initContainersOf, isTerminalPhase } from './pod-facts.ts';
+import {
+  containersOf,
+  describePod,
+  ephemeralContainersOf,
+  findContainer,
+  initContainersOf,
+  isTerminalPhase,
+} from './pod-facts.ts';
 import type { PodState } from './pod-state.ts';
 import { pruneContainers } from './prune-containers.ts';
 import { latestContainer } from './runtime-pod.ts';
@@ -141,7 +148,7 @@ async function ensureSandbox(
     await observePod(node, state, signal);
   }
   const ips = state.seen.sandboxes.find((sandbox) => sandbox.id === id)?.ips ?? [];
-  const starts = actions.initToStart.length + actions.toStart.length;
+  const starts = actions.ephemeralToStart.length + actions.initToStart.length + actions.toStart.length;
   if (starts > 0) await writeHosts(node, state, ips);
   return { id, config, ips };
 }
@@ -169,11 +176,12 @@ async function startAll(
   { actions, sandbox }: StartPlan,
   signal: AbortSignal,
 ): Promise<SyncResult> {
+  const ephemeral = actions.ephemeralToStart.map((index) => ephemeralContainersOf(state.pod)[index] as Container);
   const init = actions.initToStart.map((index) => initContainersOf(state.pod)[index] as Container);
   const main = actions.toStart.map((index) => containersOf(state.pod)[index] as Container);
   let started = false;
   let retry: number | undefined;
-  for (const spec of [...init, ...main]) {
+  for (const spec of [...ephemeral, ...init, ...main]) {
     signal.throwIfAborted();
     const afterMs = await startOne(node, state, { spec, sandbox }, signal);
     if (afterMs === undefined) started = true;

@@ -1,6 +1,6 @@
 import type { Container, ContainerStatus, Pod } from '@berth/kube';
 import { shouldRestart } from '../containers/compute-pod-actions.ts';
-import { containersOf, initContainersOf, isSidecar } from '../pods/pod-facts.ts';
+import { containersOf, ephemeralContainersOf, initContainersOf, isSidecar } from '../pods/pod-facts.ts';
 import { latestContainer, type RuntimeContainer, type RuntimePod } from '../pods/runtime-pod.ts';
 import type { StatusesOfPod } from './compute-phase.ts';
 import { asContainerStatus, volumeMountStatuses } from './container-state.ts';
@@ -17,23 +17,30 @@ export interface Readiness {
   ready(container: RuntimeContainer, spec: Container): boolean;
 }
 
+export interface AllStatuses extends StatusesOfPod {
+  /** Of no weight for phase and conditions. */
+  readonly ephemeral: readonly ContainerStatus[];
+}
+
 export interface StatusInput {
   readonly pod: Pod;
   readonly seen: RuntimePod;
   /** The last statuses written: what is known of containers the runtime has forgotten. */
-  readonly old: { readonly init?: readonly ContainerStatus[]; readonly main?: readonly ContainerStatus[] };
+  readonly old: { readonly [Part in keyof AllStatuses]?: readonly ContainerStatus[] };
   readonly waiting: ReadonlyMap<string, WaitingReason>;
   readonly readiness: Readiness;
   readonly runtimeName: string;
 }
 
 /** Statuses of all containers of a pod (kubelet_pods.go convertToAPIContainerStatuses and prober UpdatePodStatus). */
-export function containerStatuses(input: StatusInput): StatusesOfPod {
+export function containerStatuses(input: StatusInput): AllStatuses {
   const { pod, old } = input;
+  const byName = (a: ContainerStatus, b: ContainerStatus) => (a.name < b.name ? -1 : 1);
   const hasInit = initContainersOf(pod).length > 0;
   const init = initContainersOf(pod).map((spec) => oneStatus(input, spec, { old: old.init, hasInit, init: true }));
   const main = containersOf(pod).map((spec) => oneStatus(input, spec, { old: old.main, hasInit, init: false }));
-  return { init, main: main.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  const ephemeral = ephemeralContainersOf(pod).map((spec) => ephemeralStatus(input, spec, hasInit));
+  return { init, main: main.sort(byName), ephemeral: ephemeral.sort(byName) };
 }
 
 interface Place {
@@ -55,6 +62,16 @@ function oneStatus(input: StatusInput, spec: Container, place: Place): Container
     if (before?.terminated) status.lastState = before;
   }
   return withProbes(input, withWaitingReason(input, { spec, status, latest, init: place.init }), spec, place.init);
+}
+
+/** An ephemeral container has no probes and no second life: it is what the runtime says, or why it did not start. */
+function ephemeralStatus({ seen, old, waiting, runtimeName }: StatusInput, spec: Container, hasInit: boolean) {
+  const latest = latestContainer(seen, spec.name);
+  if (latest) return asContainerStatus(latest, spec, runtimeName);
+  const before = old.ephemeral?.find(({ name }) => name === spec.name);
+  const status = defaultStatus(spec, before, hasInit);
+  const why = waiting.get(spec.name);
+  return why && !status.state?.terminated ? { ...status, state: { waiting: { ...why } } } : status;
 }
 
 function defaultStatus(spec: Container, old: ContainerStatus | undefined, hasInit: boolean): ContainerStatus {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { rfc3339 } from '@berth/kit';
-import type { Pod, PodCondition, PodStatus } from '@berth/kube';
+import type { ContainerStatus, Pod, PodCondition, PodStatus } from '@berth/kube';
 import { isTerminalPhase } from '../pods/pod-facts.ts';
 import type { RuntimePod } from '../pods/runtime-pod.ts';
 import { computeConditions } from './compute-conditions.ts';
@@ -41,9 +41,11 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
   let statuses = containerStatuses({ ...input, old: oldStatuses(old) });
   if (input.ended) {
     const end = statuses.main.map((status) => assumeEnded(pod, status));
+    const endRunning = (status: ContainerStatus) => (status.state?.running ? assumeEnded(pod, status) : status);
     statuses = {
-      init: statuses.init.map((status) => (status.state?.running ? assumeEnded(pod, status) : status)),
+      init: statuses.init.map(endRunning),
       main: end,
+      ephemeral: statuses.ephemeral.map(endRunning),
     };
   }
   let phase = verdict ? 'Failed' : computePhase(pod, statuses, input.terminal);
@@ -63,6 +65,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
     startTime: old.startTime ?? rfc3339(input.nowMs),
     ...(statuses.init.length > 0 ? { initContainerStatuses: [...statuses.init] } : {}),
     containerStatuses: [...statuses.main],
+    ...(statuses.ephemeral.length > 0 ? { ephemeralContainerStatuses: [...statuses.ephemeral] } : {}),
     qosClass: qosClassOf(pod),
     resources: pod.spec?.resources ?? {},
   };
@@ -84,15 +87,19 @@ function rejectedStatus({ pod, old, nowMs }: PodStatusInput, { reason, message }
 }
 
 function oldStatuses(old: PodStatus) {
-  return { init: old.initContainerStatuses ?? [], main: old.containerStatuses ?? [] };
+  const {
+    initContainerStatuses: init = [],
+    containerStatuses: main = [],
+    ephemeralContainerStatuses: ephemeral = [],
+  } = old;
+  return { init, main, ephemeral };
 }
 
 /** Fields other writers own. */
-function preserved({ nominatedNodeName, resourceClaimStatuses, ephemeralContainerStatuses }: PodStatus): PodStatus {
+function preserved({ nominatedNodeName, resourceClaimStatuses }: PodStatus): PodStatus {
   return {
     ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),
     ...(resourceClaimStatuses === undefined ? {} : { resourceClaimStatuses }),
-    ...(ephemeralContainerStatuses === undefined ? {} : { ephemeralContainerStatuses }),
   };
 }
 
