@@ -25,7 +25,17 @@ const systemPackages = {
 const hybridPackages = { runc: ['/usr/sbin/runc', '/usr/bin/runc'] };
 
 /** What building and running the test suite needs besides. */
-const testPackages = { 'busybox-static': ['/bin/busybox', '/usr/bin/busybox'] };
+const testPackages = {
+  'busybox-static': ['/bin/busybox', '/usr/bin/busybox'],
+  'nfs-ganesha': ['/usr/bin/ganesha.nfsd'],
+  'nfs-ganesha-vfs': ganeshaModules(),
+  rpcbind: ['/sbin/rpcbind', '/usr/sbin/rpcbind'],
+};
+
+/** Debian keeps the server's modules in the architecture's own folder. */
+function ganeshaModules() {
+  return ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((name) => `/usr/lib/${name}/ganesha/libfsalvfs.so`);
+}
 
 function missingPackages(withTests) {
   const hybrid = existsSync('/sys/fs/cgroup/unified');

@@ -1,4 +1,6 @@
+import { constants } from 'node:os';
 import * as flags from './flags.ts';
+import { KernelError } from './kernel-error.ts';
 import { check, libc, pathBytes } from './libc.ts';
 import { assertSegment, Fd } from './open-in-root.ts';
 
@@ -56,10 +58,19 @@ export function setXattr(file: Fd, name: string, value: Uint8Array): void {
   check(libc.setxattr(pathBytes(file.path), pathBytes(name), value, value.length, 0), 'setxattr', name);
 }
 
-/** Everything written so far to the filesystem that holds `directory` is on disk when it returns (syncfs(2)). */
-export function syncFilesystem(directory: Fd): void {
+/**
+ * Everything written so far to the filesystem that holds `directory` is on disk when it resolves (syncfs(2)). It can take
+ * seconds, so it waits on another thread.
+ */
+export async function syncFilesystem(directory: Fd): Promise<void> {
   using readable = new Fd(
     check(libc.openat(directory.number, pathBytes('.'), flags.O_RDONLY | flags.O_CLOEXEC, 0), 'open', '.'),
   );
-  check(libc.syncfs(readable.number), 'syncfs', directory.path);
+  const result = await new Promise<number>((resolve, reject) => {
+    libc.syncfs.async(readable.number, (error: Error | null, value: number) =>
+      error ? reject(error) : resolve(value),
+    );
+  });
+  // errno belongs to the other thread; a failed write-back is what syncfs(2) can fail with.
+  if (result < 0) throw new KernelError('EIO', constants.errno.EIO, 'syncfs', `syncfs ${directory.path}: EIO`);
 }

@@ -10,9 +10,11 @@ export const AT_REMOVEDIR = 0x200;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 export const O_RDONLY = constants.O_RDONLY;
+export const O_RDWR = constants.O_RDWR;
 export const O_WRONLY = constants.O_WRONLY;
 export const O_DIRECTORY = constants.O_DIRECTORY;
 export const O_NOFOLLOW = constants.O_NOFOLLOW;
+export const O_NONBLOCK = constants.O_NONBLOCK;
 export const O_CREAT = constants.O_CREAT;
 export const O_EXCL = constants.O_EXCL;
 
@@ -64,9 +66,35 @@ export const MOUNT_ATTR = {
   nosymfollow: 0x200000,
 } as const;
 
+export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 
 export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_MNT_ID = 0x1000;
 export const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
+export const FALLOC_FL_KEEP_SIZE = 1;
+export const FALLOC_FL_PUNCH_HOLE = 2;
+
+/** linux/fs.h, linux/loop.h; the encodings are the same on x86_64 and arm64. */
+export const IOCTL = {
+  ficlone: 0x40049409,
+  ficloneRange: 0x4020940d,
+  fifreeze: 0xc0045877,
+  fithaw: 0xc0045878,
+  blkroset: 0x125d,
+  blkroget: 0x125e,
+  blkgetsize64: 0x80081272,
+  loopClearFd: 0x4c01,
+  loopGetStatus64: 0x4c05,
+  loopSetCapacity: 0x4c07,
+  loopConfigure: 0x4c0a,
+  loopCtlGetFree: 0x4c82,
+  btrfsSubvolCreate: 0x5000940e,
+} as const;
+
+export const LO_FLAGS = { readOnly: 1, autoclear: 4, directIo: 16 } as const;

@@ -1,5 +1,15 @@
 /** The kernel: mounts, mountinfo, safe path walks, locks. The only package with FFI. */
 export {
+  deviceSize,
+  freezeFilesystem,
+  isDeviceReadOnly,
+  setDeviceReadOnly,
+  thawFilesystem,
+} from './block-device.ts';
+export { cloneFile, cloneFileRange, type FileRange } from './clone-file.ts';
+export { copySparse } from './copy-sparse.ts';
+export { copyTree, type TreeCopy } from './copy-tree.ts';
+export {
   createFileAt,
   linkAt,
   makeNodeAt,
@@ -12,10 +22,25 @@ export {
 } from './create-at.ts';
 export { FakeKernel } from './fake-kernel.ts';
 export { lockFile } from './file-lock.ts';
+export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf } from './file-space.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
+export {
+  type AttachedLoop,
+  attachLoop,
+  backingFileOf,
+  detachLoop,
+  growLoop,
+  isLoopOf,
+  type LoopOptions,
+  listLoops,
+  loopMajor,
+  loopPath,
+  openLoop,
+} from './loop-device.ts';
 export { linuxMounter } from './mounter.linux.ts';
 export type { BindOptions, FilesystemMount, Mounter, MountInfo } from './mounter.ts';
 export { parseMountInfo } from './mountinfo.ts';
+export { type FileAccess, openFileAt, removeFileAt, reopen } from './open-file.ts';
 export {
   assertSegment,
   Fd,
@@ -31,3 +56,4 @@ export { connectPackets, endPackets } from './packet-socket.ts';
 export { inspect, inspectAt, type PathFacts } from './path-facts.ts';
 export { removeTree } from './remove-tree.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';
+export { getXattr, listXattrs, putXattr, removeXattr, type XattrPath } from './xattr.ts';

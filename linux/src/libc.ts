@@ -33,6 +33,21 @@ export const libc = {
     'int setxattr(const uint8_t *path, const uint8_t *name, const uint8_t *value, size_t size, int flags)',
   ),
   syncfs: lib.func('int syncfs(int fd)'),
+  ioctlPointer: lib.func('ioctl', 'int', ['int', 'unsigned long', 'uint8_t *']),
+  ioctlNumber: lib.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
+  fallocate: lib.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+  ftruncate: lib.func('int ftruncate(int fd, int64_t length)'),
+  fsync: lib.func('int fsync(int fd)'),
+  lseek: lib.func('int64_t lseek(int fd, int64_t offset, int whence)'),
+  copyFileRange: lib.func(
+    'int64_t copy_file_range(int fdIn, uint8_t *offIn, int fdOut, uint8_t *offOut, size_t length, unsigned int flags)',
+  ),
+  llistxattr: lib.func('int64_t llistxattr(const uint8_t *path, uint8_t *list, size_t size)'),
+  lgetxattr: lib.func('int64_t lgetxattr(const uint8_t *path, const uint8_t *name, uint8_t *value, size_t size)'),
+  lsetxattr: lib.func(
+    'int lsetxattr(const uint8_t *path, const uint8_t *name, const uint8_t *value, size_t size, int flags)',
+  ),
+  lremovexattr: lib.func('int lremovexattr(const uint8_t *path, const uint8_t *name)'),
   openTree: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint']),
   moveMount: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'int', 'uint8_t *', 'uint']),
   openat2: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint8_t *', 'size_t']),
@@ -50,7 +65,33 @@ export function pathBytes(path: string): PathBytes {
 /** The result, or the errno as a KernelError that says what was tried. */
 export function check(result: number, syscall: string, what: string): number {
   if (result >= 0) return result;
-  const errno = koffi.errno();
+  throw errorOf(koffi.errno(), syscall, what);
+}
+
+export interface Call {
+  readonly syscall: string;
+  readonly what: string;
+}
+
+interface AsyncFunction {
+  // biome-ignore lint/suspicious/noExplicitAny: koffi's functions take what their declaration says.
+  async(...args: any[]): void;
+}
+
+/** A call that may take long, on a thread of the pool: the event loop goes on. @throws KernelError */
+export function callAsync(work: AsyncFunction, args: readonly unknown[], { syscall, what }: Call): Promise<number> {
+  return new Promise<number>((resolve, reject) => {
+    work.async(...args, (failure: unknown, result: number | bigint) => {
+      // errno is this call's only until the callback ends.
+      const errno = koffi.errno();
+      if (failure) reject(failure);
+      else if (Number(result) < 0) reject(errorOf(errno, syscall, what));
+      else resolve(Number(result));
+    });
+  });
+}
+
+function errorOf(errno: number, syscall: string, what: string): KernelError {
   const code = names.get(errno) ?? 'EUNKNOWN';
-  throw new KernelError(code, errno, syscall, `${syscall} ${what}: ${code}`);
+  return new KernelError(code, errno, syscall, `${syscall} ${what}: ${code}`);
 }

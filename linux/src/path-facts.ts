@@ -7,6 +7,8 @@ export interface PathFacts {
   /** `major:minor` of the filesystem, as in mountinfo. */
   readonly device: string;
   readonly inode: bigint;
+  /** `major:minor` a device node stands for; `0:0` where it is none. */
+  readonly node: string;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -34,6 +36,7 @@ function statx(fd: number, path: string, how: number): PathFacts {
     gid: out.readUInt32LE(0x18),
     mode: out.readUInt16LE(0x1c),
     inode: out.readBigUInt64LE(0x20),
+    node: `${out.readUInt32LE(0x80)}:${out.readUInt32LE(0x84)}`,
     device: `${out.readUInt32LE(0x88)}:${out.readUInt32LE(0x8c)}`,
     mountId: Number(out.readBigUInt64LE(0x90)),
     isMountRoot: (attributes & known & flags.STATX_ATTR_MOUNT_ROOT) !== 0n,

@@ -9,11 +9,12 @@ const allowed: Record<string, readonly string[]> = {
   kit: [],
   protos: ['kit'],
   linux: ['kit'],
+  'nfs-client': ['kit'],
   kube: ['kit', 'protos'],
-  'csi-driver': ['kit', 'protos', 'linux'],
+  'csi-driver': ['kit', 'protos', 'linux', 'nfs-client'],
   provisioner: ['kit', 'protos', 'kube'],
   'volume-manager': ['kit', 'protos', 'kube', 'linux'],
-  csictl: ['kit', 'protos', 'kube', 'linux'],
+  csictl: ['kit', 'protos', 'kube', 'linux', 'nfs-client'],
   orchestrator: ['kit', 'protos', 'kube', 'linux', 'provisioner', 'volume-manager'],
 };
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const node = join(root, 'node_modules/.bin/node');
-const dist = (name: string) => join(process.env['BERTH_DIST'] ?? join(root, 'dist'), `${name}.js`);
+export const dist = (name: string) => join(process.env['BERTH_DIST'] ?? join(root, 'dist'), `${name}.js`);
 
 export interface BerthOptions {
   readonly nodes?: number;
@@ -83,7 +83,8 @@ export class Berth implements AsyncDisposable {
       this.#log = (this.#log + chunk.toString()).slice(-200_000);
     });
     for (let waited = 0; !existsSync(readyFile); waited += 20) {
-      if (child.exitCode !== null || waited > 60_000) throw new Error(`berth did not get ready:\n${this.#log}`);
+      if (child.exitCode !== null || child.signalCode !== null || waited > 60_000)
+        throw new Error(`berth did not get ready:\n${this.#log}`);
       await sleep(20);
     }
     this.#ready = JSON.parse(readFileSync(readyFile, 'utf8')) as Ready;

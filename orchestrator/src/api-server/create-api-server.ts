@@ -7,6 +7,7 @@ import { builtInAdmission } from './admission/built-in.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
 import { type Authorizer, authenticatedOnly } from './authorizer.ts';
 import { BodyDecoder } from './body-decoder.ts';
+import { advertise } from './boot/advertise.ts';
 import { bootstrap } from './boot/bootstrap.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
@@ -40,8 +41,8 @@ export interface ApiServerOptions {
   readonly tokens?: TokenIssuer & TokenAuthenticator;
   /** CIDR of Services' cluster IPs; its first address is the API server's own. */
   readonly serviceCidr?: string;
-  /** The port the `kubernetes` Service leads to; 6443 unless given. */
-  readonly advertisePort?: number;
+  /** The address the `kubernetes` Service leads to where the server listens on a loopback address or on all of them. */
+  readonly advertiseAddress?: string;
   /** Beyond the server's own: what /readyz also waits for. */
   readonly healthChecks?: readonly HealthCheck[];
   /** Serves exec, attach and port-forward connections. */
@@ -118,7 +119,7 @@ class Server implements ApiServer {
     this.#compaction = startAutoCompaction(context);
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
-    await bootstrap(context, { range: this.#services.range, port: this.#options.advertisePort ?? 6443 });
+    await bootstrap(context, { range: this.#services.range, port: 6443 });
   }
 
   transport(user: User = loopback): Transport {
@@ -135,8 +136,14 @@ class Server implements ApiServer {
       observe: observer(this.pipeline.context.registry, this.#metrics),
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });
-    this.#listeners.push(listener);
+    if (this.#listeners.push(listener) === 1) await this.#advertise(listener);
     return listener;
+  }
+
+  async #advertise({ address, port }: Listener): Promise<void> {
+    const { advertiseAddress } = this.#options;
+    const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? advertiseAddress : address;
+    if (ip !== undefined) await advertise(this.pipeline.context, { ip, port });
   }
 
   async #upgrade(upgrade: Upgrade): Promise<void> {

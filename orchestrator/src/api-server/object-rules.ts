@@ -6,6 +6,11 @@ import type { AnyObject, FieldError, RequestContext, ResourceDefinition } from '
 /** Which endpoint an update came through. */
 export type UpdateEndpoint = 'main' | 'status' | 'other';
 
+/** The rules of a subresource that writes the object itself, where the kind has such. */
+function subresourceRules({ rules }: ResourceDefinition, endpoint: UpdateEndpoint, subresource: string) {
+  return endpoint === 'other' ? rules.subresources?.[subresource] : undefined;
+}
+
 /** Fills what the server alone decides of a new object (apiserver rest.BeforeCreate). */
 export function prepareForCreate(definition: ResourceDefinition, object: AnyObject, context: RequestContext): void {
   const { metadata } = object;
@@ -29,9 +34,10 @@ export function prepareForUpdate(options: {
   readonly next: AnyObject;
   readonly old: AnyObject;
   readonly endpoint: UpdateEndpoint;
+  readonly subresource: string;
   readonly context: RequestContext;
 }): void {
-  const { definition, next, old, endpoint, context } = options;
+  const { definition, next, old, endpoint, subresource, context } = options;
   const { metadata } = next;
   const before = old.metadata;
   const generation = before.generation;
@@ -40,6 +46,7 @@ export function prepareForUpdate(options: {
   const { rules } = definition;
   if (endpoint === 'status') rules.prepareForStatusUpdate?.(next, old, context);
   else if (endpoint === 'main') rules.prepareForUpdate?.(next, old, context);
+  else subresourceRules(definition, endpoint, subresource)?.prepareForUpdate?.(next, old, context);
   metadata.uid ||= before.uid as string;
   metadata.creationTimestamp = before.creationTimestamp as string;
   if (before.deletionTimestamp) metadata.deletionTimestamp ||= before.deletionTimestamp;
@@ -56,9 +63,11 @@ export function validateUpdate(options: {
   readonly next: AnyObject;
   readonly old: AnyObject;
   readonly endpoint: UpdateEndpoint;
+  readonly subresource: string;
 }): void {
-  const { definition, next, old, endpoint } = options;
+  const { definition, next, old, endpoint, subresource } = options;
   const { rules } = definition;
+  const { validateUpdate: validateChange } = subresourceRules(definition, endpoint, subresource) ?? rules;
   // Where the request names no revision, the one it replaces stands in: the store compares in any case.
   const versioned: AnyObject = {
     ...next,
@@ -67,7 +76,7 @@ export function validateUpdate(options: {
   const errors =
     endpoint === 'status'
       ? (rules.validateStatusUpdate?.(versioned, old) ?? [])
-      : [...(rules.validate?.(versioned) ?? []), ...(rules.validateUpdate?.(versioned, old) ?? [])];
+      : [...(rules.validate?.(versioned) ?? []), ...(validateChange?.(versioned, old) ?? [])];
   throwInvalid(definition, next, errors);
 }
 

@@ -19,6 +19,8 @@ export interface StartServerOptions {
   readonly data: DataDir;
   readonly address: string;
   readonly port: number;
+  /** What other machines and pods know this one by, if it has such an address. */
+  readonly hostAddress: string | undefined;
   readonly pki: Pki;
   readonly nodeApi: NodeApiLookup;
   readonly clock: Clock;
@@ -34,7 +36,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Opens the store and serves the API on it, in this process and over TLS. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { data, address, port, pki, clock, rng, log, nodeApi } = options;
+  const { data, address, pki, clock, rng, log, nodeApi } = options;
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(data, clock));
   const tokens = new JwtTokens({
@@ -52,7 +54,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       log,
       nodeApi,
       tokens,
-      ...(port > 0 ? { advertisePort: port } : {}),
+      ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),
   );

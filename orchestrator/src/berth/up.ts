@@ -69,7 +69,8 @@ export async function up(options: UpOptions): Promise<void> {
 
 async function startAll(context: Context, stack: AsyncDisposableStack): Promise<Images> {
   const { data, address, signal, clock, rng, log } = context;
-  const hostAddress = machineAddress() ?? '127.0.0.1';
+  const machine = machineAddress();
+  const hostAddress = machine ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
   const lookup = (name: string): NodeApi | undefined => nodes.get(name)?.kubelet.api;
   const names = [
@@ -89,7 +90,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     podNetwork(data.path),
   ]);
   images.provide(toolsImageName, (store) => buildToolsImage(store, process.execPath));
-  const server = stack.use(await startServer({ ...context, pki, nodeApi: lookup }));
+  const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi: lookup }));
   const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));

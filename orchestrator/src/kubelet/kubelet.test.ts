@@ -253,6 +253,20 @@ test('after kill -9 running pods are adopted: same container, same sandbox, noth
   expect(node.api.history.filter(({ path }) => path.includes('/pods/'))).toHaveLength(writes);
 });
 
+test('kill -9 between create and start counts no restart: nothing ran', async () => {
+  await using node = await testNode();
+  node.runtime.stuck.add('c');
+  node.api.put(podPath('p1'), aPod());
+  await node.until(() => node.runtime.counts.containers === 1, 'a container');
+  await node.settled();
+  node.runtime.stuck.clear();
+  await node.restart();
+  await node.until(() => isRunning(node), 'Running');
+  await node.settled();
+  expect(node.pod('p1')?.status?.containerStatuses?.[0]?.restartCount).toBe(0);
+  expect(node.runtime.counts).toEqual({ sandboxes: 1, containers: 1 });
+});
+
 test('a ready container stays ready across a restart of the kubelet, until its probe says otherwise', async () => {
   await using node = await testNode();
   let exitCode = 0;
@@ -359,10 +373,9 @@ test('an ephemeral container joins a running pod and has a status of its own', a
   await node.settled();
   const pod = node.pod('p1') as Pod;
   const ephemeralContainers = [{ ...aContainer({ name: 'debugger' }), targetContainerName: 'c' }];
-  node.api.put(podPath('p1'), {
-    ...pod,
-    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], ephemeralContainers },
-  });
+  const spec = { ...pod.spec, containers: pod.spec?.containers ?? [], ephemeralContainers };
+  const next: Pod = { ...pod, spec };
+  node.api.put(podPath('p1'), next);
   const status = () => node.pod('p1')?.status?.ephemeralContainerStatuses?.[0];
   await node.until(() => status()?.state?.running !== undefined, 'the ephemeral container');
   expect(status()).toMatchObject({ name: 'debugger', ready: false, restartCount: 0 });

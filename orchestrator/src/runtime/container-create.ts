@@ -122,5 +122,7 @@ export async function undoContainer(
   if (record) await removeCgroup(cgroups, record.cgroupPath);
   unmountAll(mounter, layout.rootfs(id));
   await rm(layout.exit(id), { force: true });
+  // The log of what never ran would count as that of an attempt (kubelet calcRestartCountByLogDir).
+  if (record && record.startedAtMs === undefined && record.logPath !== '') await rm(record.logPath, { force: true });
   await rm(bundle, { recursive: true, force: true });
 }

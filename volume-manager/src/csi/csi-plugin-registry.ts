@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Backoff, type Clock, KeyedMutex, type Logger, messageOf } from '@berth/kit';
 import type { KubeClient } from '@berth/kube';
 import type { CsiNodeDriver, CsiPlugins } from './csi-plugins.ts';
+import { ExpectedDrivers } from './expected-drivers.ts';
 import { NodeInfo } from './node-info.ts';
 import { RegisteredDriver } from './registered-driver.ts';
 import { notifyRegistration, type Registration, readRegistration } from './registration.ts';
@@ -24,6 +25,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
   readonly #options: CsiPluginRegistryOptions;
   readonly #directory: string;
   readonly #nodeInfo: NodeInfo;
+  readonly #expected: ExpectedDrivers;
   readonly #drivers = new Map<string, RegisteredDriver>();
   /** Registered sockets, by path. */
   readonly #sockets = new Map<string, { readonly driver: string; readonly inode: number }>();
@@ -41,6 +43,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     this.#options = options;
     this.#directory = join(options.kubeletDir, 'plugins_registry');
     this.#nodeInfo = new NodeInfo(options.client, options.nodeName);
+    this.#expected = new ExpectedDrivers(options.clock);
   }
 
   find(driverName: string): CsiNodeDriver | undefined {
@@ -51,6 +54,10 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     return [...this.#drivers.values()];
   }
 
+  async whenSettled(driverName: string, signal: AbortSignal): Promise<void> {
+    if (!this.#drivers.has(driverName)) await this.#expected.wait(driverName, signal);
+  }
+
   onChange(handler: (driverName: string) => void): Disposable {
     this.#handlers.add(handler);
     return { [Symbol.dispose]: () => this.#handlers.delete(handler) };
@@ -59,6 +66,8 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
   /** Watches the directory and starts to register the sockets that are there. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o750 });
+    // What the node still lists was registered with the process before this one, and will be again.
+    for (const driver of await this.#nodeInfo.drivers(this.#stop.signal)) this.#expected.add(driver);
     this.#watcher = watch(this.#directory, { persistent: false }, () => this.#rescan());
     this.#watcher.on('error', (error) => this.#options.log.error('cannot watch plugins_registry', { error }));
     this.#rescan();
@@ -86,6 +95,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     await Promise.all(this.#pending.values());
     for (const driver of this.#drivers.values()) driver[Symbol.dispose]();
     this.#drivers.clear();
+    this.#expected[Symbol.dispose]();
   }
 
   #rescan(): void {
@@ -163,6 +173,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     }
     this.#drivers.get(driver)?.[Symbol.dispose]();
     this.#drivers.set(driver, fresh);
+    this.#expected.arrived(driver);
     this.#options.log.info('CSI driver registered', { driver, endpoint });
     this.#changed(driver);
   }
@@ -171,6 +182,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     const known = this.#drivers.get(driver);
     if (!known || this.#stop.signal.aborted) return;
     this.#drivers.delete(driver);
+    this.#expected.add(driver);
     known[Symbol.dispose]();
     this.#changed(driver);
     this.#options.log.info('CSI driver unregistered', { driver });

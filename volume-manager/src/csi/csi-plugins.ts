@@ -13,6 +13,11 @@ export interface CsiNodeDriver {
 export interface CsiPlugins {
   find(driverName: string): CsiNodeDriver | undefined;
   list(): readonly CsiNodeDriver[];
+  /**
+   * Resolves when the driver is registered, or when there is no reason (any more) to expect it soon: a driver that was registered
+   * a moment ago, or before this process started, is starting anew.
+   */
+  whenSettled(driverName: string, signal: AbortSignal): Promise<void>;
   /** Told of a driver's name whenever it was registered, replaced or removed. */
   onChange(handler: (driverName: string) => void): Disposable;
 }

@@ -30,6 +30,12 @@ export class NodeInfo {
     this.#nodeName = nodeName;
   }
 
+  /** The drivers that this node lists. */
+  async drivers(signal: AbortSignal): Promise<string[]> {
+    const known = await this.#client.find(resources.csinodes, { name: this.#nodeName }, signal);
+    return (known?.spec.drivers ?? []).map(({ name }) => name);
+  }
+
   /** @throws Error – a topology label of the node has another value; ApiError. */
   async install(info: DriverNodeInfo, signal: AbortSignal): Promise<void> {
     await this.#updateNode((node) => withDriver(node, info), signal);

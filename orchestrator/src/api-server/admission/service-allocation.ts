@@ -1,10 +1,11 @@
 import type { Clock, Rng } from '@berth/kit';
-import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
+import type { ServicePort, ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { invalid } from '../invalid.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
+import { keepAllocated } from '../resources/core/service-allocation.ts';
 import { AddressRange, Pool } from '../service-addresses.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 
@@ -73,7 +74,7 @@ export class ServiceAllocation {
     if (request.operation === 'delete' || !isResource(request, '', 'services')) return;
     const spec = request.object.spec as ServiceSpec | undefined;
     if (!spec) return;
-    if (request.old) keepAllocated(spec, request.old as unknown as Service);
+    if (request.old?.spec) keepAllocated(spec, request.old.spec as ServiceSpec);
     this.#giveAddress(request, spec);
     this.#givePorts(request, spec);
   };
@@ -130,24 +131,6 @@ export class ServiceAllocation {
       if (given === undefined) throw new Error('every node port is in use');
       port.nodePort = given;
     }
-  }
-}
-
-/** An update that says nothing about what was given out keeps it (registry/core/service patchAllocatedValues). */
-function keepAllocated(spec: ServiceSpec, { spec: old = {} }: Service): void {
-  if (spec.type !== 'ExternalName' && old.type !== 'ExternalName') {
-    if (!spec.clusterIP && !spec.clusterIPs?.length && old.clusterIP) {
-      spec.clusterIP = old.clusterIP;
-      spec.clusterIPs = [...(old.clusterIPs ?? [old.clusterIP])];
-    }
-  }
-  const needsPorts = (type: string | undefined) => type === 'NodePort' || type === 'LoadBalancer';
-  if (!needsPorts(spec.type) || !needsPorts(old.type)) return;
-  const key = ({ protocol, port }: ServicePort) => `${protocol ?? 'TCP'}/${port}`;
-  const known = new Map((old.ports ?? []).map((port) => [key(port), port.nodePort]));
-  for (const port of spec.ports ?? []) {
-    const nodePort = port.nodePort || known.get(key(port));
-    if (nodePort) port.nodePort = nodePort;
   }
 }
 

@@ -13,11 +13,11 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
   return (segments, request) => {
     const [root, ...rest] = segments;
     if (root !== 'api' && root !== 'apis') return undefined;
-    if (request.method !== 'GET' && request.method !== 'HEAD')
+    const value = discovered(registry, root, rest, serverAddress);
+    if (value && request.method !== 'GET' && request.method !== 'HEAD')
       throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
         details: {},
       });
-    const value = discovered(registry, root, rest, serverAddress);
     if (rest.length > 0 || !value) return value && json(value);
     const as = acceptedAs(request.accept, 'APIGroupDiscoveryList', offered);
     return as === undefined ? { ...json(value) } : aggregated(registry, root, as);

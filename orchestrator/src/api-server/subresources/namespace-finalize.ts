@@ -1,4 +1,5 @@
 import { expectedKind } from '../body-decoder.ts';
+import { invalid } from '../invalid.ts';
 import { untilUncontended } from '../object-storage.ts';
 import { modified, notFound } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -26,6 +27,8 @@ export async function finalizeNamespace(
     const next = structuredClone(current.object);
     next.spec = { ...next.spec, finalizers: body.spec?.finalizers };
     if (!next.spec.finalizers?.length) delete next.spec.finalizers;
+    const errors = definition.rules.subresources?.['finalize']?.validateUpdate?.(next, current.object) ?? [];
+    if (errors.length > 0) throw invalid(definition, name, errors);
     if (dryRun) return storage.pretend(next, current);
     const gone = next.metadata.deletionTimestamp && !next.spec.finalizers && !next.metadata.finalizers?.length;
     if (!gone) return storage.replace(current, next);

@@ -7,7 +7,7 @@ import { bindPod } from './binding.ts';
 import { evictPod } from './eviction.ts';
 import { finalizeNamespace } from './namespace-finalize.ts';
 import { podLog } from './pod-log.ts';
-import { changePodPart } from './pod-parts.ts';
+import { resizePod } from './resize-pod.ts';
 import { review } from './reviews.ts';
 import { serveScale } from './scale.ts';
 import { requestToken } from './service-account-token.ts';
@@ -29,8 +29,7 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
     '/pods/exec': upgradeRequired,
     '/pods/attach': upgradeRequired,
     '/pods/portforward': upgradeRequired,
-    '/pods/ephemeralcontainers': changePodPart('ephemeralcontainers'),
-    '/pods/resize': changePodPart('resize'),
+    '/pods/resize': resizePod,
     '/namespaces/finalize': finalizeNamespace,
     '/serviceaccounts/token': requestToken(parts.tokens),
   };

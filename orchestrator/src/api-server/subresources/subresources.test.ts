@@ -144,3 +144,56 @@ test('a service account token stands for its account, and ends with its pod', as
   });
   await expect(short).rejects.toMatchObject({ code: 'Invalid' });
 });
+
+test('ephemeral containers are added to a pod, and neither changed nor removed', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  await client.create(resources.pods, aPod('p'));
+  const path = '/api/v1/namespaces/default/pods/p/ephemeralcontainers';
+  const patch = (ephemeralContainers: object[], strategy = 'strategic-merge') =>
+    client.raw({
+      method: 'PATCH',
+      path,
+      contentType: `application/${strategy}-patch+json`,
+      body: { metadata: { labels: { not: 'taken' } }, spec: { ephemeralContainers, hostNetwork: true } },
+    });
+  const added = (await patch([{ name: 'd', image: 'i' }])) as unknown as Pod;
+  expect(added.spec).toMatchObject({
+    ephemeralContainers: [{ name: 'd', terminationMessagePath: '/dev/termination-log' }],
+  });
+  expect(added.spec).not.toHaveProperty('hostNetwork');
+  expect(added.metadata).toMatchObject({ generation: 2 });
+  expect(added.metadata).not.toHaveProperty('labels');
+  const message = expect.stringContaining('existing ephemeral containers "d" may not be');
+  await expect(patch([{ name: 'd', image: 'other' }])).rejects.toMatchObject({ code: 'Invalid', message });
+  await expect(patch([], 'merge')).rejects.toMatchObject({ code: 'Invalid', message });
+});
+
+test('approval of a certificate request takes its conditions and nothing else', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+  const pem = '-----BEGIN CERTIFICATE REQUEST-----\neA==\n-----END CERTIFICATE REQUEST-----\n';
+  const spec = { signerName: 'example.com/s', usages: ['client auth'], request: Buffer.from(pem).toString('base64') };
+  await client.raw({ method: 'POST', path, body: { metadata: { name: 'r' }, spec } });
+  const conditions = [{ type: 'Approved', status: 'True', reason: 'x' }];
+  const answer = await client.raw({
+    method: 'PATCH',
+    path: `${path}/r/approval`,
+    contentType: 'application/merge-patch+json',
+    body: { spec: { signerName: 'example.com/other' }, status: { conditions, certificate: 'eA==' } },
+  });
+  expect(answer).toMatchObject({ spec: { signerName: 'example.com/s' }, status: { conditions } });
+  expect(answer).not.toHaveProperty('status.certificate');
+});
+
+test('finalizing a namespace refuses names that no finalizer may have', async () => {
+  await using server = await aServer();
+  const namespace = await server.client.get(resources.namespaces, { name: 'default' });
+  const put = server.client.raw({
+    method: 'PUT',
+    path: '/api/v1/namespaces/default/finalize',
+    body: { ...namespace, spec: { finalizers: ['nobody'] } },
+  });
+  await expect(put).rejects.toMatchObject({ code: 'Invalid' });
+});

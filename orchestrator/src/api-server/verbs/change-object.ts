@@ -89,9 +89,10 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   definition.rules.default?.(next);
   const admission = { operation: 'update', definition, subresource, namespace, name, object: next, old, user } as const;
   await context.admission.mutate(admission);
-  prepareForUpdate({ definition, next, old, endpoint, context: context.requestContext(user) });
+  const rules = context.requestContext(user);
+  prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
-  validateUpdate({ definition, next, old, endpoint });
+  validateUpdate({ definition, next, old, endpoint, subresource });
   await context.admission.validate(admission);
   if (endpoint === 'main') for (const text of definition.rules.warnings?.(next) ?? []) request.warn(text);
 }

@@ -6,6 +6,7 @@ import { findLocalPods } from './find-local-pods.ts';
 import { uidOf } from './pod-facts.ts';
 import type { PodSource } from './pod-source.ts';
 import { PodWorker } from './pod-worker.ts';
+import { removeUnstarted } from './remove-unstarted.ts';
 
 /** The workers of a node's pods, one each, from the source's first word of a pod until nothing of it is left. */
 export class PodWorkers implements AsyncDisposable {
@@ -23,6 +24,7 @@ export class PodWorkers implements AsyncDisposable {
 
   /** Follows the source; resolves when it has synced and what no API pod stands for has been ended. */
   async start(signal: AbortSignal): Promise<void> {
+    await removeUnstarted(this.#node, signal);
     this.#subscription = this.#source.onChange((uid, pod) => this.#change(uid, pod));
     await this.#source.whenSynced(signal);
     const orphans = await this.#adoptOrphans(signal);

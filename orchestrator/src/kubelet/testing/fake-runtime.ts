@@ -34,6 +34,8 @@ export class FakeRuntime {
   readonly registry = new Set<string>();
   /** Containers of these names ignore TERM. */
   readonly stubborn = new Set<string>();
+  /** Containers of these names hang while they are started. */
+  readonly stuck = new Set<string>();
   /** What happened, in order, as `verb name`. */
   readonly calls: string[] = [];
   /** The grace period of every stop. */
@@ -187,8 +189,10 @@ export class FakeRuntime {
           .filter(({ labels }) => matches(labels, request.filter?.labelSelector)),
       }),
       CreateContainer: async (request: { podSandboxId: string; config: cri.ContainerConfig }) => this.#create(request),
-      StartContainer: async ({ containerId }: { containerId: string }) => {
+      StartContainer: async ({ containerId }: { containerId: string }, { signal }: { signal?: AbortSignal } = {}) => {
         const container = this.#container(containerId);
+        if (this.stuck.has(container.config.metadata?.name ?? ''))
+          await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
         this.calls.push(`start ${container.config.metadata?.name}`);
         container.state = 'CONTAINER_RUNNING';
         container.startedAt = this.#now();
@@ -204,6 +208,7 @@ export class FakeRuntime {
       ListContainers: async (request: Init<cri.ListContainersRequest>) => ({
         containers: [...this.#containers.values()]
           .filter(({ config }) => matches(config.labels, request.filter?.labelSelector))
+          .filter(({ state }) => state === (request.filter?.state?.state ?? state))
           .map((one) => ({ ...this.#containerStatus(one), podSandboxId: one.sandbox.id })),
       }),
       ContainerStatus: async ({ containerId }: { containerId: string }) => ({

@@ -38,6 +38,7 @@ export class TestNode implements AsyncDisposable {
   readonly fieldPaths = new Set<string>();
   readonly root: string;
   kubelet!: Kubelet;
+  readonly #rng = seededRng(1);
   #end = new AbortController();
 
   constructor(root: string) {
@@ -58,7 +59,7 @@ export class TestNode implements AsyncDisposable {
         volumes: this.volumes,
         dirs: { root: join(this.root, 'kubelet'), logs: join(this.root, 'logs') },
         clock,
-        rng: seededRng(1),
+        rng: this.#rng,
         log: silentLogger,
         events: {
           event: ({ metadata }, type, reason, message, about = {}) => {

@@ -14,7 +14,11 @@ import { blockCapability } from './volume-capability.ts';
 /** Stages a raw device once for the node (upstream csi_block.go SetUpDevice). */
 export async function stageBlock(context: CsiContext, spec: VolumeSpec, signal: AbortSignal): Promise<void> {
   const source = csiOf(spec);
-  const driver = findDriver(context, source.driver, 'blockMapper.SetUpDevice failed to get CSI client');
+  const driver = await findDriver(
+    context,
+    { name: source.driver, doing: 'blockMapper.SetUpDevice failed to get CSI client' },
+    signal,
+  );
   const staging = context.layout.csiBlockStaging(spec.specName);
   const request = {
     volumeId: source.volumeHandle,
@@ -41,7 +45,11 @@ export async function unstageBlock(context: CsiContext, actual: ActualDevice, si
   const staging = context.layout.csiBlockStaging(actual.specName);
   const data = context.layout.csiBlockData(actual.specName);
   if ((await readVolData(data)) !== undefined) {
-    const driver = findDriver(context, actual.driver, 'blockMapper.TearDownDevice failed to get CSI client');
+    const driver = await findDriver(
+      context,
+      { name: actual.driver, doing: 'blockMapper.TearDownDevice failed to get CSI client' },
+      signal,
+    );
     if (await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal)) {
       const request = { volumeId: actual.handle, stagingTargetPath: staging };
       await callDriver(driver, 'NodeUnstageVolume', request, signal);
@@ -57,7 +65,11 @@ export async function unstageBlock(context: CsiContext, actual: ActualDevice, si
 /** Publishes the device for one pod and links it where kubelet keeps a pod's devices. */
 export async function publishBlock(context: CsiContext, spec: VolumeSpec, signal: AbortSignal): Promise<void> {
   const source = csiOf(spec);
-  const driver = findDriver(context, source.driver, 'blockMapper.MapPodDevice failed to get CSI client');
+  const driver = await findDriver(
+    context,
+    { name: source.driver, doing: 'blockMapper.MapPodDevice failed to get CSI client' },
+    signal,
+  );
   const object = context.driverObject(source.driver);
   const target = context.layout.csiBlockPublish(spec.specName, spec.podUid);
   const secrets = await readSecret(context, { ref: source.nodePublishSecretRef, use: 'NodePublishSecretRef' }, signal);
@@ -93,7 +105,11 @@ export async function unpublishBlock(
   const target = context.layout.csiBlockPublish(specName, podUid);
   const data = await readVolData(context.layout.csiBlockData(specName));
   if (data?.driverName !== undefined && data.volumeHandle !== undefined) {
-    const driver = findDriver(context, data.driverName, 'blockMapper.UnmapPodDevice failed to get CSI client');
+    const driver = await findDriver(
+      context,
+      { name: data.driverName, doing: 'blockMapper.UnmapPodDevice failed to get CSI client' },
+      signal,
+    );
     await callDriver(driver, 'NodeUnpublishVolume', { volumeId: data.volumeHandle, targetPath: target }, signal);
   }
   await rm(target, { force: true }).catch((error: unknown) => {

@@ -48,8 +48,13 @@ export async function callDriver<M extends NodeMethod>(
   }
 }
 
-/** @throws VolumeError Transient – no driver of that name is registered (now). */
-export function findDriver(context: CsiContext, name: string, doing: string): CsiNodeDriver {
+/** The driver, awaited where it is starting anew. @throws VolumeError Transient – no driver of that name is registered. */
+export async function findDriver(
+  context: CsiContext,
+  { name, doing }: { readonly name: string; readonly doing: string },
+  signal: AbortSignal,
+): Promise<CsiNodeDriver> {
+  await context.drivers.whenSettled(name, signal);
   const driver = context.drivers.find(name);
   if (driver) return driver;
   const words = `driver name ${name} not found in the list of registered CSI drivers`;

@@ -15,7 +15,7 @@ const findingDriver = 'attacher.MountDevice failed to create newCsiDriverClient'
 export async function stageFilesystem(context: CsiContext, spec: VolumeSpec, signal: AbortSignal): Promise<void> {
   const source = spec.pv?.spec?.csi;
   if (!source) throw new VolumeError('Final', `volume ${spec.specName} has no CSI source`);
-  const driver = findDriver(context, source.driver, findingDriver);
+  const driver = await findDriver(context, { name: source.driver, doing: findingDriver }, signal);
   const stages = await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal);
   const { layout } = context;
   const directory = layout.csiDevice(source.driver, source.volumeHandle);
@@ -47,7 +47,11 @@ export async function unstageFilesystem(context: CsiContext, actual: ActualDevic
   const staging = layout.csiStaging(actual.driver, actual.handle);
   // A directory without its record may have lost it: unstaging what is not staged is fine.
   if (existsSync(directory)) {
-    const driver = findDriver(context, actual.driver, 'attacher.UnmountDevice failed to create newCsiDriverClient');
+    const driver = await findDriver(
+      context,
+      { name: actual.driver, doing: 'attacher.UnmountDevice failed to create newCsiDriverClient' },
+      signal,
+    );
     if (await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal)) {
       const request = { volumeId: actual.handle, stagingTargetPath: staging };
       await callDriver(driver, 'NodeUnstageVolume', request, signal);

@@ -19,7 +19,11 @@ export async function expandVolume(
 ): Promise<boolean> {
   const source = spec.pv?.spec?.csi;
   if (!source || !spec.pvc) return false;
-  const driver = findDriver(context, source.driver, 'Expander.NodeExpand failed to get CSI client');
+  const driver = await findDriver(
+    context,
+    { name: source.driver, doing: 'Expander.NodeExpand failed to get CSI client' },
+    signal,
+  );
   const stages = await hasCapability(driver, 'STAGE_UNSTAGE_VOLUME', signal);
   if (!stages && publishedTo === undefined) return false;
   if (!(await hasCapability(driver, 'EXPAND_VOLUME', signal))) {

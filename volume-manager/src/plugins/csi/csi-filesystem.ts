@@ -46,7 +46,11 @@ export async function publishFilesystem(
   signal: AbortSignal,
 ): Promise<SetUpResult> {
   const source = sourceOf(spec);
-  const driver = findDriver(context, source.driver, 'mounter.SetUpAt failed to get CSI client');
+  const driver = await findDriver(
+    context,
+    { name: source.driver, doing: 'mounter.SetUpAt failed to get CSI client' },
+    signal,
+  );
   const object = context.driverObject(source.driver);
   refuseLifecycle(object, source);
   const target = csiTarget(context, spec.podUid, spec.specName);
@@ -82,7 +86,11 @@ export async function unpublishFilesystem(
   const target = csiTarget(context, podUid, specName);
   const published = await publishedAt(context, dirname(target), specName);
   if (published) {
-    const driver = findDriver(context, published.driver, 'Unmounter.TearDownAt failed to get CSI client');
+    const driver = await findDriver(
+      context,
+      { name: published.driver, doing: 'Unmounter.TearDownAt failed to get CSI client' },
+      signal,
+    );
     await callDriver(driver, 'NodeUnpublishVolume', { volumeId: published.handle, targetPath: target }, signal);
   } else {
     while (isMountPoint(context.mounter, target)) {

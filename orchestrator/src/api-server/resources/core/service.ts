@@ -1,8 +1,7 @@
 import type { Service, ServiceSpec } from '@berth/kube';
-import type { AnyObject } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import type { KindRules } from '../rules.ts';
-import { keepAllocated, normalizeFamilies } from './service-allocation.ts';
+import { normalizeFamilies } from './service-allocation.ts';
 import { validateService, validateServiceStatus, validateServiceUpdate } from './service-validation.ts';
 
 /** How much of a load balancer's address a table shows. */
@@ -21,7 +20,6 @@ export const serviceRules: KindRules = {
     nameRule: 'dnsLabel',
     default: (object) => defaultService(object as Service),
     prepareForCreate: ({ spec }) => normalizeFamilies(spec),
-    prepareForUpdate: (next: AnyObject, old: AnyObject) => keepAllocated(next['spec'], old['spec']),
     validate: (object) => validateService(object as Service),
     validateUpdate: (next, old) => validateServiceUpdate(next as Service, old as Service),
     validateStatusUpdate: (next) => validateServiceStatus(next as Service),

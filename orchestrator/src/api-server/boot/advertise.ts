@@ -1,0 +1,62 @@
+import type { AnyObject } from '../resource-definition.ts';
+import type { ServerContext } from '../server-context.ts';
+import { loopback } from '../user.ts';
+import { changeObject } from '../verbs/change-object.ts';
+import { createChecked } from '../verbs/create-object.ts';
+
+/** Where clients reach this server. */
+export interface AdvertisedAddress {
+  /** No loopback address: Endpoints may not name one. */
+  readonly ip: string;
+  readonly port: number;
+}
+
+const place = { namespace: 'default', name: 'kubernetes' } as const;
+
+/** Makes the `kubernetes` Service lead to this server (controlplane controller/kubernetesservice and reconcilers). */
+export async function advertise(context: ServerContext, { ip, port }: AdvertisedAddress): Promise<void> {
+  const ports = [{ name: 'https', port, protocol: 'TCP' }];
+  await edit(context, ['', 'services'], (service) => {
+    for (const each of service.spec.ports ?? []) if (each.name === 'https') each.targetPort = port;
+    return service;
+  });
+  await ensure(context, ['', 'endpoints'], {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: { ...place, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip }], ports }],
+  });
+  await ensure(context, ['discovery.k8s.io', 'endpointslices'], {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { ...place, labels: { 'kubernetes.io/service-name': place.name } },
+    addressType: ip.includes(':') ? 'IPv6' : 'IPv4',
+    endpoints: [{ addresses: [ip], conditions: { ready: true } }],
+    ports,
+  });
+}
+
+type Resource = readonly [group: string, plural: string];
+
+async function ensure(context: ServerContext, resource: Resource, wanted: AnyObject): Promise<void> {
+  const definition = context.registry.ofResource(...resource);
+  if (!definition) return;
+  const { metadata, apiVersion: _, kind: __, ...content } = wanted;
+  if (await context.storage(definition).find(place.namespace, place.name)) {
+    await edit(context, resource, (object) => {
+      const next = { ...object, ...structuredClone(content) };
+      next.metadata.labels = { ...next.metadata.labels, ...metadata.labels };
+      return next;
+    });
+    return;
+  }
+  const object = structuredClone(wanted);
+  await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+}
+
+async function edit(context: ServerContext, resource: Resource, change: (object: AnyObject) => AnyObject) {
+  const definition = context.registry.ofResource(...resource);
+  if (!definition) return;
+  const request = { definition, ...place, subresource: '', endpoint: 'main', user: loopback, dryRun: false } as const;
+  await changeObject(context, { ...request, warn: () => undefined, change });
+}

@@ -1,0 +1,48 @@
+import type { Container } from '@berth/kube';
+import { applyPatch } from '../apply-patch.ts';
+import { expectedKind } from '../body-decoder.ts';
+import { invalid } from '../invalid.ts';
+import { patchOf } from '../patch-body.ts';
+import type { SpecialHandler } from '../request-pipeline.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import { modified } from '../resource-errors.ts';
+import { semanticEqual } from '../resources/equality.ts';
+import { getObject } from '../verbs/get-object.ts';
+import { writeOptionsOf } from '../write-options.ts';
+import { editStored } from './edit-stored.ts';
+
+/** The endpoint of in-place resize: only the containers' resources are taken. */
+export const resizePod: SpecialHandler = async (context, route, request) => {
+  const { definition, namespace, name, verb } = route;
+  if (verb === 'get') return getObject(context, route, request);
+  const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
+  const strictness = { validation: options.fieldValidation, warn: request.warn };
+  const expected = expectedKind(definition);
+  const patch = verb === 'patch' ? await patchOf(request) : undefined;
+  const body = patch ? undefined : await context.bodies.object(request, expected, options.fieldValidation);
+  const edit = (pod: AnyObject) => {
+    const wanted = patch
+      ? context.bodies.conform(applyPatch(patch, pod, definition.schema), expected, strictness)
+      : structuredClone(body as AnyObject);
+    const { resourceVersion } = wanted.metadata;
+    if (resourceVersion && resourceVersion !== pod.metadata.resourceVersion) throw modified(definition, name);
+    takeResources(pod, wanted);
+    definition.rules.default?.(pod);
+    const errors = definition.rules.validate?.(pod) ?? [];
+    if (errors.length > 0) throw invalid(definition, name, errors);
+  };
+  const object = await editStored(context, { definition, namespace, name, dryRun: options.dryRun, edit });
+  return { type: 'object', status: 200, object, definition };
+};
+
+function takeResources(pod: AnyObject, wanted: AnyObject): void {
+  const byName = new Map(((wanted.spec?.containers ?? []) as Container[]).map((each) => [each.name, each]));
+  let changed = false;
+  for (const container of (pod.spec.containers ?? []) as Container[]) {
+    const { resources, resizePolicy } = byName.get(container.name) ?? {};
+    changed ||= resources !== undefined && !semanticEqual(resources, container.resources);
+    if (resources) container.resources = resources;
+    if (resizePolicy) container.resizePolicy = resizePolicy;
+  }
+  if (changed) pod.metadata.generation = (pod.metadata.generation ?? 0) + 1;
+}
