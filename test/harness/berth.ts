@@ -141,6 +141,8 @@ export class Berth implements AsyncDisposable {
     await this.stop();
     const { code, stderr } = await this.command('berth', ['down', '--data-dir', this.dataDir, '--purge']);
     if (code !== 0) throw new Error(`berth down failed: ${stderr}`);
+    // What a test put beside berth's own files.
+    rmSync(this.dataDir, { recursive: true, force: true });
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { lockFile } from '@berth/linux';
@@ -9,7 +10,19 @@ export class DataDir {
   readonly path: string;
 
   constructor(path: string) {
+    if (path.trim() === '')
+      throw new BerthError('Usage', 'the data directory has no name', { hint: 'name one: --data-dir DIR' });
     this.path = resolve(path);
+  }
+
+  /** Whether `berth up` ever ran here: nothing is removed from a directory that is not ours. */
+  get isOurs(): boolean {
+    return existsSync(this.lockFile);
+  }
+
+  /** What `berth` makes in the directory; whatever else is there belongs to someone else. */
+  get ownEntries(): readonly string[] {
+    return ownNames.map((name) => join(this.path, name));
   }
 
   get pki(): string {
@@ -90,6 +103,18 @@ export class DataDir {
     return pid > 0 ? pid : undefined;
   }
 }
+
+/** The lock goes last: until then the directory can be told to be ours. */
+const ownNames = [
+  'nodes',
+  'images',
+  'store',
+  'pki',
+  'network.json',
+  'admin.kubeconfig',
+  'berth.pid',
+  'berth.lock',
+] as const;
 
 export interface NodeDirs {
   readonly root: string;

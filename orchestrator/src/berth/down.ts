@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdir, rmdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Clock, Logger } from '@berth/kit';
 import { isErrno, type Mounter, openRoot, removeTree } from '@berth/linux';
 import { cleanupRuntime } from '../runtime/cleanup-runtime.ts';
@@ -24,19 +24,35 @@ const stopPatienceMs = 15_000;
  * What volumes hold stays, unless purged. Idempotent, and needs no record of what there was.
  */
 export async function down(options: DownOptions): Promise<void> {
-  const { data, purge, log } = options;
+  const { data, purge } = options;
+  if (!existsSync(data.path)) return;
+  if (!data.isOurs)
+    throw new BerthError(
+      'NotFound',
+      `${data.path} is no data directory of berth: it has no ${basename(data.lockFile)}; nothing was removed`,
+      { hint: 'name the one that was given to: berth up --data-dir DIR' },
+    );
   await stopControlPlane(options);
   const nodes = await readdir(data.nodes).catch(() => []);
   for (const node of nodes) await cleanupRuntime({ ...options, stateDir: data.node(node).runtime });
   await killWhatNames(options);
   unmountBelow(options, data.path);
-  if (!purge) return;
-  for (const name of await readdir(data.path).catch(() => [])) {
+  if (purge) await removeData(options);
+}
+
+/** Removes what berth made, by name: a directory that also holds other things keeps them. */
+async function removeData({ data, log }: DownOptions): Promise<void> {
+  {
     using root = openRoot(data.path);
-    await removeTree(root, name);
+    for (const path of data.ownEntries) await removeTree(root, basename(path));
   }
-  await rm(data.path, { recursive: true, force: true });
-  log.info('removed the data directory', { path: data.path });
+  try {
+    await rmdir(data.path);
+    log.info('removed the data directory', { path: data.path });
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EBUSY')) throw error;
+    log.warn('kept the data directory: it holds what berth did not make', { path: data.path });
+  }
 }
 
 async function stopControlPlane({ data, clock, log }: DownOptions): Promise<void> {

@@ -1,0 +1,37 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { execute } from '../harness/berth.ts';
+
+const root = join(import.meta.dirname, '../..');
+const berth = (args: readonly string[], cwd: string) =>
+  execute('/bin/sh', ['-c', 'cd "$0" && exec "$@"', cwd, join(root, 'node_modules/.bin/node'), '--disable-warning=ExperimentalWarning', join(root, 'orchestrator/src/berth/main.ts'), ...args], { timeoutMs: 30_000 });
+
+function aFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'berth-down-'));
+  mkdirSync(join(path, 'nodes'));
+  writeFileSync(join(path, 'precious'), 'mine');
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+test('berth down --purge refuses a directory that berth never ran in', async () => {
+  using folder = aFolder();
+  expect(await berth(['down', '--purge', '--data-dir', folder.path], '/')).toMatchObject({ code: 3, stderr: expect.stringContaining('is no data directory of berth') });
+  expect(existsSync(join(folder.path, 'precious'))).toBe(true);
+});
+
+test('berth down --purge refuses an empty --data-dir, which would be the current directory', async () => {
+  using folder = aFolder();
+  writeFileSync(join(folder.path, 'berth.lock'), '');
+  expect(await berth(['down', '--purge', '--data-dir', ''], folder.path)).toMatchObject({ code: 2 });
+  expect(existsSync(join(folder.path, 'nodes'))).toBe(true);
+});
+
+test('berth down --purge removes what berth made and leaves the rest', async () => {
+  using folder = aFolder();
+  writeFileSync(join(folder.path, 'berth.lock'), '');
+  expect(await berth(['down', '--purge', '--data-dir', folder.path], '/')).toMatchObject({ code: 0 });
+  expect(existsSync(join(folder.path, 'nodes'))).toBe(false);
+  expect(existsSync(join(folder.path, 'precious'))).toBe(true);
+});
