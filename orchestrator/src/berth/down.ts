@@ -25,7 +25,7 @@ const stopPatienceMs = 15_000;
  */
 export async function down(options: DownOptions): Promise<void> {
   const { data, purge } = options;
-  if (!existsSync(data.path)) return;
+  if (!existsSync(data.path) || readdirSync(data.path).length === 0) return;
   if (!data.isOurs)
     throw new BerthError(
       'NotFound',
