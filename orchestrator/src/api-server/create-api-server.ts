@@ -11,6 +11,7 @@ import { advertise } from './boot/advertise.ts';
 import { bootstrap } from './boot/bootstrap.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
+import { swaggerPath } from './discovery/swagger-path.ts';
 import { type HealthCheck, healthPaths } from './health-paths.ts';
 import type { TokenAuthenticator } from './http/authenticate.ts';
 import { type Listener, type ListenOptions, listen, type Upgrade } from './http/listener.ts';
@@ -107,6 +108,7 @@ class Server implements ApiServer {
       paths: [
         discoveryPaths(registry, () => this.#address()),
         openApiPaths(registry),
+        swaggerPath(registry),
         healthPaths([...own, ...healthChecks]),
         serverPaths(this.#metrics),
       ],

@@ -1,0 +1,87 @@
+import type { ResourceDefinition } from '../resource-definition.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
+import { componentsOf, refOf } from './openapi-schema.ts';
+import { versionInfo } from './version.ts';
+
+/** A schema as Swagger 2.0 has it, as far as Kubernetes uses it. */
+export interface SwaggerSchema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly format?: string;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, SwaggerSchema>>;
+  readonly additionalProperties?: SwaggerSchema;
+  readonly items?: SwaggerSchema;
+  /** `x-kubernetes-…` */
+  readonly [extension: `x-${string}`]: unknown;
+}
+
+export interface SwaggerOperation {
+  readonly parameters: readonly { readonly name: string; readonly in: 'query'; readonly type: 'string' }[];
+  readonly responses: object;
+  readonly [extension: `x-${string}`]: unknown;
+}
+
+export interface SwaggerDocument {
+  readonly swagger: '2.0';
+  readonly info: { readonly title: string; readonly version: string };
+  readonly paths: Readonly<Record<string, { readonly patch: SwaggerOperation }>>;
+  readonly definitions: Readonly<Record<string, SwaggerSchema>>;
+}
+
+/**
+ * The OpenAPI v2 document that kubectl up to 1.28 reads for apply, diff and explain: every schema, and of the paths
+ * the PATCH ones, where it looks whether dryRun and fieldValidation are known.
+ */
+export function swaggerDocument({ definitions: all }: ResourceRegistry): SwaggerDocument {
+  const kinds = Map.groupBy(all, ({ schema }) => schema);
+  const components = componentsOf([...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`)], kinds);
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
+    paths: Object.fromEntries(all.filter(({ verbs }) => verbs.includes('patch')).map(patchPath)),
+    definitions: mapValues(components as Record<string, ComponentSchema>, downgrade),
+  };
+}
+
+function patchPath({ group, version, kind, plural, namespaced }: ResourceDefinition) {
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const names = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
+  const patch: SwaggerOperation = {
+    parameters: names.map((name) => ({ name, in: 'query', type: 'string' })),
+    responses: { 200: { description: 'OK' } },
+    'x-kubernetes-action': 'patch',
+    'x-kubernetes-group-version-kind': { group, version, kind },
+  };
+  return [`${root}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}/{name}`, { patch }] as const;
+}
+
+/** What {@link componentsOf} makes: OpenAPI 3.0. */
+interface ComponentSchema extends Omit<SwaggerSchema, 'properties' | 'additionalProperties' | 'items'> {
+  readonly allOf?: readonly [{ readonly $ref: string }];
+  readonly oneOf?: unknown;
+  readonly properties?: Readonly<Record<string, ComponentSchema>>;
+  readonly additionalProperties?: ComponentSchema;
+  readonly items?: ComponentSchema;
+}
+
+/** 2.0 knows no oneOf, and refers without allOf. */
+function downgrade(schema: ComponentSchema): SwaggerSchema {
+  const { allOf, oneOf, properties, additionalProperties, items, ...rest } = schema;
+  const kept = Object.fromEntries(
+    Object.entries(rest).filter(([name]) => name !== 'x-kubernetes-int-or-string' && name !== '$ref'),
+  );
+  const ref = allOf?.[0].$ref ?? rest.$ref;
+  return {
+    ...kept,
+    ...(ref === undefined ? {} : { $ref: ref.replace(refOf(''), '#/definitions/') }),
+    ...(oneOf === undefined ? {} : { type: 'string', format: 'int-or-string' }),
+    ...(properties ? { properties: mapValues(properties, downgrade) } : {}),
+    ...(additionalProperties ? { additionalProperties: downgrade(additionalProperties) } : {}),
+    ...(items ? { items: downgrade(items) } : {}),
+  };
+}
+
+function mapValues<A, B>(object: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
+}
