@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { lockFile } from '@berth/linux';
+import { isErrno, lockFile } from '@berth/linux';
 import { BerthError } from './berth-error.ts';
 
 /** Where everything of one `berth` lives; all its mounts, cgroups and bridges are named for this path. */
@@ -73,9 +73,10 @@ export class DataDir {
 
   /**
    * Makes the directory and takes it for this process until it ends, however it ends.
-   * @throws BerthError InUse – another `berth up` has it.
+   * @throws BerthError InUse – another `berth up` has it; Usage – the folder holds something else.
    */
   async take(): Promise<Disposable> {
+    await this.#refuseForeign();
     await mkdir(this.path, { recursive: true, mode: 0o711 });
     const lock = lockFile(this.lockFile);
     if (!lock) {
@@ -90,6 +91,21 @@ export class DataDir {
     }
     await writeFile(this.pidFile, `${process.pid}\n`);
     return lock;
+  }
+
+  /** A mistyped path must not mix ours with someone's files: `down --purge` would meet them again. */
+  async #refuseForeign(): Promise<void> {
+    const entries = await readdir(this.path).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      if (isErrno(error, 'ENOTDIR')) throw new BerthError('Usage', `data directory ${this.path} is not a directory`);
+      throw error;
+    });
+    // A disk of its own brings lost+found.
+    const foreign = entries.filter((name) => name !== 'lost+found');
+    if (foreign.length === 0 || foreign.some((name) => ownNames.includes(name))) return;
+    throw new BerthError('Usage', `${this.path} holds other files (${foreign[0]}) and is no data directory of berth`, {
+      hint: 'name an empty or a new folder: berth up --data-dir DIR',
+    });
   }
 
   /** The pid of the process that holds the directory, if one does. */

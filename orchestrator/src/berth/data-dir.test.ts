@@ -1,0 +1,38 @@
+import { mkdirSync, mkdtempDisposableSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { DataDir } from './data-dir.ts';
+
+test('an empty --data-dir is refused: it would mean the current folder', () => {
+  expect(() => new DataDir('')).toThrow('the data directory has no name');
+});
+
+test("a folder with someone else's files is refused and stays as it was", async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-data-dir-'));
+  writeFileSync(join(folder.path, 'package.json'), '{}');
+  await expect(new DataDir(folder.path).take()).rejects.toMatchObject({ code: 'Usage' });
+  expect(readdirSync(folder.path)).toEqual(['package.json']);
+});
+
+test('a file is refused as data directory', async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-data-dir-'));
+  const file = join(folder.path, 'file');
+  writeFileSync(file, '');
+  await expect(new DataDir(file).take()).rejects.toThrow(`data directory ${file} is not a directory`);
+});
+
+test('a new, an empty and an own data directory are taken, also one that first got an image', async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-data-dir-'));
+  for (const name of ['new', 'empty', 'loaded', 'disk', 'own-disk']) {
+    const path = join(folder.path, name);
+    if (name !== 'new') mkdirSync(path);
+    if (name === 'loaded') mkdirSync(join(path, 'images'));
+    if (name === 'disk') mkdirSync(join(path, 'lost+found'));
+    (await new DataDir(path).take())[Symbol.dispose]();
+    if (name === 'own-disk') mkdirSync(join(path, 'store'));
+    // What a first run left does not stop a second.
+    writeFileSync(join(path, 'ready.json'), '{}');
+    (await new DataDir(path).take())[Symbol.dispose]();
+  }
+});
