@@ -2,7 +2,7 @@
 // Plain JavaScript for whatever Node the machine has; everything after it runs on the locked Node 26.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -83,6 +83,9 @@ function installDependencies() {
       `npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`,
     );
   }
+  // Debian's npm 9 does not link a program named node.
+  const shipped = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
+  if (!existsSync(node) && existsSync(shipped)) symlinkSync(shipped, node);
   if (!existsSync(node)) fail(`npm brought no Node for ${process.arch}; Berth runs on linux x64 and arm64`);
   writeFileSync(stamp, lock);
 }
