@@ -121,7 +121,7 @@ export class DataDir {
 }
 
 /** The lock goes last: until then the directory can be told to be ours. */
-const ownNames = [
+const ownNames: readonly string[] = [
   'nodes',
   'images',
   'store',
@@ -130,7 +130,7 @@ const ownNames = [
   'admin.kubeconfig',
   'berth.pid',
   'berth.lock',
-] as const;
+];
 
 export interface NodeDirs {
   readonly root: string;
