@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 /**
  * Replaces `path` so that a crash leaves the old content or the new, never a mixture, and after return the new is on disk:
@@ -18,6 +18,15 @@ export async function writeFileDurably(path: string, data: string | Uint8Array, 
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Removes what a {@link writeFileDurably} of `path` left that a crash ended half-way. Nobody may be writing it now. */
+export async function removeHalfWritten(path: string): Promise<void> {
+  const start = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    const between = name.startsWith(start) ? name.slice(start.length) : '';
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(between)) await unlink(join(dirname(path), name));
+  }
 }
 
 /** Makes created, renamed and removed names of a directory durable. */

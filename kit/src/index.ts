@@ -3,7 +3,7 @@ export { Backoff, type BackoffOptions } from './backoff.ts';
 export { Channel } from './channel.ts';
 export { type Clock, rfc3339, rfc3339Micro, sleepBySchedule, systemClock } from './clock.ts';
 export { abortable, deadline } from './deadline.ts';
-export { syncDirectory, writeFileDurably } from './durable-file.ts';
+export { removeHalfWritten, syncDirectory, writeFileDurably } from './durable-file.ts';
 export { CodedError, type CodedErrorOptions, isAbort, messageOf, TerminalError } from './errors.ts';
 export { FakeClock, settle } from './fake-clock.ts';
 export { BusyError, Guard, KeyedMutex } from './guard.ts';

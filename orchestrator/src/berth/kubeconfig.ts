@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { writeFileDurably } from '@berth/kit';
+import { removeHalfWritten, writeFileDurably } from '@berth/kit';
 import type { Pki } from './pki.ts';
 
 /** Writes the administrator's kubeconfig, readable by its owner alone. @returns its absolute path. */
@@ -21,6 +21,7 @@ export async function writeKubeconfig(file: string, server: string, pki: Pki): P
     'current-context': 'berth',
   };
   await mkdir(dirname(path), { recursive: true });
+  await removeHalfWritten(path);
   // JSON is YAML; kubectl reads both and nothing has to be escaped by hand.
   await writeFileDurably(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
   return path;

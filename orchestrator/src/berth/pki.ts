@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, writeFileDurably } from '@berth/kit';
+import { type Clock, removeHalfWritten, writeFileDurably } from '@berth/kit';
 
 /** A certificate and its private key, in PEM. */
 export interface KeyPair {
@@ -34,17 +34,21 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
   if (
     found &&
     [found.ca, found.server.cert, found.admin.cert].every((cert) => holds(cert, now)) &&
+    [found.server, found.admin].every((pair) => belongs(pair, found.ca)) &&
     covers(found.server.cert, addresses)
   )
     return found;
   const { makePki } = await import('./make-pki.ts');
   const caKey = await readFile(join(folder, 'ca.key'), 'utf8').catch(() => undefined);
   const keep =
-    found && caKey && holds(found.ca, now)
+    found && caKey && holds(found.ca, now) && belongs({ cert: found.ca, key: caKey }, found.ca)
       ? { cert: found.ca, key: caKey, serviceAccountKey: found.serviceAccountKey }
       : undefined;
   const made = await makePki({ addresses, now, validDays, ...(keep ? { keep } : {}) });
-  for (const [name, text] of Object.entries(made)) await writeFileDurably(join(folder, name), text);
+  for (const [name, text] of Object.entries(made)) {
+    await removeHalfWritten(join(folder, name));
+    await writeFileDurably(join(folder, name), text);
+  }
   return (await readPki(folder)) as Pki;
 }
 
@@ -69,6 +73,16 @@ function holds(pem: string, now: number): boolean {
   try {
     const { validFromDate, validToDate } = new X509Certificate(pem);
     return validFromDate.getTime() <= now && validToDate.getTime() > now + renewDays * dayMs;
+  } catch {
+    return false;
+  }
+}
+
+/** The key is the certificate's, and the authority its issuer: a crash between two writes of a renewal leaves it otherwise. */
+function belongs({ cert, key }: KeyPair, ca: string): boolean {
+  try {
+    const certificate = new X509Certificate(cert);
+    return certificate.checkPrivateKey(createPrivateKey(key)) && certificate.verify(new X509Certificate(ca).publicKey);
   } catch {
     return false;
   }

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably } from '@berth/kit';
+import { removeHalfWritten, writeFileDurably } from '@berth/kit';
 
 export const volDataFile = 'vol_data.json';
 
@@ -44,6 +44,8 @@ export async function readVolData(
   }
 }
 
+/** Also what a crash left of a record half written, so that nothing keeps the directory from being removed. */
 export async function removeVolData(directory: string): Promise<void> {
+  await removeHalfWritten(join(directory, volDataFile));
   await rm(join(directory, volDataFile), { force: true });
 }

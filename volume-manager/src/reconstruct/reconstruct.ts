@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@berth/kit';
 import { isErrno } from '@berth/linux';
@@ -62,6 +62,10 @@ async function podDevices({ layout, actual, sourceOfVolume }: ReconstructOptions
   for (const directory of await names(layout.podDevices(podUid))) {
     if (unescapePluginName(directory) !== csiPluginName) continue;
     for (const specName of await names(join(layout.podDevices(podUid), directory))) {
+      if (specName.startsWith('.')) {
+        await unlink(join(layout.podDevices(podUid), directory, specName));
+        continue;
+      }
       const data = await readVolData(layout.csiBlockData(specName));
       const source = data?.driverName
         ? { driver: data.driverName, handle: data.volumeHandle ?? '' }

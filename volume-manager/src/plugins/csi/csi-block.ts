@@ -1,5 +1,5 @@
 import { mkdir, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isErrno } from '@berth/linux';
 import type { ActualDevice } from '../../actual-world/actual-volume.ts';
 import { VolumeError } from '../../executor/volume-error.ts';
@@ -137,9 +137,11 @@ async function capabilityFacts(spec: VolumeSpec, driver: Parameters<typeof hasCa
 async function linkDevice(link: string, target: string): Promise<void> {
   await mkdir(dirname(link), { recursive: true, mode: 0o750 });
   if ((await readlink(link).catch(() => undefined)) === target) return;
-  await rm(`${link}.tmp`, { force: true });
-  await symlink(target, `${link}.tmp`);
-  await rename(`${link}.tmp`, link);
+  // No PV's name begins so: what a crash leaves of it is told from a device.
+  const temporary = join(dirname(link), `.${basename(link)}`);
+  await rm(temporary, { force: true });
+  await symlink(target, temporary);
+  await rename(temporary, link);
 }
 
 async function unlinkDevice(link: string): Promise<void> {

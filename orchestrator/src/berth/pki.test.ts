@@ -1,0 +1,37 @@
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@berth/kit';
+import { expect, test } from 'vitest';
+import { ensurePki } from './pki.ts';
+
+test('a crash between any two writes of the keys is mended at the next start', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  const [old, made, torn] = ['old', 'made', 'torn'].map((name) => join(folder, name)) as [string, string, string];
+  await ensurePki(old, ['127.0.0.1'], systemClock);
+  await cp(old, made, { recursive: true });
+  const renewed = await ensurePki(made, ['127.0.0.1', 'other.example'], systemClock);
+  expect(renewed.ca).toBe((await ensurePki(old, ['127.0.0.1'], systemClock)).ca);
+  for (const name of await readdir(old)) {
+    await rm(torn, { recursive: true, force: true });
+    await cp(old, torn, { recursive: true });
+    await cp(join(made, name), join(torn, name));
+    const mended = await ensurePki(torn, ['127.0.0.1', 'other.example'], systemClock);
+    expect(await ensurePki(torn, ['127.0.0.1', 'other.example'], systemClock)).toEqual(mended);
+    expect(mended.ca, name).toBe(renewed.ca);
+  }
+  await rm(folder, { recursive: true });
+});
+
+test('an authority whose key is not its own is made anew', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  const first = await ensurePki(one, ['127.0.0.1'], systemClock);
+  await ensurePki(two, ['127.0.0.1'], systemClock);
+  await cp(join(two, 'ca.key'), join(one, 'ca.key'));
+  await cp(join(two, 'server.key'), join(one, 'server.key'));
+  const again = await ensurePki(one, ['127.0.0.1'], systemClock);
+  expect(again.ca).not.toBe(first.ca);
+  expect(await ensurePki(one, ['127.0.0.1'], systemClock)).toEqual(again);
+  await rm(folder, { recursive: true });
+});
