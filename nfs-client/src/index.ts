@@ -1,4 +1,5 @@
 /** An NFS client over TCP: NFSv3, 4.1 and 4.2 behind one interface, by paths or by handles. Knows nothing of CSI. */
+export { connectNfs } from './connect-nfs.ts';
 export type { ConnectNfsOptions } from './connect-options.ts';
 export type {
   CopyMethod,
@@ -23,6 +24,7 @@ export {
   type ReadResult,
   type Stability,
   stability,
+  type WriteRequest,
   type WriteResult,
 } from './protocol/nfs-file.ts';
 export { type NfsHandle, nfsHandle } from './protocol/nfs-handle.ts';

@@ -19,6 +19,12 @@ export interface ReadResult {
   readonly end: boolean;
 }
 
+export interface WriteRequest {
+  readonly offset: number;
+  readonly data: Uint8Array;
+  readonly stability: Stability;
+}
+
 export interface WriteResult {
   /** May be less than given. */
   readonly bytes: number;
@@ -37,10 +43,7 @@ export interface NfsFile {
   readonly handle: NfsHandle;
   readonly attributes: NfsAttributes;
   read(range: ByteRange, signal: AbortSignal): Promise<ReadResult>;
-  write(
-    what: { readonly offset: number; readonly data: Uint8Array; readonly stability: Stability },
-    signal: AbortSignal,
-  ): Promise<WriteResult>;
+  write(what: WriteRequest, signal: AbortSignal): Promise<WriteResult>;
   /** Makes all writes durable; answers the verifier they must have had. */
   commit(signal: AbortSignal): Promise<string>;
   close(signal: AbortSignal): Promise<void>;

@@ -48,7 +48,12 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-const defaults = { timeoutMs: 60_000, stallMs: 15_000, maxInFlightBytes: 16 * 2 ** 20, maxReplyBytes: 4 * 2 ** 20 };
+export const rpcDefaults = {
+  timeoutMs: 60_000,
+  stallMs: 15_000,
+  maxInFlightBytes: 16 * 2 ** 20,
+  maxReplyBytes: 4 * 2 ** 20,
+};
 const connectTimeoutMs = 10_000;
 /** What a small call costs in the budget: its buffers and bookkeeping. */
 const minCallBytes = 1024;
@@ -72,7 +77,7 @@ export class RpcClient implements AsyncDisposable {
   #wasConnected = false;
 
   constructor(options: RpcClientOptions) {
-    this.#options = { ...defaults, privilegedPort: false, ...options };
+    this.#options = { ...rpcDefaults, privilegedPort: false, ...options };
     this.#budget = new ByteBudget(this.#options.maxInFlightBytes);
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 5000, jitter: 0.2, rng: this.#options.rng });
     this.#xid = Math.floor(this.#options.rng.next() * 2 ** 32);
