@@ -41,6 +41,33 @@ test('a pod without a node goes at once; one on a node gets its grace period, wh
   expect(await grace({ gracePeriodSeconds: 0 })).toBeUndefined();
 });
 
+test('a watcher sees a pod without grace marked before it goes, and a forced one with its period cut to nothing', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const changes = async (spec: object, ...deletions: object[]) => {
+    const { metadata } = await client.create(resources.pods, aPod('p', { spec: { nodeName: 'n', ...spec } }));
+    using stop = abortOnDispose();
+    const seen: unknown[] = [];
+    const options = { namespace: 'default', resourceVersion: metadata.resourceVersion ?? '' };
+    const watching = client.watch(resources.pods, options, stop.signal);
+    for (const deletion of deletions) await client.delete(resources.pods, ref('p'), deletion);
+    for await (const { type, object } of watching) {
+      seen.push([type, object.metadata.deletionGracePeriodSeconds]);
+      if (type === 'DELETED') break;
+    }
+    return seen;
+  };
+  expect(await changes({ terminationGracePeriodSeconds: 0 }, {})).toEqual([
+    ['MODIFIED', 0],
+    ['DELETED', 0],
+  ]);
+  expect(await changes({}, {}, { gracePeriodSeconds: 0 })).toEqual([
+    ['MODIFIED', 30],
+    ['MODIFIED', 0],
+    ['DELETED', 0],
+  ]);
+});
+
 test('propagation policies leave their finalizer for the garbage collector', async () => {
   await using server = await aServer();
   const { client } = server;
@@ -71,3 +98,8 @@ test('default and kube-system stay', async () => {
   for (const name of ['default', 'kube-system'])
     await expect(server.client.delete(resources.namespaces, { name })).rejects.toMatchObject({ code: 'Forbidden' });
 });
+
+function abortOnDispose() {
+  const controller = new AbortController();
+  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() };
+}

@@ -51,8 +51,11 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
     if (plan === 'pending' || (plan !== 'remove' && options.dryRun)) return current;
-    if (plan !== 'remove') return storage.replace(current, plan);
-    const removed = options.dryRun ? current : await storage.remove(current);
+    if (plan !== 'remove' && !isOver(plan)) return storage.replace(current, plan);
+    if (options.dryRun) return deletedAnswer(definition, current);
+    // A kind with grace periods is marked first even when nothing is left of its period, as watchers know it.
+    const last = plan === 'remove' ? current : await storage.replace(current, plan);
+    const removed = last && (await storage.remove(last));
     return removed && deletedAnswer(definition, removed);
   };
   return context.writers.run(storage.keyOf(namespace, name), () => untilUncontended(storage, name, attempt));
@@ -86,16 +89,22 @@ interface DeletionQuestion {
   readonly now: number;
 }
 
+/** Nothing holds it any more, and no time is left. */
+function isOver({ metadata, spec }: AnyObject): boolean {
+  return metadata.deletionGracePeriodSeconds === 0 && !metadata.finalizers?.length && !spec?.finalizers?.length;
+}
+
 /** `remove`: nothing holds it; `pending`: its deletion is under way and this request changes nothing; else its next state. */
 export function planDeletion({ definition, old, options, now }: DeletionQuestion): AnyObject | 'remove' | 'pending' {
   const finalizers = finalizersAfter(definition, old, options);
   const grace = graceOf(definition, old, options);
   if (grace === 'pending') return 'pending';
   const held = isNamespace(definition) && old.spec?.finalizers?.length > 0;
-  if (finalizers.length === 0 && !held && (grace === undefined || grace === 0)) return 'remove';
   const seconds = grace ?? 0;
   const { metadata } = old;
   const first = !metadata.deletionTimestamp;
+  const marked = grace === undefined || (!first && metadata.deletionGracePeriodSeconds === 0);
+  if (finalizers.length === 0 && !held && seconds === 0 && marked) return 'remove';
   if (!first && grace === undefined && sameList(finalizers, metadata.finalizers)) return 'pending';
   const next: AnyObject = { ...old, metadata: { ...metadata } };
   if (finalizers.length > 0) next.metadata.finalizers = finalizers;

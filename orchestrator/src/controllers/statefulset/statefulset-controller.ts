@@ -12,7 +12,7 @@ import { claimPods } from './claim-pods.ts';
 import { StepExecutor } from './execute-steps.ts';
 import { type Revisions, resolveRevisions, truncateHistory } from './history.ts';
 import { labels, ordinalOf } from './identity.ts';
-import { planSteps } from './plan.ts';
+import { planSteps, type Step } from './plan.ts';
 import { applyRevision } from './revisions.ts';
 import { computeStatus, nextAvailableInMs, sameStatus } from './status.ts';
 
@@ -79,20 +79,21 @@ class StatefulSetController {
       currentRevision: revisions.current.metadata.name as string,
       updateRevision: revisions.update.metadata.name as string,
     };
+    const { collisionCount } = revisions;
+    const done: Step[] = [];
     try {
-      await this.#takeSteps(set, pods, revisions);
+      await this.#takeSteps({ set, pods, revisions, done });
     } finally {
-      await this.#writeStatus(
-        set,
-        computeStatus({ set, pods, ...names, collisionCount: revisions.collisionCount, now }),
-      );
+      const replacing = done.filter((step) => step.do === 'delete' && step.why === 'update').length;
+      await this.#writeStatus(set, computeStatus({ set, pods, ...names, collisionCount, now, replacing }));
     }
     await truncateHistory(client, set, owned, { pods, revisions });
     const afterMs = nextAvailableInMs(set, pods, now);
     return afterMs === undefined ? undefined : { afterMs };
   }
 
-  async #takeSteps(set: StatefulSet, pods: readonly Pod[], revisions: Revisions): Promise<void> {
+  /** `done` gets what was carried out, also where a later step fails. */
+  async #takeSteps({ set, pods, revisions, done }: Round): Promise<void> {
     const currentRevision = revisions.current.metadata.name as string;
     const updateRevision = revisions.update.metadata.name as string;
     const executor = new StepExecutor(set, {
@@ -104,8 +105,12 @@ class StatefulSetController {
     const end = (set.spec?.ordinals?.start ?? 0) + (set.spec?.replicas ?? 1);
     await executor.ownClaims(pods.filter((pod) => ordinalOf(set, pod) < end));
     const steps = planSteps({ set, pods, currentRevision, updateRevision, now: this.#deps.clock.now() });
-    if (set.spec?.podManagementPolicy !== 'Parallel') for (const step of steps) await executor.run(step);
-    else await inBatches(steps, (step) => executor.run(step));
+    const run = async (step: Step) => {
+      await executor.run(step);
+      done.push(step);
+    };
+    if (set.spec?.podManagementPolicy !== 'Parallel') for (const step of steps) await run(step);
+    else await inBatches(steps, run);
   }
 
   async #writeStatus(set: StatefulSet, status: NonNullable<StatefulSet['status']>): Promise<void> {
@@ -114,6 +119,13 @@ class StatefulSetController {
     if (sameStatus(set.status, next)) return;
     await this.#deps.client.updateStatus(resources.statefulsets, { ...set, status: next });
   }
+}
+
+interface Round {
+  readonly set: StatefulSet;
+  readonly pods: readonly Pod[];
+  readonly revisions: Revisions;
+  readonly done: Step[];
 }
 
 /** 1, 2, 4 … at a time, so that a set whose pods cannot be made fails once, not a thousand times (slowStartBatch). */

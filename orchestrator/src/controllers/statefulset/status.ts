@@ -9,6 +9,8 @@ export interface StatusInput {
   readonly updateRevision: string;
   readonly collisionCount: number;
   readonly now: number;
+  /** How many pods this round has begun to replace by the new revision: they no longer count as current. */
+  readonly replacing?: number;
 }
 
 /** Counts of the pods there are; zero counts are absent, as Go's omitempty leaves them. */
@@ -19,6 +21,7 @@ export function computeStatus({
   updateRevision,
   collisionCount,
   now,
+  replacing = 0,
 }: StatusInput): StatefulSetStatus {
   const created = pods.filter(isCreated);
   const at = (revision: string) =>
@@ -28,7 +31,7 @@ export function computeStatus({
   const counts = {
     replicas: created.length,
     ready: ready.length,
-    current: at(currentRevision),
+    current: Math.max(0, at(currentRevision) - replacing),
     updated: at(updateRevision),
   };
   const status: StatefulSetStatus = {
