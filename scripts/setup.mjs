@@ -9,6 +9,11 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const node = join(root, 'node_modules/.bin/node');
 
+const library = (name) => [`/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu/${name}`];
+
+/** What the locked Node is linked against and a minimal Debian lacks. */
+const nodePackages = { libatomic1: library('libatomic.so.1') };
+
 /** Debian package → a file that tells it is installed. */
 const systemPackages = {
   crun: ['/usr/bin/crun'],
@@ -37,9 +42,14 @@ function ganeshaModules() {
   return ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((name) => `/usr/lib/${name}/ganesha/libfsalvfs.so`);
 }
 
-function missingPackages(withTests) {
+function missingPackages({ system, test }) {
   const hybrid = existsSync('/sys/fs/cgroup/unified');
-  const wanted = { ...systemPackages, ...(hybrid ? hybridPackages : {}), ...(withTests ? testPackages : {}) };
+  const wanted = {
+    ...nodePackages,
+    ...(system ? systemPackages : {}),
+    ...(system && hybrid ? hybridPackages : {}),
+    ...(test ? testPackages : {}),
+  };
   return Object.keys(wanted).filter((name) => !wanted[name].some((file) => existsSync(file)));
 }
 
@@ -48,8 +58,8 @@ function fail(line) {
   process.exit(1);
 }
 
-function installSystemPackages(withTests) {
-  const missing = missingPackages(withTests);
+function installPackages(wantedBy) {
+  const missing = missingPackages(wantedBy);
   if (missing.length === 0) return;
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const isDebian = existsSync('/usr/bin/apt-get') && existsSync('/etc/debian_version');
@@ -124,6 +134,6 @@ const wanted = new Set(process.argv.slice(2));
 if (Number(process.versions.node.split('.')[0]) < 18)
   fail(`Node ${process.versions.node} is too old to start from; install Debian's nodejs and npm (18 or newer)`);
 if (process.platform !== 'linux') fail('Berth needs Linux');
-if (wanted.has('system')) installSystemPackages(wanted.has('test'));
+installPackages({ system: wanted.has('system'), test: wanted.has('test') });
 installDependencies();
 if (wanted.has('build')) build();
