@@ -21,7 +21,7 @@ export {
   syncFilesystem,
 } from './create-at.ts';
 export { FakeKernel } from './fake-kernel.ts';
-export { lockFile } from './file-lock.ts';
+export { lockFile, lockHolder } from './file-lock.ts';
 export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf } from './file-space.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
 export {

@@ -1,4 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { lstat, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import {
   Server,
   ServerCredentials,
@@ -28,6 +30,7 @@ type Streaming = (request: unknown, context: CallContext) => AsyncIterable<objec
 
 /** A gRPC server on a Unix socket. Handlers throw GrpcError; anything else they throw is INTERNAL. */
 export class GrpcServer implements AsyncDisposable {
+  #socket: { readonly path: string; readonly inode: number } | undefined;
   readonly #server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
 
   add<S extends ServiceType>(service: Service<S>, handlers: ServiceHandlers<S>): this {
@@ -44,10 +47,22 @@ export class GrpcServer implements AsyncDisposable {
     return this;
   }
 
-  /** Listens at `unix:///path`, replacing a socket left by a dead process. */
+  /**
+   * Listens at `unix:///path`, replacing a socket left by a dead process. The socket appears under its name when it answers:
+   * whoever waits for it and connects at once is not refused.
+   */
   async listen(endpoint: string): Promise<void> {
-    if (endpoint.startsWith('unix:')) await rm(endpoint.replace(/^unix:(\/\/)?/, ''), { force: true });
-    await new Promise<void>((resolve, reject) => {
+    if (!endpoint.startsWith('unix:')) return this.#bind(endpoint);
+    const path = endpoint.replace(/^unix:(\/\/)?/, '');
+    // Not longer than the name itself, which the kernel limits to 107 bytes.
+    const temporary = join(dirname(path), `.${randomUUID()}`.slice(0, Math.max(8, basename(path).length)));
+    await this.#bind(`unix:${temporary}`);
+    await rename(temporary, path);
+    this.#socket = { path, inode: (await lstat(path)).ino };
+  }
+
+  #bind(endpoint: string): Promise<void> {
+    return new Promise((resolve, reject) => {
       this.#server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) =>
         error ? reject(error) : resolve(),
       );
@@ -56,6 +71,7 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Lets running calls finish, at most `graceMs`. */
   async stop(graceMs: number): Promise<void> {
+    await this.#removeSocket();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
       this.#server.tryShutdown(() => {
@@ -63,6 +79,14 @@ export class GrpcServer implements AsyncDisposable {
         resolve();
       });
     });
+  }
+
+  /** Only our own: a successor may have put its socket there already. */
+  async #removeSocket(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket) return;
+    const now = await lstat(socket.path).catch(() => undefined);
+    if (now?.ino === socket.inode) await rm(socket.path, { force: true });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

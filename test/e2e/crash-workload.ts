@@ -90,6 +90,12 @@ export class Workload {
       const last = wishes.at(-1) as Wish;
       await this.#change(client, name, { ...last, replicas: Math.max(1, last.replicas) });
     }
+    // A deleted claim stays as long as its pod, which nobody else would end.
+    const { items } = await client.list(resources.persistentvolumeclaims, { namespace: 'default' });
+    for (const { metadata } of items) {
+      const name = metadata.name?.replace(/^data-/, '') ?? '';
+      if (metadata.deletionTimestamp) await quietly(client.delete(resources.pods, { namespace: 'default', name }));
+    }
   }
 
   /** Sets that are none of what they may be. */

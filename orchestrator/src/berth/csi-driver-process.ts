@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Backoff, type Clock, type Logger } from '@berth/kit';
@@ -35,6 +35,8 @@ export class CsiDriverProcess implements AsyncDisposable {
         mkdir(path, { recursive: true, mode: 0o750 }),
       ),
     );
+    // Of a driver that ended with the berth before us: nobody answers there, and whoever waits for ours would try them first.
+    await Promise.all([csiSocket, registrationSocket].map((path) => rm(path, { force: true })));
     const driver = new CsiDriverProcess(options);
     driver.#spawn();
     return driver;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isErrno, lockFile } from '@berth/linux';
+import { isErrno, lockFile, lockHolder } from '@berth/linux';
 import { BerthError } from './berth-error.ts';
 
 /** Where everything of one `berth` lives; all its mounts, cgroups and bridges are named for this path. */
@@ -78,19 +78,19 @@ export class DataDir {
   async take(): Promise<Disposable> {
     await this.#refuseForeign();
     await mkdir(this.path, { recursive: true, mode: 0o711 });
-    const lock = lockFile(this.lockFile);
-    if (!lock) {
-      const pid = await this.runningPid();
-      throw new BerthError(
-        'InUse',
-        `data directory ${this.path} is used by another berth${pid ? ` (pid ${pid})` : ''}`,
-        {
-          hint: `stop it first, or give this one its own: berth up --data-dir DIR`,
-        },
-      );
-    }
+    const lock = await this.hold();
     await writeFile(this.pidFile, `${process.pid}\n`);
     return lock;
+  }
+
+  /** Keeps every other berth from the directory, which exists. @throws BerthError InUse – one has it. */
+  async hold(): Promise<Disposable> {
+    const lock = lockFile(this.lockFile);
+    if (lock) return lock;
+    const pid = await this.runningPid();
+    throw new BerthError('InUse', `data directory ${this.path} is used by another berth${pid ? ` (pid ${pid})` : ''}`, {
+      hint: `stop it first, or give this one its own: berth up --data-dir DIR`,
+    });
   }
 
   /** A mistyped path must not mix ours with someone's files: `down --purge` would meet them again. */
@@ -110,14 +110,24 @@ export class DataDir {
 
   /** The pid of the process that holds the directory, if one does. */
   async runningPid(): Promise<number | undefined> {
+    const holder = lockHolder(this.lockFile);
+    if (holder !== undefined) return holder;
     const lock = lockFile(this.lockFile);
     if (lock) {
       lock[Symbol.dispose]();
       return undefined;
     }
     const pid = Number((await readFile(this.pidFile, 'utf8').catch(() => '')).trim());
-    return pid > 0 ? pid : undefined;
+    // Written by a process that was killed, its number may be anyone's now.
+    return pid > 0 && (await hasOpen(pid, this.lockFile)) ? pid : undefined;
   }
+}
+
+async function hasOpen(pid: number, path: string): Promise<boolean> {
+  const folder = `/proc/${pid}/fd`;
+  const names = await readdir(folder).catch(() => []);
+  const files = await Promise.all(names.map((name) => readlink(join(folder, name)).catch(() => '')));
+  return files.includes(path);
 }
 
 /** The lock goes last: until then the directory can be told to be ours. */

@@ -33,6 +33,8 @@ export async function down(options: DownOptions): Promise<void> {
       { hint: 'name the one that was given to: berth up --data-dir DIR' },
     );
   await stopControlPlane(options);
+  // Nobody starts on what is being taken away.
+  using _ = await data.hold();
   const nodes = await readdir(data.nodes).catch(() => []);
   for (const node of nodes) await cleanupRuntime({ ...options, stateDir: data.node(node).runtime });
   await killWhatNames(options);
