@@ -1,101 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { systemClock } from '@berth/kit';
-import { linuxMounter } from '@berth/linux';
-import type { Command } from 'commander';
+import { isErrno, linuxMounter } from '@berth/linux';
+import { type Command, Option } from 'commander';
 import { ImageError } from '../images/image-error.ts';
+import { normalizeReference } from '../images/image-reference.ts';
 import { type ImageSummary, Images } from '../images/image-store.ts';
+import { toolsImage, toolsImageName } from '../images/tools-image.ts';
+import { credentialsFor } from '../kubelet/containers/docker-credentials.ts';
 import { BerthError } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
 import { formatBytes, formatData, formatTable, type OutputFormat, type Terminal } from './terminal.ts';
+import { usedImageIds } from './used-images.ts';
 
 interface ImageOptions {
   readonly dataDir: string;
   readonly output: OutputFormat;
 }
 
+interface Verb {
+  readonly usage: string;
+  readonly description: string;
+  readonly alias?: string;
+  readonly more?: string;
+  readonly examples: readonly [string, ...string[]];
+  readonly run: (images: Images, args: readonly string[], show: Show) => Promise<void>;
+}
+
+/** Prints what was done, as text or as data. */
+type Show = (text: string, data: unknown) => Promise<void>;
+
 /** `berth image …`: works beside a running `berth up` and without one. */
 export function addImageCommands(parent: Command, terminal: Terminal): void {
   const image = parent.command('image').description('load, pull and list the images that containers run from');
-  const add = (usage: string, description: string) =>
-    image
-      .command(usage)
-      .description(description)
+  const all = verbs(terminal);
+  for (const verb of all) {
+    const command = image
+      .command(verb.usage)
+      .description(verb.description)
       .option('--data-dir <dir>', 'data directory', '/var/lib/berth')
-      .option('-o, --output <format>', 'table, json or yaml', 'table');
-  const acting =
-    (run: (images: Images, args: string[], options: ImageOptions) => Promise<void>) =>
-    async (...all: unknown[]) => {
-      const options = all.at(-2) as ImageOptions;
-      const args = all.slice(0, -2).filter((arg) => typeof arg === 'string') as string[];
-      await explaining(async () => run(await open(options), args, options));
-    };
-  add('load <file>', 'take in the images of a docker-save or OCI-layout tar').action(
-    acting(async (images, [file = ''], { output }) => {
-      const names = await images.load(file);
-      terminal.out(
-        output === 'table'
-          ? names.map((name) => `loaded ${name}\n`).join('')
-          : await formatData({ loaded: names }, output),
-      );
-    }),
-  );
-  add('pull <ref>', 'fetch an image from its registry').action(
-    acting(async (images, [reference = ''], { output }) => {
-      const digest = await images.pull(reference, undefined, { onProgress: (line) => terminal.err(`${line}\n`) });
-      terminal.out(
-        output === 'table'
-          ? `pulled ${reference} ${digest}\n`
-          : await formatData({ pulled: reference, digest }, output),
-      );
-    }),
-  );
-  add('list', 'the images on this machine')
-    .alias('ls')
-    .action(acting(async (images, _, { output }) => terminal.out(await formatImages(await images.list(), output))));
-  add('tag <source> <name>', 'give an image another name').action(
-    acting(async (images, [source = '', name = '']) => {
-      await images.tag(source, name);
-      terminal.out(`tagged ${source} as ${name}\n`);
-    }),
-  );
-  add('remove <ref>', 'take a name away; content that no name needs goes too')
-    .alias('rm')
-    .action(
-      acting(async (images, [reference = '']) => {
-        for (const name of await images.remove(reference)) terminal.out(`removed ${name}\n`);
-      }),
-    );
-  image.addHelpText(
-    'after',
-    '\nExamples:\n  docker save nginx:1.27 -o nginx.tar && berth image load nginx.tar\n  berth image pull registry.k8s.io/nginx-slim:0.8\n  berth image list -o json\n',
-  );
+      .addOption(
+        new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'),
+      )
+      .addHelpText('after', `${verb.more ?? ''}\nExamples:\n${verb.examples.map((line) => `  ${line}\n`).join('')}`)
+      .action(async (...given: unknown[]) => {
+        const options = given.at(-2) as ImageOptions;
+        const args = given.slice(0, -2).filter((arg) => typeof arg === 'string');
+        const show: Show = async (text, data) =>
+          terminal.out(options.output === 'table' ? text : await formatData(data, options.output));
+        await explaining(async () => verb.run(await open(options), args, show));
+      });
+    if (verb.alias) command.alias(verb.alias);
+  }
+  image.addHelpText('after', `\nExamples:\n${all.map(({ examples }) => `  ${examples[0]}\n`).join('')}`);
 }
 
-function open({ dataDir }: ImageOptions): Promise<Images> {
+function verbs(terminal: Terminal): Verb[] {
+  return [loadVerb, pullVerb(terminal), listVerb, tagVerb, removeVerb];
+}
+
+const loadVerb: Verb = {
+  usage: 'load <file>',
+  description: 'take in the images of a docker-save or OCI-layout tar, plain or compressed',
+  examples: ['berth image load nginx.tar', 'docker save nginx:1.27 -o nginx.tar && berth image load nginx.tar'],
+  run: async (images, [file = ''], show) => {
+    const loaded = await images.load(file);
+    const text = loaded.map(({ names, id }) => `loaded ${names.length > 0 ? names.join(', ') : id}\n`).join('');
+    await show(text, { loaded: loaded.map(asData) });
+  },
+};
+
+const listVerb: Verb = {
+  usage: 'list',
+  alias: 'ls',
+  description: 'the images on this machine',
+  examples: ['berth image list', 'berth image list -o json'],
+  run: async (images, _, show) => {
+    const list = await images.list();
+    await show(formatImages(list), list.map(asData));
+  },
+};
+
+const tagVerb: Verb = {
+  usage: 'tag <source> <name>',
+  description: 'give an image another name',
+  examples: ['berth image tag nginx:1.27 registry.k8s.io/nginx-slim:0.8'],
+  run: async (images, [source = '', name = ''], show) => {
+    await images.tag(source, name);
+    await show(`tagged ${source} as ${name}\n`, { tagged: { source, name: normalizeReference(name) } });
+  },
+};
+
+const removeVerb: Verb = {
+  usage: 'remove <ref>',
+  alias: 'rm',
+  description: 'take a name away (all, for an image id); an image without names goes',
+  examples: ['berth image remove nginx:1.27', 'berth image remove 3f8a00f137a0'],
+  run: async (images, [reference = ''], show) => {
+    const removed = await images.remove(reference);
+    await show(removed.map((name) => `removed ${name}\n`).join('') || `removed ${reference}\n`, { removed });
+  },
+};
+
+const pullHelp = `
+Credentials come from $DOCKER_CONFIG/config.json or ~/.docker/config.json ("docker login" writes it); pods use imagePullSecrets.
+Behind a proxy set NODE_USE_ENV_PROXY=1 with HTTPS_PROXY and NO_PROXY; for a private certificate authority set
+NODE_EXTRA_CA_CERTS=FILE, or NODE_USE_SYSTEM_CA=1 to trust what the system trusts. The same holds for "berth up".
+`;
+
+function pullVerb({ env, err }: Terminal): Verb {
+  return {
+    usage: 'pull <ref>',
+    description: 'fetch an image from its registry',
+    more: pullHelp,
+    examples: [
+      'berth image pull registry.k8s.io/nginx-slim:0.8',
+      'HTTPS_PROXY=http://proxy:3128 NODE_USE_ENV_PROXY=1 berth image pull nginx',
+      'NODE_EXTRA_CA_CERTS=/etc/ssl/company-ca.pem berth image pull registry.example.com/team/app:1',
+    ],
+    run: async (images, [reference = ''], show) => {
+      const auth = await dockerCredentials(reference, env);
+      const onProgress = (line: string) => err(`${line}\n`);
+      const pulled = await images.pull(reference, { onProgress, ...(auth && { auth }) });
+      await show(`pulled ${reference} ${pulled.manifest}\n`, { pulled: asData(pulled) });
+    },
+  };
+}
+
+function asData({ id, names, repoDigests, manifest, size, created }: ImageSummary) {
+  return { id, names, repoDigests, manifest, size, ...(created === undefined ? {} : { created }) };
+}
+
+async function open({ dataDir }: ImageOptions): Promise<Images> {
   if (process.getuid?.() !== 0)
     throw new BerthError('NotRoot', 'images are kept with their files’ owners, which takes root', {
       hint: 'run it with sudo',
     });
-  return Images.open({ folder: new DataDir(dataDir).images, mounter: linuxMounter, clock: systemClock });
+  const data = new DataDir(dataDir);
+  const usedIds = () => usedImageIds(data);
+  const images = await Images.open({ folder: data.images, mounter: linuxMounter, clock: systemClock, usedIds });
+  images.provide(toolsImageName, toolsImage(process.execPath));
+  return images;
+}
+
+/** What `docker login` left, if anything. */
+async function dockerCredentials(reference: string, env: Terminal['env']) {
+  const image = normalizeReference(reference);
+  const file = join(env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json');
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return credentialsFor(JSON.parse(text)?.auths ?? {}, image)[0];
+  } catch (error) {
+    throw new BerthError('Failed', `${file} is not JSON`, { cause: error });
+  }
 }
 
 async function explaining(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    if (error instanceof ImageError)
-      throw new BerthError(error.code === 'NotFound' ? 'NotFound' : 'Failed', error.message, { cause: error });
-    if ((error as { code?: string }).code === 'ENOENT')
-      throw new BerthError('NotFound', `no such file: ${(error as { path?: string }).path ?? ''}`, { cause: error });
+    const wrap = (code: 'NotFound' | 'Failed', message: string, hint?: string) =>
+      new BerthError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+    const { path, message } = error as { path?: string; message: string };
+    if (error instanceof ImageError) throw wrap(error.code === 'NotFound' ? 'NotFound' : 'Failed', message);
+    if (isErrno(error, 'ENOENT')) throw wrap('NotFound', `no such file: ${path ?? ''}`);
+    if (isErrno(error, 'EISDIR')) throw wrap('Failed', 'that is a directory, not an archive', 'give it the tar file');
+    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw wrap('Failed', message);
     throw error;
   }
 }
 
-async function formatImages(images: readonly ImageSummary[], output: OutputFormat): Promise<string> {
-  if (output !== 'table')
-    return formatData(
-      images.map(({ id, names, manifest, size }) => ({ id, names, manifest, size })),
-      output,
-    );
-  const rows = images.flatMap(({ id, names, size }) => names.map((name) => [name, id.slice(7, 19), formatBytes(size)]));
-  return formatTable(['NAME', 'IMAGE ID', 'SIZE'], rows);
+function formatImages(images: readonly ImageSummary[]): string {
+  const rows = images.flatMap(({ id, names, size }) =>
+    (names.length > 0 ? names : ['<none>']).map((name) => [name, id.slice(7, 19), formatBytes(size)]),
+  );
+  return formatTable(['NAME', 'IMAGE ID', 'SIZE'], rows.sort());
 }

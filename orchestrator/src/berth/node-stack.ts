@@ -92,9 +92,7 @@ async function startRuntime(options: NodeStackOptions, signal: AbortSignal) {
     network,
     signal,
   });
-  const usedIds = async () =>
-    new Set((await embedded.runtime.ListContainers({})).containers.map(({ imageId }) => imageId));
-  const service = createImageService({ images, folder: imagesFolder, clock, usedIds });
+  const service = createImageService({ images, folder: imagesFolder, clock });
   return { embedded, runtime: embedded.runtime, streams: embedded.streams, images: service };
 }
 

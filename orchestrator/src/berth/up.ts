@@ -13,7 +13,7 @@ import {
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
 import { Images } from '../images/image-store.ts';
-import { buildToolsImage, toolsImageName } from '../images/tools-image.ts';
+import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
@@ -25,6 +25,7 @@ import { podNetwork } from './pod-subnets.ts';
 import { type RunningServer, startServer } from './start-server.ts';
 import { ensureStorageObjects } from './storage-objects.ts';
 import type { Terminal } from './terminal.ts';
+import { usedImageIds } from './used-images.ts';
 
 export interface UpOptions {
   readonly data: DataDir;
@@ -56,8 +57,7 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     await using stack = new AsyncDisposableStack();
     const images = await startAll(context, stack);
-    // Nobody waits for it now, but the first pod would.
-    void images.find(toolsImageName).catch((error: unknown) => log.warn('cannot make the tools image', { error }));
+    void tidyImages(images, log);
     await stopped;
     terminal.err('berth: stopping; pods and mounts stay (remove them with: berth down)\n');
   } catch (error) {
@@ -65,6 +65,12 @@ export async function up(options: UpOptions): Promise<void> {
     if (!signal.aborted) throw error;
     log.debug('stopped while starting', { error });
   }
+}
+
+/** Nobody waits for it now: what a crash left goes, and the image of this machine's own tools is there before a pod asks. */
+async function tidyImages(images: Images, log: Logger): Promise<void> {
+  await images.prune().catch((error: unknown) => log.warn('cannot remove what no image needs', { error }));
+  await images.refresh(toolsImageName).catch((error: unknown) => log.warn('cannot make the tools image', { error }));
 }
 
 async function startAll(context: Context, stack: AsyncDisposableStack): Promise<Images> {
@@ -86,10 +92,10 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   ];
   const [pki, images, network] = await Promise.all([
     ensurePki(data.pki, [...new Set(names.filter((name) => name !== '0.0.0.0' && name !== '::'))], clock),
-    Images.open({ folder: data.images, mounter: linuxMounter, clock }),
+    Images.open({ folder: data.images, mounter: linuxMounter, clock, usedIds: () => usedImageIds(data) }),
     podNetwork(data.path),
   ]);
-  images.provide(toolsImageName, (store) => buildToolsImage(store, process.execPath));
+  images.provide(toolsImageName, toolsImage(process.execPath));
   const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi: lookup }));
   const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
   const client = new KubeClient(server.api.transport());

@@ -1,8 +1,9 @@
 import type { Clock } from '@berth/kit';
 import { type cri, type GrpcCode, grpcError, type Init, type ServiceClient } from '@berth/protos';
 import { ImageError } from './image-error.ts';
+import { normalizeReference } from './image-reference.ts';
 import type { ImageSummary, Images } from './image-store.ts';
-import type { RegistryAuth } from './registry-client.ts';
+import type { RegistryAuth } from './registry-auth.ts';
 
 const codes: Record<ImageError['code'], GrpcCode> = {
   NotFound: 'NOT_FOUND',
@@ -17,17 +18,10 @@ export interface ImageServiceOptions {
   readonly images: Images;
   readonly folder: string;
   readonly clock: Clock;
-  /** Ids of the images that containers were made from. */
-  readonly usedIds: () => Promise<ReadonlySet<string>>;
 }
 
 /** CRI's ImageService over the image store, for the kubelet in this process. */
-export function createImageService({
-  images,
-  folder,
-  clock,
-  usedIds,
-}: ImageServiceOptions): ServiceClient<cri.ImageService> {
+export function createImageService({ images, folder, clock }: ImageServiceOptions): ServiceClient<cri.ImageService> {
   const listed = async (filter: string | undefined): Promise<cri.Image[]> => {
     if (filter) {
       const one = await images.find(filter);
@@ -48,14 +42,22 @@ export function createImageService({
     PullImage: ({ image, auth }, options) =>
       wire(async () => {
         const reference = image?.image ?? '';
-        await images.pull(reference, authOf(auth), options?.signal ? { signal: options.signal } : {});
-        return { imageRef: (await images.find(reference))?.id ?? '' };
+        const credentials = authOf(auth);
+        const pulled = await images
+          .pull(reference, {
+            ...(credentials && { auth: credentials }),
+            ...(options?.signal && { signal: options.signal }),
+          })
+          .catch((error: unknown) => {
+            throw error instanceof ImageError ? explained(error, reference) : error;
+          });
+        return { imageRef: pulled.id };
       }),
     RemoveImage: ({ image }) =>
       wire(async () => {
         const found = await images.find(image?.image ?? '');
-        const used = await usedIds();
-        if (found) await images.remove(image?.image ?? '', (id) => used.has(id));
+        // CRI removes the image itself, with all its names.
+        if (found) await images.remove(found.id);
         return {};
       }),
     ImageFsInfo: () =>
@@ -81,12 +83,19 @@ async function wire<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-function describe({ id, names, manifest, size, user }: ImageSummary): cri.Image {
+/** In containerd's words, which is what people search for. */
+function explained(error: ImageError, reference: string): ImageError {
+  if (/^couldn't parse/.test(error.message)) return error;
+  const text = `failed to pull and unpack image "${normalizeReference(reference)}": ${error.message}`;
+  return new ImageError(error.code, text, { cause: error });
+}
+
+function describe({ id, names, repoDigests, size, user }: ImageSummary): cri.Image {
   const uid = user !== undefined && /^\d+/.test(user) ? { value: String(Number.parseInt(user, 10)) } : null;
   return {
     id,
-    repoTags: names.filter((name) => !name.includes('@')),
-    repoDigests: [...new Set(names.map((name) => `${name.replace(/@.*$/, '').replace(/:[^/:]*$/, '')}@${manifest}`))],
+    repoTags: [...names],
+    repoDigests: [...repoDigests],
     size: String(size),
     uid,
     username: uid ? '' : (user?.split(':')[0] ?? ''),

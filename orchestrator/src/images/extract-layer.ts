@@ -1,17 +1,16 @@
-import { writeSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { write, writeSync } from 'node:fs';
 import { basename, dirname, posix } from 'node:path';
-import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import {
   createFileAt,
   type Fd,
   inspect,
   isErrno,
   linkAt,
-  makeDirectoriesInRoot,
   makeDirectoryAt,
   makeNodeAt,
   openInRoot,
+  openSegment,
   removeTree,
   setModeAt,
   setOwnerAt,
@@ -19,46 +18,62 @@ import {
   setXattr,
   symlinkAt,
 } from '@berth/linux';
-import { extract, type Header } from 'tar-stream';
 import { ImageError } from './image-error.ts';
+import { LayerPaths } from './layer-paths.ts';
+import { readTar, type TarEntry } from './tar-reader.ts';
 
 /** File type bits (inode(7)). */
 const fileTypes = { 'character-device': 0o020000, 'block-device': 0o060000, fifo: 0o010000 } as const;
 const whiteout = '.wh.';
 const opaque = '.wh..wh..opq';
+/** Smaller files are written at once; larger ones on another thread, as the disk may make a writer wait. */
+const writeAtOnceBytes = 16 * 1024;
+const writeAside = promisify(write);
 
 /**
- * Applies a layer's tar to the file tree below `root` (OCI image spec, layer.md): files replace files, `.wh.` names delete.
- * Every path is resolved inside `root` by the kernel, so no name or planted symlink leads outside.
- * @throws ImageError Invalid – the archive is broken or names what cannot be.
+ * Applies a layer's tar to the file tree below `root` (OCI image spec, layer.md): files replace files, `.wh.` names delete
+ * what lower layers have. Every path is resolved inside `root` by the kernel, so no name or planted symlink leads outside.
+ * @throws ImageError Invalid – the archive is broken or names what cannot be; Full.
  */
-export async function extractLayer(tar: Readable, root: Fd): Promise<void> {
-  const parser = extract();
-  tar.on('error', (error) => parser.destroy(error));
-  tar.pipe(parser);
-  const directoryTimes: [path: string, mtimeMs: number][] = [];
-  try {
-    for await (const entry of parser) {
-      await applyEntry(root, entry.header, entry as AsyncIterable<Buffer>);
-      if (entry.header.type === 'directory' && entry.header.mtime)
-        directoryTimes.push([clean(entry.header.name), entry.header.mtime.getTime()]);
+export async function extractLayer(tar: AsyncIterable<Uint8Array>, root: Fd): Promise<void> {
+  const layer = new LayerPaths();
+  const directoryTimes = new Map<string, number>();
+  for await (const entry of readTar(tar)) {
+    const path = clean(entry.name);
+    try {
+      await applyEntry(root, layer, path, entry);
+    } catch (error) {
+      throw explain(error, entry.name);
     }
-  } catch (error) {
-    if (error instanceof ImageError || isErrno(error, 'ENOSPC', 'EROFS', 'EIO', 'EPERM')) throw error;
-    throw new ImageError('Invalid', 'the layer is not a sound tar archive', { cause: error });
+    if (entry.type === 'directory' && path !== '') directoryTimes.set(path, entry.mtimeMs);
   }
   for (const [path, mtimeMs] of directoryTimes) restoreTime(root, path, mtimeMs);
 }
 
-async function applyEntry(root: Fd, header: Header, content: AsyncIterable<Buffer>): Promise<void> {
-  const path = clean(header.name);
+/** Errors that the archive is not to blame for stay what they are. */
+function explain(error: unknown, name: string): unknown {
+  if (error instanceof ImageError) return error;
+  if (isErrno(error, 'ENOSPC', 'EDQUOT'))
+    return new ImageError('Full', 'no space left for images; free some, then try again', { cause: error });
+  const shown = JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
+  const archives = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EISDIR', 'EINVAL', 'EEXIST', 'EXDEV', 'EMLINK'];
+  if (!(error instanceof RangeError) && !isErrno(error, ...archives)) return error;
+  const text = `layer entry ${shown} cannot be made: ${(error as Error).message.slice(0, 300)}`;
+  return new ImageError('Invalid', text, { cause: error });
+}
+
+async function applyEntry(root: Fd, layer: LayerPaths, path: string, entry: TarEntry): Promise<void> {
   const name = basename(path);
-  if (path === '') return drain(content);
+  if (path === '') return;
   using parent = openParent(root, dirname(path));
-  if (name === opaque) await emptyDirectory(parent);
-  else if (name.startsWith(whiteout)) await removeTree(parent, name.slice(whiteout.length));
-  else return await create(root, parent, { header, name, content });
-  return drain(content);
+  if (name === opaque) return await layer.emptyBelow(parent, dirname(path));
+  if (name.startsWith(whiteout)) {
+    const hidden = name.slice(whiteout.length);
+    if (hidden === '' || hidden === '.' || hidden === '..') throw new RangeError('a whiteout of no name');
+    return await layer.remove(parent, posix.join(dirname(path), hidden));
+  }
+  await create(root, parent, name, entry);
+  layer.add(path);
 }
 
 /** `./a//b/` → `a/b`; `..` is resolved at the root, as a chroot would. */
@@ -66,33 +81,32 @@ function clean(name: string): string {
   return posix.normalize(`/${name}`).replace(/^\/+|\/+$/g, '');
 }
 
+/** The directory, with those on the way to it that the archive left out. */
 function openParent(root: Fd, path: string): Fd {
   const relative = path === '.' ? '' : path;
   try {
     return openInRoot(root, relative, { as: 'directory', followSymlinks: true });
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return makeDirectoriesInRoot(root, relative, 0o755);
-    throw error;
+    if (relative === '' || !isErrno(error, 'ENOENT')) throw error;
+    using above = openParent(root, dirname(relative));
+    makeDirectoryAt(above, basename(relative), 0o755);
+    return openSegment(above, basename(relative));
   }
 }
 
-interface NewEntry {
-  readonly header: Header;
-  readonly name: string;
-  readonly content: AsyncIterable<Buffer>;
-}
-
-async function create(root: Fd, parent: Fd, { header, name, content }: NewEntry): Promise<void> {
-  if (header.type === 'directory') await createDirectory(parent, name);
+async function create(root: Fd, parent: Fd, name: string, entry: TarEntry): Promise<void> {
+  if (entry.type === 'directory') await createDirectory(parent, name);
+  else if (entry.type === 'link') return await createLink(root, parent, name, entry.linkName);
   else {
     await removeTree(parent, name);
-    await createLeaf(root, parent, { header, name, content });
+    await createLeaf(parent, name, entry);
   }
-  await drain(content);
-  if (header.type === 'link') return;
-  setOwnerAt(parent, name, header.uid ?? 0, header.gid ?? 0);
-  if (header.type !== 'symlink') setModeAt(parent, name, (header.mode ?? 0o644) & 0o7777);
-  if (header.mtime) setTimesAt(parent, name, header.mtime.getTime());
+  setOwnerAt(parent, name, entry.uid, entry.gid);
+  if (entry.type !== 'symlink') {
+    setModeAt(parent, name, entry.mode);
+    setXattrs(parent, name, entry);
+  }
+  setTimesAt(parent, name, entry.mtimeMs);
 }
 
 async function createDirectory(parent: Fd, name: string): Promise<void> {
@@ -103,48 +117,71 @@ async function createDirectory(parent: Fd, name: string): Promise<void> {
   makeDirectoryAt(parent, name, 0o755);
 }
 
-async function createLeaf(root: Fd, parent: Fd, { header, name, content }: NewEntry): Promise<void> {
-  switch (header.type) {
+/** The target is looked at before the old name goes, so that a link to itself does not lose the file. */
+async function createLink(root: Fd, parent: Fd, name: string, linkName: string): Promise<void> {
+  const target = clean(linkName);
+  using targetParent = openInRoot(root, dirname(target) === '.' ? '' : dirname(target), {
+    as: 'directory',
+    followSymlinks: true,
+  });
+  const from = inspect(`${targetParent.path}/${basename(target)}`);
+  const there = inspectIfThere(`${parent.path}/${name}`);
+  if (there && from.inode === there.inode && from.device === there.device) return;
+  await removeTree(parent, name);
+  linkAt(targetParent, basename(target), parent, name);
+}
+
+function inspectIfThere(path: string) {
+  try {
+    return inspect(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function createLeaf(parent: Fd, name: string, entry: TarEntry): Promise<void> {
+  switch (entry.type) {
     case 'symlink':
-      return symlinkAt(header.linkname ?? '', parent, name);
-    case 'link': {
-      const target = clean(header.linkname ?? '');
-      using targetParent = openInRoot(root, dirname(target) === '.' ? '' : dirname(target), {
-        as: 'directory',
-        followSymlinks: true,
-      });
-      return linkAt(targetParent, basename(target), parent, name);
-    }
+      return symlinkAt(entry.linkName, parent, name);
     case 'character-device':
     case 'block-device':
     case 'fifo':
-      return makeNodeAt(parent, name, fileTypes[header.type] | 0o600, {
-        major: header.devmajor ?? 0,
-        minor: header.devminor ?? 0,
-      });
+      return makeNodeAt(parent, name, fileTypes[entry.type] | 0o600, entry.device);
     case 'file':
-    case 'contiguous-file':
-      return writeFile(parent, { header, name, content });
+      return await writeFile(parent, name, entry);
     default:
-      throw new ImageError('Invalid', `entry "${header.name}" is of type ${header.type}, which a layer cannot hold`);
+      throw new ImageError('Invalid', `entry "${entry.name}" is of a type that a layer cannot hold`);
   }
 }
 
-async function writeFile(parent: Fd, { header, name, content }: NewEntry): Promise<void> {
+async function writeFile(parent: Fd, name: string, { content, sizeBytes }: TarEntry): Promise<void> {
   using file = createFileAt(parent, name, 0o600);
-  for await (const chunk of content) for (let at = 0; at < chunk.length; ) at += writeSync(file.number, chunk, at);
-  for (const [key, value] of Object.entries((header.pax ?? {}) as Record<string, string>)) {
-    if (key.startsWith('SCHILY.xattr.security.capability'))
-      setXattr(file, key.slice('SCHILY.xattr.'.length), Buffer.from(value, 'latin1'));
+  for await (const chunk of content) {
+    for (let at = 0; at < chunk.length; )
+      at +=
+        sizeBytes <= writeAtOnceBytes
+          ? writeSync(file.number, chunk, at)
+          : (await writeAside(file.number, chunk, at)).bytesWritten;
   }
 }
 
-async function emptyDirectory(directory: Fd): Promise<void> {
-  for (const name of await readdir(directory.path)) await removeTree(directory, name);
+/** After owner and mode, as changing the owner drops file capabilities. Overlay's own attributes are not the image's to set. */
+function setXattrs(parent: Fd, name: string, { xattrs, type }: TarEntry): void {
+  const kept = [...xattrs].filter(([key]) => key === 'security.capability' || key.startsWith('user.'));
+  if (kept.length === 0 || (type !== 'file' && type !== 'directory')) return;
+  using file = openInRoot(parent, name);
+  for (const [key, value] of kept) {
+    try {
+      setXattr(file, key, value);
+    } catch (error) {
+      // A filesystem without user attributes (tmpfs) still holds the image; without capabilities programs would fail.
+      if (key === 'security.capability' || !isErrno(error, 'EOPNOTSUPP', 'ENOTSUP')) throw error;
+    }
+  }
 }
 
 function restoreTime(root: Fd, path: string, mtimeMs: number): void {
-  if (path === '') return;
   try {
     using parent = openInRoot(root, dirname(path) === '.' ? '' : dirname(path), {
       as: 'directory',
@@ -152,11 +189,7 @@ function restoreTime(root: Fd, path: string, mtimeMs: number): void {
     });
     setTimesAt(parent, basename(path), mtimeMs);
   } catch (error) {
-    // A later whiteout took the directory away again.
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+    // A later entry took the directory away again.
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
   }
-}
-
-async function drain(content: AsyncIterable<Buffer>): Promise<void> {
-  for await (const _ of content);
 }

@@ -1,14 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { KeyedMutex, syncDirectory } from '@berth/kit';
 import { inspect, isErrno, type Mounter, openRoot, removeTree, syncFilesystem } from '@berth/linux';
+import { mountOverlay } from '../runtime/overlay-mount.ts';
 import type { ContentStore } from './content-store.ts';
+import { decompressed } from './decompressed.ts';
 import { extractLayer } from './extract-layer.ts';
 import { ImageError } from './image-error.ts';
+
+/** A layer by the digest of its blob and of the tar in it. */
+export interface Layer {
+  readonly blob: string;
+  readonly diffId: string;
+}
 
 /**
  * Unpacked layers, each a directory in overlay's own format, shared by all images that have the same layers below it.
@@ -27,13 +33,14 @@ export class LayerStore {
   }
 
   /** Directories of the layers, lowest first; those that are missing are unpacked from their blobs. */
-  async ensure(layers: readonly { readonly blob: string; readonly diffId: string }[]): Promise<string[]> {
+  async ensure(layers: readonly Layer[], signal?: AbortSignal): Promise<string[]> {
     const directories: string[] = [];
     const chain = chainIds(layers.map(({ diffId }) => diffId));
-    for (const [index, { blob, diffId }] of layers.entries()) {
+    for (const [index, layer] of layers.entries()) {
+      signal?.throwIfAborted();
       const id = chain[index] as string;
       const below = [...directories];
-      await this.#unpacking.run(id, () => this.#unpackOnce(id, { blob, diffId, below }));
+      await this.#unpacking.run(id, () => this.#unpackOnce(id, layer, below));
       directories.push(this.#directory(id));
     }
     return directories;
@@ -45,77 +52,81 @@ export class LayerStore {
     return directories.every((directory) => existsSync(directory)) ? directories : undefined;
   }
 
-  /** Removes layers that none of `keep` (lists of diff ids) needs, and what a crash left half-unpacked. */
+  /** The layers of an image that are still to be unpacked, for which blobs are needed. */
+  missing(layers: readonly Layer[]): Layer[] {
+    const chain = chainIds(layers.map(({ diffId }) => diffId));
+    return layers.filter((_, index) => !existsSync(this.#directory(chain[index] as string)));
+  }
+
+  /** Removes layers that none of `keep` (lists of diff ids) needs, and what a crash left half-unpacked. Nobody else may be unpacking. */
   async prune(keep: readonly (readonly string[])[]): Promise<void> {
     const needed = new Set(keep.flatMap(chainIds).map(shortName));
     await mkdir(this.#folder, { recursive: true });
-    using folder = openRoot(this.#folder);
-    for (const name of await readdir(this.#folder)) {
-      if (needed.has(name)) continue;
-      this.#unmount(join(this.#folder, name, 'merged'));
-      await removeTree(folder, name);
-    }
+    for (const name of await readdir(this.#folder)) if (!needed.has(name)) await this.#remove(name);
   }
 
   #directory(chainId: string): string {
     return join(this.#folder, shortName(chainId), 'fs');
   }
 
-  async #unpackOnce(id: string, layer: { blob: string; diffId: string; below: readonly string[] }): Promise<void> {
+  async #unpackOnce(id: string, layer: Layer, below: readonly string[]): Promise<void> {
     if (existsSync(this.#directory(id))) return;
-    const work = join(this.#folder, `unpacking-${shortName(id)}-${process.pid}`);
-    for (const name of ['fs', 'work', 'merged']) await mkdir(join(work, name), { recursive: true, mode: 0o755 });
+    const name = `unpacking-${shortName(id)}-${randomUUID().slice(0, 8)}`;
+    const work = join(this.#folder, name);
+    for (const part of ['fs', 'work', 'merged']) await mkdir(join(work, part), { recursive: true, mode: 0o755 });
     try {
-      await this.#unpack(work, layer);
+      await this.#unpack(work, layer, below);
+      // Before it gets its name: a mount below would go along.
+      await this.#remove(name, 'merged');
+      await this.#remove(name, 'work');
       await rename(work, join(this.#folder, shortName(id))).catch((error: unknown) => {
         // Another process unpacked the same layer meanwhile; its copy is as good.
         if (!isErrno(error, 'EEXIST', 'ENOTEMPTY')) throw error;
       });
       await syncDirectory(this.#folder);
     } finally {
-      this.#unmount(join(work, 'merged'));
-      using folder = openRoot(this.#folder);
-      await removeTree(folder, `unpacking-${shortName(id)}-${process.pid}`);
+      await this.#remove(name);
     }
   }
 
   /** Over an overlay of the layers below, the kernel itself turns deletions into whiteouts and copies what changes. */
-  async #unpack(
-    work: string,
-    { blob, diffId, below }: { blob: string; diffId: string; below: readonly string[] },
-  ): Promise<void> {
-    const merged = join(work, 'merged');
-    const target = below.length === 0 ? join(work, 'fs') : merged;
-    if (below.length > 0) {
-      const options = [
-        `lowerdir=${below.toReversed().join(':')}`,
-        `upperdir=${join(work, 'fs')}`,
-        `workdir=${join(work, 'work')}`,
-      ];
-      this.#mounter.mount({ fsType: 'overlay', source: 'overlay', target: merged, options });
-    }
+  async #unpack(work: string, { blob, diffId }: Layer, below: readonly string[]): Promise<void> {
+    const target = join(work, below.length === 0 ? 'fs' : 'merged');
+    if (below.length > 0)
+      mountOverlay(this.#mounter, { layers: below, upper: join(work, 'fs'), work: join(work, 'work'), target });
     const hash = createHash('sha256');
-    const plain = decompress(this.#content.read(blob), await firstBytes(this.#content, blob));
-    const counted = plain.pipe(new PassThrough());
-    plain.on('data', (chunk: Buffer) => hash.update(chunk));
-    plain.on('error', (error) => counted.destroy(error));
     {
       using root = openRoot(target);
-      await extractLayer(counted, root);
-      for await (const _ of counted);
-      syncFilesystem(root);
+      await extractLayer(counted(decompressed(this.#content.read(blob)), hash), root);
+      await syncFilesystem(root);
     }
     const actual = `sha256:${hash.digest('hex')}`;
     if (actual !== diffId)
       throw new ImageError('Invalid', `layer ${blob} unpacks to ${actual}, not ${diffId} as the image says`);
   }
 
+  /** A directory of the store, or `part` of one, with the overlay that a crash may have left mounted in it. */
+  async #remove(name: string, part?: string): Promise<void> {
+    this.#unmount(join(this.#folder, name, 'merged'));
+    using folder = openRoot(this.#folder);
+    if (part === undefined) return await removeTree(folder, name);
+    using inside = openRoot(join(this.#folder, name));
+    await removeTree(inside, part);
+  }
+
   #unmount(path: string): void {
     try {
-      if (inspect(path).isMountRoot) this.#mounter.unmount(path, { lazy: true });
+      while (inspect(path).isMountRoot) this.#mounter.unmount(path, { lazy: true });
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     }
+  }
+}
+
+async function* counted(source: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
   }
 }
 
@@ -131,25 +142,7 @@ export function chainIds(diffIds: readonly string[]): string[] {
   return ids;
 }
 
-/** Short, since all lower directories of an overlay must fit one page of mount options. */
+/** Short, since all lower directories of an overlay should fit one page of mount options. */
 function shortName(chainId: string): string {
   return chainId.slice('sha256:'.length, 'sha256:'.length + 24);
-}
-
-async function firstBytes(content: ContentStore, digest: string): Promise<Buffer> {
-  await using file = await open(content.path(digest), 'r');
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-  return buffer.subarray(0, bytesRead);
-}
-
-function decompress(blob: Readable, magic: Buffer): Readable {
-  if (magic[0] === 0x1f && magic[1] === 0x8b) return through(blob, createGunzip());
-  if (magic.length === 4 && magic.readUInt32LE() === 0xfd2fb528) return through(blob, createZstdDecompress());
-  return blob;
-}
-
-function through<T extends NodeJS.ReadWriteStream & Readable>(source: Readable, transform: T): T {
-  source.on('error', (error) => transform.destroy(error));
-  source.pipe(transform);
-  return transform;
 }

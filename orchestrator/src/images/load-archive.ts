@@ -1,11 +1,10 @@
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
 import type { ContentStore } from './content-store.ts';
+import { decompressed } from './decompressed.ts';
 import { ImageError } from './image-error.ts';
-import { choosePlatform, type Descriptor, type Manifest } from './image-manifest.ts';
+import { choosePlatform, type Descriptor, type Manifest, readImage } from './image-manifest.ts';
 import { normalizeReference } from './image-reference.ts';
+import { readTar } from './tar-reader.ts';
 
 /** One image found in an archive: its manifest is in the content store, with all it names. */
 export interface LoadedImage {
@@ -23,46 +22,42 @@ const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
 const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
 
 /**
- * Takes the blobs of a `docker save` or OCI-layout tar (plain or gzip) into the store. Entry names are only keys here,
- * never paths. @throws ImageError Invalid – it is neither, or is cut short.
+ * Takes the blobs of a `docker save` or OCI-layout tar (plain, gzip or zstd) into the store. Entry names are only keys
+ * here, never paths. @throws ImageError Invalid – it is neither, is cut short, or lacks what it names.
  */
 export async function loadArchive(file: string, content: ContentStore): Promise<LoadedImage[]> {
-  const entries = await storeEntries(openArchive(file), content);
+  const entries = await storeEntries(file, content);
   const images = entries.has('manifest.json')
     ? await fromDocker(entries, content)
     : await fromOciLayout(entries, content);
   if (images.length === 0) throw new ImageError('Invalid', `${file} holds no image for this machine`);
+  for (const { manifest } of images) await checkWhole(manifest, content);
   return images;
 }
 
-function openArchive(file: string): Readable {
-  const raw = createReadStream(file);
-  if (!/\.t?gz$/.test(file)) return raw;
-  const plain = createGunzip();
-  raw.on('error', (error) => plain.destroy(error));
-  return raw.pipe(plain);
+/** Before anything is unpacked or named: a blob with other content than its name says is not in the store by that name. */
+async function checkWhole(manifest: string, content: ContentStore): Promise<void> {
+  const { layers } = await readImage(content, manifest).catch(explainMissing);
+  for (const { blob } of layers)
+    if (!(await content.has(blob)))
+      throw new ImageError('Invalid', `the archive does not hold layer ${blob}, or holds something else by that name`);
+}
+
+function explainMissing(error: unknown): never {
+  if (!(error instanceof ImageError) || error.code !== 'NotFound') throw error;
+  const text = `the archive is not whole, or a file in it is not what its name says: ${error.message}`;
+  throw new ImageError('Invalid', text, { cause: error });
 }
 
 /** Entry name → digest. Links (older `docker save` repeats layers by them) are followed within the archive. */
-async function storeEntries(tar: Readable, content: ContentStore): Promise<Map<string, string>> {
+async function storeEntries(file: string, content: ContentStore): Promise<Map<string, string>> {
   const digests = new Map<string, string>();
   const links = new Map<string, string>();
-  const parser = extract();
-  tar.on('error', (error) => parser.destroy(error));
-  tar.pipe(parser);
-  try {
-    for await (const entry of parser) {
-      const { name, type, linkname } = entry.header;
-      const key = clean(name);
-      if (type === 'file') digests.set(key, await content.write(entry as AsyncIterable<Uint8Array>));
-      else {
-        if ((type === 'symlink' || type === 'link') && linkname) links.set(key, resolveLink(key, linkname, type));
-        entry.resume();
-      }
-    }
-  } catch (error) {
-    if (error instanceof ImageError || (error as { code?: string }).code === 'ENOENT') throw error;
-    throw new ImageError('Invalid', 'the archive is not a sound tar file', { cause: error });
+  for await (const entry of readTar(decompressed(createReadStream(file, { highWaterMark: 256 * 1024 })))) {
+    const key = clean(entry.name);
+    if (entry.type === 'file') digests.set(key, await content.write(entry.content));
+    else if (entry.type === 'symlink' || entry.type === 'link')
+      links.set(key, resolveLink(key, entry.linkName, entry.type));
   }
   for (const [key, target] of links) {
     const digest = digests.get(target);
@@ -75,10 +70,9 @@ function clean(name: string): string {
   return name.replace(/^(\.?\/)+/, '');
 }
 
-function resolveLink(key: string, linkname: string, type: string): string {
-  const base = type === 'symlink' ? key.split('/').slice(0, -1) : [];
-  const parts = [...base];
-  for (const part of linkname.split('/')) {
+function resolveLink(key: string, linkName: string, type: 'link' | 'symlink'): string {
+  const parts = type === 'symlink' ? key.split('/').slice(0, -1) : [];
+  for (const part of linkName.split('/')) {
     if (part === '..') parts.pop();
     else if (part !== '.' && part !== '') parts.push(part);
   }
@@ -89,14 +83,22 @@ async function fromDocker(entries: ReadonlyMap<string, string>, content: Content
   const manifests = await content.readJson<DockerManifest[]>(entries.get('manifest.json') as string);
   if (!Array.isArray(manifests)) throw new ImageError('Invalid', 'manifest.json is not a list of images');
   return Promise.all(
-    manifests.map(async ({ Config, RepoTags, Layers }) => {
+    manifests.map(async (image) => {
+      const { Config, Layers, RepoTags } = checkDocker(image);
       const layers = await Promise.all(Layers.map((name) => describe(name, layerMediaType, entries, content)));
       const config = await describe(Config, 'application/vnd.oci.image.config.v1+json', entries, content);
       const text = JSON.stringify({ schemaVersion: 2, mediaType: ociManifest, config, layers });
-      const manifest = await content.write(bytes(text));
-      return { names: (RepoTags ?? []).map(normalizeReference), manifest };
+      return { names: (RepoTags ?? []).map(normalizeReference), manifest: await content.write([Buffer.from(text)]) };
     }),
   );
+}
+
+function checkDocker(image: DockerManifest): DockerManifest {
+  const texts = (list: unknown) => Array.isArray(list) && list.every((item) => typeof item === 'string');
+  const { Config, Layers, RepoTags } = image ?? {};
+  if (typeof Config === 'string' && texts(Layers) && (RepoTags === undefined || RepoTags === null || texts(RepoTags)))
+    return image;
+  throw new ImageError('Invalid', 'manifest.json does not list images with Config, Layers and RepoTags');
 }
 
 async function describe(
@@ -114,26 +116,26 @@ async function fromOciLayout(entries: ReadonlyMap<string, string>, content: Cont
   const index = entries.get('index.json');
   if (!index)
     throw new ImageError('Invalid', 'the archive has neither manifest.json (docker save) nor index.json (OCI layout)');
-  const { manifests = [] } = await content.readJson<Manifest>(index);
+  const { manifests } = await content.readJson<Manifest>(index);
+  if (!Array.isArray(manifests)) throw new ImageError('Invalid', 'index.json does not list manifests');
   const images: LoadedImage[] = [];
-  for (const descriptor of manifests) {
-    const manifest = await resolveManifest(descriptor, content);
-    if (!manifest) continue;
+  for (const descriptor of manifests as readonly Descriptor[]) {
+    if (!(await isForThisMachine(descriptor, content))) continue;
     const name =
       descriptor.annotations?.['io.containerd.image.name'] ??
       descriptor.annotations?.['org.opencontainers.image.ref.name'];
-    images.push({ names: name?.includes('/') || name?.includes(':') ? [normalizeReference(name)] : [], manifest });
+    // A bare tag (`1.27`) is no name.
+    const names = name?.includes('/') || name?.includes(':') ? [normalizeReference(name)] : [];
+    images.push({ names, manifest: descriptor.digest });
   }
   return images;
 }
 
-async function resolveManifest({ digest }: Descriptor, content: ContentStore): Promise<string | undefined> {
-  const manifest = await content.readJson<Manifest>(digest);
-  if (!manifest.manifests) return digest;
-  const chosen = choosePlatform(manifest.manifests);
-  return chosen && (await content.has(chosen.digest)) ? resolveManifest(chosen, content) : undefined;
-}
-
-export async function* bytes(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
+/** Archives may hold some platforms of an image only, and attestations beside it. */
+async function isForThisMachine(descriptor: Descriptor, content: ContentStore): Promise<boolean> {
+  if (descriptor.platform?.os === 'unknown') return false;
+  const { manifests } = await content.readJson<Manifest>(descriptor.digest).catch(explainMissing);
+  if (!Array.isArray(manifests)) return choosePlatform([descriptor]) !== undefined;
+  const chosen = choosePlatform(manifests);
+  return chosen !== undefined && (await content.has(chosen.digest));
 }

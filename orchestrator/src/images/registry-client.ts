@@ -1,22 +1,13 @@
-import type { Readable } from 'node:stream';
-import { Readable as NodeReadable } from 'node:stream';
-import { type ContentStore, parseJson } from './content-store.ts';
+import { Backoff, type Clock, deadline } from '@berth/kit';
+import { maxJsonBytes } from './content-store.ts';
 import { ImageError } from './image-error.ts';
-import { choosePlatform, type Descriptor, type Manifest } from './image-manifest.ts';
-import { formatReference, type ImageReference } from './image-reference.ts';
-import { bytes } from './load-archive.ts';
+import type { ImageReference } from './image-reference.ts';
+import { authorize, parseChallenge, type RegistryAuth } from './registry-auth.ts';
 
-export interface RegistryAuth {
-  readonly username?: string;
-  readonly password?: string;
-  readonly identityToken?: string;
-  readonly registryToken?: string;
-}
-
-export interface PullOptions {
+export interface RegistryOptions {
+  readonly clock: Clock;
   readonly auth?: RegistryAuth;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (line: string) => void;
 }
 
 const manifestTypes = [
@@ -26,152 +17,174 @@ const manifestTypes = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** Layers fetched beside each other. */
-const parallel = 3;
+/** How often a request is tried that a busy registry or a broken line let fail. */
+const tries = 5;
+const backoff = new Backoff({ initialMs: 200, maxMs: 5000 });
+/** A registry that asks for more patience than this gets its turn by the kubelet's own back-off. */
+const mostPatienceMs = 30_000;
+/** Without an answer, or without one more byte of it. */
+const stallMs = 60_000;
 
-/** Brings an image's manifest, config and layers into the content store (OCI distribution spec 1.1). @returns the manifest's digest. */
-export async function pullImage(
-  reference: ImageReference,
-  content: ContentStore,
-  options: PullOptions,
-): Promise<string> {
-  const registry = new Registry(reference, options);
-  const { digest, manifest } = await pullManifest(registry, content, reference.digest ?? reference.tag ?? 'latest');
-  const blobs = [manifest.config, ...(manifest.layers ?? [])].filter((blob) => blob !== undefined);
-  const queue = [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
-  await Promise.all(
-    Array.from({ length: parallel }, async () => {
-      for (let blob = queue.shift(); blob; blob = queue.shift()) await pullBlob(registry, content, blob);
-    }),
-  );
-  return digest;
-}
-
-async function pullManifest(
-  registry: Registry,
-  content: ContentStore,
-  tagOrDigest: string,
-): Promise<{ digest: string; manifest: Manifest }> {
-  const text = await registry.manifest(tagOrDigest);
-  const digest = await content.write(bytes(text), tagOrDigest.startsWith('sha256:') ? tagOrDigest : undefined);
-  const manifest = parseJson<Manifest>(text, `manifest ${tagOrDigest}`);
-  if (!manifest.manifests) return { digest, manifest };
-  const chosen = choosePlatform(manifest.manifests);
-  if (!chosen) throw new ImageError('NotFound', `no match for platform in manifest: not found`);
-  return pullManifest(registry, content, chosen.digest);
-}
-
-async function pullBlob(registry: Registry, content: ContentStore, { digest, size }: Descriptor): Promise<void> {
-  if (await content.has(digest)) return;
-  registry.report(`${digest.slice(7, 19)}: pulling${size ? ` ${(size / 1e6).toFixed(1)} MB` : ''}`);
-  await content.write(await registry.blob(digest), digest);
-  registry.report(`${digest.slice(7, 19)}: done`);
-}
-
-/** One repository at its registry, with the token that it asked for. */
-class Registry {
-  readonly #reference: ImageReference;
-  readonly #options: PullOptions;
+/** One repository at its registry, by the OCI distribution protocol 1.1. */
+export class Registry {
+  readonly #repository: string;
+  readonly #options: RegistryOptions;
   readonly #origin: string;
   #authorization: string | undefined;
+  #authorizing: Promise<string> | undefined;
 
-  constructor(reference: ImageReference, options: PullOptions) {
-    this.#reference = reference;
+  constructor({ registry, repository }: ImageReference, options: RegistryOptions) {
+    this.#repository = repository;
     this.#options = options;
-    const host = reference.registry === 'docker.io' ? 'registry-1.docker.io' : reference.registry;
+    const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
     // Plain HTTP only to this machine itself, as Docker and containerd do.
-    this.#origin = `${/^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(host) ? 'http' : 'https'}://${host}`;
+    this.#origin = `${/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host) ? 'http' : 'https'}://${host}`;
     if (options.auth?.registryToken) this.#authorization = `Bearer ${options.auth.registryToken}`;
   }
 
-  report(line: string): void {
-    this.#options.onProgress?.(line);
-  }
-
-  async manifest(tagOrDigest: string): Promise<string> {
-    const response = await this.#get(`manifests/${tagOrDigest}`, { accept: manifestTypes });
-    const text = await response.text();
-    if (text.length > 4 * 1024 * 1024)
-      throw new ImageError('Invalid', 'the registry answered a manifest of more than 4 MiB');
-    return text;
-  }
-
-  async blob(digest: string): Promise<Readable> {
-    const response = await this.#get(`blobs/${digest}`, {});
-    if (!response.body) throw new ImageError('Unavailable', `registry gave no content for ${digest}`);
-    return NodeReadable.fromWeb(response.body as Parameters<typeof NodeReadable.fromWeb>[0]);
-  }
-
-  async #get(path: string, headers: Record<string, string>): Promise<Response> {
-    const url = `${this.#origin}/v2/${this.#reference.repository}/${path}`;
-    let response = await this.#fetch(url, headers);
-    if (response.status === 401) {
-      await this.#authenticate(response.headers.get('www-authenticate') ?? '');
-      response = await this.#fetch(url, headers);
+  /** @throws ImageError NotFound, Denied, Unavailable; Invalid – it is too large to be a manifest. */
+  async manifest(tagOrDigest: string): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of this.#download(`manifests/${tagOrDigest}`, { accept: manifestTypes }, undefined)) {
+      size += chunk.length;
+      if (size > maxJsonBytes) throw new ImageError('Invalid', 'the registry sent a manifest of more than 4 MiB');
+      chunks.push(chunk);
     }
-    if (response.ok) return response;
-    await response.body?.cancel();
-    const name = formatReference(this.#reference);
-    if (response.status === 404)
-      throw new ImageError('NotFound', `failed to resolve reference "${name}": ${name}: not found`);
-    if (response.status === 401 || response.status === 403)
-      throw new ImageError(
-        'Denied',
-        `pull access denied for ${name}: repository does not exist or may require authorization`,
-      );
-    throw new ImageError('Unavailable', `registry answered ${response.status} for ${name}`);
+    return Buffer.concat(chunks);
   }
 
-  async #fetch(url: string, headers: Record<string, string>): Promise<Response> {
-    const authorization = this.#authorization ? { authorization: this.#authorization } : {};
+  /** A blob's bytes; a broken connection is taken up again where it broke. */
+  blob(digest: string, sizeBytes: number | undefined): AsyncGenerator<Uint8Array> {
+    return this.#download(`blobs/${digest}`, {}, sizeBytes);
+  }
+
+  async *#download(
+    path: string,
+    headers: Record<string, string>,
+    sizeBytes: number | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    let at = 0;
+    for (let failures = 0; ; ) {
+      const range = at > 0 ? { range: `bytes=${at}-` } : {};
+      const response = await this.#get(path, { ...headers, ...range });
+      // A registry without ranges starts over.
+      let skip = response.status === 206 ? 0 : at;
+      const before = at;
+      try {
+        for await (const chunk of this.#body(response)) {
+          const fresh = chunk.subarray(Math.min(skip, chunk.length));
+          skip -= chunk.length - fresh.length;
+          at += fresh.length;
+          if (fresh.length > 0) yield fresh;
+        }
+        if (sizeBytes === undefined || at >= sizeBytes) return;
+        throw new Error(`the connection ended after ${at} of ${sizeBytes} bytes`);
+      } catch (error) {
+        this.#options.signal?.throwIfAborted();
+        failures = at > before ? 1 : failures + 1;
+        // What has no known size can't be taken up again: a manifest.
+        if (failures >= tries || (sizeBytes === undefined && at > 0)) throw this.#unreachable(error);
+        await this.#wait(failures);
+      }
+    }
+  }
+
+  async *#body(response: Response): AsyncGenerator<Uint8Array> {
+    const reader = response.body?.getReader();
+    if (!reader) return;
     try {
-      return await fetch(url, {
-        headers: { ...headers, ...authorization },
-        ...(this.#options.signal ? { signal: this.#options.signal } : {}),
-      });
-    } catch (error) {
-      if (this.#options.signal?.aborted) throw error;
-      const cause = (error as { cause?: { message?: string } }).cause?.message ?? String(error);
-      throw new ImageError(
-        'Unavailable',
-        `failed to pull "${formatReference(this.#reference)}": ${new URL(url).host}: ${cause}`,
-        { cause: error },
-      );
+      for (;;) {
+        using stall = deadline(this.#options.clock, stallMs, this.#options.signal);
+        stall.signal.addEventListener('abort', () => void reader.cancel().catch(() => undefined), { once: true });
+        const { done, value } = await reader.read();
+        stall.signal.throwIfAborted();
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined);
     }
   }
 
-  /** Answers a challenge: Basic with the credentials, Bearer with a token from the realm it names (RFC 6750, Docker token spec). */
-  async #authenticate(challenge: string): Promise<void> {
-    const { username, password, identityToken } = this.#options.auth ?? {};
-    const basic =
-      username !== undefined ? `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` : undefined;
-    if (/^basic/i.test(challenge)) {
-      this.#authorization = basic;
-      return;
+  /** Tries again what may pass: lost connections, 5xx, and 429 after the time it asks for. */
+  async #get(path: string, headers: Record<string, string>): Promise<Response> {
+    for (let failures = 1; ; failures++) {
+      const response = await this.#authorized(path, headers).catch((error: unknown) => {
+        this.#options.signal?.throwIfAborted();
+        if (error instanceof ImageError || failures >= tries) throw this.#unreachable(error);
+      });
+      if (response?.ok) return response;
+      await response?.body?.cancel();
+      const pauseMs = retryAfterMs(response?.headers.get('retry-after'), this.#options.clock);
+      if (response) {
+        const passing = response.status >= 500 || response.status === 429 || response.status === 408;
+        if (!passing || failures >= tries || (pauseMs ?? 0) > mostPatienceMs) throw this.#refusal(path, response);
+      }
+      await this.#wait(failures, pauseMs);
     }
-    const parameters = Object.fromEntries(
-      [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]),
-    );
-    if (!/^bearer/i.test(challenge) || !parameters['realm']) return;
-    const realm = new URL(parameters['realm']);
-    if (parameters['service']) realm.searchParams.set('service', parameters['service']);
-    realm.searchParams.set('scope', parameters['scope'] ?? `repository:${this.#reference.repository}:pull`);
-    const form = new URLSearchParams({
-      grant_type: 'refresh_token',
-      refresh_token: identityToken ?? '',
-      client_id: 'berth',
-      service: parameters['service'] ?? '',
-    });
-    const signal = this.#options.signal ? { signal: this.#options.signal } : {};
-    const response = identityToken
-      ? await fetch(realm, { method: 'POST', body: form, ...signal })
-      : await fetch(realm, { headers: basic ? { authorization: basic } : {}, ...signal });
-    if (!response.ok)
-      throw new ImageError(
-        'Denied',
-        `registry refused a token for ${formatReference(this.#reference)} (${response.status})`,
-      );
-    const { token, access_token: accessToken } = (await response.json()) as { token?: string; access_token?: string };
-    this.#authorization = `Bearer ${token ?? accessToken ?? ''}`;
   }
+
+  async #authorized(path: string, headers: Record<string, string>): Promise<Response> {
+    const used = this.#authorization;
+    const response = await this.#fetch(path, headers);
+    if (response.status !== 401) return response;
+    await response.body?.cancel();
+    // Layers are fetched beside each other: one token for all, and a new one when it has run out.
+    if (this.#authorization === used) {
+      this.#authorizing ??= this.#authorize(response).finally(() => {
+        this.#authorizing = undefined;
+      });
+      this.#authorization = await this.#authorizing;
+    }
+    return this.#fetch(path, headers);
+  }
+
+  async #authorize(response: Response): Promise<string> {
+    const { auth, clock, signal } = this.#options;
+    using limit = deadline(clock, stallMs, signal);
+    const challenge = parseChallenge(response.headers.get('www-authenticate') ?? '');
+    const scope = `repository:${this.#repository}:pull`;
+    return await authorize(challenge, { auth, scope, signal: limit.signal });
+  }
+
+  async #fetch(path: string, headers: Record<string, string>): Promise<Response> {
+    const authorization = this.#authorization ? { authorization: this.#authorization } : {};
+    const { clock, signal } = this.#options;
+    // The deadline is for the answer to begin; `#body` watches over the rest.
+    using answer = deadline(clock, stallMs, signal);
+    return await fetch(`${this.#origin}/v2/${this.#repository}/${path}`, {
+      headers: { ...headers, ...authorization },
+      signal: answer.signal,
+    });
+  }
+
+  #wait(failures: number, pauseMs = backoff.delayAfter(failures - 1)): Promise<void> {
+    return this.#options.clock.sleep(pauseMs, this.#options.signal);
+  }
+
+  #refusal(path: string, { status, statusText }: Response): ImageError {
+    if (status === 404 && path.startsWith('blobs/'))
+      return new ImageError('NotFound', `${path.slice('blobs/'.length)}: not found`);
+    if (status === 404) return new ImageError('NotFound', 'not found');
+    if (status === 401 || status === 403)
+      return new ImageError('Denied', 'pull access denied, repository does not exist or may require authorization');
+    const text = `unexpected status from GET request to ${this.#origin}/v2/${this.#repository}/${path}: ${status} ${statusText}`;
+    return new ImageError('Unavailable', status === 429 ? `${text}: toomanyrequests` : text);
+  }
+
+  #unreachable(error: unknown): ImageError {
+    if (error instanceof ImageError) return error;
+    const { cause, message } = error as Error;
+    const why = cause instanceof Error ? cause.message || String((cause as { code?: string }).code) : message;
+    return new ImageError('Unavailable', `failed to do request to ${this.#origin}: ${why}`, { cause: error });
+  }
+}
+
+/** `Retry-After`: seconds or a date (RFC 9110 §10.2.3). */
+function retryAfterMs(header: string | null | undefined, clock: Clock): number | undefined {
+  if (header === null || header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - clock.now());
 }

@@ -5,14 +5,17 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
+import { type ImageBuilder, madeFromLabel } from './built-images.ts';
+import type { ContentStore } from './content-store.ts';
 import { architecture } from './image-manifest.ts';
-import type { Images } from './image-store.ts';
-import { bytes } from './load-archive.ts';
 
 const run = promisify(execFile);
 
 /** The image that needs no registry: this machine's own shell, everyday commands and Node. */
 export const toolsImageName = 'berth.local/tools:latest';
+
+/** Part of what the image is known by: raised when it is put together differently. */
+const layout = 'layout 1';
 
 const commands = [
   'sh',
@@ -86,32 +89,53 @@ interface TreeFile {
   readonly source: string;
 }
 
-/** Assembles the image. `nodeBinary` is the Node that runs Berth. */
-export async function buildToolsImage(images: Images, nodeBinary: string): Promise<void> {
-  const files = await collect(nodeBinary);
-  const hash = createHash('sha256');
-  const layer = await images.content.write(counted(layerTar(files), (chunk) => hash.update(chunk)));
-  const diffId = `sha256:${hash.digest('hex')}`;
+/**
+ * Assembles the image from this machine's programs. It is made anew when one of them changes (an upgrade of Node or of the
+ * C library), as pods would otherwise keep running what the machine no longer has. `nodeBinary` is the Node that runs Berth.
+ */
+export function toolsImage(nodeBinary: string): ImageBuilder {
+  return {
+    fingerprint: async () => fingerprint(await collect(nodeBinary)),
+    build: async (content) => build(content, await collect(nodeBinary)),
+  };
+}
+
+async function fingerprint(files: readonly TreeFile[]): Promise<string> {
+  const facts = files.map(async ({ path, source }) => {
+    const { size, mtimeMs } = await stat(source);
+    return `${path} ${source} ${size} ${mtimeMs}`;
+  });
+  const text = [layout, ...(await Promise.all(facts)).sort()].join('\n');
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+async function build(content: ContentStore, files: readonly TreeFile[]): Promise<string> {
+  const layer = await content.write(layerTar(files));
   const config = {
     architecture,
     os: 'linux',
-    config: { Env: ['PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'], Cmd: ['/bin/sh'], WorkingDir: '/' },
-    rootfs: { type: 'layers', diff_ids: [diffId] },
+    config: {
+      Env: ['PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'],
+      Cmd: ['/bin/sh'],
+      WorkingDir: '/',
+      Labels: { [madeFromLabel]: await fingerprint(files) },
+    },
+    // An uncompressed layer is its own diff.
+    rootfs: { type: 'layers', diff_ids: [layer] },
   };
-  const configDigest = await images.content.write(bytes(JSON.stringify(config)));
+  const configDigest = await content.write([Buffer.from(JSON.stringify(config))]);
+  const describe = async (mediaType: string, digest: string) => ({
+    mediaType: `application/vnd.oci.image.${mediaType}`,
+    digest,
+    size: await content.size(digest),
+  });
   const manifest = {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: {
-      mediaType: 'application/vnd.oci.image.config.v1+json',
-      digest: configDigest,
-      size: await images.content.size(configDigest),
-    },
-    layers: [
-      { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layer, size: await images.content.size(layer) },
-    ],
+    config: await describe('config.v1+json', configDigest),
+    layers: [await describe('layer.v1.tar', layer)],
   };
-  await images.register(toolsImageName, await images.content.write(bytes(JSON.stringify(manifest))));
+  return content.write([Buffer.from(JSON.stringify(manifest))]);
 }
 
 async function collect(nodeBinary: string): Promise<TreeFile[]> {
@@ -189,14 +213,4 @@ async function addFile(tar: ReturnType<typeof pack>, { path, source }: TreeFile,
     });
     input.on('end', () => (entry as unknown as { end(): void }).end());
   });
-}
-
-async function* counted(
-  stream: AsyncIterable<Uint8Array>,
-  see: (chunk: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of stream) {
-    see(chunk);
-    yield chunk;
-  }
 }

@@ -95,6 +95,7 @@ export class Containers {
       bootId: this.#context.bootId,
       config: { ...config, envs: [] },
       imageId: image.id,
+      imageRef: image.ref ?? image.id,
       stopSignal: asked || image.config.StopSignal || 'SIGTERM',
       logPath: containerLogPath(sandbox.config, config),
       cgroupPath: `${sandbox.cgroupParent}/${id}`,

@@ -32,7 +32,7 @@ export function containerAnswer(record: ContainerRecord): Init<cri.Container> {
     podSandboxId: record.sandboxId,
     metadata: record.config.metadata,
     image: record.config.image,
-    imageRef: record.imageId,
+    imageRef: record.imageRef ?? record.imageId,
     imageId: record.imageId,
     state: criState(record.state),
     createdAt: nanoseconds(record.createdAtMs),

@@ -13,6 +13,8 @@ export interface ImageRunConfig {
 export interface ResolvedImage {
   /** The digest of the image's config, `sha256:…`. */
   readonly id: string;
+  /** What a pod's status names it by: `repository@digest` as pulled, or the id where it was loaded from a file. */
+  readonly ref?: string;
   readonly config: ImageRunConfig;
   /** Unpacked layers from the lowest to the uppermost, in overlay's on-disk format (whiteouts, opaque directories). */
   readonly layerDirs: readonly string[];

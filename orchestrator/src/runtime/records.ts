@@ -32,6 +32,8 @@ export interface ContainerRecord {
   /** Environment values are not kept here: the bundle's config.json has them. */
   readonly config: cri.ContainerConfig;
   readonly imageId: string;
+  /** The repository digest it was pulled by, where it was. */
+  readonly imageRef?: string;
   readonly stopSignal: string;
   readonly logPath: string;
   readonly cgroupPath: string;

@@ -1,0 +1,38 @@
+import type { ContentStore } from './content-store.ts';
+
+/** Makes an image that no registry has. */
+export interface ImageBuilder {
+  /** Changes when the image would come out differently; kept as the image's label {@link madeFromLabel}. */
+  fingerprint(): Promise<string>;
+  /** Puts blobs, config and manifest into the store. @returns the manifest's digest. */
+  build(content: ContentStore): Promise<string>;
+}
+
+export const madeFromLabel = 'local.berth.made-from';
+
+/** Images that are assembled on this machine, by name. */
+export class BuiltImages {
+  readonly #builders = new Map<string, ImageBuilder>();
+  readonly #running = new Map<string, Promise<string>>();
+
+  add(name: string, builder: ImageBuilder): void {
+    this.#builders.set(name, builder);
+  }
+
+  has(name: string): boolean {
+    return this.#builders.has(name);
+  }
+
+  async isStale(name: string, labels: Readonly<Record<string, string>> | null | undefined): Promise<boolean> {
+    const builder = this.#builders.get(name);
+    return builder !== undefined && labels?.[madeFromLabel] !== (await builder.fingerprint());
+  }
+
+  /** One build however many wait for it; a failed one is tried again by the next who asks. */
+  once(name: string, build: (builder: ImageBuilder) => Promise<string>): Promise<string> {
+    const builder = this.#builders.get(name) as ImageBuilder;
+    const running = this.#running.get(name) ?? build(builder).finally(() => this.#running.delete(name));
+    this.#running.set(name, running);
+    return running;
+  }
+}
