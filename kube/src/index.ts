@@ -23,6 +23,7 @@ export {
   type WriteOptions,
 } from './client.ts';
 export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
+export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';
 export { type Decoded, decodeObject } from './decode.ts';
 export { decodeProtobuf, type ProtobufBody } from './decode-protobuf.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';

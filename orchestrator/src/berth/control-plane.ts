@@ -1,5 +1,12 @@
+import { hostname } from 'node:os';
 import type { Clock, Logger, Rng } from '@berth/kit';
-import { createEventRecorder, type EventRecorder, type Informers, type KubeClient } from '@berth/kube';
+import {
+  createEventRecorder,
+  createEventSeriesRecorder,
+  type EventRecorder,
+  type Informers,
+  type KubeClient,
+} from '@berth/kube';
 import { startAttachDetachController } from '@berth/volume-manager';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
@@ -66,11 +73,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(await startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal));
   stack.use(startStatefulSetController(deps, signal));
   stack.use(startEndpointsController(deps, signal));
-  const scheduler = {
-    ...options,
-    client: options.client.as('kube-scheduler'),
-    events: recorders.of('default-scheduler'),
-  };
-  stack.use(await startScheduler(scheduler, signal));
+  const scheduler = { ...options, client: options.client.as('kube-scheduler') };
+  const controller = 'default-scheduler';
+  const events = stack.use(
+    createEventSeriesRecorder(scheduler.client, { ...options, controller, instance: `${controller}-${hostname()}` }),
+  );
+  stack.use(await startScheduler({ ...scheduler, events }, signal));
   return stack.move();
 }

@@ -184,7 +184,9 @@ class Scheduler implements AsyncDisposable {
       const target = { apiVersion: 'v1', kind: 'Node', name: node.name };
       const body = { apiVersion: 'v1', kind: 'Binding', metadata: { ...ref, uid: pod.metadata.uid }, target };
       await client.createSub(resources.pods, ref, 'binding', body, this.#signal);
-      events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${keyOf(pod)} to ${node.name}`);
+      events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${keyOf(pod)} to ${node.name}`, {
+        action: 'Binding',
+      });
     } catch (error) {
       this.#state.forget(pod);
       if (this.#signal.aborted || isAbort(error) || isNotFound(error)) return;
@@ -198,7 +200,7 @@ class Scheduler implements AsyncDisposable {
 
   async #reportUnschedulable(pod: Pod, message: string, reason = 'Unschedulable'): Promise<void> {
     const { client, clock, events, log } = this.#options;
-    events.event(pod, 'Warning', 'FailedScheduling', message);
+    events.event(pod, 'Warning', 'FailedScheduling', message, { action: 'Scheduling' });
     const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
     if (known?.status === 'False' && known.message === message && known.reason === reason) return;
     const lastTransitionTime =
