@@ -1,16 +1,20 @@
 import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, Guard, type Logger, messageOf, type Rng } from '@berth/kit';
-import { inspect, linuxMounter } from '@berth/linux';
+import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
 import { csiController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
-import { DirectoryBackend } from './backend/directory-backend.ts';
+import { Backends } from './backend/backends.ts';
+import { DirectoryBackend } from './backend/directory/directory-backend.ts';
+import { Pool } from './backend/pool.ts';
 import { Catalog } from './catalog/catalog.ts';
+import type { CatalogOptions } from './catalog/open-database.ts';
 import type { PlaceTools } from './mounts/place.ts';
 import { VolumeMounts } from './mounts/volume-mounts.ts';
 import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
 import { recover } from './recover.ts';
 import { serveRegistration } from './registration.ts';
 import { controllerMethods } from './services/controller.ts';
+import { CopyJobs } from './services/copy-jobs.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
 import type { ServiceContext } from './services/services.ts';
@@ -42,20 +46,41 @@ const graceMs = 5000;
 export async function startDriver(options: DriverOptions): Promise<AsyncDisposable> {
   const { endpoint, log, clock, rng } = options;
   const socket = socketPath(endpoint);
-  const pool = preparePool(options.pool);
+  const path = preparePool(options.pool);
   await using stack = new AsyncDisposableStack();
-  const catalog = stack.use(new Catalog({ path: join(pool, 'catalog.db'), volumesFolder: join(pool, 'volumes') }));
-  const backend = stack.use(new DirectoryBackend({ pool, clock, rng, log }));
-  await recover({ catalog, backend, volumes: backend.volumesFolder, log });
+  const catalog = stack.use(new Catalog(catalogOptions(path)));
   const places = options.places ?? { mounter: linuxMounter, inspect };
-  const mounts = new VolumeMounts(places, backend.volumesFolder);
+  const { mounter } = places;
+  const pool = stack.use(new Pool({ path, rng, log }));
+  const directory = stack.use(new DirectoryBackend({ pool, mounter, clock }));
+  const backends = new Backends([directory]);
+  await recover({ catalog, backends, log });
+  const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
+  const jobs = stack.use(new CopyJobs());
   const node = { key: `topology.${options.driverName}/node`, nodeId: options.nodeId };
-  const context: ServiceContext = { ...options, version, node, catalog, backend, mounts, places };
+  const context: ServiceContext = { ...options, version, node, catalog, backends, jobs, mounts, places };
   const pipeline = { clock, guard: new Guard(), log, logRequests: options.logRequests ?? false };
   await listen(stack, serverOf(context, pipeline), socket);
   await register(stack, options);
   const running = stack.move();
   return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Everything below a pool that would show a lost catalog. */
+function catalogOptions(pool: string): CatalogOptions {
+  return {
+    path: join(pool, 'catalog.db'),
+    volumesFolder: join(pool, 'volumes'),
+    furtherFolders: ['snapshots', 'images', 'image-snapshots'].map((folder) => join(pool, folder)),
+  };
+}
+
+function volumeOf(backends: Backends, mount: MountInfo): string | undefined {
+  for (const backend of backends.all) {
+    const id = backend.node.volumeOf(mount);
+    if (id !== undefined) return id;
+  }
+  return undefined;
 }
 
 function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServer {

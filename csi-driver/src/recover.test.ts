@@ -9,9 +9,8 @@ import { serviceHarness } from './services/service.harness.ts';
 const begin = { name: 'pvc-1', id: 'id-1', capacityBytes: 1000, backend: 'directory', parameters: {}, context: {} };
 
 async function recovered(h: ReturnType<typeof serviceHarness>) {
-  const { catalog, backend } = h.context;
-  const { volumesFolder: volumes } = backend as unknown as { volumesFolder: Parameters<typeof recover>[0]['volumes'] };
-  await recover({ catalog, backend, volumes, log: silentLogger });
+  const { catalog, backends } = h.context;
+  await recover({ catalog, backends, log: silentLogger });
   return { volumes: readdirSync(join(h.pool, 'volumes')), catalog: catalog.listAfter(0).map(({ id }) => id) };
 }
 
@@ -19,7 +18,7 @@ const crashes = {
   'after the intent': async (h) => void (await h.context.catalog.begin(begin)),
   'after the directory': async (h) => {
     await h.context.catalog.begin(begin);
-    await h.context.backend.create('id-1', { capacityBytes: 1000 });
+    await h.backend.create({ id: 'id-1', capacityBytes: 1000, parameters: {} });
   },
   'after the intent to delete': async (h) => {
     await crashes['after the directory']?.(h);
@@ -27,7 +26,7 @@ const crashes = {
   },
   'after the move to the trash': async (h) => {
     await crashes['after the intent to delete']?.(h);
-    await h.context.backend.delete('id-1');
+    await h.backend.delete({ kind: 'volume', id: 'id-1' });
   },
 } as Record<string, (h: ReturnType<typeof serviceHarness>) => Promise<void>>;
 

@@ -1,36 +1,58 @@
-import { readdirSync } from 'node:fs';
 import type { Logger } from '@berth/kit';
-import type { Fd } from '@berth/linux';
-import type { Backend } from './backend/backend.ts';
+import type { Stored } from './backend/backend.ts';
+import type { Backends } from './backend/backends.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import { removeSnapshot } from './services/delete-snapshot.ts';
 import { removeVolume } from './services/delete-volume.ts';
 
 export interface Recovery {
   readonly catalog: Catalog;
-  readonly backend: Backend;
-  readonly volumes: Fd;
+  readonly backends: Backends;
   readonly log: Logger;
 }
 
 /**
- * Ends what a crash left half-done: volumes never acknowledged are undone, deletions begun are finished.
- * Directories the catalog does not know are somebody's data: they are named in the log and left alone.
+ * Ends what a crash left half-done: what was never acknowledged is undone, deletions begun are finished.
+ * Data the catalog does not know is somebody's: it is named in the log and left alone.
  */
-export async function recover({ catalog, backend, volumes, log }: Recovery): Promise<void> {
-  const known = new Map(catalog.listAfter(0).map((volume) => [volume.id, volume]));
-  for (const volume of known.values()) {
+export async function recover(recovery: Recovery): Promise<void> {
+  const { catalog, log } = recovery;
+  for (const volume of catalog.listAfter(0)) {
     if (volume.state === 'ready') continue;
     log.info(volume.state === 'creating' ? 'undoing a half-made volume' : 'finishing a deletion', {
       volume: volume.id,
     });
-    await removeVolume({ catalog, backend }, volume);
+    await removeVolume(recovery, volume);
   }
-  const present = new Set(readdirSync(volumes.path));
-  for (const name of present) {
-    if (!known.has(name)) log.warn('the pool holds a directory the catalog does not know; left as it is', { name });
+  for (const snapshot of catalog.snapshots.listAfter(0)) {
+    if (snapshot.state === 'ready') continue;
+    log.info(snapshot.state === 'creating' ? 'undoing a half-made snapshot' : 'finishing a deletion', {
+      snapshot: snapshot.id,
+    });
+    await removeSnapshot(recovery, snapshot);
   }
-  for (const { id, state } of known.values()) {
-    if (state === 'ready' && !present.has(id))
-      log.error('the data of a volume is missing from the pool', { volume: id });
+  compare(recovery);
+}
+
+function compare({ catalog, backends, log }: Recovery): void {
+  const present = backends.all.flatMap((backend) => backend.present().map((stored) => keyOf(backend.name, stored)));
+  const there = new Set(present);
+  const known = new Map<string, Stored>();
+  for (const { id, backend } of catalog.listAfter(0))
+    known.set(keyOf(backend, { kind: 'volume', id }), { kind: 'volume', id });
+  for (const { id, backend } of catalog.snapshots.listAfter(0)) {
+    known.set(keyOf(backend, { kind: 'snapshot', id }), { kind: 'snapshot', id });
   }
+  for (const key of there) {
+    const [backend, kind, name] = key.split('/');
+    if (!known.has(key))
+      log.warn('the pool holds what the catalog does not know; left as it is', { backend, kind, name });
+  }
+  for (const [key, { kind, id }] of known) {
+    if (!there.has(key)) log.error(`the data of a ${kind} is missing from the pool`, { [kind]: id });
+  }
+}
+
+function keyOf(backend: string, { kind, id }: Stored): string {
+  return `${backend}/${kind}/${id}`;
 }

@@ -97,3 +97,19 @@ test('a catalog of a newer driver is left alone', async () => {
   database.close();
   expect(s.open).toThrow(expect.objectContaining({ code: 'Newer' }));
 });
+
+test('a catalog of the first schema keeps its volumes and learns of snapshots', async () => {
+  using s = scene();
+  await filled(s.open, 3);
+  const database = new DatabaseSync(s.path);
+  database.exec('DROP TABLE snapshots; PRAGMA user_version = 1');
+  database.close();
+  using catalog = s.open();
+  expect(catalog.listAfter(0).map(({ name }) => name)).toEqual(['v0', 'v1', 'v2']);
+  const aSnapshot = { id: 's1', name: 'snap', sourceVolumeId: 'id-v0', sizeBytes: 5, backend: 'directory' };
+  await catalog.snapshots.begin({ ...aSnapshot, createdAtMs: 7 });
+  expect(catalog.snapshots.listOfVolume('id-v0', 0)).toMatchObject([
+    { ...aSnapshot, state: 'creating', createdAtMs: 7 },
+  ]);
+  expect(catalog.snapshots.listOfVolume('id-v1', 0)).toEqual([]);
+});

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { asCatalogError, damaged } from './catalog-error.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type CatalogOptions, openDatabase } from './open-database.ts';
+import { SnapshotTable } from './snapshot-table.ts';
 import { checksumOf, contentOf, type NewVolume, recordOf, type VolumeRecord, type VolumeRow } from './volume-record.ts';
 
 /**
@@ -9,6 +10,8 @@ import { checksumOf, contentOf, type NewVolume, recordOf, type VolumeRecord, typ
  * @throws CatalogError – from every method, where the disk is full or the database damaged.
  */
 export class Catalog implements Disposable {
+  /** Which snapshots exist, in the same file. */
+  readonly snapshots: SnapshotTable;
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #commits: GroupCommit;
@@ -31,10 +34,12 @@ export class Catalog implements Disposable {
     this.#insert = prepare(
       'INSERT INTO volumes (id, name, state, capacity_bytes, details, checksum) VALUES (?, ?, ?, ?, ?, ?) RETURNING sequence',
     );
-    this.#update = prepare('UPDATE volumes SET state = ?, capacity_bytes = ?, checksum = ? WHERE id = ?');
+    this.#update = prepare('UPDATE volumes SET state = ?, capacity_bytes = ?, details = ?, checksum = ? WHERE id = ?');
     this.#delete = prepare('DELETE FROM volumes WHERE id = ?');
+    this.snapshots = new SnapshotTable(this.#database, this.#commits, this.#path);
     try {
       this.listAfter(0);
+      this.snapshots.listAfter(0);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -74,11 +79,12 @@ export class Catalog implements Disposable {
 
   async update(
     volume: VolumeRecord,
-    change: Partial<Pick<VolumeRecord, 'state' | 'capacityBytes'>>,
+    change: Partial<Pick<VolumeRecord, 'state' | 'capacityBytes' | 'context'>>,
   ): Promise<VolumeRecord> {
     const next = { ...volume, ...change };
     const content = contentOf(next);
-    await this.#write(() => this.#update.run(content.state, content.capacity_bytes, checksumOf(content), content.id));
+    const values = [content.state, content.capacity_bytes, content.details, checksumOf(content), content.id] as const;
+    await this.#write(() => this.#update.run(...values));
     return next;
   }
 

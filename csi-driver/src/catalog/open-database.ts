@@ -2,21 +2,23 @@ import { existsSync, readdirSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
-/** Raised with every change of the schema; a migration goes beside it. */
-const schemaVersion = 1;
+/** Raised with every change of the schema; the step that leads there is in `migrations`. */
+const schemaVersion = 2;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
 
 export interface CatalogOptions {
   readonly path: string;
-  /** Where the volumes are: an empty catalog beside volumes is a lost one, not a new one. */
+  /** Where volumes and snapshots are: an empty catalog beside them is a lost one, not a new one. */
   readonly volumesFolder: string;
+  readonly furtherFolders?: readonly string[];
   readonly lockWaitMs?: number;
 }
 
-const schema = `
-  CREATE TABLE volumes (
+/** What makes each version out of the one before; a new catalog goes through all of them. */
+const migrations: readonly string[] = [
+  `CREATE TABLE volumes (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL UNIQUE,
@@ -24,22 +26,33 @@ const schema = `
     capacity_bytes INTEGER NOT NULL CHECK (capacity_bytes > 0),
     details TEXT NOT NULL,
     checksum INTEGER NOT NULL
+  ) STRICT;`,
+  `CREATE TABLE snapshots (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    source_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),
+    size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+    details TEXT NOT NULL,
+    checksum INTEGER NOT NULL
   ) STRICT;
-  PRAGMA user_version = ${schemaVersion};
-`;
+  CREATE INDEX snapshots_by_source ON snapshots (source_id, sequence);`,
+];
 
 /**
  * Opens or makes the catalog's database, alone in having it open, and checks that it is whole.
  * @throws CatalogError
  */
-export function openDatabase({ path, volumesFolder, lockWaitMs = successorWaitMs }: CatalogOptions): DatabaseSync {
+export function openDatabase(options: CatalogOptions): DatabaseSync {
+  const { path, lockWaitMs = successorWaitMs } = options;
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: lockWaitMs });
     // Exclusive: no second driver, and WAL without a shared-memory file. FULL: what was answered survives a power cut.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     database.exec('BEGIN EXCLUSIVE; COMMIT;');
-    prepare(database, path, volumesFolder);
+    prepare(database, options);
     return database;
   } catch (error) {
     database?.close();
@@ -47,7 +60,7 @@ export function openDatabase({ path, volumesFolder, lockWaitMs = successorWaitMs
   }
 }
 
-function prepare(database: DatabaseSync, path: string, volumesFolder: string): void {
+function prepare(database: DatabaseSync, { path, volumesFolder, furtherFolders = [] }: CatalogOptions): void {
   const version = Number(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0]);
   if (version > schemaVersion) {
     throw new CatalogError(
@@ -58,7 +71,14 @@ function prepare(database: DatabaseSync, path: string, volumesFolder: string): v
   const check = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
   if (check !== 'ok') throw damaged(path, String(check));
   if (version === schemaVersion) return;
-  const volumes = existsSync(volumesFolder) ? readdirSync(volumesFolder).length : 0;
-  if (volumes > 0) throw damaged(path, `it is empty or missing, but ${volumesFolder} holds ${volumes} volumes`);
-  database.exec(`BEGIN; ${schema} COMMIT;`);
+  if (version === 0) refuseLost(path, [volumesFolder, ...furtherFolders]);
+  const steps = migrations.slice(version).join('\n');
+  database.exec(`BEGIN; ${steps} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
+}
+
+function refuseLost(path: string, folders: readonly string[]): void {
+  for (const folder of folders) {
+    const volumes = existsSync(folder) ? readdirSync(folder).length : 0;
+    if (volumes > 0) throw damaged(path, `it is empty or missing, but ${folder} holds ${volumes} volumes`);
+  }
 }

@@ -6,6 +6,12 @@ import { crc32 } from 'node:zlib';
  */
 export type VolumeState = 'creating' | 'ready' | 'deleting';
 
+/** What a volume was filled from. */
+export interface ContentSource {
+  readonly kind: 'snapshot' | 'volume';
+  readonly id: string;
+}
+
 /** One volume as the catalog keeps it. */
 export interface VolumeRecord {
   /** Grows with every volume ever made: the order of lists. */
@@ -20,6 +26,9 @@ export interface VolumeRecord {
   readonly parameters: Readonly<Record<string, string>>;
   /** What every node call gets back. */
   readonly context: Readonly<Record<string, string>>;
+  /** The filesystem asked for at its creation; absent where none was, or the backend makes none. */
+  readonly fsType?: string;
+  readonly source?: ContentSource;
 }
 
 export type NewVolume = Omit<VolumeRecord, 'sequence' | 'state'>;
@@ -43,14 +52,15 @@ export function checksumOf(row: RowContent): number {
 }
 
 export function contentOf(volume: Omit<VolumeRecord, 'sequence'>): RowContent {
-  const { id, name, state, capacityBytes, backend, parameters, context } = volume;
-  return { id, name, state, capacity_bytes: capacityBytes, details: JSON.stringify({ backend, parameters, context }) };
+  const { id, name, state, capacityBytes, backend, parameters, context, fsType, source } = volume;
+  const details = JSON.stringify({ backend, parameters, context, fsType, source });
+  return { id, name, state, capacity_bytes: capacityBytes, details };
 }
 
 /** @returns undefined where the row is not what was written. */
 export function recordOf(row: VolumeRow): VolumeRecord | undefined {
   if (checksumOf(row) !== row.checksum) return undefined;
-  const details = JSON.parse(row.details) as Pick<VolumeRecord, 'backend' | 'parameters' | 'context'>;
+  const details = JSON.parse(row.details) as Omit<VolumeRecord, 'sequence' | 'id' | 'name' | 'state' | 'capacityBytes'>;
   const { sequence, id, name } = row;
   return { sequence, id, name, state: row.state as VolumeState, capacityBytes: row.capacity_bytes, ...details };
 }

@@ -2,14 +2,18 @@ import { lstatSync, readdirSync, rmdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import {
   type BindOptions,
+  createFileAt,
   type Fd,
+  type FilesystemMount,
   isErrno,
   type Mounter,
   makeDirectoryAt,
+  openFileAt,
   openInRoot,
   openRoot,
   openSegment,
   type PathFacts,
+  removeFileAt,
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 
@@ -74,6 +78,25 @@ export class Place implements Disposable {
     return openSegment(this.#parent, this.#name);
   }
 
+  /** Whatever has the name, a file or a device too, as a handle; a symlink is refused. */
+  openHandle(): Fd {
+    return openFileAt(this.#parent, this.#name, 'handle');
+  }
+
+  /** An empty file, for a device to be mounted on. */
+  makeFile(): void {
+    createFileAt(this.#parent, this.#name, 0o640)[Symbol.dispose]();
+  }
+
+  isEmptyFile(): boolean {
+    const stat = lstatSync(this.#at);
+    return stat.isFile() && stat.size === 0;
+  }
+
+  removeFile(): void {
+    removeFileAt(this.#parent, this.#name);
+  }
+
   makeDirectory(): void {
     makeDirectoryAt(this.#parent, this.#name, 0o750);
   }
@@ -88,8 +111,14 @@ export class Place implements Disposable {
   }
 
   bind(source: Fd, options: BindOptions): void {
-    using target = this.open();
+    using target = this.openHandle();
     this.#tools.mounter.bind(source.number, target.number, options);
+  }
+
+  /** Mounts a filesystem here, through the fd: no name is resolved again. */
+  mount(mount: Omit<FilesystemMount, 'target'>): void {
+    using target = this.open();
+    this.#tools.mounter.mount({ ...mount, target: target.path });
   }
 
   unmount(): void {

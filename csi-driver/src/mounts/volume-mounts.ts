@@ -1,10 +1,11 @@
-import { realpathSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { type Fd, inspectAt, type Mounter, type MountInfo, type PathFacts } from '@berth/linux';
+import type { MountInfo, PathFacts } from '@berth/linux';
 import { Place, type PlaceTools } from './place.ts';
 
 /** What stands at a path: nothing, a name without a mount, this volume, or a mount of something else. */
 export type Standing = 'absent' | 'unmounted' | 'volume' | 'other';
+
+/** Whether what statx says of a mount is said of one certain volume. */
+export type Recognizer = (facts: PathFacts) => boolean;
 
 /**
  * Where volumes are mounted on this node. The kernel is asked each time; what is kept is only where to look,
@@ -12,37 +13,24 @@ export type Standing = 'absent' | 'unmounted' | 'volume' | 'other';
  */
 export class VolumeMounts {
   readonly #tools: PlaceTools;
-  readonly #mounter: Mounter;
-  readonly #prefix: string;
-  readonly #poolPrefix: string;
-  readonly #device: string | undefined;
+  readonly #volumeOf: (mount: MountInfo) => string | undefined;
   readonly #places = new Map<string, Set<string>>();
-  /** Options every bind from the pool starts with. */
-  readonly baseOptions: readonly string[];
 
-  /** `volumes` is the directory whose entries are the volumes. */
-  constructor(tools: PlaceTools, volumes: Fd) {
+  /** `volumeOf` tells which volume a line of the mount table shows, of whichever backend. */
+  constructor(tools: PlaceTools, volumeOf: (mount: MountInfo) => string | undefined) {
     this.#tools = tools;
-    this.#mounter = tools.mounter;
-    const table = tools.mounter.mounts();
-    const { mountId } = inspectAt(volumes);
-    const path = realpathSync(volumes.path);
-    const below = table.find((mount) => mount.id === mountId);
-    this.#device = below?.device;
-    this.baseOptions = below?.options ?? [];
-    this.#prefix = `${below ? join(below.root, relative(below.mountPoint, path)) : path}/`;
-    this.#poolPrefix = join(this.#prefix, '../');
-    for (const mount of table) {
-      const id = this.#volumeOf(mount);
+    this.#volumeOf = volumeOf;
+    for (const mount of tools.mounter.mounts()) {
+      const id = volumeOf(mount);
       if (id !== undefined) this.remember(id, mount.mountPoint);
     }
   }
 
-  standing(place: Place, volume: PathFacts): Standing {
+  standing(place: Place, isVolume: Recognizer): Standing {
     const facts = place.facts();
     if (!facts) return 'absent';
     if (!facts.isMountRoot) return 'unmounted';
-    return facts.device === volume.device && facts.inode === volume.inode ? 'volume' : 'other';
+    return isVolume(facts) ? 'volume' : 'other';
   }
 
   remember(id: string, path: string): void {
@@ -58,11 +46,11 @@ export class VolumeMounts {
   }
 
   /** Paths other than `except` where the volume is mounted by this driver, each checked with the kernel. */
-  others(id: string, volume: PathFacts, except: readonly string[]): string[] {
+  others(id: string, isVolume: Recognizer, except: readonly string[]): string[] {
     const candidates = [...(this.#places.get(id) ?? [])].filter((path) => !except.includes(path));
     return candidates.filter((path) => {
       using place = Place.find(path, this.#tools);
-      const stands = place !== undefined && this.standing(place, volume) === 'volume';
+      const stands = place !== undefined && this.standing(place, isVolume) === 'volume';
       if (!stands) this.forget(id, path);
       return stands;
     });
@@ -70,27 +58,22 @@ export class VolumeMounts {
 
   /** Every mount of the volume or of something in it, by whomever, from the whole mount table. */
   uses(id: string): string[] {
-    const mounts = this.#mounter.mounts().filter((mount) => this.#volumeOf(mount) === id);
+    const mounts = this.#tools.mounter.mounts().filter((mount) => this.#volumeOf(mount) === id);
     return [...new Set(mounts.map((mount) => mount.mountPoint))];
   }
 
   /** Options of what is mounted at the path. */
   optionsAt(path: string): readonly string[] {
-    return this.#mounter.mounts().findLast((mount) => mount.mountPoint === path)?.options ?? [];
+    return this.#topmost(path)?.options ?? [];
   }
 
   /** Whether what is mounted at the path comes from this pool, also from its trash. */
   isOurs(path: string): boolean {
-    const mount = this.#mounter.mounts().findLast((entry) => entry.mountPoint === path);
-    return mount !== undefined && this.#sameDevice(mount) && mount.root.startsWith(this.#poolPrefix);
+    const mount = this.#topmost(path);
+    return mount !== undefined && this.#volumeOf(mount) !== undefined;
   }
 
-  #volumeOf(mount: MountInfo): string | undefined {
-    if (!mount.root.startsWith(this.#prefix) || !this.#sameDevice(mount)) return undefined;
-    return mount.root.slice(this.#prefix.length).split('/')[0];
-  }
-
-  #sameDevice(mount: MountInfo): boolean {
-    return this.#device === undefined || mount.device === this.#device;
+  #topmost(path: string): MountInfo | undefined {
+    return this.#tools.mounter.mounts().findLast((mount) => mount.mountPoint === path);
   }
 }

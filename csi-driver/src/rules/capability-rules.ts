@@ -1,5 +1,5 @@
 import { type csi, grpcError } from '@berth/protos';
-import { unsupportedFlag } from './mount-flags.ts';
+import type { Offer } from '../backend/backend.ts';
 
 type Mode = csi.VolumeCapabilityAccessModeMode;
 
@@ -35,34 +35,28 @@ export function requireCapabilities(capabilities: readonly csi.VolumeCapability[
 }
 
 /** Why a complete capability cannot be had, in a sentence; undefined where it can. */
-export function objectionTo(capability: csi.VolumeCapability, fsTypes: readonly string[]): string | undefined {
-  if (capability.block) return 'block volumes are not supported: the volume is a directory; ask for a mounted one';
+export function objectionTo(capability: csi.VolumeCapability, offer: Offer): string | undefined {
+  if (capability.block && !offer.block) {
+    return 'block volumes are not supported: the volume is a directory; ask for a mounted one';
+  }
   const mode = capability.accessMode?.mode ?? 'UNKNOWN';
   if (!supportedModes.includes(mode)) {
     return `access mode ${mode} is not supported: the volume is on one node; supported are ${supportedModes.join(', ')}`;
   }
-  return objectionToMount(capability.mount, fsTypes);
+  return capability.block ? undefined : objectionToMount(capability.mount, offer);
 }
 
-function objectionToMount(
-  mount: csi.VolumeCapabilityMountVolume | undefined,
-  fsTypes: readonly string[],
-): string | undefined {
+function objectionToMount(mount: csi.VolumeCapabilityMountVolume | undefined, offer: Offer): string | undefined {
   const fsType = mount?.fsType ?? '';
-  if (fsType !== '' && !fsTypes.includes(fsType)) {
-    return `fs_type "${fsType}" cannot be had: the pool is on ${fsTypes[0] ?? 'another filesystem'}; leave fs_type empty`;
-  }
+  if (fsType !== '' && !offer.fsTypes.includes(fsType)) return offer.objectionToFsType(fsType);
   if (mount?.volumeMountGroup) return 'volume_mount_group is not supported';
-  const flag = unsupportedFlag(mount?.mountFlags ?? []);
-  // Which flag it is stays unsaid: mount flags may hold secrets, and messages are logged.
-  if (flag === undefined) return undefined;
-  return 'one of mount_flags has no meaning for a bind mount; supported are ro, nosuid, nodev, noexec, noatime, nodiratime, relatime, nosymfollow';
+  return offer.objectionToFlags(mount?.mountFlags ?? [], fsType);
 }
 
 /** @throws GrpcError INVALID_ARGUMENT – the first objection. */
-export function refuseUnsupported(capabilities: readonly csi.VolumeCapability[], fsTypes: readonly string[]): void {
+export function refuseUnsupported(capabilities: readonly csi.VolumeCapability[], offer: Offer): void {
   for (const capability of capabilities) {
-    const objection = objectionTo(capability, fsTypes);
+    const objection = objectionTo(capability, offer);
     if (objection !== undefined) throw grpcError('INVALID_ARGUMENT', objection);
   }
 }

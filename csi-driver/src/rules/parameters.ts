@@ -1,22 +1,21 @@
-import { grpcError } from '@berth/protos';
-
 /**
- * The parameters that are this driver's: without a prefix, or with its name as one. Keys with another prefix
- * (`example.com/key`) are the CO's remarks and are ignored.
+ * The parameters that are this driver's: without a prefix, or with its name as one, which is left off. Keys with another
+ * prefix (`example.com/key`) are the CO's remarks and are ignored.
  */
 export function ownParameters(
   parameters: Readonly<Record<string, string>>,
   driverName: string,
 ): Record<string, string> {
-  const own = Object.entries(parameters).filter(([key]) => !key.includes('/') || key.startsWith(`${driverName}/`));
-  return Object.fromEntries(own);
+  const prefix = `${driverName}/`;
+  const own = Object.entries(parameters).filter(([key]) => !key.includes('/') || key.startsWith(prefix));
+  return Object.fromEntries(
+    own.map(([key, value]) => [key.startsWith(prefix) ? key.slice(prefix.length) : key, value]),
+  );
 }
 
-/** @throws GrpcError INVALID_ARGUMENT – a parameter the backend does not know. */
-export function refuseUnknownParameters(own: Readonly<Record<string, string>>): void {
-  const [unknown] = Object.keys(own);
-  if (unknown === undefined) return;
-  throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: the directory backend takes no parameters`);
+/** What is left for the backend once it is chosen. */
+export function backendParameters(own: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(own).filter(([key]) => key !== 'backend'));
 }
 
 export function sameParameters(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

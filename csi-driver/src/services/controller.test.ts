@@ -67,7 +67,7 @@ const refused: Record<string, [request: object, code: string]> = {
   ],
   'an unknown parameter': [{ parameters: { sizeEnforced: 'true' } }, 'INVALID_ARGUMENT'],
   'parameters of more than 4 KiB': [{ parameters: { 'x/y': 'z'.repeat(4096) } }, 'INVALID_ARGUMENT'],
-  'a source': [{ volumeContentSource: { volume: { volumeId: 'v' } } }, 'INVALID_ARGUMENT'],
+  'an unknown source': [{ volumeContentSource: { volume: { volumeId: 'v' } } }, 'NOT_FOUND'],
   'another node': [
     {
       accessibilityRequirements: {
@@ -100,7 +100,7 @@ test('DeleteVolume moves the data out of reach, then removes it; again is fine',
   await h.call('DeleteVolume')({ volumeId });
   await h.call('DeleteVolume')({ volumeId });
   expect(existsSync(join(h.pool, 'volumes', volumeId))).toBe(false);
-  await (h.context.backend as unknown as { trash: { emptied(): Promise<void> } }).trash.emptied();
+  await h.trash.emptied();
   expect(readdirSync(join(h.pool, 'trash'))).toEqual([]);
 });
 

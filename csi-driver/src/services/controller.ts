@@ -2,12 +2,15 @@ import { type csi, grpcError } from '@berth/protos';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method, Methods } from '../pipeline/pipeline.ts';
 import { objectionTo, requireCapabilities } from '../rules/capability-rules.ts';
-import { ownParameters, sameParameters } from '../rules/parameters.ts';
+import { backendParameters, ownParameters, sameParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { isHere } from '../rules/topology.ts';
+import { createSnapshot } from './create-snapshot.ts';
 import { createVolume } from './create-volume.ts';
+import { deleteSnapshot } from './delete-snapshot.ts';
 import { deleteVolume } from './delete-volume.ts';
 import { expandVolume } from './expand-volume.ts';
+import { getSnapshot, listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
@@ -18,6 +21,10 @@ const capabilities = [
   'GET_VOLUME',
   'GET_CAPACITY',
   'EXPAND_VOLUME',
+  'CREATE_DELETE_SNAPSHOT',
+  'LIST_SNAPSHOTS',
+  'GET_SNAPSHOT',
+  'CLONE_VOLUME',
   'SINGLE_NODE_MULTI_WRITER',
 ] as const;
 
@@ -29,6 +36,10 @@ export function controllerMethods(context: ServiceContext): Methods<csi.Controll
     ListVolumes: listVolumes(context),
     ControllerExpandVolume: expandVolume(context),
     ControllerGetVolume: getOneVolume(context),
+    CreateSnapshot: createSnapshot(context),
+    DeleteSnapshot: deleteSnapshot(context),
+    ListSnapshots: listSnapshots(context),
+    GetSnapshot: getSnapshot(context),
     ValidateVolumeCapabilities: validateCapabilities(context),
     GetCapacity: getCapacity(context),
     ControllerGetCapabilities: {
@@ -60,8 +71,8 @@ function validateCapabilities(
     run: async (request) => {
       const { volumeContext, volumeCapabilities, parameters, mutableParameters } = request;
       const volume = getVolume(context, request.volumeId);
-      const { fsTypes } = context.backend;
-      const objections = volumeCapabilities.map((capability) => objectionTo(capability, fsTypes));
+      const { offer } = context.backends.of(volume);
+      const objections = volumeCapabilities.map((capability) => objectionTo(capability, offer));
       const objection = objections.find((one) => one !== undefined) ?? differenceIn(context, request, volume);
       if (objection !== undefined) return { message: objection };
       return { confirmed: { volumeContext, volumeCapabilities, parameters, mutableParameters } };
@@ -77,7 +88,8 @@ function differenceIn(
 ): string | undefined {
   if (Object.keys(request.mutableParameters).length > 0) return 'mutable_parameters are not supported';
   const own = ownParameters(request.parameters, context.driverName);
-  if (Object.keys(own).length > 0 && !sameParameters(own, volume.parameters))
+  const same = context.backends.forParameters(own).name === volume.backend;
+  if (Object.keys(own).length > 0 && !(same && sameParameters(backendParameters(own), volume.parameters)))
     return 'the volume was made with other parameters';
   // Keys of others are the CO's additions on the way (its own prefix).
   const ownContext = Object.entries(ownParameters(request.volumeContext, context.driverName));
@@ -87,11 +99,11 @@ function differenceIn(
 
 function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequest, csi.GetCapacityResponse> {
   return {
-    run: async ({ volumeCapabilities, accessibleTopology }) => {
-      const { fsTypes } = context.backend;
-      const { availableBytes } = await context.backend.capacity();
+    run: async ({ volumeCapabilities, accessibleTopology, parameters }) => {
+      const backend = context.backends.forParameters(ownParameters(parameters, context.driverName));
+      const { availableBytes } = await backend.capacity();
       const elsewhere = accessibleTopology !== null && !isHere(accessibleTopology, context.node);
-      const impossible = volumeCapabilities.some((capability) => objectionTo(capability, fsTypes) !== undefined);
+      const impossible = volumeCapabilities.some((capability) => objectionTo(capability, backend.offer) !== undefined);
       const available = elsewhere || impossible ? 0 : availableBytes;
       if (!Number.isSafeInteger(available)) throw grpcError('INTERNAL', 'the pool reports no usable size');
       return { availableCapacity: String(available), maximumVolumeSize: { value: String(available) } };

@@ -1,44 +1,66 @@
 import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
-import type { VolumeRecord } from '../catalog/volume-record.ts';
+import type { Backend } from '../backend/backend.ts';
+import type { ContentSource, VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapabilities } from '../rules/capability-rules.ts';
 import { fits, newSizeOf, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
-import { ownParameters, refuseUnknownParameters, sameParameters } from '../rules/parameters.ts';
+import { backendParameters, ownParameters, sameParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
+import { contentSourceOf, findSource, type Source } from './content-source.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
 
 /** CreateVolume: idempotent by name, durable before it answers (CSI spec, CreateVolume). */
 export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRequest, csi.CreateVolumeResponse> {
   return {
-    validate: (request) => validate(request, context.driverName),
+    validate: (request) => validate(request, context),
     keys: ({ name }) => [name, ...idOf(context, name)],
-    run: async (request) => {
-      refuseUnsupported(request.volumeCapabilities, context.backend.fsTypes);
-      const range = sizeRangeOf(request.capacityRange);
-      const parameters = ownParameters(request.parameters, context.driverName);
+    run: async (request, signal) => {
+      const wish = wishOf(context, request);
       const existing = context.catalog.findByName(request.name);
-      if (existing) refuseDifferent(existing, range, parameters);
+      if (existing) refuseDifferent(existing, wish);
       refuseElsewhere(context, request);
-      const volume = existing ?? (await begin(context, request.name, { range, parameters }));
-      return { volume: volumeMessage(await finish(context, volume), context.node) };
+      const volume = existing ?? (await begin(context, request.name, wish));
+      return { volume: volumeMessage(await finish(context, volume, signal), context.node) };
     },
   };
 }
 
-function validate(request: csi.CreateVolumeRequest, driverName: string): void {
+interface Wish {
+  readonly range: SizeRange;
+  readonly backend: Backend;
+  /** Those of the backend. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly fsType: string | undefined;
+  readonly source: ContentSource | undefined;
+}
+
+function validate(request: csi.CreateVolumeRequest, context: ServiceContext): void {
   requireFields({ name: request.name });
   requireCapabilities(request.volumeCapabilities);
   sizeRangeOf(request.capacityRange);
-  refuseUnknownParameters(ownParameters(request.parameters, driverName));
+  const { backend, parameters, fsType } = wishOf(context, request);
+  backend.offer.checkParameters(parameters, fsType);
   if (Object.keys(request.mutableParameters).length > 0) {
     throw grpcError('INVALID_ARGUMENT', 'mutable_parameters are not supported');
   }
-  if (request.volumeContentSource) {
-    throw grpcError('INVALID_ARGUMENT', 'volume_content_source is not supported: the backend makes empty volumes only');
-  }
+  refuseUnsupported(request.volumeCapabilities, backend.offer);
+}
+
+function wishOf(context: ServiceContext, request: csi.CreateVolumeRequest): Wish {
+  const own = ownParameters(request.parameters, context.driverName);
+  const backend = context.backends.forParameters(own);
+  const asked = request.volumeCapabilities.map(({ mount }) => mount?.fsType ?? '').find((fsType) => fsType !== '');
+  return {
+    range: sizeRangeOf(request.capacityRange),
+    backend,
+    parameters: backendParameters(own),
+    // A backend without devices makes no filesystem: there is nothing to remember.
+    fsType: backend.offer.block ? asked : undefined,
+    source: contentSourceOf(request.volumeContentSource),
+  };
 }
 
 function idOf({ catalog }: ServiceContext, name: string): string[] {
@@ -46,18 +68,18 @@ function idOf({ catalog }: ServiceContext, name: string): string[] {
   return id === undefined ? [] : [id];
 }
 
-function refuseDifferent(volume: VolumeRecord, range: SizeRange, parameters: Readonly<Record<string, string>>): void {
+function refuseDifferent(volume: VolumeRecord, { range, backend, parameters, fsType, source }: Wish): void {
   const { name } = volume;
+  const exists = (how: string) => grpcError('ALREADY_EXISTS', `volume "${name}" exists ${how}`);
   if (volume.state === 'deleting') throw grpcError('ABORTED', `volume "${name}" is being deleted; try again`);
-  if (!fits(volume.capacityBytes, range)) {
-    throw grpcError(
-      'ALREADY_EXISTS',
-      `volume "${name}" exists with ${volume.capacityBytes} bytes, outside the asked range`,
-    );
+  if (!fits(volume.capacityBytes, range)) throw exists(`with ${volume.capacityBytes} bytes, outside the asked range`);
+  if (volume.backend !== backend.name || !sameParameters(volume.parameters, parameters)) {
+    throw exists('with other parameters');
   }
-  if (!sameParameters(volume.parameters, parameters)) {
-    throw grpcError('ALREADY_EXISTS', `volume "${name}" exists with other parameters`);
+  if (fsType !== undefined && volume.fsType !== undefined && fsType !== volume.fsType) {
+    throw exists(`for the filesystem ${volume.fsType}`);
   }
+  if (source?.kind !== volume.source?.kind || source?.id !== volume.source?.id) throw exists('with another source');
 }
 
 function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }: csi.CreateVolumeRequest): void {
@@ -68,14 +90,13 @@ function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }
   );
 }
 
-interface Wish {
-  readonly range: SizeRange;
-  readonly parameters: Readonly<Record<string, string>>;
-}
-
-async function begin(context: ServiceContext, name: string, { range, parameters }: Wish): Promise<VolumeRecord> {
-  const { backend, catalog, rng, driverName } = context;
-  const capacityBytes = newSizeOf(range);
+async function begin(context: ServiceContext, name: string, wish: Wish): Promise<VolumeRecord> {
+  const { catalog, rng, driverName } = context;
+  const { backend, parameters } = wish;
+  const source = wish.source && findSource(context, wish.source);
+  refuseMismatch(backend, wish, source);
+  const fsType = source?.fsType ?? wish.fsType;
+  const capacityBytes = sizeOf(wish, fsType, source);
   const { availableBytes } = await backend.capacity();
   if (capacityBytes > availableBytes) {
     throw grpcError(
@@ -83,33 +104,71 @@ async function begin(context: ServiceContext, name: string, { range, parameters 
       `volume "${name}" asks for ${capacityBytes} bytes; the pool has ${availableBytes} free`,
     );
   }
-  const contextOfVolume = { [`${driverName}/size-enforced`]: String(backend.enforcesSize) };
   return await catalog.begin({
     id: rng.uuid(),
     name,
     capacityBytes,
     backend: backend.name,
     parameters,
-    context: contextOfVolume,
+    context: { [`${driverName}/size-enforced`]: String(backend.enforcesSize) },
+    ...(fsType === undefined ? {} : { fsType }),
+    ...(wish.source ? { source: wish.source } : {}),
   });
 }
 
-/** Makes what the catalog says is to be; where that fails, takes both back. */
-async function finish(context: ServiceContext, volume: VolumeRecord): Promise<VolumeRecord> {
+function refuseMismatch(backend: Backend, { fsType }: Wish, source: Source | undefined): void {
+  if (!source) return;
+  if (source.backend !== backend.name) {
+    throw grpcError(
+      'INVALID_ARGUMENT',
+      `${source.what} is kept by the backend "${source.backend}"; ask for parameter "backend" = "${source.backend}", not "${backend.name}"`,
+    );
+  }
+  if (fsType !== undefined && source.fsType !== undefined && fsType !== source.fsType) {
+    throw grpcError(
+      'INVALID_ARGUMENT',
+      `${source.what} holds ${source.fsType}; fs_type ${fsType} cannot be had from it`,
+    );
+  }
+}
+
+function sizeOf({ range, backend }: Wish, fsType: string | undefined, source: Source | undefined): number {
+  const { requiredBytes, limitBytes } = range;
+  if (source && ((requiredBytes > 0 && requiredBytes < source.sizeBytes) || limitBytes < source.sizeBytes)) {
+    throw grpcError('OUT_OF_RANGE', `${source.what} has ${source.sizeBytes} bytes, more than capacity_range asks for`);
+  }
+  const wanted = source && requiredBytes === 0 ? source.sizeBytes : newSizeOf(range);
+  const capacityBytes = backend.offer.sizeFor(wanted, fsType);
+  if (capacityBytes <= limitBytes) return capacityBytes;
+  const what = fsType === undefined ? `volume of the backend "${backend.name}"` : `${fsType} volume`;
+  throw grpcError('OUT_OF_RANGE', `the smallest ${what} for ${wanted} bytes has ${capacityBytes}; raise limit_bytes`);
+}
+
+async function finish(context: ServiceContext, volume: VolumeRecord, signal: AbortSignal): Promise<VolumeRecord> {
   if (volume.state === 'ready') return volume;
-  const { backend, catalog, log } = context;
+  // Without content it takes milliseconds, and a caller that leaves changes nothing.
+  if (!volume.source) return await make(context, volume);
+  return await context.jobs.run(volume.id, (stop) => make(context, volume, stop), signal);
+}
+
+/** Makes what the catalog says is to be; where that fails, takes both back. */
+async function make(context: ServiceContext, volume: VolumeRecord, signal?: AbortSignal): Promise<VolumeRecord> {
+  const { backends, catalog, log, jobs, driverName } = context;
+  const backend = backends.of(volume);
+  const { id, source } = volume;
   try {
-    await backend.create(volume.id, volume);
-    return await catalog.update(volume, { state: 'ready' });
+    using _reading = source && jobs.read(source.id);
+    const copiedBy = await backend.create(volume, source, signal);
+    if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
+    log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });
+    const volumeContext = { ...volume.context, [`${driverName}/copied-by`]: copiedBy };
+    return await catalog.update(volume, { state: 'ready', context: volumeContext });
   } catch (error) {
     try {
-      await backend.delete(volume.id);
-      await catalog.remove(volume.id);
+      await backend.delete({ kind: 'volume', id });
+      await catalog.remove(id);
     } catch (undoError) {
-      log.warn('half-made volume stays until the next try or start', {
-        volume: volume.id,
-        reason: messageOf(undoError),
-      });
+      log.warn('half-made volume stays until the next try or start', { volume: id, reason: messageOf(undoError) });
     }
     throw error;
   }

@@ -5,19 +5,24 @@ import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import type { ServiceContext } from './services.ts';
 
-/** DeleteVolume: an unknown id is fine; one that is mounted on this node is refused (CSI spec, DeleteVolume). */
+/**
+ * DeleteVolume: an unknown id is fine; one that is mounted on this node, or is being copied, is refused.
+ * Snapshots of it stay as they are (CSI spec, DeleteVolume).
+ */
 export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRequest, csi.DeleteVolumeResponse> {
   const find = (id: string) => (isVolumeId(id) ? context.catalog.find(id) : undefined);
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     keys: ({ volumeId }) => [volumeId, ...(find(volumeId) ? [find(volumeId)?.name ?? ''] : [])],
     run: async ({ volumeId }) => {
+      await context.jobs.cancel(volumeId);
       const volume = find(volumeId);
       if (!volume) return {};
       const uses = context.mounts.uses(volume.id);
       if (uses.length > 0) {
         throw grpcError('FAILED_PRECONDITION', `volume "${volume.id}" is still mounted at ${uses.join(', ')}`);
       }
+      using _alone = context.jobs.exclude(volume.id);
       await removeVolume(context, volume);
       return {};
     },
@@ -26,10 +31,11 @@ export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRe
 
 /** Each step can be repeated: a crash between two of them is finished at the next start. */
 export async function removeVolume(
-  { catalog, backend }: Pick<ServiceContext, 'catalog' | 'backend'>,
+  { catalog, backends }: Pick<ServiceContext, 'catalog' | 'backends'>,
   volume: VolumeRecord,
 ): Promise<void> {
+  const backend = backends.of(volume);
   if (volume.state === 'ready') await catalog.update(volume, { state: 'deleting' });
-  await backend.delete(volume.id);
+  await backend.delete({ kind: 'volume', id: volume.id });
   await catalog.remove(volume.id);
 }

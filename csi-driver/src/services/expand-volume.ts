@@ -1,7 +1,8 @@
 import { type csi, grpcError } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
-import { fits, sizeRangeOf } from '../rules/capacity-range.ts';
+import { fits, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 
@@ -9,7 +10,6 @@ import { getVolume, type ServiceContext } from './services.ts';
 export function expandVolume(
   context: ServiceContext,
 ): Method<csi.ControllerExpandVolumeRequest, csi.ControllerExpandVolumeResponse> {
-  const { backend, catalog } = context;
   return {
     validate: (request) => {
       requireFields({ volume_id: request.volumeId });
@@ -20,28 +20,39 @@ export function expandVolume(
     keys: ({ volumeId }) => [volumeId],
     run: async (request) => {
       const volume = getVolume(context, request.volumeId);
+      const backend = context.backends.of(volume);
       const range = sizeRangeOf(request.capacityRange);
-      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.fsTypes);
-      if (fits(volume.capacityBytes, range)) {
-        return { capacityBytes: String(volume.capacityBytes), nodeExpansionRequired: false };
-      }
-      const { id, capacityBytes } = volume;
-      const { availableBytes } = await backend.capacity();
-      if (capacityBytes > range.limitBytes) {
-        throw grpcError(
-          'OUT_OF_RANGE',
-          `volume "${id}" has ${capacityBytes} bytes, more than limit_bytes; volumes do not shrink`,
-        );
-      }
-      if (range.requiredBytes - capacityBytes > availableBytes) {
-        throw grpcError(
-          'OUT_OF_RANGE',
-          `volume "${id}" cannot grow to ${range.requiredBytes} bytes: the pool has ${availableBytes} free`,
-        );
-      }
-      const { nodeExpansionRequired } = await backend.expand(id, { capacityBytes: range.requiredBytes });
-      await catalog.update(volume, { capacityBytes: range.requiredBytes });
-      return { capacityBytes: String(range.requiredBytes), nodeExpansionRequired };
+      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.offer);
+      const capacityBytes = fits(volume.capacityBytes, range)
+        ? volume.capacityBytes
+        : await grow(context, volume, range);
+      // Said again for a call that is repeated: the answer to the first may be lost.
+      return { capacityBytes: String(capacityBytes), nodeExpansionRequired: backend.nodeExpansion };
     },
   };
+}
+
+async function grow(context: ServiceContext, volume: VolumeRecord, range: SizeRange): Promise<number> {
+  const { id } = volume;
+  const backend = context.backends.of(volume);
+  const { availableBytes } = await backend.capacity();
+  if (volume.capacityBytes > range.limitBytes) {
+    throw grpcError(
+      'OUT_OF_RANGE',
+      `volume "${id}" has ${volume.capacityBytes} bytes, more than limit_bytes; volumes do not shrink`,
+    );
+  }
+  const capacityBytes = backend.offer.sizeFor(range.requiredBytes, volume.fsType);
+  if (capacityBytes > range.limitBytes) {
+    throw grpcError('OUT_OF_RANGE', `volume "${id}" grows to ${capacityBytes} bytes at least, more than limit_bytes`);
+  }
+  if (capacityBytes - volume.capacityBytes > availableBytes) {
+    throw grpcError(
+      'OUT_OF_RANGE',
+      `volume "${id}" cannot grow to ${capacityBytes} bytes: the pool has ${availableBytes} free`,
+    );
+  }
+  await backend.expand({ ...volume, capacityBytes });
+  await context.catalog.update(volume, { capacityBytes });
+  return capacityBytes;
 }

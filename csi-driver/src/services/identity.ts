@@ -20,7 +20,7 @@ export function identityMethods(context: ServiceContext): Methods<csi.IdentitySe
     Probe: {
       // Asks what a call would ask: a pool that is gone makes the plugin unhealthy, not just "running".
       run: async () => {
-        await context.backend.capacity();
+        await Promise.all(context.backends.all.map((backend) => backend.capacity()));
         context.catalog.listAfter(0, 1);
         return { ready: { value: true } };
       },

@@ -1,5 +1,5 @@
-import { inspectAt } from '@berth/linux';
 import { type csi, grpcError } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
 import type { Method, Methods } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
@@ -7,8 +7,8 @@ import { sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { topologyOf } from '../rules/topology.ts';
 import { publishVolume, unpublishVolume } from './publish-volume.ts';
-import { getVolume, type ServiceContext } from './services.ts';
-import { openVolume, stageVolume, unstageVolume } from './stage-volume.ts';
+import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
+import { stageVolume, unstageVolume } from './stage-volume.ts';
 
 const capabilities = ['STAGE_UNSTAGE_VOLUME', 'GET_VOLUME_STATS', 'EXPAND_VOLUME', 'SINGLE_NODE_MULTI_WRITER'] as const;
 
@@ -34,9 +34,11 @@ function getStats(context: ServiceContext): Method<csi.NodeGetVolumeStatsRequest
   return {
     validate: ({ volumeId, volumePath }) => requireFields({ volume_id: volumeId, volume_path: volumePath }),
     run: async ({ volumeId, volumePath }, signal) => {
-      requireMounted(context, volumeId, volumePath);
-      const { bytes, inodes } = await context.backend.usage(volumeId, signal);
-      return { usage: [usageOf('BYTES', bytes), usageOf('INODES', inodes)] };
+      const { volume, place } = requireMounted(context, volumeId, volumePath);
+      using _place = place;
+      using mounted = place.openHandle();
+      const { bytes, inodes } = await context.backends.of(volume).node.usage(volume, mounted, signal);
+      return { usage: [usageOf('BYTES', bytes), ...(inodes ? [usageOf('INODES', inodes)] : [])] };
     },
   };
 }
@@ -45,7 +47,7 @@ function usageOf(unit: 'BYTES' | 'INODES', usage: { total: number; available: nu
   return { unit, total: String(usage.total), available: String(usage.available), used: String(usage.used) };
 }
 
-/** The directory grew when the controller wrote down its new size; a node only confirms it. */
+/** NodeExpandVolume: what is staged follows the size the controller wrote down; also when it did already. */
 function expandOnNode(context: ServiceContext): Method<csi.NodeExpandVolumeRequest, csi.NodeExpandVolumeResponse> {
   return {
     validate: (request) => {
@@ -54,9 +56,11 @@ function expandOnNode(context: ServiceContext): Method<csi.NodeExpandVolumeReque
       if (request.volumeCapability) requireCapability(request.volumeCapability);
     },
     keys: ({ volumeId }) => [volumeId],
-    run: async (request) => {
-      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], context.backend.fsTypes);
-      const volume = requireMounted(context, request.volumeId, request.volumePath);
+    run: async (request, signal) => {
+      const { volume, place } = requireMounted(context, request.volumeId, request.volumePath);
+      place[Symbol.dispose]();
+      const backend = context.backends.of(volume);
+      if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.offer);
       const { requiredBytes } = sizeRangeOf(request.capacityRange);
       if (requiredBytes > volume.capacityBytes) {
         throw grpcError(
@@ -64,18 +68,26 @@ function expandOnNode(context: ServiceContext): Method<csi.NodeExpandVolumeReque
           `volume "${volume.id}" has ${volume.capacityBytes} bytes; expand it at the controller first`,
         );
       }
+      await backend.node.expand(volume, signal);
       return { capacityBytes: String(volume.capacityBytes) };
     },
   };
 }
 
 /** @throws GrpcError NOT_FOUND – no such volume, or it is not what the path shows. */
-function requireMounted(context: ServiceContext, volumeId: string, path: string) {
+function requireMounted(
+  context: ServiceContext,
+  volumeId: string,
+  path: string,
+): { volume: VolumeRecord; place: Place } {
   const volume = getVolume(context, volumeId);
-  using directory = openVolume(context, volumeId);
-  using place = path.startsWith('/') ? Place.find(path, context.places) : undefined;
-  if (!place || context.mounts.standing(place, inspectAt(directory)) !== 'volume') {
-    throw grpcError('NOT_FOUND', `volume "${volumeId}" is not mounted at ${path}`);
+  const place = path.startsWith('/') ? Place.find(path, context.places) : undefined;
+  try {
+    if (place && context.mounts.standing(place, recognizerOf(context, volume)) === 'volume') return { volume, place };
+  } catch (error) {
+    place?.[Symbol.dispose]();
+    throw error;
   }
-  return volume;
+  place?.[Symbol.dispose]();
+  throw grpcError('NOT_FOUND', `volume "${volumeId}" is not mounted at ${path}`);
 }

@@ -1,13 +1,14 @@
-import { type Fd, inspectAt, isErrno } from '@berth/linux';
+import { type Fd, isErrno } from '@berth/linux';
 import { type csi, grpcError } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
+import type { Recognizer } from '../mounts/volume-mounts.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
 import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
-import { getVolume, type ServiceContext } from './services.ts';
-import { openVolume } from './stage-volume.ts';
+import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
 
 type Request = csi.NodePublishVolumeRequest;
@@ -25,18 +26,26 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
     keys: ({ volumeId }) => [volumeId],
     run: async (request) => {
       const capability = requireCapability(request.volumeCapability);
-      getVolume(context, request.volumeId);
-      refuseUnsupported([capability], context.backend.fsTypes);
-      publish(context, request, capability);
+      const volume = getVolume(context, request.volumeId);
+      refuseUnsupported([capability], context.backends.of(volume).offer);
+      publish(context, { request, capability, volume });
       return {};
     },
   };
 }
 
+interface Publishing {
+  readonly request: Request;
+  readonly capability: csi.VolumeCapability;
+  readonly volume: VolumeRecord;
+}
+
 /** Synchronous from the first look to the bind: nothing can come between them. */
-function publish(context: ServiceContext, request: Request, capability: csi.VolumeCapability): void {
-  using volume = openVolume(context, request.volumeId);
-  using staged = openStaged(context, request, volume);
+function publish(context: ServiceContext, publishing: Publishing): void {
+  const { request, capability, volume } = publishing;
+  const isVolume = recognizerOf(context, volume);
+  const flags = flagsOf(request, capability);
+  if (!capability.block) requireStaged(context, request, isVolume);
   using target = Place.find(request.targetPath, context.places);
   if (!target) {
     throw grpcError(
@@ -44,26 +53,37 @@ function publish(context: ServiceContext, request: Request, capability: csi.Volu
       `the directory of target path ${request.targetPath} does not exist; the CO makes it`,
     );
   }
-  const flags = flagsOf(request, capability);
-  const standing = context.mounts.standing(target, inspectAt(volume));
+  const standing = context.mounts.standing(target, isVolume);
   if (standing === 'other')
     throw grpcError('ALREADY_EXISTS', `something else is mounted at the target path ${target.path}`);
-  if (standing === 'volume') return refuseOtherOptions(context, request, { target, flags });
-  refuseSecondTarget(context, { request, capability, volume, target });
-  if (standing === 'absent') target.makeDirectory();
-  else if (!target.isEmptyDirectory()) {
-    throw grpcError('FAILED_PRECONDITION', `target path ${target.path} holds files that a mount would hide`);
-  }
-  target.bind(staged, flags);
+  if (standing === 'volume') return refuseOtherOptions(context, publishing, { target, flags });
+  refuseSecondTarget(context, publishing, { target, isVolume });
+  using source = openSource(context, publishing, flags);
+  prepareTarget(target, standing, capability);
+  target.bind(source, flags);
   context.mounts.remember(request.volumeId, target.path);
 }
 
-function openStaged(context: ServiceContext, { volumeId, stagingTargetPath }: Request, volume: Fd): Fd {
-  using place = Place.find(stagingTargetPath, context.places);
-  if (!place || context.mounts.standing(place, inspectAt(volume)) !== 'volume') {
-    throw grpcError('FAILED_PRECONDITION', `volume "${volumeId}" is not staged at ${stagingTargetPath}`);
-  }
-  return place.open();
+function requireStaged(context: ServiceContext, request: Request, isVolume: Recognizer): void {
+  using place = Place.find(request.stagingTargetPath, context.places);
+  if (place && context.mounts.standing(place, isVolume) === 'volume') return;
+  throw grpcError('FAILED_PRECONDITION', `volume "${request.volumeId}" is not staged at ${request.stagingTargetPath}`);
+}
+
+/** What is bound to the target: the staged directory, or the device. */
+function openSource(context: ServiceContext, { request, capability, volume }: Publishing, flags: MountFlags): Fd {
+  const { node } = context.backends.of(volume);
+  if (capability.block && node.device) return node.device(volume.id, flags.readOnly);
+  using place = Place.find(request.stagingTargetPath, context.places);
+  if (place) return place.open();
+  throw grpcError('FAILED_PRECONDITION', `volume "${volume.id}" is not staged at ${request.stagingTargetPath}`);
+}
+
+/** A directory for a mount, an empty file for a device (CSI spec, NodePublishVolumeRequest.target_path). */
+function prepareTarget(target: Place, standing: 'absent' | 'unmounted', { block }: csi.VolumeCapability): void {
+  if (standing === 'absent') return block ? target.makeFile() : target.makeDirectory();
+  if (block ? target.isEmptyFile() : target.isEmptyDirectory()) return;
+  throw grpcError('FAILED_PRECONDITION', `target path ${target.path} holds files that a mount would hide`);
 }
 
 function flagsOf({ readonly }: Request, { mount, accessMode }: csi.VolumeCapability): MountFlags {
@@ -77,25 +97,27 @@ interface Repeat {
 }
 
 /** The same call again is fine, one with other arguments is not (CSI spec, NodePublishVolume's table). */
-function refuseOtherOptions(context: ServiceContext, request: Request, { target, flags }: Repeat): void {
-  const base = context.mounts.optionsAt(request.stagingTargetPath);
-  if (sameOptions(context.mounts.optionsAt(target.path), flags, base)) return;
+function refuseOtherOptions(context: ServiceContext, publishing: Publishing, { target, flags }: Repeat): void {
+  const { request, capability } = publishing;
+  // A device is bound from /dev, whose own mount options say nothing about it.
+  const base = capability.block ? ['nosuid', 'nodev', 'noexec'] : context.mounts.optionsAt(request.stagingTargetPath);
+  const actual = context.mounts.optionsAt(target.path);
+  if (sameOptions(capability.block ? [...actual, ...base] : actual, flags, base)) return;
   throw grpcError('ALREADY_EXISTS', `volume "${request.volumeId}" is published at ${target.path} with other flags`);
 }
 
 interface SecondTarget {
-  readonly request: Request;
-  readonly capability: csi.VolumeCapability;
-  readonly volume: Fd;
   readonly target: Place;
+  readonly isVolume: Recognizer;
 }
 
 /** Only SINGLE_NODE_MULTI_WRITER may be published twice on a node (the same table; multi-node modes are not offered). */
-function refuseSecondTarget(context: ServiceContext, { request, capability, volume, target }: SecondTarget): void {
+function refuseSecondTarget(context: ServiceContext, publishing: Publishing, { target, isVolume }: SecondTarget): void {
+  const { request, capability } = publishing;
   const mode = capability.accessMode?.mode;
   if (mode === 'SINGLE_NODE_MULTI_WRITER') return;
   const known = [target.path, request.stagingTargetPath];
-  const [other] = context.mounts.others(request.volumeId, inspectAt(volume), known);
+  const [other] = context.mounts.others(request.volumeId, isVolume, known);
   if (other === undefined) return;
   throw grpcError(
     'FAILED_PRECONDITION',
@@ -115,7 +137,8 @@ export function unpublishVolume(
       if (!target?.facts() || !isVolumeId(volumeId)) return {};
       unmountVolume(context, target, volumeId);
       try {
-        target.removeDirectory();
+        if (target.isEmptyFile()) target.removeFile();
+        else target.removeDirectory();
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return {};
         if (!isErrno(error, 'ENOTEMPTY', 'ENOTDIR', 'EEXIST')) throw error;

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { FakeClock, Guard, seededRng, silentLogger } from '@berth/kit';
 import { FakeKernel, inspect, type PathFacts } from '@berth/linux';
 import { type CallContext, type csi, csiController, csiIdentity, csiNode, type Init } from '@berth/protos';
-import { DirectoryBackend } from '../backend/directory-backend.ts';
+import { Backends } from '../backend/backends.ts';
+import { DirectoryBackend } from '../backend/directory/directory-backend.ts';
+import { Pool } from '../backend/pool.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { VolumeMounts } from '../mounts/volume-mounts.ts';
 import { handlersOf } from '../pipeline/pipeline.ts';
 import { controllerMethods } from './controller.ts';
+import { CopyJobs } from './copy-jobs.ts';
 import { identityMethods } from './identity.ts';
 import { nodeMethods } from './node.ts';
 import type { ServiceContext } from './services.ts';
@@ -17,20 +20,23 @@ type Call = (request: object) => Promise<Record<string, unknown>>;
 
 /** The services on a real pool and a modelled mount table: everything but the sockets, without root. */
 export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-unit-'))) {
-  const pool = join(folder, 'pool');
-  mkdirSync(pool, { recursive: true });
+  const path = join(folder, 'pool');
+  mkdirSync(path, { recursive: true });
   const kernel = new FakeKernel();
   const clock = new FakeClock();
-  const backend = new DirectoryBackend({ pool, clock, rng: seededRng(7), log: silentLogger });
-  const catalog = new Catalog({ path: join(pool, 'catalog.db'), volumesFolder: join(pool, 'volumes') });
+  const pool = new Pool({ path, rng: seededRng(7), log: silentLogger });
+  const backend = new DirectoryBackend({ pool, mounter: kernel, clock });
+  const jobs = new CopyJobs();
+  const catalog = new Catalog({ path: join(path, 'catalog.db'), volumesFolder: join(path, 'volumes') });
   const places = { mounter: kernel, inspect: inspectWith(kernel) };
   const context: ServiceContext = {
     driverName: 'csi.berth.local',
     version: '1',
     node: { key: 'topology.csi.berth.local/node', nodeId: 'n1' },
     catalog,
-    backend,
-    mounts: new VolumeMounts(places, backend.volumesFolder),
+    backends: new Backends([backend]),
+    jobs,
+    mounts: new VolumeMounts(places, (mount) => backend.node.volumeOf(mount)),
     places,
     clock,
     rng: seededRng(1),
@@ -44,12 +50,14 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
   } as unknown as Record<string, (request: object, call: CallContext) => Promise<Record<string, unknown>>>;
   /** Calls a method as the wire would: every absent field has its default. */
   const call =
-    (method: string): Call =>
+    (method: string, signal = new AbortController().signal): Call =>
     (request) =>
-      handlers[method]!({ ...defaults, ...request }, { method, signal: new AbortController().signal });
+      handlers[method]!({ ...defaults, ...request }, { method, signal });
   return {
     folder,
-    pool,
+    pool: path,
+    backend,
+    trash: pool.trash,
     kernel,
     context,
     call,
@@ -63,7 +71,9 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
       return path;
     },
     async [Symbol.asyncDispose]() {
-      await backend[Symbol.asyncDispose]();
+      await jobs[Symbol.asyncDispose]();
+      backend[Symbol.dispose]();
+      await pool[Symbol.asyncDispose]();
       catalog[Symbol.dispose]();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -90,6 +100,8 @@ const defaults = {
   readonly: false,
   maxEntries: 0,
   startingToken: '',
+  snapshotId: '',
+  sourceVolumeId: '',
 };
 
 /** A mounted volume of one node that several pods share, unless told otherwise. */

@@ -1,12 +1,14 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
+import { isErrno } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { Backend } from '../backend/backend.ts';
+import type { Backends } from '../backend/backends.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { PlaceTools } from '../mounts/place.ts';
-import type { VolumeMounts } from '../mounts/volume-mounts.ts';
+import type { Recognizer, VolumeMounts } from '../mounts/volume-mounts.ts';
 import type { NodeTopology } from '../rules/topology.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import type { CopyJobs } from './copy-jobs.ts';
 
 /** What the methods of all services work with. */
 export interface ServiceContext {
@@ -14,7 +16,8 @@ export interface ServiceContext {
   readonly version: string;
   readonly node: NodeTopology;
   readonly catalog: Catalog;
-  readonly backend: Backend;
+  readonly backends: Backends;
+  readonly jobs: CopyJobs;
   readonly mounts: VolumeMounts;
   readonly places: PlaceTools;
   readonly clock: Clock;
@@ -27,4 +30,17 @@ export function getVolume(context: Pick<ServiceContext, 'catalog'>, id: string):
   const volume = isVolumeId(id) ? context.catalog.find(id) : undefined;
   if (volume?.state !== 'ready') throw grpcError('NOT_FOUND', `volume "${id}" does not exist`);
   return volume;
+}
+
+/**
+ * How to know mounts of the volume.
+ * @throws GrpcError DATA_LOSS – the catalog has the volume, the pool has not.
+ */
+export function recognizerOf({ backends }: Pick<ServiceContext, 'backends'>, volume: VolumeRecord): Recognizer {
+  try {
+    return backends.of(volume).node.recognizer(volume.id);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw grpcError('DATA_LOSS', `volume "${volume.id}" is in the catalog, but its data is missing from the pool`);
+  }
 }

@@ -1,15 +1,15 @@
-import { type Fd, inspectAt } from '@berth/linux';
 import { type csi, grpcError } from '@berth/protos';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
-import { parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
+import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
-import { getVolume, type ServiceContext } from './services.ts';
+import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
 
-/** NodeStageVolume: binds the volume's directory to the staging path, which the CO made (CSI spec, NodeStageVolume). */
+/** NodeStageVolume: shows the volume at the staging path, which the CO made (CSI spec, NodeStageVolume). */
 export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolumeRequest, csi.NodeStageVolumeResponse> {
   return {
     validate: (request) => {
@@ -17,13 +17,13 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
       requireCapability(request.volumeCapability);
     },
     keys: ({ volumeId }) => [volumeId],
-    run: async (request) => {
+    run: async (request, signal) => {
       const capability = requireCapability(request.volumeCapability);
       const volume = getVolume(context, request.volumeId);
-      refuseUnsupported([capability], context.backend.fsTypes);
+      refuseUnsupported([capability], context.backends.of(volume).offer);
+      const isVolume = recognizerOf(context, volume);
       using place = Place.find(request.stagingTargetPath, context.places);
-      using source = openVolume(context, volume.id);
-      const standing = place ? context.mounts.standing(place, inspectAt(source)) : 'absent';
+      const standing = place ? context.mounts.standing(place, isVolume) : 'absent';
       if (!place || standing === 'absent') {
         throw grpcError(
           'FAILED_PRECONDITION',
@@ -34,25 +34,42 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
         throw grpcError('FAILED_PRECONDITION', `something else is mounted at the staging path ${place.path}`);
       }
       const flags = parseMountFlags(capability.mount?.mountFlags ?? []);
-      if (standing === 'volume') {
-        if (sameOptions(context.mounts.optionsAt(place.path), flags, context.mounts.baseOptions)) return {};
-        throw grpcError('ALREADY_EXISTS', `volume "${volume.id}" is staged at ${place.path} with other mount flags`);
-      }
-      place.bind(source, flags);
-      context.mounts.remember(volume.id, place.path);
+      if (standing === 'volume') return refuseOtherFlags(context, volume, { place, flags });
+      await stage(context, volume, { place, flags, capability, signal });
       return {};
     },
   };
 }
 
-/** @throws GrpcError DATA_LOSS – the catalog has the volume, the pool has not. */
-export function openVolume(context: ServiceContext, id: string): Fd {
-  try {
-    return context.backend.open(id);
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
-    throw grpcError('DATA_LOSS', `volume "${id}" is in the catalog, but its directory is missing from the pool`);
-  }
+interface Standing {
+  readonly place: Place;
+  readonly flags: MountFlags;
+}
+
+function refuseOtherFlags(context: ServiceContext, volume: VolumeRecord, { place, flags }: Standing) {
+  const { baseOptions } = context.backends.of(volume).node;
+  if (sameOptions(context.mounts.optionsAt(place.path), flags, baseOptions)) return {};
+  throw grpcError('ALREADY_EXISTS', `volume "${volume.id}" is staged at ${place.path} with other mount flags`);
+}
+
+interface Staging extends Standing {
+  readonly capability: csi.VolumeCapability;
+  readonly signal: AbortSignal;
+}
+
+async function stage(context: ServiceContext, volume: VolumeRecord, staging: Staging): Promise<void> {
+  const { place, flags, capability, signal } = staging;
+  const readOnly = flags.readOnly || capability.accessMode?.mode === 'SINGLE_NODE_READER_ONLY';
+  const request = {
+    volume,
+    place,
+    access: capability.block ? ('block' as const) : ('mount' as const),
+    fsType: capability.mount?.fsType ?? '',
+    mountFlags: capability.mount?.mountFlags ?? [],
+    flags: capability.block ? { ...flags, readOnly } : flags,
+  };
+  await context.backends.of(volume).node.stage(request, signal);
+  if (!capability.block) context.mounts.remember(volume.id, place.path);
 }
 
 /** NodeUnstageVolume: what is not staged, or not known, is fine. The staging path itself is the CO's. */
@@ -64,8 +81,14 @@ export function unstageVolume(
       requireFields({ volume_id: volumeId, staging_target_path: stagingTargetPath }),
     keys: ({ volumeId }) => [volumeId],
     run: async ({ volumeId, stagingTargetPath }) => {
+      if (!isVolumeId(volumeId)) return {};
       using place = Place.find(stagingTargetPath, context.places);
-      if (place && isVolumeId(volumeId)) unmountVolume(context, place, volumeId);
+      const unmount = () => {
+        if (place) unmountVolume(context, place, volumeId);
+      };
+      const volume = context.catalog.find(volumeId);
+      if (volume) await context.backends.of(volume).node.unstage(volumeId, unmount);
+      else unmount();
       return {};
     },
   };

@@ -1,6 +1,7 @@
-import { inspectAt, isErrno, type PathFacts } from '@berth/linux';
+import { isErrno } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { Place } from '../mounts/place.ts';
+import type { Recognizer } from '../mounts/volume-mounts.ts';
 import type { ServiceContext } from './services.ts';
 
 /** More mounts of one volume on one path than any crash could leave. */
@@ -11,11 +12,11 @@ const maxStacked = 64;
  * @throws GrpcError FAILED_PRECONDITION – something else is mounted there, or a process still uses the mount.
  */
 export function unmountVolume(context: ServiceContext, place: Place, volumeId: string): void {
-  const volume = factsOf(context, volumeId);
+  const isVolume = recognizer(context, volumeId);
   for (let count = 0; count < maxStacked; count++) {
     const facts = place.facts();
     if (!facts?.isMountRoot) break;
-    if (!isVolume(facts, volume) && !(volume === undefined && context.mounts.isOurs(place.path))) {
+    if (!(isVolume ? isVolume(facts) : context.mounts.isOurs(place.path))) {
       throw grpcError(
         'FAILED_PRECONDITION',
         `what is mounted at ${place.path} is not volume "${volumeId}"; left as it is`,
@@ -26,19 +27,15 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
   context.mounts.forget(volumeId, place.path);
 }
 
-/** @returns undefined for a volume whose directory is gone: then any mount from our pool will do. */
-function factsOf(context: ServiceContext, volumeId: string): PathFacts | undefined {
+/** @returns undefined for a volume that is not known, or whose data is gone: then any mount from our pool will do. */
+function recognizer(context: ServiceContext, volumeId: string): Recognizer | undefined {
   try {
-    using directory = context.backend.open(volumeId);
-    return inspectAt(directory);
+    const volume = context.catalog.find(volumeId);
+    return volume && context.backends.of(volume).node.recognizer(volumeId);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-function isVolume(facts: PathFacts, volume: PathFacts | undefined): boolean {
-  return volume !== undefined && facts.device === volume.device && facts.inode === volume.inode;
 }
 
 function unmount(place: Place): void {

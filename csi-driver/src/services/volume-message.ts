@@ -8,7 +8,12 @@ export function volumeMessage(volume: VolumeRecord, node: NodeTopology): csi.Vol
     volumeId: volume.id,
     capacityBytes: String(volume.capacityBytes),
     volumeContext: { ...volume.context },
-    contentSource: null,
+    contentSource: contentSource(volume),
     accessibleTopology: [topologyOf(node)],
   };
+}
+
+function contentSource({ source }: VolumeRecord): csi.VolumeContentSource | null {
+  if (!source) return null;
+  return source.kind === 'volume' ? { volume: { volumeId: source.id } } : { snapshot: { snapshotId: source.id } };
 }

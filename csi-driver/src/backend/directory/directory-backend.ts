@@ -1,0 +1,105 @@
+import { chmodSync, statfsSync } from 'node:fs';
+import type { Clock } from '@berth/kit';
+import { copyTree, type Fd, type Mounter, makeDirectoryAt, openSegment, reopen, syncFilesystemOf } from '@berth/linux';
+import type { Backend, CopiedBy, Offer, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import type { Pool, PoolFolder } from '../pool.ts';
+import { PoolMounts } from '../pool-mounts.ts';
+import { DirectoryNode } from './directory-node.ts';
+import { directoryOffer } from './directory-offer.ts';
+import { fsTypesOf } from './filesystem-types.ts';
+import { UsageCounter } from './usage-counter.ts';
+
+export interface DirectoryBackendOptions {
+  readonly pool: Pool;
+  readonly mounter: Mounter;
+  readonly clock: Clock;
+}
+
+/** Workloads run as any user; nobody else reaches the directory, since the pool itself is root's (mode 0700). */
+const volumeMode = 0o777;
+
+const noSignal = new AbortController().signal;
+
+/** A directory a volume, below `POOL/volumes`; its snapshots below `POOL/snapshots`. Sizes are promised, not enforced. */
+export class DirectoryBackend implements Backend, Disposable {
+  readonly name = 'directory';
+  readonly enforcesSize = false;
+  readonly nodeExpansion = false;
+  readonly offer: Offer;
+  readonly node: DirectoryNode;
+  readonly #pool: Pool;
+  readonly #volumes: PoolFolder;
+  readonly #snapshots: PoolFolder;
+  readonly #usage: UsageCounter;
+
+  constructor({ pool, mounter, clock }: DirectoryBackendOptions) {
+    this.#pool = pool;
+    this.offer = directoryOffer(fsTypesOf(statfsSync(pool.path).type));
+    this.#volumes = pool.folder('volumes');
+    this.#snapshots = pool.folder('snapshots');
+    this.#usage = new UsageCounter(clock);
+    const mounts = new PoolMounts(mounter, this.#volumes.fd);
+    this.node = new DirectoryNode({ volumes: this.#volumes.fd, mounts, usage: this.#usage });
+  }
+
+  async create({ id }: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
+    if (from) return await this.#fill(this.#volumes, id, { from, signal: signal ?? noSignal });
+    makeDirectoryAt(this.#volumes.fd, id, volumeMode);
+    // mkdir(2) takes the umask off.
+    using directory = openSegment(this.#volumes.fd, id);
+    chmodSync(directory.path, volumeMode);
+    await this.#volumes.sync();
+    return undefined;
+  }
+
+  /** File after file, while others write: each file is as it was at some moment of the call. */
+  async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
+    return await this.#fill(this.#snapshots, snapshotId, { from: { kind: 'volume', id: volume.id }, signal });
+  }
+
+  async delete({ kind, id }: Stored): Promise<void> {
+    await this.#pool.discard(kind === 'volume' ? this.#volumes : this.#snapshots, id);
+    this.#usage.forget(id);
+  }
+
+  async expand(): Promise<void> {
+    // The promise is the catalog's; there is nothing on disk that carries it.
+  }
+
+  capacity(): Promise<PoolCapacity> {
+    return this.#pool.capacity();
+  }
+
+  present(): Stored[] {
+    const volumes = this.#volumes.list().map((id): Stored => ({ kind: 'volume', id }));
+    return [...volumes, ...this.#snapshots.list().map((id): Stored => ({ kind: 'snapshot', id }))];
+  }
+
+  [Symbol.dispose](): void {
+    this.#usage[Symbol.dispose]();
+  }
+
+  /** What an earlier try left is thrown away: nobody has seen it. */
+  async #fill(folder: PoolFolder, id: string, { from, signal }: Content): Promise<CopiedBy> {
+    using source = this.#openStored(from);
+    if (!makeDirectoryAt(folder.fd, id, 0o700)) {
+      await this.#pool.discard(folder, id);
+      makeDirectoryAt(folder.fd, id, 0o700);
+    }
+    using target = openSegment(folder.fd, id);
+    const { method } = await copyTree(source, target, signal);
+    using readable = reopen(target);
+    await syncFilesystemOf(readable);
+    await folder.sync();
+    return method;
+  }
+
+  #openStored({ kind, id }: Stored): Fd {
+    return openSegment(kind === 'volume' ? this.#volumes.fd : this.#snapshots.fd, id);
+  }
+}
+
+interface Content {
+  readonly from: Stored;
+  readonly signal: AbortSignal;
+}

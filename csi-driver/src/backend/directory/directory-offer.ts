@@ -1,0 +1,26 @@
+import { grpcError } from '@berth/protos';
+import { unsupportedFlag } from '../../rules/mount-flags.ts';
+import type { Offer } from '../backend.ts';
+
+/** Volumes that are directories: a mount of the pool's own filesystem, no block device, no parameters. */
+export function directoryOffer(fsTypes: readonly string[], backend = 'directory'): Offer {
+  return {
+    block: false,
+    fsTypes,
+    objectionToFsType: (fsType) =>
+      `fs_type "${fsType}" cannot be had: the pool is on ${fsTypes[0] ?? 'another filesystem'}; leave fs_type empty`,
+    objectionToFlags: (mountFlags) =>
+      unsupportedFlag(mountFlags) === undefined
+        ? undefined
+        : 'one of mount_flags has no meaning for a bind mount; supported are ro, nosuid, nodev, noexec, noatime, nodiratime, relatime, nosymfollow',
+    checkParameters: (parameters) => {
+      const [unknown] = Object.keys(parameters);
+      if (unknown === undefined) return;
+      throw grpcError(
+        'INVALID_ARGUMENT',
+        `parameter "${unknown}" is unknown: the ${backend} backend takes no parameters`,
+      );
+    },
+    sizeFor: (requiredBytes) => requiredBytes,
+  };
+}

@@ -1,0 +1,72 @@
+import { readdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import type { Logger, Rng } from '@berth/kit';
+import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
+import type { PoolCapacity } from './backend.ts';
+import { SharedSync } from './shared-sync.ts';
+import { Trash } from './trash.ts';
+
+/** A directory of the pool, held open, with its fsync. */
+export interface PoolFolder extends Disposable {
+  readonly fd: Fd;
+  /** Resolves when every name made or removed in it before is on disk. */
+  sync(): Promise<void>;
+  list(): string[];
+}
+
+/** The directory all volumes of a driver are in, and its trash. Nobody else writes below it. */
+export class Pool implements AsyncDisposable {
+  readonly path: string;
+  readonly trash: Trash;
+  readonly #rng: Rng;
+  readonly #trashFolder: PoolFolder;
+  readonly #open: PoolFolder[] = [];
+
+  constructor({ path, rng, log }: { readonly path: string; readonly rng: Rng; readonly log: Logger }) {
+    this.path = path;
+    this.#rng = rng;
+    this.#trashFolder = this.folder('trash');
+    this.trash = new Trash(this.#trashFolder.fd, log);
+    this.trash.empty();
+  }
+
+  /** A folder of the pool, made when missing. It closes with the pool. */
+  folder(name: string): PoolFolder {
+    using root = openRoot(this.path);
+    makeDirectoryAt(root, name, 0o700);
+    const fd = openSegment(root, name);
+    const sync = new SharedSync(fd.path);
+    const folder: PoolFolder = {
+      fd,
+      sync: () => sync.sync(),
+      list: () => readdirSync(fd.path),
+      [Symbol.dispose]() {
+        sync[Symbol.dispose]();
+        fd[Symbol.dispose]();
+      },
+    };
+    this.#open.push(folder);
+    return folder;
+  }
+
+  /** Takes an entry out of reach in one step, durably; what it holds is removed in the background. An absent one is fine. */
+  async discard(folder: PoolFolder, name: string): Promise<void> {
+    try {
+      renameAt(folder.fd, name, this.#trashFolder.fd, `${name}.${this.#rng.uuid()}`);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+    await Promise.all([folder.sync(), this.#trashFolder.sync()]);
+    this.trash.empty();
+  }
+
+  async capacity(): Promise<PoolCapacity> {
+    const { blocks, bavail, bsize } = await statfs(this.path);
+    return { totalBytes: blocks * bsize, availableBytes: bavail * bsize };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.trash[Symbol.asyncDispose]();
+    for (const folder of this.#open) folder[Symbol.dispose]();
+  }
+}

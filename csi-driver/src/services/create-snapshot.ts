@@ -1,0 +1,91 @@
+import { messageOf } from '@berth/kit';
+import { type csi, grpcError } from '@berth/protos';
+import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
+import type { Method } from '../pipeline/pipeline.ts';
+import { ownParameters } from '../rules/parameters.ts';
+import { requireFields } from '../rules/required.ts';
+import { mayBeHere } from '../rules/topology.ts';
+import { getVolume, type ServiceContext } from './services.ts';
+import { snapshotMessage } from './snapshot-message.ts';
+
+/** CreateSnapshot: idempotent by name, ready to use when it answers (CSI spec, CreateSnapshot). */
+export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapshotRequest, csi.CreateSnapshotResponse> {
+  return {
+    validate: (request) => {
+      requireFields({ name: request.name, source_volume_id: request.sourceVolumeId });
+      const [unknown] = Object.keys(ownParameters(request.parameters, context.driverName));
+      if (unknown !== undefined) {
+        throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: snapshots take no parameters`);
+      }
+    },
+    keys: ({ name }) => [snapshotKey(name)],
+    run: async ({ name, sourceVolumeId, accessibilityRequirements }, signal) => {
+      const existing = context.catalog.snapshots.findByName(name);
+      if (existing) refuseDifferent(existing, sourceVolumeId);
+      if (!mayBeHere(accessibilityRequirements, context.node)) {
+        throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node of their volume only');
+      }
+      if (existing?.state === 'ready') return { snapshot: snapshotMessage(existing) };
+      const volume = getVolume(context, sourceVolumeId);
+      const snapshot = existing ?? (await begin(context, name, volume));
+      const ready = await context.jobs.run(snapshot.id, (stop) => take(context, snapshot, { volume, stop }), signal);
+      return { snapshot: snapshotMessage(ready) };
+    },
+  };
+}
+
+/** Names of snapshots and of volumes are two spaces. */
+export function snapshotKey(name: string): string {
+  return `snapshot:${name}`;
+}
+
+function refuseDifferent({ name, state, sourceVolumeId }: SnapshotRecord, asked: string): void {
+  if (state === 'deleting') throw grpcError('ABORTED', `snapshot "${name}" is being deleted; try again`);
+  if (sourceVolumeId === asked) return;
+  throw grpcError('ALREADY_EXISTS', `snapshot "${name}" exists of another volume, "${sourceVolumeId}"`);
+}
+
+async function begin(context: ServiceContext, name: string, volume: VolumeRecord): Promise<SnapshotRecord> {
+  const { catalog, clock, rng } = context;
+  return await catalog.snapshots.begin({
+    id: rng.uuid(),
+    name,
+    sourceVolumeId: volume.id,
+    sizeBytes: volume.capacityBytes,
+    backend: volume.backend,
+    createdAtMs: clock.now(),
+    ...(volume.fsType === undefined ? {} : { fsType: volume.fsType }),
+  });
+}
+
+interface Taking {
+  readonly volume: VolumeRecord;
+  readonly stop: AbortSignal;
+}
+
+/** Takes the content; where that fails, takes content and record back. */
+async function take(
+  context: ServiceContext,
+  snapshot: SnapshotRecord,
+  { volume, stop }: Taking,
+): Promise<SnapshotRecord> {
+  const { backends, catalog, clock, jobs, log } = context;
+  const backend = backends.of(volume);
+  const { id } = snapshot;
+  try {
+    using _reading = jobs.read(volume.id);
+    const createdAtMs = clock.now();
+    const copiedBy = await backend.snapshot(id, volume, stop);
+    log.info('snapshot taken', { snapshot: id, volume: volume.id, by: copiedBy });
+    return await catalog.snapshots.update(snapshot, { state: 'ready', createdAtMs, copiedBy });
+  } catch (error) {
+    try {
+      await backend.delete({ kind: 'snapshot', id });
+      await catalog.snapshots.remove(id);
+    } catch (undoError) {
+      log.warn('half-made snapshot stays until the next try or start', { snapshot: id, reason: messageOf(undoError) });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import type { csi } from '@berth/protos';
+import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
+import type { Method } from '../pipeline/pipeline.ts';
+import { requireFields } from '../rules/required.ts';
+import { isVolumeId } from '../rules/volume-id.ts';
+import { snapshotKey } from './create-snapshot.ts';
+import type { ServiceContext } from './services.ts';
+
+/** DeleteSnapshot: an unknown id is fine; one that a volume is being filled from is ABORTED (CSI spec, DeleteSnapshot). */
+export function deleteSnapshot(context: ServiceContext): Method<csi.DeleteSnapshotRequest, csi.DeleteSnapshotResponse> {
+  const find = (id: string) => (isVolumeId(id) ? context.catalog.snapshots.find(id) : undefined);
+  return {
+    validate: ({ snapshotId }) => requireFields({ snapshot_id: snapshotId }),
+    keys: ({ snapshotId }) => {
+      const name = find(snapshotId)?.name;
+      return [snapshotId, ...(name === undefined ? [] : [snapshotKey(name)])];
+    },
+    run: async ({ snapshotId }) => {
+      await context.jobs.cancel(snapshotId);
+      const snapshot = find(snapshotId);
+      if (!snapshot) return {};
+      using _alone = context.jobs.exclude(snapshotId);
+      await removeSnapshot(context, snapshot);
+      return {};
+    },
+  };
+}
+
+/** Each step can be repeated: a crash between two of them is finished at the next start. */
+export async function removeSnapshot(
+  { catalog, backends }: Pick<ServiceContext, 'catalog' | 'backends'>,
+  snapshot: SnapshotRecord,
+): Promise<void> {
+  const backend = backends.of(snapshot);
+  if (snapshot.state === 'ready') await catalog.snapshots.update(snapshot, { state: 'deleting' });
+  await backend.delete({ kind: 'snapshot', id: snapshot.id });
+  await catalog.snapshots.remove(snapshot.id);
+}
