@@ -61,13 +61,14 @@ async function whenBound(
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = new Map(
-    [...decision.bind.map(({ claim }) => claim), ...decision.provision].map((claim) => [
+    [...decision.bind.map(({ claim }) => claim), ...decision.provision, ...decision.settle].map((claim) => [
       keyOf(claim),
       claim.metadata.uid,
     ]),
   );
   const provisioning = new Set(decision.provision.map(keyOf));
   const annotated = new Set<string>();
+  if (waiting.size === 0) return;
   using limit = deadline(clock, bindTimeoutMs, signal);
   await new Promise<void>((resolve, reject) => {
     const fail = () => finish(() => reject(limit.signal.reason));

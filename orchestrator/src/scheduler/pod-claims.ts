@@ -6,6 +6,7 @@ import {
   type StorageClass,
   splitKey,
 } from '@berth/kube';
+import { bindCompleted } from '../controllers/volume/binding-names.ts';
 
 export interface VolumeListers {
   readonly claims: Informer<PersistentVolumeClaim>;
@@ -15,6 +16,7 @@ export interface VolumeListers {
 
 /** A pod's claims by what the scheduler has to do for them. */
 export interface PodClaims {
+  /** Of these some may not show it yet ({@link isBound}). */
   readonly bound: readonly PersistentVolumeClaim[];
   /** WaitForFirstConsumer: bound or provisioned once a node is chosen. */
   readonly delayed: readonly PersistentVolumeClaim[];
@@ -43,7 +45,7 @@ export function sortClaims(pod: Pod, listers: VolumeListers): PodClaims | { read
     const claim = listers.claims.get(key);
     const refused = refuseClaim(pod, claim, { name: splitKey(key).name, ephemeral });
     if (!claim || refused) return { refused: refused ?? 'persistentvolumeclaim not found' };
-    if (isBound(claim)) bound.push(claim);
+    if (isBound(claim) || isSettled(claim)) bound.push(claim);
     else if (waitsForConsumer(claim, listers)) delayed.push(claim);
     else return { refused: 'pod has unbound immediate PersistentVolumeClaims' };
   }
@@ -76,6 +78,11 @@ function refuseClaim(
  */
 export function isBound(claim: PersistentVolumeClaim): boolean {
   return Boolean(claim.spec?.volumeName) && claim.status?.phase === 'Bound';
+}
+
+/** Bound in all but its status, whose write comes next: for upstream's scheduler it is bound (volume_binder.go isPVCFullyBound). */
+function isSettled({ metadata, spec }: PersistentVolumeClaim): boolean {
+  return Boolean(spec?.volumeName) && metadata.annotations?.[bindCompleted] !== undefined;
 }
 
 function waitsForConsumer(claim: PersistentVolumeClaim, { classes }: VolumeListers): boolean {

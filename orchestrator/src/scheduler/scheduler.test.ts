@@ -130,6 +130,28 @@ test('a claim that waits for its consumer gets the node first, and the pod follo
   expect((await pod(s.client, 'p')).spec?.nodeName).toBe('a');
 });
 
+test('a claim that is bound in all but its status is waited for, without a word to the user', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.persistentvolumes, {
+    metadata: { name: 'pv' },
+    spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/x' } },
+  });
+  const claim = await s.client.create(resources.persistentvolumeclaims, {
+    metadata: { name: 'c', namespace: 'default', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+    spec: { accessModes: ['ReadWriteOnce'], volumeName: 'pv' },
+  });
+  await s.client.create(
+    resources.pods,
+    aPod('p', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] }),
+  );
+  await s.quiet();
+  expect([(await pod(s.client, 'p')).spec?.nodeName, s.events.lines]).toEqual([undefined, []]);
+  await s.client.updateStatus(resources.persistentvolumeclaims, { ...claim, status: { phase: 'Bound' } });
+  await s.quiet();
+  expect((await pod(s.client, 'p')).spec?.nodeName).toBe('a');
+});
+
 test('an unbound claim of an Immediate class keeps its pod waiting, with upstream words', async () => {
   await using s = await scene();
   await s.client.create(resources.nodes, aNode('a'));

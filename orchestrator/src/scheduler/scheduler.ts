@@ -179,8 +179,8 @@ class Scheduler implements AsyncDisposable {
       if (volumes.bind.length + volumes.provision.length > 0) {
         const patch = { metadata: { uid: pod.metadata.uid }, status: { nominatedNodeName: node.name } };
         await client.patch(resources.pods, ref, { type: 'strategic', patch }, { subresource: 'status' }, this.#signal);
-        await bindVolumes(volumes, node.name, { client, clock, claims: this.#claimWatch }, this.#signal);
       }
+      await bindVolumes(volumes, node.name, { client, clock, claims: this.#claimWatch }, this.#signal);
       const target = { apiVersion: 'v1', kind: 'Node', name: node.name };
       const body = { apiVersion: 'v1', kind: 'Binding', metadata: { ...ref, uid: pod.metadata.uid }, target };
       await client.createSub(resources.pods, ref, 'binding', body, this.#signal);

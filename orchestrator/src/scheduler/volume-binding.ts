@@ -15,7 +15,7 @@ import {
 import { matchVolume } from '../controllers/volume/match-volume.ts';
 import { nodeCanReach } from '../controllers/volume/node-affinity.ts';
 import type { Reasons } from './filters.ts';
-import { claimKeys, type PodClaims, sortClaims, type VolumeListers } from './pod-claims.ts';
+import { claimKeys, isBound, type PodClaims, sortClaims, type VolumeListers } from './pod-claims.ts';
 
 export interface BindingListers extends VolumeListers {
   readonly capacities: Informer<CSIStorageCapacity>;
@@ -27,11 +27,12 @@ export interface BindingListers extends VolumeListers {
 export interface VolumeDecision {
   readonly bind: readonly { readonly claim: PersistentVolumeClaim; readonly volume: PersistentVolume }[];
   readonly provision: readonly PersistentVolumeClaim[];
+  /** Bound already, but not in their status: the kubelet would not take them yet. */
+  readonly settle: readonly PersistentVolumeClaim[];
 }
 
 export type NodeVolumes = { readonly decision: VolumeDecision } | { readonly reasons: Reasons };
 
-const noDecision: VolumeDecision = { bind: [], provision: [] };
 export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node';
 const noProvisioner = 'kubernetes.io/no-provisioner';
 
@@ -57,7 +58,10 @@ export class VolumeBinding {
       if (!nodeCanReach(volume, node.metadata.name as string, node.metadata.labels))
         return { reasons: ["node(s) didn't match PersistentVolume's node affinity"] };
     }
-    return delayed.length === 0 ? { decision: noDecision } : this.#decide(delayed, node);
+    const settle = bound.filter((claim) => !isBound(claim));
+    if (delayed.length === 0) return { decision: { bind: [], provision: [], settle } };
+    const chosen = this.#decide(delayed, node);
+    return 'reasons' in chosen ? chosen : { decision: { ...chosen, settle } };
   }
 
   reserve(decision: VolumeDecision): void {
@@ -93,7 +97,10 @@ export class VolumeBinding {
     });
   }
 
-  #decide(delayed: readonly PersistentVolumeClaim[], node: Node): NodeVolumes {
+  #decide(
+    delayed: readonly PersistentVolumeClaim[],
+    node: Node,
+  ): Omit<VolumeDecision, 'settle'> | { readonly reasons: Reasons } {
     const bind: { claim: PersistentVolumeClaim; volume: PersistentVolume }[] = [];
     const provision: PersistentVolumeClaim[] = [];
     const used = new Set<string>();
@@ -112,7 +119,7 @@ export class VolumeBinding {
       if (reason) return { reasons: [reason] };
       provision.push(claim);
     }
-    return { decision: { bind, provision } };
+    return { bind, provision };
   }
 
   #free(claim: PersistentVolumeClaim, used: ReadonlySet<string>): PersistentVolume[] {
