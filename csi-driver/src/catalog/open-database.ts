@@ -51,6 +51,8 @@ export function openDatabase(options: CatalogOptions): DatabaseSync {
     database = new DatabaseSync(path, { timeout: lockWaitMs });
     // Exclusive: no second driver, and WAL without a shared-memory file. FULL: what was answered survives a power cut.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    // Writing over a used part of the write-ahead log costs the disk half of what lengthening it does: begin anew early.
+    database.exec('PRAGMA wal_autocheckpoint = 128;');
     database.exec('BEGIN EXCLUSIVE; COMMIT;');
     prepare(database, options);
     return database;

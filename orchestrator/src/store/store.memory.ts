@@ -20,7 +20,7 @@ export class MemoryStore implements Store {
     this.#queue = new CommitQueue({
       space: this.#space,
       commit: async () => undefined,
-      now: () => options.clock.now(),
+      clock: options.clock,
       onApplied: (changes) => {
         for (const { key, expiresAt } of changes) this.#expiries.set(key, expiresAt);
       },

@@ -67,7 +67,9 @@ test('a time to live goes on after a restart', async () => {
   const clock = new FakeClock();
   {
     await using store = await openSqliteStore({ file, clock });
-    await store.write({ key: '/r/events/a', value: bytes('1'), ttlSeconds: 60 });
+    const written = store.write({ key: '/r/events/a', value: bytes('1'), ttlSeconds: 60 });
+    await clock.advance(10);
+    await written;
   }
   await clock.advance(61_000);
   await using store = await openSqliteStore({ file, clock });

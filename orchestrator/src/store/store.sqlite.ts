@@ -10,6 +10,9 @@ import { StoreError } from './store-error.ts';
 /** What a watcher may be away for: upstream's watch cache holds about as much; bytes bound the memory. */
 const windowLimits = { events: 5_000, bytes: 8 * 1024 * 1024 };
 
+/** Longer than the steps between the writes of one piece of work, too short for anyone who reads events to notice. */
+const eventPatienceMs = 10;
+
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
 const loadPage = 2_000;
@@ -34,7 +37,8 @@ class SqliteStore implements Store {
     this.#queue = new CommitQueue({
       space,
       commit: (changes) => thread.ask({ op: 'commit', changes }),
-      now: () => clock.now(),
+      clock,
+      patienceMs: eventPatienceMs,
       onApplied: (changes) => this.expireAt(changes),
     });
   }
