@@ -9,4 +9,5 @@ case "$program" in
   berth) node "$root/scripts/setup.mjs" system build ;;
   *) node "$root/scripts/setup.mjs" build ;;
 esac
-exec "$root/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$root/dist/$program.js" "$@"
+# Left alone, V8 lets the heap grow to several times what is in use before it collects.
+exec "$root/node_modules/.bin/node" $(cat "$root/scripts/node-flags") "$root/dist/$program.js" "$@"

@@ -27,7 +27,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   signal: stop.signal,
   driverCommand: [
     process.execPath,
-    '--disable-warning=ExperimentalWarning',
+    // The driver is to be as small as we are; a debugger's port cannot be shared.
+    ...process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
     existsSync(bundled) ? bundled : fromSource,
   ],
 });
