@@ -34,8 +34,17 @@ export function csiSource(spec: VolumeSpec): { driver: string; handle: string } 
   return source ? { driver: source.driver, handle: source.volumeHandle } : undefined;
 }
 
-/** The capacity of the PV, where it has outgrown what the claim's status says: the node has to grow what is on it. */
+/** Tells that the driver needs no node for it: `volume.kubernetes.io/node-expansion-not-required` (external-resizer). */
+const notRequired = 'volume.kubernetes.io/node-expansion-not-required';
+
+/**
+ * The capacity of the PV, where it has outgrown what the claim's status says: the node has to grow what is on it.
+ * While the controller's part is under way, or the node's was infeasible, it is not the node's turn (node_expander.go).
+ */
 export function expansionOf(spec: VolumeSpec): string | undefined {
+  const turn = spec.pvc?.status?.allocatedResourceStatuses?.['storage'];
+  if (turn !== undefined && turn !== 'NodeResizePending' && turn !== 'NodeResizeInProgress') return undefined;
+  if (spec.pvc?.metadata.annotations?.[notRequired] !== undefined) return undefined;
   const wanted = spec.pv?.spec?.capacity?.['storage'];
   const has = spec.pvc?.status?.capacity?.['storage'];
   if (wanted === undefined || has === undefined || String(wanted) === String(has)) return undefined;

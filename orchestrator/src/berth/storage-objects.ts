@@ -12,6 +12,7 @@ export async function ensureStorageObjects(client: KubeClient): Promise<void> {
     metadata: { name: 'berth', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
     provisioner: driver,
     reclaimPolicy: 'Delete',
+    allowVolumeExpansion: true,
     volumeBindingMode: 'WaitForFirstConsumer',
   });
 }
