@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Rng } from '@berth/kit';
 import { decodeBytes } from '../names/byte-string.ts';
 import { isNfsError } from '../nfs-error.ts';
+import { goneIsFineWhenResent } from '../protocol/gone-when-resent.ts';
 import type { NfsAttributes, NfsChanges, NfsStatFs } from '../protocol/nfs-attributes.ts';
 import type { NfsFile, OpenOptions } from '../protocol/nfs-file.ts';
 import type { NfsHandle } from '../protocol/nfs-handle.ts';
@@ -172,13 +173,5 @@ export class Protocol3 implements NfsProtocol {
   ): Promise<NfsNode> {
     if (!found.handle) return this.lookup(at, signal);
     return { handle: found.handle, attributes: found.attributes ?? (await this.getattr(found.handle, signal)) };
-  }
-}
-
-async function goneIsFineWhenResent(done: Promise<unknown>): Promise<void> {
-  try {
-    await done;
-  } catch (error) {
-    if (!isNfsError(error, 'NOENT') || !error.resent) throw error;
   }
 }

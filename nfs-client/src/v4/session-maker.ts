@@ -1,0 +1,128 @@
+import { Buffer } from 'node:buffer';
+import { type Logger, messageOf, type Rng } from '@berth/kit';
+import { isNfsError } from '../nfs-error.ts';
+import { type RetryLaterOptions, retryLater } from '../retry-later.ts';
+import { authSys, type Credential, type UnixIdentity } from '../rpc/credentials.ts';
+import type { RpcClient } from '../rpc/rpc-client.ts';
+import { type CompoundOutcome, decodeCompound, encodeCompound, type Operation, type Operations } from './operation.ts';
+import * as ops from './session-operations.ts';
+import { SlotTable } from './slot-table.ts';
+
+export interface SessionOptions {
+  readonly rpc: RpcClient;
+  readonly identity: UnixIdentity;
+  readonly minorVersion: 1 | 2;
+  readonly retry: RetryLaterOptions;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** A session as the server made it. */
+export interface LiveSession {
+  readonly id: Uint8Array;
+  readonly clientId: bigint;
+  readonly limits: ops.ChannelLimits;
+  readonly slots: SlotTable;
+}
+
+/** A megabyte of data and the operations around it. */
+const wanted: ops.ChannelLimits = {
+  maxRequestBytes: (1 << 20) + 4096,
+  maxReplyBytes: (1 << 20) + 4096,
+  maxCachedBytes: 8192,
+  maxOperations: 16,
+  maxRequests: 64,
+};
+const mostSlots = 64;
+
+/** Gets client ids and sessions from a server, and gives them back. */
+export class SessionMaker {
+  readonly #options: SessionOptions;
+  readonly #credential: Credential;
+  readonly #owner: ops.ClientOwner;
+  #client: { readonly clientId: bigint; sequence: number } | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#credential = authSys(options.identity);
+    const { rng, identity } = options;
+    const verifier = Buffer.from(rng.uuid().replaceAll('-', ''), 'hex').subarray(0, 8);
+    this.#owner = { verifier, id: Buffer.from(`berth:${identity.machineName ?? 'berth'}:${rng.uuid()}`) };
+  }
+
+  /** A session of the client id there is, or of a new one where the server has forgotten it. */
+  async make(signal: AbortSignal): Promise<LiveSession> {
+    const known = this.#client;
+    try {
+      return await this.#makeSession(signal);
+    } catch (error) {
+      if (!known || !isNfsError(error, 'STALE_CLIENTID', 'SEQ_MISORDERED', 'CLID_INUSE', 'EXPIRED')) throw error;
+      this.#client = undefined;
+      return await this.#makeSession(signal);
+    }
+  }
+
+  /** Sends a compound as it is. */
+  async send(operations: Operations, signal: AbortSignal): Promise<CompoundOutcome> {
+    const { rpc, minorVersion } = this.#options;
+    const { results, resent } = await rpc.call(
+      {
+        program: 100003,
+        version: 4,
+        procedure: 1,
+        name: `NFS4 ${operations.at(-1)?.name ?? 'COMPOUND'}`,
+        credential: this.#credential,
+        encode: (writer) => encodeCompound(writer, minorVersion, operations),
+        replyBytes: operations.reduce((sum, { replyBytes = 0 }) => sum + replyBytes, 0),
+      },
+      signal,
+    );
+    return decodeCompound(results, operations, resent);
+  }
+
+  async destroySession(session: LiveSession, signal: AbortSignal): Promise<void> {
+    await this.#bestEffort(ops.destroySession(session.id), signal);
+  }
+
+  async destroyClient(signal: AbortSignal): Promise<void> {
+    if (this.#client) await this.#bestEffort(ops.destroyClientId(this.#client.clientId), signal);
+  }
+
+  async #makeSession(signal: AbortSignal): Promise<LiveSession> {
+    const isNew = !this.#client;
+    const client = this.#client ?? { ...(await this.#one(ops.exchangeId(this.#owner), signal)) };
+    this.#client = client;
+    const args = { ...client, limits: wanted, identity: this.#options.identity };
+    const { id, limits } = await this.#one(ops.createSession(args), signal);
+    client.sequence = (client.sequence + 1) >>> 0;
+    const slots = new SlotTable(Math.max(1, Math.min(limits.maxRequests, mostSlots)));
+    const session = { id, clientId: client.clientId, limits, slots };
+    if (isNew) await this.#reclaimComplete(session, signal);
+    return session;
+  }
+
+  async #reclaimComplete({ id, slots }: LiveSession, signal: AbortSignal): Promise<void> {
+    const slot = await slots.acquire(signal);
+    const first = ops.sequence({ sessionId: id, sequence: 1, slot: slot.id, highestSlot: 0, keepReply: true });
+    const { failure } = await this.send([first, ops.reclaimComplete], signal);
+    slots.release(slot, 'taken');
+    if (failure && !isNfsError(failure.error, 'COMPLETE_ALREADY')) throw failure.error;
+  }
+
+  #one<Result>(operation: Operation<Result>, signal: AbortSignal): Promise<Result> {
+    const attempt = async () => {
+      const { results, failure } = await this.send([operation], signal);
+      if (failure) throw failure.error;
+      return results[0] as Result;
+    };
+    return retryLater(this.#options.retry, attempt, signal);
+  }
+
+  async #bestEffort(operation: Operation<undefined>, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#one(operation, signal);
+    } catch (error) {
+      this.#options.log.debug('the server keeps what we no longer need', { reason: messageOf(error) });
+    }
+  }
+}

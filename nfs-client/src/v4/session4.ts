@@ -1,0 +1,174 @@
+import { abortable, deadline, startTask } from '@berth/kit';
+import { isNfsError, NfsError } from '../nfs-error.ts';
+import { retryLater } from '../retry-later.ts';
+import type { CompoundOutcome, Operations, Results } from './operation.ts';
+import { type LiveSession, SessionMaker, type SessionOptions } from './session-maker.ts';
+import { type SequenceResult, sequence } from './session-operations.ts';
+import type { Slot } from './slot-table.ts';
+
+/** A server that loses session after session is broken; more than a restart now and then is not to be waited out. */
+const maxRounds = 4;
+const farewellMs = 2000;
+
+/** SEQUENCE's failures that a new session cures (RFC 8881 §18.46.3). */
+const sessionFaults = [
+  ...(['BADSESSION', 'DEADSESSION', 'BADSLOT', 'BAD_HIGH_SLOT', 'SEQ_MISORDERED', 'SEQ_FALSE_RETRY'] as const),
+  ...(['CONN_NOT_BOUND_TO_SESSION', 'STALE_CLIENTID', 'EXPIRED'] as const),
+] as const;
+
+/**
+ * Runs compounds exactly once, each in a slot of a session (RFC 8881 §2.10). A session the server no longer knows is made anew,
+ * with a new client id where it forgot that too; opens of the former client id are then void.
+ */
+export class Session4 implements AsyncDisposable {
+  readonly #options: SessionOptions;
+  readonly #maker: SessionMaker;
+  readonly #life = new AbortController();
+  /** Requests whose caller has gone: they end on their own, so that their slots are known again. */
+  readonly #running = new Set<Promise<unknown>>();
+  #live: Promise<LiveSession> | undefined;
+  #keeper: AsyncDisposable | undefined;
+  #lastUsedMs = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#maker = new SessionMaker(options);
+  }
+
+  /** The session, made where there is none. */
+  live(signal: AbortSignal): Promise<LiveSession> {
+    if (this.#life.signal.aborted) return Promise.reject(this.#life.signal.reason);
+    if (!this.#live) {
+      const making = this.#maker.make(this.#life.signal);
+      this.#live = making;
+      making.catch(() => {
+        if (this.#live === making) this.#live = undefined;
+      });
+    }
+    return abortable(this.#live, signal);
+  }
+
+  /**
+   * Runs the operations and answers their results. Aborting leaves what is already sent to go on; `onLate` gets its results.
+   * @throws NfsError of the operation that failed.
+   */
+  async run<const Ops extends Operations>(
+    operations: Ops,
+    signal: AbortSignal,
+    onLate?: (results: Results<Ops>) => void,
+  ): Promise<Results<Ops>> {
+    const attempt = () => this.#attempt(operations, signal, onLate as ((results: never) => void) | undefined);
+    return (await retryLater(this.#options.retry, attempt, signal)) as unknown as Results<Ops>;
+  }
+
+  /** Renews the lease whenever a third of it passes without a request. */
+  keepAlive(leaseMs: number): void {
+    const { log, retry } = this.#options;
+    const renew = async (signal: AbortSignal) => {
+      while (true) {
+        await retry.clock.sleep(leaseMs / 3, signal);
+        if (retry.clock.monotonicMs() - this.#lastUsedMs < leaseMs / 3) continue;
+        await this.run([], signal).catch((error: unknown) => {
+          if (!signal.aborted) log.debug('cannot renew the lease', { error });
+        });
+      }
+    };
+    this.#keeper ??= startTask('nfs lease', renew, { log, signal: this.#life.signal });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keeper?.[Symbol.asyncDispose]();
+    const live = await this.#live?.catch(() => undefined);
+    this.#life.abort(new NfsError('CLOSED', 'the client is closed'));
+    live?.slots.close();
+    await Promise.allSettled(this.#running);
+    using limit = deadline(this.#options.retry.clock, farewellMs);
+    if (live) await this.#maker.destroySession(live, limit.signal);
+    await this.#maker.destroyClient(limit.signal);
+  }
+
+  async #attempt(
+    operations: Operations,
+    signal: AbortSignal,
+    onLate: ((results: never) => void) | undefined,
+  ): Promise<readonly unknown[]> {
+    let wasSent = false;
+    for (let round = 1; ; round++) {
+      const session = await this.live(signal);
+      const outcome = await this.#inSlot(session, operations, { signal, onLate });
+      const { failure } = outcome;
+      if (!failure) return outcome.results.slice(1);
+      const isSessionFault = failure.index === 0 && isNfsError(failure.error, ...sessionFaults);
+      const isUnkept = isNfsError(failure.error, 'RETRY_UNCACHED_REP') && !operations.some(({ isChange }) => isChange);
+      if (isSessionFault) this.#forget(session);
+      if ((!isSessionFault && !isUnkept) || round >= maxRounds) throw wasSent ? asResent(failure.error) : failure.error;
+      wasSent ||= failure.error.resent;
+    }
+  }
+
+  async #inSlot(
+    session: LiveSession,
+    operations: Operations,
+    { signal, onLate }: { readonly signal: AbortSignal; readonly onLate: ((results: never) => void) | undefined },
+  ): Promise<CompoundOutcome> {
+    let slot: Slot;
+    try {
+      slot = await session.slots.acquire(signal);
+    } catch (error) {
+      if (!isNfsError(error, 'DEADSESSION')) throw error;
+      return { results: [], failure: { index: 0, error } };
+    }
+    const sending: Promise<CompoundOutcome> = this.#send(session, slot, operations).finally(() =>
+      this.#running.delete(sending),
+    );
+    this.#running.add(sending);
+    try {
+      return await abortable(sending, signal);
+    } catch (error) {
+      const late = ({ failure, results }: CompoundOutcome) => !failure && onLate?.(results.slice(1) as never);
+      if (signal.aborted) sending.then(late, () => undefined);
+      throw error;
+    }
+  }
+
+  async #send(session: LiveSession, slot: Slot, operations: Operations): Promise<CompoundOutcome> {
+    const { slots } = session;
+    const first = sequence({
+      sessionId: session.id,
+      sequence: (slot.sequence + 1) >>> 0,
+      slot: slot.id,
+      highestSlot: slots.highestBusy,
+      keepReply: operations.some(({ isChange }) => isChange),
+    });
+    this.#lastUsedMs = this.#options.retry.clock.monotonicMs();
+    let fate: 'taken' | 'refused' | 'lost' = 'lost';
+    try {
+      const outcome = await this.#maker.send([first, ...operations], this.#life.signal);
+      fate = outcome.failure && outcome.failure.index < 1 ? 'refused' : 'taken';
+      const result = outcome.results[0] as SequenceResult | undefined;
+      if (result) slots.setTarget(result.targetHighestSlot);
+      return outcome;
+    } finally {
+      slots.release(slot, fate);
+      if (slots.isWorn) this.#forget(session);
+    }
+  }
+
+  #forget(session: LiveSession): void {
+    const live = this.#live;
+    if (!live || this.#life.signal.aborted) return;
+    const forgetting = live.then(async (current) => {
+      if (current !== session || this.#live !== live) return;
+      this.#live = undefined;
+      session.slots.close();
+      this.#options.log.debug('the session is given up', { clientId: session.clientId.toString(16) });
+      await this.#maker.destroySession(session, this.#life.signal);
+    });
+    const running: Promise<void> = forgetting.catch(() => undefined).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+}
+
+function asResent(error: NfsError): NfsError {
+  return new NfsError(error.code, error.message, { resent: true, cause: error });
+}
