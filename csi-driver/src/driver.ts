@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Clock, Guard, type Logger, messageOf, type Rng } from '@berth/kit';
+import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
 import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
 import { csiController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
@@ -46,7 +46,7 @@ const graceMs = 5000;
 export async function startDriver(options: DriverOptions): Promise<AsyncDisposable> {
   const { endpoint, log, clock, rng } = options;
   const socket = socketPath(endpoint);
-  const path = preparePool(options.pool);
+  const path = await preparePool(options.pool);
   await using stack = new AsyncDisposableStack();
   const catalog = stack.use(new Catalog(catalogOptions(path)));
   const places = options.places ?? { mounter: linuxMounter, inspect };
@@ -93,7 +93,7 @@ function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServe
 async function listen(stack: AsyncDisposableStack, server: GrpcServer, socket: string): Promise<void> {
   stack.defer(() => server.stop(graceMs));
   try {
-    mkdirSync(dirname(socket), { recursive: true, mode: 0o750 });
+    await makeFolders(dirname(socket), 0o750);
     await server.listen(`unix://${socket}`);
   } catch (error) {
     throw new StartError('Endpoint', `cannot listen at ${socket}: ${messageOf(error)}`, { cause: error });
@@ -104,7 +104,7 @@ async function register(stack: AsyncDisposableStack, options: DriverOptions): Pr
   const { registrationSocket: socket, driverName, endpoint, log } = options;
   if (socket === undefined) return;
   try {
-    mkdirSync(dirname(socket), { recursive: true, mode: 0o750 });
+    await makeFolders(dirname(socket), 0o750);
     const server = await serveRegistration({ socket, driverName, endpoint, log });
     stack.defer(() => server.stop(graceMs));
   } catch (error) {
@@ -113,11 +113,10 @@ async function register(stack: AsyncDisposableStack, options: DriverOptions): Pr
 }
 
 /** The pool's real path; made when missing. Nobody but root may enter it: volumes in it are open to all users. */
-function preparePool(path: string): string {
+async function preparePool(path: string): Promise<string> {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    await makeFolders(path, 0o700);
     accessSync(path, constants.W_OK | constants.X_OK);
-    if (!statSync(path).isDirectory()) throw new Error('it is not a directory');
     return realpathSync(path);
   } catch (error) {
     throw new StartError('Pool', `cannot use the pool ${path}: ${messageOf(error)}`, { cause: error });

@@ -135,6 +135,12 @@ const failures: [what: string, argv: string[], exitCode: number, err: RegExp][] 
     3,
     /no CSI driver runs below \/nonexistent/,
   ],
+  [
+    'a data directory that is not there',
+    ['mounts', '--data-dir', '/nonexistent'],
+    3,
+    /^csictl: data directory \/nonexistent: not found \(NOT_FOUND\)\nhint: /,
+  ],
   ['an unknown command', ['volume'], 2, /csictl: unknown command 'volume'/],
   ['an unknown output', ['mounts', '-o', 'xml'], 2, /Allowed choices are table, wide, json, yaml/],
   ['a timeout without a unit', ['mounts', '--timeout', '30'], 2, /--timeout "30" is not a duration\nhint: /],

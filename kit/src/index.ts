@@ -16,6 +16,7 @@ export {
   logLevels,
   silentLogger,
 } from './logger.ts';
+export { makeFolders } from './make-folders.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
 export { startTask } from './start-task.ts';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, rename, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import {
   Server,
@@ -50,10 +51,12 @@ export class GrpcServer implements AsyncDisposable {
   /**
    * Listens at `unix:///path`, replacing a socket left by a dead process. The socket appears under its name when it answers:
    * whoever waits for it and connects at once is not refused.
+   * @throws an Error – another process answers there, or something that is no socket has the name.
    */
   async listen(endpoint: string): Promise<void> {
     if (!endpoint.startsWith('unix:')) return this.#bind(endpoint);
     const path = endpoint.replace(/^unix:(\/\/)?/, '');
+    await refuseTaken(path);
     // Not longer than the name itself, which the kernel limits to 107 bytes.
     const temporary = join(dirname(path), `.${randomUUID()}`.slice(0, Math.max(8, basename(path).length)));
     await this.#bind(`unix:${temporary}`);
@@ -92,6 +95,25 @@ export class GrpcServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop(2000);
   }
+}
+
+/** Two servers behind one name would answer for each other. */
+async function refuseTaken(path: string): Promise<void> {
+  const facts = await lstat(path).catch(() => undefined);
+  if (!facts) return;
+  if (!facts.isSocket()) throw new Error('something that is not a socket has that name');
+  if (await answers(path)) throw new Error('another process answers there');
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    // EAGAIN: its backlog is full, so someone listens. ECONNREFUSED: its process is gone.
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
+  });
 }
 
 function unary(path: string, handler: Unary) {

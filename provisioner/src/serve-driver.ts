@@ -31,6 +31,8 @@ export interface ServeOptions {
 /** The stand-alone program: an API server by kubeconfig or service account, a driver by socket, until `signal` aborts. */
 export async function serveDriver({ flags, env, log }: ServeOptions, signal: AbortSignal): Promise<void> {
   const kubeconfig = flags.kubeconfig ?? env['KUBECONFIG'];
+  if (!kubeconfig && !env['KUBERNETES_SERVICE_HOST'])
+    throw new RangeError('no API server is named: give --kubeconfig FILE, or set KUBECONFIG');
   const access = await (kubeconfig ? loadKubeconfig(kubeconfig) : inClusterConfig(env));
   await using stack = new AsyncDisposableStack();
   const transport = stack.use(httpTransport({ ...access.transport, userAgent: `berth-provisioner/${version}` }));

@@ -1,6 +1,7 @@
+import { isIP } from 'node:net';
 import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -22,7 +23,7 @@ interface UpFlags {
   readonly kubeconfig?: string;
   readonly nodes: string;
   readonly readyFile?: string;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
 }
 
 /** Runs one `berth` command. @returns the exit code. */
@@ -52,7 +53,10 @@ function buildProgram(options: CliOptions): Command {
       "Kubernetes' storage stack on this machine: API server, scheduler, controllers, kubelet and CSI driver in one program",
     )
     .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: (text) => terminal.err(text.replace(/^error: /, 'berth: ')),
+    })
     .showHelpAfterError('(see berth --help)')
     .addHelpText(
       'after',
@@ -77,7 +81,7 @@ function addUp(program: Command, options: CliOptions): void {
     .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)')
     .option('--nodes <n>', 'how many nodes to run on this machine', '1')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
-    .option('--log-level <level>', logLevels.join(', '), 'info')
+    .addOption(logLevelOption('info'))
     .addHelpText(
       'after',
       '\nCtrl-C and SIGTERM stop the control plane only: pods and mounts stay, and the next `berth up` adopts them.\n\nExamples:\n  berth up\n  berth up --data-dir /tmp/try --port 0 --ready-file /tmp/try.json\n',
@@ -94,19 +98,29 @@ function addUp(program: Command, options: CliOptions): void {
 }
 
 function checkUp(flags: UpFlags) {
-  const kubeconfig = flags.kubeconfig;
-  const level = flags.logLevel as LogLevel;
-  if (!logLevels.includes(level))
-    throw new BerthError('Usage', `--log-level is one of ${logLevels.join(', ')}, not "${flags.logLevel}"`);
+  const { kubeconfig, address } = flags;
+  if (isIP(address) === 0)
+    throw new BerthError('Usage', `--address takes an IP address, not "${address}"`, {
+      hint: '127.0.0.1 for this machine alone, 0.0.0.0 for all of its addresses; see them with: ip addr',
+    });
+  for (const [flag, file] of [
+    ['--kubeconfig', kubeconfig],
+    ['--ready-file', flags.readyFile],
+  ] as const)
+    if (file === '') throw new BerthError('Usage', `${flag} takes the name of a file, not ""`);
   return {
     data: new DataDir(flags.dataDir),
-    address: flags.address,
+    address,
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
     nodes: wholeNumber('--nodes', flags.nodes, { least: 1, most: 100 }),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
-    logLevel: level,
+    logLevel: flags.logLevel,
   };
+}
+
+function logLevelOption(value: LogLevel): Option {
+  return new Option('--log-level <level>', 'least level to log').choices(logLevels).default(value);
 }
 
 function wholeNumber(flag: string, text: string, { least, most }: { least: number; most: number }): number {
@@ -121,7 +135,7 @@ function addDown(program: Command, { terminal }: CliOptions): void {
     .description('stop berth and remove all it has on this machine: processes, mounts, cgroups, networks')
     .option('--data-dir <dir>', 'the data directory of the berth to remove', '/var/lib/berth')
     .option('--purge', 'also delete the data: volumes, images, the API objects', false)
-    .option('--log-level <level>', logLevels.join(', '), 'warn')
+    .addOption(logLevelOption('warn'))
     .addHelpText('after', '\nExamples:\n  berth down\n  berth down --data-dir /tmp/try --purge\n')
     .action(async ({ dataDir, purge, logLevel }: { dataDir: string; purge: boolean; logLevel: LogLevel }) => {
       if (process.getuid?.() !== 0)
@@ -141,7 +155,7 @@ function addVersion(program: Command, terminal: Terminal): void {
   program
     .command('version')
     .description('versions of berth, of the Kubernetes API it serves and of Node')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'))
     .action(async ({ output }: { output: OutputFormat }) => {
       const facts = { berth: version, kubernetes: kubernetesVersion, node: process.version };
       terminal.out(

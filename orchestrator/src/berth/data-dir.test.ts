@@ -36,3 +36,19 @@ test('a new, an empty and an own data directory are taken, also one that first g
     (await new DataDir(path).take())[Symbol.dispose]();
   }
 });
+
+test('a data directory whose sockets the kernel could not address is refused with the limit', () => {
+  const path = (bytes: number) => `/${'d'.repeat(bytes - 1)}`;
+  const longest = Buffer.byteLength(new DataDir('/').node('node-1').registrationSocket) - 1;
+  expect(() => new DataDir(path(107 - longest - 1)).checkSocketPaths(1)).not.toThrow();
+  expect(() => new DataDir(path(107 - longest)).checkSocketPaths(10)).toThrow(
+    expect.objectContaining({ code: 'Usage', message: expect.stringContaining("the kernel's limit is 107") }),
+  );
+});
+
+test('a place where no folder can be made is refused', async () => {
+  await expect(new DataDir('/proc/nope/x').take()).rejects.toMatchObject({
+    code: 'Usage',
+    message: expect.stringContaining('cannot use the data directory /proc/nope/x: ENOENT'),
+  });
+});

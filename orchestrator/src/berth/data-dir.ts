@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolders, messageOf } from '@berth/kit';
 import { isErrno, lockFile, lockHolder } from '@berth/linux';
 import { BerthError } from './berth-error.ts';
 
@@ -73,14 +74,35 @@ export class DataDir {
 
   /**
    * Makes the directory and takes it for this process until it ends, however it ends.
-   * @throws BerthError InUse – another `berth up` has it; Usage – the folder holds something else.
+   * @throws BerthError InUse – another `berth up` has it; Usage – the folder holds something else, or nothing can be made there.
    */
   async take(): Promise<Disposable> {
-    await this.#refuseForeign();
-    await mkdir(this.path, { recursive: true, mode: 0o711 });
-    const lock = await this.hold();
-    await writeFile(this.pidFile, `${process.pid}\n`);
-    return lock;
+    await this.refuseForeign();
+    try {
+      await makeFolders(this.path, 0o711);
+      const lock = await this.hold();
+      await writeFile(this.pidFile, `${process.pid}\n`);
+      return lock;
+    } catch (error) {
+      if (error instanceof BerthError) throw error;
+      throw new BerthError('Usage', `cannot use the data directory ${this.path}: ${messageOf(error)}`, {
+        hint: 'name a folder that can be written to: berth up --data-dir DIR',
+        cause: error,
+      });
+    }
+  }
+
+  /** @throws BerthError Usage – the kernel could not address the sockets of a node: the path is too long. */
+  checkSocketPaths(nodes: number): void {
+    const { csiSocket, registrationSocket } = this.node(`node-${nodes}`);
+    const longest = Math.max(...[csiSocket, registrationSocket].map((path) => Buffer.byteLength(path)));
+    if (longest <= maxSocketPathBytes) return;
+    const own = Buffer.byteLength(this.path);
+    throw new BerthError(
+      'Usage',
+      `data directory ${this.path} is too long: paths of sockets in it take ${longest} bytes, and the kernel's limit is ${maxSocketPathBytes}`,
+      { hint: `name one of at most ${own - (longest - maxSocketPathBytes)} bytes: berth up --data-dir DIR` },
+    );
   }
 
   /** Keeps every other berth from the directory, which exists. @throws BerthError InUse – one has it. */
@@ -93,8 +115,11 @@ export class DataDir {
     });
   }
 
-  /** A mistyped path must not mix ours with someone's files: `down --purge` would meet them again. */
-  async #refuseForeign(): Promise<void> {
+  /**
+   * A mistyped path must not mix ours with someone's files: `down --purge` would meet them again.
+   * @throws BerthError Usage – the folder holds something else, or is none.
+   */
+  async refuseForeign(): Promise<void> {
     const entries = await readdir(this.path).catch((error: unknown) => {
       if (isErrno(error, 'ENOENT')) return [];
       if (isErrno(error, 'ENOTDIR')) throw new BerthError('Usage', `data directory ${this.path} is not a directory`);
@@ -129,6 +154,9 @@ async function hasOpen(pid: number, path: string): Promise<boolean> {
   const files = await Promise.all(names.map((name) => readlink(join(folder, name)).catch(() => '')));
   return files.includes(path);
 }
+
+/** sockaddr_un holds 108 bytes with the closing NUL (unix(7)). */
+const maxSocketPathBytes = 107;
 
 /** The lock goes last: until then the directory can be told to be ours. */
 const ownNames: readonly string[] = [

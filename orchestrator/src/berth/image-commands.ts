@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '@berth/kit';
+import { makeFolders, systemClock } from '@berth/kit';
 import { isErrno, linuxMounter } from '@berth/linux';
 import { type Command, Option } from 'commander';
 import { ImageError } from '../images/image-error.ts';
@@ -25,6 +26,10 @@ interface Verb {
   readonly alias?: string;
   readonly more?: string;
   readonly examples: readonly [string, ...string[]];
+  /** Brings images in: it may be the first that is done with a data directory. */
+  readonly begins?: true;
+  /** How many of its arguments, from the first, name images. */
+  readonly names?: number;
   readonly run: (images: Images, args: readonly string[], show: Show) => Promise<void>;
 }
 
@@ -49,7 +54,10 @@ export function addImageCommands(parent: Command, terminal: Terminal): void {
         const args = given.slice(0, -2).filter((arg) => typeof arg === 'string');
         const show: Show = async (text, data) =>
           terminal.out(options.output === 'table' ? text : await formatData(data, options.output));
-        await explaining(async () => verb.run(await open(options), args, show));
+        await explaining(async () => {
+          for (const name of args.slice(0, verb.names ?? 0)) checkName(name);
+          await verb.run(await open(options, verb), args, show);
+        });
       });
     if (verb.alias) command.alias(verb.alias);
   }
@@ -62,6 +70,7 @@ function verbs(terminal: Terminal): Verb[] {
 
 const loadVerb: Verb = {
   usage: 'load <file>',
+  begins: true,
   description: 'take in the images of a docker-save or OCI-layout tar, plain or compressed',
   examples: ['berth image load nginx.tar', 'docker save nginx:1.27 -o nginx.tar && berth image load nginx.tar'],
   run: async (images, [file = ''], show) => {
@@ -84,6 +93,7 @@ const listVerb: Verb = {
 
 const tagVerb: Verb = {
   usage: 'tag <source> <name>',
+  names: 2,
   description: 'give an image another name',
   examples: ['berth image tag nginx:1.27 registry.k8s.io/nginx-slim:0.8'],
   run: async (images, [source = '', name = ''], show) => {
@@ -94,6 +104,7 @@ const tagVerb: Verb = {
 
 const removeVerb: Verb = {
   usage: 'remove <ref>',
+  names: 1,
   alias: 'rm',
   description: 'take a name away (all, for an image id); an image without names goes',
   examples: ['berth image remove nginx:1.27', 'berth image remove 3f8a00f137a0'],
@@ -112,6 +123,8 @@ NODE_EXTRA_CA_CERTS=FILE, or NODE_USE_SYSTEM_CA=1 to trust what the system trust
 function pullVerb({ env, err }: Terminal): Verb {
   return {
     usage: 'pull <ref>',
+    begins: true,
+    names: 1,
     description: 'fetch an image from its registry',
     more: pullHelp,
     examples: [
@@ -132,12 +145,31 @@ function asData({ id, names, repoDigests, manifest, size, created }: ImageSummar
   return { id, names, repoDigests, manifest, size, ...(created === undefined ? {} : { created }) };
 }
 
-async function open({ dataDir }: ImageOptions): Promise<Images> {
+/** @throws BerthError Usage – no image can have that name. */
+function checkName(name: string): void {
+  try {
+    normalizeReference(name);
+  } catch (cause) {
+    throw new BerthError('Usage', (cause as Error).message, {
+      hint: 'an image name is REGISTRY/REPOSITORY:TAG in small letters, e.g. registry.k8s.io/nginx-slim:0.8',
+      cause,
+    });
+  }
+}
+
+/** @throws BerthError NotRoot; NotFound – there is no data directory, and asking does not make one; Usage – it is someone else's. */
+async function open({ dataDir }: ImageOptions, { begins }: Verb): Promise<Images> {
   if (process.getuid?.() !== 0)
     throw new BerthError('NotRoot', 'images are kept with their files’ owners, which takes root', {
       hint: 'run it with sudo',
     });
   const data = new DataDir(dataDir);
+  if (!begins && !existsSync(data.path))
+    throw new BerthError('NotFound', `there is no data directory ${data.path}`, {
+      hint: 'name the one that was given to "berth up": --data-dir DIR',
+    });
+  await data.refuseForeign();
+  await makeFolders(data.path, 0o711);
   const usedIds = () => usedImageIds(data);
   const images = await Images.open({ folder: data.images, mounter: linuxMounter, clock: systemClock, usedIds });
   images.provide(toolsImageName, toolsImage(process.execPath));

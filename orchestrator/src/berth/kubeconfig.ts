@@ -1,9 +1,27 @@
-import { mkdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { removeHalfWritten, writeFileDurably } from '@berth/kit';
+import { makeFolders, messageOf, removeHalfWritten, writeFileDurably } from '@berth/kit';
+import { BerthError } from './berth-error.ts';
 import type { Pki } from './pki.ts';
 
-/** Writes the administrator's kubeconfig, readable by its owner alone. @returns its absolute path. */
+/**
+ * Makes the kubeconfig's folder, before anything is started that would have to be stopped again.
+ * @throws BerthError Usage – no file can be there.
+ */
+export async function prepareKubeconfig(file: string): Promise<void> {
+  const path = resolve(file);
+  try {
+    await makeFolders(dirname(path));
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a directory');
+  } catch (error) {
+    throw cannotWrite('Usage', path, error);
+  }
+}
+
+/**
+ * Writes the administrator's kubeconfig, readable by its owner alone. @returns its absolute path.
+ * @throws BerthError Failed – the file cannot be written.
+ */
 export async function writeKubeconfig(file: string, server: string, pki: Pki): Promise<string> {
   const path = resolve(file);
   const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -20,9 +38,19 @@ export async function writeKubeconfig(file: string, server: string, pki: Pki): P
     contexts: [{ name: 'berth', context: { cluster: 'berth', user: 'admin' } }],
     'current-context': 'berth',
   };
-  await mkdir(dirname(path), { recursive: true });
-  await removeHalfWritten(path);
-  // JSON is YAML; kubectl reads both and nothing has to be escaped by hand.
-  await writeFileDurably(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
+  try {
+    await removeHalfWritten(path);
+    // JSON is YAML; kubectl reads both and nothing has to be escaped by hand.
+    await writeFileDurably(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
+  } catch (error) {
+    throw cannotWrite('Failed', path, error);
+  }
   return path;
+}
+
+function cannotWrite(code: 'Usage' | 'Failed', path: string, cause: unknown): BerthError {
+  return new BerthError(code, `cannot write the kubeconfig ${path}: ${messageOf(cause)}`, {
+    hint: 'name another file: berth up --kubeconfig FILE',
+    cause,
+  });
 }

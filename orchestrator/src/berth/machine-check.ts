@@ -1,36 +1,46 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { BerthError } from './berth-error.ts';
 
-interface Requirement {
-  readonly what: string;
-  readonly isThere: () => boolean;
-  readonly hint: string;
+/** What is asked of the machine; a test has machines of its own. */
+export interface MachineFacts {
+  readonly uid: number | undefined;
+  readonly exists: (path: string) => boolean;
+  /** @throws an error where the file is not there. */
+  readonly read: (path: string) => string;
 }
 
-const filesystems = () => readFileSync('/proc/filesystems', 'utf8');
+interface Requirement {
+  readonly what: string;
+  readonly isThere: (machine: MachineFacts) => boolean;
+  readonly hint: string;
+}
 
 /** What the kernel must offer; each missing piece is named before anything is started. */
 const requirements: readonly Requirement[] = [
   {
     what: 'the overlay filesystem',
-    isThere: () => /\boverlay\b/.test(filesystems()),
+    isThere: ({ read }) => /\boverlay\b/.test(read('/proc/filesystems')),
     hint: 'load it: modprobe overlay',
   },
   {
     what: 'network namespaces',
-    isThere: () => existsSync('/proc/self/ns/net'),
+    isThere: ({ exists }) => exists('/proc/self/ns/net'),
     hint: 'use a kernel with CONFIG_NET_NS',
   },
-  { what: 'PID namespaces', isThere: () => existsSync('/proc/self/ns/pid'), hint: 'use a kernel with CONFIG_PID_NS' },
+  {
+    what: 'PID namespaces',
+    isThere: ({ exists }) => exists('/proc/self/ns/pid'),
+    hint: 'use a kernel with CONFIG_PID_NS',
+  },
   {
     what: 'cgroups',
-    isThere: () => existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/memory'),
+    isThere: ({ exists }) => exists('/sys/fs/cgroup/cgroup.controllers') || exists('/sys/fs/cgroup/memory'),
     hint: 'mount them: mount -t cgroup2 none /sys/fs/cgroup',
   },
   {
     what: 'Linux 5.12 or newer (mount_setattr)',
-    isThere: () => {
-      const [major = 0, minor = 0] = readFileSync('/proc/sys/kernel/osrelease', 'utf8').split('.').map(Number);
+    isThere: ({ read }) => {
+      const [major = 0, minor = 0] = read('/proc/sys/kernel/osrelease').split('.').map(Number);
       return major > 5 || (major === 5 && minor >= 12);
     },
     hint: 'update the kernel',
@@ -38,11 +48,24 @@ const requirements: readonly Requirement[] = [
 ];
 
 /** @throws BerthError NotRoot, Missing – with what to do. */
-export function checkMachine(): void {
-  if (process.getuid?.() !== 0)
+export function checkMachine(machine: MachineFacts = thisMachine()): void {
+  if (machine.uid !== 0)
     throw new BerthError('NotRoot', 'berth up mounts and runs containers, which takes root', {
       hint: 'run it with sudo',
     });
-  const missing = requirements.find(({ isThere }) => !isThere());
+  const missing = requirements.find(({ isThere }) => !holds(() => isThere(machine)));
   if (missing) throw new BerthError('Missing', `this kernel lacks ${missing.what}`, { hint: missing.hint });
+}
+
+/** A file of the kernel that cannot be read is a feature that is not there. */
+function holds(check: () => boolean): boolean {
+  try {
+    return check();
+  } catch {
+    return false;
+  }
+}
+
+function thisMachine(): MachineFacts {
+  return { uid: process.getuid?.(), exists: existsSync, read: (path) => readFileSync(path, 'utf8') };
 }

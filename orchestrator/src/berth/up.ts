@@ -17,7 +17,7 @@ import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
 import { checkMachine } from './machine-check.ts';
 import { type NodeStack, startNode } from './node-stack.ts';
 import { ensurePki } from './pki.ts';
@@ -50,6 +50,8 @@ interface Context extends UpOptions {
 export async function up(options: UpOptions): Promise<void> {
   const { data, signal, terminal, logLevel } = options;
   checkMachine();
+  data.checkSocketPaths(options.nodes);
+  if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
   using _ = await data.take();
   const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
   const context: Context = { ...options, clock: systemClock, rng: systemRng, log };

@@ -88,7 +88,7 @@ export class Images implements ImageStore {
     const image = root && (await this.#readIfWhole(root));
     const layerDirs = image && (await this.#layerDirs(image));
     if (!image || !layerDirs) return undefined;
-    const { repoDigests } = await this.#summarize(image.id, await this.#references.read());
+    const { repoDigests } = await this.#summarize(root, await this.#references.read());
     return { id: image.id, ref: repoDigests[0] ?? image.id, config: image.config.config ?? {}, layerDirs };
   }
 
@@ -96,14 +96,16 @@ export class Images implements ImageStore {
     const references = await this.#references.read();
     const ids = Object.keys(references).filter(isId);
     const whole = await Promise.all(ids.map((id) => this.#readIfWhole(references[id] as string)));
-    return Promise.all(ids.filter((_, index) => whole[index]).map((id) => this.#summarize(id, references)));
+    return Promise.all(
+      ids.filter((_, index) => whole[index]).map((id) => this.#summarize(references[id] as string, references)),
+    );
   }
 
   /** The image of a name, name with digest, id or unambiguous start of an id. */
   async find(reference: string): Promise<ImageSummary | undefined> {
     const root = await this.#findRoot(reference);
     const image = root && (await this.#readIfWhole(root));
-    return image ? this.#summarize(image.id, await this.#references.read()) : undefined;
+    return image ? this.#summarize(root, await this.#references.read()) : undefined;
   }
 
   /** Takes in a `docker save` or OCI-layout tar. @returns the images with the names it gave. */
@@ -232,7 +234,7 @@ export class Images implements ImageStore {
     const { id } = await this.#readOnce(root);
     const added = Object.fromEntries([id, ...names].map((name) => [name, root]));
     await this.#references.change((references) => ({ ...references, ...added }));
-    return this.#summarize(id, await this.#references.read());
+    return this.#summarize(root, await this.#references.read());
   }
 
   /** undefined where a layer is not unpacked and its blob not here: someone deleted it, and it can be pulled again. */
@@ -243,9 +245,9 @@ export class Images implements ImageStore {
     return blobs.every(Boolean) ? this.#adding(() => this.#layers.ensure(layers)) : undefined;
   }
 
-  async #summarize(id: string, references: References): Promise<ImageSummary> {
-    const root = references[id] ?? throwNotFound(id);
-    const { config, sizeBytes } = await this.#readOnce(root);
+  /** Of the root, not by the table's entry for its id: someone may have taken the names away since. */
+  async #summarize(root: string, references: References): Promise<ImageSummary> {
+    const { id, config, sizeBytes } = await this.#readOnce(root);
     const all = await this.#namesOf(root, id, references);
     return {
       id,

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, writeFileDurably } from '@berth/kit';
-import { lockFile } from '@berth/linux';
+import { isErrno, lockFile } from '@berth/linux';
 import { parseJson } from './content-store.ts';
 import { ImageError } from './image-error.ts';
 
@@ -28,10 +28,9 @@ export class ReferenceTable {
   async read(): Promise<References> {
     const facts = await stat(this.#file, { bigint: true }).catch(() => undefined);
     if (!facts) return {};
-    const stamp = `${facts.ino}-${facts.mtimeNs}`;
-    if (this.#cached?.stamp !== stamp) {
-      this.#cached = { stamp, references: parseJson<References>(await readFile(this.#file, 'utf8'), this.#file) };
-    }
+    // The size too: an inode may be used again within a tick of the file system's clock.
+    const stamp = `${facts.ino}-${facts.mtimeNs}-${facts.size}`;
+    if (this.#cached?.stamp !== stamp) this.#cached = { stamp, references: await this.#readFile() };
     return this.#cached.references;
   }
 
@@ -40,8 +39,17 @@ export class ReferenceTable {
     edit: (references: References) => Promise<References | undefined> | References | undefined,
   ): Promise<void> {
     using _ = await this.#acquire();
-    const next = await edit(await this.read());
+    // Not what is remembered: a change made on an older table would take the newer one back.
+    const next = await edit(await this.#readFile());
     if (next) await writeFileDurably(this.#file, `${JSON.stringify(next, undefined, 2)}\n`, 0o644);
+  }
+
+  async #readFile(): Promise<References> {
+    const text = await readFile(this.#file, 'utf8').catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return '{}';
+      throw error;
+    });
+    return parseJson<References>(text, this.#file);
   }
 
   async #acquire(): Promise<Disposable> {
