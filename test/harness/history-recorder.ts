@@ -11,6 +11,8 @@ import { isRecord } from './fake-patch.ts';
 /** One write a watcher saw: the fields it set, and those it removed. */
 export interface SeenWrite {
   readonly namespace: string;
+  /** Orders writes to different objects; absent where they are in order already. */
+  readonly revision?: number;
   /** Of volumes and attachments: for which claim. */
   readonly claim?: string;
   readonly object: string;
@@ -94,6 +96,7 @@ export class HistoryRecorder implements AsyncDisposable {
     const removed = deleted ? [] : [...before.keys()].filter((path) => !after.has(path));
     this.writes.push({
       ...this.#placeOf(short, object),
+      revision: Number(object.metadata.resourceVersion),
       object: `${short}/${object.metadata.name}`,
       change,
       set,

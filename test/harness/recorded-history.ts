@@ -12,6 +12,8 @@ export interface Step {
 export interface History {
   readonly writes: Readonly<Record<string, readonly Step[]>>;
   readonly events: Readonly<Record<string, readonly string[]>>;
+  /** `pvc/c1 MODIFIED spec.volumeName` … of all objects but nodes, as they followed each other. */
+  readonly order: readonly string[];
 }
 
 export type RecordedLine = Partial<SeenWrite> & Partial<SeenEvent>;
@@ -31,13 +33,28 @@ export function recordedHistory(id: string): History {
 }
 
 export function seenHistory(writes: readonly SeenWrite[], events: readonly SeenEvent[]): History {
-  return { writes: grouped(writes), events: told(events) };
+  return { writes: grouped(writes), events: told(events), order: inOrder(writes) };
+}
+
+function inOrder(writes: readonly SeenWrite[]): string[] {
+  return writes
+    .toSorted((a, b) => (a.revision ?? 0) - (b.revision ?? 0))
+    .filter(({ object }) => !object.startsWith('node/'))
+    .map(({ object, change, set, removed = [] }) => {
+      const step = normal({ change, set, removed });
+      const what = change === 'MODIFIED' ? ` ${Object.keys(step.set).join()}` : '';
+      return `${keyOf(object)} ${change}${what}`;
+    });
+}
+
+function keyOf(object: string): string {
+  return text(object).replace(/^va\/csi-\w+$/, 'va/csi-<hash>');
 }
 
 function grouped(writes: readonly SeenWrite[]): History['writes'] {
   const result: Record<string, Step[]> = {};
   for (const { object, change, set, removed = [] } of writes) {
-    const key = text(object).replace(/^va\/csi-\w+$/, 'va/csi-<hash>');
+    const key = keyOf(object);
     const node = key.startsWith('node/');
     const step = normal(node ? volumesOnly({ change, set, removed }) : { change, set, removed });
     const says = !node || Object.keys(step.set).length + step.removed.length > 0;
