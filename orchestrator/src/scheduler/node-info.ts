@@ -1,4 +1,5 @@
 import type { Node, Pod } from '@berth/kube';
+import { keepsOthersAway } from './pod-affinity.ts';
 import { add, assumedPodRequests, parseResources, podRequests, type Resources, subtract } from './pod-requests.ts';
 
 interface PlacedPod {
@@ -16,6 +17,7 @@ export class NodeInfo {
   /** Like `requested`, with upstream's assumptions for pods that ask for nothing: for scoring. */
   assumedRequested: Resources = {};
   readonly #pods = new Map<string, PlacedPod>();
+  readonly #keepers = new Map<string, Pod>();
 
   constructor(name: string) {
     this.name = name;
@@ -30,6 +32,11 @@ export class NodeInfo {
     return this.#pods.values().map((placed) => placed.pod);
   }
 
+  /** Its pods that keep others away by anti-affinity. */
+  get keepers(): Iterable<Pod> {
+    return this.#keepers.values();
+  }
+
   get podCount(): number {
     return this.#pods.size;
   }
@@ -38,6 +45,7 @@ export class NodeInfo {
     this.removePod(pod.metadata.uid as string);
     const placed = { pod, requests: podRequests(pod), assumed: assumedPodRequests(pod) };
     this.#pods.set(pod.metadata.uid as string, placed);
+    if (keepsOthersAway(pod)) this.#keepers.set(pod.metadata.uid as string, pod);
     this.requested = add(this.requested, placed.requests);
     this.assumedRequested = add(this.assumedRequested, placed.assumed);
   }
@@ -46,6 +54,7 @@ export class NodeInfo {
     const placed = this.#pods.get(uid);
     if (!placed) return;
     this.#pods.delete(uid);
+    this.#keepers.delete(uid);
     this.requested = subtract(this.requested, placed.requests);
     this.assumedRequested = subtract(this.assumedRequested, placed.assumed);
   }

@@ -66,7 +66,7 @@ test('two pods that arrive together do not share room for one', async () => {
   const placed = (await s.client.list(resources.pods)).items.filter(({ spec }) => spec?.nodeName);
   expect(placed).toHaveLength(1);
   expect(s.events.lines).toContain(
-    'FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.',
+    'FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
   );
 });
 
@@ -169,4 +169,77 @@ test('an unbound claim of an Immediate class keeps its pod waiting, with upstrea
     'FailedScheduling: 0/1 nodes are available: persistentvolumeclaim "c" not found. not found',
     'FailedScheduling: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found',
   ]);
+});
+
+const labelled = (name: string, app: string, spec: object = {}): Pod => {
+  const made = aPod(name, spec);
+  return { ...made, metadata: { ...made.metadata, labels: { app } } };
+};
+const term = (app: string) => ({
+  labelSelector: { matchLabels: { app } },
+  topologyKey: 'kubernetes.io/hostname',
+});
+const apart = (app: string) => ({
+  affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term(app)] } },
+});
+const together = (app: string) => ({
+  affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term(app)] } },
+});
+const nodeOf = async (client: KubeClient, name: string) => (await pod(client, name)).spec?.nodeName;
+
+test('required anti-affinity keeps pods of a kind apart, and others away from those who ask for it', async () => {
+  await using s = await scene();
+  for (const name of ['a', 'b']) await s.client.create(resources.nodes, aNode(name));
+  for (const name of ['p1', 'p2', 'p3']) await s.client.create(resources.pods, labelled(name, 'x', apart('x')));
+  await s.quiet();
+  const nodes = await Promise.all(['p1', 'p2', 'p3'].map((name) => nodeOf(s.client, name)));
+  expect(nodes.toSorted()).toEqual(['a', 'b', undefined]);
+  expect(s.events.lines).toContain(
+    "FailedScheduling: 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
+  );
+  await s.client.create(resources.pods, labelled('plain', 'x'));
+  await s.quiet();
+  expect(await nodeOf(s.client, 'plain')).toBeUndefined();
+  expect(s.events.lines.some((line) => line.includes("2 node(s) didn't satisfy existing pods anti-affinity"))).toBe(
+    true,
+  );
+});
+
+test('required affinity waits for the pod it wants to be with, and goes where it is', async () => {
+  await using s = await scene();
+  for (const name of ['a', 'b']) await s.client.create(resources.nodes, aNode(name));
+  await s.client.create(resources.pods, labelled('guest', 'guest', together('host')));
+  await s.quiet();
+  expect(s.events.lines.some((line) => line.includes("2 node(s) didn't match pod affinity rules"))).toBe(true);
+  await s.client.create(resources.pods, labelled('host', 'host', { nodeSelector: { 'kubernetes.io/hostname': 'b' } }));
+  await s.quiet();
+  expect([await nodeOf(s.client, 'host'), await nodeOf(s.client, 'guest')]).toEqual(['b', 'b']);
+  await s.client.create(resources.pods, labelled('first', 'family', together('family')));
+  await s.quiet();
+  expect(await nodeOf(s.client, 'first')).toBeDefined();
+});
+
+test('hard spread constraints hold the skew, and a Service spreads its pods without any', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  // The emptier one draws all pods, were there no spreading.
+  const roomy = { cpu: '64', memory: '256Gi', pods: '110' };
+  await s.client.create(resources.nodes, aNode('b', { status: { allocatable: roomy } }));
+  const spec = { selector: { app: 'served' }, ports: [{ port: 80 }] };
+  await s.client.create(resources.services, { metadata: { name: 'served', namespace: 'default' }, spec });
+  const constraint = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { app: 'hard' } },
+  };
+  for (const i of [1, 2, 3, 4]) {
+    await s.client.create(resources.pods, labelled(`served-${i}`, 'served'));
+    await s.client.create(resources.pods, labelled(`hard-${i}`, 'hard', { topologySpreadConstraints: [constraint] }));
+    await s.quiet();
+  }
+  for (const kind of ['served', 'hard']) {
+    const nodes = await Promise.all([1, 2, 3, 4].map((i) => nodeOf(s.client, `${kind}-${i}`)));
+    expect(nodes.toSorted()).toEqual(['a', 'a', 'b', 'b']);
+  }
 });

@@ -13,7 +13,8 @@ import { bindVolumes } from './bind-volumes.ts';
 import { ClaimWatch } from './claim-watch.ts';
 import { ClusterState, hasEnded } from './cluster-state.ts';
 import { type Reasons, refuse } from './filters.ts';
-import { fitErrorMessage, preFilterMessage } from './fit-error.ts';
+import { fitErrorMessage, preFilterMessage, type Refusal, refusalOf } from './fit-error.ts';
+import { type Neighbourhood, Neighbours, neighbourhoodOf } from './neighbours.ts';
 import type { NodeInfo } from './node-info.ts';
 import { claimKeys, type PodClaims } from './pod-claims.ts';
 import { podRequests } from './pod-requests.ts';
@@ -50,7 +51,10 @@ class Scheduler implements AsyncDisposable {
   readonly #queue: SchedulingQueue;
   readonly #pods;
   readonly #claimWatch: ClaimWatch;
+  readonly #neighbourhood: Neighbourhood;
   readonly #bindings = new Set<Promise<void>>();
+  /** Parked pods that another pod's coming may help. */
+  readonly #waitingForPods = new Set<string>();
   #running = false;
   #scheduled = false;
 
@@ -72,6 +76,7 @@ class Scheduler implements AsyncDisposable {
     this.#pods = informers.of(resources.pods);
     this.#pods.addIndex('claim', (pod) => (hasEnded(pod) ? [] : claimKeys(pod).map(({ key }) => key)));
     this.#claimWatch = new ClaimWatch(listers.claims);
+    this.#neighbourhood = neighbourhoodOf(informers);
     this.#follow(listers);
   }
 
@@ -109,7 +114,13 @@ class Scheduler implements AsyncDisposable {
       return this.#queue.add(key, after.spec?.priority ?? 0, Date.parse(after.metadata.creationTimestamp ?? ''));
     }
     if (!after || !isOurs(after)) this.#queue.remove(key);
+    if (after?.spec?.nodeName && !before?.spec?.nodeName) this.#podPlaced();
     if (before?.spec?.nodeName && (!after || hasEnded(after))) this.#queue.clusterChanged();
+  }
+
+  #podPlaced(): void {
+    for (const key of this.#waitingForPods) this.#queue.activateNow(key);
+    this.#waitingForPods.clear();
   }
 
   /** Decisions start in a later turn, so that all changes of one moment are seen together. */
@@ -133,6 +144,7 @@ class Scheduler implements AsyncDisposable {
     const choice = this.#choose(pod);
     if ('message' in choice) {
       this.#queue.park(key, changes);
+      if (needsOthers(pod)) this.#waitingForPods.add(key);
       return this.#track(this.#reportUnschedulable(pod, choice.message));
     }
     this.#state.assume(pod, choice.node.name);
@@ -144,18 +156,18 @@ class Scheduler implements AsyncDisposable {
     const nodes = this.#state.nodes;
     const claims = this.#volumes.sort(pod);
     if ('refused' in claims) return { message: preFilterMessage(nodes.length, claims.refused) };
-    const refusals: Reasons[] = [];
-    let best: { node: NodeInfo; volumes: VolumeDecision; score: number } | undefined;
+    const neighbours = new Neighbours(pod, nodes, this.#neighbourhood);
+    const refusals: Refusal[] = [];
+    const fitting: { node: NodeInfo; volumes: VolumeDecision }[] = [];
     for (const node of nodes) {
       const fit = this.#fits(pod, claims, node);
-      if (!('decision' in fit)) {
-        refusals.push(fit.reasons);
-        continue;
-      }
-      const points = score(pod, node);
-      if (!best || points > best.score) best = { node, volumes: fit.decision, score: points };
+      const reasons = 'decision' in fit ? neighbours.refuse(node) : fit.reasons;
+      if ('decision' in fit && reasons.length === 0) fitting.push({ node, volumes: fit.decision });
+      else refusals.push(refusalOf(reasons, podRequests(pod), node));
     }
-    return best ?? { message: fitErrorMessage(nodes.length, refusals) };
+    const extra = neighbours.scores(fitting.map(({ node }) => node));
+    const points = fitting.map(({ node }, index) => score(pod, node) + (extra[index] ?? 0));
+    return fitting[points.indexOf(Math.max(...points))] ?? { message: fitErrorMessage(nodes.length, refusals) };
   }
 
   #fits(pod: Pod, claims: PodClaims, info: NodeInfo): { reasons: Reasons } | { decision: VolumeDecision } {
@@ -235,6 +247,11 @@ interface VolumeInformers {
   readonly classes: { onChange(handler: () => void): Disposable };
   readonly capacities: { onChange(handler: () => void): Disposable };
   readonly csiNodes: { onChange(handler: () => void): Disposable };
+}
+
+/** Pods that come, not only pods that go, can make a place for it. */
+function needsOthers({ spec }: Pod): boolean {
+  return spec?.affinity?.podAffinity !== undefined || (spec?.topologySpreadConstraints ?? []).length > 0;
 }
 
 function isOurs(pod: Pod): boolean {
