@@ -20,7 +20,11 @@ export function deadline(clock: Clock, ms: number, parent?: AbortSignal): { sign
 
 /** Settles as `promise` does, or rejects with the signal's reason when it aborts first. The work itself goes on. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
+  if (signal.aborted) {
+    // Nobody else looks at how it fails, which would end the process.
+    promise.catch(() => undefined);
+    return Promise.reject(signal.reason);
+  }
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });

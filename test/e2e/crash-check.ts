@@ -140,6 +140,19 @@ export function differences(cluster: Cluster, traces: NodeTraces, driver: readon
   ];
 }
 
+/** The part of a cluster that is one node's. */
+export function onNode(cluster: Cluster, node: string): Cluster {
+  const isThere = ({ spec }: PersistentVolume) => JSON.stringify(spec?.nodeAffinity ?? {}).includes(`"${node}"`);
+  const volumes = cluster.volumes.filter(isThere);
+  const names = new Set(volumes.map(({ metadata }) => metadata.name));
+  return {
+    sets: [],
+    pods: cluster.pods.filter(({ spec }) => spec?.nodeName === node),
+    claims: cluster.claims.filter(({ spec }) => names.has(spec?.volumeName)),
+    volumes,
+  };
+}
+
 /** Every mount of a node whose pods are these, and once each. */
 function expectedMounts({ pods, volumes }: Cluster, traces: NodeTraces): string[] {
   const perPod = pods.flatMap(({ metadata, spec }) => {
@@ -190,15 +203,18 @@ interface MountRow {
 }
 
 /** What the product's own eyes see: mounts that are not `ok`, and the driver's volumes. */
-export async function askCsictl(berth: Berth): Promise<{ badMounts: string[]; volumes: string[] }> {
+export async function askCsictl(berth: Berth, node = 'node-1'): Promise<{ badMounts: string[]; volumes: string[] }> {
   const ask = async <T>(what: string): Promise<T> => {
     const { stdout, code, stderr } = await berth.command('csictl', [what, '--data-dir', berth.dataDir, '-o', 'json']);
     if (code !== 0) throw new Error(`csictl ${what}: ${stderr}`);
     return JSON.parse(stdout) as T;
   };
-  const [mounts, volumes] = await Promise.all([ask<MountRow[]>('mounts'), ask<{ volume: string }[]>('volumes')]);
+  const [mounts, volumes] = await Promise.all([
+    ask<MountRow[]>('mounts'),
+    ask<{ volume: string; node: string }[]>('volumes'),
+  ]);
   return {
     badMounts: mounts.filter(({ state }) => state !== 'ok').map(({ state, path }) => `csictl: ${state} ${path}`),
-    volumes: volumes.map(({ volume }) => volume),
+    volumes: volumes.filter((one) => one.node === node).map(({ volume }) => volume),
   };
 }

@@ -137,6 +137,19 @@ export class Berth implements AsyncDisposable {
     return execute(node, ['--disable-warning=ExperimentalWarning', dist(program), ...args], { timeoutMs: 120_000 });
   }
 
+  /** Starts another of our programs, to be killed; in a process group of its own, as a terminal gives it. */
+  launch(program: 'berth' | 'csi-driver', args: readonly string[]): ChildProcess {
+    return spawn(node, ['--disable-warning=ExperimentalWarning', dist(program), ...args], {
+      stdio: 'ignore',
+      detached: true,
+    });
+  }
+
+  /** Without starting it. */
+  static at(options: BerthOptions = {}): Berth {
+    return new Berth(options);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     const { code, stderr } = await this.command('berth', ['down', '--data-dir', this.dataDir, '--purge']);

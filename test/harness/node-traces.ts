@@ -83,6 +83,26 @@ export class NodeTraces {
     return list(join(this.root, 'runtime/cni', `berth-${this.#tag}`)).filter((name) => /^[\d.]+$/.test(name));
   }
 
+  /** Everything of it that only a running machine has; nothing after `berth down`. */
+  all(): string[] {
+    return [
+      ...this.mounts().map((path) => `mount ${path}`),
+      ...this.monitored().map((id) => `monitor of ${id}`),
+      ...this.makers(),
+      ...this.podCgroups().map((uid) => `cgroup of pod ${uid}`),
+      ...this.links().map((name) => `link ${name}`),
+      ...(existsSync(`/sys/class/net/berth${this.#tag}`) ? ['bridge'] : []),
+      ...(this.#firewallLines() > 0 ? ['firewall rules'] : []),
+    ];
+  }
+
+  #firewallLines(): number {
+    const program = ['/usr/sbin/iptables-save', '/sbin/iptables-save'].find((path) => existsSync(path));
+    if (!program) return 0;
+    const rules = execFileSync(program, { encoding: 'utf8' }).split('\n');
+    return rules.filter((line) => line.includes(this.#tag)).length;
+  }
+
   /** The first process of a container, as its monitor wrote it down. */
   firstProcess(containerId: string): Life | undefined {
     return lifeOf(Number(read(join(this.root, 'runtime/containers', containerId, 'container.pid'))));
@@ -108,18 +128,6 @@ export function driversOf(dataDir: string): number[] {
       const args = read(`/proc/${pid}/cmdline`).split('\0');
       return args.some((arg) => arg.startsWith(`unix://${dataDir}/`)) && args.some((arg) => arg.includes('csi-driver'));
     });
-}
-
-/** Firewall rules that name the data directory's nodes. */
-export function firewallLines(dataDir: string, node = 'node-1'): number {
-  const { root } = new NodeTraces(dataDir, node);
-  const tag = createHash('sha256').update(join(root, 'runtime')).digest('hex').slice(0, 8);
-  const program = ['/usr/sbin/nft', '/usr/sbin/iptables-save'].find((path) => existsSync(path));
-  if (!program) return 0;
-  const args = program.endsWith('nft') ? ['list', 'ruleset'] : [];
-  return execFileSync(program, args, { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes(tag)).length;
 }
 
 function commandLines(): string[][] {

@@ -71,8 +71,9 @@ export class CsiDriverProcess implements AsyncDisposable {
       'json',
     ];
     const started = this.#options.clock.monotonicMs();
-    // Its stdin is a pipe from us: the kernel closes it when we die, and the driver stops then.
-    const child = spawn(program, [...first, ...args], { stdio: ['pipe', 'ignore', 'pipe'] });
+    // Its stdin is a pipe from us: the kernel closes it when we die, and the driver stops then. In a session of its own a
+    // terminal's Ctrl-C does not reach it: what stops us still needs it, and ends it.
+    const child = spawn(program, [...first, ...args], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     this.#child = child;
     createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => relay(log, nodeName, line));
     this.#ended = new Promise((resolve) => {

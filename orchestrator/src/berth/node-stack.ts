@@ -127,5 +127,6 @@ function whenRegistered(registry: CsiPluginRegistry, signal: AbortSignal): Promi
       resolve();
     });
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    if (signal.aborted) reject(signal.reason);
   });
 }

@@ -76,7 +76,9 @@ async function tidyImages(images: Images, log: Logger): Promise<void> {
 }
 
 async function startAll(context: Context, stack: AsyncDisposableStack): Promise<Images> {
-  const { data, address, signal, clock, rng, log } = context;
+  const { data, address, clock, rng, log } = context;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
   const machine = machineAddress();
   const hostAddress = machine ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
@@ -119,9 +121,17 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     const subnet = { subnet: network.subnet(index + 1), clusterCidr: network.clusterCidr };
     const node = stack.use(await startNode({ ...shared, name, dirs: data.node(name), network: subnet }, signal));
     nodes.set(name, node);
-    await node.ready;
   });
-  await Promise.all([plane.then((running) => stack.use(running)), ensureStorageObjects(client), ...starting]);
+  const parts = [plane.then((running) => stack.use(running)), ...starting];
+  try {
+    await Promise.all([...parts, ensureStorageObjects(client)]);
+    await Promise.all([...nodes.values()].map(({ ready }) => ready));
+  } catch (error) {
+    // What still starts has to come to an end first: it adds to what is taken down.
+    failed.abort(error);
+    await Promise.allSettled(parts);
+    throw error;
+  }
   await announce(context, server, kubeconfig);
   return images;
 }
