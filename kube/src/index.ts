@@ -22,6 +22,7 @@ export {
   type WatchOptions,
   type WriteOptions,
 } from './client.ts';
+export { copyJson } from './copy-json.ts';
 export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
 export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';
 export { type Decoded, decodeObject } from './decode.ts';

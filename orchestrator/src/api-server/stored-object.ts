@@ -1,3 +1,4 @@
+import { copyJson } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 
@@ -102,7 +103,7 @@ export class ObjectCodec {
   decode(kv: KeyValue): AnyObject {
     const base = this.#written.get(kv.value)?.deref() ?? (JSON.parse(Buffer.from(kv.value).toString()) as AnyObject);
     const { storedAs } = this.definition;
-    const own: AnyObject = storedAs ? storedAs.fromStored(structuredClone(base)) : base;
+    const own: AnyObject = storedAs ? storedAs.fromStored(copyJson(base)) : base;
     return {
       ...own,
       kind: this.definition.kind,

@@ -1,6 +1,7 @@
 import { messageOf, TerminalError } from '@berth/kit';
 import {
   type CSINode,
+  copyJson,
   type EventRecorder,
   type Informer,
   isConflict,
@@ -151,7 +152,7 @@ export class ClaimProvisioner {
   async #reschedule(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<Again> {
     const { client, share } = this.#options;
     share?.yield(claim.metadata.uid ?? '');
-    const next = structuredClone(claim);
+    const next = copyJson(claim);
     delete next.metadata.annotations?.[selectedNode];
     await client.update(resources.persistentvolumeclaims, next, {}, signal);
     return;

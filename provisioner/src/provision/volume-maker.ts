@@ -1,5 +1,6 @@
 import { type Clock, type Logger, messageOf } from '@berth/kit';
 import {
+  copyJson,
   type EventRecorder,
   isAlreadyExists,
   isReason,
@@ -130,7 +131,7 @@ export class VolumeMaker {
     for (const delayMs of saveDelaysMs) {
       if (delayMs > 0) await this.#options.clock.sleep(delayMs, signal);
       try {
-        return await this.#options.client.create(resources.persistentvolumes, structuredClone(made.object), {}, signal);
+        return await this.#options.client.create(resources.persistentvolumes, copyJson(made.object), {}, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (isAlreadyExists(error)) return this.#settle(plan, made, signal);

@@ -1,3 +1,4 @@
+import { copyJson } from '@berth/kube';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
 import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
@@ -118,7 +119,7 @@ function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
 
 function takeOver(next: AnyObject, old: AnyObject, key: string): void {
   if (old[key] === undefined) delete next[key];
-  else next[key] = structuredClone(old[key]);
+  else next[key] = copyJson(old[key]);
 }
 
 /** The check the generic registry makes before the kind's own; upstream reports its errors too (rest.BeforeUpdate). */

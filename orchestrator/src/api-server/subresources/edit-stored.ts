@@ -1,3 +1,4 @@
+import { copyJson } from '@berth/kube';
 import { untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { notFound } from '../resource-errors.ts';
@@ -20,7 +21,7 @@ export function editStored(context: ServerContext, request: StoredEdit): Promise
   const attempt = async () => {
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
-    const next = structuredClone(current.object);
+    const next = copyJson(current.object);
     edit(next);
     definition.rules.default?.(next);
     return dryRun ? storage.pretend(next, current) : storage.replace(current, next);

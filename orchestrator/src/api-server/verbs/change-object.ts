@@ -1,3 +1,4 @@
+import { copyJson } from '@berth/kube';
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
@@ -36,7 +37,7 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
   return untilUncontended(storage, request.name, async () => {
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);
-    const next = await request.change(structuredClone(current.object));
+    const next = await request.change(copyJson(current.object));
     checkRevision(request, next, current);
     await check(context, request, { next, current });
     return write(context, request, { next, current });

@@ -1,5 +1,5 @@
 import { randomSuffix } from '@berth/kit';
-import { apiError, isAlreadyExists } from '@berth/kube';
+import { apiError, copyJson, isAlreadyExists } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
@@ -51,7 +51,7 @@ export async function createChecked(context: ServerContext, request: CreateReque
   const { generateName } = metadata;
   if (metadata.name || !generateName) return createNamed(context, request);
   for (let tries = 1; ; tries++) {
-    const attempt = structuredClone(request.object);
+    const attempt = copyJson(request.object);
     attempt.metadata.name = generateName.slice(0, maxGeneratedBase) + randomSuffix(context.rng);
     try {
       return await createNamed(context, { ...request, object: attempt });

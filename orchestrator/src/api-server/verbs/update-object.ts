@@ -1,4 +1,4 @@
-import { apiError } from '@berth/kube';
+import { apiError, copyJson } from '@berth/kube';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace } from '../object-rules.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -60,7 +60,7 @@ export async function updateObject(
     dryRun: options.dryRun,
     warn: request.warn,
     ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
-    change: () => structuredClone(body),
+    change: () => copyJson(body),
   });
   return { type: 'object', status: 200, object, definition };
 }

@@ -1,4 +1,4 @@
-import type { PersistentVolumeClaim, Pod, StatefulSet } from '@berth/kube';
+import { copyJson, type PersistentVolumeClaim, type Pod, type StatefulSet } from '@berth/kube';
 
 export const labels = {
   podName: 'statefulset.kubernetes.io/pod-name',
@@ -58,7 +58,7 @@ export function storageMatches(set: StatefulSet, pod: Pod): boolean {
 
 /** The pod of one ordinal, made from the template of `revisionName`. */
 export function newPod(set: StatefulSet, ordinal: number, revisionName: string): Pod {
-  const template = structuredClone(set.spec?.template ?? {});
+  const template = copyJson(set.spec?.template ?? {});
   const name = podNameOf(set, ordinal);
   const claimVolumes = (set.spec?.volumeClaimTemplates ?? []).map((claim) => ({
     name: claim.metadata.name as string,

@@ -1,4 +1,4 @@
-import { type KubeClient, type PersistentVolume, type PersistentVolumeClaim, resources } from '@berth/kube';
+import { copyJson, type KubeClient, type PersistentVolume, type PersistentVolumeClaim, resources } from '@berth/kube';
 import { hasAnnotation, isBoundToClaim } from './binding-facts.ts';
 import { bindCompleted, boundByController } from './binding-names.ts';
 import type { BindingView } from './binding-view.ts';
@@ -29,7 +29,7 @@ export class Binder {
 
   /** Takes back a reservation: wholly where the controller made it, down to the claim's name where a user did. */
   async unbind(volume: PersistentVolume, signal: AbortSignal): Promise<void> {
-    const next = structuredClone(volume);
+    const next = copyJson(volume);
     if (hasAnnotation(volume, boundByController)) {
       delete next.spec?.claimRef;
       delete next.metadata.annotations?.[boundByController];
@@ -46,8 +46,8 @@ export class Binder {
     { message, signal }: { message?: string; signal: AbortSignal },
   ): Promise<PersistentVolume> {
     if (volume.status?.phase === phase) return volume;
-    const { message: _, ...status } = structuredClone(volume.status ?? {});
-    const next = { ...structuredClone(volume), status: { ...status, phase, ...(message ? { message } : {}) } };
+    const { message: _, ...status } = copyJson(volume.status ?? {});
+    const next = { ...copyJson(volume), status: { ...status, phase, ...(message ? { message } : {}) } };
     return this.#view.volumes.learn(await this.#client.updateStatus(resources.persistentvolumes, next, signal));
   }
 
@@ -57,7 +57,7 @@ export class Binder {
     phase: ClaimPhase,
     { volume, signal }: { volume?: PersistentVolume; signal: AbortSignal },
   ): Promise<PersistentVolumeClaim> {
-    const { accessModes, capacity, ...rest } = structuredClone(claim.status ?? {});
+    const { accessModes, capacity, ...rest } = copyJson(claim.status ?? {});
     const becomes = claim.status?.phase !== phase;
     const nextCapacity = volume && (becomes ? { ...volume.spec?.capacity } : capacity);
     const nextModes = volume?.spec?.accessModes;
@@ -72,14 +72,14 @@ export class Binder {
       JSON.stringify(accessModes ?? []) === JSON.stringify(nextModes ?? []) &&
       JSON.stringify(capacity) === JSON.stringify(nextCapacity);
     if (unchanged) return claim;
-    const next = { ...structuredClone(claim), status };
+    const next = { ...copyJson(claim), status };
     return this.#view.claims.learn(await this.#client.updateStatus(resources.persistentvolumeclaims, next, signal));
   }
 
   async #reserve(volume: PersistentVolume, claim: PersistentVolumeClaim, signal: AbortSignal) {
     if (volume.spec?.claimRef?.uid === claim.metadata.uid && isBoundToClaim(volume, claim)) return volume;
-    const next = structuredClone(volume);
-    const { namespace, name, uid, resourceVersion } = structuredClone(claim.metadata);
+    const next = copyJson(volume);
+    const { namespace, name, uid, resourceVersion } = copyJson(claim.metadata);
     next.spec = { ...next.spec };
     next.spec.claimRef = { kind: 'PersistentVolumeClaim', apiVersion: 'v1' };
     Object.assign(next.spec.claimRef, { namespace, name, uid, resourceVersion });
@@ -90,7 +90,7 @@ export class Binder {
   async #point(claim: PersistentVolumeClaim, volume: PersistentVolume, signal: AbortSignal) {
     const points = claim.spec?.volumeName === volume.metadata.name;
     if (points && hasAnnotation(claim, bindCompleted)) return claim;
-    const next = structuredClone(claim);
+    const next = copyJson(claim);
     if (!points) {
       next.spec = { ...next.spec, volumeName: volume.metadata.name ?? '' };
       annotate(next, boundByController);

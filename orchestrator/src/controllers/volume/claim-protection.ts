@@ -1,4 +1,12 @@
-import { type KubeClient, keyOf, type PersistentVolumeClaim, type Pod, resources, splitKey } from '@berth/kube';
+import {
+  copyJson,
+  type KubeClient,
+  keyOf,
+  type PersistentVolumeClaim,
+  type Pod,
+  resources,
+  splitKey,
+} from '@berth/kube';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { claimProtection } from './binding-names.ts';
 import type { LatestView } from './latest-view.ts';
@@ -42,7 +50,7 @@ export class ClaimProtection {
   }
 
   async #write(claim: PersistentVolumeClaim, finalizers: string[], signal: AbortSignal): Promise<void> {
-    const next = structuredClone(claim);
+    const next = copyJson(claim);
     next.metadata.finalizers = finalizers;
     const { claims, client } = this.#options;
     claims.learn(await client.update(resources.persistentvolumeclaims, next, {}, signal));

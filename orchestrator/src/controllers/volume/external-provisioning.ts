@@ -1,4 +1,5 @@
 import {
+  copyJson,
   type EventRecorder,
   type Informer,
   type KubeClient,
@@ -51,7 +52,7 @@ async function nameProvisioner(
   signal: AbortSignal,
 ): Promise<PersistentVolumeClaim | undefined> {
   if (claim.metadata.annotations?.[storageProvisioner] === provisioner) return undefined;
-  const next = structuredClone(claim);
+  const next = copyJson(claim);
   next.metadata.annotations = {
     ...next.metadata.annotations,
     [betaStorageProvisioner]: provisioner,

@@ -1,4 +1,4 @@
-import { type KubeClient, type PersistentVolume, resources } from '@berth/kube';
+import { copyJson, type KubeClient, type PersistentVolume, resources } from '@berth/kube';
 import { volumeProtection } from './binding-names.ts';
 import type { LatestView } from './latest-view.ts';
 
@@ -26,7 +26,7 @@ export class VolumeProtection {
   }
 
   async #write(volume: PersistentVolume, finalizers: string[], signal: AbortSignal): Promise<void> {
-    const next = structuredClone(volume);
+    const next = copyJson(volume);
     next.metadata.finalizers = finalizers;
     this.#volumes.learn(await this.#client.update(resources.persistentvolumes, next, {}, signal));
   }

@@ -1,4 +1,4 @@
-import type { Pod, PodSpec, PodStatus } from '@berth/kube';
+import { copyJson, type Pod, type PodSpec, type PodStatus } from '@berth/kube';
 import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid } from '../../field.ts';
@@ -102,8 +102,8 @@ function creationErrors(spec: PodSpec): FieldError[] {
 
 /** Status writes keep spec, owners and the QoS class; generations observed earlier stay where the writer sends none. */
 function prepareForStatusUpdate(next: AnyObject, old: AnyObject, _: RequestContext): void {
-  next['spec'] = structuredClone(old['spec']);
-  if (old.metadata.ownerReferences) next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
+  next['spec'] = copyJson(old['spec']);
+  if (old.metadata.ownerReferences) next.metadata.ownerReferences = copyJson(old.metadata.ownerReferences);
   else delete next.metadata.ownerReferences;
   const status: PodStatus = next['status'];
   const before = (old as Pod).status ?? {};
@@ -126,8 +126,8 @@ function gracePeriod({ spec, status }: AnyObject): number {
 function keepAllBut(field: keyof PodSpec): NonNullable<Rules['prepareForUpdate']> {
   return (next, old) => {
     const value = next['spec']?.[field];
-    const { metadata } = structuredClone(old);
-    Object.assign(next, structuredClone(old), { metadata });
+    const { metadata } = copyJson(old);
+    Object.assign(next, copyJson(old), { metadata });
     if (value === undefined) delete next['spec'][field];
     else next['spec'][field] = value;
     if (!semanticEqual(next['spec'], old['spec'])) next.metadata.generation = (old.metadata.generation ?? 0) + 1;

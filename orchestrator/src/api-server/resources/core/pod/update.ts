@@ -1,4 +1,4 @@
-import type { NodeAffinity, Pod, PodSpec, Toleration } from '@berth/kube';
+import { copyJson, type NodeAffinity, type Pod, type PodSpec, type Toleration } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid } from '../../field.ts';
@@ -96,7 +96,7 @@ function narrowedAffinity(next: NodeAffinity | undefined, old: NodeAffinity | un
 
 /** The new spec with every change that is allowed taken back. */
 function withoutAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
-  const munged: PodSpec = { ...structuredClone(spec) };
+  const munged: PodSpec = { ...copyJson(spec) };
   for (const list of ['containers', 'initContainers'] as const)
     for (const [index, container] of (munged[list] ?? []).entries())
       setOrDelete(container, 'image', before[list]?.[index]?.image);
