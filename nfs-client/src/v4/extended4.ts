@@ -1,19 +1,19 @@
 import { isNfsError, NfsError } from '../nfs-error.ts';
 import type { ByteRange, CopyRange, NfsExtendedFile, NfsFile, WriteResult } from '../protocol/nfs-file.ts';
 import * as ops from './extended-operations.ts';
-import { File4 } from './file4.ts';
+import type { OpenState4 } from './open-state.ts';
 import type { Operation } from './operation.ts';
-import type { Session4 } from './session4.ts';
 import { putFh, saveFh } from './tree-operations.ts';
+
+/** Where a file of NFSv4 keeps its open, for the operations on two of them. */
+export const openStateOf = Symbol('openState');
 
 /** NFSv4.2's operations on an open file (RFC 7862); all are optional for a server. */
 export class Extended4 implements NfsExtendedFile {
-  readonly #session: Session4;
-  readonly #file: File4;
+  readonly #state: OpenState4;
 
-  constructor(session: Session4, file: File4) {
-    this.#session = session;
-    this.#file = file;
+  constructor(state: OpenState4) {
+    this.#state = state;
   }
 
   clone(source: NfsFile, range: CopyRange, signal: AbortSignal): Promise<void> {
@@ -25,29 +25,19 @@ export class Extended4 implements NfsExtendedFile {
   }
 
   allocate(range: ByteRange, signal: AbortSignal): Promise<void> {
-    return this.#changeSpace('allocate', range, signal);
+    return this.#state
+      .run((stateid) => ops.changeSpace('allocate', stateid, range), signal)
+      .catch(unknownIsUnsupported);
   }
 
   deallocate(range: ByteRange, signal: AbortSignal): Promise<void> {
-    return this.#changeSpace('deallocate', range, signal);
+    return this.#state
+      .run((stateid) => ops.changeSpace('deallocate', stateid, range), signal)
+      .catch(unknownIsUnsupported);
   }
 
   seek(offset: number, what: 'data' | 'hole', signal: AbortSignal): Promise<ops.SeekResult> {
-    const { handle } = this.#file;
-    const seek = this.#file.withStateid(async (stateid) => {
-      const [, result] = await this.#session.run([putFh(handle), ops.seek(stateid, { offset, what })] as const, signal);
-      return result;
-    }, signal);
-    return seek.catch(unknownIsUnsupported);
-  }
-
-  async #changeSpace(kind: 'allocate' | 'deallocate', range: ByteRange, signal: AbortSignal): Promise<void> {
-    const { handle } = this.#file;
-    const change = this.#file.withStateid(
-      (stateid) => this.#session.run([putFh(handle), ops.changeSpace(kind, stateid, range)], signal),
-      signal,
-    );
-    await change.catch(unknownIsUnsupported);
+    return this.#state.run((stateid) => ops.seek(stateid, { offset, what }), signal).catch(unknownIsUnsupported);
   }
 
   #between<Result>(
@@ -55,19 +45,17 @@ export class Extended4 implements NfsExtendedFile {
     make: (stateids: ops.CopyStateids) => Operation<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    if (!(source instanceof File4)) throw new NfsError('INVAL', 'the files are not of one connection');
-    const target = this.#file;
-    const copy = source.withStateid(
-      (from) =>
-        target.withStateid(async (to) => {
-          const operation = make({ source: from, target: to });
-          const files = [putFh(source.handle), saveFh, putFh(target.handle)] as const;
-          const [, , , result] = await this.#session.run([...files, operation] as const, signal);
-          return result;
-        }, signal),
-      signal,
-    );
-    return copy.catch(unknownIsUnsupported);
+    const from = (source as { readonly [openStateOf]?: OpenState4 })[openStateOf];
+    const to = this.#state;
+    if (from?.session !== to.session) throw new NfsError('INVAL', 'the files are not of one connection');
+    const once = (ofSource: ops.CopyStateids['source']) =>
+      to.withStateid(async (ofTarget) => {
+        const operation = make({ source: ofSource, target: ofTarget });
+        const operations = [putFh(from.handle), saveFh, putFh(to.handle), operation] as const;
+        const [, , , result] = await to.session.run(operations, signal);
+        return result;
+      }, signal);
+    return from.withStateid(once, signal).catch(unknownIsUnsupported);
   }
 }
 

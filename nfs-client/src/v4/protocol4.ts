@@ -18,8 +18,9 @@ import type {
 import { notAFile } from '../protocol/not-a-file.ts';
 import { attribute } from './attribute-numbers.ts';
 import * as change from './change-operations.ts';
-import { File4, newOpenOwner } from './file4.ts';
+import { File4 } from './file4.ts';
 import { close, type OpenHow, open } from './open-operations.ts';
+import { newOpenOwner, OpenState4 } from './open-state.ts';
 import type { Session4 } from './session4.ts';
 import { anonymousStateid } from './stateid.ts';
 import * as tree from './tree-operations.ts';
@@ -149,18 +150,15 @@ export class Protocol4 implements NfsProtocol {
         .run([tree.putFh(lateHandle), close(late)], new AbortController().signal)
         .catch(() => undefined);
     });
-    const node = { handle, attributes: attributes.toStat() };
-    const file = new File4(
-      this.#session,
-      { node, stateid, access },
-      { rng: this.#rng, isExtended: this.version === 4.2 },
-    );
+    const session = this.#session;
+    const state = new OpenState4({ session, rng: this.#rng, handle, stateid, access });
+    const found = attributes.toStat();
+    const file = new File4(state, found, { isExtended: this.version === 4.2 });
     const { sizeBytes } = options.changes ?? {};
     try {
-      if (node.attributes.type !== 'file') throw notAFile(at.name, node.attributes.type);
+      if (found.type !== 'file') throw notAFile(at.name, found.type);
       // Servers heed a size only when they make or empty a file in the open itself.
-      if (sizeBytes !== undefined && node.attributes.sizeBytes !== sizeBytes)
-        await this.setattr(handle, { sizeBytes }, signal);
+      if (sizeBytes !== undefined && found.sizeBytes !== sizeBytes) await this.setattr(handle, { sizeBytes }, signal);
       return file;
     } catch (error) {
       await file.close(new AbortController().signal).catch(() => undefined);
