@@ -185,11 +185,7 @@ export function sleep(ms: number): Promise<void> {
 
 /** The real kubectl of a minor version, wherever its package put it. */
 export function findKubectl(minor: string): string {
-  const folders = [
-    ...(process.env['PATH'] ?? '').split(':'),
-    '/usr/lib/google-cloud-sdk/bin',
-    join(root, 'node_modules/.cache/kubectl'),
-  ];
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/lib/google-cloud-sdk/bin', kubectlCache];
   const found = folders.map((folder) => join(folder, `kubectl.${minor}`)).find((path) => existsSync(path));
   return found ?? buildKubectl(minor);
 }
