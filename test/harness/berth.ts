@@ -8,6 +8,8 @@ import { buildKubectl, kubectlCache } from './build-kubectl.ts';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const node = join(root, 'node_modules/.bin/node');
+/** As scripts/launch.sh starts a program. */
+const nodeFlags = readFileSync(join(root, 'scripts/node-flags'), 'utf8').trim().split(' ');
 export const dist = (name: string) => join(process.env['BERTH_DIST'] ?? join(root, 'dist'), `${name}.js`);
 
 export interface BerthOptions {
@@ -74,11 +76,9 @@ export class Berth implements AsyncDisposable {
       '--ready-file',
       readyFile,
     ];
-    const child = spawn(
-      node,
-      ['--disable-warning=ExperimentalWarning', dist('berth'), ...args, ...(this.#options.args ?? [])],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const child = spawn(node, [...nodeFlags, dist('berth'), ...args, ...(this.#options.args ?? [])], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#log = (this.#log + chunk.toString()).slice(-200_000);
@@ -135,12 +135,12 @@ export class Berth implements AsyncDisposable {
 
   /** Runs another of our programs with this data directory at hand. */
   command(program: 'berth' | 'csictl' | 'csi-driver' | 'provisioner', args: readonly string[]): Promise<Result> {
-    return execute(node, ['--disable-warning=ExperimentalWarning', dist(program), ...args], { timeoutMs: 120_000 });
+    return execute(node, [...nodeFlags, dist(program), ...args], { timeoutMs: 120_000 });
   }
 
   /** Starts another of our programs, to be killed; in a process group of its own, as a terminal gives it. */
   launch(program: 'berth' | 'csi-driver', args: readonly string[]): ChildProcess {
-    return spawn(node, ['--disable-warning=ExperimentalWarning', dist(program), ...args], {
+    return spawn(node, [...nodeFlags, dist(program), ...args], {
       stdio: 'ignore',
       detached: true,
     });
