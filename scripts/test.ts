@@ -32,7 +32,7 @@ process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
 function runLanes(lanes: readonly string[]): void {
   // Built here where the machine has none, outside the tests' own time limits.
-  if (lanes.includes('e2e')) for (const minor of ['1.32', '1.33']) findKubectl(minor);
+  if (lanes.includes('e2e')) for (const minor of ['1.27', '1.30', '1.32', '1.33']) findKubectl(minor);
   const before = new Set(leftovers());
   const file = join(tmpdir(), `berth-test-${process.pid}-${lanes[0]}.json`);
   const args = ['run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
