@@ -5,6 +5,7 @@ import { ImagePuller } from './containers/image-puller.ts';
 import type { PodCgroups } from './containers/pod-cgroups.ts';
 import type { KubeletOptions } from './kubelet-options.ts';
 import type { MachineFacts } from './node/machine-facts.ts';
+import { EnvironmentWatch } from './pods/environment-watch.ts';
 import type { StatusWriter } from './status/status-writer.ts';
 
 /** What the parts of one kubelet share. */
@@ -15,6 +16,8 @@ export interface NodeContext {
   readonly statuses: StatusWriter;
   readonly images: ImagePuller;
   readonly crashes: CrashBackoff;
+  /** Tells when what a container's environment lacked has come. */
+  readonly environments: EnvironmentWatch;
   /** Prefix of container ids in statuses, such as `containerd`. */
   readonly runtimeName: string;
   readonly services: () => readonly Service[];
@@ -36,8 +39,13 @@ export interface NodeContextInput {
 }
 
 export function nodeContext(input: NodeContextInput): NodeContext {
-  const { clock, runtime } = input.options;
-  return { ...input, images: new ImagePuller(runtime.images, clock), crashes: new CrashBackoff(clock) };
+  const { clock, runtime, informers } = input.options;
+  return {
+    ...input,
+    images: new ImagePuller(runtime.images, clock),
+    crashes: new CrashBackoff(clock),
+    environments: new EnvironmentWatch(informers),
+  };
 }
 
 /** `<root>/pods/<uid>`: the pod's own directory, which the volume manager uses too. */

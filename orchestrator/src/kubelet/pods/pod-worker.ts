@@ -167,6 +167,9 @@ export class PodWorker implements AsyncDisposable {
     if (result.kind === 'terminal') this.#stage = 'terminating';
     else if (result.kind === 'changed') this.#again = true;
     else if (result.kind === 'retry') this.#later(result.afterMs);
+    const lacks = [...this.state.waiting.values()].some(({ reason }) => reason === 'CreateContainerConfigError');
+    if (lacks) node.environments.waitFor(this.state.uid, this.state.pod);
+    else node.environments.forget(this.state.uid);
   }
 
   /** Volumes stay mounted as long as containers may use them. */

@@ -25,6 +25,7 @@ export class PodWorkers implements AsyncDisposable {
   /** Follows the source; resolves when it has synced and what no API pod stands for has been ended. */
   async start(signal: AbortSignal): Promise<void> {
     await removeUnstarted(this.#node, signal);
+    this.#node.environments.onReady((uid) => this.poke(uid));
     this.#subscription = this.#source.onChange((uid, pod) => this.#change(uid, pod));
     await this.#source.whenSynced(signal);
     const orphans = await this.#adoptOrphans(signal);
@@ -60,6 +61,7 @@ export class PodWorkers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription?.[Symbol.dispose]();
+    this.#node.environments[Symbol.dispose]();
     await Promise.all([...this.#workers.values()].map((worker) => worker[Symbol.asyncDispose]()));
     this.#workers.clear();
   }
@@ -87,6 +89,7 @@ export class PodWorkers implements AsyncDisposable {
     this.#workers.delete(uid);
     this.#node.statuses.forget(uid);
     this.#node.images.forget(uid);
+    this.#node.environments.forget(uid);
     this.#node.crashes.forget(`${uid}_`);
   }
 
