@@ -168,8 +168,12 @@ test('images: ErrImagePull, then ImagePullBackOff, then running when the image c
   node.api.put(podPath('p1'), aPod({ containers: [aContainer({ image: 'reg/x:1' })] }));
   await node.until(() => waitingReason(node) === 'ErrImagePull', 'ErrImagePull');
   expect(node.events).toContain('p1 Warning Failed: Error: ErrImagePull');
+  await node.clock.advance(4000);
+  expect(waitingReason(node)).toBe('ErrImagePull');
+  await node.clock.advance(1500);
+  await node.until(() => waitingReason(node) === 'ImagePullBackOff', 'ImagePullBackOff');
   node.runtime.registry.add('reg/x:1');
-  await node.clock.advance(10_500);
+  await node.clock.advance(5000);
   await node.until(() => isRunning(node), 'Running');
   expect(node.events).toContain('p1 Normal Pulling: Pulling image "reg/x:1"');
 });

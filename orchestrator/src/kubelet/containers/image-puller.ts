@@ -24,8 +24,12 @@ export interface PullRequest {
   readonly event: PodEvent;
 }
 
+/** How long a failure is told as such before its container is said to be in back-off: about kubelet's next look at the pod. */
+const tellFailureMs = 10_000;
+
 interface Waiting {
   readonly untilMs: number;
+  readonly tellUntilMs: number;
   readonly error: string;
 }
 
@@ -93,7 +97,11 @@ export class ImagePuller {
     const { image = '' } = container;
     const key = `${uidOf(pod)}_${image}`;
     const waiting = this.#waiting.get(key);
-    const left = (waiting?.untilMs ?? 0) - this.#clock.now();
+    const now = this.#clock.now();
+    const left = (waiting?.untilMs ?? 0) - now;
+    if (waiting && waiting.tellUntilMs > now) {
+      throw new StartError('ErrImagePull', waiting.error, waiting.tellUntilMs - now);
+    }
     if (waiting && left > 0) {
       const text = `Back-off pulling image "${image}": ErrImagePull: ${waiting.error}`;
       event('Normal', 'BackOff', text);
@@ -114,8 +122,10 @@ export class ImagePuller {
       const text = messageOf(error);
       event('Warning', 'Failed', `Failed to pull image "${image}": ${text}`);
       const delay = this.#backoff.next(key);
-      this.#waiting.set(key, { untilMs: this.#clock.now() + delay, error: text });
-      throw new StartError('ErrImagePull', text, delay);
+      const tellMs = Math.min(tellFailureMs, delay / 2);
+      const failed = this.#clock.now();
+      this.#waiting.set(key, { untilMs: failed + delay, tellUntilMs: failed + tellMs, error: text });
+      throw new StartError('ErrImagePull', text, tellMs);
     }
   }
 
