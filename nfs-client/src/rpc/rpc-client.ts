@@ -234,7 +234,7 @@ export class RpcClient implements AsyncDisposable {
     this.#stallTimer = clock.schedule(dueMs, () => {
       this.#stallTimer = undefined;
       const late = this.#pending.values().some(({ sentAtMs }) => clock.monotonicMs() - sentAtMs >= stallMs);
-      if (late && this.#link) this.#link.close(new Error(`a call is unanswered for ${stallMs} ms`));
+      if (late && this.#link) this.#link.reset(new Error(`a call is unanswered for ${stallMs} ms`));
       else if (this.#pending.size > 0 && this.#link) this.#watchForStall();
     });
   }

@@ -37,6 +37,7 @@ export class RpcLink {
     this.#socket.uncork();
   }
 
+  /** Ends the connection in order. */
   close(reason: Error): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -44,12 +45,18 @@ export class RpcLink {
     this.#events.onClose(reason);
   }
 
+  /** Breaks the connection off: neither side waits for the other, and the same port can be used again at once. */
+  reset(reason: Error): void {
+    if (!this.#closed) this.#socket.resetAndDestroy();
+    this.close(reason);
+  }
+
   #onData(chunk: Buffer): void {
     if (this.#closed) return;
     try {
       for (const record of this.#records.push(chunk)) this.#events.onRecord(record);
     } catch (error) {
-      this.close(error as Error);
+      this.reset(error as Error);
     }
   }
 }
