@@ -213,15 +213,27 @@ test.concurrent('limits are in the cgroup, and memory beyond them is OOMKilled',
   ]);
   await waitFor('limited', 'condition=Ready');
   // Version 2 has the files at the top, version 1 in a folder a controller.
-  const cgroup = await run(
-    'limited',
-    'sh',
-    '-c',
-    'cd /sys/fs/cgroup; if [ -e cpu.max ]; then cat memory.max cpu.max cpu.weight; else cat memory/memory.limit_in_bytes; echo $(cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us); cat cpu/cpu.shares; fi',
-  );
-  const [memory, cpu, weight] = cgroup.split('\n');
+  const cgroup = async () => {
+    const read =
+      'cd /sys/fs/cgroup; if [ -e cpu.max ]; then cat memory.max cpu.max cpu.weight; else cat memory/memory.limit_in_bytes; echo $(cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us); cat cpu/cpu.shares; fi';
+    return (await run('limited', 'sh', '-c', read)).split('\n');
+  };
+  const [memory, cpu, weight] = await cgroup();
   expect([memory, cpu]).toEqual([String(128 * 2 ** 20), '25000 100000']);
   expect(['102', '4', '17']).toContain(weight);
+  const resize = (cpuLimit: string, memoryLimit: string) => {
+    const resources = { limits: { cpu: cpuLimit, memory: memoryLimit } };
+    const patch = JSON.stringify({ spec: { containers: [{ name: 'c', resources }] } });
+    return berth.kubectl(['patch', 'pod', 'limited', '--subresource=resize', '-p', patch]);
+  };
+  for (const [cpuLimit, memoryLimit, quota, bytes] of [
+    ['150m', '256Mi', '15000 100000', 256 * 2 ** 20],
+    ['400m', '96Mi', '40000 100000', 96 * 2 ** 20],
+  ] as const) {
+    await resize(cpuLimit, memoryLimit);
+    await eventually(async () => (await cgroup()).slice(0, 2).join() === [bytes, quota].join(), { what: 'the resize' });
+  }
+  expect((await getPod('limited')).status.containerStatuses?.[0]?.restartCount).toBe(0);
   await waitFor('hog', 'jsonpath={.status.phase}=Failed');
   expect((await getPod('hog')).status.containerStatuses?.[0]?.state.terminated).toMatchObject({
     reason: 'OOMKilled',

@@ -1,12 +1,14 @@
-import type { Container } from '@berth/kube';
+import type { Container, Pod, PodSpec, ResourceRequirements } from '@berth/kube';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
 import { patchOf } from '../patch-body.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
-import type { AnyObject } from '../resource-definition.ts';
+import type { AnyObject, FieldError } from '../resource-definition.ts';
 import { modified } from '../resource-errors.ts';
+import { qosClass } from '../resources/core/pod/qos.ts';
 import { semanticEqual } from '../resources/equality.ts';
+import { forbidden, invalid as invalidField } from '../resources/field.ts';
 import { getObject } from '../verbs/get-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { editStored } from './edit-stored.ts';
@@ -26,14 +28,34 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
       : structuredClone(body as AnyObject);
     const { resourceVersion } = wanted.metadata;
     if (resourceVersion && resourceVersion !== pod.metadata.resourceVersion) throw modified(definition, name);
+    const before = structuredClone(pod) as Pod;
     takeResources(pod, wanted);
     definition.rules.default?.(pod);
-    const errors = definition.rules.validate?.(pod) ?? [];
+    const errors = [...(definition.rules.validate?.(pod) ?? []), ...resizeErrors(pod as Pod, before)];
     if (errors.length > 0) throw invalid(definition, name, errors);
   };
   const object = await editStored(context, { definition, namespace, name, dryRun: options.dryRun, edit });
   return { type: 'object', status: 200, object, definition };
 };
+
+/** What a resize may not do (ValidatePodResize). */
+function resizeErrors({ spec: next }: Pod, { spec: old }: Pod): FieldError[] {
+  const errors: FieldError[] = [];
+  const qos = qosClass(next as PodSpec);
+  if (qos !== qosClass(old as PodSpec))
+    errors.push(invalidField('spec', qos, 'Pod QOS Class may not change as a result of resizing'));
+  for (const [index, container] of (old?.containers ?? []).entries()) {
+    const path = `spec.containers[${index}].resources`;
+    errors.push(...removals(container.resources, next?.containers[index]?.resources, path));
+  }
+  return errors;
+}
+
+function removals(old: ResourceRequirements | undefined, next: ResourceRequirements | undefined, path: string) {
+  return (['limits', 'requests'] as const)
+    .filter((list) => Object.keys(old?.[list] ?? {}).some((name) => next?.[list]?.[name] === undefined))
+    .map((list) => forbidden(`${path}.${list}`, `resource ${list} cannot be removed`));
+}
 
 function takeResources(pod: AnyObject, wanted: AnyObject): void {
   const byName = new Map(((wanted.spec?.containers ?? []) as Container[]).map((each) => [each.name, each]));

@@ -23,6 +23,8 @@ export interface RuntimeContainer {
   readonly mounts: readonly cri.Mount[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly user?: cri.LinuxContainerUser;
+  /** What it was last given of cpu and memory, where the runtime tells. */
+  readonly resources?: cri.LinuxContainerResources;
 }
 
 export interface RuntimeSandbox {
@@ -112,6 +114,7 @@ function asSandbox(status: cri.PodSandboxStatus): RuntimeSandbox {
 
 function asContainer(status: cri.ContainerStatus, sandboxId: string): RuntimeContainer {
   const user = status.user?.linux;
+  const resources = status.resources?.linux;
   return {
     id: status.id,
     name: status.metadata?.name ?? status.labels[labels.containerName] ?? '',
@@ -131,6 +134,7 @@ function asContainer(status: cri.ContainerStatus, sandboxId: string): RuntimeCon
     mounts: status.mounts,
     annotations: status.annotations,
     ...(user ? { user } : {}),
+    ...(resources ? { resources } : {}),
   };
 }
 

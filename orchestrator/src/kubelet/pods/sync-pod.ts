@@ -6,6 +6,7 @@ import { computePodActions, type PodActions } from '../containers/compute-pod-ac
 import { hostsFile, podHostname } from '../containers/hosts-file.ts';
 import { killContainer } from '../containers/kill-container.ts';
 import { podCgroupPath, podLimits } from '../containers/linux-resources.ts';
+import { resizeContainers } from '../containers/resize-containers.ts';
 import { podLogDirectory, sandboxConfig } from '../containers/sandbox-config.ts';
 import { type SandboxHandle, startContainer } from '../containers/start-container.ts';
 import { StartError } from '../containers/start-error.ts';
@@ -44,7 +45,9 @@ export async function syncPod(node: NodeContext, state: PodState, signal: AbortS
   const status = reportStatus(node, state, { terminal: false });
   if (isTerminalPhase(status.phase)) return { kind: 'terminal' };
   try {
+    if (await resizeContainers(node, state, 'down', signal)) await observePod(node, state, signal);
     await prepare(node, state);
+    if (await resizeContainers(node, state, 'up', signal)) await observePod(node, state, signal);
     await mounted(node, state, signal);
   } catch (error) {
     signal.throwIfAborted();
