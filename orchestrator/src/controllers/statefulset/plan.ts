@@ -30,8 +30,11 @@ export interface PlanInput {
   readonly now: number;
 }
 
+/** Pods made in one round: a set of a million starts as soon as one of ten, and nothing else waits for it. */
+const maxCreates = 500;
+
 /**
- * The next steps towards what the set asks for. OrderedReady takes one at a time and waits for each pod to be available;
+ * The next steps towards what the set asks for; those it leaves out come when these are done. OrderedReady takes one at a time and waits for each pod to be available;
  * Parallel takes all (updateStatefulSet in stateful_set_control.go).
  */
 export function planSteps(input: PlanInput): Step[] {
@@ -39,9 +42,11 @@ export function planSteps(input: PlanInput): Step[] {
   if (set.metadata.deletionTimestamp) return [];
   const ordered = (set.spec?.podManagementPolicy ?? 'OrderedReady') === 'OrderedReady';
   const { replicas, condemned } = split(input);
+  const revisionAt = revisionForNew(input);
   const steps: Step[] = [];
-  for (const [ordinal, pod] of replicas) {
-    const step = stepForReplica(input, ordinal, pod);
+  for (const ordinal of ordinals(set, replicas)) {
+    const pod = replicas.get(ordinal);
+    const step = stepForReplica(set, { ordinal, pod, revision: revisionAt(ordinal) });
     if (step) steps.push(step);
     const waits =
       !pod ||
@@ -57,11 +62,11 @@ export function planSteps(input: PlanInput): Step[] {
   return [...steps, ...rollingUpdate(input, replicas)];
 }
 
+/** Pods by ordinal; the ordinals that have none may be very many, and are listed nowhere. */
 function split({ set, pods }: PlanInput) {
   const start = startOrdinal(set);
   const end = start + (set.spec?.replicas ?? 1);
-  const replicas = new Map<number, Pod | undefined>();
-  for (let ordinal = start; ordinal < end; ordinal++) replicas.set(ordinal, undefined);
+  const replicas = new Map<number, Pod>();
   const condemned: Pod[] = [];
   for (const pod of pods) {
     const ordinal = ordinalOf(set, pod);
@@ -71,25 +76,42 @@ function split({ set, pods }: PlanInput) {
   return { replicas, condemned: condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a)) };
 }
 
-function stepForReplica(input: PlanInput, ordinal: number, pod: Pod | undefined): Step | undefined {
-  const revision = revisionForNew(input, ordinal);
+/** In order, those that have a pod, and of the others the first {@link maxCreates}. */
+function* ordinals(set: StatefulSet, replicas: ReadonlyMap<number, Pod>): Generator<number> {
+  const start = startOrdinal(set);
+  const end = start + (set.spec?.replicas ?? 1);
+  let ordinal = start;
+  for (let missing = 0; ordinal < end && missing < maxCreates; ordinal++) {
+    if (!replicas.has(ordinal)) missing++;
+    yield ordinal;
+  }
+  yield* [...replicas.keys()].filter((other) => other >= ordinal).sort((a, b) => a - b);
+}
+
+interface Replica {
+  readonly ordinal: number;
+  readonly pod: Pod | undefined;
+  /** Of a pod that would be made now. */
+  readonly revision: string;
+}
+
+function stepForReplica(set: StatefulSet, { ordinal, pod, revision }: Replica): Step | undefined {
   if (!pod) return { do: 'create', ordinal, revision };
   if ((isFailed(pod) || isSucceeded(pod)) && !isTerminating(pod)) return { do: 'replace', pod, ordinal, revision };
   if (isTerminating(pod)) return undefined;
-  if (!identityMatches(input.set, pod) || !storageMatches(input.set, pod)) return { do: 'repair', pod, ordinal };
+  if (!identityMatches(set, pod) || !storageMatches(set, pod)) return { do: 'repair', pod, ordinal };
   return isPending(pod) && !pod.spec?.nodeName ? { do: 'createClaims', ordinal } : undefined;
 }
 
 /** Below the partition, or while the current revision still rolls out, a new pod is of the current revision. */
-function revisionForNew({ set, pods, currentRevision, updateRevision }: PlanInput, ordinal: number): string {
-  if (set.spec?.updateStrategy?.type === 'OnDelete') return updateRevision;
-  const start = startOrdinal(set);
+function revisionForNew({ set, pods, currentRevision, updateRevision }: PlanInput): (ordinal: number) => string {
+  if (set.spec?.updateStrategy?.type === 'OnDelete') return () => updateRevision;
   const partition = set.spec?.updateStrategy?.rollingUpdate?.partition;
   const ofCurrent = pods.filter(
     (pod) => pod.metadata.labels?.[labels.revision] === currentRevision && isCreated(pod) && !isTerminating(pod),
   ).length;
-  const below = partition === undefined ? ordinal < start + ofCurrent : ordinal < start + partition;
-  return below && currentRevision !== updateRevision ? currentRevision : updateRevision;
+  const end = startOrdinal(set) + (partition ?? ofCurrent);
+  return (ordinal) => (ordinal < end ? currentRevision : updateRevision);
 }
 
 interface ScaleDown {
@@ -100,12 +122,12 @@ interface ScaleDown {
 /** Highest ordinal first; OrderedReady waits for each to be gone, and deletes only an unhealthy pod before the others are healthy. */
 function scaleDown(
   { set, now }: PlanInput,
-  replicas: ReadonlyMap<number, Pod | undefined>,
+  replicas: ReadonlyMap<number, Pod>,
   condemned: readonly Pod[],
   ordered: boolean,
 ): ScaleDown {
   const steps: Step[] = [];
-  const unhealthy = [...[...replicas.values()].filter((pod) => pod !== undefined), ...condemned]
+  const unhealthy = [...replicas.values(), ...condemned]
     .filter((pod) => !isRunningAndReady(pod) || isTerminating(pod))
     .sort((a, b) => ordinalOf(set, a) - ordinalOf(set, b))[0];
   for (const pod of condemned) {
@@ -121,19 +143,18 @@ function scaleDown(
 }
 
 /** Replaces pods of old revisions from the highest ordinal down, `maxUnavailable` at a time, never below the partition. */
-function rollingUpdate(
-  { set, updateRevision, now }: PlanInput,
-  replicas: ReadonlyMap<number, Pod | undefined>,
-): Step[] {
+function rollingUpdate({ set, updateRevision, now }: PlanInput, replicas: ReadonlyMap<number, Pod>): Step[] {
   if (set.spec?.updateStrategy?.type === 'OnDelete') return [];
   const strategy = set.spec?.updateStrategy?.rollingUpdate;
   const lowest = startOrdinal(set) + (strategy?.partition ?? 0);
-  const limit = maxUnavailable(strategy?.maxUnavailable, set.spec?.replicas ?? 1);
-  const all = [...replicas.entries()];
-  let unavailable = all.filter(([, pod]) => !pod || isTerminating(pod) || !isRunningAndAvailable(pod, set, now)).length;
+  const wanted = set.spec?.replicas ?? 1;
+  const limit = maxUnavailable(strategy?.maxUnavailable, wanted);
+  const all = [...replicas].sort(([a], [b]) => b - a);
+  const unwell = all.filter(([, pod]) => isTerminating(pod) || !isRunningAndAvailable(pod, set, now)).length;
+  let unavailable = wanted - replicas.size + unwell;
   const steps: Step[] = [];
-  for (const [ordinal, pod] of all.reverse()) {
-    if (ordinal < lowest || !pod) continue;
+  for (const [ordinal, pod] of all) {
+    if (ordinal < lowest) continue;
     const old = pod.metadata.labels?.[labels.revision] !== updateRevision;
     const healthy = isRunningAndAvailable(pod, set, now);
     if (old && !isTerminating(pod)) {
