@@ -5,6 +5,7 @@ import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
 import { csiController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
 import { DirectoryBackend } from './backend/directory/directory-backend.ts';
+import { ImageBackend } from './backend/image/image-backend.ts';
 import { Pool } from './backend/pool.ts';
 import { Catalog } from './catalog/catalog.ts';
 import type { CatalogOptions } from './catalog/open-database.ts';
@@ -53,7 +54,9 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const { mounter } = places;
   const pool = stack.use(new Pool({ path, rng, log }));
   const directory = stack.use(new DirectoryBackend({ pool, mounter, clock }));
-  const backends = new Backends([directory]);
+  const image = new ImageBackend({ pool, mounter, clock });
+  const backends = new Backends([directory, image]);
+  for (const mountPoint of await image.node.thawAll()) log.warn('thawed what a crash left frozen', { mountPoint });
   await recover({ catalog, backends, log });
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());

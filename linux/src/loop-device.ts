@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isDeviceReadOnly, setDeviceReadOnly } from './block-device.ts';
 import { makeNodeAt } from './create-at.ts';
 import * as flags from './flags.ts';
 import { isErrno } from './kernel-error.ts';
@@ -44,6 +45,8 @@ export async function attachLoop(file: Fd, options: LoopOptions = {}): Promise<{
     const device = openDevice(dev, number, options.readOnly === true);
     try {
       await configure(device, file, options);
+      // A device keeps what BLKROSET said in an earlier life.
+      if (!options.readOnly && isDeviceReadOnly(device)) setDeviceReadOnly(device, false);
       return { number, device };
     } catch (error) {
       device[Symbol.dispose]();

@@ -140,6 +140,11 @@ test('a read-only device and one set read-only refuse writers', async () => {
   expect(() => writeFileSync(loopPath(number), 'x', { flag: 'r+' })).toThrow(code('EPERM'));
   setDeviceReadOnly(device, false);
   writeFileSync(loopPath(number), 'x', { flag: 'r+' });
+  setDeviceReadOnly(device, true);
+  device[Symbol.dispose]();
+  // Whichever device comes next, the same one too, can be written to.
+  using next = (await attachLoop(file, { autoclear: true })).device;
+  expect(isDeviceReadOnly(next)).toBe(false);
 });
 
 test('xfs shares blocks, and the copy keeps what the source loses; ext4 says it cannot', async () => {

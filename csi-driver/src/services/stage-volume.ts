@@ -1,3 +1,4 @@
+import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
@@ -34,11 +35,24 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
         throw grpcError('FAILED_PRECONDITION', `something else is mounted at the staging path ${place.path}`);
       }
       const flags = parseMountFlags(capability.mount?.mountFlags ?? []);
-      if (standing === 'volume') return refuseOtherFlags(context, volume, { place, flags });
+      if (standing === 'volume') {
+        refuseOtherFlags(context, volume, { place, flags });
+        await growLate(context, volume, signal);
+        return {};
+      }
       await stage(context, volume, { place, flags, capability, signal });
       return {};
     },
   };
+}
+
+/** A crash may have come between the mount and its growth. What is mounted is staged, also where it cannot grow now. */
+async function growLate(context: ServiceContext, volume: VolumeRecord, signal: AbortSignal): Promise<void> {
+  try {
+    await context.backends.of(volume).node.expand(volume, signal);
+  } catch (error) {
+    context.log.warn('a staged volume is smaller than it should be', { volume: volume.id, reason: messageOf(error) });
+  }
 }
 
 interface Standing {
@@ -46,9 +60,9 @@ interface Standing {
   readonly flags: MountFlags;
 }
 
-function refuseOtherFlags(context: ServiceContext, volume: VolumeRecord, { place, flags }: Standing) {
+function refuseOtherFlags(context: ServiceContext, volume: VolumeRecord, { place, flags }: Standing): void {
   const { baseOptions } = context.backends.of(volume).node;
-  if (sameOptions(context.mounts.optionsAt(place.path), flags, baseOptions)) return {};
+  if (sameOptions(context.mounts.optionsAt(place.path), flags, baseOptions)) return;
   throw grpcError('ALREADY_EXISTS', `volume "${volume.id}" is staged at ${place.path} with other mount flags`);
 }
 

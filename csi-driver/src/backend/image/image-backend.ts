@@ -1,0 +1,108 @@
+import type { Clock } from '@berth/kit';
+import { detachLoop, type Mounter, openFileAt } from '@berth/linux';
+import { grpcError } from '@berth/protos';
+import type { Backend, CopiedBy, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import type { Pool } from '../pool.ts';
+import { Filesystems } from './filesystem.ts';
+import { ImageFiles } from './image-files.ts';
+import { ImageLoops } from './image-loops.ts';
+import { ImageNode } from './image-node.ts';
+import { imageOffer, isReserved } from './image-offer.ts';
+import { programRunner } from './run-program.ts';
+import { readSuperblock } from './superblock.ts';
+
+export interface ImageBackendOptions {
+  readonly pool: Pool;
+  readonly mounter: Mounter;
+  readonly clock: Clock;
+}
+
+/** A device that was detached is gone at once, or when its last user closes it: looked for this often before it is called busy. */
+const detachTries = 40;
+const detachWaitMs = 25;
+
+/** A sparse file a volume, shown as a loop device: hard sizes, block volumes, snapshots of whole images. */
+export class ImageBackend implements Backend {
+  readonly name = 'image';
+  readonly enforcesSize = true;
+  readonly nodeExpansion = true;
+  readonly offer = imageOffer;
+  readonly node: ImageNode;
+  readonly #pool: Pool;
+  readonly #clock: Clock;
+  readonly #files: ImageFiles;
+  readonly #loops: ImageLoops;
+  readonly #filesystems: Filesystems;
+
+  constructor({ pool, mounter, clock }: ImageBackendOptions) {
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#files = new ImageFiles(pool);
+    this.#loops = new ImageLoops(this.#files.images);
+    this.#filesystems = new Filesystems(programRunner(clock));
+    this.node = new ImageNode({ files: this.#files, loops: this.#loops, filesystems: this.#filesystems, mounter });
+  }
+
+  async create(volume: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
+    const { id, capacityBytes, parameters } = volume;
+    const reserved = isReserved(parameters);
+    if (!from) {
+      await this.#files.create(id, capacityBytes, reserved);
+      return undefined;
+    }
+    const to: Stored = { kind: 'volume', id };
+    const copy = (mayTakeLong: boolean) =>
+      this.#files.copy({ from, to, sizeBytes: capacityBytes, reserved, mayTakeLong, signal });
+    const copiedBy = from.kind === 'volume' ? await this.node.quietly(from.id, copy) : await copy(true);
+    await this.#renew(id);
+    return copiedBy;
+  }
+
+  async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
+    const from: Stored = { kind: 'volume', id: volume.id };
+    const to: Stored = { kind: 'snapshot', id: snapshotId };
+    // A reserved volume shares no blocks with its snapshot either: its next writes would need new room.
+    const reserved = isReserved(volume.parameters);
+    return await this.node.quietly(volume.id, (mayTakeLong) =>
+      this.#files.copy({ from, to, reserved, mayTakeLong, signal }),
+    );
+  }
+
+  async delete(stored: Stored): Promise<void> {
+    if (stored.kind === 'volume') await this.#detach(stored.id);
+    await this.#files.delete(stored);
+  }
+
+  async expand({ id, capacityBytes, parameters }: VolumeSpec): Promise<void> {
+    await this.#files.grow(id, capacityBytes, isReserved(parameters));
+  }
+
+  capacity(): Promise<PoolCapacity> {
+    return this.#pool.capacity();
+  }
+
+  present(): Stored[] {
+    return this.#files.present();
+  }
+
+  async #renew(id: string): Promise<void> {
+    using file = openFileAt(this.#files.images, id, 'read');
+    if (readSuperblock(file)?.fsType === 'btrfs') await this.#filesystems.renew(`${this.#pool.path}/images/${id}`);
+  }
+
+  /** @throws GrpcError FAILED_PRECONDITION – a process has the device open; nothing was deleted. */
+  async #detach(id: string): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const attached = this.#loops.all(id);
+      if (attached.length === 0) return;
+      for (const number of attached) await detachLoop(number);
+      if (tries >= detachTries) {
+        throw grpcError(
+          'FAILED_PRECONDITION',
+          `volume "${id}" is still in use: a process has /dev/loop${attached[0]} open`,
+        );
+      }
+      if (this.#loops.all(id).length > 0) await this.#clock.sleep(detachWaitMs);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { statSync } from 'node:fs';
+import {
+  cloneFile,
+  copySparse,
+  createFileAt,
+  type Fd,
+  isErrno,
+  openFileAt,
+  punchHole,
+  reserveSpace,
+  setFileSize,
+  syncFile,
+} from '@berth/linux';
+import { grpcError } from '@berth/protos';
+import type { CopiedBy, Stored } from '../backend.ts';
+import type { Pool, PoolFolder } from '../pool.ts';
+
+export interface ImageCopy {
+  readonly from: Stored;
+  readonly to: Stored;
+  /** The size the copy is to have; at least the source's. Absent for the source's own. */
+  readonly sizeBytes?: number;
+  /** Shares no blocks: a shared one needs new room when it is written to. */
+  readonly reserved: boolean;
+  /** False where only a copy in one step is a true one: the source is being written to. */
+  readonly mayTakeLong: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The files images are: `POOL/images/ID`, and `POOL/image-snapshots/ID`. */
+export class ImageFiles {
+  readonly #pool: Pool;
+  readonly #images: PoolFolder;
+  readonly #snapshots: PoolFolder;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    this.#images = pool.folder('images');
+    this.#snapshots = pool.folder('image-snapshots');
+  }
+
+  /** The directory with the images of volumes. */
+  get images(): Fd {
+    return this.#images.fd;
+  }
+
+  async create(id: string, sizeBytes: number, reserved: boolean): Promise<void> {
+    using file = this.#createOrOpen(id);
+    await setFileSize(file, sizeBytes);
+    if (reserved) await reserveSpace(file, 0, sizeBytes);
+    await syncFile(file);
+    await this.#images.sync();
+  }
+
+  /** What an earlier try left is thrown away: nobody has seen it. */
+  async copy({ from, to, sizeBytes, reserved, mayTakeLong, signal }: ImageCopy): Promise<CopiedBy> {
+    using source = openFileAt(this.#folder(from).fd, from.id, 'read');
+    const folder = this.#folder(to);
+    await this.#pool.discard(folder, to.id);
+    using target = createFileAt(folder.fd, to.id, 0o600);
+    const size = statSync(source.path).size;
+    const shared = !reserved && (await cloneFile(source, target));
+    if (!shared) {
+      if (!mayTakeLong) throw inUse(from.id);
+      await copySparse(source, target, size, signal);
+    }
+    const full = Math.max(size, sizeBytes ?? 0);
+    await setFileSize(target, full);
+    if (reserved) await reserveSpace(target, 0, full);
+    await syncFile(target);
+    await folder.sync();
+    return shared ? 'reflink' : 'copy';
+  }
+
+  /** Never makes it smaller: a crash may have come after the growth and before the catalog knew. */
+  async grow(id: string, sizeBytes: number, reserved: boolean): Promise<void> {
+    using file = openFileAt(this.#images.fd, id, 'write');
+    if (statSync(file.path).size < sizeBytes) await setFileSize(file, sizeBytes);
+    if (reserved) await reserveSpace(file, 0, sizeBytes);
+    await syncFile(file);
+  }
+
+  /** Makes the image of a volume read as zeros again, with the size and the room it has. */
+  async blank(id: string, reserved: boolean): Promise<void> {
+    using file = openFileAt(this.#images.fd, id, 'write');
+    const { size } = statSync(file.path);
+    await punchHole(file, 0, size);
+    if (reserved) await reserveSpace(file, 0, size);
+    await syncFile(file);
+  }
+
+  async delete(stored: Stored): Promise<void> {
+    await this.#pool.discard(this.#folder(stored), stored.id);
+  }
+
+  present(): Stored[] {
+    const volumes = this.#images.list().map((id): Stored => ({ kind: 'volume', id }));
+    return [...volumes, ...this.#snapshots.list().map((id): Stored => ({ kind: 'snapshot', id }))];
+  }
+
+  #folder({ kind }: Stored): PoolFolder {
+    return kind === 'volume' ? this.#images : this.#snapshots;
+  }
+
+  #createOrOpen(id: string): Fd {
+    try {
+      return createFileAt(this.#images.fd, id, 0o600);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      return openFileAt(this.#images.fd, id, 'write');
+    }
+  }
+}
+
+function inUse(id: string): Error {
+  return grpcError(
+    'FAILED_PRECONDITION',
+    `volume "${id}" is in use as a block device, and the pool's filesystem cannot copy it in one step; ` +
+      'unpublish and unstage it first, or put the pool on xfs or btrfs',
+  );
+}
