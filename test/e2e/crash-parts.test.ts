@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRng } from '@berth/kit';
 import { httpTransport, KubeClient, loadKubeconfig, type Pod, resources } from '@berth/kube';
@@ -148,6 +148,29 @@ test('SIGTERM during a start ends it without a complaint and leaves no process',
     expect(driversOf(berth.dataDir)).toEqual([]);
   }
   await berth.up();
+});
+
+test('what ends all processes of berth as a service leaves its containers', async () => {
+  // systemd's hierarchy under v1, the only one under v2.
+  const root = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup'].find((path) => existsSync(`${path}/cgroup.procs`));
+  if (root === undefined) return;
+  const unit = `${root}/berthtest-${process.pid}`;
+  mkdirSync(unit);
+  const members = () => readFileSync(`${unit}/cgroup.procs`, 'utf8').trim().split('\n').filter(Boolean).map(Number);
+  {
+    await using berth = await Berth.start({ onSpawn: (pid) => writeFileSync(`${unit}/cgroup.procs`, String(pid)) });
+    const { lives, pods } = await running(berth, { name: 'calm', replicas: 2, policy: 'Parallel' });
+    expect(members()).toContain(berth.ready.pid);
+    for (const pid of members()) process.kill(pid, 'SIGKILL');
+    await berth.stop();
+    await eventually(async () => members().length === 0, { what: 'the end of the service' });
+    expect(still(pods, lives)).toEqual([]);
+    expect(new NodeTraces(berth.dataDir).monitored()).toHaveLength(2);
+    await berth.up();
+    await isConsistent(berth, await clientOf(berth));
+    expect(still(pods, lives)).toEqual([]);
+  }
+  rmdirSync(unit);
 });
 
 test('Ctrl-C in the terminal of berth up does not reach its containers', async () => {

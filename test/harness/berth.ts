@@ -18,6 +18,8 @@ export interface BerthOptions {
   readonly dataDir?: string;
   readonly args?: readonly string[];
   readonly kubectl?: string;
+  /** Told the pid of each `berth up` at once. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 interface Ready {
@@ -80,6 +82,7 @@ export class Berth implements AsyncDisposable {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
+    if (child.pid !== undefined) this.#options.onSpawn?.(child.pid);
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#log = (this.#log + chunk.toString()).slice(-200_000);
     });

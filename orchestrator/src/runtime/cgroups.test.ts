@@ -1,6 +1,6 @@
 import type { cri } from '@berth/protos';
 import { expect, test } from 'vitest';
-import { cgroupWrites, cpuWeight, detectCgroups } from './cgroups.ts';
+import { cgroupWrites, cpuWeight, detectCgroups, managedHierarchies } from './cgroups.ts';
 import { permittedOomScoreAdj } from './container-resources.ts';
 import { StateLayout } from './state-layout.ts';
 
@@ -47,6 +47,17 @@ test('cgroupWrites words limits for v1 and v2', () => {
     ['', 'memory.high', '9'],
   ]);
   expect(cgroupWrites(2, { ...resources, cpuQuota: '-1', unified: {} })).toContainEqual(['', 'cpu.max', 'max 100000']);
+});
+
+test('managedHierarchies are those in which a service manager has put us', () => {
+  const v2 = { version: 2, hierarchies: { '': '/sys/fs/cgroup' }, hybrid: false } as const;
+  expect(managedHierarchies(v2, '0::/system.slice/berth.service\n')).toEqual(['/sys/fs/cgroup']);
+  expect(managedHierarchies(v2, '0::/\n')).toEqual([]);
+  const hierarchies = { 'name=systemd': '/c/systemd', unified: '/c/unified', memory: '/c/memory' };
+  const own = '9:name=systemd:/user.slice/session-1.scope\n4:memory:/user.slice\n0::/user.slice/session-1.scope\n';
+  const hybrid = { version: 1, hierarchies, hybrid: true } as const;
+  expect(managedHierarchies(hybrid, own)).toEqual(['/c/systemd', '/c/unified']);
+  expect(managedHierarchies(hybrid, '9:name=systemd:/\n4:memory:/box\n0::/\n')).toEqual([]);
 });
 
 test('cpuWeight maps the ends of cpu.shares to the ends of cpu.weight', () => {

@@ -41,6 +41,19 @@ export function detectCgroups(mountinfo = readFileSync('/proc/self/mountinfo', '
   };
 }
 
+/**
+ * Roots of the hierarchies by which a service manager finds all processes of a unit or a login session, where this process is in
+ * one: what is to outlive us must not stay there (systemd.kill(5), KillMode=control-group).
+ */
+export function managedHierarchies(layout: CgroupLayout, own = readFileSync('/proc/self/cgroup', 'utf8')): string[] {
+  const names = layout.version === 2 ? { '': '' } : { 'name=systemd': 'name=systemd', '': 'unified' };
+  return own.split('\n').flatMap((line) => {
+    const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    const root = path === '/' ? undefined : layout.hierarchies[names[controllers as ''] ?? '-'];
+    return root === undefined ? [] : [root];
+  });
+}
+
 /** Directories of the cgroup `path` in every hierarchy it exists in. */
 export function cgroupDirectories(layout: CgroupLayout, path: string): string[] {
   return [...new Set(Object.values(layout.hierarchies))].map((root) => join(root, path)).filter((at) => existsSync(at));
@@ -112,6 +125,14 @@ export async function joinCgroup(layout: CgroupLayout, path: string, pid: number
   if (!root) return;
   await mkdir(join(root, path), { recursive: true });
   await writeFile(join(root, path, 'cgroup.procs'), String(pid));
+}
+
+/** Puts a process into cgroup directories, made where missing. */
+export async function moveProcess(directories: readonly string[], pid: number): Promise<void> {
+  for (const directory of directories) {
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, 'cgroup.procs'), String(pid));
+  }
 }
 
 /** The processes in the cgroup and below it. */

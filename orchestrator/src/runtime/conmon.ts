@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { CodedError } from '@berth/kit';
+import { moveProcess } from './cgroups.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { identifyProcess } from './process-id.ts';
 import type { ProcessId } from './records.ts';
@@ -22,6 +23,8 @@ export interface ConmonOptions {
   readonly stdin: boolean;
   /** The container's stdin ends when the first client that attached goes. */
   readonly stdinOnce: boolean;
+  /** Cgroup directories it moves to before it does anything. */
+  readonly cgroups: readonly string[];
 }
 
 /** The OCI runtime could not create the container; the message is its own. */
@@ -32,11 +35,13 @@ export class CreateFailedError extends CodedError<'CreateFailed'> {}
  * it owns the container's pipes, writes its log and its exit file, and outlives this process.
  */
 export async function createUnderConmon(options: ConmonOptions): Promise<{ container: ProcessId; conmon?: ProcessId }> {
+  const moves = options.cgroups.length > 0;
   const child = spawn(options.conmon, conmonArgs(options), {
     cwd: options.bundle,
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    env: { PATH: programPath, _OCI_SYNCPIPE: '3' },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...(moves ? ['pipe' as const] : [])],
+    // It does nothing before it has read from its start pipe.
+    env: { PATH: programPath, _OCI_SYNCPIPE: '3', ...(moves && { _OCI_STARTPIPE: '4' }) },
   });
   const complaint = collect(child.stderr as Readable);
   const failed = new Promise<never>((_, reject) => {
@@ -48,10 +53,19 @@ export async function createUnderConmon(options: ConmonOptions): Promise<{ conta
     });
   });
   failed.catch(() => undefined);
+  if (moves) await release(child, options.cgroups);
   const answer = await Promise.race([firstLine(child.stdio[3] as Readable), failed]);
   child.stderr?.destroy();
   child.unref();
   return processesOf(options, answer, complaint());
+}
+
+/** Lets conmon begin, in its cgroups; where they refuse it, in ours: it runs all the same. */
+async function release(child: ChildProcess, cgroups: readonly string[]): Promise<void> {
+  const start = child.stdio[4] as Writable;
+  start.on('error', () => undefined);
+  if (child.pid !== undefined) await moveProcess(cgroups, child.pid).catch(() => undefined);
+  start.end('\n');
 }
 
 async function processesOf({ bundle, id }: ConmonOptions, answer: string, complaint: string) {

@@ -81,7 +81,7 @@ function specOf(context: RuntimeContext, plan: ContainerPlan, facts: { rootfs: s
   });
 }
 
-async function launch({ layout, programs, oci }: RuntimeContext, { record, config }: ContainerPlan) {
+async function launch({ layout, programs, oci, survivorCgroups }: RuntimeContext, { record, config }: ContainerPlan) {
   try {
     return await createUnderConmon({
       conmon: programs.conmon,
@@ -94,6 +94,7 @@ async function launch({ layout, programs, oci }: RuntimeContext, { record, confi
       terminal: config.tty,
       stdin: config.stdin,
       stdinOnce: config.stdinOnce,
+      cgroups: survivorCgroups,
     });
   } catch (error) {
     throw grpcError('UNKNOWN', messageOf(error), { cause: error });

@@ -1,10 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Clock, type Logger, type Rng, systemRng } from '@berth/kit';
 import type { Mounter } from '@berth/linux';
 import type { cri, ServiceClient, ServiceHandlers } from '@berth/protos';
 import type { ContainerStreams } from '../kubelet/container-runtime.ts';
 import { PodNetwork, type PodNetworkOptions } from '../network/pod-network.ts';
-import { detectCgroups } from './cgroups.ts';
+import { detectCgroups, managedHierarchies } from './cgroups.ts';
 import { containerHandlers } from './container-handlers.ts';
 import { UsageReader } from './container-stats.ts';
 import { Containers } from './containers.ts';
@@ -85,9 +86,10 @@ async function buildContext(options: EmbeddedRuntimeOptions): Promise<RuntimeCon
   const { stateDir, images, mounter, clock, log, network, rng = systemRng } = options;
   const layout = new StateLayout(stateDir);
   const cgroups = detectCgroups();
+  const survivorCgroups = managedHierarchies(cgroups).map((root) => join(root, layout.identity.cgroupRoot, 'monitors'));
   const programs = await findContainerPrograms(cgroups);
   return {
-    ...{ layout, mounter, clock, rng, log, images, cgroups, programs },
+    ...{ layout, mounter, clock, rng, log, images, cgroups, survivorCgroups, programs },
     network: new PodNetwork(layout, network, log),
     oci: new OciRuntime(programs.oci.path, layout.ociRoot),
     events: new RuntimeEvents(),

@@ -14,6 +14,15 @@ export function identifyProcess(pid: number): ProcessId | undefined {
   }
 }
 
+/** Pids of the processes that this one has started and that still run (proc_pid_task_tid_children(5)). */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
 export function isAlive(process: ProcessId | undefined): boolean {
   return process !== undefined && identifyProcess(process.pid)?.startTicks === process.startTicks;
 }

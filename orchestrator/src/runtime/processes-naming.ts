@@ -5,7 +5,13 @@ import { identifyProcess, signalProcess } from './process-id.ts';
 /** Programs that this runtime starts and that may outlive it. */
 const programs = new Set(['conmon', 'runc', 'crun', 'unshare', 'nsenter']);
 
-/** conmon, the OCI runtime and holders of shared PID namespaces whose arguments contain `text`: a state directory or a container id. */
+/** CNI plugins that this runtime calls, and that call each other; what they work on is in their environment. */
+const plugins = new Set(['bridge', 'host-local']);
+
+/**
+ * conmon, the OCI runtime, makers of namespaces and networks, and holders of shared PID namespaces that are about `text`:
+ * a state directory, or the id of a container or sandbox.
+ */
 export function processesNaming(text: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -13,7 +19,9 @@ export function processesNaming(text: string): number[] {
     .filter((pid) => {
       try {
         const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return programs.has(program.split('/').at(-1) ?? '') && args.some((arg) => arg.includes(text));
+        const name = program.split('/').at(-1) ?? '';
+        if (plugins.has(name)) return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(text);
+        return programs.has(name) && args.some((arg) => arg.includes(text));
       } catch {
         return false;
       }

@@ -17,6 +17,8 @@ export interface RuntimeContext {
   readonly images: ImageStore;
   readonly network: PodNetwork;
   readonly cgroups: CgroupLayout;
+  /** Cgroup directories for processes that outlive us; none where nobody ends ours by its cgroup. */
+  readonly survivorCgroups: readonly string[];
   readonly programs: ContainerPrograms;
   readonly oci: OciRuntime;
   readonly events: RuntimeEvents;

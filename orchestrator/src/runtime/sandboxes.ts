@@ -2,12 +2,15 @@ import { mkdir, rm } from 'node:fs/promises';
 import { KeyedMutex, messageOf } from '@berth/kit';
 import { type cri, grpcError } from '@berth/protos';
 import type { PublishedPort } from '../network/firewall.ts';
-import { cgroupProcesses, ensureCgroup, joinCgroup, removeCgroup } from './cgroups.ts';
-import { signalProcess } from './process-id.ts';
+import { cgroupProcesses, ensureCgroup, joinCgroup, moveProcess, removeCgroup } from './cgroups.ts';
+import { childrenOf, signalProcess } from './process-id.ts';
+import { killUntilGone, processesNaming } from './processes-naming.ts';
 import { type SandboxRecord, writeSandbox } from './records.ts';
 import { newId, type RuntimeContext } from './runtime-context.ts';
 import { writeSandboxFiles } from './sandbox-files.ts';
 import { pinNamespaces, sandboxNamespaces, startPause, unmountAll, unpinNamespaces } from './sandbox-namespaces.ts';
+
+const makerPatienceMs = 2000;
 
 /** The sandboxes of one runtime: pinned namespaces, network, files and cgroup of a pod. */
 export class Sandboxes {
@@ -109,8 +112,10 @@ export class Sandboxes {
   }
 
   async #startPause({ id, cgroupParent }: SandboxRecord) {
-    const { cgroups } = this.#context;
+    const { cgroups, survivorCgroups } = this.#context;
     const pause = await startPause(this.#context, id);
+    const group = [pause.pid, ...childrenOf(pause.pid)];
+    for (const pid of group) await moveProcess(survivorCgroups, pid).catch(() => undefined);
     await joinCgroup(cgroups, `${cgroupParent}/pause`, pause.pid);
     return pause;
   }
@@ -200,6 +205,9 @@ export async function undoSandbox(
   id: string,
   record: SandboxRecord | undefined,
 ): Promise<void> {
+  // What makes namespaces and interfaces outlives whoever asked for them, and would go on after they were removed.
+  if (!record || record.state === 'creating')
+    await killUntilGone(context.clock, makerPatienceMs, () => processesNaming(id));
   await releaseSandbox(context, id, record);
   const gone = record && (await removeCgroup(context.cgroups, `${record.cgroupParent}/pause`));
   if (gone && ownsCgroup(record.config)) await removeCgroup(context.cgroups, record.cgroupParent);
