@@ -1,6 +1,6 @@
 import { abortable, Backoff, type Clock, messageOf } from '@berth/kit';
 import type { Container, Pod } from '@berth/kube';
-import type { cri } from '@berth/protos';
+import { type cri, GrpcError } from '@berth/protos';
 import type { ContainerRuntime } from '../container-runtime.ts';
 import { uidOf } from '../pods/pod-facts.ts';
 import { imageReference } from './image-reference.ts';
@@ -103,9 +103,10 @@ export class ImagePuller {
       throw new StartError('ErrImagePull', waiting.error, waiting.tellUntilMs - now);
     }
     if (waiting && left > 0) {
-      const text = `Back-off pulling image "${image}": ErrImagePull: ${waiting.error}`;
+      const text = `Back-off pulling image "${image}"`;
       event('Normal', 'BackOff', text);
-      throw new StartError('ImagePullBackOff', text, left);
+      // The status tells why, the event does not.
+      throw new StartError('ImagePullBackOff', `${text}: ErrImagePull: ${waiting.error}`, left);
     }
     event('Normal', 'Pulling', `Pulling image "${image}"`);
     const begin = this.#clock.monotonicMs();
@@ -119,7 +120,7 @@ export class ImagePuller {
       return asReady(pulled);
     } catch (error) {
       signal.throwIfAborted();
-      const text = messageOf(error);
+      const text = rpcText(error);
       event('Warning', 'Failed', `Failed to pull image "${image}": ${text}`);
       const delay = this.#backoff.next(key);
       const tellMs = Math.min(tellFailureMs, delay / 2);
@@ -148,6 +149,14 @@ export class ImagePuller {
 
 function asReady(image: cri.Image): ReadyImage {
   return { ref: image.id, user: { uid: image.uid?.value, username: image.username } };
+}
+
+/** As Go prints what a runtime answers; of an unknown error only its words (cri/remote/remote_image.go). */
+function rpcText(error: unknown): string {
+  if (!(error instanceof GrpcError) || error.code === 'UNKNOWN') return messageOf(error);
+  const words = error.code.toLowerCase().split('_');
+  const code = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return `rpc error: code = ${code === 'Cancelled' ? 'Canceled' : code} desc = ${error.message}`;
 }
 
 /** As Go prints it: `2.3s`, `340ms`. */
