@@ -1,12 +1,12 @@
 /** `npm run bench`: what the main job costs, as a table of medians. One berth of its own, real kernel, real sockets. */
 
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { httpTransport, KubeClient, loadKubeconfig } from '@berth/kube';
 import { Berth, eventually, sleep } from '../harness/berth.ts';
 import { cpuSeconds, memoryMb, processesOf } from './process-cost.ts';
-import { bindClaims, className, deleteClaims, deleteSet, prepare, publishPairs, runSet } from './scenarios.ts';
+import { bindClaims, deleteClaims, deleteSet, getsPerSecond, prepare, publishPairs, runSet } from './scenarios.ts';
 
 interface Row {
   readonly what: string;
@@ -18,6 +18,7 @@ interface Row {
 
 const rows: Row[] = [];
 const rounds = Number(process.argv[2] ?? 5);
+const loadBefore = loadavg()[0] as number;
 
 function record(what: string, target: string, reference: string, measured: string): void {
   rows.push({ what, target, reference, measured });
@@ -52,6 +53,10 @@ await bindClaims(client, ['warm-up']);
 const single: number[] = [];
 for (let i = 0; i < rounds * 10; i++) single.push(await bindClaims(client, [`one-${i}`]));
 record('claim → Bound, one at a time, p50', '≤ 10 ms', '23–47 ms (397 default)', ms(single));
+
+const gets: number[] = [];
+for (let i = 0; i < rounds; i++) gets.push(await getsPerSecond(client, 2000));
+record('GET of a namespace, one after the other', '–', '–', `${median(gets).toFixed(0)} /s`);
 await deleteClaims(client);
 
 const hundred: number[] = [];
@@ -81,11 +86,12 @@ for (let i = 0; i < Math.min(rounds, 3); i++) {
 record('20 replicas Parallel → all Running', '≤ 2500 ms', '5100 ms (17000–20000 default)', ms(twenty));
 
 const own = () => processesOf(berth.ready.pid, berth.dataDir);
+const memory = [...memoryMb(own())].filter(([, mb]) => mb >= 1);
 record(
   'memory of all processes after that (PSS)',
   '≤ 200 MB',
   '674 MB idle, 1298 MB after load',
-  `${memoryMb(own()).toFixed(0)} MB`,
+  `${memory.reduce((sum, [, mb]) => sum + mb, 0).toFixed(0)} MB (${memory.map(([program, mb]) => `${program} ${mb.toFixed(0)}`).join(', ')})`,
 );
 await deleteSet(client, `crowd-${Math.min(rounds, 3) - 1}`);
 
@@ -108,7 +114,7 @@ record('idle, share of the machine', '≤ 1 %', '4.5 %', `${idle.toFixed(2)} %`)
 
 const model = /model name\s+: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown CPU';
 process.stdout.write(
-  `\n${cpus().length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}, Node ${process.version}, class ${className}\n\n`,
+  `\n${cpus().length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}, Node ${process.version}, load before ${loadBefore.toFixed(1)}\n\n`,
 );
 process.stdout.write('| what | target | real Kubernetes | Berth |\n| --- | --- | --- | --- |\n');
 for (const { what, target, reference, measured } of rows)

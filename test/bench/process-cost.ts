@@ -2,13 +2,20 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const ticksPerSecond = 100;
 
-/** Proportional memory in MB of `berth up`, its drivers and its monitors: pages shared by several count once in all. */
-export function memoryMb(pids: readonly number[]): number {
-  const kilobytes = pids.map((pid) => {
-    const text = read(`/proc/${pid}/smaps_rollup`);
-    return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
-  });
-  return kilobytes.reduce((sum, one) => sum + one, 0) / 1024;
+/** Proportional memory in MB of `berth up`, its drivers and its monitors, by program: pages shared by several count once in all. */
+export function memoryMb(pids: readonly number[]): ReadonlyMap<string, number> {
+  const byProgram = new Map<string, number>();
+  for (const pid of pids) {
+    const kilobytes = Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+    const program = programOf(pid);
+    byProgram.set(program, (byProgram.get(program) ?? 0) + kilobytes / 1024);
+  }
+  return byProgram;
+}
+
+function programOf(pid: number): string {
+  const script = /([\w-]+)\.js\0/.exec(read(`/proc/${pid}/cmdline`))?.[1];
+  return script ?? read(`/proc/${pid}/comm`).trim();
 }
 
 /** The berth process with its children, and the conmon of every container below the data directory. */

@@ -1,8 +1,8 @@
 import { type KubeClient, type PersistentVolumeClaim, type Pod, resources, type StatefulSet } from '@berth/kube';
 import { csiController, csiNode, GrpcConnection } from '@berth/protos';
 
-export const className = 'bench-immediate';
-export const lateClassName = 'bench-late';
+const className = 'bench-immediate';
+const lateClassName = 'bench-late';
 const namespace = 'default';
 
 export async function prepare(client: KubeClient): Promise<void> {
@@ -46,6 +46,13 @@ export async function bindClaims(client: KubeClient, names: readonly string[]): 
 export async function deleteClaims(client: KubeClient): Promise<void> {
   await client.raw({ method: 'DELETE', path: `/api/v1/namespaces/${namespace}/persistentvolumeclaims` });
   await until(async () => (await client.list(resources.persistentvolumes)).items.length === 0);
+}
+
+/** Small requests over one connection. */
+export async function getsPerSecond(client: KubeClient, count: number): Promise<number> {
+  const started = performance.now();
+  for (let i = 0; i < count; i++) await client.get(resources.namespaces, { name: namespace });
+  return (count / (performance.now() - started)) * 1000;
 }
 
 function aSet(name: string, replicas: number): StatefulSet {

@@ -116,9 +116,12 @@ class HttpHandler {
   async request(message: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
     const { clock, log, pipeline, observe } = this.#parts;
     const gone = new AbortController();
-    response.on('close', () => gone.abort());
-    response.on('error', () => gone.abort());
-    message.on('error', () => gone.abort());
+    const cutOff = () => {
+      // Every response closes in the end, and an abort captures a stack: only where there is work to give up.
+      if (!response.writableEnded) gone.abort();
+    };
+    for (const stream of [response, message]) stream.on('error', cutOff);
+    response.on('close', cutOff);
     const warnings = new Set<string>();
     const request = serverRequest(message as unknown as IncomingMessage, gone.signal, warnings);
     const started = clock.monotonicMs();
