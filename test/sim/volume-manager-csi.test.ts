@@ -460,23 +460,36 @@ test.for(['while unused', 'while a pod uses it'])(
   },
 );
 
-test('a volume that cannot be grown is published as it is', async () => {
-  await using h = await volumeHarness();
-  await using driver = await withDriver(h, { capabilities: ['STAGE_UNSTAGE_VOLUME', 'EXPAND_VOLUME'] });
-  await smallClaim(h);
-  await growClaim(h, '2Mi');
-  driver.script('NodeExpandVolume', 'OUT_OF_RANGE');
-  h.manager.podsSynced();
-  const pod = aPod([claimVolume('c1')]);
-  h.manager.setPod(pod);
-  await h.manager.waitForMount(pod, never);
-  expect(h.events.recorded[0]).toMatchObject({ type: 'Warning', reason: 'FileSystemResizeFailed' });
-  const claim = await h.client.get(resources.persistentvolumeclaims, { namespace: 'default', name: 'c1' });
-  expect(claim.status).toMatchObject({
-    capacity: { storage: '1Mi' },
-    allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' },
-  });
-});
+test.each([
+  ['OUT_OF_RANGE', 'NodeResizeInfeasible', 'OutOfRange'],
+  ['INTERNAL', 'NodeResizeInProgress', 'Internal'],
+] as const)(
+  'a volume whose growth ends in %s is published as it is, and its claim says %s',
+  async (code, turn, name) => {
+    await using h = await volumeHarness();
+    await using driver = await withDriver(h, { capabilities: ['STAGE_UNSTAGE_VOLUME', 'EXPAND_VOLUME'] });
+    await smallClaim(h);
+    await growClaim(h, '2Mi');
+    driver.script('NodeExpandVolume', ...Array(20).fill(code));
+    h.manager.podsSynced();
+    const pod = aPod([claimVolume('c1')]);
+    h.manager.setPod(pod);
+    await h.manager.waitForMount(pod, never);
+    expect(h.events.recorded[0]).toMatchObject({ type: 'Warning', reason: 'FileSystemResizeFailed' });
+    const claim = await h.client.get(resources.persistentvolumeclaims, { namespace: 'default', name: 'c1' });
+    expect(claim.status).toMatchObject({
+      capacity: { storage: '1Mi' },
+      allocatedResourceStatuses: { storage: turn },
+    });
+    expect(claim.status?.conditions).toContainEqual(
+      expect.objectContaining({
+        type: 'NodeResizeError',
+        status: 'True',
+        message: `failed to expand pvc with rpc error: code = ${name} desc = scripted ${code}`,
+      }),
+    );
+  },
+);
 
 test('a volume whose records are cut off or lost is found again by its PV', async () => {
   const first = await volumeHarness();

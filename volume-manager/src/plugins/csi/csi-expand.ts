@@ -1,5 +1,6 @@
-import { messageOf } from '@berth/kit';
+import { messageOf, rfc3339 } from '@berth/kit';
 import { type KubeObject, type PersistentVolumeClaim, Quantity, resources } from '@berth/kube';
+import { type GrpcCode, GrpcError } from '@berth/protos';
 import { VolumeError } from '../../executor/volume-error.ts';
 import type { VolumeSpec } from '../../volume-spec.ts';
 import { type CsiContext, callDriver, findDriver, hasCapability } from './csi-context.ts';
@@ -57,14 +58,29 @@ export async function expandVolume(
   return true;
 }
 
-/** Only a final refusal is told in the claim: its owner may then ask for less (KEP-1790). */
+/** Codes by which a driver says that this expansion can never be (upstream csi_client.go isInfeasibleError). */
+const infeasible: ReadonlySet<GrpcCode> = new Set<GrpcCode>(['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'NOT_FOUND']);
+
+/** Only a final refusal is told in the claim; where it is for good, its owner may then ask for less (KEP-1790). */
 async function noteFailure(
   context: CsiContext,
   { spec, error }: { spec: VolumeSpec; error: unknown },
   signal: AbortSignal,
 ): Promise<void> {
   if (!(error instanceof VolumeError) || error.code !== 'Final') return;
-  await patchStatus(context, spec, { allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' } }, signal);
+  const forGood = error.cause instanceof GrpcError && infeasible.has(error.cause.code);
+  const condition = {
+    type: 'NodeResizeError',
+    status: 'True',
+    lastTransitionTime: rfc3339(context.clock.now()),
+    message: `failed to expand pvc with ${messageOf(error)}`,
+  };
+  const rest = (spec.pvc?.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
+  const status = {
+    conditions: [...rest, condition],
+    ...(forGood ? { allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' } } : {}),
+  };
+  await patchStatus(context, spec, status, signal);
 }
 
 async function finish(context: CsiContext, spec: VolumeSpec, signal: AbortSignal): Promise<void> {
