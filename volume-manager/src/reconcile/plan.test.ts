@@ -25,7 +25,7 @@ const podVolume = (podUid: string, state: MountState, refresh = false): ActualPo
 });
 const spec = (podUid: string, grown = false) => {
   const pv = { spec: { capacity: { storage: grown ? '2Mi' : '1Mi' } } };
-  const pvc = { status: { capacity: { storage: '1Mi' } } };
+  const pvc = { metadata: {}, status: { capacity: { storage: '1Mi' } } };
   return { uniqueName: name, podUid, deviceMountable: true, pv, pvc } as unknown as VolumeSpec;
 };
 
