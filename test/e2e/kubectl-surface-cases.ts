@@ -115,7 +115,14 @@ export function describedKinds(namespace: string): readonly Described[] {
     ['pdb/budget', [/^Min available: +1$/m]],
     ['ingress/way', [/\/bar +dep:8080/]],
     [`namespace/${namespace}`, [/^Status: +Active$/m, /Name: +quota/]],
-    ['node/node-1', [/^ {2}Ready +True .* KubeletReady +kubelet is posting ready status$/m, /HolderIdentity: +node-1/]],
+    [
+      'node/node-1',
+      [
+        /^ {2}Ready +True .* KubeletReady +kubelet is posting ready status$/m,
+        /HolderIdentity: +node-1/,
+        /NodeReady .*Node node-1 status is now: NodeReady$/m,
+      ],
+    ],
     ['storageclass/berth', [/^Provisioner: +csi\.berth\.local$/m, /^VolumeBindingMode: +WaitForFirstConsumer$/m]],
     ['csinode/node-1', [/csi\.berth\.local:\n +Node ID: +node-1/]],
   ];

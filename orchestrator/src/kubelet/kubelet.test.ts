@@ -348,6 +348,11 @@ test('the node is registered, ready, leased, and written again only when due', a
     },
     status: { capacity: { cpu: '4', memory: '8388608Ki', pods: '110' } },
   });
+  const changed = ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID', 'NodeReady'];
+  expect(node.nodeEvents).toEqual([
+    'node-0 Normal Starting: Starting kubelet.',
+    ...changed.map((reason) => `node-0 Normal ${reason}: Node node-0 status is now: ${reason}`),
+  ]);
   const lease = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-0';
   await node.until(() => node.api.find(lease) !== undefined, 'the lease');
   const writes = () => node.api.history.filter(({ path }) => path.includes('/nodes/')).length;

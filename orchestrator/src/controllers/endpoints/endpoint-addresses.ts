@@ -46,7 +46,7 @@ function endpointOf(service: Service, pod: Pod, publishAll: boolean): ServiceEnd
 /** The service's ports as its pods know them: named target ports are looked up in the first pod that has them. */
 export function portsOf(service: Service, pods: readonly Pod[]): ServicePort[] {
   return (service.spec?.ports ?? []).flatMap(({ name = '', port, targetPort = port, protocol = 'TCP' }) => {
-    const number = typeof targetPort === 'number' ? targetPort : findPort(pods, targetPort, protocol);
+    const number = typeof targetPort === 'number' ? targetPort || port : findPort(pods, targetPort, protocol);
     return number === undefined ? [] : [{ name, port: number, protocol }];
   });
 }

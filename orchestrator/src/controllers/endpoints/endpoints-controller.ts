@@ -118,7 +118,11 @@ class EndpointsWriter {
       'endpointslice.kubernetes.io/managed-by': managedBy,
       ...headless,
     };
-    const content = { endpoints: addresses.slice(0, 1000).map(asSliceEndpoint), ports: ports.map(asPort) };
+    // A slice without endpoints only says that there are none (endpointslice reconciler's placeholder).
+    const content = {
+      endpoints: addresses.slice(0, 1000).map(asSliceEndpoint),
+      ports: addresses.length > 0 ? ports.map(asPort) : [],
+    };
     // A name fixed by the service: two racing writers cannot make two slices.
     const sliceName = `${name}-${createHash('sha256').update(uid).digest('hex').slice(0, 5)}`;
     const present = this.#slices.get(`${namespace}/${sliceName}`);

@@ -11,6 +11,7 @@ import {
 import type { VolumeManager } from '@berth/volume-manager';
 import type { KubeletOptions } from '../kubelet-options.ts';
 import type { MachineFacts } from './machine-facts.ts';
+import { nodeReference, reportConditionChanges } from './node-events.ts';
 import { nodeStatus, sameNodeStatus } from './node-status.ts';
 
 /** kubelet's nodeStatusUpdateFrequency and nodeStatusReportFrequency. */
@@ -59,7 +60,8 @@ export class NodeReporter {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log, nodeName, volumes } = this.#options;
+    const { clock, events, log, nodeName, volumes } = this.#options;
+    events.event(nodeReference(nodeName), 'Normal', 'Starting', 'Starting kubelet.');
     using _ = this.#informer.onChange((key, { after }) => {
       if (key === nodeName && after) tellVolumes(volumes, after);
     });
@@ -113,6 +115,7 @@ export class NodeReporter {
     if (due || !sameNodeStatus(node.status ?? {}, status)) {
       written = await this.#write(node, status, signal);
       this.#written = written;
+      reportConditionChanges(this.#options.events, nodeName, { before: node.status ?? {}, after: status });
       this.#lastReportMs = clock.now();
     }
     this.#registered.resolve();

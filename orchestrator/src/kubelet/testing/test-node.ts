@@ -33,7 +33,9 @@ export class TestNode implements AsyncDisposable {
   readonly runtime = new FakeRuntime(this.clock);
   readonly volumes = new FakeVolumes();
   readonly cgroups = new FakeCgroups();
+  /** About pods, as `name type reason: message`. */
   readonly events: string[] = [];
+  readonly nodeEvents: string[] = [];
   /** Which containers events were about, as `reason fieldPath`. */
   readonly fieldPaths = new Set<string>();
   readonly root: string;
@@ -62,8 +64,8 @@ export class TestNode implements AsyncDisposable {
         rng: this.#rng,
         log: silentLogger,
         events: {
-          event: ({ metadata }, type, reason, message, about = {}) => {
-            this.events.push(`${metadata.name} ${type} ${reason}: ${message}`);
+          event: ({ kind, metadata }, type, reason, message, about = {}) => {
+            (kind === 'Node' ? this.nodeEvents : this.events).push(`${metadata.name} ${type} ${reason}: ${message}`);
             if (about.fieldPath) this.fieldPaths.add(`${reason} ${about.fieldPath}`);
           },
         },

@@ -1,0 +1,99 @@
+import { seededRng, silentLogger } from '@berth/kit';
+import { type EndpointSlice, type Endpoints, KubeClient, type Pod, resources, startInformers } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aPod, aServer } from '../../api-server/server.test-harness.ts';
+import { startEndpointsController } from './endpoints-controller.ts';
+
+async function scene() {
+  const server = await aServer();
+  const { clock } = server;
+  const client = new KubeClient(server.server.transport());
+  const stop = new AbortController();
+  const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
+  const recorder = () => ({ event: () => undefined });
+  const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
+  const controller = startEndpointsController(deps, stop.signal);
+  const ref = { namespace: 'default', name: 's' };
+  return {
+    client,
+    service: (spec: object) => client.create(resources.services, { metadata: ref, spec }),
+    endpoints: () => client.find<Endpoints>(resources.endpoints, ref),
+    slice: async () =>
+      (await client.list<EndpointSlice>(resources.endpointslices)).items.find(
+        ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 's',
+      ),
+    async until(check: () => Promise<boolean>): Promise<void> {
+      for (let turn = 0; turn < 1000; turn++) {
+        if (await check()) return;
+        await clock.advance(1);
+      }
+      throw new Error(`never so: ${check}`);
+    },
+    async pod(name: string, { ip, ready, ...more }: { ip: string; ready: boolean; spec?: object }): Promise<void> {
+      const made = await client.create<Pod>(
+        resources.pods,
+        aPod(name, { metadata: { labels: { app: 'x' } }, ...more }),
+      );
+      const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False' }];
+      const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions };
+      await client.updateStatus<Pod>(resources.pods, { ...made, status });
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await controller[Symbol.asyncDispose]();
+      await informers[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a headless Service without targetPort leads to its port, ready and unready pods apart', async () => {
+  await using s = await scene();
+  await s.service({ clusterIP: 'None', selector: { app: 'x' }, ports: [{ port: 80, name: 'web' }] });
+  await s.until(async () => (await s.slice()) !== undefined);
+  expect(await s.slice()).toMatchObject({ endpoints: [], ports: [] });
+  await s.pod('a', { ip: '10.0.0.1', ready: true, spec: { hostname: 'a', subdomain: 's' } });
+  await s.pod('b', { ip: '10.0.0.2', ready: false });
+  await s.until(async () => (await s.slice())?.endpoints?.length === 2);
+  const target = { kind: 'Pod', name: 'a' };
+  await s.until(async () => (await s.endpoints())?.subsets?.[0]?.notReadyAddresses?.length === 1);
+  expect(await s.endpoints()).toMatchObject({
+    metadata: { labels: { 'service.kubernetes.io/headless': '' } },
+    subsets: [
+      {
+        addresses: [{ ip: '10.0.0.1', hostname: 'a', targetRef: target }],
+        notReadyAddresses: [{ ip: '10.0.0.2' }],
+        ports: [{ name: 'web', port: 80, protocol: 'TCP' }],
+      },
+    ],
+  });
+  expect(await s.slice()).toMatchObject({
+    addressType: 'IPv4',
+    endpoints: [
+      { addresses: ['10.0.0.1'], conditions: { ready: true, serving: true, terminating: false }, hostname: 'a' },
+      { addresses: ['10.0.0.2'], conditions: { ready: false, serving: false, terminating: false } },
+    ],
+    ports: [{ name: 'web', port: 80, protocol: 'TCP' }],
+  });
+});
+
+test('a named target port is looked up in the pods', async () => {
+  await using s = await scene();
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80, targetPort: 'web' }] });
+  const containers = [{ name: 'c', image: 'i', ports: [{ name: 'web', containerPort: 8080 }] }];
+  await s.pod('a', { ip: '10.0.0.1', ready: true, spec: { containers } });
+  await s.until(async () => (await s.endpoints())?.subsets?.[0]?.ports?.[0]?.port === 8080);
+});
+
+test('an ended pod is no endpoint, and a Service that goes takes its Endpoints with it', async () => {
+  await using s = await scene();
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });
+  await s.pod('a', { ip: '10.0.0.1', ready: true });
+  await s.until(async () => (await s.endpoints())?.subsets?.length === 1);
+  const ref = { namespace: 'default', name: 'a' };
+  const pod = await s.client.get<Pod>(resources.pods, ref);
+  await s.client.updateStatus<Pod>(resources.pods, { ...pod, status: { ...pod.status, phase: 'Succeeded' } });
+  await s.until(async () => (await s.endpoints())?.subsets === undefined);
+  await s.client.delete(resources.services, { namespace: 'default', name: 's' });
+  await s.until(async () => (await s.endpoints()) === undefined);
+});
