@@ -26,6 +26,12 @@ export interface AttachedLoop {
   readonly backingFile: string;
 }
 
+/**
+ * Said every time: left to the kernel, a file that shares blocks on xfs gets sectors of 4096, and the filesystem it was
+ * copied from, made for 512, can no longer be mounted.
+ */
+const sectorBytes = 512;
+
 /** More than could ever race for one free device. */
 const maxTries = 64;
 
@@ -78,6 +84,7 @@ function openDevice(dev: Fd, number: number, readOnly: boolean): Fd {
 async function configure(device: Fd, file: Fd, { readOnly, autoclear, directIo }: LoopOptions): Promise<void> {
   const config = Buffer.alloc(304);
   config.writeUInt32LE(file.number, 0);
+  config.writeUInt32LE(sectorBytes, 4);
   const bits = (readOnly ? flags.LO_FLAGS.readOnly : 0) | (autoclear ? flags.LO_FLAGS.autoclear : 0);
   const attempt = async (extra: number) => {
     config.writeUInt32LE(bits | extra, 8 + 52);

@@ -54,11 +54,11 @@ const code = (name: string) => expect.objectContaining({ code: name });
 const never = new AbortController().signal;
 
 /** A folder with an image file; disposing unmounts, detaches and removes, and nothing may be left attached. */
-function scene() {
+function scene(mib = 400) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-linux-'));
   const image = join(folder, 'image');
   writeFileSync(image, '');
-  truncateSync(image, 400 * MiB);
+  truncateSync(image, mib * MiB);
   const attached = () => listLoops().filter((loop) => loop.backingFile.startsWith(folder));
   return {
     folder,
@@ -273,11 +273,11 @@ test('a tree copy enters no other mount, follows no link, and stops when told', 
 });
 
 test('a tree copy into a full filesystem is ENOSPC', async () => {
-  await using s = scene();
+  await using s = scene(50);
   const mount = await mounted(s, 'ext4');
   const [from, to] = [join(s.folder, 'from'), join(mount, 'to')];
   for (const path of [from, to]) mkdirSync(path);
-  for (let i = 0; i < 6; i++) writeFileSync(join(from, `f${i}`), Buffer.alloc(80 * MiB, 1));
+  for (let i = 0; i < 6; i++) writeFileSync(join(from, `f${i}`), Buffer.alloc(10 * MiB, 1));
   using source = openRoot(from);
   using target = openRoot(to);
   await expect(copyTree(source, target, never)).rejects.toEqual(code('ENOSPC'));
