@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,10 +26,25 @@ export interface SanityResult {
   readonly output: string;
 }
 
-/** Runs the suite for mounted volumes against a driver's socket. */
-export async function runCsiSanity(program: string, endpoint: string, folder: string): Promise<SanityResult> {
+export interface SanityOptions {
+  readonly program: string;
+  readonly endpoint: string;
+  /** Where its mounts and parameter files go. */
+  readonly folder: string;
+  readonly access?: 'mount' | 'block';
+  /** Parameters of the class of its volumes. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** Runs the suite against a driver's socket, for mounted volumes unless told otherwise. */
+export async function runCsiSanity(options: SanityOptions): Promise<SanityResult> {
+  const { program, endpoint, folder, access = 'mount', parameters = {} } = options;
+  const parametersFile = join(folder, 'parameters.yaml');
+  // JSON is YAML.
+  writeFileSync(parametersFile, JSON.stringify(parameters));
   const flags = ['--ginkgo.no-color', `--csi.endpoint=${endpoint}`, '--csi.testvolumesize=1073741824'];
   flags.push('--csi.testvolumeexpandsize=2147483648');
+  flags.push(`--csi.testvolumeaccesstype=${access}`, `--csi.testvolumeparameters=${parametersFile}`);
   flags.push(`--csi.mountdir=${join(folder, 'mount')}`, `--csi.stagingdir=${join(folder, 'staging')}`);
   const { stdout, stderr } = await run(program, flags, { cwd: folder }).catch(
     (error: { stdout?: string; stderr?: string }) => ({
