@@ -78,7 +78,7 @@ class TreeCopyVisitor implements TreeVisitor<NfsHandle | undefined> {
 
   async #copyOne({ at, node }: TreeEntry, to: NameAt): Promise<NfsHandle> {
     const handle = await this.#make({ at, node }, to);
-    if (node.attributes.type !== 'symlink') await this.#keepAttributes(handle, node.attributes);
+    await this.#keepAttributes(handle, node.attributes);
     this.result.files += 1;
     return handle;
   }
@@ -111,14 +111,25 @@ class TreeCopyVisitor implements TreeVisitor<NfsHandle | undefined> {
   }
 
   /** Who may not give files away keeps them, without the set-id bits that were another's. */
-  async #keepAttributes(handle: NfsHandle, { uid, gid, mode, accessedNs, modifiedNs }: NfsAttributes): Promise<void> {
+  async #keepAttributes(handle: NfsHandle, attributes: NfsAttributes): Promise<void> {
+    const { type, uid, gid, mode, accessedNs, modifiedNs } = attributes;
     const times: NfsChanges = { accessedNs, modifiedNs };
+    if (type === 'symlink') return await this.#keepOfSymlink(handle, { uid, gid, ...times });
     try {
       await this.#protocol.setattr(handle, { uid, gid }, this.#signal);
       await this.#protocol.setattr(handle, { mode, ...times }, this.#signal);
     } catch (error) {
       if (!isNfsError(error, 'PERM', 'ACCESS', 'BADOWNER')) throw error;
       await this.#protocol.setattr(handle, { mode: mode & 0o777, ...times }, this.#signal);
+    }
+  }
+
+  /** A symlink has no mode, and some servers can't change one at all. */
+  async #keepOfSymlink(handle: NfsHandle, changes: NfsChanges): Promise<void> {
+    try {
+      await this.#protocol.setattr(handle, changes, this.#signal);
+    } catch (error) {
+      if (!isNfsError(error, 'PERM', 'ACCESS', 'BADOWNER', 'INVAL', 'NOTSUPP', 'ATTRNOTSUPP')) throw error;
     }
   }
 }
