@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildKubectl, kubectlCache } from './build-kubectl.ts';
 
@@ -188,7 +188,12 @@ export function sleep(ms: number): Promise<void> {
 
 /** The real kubectl of a minor version, wherever its package put it. */
 export function findKubectl(minor: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/lib/google-cloud-sdk/bin', kubectlCache];
+  const path = (process.env['PATH'] ?? '').split(':');
+  // Packages that bring several versions put them where their `kubectl` really is.
+  const real = path
+    .filter((folder) => existsSync(join(folder, 'kubectl')))
+    .map((folder) => dirname(realpathSync(join(folder, 'kubectl'))));
+  const folders = [...path, ...real, kubectlCache];
   const found = folders.map((folder) => join(folder, `kubectl.${minor}`)).find((path) => existsSync(path));
   return found ?? buildKubectl(minor);
 }
