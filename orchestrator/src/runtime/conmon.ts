@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { CodedError } from '@berth/kit';
 import { moveProcess } from './cgroups.ts';
+import { ociComplaint } from './oci-complaint.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { identifyProcess } from './process-id.ts';
 import type { ProcessId } from './records.ts';
@@ -73,7 +74,7 @@ async function processesOf({ bundle, id }: ConmonOptions, answer: string, compla
   if (pid === undefined || pid <= 0) {
     throw new CreateFailedError(
       'CreateFailed',
-      `create container: ${message || complaint.trim() || 'conmon gave no reason'}`,
+      `create container: ${ociComplaint(message || complaint) || 'conmon gave no reason'}`,
     );
   }
   const container = identifyProcess(pid);
