@@ -6,6 +6,7 @@ import { isErrno, type Mounter, openRoot, removeTree } from '@berth/linux';
 import { cleanupRuntime } from '../runtime/cleanup-runtime.ts';
 import { BerthError } from './berth-error.ts';
 import type { DataDir } from './data-dir.ts';
+import { detachLoopsBelow } from './detach-loops.ts';
 
 export interface DownOptions {
   readonly data: DataDir;
@@ -39,6 +40,7 @@ export async function down(options: DownOptions): Promise<void> {
   for (const node of nodes) await cleanupRuntime({ ...options, stateDir: data.node(node).runtime });
   await killWhatNames(options);
   unmountBelow(options, data.path);
+  await detachLoopsBelow(data.path, options.log);
   if (purge) await removeData(options);
 }
 
