@@ -27,6 +27,8 @@ export class Session4 implements AsyncDisposable {
   /** Requests whose caller has gone: they end on their own, so that their slots are known again. */
   readonly #running = new Set<Promise<unknown>>();
   #live: Promise<LiveSession> | undefined;
+  /** What `#live` has become. */
+  #current: LiveSession | undefined;
   #keeper: AsyncDisposable | undefined;
   #lastUsedMs = 0;
 
@@ -41,9 +43,14 @@ export class Session4 implements AsyncDisposable {
     if (!this.#live) {
       const making = this.#maker.make(this.#life.signal);
       this.#live = making;
-      making.catch(() => {
-        if (this.#live === making) this.#live = undefined;
-      });
+      making.then(
+        (session) => {
+          this.#current = session;
+        },
+        () => {
+          this.#live = undefined;
+        },
+      );
     }
     return abortable(this.#live, signal);
   }
@@ -154,17 +161,15 @@ export class Session4 implements AsyncDisposable {
     }
   }
 
+  /** In one step, so that no request begins in a session that has ended. */
   #forget(session: LiveSession): void {
-    const live = this.#live;
-    if (!live || this.#life.signal.aborted) return;
-    const forgetting = live.then(async (current) => {
-      if (current !== session || this.#live !== live) return;
-      this.#live = undefined;
-      session.slots.close();
-      this.#options.log.debug('the session is given up', { clientId: session.clientId.toString(16) });
-      await this.#maker.destroySession(session, this.#life.signal);
-    });
-    const running: Promise<void> = forgetting.catch(() => undefined).finally(() => this.#running.delete(running));
+    if (this.#current !== session || this.#life.signal.aborted) return;
+    this.#current = undefined;
+    this.#live = undefined;
+    session.slots.close();
+    this.#options.log.debug('the session is given up', { clientId: session.clientId.toString(16) });
+    const destroying = this.#maker.destroySession(session, this.#life.signal);
+    const running: Promise<void> = destroying.finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 }
