@@ -21,6 +21,8 @@ export interface ImageWorld extends AsyncDisposable {
   readonly used: Set<string>;
   /** Another process's view of the same folder. */
   open(): Promise<Images>;
+  /** Lets time pass for the store. */
+  later(ms: number): void;
   /** Mounts an image as a container would see it. @returns the directory. */
   mount(reference: string): Promise<string>;
 }
@@ -29,8 +31,12 @@ export async function imageWorld(): Promise<ImageWorld> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-images-'));
   const folder = join(directory, 'images');
   const used = new Set<string>();
-  const open = () =>
-    Images.open({ folder, mounter: linuxMounter, clock: systemClock, usedIds: async () => new Set(used) });
+  let offsetMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + offsetMs };
+  const later = (ms: number) => {
+    offsetMs += ms;
+  };
+  const open = () => Images.open({ folder, mounter: linuxMounter, clock, usedIds: async () => new Set(used) });
   const images = await open();
   const mounted: string[] = [];
   const mount = async (reference: string) => {
@@ -53,7 +59,7 @@ export async function imageWorld(): Promise<ImageWorld> {
       if (mountPoint.startsWith(`${directory}/`)) linuxMounter.unmount(mountPoint, { lazy: true });
     await rm(directory, { recursive: true, force: true });
   };
-  return { directory, folder, images, used, open, mount, [Symbol.asyncDispose]: end };
+  return { directory, folder, images, used, open, later, mount, [Symbol.asyncDispose]: end };
 }
 
 /** An image's blobs: what archives and registries are made of. */

@@ -33,7 +33,7 @@ const writeAside = promisify(write);
 /**
  * Applies a layer's tar to the file tree below `root` (OCI image spec, layer.md): files replace files, `.wh.` names delete
  * what lower layers have. Every path is resolved inside `root` by the kernel, so no name or planted symlink leads outside.
- * @throws ImageError Invalid – the archive is broken or names what cannot be; Full.
+ * @throws ImageError Invalid – the archive is broken or names what cannot be.
  */
 export async function extractLayer(tar: AsyncIterable<Uint8Array>, root: Fd): Promise<void> {
   const layer = new LayerPaths();
@@ -53,8 +53,6 @@ export async function extractLayer(tar: AsyncIterable<Uint8Array>, root: Fd): Pr
 /** Errors that the archive is not to blame for stay what they are. */
 function explain(error: unknown, name: string): unknown {
   if (error instanceof ImageError) return error;
-  if (isErrno(error, 'ENOSPC', 'EDQUOT'))
-    return new ImageError('Full', 'no space left for images; free some, then try again', { cause: error });
   const shown = JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
   const archives = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EISDIR', 'EINVAL', 'EEXIST', 'EXDEV', 'EMLINK'];
   if (!(error instanceof RangeError) && !isErrno(error, ...archives)) return error;

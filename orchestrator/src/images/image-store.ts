@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@berth/kit';
-import type { Mounter } from '@berth/linux';
+import { isErrno, type Mounter } from '@berth/linux';
 import type { ImageStore, ResolvedImage } from '../runtime/image-source.ts';
 import { BuiltImages, type ImageBuilder } from './built-images.ts';
 import { ContentStore } from './content-store.ts';
@@ -34,6 +34,9 @@ export interface PullOptions {
 /** The registry part of images that are assembled on this machine and exist nowhere else. */
 const ownRegistry = 'berth.local';
 
+/** Making a container from an image that was resolved takes milliseconds. */
+const lendingMs = 60_000;
+
 /** What `berth image list` and CRI's ListImages show. */
 export interface ImageSummary {
   /** Digest of the config: Docker's and CRI's image id. */
@@ -63,6 +66,8 @@ export class Images implements ImageStore {
   readonly #built = new BuiltImages();
   /** By root digest; what a digest names never changes. */
   readonly #read = new Map<string, ImageContent>();
+  /** Until when an image counts as used, by id: from `resolve` to the record of the container that is made from it. */
+  readonly #lentUntilMs = new Map<string, number>();
 
   private constructor(options: ImageStoreOptions) {
     const { folder, clock, mounter } = options;
@@ -88,6 +93,7 @@ export class Images implements ImageStore {
     const image = root && (await this.#readIfWhole(root));
     const layerDirs = image && (await this.#layerDirs(image));
     if (!image || !layerDirs) return undefined;
+    this.#lentUntilMs.set(image.id, this.#options.clock.monotonicMs() + lendingMs);
     const { repoDigests } = await this.#summarize(root, await this.#references.read());
     return { id: image.id, ref: repoDigests[0] ?? image.id, config: image.config.config ?? {}, layerDirs };
   }
@@ -210,6 +216,9 @@ export class Images implements ImageStore {
     try {
       using _ = await this.#lock.share(signal);
       return await task();
+    } catch (error) {
+      if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      throw new ImageError('Full', 'no space left for images; free some, then try again', { cause: error });
     } finally {
       // What cannot be removed now is found again at the end of the next such task.
       await this.prune().catch(() => undefined);
@@ -219,10 +228,12 @@ export class Images implements ImageStore {
   /** Entries without the ids of images that have neither a name nor a container. */
   async #needed(references: References): Promise<[name: string, root: string][]> {
     const used = await this.#options.usedIds();
+    const now = this.#options.clock.monotonicMs();
+    const lent = (id: string) => (this.#lentUntilMs.get(id) ?? 0) > now;
     const entries = Object.entries(references);
     const roots = new Set(entries.flatMap(([name, root]) => (isId(name) ? [] : [root])));
     const named = new Set(await Promise.all([...roots].map(async (root) => (await this.#readIfWhole(root))?.id)));
-    return entries.filter(([name]) => !isId(name) || used.has(name) || named.has(name));
+    return entries.filter(([name]) => !isId(name) || used.has(name) || lent(name) || named.has(name));
   }
 
   async #unpack(root: string, signal?: AbortSignal): Promise<void> {
