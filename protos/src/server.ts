@@ -119,10 +119,16 @@ function answers(path: string): Promise<boolean> {
 function unary(path: string, handler: Unary) {
   return (call: ServerUnaryCall<unknown, object>, reply: sendUnaryData<object>) => {
     const controller = new AbortController();
-    call.on('cancelled', () => controller.abort());
+    let answered = false;
+    // Told at the end of answered calls too, when there is nothing left to give up, and an abort captures a stack.
+    call.on('cancelled', () => answered || controller.abort());
+    const answer = (...result: Parameters<typeof reply>) => {
+      answered = true;
+      reply(...result);
+    };
     handler(call.request, { method: path, signal: controller.signal }).then(
-      (response) => reply(null, response),
-      (error: unknown) => reply(wireError(error)),
+      (response) => answer(null, response),
+      (error: unknown) => answer(wireError(error)),
     );
   };
 }
