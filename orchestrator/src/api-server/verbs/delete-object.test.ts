@@ -1,6 +1,8 @@
 import { resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { definitions } from '../resources/definitions.ts';
 import { aConfigMap, aPod, aServer } from '../server.test-harness.ts';
+import { planDeletion } from './delete-object.ts';
 
 const ref = (name: string) => ({ namespace: 'default', name });
 
@@ -66,6 +68,22 @@ test('a watcher sees a pod without grace marked before it goes, and a forced one
     ['MODIFIED', 0],
     ['DELETED', 0],
   ]);
+});
+
+test('a pod that a crash left marked without grace goes with the next deletion, unless something holds it', () => {
+  const definition = definitions.find(({ group, plural }) => group === '' && plural === 'pods');
+  if (!definition) throw new Error('no pods');
+  const options = { dryRun: false, gracePeriodSeconds: undefined, propagationPolicy: undefined, preconditions: {} };
+  const marked = { name: 'p', deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 };
+  const plan = (finalizers: string[]) =>
+    planDeletion({
+      definition,
+      old: { metadata: { ...marked, finalizers }, spec: { nodeName: 'n' } },
+      options,
+      now: 0,
+    });
+  expect(plan([])).toBe('remove');
+  expect(plan(['x/y'])).toBe('pending');
 });
 
 test('propagation policies leave their finalizer for the garbage collector', async () => {

@@ -103,9 +103,12 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
   const seconds = grace ?? 0;
   const { metadata } = old;
   const first = !metadata.deletionTimestamp;
-  const marked = grace === undefined || (!first && metadata.deletionGracePeriodSeconds === 0);
+  // What no node has to end is not marked first: after a crash in between nobody would finish its deletion.
+  const unheld = grace === undefined || !old.spec?.nodeName;
+  const marked = unheld || (!first && metadata.deletionGracePeriodSeconds === 0);
   if (finalizers.length === 0 && !held && seconds === 0 && marked) return 'remove';
-  if (!first && grace === undefined && sameList(finalizers, metadata.finalizers)) return 'pending';
+  const unchanged = grace === undefined || grace === metadata.deletionGracePeriodSeconds;
+  if (!first && unchanged && sameList(finalizers, metadata.finalizers)) return 'pending';
   const next: AnyObject = { ...old, metadata: { ...metadata } };
   if (finalizers.length > 0) next.metadata.finalizers = finalizers;
   else delete next.metadata.finalizers;
@@ -139,13 +142,11 @@ function graceOf(
   if (!rules.defaultGracePeriodSeconds) return undefined;
   const { deletionTimestamp, deletionGracePeriodSeconds: running } = old.metadata;
   if (deletionTimestamp) {
+    // Marked with nothing left, but still here: a crash came in between.
+    if (running === 0) return 0;
     if (options.gracePeriodSeconds === undefined) return 'pending';
     const asked = Math.max(options.gracePeriodSeconds, 0);
-    return running !== undefined && asked >= running && running !== 0
-      ? 'pending'
-      : running === 0 && asked === 0
-        ? 0
-        : asked;
+    return running !== undefined && asked >= running ? 'pending' : asked;
   }
   const seconds = options.gracePeriodSeconds ?? rules.defaultGracePeriodSeconds(old);
   // Nothing runs that would need the time (registry/core/pod CheckGracefulDelete).
