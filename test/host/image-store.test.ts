@@ -4,6 +4,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
+import { type ImageBuilder, madeFromLabel } from '../../orchestrator/src/images/built-images.ts';
+import type { ContentStore } from '../../orchestrator/src/images/content-store.ts';
 import { mountOverlay } from '../../orchestrator/src/runtime/overlay-mount.ts';
 import { webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
 import { type ImageWorld, imageParts, imageWorld, ociLayout } from '../harness/image-world.ts';
@@ -198,6 +200,47 @@ test('an image whose layer someone deleted is as good as absent, so that it is p
   expect(await world.images.resolve('a:1')).toBeUndefined();
   await world.images.load(await archive(world, 'a:1', 'one'));
   expect(await text(world, 'a:1')).toBe('one');
+});
+
+/** Builds an image that says what it was made from; counts how often. */
+class TestBuilder implements ImageBuilder {
+  madeFrom = 'v1';
+  builds = 0;
+  fails = false;
+
+  async fingerprint(): Promise<string> {
+    return this.madeFrom;
+  }
+
+  async build(content: ContentStore): Promise<string> {
+    this.builds++;
+    if (this.fails) throw new Error('no such program');
+    const config = { config: { Labels: { [madeFromLabel]: this.madeFrom } } };
+    const image = imageParts([[{ name: 'text', content: this.madeFrom }]], { config });
+    for (const blob of [image.config, ...image.blobs]) await content.write([blob]);
+    return content.write([image.manifest]);
+  }
+}
+
+test('an image of this machine is made once when asked for, again when removed, and anew when its parts change', async () => {
+  await using world = await imageWorld();
+  const { images } = world;
+  const builder = new TestBuilder();
+  const name = 'berth.local/made:latest';
+  images.provide(name, builder);
+  builder.fails = true;
+  await expect(images.pull(name)).rejects.toThrow('no such program');
+  builder.fails = false;
+  await Promise.all([images.pull(name), images.resolve(name), images.find(name)]);
+  expect(builder.builds).toBe(2);
+  await images.refresh(name);
+  expect([builder.builds, await text(world, name)]).toEqual([2, 'v1']);
+  builder.madeFrom = 'v2';
+  await images.refresh(name);
+  expect([builder.builds, await text(world, name)]).toEqual([3, 'v2']);
+  expect(await images.remove(name)).toEqual([name]);
+  expect(await text(world, name)).toBe('v2');
+  expect(builder.builds).toBe(4);
 });
 
 const parts = imageParts([[{ name: 'a' }]]);
