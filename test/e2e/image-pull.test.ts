@@ -1,6 +1,9 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Berth, eventually } from '../harness/berth.ts';
-import { buildImage, manifestOf, webServerRecipe } from '../harness/image-archive.ts';
+import { buildImage, manifestOf, webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
 import { list, pod } from '../harness/manifests.ts';
 import { TestRegistry } from '../harness/registry.ts';
 
@@ -199,4 +202,15 @@ test.concurrent('the image of this machine’s tools runs, is made again after i
   expect(removed.stdout).toBe('removed berth.local/tools:latest\n');
   await start('tools-again', name);
   await ready('tools-again');
+});
+
+test.concurrent('images that were loaded where no berth ever ran go with down --purge', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-e2e-images-'));
+  const archive = join(berth.dataDir, 'web.tar');
+  await writeDockerArchive(archive, webServerRecipe('web:1'));
+  const run = (...args: string[]) => berth.command('berth', [...args, '--data-dir', directory]);
+  for (const _ of [1, 2])
+    expect(await run('image', 'load', archive)).toMatchObject({ code: 0, stdout: expect.stringContaining('web:1') });
+  expect(await run('down', '--purge')).toMatchObject({ code: 0 });
+  expect(existsSync(directory)).toBe(false);
 });

@@ -18,7 +18,8 @@ export class DataDir {
 
   /** Whether `berth up` ever ran here: nothing is removed from a directory that is not ours. */
   get isOurs(): boolean {
-    return existsSync(this.lockFile);
+    // `berth image load` may have been all that ever ran with it.
+    return existsSync(this.lockFile) || existsSync(join(this.images, 'references.json'));
   }
 
   /** What `berth` makes in the directory; whatever else is there belongs to someone else. */
