@@ -178,6 +178,7 @@ for (const { name, spec, pods, steps } of cases) {
       currentRevision: 'old',
       updateRevision: 'new',
       now,
+      maxCreates: 500,
     };
     const fresh =
       input.pods.every((pod) => pod.metadata.labels?.['controller-revision-hash'] === 'new') && !spec?.updateStrategy;
@@ -189,7 +190,9 @@ for (const podManagementPolicy of ['OrderedReady', 'Parallel'] as const) {
   test(`planSteps: a billion replicas, ${podManagementPolicy}, are begun at once and in parts`, () => {
     const set = aSet({ replicas: 1_000_000_000, podManagementPolicy });
     const pods = [0, 1, 700].map((ordinal) => aPod(set, ordinal, ordinal === 700 ? 'failed' : 'ready'));
-    const steps = planSteps({ set, pods, currentRevision: 'new', updateRevision: 'new', now }).map(show);
+    const steps = planSteps({ set, pods, currentRevision: 'new', updateRevision: 'new', now, maxCreates: 500 }).map(
+      show,
+    );
     expect(steps[0]).toBe('create 2 new');
     expect(steps.length).toBe(podManagementPolicy === 'OrderedReady' ? 1 : 501);
     if (podManagementPolicy === 'Parallel') expect(steps.at(-1)).toBe('replace 700 new');

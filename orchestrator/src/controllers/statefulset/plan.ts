@@ -28,10 +28,9 @@ export interface PlanInput {
   readonly updateRevision: string;
   /** `status.currentReplicas` as counted from the pods. */
   readonly now: number;
+  /** More pods are not made in this round. */
+  readonly maxCreates: number;
 }
-
-/** Pods made in one round: a set of a million starts as soon as one of ten, and nothing else waits for it. */
-const maxCreates = 500;
 
 /**
  * The next steps towards what the set asks for; those it leaves out come when these are done. OrderedReady takes one at a time and waits for each pod to be available;
@@ -44,7 +43,7 @@ export function planSteps(input: PlanInput): Step[] {
   const { replicas, condemned } = split(input);
   const revisionAt = revisionForNew(input);
   const steps: Step[] = [];
-  for (const ordinal of ordinals(set, replicas)) {
+  for (const ordinal of ordinals(set, replicas, ordered ? 1 : input.maxCreates)) {
     const pod = replicas.get(ordinal);
     const step = stepForReplica(set, { ordinal, pod, revision: revisionAt(ordinal) });
     if (step) steps.push(step);
@@ -76,13 +75,13 @@ function split({ set, pods }: PlanInput) {
   return { replicas, condemned: condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a)) };
 }
 
-/** In order, those that have a pod, and of the others the first {@link maxCreates}. */
-function* ordinals(set: StatefulSet, replicas: ReadonlyMap<number, Pod>): Generator<number> {
+/** In order, those that have a pod, and of the others the first `maxCreates`. */
+function* ordinals(set: StatefulSet, replicas: ReadonlyMap<number, Pod>, maxCreates: number): Generator<number> {
   const start = startOrdinal(set);
   const end = start + (set.spec?.replicas ?? 1);
   let ordinal = start;
-  for (let missing = 0; ordinal < end && missing < maxCreates; ordinal++) {
-    if (!replicas.has(ordinal)) missing++;
+  for (let missing = 0; ordinal < end; ordinal++) {
+    if (!replicas.has(ordinal) && ++missing > maxCreates) break;
     yield ordinal;
   }
   yield* [...replicas.keys()].filter((other) => other >= ordinal).sort((a, b) => a - b);

@@ -9,6 +9,7 @@ import {
 } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
 import { claimPods } from './claim-pods.ts';
+import { budgetWaitMs, CreateBudget } from './create-budget.ts';
 import { StepExecutor } from './execute-steps.ts';
 import { type Revisions, resolveRevisions, truncateHistory } from './history.ts';
 import { labels, ordinalOf } from './identity.ts';
@@ -35,6 +36,7 @@ class StatefulSetController {
   readonly #revisions: Informer<ControllerRevision>;
   readonly #claims;
   readonly #events;
+  readonly #budget = new CreateBudget();
 
   constructor(deps: ControllerDeps) {
     const { informers, recorder } = deps;
@@ -68,7 +70,10 @@ class StatefulSetController {
 
   async reconcile(key: string): Promise<undefined | { afterMs: number }> {
     const set = this.#sets.get(key);
-    if (!set) return undefined;
+    if (!set) {
+      this.#budget.forget(key);
+      return undefined;
+    }
     const { client, clock } = this.#deps;
     const pods = await claimPods(client, set, this.#pods.byIndex('statefulset', key));
     if (set.metadata.deletionTimestamp) return undefined;
@@ -82,18 +87,19 @@ class StatefulSetController {
     const { collisionCount } = revisions;
     const done: Step[] = [];
     try {
-      await this.#takeSteps({ set, pods, revisions, done });
+      await this.#takeSteps({ key, set, pods, revisions, done });
     } finally {
       const replacing = done.filter((step) => step.do === 'delete' && step.why === 'update').length;
       await this.#writeStatus(set, computeStatus({ set, pods, ...names, collisionCount, now, replacing }));
     }
     await truncateHistory(client, set, owned, { pods, revisions });
-    const afterMs = nextAvailableInMs(set, pods, now);
+    const spent = this.#budget.left(key, clock.monotonicMs()) === 0;
+    const afterMs = nextAvailableInMs(set, pods, now) ?? (spent ? budgetWaitMs : undefined);
     return afterMs === undefined ? undefined : { afterMs };
   }
 
   /** `done` gets what was carried out, also where a later step fails. */
-  async #takeSteps({ set, pods, revisions, done }: Round): Promise<void> {
+  async #takeSteps({ key, set, pods, revisions, done }: Round): Promise<void> {
     const currentRevision = revisions.current.metadata.name as string;
     const updateRevision = revisions.update.metadata.name as string;
     const executor = new StepExecutor(set, {
@@ -104,7 +110,10 @@ class StatefulSetController {
     });
     const end = (set.spec?.ordinals?.start ?? 0) + (set.spec?.replicas ?? 1);
     await executor.ownClaims(pods.filter((pod) => ordinalOf(set, pod) < end));
-    const steps = planSteps({ set, pods, currentRevision, updateRevision, now: this.#deps.clock.now() });
+    const { clock } = this.#deps;
+    const maxCreates = this.#budget.left(key, clock.monotonicMs());
+    const steps = planSteps({ set, pods, currentRevision, updateRevision, now: clock.now(), maxCreates });
+    this.#budget.spend(key, steps.filter((step) => step.do === 'create').length, clock.monotonicMs());
     const run = async (step: Step) => {
       await executor.run(step);
       done.push(step);
@@ -122,6 +131,7 @@ class StatefulSetController {
 }
 
 interface Round {
+  readonly key: string;
   readonly set: StatefulSet;
   readonly pods: readonly Pod[];
   readonly revisions: Revisions;
