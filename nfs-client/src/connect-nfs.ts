@@ -1,6 +1,7 @@
 import type { ConnectNfsOptions } from './connect-options.ts';
 import { MountedNfs } from './fs/mounted-nfs.ts';
 import type { NfsClient } from './fs/nfs-client.ts';
+import { splitPath } from './names/file-name.ts';
 import { isNfsError } from './nfs-error.ts';
 import type { NfsProtocol } from './protocol/nfs-protocol.ts';
 import { connectNfs3 } from './v3/connect3.ts';
@@ -16,6 +17,8 @@ export async function connectNfs(options: ConnectNfsOptions, signal: AbortSignal
 
 async function connect(options: ConnectNfsOptions, signal: AbortSignal): Promise<NfsProtocol> {
   const { version = 'auto' } = options;
+  // Checked before anything is sent, whichever version it will be.
+  splitPath(options.export);
   if (version === 3) return await connectNfs3(options, signal);
   if (version !== 'auto') return await connectNfs4(options, version, signal);
   let newest: unknown;

@@ -47,6 +47,8 @@ class StreamWriter {
   readonly #running = new Set<Promise<unknown>>();
   #batch: Block[] = [];
   #batchBytes = 0;
+  /** The first write that failed: nothing is sent after it. */
+  #failure: { readonly error: unknown } | undefined;
   #committing: Promise<void> = Promise.resolve();
 
   constructor(file: NfsFile, signal: AbortSignal) {
@@ -58,8 +60,12 @@ class StreamWriter {
   async add(offset: number, data: Uint8Array): Promise<number> {
     while (this.#running.size >= writesAhead) await Promise.race(this.#running);
     this.#signal.throwIfAborted();
+    if (this.#failure) throw this.#failure.error;
     const written = this.#write({ offset, data, stability: stability.unstable });
-    const running: Promise<unknown> = written.catch(() => undefined).finally(() => this.#running.delete(running));
+    const noted = written.catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
+    const running: Promise<unknown> = noted.finally(() => this.#running.delete(running));
     this.#running.add(running);
     this.#batch.push({ offset, data, written });
     this.#batchBytes += data.length;

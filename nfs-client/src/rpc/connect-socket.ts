@@ -67,13 +67,14 @@ function dial({ host, port }: ConnectOptions, localPort: number | undefined, sig
       ...(localPort === undefined ? {} : { localPort }),
     });
     const onAbort = () => socket.destroy(new Error('aborted'));
+    const onConnect = () => settle(() => resolve(socket));
+    const onError = (error: Error) => settle(() => reject(error));
     const settle = (run: () => void) => {
       signal.removeEventListener('abort', onAbort);
-      socket.removeAllListeners();
+      socket.off('connect', onConnect).off('error', onError);
       run();
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('connect', () => settle(() => resolve(socket)));
-    socket.once('error', (error) => settle(() => reject(error)));
+    socket.once('connect', onConnect).once('error', onError);
   });
 }

@@ -85,9 +85,10 @@ export class Session4 implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#keeper?.[Symbol.asyncDispose]();
-    const live = await this.#live?.catch(() => undefined);
+    const live = this.#current;
     this.#life.abort(new NfsError('CLOSED', 'the client is closed'));
     live?.slots.close();
+    await this.#live?.catch(() => undefined);
     await Promise.allSettled(this.#running);
     using limit = deadline(this.#options.retry.clock, farewellMs);
     if (live) await this.#maker.destroySession(live, limit.signal);
