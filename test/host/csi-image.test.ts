@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { linuxMounter, putXattr } from '@berth/linux';
+import { freezeFilesystem, linuxMounter, openRoot, putXattr, reopen } from '@berth/linux';
 import { expect, test } from 'vitest';
 import { startDriverProcess } from '../harness/driver-process.ts';
 import { type Access, capabilityOf, createImage, imageFolder, useImage } from '../harness/image-driver.ts';
@@ -306,6 +306,46 @@ async function liveThrough(driver: Driver, folder: string, round: number): Promi
   await use.release();
   await driver.controller.DeleteVolume({ volumeId });
 }
+
+test('a filesystem that a crash left frozen is thawed by the next start', async () => {
+  await using place = await imageFolder();
+  const first = await startDriverProcess(place.folder);
+  const volumeId = await createImage(first, 'pvc-1', { access: fs('ext4') });
+  const use = await useImage(first, volumeId, { folder: place.folder, access: fs('ext4') });
+  await first.kill();
+  {
+    using handle = openRoot(use.targetPath);
+    using root = reopen(handle);
+    await freezeFilesystem(root);
+  }
+  await using second = await startDriverProcess(place.folder);
+  expect(second.log()).toContain('thawed');
+  writeFileSync(join(use.targetPath, 'file'), 'x');
+  await use.release(second);
+});
+
+test('32 volumes made, staged, snapshotted and removed at once do not meet, and 32 calls of one name make one volume', async () => {
+  await using place = await imageFolder('xfs');
+  await using driver = await startDriverProcess(place.folder);
+  const lives = Array.from({ length: 32 }, async (_, i) => {
+    const access = i % 2 === 0 ? block : fs('ext4');
+    const volumeId = await createImage(driver, `pvc-${i}`, { access, mib: 16 });
+    const use = await useImage(driver, volumeId, { folder: place.folder, access });
+    if (i % 2 === 1) writeFileSync(join(use.targetPath, 'own'), String(i));
+    const { snapshot } = await driver.controller.CreateSnapshot({ name: `snap-${i}`, sourceVolumeId: volumeId });
+    if (i % 2 === 1) expect(readFileSync(join(use.targetPath, 'own'), 'utf8')).toBe(String(i));
+    await use.release();
+    await driver.controller.DeleteVolume({ volumeId });
+    await driver.controller.DeleteSnapshot({ snapshotId: snapshot!.snapshotId });
+  });
+  await Promise.all(lives);
+  const same = Array.from({ length: 32 }, () => createImage(driver, 'one', { access: block, mib: 16 }));
+  const results = await Promise.allSettled(same);
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
+  expect(new Set([...failures, 'ABORTED'])).toEqual(new Set(['ABORTED']));
+  expect(readdirSync(join(place.pool, 'images'))).toHaveLength(1);
+  expect(place.loops()).toEqual([]);
+});
 
 test('a mkfs that was killed is begun again, and a filesystem that was not unmounted is checked', async () => {
   await using place = await imageFolder();

@@ -6,6 +6,7 @@ import { refuseUnsupported, requireCapability } from '../rules/capability-rules.
 import { sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { topologyOf } from '../rules/topology.ts';
+import { ephemeralUsage } from './ephemeral-volume.ts';
 import { publishVolume, unpublishVolume } from './publish-volume.ts';
 import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
 import { stageVolume, unstageVolume } from './stage-volume.ts';
@@ -34,6 +35,8 @@ function getStats(context: ServiceContext): Method<csi.NodeGetVolumeStatsRequest
   return {
     validate: ({ volumeId, volumePath }) => requireFields({ volume_id: volumeId, volume_path: volumePath }),
     run: async ({ volumeId, volumePath }, signal) => {
+      const inMemory = await ephemeralUsage(context, volumeId, volumePath);
+      if (inMemory) return { usage: [usageOf('BYTES', inMemory.bytes), usageOf('INODES', inMemory.inodes)] };
       const { volume, place } = requireMounted(context, volumeId, volumePath);
       using _place = place;
       using mounted = place.openHandle();

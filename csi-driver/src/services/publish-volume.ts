@@ -5,9 +5,11 @@ import { Place } from '../mounts/place.ts';
 import type { Recognizer } from '../mounts/volume-mounts.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
+import { isEphemeral } from '../rules/ephemeral.ts';
 import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import { publishEphemeral, unpublishEphemeral } from './ephemeral-volume.ts';
 import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
 
@@ -19,13 +21,17 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
     validate: (request) => {
       requireFields({ volume_id: request.volumeId, target_path: request.targetPath });
       requireCapability(request.volumeCapability);
-      if (request.stagingTargetPath === '') {
+      if (request.stagingTargetPath === '' && !isEphemeral(request.volumeContext)) {
         throw grpcError('FAILED_PRECONDITION', 'staging_target_path is required: call NodeStageVolume first');
       }
     },
     keys: ({ volumeId }) => [volumeId],
     run: async (request) => {
       const capability = requireCapability(request.volumeCapability);
+      if (isEphemeral(request.volumeContext)) {
+        publishEphemeral(context, request);
+        return {};
+      }
       const volume = getVolume(context, request.volumeId);
       refuseUnsupported([capability], context.backends.of(volume).offer);
       publish(context, { request, capability, volume });
@@ -134,8 +140,11 @@ export function unpublishVolume(
     keys: ({ volumeId }) => [volumeId],
     run: async ({ volumeId, targetPath }) => {
       using target = Place.find(targetPath, context.places);
-      if (!target?.facts() || !isVolumeId(volumeId)) return {};
-      unmountVolume(context, target, volumeId);
+      if (!target?.facts()) return {};
+      if (!unpublishEphemeral(context, target, volumeId)) {
+        if (!isVolumeId(volumeId)) return {};
+        unmountVolume(context, target, volumeId);
+      }
       try {
         if (target.isEmptyFile()) target.removeFile();
         else target.removeDirectory();

@@ -1,0 +1,94 @@
+import { statfsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import type { MountInfo } from '@berth/linux';
+import { type csi, grpcError } from '@berth/protos';
+import { Place } from '../mounts/place.ts';
+import { requireCapability } from '../rules/capability-rules.ts';
+import { ephemeralSize, ephemeralSource, isEphemeralId } from '../rules/ephemeral.ts';
+import { parseMountFlags, unsupportedFlag } from '../rules/mount-flags.ts';
+import type { ServiceContext } from './services.ts';
+
+type Request = csi.NodePublishVolumeRequest;
+
+/**
+ * NodePublishVolume of a volume that lives as long as its pod: a tmpfs of its own, with a hard size. Nothing is written
+ * down: the mount itself says whose it is.
+ */
+export function publishEphemeral(context: ServiceContext, request: Request): void {
+  const { volumeId, volumeContext } = request;
+  const { driverName } = context;
+  const sizeBytes = ephemeralSize(volumeContext, { driverName, memoryBytes: totalmem() });
+  if (!isEphemeralId(volumeId)) throw grpcError('INVALID_ARGUMENT', `volume id "${volumeId}" cannot name a volume`);
+  const options = optionsOf(request, sizeBytes);
+  using target = Place.find(request.targetPath, context.places);
+  if (!target) {
+    throw grpcError(
+      'FAILED_PRECONDITION',
+      `the directory of target path ${request.targetPath} does not exist; the CO makes it`,
+    );
+  }
+  if (target.facts()?.isMountRoot) return refuseOther(context, target, { volumeId, sizeBytes });
+  if (!target.facts()) target.makeDirectory();
+  else if (!target.isEmptyDirectory()) {
+    throw grpcError('FAILED_PRECONDITION', `target path ${target.path} holds files that a mount would hide`);
+  }
+  target.mount({ fsType: 'tmpfs', source: ephemeralSource(driverName, volumeId), options });
+}
+
+/** @throws GrpcError INVALID_ARGUMENT – a capability that a directory in memory has not. */
+function optionsOf(request: Request, sizeBytes: number): string[] {
+  const { mount, block, accessMode } = requireCapability(request.volumeCapability);
+  if (block) throw grpcError('INVALID_ARGUMENT', 'inline volumes are in memory; there is no block device');
+  if (mount?.fsType && mount.fsType !== 'tmpfs') {
+    throw grpcError('INVALID_ARGUMENT', `fs_type "${mount.fsType}" cannot be had: inline volumes are tmpfs`);
+  }
+  if (unsupportedFlag(mount?.mountFlags ?? []) !== undefined) {
+    throw grpcError('INVALID_ARGUMENT', 'one of mount_flags is not supported for inline volumes');
+  }
+  const { readOnly, flags } = parseMountFlags(mount?.mountFlags ?? []);
+  const ro = readOnly || request.readonly || accessMode?.mode === 'SINGLE_NODE_READER_ONLY';
+  // Nothing that a pod puts there is to be more than a file.
+  const own = new Set(['nosuid', 'nodev', ...flags]);
+  return [`size=${sizeBytes}`, 'mode=0777', ...own, ...(ro ? ['ro'] : [])];
+}
+
+/** The same call again is fine. */
+function refuseOther(
+  context: ServiceContext,
+  target: Place,
+  { volumeId, sizeBytes }: { readonly volumeId: string; readonly sizeBytes: number },
+): void {
+  if (mountedAt(context, target.path)?.source !== ephemeralSource(context.driverName, volumeId)) {
+    throw grpcError('ALREADY_EXISTS', `something else is mounted at the target path ${target.path}`);
+  }
+  const { blocks, bsize } = statfsSync(target.path);
+  // The kernel rounds up to whole pages.
+  if (Math.abs(blocks * bsize - sizeBytes) >= bsize) {
+    throw grpcError('ALREADY_EXISTS', `volume "${volumeId}" is published at ${target.path} with another size`);
+  }
+}
+
+/** Takes such a volume off the path, and with it all it holds. @returns false where the path shows something else. */
+export function unpublishEphemeral(context: ServiceContext, place: Place, volumeId: string): boolean {
+  if (!isEphemeralId(volumeId)) return false;
+  if (mountedAt(context, place.path)?.source !== ephemeralSource(context.driverName, volumeId)) return false;
+  place.unmount();
+  return true;
+}
+
+/** What such a volume holds; undefined where the path shows something else. */
+export async function ephemeralUsage(context: ServiceContext, volumeId: string, path: string) {
+  const mount = mountedAt(context, path);
+  if (!isEphemeralId(volumeId) || mount?.source !== ephemeralSource(context.driverName, volumeId)) return undefined;
+  const { blocks, bavail, bfree, bsize, files, ffree } = await statfs(path);
+  return {
+    bytes: { total: blocks * bsize, available: bavail * bsize, used: (blocks - bfree) * bsize },
+    inodes: { total: files, available: ffree, used: files - ffree },
+  };
+}
+
+function mountedAt({ places }: ServiceContext, path: string): MountInfo | undefined {
+  const mount = places.mounter.mounts().findLast(({ mountPoint }) => mountPoint === path);
+  return mount?.fsType === 'tmpfs' ? mount : undefined;
+}
