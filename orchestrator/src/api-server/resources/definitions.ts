@@ -7,6 +7,7 @@ import { kindRules } from './kind-rules.ts';
 import { type NameRule, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts';
 import type { ResourceRow } from './resource-row.ts';
 import type { KindRules } from './rules.ts';
+import { warningsOf } from './warnings.ts';
 import { toPlainForm, toWireForm, withoutNulls } from './wire-form.ts';
 
 const genericColumns: ResourceRow['columns'] = [
@@ -52,6 +53,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     ...own,
     ...preparations({ kind, own, hasStatus, fill }),
     nameRule,
+    warnings: (object) => warningsOf(row.kind)?.(withoutNulls(object)) ?? [],
     default: (object) => {
       fill(object);
       toWireForm(object, row.schema);

@@ -95,7 +95,13 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   definition.rules.default?.(next);
   validateUpdate({ definition, next, old, endpoint, subresource });
   await context.admission.validate(admission);
-  if (endpoint === 'main') for (const text of definition.rules.warnings?.(next) ?? []) request.warn(text);
+  if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) request.warn(text);
+}
+
+/** Who changes only metadata was told before; people do not change pods (pod strategy WarningsOnUpdate). */
+function warns({ endpoint, definition }: ChangeRequest, next: AnyObject, old: AnyObject): boolean {
+  if (endpoint !== 'main' || definition.kind === 'Pod') return false;
+  return !('spec' in next) || !semanticEqual(next['spec'], old['spec']);
 }
 
 async function write(

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import type { AnyObject } from '../resource-definition.ts';
+import { warningsOf } from './warnings.ts';
+
+const spec = (container: object, more: object = {}) => ({
+  containers: [{ name: 'c', image: 'i', ...container }],
+  ...more,
+});
+const duplicate = [
+  { name: 'A', value: '1' },
+  { name: 'A', value: '2' },
+];
+const claim = { resources: { requests: { storage: '1.5' } } };
+
+const rows: readonly (readonly [about: string, kind: string, object: object, warnings: readonly string[]])[] = [
+  ['nothing odd', 'Pod', { spec: spec({}) }, []],
+  [
+    'an environment variable given twice',
+    'Pod',
+    { spec: spec({ env: duplicate }) },
+    ['spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply'],
+  ],
+  [
+    'a port given twice in a template',
+    'Deployment',
+    { spec: { template: { spec: spec({ ports: [{ containerPort: 80 }, { containerPort: 80 }] }) } } },
+    [
+      'spec.template.spec.containers[0].ports[1]: duplicate port definition with spec.template.spec.containers[0].ports[0]',
+    ],
+  ],
+  [
+    'an old node label',
+    'Pod',
+    { spec: spec({}, { nodeSelector: { 'beta.kubernetes.io/os': 'linux' } }) },
+    ['spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead'],
+  ],
+  [
+    'half a byte of memory',
+    'Pod',
+    { spec: spec({ resources: { requests: { memory: '100m' } } }) },
+    ['spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer'],
+  ],
+  [
+    'half a byte in a claim template',
+    'StatefulSet',
+    { spec: { volumeClaimTemplates: [{ spec: claim }] } },
+    [
+      'spec.volumeClaimTemplates[0].spec.resources.requests[storage]: fractional byte value "1.5" is invalid, must be an integer',
+    ],
+  ],
+  [
+    'whole bytes in a fraction of Ki',
+    'PersistentVolumeClaim',
+    { spec: { resources: { requests: { storage: '0.5Ki' } } } },
+    [],
+  ],
+  [
+    'a volume to be recycled',
+    'PersistentVolume',
+    { spec: { persistentVolumeReclaimPolicy: 'Recycle' } },
+    [
+      'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
+    ],
+  ],
+  [
+    'a headless Service with affinity',
+    'Service',
+    { spec: { clusterIP: 'None', sessionAffinity: 'ClientIP' } },
+    ['spec.SessionAffinity is ignored for headless services'],
+  ],
+  ['a kind without warnings', 'ConfigMap', {}, []],
+];
+
+test.each(rows)('a warning is given for: %s', (_, kind, object, warnings) => {
+  expect(warningsOf(kind)?.({ metadata: { name: 'n' }, ...object } as AnyObject) ?? []).toEqual(warnings);
+});

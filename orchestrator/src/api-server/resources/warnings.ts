@@ -1,0 +1,97 @@
+import type { Ingress, PersistentVolume, PersistentVolumeClaim, Service, StatefulSet, StorageClass } from '@berth/kube';
+import type { AnyObject } from '../resource-definition.ts';
+import { deprecatedNodeLabels, podWarnings, templateWarnings } from './core/pod/warnings.ts';
+import { fractional } from './fractional.ts';
+
+type Warnings = (object: AnyObject) => readonly string[];
+
+const ofTemplate: Warnings = ({ spec }) => templateWarnings(spec?.template, 'spec.template');
+
+/** What the strategies' WarningsOnCreate say, by kind; texts are upstream's. */
+const byKind: Readonly<Record<string, Warnings>> = {
+  Pod: ({ metadata, spec }) => [...hostnameWarnings(metadata.name ?? ''), ...podWarnings(spec ?? {}, 'spec')],
+  PodTemplate: (object) => templateWarnings(object['template'], 'template'),
+  Deployment: ofTemplate,
+  ReplicaSet: ofTemplate,
+  ReplicationController: ofTemplate,
+  DaemonSet: ofTemplate,
+  Job: ofTemplate,
+  CronJob: ({ spec }) => templateWarnings(spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+  StatefulSet: (object) => statefulSetWarnings(object as StatefulSet),
+  PersistentVolume: (object) => volumeWarnings(object as PersistentVolume),
+  PersistentVolumeClaim: (object) => claimWarnings(object as PersistentVolumeClaim, 'spec'),
+  StorageClass: (object) => classWarnings(object as StorageClass),
+  Service: (object) => serviceWarnings(object as Service),
+  Ingress: (object) => ingressWarnings(object as Ingress),
+};
+
+export function warningsOf(kind: string): Warnings | undefined {
+  return byKind[kind];
+}
+
+function hostnameWarnings(name: string): string[] {
+  if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
+  const why = name.length > 63 ? 'must be no more than 63 characters' : 'must not contain dots';
+  const text =
+    "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
+  return [`metadata.name: ${text}: [${why}]`];
+}
+
+function statefulSetWarnings({ spec }: StatefulSet): string[] {
+  const history = 'a negative value retains all historical revisions; a value >= 0 is recommended';
+  return [
+    ...templateWarnings(spec?.template, 'spec.template'),
+    ...(spec?.volumeClaimTemplates ?? []).flatMap((claim, i) =>
+      claimWarnings(claim, `spec.volumeClaimTemplates[${i}].spec`),
+    ),
+    ...((spec?.revisionHistoryLimit ?? 0) < 0 ? [`spec.revisionHistoryLimit: ${history}`] : []),
+  ];
+}
+
+function claimWarnings({ spec }: PersistentVolumeClaim, path: string): string[] {
+  return (['requests', 'limits'] as const).flatMap((list) =>
+    fractional(spec?.resources?.[list]?.['storage'], `${path}.resources.${list}[storage]`),
+  );
+}
+
+function volumeWarnings({ spec = {} }: PersistentVolume): string[] {
+  const terms = spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  const recycle =
+    'The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.';
+  return [
+    ...terms.flatMap(({ matchExpressions = [] }, term) =>
+      matchExpressions.flatMap(({ key }, i) => {
+        const path = `spec.nodeAffinity.required.nodeSelectorTerms[${term}].matchExpressions[${i}].key`;
+        const text = deprecatedNodeLabels[key];
+        return text ? [`${path}: ${key} is ${text}`] : [];
+      }),
+    ),
+    ...(spec.persistentVolumeReclaimPolicy === 'Recycle' ? [`spec.persistentVolumeReclaimPolicy: ${recycle}`] : []),
+  ];
+}
+
+function classWarnings({ allowedTopologies = [] }: StorageClass): string[] {
+  return allowedTopologies.flatMap(({ matchLabelExpressions = [] }, term) =>
+    matchLabelExpressions.flatMap(({ key }, i) => {
+      const text = deprecatedNodeLabels[key];
+      return text ? [`allowedTopologies[${term}].matchLabelExpressions[${i}].key: ${text}`] : [];
+    }),
+  );
+}
+
+function serviceWarnings({ spec = {} }: Service): string[] {
+  const headless = spec.clusterIP === 'None';
+  return [
+    ...(headless && spec.loadBalancerIP ? ['spec.loadBalancerIP is ignored for headless services'] : []),
+    ...(headless && spec.externalIPs?.length ? ['spec.externalIPs is ignored for headless services'] : []),
+    ...(headless && spec.sessionAffinity !== 'None' ? ['spec.SessionAffinity is ignored for headless services'] : []),
+    ...(spec.externalName && spec.type !== 'ExternalName'
+      ? [`spec.externalName is ignored when spec.type is not "ExternalName"`]
+      : []),
+  ];
+}
+
+function ingressWarnings({ metadata }: Ingress): string[] {
+  if (metadata.annotations?.['kubernetes.io/ingress.class'] === undefined) return [];
+  return [`annotation "kubernetes.io/ingress.class" is deprecated, please use 'spec.ingressClassName' instead`];
+}
