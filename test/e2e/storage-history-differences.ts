@@ -117,6 +117,12 @@ const differences: readonly Difference[] = [
     objects: /^sts\//,
     steps: mergeMarkedAndGone,
   },
+  {
+    reason: 'pods of a Parallel set may become ready in the same moment, which is one status then',
+    ids: ['sts-ondelete', 'sts-retention-scaled'],
+    objects: /^sts\//,
+    steps: (steps) => steps.filter((step, i) => !(isReadiness(step) && isReadiness(steps[i + 1]))),
+  },
 ];
 
 /** Histories in which one write follows from another throughout; in the others several controllers write at the same time. */
@@ -159,6 +165,10 @@ function withSet(
 ): Step {
   const changed = Object.entries(step.set).map(([path, value]) => change(path, value));
   return { ...step, set: { ...Object.fromEntries(changed), ...more } };
+}
+
+function isReadiness(step: Step | undefined): boolean {
+  return step !== undefined && Object.keys(step.set).join() === 'status.availableReplicas,status.readyReplicas';
 }
 
 /** A status write of nothing but fewer current replicas, and the next one, as one. */
