@@ -1,6 +1,13 @@
 import { FakeClock, type Rng, seededRng, silentLogger } from '@berth/kit';
 import { KubeClient, type KubeObject, type ResourceType, resources, startInformers, type Transport } from '@berth/kube';
-import { Metrics, type ProvisionerSettings, startAttacher, startProvisioner, startResizer } from '@berth/provisioner';
+import {
+  Metrics,
+  type ProvisionerSettings,
+  type ResizerSettings,
+  startAttacher,
+  startProvisioner,
+  startResizer,
+} from '@berth/provisioner';
 import { startEphemeralVolumeController } from '../../orchestrator/src/controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../../orchestrator/src/controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../../orchestrator/src/controllers/volume/start-persistent-volume-controller.ts';
@@ -21,7 +28,7 @@ export interface WorldOptions {
   /** Without a provisioner only the controllers run. */
   readonly provisioner?: boolean;
   readonly attacher?: boolean;
-  readonly resizer?: boolean;
+  readonly resizer?: Partial<ResizerSettings>;
   readonly metrics?: Metrics;
 }
 
@@ -65,7 +72,7 @@ export class StorageWorld<Api extends WorldApi = FakeApi> implements AsyncDispos
       await until(world.clock, settled(attacher.ready));
     }
     if (options.resizer) {
-      const resizer = world.#stack.use(startResizer(world.#sidecar(signal), signal));
+      const resizer = world.#stack.use(startResizer({ ...world.#sidecar(signal), settings: options.resizer }, signal));
       await until(world.clock, settled(resizer.ready));
     }
     return world;

@@ -9,7 +9,7 @@ const { persistentvolumeclaims: claims, persistentvolumes: volumes } = resources
 /** A claim of 1Mi, bound. */
 async function aWorld() {
   const capabilities = ['CREATE_DELETE_VOLUME', 'EXPAND_VOLUME'] as const;
-  const world = await StorageWorld.start({ resizer: true, csi: { capabilities } });
+  const world = await StorageWorld.start({ resizer: {}, csi: { capabilities } });
   await world.create(resources.storageclasses, aClass('csi-hostpath-sc', { allowVolumeExpansion: true }));
   await world.create(claims, aClaim('c1'));
   await world.until(() => world.claimPhase('c1') === 'Bound');
@@ -140,4 +140,25 @@ test('a driver that refuses volumes in use is not asked again while a pod has th
   );
   await world.client.delete(resources.pods, { namespace: 'NS', name: 'p1' }, { gracePeriodSeconds: 0 });
   await world.until(() => claim().status?.allocatedResourceStatuses?.['storage'] === 'NodeResizePending');
+});
+
+test.each([
+  ['node-0', 1],
+  ['node-1', 0],
+])('beside the driver of %s it expands %i of the volumes of node-0', async (nodeName, calls) => {
+  const topology = { 'topology.hostpath.csi/node': 'node-0' };
+  const capabilities = ['CREATE_DELETE_VOLUME', 'EXPAND_VOLUME'] as const;
+  await using world = await StorageWorld.start({ resizer: { nodeName }, csi: { capabilities, topology } });
+  for (const name of ['node-0', 'node-1']) {
+    await world.create(resources.nodes, { metadata: { name, labels: { 'topology.hostpath.csi/node': name } } });
+    const drivers = [{ name: world.csi.name, nodeID: name, topologyKeys: Object.keys(topology) }];
+    await world.create(resources.csinodes, { metadata: { name }, spec: { drivers } });
+  }
+  await world.create(resources.storageclasses, aClass('csi-hostpath-sc', { allowVolumeExpansion: true }));
+  await world.create(claims, aClaim('c1'));
+  await world.until(() => world.claimPhase('c1') === 'Bound');
+  const patch = { spec: { resources: { requests: { storage: '2Mi' } } } };
+  await world.client.patch(claims, { namespace: 'NS', name: 'c1' }, { type: 'merge', patch });
+  await world.clock.advance(5000);
+  expect(world.csi.count('ControllerExpandVolume')).toBe(calls);
 });
