@@ -26,7 +26,7 @@ export async function copyTree(
 }
 
 class TreeCopyVisitor implements TreeVisitor<NfsHandle | undefined> {
-  readonly isRepeatable = false;
+  readonly isRemoval = false;
   readonly result = {
     files: 0,
     directories: 0,

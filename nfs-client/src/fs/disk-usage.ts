@@ -23,7 +23,7 @@ export async function diskUsage(protocol: NfsProtocol, top: TreeEntry, signal: A
     return total;
   }
   const visitor = {
-    isRepeatable: false,
+    isRemoval: false,
     enter: async ({ node }: TreeEntry) => count(node.attributes),
     leaf: async ({ node, isMount }: TreeEntry & { readonly isMount: boolean }) => {
       if (!isMount) count(node.attributes);

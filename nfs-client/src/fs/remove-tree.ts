@@ -19,7 +19,7 @@ export async function removeTree(protocol: NfsProtocol, at: NameAt, signal: Abor
       top: { at, node },
       place: undefined,
       visitor: {
-        isRepeatable: true,
+        isRemoval: true,
         enter: async () => undefined,
         leaf: async (entry) => {
           if (entry.isMount)
@@ -45,7 +45,7 @@ async function absentAsUndefined<T>(result: Promise<T>): Promise<T | undefined> 
   try {
     return await result;
   } catch (error) {
-    if (isNfsError(error, 'NOENT')) return undefined;
+    if (isNfsError(error, 'NOENT', 'STALE')) return undefined;
     throw error;
   }
 }

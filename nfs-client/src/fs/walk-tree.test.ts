@@ -98,6 +98,12 @@ test('aborting ends the walk with the reason and nothing under way', async () =>
   expect(server.nodes.size).toBeGreaterThan(100);
 });
 
+test('two removals of one tree do not disturb each other', async () => {
+  const { server, protocol, at } = aTree();
+  await Promise.all([removeTree(protocol, at, signal), removeTree(protocol, at, signal)]);
+  expect(server.nodes.size).toBe(1);
+});
+
 test('removing what is not there is fine', async () => {
   const { protocol } = aTree();
   await removeTree(protocol, { dir: protocol.root, name: 'absent' }, signal);

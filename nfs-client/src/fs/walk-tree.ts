@@ -15,8 +15,8 @@ export interface TreeVisitor<Place> {
   leaf(entry: TreeEntry & { readonly isMount: boolean }, parent: Place): Promise<void>;
   /** A directory, after its entries. `again` lists it once more. */
   leave(directory: TreeEntry, place: Place, round: number): Promise<'done' | 'again'>;
-  /** True where listing a directory from its beginning does no harm, as a server may demand (BAD_COOKIE). */
-  readonly isRepeatable: boolean;
+  /** Directories may be listed from their beginning, as a server may demand (BAD_COOKIE), and may vanish meanwhile (STALE). */
+  readonly isRemoval: boolean;
 }
 
 interface Frame<Place> {
@@ -114,8 +114,11 @@ class Walk<Place> {
       frame.open = page.entries.length;
       for (const entry of page.entries) this.#push(() => this.#visit(frame, entry));
     } catch (error) {
-      if (!isNfsError(error, 'BAD_COOKIE', 'NOT_SAME') || !this.#visitor.isRepeatable || !frame.cursor) throw error;
+      const isGone = isNfsError(error, 'STALE', 'NOENT');
+      const isMoved = frame.cursor && isNfsError(error, 'BAD_COOKIE', 'NOT_SAME');
+      if (!this.#visitor.isRemoval || !(isGone || isMoved)) throw error;
       frame.cursor = undefined;
+      frame.atEnd = isGone;
     }
     if (frame.open === 0) this.#goOn(frame);
   }

@@ -13,6 +13,7 @@ interface MemoryNode {
 export class MemoryProtocol {
   readonly nodes = new Map<string, MemoryNode>();
   readonly top: MemoryNode;
+  #lastId = 0;
   pageEntries = 10;
   openCalls = 0;
   mostOpenCalls = 0;
@@ -86,7 +87,8 @@ export class MemoryProtocol {
   }
 
   #node(isDirectory: boolean, fsId: string): MemoryNode {
-    const node = { id: this.nodes.size + 1, children: isDirectory ? new Map() : undefined, fsId };
+    this.#lastId += 1;
+    const node = { id: this.#lastId, children: isDirectory ? new Map() : undefined, fsId };
     this.nodes.set(String(node.id), node);
     return node;
   }
