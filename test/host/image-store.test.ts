@@ -1,11 +1,12 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
 import { type ImageBuilder, madeFromLabel } from '../../orchestrator/src/images/built-images.ts';
 import type { ContentStore } from '../../orchestrator/src/images/content-store.ts';
+import { toolsImage, toolsImageName } from '../../orchestrator/src/images/tools-image.ts';
 import { mountOverlay } from '../../orchestrator/src/runtime/overlay-mount.ts';
 import { webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
 import { type ImageWorld, imageParts, imageWorld, ociLayout } from '../harness/image-world.ts';
@@ -208,8 +209,8 @@ class TestBuilder implements ImageBuilder {
   builds = 0;
   fails = false;
 
-  async fingerprint(): Promise<string> {
-    return this.madeFrom;
+  async isCurrent(madeFrom: string): Promise<boolean> {
+    return madeFrom === this.madeFrom;
   }
 
   async build(content: ContentStore): Promise<string> {
@@ -241,6 +242,26 @@ test('an image of this machine is made once when asked for, again when removed, 
   expect(await images.remove(name)).toEqual([name]);
   expect(await text(world, name)).toBe('v2');
   expect(builder.builds).toBe(4);
+});
+
+test('the tools image is made anew when this machine gets another Node, and not before', async () => {
+  await using world = await imageWorld();
+  const { images } = world;
+  const node = join(world.directory, 'node');
+  await copyFile('/bin/true', node);
+  images.provide(toolsImageName, toolsImage(node));
+  const first = await images.pull(toolsImageName);
+  await images.refresh(toolsImageName);
+  expect((await images.find(toolsImageName))?.id).toBe(first.id);
+  await copyFile('/bin/busybox', node);
+  await images.refresh(toolsImageName);
+  const root = await world.mount(toolsImageName);
+  expect(statSync(join(root, 'usr/local/bin/node')).size).toBe(statSync('/bin/busybox').size);
+  expect(
+    execFileSync('chroot', [root, 'sh', '-c', 'ls /usr/bin/sh; id -un; hostname -h 2>&1 | head -1 | wc -l'], {
+      encoding: 'utf8',
+    }),
+  ).toBe('/usr/bin/sh\nroot\n1\n');
 });
 
 const parts = imageParts([[{ name: 'a' }]]);

@@ -2,8 +2,8 @@ import type { ContentStore } from './content-store.ts';
 
 /** Makes an image that no registry has. */
 export interface ImageBuilder {
-  /** Changes when the image would come out differently; kept as the image's label {@link madeFromLabel}. */
-  fingerprint(): Promise<string>;
+  /** Whether an image with this label {@link madeFromLabel} would still come out the same. Asked at every start: cheap. */
+  isCurrent(madeFrom: string): Promise<boolean>;
   /** Puts blobs, config and manifest into the store. @returns the manifest's digest. */
   build(content: ContentStore): Promise<string>;
 }
@@ -25,7 +25,8 @@ export class BuiltImages {
 
   async isStale(name: string, labels: Readonly<Record<string, string>> | null | undefined): Promise<boolean> {
     const builder = this.#builders.get(name);
-    return builder !== undefined && labels?.[madeFromLabel] !== (await builder.fingerprint());
+    const madeFrom = labels?.[madeFromLabel];
+    return builder !== undefined && (madeFrom === undefined || !(await builder.isCurrent(madeFrom)));
   }
 
   /** One build however many wait for it; a failed one is tried again by the next who asks. */

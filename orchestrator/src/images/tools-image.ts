@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -15,7 +14,7 @@ const run = promisify(execFile);
 export const toolsImageName = 'berth.local/tools:latest';
 
 /** Part of what the image is known by: raised when it is put together differently. */
-const layout = 'layout 1';
+const layout = 1;
 
 const commands = [
   'sh',
@@ -95,18 +94,46 @@ interface TreeFile {
  */
 export function toolsImage(nodeBinary: string): ImageBuilder {
   return {
-    fingerprint: async () => fingerprint(await collect(nodeBinary)),
+    isCurrent: (madeFrom) => isCurrent(madeFrom, nodeBinary),
     build: async (content) => build(content, await collect(nodeBinary)),
   };
 }
 
-async function fingerprint(files: readonly TreeFile[]): Promise<string> {
-  const facts = files.map(async ({ path, source }) => {
+/** What the image was made from: nothing else than these files decides what it holds. */
+interface MadeFrom {
+  readonly layout: number;
+  readonly files: Readonly<Record<string, readonly [size: number, mtimeMs: number]>>;
+}
+
+async function madeFrom(files: readonly TreeFile[]): Promise<string> {
+  const facts = files.map(async ({ source }) => {
     const { size, mtimeMs } = await stat(source);
-    return `${path} ${source} ${size} ${mtimeMs}`;
+    return [source, [size, mtimeMs]] as const;
   });
-  const text = [layout, ...(await Promise.all(facts)).sort()].join('\n');
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const made: MadeFrom = { layout, files: Object.fromEntries(await Promise.all(facts)) };
+  return JSON.stringify(made);
+}
+
+/** Looks at the files alone: which libraries they need changes with them. */
+async function isCurrent(label: string, nodeBinary: string): Promise<boolean> {
+  const made = readLabel(label);
+  if (made?.layout !== layout) return false;
+  const programs = await findPrograms(nodeBinary);
+  if (programs.some(({ source }) => made.files[source] === undefined)) return false;
+  const same = Object.entries(made.files).map(async ([source, [size, mtimeMs]]) => {
+    const now = await stat(source).catch(() => undefined);
+    return now?.size === size && now.mtimeMs === mtimeMs;
+  });
+  return (await Promise.all(same)).every(Boolean);
+}
+
+function readLabel(label: string): MadeFrom | undefined {
+  try {
+    return JSON.parse(label) as MadeFrom;
+  } catch {
+    // Of an image that someone else made and named like ours.
+    return undefined;
+  }
 }
 
 async function build(content: ContentStore, files: readonly TreeFile[]): Promise<string> {
@@ -118,7 +145,7 @@ async function build(content: ContentStore, files: readonly TreeFile[]): Promise
       Env: ['PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'],
       Cmd: ['/bin/sh'],
       WorkingDir: '/',
-      Labels: { [madeFromLabel]: await fingerprint(files) },
+      Labels: { [madeFromLabel]: await madeFrom(files) },
     },
     // An uncompressed layer is its own diff.
     rootfs: { type: 'layers', diff_ids: [layer] },
@@ -138,13 +165,17 @@ async function build(content: ContentStore, files: readonly TreeFile[]): Promise
   return content.write([Buffer.from(JSON.stringify(manifest))]);
 }
 
-async function collect(nodeBinary: string): Promise<TreeFile[]> {
+async function findPrograms(nodeBinary: string): Promise<TreeFile[]> {
   const found = commands.flatMap((name) => {
     const source = searchPath.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
     return source ? [{ path: `usr/bin/${name}`, source }] : [];
   });
   const programs = [...found, { path: 'usr/local/bin/node', source: nodeBinary }];
-  const real = await Promise.all(programs.map(async (file) => ({ ...file, source: await realpath(file.source) })));
+  return Promise.all(programs.map(async (file) => ({ ...file, source: await realpath(file.source) })));
+}
+
+async function collect(nodeBinary: string): Promise<TreeFile[]> {
+  const real = await findPrograms(nodeBinary);
   const libraries = await sharedLibraries(real.map(({ source }) => source));
   const names = await nssLibraries();
   return [
