@@ -1,6 +1,8 @@
+import { messageOf } from '@berth/kit';
 import { type Informer, isConflict, isNotFound, type Namespace, resources } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
+import { type Remains, sameConditions, terminatingConditions } from './namespace-conditions.ts';
 
 const types = [...collectableTypes.filter((type) => type.namespaced), resources.events];
 
@@ -26,22 +28,19 @@ export function startNamespaceController(deps: ControllerDeps, signal: AbortSign
 }
 
 async function empty(
-  { client }: ControllerDeps,
+  deps: ControllerDeps,
   namespaces: Informer<Namespace>,
   name: string,
 ): Promise<undefined | { afterMs: number }> {
   const namespace = namespaces.get(name);
   if (!namespace?.metadata.deletionTimestamp || !namespace.spec?.finalizers?.includes('kubernetes')) return undefined;
-  let remaining = 0;
-  for (const type of types) {
-    const path = `${type.group === '' ? '/api' : `/apis/${type.group}`}/${type.version}/namespaces/${name}/${type.plural}`;
-    const { items } = await client.list(type, { namespace: name });
-    if (items.length === 0) continue;
-    if (items.some(({ metadata }) => !metadata.deletionTimestamp)) await client.raw({ method: 'DELETE', path });
-    remaining += (await client.list(type, { namespace: name, limit: 1 })).items.length;
-  }
+  const { client } = deps;
+  const remains = await deleteAll(deps, name);
   // Objects with a grace period or finalizers end later; their deletion brings us back, this is only the safety net.
-  if (remaining > 0) return { afterMs: 5000 };
+  if (remains.resources.size > 0 || remains.failure !== undefined) {
+    await report(deps, namespace, remains);
+    return { afterMs: 5000 };
+  }
   const finalizers = namespace.spec.finalizers.filter((finalizer) => finalizer !== 'kubernetes');
   try {
     const body = { ...(await client.get(resources.namespaces, { name })), spec: { finalizers } };
@@ -51,4 +50,48 @@ async function empty(
     if (!isNotFound(error)) throw error;
   }
   return undefined;
+}
+
+/** Deletes what is there, and counts what stays for now. */
+async function deleteAll({ client }: ControllerDeps, namespace: string): Promise<Remains> {
+  const resourceCounts = new Map<string, number>();
+  const finalizers = new Map<string, number>();
+  const failures: string[] = [];
+  for (const type of types) {
+    const { group, version, plural } = type;
+    const path = `${group === '' ? '/api' : `/apis/${group}`}/${version}/namespaces/${namespace}/${plural}`;
+    const { items } = await client.list(type, { namespace });
+    if (items.length === 0) continue;
+    try {
+      if (items.some(({ metadata }) => !metadata.deletionTimestamp)) await client.raw({ method: 'DELETE', path });
+    } catch (error) {
+      failures.push(messageOf(error));
+    }
+    const { items: left } = await client.list(type, { namespace });
+    // Upstream names them `resource.group`, the core group's with a dot and nothing after it.
+    if (left.length > 0) resourceCounts.set(`${plural}.${group}`, left.length);
+    for (const { metadata } of left)
+      for (const finalizer of metadata.finalizers ?? [])
+        finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+  }
+  const failure =
+    failures.length === 0
+      ? {}
+      : { failure: `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(', ')}` };
+  return { resources: resourceCounts, finalizers, ...failure };
+}
+
+/** Says what a namespace waits for, where it was not said before. */
+async function report({ client, clock }: ControllerDeps, { metadata: { name } }: Namespace, remains: Remains) {
+  try {
+    const current = await client.get(resources.namespaces, { name: name as string });
+    const before = current.status?.conditions ?? [];
+    const own = terminatingConditions(remains, before, clock.now());
+    const others = before.filter(({ type }) => !own.some((condition) => condition.type === type));
+    const conditions = [...others, ...own];
+    if (sameConditions(conditions, before)) return;
+    await client.updateStatus(resources.namespaces, { ...current, status: { ...current.status, conditions } });
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) throw error;
+  }
 }
