@@ -9,7 +9,15 @@ export interface ConnectOptions {
   readonly privilegedPort: boolean;
   /** The source port of the connection before: a server's duplicate request cache may know us by it. */
   readonly previousPort?: number | undefined;
+  /** Where bytes are received, without a copy in between. */
+  readonly receive: Receiver;
   readonly rng: Rng;
+}
+
+/** Asked for space before each read of the socket, told what came after it. */
+export interface Receiver {
+  space(): Uint8Array;
+  received(bytes: number, space: Uint8Array): void;
 }
 
 /** Linux's own reserved range begins at 665: below are ports that well-known daemons bind. */
@@ -56,14 +64,23 @@ function isPortTaken(error: unknown): boolean {
   return ['EADDRINUSE', 'EADDRNOTAVAIL'].includes((error as { code?: string }).code ?? '');
 }
 
-function dial({ host, port }: ConnectOptions, localPort: number | undefined, signal: AbortSignal): Promise<Socket> {
+function dial(
+  { host, port, receive }: ConnectOptions,
+  localPort: number | undefined,
+  signal: AbortSignal,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
+    const callback = (bytes: number, space: Uint8Array) => {
+      receive.received(bytes, space);
+      return true;
+    };
     const socket = connect({
       host,
       port,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: keepAliveMs,
+      onread: { buffer: () => receive.space(), callback },
       ...(localPort === undefined ? {} : { localPort }),
     });
     const onAbort = () => socket.destroy(new Error('aborted'));

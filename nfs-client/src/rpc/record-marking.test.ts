@@ -38,6 +38,27 @@ test('records come out as they went in, however the stream and the records are c
   );
 });
 
+test('records received in place are the same', () => {
+  const record = fc.tuple(fc.uint8Array({ minLength: 3000, maxLength: 30_000 }), places);
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 4 }), fc.array(fc.integer({ min: 1, max: 9000 })), (records, sizes) => {
+      const stream = Buffer.concat(records.map(([bytes, fragments]) => fragmented(bytes, fragments)));
+      const reader = new RecordReader(100_000);
+      const got: Buffer[] = [];
+      for (let at = 0, turn = 0; at < stream.length; turn++) {
+        const space = reader.space();
+        const copied = stream.copy(space, 0, at, at + (sizes[turn % sizes.length] ?? 5000));
+        at += copied;
+        got.push(...reader.received(space, copied));
+      }
+      expect(got.map((bytes) => bytes.toString('base64'))).toEqual(
+        records.map(([bytes]) => Buffer.from(bytes).toString('base64')),
+      );
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test('frame writes one last fragment', () => {
   expect(Buffer.concat(frame([Buffer.from('ab'), Buffer.from('c')]))).toEqual(Buffer.from('\x80\0\0\x03abc', 'latin1'));
 });

@@ -14,9 +14,15 @@ export function frame(chunks: readonly Uint8Array[]): Uint8Array[] {
   return [mark, ...chunks];
 }
 
+/** Marks and small records land here; the bulk of a large one is received where it stays. */
+const scratchBytes = 16 * 1024;
+/** Below this, receiving in place saves less than it costs. */
+const minDirectBytes = 4096;
+
 /** Puts records together from a byte stream that cuts them anywhere. */
 export class RecordReader {
   readonly #maxBytes: number;
+  readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);
   readonly #mark = Buffer.alloc(4);
   #markBytes = 0;
   #isLast = false;
@@ -30,60 +36,66 @@ export class RecordReader {
     this.#maxBytes = maxBytes;
   }
 
+  /** Where the next bytes of the stream are best received; say with `received` how many came. */
+  space(): Buffer {
+    const fragment = this.#fragment;
+    return fragment && fragment.length - this.#filled >= minDirectBytes
+      ? fragment.subarray(this.#filled)
+      : this.#scratch;
+  }
+
   /**
-   * The records that `chunk` completes; they may be views into it.
+   * Takes the bytes received in what `space` answered, and gives the records they complete.
    * @throws NfsError BAD_REPLY – a record is longer than the limit; the stream can't be followed any more.
    */
+  received(space: Uint8Array, bytes: number): Buffer[] {
+    if (space.buffer === this.#scratch.buffer) return this.push(this.#scratch.subarray(0, bytes));
+    const records: Buffer[] = [];
+    this.#fill(bytes, records);
+    return records;
+  }
+
+  /** Takes bytes from anywhere, copying them. @throws NfsError BAD_REPLY, as `received` does. */
   push(chunk: Buffer): Buffer[] {
     const records: Buffer[] = [];
-    let at = 0;
-    while (at < chunk.length) {
-      if (!this.#fragment) {
-        at = this.#readMark(chunk, at);
-        if (this.#markBytes < 4) break;
-        const length = this.#beginFragment();
-        if (chunk.length - at >= length) {
-          this.#endFragment(chunk.subarray(at, at + length), records);
-          at += length;
-        } else {
-          this.#fragment = Buffer.allocUnsafeSlow(length);
-        }
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#fragment) {
+        const copied = chunk.copy(this.#fragment, this.#filled, at);
+        at += copied;
+        this.#fill(copied, records);
         continue;
       }
-      const copied = chunk.copy(this.#fragment, this.#filled, at);
-      this.#filled += copied;
+      const copied = chunk.copy(this.#mark, this.#markBytes, at, at + 4 - this.#markBytes);
       at += copied;
-      if (this.#filled === this.#fragment.length) this.#endFragment(this.#fragment, records);
+      this.#markBytes += copied;
+      if (this.#markBytes === 4) this.#beginFragment(records);
     }
     return records;
   }
 
-  #readMark(chunk: Buffer, at: number): number {
-    const copied = chunk.copy(this.#mark, this.#markBytes, at, at + 4 - this.#markBytes);
-    this.#markBytes += copied;
-    return at + copied;
-  }
-
-  #beginFragment(): number {
+  #beginFragment(records: Buffer[]): void {
     const mark = this.#mark.readUInt32BE();
+    this.#markBytes = 0;
     this.#isLast = mark >= lastFragment;
     const length = mark & ~lastFragment;
     this.#recordBytes += length;
     if (this.#recordBytes > this.#maxBytes)
       throw badReply(`a record of ${this.#recordBytes} bytes, ${this.#maxBytes} are allowed`);
     if (this.#fragments.length >= maxFragments) throw badReply(`a record of more than ${maxFragments} fragments`);
+    this.#fragment = length < minDirectBytes ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
     this.#filled = 0;
-    return length;
+    this.#fill(0, records);
   }
 
-  #endFragment(fragment: Buffer, records: Buffer[]): void {
+  /** `bytes` more of the fragment are there. */
+  #fill(bytes: number, records: Buffer[]): void {
+    const fragment = this.#fragment as Buffer;
+    this.#filled += bytes;
+    if (this.#filled < fragment.length) return;
     this.#fragment = undefined;
-    this.#markBytes = 0;
-    if (!this.#isLast) {
-      this.#fragments.push(fragment);
-      return;
-    }
-    records.push(this.#fragments.length === 0 ? fragment : Buffer.concat([...this.#fragments, fragment]));
+    this.#fragments.push(fragment);
+    if (!this.#isLast) return;
+    records.push(this.#fragments.length === 1 ? fragment : Buffer.concat(this.#fragments));
     this.#fragments = [];
     this.#recordBytes = 0;
   }

@@ -3,7 +3,6 @@ import { isNfsError, NfsError } from '../nfs-error.ts';
 import type { XdrReader } from '../xdr/xdr-reader.ts';
 import type { XdrWriter } from '../xdr/xdr-writer.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { connectSocket } from './connect-socket.ts';
 import type { Credential } from './credentials.ts';
 import { RpcLink } from './rpc-link.ts';
 import { decodeReply, encodeCall, type RpcProcedure, xidOf } from './rpc-message.ts';
@@ -180,15 +179,15 @@ export class RpcClient implements AsyncDisposable {
     const { clock, host, port, privilegedPort, rng, maxReplyBytes } = this.#options;
     using limit = deadline(clock, connectTimeoutMs, this.#life.signal);
     const target = { host, port, privilegedPort, rng, previousPort: this.#previousPort };
-    const socket = await connectSocket(target, limit.signal).catch((error: unknown) => {
+    const events = {
+      onRecord: (record: Buffer) => this.#onRecord(record),
+      onClose: (reason: Error) => this.#onClose(link, reason),
+    };
+    const opening = RpcLink.open(target, { maxRecordBytes: maxReplyBytes, events }, limit.signal);
+    const link: RpcLink = await opening.catch((error: unknown) => {
       if (!limit.signal.aborted || this.#life.signal.aborted) throw error;
-      throw new NfsError('UNAVAILABLE', `connect to ${host}:${port}: no answer in ${connectTimeoutMs} ms`, {
-        cause: error,
-      });
-    });
-    const link: RpcLink = new RpcLink(socket, maxReplyBytes, {
-      onRecord: (record) => this.#onRecord(record),
-      onClose: (reason) => this.#onClose(link, reason),
+      const message = `connect to ${host}:${port}: no answer in ${connectTimeoutMs} ms`;
+      throw new NfsError('UNAVAILABLE', message, { cause: error });
     });
     if (this.#life.signal.aborted) return link.close(new Error('closed'));
     this.#link = link;

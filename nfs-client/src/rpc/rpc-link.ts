@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { type ConnectOptions, connectSocket, type Receiver } from './connect-socket.ts';
 import { frame, RecordReader } from './record-marking.ts';
 
 export interface RpcLinkEvents {
@@ -10,28 +11,34 @@ export interface RpcLinkEvents {
 }
 
 /** One TCP connection that carries records both ways. */
-export class RpcLink {
-  readonly #socket: Socket;
+export class RpcLink implements Receiver {
   readonly #records: RecordReader;
   readonly #events: RpcLinkEvents;
+  #socket: Socket | undefined;
   #closed = false;
 
-  constructor(socket: Socket, maxRecordBytes: number, events: RpcLinkEvents) {
-    this.#socket = socket;
+  private constructor(maxRecordBytes: number, events: RpcLinkEvents) {
     this.#records = new RecordReader(maxRecordBytes);
     this.#events = events;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('error', (error) => this.close(error));
-    socket.on('end', () => this.close(new Error('the server closed the connection')));
-    socket.on('close', () => this.close(new Error('the connection is closed')));
+  }
+
+  /** Connects; `onClose` is called only for links that came to be. */
+  static async open(
+    target: Omit<ConnectOptions, 'receive'>,
+    options: { readonly maxRecordBytes: number; readonly events: RpcLinkEvents },
+    signal: AbortSignal,
+  ): Promise<RpcLink> {
+    const link = new RpcLink(options.maxRecordBytes, options.events);
+    link.#attach(await connectSocket({ ...target, receive: link }, signal));
+    return link;
   }
 
   get localPort(): number | undefined {
-    return this.#socket.localPort;
+    return this.#socket?.localPort;
   }
 
   send(message: readonly Uint8Array[]): void {
-    if (this.#closed) return;
+    if (this.#closed || !this.#socket) return;
     this.#socket.cork();
     for (const chunk of frame(message)) this.#socket.write(chunk);
     this.#socket.uncork();
@@ -41,22 +48,33 @@ export class RpcLink {
   close(reason: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.destroy();
+    this.#socket?.destroy();
     this.#events.onClose(reason);
   }
 
   /** Breaks the connection off: neither side waits for the other, and the same port can be used again at once. */
   reset(reason: Error): void {
-    if (!this.#closed) this.#socket.resetAndDestroy();
+    if (!this.#closed) this.#socket?.resetAndDestroy();
     this.close(reason);
   }
 
-  #onData(chunk: Buffer): void {
+  space(): Uint8Array {
+    return this.#records.space();
+  }
+
+  received(bytes: number, space: Uint8Array): void {
     if (this.#closed) return;
     try {
-      for (const record of this.#records.push(chunk)) this.#events.onRecord(record);
+      for (const record of this.#records.received(space, bytes)) this.#events.onRecord(record);
     } catch (error) {
       this.reset(error as Error);
     }
+  }
+
+  #attach(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('error', (error) => this.close(error));
+    socket.on('end', () => this.close(new Error('the server closed the connection')));
+    socket.on('close', () => this.close(new Error('the connection is closed')));
   }
 }
