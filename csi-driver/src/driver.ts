@@ -4,6 +4,7 @@ import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from
 import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
 import { csiController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
+import { BtrfsBackend, isBtrfs } from './backend/btrfs/btrfs-backend.ts';
 import { DirectoryBackend } from './backend/directory/directory-backend.ts';
 import { ImageBackend } from './backend/image/image-backend.ts';
 import { Pool } from './backend/pool.ts';
@@ -55,7 +56,8 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const pool = stack.use(new Pool({ path, rng, log }));
   const directory = stack.use(new DirectoryBackend({ pool, mounter, clock }));
   const image = new ImageBackend({ pool, mounter, clock });
-  const backends = new Backends([directory, image]);
+  const btrfs = isBtrfs(path) ? [new BtrfsBackend({ pool, mounter })] : [];
+  const backends = new Backends([directory, image, ...btrfs]);
   for (const mountPoint of await image.node.thawAll()) log.warn('thawed what a crash left frozen', { mountPoint });
   await recover({ catalog, backends, log });
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
@@ -74,7 +76,9 @@ function catalogOptions(pool: string): CatalogOptions {
   return {
     path: join(pool, 'catalog.db'),
     volumesFolder: join(pool, 'volumes'),
-    furtherFolders: ['snapshots', 'images', 'image-snapshots'].map((folder) => join(pool, folder)),
+    furtherFolders: ['snapshots', 'images', 'image-snapshots', 'subvolumes', 'subvolume-snapshots'].map((folder) =>
+      join(pool, folder),
+    ),
   };
 }
 

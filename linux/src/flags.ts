@@ -94,7 +94,18 @@ export const IOCTL = {
   loopSetCapacity: 0x4c07,
   loopConfigure: 0x4c0a,
   loopCtlGetFree: 0x4c82,
-  btrfsSubvolCreate: 0x5000940e,
+} as const;
+
+/** linux/btrfs.h. */
+export const btrfs = {
+  subvolumeCreate: 0x5000940e,
+  snapshotDestroy: 0x5000940f,
+  snapshotCreate: 0x50009417,
+  inodeLookup: 0xd0009412,
+  filesystemInfo: 0x8400941f,
+  quotaControl: 0xc0109428,
+  quotaLimit: 0x8030942b,
+  quotaRescanWait: 0x942e,
 } as const;
 
 export const LO_FLAGS = { readOnly: 1, autoclear: 4, directIo: 16 } as const;

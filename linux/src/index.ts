@@ -6,6 +6,14 @@ export {
   setDeviceReadOnly,
   thawFilesystem,
 } from './block-device.ts';
+export {
+  cloneSubvolumeAt,
+  createSubvolumeAt,
+  enableSubvolumeQuota,
+  limitSubvolume,
+  removeSubvolumeAt,
+  subvolumeUsage,
+} from './btrfs.ts';
 export { cloneFile, cloneFileRange, type FileRange } from './clone-file.ts';
 export { copySparse } from './copy-sparse.ts';
 export { copyTree, type TreeCopy } from './copy-tree.ts';

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { type Logger, messageOf } from '@berth/kit';
-import { type Fd, removeTree } from '@berth/linux';
+import { type Fd, removeSubvolumeAt, removeTree } from '@berth/linux';
 
 /** Removes what lies in the trash folder, in the background and after a restart again. What cannot be removed stays and is logged. */
 export class Trash implements AsyncDisposable {
@@ -47,7 +47,7 @@ export class Trash implements AsyncDisposable {
 
   async #remove(name: string): Promise<void> {
     try {
-      await removeTree(this.#folder, name);
+      if (!(await removeSubvolumeAt(this.#folder, name))) await removeTree(this.#folder, name);
     } catch (error) {
       this.#stuck.add(name);
       this.#log.warn('deleted volume cannot be removed from the trash; trying again at the next start', {

@@ -71,7 +71,8 @@ function refuseOther(
 
 /** Takes such a volume off the path, and with it all it holds. @returns false where the path shows something else. */
 export function unpublishEphemeral(context: ServiceContext, place: Place, volumeId: string): boolean {
-  if (!isEphemeralId(volumeId)) return false;
+  // Known volumes are no such ones: their unpublish does not read the whole mount table.
+  if (!isEphemeralId(volumeId) || context.catalog.find(volumeId)) return false;
   if (mountedAt(context, place.path)?.source !== ephemeralSource(context.driverName, volumeId)) return false;
   place.unmount();
   return true;

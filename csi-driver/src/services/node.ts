@@ -35,7 +35,8 @@ function getStats(context: ServiceContext): Method<csi.NodeGetVolumeStatsRequest
   return {
     validate: ({ volumeId, volumePath }) => requireFields({ volume_id: volumeId, volume_path: volumePath }),
     run: async ({ volumeId, volumePath }, signal) => {
-      const inMemory = await ephemeralUsage(context, volumeId, volumePath);
+      const known = context.catalog.find(volumeId) !== undefined;
+      const inMemory = known ? undefined : await ephemeralUsage(context, volumeId, volumePath);
       if (inMemory) return { usage: [usageOf('BYTES', inMemory.bytes), usageOf('INODES', inMemory.inodes)] };
       const { volume, place } = requireMounted(context, volumeId, volumePath);
       using _place = place;

@@ -1,10 +1,11 @@
 import { chmodSync, statfsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import type { Clock } from '@berth/kit';
 import { copyTree, type Fd, type Mounter, makeDirectoryAt, openSegment, reopen, syncFilesystemOf } from '@berth/linux';
-import type { Backend, CopiedBy, Offer, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import type { Backend, CopiedBy, Offer, PoolCapacity, Stored, VolumeSpec, VolumeUsage } from '../backend.ts';
 import type { Pool, PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
-import { DirectoryNode } from './directory-node.ts';
+import { DirectoryNode, type Measure } from './directory-node.ts';
 import { directoryOffer } from './directory-offer.ts';
 import { fsTypesOf } from './filesystem-types.ts';
 import { UsageCounter } from './usage-counter.ts';
@@ -39,7 +40,8 @@ export class DirectoryBackend implements Backend, Disposable {
     this.#snapshots = pool.folder('snapshots');
     this.#usage = new UsageCounter(clock);
     const mounts = new PoolMounts(mounter, this.#volumes.fd);
-    this.node = new DirectoryNode({ volumes: this.#volumes.fd, mounts, usage: this.#usage });
+    const measure: Measure = (id, directory, signal) => this.#measure(id, directory, signal);
+    this.node = new DirectoryNode({ volumes: this.#volumes.fd, mounts, measure });
   }
 
   async create({ id }: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
@@ -77,6 +79,14 @@ export class DirectoryBackend implements Backend, Disposable {
 
   [Symbol.dispose](): void {
     this.#usage[Symbol.dispose]();
+  }
+
+  async #measure(id: string, directory: Fd, signal: AbortSignal): Promise<VolumeUsage> {
+    const [pool, used] = await Promise.all([statfs(directory.path), this.#usage.usage(id, directory.path, signal)]);
+    return {
+      bytes: { total: pool.blocks * pool.bsize, available: pool.bavail * pool.bsize, used: used.bytes },
+      inodes: { total: pool.files, available: pool.ffree, used: used.inodes },
+    };
   }
 
   /** What an earlier try left is thrown away: nobody has seen it. */

@@ -1,25 +1,26 @@
-import { statfs } from 'node:fs/promises';
 import { type Fd, inspectAt, type MountInfo, openSegment, type PathFacts } from '@berth/linux';
 import type { NodeSide, StageRequest, VolumeSpec, VolumeUsage } from '../backend.ts';
 import type { PoolMounts } from '../pool-mounts.ts';
-import type { UsageCounter } from './usage-counter.ts';
+
+/** Counts what a volume's directory holds. */
+export type Measure = (id: string, directory: Fd, signal: AbortSignal) => Promise<VolumeUsage>;
 
 export interface DirectoryNodeOptions {
   readonly volumes: Fd;
   readonly mounts: PoolMounts;
-  readonly usage: UsageCounter;
+  readonly measure: Measure;
 }
 
 /** Directories on this node: staging binds one, and a node has nothing else to do. */
 export class DirectoryNode implements NodeSide {
   readonly #volumes: Fd;
   readonly #mounts: PoolMounts;
-  readonly #usage: UsageCounter;
+  readonly #measure: Measure;
 
-  constructor({ volumes, mounts, usage }: DirectoryNodeOptions) {
+  constructor({ volumes, mounts, measure }: DirectoryNodeOptions) {
     this.#volumes = volumes;
     this.#mounts = mounts;
-    this.#usage = usage;
+    this.#measure = measure;
   }
 
   get baseOptions(): readonly string[] {
@@ -51,10 +52,6 @@ export class DirectoryNode implements NodeSide {
 
   async usage({ id }: VolumeSpec, _mounted: Fd, signal: AbortSignal): Promise<VolumeUsage> {
     using directory = openSegment(this.#volumes, id);
-    const [pool, used] = await Promise.all([statfs(directory.path), this.#usage.usage(id, directory.path, signal)]);
-    return {
-      bytes: { total: pool.blocks * pool.bsize, available: pool.bavail * pool.bsize, used: used.bytes },
-      inodes: { total: pool.files, available: pool.ffree, used: used.inodes },
-    };
+    return await this.#measure(id, directory, signal);
   }
 }

@@ -1,0 +1,130 @@
+import { chmodSync, statfsSync } from 'node:fs';
+import {
+  cloneSubvolumeAt,
+  createSubvolumeAt,
+  enableSubvolumeQuota,
+  isErrno,
+  limitSubvolume,
+  type Mounter,
+  openSegment,
+  reopen,
+  subvolumeUsage,
+  syncFilesystemOf,
+} from '@berth/linux';
+import type { Backend, CopiedBy, Offer, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import { DirectoryNode } from '../directory/directory-node.ts';
+import { directoryOffer } from '../directory/directory-offer.ts';
+import { fsTypesOf } from '../directory/filesystem-types.ts';
+import type { Pool, PoolFolder } from '../pool.ts';
+import { PoolMounts } from '../pool-mounts.ts';
+
+/** Whether a pool can have this backend. */
+export function isBtrfs(path: string): boolean {
+  return fsTypesOf(statfsSync(path).type).includes('btrfs');
+}
+
+/** Workloads run as any user; nobody else reaches the directory, since the pool itself is root's (mode 0700). */
+const volumeMode = 0o777;
+
+/** A subvolume a volume, limited by its quota group; snapshots and clones are subvolumes too, made in constant time. */
+export class BtrfsBackend implements Backend {
+  readonly name = 'btrfs';
+  readonly enforcesSize = true;
+  readonly nodeExpansion = false;
+  readonly offer: Offer = directoryOffer(['btrfs'], 'btrfs');
+  readonly node: DirectoryNode;
+  readonly #pool: Pool;
+  readonly #volumes: PoolFolder;
+  readonly #snapshots: PoolFolder;
+  #quota: Promise<void> | undefined;
+
+  constructor({ pool, mounter }: { readonly pool: Pool; readonly mounter: Mounter }) {
+    this.#pool = pool;
+    this.#volumes = pool.folder('subvolumes');
+    this.#snapshots = pool.folder('subvolume-snapshots');
+    this.node = new DirectoryNode({
+      volumes: this.#volumes.fd,
+      mounts: new PoolMounts(mounter, this.#volumes.fd),
+      measure: async (_id, directory) => {
+        const { usedBytes: used, maxBytes: total } = subvolumeUsage(directory);
+        return { bytes: { total, available: Math.max(0, total - used), used } };
+      },
+    });
+  }
+
+  async create(volume: VolumeSpec, from?: Stored): Promise<CopiedBy | undefined> {
+    const { id, capacityBytes } = volume;
+    await this.#countUsage();
+    const copiedBy = from ? await this.#clone(from, { kind: 'volume', id }) : await this.#createEmpty(id);
+    using subvolume = openSegment(this.#volumes.fd, id);
+    await limitSubvolume(subvolume, capacityBytes);
+    await this.#sync(this.#volumes);
+    return copiedBy;
+  }
+
+  async snapshot(snapshotId: string, { id }: VolumeSpec): Promise<CopiedBy> {
+    const copiedBy = await this.#clone({ kind: 'volume', id }, { kind: 'snapshot', id: snapshotId });
+    await this.#sync(this.#snapshots);
+    return copiedBy;
+  }
+
+  async delete(stored: Stored): Promise<void> {
+    await this.#pool.discard(this.#folder(stored), stored.id);
+  }
+
+  async expand({ id, capacityBytes }: VolumeSpec): Promise<void> {
+    using subvolume = openSegment(this.#volumes.fd, id);
+    await limitSubvolume(subvolume, capacityBytes);
+    await this.#sync(this.#volumes);
+  }
+
+  capacity(): Promise<PoolCapacity> {
+    return this.#pool.capacity();
+  }
+
+  present(): Stored[] {
+    const volumes = this.#volumes.list().map((id): Stored => ({ kind: 'volume', id }));
+    return [...volumes, ...this.#snapshots.list().map((id): Stored => ({ kind: 'snapshot', id }))];
+  }
+
+  async #createEmpty(id: string): Promise<undefined> {
+    try {
+      await createSubvolumeAt(this.#volumes.fd, id);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    using subvolume = openSegment(this.#volumes.fd, id);
+    chmodSync(`${subvolume.path}/.`, volumeMode);
+    return undefined;
+  }
+
+  /** What an earlier try left is thrown away: nobody has seen it. What others write meanwhile is in it or not, as a whole. */
+  async #clone(from: Stored, to: Stored): Promise<CopiedBy> {
+    using source = openSegment(this.#folder(from).fd, from.id);
+    const folder = this.#folder(to);
+    await this.#pool.discard(folder, to.id);
+    await cloneSubvolumeAt(source, folder.fd, to.id);
+    return 'snapshot';
+  }
+
+  /** Switched on with the first volume that needs it: the pool's filesystem may be somebody's. */
+  async #countUsage(): Promise<void> {
+    this.#quota ??= enableSubvolumeQuota(this.#volumes.fd);
+    try {
+      await this.#quota;
+    } catch (error) {
+      this.#quota = undefined;
+      throw error;
+    }
+  }
+
+  /** Subvolumes and limits are durable with the transaction that holds them. */
+  async #sync({ fd }: PoolFolder): Promise<void> {
+    using readable = reopen(fd);
+    await syncFilesystemOf(readable);
+  }
+
+  #folder({ kind }: Stored): PoolFolder {
+    return kind === 'volume' ? this.#volumes : this.#snapshots;
+  }
+}
