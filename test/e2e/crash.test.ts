@@ -18,7 +18,7 @@ async function clientOf(berth: Berth): Promise<KubeClient> {
 
 test(`fifty kills in a rollout lose nothing and leave nothing (BERTH_SEED=${seed})`, async () => {
   const rng = seededRng(seed);
-  await using berth = await Berth.start();
+  await using berth = await Berth.start({ args: ['--log-level', 'debug'] });
   const traces = new NodeTraces(berth.dataDir);
   const lives = new Lives(() => traces);
   const seen = new Acknowledged((plural, object) => {
@@ -121,7 +121,14 @@ async function settled(
     return problems.length === 0;
   };
   await eventually(check, { timeoutMs: 40_000 }).catch(() => undefined);
-  if (problems.length > 0) console.log(berth.log.slice(-6000));
+  if (problems.length > 0) {
+    const ending = cluster.pods.filter(({ metadata }) => metadata.deletionTimestamp);
+    console.log(ending.map((pod) => JSON.stringify({ metadata: pod.metadata, status: pod.status })).join('\n'));
+    console.log(
+      ending.flatMap((pod) => traces.all().filter((line) => line.includes(pod.metadata.uid ?? '?'))).join('\n'),
+    );
+    console.log(berth.log.slice(-20_000));
+  }
   expect(problems, where).toEqual([]);
   const now = readData(cluster, traces);
   for (const [volume, { first, starts }] of now) {
