@@ -17,7 +17,11 @@ export async function releaseByFifo(path: string, first: ProcessId | undefined, 
     await using fifo = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const byte = Buffer.alloc(1);
     while ((await readNow(fifo, byte)) === 0) {
-      if (!isAlive(first)) throw new Error('container process is already dead');
+      if (!isAlive(first)) {
+        // It may have written and run to its end since the last look: then it was started, and its byte is here.
+        if ((await readNow(fifo, byte)) > 0) break;
+        throw new Error('container process is already dead');
+      }
       await clock.sleep(1);
     }
   } catch (error) {
