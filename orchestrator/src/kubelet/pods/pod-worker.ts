@@ -1,4 +1,3 @@
-import { isAbort } from '@berth/kit';
 import { isNotFound, isReason, type Pod, resources } from '@berth/kube';
 import { type NodeContext, podEvent } from '../node-context.ts';
 import { PodProber } from '../probes/pod-prober.ts';
@@ -123,7 +122,8 @@ export class PodWorker implements AsyncDisposable {
       try {
         await this.#onePass(signal);
       } catch (error) {
-        if (signal.aborted || isAbort(error)) continue;
+        // An abort that is not ours is a failure like another: nobody else would look again.
+        if (signal.aborted) continue;
         const { log } = this.#options.node.options;
         log.warn('pod not synced, will try again', { pod: describePod(this.state.pod), stage: this.#stage, error });
         this.#later(retryMs);
