@@ -12,6 +12,8 @@ export type {
   TreeCopyResult,
   WriteOptions,
 } from './fs/nfs-client.ts';
+export { listNfsExports } from './list-exports.ts';
+export type { NfsExport } from './mount/mount-client.ts';
 export { type ClientFault, isNfsError, NfsError, type NfsErrorCode, type RpcFault } from './nfs-error.ts';
 export type { NfsStatus } from './nfs-status.ts';
 export type { NfsAttributes, NfsChanges, NfsFileType, NfsStatFs } from './protocol/nfs-attributes.ts';

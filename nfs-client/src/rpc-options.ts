@@ -1,6 +1,6 @@
 import type { ConnectNfsOptions } from './connect-options.ts';
 import type { RetryLaterOptions } from './retry-later.ts';
-import { type RpcClientOptions, rpcDefaults } from './rpc/rpc-client.ts';
+import type { RpcClientOptions } from './rpc/rpc-client.ts';
 
 /** The options of a connection to one of the server's ports. */
 export function rpcOptions(options: ConnectNfsOptions, port: number): RpcClientOptions {
@@ -18,6 +18,9 @@ export function rpcOptions(options: ConnectNfsOptions, port: number): RpcClientO
   };
 }
 
-export function retryOptions({ clock, rng, timeoutMs = rpcDefaults.timeoutMs }: ConnectNfsOptions): RetryLaterOptions {
+/** A restarted server lets nobody open files for 90 s where its administrator left the default. */
+const graceMs = 120_000;
+
+export function retryOptions({ clock, rng, timeoutMs = graceMs }: ConnectNfsOptions): RetryLaterOptions {
   return { clock, rng, timeoutMs };
 }

@@ -19,7 +19,7 @@ const deadlineMs = 15_000;
 
 /**
  * nfs-ganesha with rpcbind on their usual ports in a network namespace of their own, at `host`; a directory of this
- * machine is exported as `/share`. Nothing of it is left behind: the cable goes with the namespace, that with its last process.
+ * machine is exported as `/share`, another as `/secure`, to ports below 1024 alone. Nothing of it is left behind: the cable goes with the namespace, that with its last process.
  */
 export class Ganesha implements AsyncDisposable {
   readonly host: string;
@@ -39,8 +39,7 @@ export class Ganesha implements AsyncDisposable {
 
   static async start(): Promise<Ganesha> {
     const folder = mkdtempSync(join(tmpdir(), 'berth-ganesha-'));
-    mkdirSync(join(folder, 'export'));
-    mkdirSync(join(folder, 'recovery'));
+    for (const name of ['export', 'secure', 'recovery']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'ganesha.conf'), configuration(folder));
     // 198.18.0.0/15 is for testing networks (RFC 2544): nobody's own.
     const net = Math.floor(systemRng.next() * 2 ** 15) * 4;
@@ -118,6 +117,11 @@ NFS_CORE_PARAM { Enable_NLM = false; Enable_RQUOTA = false; Protocols = 3, 4; mo
 NFSV4 { RecoveryBackend = fs; RecoveryRoot = ${folder}/recovery; Graceless = true; Lease_Lifetime = 10; Only_Numeric_Owners = true; }
 EXPORT {
   Export_Id = 1; Path = ${folder}/export; Pseudo = /share;
+  Access_Type = RW; Squash = No_Root_Squash; SecType = sys; Transports = TCP; Protocols = 3, 4;
+  FSAL { Name = VFS; }
+}
+EXPORT {
+  Export_Id = 2; Path = ${folder}/secure; Pseudo = /secure; PrivilegedPort = true;
   Access_Type = RW; Squash = No_Root_Squash; SecType = sys; Transports = TCP; Protocols = 3, 4;
   FSAL { Name = VFS; }
 }

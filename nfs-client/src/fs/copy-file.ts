@@ -1,4 +1,4 @@
-import { isNfsError } from '../nfs-error.ts';
+import { isNfsError, NfsError } from '../nfs-error.ts';
 import type { NfsChanges } from '../protocol/nfs-attributes.ts';
 import { type NfsExtendedFile, type NfsFile, stability } from '../protocol/nfs-file.ts';
 import type { NameAt, NfsProtocol } from '../protocol/nfs-protocol.ts';
@@ -89,21 +89,34 @@ async function closeAnyway(file: NfsFile): Promise<void> {
   await file.close(new AbortController().signal).catch(() => undefined);
 }
 
+/** A server that restarts in every copy is not to be waited out. */
+const maxRounds = 4;
+
 async function copyOnServer(
   extended: NfsExtendedFile,
   { source, target }: { readonly source: NfsFile; readonly target: NfsFile },
   signal: AbortSignal,
 ): Promise<void> {
+  for (let round = 1; round <= maxRounds; round++) {
+    const verifiers = await copyOnce(extended, source, signal);
+    if (verifiers.size === 0) return;
+    const committed = await target.commit(signal);
+    if (verifiers.values().every((verifier) => verifier === committed)) return;
+  }
+  throw new NfsError('IO', `the server lost the copy ${maxRounds} times before it was on stable storage`);
+}
+
+/** The verifiers of what is not stable yet. */
+async function copyOnce(extended: NfsExtendedFile, source: NfsFile, signal: AbortSignal): Promise<Set<string>> {
   const size = source.attributes.sizeBytes;
   const verifiers = new Set<string>();
   for (let at = 0; at < size; ) {
-    const part = await extended.copy(source, { sourceOffset: at, offset: at, length: size - at }, signal);
-    if (part.bytes === 0) break;
-    if (part.committed === stability.unstable) verifiers.add(part.verifier);
-    at += part.bytes;
+    const range = { sourceOffset: at, offset: at, length: size - at };
+    const { bytes, committed, verifier } = await extended.copy(source, range, signal);
+    // The source has become shorter.
+    if (bytes === 0) break;
+    if (committed === stability.unstable) verifiers.add(verifier);
+    at += bytes;
   }
-  if (verifiers.size === 0) return;
-  const committed = await target.commit(signal);
-  if (!verifiers.values().every((verifier) => verifier === committed))
-    await copyOnServer(extended, { source, target }, signal);
+  return verifiers;
 }

@@ -47,7 +47,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-export const rpcDefaults = {
+const defaults = {
   timeoutMs: 60_000,
   stallMs: 15_000,
   maxInFlightBytes: 16 * 2 ** 20,
@@ -76,7 +76,7 @@ export class RpcClient implements AsyncDisposable {
   #wasConnected = false;
 
   constructor(options: RpcClientOptions) {
-    this.#options = { ...rpcDefaults, privilegedPort: false, ...options };
+    this.#options = { ...defaults, privilegedPort: false, ...options };
     this.#budget = new ByteBudget(this.#options.maxInFlightBytes);
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 5000, jitter: 0.2, rng: this.#options.rng });
     this.#xid = Math.floor(this.#options.rng.next() * 2 ** 32);
