@@ -17,7 +17,9 @@ export interface SqliteFailure {
 
 export function sqliteFailure(error: unknown): SqliteFailure {
   const { errcode } = error as { errcode?: unknown };
-  const message = error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  // A failed check is told in several lines, under a headline.
+  const message = text.replace(/^\*\*\* in database main \*\*\*\s*/, '').replaceAll(/\s*\n\s*/g, ' ');
   return { errcode: typeof errcode === 'number' ? errcode : 0, message };
 }
 
