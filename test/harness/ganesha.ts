@@ -37,10 +37,10 @@ export class Ganesha implements AsyncDisposable {
     this.host = host;
   }
 
-  static async start(): Promise<Ganesha> {
+  static async start({ hasGrace = false } = {}): Promise<Ganesha> {
     const folder = mkdtempSync(join(tmpdir(), 'berth-ganesha-'));
     for (const name of ['export', 'secure', 'recovery']) mkdirSync(join(folder, name));
-    writeFileSync(join(folder, 'ganesha.conf'), configuration(folder));
+    writeFileSync(join(folder, 'ganesha.conf'), configuration(folder, hasGrace));
     // 198.18.0.0/15 is for testing networks (RFC 2544): nobody's own.
     const net = Math.floor(systemRng.next() * 2 ** 15) * 4;
     const address = (last: number) => `198.${18 + (net >>> 16)}.${(net >>> 8) & 255}.${(net & 255) + last}`;
@@ -111,10 +111,12 @@ export class Ganesha implements AsyncDisposable {
   }
 }
 
-function configuration(folder: string): string {
+/** With grace, a restarted server gives its former clients some seconds in which nobody else may open files. */
+function configuration(folder: string, hasGrace: boolean): string {
+  const grace = hasGrace ? 'Grace_Period = 8' : 'Graceless = true';
   return `
 NFS_CORE_PARAM { Enable_NLM = false; Enable_RQUOTA = false; Protocols = 3, 4; mount_path_pseudo = true; }
-NFSV4 { RecoveryBackend = fs; RecoveryRoot = ${folder}/recovery; Graceless = true; Lease_Lifetime = 10; Only_Numeric_Owners = true; }
+NFSV4 { RecoveryBackend = fs; RecoveryRoot = ${folder}/recovery; ${grace}; Lease_Lifetime = 5; Only_Numeric_Owners = true; }
 EXPORT {
   Export_Id = 1; Path = ${folder}/export; Pseudo = /share;
   Access_Type = RW; Squash = No_Root_Squash; SecType = sys; Transports = TCP; Protocols = 3, 4;

@@ -301,6 +301,26 @@ test.each([3, 4.1] as const)('NFSv%s: an export for ports below 1024 takes calls
   await expect(refused).rejects.toMatchObject({ name: 'NfsError' });
 });
 
+test('an open file outlives a restart without waiting for the grace period, as new ones must', async () => {
+  await using strict = await Ganesha.start({ hasGrace: true });
+  await using client = await connect({ version: 4.1, host: strict.host });
+  const at = { dir: client.protocol.root, name: 'open' };
+  const file = await client.protocol.open(at, { access: 'both', create: 'ifAbsent' }, signal);
+  const write = (text: string, offset: number) => file.write({ offset, data: Buffer.from(text), stability: 2 }, signal);
+  await write('before', 0);
+  await strict.killServer();
+  await strict.startServer();
+  const order: string[] = [];
+  const others = client.protocol.open({ ...at, name: 'new' }, { access: 'write', create: 'ifAbsent' }, signal);
+  const opened = others.finally(() => order.push('new open'));
+  await write(' and after', 6);
+  order.push('write');
+  await (await opened).close(signal);
+  expect(order).toEqual(['write', 'new open']);
+  expect(readFileSync(join(strict.root, 'open'), 'utf8')).toBe('before and after');
+  await file.close(signal);
+}, 40_000);
+
 test('exports are listed', async () => {
   const { host } = server;
   const injected = { clock: systemClock, rng: systemRng, log: silentLogger };

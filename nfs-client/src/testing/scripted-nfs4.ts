@@ -30,6 +30,8 @@ export class ScriptedNfs4 implements AsyncDisposable {
   /** Client id and sequence of each CREATE_SESSION. */
   readonly created: { readonly clientId: bigint; readonly sequence: number }[] = [];
   readonly destroyed: number[] = [];
+  /** RECLAIM_COMPLETEs by session; the test may add what it sees. */
+  readonly events: string[] = [];
   /** The status the next CREATE_SESSION gets. */
   nextCreateStatus = 0;
   slots = 8;
@@ -112,7 +114,8 @@ export class ScriptedNfs4 implements AsyncDisposable {
     this.compounds.push(compound);
     // RECLAIM_COMPLETE, which every client sends first, is of no interest to tests.
     const isReclaim = rest.length === 8 && rest.readUInt32BE() === 58;
-    if (isReclaim) compound.reply({ count: 1, write: (writer) => writer.u32(58).u32(0) });
-    else onCompound(compound);
+    if (!isReclaim) return onCompound(compound);
+    this.events.push(`RECLAIM_COMPLETE ${compound.session}`);
+    compound.reply({ count: 1, write: (writer) => writer.u32(58).u32(0) });
   }
 }

@@ -22,6 +22,8 @@ export interface OpenArgs {
   readonly how: OpenHow;
   /** In the current directory; absent, the current file itself is opened again. */
   readonly name?: string;
+  /** The file was open before the server restarted, which it lets nobody else's open come before. */
+  readonly isReclaim?: boolean;
 }
 
 const shareAccess = { read: 1, write: 2, both: 3 } as const;
@@ -30,7 +32,9 @@ const wantNoDelegation = 0x400;
 /** UNCHECKED4 and EXCLUSIVE4_1. */
 const createModes = { unchecked: 0, exclusive: 3 } as const;
 const claimName = 0;
+const claimPrevious = 1;
 const claimHandle = 4;
+const delegationType = { none: 0, read: 1, write: 2, noneBecause: 3 } as const;
 
 export function open(args: OpenArgs): Operation<Stateid> {
   return {
@@ -44,7 +48,8 @@ export function open(args: OpenArgs): Operation<Stateid> {
         .u32(0);
       writer.u64(args.clientId).opaque(args.owner);
       writeHow(writer, args.how);
-      if (args.name === undefined) writer.u32(claimHandle);
+      if (args.isReclaim) writer.u32(claimPrevious).u32(delegationType.none);
+      else if (args.name === undefined) writer.u32(claimHandle);
       else writer.u32(claimName).opaque(encodeName(args.name));
     },
     decode: (reader) => {
@@ -68,7 +73,6 @@ function writeHow(writer: XdrWriter, how: OpenHow): void {
   writeChanges4(writer, how.changes);
 }
 
-const delegationType = { none: 0, read: 1, write: 2, noneBecause: 3 } as const;
 const maxWhoBytes = 1024;
 
 /** A delegation nobody asked for lapses with the client; its length must still be known to read on. */

@@ -4,6 +4,7 @@ import { isNfsError } from '../nfs-error.ts';
 import type { NfsHandle } from '../protocol/nfs-handle.ts';
 import { close, open } from './open-operations.ts';
 import type { Operation } from './operation.ts';
+import type { Reclaimable } from './session-maker.ts';
 import type { Session4 } from './session4.ts';
 import type { Stateid } from './stateid.ts';
 import { putFh } from './tree-operations.ts';
@@ -24,8 +25,8 @@ export interface OpenStateOptions {
   readonly access: 'read' | 'write' | 'both';
 }
 
-/** An open at the server. One that the server lost is made again by the file's handle. */
-export class OpenState4 {
+/** An open at the server. One that the server lost is claimed again after its restart, else made again by the file's handle. */
+export class OpenState4 implements Reclaimable {
   readonly session: Session4;
   readonly handle: NfsHandle;
   readonly #options: OpenStateOptions;
@@ -36,6 +37,17 @@ export class OpenState4 {
     this.session = options.session;
     this.handle = options.handle;
     this.#stateid = Promise.resolve(options.stateid);
+    this.session.opens.add(this);
+  }
+
+  reclaim(clientId: bigint) {
+    const { rng, access } = this.#options;
+    const how = { mode: 'existing' } as const;
+    const again = open({ clientId, owner: newOpenOwner(rng), access, how, isReclaim: true });
+    const take = (stateid: unknown) => {
+      this.#stateid = Promise.resolve(stateid as Stateid);
+    };
+    return { operations: [putFh(this.handle), again], take };
   }
 
   /** One operation on the file. */
@@ -66,6 +78,7 @@ export class OpenState4 {
   }
 
   async close(signal: AbortSignal): Promise<void> {
+    this.session.opens.delete(this);
     try {
       await this.session.run([putFh(this.handle), close(await this.#stateid)], signal);
     } catch (error) {

@@ -25,6 +25,12 @@ export interface LiveSession {
   readonly slots: SlotTable;
 }
 
+/** Something open at the server that can be claimed again after the server's restart. */
+export interface Reclaimable {
+  /** The compound that claims it for a new client id, and what its last operation's result is for. */
+  reclaim(clientId: bigint): { readonly operations: Operations; readonly take: (result: unknown) => void };
+}
+
 /** A megabyte of data and the operations around it. */
 const wanted: ops.ChannelLimits = {
   maxRequestBytes: (1 << 20) + 4096,
@@ -40,6 +46,8 @@ export class SessionMaker {
   readonly #options: SessionOptions;
   readonly #credential: Credential;
   readonly #owner: ops.ClientOwner;
+  /** What is open now: claimed again when a new client id replaces the one it was opened under. */
+  readonly opens = new Set<Reclaimable>();
   #client: { readonly clientId: bigint; sequence: number } | undefined;
 
   constructor(options: SessionOptions) {
@@ -97,16 +105,31 @@ export class SessionMaker {
     client.sequence = (client.sequence + 1) >>> 0;
     const slots = new SlotTable(Math.max(1, Math.min(limits.maxRequests, mostSlots)));
     const session = { id, clientId: client.clientId, limits, slots };
-    if (isNew) await this.#reclaimComplete(session, signal);
+    if (isNew) await this.#reclaim(session, signal);
     return session;
   }
 
-  async #reclaimComplete({ id, slots }: LiveSession, signal: AbortSignal): Promise<void> {
-    const slot = await slots.acquire(signal);
-    const first = ops.sequence({ sessionId: id, sequence: 1, slot: slot.id, highestSlot: 0, keepReply: true });
-    const { failure } = await this.send([first, ops.reclaimComplete], signal);
-    slots.release(slot, 'taken');
+  /** Before RECLAIM_COMPLETE a restarted server gives back what was open; whatever it refuses is opened anew when used. */
+  async #reclaim(session: LiveSession, signal: AbortSignal): Promise<void> {
+    for (const open of [...this.opens]) {
+      const { operations, take } = open.reclaim(session.clientId);
+      const { results, failure } = await this.#inSession(session, operations, signal);
+      if (!failure) take(results.at(-1));
+      else this.#options.log.debug('an open is not given back', { reason: failure.error.message });
+      if (failure && isNfsError(failure.error, 'NO_GRACE')) break;
+    }
+    const { failure } = await this.#inSession(session, [ops.reclaimComplete], signal);
     if (failure && !isNfsError(failure.error, 'COMPLETE_ALREADY')) throw failure.error;
+  }
+
+  /** In the first slot of a session nobody else uses yet. */
+  async #inSession({ id, slots }: LiveSession, operations: Operations, signal: AbortSignal): Promise<CompoundOutcome> {
+    const slot = await slots.acquire(signal);
+    const next = (slot.sequence + 1) >>> 0;
+    const first = ops.sequence({ sessionId: id, sequence: next, slot: slot.id, highestSlot: 0, keepReply: true });
+    const outcome = await this.send([first, ...operations], signal);
+    slots.release(slot, outcome.failure && outcome.failure.index < 1 ? 'refused' : 'taken');
+    return outcome;
   }
 
   #one<Result>(operation: Operation<Result>, signal: AbortSignal): Promise<Result> {

@@ -175,40 +175,65 @@ test('disposing gives session and client id back', async () => {
   expect(nfs.destroyed).toEqual([1]);
 });
 
-test('an open the server lost is made again by handle, once for all who wait', async () => {
-  const opens: number[] = [];
-  await using nfs = await ScriptedNfs4.start((compound) => {
+/** A file's server: COMMIT wants the stateid of the last open. OPENs are noted with their claim. */
+async function aFileServer(isLost: (compound: ReceivedCompound) => boolean) {
+  let opened = 0;
+  const server = await ScriptedNfs4.start((compound) => {
+    if (isLost(compound)) return compound.refuse(statusNumber('BADSESSION'));
     const { args } = compound;
     args.u32();
     args.opaque(128);
-    const operation = args.u32();
-    const putFh = (status: number) => ({ count: 2, status });
-    if (operation === 18) {
-      opens.push(operation);
+    if (args.u32() === 18) {
+      args.fixed(4 * 3 + 8);
+      args.opaque(1024);
+      args.u32();
+      server.events.push(`OPEN claim ${args.u32()}`);
+      opened += 1;
       return compound.reply({
-        ...putFh(0),
+        count: 2,
         write: (writer) => {
-          writer.u32(22).u32(0).u32(18).u32(0).u32(1).fixed(Buffer.alloc(12, 9));
+          writer.u32(22).u32(0).u32(18).u32(0).u32(1).fixed(Buffer.alloc(12, opened));
           writer.bool(true).u64(0).u64(0).u32(0).u32(0).u32(0);
         },
       });
     }
-    const status = opens.length === 0 ? statusNumber('BAD_STATEID') : 0;
+    const status = opened === 0 ? statusNumber('BAD_STATEID') : 0;
     compound.reply({
-      ...putFh(status),
+      ...{ count: 2, status },
       write: (writer) => {
         writer.u32(22).u32(0).u32(5).u32(status);
         if (status === 0) writer.fixed(Buffer.alloc(8, 7));
       },
     });
   });
-  await using client = sessionOf(nfs);
+  return server;
+}
+
+async function openState(session: Session4): Promise<OpenState4> {
+  await session.live(signal);
   const handle = nfsHandle(Buffer.from('file'));
   const stateid = new Uint8Array(12) as Stateid;
-  const state = new OpenState4({ session: client.session, rng: systemRng, handle, stateid, access: 'write' });
+  return new OpenState4({ session, rng: systemRng, handle, stateid, access: 'write' });
+}
+
+test('an open the server lost is made again by handle, once for all who wait', async () => {
+  await using nfs = await aFileServer(() => false);
+  await using client = sessionOf(nfs);
+  const state = await openState(client.session);
   const verifiers = await Promise.all([1, 2, 3].map(() => state.run(() => commit, signal)));
   expect(verifiers).toEqual(Array(3).fill('07'.repeat(8)));
-  expect(opens).toHaveLength(1);
+  expect(nfs.events).toEqual(['RECLAIM_COMPLETE 1', 'OPEN claim 4']);
+});
+
+test('a restarted server is asked for what was open before it hears that this is all', async () => {
+  await using nfs = await aFileServer(({ session, call }) => {
+    if (session === 1) nfs.nextCreateStatus = statusNumber('STALE_CLIENTID');
+    return session === 1 && call.connection > 0;
+  });
+  await using client = sessionOf(nfs);
+  const state = await openState(client.session);
+  expect(await state.run(() => commit, signal)).toBe('07'.repeat(8));
+  expect(nfs.events).toEqual(['RECLAIM_COMPLETE 1', 'OPEN claim 1', 'RECLAIM_COMPLETE 3']);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { abortable, deadline, startTask } from '@berth/kit';
 import { isNfsError, NfsError } from '../nfs-error.ts';
 import { retryLater } from '../retry-later.ts';
 import type { CompoundOutcome, Operations, Results } from './operation.ts';
-import { type LiveSession, SessionMaker, type SessionOptions } from './session-maker.ts';
+import { type LiveSession, type Reclaimable, SessionMaker, type SessionOptions } from './session-maker.ts';
 import { type SequenceResult, sequence } from './session-operations.ts';
 import type { Slot } from './slot-table.ts';
 
@@ -35,6 +35,11 @@ export class Session4 implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#maker = new SessionMaker(options);
+  }
+
+  /** What is open: given to a restarted server again. */
+  get opens(): Set<Reclaimable> {
+    return this.#maker.opens;
   }
 
   /** The session, made where there is none. */
