@@ -6,7 +6,13 @@ const driver = 'csi.berth.local';
 export async function ensureStorageObjects(client: KubeClient): Promise<void> {
   await ensure(client, resources.csidrivers, {
     metadata: { name: driver },
-    spec: { attachRequired: false, podInfoOnMount: false, fsGroupPolicy: 'File', volumeLifecycleModes: ['Persistent'] },
+    spec: {
+      attachRequired: false,
+      // With it comes the word that a volume is an inline one.
+      podInfoOnMount: true,
+      fsGroupPolicy: 'File',
+      volumeLifecycleModes: ['Persistent', 'Ephemeral'],
+    },
   });
   await ensure(client, resources.storageclasses, {
     metadata: { name: 'berth', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
