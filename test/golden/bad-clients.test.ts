@@ -95,6 +95,51 @@ test('an upgrade to exec without a pod is refused before the protocol changes', 
   socket.destroy();
 });
 
+test('a body of 100 MB is refused before it is read', async () => {
+  const socket = await tls();
+  const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))));
+  socket.write(`POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n`);
+  expect(await answer).toMatch(/^HTTP\/1\.1 413 /);
+  socket.destroy();
+});
+
+test('JSON and YAML nested ten thousand deep are refused, and the server goes on', async () => {
+  const deep = '['.repeat(10_000) + ']'.repeat(10_000);
+  for (const contentType of ['application/json', 'application/yaml']) {
+    const raw = `{"metadata":{"name":"deep"},"data":{"a":${deep}}}`;
+    expect(await server.send({ method: 'POST', path: configmaps, contentType, raw })).toMatchObject({ status: 400 });
+  }
+  const status = await server.send({ method: 'GET', path: '/readyz' });
+  expect(status).toMatchObject({ status: 200 });
+});
+
+test('a YAML bomb is refused, not unfolded', async () => {
+  const lists = Array.from({ length: 12 }, (_, i) => `  a${i}: &a${i} [${Array(10).fill(i === 0 ? 'x' : `*a${i - 1}`).join(', ')}]`);
+  const raw = `metadata:\n  name: bomb\ndata:\n${lists.join('\n')}\n`;
+  expect(await server.send({ method: 'POST', path: configmaps, contentType: 'application/yaml', raw })).toMatchObject({ status: 400 });
+});
+
+test('bytes that are not UTF-8 never come back as they were, and change no other key', async () => {
+  const socket = await tls();
+  const body = Buffer.concat([Buffer.from('{"metadata":{"name":"utf"},"data":{"a":"'), Buffer.from([0xff, 0xfe, 0xc0]), Buffer.from('"}}')]);
+  const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))));
+  socket.write(`POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+  // Go's JSON decoder puts U+FFFD for each byte that is none.
+  expect(await answer).toMatch(/^HTTP\/1\.1 201 /);
+  const { text } = await server.send({ method: 'GET', path: `${configmaps}/utf` });
+  expect(JSON.parse(text).data).toEqual({ a: '\ufffd\ufffd\ufffd' });
+  socket.destroy();
+});
+
+test('a hundred connections that say nothing hold nobody up', async () => {
+  const idle = Array.from({ length: 100 }, () => connectTcp(server.port, '127.0.0.1').on('error', () => undefined));
+  const half = await Promise.all(Array.from({ length: 10 }, () => tls()));
+  for (const socket of half) socket.write(`POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Le`);
+  expect(await server.send({ method: 'GET', path: '/readyz' })).toMatchObject({ status: 200 });
+  for (const socket of [...idle, ...half]) socket.destroy();
+});
+
 async function tls(): Promise<TLSSocket> {
   const client = await server.authority.issue('CN=admin, O=system:masters', 'client');
   const socket = connect({ port: server.port, host: '127.0.0.1', ca: server.authority.cert, ...client });

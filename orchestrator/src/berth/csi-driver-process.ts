@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Backoff, type Clock, type Logger } from '@berth/kit';
+import { BerthError } from './berth-error.ts';
 import type { NodeDirs } from './data-dir.ts';
 
 export interface CsiDriverProcessOptions {
@@ -14,6 +15,9 @@ export interface CsiDriverProcessOptions {
   readonly command: readonly [string, ...string[]];
 }
 
+/** Starts without a success, over some eight seconds: longer than a killed berth's driver, which has the pool, takes to end. */
+const maxStarts = 7;
+
 /** The CSI driver of a node as a child process: started again when it ends, ended with us even when we are killed. */
 export class CsiDriverProcess implements AsyncDisposable {
   readonly #options: CsiDriverProcessOptions;
@@ -22,10 +26,14 @@ export class CsiDriverProcess implements AsyncDisposable {
   #ended: Promise<void> = Promise.resolve();
   #stopping = false;
   #retry: Disposable | undefined;
+  #ends = 0;
+  #lastWords = '';
+  readonly #gaveUp = Promise.withResolvers<never>();
 
   private constructor(options: CsiDriverProcessOptions) {
     this.#options = options;
     this.#backoff = new Backoff({ initialMs: 100, maxMs: 30_000 });
+    this.#gaveUp.promise.catch(() => undefined);
   }
 
   static async start(options: CsiDriverProcessOptions): Promise<CsiDriverProcess> {
@@ -40,6 +48,11 @@ export class CsiDriverProcess implements AsyncDisposable {
     const driver = new CsiDriverProcess(options);
     driver.#spawn();
     return driver;
+  }
+
+  /** Rejects with what the driver said last when it ended at each of its first starts; those who wait for it need not. */
+  get gaveUp(): Promise<never> {
+    return this.#gaveUp.promise;
   }
 
   get pid(): number | undefined {
@@ -75,7 +88,9 @@ export class CsiDriverProcess implements AsyncDisposable {
     // terminal's Ctrl-C does not reach it: what stops us still needs it, and ends it.
     const child = spawn(program, [...first, ...args], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     this.#child = child;
-    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => relay(log, nodeName, line));
+    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
+      if (relay(log, nodeName, line) === 'said') this.#lastWords = line;
+    });
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => log.error('cannot start the CSI driver', { node: nodeName, error }));
       child.once('close', (code, signal) => {
@@ -88,13 +103,19 @@ export class CsiDriverProcess implements AsyncDisposable {
   #restart(how: number | string, started: number): void {
     const { clock, log, nodeName } = this.#options;
     if (clock.monotonicMs() - started > 60_000) this.#backoff.forget(nodeName);
+    this.#ends++;
+    if (this.#ends === maxStarts) {
+      const why = this.#lastWords.replace(/^csi-driver: /, '') || `it ended with ${how}`;
+      this.#gaveUp.reject(new BerthError('Failed', `the CSI driver of ${nodeName} does not start: ${why}`));
+    }
     const afterMs = this.#backoff.next(nodeName);
     log.warn('the CSI driver ended; starting it again', { node: nodeName, exit: how, afterMs });
     this.#retry = clock.schedule(afterMs, () => this.#spawn());
   }
 }
 
-function relay(log: Logger, nodeName: string, line: string): void {
+/** @returns whether the driver logged the line, or said it: as a program says why it ends. */
+function relay(log: Logger, nodeName: string, line: string): 'logged' | 'said' {
   try {
     const {
       time: _,
@@ -103,7 +124,9 @@ function relay(log: Logger, nodeName: string, line: string): void {
       ...fields
     } = JSON.parse(line) as { time: string; level: 'debug' | 'info' | 'warn' | 'error'; message: string };
     log[level](message, { node: nodeName, process: 'csi-driver', ...fields });
+    return 'logged';
   } catch {
     log.warn(line, { node: nodeName, process: 'csi-driver' });
+    return 'said';
   }
 }

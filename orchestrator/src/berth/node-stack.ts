@@ -42,7 +42,9 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
   await using stack = new AsyncDisposableStack();
   const client = options.client.as('kubelet');
   const recorders = stack.use(new Recorders({ ...options, client }, name));
-  stack.use(await CsiDriverProcess.start({ nodeName: name, dirs, clock, log, command: options.driverCommand }));
+  const driver = stack.use(
+    await CsiDriverProcess.start({ nodeName: name, dirs, clock, log, command: options.driverCommand }),
+  );
   const registry = stack.use(new CsiPluginRegistry({ nodeName: name, client, kubeletDir: dirs.kubelet, clock, log }));
   const [runtime] = await Promise.all([startRuntime(options, signal), registry.start()]);
   stack.use(runtime.embedded);
@@ -74,7 +76,7 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
   );
   const sidecars = startSidecars(options, stack, signal);
   const registered = whenRegistered(registry, signal);
-  const ready = Promise.all([kubelet.ready, sidecars, registered]).then(() => undefined);
+  const ready = Promise.race([Promise.all([kubelet.ready, sidecars, registered]), driver.gaveUp]).then(() => undefined);
   ready.catch(() => undefined);
   const own = stack.move();
   return { name, kubelet, ready, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
