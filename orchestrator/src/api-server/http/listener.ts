@@ -195,7 +195,7 @@ function bodyOf(message: IncomingMessage): RequestBody {
   return {
     type: 'bytes',
     read: () => {
-      read ??= readBody(message as Readable);
+      read ??= readBody(message as Readable, Number(message.headers['content-length'] ?? 0));
       return read;
     },
   };
