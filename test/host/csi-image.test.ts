@@ -307,6 +307,27 @@ async function liveThrough(driver: Driver, folder: string, round: number): Promi
   await driver.controller.DeleteVolume({ volumeId });
 }
 
+test('an image that is being copied is not staged before that has ended', async () => {
+  await using place = await imageFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const source = await createImage(driver, 'pvc-1', { access: block, mib: 512 });
+  execFileSync(
+    'dd',
+    ['if=/dev/zero', `of=${join(place.pool, 'images', source)}`, 'bs=4M', 'count=128', 'conv=notrunc'],
+    { stdio: 'pipe' },
+  );
+  const copying = driver.controller.CreateSnapshot({ name: 'snap', sourceVolumeId: source });
+  await expect.poll(() => readdirSync(join(place.pool, 'image-snapshots')), { interval: 5 }).toHaveLength(1);
+  const stagingTargetPath = join(place.folder, 'stage');
+  mkdirSync(stagingTargetPath);
+  const stage = () =>
+    driver.node.NodeStageVolume({ volumeId: source, stagingTargetPath, volumeCapability: capabilityOf(block) });
+  await expect(stage()).rejects.toEqual(code('ABORTED'));
+  await copying;
+  await stage();
+  await driver.node.NodeUnstageVolume({ volumeId: source, stagingTargetPath });
+});
+
 test('a filesystem that a crash left frozen is thawed by the next start', async () => {
   await using place = await imageFolder();
   const first = await startDriverProcess(place.folder);

@@ -1,4 +1,5 @@
-import { abortable, BusyError } from '@berth/kit';
+import { abortable } from '@berth/kit';
+import { Readers } from '../pipeline/readers.ts';
 
 interface Job {
   readonly done: Promise<unknown>;
@@ -7,12 +8,12 @@ interface Job {
 
 /**
  * Work that may take longer than a caller waits: filling a volume or a snapshot. A caller that leaves does not end it,
- * so that its repetition finds it further on, or done. Also says which sources are being read meanwhile.
+ * so that its repetition finds it further on, or done.
  */
 export class CopyJobs implements AsyncDisposable {
+  /** Sources that are being read; deleting excludes readers. */
+  readonly sources = new Readers();
   readonly #jobs = new Map<string, Job>();
-  readonly #read = new Map<string, number>();
-  readonly #excluded = new Set<string>();
 
   /** Joins the job of this key, or starts it. Rejects with the signal's reason when the caller leaves. */
   async run<T>(key: string, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -25,29 +26,6 @@ export class CopyJobs implements AsyncDisposable {
     const job = this.#jobs.get(key);
     job?.stop.abort(new Error(`"${key}" is being deleted`));
     await job?.done.catch(() => undefined);
-  }
-
-  /** Marks a source as being read. @throws BusyError – it is being deleted. */
-  read(id: string): Disposable {
-    if (this.#excluded.has(id)) throw new BusyError(id);
-    this.#read.set(id, (this.#read.get(id) ?? 0) + 1);
-    let released = false;
-    return {
-      [Symbol.dispose]: () => {
-        if (released) return;
-        released = true;
-        const left = (this.#read.get(id) ?? 1) - 1;
-        if (left > 0) this.#read.set(id, left);
-        else this.#read.delete(id);
-      },
-    };
-  }
-
-  /** Keeps readers away while a source is deleted. @throws BusyError – it is being read. */
-  exclude(id: string): Disposable {
-    if (this.#read.has(id) || this.#excluded.has(id)) throw new BusyError(id);
-    this.#excluded.add(id);
-    return { [Symbol.dispose]: () => void this.#excluded.delete(id) };
   }
 
   /** Ends all of them. What they were at is undone at the next start. */

@@ -74,7 +74,7 @@ async function take(
   const backend = backends.of(volume);
   const { id } = snapshot;
   try {
-    using _reading = jobs.read(volume.id);
+    using _reading = jobs.sources.read(volume.id);
     const createdAtMs = clock.now();
     const copiedBy = await backend.snapshot(id, volume, stop);
     log.info('snapshot taken', { snapshot: id, volume: volume.id, by: copiedBy });

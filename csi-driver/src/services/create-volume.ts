@@ -157,7 +157,7 @@ async function make(context: ServiceContext, volume: VolumeRecord, signal?: Abor
   const backend = backends.of(volume);
   const { id, source } = volume;
   try {
-    using _reading = source && jobs.read(source.id);
+    using _reading = source && jobs.sources.read(source.id);
     const copiedBy = await backend.create(volume, source, signal);
     if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
     log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });

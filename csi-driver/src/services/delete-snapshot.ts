@@ -19,7 +19,7 @@ export function deleteSnapshot(context: ServiceContext): Method<csi.DeleteSnapsh
       await context.jobs.cancel(snapshotId);
       const snapshot = find(snapshotId);
       if (!snapshot) return {};
-      using _alone = context.jobs.exclude(snapshotId);
+      using _alone = context.jobs.sources.exclude(snapshotId);
       await removeSnapshot(context, snapshot);
       return {};
     },

@@ -22,7 +22,7 @@ export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRe
       if (uses.length > 0) {
         throw grpcError('FAILED_PRECONDITION', `volume "${volume.id}" is still mounted at ${uses.join(', ')}`);
       }
-      using _alone = context.jobs.exclude(volume.id);
+      using _alone = context.jobs.sources.exclude(volume.id);
       await removeVolume(context, volume);
       return {};
     },

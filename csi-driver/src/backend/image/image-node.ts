@@ -21,6 +21,7 @@ import {
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import { thaw, withFrozen } from '../../mounts/with-frozen.ts';
+import { Readers } from '../../pipeline/readers.ts';
 import type { NodeSide, StageRequest, VolumeSpec, VolumeUsage } from '../backend.ts';
 import { type Filesystems, isFormatting } from './filesystem.ts';
 import type { ImageFiles } from './image-files.ts';
@@ -44,6 +45,8 @@ export class ImageNode implements NodeSide {
   readonly #loops: ImageLoops;
   readonly #filesystems: Filesystems;
   readonly #mounter: Mounter;
+  /** Images nobody uses while they are copied; one is not staged before that has ended. */
+  readonly #unmounted = new Readers();
 
   constructor({ files, loops, filesystems, mounter }: ImageNodeOptions) {
     this.#files = files;
@@ -68,6 +71,7 @@ export class ImageNode implements NodeSide {
 
   async stage(request: StageRequest): Promise<void> {
     const { volume, access } = request;
+    using _alone = this.#unmounted.exclude(volume.id);
     await this.#refuseOtherAccess(volume.id, access);
     await this.#undoHalfFormat(volume);
     using loop = await this.#loops.hold(volume.id, access === 'mount');
@@ -146,7 +150,10 @@ export class ImageNode implements NodeSide {
     const [mount] = this.#mountsOf(id, 'filesystem');
     if (mount) return await withFrozen(mount.mountPoint, () => work(true));
     const number = this.#loops.find(id);
-    if (number === undefined) return await work(true);
+    if (number === undefined) {
+      using _reading = this.#unmounted.read(id);
+      return await work(true);
+    }
     using device = openLoop(number);
     await syncFile(device);
     return await work(false);
