@@ -25,7 +25,7 @@ let server: Ganesha;
 beforeAll(async () => {
   server = await Ganesha.start();
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(() => server?.[Symbol.asyncDispose]());
 
 function connect(options: Partial<ConnectNfsOptions> = {}): Promise<NfsClient> {
   const { host } = server;

@@ -33,10 +33,10 @@ test('any range comes whole and in order, also where the server sends less than 
   );
 });
 
-test('several reads are under way at a time, and not more than eight', async () => {
+test('several reads are under way at a time, and not more than four', async () => {
   const file = new MemoryFile(randomBytes(100_000));
   await readAll(file, { chunkBytes: 1000 });
-  expect(file.mostOpenCalls).toBe(8);
+  expect(file.mostOpenCalls).toBe(4);
 });
 
 test('leaving the loop waits for the reads under way', async () => {

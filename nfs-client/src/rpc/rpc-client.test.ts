@@ -9,7 +9,7 @@ const signal = new AbortController().signal;
 
 function clientOf(port: number, options: Partial<RpcClientOptions> = {}): RpcClient {
   const injected = { clock: systemClock, rng: systemRng, log: silentLogger };
-  return new RpcClient({ host: '127.0.0.1', port, timeoutMs: 5000, stallMs: 60, ...injected, ...options });
+  return new RpcClient({ host: '127.0.0.1', port, timeoutMs: 20_000, stallMs: 20_000, ...injected, ...options });
 }
 
 /** A procedure that answers the number it was given. */
@@ -42,7 +42,7 @@ test('replies in any order find their calls on one connection', async () => {
 
 test('a lost reply is asked for again over a new connection with the same xid from the same port', async () => {
   await using server = await ScriptedServer.start((call) => call.connection > 1 && answer(call));
-  await using client = clientOf(server.port);
+  await using client = clientOf(server.port, { stallMs: 250 });
   expect(await echo(client, 42)).toEqual({ value: 42, resent: true });
   const [first, second] = server.calls;
   expect(second?.xid).toBe(first?.xid);
@@ -82,7 +82,7 @@ test('a reply in crumbs and fragments is put together', async () => {
       if (at % 8 === 0) await realSleep(1);
     }
   });
-  await using client = clientOf(server.port, { stallMs: 2000 });
+  await using client = clientOf(server.port);
   expect((await echo(client, 0)).value).toBe(99);
 });
 
@@ -100,7 +100,7 @@ test('a call waits for a server that restarts', async () => {
 
 test('a server that never answers is TIMEDOUT at the deadline, however often it was asked', async () => {
   await using server = await ScriptedServer.start(() => undefined);
-  await using client = clientOf(server.port, { timeoutMs: 300 });
+  await using client = clientOf(server.port, { timeoutMs: 300, stallMs: 60 });
   await expect(echo(client, 1)).rejects.toMatchObject({ code: 'TIMEDOUT' });
   expect(server.calls.length).toBeGreaterThan(1);
   expect(new Set(server.calls.map(({ xid }) => xid)).size).toBe(1);
@@ -118,7 +118,7 @@ test('nobody listening is UNAVAILABLE at once, and names the address', async () 
 test('an aborted call rejects with the reason; its late reply disturbs nobody', async () => {
   const held: ReceivedCall[] = [];
   await using server = await ScriptedServer.start((call) => (held.length === 0 ? held.push(call) : answer(call)));
-  await using client = clientOf(server.port, { stallMs: 5000 });
+  await using client = clientOf(server.port);
   const stop = new AbortController();
   const first = echo(client, 1, { signal: stop.signal });
   while (held.length === 0) await realSleep(1);
@@ -139,7 +139,7 @@ test('calls wait while the bytes of those under way fill the budget', async () =
     open -= 1;
     answer(call);
   });
-  await using client = clientOf(server.port, { maxInFlightBytes: 400_000, stallMs: 5000 });
+  await using client = clientOf(server.port, { maxInFlightBytes: 400_000 });
   await Promise.all(Array.from({ length: 20 }, (_, i) => echo(client, i, { replyBytes: 100_000 })));
   expect(most).toBe(3);
 });
@@ -185,7 +185,7 @@ test.each(rejections)('a reply with %s fails that call alone', async (_name, wor
 
 test('disposing rejects what is open with CLOSED and leaves no connection', async () => {
   await using server = await ScriptedServer.start(() => undefined);
-  const client = clientOf(server.port, { stallMs: 5000 });
+  const client = clientOf(server.port);
   const open = echo(client, 1);
   while (server.calls.length === 0) await realSleep(1);
   await Promise.all([expect(open).rejects.toMatchObject({ code: 'CLOSED' }), client[Symbol.asyncDispose]()]);

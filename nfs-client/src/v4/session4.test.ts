@@ -15,8 +15,8 @@ const signal = new AbortController().signal;
 const injected = { clock: systemClock, rng: systemRng, log: silentLogger };
 const putRootFhNumber = 24;
 
-function sessionOf(nfs: ScriptedNfs4, { timeoutMs = 3000 } = {}) {
-  const rpc = new RpcClient({ host: '127.0.0.1', port: nfs.server.port, timeoutMs, stallMs: 60, ...injected });
+function sessionOf(nfs: ScriptedNfs4, { timeoutMs = 20_000, stallMs = 20_000 } = {}) {
+  const rpc = new RpcClient({ host: '127.0.0.1', port: nfs.server.port, timeoutMs, stallMs, ...injected });
   const retry = { clock: systemClock, rng: systemRng, timeoutMs };
   const session = new Session4({ rpc, identity: { uid: 0, gid: 0 }, minorVersion: 1, retry, ...injected });
   const close = async () => {
@@ -115,7 +115,7 @@ test('DELAY of the SEQUENCE itself is asked again under the same sequence', asyn
 
 test('a lost reply is asked for again in the same slot under the same sequence', async () => {
   await using nfs = await ScriptedNfs4.start((compound) => compound.call.connection > 1 && ok(compound));
-  await using client = sessionOf(nfs);
+  await using client = sessionOf(nfs, { stallMs: 250 });
   await client.session.run([putRootFh], signal);
   expect(slots(nfs)).toEqual([
     [1, 0, 1],
@@ -150,7 +150,7 @@ test('the slot of an aborted request is not used again before its reply', async 
 test('a session whose slots are lost is given back and replaced', async () => {
   await using nfs = await ScriptedNfs4.start((compound) => compound.session > 1 && ok(compound));
   nfs.slots = 1;
-  await using client = sessionOf(nfs, { timeoutMs: 250 });
+  await using client = sessionOf(nfs, { timeoutMs: 500 });
   await expect(client.session.run([putRootFh], signal)).rejects.toMatchObject({ code: 'TIMEDOUT' });
   await client.session.run([putRootFh], signal);
   expect(nfs.created).toHaveLength(2);
