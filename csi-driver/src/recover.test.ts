@@ -46,3 +46,21 @@ test('a start keeps acknowledged volumes and directories it does not know', asyn
   expect((await recovered(h)).catalog).toEqual([volumeId]);
   expect(existsSync(join(h.pool, 'volumes', 'unknown'))).toBe(true);
 });
+
+for (const [when, crash] of Object.entries({
+  'after the intent': async () => undefined,
+  'half-way through the copy': async (folder: string) => mkdirSync(join(folder, 'snap-1')),
+})) {
+  test(`a start after a crash ${when} of a snapshot leaves neither record nor copy, and the name can be used again`, async () => {
+    await using h = serviceHarness();
+    const { volumeId } = await h.createVolume('pvc-1');
+    const snapshot = { id: 'snap-1', name: 'snap', sourceVolumeId: volumeId, sizeBytes: 1000, backend: 'directory' };
+    await h.context.catalog.snapshots.begin({ ...snapshot, createdAtMs: 0 });
+    await crash(join(h.pool, 'snapshots'));
+    expect((await recovered(h)).catalog).toEqual([volumeId]);
+    expect(h.context.catalog.snapshots.listAfter(0)).toEqual([]);
+    expect(readdirSync(join(h.pool, 'snapshots'))).toEqual([]);
+    await h.call('CreateSnapshot')({ name: 'snap', sourceVolumeId: volumeId });
+    expect(readdirSync(join(h.pool, 'snapshots'))).toHaveLength(1);
+  });
+}
