@@ -6,7 +6,19 @@ import { execute } from '../harness/berth.ts';
 
 const root = join(import.meta.dirname, '../..');
 const berth = (args: readonly string[], cwd: string) =>
-  execute('/bin/sh', ['-c', 'cd "$0" && exec "$@"', cwd, join(root, 'node_modules/.bin/node'), '--disable-warning=ExperimentalWarning', join(root, 'orchestrator/src/berth/main.ts'), ...args], { timeoutMs: 30_000 });
+  execute(
+    '/bin/sh',
+    [
+      '-c',
+      'cd "$0" && exec "$@"',
+      cwd,
+      join(root, 'node_modules/.bin/node'),
+      '--disable-warning=ExperimentalWarning',
+      join(root, 'orchestrator/src/berth/main.ts'),
+      ...args,
+    ],
+    { timeoutMs: 30_000 },
+  );
 
 function aFolder() {
   const path = mkdtempSync(join(tmpdir(), 'berth-down-'));
@@ -17,7 +29,10 @@ function aFolder() {
 
 test('berth down --purge refuses a directory that berth never ran in', async () => {
   using folder = aFolder();
-  expect(await berth(['down', '--purge', '--data-dir', folder.path], '/')).toMatchObject({ code: 3, stderr: expect.stringContaining('is no data directory of berth') });
+  expect(await berth(['down', '--purge', '--data-dir', folder.path], '/')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('is no data directory of berth'),
+  });
   expect(existsSync(join(folder.path, 'precious'))).toBe(true);
 });
 
