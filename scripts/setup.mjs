@@ -31,6 +31,7 @@ const hybridPackages = { runc: ['/usr/sbin/runc', '/usr/bin/runc'] };
 
 /** What building and running the test suite needs besides. */
 const testPackages = {
+  'golang-go': ['/usr/local/go/bin/go', '/usr/bin/go'],
   'busybox-static': ['/bin/busybox', '/usr/bin/busybox'],
   'nfs-ganesha': ['/usr/bin/ganesha.nfsd'],
   'nfs-ganesha-vfs': ganeshaModules(),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { goProgram } from '../harness/go-toolchain.ts';
 
 const version = 'v5.6.0';
 const run = promisify(execFile);
@@ -13,8 +14,7 @@ export async function installedCsiSanity(): Promise<string> {
   const program = join(folder, 'csi-sanity');
   if (existsSync(program)) return program;
   mkdirSync(folder, { recursive: true });
-  const go = existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : 'go';
-  await run(go, ['install', `github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@${version}`], {
+  await run(goProgram(), ['install', `github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@${version}`], {
     env: { ...process.env, GOBIN: folder },
   });
   return program;

@@ -3,6 +3,8 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, w
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { goProgram } from './go-toolchain.ts';
+
 /** Where a kubectl that was built here is kept, for all checkouts. */
 export const kubectlCache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth', 'kubectl');
 
@@ -10,9 +12,7 @@ export const kubectlCache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir()
 export function buildKubectl(minor: string): string {
   const program = join(kubectlCache, `kubectl.${minor}`);
   if (existsSync(program)) return program;
-  const go = ['/usr/local/go/bin/go', '/usr/bin/go'].find((path) => existsSync(path));
-  if (!go)
-    throw new Error(`the end-to-end tests need kubectl ${minor}, or Go 1.24 to build it with; install one of them`);
+  const go = goProgram();
   const folder = mkdtempSync(join(tmpdir(), 'berth-kubectl-'));
   const version = `v0.${minor.split('.')[1]}.0`;
   try {
