@@ -2,7 +2,20 @@
 // Plain JavaScript for whatever Node the machine has; everything after it runs on the locked Node 26.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -77,6 +90,29 @@ function installPackages(wantedBy) {
   }
 }
 
+function runNpm(program, first) {
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  try {
+    execFileSync(program, [...first, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+  } catch {
+    fail(
+      `npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`,
+    );
+  }
+}
+
+/** An npm on an old Node leaves out optional packages that want a newer one (Vitest's compiler); on the Node it just brought it does not. */
+function reinstallWithOwnNode(shipped) {
+  const npm = realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim());
+  const folder = mkdtempSync(join(tmpdir(), 'berth-node-'));
+  try {
+    copyFileSync(shipped, join(folder, 'node'));
+    runNpm(join(folder, 'node'), [npm]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 function installDependencies() {
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
@@ -84,18 +120,11 @@ function installDependencies() {
   const stamp = join(root, 'node_modules/.berth-lock');
   if (existsSync(stamp) && existsSync(node) && readFileSync(stamp, 'utf8') === lock) return;
   process.stderr.write('berth: installing locked npm dependencies (npm ci)\n');
-  try {
-    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: root,
-      stdio: ['ignore', 2, 2],
-    });
-  } catch {
-    fail(
-      `npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`,
-    );
-  }
+  runNpm('npm', []);
   // Debian's npm 9 does not link a program named node.
   const shipped = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
+  if (!existsSync(node) && existsSync(shipped)) symlinkSync(shipped, node);
+  if (Number(process.versions.node.split('.')[0]) < 20 && existsSync(node)) reinstallWithOwnNode(shipped);
   if (!existsSync(node) && existsSync(shipped)) symlinkSync(shipped, node);
   if (!existsSync(node)) fail(`npm brought no Node for ${process.arch}; Berth runs on linux x64 and arm64`);
   writeFileSync(stamp, lock);
