@@ -1,4 +1,4 @@
-import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
+import { Backoff, runController, WorkQueue } from '@berth/kit';
 import { type Informers, resources } from '@berth/kube';
 import { Attacher, attachmentsByVolume } from './attach/attacher.ts';
 import { AttachmentObjects } from './attach/attachment-objects.ts';
@@ -6,6 +6,7 @@ import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts'
 import { Metrics } from './metrics.ts';
 import { retryConflicts } from './retry-conflicts.ts';
 import type { RunningSidecar, SidecarOptions } from './start-provisioner.ts';
+import { startSidecar } from './start-sidecar.ts';
 
 export interface AttacherSettings {
   readonly timeoutMs: number;
@@ -30,18 +31,7 @@ export interface AttacherOptions extends SidecarOptions {
 
 /** Attaches and detaches volumes of one CSI driver as external-attacher 4.12 does, until `signal` aborts. */
 export function startAttacher(options: AttacherOptions, signal: AbortSignal): RunningSidecar {
-  const ready = Promise.withResolvers<ConnectedDriver>();
-  ready.promise.catch(() => undefined);
-  const work = async (stop: AbortSignal) => {
-    try {
-      await run(options, ready.resolve, stop);
-    } catch (error) {
-      ready.reject(error);
-      throw error;
-    }
-  };
-  const task = startTask('attacher', work, { log: options.log, signal });
-  return { ready: ready.promise, [Symbol.asyncDispose]: () => task[Symbol.asyncDispose]() };
+  return startSidecar('attacher', run, { options, signal });
 }
 
 async function run(options: AttacherOptions, begun: (driver: ConnectedDriver) => void, signal: AbortSignal) {

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { Backoff, type Clock, type Logger, type Rng, runController, startTask, WorkQueue } from '@berth/kit';
+import { Backoff, type Clock, type Logger, type Rng, runController, WorkQueue } from '@berth/kit';
 import { type EventRecorder, type Informers, type KubeClient, resources } from '@berth/kube';
 import { VolumeDeleter } from './delete/volume-deleter.ts';
 import { VolumeUse } from './delete/volume-use.ts';
@@ -15,6 +15,7 @@ import { VolumeMaker } from './provision/volume-maker.ts';
 import { watchClaims } from './provision/watch-claims.ts';
 import { defaultSettings, type ProvisionerSettings } from './provisioner-settings.ts';
 import { retryConflicts } from './retry-conflicts.ts';
+import { startSidecar } from './start-sidecar.ts';
 
 export interface SidecarOptions {
   readonly client: KubeClient;
@@ -42,18 +43,7 @@ export interface RunningSidecar extends AsyncDisposable {
  * on claims that name it and volumes it made until `signal` aborts.
  */
 export function startProvisioner(options: ProvisionerOptions, signal: AbortSignal): RunningSidecar {
-  const ready = Promise.withResolvers<ConnectedDriver>();
-  ready.promise.catch(() => undefined);
-  const work = async (stop: AbortSignal) => {
-    try {
-      await run(options, ready.resolve, stop);
-    } catch (error) {
-      ready.reject(error);
-      throw error;
-    }
-  };
-  const task = startTask('provisioner', work, { log: options.log, signal });
-  return { ready: ready.promise, [Symbol.asyncDispose]: () => task[Symbol.asyncDispose]() };
+  return startSidecar('provisioner', run, { options, signal });
 }
 
 async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver) => void, signal: AbortSignal) {

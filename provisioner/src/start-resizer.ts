@@ -1,4 +1,4 @@
-import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
+import { Backoff, runController, WorkQueue } from '@berth/kit';
 import { type Informers, type PersistentVolumeClaim, resources } from '@berth/kube';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
 import { Metrics } from './metrics.ts';
@@ -8,6 +8,7 @@ import { ResizeObjects } from './resize/resize-objects.ts';
 import { VolumeResizer } from './resize/volume-resizer.ts';
 import { retryConflicts } from './retry-conflicts.ts';
 import type { RunningSidecar, SidecarOptions } from './start-provisioner.ts';
+import { startSidecar } from './start-sidecar.ts';
 
 export interface ResizerSettings {
   readonly timeoutMs: number;
@@ -35,18 +36,7 @@ export interface ResizerOptions extends SidecarOptions {
  * `ready` rejects where neither the driver's controller nor its node service can expand.
  */
 export function startResizer(options: ResizerOptions, signal: AbortSignal): RunningSidecar {
-  const ready = Promise.withResolvers<ConnectedDriver>();
-  ready.promise.catch(() => undefined);
-  const work = async (stop: AbortSignal) => {
-    try {
-      await run(options, ready.resolve, stop);
-    } catch (error) {
-      ready.reject(error);
-      throw error;
-    }
-  };
-  const task = startTask('resizer', work, { log: options.log, signal });
-  return { ready: ready.promise, [Symbol.asyncDispose]: () => task[Symbol.asyncDispose]() };
+  return startSidecar('resizer', run, { options, signal });
 }
 
 async function run(options: ResizerOptions, begun: (driver: ConnectedDriver) => void, signal: AbortSignal) {
