@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import type { Attachment } from './attachment-table.ts';
 import { Catalog } from './catalog.ts';
 
 function scene() {
@@ -102,7 +103,7 @@ test('a catalog of the first schema keeps its volumes and learns of snapshots', 
   using s = scene();
   await filled(s.open, 3);
   const database = new DatabaseSync(s.path);
-  database.exec('DROP TABLE snapshots; PRAGMA user_version = 1');
+  database.exec('DROP TABLE snapshots; DROP TABLE snapshot_groups; DROP TABLE attachments; PRAGMA user_version = 1');
   database.close();
   using catalog = s.open();
   expect(catalog.listAfter(0).map(({ name }) => name)).toEqual(['v0', 'v1', 'v2']);
@@ -112,4 +113,17 @@ test('a catalog of the first schema keeps its volumes and learns of snapshots', 
     { ...aSnapshot, state: 'creating', createdAtMs: 7 },
   ]);
   expect(catalog.snapshots.listOfVolume('id-v1', 0)).toEqual([]);
+  const aGroup = { id: 'g1', name: 'group', createdAtMs: 7, members: [{ snapshotId: 's1', volumeId: 'id-v0' }] };
+  await catalog.groups.begin(aGroup);
+  expect(catalog.groups.findByName('group')).toMatchObject({ ...aGroup, state: 'creating' });
+  const anAttachment = {
+    volumeId: 'id-v0',
+    nodeId: 'n1',
+    mode: 'SINGLE_NODE_WRITER',
+    access: 'mount',
+    readOnly: false,
+  };
+  await catalog.attachments.add(anAttachment as Attachment);
+  expect(catalog.attachments.ofVolume('id-v0')).toEqual([anAttachment]);
+  expect(catalog.attachments.countOfNode('n1')).toBe(1);
 });

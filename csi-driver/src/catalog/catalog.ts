@@ -1,6 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { AttachmentTable } from './attachment-table.ts';
 import { asCatalogError, damaged } from './catalog-error.ts';
 import { GroupCommit } from './group-commit.ts';
+import { GroupTable } from './group-table.ts';
 import { type CatalogOptions, openDatabase } from './open-database.ts';
 import { SnapshotTable } from './snapshot-table.ts';
 import { checksumOf, contentOf, type NewVolume, recordOf, type VolumeRecord, type VolumeRow } from './volume-record.ts';
@@ -12,6 +14,10 @@ import { checksumOf, contentOf, type NewVolume, recordOf, type VolumeRecord, typ
 export class Catalog implements Disposable {
   /** Which snapshots exist, in the same file. */
   readonly snapshots: SnapshotTable;
+  /** Which snapshots belong together. */
+  readonly groups: GroupTable;
+  /** Where volumes are published to by the controller. */
+  readonly attachments: AttachmentTable;
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #commits: GroupCommit;
@@ -37,9 +43,13 @@ export class Catalog implements Disposable {
     this.#update = prepare('UPDATE volumes SET state = ?, capacity_bytes = ?, details = ?, checksum = ? WHERE id = ?');
     this.#delete = prepare('DELETE FROM volumes WHERE id = ?');
     this.snapshots = new SnapshotTable(this.#database, this.#commits, this.#path);
+    this.groups = new GroupTable(this.#database, this.#commits, this.#path);
+    this.attachments = new AttachmentTable(this.#database, this.#commits, this.#path);
     try {
       this.listAfter(0);
       this.snapshots.listAfter(0);
+      this.groups.list();
+      this.attachments.list();
     } catch (error) {
       this.#database.close();
       throw error;

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
@@ -38,6 +38,22 @@ const migrations: readonly string[] = [
     checksum INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX snapshots_by_source ON snapshots (source_id, sequence);`,
+  `CREATE TABLE snapshot_groups (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),
+    details TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE attachments (
+    volume_id TEXT NOT NULL,
+    node_id TEXT NOT NULL,
+    details TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (volume_id, node_id)
+  ) STRICT;
+  CREATE INDEX attachments_by_node ON attachments (node_id);`,
 ];
 
 /**

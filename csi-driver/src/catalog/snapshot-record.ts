@@ -19,6 +19,8 @@ export interface SnapshotRecord {
   readonly fsType?: string;
   /** How its content was taken; absent until it is. */
   readonly copiedBy?: string;
+  /** The group it was taken in, and is deleted with. */
+  readonly groupId?: string;
 }
 
 export type NewSnapshot = Omit<SnapshotRecord, 'sequence' | 'state'>;
@@ -42,15 +44,18 @@ export function snapshotChecksum(row: SnapshotContent): number {
 }
 
 export function snapshotContent(snapshot: Omit<SnapshotRecord, 'sequence'>): SnapshotContent {
-  const { id, name, sourceVolumeId, state, sizeBytes, backend, createdAtMs, fsType, copiedBy } = snapshot;
-  const details = JSON.stringify({ backend, createdAtMs, fsType, copiedBy });
+  const { id, name, sourceVolumeId, state, sizeBytes, backend, createdAtMs, fsType, copiedBy, groupId } = snapshot;
+  const details = JSON.stringify({ backend, createdAtMs, fsType, copiedBy, groupId });
   return { id, name, source_id: sourceVolumeId, state, size_bytes: sizeBytes, details };
 }
 
 /** @returns undefined where the row is not what was written. */
 export function snapshotOf(row: SnapshotRow): SnapshotRecord | undefined {
   if (snapshotChecksum(row) !== row.checksum) return undefined;
-  const details = JSON.parse(row.details) as Pick<SnapshotRecord, 'backend' | 'createdAtMs' | 'fsType' | 'copiedBy'>;
+  const details = JSON.parse(row.details) as Pick<
+    SnapshotRecord,
+    'backend' | 'createdAtMs' | 'fsType' | 'copiedBy' | 'groupId'
+  >;
   const { sequence, id, name } = row;
   const state = row.state as VolumeState;
   return { sequence, id, name, sourceVolumeId: row.source_id, state, sizeBytes: row.size_bytes, ...details };

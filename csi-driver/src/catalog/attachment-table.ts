@@ -1,0 +1,99 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { crc32 } from 'node:zlib';
+import { asCatalogError, damaged } from './catalog-error.ts';
+import type { GroupCommit } from './group-commit.ts';
+
+/** A volume that is published to a node by the controller, and how. */
+export interface Attachment {
+  readonly volumeId: string;
+  readonly nodeId: string;
+  /** Access mode, by its name in the spec. */
+  readonly mode: string;
+  readonly access: 'mount' | 'block';
+  readonly readOnly: boolean;
+}
+
+interface Row {
+  readonly volume_id: string;
+  readonly node_id: string;
+  readonly details: string;
+  readonly checksum: number;
+}
+
+/**
+ * Which volumes are published to which nodes: durable before any promise resolves.
+ * @throws CatalogError – from every method, where the disk is full or the database damaged.
+ */
+export class AttachmentTable {
+  readonly #path: string;
+  readonly #commits: GroupCommit;
+  readonly #ofVolume: StatementSync;
+  readonly #countOfNode: StatementSync;
+  readonly #all: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(database: DatabaseSync, commits: GroupCommit, path: string) {
+    this.#path = path;
+    this.#commits = commits;
+    const prepare = (sql: string) => database.prepare(sql);
+    this.#ofVolume = prepare('SELECT * FROM attachments WHERE volume_id = ? ORDER BY node_id');
+    this.#countOfNode = prepare('SELECT count(*) AS n FROM attachments WHERE node_id = ?');
+    this.#all = prepare('SELECT * FROM attachments ORDER BY volume_id, node_id');
+    this.#insert = prepare('INSERT INTO attachments (volume_id, node_id, details, checksum) VALUES (?, ?, ?, ?)');
+    this.#delete = prepare('DELETE FROM attachments WHERE volume_id = ? AND node_id = ?');
+  }
+
+  ofVolume(volumeId: string): Attachment[] {
+    return this.#read(() => this.#ofVolume.all(volumeId));
+  }
+
+  list(): Attachment[] {
+    return this.#read(() => this.#all.all());
+  }
+
+  countOfNode(nodeId: string): number {
+    try {
+      return Number(this.#countOfNode.get(nodeId)?.['n'] ?? 0);
+    } catch (error) {
+      throw asCatalogError(error, this.#path);
+    }
+  }
+
+  async add(attachment: Attachment): Promise<void> {
+    const { volumeId, nodeId, ...details } = attachment;
+    const text = JSON.stringify(details);
+    await this.#write(() => this.#insert.run(volumeId, nodeId, text, checksumOf(volumeId, nodeId, text)));
+  }
+
+  async remove(volumeId: string, nodeId: string): Promise<void> {
+    await this.#write(() => this.#delete.run(volumeId, nodeId));
+  }
+
+  #read(query: () => unknown[]): Attachment[] {
+    try {
+      return (query() as Row[]).map((row) => this.#decode(row));
+    } catch (error) {
+      throw asCatalogError(error, this.#path);
+    }
+  }
+
+  #decode({ volume_id: volumeId, node_id: nodeId, details, checksum }: Row): Attachment {
+    if (checksumOf(volumeId, nodeId, details) !== checksum) {
+      throw damaged(this.#path, `the record of where volume "${volumeId}" is published does not match its checksum`);
+    }
+    return { volumeId, nodeId, ...(JSON.parse(details) as Omit<Attachment, 'volumeId' | 'nodeId'>) };
+  }
+
+  async #write<T>(work: () => T): Promise<T> {
+    try {
+      return await this.#commits.run(work);
+    } catch (error) {
+      throw asCatalogError(error, this.#path);
+    }
+  }
+}
+
+function checksumOf(volumeId: string, nodeId: string, details: string): number {
+  return crc32(JSON.stringify([volumeId, nodeId, details]));
+}
