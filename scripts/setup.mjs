@@ -49,6 +49,8 @@ const testPackages = {
   'nfs-ganesha': ['/usr/bin/ganesha.nfsd'],
   'nfs-ganesha-vfs': ganeshaModules(),
   rpcbind: ['/sbin/rpcbind', '/usr/sbin/rpcbind'],
+  // Guests of test/vm; without it, or on another architecture, that lane says why it skips.
+  ...(process.arch === 'x64' ? { 'qemu-system-x86': ['/usr/bin/qemu-system-x86_64'] } : {}),
 };
 
 /** Debian keeps the server's modules in the architecture's own folder. */

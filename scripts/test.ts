@@ -18,7 +18,7 @@ interface Report {
 }
 
 const root = join(import.meta.dirname, '..');
-const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance'], ['e2e']];
+const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance'], ['vm'], ['e2e']];
 const chosen = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
 

@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, test } from 'vitest';
+import type { GuestCase, GuestReport } from './guest/guest-case.ts';
+import { codeImage } from './machine/code-image.ts';
+import { debianKernel } from './machine/debian-kernel.ts';
+import { guestSystem } from './machine/root-image.ts';
+import { objectionToGuests, startMachine, type VirtualMachine } from './machine/virtual-machine.ts';
+
+export interface SuiteOptions {
+  /** The module that exports `cases`; the guest runs the same one. */
+  readonly file: string;
+  readonly cases: readonly GuestCase[];
+  readonly memoryMiB?: number;
+  /** Empty disks, /dev/vdc and on. */
+  readonly disksMiB?: readonly number[];
+  /** Programs of this machine that the guest needs besides. */
+  readonly programs?: () => Promise<readonly string[]>;
+}
+
+interface Outcome {
+  readonly durationMs: number;
+  readonly failure?: string;
+}
+
+/** One guest for all cases of a file; each is a test of its own that fails with what the guest said. */
+export function guestSuite(options: SuiteOptions): void {
+  const objection = objectionToGuests();
+  if (objection !== undefined) {
+    test.skip(`in a guest: ${objection}`, () => undefined);
+    return;
+  }
+  const outcomes = new Outcomes();
+  const folder = mkdtempSync(join(tmpdir(), 'berth-vm-'));
+  let machine: VirtualMachine | undefined;
+  beforeAll(async () => {
+    machine = await boot(options, folder);
+    void outcomes.follow(machine);
+    await outcomes.started;
+  });
+  afterAll(async () => {
+    await machine?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  for (const { name } of options.cases) {
+    test(name, async () => {
+      const { failure } = await outcomes.of(name);
+      if (failure !== undefined) throw Object.assign(new Error(failure), { stack: failure });
+    });
+  }
+}
+
+async function boot({ file, memoryMiB = 768, disksMiB = [], programs }: SuiteOptions, folder: string) {
+  const kernel = debianKernel();
+  const system = guestSystem(kernel, (await programs?.()) ?? []);
+  return startMachine({ kernel, system, codeImage: await codeImage(file, folder), folder, memoryMiB, disksMiB });
+}
+
+/** What became of each case; all that are open fail when the machine ends before its time. */
+class Outcomes {
+  readonly #known = new Map<string, PromiseWithResolvers<Outcome>>();
+  readonly #started = Promise.withResolvers<void>();
+
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  of(name: string): Promise<Outcome> {
+    return this.#slot(name).promise;
+  }
+
+  async follow(machine: VirtualMachine): Promise<void> {
+    for await (const line of machine.reports) {
+      const report = JSON.parse(line) as GuestReport;
+      if (report.type === 'started') this.#started.resolve();
+      if (report.type === 'end') this.#slot(report.name).resolve(report);
+    }
+    const end = new Error(`the guest ended early; its console said:\n${machine.console().slice(-6000)}`);
+    this.#started.reject(end);
+    this.#end = end;
+    for (const slot of this.#known.values()) slot.reject(end);
+  }
+
+  #end: Error | undefined;
+
+  #slot(name: string): PromiseWithResolvers<Outcome> {
+    const known = this.#known.get(name) ?? Promise.withResolvers<Outcome>();
+    // Asked for later, or never.
+    known.promise.catch(() => undefined);
+    if (this.#end) known.reject(this.#end);
+    this.#known.set(name, known);
+    return known;
+  }
+}
