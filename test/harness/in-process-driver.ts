@@ -1,0 +1,37 @@
+import { createLogger, systemClock, systemRng } from '@berth/kit';
+import { csiController, csiNode, GrpcConnection } from '@berth/protos';
+import type { LifeClients } from './volume-life.ts';
+
+export interface InProcessDriver extends LifeClients, AsyncDisposable {}
+
+export interface InProcessOptions {
+  readonly folder: string;
+  readonly pool: string;
+  /** Gets every line of the driver's log. */
+  readonly log: (line: string) => void;
+}
+
+/** The driver in this process, on a real pool, the real kernel and a real socket: quick to start, and its system calls can be watched. */
+export async function startInProcess({ folder, pool, log }: InProcessOptions): Promise<InProcessDriver> {
+  // Not before the test has taken the place of what it calls.
+  const { startDriver } = await import('../../csi-driver/src/index.ts');
+  const endpoint = `unix://${folder}/csi.sock`;
+  const driver = await startDriver({
+    endpoint,
+    nodeId: 'n1',
+    pool,
+    driverName: 'csi.berth.local',
+    clock: systemClock,
+    rng: systemRng,
+    log: createLogger({ level: 'info', format: 'text', now: () => 0, write: log }),
+  });
+  const connection = new GrpcConnection(endpoint);
+  return {
+    controller: connection.service(csiController),
+    node: connection.service(csiNode),
+    [Symbol.asyncDispose]: async () => {
+      connection[Symbol.dispose]();
+      await driver[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,257 @@
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { listLoops } from '@berth/linux';
+import type { DriverProcess } from './driver-process.ts';
+import { type Access, capabilityOf } from './image-driver.ts';
+
+const MiB = 1024 ** 2;
+
+export type LifeClients = Pick<DriverProcess, 'controller' | 'node'>;
+
+/** What a life's volumes are. */
+export interface LifeKind {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly access: Access;
+  readonly poolFs?: 'xfs' | 'btrfs';
+  readonly mib: number;
+}
+
+export const lifeKinds = {
+  directory: { parameters: { backend: 'directory' }, access: { mount: {} }, mib: 1 },
+  image: { parameters: { backend: 'image' }, access: { mount: { fsType: 'ext4' } }, poolFs: 'xfs', mib: 8 },
+  'block image': { parameters: { backend: 'image' }, access: { block: {} }, poolFs: 'xfs', mib: 8 },
+  btrfs: { parameters: { backend: 'btrfs' }, access: { mount: {} }, poolFs: 'btrfs', mib: 8 },
+} satisfies Record<string, LifeKind>;
+
+/** One call of a life; it may be made again at any time until it has succeeded. What it gives, if a function, is for then. */
+export interface LifeStep {
+  readonly what: string;
+  run(clients: LifeClients): Promise<unknown>;
+}
+
+export interface LifeOptions {
+  readonly kind: LifeKind;
+  /** For staging and target paths. */
+  readonly folder: string;
+  /** Tells one life's names from another's on the same pool. */
+  readonly name: string;
+  /** Runs what the test itself does with files, unseen by what watches system calls. */
+  readonly quietly?: <T>(work: () => T) => T;
+}
+
+/** The calls of a volume's whole life, with a snapshot, a clone and a volume restored from the snapshot. */
+export class VolumeLife {
+  readonly steps: readonly LifeStep[];
+  /** Volumes and snapshots whose creation was answered, and whose deletion was not. */
+  readonly acknowledged = new Map<string, string>();
+  /** Every id that was ever answered. */
+  readonly ids = new Set<string>();
+  readonly #options: LifeOptions;
+  readonly #quietly: <T>(work: () => T) => T;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.#quietly = options.quietly ?? ((work) => work());
+    this.steps = this.#compose();
+  }
+
+  #compose(): LifeStep[] {
+    const { name } = this.#options;
+    const [source, clone, restored, snapshot] = ['source', 'clone', 'restored', 'snapshot'].map(
+      (n) => `${name}-${n}`,
+    ) as [string, string, string, string];
+    return [
+      this.#create(source),
+      ...this.#use(source),
+      this.#write(source),
+      this.#snapshot(snapshot, source),
+      this.#create(clone, () => ({ volume: { volumeId: this.#id(source) } })),
+      this.#create(restored, () => ({ snapshot: { snapshotId: this.#id(snapshot) } })),
+      ...this.#expand(source),
+      ...this.#release(source),
+      ...[clone, restored].flatMap((copy) => [...this.#use(copy), this.#read(copy), ...this.#release(copy)]),
+      this.#delete(source),
+      this.#delete(clone),
+      this.#deleteSnapshot(snapshot),
+      this.#delete(restored),
+    ];
+  }
+
+  #know(name: string, id: string): void {
+    this.acknowledged.set(name, id);
+    this.ids.add(id);
+  }
+
+  #id(name: string): string {
+    return this.acknowledged.get(name) ?? 'none';
+  }
+
+  #create(name: string, source?: () => object): LifeStep {
+    const { parameters, access, mib } = this.#options.kind;
+    return {
+      what: `CreateVolume ${name}`,
+      run: async ({ controller }) => {
+        const { volume } = await controller.CreateVolume({
+          name,
+          volumeCapabilities: [capabilityOf(access)],
+          capacityRange: { requiredBytes: String(mib * MiB), limitBytes: '0' },
+          parameters: { ...parameters },
+          ...(source ? { volumeContentSource: source() } : {}),
+        });
+        return () => this.#know(name, volume!.volumeId);
+      },
+    };
+  }
+
+  #paths(name: string) {
+    const { folder } = this.#options;
+    return { stagingTargetPath: join(folder, `stage-${name}`), targetPath: join(folder, `target-${name}`) };
+  }
+
+  #use(name: string): LifeStep[] {
+    const paths = this.#paths(name);
+    const volumeCapability = capabilityOf(this.#options.kind.access);
+    return [
+      {
+        what: `NodeStageVolume ${name}`,
+        run: async ({ node }) => {
+          this.#quietly(() => mkdirSync(paths.stagingTargetPath, { recursive: true }));
+          const { stagingTargetPath } = paths;
+          await node.NodeStageVolume({ volumeId: this.#id(name), stagingTargetPath, volumeCapability });
+        },
+      },
+      {
+        what: `NodePublishVolume ${name}`,
+        run: ({ node }) => node.NodePublishVolume({ volumeId: this.#id(name), ...paths, volumeCapability }),
+      },
+    ];
+  }
+
+  #write(name: string): LifeStep {
+    return { what: `write ${name}`, run: async () => this.#quietly(() => this.#mark(this.#paths(name).targetPath)) };
+  }
+
+  #read(name: string): LifeStep {
+    return { what: `read ${name}`, run: async () => this.#quietly(() => this.#compare(this.#paths(name).targetPath)) };
+  }
+
+  #snapshot(name: string, source: string): LifeStep {
+    return {
+      what: `CreateSnapshot ${name}`,
+      run: async ({ controller }) => {
+        const { snapshot } = await controller.CreateSnapshot({ name, sourceVolumeId: this.#id(source) });
+        return () => this.#know(name, snapshot!.snapshotId);
+      },
+    };
+  }
+
+  #expand(name: string): LifeStep[] {
+    const capacityRange = { requiredBytes: String(this.#options.kind.mib * 2 * MiB), limitBytes: '0' };
+    return [
+      {
+        what: `ControllerExpandVolume ${name}`,
+        run: ({ controller }) => controller.ControllerExpandVolume({ volumeId: this.#id(name), capacityRange }),
+      },
+      {
+        what: `NodeExpandVolume ${name}`,
+        run: ({ node }) => {
+          const volumePath = this.#paths(name).targetPath;
+          // A mounted ext4 grows only for those with CAP_SYS_RESOURCE, and says so.
+          return node.NodeExpandVolume({ volumeId: this.#id(name), volumePath }).catch((error: { message: string }) => {
+            if (!error.message.includes('CAP_SYS_RESOURCE')) throw error;
+          });
+        },
+      },
+    ];
+  }
+
+  #release(name: string): LifeStep[] {
+    const { stagingTargetPath, targetPath } = this.#paths(name);
+    return [
+      {
+        what: `NodeUnpublishVolume ${name}`,
+        run: ({ node }) => node.NodeUnpublishVolume({ volumeId: this.#id(name), targetPath }),
+      },
+      {
+        what: `NodeUnstageVolume ${name}`,
+        run: ({ node }) => node.NodeUnstageVolume({ volumeId: this.#id(name), stagingTargetPath }),
+      },
+    ];
+  }
+
+  #delete(name: string): LifeStep {
+    return {
+      what: `DeleteVolume ${name}`,
+      run: async ({ controller }) => {
+        await controller.DeleteVolume({ volumeId: this.#id(name) });
+        return () => this.acknowledged.delete(name);
+      },
+    };
+  }
+
+  #deleteSnapshot(name: string): LifeStep {
+    return {
+      what: `DeleteSnapshot ${name}`,
+      run: async ({ controller }) => {
+        await controller.DeleteSnapshot({ snapshotId: this.#id(name) });
+        return () => this.acknowledged.delete(name);
+      },
+    };
+  }
+
+  /** Content at the beginning of a device is left alone, where a filesystem would be looked for. */
+  #mark(target: string): void {
+    if ('mount' in this.#options.kind.access) {
+      mkdirSync(join(target, 'folder'), { recursive: true });
+      for (const name of ['file', 'folder/deep']) writeFileSync(join(target, name), content);
+      return;
+    }
+    const device = openSync(target, 'r+');
+    writeSync(device, content, 0, content.length, 2 * MiB);
+    fsyncSync(device);
+    closeSync(device);
+  }
+
+  #compare(target: string): void {
+    for (const name of 'mount' in this.#options.kind.access ? ['file', 'folder/deep'] : ['']) {
+      const found = name === '' ? readDevice(target) : readFileSync(join(target, name));
+      if (!found.equals(content)) throw new Error(`${target}/${name} does not hold what was written to the source`);
+    }
+  }
+}
+
+const content = Buffer.alloc(20_000, 'what the workload wrote ');
+
+function readDevice(path: string): Buffer {
+  const bytes = Buffer.alloc(content.length);
+  const device = openSync(path, 'r');
+  readSync(device, bytes, 0, bytes.length, 2 * MiB);
+  closeSync(device);
+  return bytes;
+}
+
+/** What is below a pool besides its catalog and its own folders: nothing, when every volume was deleted. */
+export function leftInPool(pool: string): string[] {
+  return readdirSync(pool, { recursive: true, encoding: 'utf8' }).filter((name) => {
+    if (name.startsWith('catalog.db')) return false;
+    return name.includes('/') || !lstatSync(join(pool, name)).isDirectory();
+  });
+}
+
+/** Loop devices of volumes with these ids. */
+export function loopsOf(ids: ReadonlySet<string>): string[] {
+  return listLoops()
+    .filter(({ backingFile }) => ids.has(basename(backingFile.replace(/ \(deleted\)$/, ''))))
+    .map(({ number, backingFile }) => `/dev/loop${number} on ${backingFile}`);
+}
