@@ -20,12 +20,16 @@ export class Pool implements AsyncDisposable {
   readonly trash: Trash;
   readonly #rng: Rng;
   readonly #trashFolder: PoolFolder;
+  /** What is being made, out of sight: at a start, what a crash left there. */
+  readonly #fresh: PoolFolder;
   readonly #open: PoolFolder[] = [];
 
   constructor({ path, rng, log }: { readonly path: string; readonly rng: Rng; readonly log: Logger }) {
     this.path = path;
     this.#rng = rng;
     this.#trashFolder = this.folder('trash');
+    this.#fresh = this.folder('fresh');
+    for (const name of this.#fresh.list()) renameAt(this.#fresh.fd, name, this.#trashFolder.fd, name);
     this.trash = new Trash(this.#trashFolder.fd, log);
     this.trash.empty();
   }
@@ -49,6 +53,24 @@ export class Pool implements AsyncDisposable {
     return folder;
   }
 
+  /**
+   * Makes an entry out of sight and shows it in one step, durably: what a folder holds is whole. One that is there stays
+   * as it is. `make` gets the name to make it under.
+   */
+  async add(folder: PoolFolder, name: string, make: (fresh: Fd, name: string) => Promise<void> | void): Promise<void> {
+    if (!isThere(folder.fd, name)) {
+      const fresh = `${name}.${this.#rng.uuid()}`;
+      try {
+        await make(this.#fresh.fd, fresh);
+      } catch (error) {
+        await this.discard(this.#fresh, fresh);
+        throw error;
+      }
+      renameAt(this.#fresh.fd, fresh, folder.fd, name);
+    }
+    await folder.sync();
+  }
+
   /** Takes an entry out of reach in one step, durably; what it holds is removed in the background. An absent one is fine. */
   async discard(folder: PoolFolder, name: string): Promise<void> {
     try {
@@ -68,5 +90,15 @@ export class Pool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.trash[Symbol.asyncDispose]();
     for (const folder of this.#open) folder[Symbol.dispose]();
+  }
+}
+
+function isThere(folder: Fd, name: string): boolean {
+  try {
+    openSegment(folder, name)[Symbol.dispose]();
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
   }
 }

@@ -3,7 +3,6 @@ import {
   cloneSubvolumeAt,
   createSubvolumeAt,
   enableSubvolumeQuota,
-  isErrno,
   limitSubvolume,
   type Mounter,
   openSegment,
@@ -11,7 +10,7 @@ import {
   subvolumeUsage,
   syncFilesystemOf,
 } from '@berth/linux';
-import type { Backend, CopiedBy, Offer, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeSpec } from '../backend.ts';
 import { DirectoryNode } from '../directory/directory-node.ts';
 import { directoryOffer } from '../directory/directory-offer.ts';
 import { fsTypesOf } from '../directory/filesystem-types.ts';
@@ -55,7 +54,8 @@ export class BtrfsBackend implements Backend {
   async create(volume: VolumeSpec, from?: Stored): Promise<CopiedBy | undefined> {
     const { id, capacityBytes } = volume;
     await this.#countUsage();
-    const copiedBy = from ? await this.#clone(from, { kind: 'volume', id }) : await this.#createEmpty(id);
+    if (!from) return await this.#createEmpty(id, capacityBytes);
+    const copiedBy = await this.#clone(from, { kind: 'volume', id });
     using subvolume = openSegment(this.#volumes.fd, id);
     await limitSubvolume(subvolume, capacityBytes);
     await this.#sync(this.#volumes);
@@ -66,6 +66,10 @@ export class BtrfsBackend implements Backend {
     const copiedBy = await this.#clone({ kind: 'volume', id }, { kind: 'snapshot', id: snapshotId });
     await this.#sync(this.#snapshots);
     return copiedBy;
+  }
+
+  stillness(_id: string, mounted: boolean): Stillness {
+    return mounted ? 'atomic' : 'idle';
   }
 
   async delete(stored: Stored): Promise<void> {
@@ -87,14 +91,14 @@ export class BtrfsBackend implements Backend {
     return [...volumes, ...this.#snapshots.list().map((id): Stored => ({ kind: 'snapshot', id }))];
   }
 
-  async #createEmpty(id: string): Promise<undefined> {
-    try {
-      await createSubvolumeAt(this.#volumes.fd, id);
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error;
-    }
-    using subvolume = openSegment(this.#volumes.fd, id);
-    chmodSync(`${subvolume.path}/.`, volumeMode);
+  async #createEmpty(id: string, capacityBytes: number): Promise<undefined> {
+    await this.#pool.add(this.#volumes, id, async (fresh, name) => {
+      await createSubvolumeAt(fresh, name);
+      using subvolume = openSegment(fresh, name);
+      chmodSync(`${subvolume.path}/.`, volumeMode);
+      await limitSubvolume(subvolume, capacityBytes);
+    });
+    await this.#sync(this.#volumes);
     return undefined;
   }
 

@@ -2,7 +2,7 @@ import { chmodSync, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '@berth/kit';
 import { copyTree, type Fd, type Mounter, makeDirectoryAt, openSegment, reopen, syncFilesystemOf } from '@berth/linux';
-import type { Backend, CopiedBy, Offer, PoolCapacity, Stored, VolumeSpec, VolumeUsage } from '../backend.ts';
+import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeSpec, VolumeUsage } from '../backend.ts';
 import type { Pool, PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
 import { DirectoryNode, type Measure } from './directory-node.ts';
@@ -46,17 +46,23 @@ export class DirectoryBackend implements Backend, Disposable {
 
   async create({ id }: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
     if (from) return await this.#fill(this.#volumes, id, { from, signal: signal ?? noSignal });
-    makeDirectoryAt(this.#volumes.fd, id, volumeMode);
-    // mkdir(2) takes the umask off.
-    using directory = openSegment(this.#volumes.fd, id);
-    chmodSync(directory.path, volumeMode);
-    await this.#volumes.sync();
+    await this.#pool.add(this.#volumes, id, (fresh, name) => {
+      makeDirectoryAt(fresh, name, volumeMode);
+      // mkdir(2) takes the umask off.
+      using directory = openSegment(fresh, name);
+      chmodSync(directory.path, volumeMode);
+    });
     return undefined;
   }
 
   /** File after file, while others write: each file is as it was at some moment of the call. */
   async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
     return await this.#fill(this.#snapshots, snapshotId, { from: { kind: 'volume', id: volume.id }, signal });
+  }
+
+  /** File after file is not one moment. */
+  stillness(_id: string, mounted: boolean): Stillness {
+    return mounted ? 'moving' : 'idle';
   }
 
   async delete({ kind, id }: Stored): Promise<void> {

@@ -4,7 +4,6 @@ import {
   copySparse,
   createFileAt,
   type Fd,
-  isErrno,
   openFileAt,
   punchHole,
   reserveSpace,
@@ -45,11 +44,12 @@ export class ImageFiles {
   }
 
   async create(id: string, sizeBytes: number, reserved: boolean): Promise<void> {
-    using file = this.#createOrOpen(id);
-    await setFileSize(file, sizeBytes);
-    if (reserved) await reserveSpace(file, 0, sizeBytes);
-    await syncFile(file);
-    await this.#images.sync();
+    await this.#pool.add(this.#images, id, async (fresh, name) => {
+      using file = createFileAt(fresh, name, 0o600);
+      await setFileSize(file, sizeBytes);
+      if (reserved) await reserveSpace(file, 0, sizeBytes);
+      await syncFile(file);
+    });
   }
 
   /** What an earlier try left is thrown away: nobody has seen it. */
@@ -100,15 +100,6 @@ export class ImageFiles {
 
   #folder({ kind }: Stored): PoolFolder {
     return kind === 'volume' ? this.#images : this.#snapshots;
-  }
-
-  #createOrOpen(id: string): Fd {
-    try {
-      return createFileAt(this.#images.fd, id, 0o600);
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error;
-      return openFileAt(this.#images.fd, id, 'write');
-    }
   }
 }
 
