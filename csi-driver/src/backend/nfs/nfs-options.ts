@@ -1,5 +1,5 @@
 import { grpcError } from '@berth/protos';
-import { parseMountFlags, unsupportedFlag } from '../../rules/mount-flags.ts';
+import { unsupportedFlag } from '../../rules/mount-flags.ts';
 
 /** How a share is spoken to, by whoever mounts it. */
 export interface NfsOptions {
@@ -12,13 +12,13 @@ export interface NfsOptions {
   readonly tuning: readonly string[];
 }
 
-const versions: Readonly<Record<string, NonNullable<NfsOptions['version']>>> = {
-  '3': 3,
-  '4': 4,
-  '4.0': 4,
-  '4.1': 4.1,
-  '4.2': 4.2,
-};
+const versions: ReadonlyMap<string | undefined, NonNullable<NfsOptions['version']>> = new Map([
+  ['3', 3],
+  ['4', 4],
+  ['4.0', 4],
+  ['4.1', 4.1],
+  ['4.2', 4.2],
+]);
 
 /** Options of nfs(5) without a value that change how, not what, is mounted. */
 const words = new Set([
@@ -57,12 +57,12 @@ const numbers = new Set([
   'nconnect',
 ]);
 
-const choices: Readonly<Record<string, readonly string[]>> = {
-  proto: ['tcp', 'tcp6'],
-  sec: ['sys'],
-  lookupcache: ['all', 'none', 'pos', 'positive'],
-  local_lock: ['all', 'flock', 'posix', 'none'],
-};
+const choices: ReadonlyMap<string, readonly string[]> = new Map([
+  ['proto', ['tcp', 'tcp6']],
+  ['sec', ['sys']],
+  ['lookupcache', ['all', 'none', 'pos', 'positive']],
+  ['local_lock', ['all', 'flock', 'posix', 'none']],
+]);
 
 /** What the mount flags of a volume ask of NFS; those of every mount (`ro`, `noatime`) are left out. @throws GrpcError INVALID_ARGUMENT. */
 export function parseNfsOptions(mountFlags: readonly string[]): NfsOptions {
@@ -71,7 +71,7 @@ export function parseNfsOptions(mountFlags: readonly string[]): NfsOptions {
   };
   for (const option of nfsOnly(mountFlags)) {
     const [key = '', value] = splitOption(option);
-    const version = /^(nfs)?vers$/.test(key) ? versions[value ?? ''] : undefined;
+    const version = /^(nfs)?vers$/.test(key) ? versions.get(value) : undefined;
     if (version !== undefined) result.version = version;
     else if (key === 'port' && isPort(value)) result.port = Number(value);
     else if (option === 'resvport' || option === 'noresvport') result.privilegedPort = option === 'resvport';
@@ -85,7 +85,7 @@ export function parseNfsOptions(mountFlags: readonly string[]): NfsOptions {
 const supported = `supported are ro, nosuid, nodev, noexec, noatime, nodiratime, relatime, nosymfollow, nfsvers=3|4|4.1|4.2, port, resvport, ${[
   ...words,
   ...numbers,
-  ...Object.keys(choices),
+  ...choices.keys(),
 ].join(', ')}`;
 
 /** Why these mount flags cannot be had. */
@@ -96,11 +96,6 @@ export function objectionToNfsFlags(mountFlags: readonly string[]): string | und
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** The attributes of the mount itself among the flags. */
-export function perMountFlags(mountFlags: readonly string[]): ReturnType<typeof parseMountFlags> {
-  return parseMountFlags(mountFlags);
 }
 
 function nfsOnly(mountFlags: readonly string[]): string[] {
@@ -116,7 +111,7 @@ function splitOption(option: string): [key: string, value?: string] {
 function isTuning(key: string, value: string | undefined): boolean {
   if (value === undefined) return words.has(key);
   if (numbers.has(key)) return /^\d{1,9}$/.test(value);
-  return choices[key]?.includes(value) ?? false;
+  return choices.get(key)?.includes(value) ?? false;
 }
 
 function isPort(value: string | undefined): boolean {
