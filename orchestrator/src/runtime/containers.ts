@@ -121,6 +121,7 @@ export class Containers {
       if (record.state !== 'created') {
         throw grpcError('FAILED_PRECONDITION', `container "${id}" is in ${criState(record.state)} state`);
       }
+      await oci.prepareStart(id);
       await this.#save({ ...record, state: 'running', startedAtMs: clock.now() });
       try {
         await oci.start(id, record.process, clock);
@@ -136,12 +137,13 @@ export class Containers {
   /** TERM, and KILL after the timeout; resolves when it has ended. Idempotent. */
   async stop(id: string, timeoutMs: number): Promise<void> {
     const record = this.find(id);
-    if (!record || record.state === 'exited') return;
+    if (!record || isOver(record)) return;
     await stopContainer(this.#context, this, record, timeoutMs);
   }
 
   /** Ends a running container at once and removes it with its writable layer; its log stays. Idempotent. */
   async remove(id: string): Promise<void> {
+    await this.#discardUnstarted(id);
     await this.stop(id, 0);
     await this.#mutex.run(id, async () => {
       const record = this.#records.get(id);
@@ -150,6 +152,14 @@ export class Containers {
       this.#records.delete(id);
       this.#names.delete(containerName(record.sandboxId, record.config));
       this.#publish('CONTAINER_DELETED_EVENT', record);
+    });
+  }
+
+  /** A crash in the middle of its removal must not make an end, and so a restart, of what never ran. */
+  #discardUnstarted(id: string): Promise<void> {
+    return this.#mutex.run(id, async () => {
+      const record = this.#records.get(id);
+      if (record?.state === 'created') await this.#save({ ...record, state: 'discarded' });
     });
   }
 
@@ -165,7 +175,7 @@ export class Containers {
   observeExit(id: string): Promise<void> {
     return this.#mutex.run(id, async () => {
       const record = this.#records.get(id);
-      if (!record || record.state === 'exited' || record.state === 'creating') return;
+      if (!record || isOver(record) || record.state === 'creating') return;
       const exit = await readExit(this.#context, record);
       if (exit) await this.#finish(id, exit);
     });
@@ -183,7 +193,7 @@ export class Containers {
 
   /** Running by the record while its processes are gone: conmon was killed too, so no exit file will come. */
   isLost(record: ContainerRecord): boolean {
-    return record.state !== 'exited' && !isAlive(record.process) && !isAlive(record.conmon);
+    return !isOver(record) && !isAlive(record.process) && !isAlive(record.conmon);
   }
 
   async #finish(
@@ -212,6 +222,11 @@ export class Containers {
   }
 }
 
+/** Nothing more will be heard of its processes. */
+function isOver({ state }: ContainerRecord): boolean {
+  return state === 'exited' || state === 'discarded';
+}
+
 function woken(clock: Clock, ms: number, waiters: Set<() => void>): Promise<void> {
   return new Promise((resolve) => {
     const wake = () => {
@@ -234,6 +249,8 @@ export function criState(state: ContainerRecord['state']): cri.ContainerState {
     created: 'CONTAINER_CREATED',
     running: 'CONTAINER_RUNNING',
     exited: 'CONTAINER_EXITED',
+    // Until it is gone, whoever asked to remove it may ask again.
+    discarded: 'CONTAINER_CREATED',
   } as const;
   return states[state];
 }

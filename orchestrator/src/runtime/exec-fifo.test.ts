@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { constants, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '@berth/kit';
 import { expect, test } from 'vitest';
-import { releaseByFifo } from './exec-fifo.ts';
+import { armFifo, releaseByFifo, wasReleased } from './exec-fifo.ts';
 import { identifyProcess } from './process-id.ts';
 
 async function aFifo() {
@@ -43,4 +43,21 @@ test('releaseByFifo refuses a process that died before it wrote', async () => {
   await using fifo = await aFifo();
   await expect(releaseByFifo(fifo.path, undefined, systemClock)).rejects.toThrow('container process is already dead');
   expect(await releaseByFifo(`${fifo.path}-none`, undefined, systemClock)).toBe(false);
+});
+
+test('wasReleased tells a byte that came through from one that met a reader who had gone', async () => {
+  await using fifo = await aFifo();
+  await armFifo(fifo.path);
+  const readOnly = constants.O_RDONLY | constants.O_NONBLOCK;
+  const reader = openSync(fifo.path, readOnly);
+  const writer = openSync(fifo.path, constants.O_WRONLY | constants.O_NONBLOCK);
+  closeSync(reader);
+  expect(() => writeSync(writer, '0')).toThrow('EPIPE');
+  expect(await wasReleased(fifo.path)).toBe(false);
+  const another = openSync(fifo.path, readOnly);
+  writeSync(writer, '0');
+  closeSync(another);
+  closeSync(writer);
+  expect(await wasReleased(fifo.path)).toBe(true);
+  await armFifo(`${fifo.path}-none`);
 });

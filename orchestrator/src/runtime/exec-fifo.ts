@@ -1,9 +1,29 @@
 import { constants } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { open, stat, unlink, utimes } from 'node:fs/promises';
 import type { Clock } from '@berth/kit';
 import { isErrno } from '@berth/linux';
 import { isAlive } from './process-id.ts';
 import type { ProcessId } from './records.ts';
+
+/** A time no write leaves behind. */
+const untouched = new Date(0);
+
+/**
+ * Marks the fifo, so that {@link wasReleased} knows whether the first process got its byte through. Fine where there is none.
+ * A crash of ours may fall between our opening the fifo and its writing: then it is woken, writes to nobody, and dies without
+ * ever having run what the container is for.
+ */
+export async function armFifo(path: string): Promise<void> {
+  await utimes(path, untouched, untouched).catch((error: unknown) => {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  });
+}
+
+/** Whether the first process has written into a fifo that was armed: the kernel dates every write, and no failed one. */
+export async function wasReleased(path: string): Promise<boolean> {
+  const { mtimeMs } = await stat(path);
+  return mtimeMs !== untouched.getTime();
+}
 
 /**
  * Lets a created container run by what `runc start` does (libcontainer container_linux.go, exec): its first process waits

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, CodedError } from '@berth/kit';
 import { boundingCapabilities } from './capabilities.ts';
 import type { CgroupLayout } from './cgroups.ts';
-import { releaseByFifo } from './exec-fifo.ts';
+import { armFifo, releaseByFifo, wasReleased } from './exec-fifo.ts';
 import type { ExecFiles } from './exec-process.ts';
 import type { ProcessId } from './records.ts';
 import { mustRun, programPath, runProgram } from './run-program.ts';
@@ -64,9 +64,13 @@ export class OciRuntime {
     this.globalArgs = ['--root', root];
   }
 
+  /** Called, and its effect on disk, before the start is announced: then {@link hasStarted} can tell after a crash. */
+  async prepareStart(id: string): Promise<void> {
+    if (this.#releasesItself) await armFifo(this.#fifo(id));
+  }
+
   async start(id: string, first: ProcessId | undefined, clock: Clock): Promise<void> {
-    // crun's fifo is read by its first process instead.
-    if (this.path.endsWith('/runc') && (await releaseByFifo(join(this.#root, id, 'exec.fifo'), first, clock))) return;
+    if (this.#releasesItself && (await releaseByFifo(this.#fifo(id), first, clock))) return;
     await mustRun(this.path, [...this.globalArgs, 'start', id]);
   }
 
@@ -87,17 +91,22 @@ export class OciRuntime {
     return [...this.globalArgs, 'exec', '--pid-file', files.pidFile, '--process', files.processFile, ...options, id];
   }
 
-  /**
-   * A created container's first process waits at a fifo that is removed after it started. A crash may fall between the two,
-   * so runc's is also known by the name it waits under.
-   */
-  async hasStarted(id: string, first: ProcessId | undefined): Promise<boolean> {
-    const waiting = await access(join(this.#root, id, 'exec.fifo')).then(
+  /** Whether a start that was announced did happen: the first process waits at a fifo, which is removed after it was let go. */
+  async hasStarted(id: string): Promise<boolean> {
+    const fifo = this.#fifo(id);
+    const waiting = await access(fifo).then(
       () => true,
       () => false,
     );
-    if (!waiting || !this.path.endsWith('/runc')) return !waiting;
-    const name = await readFile(`/proc/${first?.pid}/comm`, 'utf8').catch(() => '');
-    return !name.startsWith('runc:[');
+    return !waiting || (this.#releasesItself && (await wasReleased(fifo)));
+  }
+
+  /** runc's fifo is written by the first process, crun's read by it. */
+  get #releasesItself(): boolean {
+    return this.path.endsWith('/runc');
+  }
+
+  #fifo(id: string): string {
+    return join(this.#root, id, 'exec.fifo');
   }
 }

@@ -31,11 +31,12 @@ export async function adoptSurvivors(context: RuntimeContext): Promise<Survivors
   await network.start(whole.filter((record) => record?.state === 'ready').flatMap((record) => publishedPorts(record!)));
   const containers: ContainerRecord[] = [];
   for (const [id, record] of containerRecords) {
-    if (record && record.state !== 'creating' && isWhole(sandboxRecords.get(record.sandboxId))) {
-      containers.push(await adoptContainer(context, record));
-    } else {
+    const whole = record && isComplete(record) && isWhole(sandboxRecords.get(record.sandboxId));
+    const adopted = whole ? await adoptContainer(context, record) : undefined;
+    if (adopted) containers.push(adopted);
+    else {
       log.info('undoing a container that was not complete', { id });
-      await undoContainer(context, id, record);
+      await undoContainer(context, id, record && (whole ? neverStarted(record) : record));
     }
   }
   const sandboxes: SandboxRecord[] = [];
@@ -50,17 +51,29 @@ export async function adoptSurvivors(context: RuntimeContext): Promise<Survivors
   return { sandboxes, containers };
 }
 
+function isComplete({ state }: ContainerRecord): boolean {
+  return state !== 'creating' && state !== 'discarded';
+}
+
+/** Without the time of a start that was only announced: its log tells of nothing. */
+function neverStarted({ startedAtMs: _, ...record }: ContainerRecord): ContainerRecord {
+  return record;
+}
+
 function isWhole(record: SandboxRecord | undefined): record is SandboxRecord {
   return record !== undefined && record.state !== 'creating';
 }
 
-/** A start that was announced but did not happen leaves the container created: its process still waits. */
+/** What it is worth adopting as; undefined where it never ran and never will, and so has nothing to tell. */
 async function adoptContainer(
   { oci, layout, bootId }: RuntimeContext,
   record: ContainerRecord,
-): Promise<ContainerRecord> {
-  if (record.state !== 'running' || record.bootId !== bootId || !isAlive(record.process)) return record;
-  if (await oci.hasStarted(record.id, record.process)) return record;
+): Promise<ContainerRecord | undefined> {
+  const alive = record.bootId === bootId && isAlive(record.process);
+  if (record.state === 'created') return alive ? record : undefined;
+  // A start that was announced and did not happen leaves the fifo; nothing of another boot can be started any more.
+  if (record.state !== 'running' || (await oci.hasStarted(record.id))) return record;
+  if (!alive) return undefined;
   const { startedAtMs: _, ...created } = record;
   const again: ContainerRecord = { ...created, state: 'created' };
   await writeContainer(layout.container(record.id), again);

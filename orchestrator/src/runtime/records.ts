@@ -26,7 +26,8 @@ export interface ProcessId {
 export interface ContainerRecord {
   readonly id: string;
   readonly sandboxId: string;
-  readonly state: 'creating' | 'created' | 'running' | 'exited';
+  /** `discarded`: never started, and never to be; undone at the next start like one half made. */
+  readonly state: 'creating' | 'created' | 'running' | 'exited' | 'discarded';
   readonly createdAtMs: number;
   readonly bootId: string;
   /** Environment values are not kept here: the bundle's config.json has them. */
