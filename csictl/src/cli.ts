@@ -1,25 +1,11 @@
-import { deadline, systemClock } from '@berth/kit';
 import { Command, CommanderError, Option } from 'commander';
+import { action } from './command-action.ts';
 import { bashCompletion } from './commands/completion.ts';
+import { addCsiCommands } from './csi/csi-commands.ts';
 import { CsictlError, failureOf } from './csictl-error.ts';
-import { type OutputFormat, outputFormats } from './output/print.ts';
-import { parseDuration } from './parse-duration.ts';
-import type { GlobalOptions, Session } from './session.ts';
+import { outputFormats } from './output/print.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
-
-interface Flags extends Omit<GlobalOptions, 'timeoutMs'> {
-  readonly output: OutputFormat;
-  readonly timeout: string;
-  readonly all?: boolean;
-}
-
-interface Given {
-  readonly argument: string | undefined;
-  readonly all: boolean;
-}
-
-type Run = (session: Session, given: Given) => Promise<void>;
 
 const examples = `
 Examples:
@@ -28,6 +14,7 @@ Examples:
   csictl volumes -o wide
   csictl volumes default/www-web-0 -o json
   csictl mounts -n default
+  csictl csi create-volume --name data --size 1Gi --cap SINGLE_NODE_WRITER,mount,ext4
   csictl mounts --kubelet-dir /var/lib/kubelet --kubeconfig ~/.kube/config
   source <(csictl completion bash)
 
@@ -73,6 +60,7 @@ function buildProgram(terminal: Terminal): Command {
     .showHelpAfterError('hint: csictl --help shows commands and flags, with examples');
   addDriverCommands(program, terminal);
   addLookCommands(program, terminal);
+  addCsiCommands(program, terminal);
   program
     .command('version')
     .description('print the version')
@@ -123,23 +111,4 @@ function addLookCommands(program: Command, terminal: Terminal): void {
         throw new CsictlError('USAGE', `no completion for "${shell}"`, { hint: 'bash is supported' });
       terminal.out(bashCompletion(program));
     });
-}
-
-/** Commander hands over the positional arguments, then the command's options, then the command. */
-function action(terminal: Terminal, run: Run) {
-  return async (...received: unknown[]) => {
-    const command = received.at(-1) as Command;
-    const { output, timeout, ...rest } = command.optsWithGlobals<Flags>();
-    const timeoutMs = parseDuration(timeout);
-    using limit = deadline(systemClock, timeoutMs);
-    const session: Session = {
-      options: { ...rest, timeoutMs },
-      terminal,
-      printer: { terminal, format: output },
-      signal: limit.signal,
-      now: () => systemClock.monotonicMs(),
-    };
-    const [argument] = received.slice(0, -2);
-    await run(session, { argument: argument as string | undefined, all: rest.all === true });
-  };
 }

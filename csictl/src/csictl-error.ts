@@ -1,6 +1,6 @@
 import { CodedError, isAbort, messageOf } from '@berth/kit';
 import { ApiError, KubeconfigError } from '@berth/kube';
-import { GrpcError } from '@berth/protos';
+import { type GrpcCode, GrpcError } from '@berth/protos';
 
 export type CsictlErrorCode = 'USAGE' | 'NOT_FOUND' | 'FAILED' | 'TIMED_OUT';
 
@@ -12,6 +12,20 @@ export class CsictlError extends CodedError<CsictlErrorCode> {
     code: CsictlErrorCode,
     message: string,
     options: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(code, message, { cause: options.cause });
+    this.hint = options.hint;
+  }
+}
+
+/** What a driver answered to a call, and what its user can do next. */
+export class RpcError extends GrpcError {
+  readonly hint: string | undefined;
+
+  constructor(
+    code: GrpcCode,
+    message: string,
+    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
   ) {
     super(code, message, { cause: options.cause });
     this.hint = options.hint;
@@ -60,6 +74,8 @@ function grpcFailure(error: GrpcError): Failure {
   const [line] = error.message.split('\n');
   if (code === 'DEADLINE_EXCEEDED' || code === 'CANCELLED') return timedOut(`${line}`);
   const message = `${line} (${code})`;
+  if (error instanceof RpcError && error.hint)
+    return { exitCode: code === 'NOT_FOUND' ? 3 : 1, message, hint: error.hint };
   if (code === 'NOT_FOUND') return { exitCode: 3, message, hint: undefined };
   if (code === 'UNIMPLEMENTED') {
     return { exitCode: 1, message, hint: 'see what the driver offers: csictl driver capabilities' };

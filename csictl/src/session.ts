@@ -16,7 +16,7 @@ export interface Session {
   readonly options: GlobalOptions;
   readonly terminal: Terminal;
   readonly printer: Printer;
-  /** Aborts when --timeout is over. */
+  /** Aborts when --timeout is over; of commands that run until they are stopped, at the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
   /** Monotonic milliseconds. */
   readonly now: () => number;

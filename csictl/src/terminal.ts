@@ -5,4 +5,6 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** stdout is a terminal: states may be coloured. */
   readonly isInteractive: boolean;
+  /** Calls `run` at the first Ctrl-C or SIGTERM, which then do not end the program; until disposed. */
+  readonly onInterrupt?: (run: () => void) => Disposable;
 }

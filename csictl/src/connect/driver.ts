@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { csi } from '@berth/protos';
 import {
   asGrpcError,
@@ -10,7 +9,7 @@ import {
   grpcError,
   type ServiceClient,
 } from '@berth/protos';
-import { CsictlError } from '../csictl-error.ts';
+import { socketEndpoint } from './socket-endpoint.ts';
 
 export interface ConnectOptions {
   /** `unix:///path`, or a path. */
@@ -38,18 +37,7 @@ export class Driver implements Disposable {
 
   /** @throws CsictlError USAGE – not a Unix socket; NOT_FOUND – no socket is there. */
   constructor(options: ConnectOptions) {
-    const path = options.endpoint.replace(/^unix:(\/\/)?/, '');
-    if (!path.startsWith('/')) {
-      throw new CsictlError('USAGE', `endpoint "${options.endpoint}" is not a Unix socket`, {
-        hint: 'write it as unix:///run/csi.sock',
-      });
-    }
-    if (!existsSync(path)) {
-      throw new CsictlError('NOT_FOUND', `driver at unix://${path}: no such socket`, {
-        hint: 'is the driver running? berth up starts it; --endpoint names another',
-      });
-    }
-    this.endpoint = `unix://${path}`;
+    this.endpoint = socketEndpoint(options.endpoint);
     this.#options = options;
     this.#connection = new GrpcConnection(this.endpoint);
     this.#identity = this.#connection.service(csiIdentity);

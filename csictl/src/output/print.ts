@@ -1,7 +1,7 @@
 import type { Terminal } from '../terminal.ts';
 import { formatTable } from './format-table.ts';
 
-export const outputFormats = ['table', 'wide', 'json', 'yaml'] as const;
+export const outputFormats = ['table', 'wide', 'json', 'yaml', 'junit'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
 /** A column of a table: `wide` ones are shown with `-o wide` only. */

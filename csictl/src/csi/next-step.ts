@@ -1,0 +1,38 @@
+import type { GrpcCode } from '@berth/protos';
+import type { Rpc } from './rpc.ts';
+
+type Step = (rpc: Rpc) => string;
+
+const look: Step = ({ serviceName, method }) => {
+  if (/Group/.test(serviceName)) return 'see the group: csictl csi get-volume-group-snapshot --help';
+  return /Snapshot|Metadata/.test(method)
+    ? 'see what there is: csictl csi list-snapshots --all-pages'
+    : 'see what there is: csictl csi list-volumes --all-pages';
+};
+
+/** What helps after each code (CSI spec, "Error Scheme" and each RPC's table). */
+const steps: Partial<Record<GrpcCode, Step>> = {
+  INVALID_ARGUMENT: ({ command }) => `see what it takes: csictl csi ${command} --help, or --template`,
+  NOT_FOUND: look,
+  ALREADY_EXISTS: look,
+  UNIMPLEMENTED: () => 'see what the driver offers: csictl driver capabilities',
+  ABORTED: ({ method }) =>
+    /^List|ListVolumeHealth/.test(method)
+      ? 'begin the list again without --starting-token'
+      : 'another call for it is under way: give the same command again in a moment',
+  FAILED_PRECONDITION: ({ serviceName }) =>
+    serviceName === 'Node'
+      ? 'see what is mounted: csictl mounts'
+      : 'it is in use, or not in the state that this needs: csictl volumes -o wide',
+  OUT_OF_RANGE: () => 'give another --size or --limit; what fits: csictl csi get-capacity',
+  RESOURCE_EXHAUSTED: () => 'what is left: csictl csi get-capacity',
+  UNAUTHENTICATED: () => 'the driver wants secrets: --secret key=@FILE or --secrets-file FILE',
+  PERMISSION_DENIED: () => 'the driver may not do that: its log, and the secrets given, say more',
+  UNAVAILABLE: () => 'is the driver running and ready? csictl driver probe; --endpoint names another',
+  INTERNAL: () => "the driver's log says more; csictl csi probe tells whether it still answers",
+  DATA_LOSS: () => "the driver's log says more; do not delete anything before it is understood",
+};
+
+export function nextStep(rpc: Rpc, code: GrpcCode): string | undefined {
+  return steps[code]?.(rpc);
+}

@@ -1,0 +1,106 @@
+import { formatBytes } from '../output/format-bytes.ts';
+import { formatTable } from '../output/format-table.ts';
+import { type Printer, printData } from '../output/print.ts';
+import { isSecret, type MessageType, messageTypeOf } from './rpc.ts';
+
+type Data = Readonly<Record<string, unknown>>;
+
+/** One flat fact of a message: `volume.volumeId`, `v-1`. */
+interface Fact {
+  readonly name: string;
+  readonly text: string;
+}
+
+export const hidden = '***stripped***';
+
+/** A message without what is marked secret in the specification. */
+export function withoutSecrets(type: MessageType, message: object): Data {
+  const fields = new Map(type.fieldsArray.map((field) => [field.name, field]));
+  const entries = Object.entries(message).map(([name, value]) => {
+    const field = fields.get(name);
+    if (!field || value === null) return [name, value];
+    if (isSecret(field)) return [name, hidden];
+    const nested = messageTypeOf(field);
+    if (!nested || nested.fullName.startsWith('.google.')) return [name, value];
+    const strip = (one: unknown) => withoutSecrets(nested, one as object);
+    return [name, Array.isArray(value) ? value.map(strip) : strip(value)];
+  });
+  return Object.fromEntries(entries) as Data;
+}
+
+/** Prints one answer: a list as rows, anything else as facts; as data with every field. */
+export async function printResponse(printer: Printer, type: MessageType, message: object): Promise<void> {
+  const data = withoutSecrets(type, message);
+  if (printer.format === 'json' || printer.format === 'yaml') return printData(printer, data);
+  const list = type.fieldsArray.find((field) => field.repeated && messageTypeOf(field) !== undefined);
+  const rest = Object.fromEntries(Object.entries(data).filter(([name]) => name !== list?.name));
+  const facts = factsOf(rest);
+  if (facts.length > 0)
+    printer.terminal.out(
+      formatTable(
+        ['FIELD', 'VALUE'],
+        facts.map(({ name, text }) => cells(name, text)),
+      ),
+    );
+  if (list) printRowsOf(printer, (data[list.name] ?? []) as readonly Data[]);
+  else if (facts.length === 0) printer.terminal.err(`${type.name}: OK, nothing in it\n`);
+}
+
+/** Rows of a list, with a column for each fact that any of them has. */
+function printRowsOf({ terminal }: Printer, rows: readonly Data[]): void {
+  if (rows.length === 0) return terminal.err('nothing found\n');
+  const flat = rows.map((row) => new Map(factsOf(row).map(({ name, text }) => [name, text])));
+  const all = [...new Set(flat.flatMap((row) => [...row.keys()]))];
+  const names = [...all.filter(isKey), ...all.filter((name) => !isKey(name))];
+  const head = names.map((name) => shortName(name, names));
+  terminal.out(
+    formatTable(
+      head,
+      flat.map((row) => names.map((name) => ({ text: row.get(name) ?? '-' }))),
+    ),
+  );
+}
+
+/** What a row is known by comes first. */
+function isKey(name: string): boolean {
+  return /Id$/.test(name) && !name.includes('ontext');
+}
+
+/** The last part of a name where that is clear enough. */
+function shortName(name: string, all: readonly string[]): string {
+  const last = name.split('.').at(-1) ?? name;
+  const isClear = all.filter((one) => one.split('.').at(-1) === last).length === 1;
+  return (isClear ? last : name).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`).toUpperCase();
+}
+
+function cells(...texts: string[]) {
+  return texts.map((text) => ({ text }));
+}
+
+/** A message's facts, empty ones left out. */
+function factsOf(value: Data, prefix = ''): Fact[] {
+  return Object.entries(value).flatMap(([key, item]) => {
+    const name = prefix === '' ? key : `${prefix}.${key}`;
+    if (item === null || item === undefined || item === '') return [];
+    if (Array.isArray(item)) return item.length === 0 ? [] : [{ name, text: item.map(inline).join(' ') }];
+    if (typeof item === 'object') {
+      const seconds = (item as { seconds?: string }).seconds;
+      if (seconds !== undefined) return [{ name, text: new Date(Number(seconds) * 1000).toISOString() }];
+      return factsOf(item as Data, name);
+    }
+    return [{ name, text: scalarText(key, item) }];
+  });
+}
+
+function scalarText(key: string, value: unknown): string {
+  const isSize = /Bytes$|^availableCapacity$/.test(key) && /^\d+$/.test(String(value)) && value !== '0';
+  return isSize ? `${value} (${formatBytes(Number(value))})` : String(value);
+}
+
+/** A value inside a cell: `mode=SINGLE_NODE_WRITER,fsType=ext4`. */
+function inline(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return factsOf(value as Data)
+    .map(({ name, text }) => `${name.split('.').at(-1)}=${text}`)
+    .join(',');
+}
