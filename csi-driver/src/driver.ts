@@ -2,7 +2,7 @@ import { accessSync, constants, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
 import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
-import { csiController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
+import { csiController, csiGroupController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
 import { BtrfsBackend, isBtrfs } from './backend/btrfs/btrfs-backend.ts';
 import { DirectoryBackend } from './backend/directory/directory-backend.ts';
@@ -17,6 +17,7 @@ import { recover } from './recover.ts';
 import { serveRegistration } from './registration.ts';
 import { controllerMethods } from './services/controller.ts';
 import { CopyJobs } from './services/copy-jobs.ts';
+import { groupControllerMethods } from './services/group-controller.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
 import type { ServiceContext } from './services/services.ts';
@@ -94,6 +95,7 @@ function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServe
   return new GrpcServer()
     .add(csiIdentity, handlersOf(csiIdentity, identityMethods(context), pipeline))
     .add(csiController, handlersOf(csiController, controllerMethods(context), pipeline))
+    .add(csiGroupController, handlersOf(csiGroupController, groupControllerMethods(context), pipeline))
     .add(csiNode, handlersOf(csiNode, nodeMethods(context), pipeline));
 }
 

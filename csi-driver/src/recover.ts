@@ -4,6 +4,7 @@ import type { Backends } from './backend/backends.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { removeSnapshot } from './services/delete-snapshot.ts';
 import { removeVolume } from './services/delete-volume.ts';
+import { removeGroup } from './services/remove-group.ts';
 
 export interface Recovery {
   readonly catalog: Catalog;
@@ -30,6 +31,13 @@ export async function recover(recovery: Recovery): Promise<void> {
       snapshot: snapshot.id,
     });
     await removeSnapshot(recovery, snapshot);
+  }
+  for (const group of catalog.groups.list()) {
+    if (group.state === 'ready') continue;
+    log.info(group.state === 'creating' ? 'undoing a half-made group snapshot' : 'finishing a deletion', {
+      group: group.id,
+    });
+    await removeGroup(recovery, group);
   }
   compare(recovery);
 }

@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
-import { csiController, csiIdentity, csiNode, GrpcConnection } from '@berth/protos';
+import {
+  csiController,
+  csiGroupController,
+  csiIdentity,
+  csiNode,
+  csiSnapshotMetadata,
+  GrpcConnection,
+} from '@berth/protos';
 
 const program = join(import.meta.dirname, '../../csi-driver/src/main.ts');
 
@@ -14,6 +21,8 @@ export interface DriverProcess extends AsyncDisposable {
   readonly identity: ReturnType<typeof services>['identity'];
   readonly controller: ReturnType<typeof services>['controller'];
   readonly node: ReturnType<typeof services>['node'];
+  readonly groups: ReturnType<typeof services>['groups'];
+  readonly metadata: ReturnType<typeof services>['metadata'];
   /** What it wrote to stderr so far. */
   log(): string;
   /** Ends it as a crash would. */
@@ -73,6 +82,8 @@ function services(connection: GrpcConnection) {
     identity: connection.service(csiIdentity),
     controller: connection.service(csiController),
     node: connection.service(csiNode),
+    groups: connection.service(csiGroupController),
+    metadata: connection.service(csiSnapshotMetadata),
   };
 }
 

@@ -31,11 +31,41 @@ export interface PoolCapacity {
   readonly availableBytes: number;
 }
 
+/**
+ * How a volume stands towards its writers, for snapshots of several volumes at one moment. `idle`: there are none.
+ * `stoppable`: they can be made to wait. `atomic`: they go on, and a snapshot is of one moment. `moving`: neither.
+ */
+export type Stillness = 'idle' | 'stoppable' | 'atomic' | 'moving';
+
+/** Something wrong with a volume, in the words of the spec (VolumeHealthEntry). */
+export interface HealthFinding {
+  readonly status: 'DEGRADED' | 'INACCESSIBLE' | 'DATA_LOSS';
+  /** CamelCase, the same for the same condition. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Which blocks of snapshots hold data. Ranges rise, do not overlap, and are multiples of 4096 up to the end. */
+export interface SnapshotBlocks {
+  sizeOf(snapshotId: string): number;
+  /** Ranges from `start` on that were ever written. */
+  allocated(snapshotId: string, start: number, signal: AbortSignal): AsyncIterable<ByteRange>;
+  /** Ranges from `start` on where the second may differ from the first; outside them they are equal. */
+  changed(ids: readonly [base: string, target: string], start: number, signal: AbortSignal): AsyncIterable<ByteRange>;
+}
+
 /** What may be asked of a backend's volumes. Pure: nothing here looks at the pool. */
 export interface Offer {
   readonly block: boolean;
   /** Values of fs_type besides the empty one. */
   readonly fsTypes: readonly string[];
+  /** Parameters that may change while the volume lives; {@link Backend.modify} applies them. Absent for none. */
+  readonly mutableParameters?: readonly string[];
   /** Why this fs_type cannot be had. */
   objectionToFsType(fsType: string): string;
   /** Why these mount flags cannot be had, without repeating them: they may hold secrets, and messages are logged. */
@@ -64,6 +94,16 @@ export interface Backend {
   snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy>;
   /** Takes it out of reach in one step; its data may go later, also after a restart. An absent one is fine. */
   delete(stored: Stored): Promise<void>;
+  /** Absent where snapshots cannot be of one moment. `mounted` on this node, by whomever. */
+  stillness?(id: string, mounted: boolean): Stillness;
+  /** Makes the writers of a `stoppable` volume wait until disposed; all they wrote is on its disk. */
+  stop?(id: string): Promise<AsyncDisposable>;
+  /** Does what changed mutable parameters mean; the catalog has them after it. Absent where they only have to be known. */
+  modify?(volume: VolumeSpec, before: VolumeSpec): Promise<void>;
+  /** Looks at the machine once, and then tells what is wrong with any volume. */
+  inspector?(): (volume: VolumeSpec) => HealthFinding[];
+  /** Absent where volumes have no blocks. */
+  readonly blocks?: SnapshotBlocks;
   /** Grows the volume to the capacity its spec has now. */
   expand(volume: VolumeSpec): Promise<void>;
   capacity(): Promise<PoolCapacity>;

@@ -1,12 +1,13 @@
 import { freezeFilesystem, isErrno, openRoot, reopen, thawFilesystem } from '@berth/linux';
 
 /**
- * Does the work while the filesystem mounted at the path stands still, everything written to it on its device.
+ * Makes the filesystem mounted at the path stand still until disposed, everything written to it on its device.
  * One that somebody else has frozen stays frozen.
  */
-export async function withFrozen<T>(mountPoint: string, work: () => Promise<T>): Promise<T> {
+export async function freeze(mountPoint: string): Promise<AsyncDisposable> {
   using handle = openRoot(mountPoint);
-  using root = reopen(handle);
+  using stack = new DisposableStack();
+  const root = stack.use(reopen(handle));
   let ours = true;
   try {
     await freezeFilesystem(root);
@@ -14,11 +15,19 @@ export async function withFrozen<T>(mountPoint: string, work: () => Promise<T>):
     if (!isErrno(error, 'EBUSY')) throw error;
     ours = false;
   }
-  try {
-    return await work();
-  } finally {
-    if (ours) await thawFilesystem(root);
-  }
+  const held = stack.move();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      using _held = held;
+      if (ours) await thawFilesystem(root);
+    },
+  };
+}
+
+/** Does the work while the filesystem mounted at the path stands still. */
+export async function withFrozen<T>(mountPoint: string, work: () => Promise<T>): Promise<T> {
+  await using _frozen = await freeze(mountPoint);
+  return await work();
 }
 
 /** Ends a freeze that a crash left. @returns whether it was frozen. */

@@ -1,3 +1,5 @@
+import { grpcError } from '@berth/protos';
+
 /**
  * The parameters that are this driver's: without a prefix, or with its name as one, which is left off. Keys with another
  * prefix (`example.com/key`) are the CO's remarks and are ignored.
@@ -11,6 +13,13 @@ export function ownParameters(
   return Object.fromEntries(
     own.map(([key, value]) => [key.startsWith(prefix) ? key.slice(prefix.length) : key, value]),
   );
+}
+
+/** @throws GrpcError INVALID_ARGUMENT – a parameter that is ours: snapshots have none. */
+export function refuseSnapshotParameters(parameters: Readonly<Record<string, string>>, driverName: string): void {
+  const [unknown] = Object.keys(ownParameters(parameters, driverName));
+  if (unknown === undefined) return;
+  throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: snapshots take no parameters`);
 }
 
 /** What is left for the backend once it is chosen. */

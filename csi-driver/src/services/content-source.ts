@@ -1,7 +1,6 @@
 import { type csi, grpcError } from '@berth/protos';
 import type { ContentSource } from '../catalog/volume-record.ts';
-import { isVolumeId } from '../rules/volume-id.ts';
-import { getVolume, type ServiceContext } from './services.ts';
+import { getSnapshotRecord, getVolume, type ServiceContext } from './services.ts';
 
 /** What a new volume is filled from, whichever kind it is. */
 export interface Source {
@@ -28,8 +27,6 @@ export function findSource(context: Pick<ServiceContext, 'catalog'>, { kind, id 
     const { backend, capacityBytes, fsType } = getVolume(context, id);
     return { what, backend, sizeBytes: capacityBytes, ...(fsType === undefined ? {} : { fsType }) };
   }
-  const snapshot = isVolumeId(id) ? context.catalog.snapshots.find(id) : undefined;
-  if (snapshot?.state !== 'ready') throw grpcError('NOT_FOUND', `snapshot "${id}" does not exist`);
-  const { backend, sizeBytes, fsType } = snapshot;
+  const { backend, sizeBytes, fsType } = getSnapshotRecord(context, id);
   return { what, backend, sizeBytes, ...(fsType === undefined ? {} : { fsType }) };
 }

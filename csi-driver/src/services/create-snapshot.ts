@@ -3,7 +3,7 @@ import { type csi, grpcError } from '@berth/protos';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
-import { ownParameters } from '../rules/parameters.ts';
+import { refuseSnapshotParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
 import { getVolume, type ServiceContext } from './services.ts';
@@ -14,10 +14,7 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
   return {
     validate: (request) => {
       requireFields({ name: request.name, source_volume_id: request.sourceVolumeId });
-      const [unknown] = Object.keys(ownParameters(request.parameters, context.driverName));
-      if (unknown !== undefined) {
-        throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: snapshots take no parameters`);
-      }
+      refuseSnapshotParameters(request.parameters, context.driverName);
     },
     keys: ({ name }) => [snapshotKey(name)],
     run: async ({ name, sourceVolumeId, accessibilityRequirements }, signal) => {
@@ -26,11 +23,11 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
       if (!mayBeHere(accessibilityRequirements, context.node)) {
         throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node of their volume only');
       }
-      if (existing?.state === 'ready') return { snapshot: snapshotMessage(existing) };
+      if (existing?.state === 'ready') return { snapshot: snapshotMessage(existing, context.node) };
       const volume = getVolume(context, sourceVolumeId);
       const snapshot = existing ?? (await begin(context, name, volume));
       const ready = await context.jobs.run(snapshot.id, (stop) => take(context, snapshot, { volume, stop }), signal);
-      return { snapshot: snapshotMessage(ready) };
+      return { snapshot: snapshotMessage(ready, context.node) };
     },
   };
 }

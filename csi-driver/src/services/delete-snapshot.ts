@@ -1,4 +1,4 @@
-import type { csi } from '@berth/protos';
+import { type csi, grpcError } from '@berth/protos';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
@@ -16,6 +16,7 @@ export function deleteSnapshot(context: ServiceContext): Method<csi.DeleteSnapsh
       return [snapshotId, ...(name === undefined ? [] : [snapshotKey(name)])];
     },
     run: async ({ snapshotId }) => {
+      refuseMember(find(snapshotId));
       await context.jobs.cancel(snapshotId);
       const snapshot = find(snapshotId);
       if (!snapshot) return {};
@@ -24,6 +25,15 @@ export function deleteSnapshot(context: ServiceContext): Method<csi.DeleteSnapsh
       return {};
     },
   };
+}
+
+/** @throws GrpcError INVALID_ARGUMENT – it is deleted with its group, and only so (CSI spec, Snapshot.group_snapshot_id). */
+function refuseMember(snapshot: SnapshotRecord | undefined): void {
+  if (snapshot?.groupId === undefined) return;
+  throw grpcError(
+    'INVALID_ARGUMENT',
+    `snapshot "${snapshot.id}" belongs to group snapshot "${snapshot.groupId}"; delete that one`,
+  );
 }
 
 /** Each step can be repeated: a crash between two of them is finished at the next start. */

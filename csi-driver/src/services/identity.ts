@@ -13,6 +13,8 @@ export function identityMethods(context: ServiceContext): Methods<csi.IdentitySe
         capabilities: [
           { service: { type: 'CONTROLLER_SERVICE' } },
           { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+          { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
+          { service: { type: 'SNAPSHOT_ACCESSIBILITY_CONSTRAINTS' } },
           { volumeExpansion: { type: 'ONLINE' } },
         ],
       }),

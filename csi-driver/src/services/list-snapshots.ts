@@ -14,7 +14,7 @@ export function listSnapshots(context: ServiceContext): Method<csi.ListSnapshots
     validate: ({ maxEntries }) => void pageSize(maxEntries),
     run: async ({ maxEntries, startingToken, sourceVolumeId, snapshotId }) => {
       const after = sequenceOf(startingToken, () => snapshots.lastSequence());
-      if (snapshotId !== '') return { entries: entriesOf(one(context, { snapshotId, sourceVolumeId })) };
+      if (snapshotId !== '') return { entries: entriesOf(context, one(context, { snapshotId, sourceVolumeId })) };
       const size = pageSize(maxEntries);
       const found =
         sourceVolumeId === ''
@@ -22,7 +22,7 @@ export function listSnapshots(context: ServiceContext): Method<csi.ListSnapshots
           : snapshots.listOfVolume(sourceVolumeId, after, size + 1);
       const page = found.slice(0, size);
       const nextToken = found.length > size ? tokenAfter(page.at(-1)?.sequence) : '';
-      return { entries: entriesOf(page), nextToken };
+      return { entries: entriesOf(context, page), nextToken };
     },
   };
 }
@@ -34,7 +34,7 @@ export function getSnapshot(context: ServiceContext): Method<csi.GetSnapshotRequ
     run: async ({ snapshotId }) => {
       const [snapshot] = one(context, { snapshotId, sourceVolumeId: '' });
       if (snapshot?.state !== 'ready') throw grpcError('NOT_FOUND', `snapshot "${snapshotId}" does not exist`);
-      return { snapshot: snapshotMessage(snapshot) };
+      return { snapshot: snapshotMessage(snapshot, context.node) };
     },
   };
 }
@@ -51,7 +51,7 @@ function one({ catalog }: ServiceContext, { snapshotId, sourceVolumeId }: Filter
 }
 
 /** What is being deleted is not offered any more. */
-function entriesOf(snapshots: readonly SnapshotRecord[]) {
+function entriesOf({ node }: ServiceContext, snapshots: readonly SnapshotRecord[]) {
   const shown = snapshots.filter(({ state }) => state === 'ready');
-  return shown.map((snapshot) => ({ snapshot: snapshotMessage(snapshot) }));
+  return shown.map((snapshot) => ({ snapshot: snapshotMessage(snapshot, node) }));
 }

@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock, Guard, seededRng, silentLogger } from '@berth/kit';
 import { FakeKernel, inspect, type PathFacts } from '@berth/linux';
-import { type CallContext, type csi, csiController, csiIdentity, csiNode, type Init } from '@berth/protos';
+import {
+  type CallContext,
+  type csi,
+  csiController,
+  csiGroupController,
+  csiIdentity,
+  csiNode,
+  type Init,
+} from '@berth/protos';
 import { Backends } from '../backend/backends.ts';
 import { DirectoryBackend } from '../backend/directory/directory-backend.ts';
 import { Pool } from '../backend/pool.ts';
@@ -12,6 +20,7 @@ import { VolumeMounts } from '../mounts/volume-mounts.ts';
 import { handlersOf } from '../pipeline/pipeline.ts';
 import { controllerMethods } from './controller.ts';
 import { CopyJobs } from './copy-jobs.ts';
+import { groupControllerMethods } from './group-controller.ts';
 import { identityMethods } from './identity.ts';
 import { nodeMethods } from './node.ts';
 import type { ServiceContext } from './services.ts';
@@ -46,6 +55,7 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
   const handlers = {
     ...handlersOf(csiIdentity, identityMethods(context), pipeline),
     ...handlersOf(csiController, controllerMethods(context), pipeline),
+    ...handlersOf(csiGroupController, groupControllerMethods(context), pipeline),
     ...handlersOf(csiNode, nodeMethods(context), pipeline),
   } as unknown as Record<string, (request: object, call: CallContext) => Promise<Record<string, unknown>>>;
   /** Calls a method as the wire would: every absent field has its default. */
@@ -102,6 +112,9 @@ const defaults = {
   startingToken: '',
   snapshotId: '',
   sourceVolumeId: '',
+  groupSnapshotId: '',
+  sourceVolumeIds: [],
+  snapshotIds: [],
 };
 
 /** A mounted volume of one node that several pods share, unless told otherwise. */

@@ -3,6 +3,7 @@ import { isErrno } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { Backends } from '../backend/backends.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { PlaceTools } from '../mounts/place.ts';
 import type { Recognizer, VolumeMounts } from '../mounts/volume-mounts.ts';
@@ -30,6 +31,13 @@ export function getVolume(context: Pick<ServiceContext, 'catalog'>, id: string):
   const volume = isVolumeId(id) ? context.catalog.find(id) : undefined;
   if (volume?.state !== 'ready') throw grpcError('NOT_FOUND', `volume "${id}" does not exist`);
   return volume;
+}
+
+/** @throws GrpcError NOT_FOUND – no such snapshot, or one that never came to be or is going. */
+export function getSnapshotRecord(context: Pick<ServiceContext, 'catalog'>, id: string): SnapshotRecord {
+  const snapshot = isVolumeId(id) ? context.catalog.snapshots.find(id) : undefined;
+  if (snapshot?.state !== 'ready') throw grpcError('NOT_FOUND', `snapshot "${id}" does not exist`);
+  return snapshot;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Clock } from '@berth/kit';
 import { detachLoop, type Mounter, openFileAt } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { Backend, CopiedBy, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import type { Backend, CopiedBy, PoolCapacity, Stillness, Stored, VolumeSpec } from '../backend.ts';
 import type { Pool } from '../pool.ts';
 import { Filesystems } from './filesystem.ts';
 import { ImageFiles } from './image-files.ts';
@@ -66,6 +66,14 @@ export class ImageBackend implements Backend {
     return await this.node.quietly(volume.id, (mayTakeLong) =>
       this.#files.copy({ from, to, reserved, mayTakeLong, signal }),
     );
+  }
+
+  stillness(id: string): Stillness {
+    return this.node.stillness(id);
+  }
+
+  stop(id: string): Promise<AsyncDisposable> {
+    return this.node.stop(id);
   }
 
   async delete(stored: Stored): Promise<void> {

@@ -20,9 +20,9 @@ import {
   syncFilesystemOf,
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import { thaw, withFrozen } from '../../mounts/with-frozen.ts';
+import { freeze, thaw, withFrozen } from '../../mounts/with-frozen.ts';
 import { Readers } from '../../pipeline/readers.ts';
-import type { NodeSide, StageRequest, VolumeSpec, VolumeUsage } from '../backend.ts';
+import type { NodeSide, StageRequest, Stillness, VolumeSpec, VolumeUsage } from '../backend.ts';
 import { type Filesystems, isFormatting } from './filesystem.ts';
 import type { ImageFiles } from './image-files.ts';
 import { imageMountOptions } from './image-flags.ts';
@@ -157,6 +157,18 @@ export class ImageNode implements NodeSide {
     using device = openLoop(number);
     await syncFile(device);
     return await work(false);
+  }
+
+  stillness(id: string): Stillness {
+    if (this.#mountsOf(id, 'filesystem').length > 0) return 'stoppable';
+    return this.#loops.find(id) === undefined ? 'idle' : 'atomic';
+  }
+
+  /** Freezes the volume's filesystem; one mounted at several paths is one. */
+  async stop(id: string): Promise<AsyncDisposable> {
+    const [mount] = this.#mountsOf(id, 'filesystem');
+    if (!mount) throw grpcError('ABORTED', `volume "${id}" was unmounted meanwhile; try again`);
+    return await freeze(mount.mountPoint);
   }
 
   /** Ends what a crash left standing still. @returns the mount points. */

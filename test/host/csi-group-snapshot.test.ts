@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { type DriverProcess, startDriverProcess } from '../harness/driver-process.ts';
+import { createImage, imageFolder, useImage } from '../harness/image-driver.ts';
+
+const ext4 = { mount: { fsType: 'ext4' } };
+const block = { block: {} };
+const code = (name: string) => expect.objectContaining({ code: name });
+
+/** Writes a rising number to the first file, then to the second, each through to its disk, until disposed. */
+function pairWriter(paths: readonly string[]) {
+  const files = paths.map((path) => openSync(path, 'w'));
+  const state = { running: true, rounds: 0 };
+  const done = (async () => {
+    while (state.running) {
+      const text = `${++state.rounds}`.padStart(8, '0');
+      for (const file of files) {
+        writeSync(file, text, 0);
+        fsyncSync(file);
+      }
+      await setImmediate();
+    }
+    for (const file of files) closeSync(file);
+  })();
+  return {
+    state,
+    async [Symbol.asyncDispose]() {
+      state.running = false;
+      await done;
+    },
+  };
+}
+
+async function restored(driver: DriverProcess, folder: string, snapshotIds: readonly string[]): Promise<number[]> {
+  const counts: number[] = [];
+  for (const [index, snapshotId] of snapshotIds.entries()) {
+    const name = `${snapshotId}-${index}`;
+    const volumeId = await createImage(driver, name, { access: ext4, source: { snapshot: { snapshotId } } });
+    const use = await useImage(driver, volumeId, { folder, access: ext4, name });
+    counts.push(Number(readFileSync(join(use.targetPath, 'count'), 'utf8')));
+    await use.release();
+    await driver.controller.DeleteVolume({ volumeId });
+  }
+  return counts;
+}
+
+test('snapshots of a group are of one moment, while a writer goes from volume to volume', async () => {
+  await using place = await imageFolder('xfs');
+  const { folder } = place;
+  let driver = await startDriverProcess(folder);
+  const ids = [
+    await createImage(driver, 'a', { access: ext4 }),
+    await createImage(driver, 'b', { access: ext4 }),
+    await createImage(driver, 'idle', { access: ext4 }),
+  ];
+  const uses = [];
+  for (const volumeId of ids.slice(0, 2)) uses.push(await useImage(driver, volumeId, { folder, access: ext4 }));
+  const groups: { groupSnapshotId: string; snapshotIds: string[] }[] = [];
+  {
+    await using writer = pairWriter(uses.map(({ targetPath }) => join(targetPath, 'count')));
+    for (const name of ['g1', 'g2', 'g3']) {
+      const before = writer.state.rounds;
+      const { groupSnapshot } = await driver.groups.CreateVolumeGroupSnapshot({ name, sourceVolumeIds: ids });
+      expect(groupSnapshot?.readyToUse).toBe(true);
+      const snapshotIds = groupSnapshot!.snapshots.map(({ snapshotId }) => snapshotId);
+      groups.push({ groupSnapshotId: groupSnapshot!.groupSnapshotId, snapshotIds });
+      // It goes on: nothing stays frozen.
+      await expect.poll(() => writer.state.rounds).toBeGreaterThan(before + 2);
+    }
+  }
+  await driver.kill();
+  driver = await startDriverProcess(folder);
+  for (const { snapshotIds } of groups) {
+    const [first, second] = (await restored(driver, folder, snapshotIds.slice(0, 2))) as [number, number];
+    expect(first).toBeGreaterThan(0);
+    expect([first, first - 1]).toContain(second);
+  }
+  for (const group of groups) await driver.groups.DeleteVolumeGroupSnapshot(group);
+  expect(readdirSync(join(place.pool, 'image-snapshots'))).toEqual([]);
+  for (const use of uses) await use.release(driver);
+  for (const volumeId of ids.slice(0, 2)) {
+    execFileSync('e2fsck', ['-fn', join(place.pool, 'images', volumeId)], { stdio: 'ignore' });
+  }
+  await driver[Symbol.asyncDispose]();
+});
+
+test('one block device in use may be in a group, two may not: nothing can stop their writers', async () => {
+  await using place = await imageFolder('xfs');
+  await using driver = await startDriverProcess(place.folder);
+  const ids = [
+    await createImage(driver, 'a', { access: block, mib: 8 }),
+    await createImage(driver, 'b', { access: block, mib: 8 }),
+  ];
+  const uses = [];
+  for (const volumeId of ids) uses.push(await useImage(driver, volumeId, { folder: place.folder, access: block }));
+  const both = driver.groups.CreateVolumeGroupSnapshot({ name: 'g', sourceVolumeIds: ids });
+  await expect(both).rejects.toEqual(code('FAILED_PRECONDITION'));
+  expect(readdirSync(join(place.pool, 'image-snapshots'))).toEqual([]);
+  await uses[1]?.release();
+  const { groupSnapshot } = await driver.groups.CreateVolumeGroupSnapshot({ name: 'g', sourceVolumeIds: ids });
+  expect(groupSnapshot?.snapshots).toHaveLength(2);
+  await uses[0]?.release();
+});
+
+test('a crash in the middle of a group leaves no part of it, and nothing frozen', async () => {
+  await using place = await imageFolder();
+  const { folder } = place;
+  const driver = await startDriverProcess(folder);
+  const ids = [
+    await createImage(driver, 'a', { access: ext4, mib: 512 }),
+    await createImage(driver, 'b', { access: ext4 }),
+  ];
+  const uses = [];
+  for (const volumeId of ids) uses.push(await useImage(driver, volumeId, { folder, access: ext4 }));
+  execFileSync('dd', ['if=/dev/urandom', `of=${uses[0]?.targetPath}/large`, 'bs=1M', 'count=300'], { stdio: 'ignore' });
+  const taking = driver.groups.CreateVolumeGroupSnapshot({ name: 'g', sourceVolumeIds: ids });
+  taking.catch(() => undefined);
+  const snapshots = join(place.pool, 'image-snapshots');
+  await expect.poll(() => readdirSync(snapshots).length, { interval: 1 }).toBeGreaterThan(0);
+  await driver.kill();
+  await using second = await startDriverProcess(folder);
+  expect(second.log()).toContain('thawed what a crash left frozen');
+  for (const { targetPath } of uses) execFileSync('touch', [join(targetPath, 'writable')]);
+  await expect.poll(() => readdirSync(snapshots)).toEqual([]);
+  expect((await second.controller.ListSnapshots({})).entries).toEqual([]);
+  const { groupSnapshot } = await second.groups.CreateVolumeGroupSnapshot({ name: 'g', sourceVolumeIds: ids });
+  expect(groupSnapshot?.snapshots).toHaveLength(2);
+  for (const use of uses) await use.release(second);
+});
