@@ -58,7 +58,7 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const directory = stack.use(new DirectoryBackend({ pool, mounter, clock }));
   const image = new ImageBackend({ pool, mounter, clock });
   const btrfs = isBtrfs(path) ? [new BtrfsBackend({ pool, mounter })] : [];
-  const backends = new Backends([directory, image, ...btrfs]);
+  const backends = new Backends([directory, image, ...btrfs].map((backend) => ({ backend, pool })));
   for (const mountPoint of await image.node.thawAll()) log.warn('thawed what a crash left frozen', { mountPoint });
   await recover({ catalog, backends, log });
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));

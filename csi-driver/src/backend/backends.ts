@@ -1,34 +1,99 @@
 import { grpcError } from '@berth/protos';
 import type { Backend } from './backend.ts';
+import type { Pool } from './pool.ts';
 
 /** Who keeps a volume that names nobody. */
 export const defaultBackend = 'directory';
 
-/** The backends of this driver, by the name a class gives in its parameter `backend`. */
-export class Backends {
-  readonly #byName: ReadonlyMap<string, Backend>;
+/** A backend in one of its pools; without a pool where it keeps volumes elsewhere, such as on a server. */
+export interface Placement {
+  readonly backend: Backend;
+  readonly pool?: Pool;
+}
 
-  constructor(backends: readonly Backend[]) {
-    this.#byName = new Map(backends.map((backend) => [backend.name, backend]));
+/** What a record says about where its data is. One without a pool is in the first, as all were once. */
+export interface Whereabouts {
+  readonly id: string;
+  readonly backend: string;
+  readonly pool?: string;
+}
+
+/** The backends of this driver, by the names a class gives in its parameters `backend` and `pool`. */
+export class Backends {
+  readonly placements: readonly Placement[];
+  readonly #firstPool: string | undefined;
+  readonly #byPlace: ReadonlyMap<string, Placement>;
+
+  /** In the order of the pools. */
+  constructor(placements: readonly Placement[]) {
+    this.placements = placements;
+    this.#firstPool = placements.find(({ pool }) => pool)?.pool?.name;
+    this.#byPlace = new Map(
+      placements.map((placement) => [placeOf(placement.backend.name, placement.pool?.name), placement]),
+    );
   }
 
   get all(): readonly Backend[] {
-    return [...this.#byName.values()];
+    return this.placements.map(({ backend }) => backend);
+  }
+
+  /** In the order of the flags. */
+  get pools(): readonly Pool[] {
+    return [...new Set(this.placements.flatMap(({ pool }) => (pool ? [pool] : [])))];
+  }
+
+  /** Where a class may have its volumes. @throws GrpcError INVALID_ARGUMENT – no such backend or pool; names those there are. */
+  candidates(parameters: Readonly<Record<string, string>>): readonly Placement[] {
+    const name = parameters['backend'] ?? this.#defaultBackend(parameters['pool']);
+    const offered = this.placements.filter(({ backend }) => backend.name === name);
+    if (offered.length === 0) {
+      const allowed = [...new Set(this.all.map((backend) => backend.name))].join(', ');
+      throw grpcError('INVALID_ARGUMENT', `parameter "backend" is "${name}"; allowed are ${allowed}`);
+    }
+    const pool = parameters['pool'];
+    if (pool === undefined) return offered;
+    const there = offered.filter((placement) => placement.pool?.name === pool);
+    if (there.length > 0) return there;
+    const pools = offered.map((placement) => placement.pool?.name).filter((one) => one !== undefined);
+    throw grpcError(
+      'INVALID_ARGUMENT',
+      pools.length === 0
+        ? `parameter "pool" is "${pool}"; the backend "${name}" keeps its volumes in no pool`
+        : `parameter "pool" is "${pool}"; pools with the backend "${name}" are ${pools.join(', ')}`,
+    );
   }
 
   /** @throws GrpcError INVALID_ARGUMENT – no such backend; names those there are. */
   forParameters(parameters: Readonly<Record<string, string>>): Backend {
-    const name = parameters['backend'] ?? defaultBackend;
-    const backend = this.#byName.get(name);
-    if (backend) return backend;
-    const allowed = [...this.#byName.keys()].join(', ');
-    throw grpcError('INVALID_ARGUMENT', `parameter "backend" is "${name}"; allowed are ${allowed}`);
+    return this.candidates(parameters)[0]?.backend as Backend;
   }
 
-  /** @throws GrpcError FAILED_PRECONDITION – the volume was made by a backend this driver has not now. */
-  of({ id, backend: name }: { readonly id: string; readonly backend: string }): Backend {
-    const backend = this.#byName.get(name);
-    if (backend) return backend;
-    throw grpcError('FAILED_PRECONDITION', `"${id}" is kept by the backend "${name}", which this pool cannot have now`);
+  /** @throws GrpcError FAILED_PRECONDITION – the volume is in a pool, or was made by a backend, this driver has not now. */
+  placementOf(record: Whereabouts): Placement {
+    const { id, backend, pool = this.#firstPool } = record;
+    const placement = this.#byPlace.get(placeOf(backend, pool)) ?? this.#byPlace.get(placeOf(backend, undefined));
+    if (placement) return placement;
+    throw grpcError(
+      'FAILED_PRECONDITION',
+      `"${id}" is kept by the backend "${backend}" in the pool "${pool}", which this driver has not now`,
+    );
   }
+
+  /** @throws GrpcError FAILED_PRECONDITION – as {@link placementOf}. */
+  of(record: Whereabouts): Backend {
+    return this.placementOf(record).backend;
+  }
+
+  /** A pool may be for other backends only; then its first is what a class means that names the pool alone. */
+  #defaultBackend(pool: string | undefined): string {
+    const offers = (name: string) =>
+      this.placements.some((one) => one.backend.name === name && (pool === undefined || one.pool?.name === pool));
+    if (offers(defaultBackend)) return defaultBackend;
+    const first = this.placements.find((one) => (pool === undefined ? one.pool : one.pool?.name === pool));
+    return first?.backend.name ?? defaultBackend;
+  }
+}
+
+function placeOf(backend: string, pool: string | undefined): string {
+  return `${backend}@${pool ?? ''}`;
 }

@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { readdirSync, statfsSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
 import type { PoolCapacity } from './backend.ts';
+import { PoolLedger } from './pool-ledger.ts';
+import { defaultOvercommit, type PoolOptions, unnamedPool } from './pool-options.ts';
 import { SharedSync } from './shared-sync.ts';
 import { Trash } from './trash.ts';
 
@@ -14,9 +15,21 @@ export interface PoolFolder extends Disposable {
   list(): string[];
 }
 
-/** The directory all volumes of a driver are in, and its trash. Nobody else writes below it. */
-export class Pool implements AsyncDisposable {
+export interface PoolTools extends Partial<Omit<PoolOptions, 'path'>> {
+  /** Its real path. */
   readonly path: string;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** A directory volumes are in, and its trash. Nobody else writes below it. */
+export class Pool implements AsyncDisposable {
+  readonly name: string;
+  /** Whether its volumes say in their topology that they are in it. */
+  readonly named: boolean;
+  readonly path: string;
+  /** What it has promised. */
+  readonly ledger: PoolLedger;
   readonly trash: Trash;
   readonly #rng: Rng;
   readonly #trashFolder: PoolFolder;
@@ -24,9 +37,17 @@ export class Pool implements AsyncDisposable {
   readonly #fresh: PoolFolder;
   readonly #open: PoolFolder[] = [];
 
-  constructor({ path, rng, log }: { readonly path: string; readonly rng: Rng; readonly log: Logger }) {
+  constructor(tools: PoolTools) {
+    const { path, rng, log, name = unnamedPool, named = false, limitBytes, overcommit = defaultOvercommit } = tools;
+    this.name = name;
+    this.named = named;
     this.path = path;
     this.#rng = rng;
+    const room = () => {
+      const { bavail, bsize } = statfsSync(path);
+      return { freeBytes: bavail * bsize };
+    };
+    this.ledger = new PoolLedger({ limitBytes, overcommit, room });
     this.#trashFolder = this.folder('trash');
     this.#fresh = this.folder('fresh');
     for (const name of this.#fresh.list()) renameAt(this.#fresh.fd, name, this.#trashFolder.fd, name);
@@ -83,7 +104,7 @@ export class Pool implements AsyncDisposable {
   }
 
   async capacity(): Promise<PoolCapacity> {
-    const { blocks, bavail, bsize } = await statfs(this.path);
+    const { blocks, bavail, bsize } = statfsSync(this.path);
     return { totalBytes: blocks * bsize, availableBytes: bavail * bsize };
   }
 

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import type { Codec } from './record-codec.ts';
 import type { VolumeState } from './volume-record.ts';
 
 /** One snapshot as the catalog keeps it. Its states mean what a volume's do. */
@@ -14,6 +14,8 @@ export interface SnapshotRecord {
   /** The least size of a volume made from it. */
   readonly sizeBytes: number;
   readonly backend: string;
+  /** The pool its data is in, which is its volume's; absent for the first one, or for a backend without. */
+  readonly pool?: string;
   /** When its content was taken, milliseconds since 1970. */
   readonly createdAtMs: number;
   readonly fsType?: string;
@@ -25,38 +27,10 @@ export interface SnapshotRecord {
 
 export type NewSnapshot = Omit<SnapshotRecord, 'sequence' | 'state'>;
 
-/** A row of the table `snapshots`. */
-export interface SnapshotRow {
-  readonly sequence: number;
-  readonly id: string;
-  readonly name: string;
-  readonly source_id: string;
-  readonly state: string;
-  readonly size_bytes: number;
-  readonly details: string;
-  readonly checksum: number;
-}
-
-export type SnapshotContent = Omit<SnapshotRow, 'sequence' | 'checksum'>;
-
-export function snapshotChecksum(row: SnapshotContent): number {
-  return crc32(JSON.stringify([row.id, row.name, row.source_id, row.state, row.size_bytes, row.details]));
-}
-
-export function snapshotContent(snapshot: Omit<SnapshotRecord, 'sequence'>): SnapshotContent {
-  const { id, name, sourceVolumeId, state, sizeBytes, backend, createdAtMs, fsType, copiedBy, groupId } = snapshot;
-  const details = JSON.stringify({ backend, createdAtMs, fsType, copiedBy, groupId });
-  return { id, name, source_id: sourceVolumeId, state, size_bytes: sizeBytes, details };
-}
-
-/** @returns undefined where the row is not what was written. */
-export function snapshotOf(row: SnapshotRow): SnapshotRecord | undefined {
-  if (snapshotChecksum(row) !== row.checksum) return undefined;
-  const details = JSON.parse(row.details) as Pick<
-    SnapshotRecord,
-    'backend' | 'createdAtMs' | 'fsType' | 'copiedBy' | 'groupId'
-  >;
-  const { sequence, id, name } = row;
-  const state = row.state as VolumeState;
-  return { sequence, id, name, sourceVolumeId: row.source_id, state, sizeBytes: row.size_bytes, ...details };
-}
+export const snapshotCodec: Codec<SnapshotRecord> = {
+  table: 'snapshots',
+  what: 'snapshot',
+  columns: { id: 'id', name: 'name', sourceVolumeId: 'source_id', state: 'state', sizeBytes: 'size_bytes' },
+  // 2: may name a pool.
+  upgrades: [(details) => details],
+};

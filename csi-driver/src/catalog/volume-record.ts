@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import type { Codec } from './record-codec.ts';
 
 /**
  * Where a volume is in its life; what a start must do with it.
@@ -23,6 +23,8 @@ export interface VolumeRecord {
   readonly state: VolumeState;
   readonly capacityBytes: number;
   readonly backend: string;
+  /** The pool its data is in; absent for the first one, or for a backend without. */
+  readonly pool?: string;
   readonly parameters: Readonly<Record<string, string>>;
   /** What every node call gets back. */
   readonly context: Readonly<Record<string, string>>;
@@ -33,34 +35,10 @@ export interface VolumeRecord {
 
 export type NewVolume = Omit<VolumeRecord, 'sequence' | 'state'>;
 
-/** A row of the table `volumes`. */
-export interface VolumeRow {
-  readonly sequence: number;
-  readonly id: string;
-  readonly name: string;
-  readonly state: string;
-  readonly capacity_bytes: number;
-  readonly details: string;
-  readonly checksum: number;
-}
-
-export type RowContent = Omit<VolumeRow, 'sequence' | 'checksum'>;
-
-/** SQLite finds torn pages, not a flipped bit inside one: each record carries its own checksum. */
-export function checksumOf(row: RowContent): number {
-  return crc32(JSON.stringify([row.id, row.name, row.state, row.capacity_bytes, row.details]));
-}
-
-export function contentOf(volume: Omit<VolumeRecord, 'sequence'>): RowContent {
-  const { id, name, state, capacityBytes, backend, parameters, context, fsType, source } = volume;
-  const details = JSON.stringify({ backend, parameters, context, fsType, source });
-  return { id, name, state, capacity_bytes: capacityBytes, details };
-}
-
-/** @returns undefined where the row is not what was written. */
-export function recordOf(row: VolumeRow): VolumeRecord | undefined {
-  if (checksumOf(row) !== row.checksum) return undefined;
-  const details = JSON.parse(row.details) as Omit<VolumeRecord, 'sequence' | 'id' | 'name' | 'state' | 'capacityBytes'>;
-  const { sequence, id, name } = row;
-  return { sequence, id, name, state: row.state as VolumeState, capacityBytes: row.capacity_bytes, ...details };
-}
+export const volumeCodec: Codec<VolumeRecord> = {
+  table: 'volumes',
+  what: 'volume',
+  columns: { id: 'id', name: 'name', state: 'state', capacityBytes: 'capacity_bytes' },
+  // 2: may name a pool, and what becomes of it when it is deleted. All was in the first pool before, and deleted at once.
+  upgrades: [(details) => details],
+};

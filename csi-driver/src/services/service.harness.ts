@@ -43,7 +43,7 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
     version: '1',
     node: { key: 'topology.csi.berth.local/node', nodeId: 'n1' },
     catalog,
-    backends: new Backends([backend]),
+    backends: new Backends([{ backend, pool }]),
     jobs,
     mounts: new VolumeMounts(places, (mount) => backend.node.volumeOf(mount)),
     places,

@@ -1,0 +1,156 @@
+/**
+ * What a pool owes a volume. `full`: all of its size, also what it has not used yet. `thin`: its size, as long as not all
+ * fill up: promised up to the pool's over-commit. `none`: nothing is kept; only a limit of the pool counts its size.
+ */
+export type Commitment = 'full' | 'thin' | 'none';
+
+/** A volume as the ledger counts it. */
+export interface Claim {
+  readonly id: string;
+  readonly commitment: Commitment;
+  readonly bytes: number;
+}
+
+/** What the filesystem below a pool has. */
+export interface Room {
+  readonly freeBytes: number;
+}
+
+export interface LedgerOptions {
+  readonly limitBytes?: number | undefined;
+  readonly overcommit: number;
+  /** Asked at each look: others may use the filesystem too. */
+  readonly room: () => Room;
+}
+
+interface Entry {
+  readonly commitment: Commitment;
+  readonly bytes: number;
+  readonly used: number;
+}
+
+/** Why a claim does not fit, with the numbers. */
+export interface Refusal {
+  readonly availableBytes: number;
+  readonly reason: string;
+}
+
+/**
+ * What a pool has promised, kept as sums: each call costs the same with ten volumes as with a hundred thousand.
+ * Everything here is synchronous, so that two creates at once cannot pass a limit together.
+ */
+export class PoolLedger {
+  readonly #options: LedgerOptions;
+  /** Volumes with a promise on disk; of the others the sum is enough. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #promised: Record<Commitment, number> = { full: 0, thin: 0, none: 0 };
+  /** What `full` volumes were promised and do not use yet. */
+  #unused = 0;
+  #thinUsed = 0;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  /** Counts a volume that is there already, whether it fits or not. */
+  add({ id, commitment, bytes }: Claim, used = 0): void {
+    this.#promised[commitment] += bytes;
+    if (commitment !== 'none') this.#count(id, { commitment, bytes, used });
+  }
+
+  /** Takes room for a new volume. @returns why not, where it has not enough. */
+  reserve(claim: Claim): Refusal | undefined {
+    const refusal = this.#refusal(claim.commitment, claim.bytes);
+    if (!refusal) this.add(claim);
+    return refusal;
+  }
+
+  /** Takes room for the growth of a volume, or gives back that of its shrinking. */
+  resize(claim: Claim, bytes: number): Refusal | undefined {
+    const refusal = bytes > claim.bytes ? this.#refusal(claim.commitment, bytes - claim.bytes) : undefined;
+    if (refusal) return refusal;
+    const used = this.#entries.get(claim.id)?.used ?? 0;
+    this.release(claim);
+    this.add({ ...claim, bytes }, used);
+    return undefined;
+  }
+
+  /** Gives back what the volume had. To be called once for each `add` or `reserve`. */
+  release({ id, commitment, bytes }: Claim): void {
+    this.#promised[commitment] -= bytes;
+    if (commitment !== 'none') this.#uncount(id);
+  }
+
+  /** Says what a volume takes on the disk now. */
+  measured(id: string, used: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.used === used) return;
+    this.#uncount(id);
+    this.#count(id, { ...entry, used });
+  }
+
+  /** The ids of volumes whose use matters, in an order that stays. */
+  ids(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  /** The largest volume of this kind that can be had now. */
+  available(commitment: Commitment): number {
+    const amounts = [this.#byDisk(commitment), this.#byLimit(commitment)];
+    return Math.max(0, Math.floor(Math.min(...amounts)));
+  }
+
+  #refusal(commitment: Commitment, bytes: number): Refusal | undefined {
+    const availableBytes = this.available(commitment);
+    if (bytes <= availableBytes) return undefined;
+    return { availableBytes, reason: this.#reason(commitment) };
+  }
+
+  #byDisk(commitment: Commitment): number {
+    const free = this.#options.room().freeBytes - this.#unused;
+    if (commitment !== 'thin') return free;
+    return this.#options.overcommit * (free + this.#thinUsed) - this.#promised.thin;
+  }
+
+  #byLimit(commitment: Commitment): number {
+    const { limitBytes, overcommit } = this.#options;
+    if (limitBytes === undefined) return Number.POSITIVE_INFINITY;
+    const { full, thin, none } = this.#promised;
+    return commitment === 'thin'
+      ? overcommit * (limitBytes - full - none) - thin
+      : limitBytes - full - none - thin / overcommit;
+  }
+
+  #reason(commitment: Commitment): string {
+    const { limitBytes, overcommit, room } = this.#options;
+    const { full, thin, none } = this.#promised;
+    const { freeBytes } = room();
+    if (limitBytes !== undefined && this.#byLimit(commitment) <= this.#byDisk(commitment)) {
+      return (
+        `its limit is ${limitBytes} bytes, of which ${full + none} are promised in full and ${thin} thin ` +
+        `(over-commit ${overcommit}); delete volumes or raise limit= of --pool`
+      );
+    }
+    if (commitment === 'thin') {
+      return (
+        `${freeBytes} bytes are free, ${this.#unused} of them promised to other volumes, and thin volumes have ${thin} promised ` +
+        `with an over-commit of ${overcommit}; delete volumes, add room, or raise overcommit= of --pool`
+      );
+    }
+    return `${freeBytes} bytes are free, ${this.#unused} of them promised to other volumes; delete volumes or add room`;
+  }
+
+  #count(id: string, entry: Entry): void {
+    this.#entries.set(id, entry);
+    if (entry.commitment === 'full') this.#unused += Math.max(0, entry.bytes - entry.used);
+    else this.#thinUsed += entry.used;
+  }
+
+  #uncount(id: string): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    this.#entries.delete(id);
+    if (entry.commitment === 'full') this.#unused -= Math.max(0, entry.bytes - entry.used);
+    else this.#thinUsed -= entry.used;
+  }
+}

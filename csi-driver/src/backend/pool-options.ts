@@ -1,0 +1,111 @@
+import { isAbsolute } from 'node:path';
+import { StartError } from '../start-error.ts';
+
+/** One pool of a driver, as its flag says. */
+export interface PoolOptions {
+  readonly name: string;
+  /** Whether nodes and volumes carry a topology segment of this pool: where it was given a name. */
+  readonly named: boolean;
+  readonly path: string;
+  /** Which backends the pool offers; absent for all its filesystem can. */
+  readonly backends?: readonly string[];
+  /** What all volumes of the pool may have together. */
+  readonly limitBytes?: number;
+  /** How many times its room thin volumes may be promised together. */
+  readonly overcommit: number;
+}
+
+/** The name of a pool that is only a directory. */
+export const unnamedPool = 'default';
+
+/** Twice: most volumes stay half empty, and a pool that fills is still seen in time. */
+export const defaultOvercommit = 2;
+
+/** The name is part of a topology key, `pool-NAME`, which has 63 characters at most (a label's key). */
+const namePattern = /^[a-z0-9]([-a-z0-9]{0,56}[a-z0-9])?$/;
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+  Ti: 1024 ** 4,
+};
+
+/**
+ * Reads one `--pool`: a directory, or `NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO]`.
+ * @throws StartError Usage
+ */
+export function parsePool(text: string): PoolOptions {
+  const [, name = '', rest = ''] = /^([^/=]*)=(.*)$/s.exec(text) ?? [];
+  if (rest === '' && name === '') {
+    if (text === '' || text.startsWith('=')) refuse(text, 'give a directory, or NAME=DIR');
+    return { name: unnamedPool, named: false, path: text, overcommit: defaultOvercommit };
+  }
+  if (!namePattern.test(name)) {
+    refuse(
+      text,
+      `the name "${name}" must be 1 to 58 small letters, digits or "-", with a letter or digit at both ends`,
+    );
+  }
+  const [path = '', ...settings] = rest.split(',');
+  if (path === '') refuse(text, 'the directory is missing');
+  let pool: PoolOptions = { name, named: true, path, overcommit: defaultOvercommit };
+  for (const setting of settings) pool = { ...pool, ...parseSetting(text, setting, pool) };
+  return pool;
+}
+
+/** @throws StartError Usage – none, two with one name, or several of which one has none. */
+export function parsePools(texts: readonly string[]): readonly PoolOptions[] {
+  const pools = texts.map(parsePool);
+  if (pools.length === 0) throw new StartError('Usage', '--pool is required');
+  const unnamed = pools.find(({ named }) => !named);
+  if (pools.length > 1 && unnamed) {
+    throw new StartError(
+      'Usage',
+      `--pool ${unnamed.path}: each of several pools needs a name, as in fast=${unnamed.path}`,
+    );
+  }
+  const twice = pools.find(({ name }, index) => pools.findIndex((other) => other.name === name) !== index);
+  if (twice) throw new StartError('Usage', `--pool: two pools have the name "${twice.name}"`);
+  return pools;
+}
+
+function parseSetting(text: string, setting: string, pool: PoolOptions): Partial<PoolOptions> {
+  const [key = '', value = ''] = setting.split(/=(.*)/s);
+  if (value === '') refuse(text, `"${setting}" is no setting; give backend=, limit= or overcommit=`);
+  if (key === 'backend' && !pool.backends) return { backends: [...new Set(value.split('|'))] };
+  if (key === 'limit' && pool.limitBytes === undefined) return { limitBytes: sizeOf(text, value) };
+  if (key === 'overcommit') return { overcommit: ratioOf(text, value) };
+  return refuse(
+    text,
+    `"${key}" is ${key === 'backend' || key === 'limit' ? 'given twice' : 'unknown; settings are backend, limit, overcommit'}`,
+  );
+}
+
+function sizeOf(text: string, value: string): number {
+  const [, digits, unit = ''] = /^(\d{1,15})([kMGT]|[KMGT]i)?$/.exec(value) ?? [];
+  const bytes = Number(digits) * (units[unit] ?? Number.NaN);
+  if (bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  return refuse(text, `limit "${value}" must be bytes or a quantity such as 10Gi`);
+}
+
+function ratioOf(text: string, value: string): number {
+  const ratio = /^\d{1,4}(\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN;
+  if (ratio >= 1 && ratio <= 1000) return ratio;
+  return refuse(text, `overcommit "${value}" must be a number from 1 (none) to 1000, such as 2.0`);
+}
+
+function refuse(text: string, why: string): never {
+  throw new StartError('Usage', `--pool ${text}: ${why}`);
+}
+
+/** Whether one of two pool directories is, or is in, the other. Both are real paths. */
+export function overlap(a: string, b: string): boolean {
+  const within = (inner: string, outer: string) => `${inner}/`.startsWith(outer === '/' ? '/' : `${outer}/`);
+  return isAbsolute(a) && (within(a, b) || within(b, a));
+}

@@ -1,0 +1,121 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { type Codec, decode, encode, type Recorded, type Row } from './record-codec.ts';
+
+/** The open database that the tables of a catalog share. */
+export interface Connection {
+  readonly path: string;
+  readonly database: DatabaseSync;
+  readonly commits: GroupCommit;
+}
+
+/** `id` and `name` come first and never change. */
+const keyColumns = 2;
+
+/**
+ * Records of one kind: durable before any promise resolves. Reads are synchronous and see what is committed.
+ * @throws CatalogError – from every method, where the disk is full or the database damaged.
+ */
+export class RecordTable<R extends Recorded> {
+  protected readonly connection: Connection;
+  readonly #codec: Codec<R>;
+  readonly #byId: StatementSync;
+  readonly #byName: StatementSync;
+  readonly #after: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(connection: Connection, codec: Codec<R>) {
+    this.connection = connection;
+    this.#codec = codec;
+    const { table } = codec;
+    const columns = [...Object.values(codec.columns as Readonly<Record<string, string>>), 'details', 'checksum'];
+    const prepare = (sql: string) => connection.database.prepare(sql);
+    this.#byId = prepare(`SELECT * FROM ${table} WHERE id = ?`);
+    this.#byName = prepare(`SELECT * FROM ${table} WHERE name = ?`);
+    this.#after = prepare(`SELECT * FROM ${table} WHERE sequence > ? ORDER BY sequence LIMIT ?`);
+    const places = columns.map(() => '?').join(', ');
+    this.#insert = prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) RETURNING sequence`);
+    const changing = columns.slice(keyColumns).map((column) => `${column} = ?`);
+    this.#update = prepare(`UPDATE ${table} SET ${changing.join(', ')} WHERE id = ?`);
+    this.#delete = prepare(`DELETE FROM ${table} WHERE id = ?`);
+  }
+
+  find(id: string): R | undefined {
+    return this.read(() => [this.#byId.get(id)])[0];
+  }
+
+  findByName(name: string): R | undefined {
+    return this.read(() => [this.#byName.get(name)])[0];
+  }
+
+  /** Records whose sequence is above `sequence`, in order; all of them without a limit. */
+  listAfter(sequence: number, limit = -1): R[] {
+    return this.read(() => this.#after.all(sequence, limit));
+  }
+
+  /** The highest sequence ever given, also to records that are gone. */
+  lastSequence(): number {
+    const row = this.connection.database
+      .prepare('SELECT seq FROM sqlite_sequence WHERE name = ?')
+      .get(this.#codec.table);
+    return Number(row?.['seq'] ?? 0);
+  }
+
+  /** Writes down the intent to make something. */
+  async begin(record: Omit<R, 'sequence' | 'state'>): Promise<R> {
+    return await this.insert({ ...record, state: 'creating' } as unknown as Omit<R, 'sequence'>);
+  }
+
+  async update(record: R, change: Partial<Omit<R, 'sequence' | 'id' | 'name'>>): Promise<R> {
+    const next: R = { ...record, ...change };
+    const values = encode(this.#codec, next);
+    await this.write(() => this.#update.run(...values.slice(keyColumns), record.id));
+    return next;
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.write(() => this.#delete.run(id));
+  }
+
+  /** `given` hears of the sequence inside the transaction. */
+  protected async insert(record: Omit<R, 'sequence'>, given?: (sequence: number) => void): Promise<R> {
+    const values = encode(this.#codec, record);
+    const sequence = await this.write(() => {
+      const next = Number(this.#insert.get(...values)?.['sequence']);
+      given?.(next);
+      return next;
+    });
+    return { ...record, sequence } as unknown as R;
+  }
+
+  protected read(query: () => unknown[]): R[] {
+    try {
+      return (query() as (Row | undefined)[]).flatMap((row) => (row ? [this.#decode(row)] : []));
+    } catch (error) {
+      throw asCatalogError(error, this.connection.path);
+    }
+  }
+
+  protected async write<T>(work: () => T): Promise<T> {
+    try {
+      return await this.connection.commits.run(work);
+    } catch (error) {
+      throw asCatalogError(error, this.connection.path);
+    }
+  }
+
+  #decode(row: Row): R {
+    const { path } = this.connection;
+    const { what } = this.#codec;
+    const record = decode(this.#codec, row);
+    if (record === 'damaged') throw damaged(path, `the record of ${what} "${row.id}" does not match its checksum`);
+    if (record !== 'newer') return record;
+    throw new CatalogError(
+      'Newer',
+      `the record of ${what} "${row.id}" in ${path} was written by a newer csi-driver; use that one`,
+    );
+  }
+}
