@@ -108,4 +108,17 @@ export const btrfs = {
   quotaRescanWait: 0x942e,
 } as const;
 
+/** linux/quota.h, linux/dqblk_xfs.h, linux/fs.h. The generic calls work on xfs too. */
+export const quota = {
+  get: 0x800007,
+  set: 0x800008,
+  getState: 0x5808,
+  blockLimitsValid: 1,
+  projectsCounted: 1 << 4,
+  projectsEnforced: 1 << 5,
+  getAttributes: 0x801c581f,
+  setAttributes: 0x401c5820,
+  inheritProject: 0x200,
+} as const;
+
 export const LO_FLAGS = { readOnly: 1, autoclear: 4, directIo: 16 } as const;

@@ -62,6 +62,14 @@ export {
 } from './open-in-root.ts';
 export { connectPackets, endPackets } from './packet-socket.ts';
 export { inspect, inspectAt, type PathFacts } from './path-facts.ts';
+export {
+  limitProject,
+  type ProjectUsage,
+  projectOf,
+  projectQuotaState,
+  projectUsage,
+  setProject,
+} from './project-quota.ts';
 export { removeTree } from './remove-tree.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';
 export { getXattr, listXattrs, putXattr, removeXattr, type XattrPath } from './xattr.ts';

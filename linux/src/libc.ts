@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { KernelError } from './kernel-error.ts';
 
 /** System call numbers that are the same on x86_64 and arm64 (asm-generic/unistd.h, from 424 on shared by all). */
-const numbers = { open_tree: 428, move_mount: 429, openat2: 437, mount_setattr: 442 } as const;
+const numbers = { open_tree: 428, move_mount: 429, openat2: 437, mount_setattr: 442, quotactl_fd: 443 } as const;
 
 const lib = koffi.load('libc.so.6');
 const names = new Map<number, string>(Object.entries(constants.errno).map(([name, n]) => [n, name]));
@@ -52,6 +52,7 @@ export const libc = {
   moveMount: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'int', 'uint8_t *', 'uint']),
   openat2: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint8_t *', 'size_t']),
   mountSetattr: lib.func('syscall', 'long', ['long', 'int', 'uint8_t *', 'uint', 'uint8_t *', 'size_t']),
+  quotactlFd: lib.func('syscall', 'long', ['long', 'uint', 'uint', 'uint', 'uint8_t *']),
   numbers,
 } as const;
 

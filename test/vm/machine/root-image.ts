@@ -119,6 +119,8 @@ function layOut(root: string): void {
   for (const name of execFileSync(busybox(), ['--list'], { encoding: 'utf8' }).split('\n')) {
     if (name !== '' && name !== 'busybox') symlinkSync('/bin/busybox', join(root, 'bin', name));
   }
+  // Where the kernel looks for it.
+  symlinkSync('/bin/busybox', join(root, 'sbin/modprobe'));
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/tmp:/bin/sh\n');
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nweb:x:1000:\n');
   writeFileSync(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
