@@ -1,5 +1,5 @@
 import { createLogger, type LogLevel, logLevels, messageOf } from '@berth/kit';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { StartError } from './start-error.ts';
 import { version } from './version.ts';
 
@@ -18,6 +18,8 @@ interface Flags {
   readonly pool: string;
   readonly name: string;
   readonly registrationSocket?: string;
+  readonly attach?: boolean;
+  readonly maxVolumesPerNode?: number;
   readonly untilStdinCloses?: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'text';
@@ -39,6 +41,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .option('--node-id <id>', 'name of this node, as volumes are tied to it')
     .option('--pool <dir>', 'directory that holds the catalog and the volumes')
     .option('--name <name>', 'name of the driver', 'csi.berth.local')
+    .option('--attach', 'have volumes published to this node by the controller first (ControllerPublishVolume)')
+    .option('--max-volumes-per-node <n>', 'how many volumes this node takes; without it, the CO decides', countOf)
     .option(
       '--registration-socket <path>',
       "also serve plugin registration there, in the node agent's plugins_registry",
@@ -88,6 +92,8 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
     nodeId: flags.nodeId,
     pool: flags.pool,
     driverName: name,
+    attach: flags.attach === true,
+    maxVolumesPerNode: flags.maxVolumesPerNode ?? 0,
     ...(registrationSocket === undefined ? {} : { registrationSocket }),
     clock: systemClock,
     rng: systemRng,
@@ -97,6 +103,11 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
   log.info('serving', { driver: name, node: flags.nodeId, endpoint, pool: flags.pool, version });
   await terminal.stopped(flags.untilStdinCloses === true);
   log.info('stopping');
+}
+
+function countOf(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('give a number from 1 to 999999.');
 }
 
 function checkFlags({ nodeId, pool, name }: Flags, endpoint: string | undefined): void {

@@ -30,6 +30,8 @@ export interface DriverOptions {
   readonly nodeId: string;
   readonly pool: string;
   readonly driverName: string;
+  readonly attach?: boolean;
+  readonly maxVolumesPerNode?: number;
   readonly registrationSocket?: string;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -64,7 +66,19 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());
   const node = { key: `topology.${options.driverName}/node`, nodeId: options.nodeId };
-  const context: ServiceContext = { ...options, version, node, catalog, backends, jobs, mounts, places };
+  const { attach = false, maxVolumesPerNode = 0 } = options;
+  const context: ServiceContext = {
+    ...options,
+    attach,
+    maxVolumesPerNode,
+    version,
+    node,
+    catalog,
+    backends,
+    jobs,
+    mounts,
+    places,
+  };
   const pipeline = { clock, guard: new Guard(), log, logRequests: options.logRequests ?? false };
   await listen(stack, serverOf(context, pipeline), socket);
   await register(stack, options);

@@ -40,7 +40,10 @@ export class AttachmentTable {
     this.#ofVolume = prepare('SELECT * FROM attachments WHERE volume_id = ? ORDER BY node_id');
     this.#countOfNode = prepare('SELECT count(*) AS n FROM attachments WHERE node_id = ?');
     this.#all = prepare('SELECT * FROM attachments ORDER BY volume_id, node_id');
-    this.#insert = prepare('INSERT INTO attachments (volume_id, node_id, details, checksum) VALUES (?, ?, ?, ?)');
+    this.#insert = prepare(
+      'INSERT INTO attachments (volume_id, node_id, details, checksum) ' +
+        'SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM attachments WHERE node_id = ?2) < ?5',
+    );
     this.#delete = prepare('DELETE FROM attachments WHERE volume_id = ? AND node_id = ?');
   }
 
@@ -60,10 +63,13 @@ export class AttachmentTable {
     }
   }
 
-  async add(attachment: Attachment): Promise<void> {
+  /** @returns false where the node has `limit` volumes already; nothing was added then. */
+  async add(attachment: Attachment, limit = Number.MAX_SAFE_INTEGER): Promise<boolean> {
     const { volumeId, nodeId, ...details } = attachment;
     const text = JSON.stringify(details);
-    await this.#write(() => this.#insert.run(volumeId, nodeId, text, checksumOf(volumeId, nodeId, text)));
+    const checksum = checksumOf(volumeId, nodeId, text);
+    const { changes } = await this.#write(() => this.#insert.run(volumeId, nodeId, text, checksum, limit));
+    return Number(changes) > 0;
   }
 
   async remove(volumeId: string, nodeId: string): Promise<void> {

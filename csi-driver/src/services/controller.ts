@@ -5,6 +5,7 @@ import { objectionTo, requireCapabilities } from '../rules/capability-rules.ts';
 import { backendParameters, ownParameters, sameParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { isHere } from '../rules/topology.ts';
+import { attachMethods, publishedNodes } from './attach-volume.ts';
 import { createSnapshot } from './create-snapshot.ts';
 import { createVolume } from './create-volume.ts';
 import { deleteSnapshot } from './delete-snapshot.ts';
@@ -28,12 +29,17 @@ const capabilities = [
   'SINGLE_NODE_MULTI_WRITER',
 ] as const;
 
+/** Offered where volumes are attached. */
+const attachCapabilities = ['PUBLISH_UNPUBLISH_VOLUME', 'PUBLISH_READONLY', 'LIST_VOLUMES_PUBLISHED_NODES'] as const;
+
 /** CSI Controller: which volumes there are. */
 export function controllerMethods(context: ServiceContext): Methods<csi.ControllerService> {
+  const offered = context.attach ? [...capabilities, ...attachCapabilities] : capabilities;
   return {
     CreateVolume: createVolume(context),
     DeleteVolume: deleteVolume(context),
     ListVolumes: listVolumes(context),
+    ...(context.attach ? attachMethods(context) : {}),
     ControllerExpandVolume: expandVolume(context),
     ControllerGetVolume: getOneVolume(context),
     CreateSnapshot: createSnapshot(context),
@@ -43,7 +49,7 @@ export function controllerMethods(context: ServiceContext): Methods<csi.Controll
     ValidateVolumeCapabilities: validateCapabilities(context),
     GetCapacity: getCapacity(context),
     ControllerGetCapabilities: {
-      run: async () => ({ capabilities: capabilities.map((type) => ({ rpc: { type } })) }),
+      run: async () => ({ capabilities: offered.map((type) => ({ rpc: { type } })) }),
     },
   };
 }
@@ -55,7 +61,7 @@ function getOneVolume(
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     run: async ({ volumeId }) => ({
       volume: volumeMessage(getVolume(context, volumeId), context.node),
-      status: { publishedNodeIds: [] },
+      status: { publishedNodeIds: publishedNodes(context, volumeId) },
     }),
   };
 }

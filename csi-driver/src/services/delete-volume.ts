@@ -3,6 +3,7 @@ import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import { publishedNodes } from './attach-volume.ts';
 import type { ServiceContext } from './services.ts';
 
 /**
@@ -18,6 +19,7 @@ export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRe
       await context.jobs.cancel(volumeId);
       const volume = find(volumeId);
       if (!volume) return {};
+      refuseAttached(context, volume.id);
       const uses = context.mounts.uses(volume.id);
       if (uses.length > 0) {
         throw grpcError('FAILED_PRECONDITION', `volume "${volume.id}" is still mounted at ${uses.join(', ')}`);
@@ -29,6 +31,12 @@ export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRe
   };
 }
 
+function refuseAttached(context: ServiceContext, id: string): void {
+  const [node] = publishedNodes(context, id);
+  if (node === undefined) return;
+  throw grpcError('FAILED_PRECONDITION', `volume "${id}" is still published to node "${node}"`);
+}
+
 /** Each step can be repeated: a crash between two of them is finished at the next start. */
 export async function removeVolume(
   { catalog, backends }: Pick<ServiceContext, 'catalog' | 'backends'>,
@@ -37,5 +45,7 @@ export async function removeVolume(
   const backend = backends.of(volume);
   if (volume.state === 'ready') await catalog.update(volume, { state: 'deleting' });
   await backend.delete({ kind: 'volume', id: volume.id });
+  // Left by a life in which volumes were attached.
+  for (const { nodeId } of catalog.attachments.ofVolume(volume.id)) await catalog.attachments.remove(volume.id, nodeId);
   await catalog.remove(volume.id);
 }

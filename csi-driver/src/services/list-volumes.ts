@@ -1,5 +1,6 @@
 import type { csi } from '@berth/protos';
 import type { Method } from '../pipeline/pipeline.ts';
+import { publishedNodes } from './attach-volume.ts';
 import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
@@ -17,7 +18,10 @@ export function listVolumes(context: ServiceContext): Method<csi.ListVolumesRequ
       return {
         entries: page
           .filter((volume) => volume.state !== 'creating')
-          .map((volume) => ({ volume: volumeMessage(volume, node), status: { publishedNodeIds: [] } })),
+          .map((volume) => ({
+            volume: volumeMessage(volume, node),
+            status: { publishedNodeIds: publishedNodes(context, volume.id) },
+          })),
         nextToken: volumes.length > size ? tokenAfter(page.at(-1)?.sequence) : '',
       };
     },

@@ -26,7 +26,11 @@ export function nodeMethods(context: ServiceContext): Methods<csi.NodeService> {
       run: async () => ({ capabilities: capabilities.map((type) => ({ rpc: { type } })) }),
     },
     NodeGetInfo: {
-      run: async () => ({ nodeId: context.node.nodeId, accessibleTopology: topologyOf(context.node) }),
+      run: async () => ({
+        nodeId: context.node.nodeId,
+        maxVolumesPerNode: String(context.maxVolumesPerNode),
+        accessibleTopology: topologyOf(context.node),
+      }),
     },
   };
 }

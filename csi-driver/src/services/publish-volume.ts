@@ -9,6 +9,7 @@ import { isEphemeral } from '../rules/ephemeral.ts';
 import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import { isPublishedReadOnly } from './attach-volume.ts';
 import { publishEphemeral, unpublishEphemeral } from './ephemeral-volume.ts';
 import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
@@ -50,7 +51,7 @@ interface Publishing {
 function publish(context: ServiceContext, publishing: Publishing): void {
   const { request, capability, volume } = publishing;
   const isVolume = recognizerOf(context, volume);
-  const flags = flagsOf(request, capability);
+  const flags = flagsOf(context, request, capability);
   if (!capability.block) requireStaged(context, request, isVolume);
   using target = Place.find(request.targetPath, context.places);
   if (!target) {
@@ -92,9 +93,14 @@ function prepareTarget(target: Place, standing: 'absent' | 'unmounted', { block 
   throw grpcError('FAILED_PRECONDITION', `target path ${target.path} holds files that a mount would hide`);
 }
 
-function flagsOf({ readonly }: Request, { mount, accessMode }: csi.VolumeCapability): MountFlags {
+function flagsOf(
+  context: ServiceContext,
+  { readonly, publishContext }: Request,
+  { mount, accessMode }: csi.VolumeCapability,
+): MountFlags {
   const { readOnly, flags } = parseMountFlags(mount?.mountFlags ?? []);
-  return { readOnly: readOnly || readonly || accessMode?.mode === 'SINGLE_NODE_READER_ONLY', flags };
+  const ro = readOnly || readonly || accessMode?.mode === 'SINGLE_NODE_READER_ONLY';
+  return { readOnly: ro || isPublishedReadOnly(context, publishContext), flags };
 }
 
 interface Repeat {

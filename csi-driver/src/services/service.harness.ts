@@ -42,6 +42,8 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
     driverName: 'csi.berth.local',
     version: '1',
     node: { key: 'topology.csi.berth.local/node', nodeId: 'n1' },
+    attach: true,
+    maxVolumesPerNode: 3,
     catalog,
     backends: new Backends([{ backend, pool }]),
     jobs,
@@ -113,6 +115,7 @@ const defaults = {
   snapshotId: '',
   sourceVolumeId: '',
   groupSnapshotId: '',
+  nodeId: '',
   sourceVolumeIds: [],
   snapshotIds: [],
 };

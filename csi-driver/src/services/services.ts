@@ -16,6 +16,10 @@ export interface ServiceContext {
   readonly driverName: string;
   readonly version: string;
   readonly node: NodeTopology;
+  /** Whether volumes are published to nodes by the controller first. */
+  readonly attach: boolean;
+  /** How many volumes a node takes; 0 for no limit. */
+  readonly maxVolumesPerNode: number;
   readonly catalog: Catalog;
   readonly backends: Backends;
   readonly jobs: CopyJobs;
