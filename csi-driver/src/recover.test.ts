@@ -1,15 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@berth/kit';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { recover } from './recover.ts';
 import { serviceHarness } from './services/service.harness.ts';
 
 const begin = { name: 'pvc-1', id: 'id-1', capacityBytes: 1000, backend: 'directory', parameters: {}, context: {} };
 
-async function recovered(h: ReturnType<typeof serviceHarness>) {
-  const { catalog, backends } = h.context;
+async function recovered(h: ReturnType<typeof serviceHarness>, catalog = h.context.catalog) {
+  const { backends } = h.context;
   await recover({ catalog, backends, log: silentLogger });
   return { volumes: readdirSync(join(h.pool, 'volumes')), catalog: catalog.listAfter(0).map(({ id }) => id) };
 }
@@ -39,10 +39,37 @@ for (const [when, crash] of Object.entries(crashes)) {
   });
 }
 
-test('a start keeps acknowledged volumes and directories it does not know', async () => {
+test('a start after a crash between record and data keeps neither, and loses no acknowledged volume', async () => {
+  await using h = serviceHarness();
+  const { volumeId } = await h.createVolume('pvc-1');
+  const never = new Promise<void>(() => undefined);
+  void h.context.catalog.add({ ...begin, id: 'id-2', name: 'pvc-2' }, { make: () => never, unmake: () => never });
+  await h.backend.create({ id: 'id-3', capacityBytes: 1000, parameters: {} });
+  await vi.waitFor(() => expect(h.context.catalog.find('id-2')?.state).toBe('ready'));
+  using after = h.crash();
+  expect(await recovered(h, after)).toEqual({ volumes: [volumeId], catalog: [volumeId] });
+});
+
+test('a start keeps the record of a volume whose data somebody removed', async () => {
+  await using h = serviceHarness();
+  const { volumeId } = await h.createVolume('pvc-1');
+  await h.createVolume('pvc-2');
+  rmdirSync(join(h.pool, 'volumes', volumeId));
+  using after = h.crash();
+  expect((await recovered(h, after)).catalog).toContain(volumeId);
+});
+
+test('a start keeps what is written in a directory it does not know', async () => {
+  await using h = serviceHarness();
+  await h.backend.create({ id: 'id-9', capacityBytes: 1000, parameters: {} });
+  writeFileSync(join(h.pool, 'volumes', 'id-9', 'file'), 'x');
+  expect((await recovered(h)).volumes).toEqual(['id-9']);
+});
+
+test('a start keeps acknowledged volumes and directories it does not know that hold data', async () => {
   await using h = serviceHarness(mkdtempSync(join(tmpdir(), 'berth-csi-recover-')));
   const { volumeId } = await h.createVolume('pvc-1');
-  mkdirSync(join(h.pool, 'volumes', 'unknown'));
+  mkdirSync(join(h.pool, 'volumes', 'unknown', 'inner'), { recursive: true });
   expect((await recovered(h)).catalog).toEqual([volumeId]);
   expect(existsSync(join(h.pool, 'volumes', 'unknown'))).toBe(true);
 });

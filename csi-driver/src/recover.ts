@@ -14,7 +14,9 @@ export interface Recovery {
 
 /**
  * Ends what a crash left half-done: what was never acknowledged is undone, deletions begun are finished.
- * Data the catalog does not know is somebody's: it is named in the log and left alone.
+ * A record and its data go to the disk side by side, so either can be there without the other: a record without data is
+ * taken out, and so is data that nothing was ever written to. Other data the catalog does not know is somebody's: it is
+ * named in the log and left alone.
  */
 export async function recover(recovery: Recovery): Promise<void> {
   const { catalog, log } = recovery;
@@ -39,25 +41,30 @@ export async function recover(recovery: Recovery): Promise<void> {
     });
     await removeGroup(recovery, group);
   }
-  compare(recovery);
+  await compare(recovery);
 }
 
-function compare({ catalog, backends, log }: Recovery): void {
-  const present = backends.all.flatMap((backend) => backend.present().map((stored) => keyOf(backend.name, stored)));
-  const there = new Set(present);
+async function compare({ catalog, backends, log }: Recovery): Promise<void> {
   const known = new Map<string, Stored>();
   for (const { id, backend } of catalog.listAfter(0))
     known.set(keyOf(backend, { kind: 'volume', id }), { kind: 'volume', id });
   for (const { id, backend } of catalog.snapshots.listAfter(0)) {
     known.set(keyOf(backend, { kind: 'snapshot', id }), { kind: 'snapshot', id });
   }
-  for (const key of there) {
-    const [backend, kind, name] = key.split('/');
-    if (!known.has(key))
-      log.warn('the pool holds what the catalog does not know; left as it is', { backend, kind, name });
+  for (const backend of backends.all) {
+    for (const stored of backend.present()) {
+      const fields = { backend: backend.name, [stored.kind]: stored.id };
+      if (known.delete(keyOf(backend.name, stored))) continue;
+      if (await backend.removeUnused?.(stored)) log.info('removed an empty volume that has no record', fields);
+      else log.warn('the pool holds what the catalog does not know; left as it is', fields);
+    }
   }
-  for (const [key, { kind, id }] of known) {
-    if (!there.has(key)) log.error(`the data of a ${kind} is missing from the pool`, { [kind]: id });
+  for (const { kind, id } of known.values()) {
+    const volume = kind === 'volume' ? catalog.find(id) : undefined;
+    if (volume && catalog.mayLackData(volume)) {
+      log.info('undoing a half-made volume', { volume: id });
+      await catalog.remove(id);
+    } else log.error(`the data of a ${kind} is missing from the pool`, { [kind]: id });
   }
 }
 

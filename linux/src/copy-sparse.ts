@@ -36,6 +36,11 @@ export async function copySparse(source: Fd, target: Fd, sizeBytes: number, sign
   return copied;
 }
 
+/** False where the file reads as zeros because nothing was ever written to it, reserved or not. */
+export function holdsData(file: Fd): boolean {
+  return seek(file, 0, flags.SEEK_DATA) !== undefined;
+}
+
 /** @returns undefined past the last data (ENXIO). A filesystem without holes says the whole file is data. */
 function seek(file: Fd, offset: number, whence: number): number | undefined {
   try {

@@ -15,7 +15,7 @@ export {
   subvolumeUsage,
 } from './btrfs.ts';
 export { cloneFile, cloneFileRange, type FileRange } from './clone-file.ts';
-export { copySparse } from './copy-sparse.ts';
+export { copySparse, holdsData } from './copy-sparse.ts';
 export { copyTree, type TreeCopy } from './copy-tree.ts';
 export {
   createFileAt,
@@ -31,6 +31,7 @@ export {
 export { FakeKernel } from './fake-kernel.ts';
 export { lockFile, lockHolder } from './file-lock.ts';
 export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf } from './file-space.ts';
+export { type FuseChannel, openFuseChannel, unmountAside } from './fuse-device.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
 export {
   type AttachedLoop,
@@ -70,6 +71,6 @@ export {
   projectUsage,
   setProject,
 } from './project-quota.ts';
-export { removeTree } from './remove-tree.ts';
+export { removeEmptyAt, removeTree } from './remove-tree.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';
 export { getXattr, listXattrs, putXattr, removeXattr, type XattrPath } from './xattr.ts';

@@ -19,6 +19,18 @@ export async function removeTree(parent: Fd, name: string): Promise<void> {
   await removeEntry(parent, Buffer.from(name).toString('latin1'), progress);
 }
 
+/** Removes an empty directory. @returns false where it holds something. */
+export function removeEmptyAt(parent: Fd, name: string): boolean {
+  assertSegment(name);
+  try {
+    check(libc.unlinkat(parent.number, pathBytes(name), flags.AT_REMOVEDIR), 'unlinkat', name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EBUSY')) return false;
+    throw error;
+  }
+}
+
 async function removeEntry(parent: Fd, name: string, progress: { removed: number }): Promise<void> {
   if (++progress.removed % batch === 0) await new Promise<void>((resolve) => setImmediate(resolve));
   if (unlink(parent, name, 0)) return;

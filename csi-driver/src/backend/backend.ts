@@ -86,6 +86,8 @@ export interface Backend {
   readonly enforcesSize: boolean;
   /** True where a node has to follow when a volume grew. */
   readonly nodeExpansion: boolean;
+  /** True where a volume without content appears whole or not at all, and {@link Backend.present} tells which. */
+  readonly createsWhole: boolean;
   readonly offer: Offer;
   readonly node: NodeSide;
   /** Makes the volume, empty or from the content of another or of a snapshot. One that exists already is fine, where empty. */
@@ -107,6 +109,8 @@ export interface Backend {
   /** Grows the volume to the capacity its spec has now. */
   expand(volume: VolumeSpec): Promise<void>;
   capacity(): Promise<PoolCapacity>;
+  /** Removes a volume nobody wrote to, whose record a crash kept from the disk. @returns false where it holds data. */
+  removeUnused?(stored: Stored): Promise<boolean>;
   /** What there is, by the pool alone: for a start to compare with the catalog. */
   present(): Stored[];
 }

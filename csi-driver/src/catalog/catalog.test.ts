@@ -103,7 +103,9 @@ test('a catalog of the first schema keeps its volumes and learns of snapshots', 
   using s = scene();
   await filled(s.open, 3);
   const database = new DatabaseSync(s.path);
-  database.exec('DROP TABLE snapshots; DROP TABLE snapshot_groups; DROP TABLE attachments; PRAGMA user_version = 1');
+  database.exec(
+    'DROP TABLE snapshots; DROP TABLE snapshot_groups; DROP TABLE attachments; DROP TABLE settled; PRAGMA user_version = 1',
+  );
   database.close();
   using catalog = s.open();
   expect(catalog.listAfter(0).map(({ name }) => name)).toEqual(['v0', 'v1', 'v2']);

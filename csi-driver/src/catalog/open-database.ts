@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
@@ -54,6 +54,8 @@ const migrations: readonly string[] = [
     PRIMARY KEY (volume_id, node_id)
   ) STRICT;
   CREATE INDEX attachments_by_node ON attachments (node_id);`,
+  `CREATE TABLE settled (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL) STRICT;
+  INSERT INTO settled SELECT 1, coalesce(max(sequence), 0) FROM volumes;`,
 ];
 
 /**

@@ -1,7 +1,6 @@
-import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
 import type { Backend } from '../backend/backend.ts';
-import type { ContentSource, VolumeRecord } from '../catalog/volume-record.ts';
+import type { ContentSource, NewVolume, VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapabilities } from '../rules/capability-rules.ts';
 import { fits, newSizeOf, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
@@ -9,6 +8,7 @@ import { backendParameters, ownParameters, sameParameters } from '../rules/param
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
 import { contentSourceOf, findSource, type Source } from './content-source.ts';
+import { finish, makeNew } from './make-volume.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
 
@@ -22,8 +22,10 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
       const existing = context.catalog.findByName(request.name);
       if (existing) refuseDifferent(existing, wish);
       refuseElsewhere(context, request);
-      const volume = existing ?? (await begin(context, request.name, wish));
-      return { volume: volumeMessage(await finish(context, volume, signal), context.node) };
+      const volume = existing
+        ? await finish(context, existing, signal)
+        : await makeNew(context, await plan(context, request.name, wish), signal);
+      return { volume: volumeMessage(volume, context.node) };
     },
   };
 }
@@ -90,8 +92,8 @@ function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }
   );
 }
 
-async function begin(context: ServiceContext, name: string, wish: Wish): Promise<VolumeRecord> {
-  const { catalog, rng, driverName } = context;
+async function plan(context: ServiceContext, name: string, wish: Wish): Promise<NewVolume> {
+  const { rng, driverName } = context;
   const { backend, parameters } = wish;
   const source = wish.source && findSource(context, wish.source);
   refuseMismatch(backend, wish, source);
@@ -104,7 +106,7 @@ async function begin(context: ServiceContext, name: string, wish: Wish): Promise
       `volume "${name}" asks for ${capacityBytes} bytes; the pool has ${availableBytes} free`,
     );
   }
-  return await catalog.begin({
+  return {
     id: rng.uuid(),
     name,
     capacityBytes,
@@ -113,7 +115,7 @@ async function begin(context: ServiceContext, name: string, wish: Wish): Promise
     context: { [`${driverName}/size-enforced`]: String(backend.enforcesSize) },
     ...(fsType === undefined ? {} : { fsType }),
     ...(wish.source ? { source: wish.source } : {}),
-  });
+  };
 }
 
 function refuseMismatch(backend: Backend, { fsType }: Wish, source: Source | undefined): void {
@@ -142,34 +144,4 @@ function sizeOf({ range, backend }: Wish, fsType: string | undefined, source: So
   if (capacityBytes <= limitBytes) return capacityBytes;
   const what = fsType === undefined ? `volume of the backend "${backend.name}"` : `${fsType} volume`;
   throw grpcError('OUT_OF_RANGE', `the smallest ${what} for ${wanted} bytes has ${capacityBytes}; raise limit_bytes`);
-}
-
-async function finish(context: ServiceContext, volume: VolumeRecord, signal: AbortSignal): Promise<VolumeRecord> {
-  if (volume.state === 'ready') return volume;
-  // Without content it takes milliseconds, and a caller that leaves changes nothing.
-  if (!volume.source) return await make(context, volume);
-  return await context.jobs.run(volume.id, (stop) => make(context, volume, stop), signal);
-}
-
-/** Makes what the catalog says is to be; where that fails, takes both back. */
-async function make(context: ServiceContext, volume: VolumeRecord, signal?: AbortSignal): Promise<VolumeRecord> {
-  const { backends, catalog, log, jobs, driverName } = context;
-  const backend = backends.of(volume);
-  const { id, source } = volume;
-  try {
-    using _reading = source && jobs.sources.read(source.id);
-    const copiedBy = await backend.create(volume, source, signal);
-    if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
-    log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });
-    const volumeContext = { ...volume.context, [`${driverName}/copied-by`]: copiedBy };
-    return await catalog.update(volume, { state: 'ready', context: volumeContext });
-  } catch (error) {
-    try {
-      await backend.delete({ kind: 'volume', id });
-      await catalog.remove(id);
-    } catch (undoError) {
-      log.warn('half-made volume stays until the next try or start', { volume: id, reason: messageOf(undoError) });
-    }
-    throw error;
-  }
 }

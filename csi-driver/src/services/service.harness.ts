@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock, Guard, seededRng, silentLogger } from '@berth/kit';
@@ -76,6 +76,12 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
     async createVolume(name: string, change: object = {}) {
       const { volume } = await call('CreateVolume')({ name, volumeCapabilities: [aCapability()], ...change });
       return volume as csi.Volume;
+    },
+    /** The catalog as a start after `kill -9` finds it now. */
+    crash(): Catalog {
+      const after = join(folder, 'after.db');
+      for (const end of ['', '-wal']) copyFileSync(join(path, `catalog.db${end}`), after + end);
+      return new Catalog({ path: after, volumesFolder: join(path, 'volumes') });
     },
     makeFolder(name: string) {
       const path = join(folder, name);

@@ -6,6 +6,7 @@ import {
   limitSubvolume,
   type Mounter,
   openSegment,
+  removeEmptyAt,
   reopen,
   subvolumeUsage,
   syncFilesystemOf,
@@ -30,6 +31,7 @@ export class BtrfsBackend implements Backend {
   readonly name = 'btrfs';
   readonly enforcesSize = true;
   readonly nodeExpansion = false;
+  readonly createsWhole = true;
   readonly offer: Offer = directoryOffer(['btrfs'], 'btrfs');
   readonly node: DirectoryNode;
   readonly #pool: Pool;
@@ -84,6 +86,10 @@ export class BtrfsBackend implements Backend {
 
   capacity(): Promise<PoolCapacity> {
     return this.#pool.capacity();
+  }
+
+  async removeUnused({ kind, id }: Stored): Promise<boolean> {
+    return kind === 'volume' && removeEmptyAt(this.#volumes.fd, id);
   }
 
   present(): Stored[] {

@@ -1,7 +1,16 @@
 import { chmodSync, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '@berth/kit';
-import { copyTree, type Fd, type Mounter, makeDirectoryAt, openSegment, reopen, syncFilesystemOf } from '@berth/linux';
+import {
+  copyTree,
+  type Fd,
+  type Mounter,
+  makeDirectoryAt,
+  openSegment,
+  removeEmptyAt,
+  reopen,
+  syncFilesystemOf,
+} from '@berth/linux';
 import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeSpec, VolumeUsage } from '../backend.ts';
 import type { Pool, PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
@@ -26,6 +35,7 @@ export class DirectoryBackend implements Backend, Disposable {
   readonly name = 'directory';
   readonly enforcesSize = false;
   readonly nodeExpansion = false;
+  readonly createsWhole = true;
   readonly offer: Offer;
   readonly node: DirectoryNode;
   readonly #pool: Pool;
@@ -76,6 +86,10 @@ export class DirectoryBackend implements Backend, Disposable {
 
   capacity(): Promise<PoolCapacity> {
     return this.#pool.capacity();
+  }
+
+  async removeUnused({ kind, id }: Stored): Promise<boolean> {
+    return kind === 'volume' && removeEmptyAt(this.#volumes.fd, id);
   }
 
   present(): Stored[] {

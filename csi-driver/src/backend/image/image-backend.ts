@@ -26,6 +26,7 @@ export class ImageBackend implements Backend {
   readonly name = 'image';
   readonly enforcesSize = true;
   readonly nodeExpansion = true;
+  readonly createsWhole = true;
   readonly offer = imageOffer;
   readonly node: ImageNode;
   readonly #pool: Pool;
@@ -87,6 +88,10 @@ export class ImageBackend implements Backend {
 
   capacity(): Promise<PoolCapacity> {
     return this.#pool.capacity();
+  }
+
+  async removeUnused(stored: Stored): Promise<boolean> {
+    return stored.kind === 'volume' && (await this.#files.deleteUnused(stored));
   }
 
   present(): Stored[] {

@@ -4,6 +4,7 @@ import {
   copySparse,
   createFileAt,
   type Fd,
+  holdsData,
   openFileAt,
   punchHole,
   reserveSpace,
@@ -91,6 +92,16 @@ export class ImageFiles {
 
   async delete(stored: Stored): Promise<void> {
     await this.#pool.discard(this.#folder(stored), stored.id);
+  }
+
+  /** @returns false where something was written to the image. */
+  async deleteUnused(stored: Stored): Promise<boolean> {
+    {
+      using file = openFileAt(this.#folder(stored).fd, stored.id, 'read');
+      if (holdsData(file)) return false;
+    }
+    await this.delete(stored);
+    return true;
   }
 
   present(): Stored[] {

@@ -1,0 +1,55 @@
+import { messageOf } from '@berth/kit';
+import type { NewVolume, VolumeRecord } from '../catalog/volume-record.ts';
+import type { ServiceContext } from './services.ts';
+
+/** Makes a volume that is not in the catalog yet; where that fails, there is neither record nor data. */
+export async function makeNew(context: ServiceContext, volume: NewVolume, signal: AbortSignal): Promise<VolumeRecord> {
+  const { catalog, backends } = context;
+  const backend = backends.of(volume);
+  if (volume.source || !backend.createsWhole) return await finish(context, await catalog.begin(volume), signal);
+  return await catalog.add(volume, {
+    make: () => backend.create(volume),
+    unmake: () => backend.delete({ kind: 'volume', id: volume.id }),
+  });
+}
+
+/** Ends what an earlier call began. */
+export async function finish(
+  context: ServiceContext,
+  volume: VolumeRecord,
+  signal: AbortSignal,
+): Promise<VolumeRecord> {
+  const { catalog, backends, jobs } = context;
+  if (volume.state === 'ready') {
+    if (catalog.isMade(volume)) return volume;
+    await backends.of(volume).create(volume);
+    catalog.settle(volume);
+    return volume;
+  }
+  // Without content it takes milliseconds, and a caller that leaves changes nothing.
+  if (!volume.source) return await fill(context, volume);
+  return await jobs.run(volume.id, (stop) => fill(context, volume, stop), signal);
+}
+
+/** Makes what the catalog says is to be; where that fails, takes both back. */
+async function fill(context: ServiceContext, volume: VolumeRecord, signal?: AbortSignal): Promise<VolumeRecord> {
+  const { backends, catalog, log, jobs, driverName } = context;
+  const backend = backends.of(volume);
+  const { id, source } = volume;
+  try {
+    using _reading = source && jobs.sources.read(source.id);
+    const copiedBy = await backend.create(volume, source, signal);
+    if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
+    log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });
+    const volumeContext = { ...volume.context, [`${driverName}/copied-by`]: copiedBy };
+    return await catalog.update(volume, { state: 'ready', context: volumeContext });
+  } catch (error) {
+    try {
+      await backend.delete({ kind: 'volume', id });
+      await catalog.remove(id);
+    } catch (undoError) {
+      log.warn('half-made volume stays until the next try or start', { volume: id, reason: messageOf(undoError) });
+    }
+    throw error;
+  }
+}
