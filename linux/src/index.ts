@@ -62,7 +62,7 @@ export {
   renameAt,
 } from './open-in-root.ts';
 export { connectPackets, endPackets } from './packet-socket.ts';
-export { inspect, inspectAt, type PathFacts } from './path-facts.ts';
+export { inspect, inspectAt, inspectCached, type PathFacts } from './path-facts.ts';
 export {
   limitProject,
   type ProjectUsage,

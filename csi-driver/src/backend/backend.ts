@@ -1,6 +1,7 @@
 import type { Fd, MountInfo, PathFacts } from '@berth/linux';
 import type { Place } from '../mounts/place.ts';
 import type { MountFlags } from '../rules/mount-flags.ts';
+import type { Commitment } from './pool-ledger.ts';
 
 /** Something the pool keeps. Ids come from the catalog and are safe as names. */
 export interface Stored {
@@ -14,6 +15,16 @@ export interface VolumeSpec {
   readonly capacityBytes: number;
   readonly parameters: Readonly<Record<string, string>>;
   readonly fsType?: string;
+  /** What every node call gets back, and {@link Backend.describe} said among it. */
+  readonly context?: Readonly<Record<string, string>>;
+}
+
+/** A volume that is about to be made. */
+export interface NamedVolume {
+  readonly id: string;
+  /** The CO's: any text. */
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** How content was taken over: `reflink` shares blocks and is one step, `copy` read and wrote all of it. */
@@ -62,6 +73,8 @@ export interface SnapshotBlocks {
 /** What may be asked of a backend's volumes. Pure: nothing here looks at the pool. */
 export interface Offer {
   readonly block: boolean;
+  /** True where several nodes may have a volume at once. */
+  readonly multiNode?: boolean;
   /** Values of fs_type besides the empty one. */
   readonly fsTypes: readonly string[];
   /** Parameters that may change while the volume lives; {@link Backend.modify} applies them. Absent for none. */
@@ -88,8 +101,15 @@ export interface Backend {
   readonly nodeExpansion: boolean;
   /** True where a volume without content appears whole or not at all, and {@link Backend.present} tells which. */
   readonly createsWhole: boolean;
+  /**
+   * True where volumes are on a server that every node reaches, and that may be away: they have no topology, the
+   * node side knows volumes of other drivers by their context, and no start waits for them.
+   */
+  readonly remote?: boolean;
   readonly offer: Offer;
   readonly node: NodeSide;
+  /** What the context of a new volume says of where it is. `remarks` are all parameters of the request. @throws GrpcError INVALID_ARGUMENT. */
+  describe?(volume: NamedVolume, remarks: Readonly<Record<string, string>>): Record<string, string>;
   /** Makes the volume, empty or from the content of another or of a snapshot. One that exists already is fine, where empty. */
   create(volume: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined>;
   /** Takes the content of a volume, which may be in use. @throws GrpcError FAILED_PRECONDITION – not while it is. */
@@ -108,7 +128,12 @@ export interface Backend {
   readonly blocks?: SnapshotBlocks;
   /** Grows the volume to the capacity its spec has now. */
   expand(volume: VolumeSpec): Promise<void>;
-  capacity(): Promise<PoolCapacity>;
+  /** For volumes of these parameters, where it depends on them. */
+  capacity(parameters?: Readonly<Record<string, string>>): Promise<PoolCapacity>;
+  /** What the pool owes such a volume. Absent: all of its size where sizes are enforced, else nothing. */
+  commitment?(parameters: Readonly<Record<string, string>>): Commitment;
+  /** What a volume takes on the disk now, at a glance; undefined where that takes a walk, or it is gone. */
+  usedBytes?(id: string): number | undefined;
   /** Removes a volume nobody wrote to, whose record a crash kept from the disk. @returns false where it holds data. */
   removeUnused?(stored: Stored): Promise<boolean>;
   /** What there is, by the pool alone: for a start to compare with the catalog. */
@@ -126,8 +151,18 @@ export interface StageRequest {
   readonly place: Place;
 }
 
+export interface Unstaging {
+  /** The staging path; undefined where not even its directory is there. */
+  readonly place: Place | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Volumes of a backend on this node. */
 export interface NodeSide {
+  /** A volume that is not in the catalog, by its context alone. @throws GrpcError INVALID_ARGUMENT – it cannot be one. */
+  adopt?(id: string, volumeContext: Readonly<Record<string, string>>): VolumeSpec;
+  /** A volume that is staged here and may not be in the catalog. */
+  findStaged?(id: string): VolumeSpec | undefined;
   /** Mount options that every mount of a volume begins with. */
   readonly baseOptions: readonly string[];
   /** The volume a line of the mount table shows, also a deleted one's; undefined where it is none of this backend. */
@@ -137,9 +172,11 @@ export interface NodeSide {
   /** Shows the volume at the place, or makes its device ready. The services saw that nothing is mounted there. */
   stage(request: StageRequest, signal: AbortSignal): Promise<void>;
   /** Undoes that; `unmount` takes the staging mounts off, where there are any. */
-  unstage(id: string, unmount: () => void): Promise<void>;
+  unstage(id: string, unmount: () => void, at: Unstaging): Promise<void>;
   /** A handle to the block device. @throws GrpcError FAILED_PRECONDITION – it is not staged. */
   device?(id: string, readOnly: boolean): Fd;
+  /** Ends what a crash left standing still. @returns the mount points. */
+  thawAll?(): Promise<string[]>;
   /** Makes what is staged as large as the volume has become. */
   expand(volume: VolumeSpec, signal: AbortSignal): Promise<void>;
   /** @throws GrpcError UNAVAILABLE – counting takes longer than a caller should wait; ask again. */

@@ -129,6 +129,11 @@ export class Place implements Disposable {
     this.#parent[Symbol.dispose]();
   }
 
+  /** The path through the fd of its directory, as long as this is open. */
+  get handlePath(): string {
+    return this.#at;
+  }
+
   get #at(): string {
     return `${this.#parent.path}/${this.#name}`;
   }

@@ -3,13 +3,26 @@ import type { Offer } from '../backend/backend.ts';
 
 type Mode = csi.VolumeCapabilityAccessModeMode;
 
-/** A volume lives in the pool of one node: several pods there may share it, other nodes never see it. */
-const supportedModes: readonly Mode[] = [
+/** Of a volume that lives in the pool of one node: several pods there may share it, other nodes never see it. */
+const oneNodeModes: readonly Mode[] = [
   'SINGLE_NODE_WRITER',
   'SINGLE_NODE_READER_ONLY',
   'SINGLE_NODE_SINGLE_WRITER',
   'SINGLE_NODE_MULTI_WRITER',
 ];
+
+/** Of a volume that every node reaches. */
+const allModes: readonly Mode[] = [
+  ...oneNodeModes,
+  'MULTI_NODE_READER_ONLY',
+  'MULTI_NODE_SINGLE_WRITER',
+  'MULTI_NODE_MULTI_WRITER',
+];
+
+/** Nobody who has the volume in this mode may write to it. */
+export function isReaderOnly(accessMode: csi.VolumeCapabilityAccessMode | null): boolean {
+  return accessMode?.mode === 'SINGLE_NODE_READER_ONLY' || accessMode?.mode === 'MULTI_NODE_READER_ONLY';
+}
 
 /** @throws GrpcError INVALID_ARGUMENT – absent, or without the fields the spec requires. */
 export function requireCapability(
@@ -40,8 +53,9 @@ export function objectionTo(capability: csi.VolumeCapability, offer: Offer): str
     return 'block volumes are not supported: the volume is a directory; ask for a mounted one';
   }
   const mode = capability.accessMode?.mode ?? 'UNKNOWN';
-  if (!supportedModes.includes(mode)) {
-    return `access mode ${mode} is not supported: the volume is on one node; supported are ${supportedModes.join(', ')}`;
+  const modes = offer.multiNode ? allModes : oneNodeModes;
+  if (!modes.includes(mode)) {
+    return `access mode ${mode} is not supported: the volume is on one node; supported are ${modes.join(', ')}`;
   }
   return capability.block ? undefined : objectionToMount(capability.mount, offer);
 }

@@ -1,5 +1,4 @@
 import { type csi, grpcError } from '@berth/protos';
-import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
 import type { Method, Methods } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
@@ -7,8 +6,9 @@ import { sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { topologyOf } from '../rules/topology.ts';
 import { ephemeralUsage } from './ephemeral-volume.ts';
+import { getOnNode, type NodeVolume } from './node-volume.ts';
 import { publishVolume, unpublishVolume } from './publish-volume.ts';
-import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
+import { recognizerOf, type ServiceContext } from './services.ts';
 import { stageVolume, unstageVolume } from './stage-volume.ts';
 
 const capabilities = ['STAGE_UNSTAGE_VOLUME', 'GET_VOLUME_STATS', 'EXPAND_VOLUME', 'SINGLE_NODE_MULTI_WRITER'] as const;
@@ -70,25 +70,23 @@ function expandOnNode(context: ServiceContext): Method<csi.NodeExpandVolumeReque
       const backend = context.backends.of(volume);
       if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.offer);
       const { requiredBytes } = sizeRangeOf(request.capacityRange);
-      if (requiredBytes > volume.capacityBytes) {
+      const isOurs = context.catalog.find(volume.id) !== undefined;
+      if (isOurs && requiredBytes > volume.capacityBytes) {
         throw grpcError(
           'OUT_OF_RANGE',
           `volume "${volume.id}" has ${volume.capacityBytes} bytes; expand it at the controller first`,
         );
       }
       await backend.node.expand(volume, signal);
-      return { capacityBytes: String(volume.capacityBytes) };
+      // How large another driver's volume is only that one knows.
+      return { capacityBytes: String(isOurs ? volume.capacityBytes : requiredBytes) };
     },
   };
 }
 
 /** @throws GrpcError NOT_FOUND – no such volume, or it is not what the path shows. */
-function requireMounted(
-  context: ServiceContext,
-  volumeId: string,
-  path: string,
-): { volume: VolumeRecord; place: Place } {
-  const volume = getVolume(context, volumeId);
+function requireMounted(context: ServiceContext, volumeId: string, path: string): { volume: NodeVolume; place: Place } {
+  const volume = getOnNode(context, volumeId);
   const place = path.startsWith('/') ? Place.find(path, context.places) : undefined;
   try {
     if (place && context.mounts.standing(place, recognizerOf(context, volume)) === 'volume') return { volume, place };

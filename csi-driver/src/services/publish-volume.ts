@@ -1,17 +1,17 @@
 import { type Fd, isErrno } from '@berth/linux';
 import { type csi, grpcError } from '@berth/protos';
-import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
 import type { Recognizer } from '../mounts/volume-mounts.ts';
 import type { Method } from '../pipeline/pipeline.ts';
-import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
+import { isReaderOnly, refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
 import { isEphemeral } from '../rules/ephemeral.ts';
 import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import { isPublishedReadOnly } from './attach-volume.ts';
 import { publishEphemeral, unpublishEphemeral } from './ephemeral-volume.ts';
-import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
+import { findStaged, getOnNode, type NodeVolume } from './node-volume.ts';
+import { recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
 
 type Request = csi.NodePublishVolumeRequest;
@@ -33,7 +33,7 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
         publishEphemeral(context, request);
         return {};
       }
-      const volume = getVolume(context, request.volumeId);
+      const volume = getOnNode(context, request.volumeId, request.volumeContext);
       refuseUnsupported([capability], context.backends.of(volume).offer);
       publish(context, { request, capability, volume });
       return {};
@@ -44,7 +44,7 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
 interface Publishing {
   readonly request: Request;
   readonly capability: csi.VolumeCapability;
-  readonly volume: VolumeRecord;
+  readonly volume: NodeVolume;
 }
 
 /** Synchronous from the first look to the bind: nothing can come between them. */
@@ -123,11 +123,11 @@ interface SecondTarget {
   readonly isVolume: Recognizer;
 }
 
-/** Only SINGLE_NODE_MULTI_WRITER may be published twice on a node (the same table; multi-node modes are not offered). */
+/** A mode for one path of one node only; others may be published twice there (the same table). */
 function refuseSecondTarget(context: ServiceContext, publishing: Publishing, { target, isVolume }: SecondTarget): void {
   const { request, capability } = publishing;
   const mode = capability.accessMode?.mode;
-  if (mode === 'SINGLE_NODE_MULTI_WRITER') return;
+  if (mode === 'SINGLE_NODE_MULTI_WRITER' || mode?.startsWith('MULTI_NODE_')) return;
   const known = [target.path, request.stagingTargetPath];
   const [other] = context.mounts.others(request.volumeId, isVolume, known);
   if (other === undefined) return;
@@ -148,7 +148,7 @@ export function unpublishVolume(
       using target = Place.find(targetPath, context.places);
       if (!target?.facts()) return {};
       if (!unpublishEphemeral(context, target, volumeId)) {
-        if (!isVolumeId(volumeId)) return {};
+        if (!isVolumeId(volumeId) && !findStaged(context, volumeId)) return {};
         unmountVolume(context, target, volumeId);
       }
       try {

@@ -1,7 +1,7 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { Backends } from '../backend/backends.ts';
+import type { Backends, Whereabouts } from '../backend/backends.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
@@ -48,7 +48,7 @@ export function getSnapshotRecord(context: Pick<ServiceContext, 'catalog'>, id: 
  * How to know mounts of the volume.
  * @throws GrpcError DATA_LOSS – the catalog has the volume, the pool has not.
  */
-export function recognizerOf({ backends }: Pick<ServiceContext, 'backends'>, volume: VolumeRecord): Recognizer {
+export function recognizerOf({ backends }: Pick<ServiceContext, 'backends'>, volume: Whereabouts): Recognizer {
   try {
     return backends.of(volume).node.recognizer(volume.id);
   } catch (error) {

@@ -1,13 +1,13 @@
 import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
-import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { Place } from '../mounts/place.ts';
 import type { Method } from '../pipeline/pipeline.ts';
-import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
+import { isReaderOnly, refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
 import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
-import { getVolume, recognizerOf, type ServiceContext } from './services.ts';
+import { findStaged, getOnNode, type NodeVolume } from './node-volume.ts';
+import { recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
 
 /** NodeStageVolume: shows the volume at the staging path, which the CO made (CSI spec, NodeStageVolume). */
@@ -20,7 +20,7 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
     keys: ({ volumeId }) => [volumeId],
     run: async (request, signal) => {
       const capability = requireCapability(request.volumeCapability);
-      const volume = getVolume(context, request.volumeId);
+      const volume = getOnNode(context, request.volumeId, request.volumeContext);
       refuseUnsupported([capability], context.backends.of(volume).offer);
       const isVolume = recognizerOf(context, volume);
       using place = Place.find(request.stagingTargetPath, context.places);
@@ -47,7 +47,7 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
 }
 
 /** A crash may have come between the mount and its growth. What is mounted is staged, also where it cannot grow now. */
-async function growLate(context: ServiceContext, volume: VolumeRecord, signal: AbortSignal): Promise<void> {
+async function growLate(context: ServiceContext, volume: NodeVolume, signal: AbortSignal): Promise<void> {
   try {
     await context.backends.of(volume).node.expand(volume, signal);
   } catch (error) {
@@ -60,7 +60,7 @@ interface Standing {
   readonly flags: MountFlags;
 }
 
-function refuseOtherFlags(context: ServiceContext, volume: VolumeRecord, { place, flags }: Standing): void {
+function refuseOtherFlags(context: ServiceContext, volume: NodeVolume, { place, flags }: Standing): void {
   const { baseOptions } = context.backends.of(volume).node;
   if (sameOptions(context.mounts.optionsAt(place.path), flags, baseOptions)) return;
   throw grpcError('ALREADY_EXISTS', `volume "${volume.id}" is staged at ${place.path} with other mount flags`);
@@ -71,9 +71,9 @@ interface Staging extends Standing {
   readonly signal: AbortSignal;
 }
 
-async function stage(context: ServiceContext, volume: VolumeRecord, staging: Staging): Promise<void> {
+async function stage(context: ServiceContext, volume: NodeVolume, staging: Staging): Promise<void> {
   const { place, flags, capability, signal } = staging;
-  const readOnly = flags.readOnly || capability.accessMode?.mode === 'SINGLE_NODE_READER_ONLY';
+  const readOnly = flags.readOnly || isReaderOnly(capability.accessMode);
   const request = {
     volume,
     place,
@@ -94,14 +94,14 @@ export function unstageVolume(
     validate: ({ volumeId, stagingTargetPath }) =>
       requireFields({ volume_id: volumeId, staging_target_path: stagingTargetPath }),
     keys: ({ volumeId }) => [volumeId],
-    run: async ({ volumeId, stagingTargetPath }) => {
-      if (!isVolumeId(volumeId)) return {};
+    run: async ({ volumeId, stagingTargetPath }, signal) => {
+      const volume = findStaged(context, volumeId);
+      if (!volume && !isVolumeId(volumeId)) return {};
       using place = Place.find(stagingTargetPath, context.places);
       const unmount = () => {
         if (place) unmountVolume(context, place, volumeId);
       };
-      const volume = context.catalog.find(volumeId);
-      if (volume) await context.backends.of(volume).node.unstage(volumeId, unmount);
+      if (volume) await context.backends.of(volume).node.unstage(volumeId, unmount, { place, signal });
       else unmount();
       return {};
     },

@@ -2,6 +2,7 @@ import { isErrno } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { Place } from '../mounts/place.ts';
 import type { Recognizer } from '../mounts/volume-mounts.ts';
+import { findStaged } from './node-volume.ts';
 import type { ServiceContext } from './services.ts';
 
 /** More mounts of one volume on one path than any crash could leave. */
@@ -30,7 +31,7 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
 /** @returns undefined for a volume that is not known, or whose data is gone: then any mount from our pool will do. */
 function recognizer(context: ServiceContext, volumeId: string): Recognizer | undefined {
   try {
-    const volume = context.catalog.find(volumeId);
+    const volume = findStaged(context, volumeId);
     return volume && context.backends.of(volume).node.recognizer(volumeId);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;

@@ -1,3 +1,4 @@
+import type { NamedVolume } from '../backend.ts';
 import type { NfsLocation } from './nfs-location.ts';
 import { parseNfsOptions } from './nfs-options.ts';
 import { checkServer, checkShare, checkSubDir, invalid, objectionToName } from './path-rules.ts';
@@ -44,12 +45,6 @@ export function nfsClassOf(parameters: Readonly<Record<string, string>>): NfsCla
     mode: modeOf(values),
     ...(values.subDir === undefined ? {} : { subDir: values.subDir }),
   };
-}
-
-export interface NamedVolume {
-  readonly id: string;
-  readonly name: string;
-  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /**

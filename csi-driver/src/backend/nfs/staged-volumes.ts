@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, messageOf, syncDirectory, writeFileDurably } from '@berth/kit';
+import { sourceOf } from './nfs-location.ts';
+import { type NfsVolume, nfsVolumeOf } from './nfs-parameters.ts';
+
+export interface StagedVolume {
+  readonly id: string;
+  readonly context: Readonly<Record<string, string>>;
+  readonly volume: NfsVolume;
+  /** As the mount table shows it. */
+  readonly source: string;
+}
+
+/**
+ * What this node has staged of servers: written before the mount, forgotten after the unmount. The calls that follow
+ * name a volume by its id alone, and another driver may have made it.
+ */
+export class StagedVolumes {
+  readonly #folder: string;
+  readonly #byId = new Map<string, StagedVolume>();
+
+  constructor(folder: string, log: Logger) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder).filter((one) => one.endsWith('.json'))) {
+      try {
+        this.#remember(JSON.parse(readFileSync(join(folder, name), 'utf8')));
+      } catch (error) {
+        log.warn('what is known of a staged nfs volume cannot be read', { name, reason: messageOf(error) });
+      }
+    }
+  }
+
+  find(id: string): StagedVolume | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Those a path of a server belongs to, the innermost first where one is inside another. */
+  showing(shown: string): StagedVolume | undefined {
+    const within = [...this.#byId.values()].filter(
+      ({ source }) => shown === source || shown.startsWith(`${source.replace(/\/$/, '')}/`),
+    );
+    return within.sort((a, b) => b.source.length - a.source.length)[0];
+  }
+
+  async remember(id: string, context: Readonly<Record<string, string>>): Promise<StagedVolume> {
+    const staged = this.#remember({ id, context });
+    await writeFileDurably(this.#pathOf(id), JSON.stringify({ id, context }));
+    return staged;
+  }
+
+  async forget(id: string): Promise<void> {
+    if (!this.#byId.has(id)) return;
+    await unlink(this.#pathOf(id)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    await syncDirectory(this.#folder);
+    this.#byId.delete(id);
+  }
+
+  #remember({ id, context }: { readonly id: string; readonly context: Readonly<Record<string, string>> }) {
+    const volume = nfsVolumeOf(context);
+    const staged = { id, context, volume, source: sourceOf(volume) };
+    this.#byId.set(id, staged);
+    return staged;
+  }
+
+  /** Ids of hand-written volumes are any text. */
+  #pathOf(id: string): string {
+    return join(this.#folder, `${createHash('sha256').update(id).digest('hex')}.json`);
+  }
+}
