@@ -1,5 +1,6 @@
 import { createLogger, type LogLevel, logLevels, messageOf } from '@berth/kit';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parsePools } from './backend/pool-options.ts';
 import { StartError } from './start-error.ts';
 import { version } from './version.ts';
 
@@ -15,7 +16,7 @@ export interface Terminal {
 interface Flags {
   readonly endpoint?: string;
   readonly nodeId: string;
-  readonly pool: string;
+  readonly pool?: readonly string[];
   readonly name: string;
   readonly registrationSocket?: string;
   readonly attach?: boolean;
@@ -30,8 +31,14 @@ Examples:
   csi-driver --endpoint unix:///run/csi.sock --node-id node-1 --pool /var/lib/berth/pool
   CSI_ENDPOINT=unix:///csi/csi.sock csi-driver --node-id "$NODE" --pool /pool \\
     --registration-socket /registration/csi.berth.local-reg.sock
+  csi-driver --endpoint unix:///run/csi.sock --node-id node-1 \\
+    --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme,backend=image|directory,limit=200Gi,overcommit=1.5
   csi-driver version
 `;
+
+const poolHelp =
+  'directory that holds the catalog and the volumes; or, repeated, ' +
+  'NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO], the first with the catalog';
 
 /** Runs the program to its end. @returns the exit code: 0 ended as asked, 1 failed, 2 wrong usage. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -39,7 +46,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .description('CSI driver whose volumes are directories or images of a pool on this node.')
     .option('--endpoint <url>', 'socket to serve CSI at, unix:///path (or CSI_ENDPOINT)')
     .option('--node-id <id>', 'name of this node, as volumes are tied to it')
-    .option('--pool <dir>', 'directory that holds the catalog and the volumes')
+    .option('--pool <pool>', poolHelp, (pool: string, before: readonly string[] = []) => [...before, pool])
     .option('--name <name>', 'name of the driver', 'csi.berth.local')
     .option('--attach', 'have volumes published to this node by the controller first (ControllerPublishVolume)')
     .option('--max-volumes-per-node <n>', 'how many volumes this node takes; without it, the CO decides', countOf)
@@ -81,6 +88,7 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
   const { name, logLevel, logFormat, registrationSocket } = flags;
   const endpoint = flags.endpoint ?? terminal.env['CSI_ENDPOINT'];
   checkFlags(flags, endpoint);
+  const pools = parsePools(flags.pool ?? []);
   const log = createLogger({ level: logLevel, format: logFormat, now: terminal.now, write: terminal.err });
   // Here, not at the top: --help and version need neither gRPC nor SQLite.
   const [{ startDriver }, { systemClock, systemRng }] = await Promise.all([
@@ -90,7 +98,7 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
   await using _driver = await startDriver({
     endpoint: endpoint ?? '',
     nodeId: flags.nodeId,
-    pool: flags.pool,
+    pool: pools,
     driverName: name,
     attach: flags.attach === true,
     maxVolumesPerNode: flags.maxVolumesPerNode ?? 0,
@@ -100,7 +108,7 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
     log,
     logRequests: logLevel === 'debug',
   });
-  log.info('serving', { driver: name, node: flags.nodeId, endpoint, pool: flags.pool, version });
+  log.info('serving', { driver: name, node: flags.nodeId, endpoint, pool: flags.pool?.join(' '), version });
   await terminal.stopped(flags.untilStdinCloses === true);
   log.info('stopping');
 }
@@ -110,10 +118,9 @@ function countOf(text: string): number {
   throw new InvalidArgumentError('give a number from 1 to 999999.');
 }
 
-function checkFlags({ nodeId, pool, name }: Flags, endpoint: string | undefined): void {
+function checkFlags({ nodeId, name }: Flags, endpoint: string | undefined): void {
   if (!endpoint) throw new StartError('Usage', '--endpoint (or CSI_ENDPOINT) is required');
   if (!nodeId) throw new StartError('Usage', '--node-id is required');
-  if (!pool) throw new StartError('Usage', '--pool is required');
   // The id is also the value of the topology segment, which COs keep as a label.
   if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(nodeId)) {
     throw new StartError(

@@ -1,20 +1,17 @@
-import { accessSync, constants, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
 import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
 import { csiController, csiGroupController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
-import { BtrfsBackend, isBtrfs } from './backend/btrfs/btrfs-backend.ts';
-import { DirectoryBackend } from './backend/directory/directory-backend.ts';
-import { ImageBackend } from './backend/image/image-backend.ts';
-import { Pool } from './backend/pool.ts';
+import { type PoolOptions, parsePools } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
-import type { CatalogOptions } from './catalog/open-database.ts';
 import type { PlaceTools } from './mounts/place.ts';
 import { VolumeMounts } from './mounts/volume-mounts.ts';
+import { catalogOptions, openPools, takePools } from './open-pools.ts';
 import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
 import { recover } from './recover.ts';
 import { serveRegistration } from './registration.ts';
+import { nodeTopology } from './rules/topology.ts';
 import { controllerMethods } from './services/controller.ts';
 import { CopyJobs } from './services/copy-jobs.ts';
 import { groupControllerMethods } from './services/group-controller.ts';
@@ -28,7 +25,8 @@ import { version } from './version.ts';
 export interface DriverOptions {
   readonly endpoint: string;
   readonly nodeId: string;
-  readonly pool: string;
+  /** Where volumes are: one directory, or several pools. The first holds the catalog. */
+  readonly pool: string | readonly PoolOptions[];
   readonly driverName: string;
   readonly attach?: boolean;
   readonly maxVolumesPerNode?: number;
@@ -51,21 +49,24 @@ const graceMs = 5000;
 export async function startDriver(options: DriverOptions): Promise<AsyncDisposable> {
   const { endpoint, log, clock, rng } = options;
   const socket = socketPath(endpoint);
-  const path = await preparePool(options.pool);
   await using stack = new AsyncDisposableStack();
-  const catalog = stack.use(new Catalog(catalogOptions(path)));
+  const pools = await takePools(
+    stack,
+    typeof options.pool === 'string' ? parsePools([options.pool]) : options.pool,
+    clock,
+  );
+  const catalog = stack.use(new Catalog(catalogOptions(pools)));
   const places = options.places ?? { mounter: linuxMounter, inspect };
   const { mounter } = places;
-  const pool = stack.use(new Pool({ path, rng, log }));
-  const directory = stack.use(new DirectoryBackend({ pool, mounter, clock }));
-  const image = new ImageBackend({ pool, mounter, clock });
-  const btrfs = isBtrfs(path) ? [new BtrfsBackend({ pool, mounter })] : [];
-  const backends = new Backends([directory, image, ...btrfs].map((backend) => ({ backend, pool })));
-  for (const mountPoint of await image.node.thawAll()) log.warn('thawed what a crash left frozen', { mountPoint });
+  const backends = new Backends(openPools(stack, pools, { mounter, clock, rng, log }));
+  for (const { node } of backends.all) {
+    for (const mountPoint of (await node.thawAll?.()) ?? [])
+      log.warn('thawed what a crash left frozen', { mountPoint });
+  }
   await recover({ catalog, backends, log });
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());
-  const node = { key: `topology.${options.driverName}/node`, nodeId: options.nodeId };
+  const node = nodeTopology(options.driverName, options.nodeId);
   const { attach = false, maxVolumesPerNode = 0 } = options;
   const context: ServiceContext = {
     ...options,
@@ -84,17 +85,6 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   await register(stack, options);
   const running = stack.move();
   return { [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-/** Everything below a pool that would show a lost catalog. */
-function catalogOptions(pool: string): CatalogOptions {
-  return {
-    path: join(pool, 'catalog.db'),
-    volumesFolder: join(pool, 'volumes'),
-    furtherFolders: ['snapshots', 'images', 'image-snapshots', 'subvolumes', 'subvolume-snapshots'].map((folder) =>
-      join(pool, folder),
-    ),
-  };
 }
 
 function volumeOf(backends: Backends, mount: MountInfo): string | undefined {
@@ -132,16 +122,5 @@ async function register(stack: AsyncDisposableStack, options: DriverOptions): Pr
     stack.defer(() => server.stop(graceMs));
   } catch (error) {
     throw new StartError('Endpoint', `cannot listen at ${socket}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** The pool's real path; made when missing. Nobody but root may enter it: volumes in it are open to all users. */
-async function preparePool(path: string): Promise<string> {
-  try {
-    await makeFolders(path, 0o700);
-    accessSync(path, constants.W_OK | constants.X_OK);
-    return realpathSync(path);
-  } catch (error) {
-    throw new StartError('Pool', `cannot use the pool ${path}: ${messageOf(error)}`, { cause: error });
   }
 }

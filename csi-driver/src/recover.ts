@@ -1,6 +1,6 @@
 import type { Logger } from '@berth/kit';
 import type { Stored } from './backend/backend.ts';
-import type { Backends } from './backend/backends.ts';
+import type { Backends, Placement, Whereabouts } from './backend/backends.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { removeSnapshot } from './services/delete-snapshot.ts';
 import { removeVolume } from './services/delete-volume.ts';
@@ -21,14 +21,14 @@ export interface Recovery {
 export async function recover(recovery: Recovery): Promise<void> {
   const { catalog, log } = recovery;
   for (const volume of catalog.listAfter(0)) {
-    if (volume.state === 'ready') continue;
+    if (volume.state === 'ready' || isAway(recovery, volume)) continue;
     log.info(volume.state === 'creating' ? 'undoing a half-made volume' : 'finishing a deletion', {
       volume: volume.id,
     });
     await removeVolume(recovery, volume);
   }
   for (const snapshot of catalog.snapshots.listAfter(0)) {
-    if (snapshot.state === 'ready') continue;
+    if (snapshot.state === 'ready' || isAway(recovery, snapshot)) continue;
     log.info(snapshot.state === 'creating' ? 'undoing a half-made snapshot' : 'finishing a deletion', {
       snapshot: snapshot.id,
     });
@@ -44,17 +44,27 @@ export async function recover(recovery: Recovery): Promise<void> {
   await compare(recovery);
 }
 
+/** What is in a pool that this driver was not given waits for it. */
+function isAway({ backends, log }: Recovery, record: Whereabouts): boolean {
+  if (backends.find(record)) return false;
+  const { id, backend, pool } = record;
+  log.warn('half-made or half-deleted, in a pool this driver was not given', { id, backend, pool });
+  return true;
+}
+
 async function compare({ catalog, backends, log }: Recovery): Promise<void> {
   const known = new Map<string, Stored>();
-  for (const { id, backend } of catalog.listAfter(0))
-    known.set(keyOf(backend, { kind: 'volume', id }), { kind: 'volume', id });
-  for (const { id, backend } of catalog.snapshots.listAfter(0)) {
-    known.set(keyOf(backend, { kind: 'snapshot', id }), { kind: 'snapshot', id });
-  }
-  for (const backend of backends.all) {
+  const remember = (record: Whereabouts, kind: Stored['kind']) => {
+    const placement = backends.find(record);
+    if (placement) known.set(keyOf(placement, { kind, id: record.id }), { kind, id: record.id });
+  };
+  for (const volume of catalog.listAfter(0)) remember(volume, 'volume');
+  for (const snapshot of catalog.snapshots.listAfter(0)) remember(snapshot, 'snapshot');
+  for (const placement of backends.placements) {
+    const { backend, pool } = placement;
     for (const stored of backend.present()) {
-      const fields = { backend: backend.name, [stored.kind]: stored.id };
-      if (known.delete(keyOf(backend.name, stored))) continue;
+      const fields = { backend: backend.name, pool: pool?.name, [stored.kind]: stored.id };
+      if (known.delete(keyOf(placement, stored))) continue;
       if (await backend.removeUnused?.(stored)) log.info('removed an empty volume that has no record', fields);
       else log.warn('the pool holds what the catalog does not know; left as it is', fields);
     }
@@ -68,6 +78,6 @@ async function compare({ catalog, backends, log }: Recovery): Promise<void> {
   }
 }
 
-function keyOf(backend: string, { kind, id }: Stored): string {
-  return `${backend}/${kind}/${id}`;
+function keyOf({ backend, pool }: Placement, { kind, id }: Stored): string {
+  return `${pool?.name}/${backend.name}/${kind}/${id}`;
 }

@@ -9,6 +9,8 @@ export const defaultBackend = 'directory';
 export interface Placement {
   readonly backend: Backend;
   readonly pool?: Pool;
+  /** False where nothing new may be put: what is there stays usable. */
+  readonly offered?: boolean;
 }
 
 /** What a record says about where its data is. One without a pool is in the first, as all were once. */
@@ -21,12 +23,14 @@ export interface Whereabouts {
 /** The backends of this driver, by the names a class gives in its parameters `backend` and `pool`. */
 export class Backends {
   readonly placements: readonly Placement[];
+  readonly #offered: readonly Placement[];
   readonly #firstPool: string | undefined;
   readonly #byPlace: ReadonlyMap<string, Placement>;
 
   /** In the order of the pools. */
   constructor(placements: readonly Placement[]) {
     this.placements = placements;
+    this.#offered = placements.filter(({ offered }) => offered !== false);
     this.#firstPool = placements.find(({ pool }) => pool)?.pool?.name;
     this.#byPlace = new Map(
       placements.map((placement) => [placeOf(placement.backend.name, placement.pool?.name), placement]),
@@ -45,9 +49,9 @@ export class Backends {
   /** Where a class may have its volumes. @throws GrpcError INVALID_ARGUMENT – no such backend or pool; names those there are. */
   candidates(parameters: Readonly<Record<string, string>>): readonly Placement[] {
     const name = parameters['backend'] ?? this.#defaultBackend(parameters['pool']);
-    const offered = this.placements.filter(({ backend }) => backend.name === name);
+    const offered = this.#offered.filter(({ backend }) => backend.name === name);
     if (offered.length === 0) {
-      const allowed = [...new Set(this.all.map((backend) => backend.name))].join(', ');
+      const allowed = [...new Set(this.#offered.map(({ backend }) => backend.name))].join(', ');
       throw grpcError('INVALID_ARGUMENT', `parameter "backend" is "${name}"; allowed are ${allowed}`);
     }
     const pool = parameters['pool'];
@@ -68,11 +72,16 @@ export class Backends {
     return this.candidates(parameters)[0]?.backend as Backend;
   }
 
+  /** @returns undefined where the volume is in a pool, or was made by a backend, this driver has not now. */
+  find({ backend, pool = this.#firstPool }: Whereabouts): Placement | undefined {
+    return this.#byPlace.get(placeOf(backend, pool)) ?? this.#byPlace.get(placeOf(backend, undefined));
+  }
+
   /** @throws GrpcError FAILED_PRECONDITION – the volume is in a pool, or was made by a backend, this driver has not now. */
   placementOf(record: Whereabouts): Placement {
-    const { id, backend, pool = this.#firstPool } = record;
-    const placement = this.#byPlace.get(placeOf(backend, pool)) ?? this.#byPlace.get(placeOf(backend, undefined));
+    const placement = this.find(record);
     if (placement) return placement;
+    const { id, backend, pool = this.#firstPool } = record;
     throw grpcError(
       'FAILED_PRECONDITION',
       `"${id}" is kept by the backend "${backend}" in the pool "${pool}", which this driver has not now`,
@@ -87,9 +96,9 @@ export class Backends {
   /** A pool may be for other backends only; then its first is what a class means that names the pool alone. */
   #defaultBackend(pool: string | undefined): string {
     const offers = (name: string) =>
-      this.placements.some((one) => one.backend.name === name && (pool === undefined || one.pool?.name === pool));
+      this.#offered.some((one) => one.backend.name === name && (pool === undefined || one.pool?.name === pool));
     if (offers(defaultBackend)) return defaultBackend;
-    const first = this.placements.find((one) => (pool === undefined ? one.pool : one.pool?.name === pool));
+    const first = this.#offered.find((one) => (pool === undefined ? one.pool : one.pool?.name === pool));
     return first?.backend.name ?? defaultBackend;
   }
 }

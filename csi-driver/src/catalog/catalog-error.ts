@@ -21,6 +21,11 @@ export function damaged(path: string, reason: string): CatalogError {
   return new CatalogError('Damaged', wording('Damaged', path, reason));
 }
 
+/** Another driver has the pool this catalog is in, or would be in. */
+export function catalogInUse(path: string): CatalogError {
+  return new CatalogError('InUse', wording('InUse', path, ''));
+}
+
 function wording(code: CatalogErrorCode, path: string, reason: string): string {
   if (code === 'Full') return `no space left to write the catalog ${path}; nothing was changed: free some space`;
   if (code === 'InUse')

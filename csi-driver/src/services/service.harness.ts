@@ -18,6 +18,7 @@ import { Pool } from '../backend/pool.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { VolumeMounts } from '../mounts/volume-mounts.ts';
 import { handlersOf } from '../pipeline/pipeline.ts';
+import { nodeTopology } from '../rules/topology.ts';
 import { controllerMethods } from './controller.ts';
 import { CopyJobs } from './copy-jobs.ts';
 import { groupControllerMethods } from './group-controller.ts';
@@ -41,7 +42,7 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
   const context: ServiceContext = {
     driverName: 'csi.berth.local',
     version: '1',
-    node: { key: 'topology.csi.berth.local/node', nodeId: 'n1' },
+    node: nodeTopology('csi.berth.local', 'n1'),
     attach: true,
     maxVolumesPerNode: 3,
     catalog,
