@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { type Logger, messageOf } from '@berth/kit';
 import { type Fd, removeSubvolumeAt, removeTree } from '@berth/linux';
+import { releaseProject } from './directory/project-limits.ts';
 
 /** Removes what lies in the trash folder, in the background and after a restart again. What cannot be removed stays and is logged. */
 export class Trash implements AsyncDisposable {
@@ -47,6 +48,7 @@ export class Trash implements AsyncDisposable {
 
   async #remove(name: string): Promise<void> {
     try {
+      releaseProject(this.#folder, name);
       if (!(await removeSubvolumeAt(this.#folder, name))) await removeTree(this.#folder, name);
     } catch (error) {
       this.#stuck.add(name);

@@ -20,8 +20,11 @@ export interface MountedDisk extends Disposable {
 }
 
 /** A new filesystem, mounted with its quotas enforced unless told otherwise. */
-export function freshDisk(fsType: QuotaFs, options: readonly string[] = [recipes[fsType].option]): MountedDisk {
-  const path = `/mnt/${fsType}`;
+export function freshDisk(
+  fsType: QuotaFs,
+  options: readonly string[] = [recipes[fsType].option],
+  path = `/mnt/${fsType}`,
+): MountedDisk {
   execFileSync(`mkfs.${fsType}`, [...recipes[fsType].mkfs, devices[fsType]], { stdio: 'pipe' });
   mkdirSync(path, { recursive: true });
   const mount = (how: readonly string[]) =>

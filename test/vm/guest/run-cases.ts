@@ -3,6 +3,7 @@ import { createReadStream, existsSync, openSync, writeSync } from 'node:fs';
 import { release } from 'node:os';
 import { inspect } from 'node:util';
 import { type GuestCase, type GuestReport, reportPort } from './guest-case.ts';
+import { until } from './until.ts';
 
 /** A case that takes longer has hung; the emulated machine is about ten times slower than this one. */
 const patienceMs = 120_000;
@@ -41,8 +42,4 @@ async function failureOf({ run }: GuestCase): Promise<string | undefined> {
 
 function powerOff(): void {
   execFileSync('poweroff', ['-f']);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -12,7 +12,7 @@ export async function codeImage(caseFile: string, folder: string): Promise<strin
   await build({
     absWorkingDir: root,
     stdin: { contents: entry(caseFile), resolveDir: import.meta.dirname, sourcefile: 'guest-entry.ts', loader: 'ts' },
-    outfile: join(tree, 'guest/main.js'),
+    outfile: join(tree, 'test/guest/main.js'),
     ...shared,
   });
   await build({
@@ -21,6 +21,8 @@ export async function codeImage(caseFile: string, folder: string): Promise<strin
     outdir: join(tree, 'csi-driver/src'),
     ...shared,
   });
+  // Where the harness of the tests looks for it.
+  writeFileSync(join(tree, 'csi-driver/src/main.ts'), "import './main.js';\n");
   writeFileSync(join(tree, 'package.json'), '{ "type": "module" }\n');
   copyNative(tree);
   const image = join(folder, 'code.img');

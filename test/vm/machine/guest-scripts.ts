@@ -23,7 +23,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for module in virtio_console virtio_rng loop quota_v2; do modprobe $module; done
 ip link set lo up
 mount -t ext4 -o ro,noload /dev/vdb /code
-/usr/bin/node --disable-warning=ExperimentalWarning /code/guest/main.js "$@" < /dev/null
+/usr/bin/node --disable-warning=ExperimentalWarning /code/test/guest/main.js "$@" < /dev/null
 echo "guest program ended with $?"
 sync
 poweroff -f

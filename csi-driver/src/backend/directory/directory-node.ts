@@ -5,10 +5,15 @@ import type { PoolMounts } from '../pool-mounts.ts';
 /** Counts what a volume's directory holds. */
 export type Measure = (id: string, directory: Fd, signal: AbortSignal) => Promise<VolumeUsage>;
 
+/** Sees to it that a volume is kept to its size before it is shown. */
+export type KeepToSize = (volume: VolumeSpec, directory: Fd) => Promise<void>;
+
 export interface DirectoryNodeOptions {
   readonly volumes: Fd;
   readonly mounts: PoolMounts;
   readonly measure: Measure;
+  /** Absent where nothing has to be done for it. */
+  readonly keepToSize?: KeepToSize;
 }
 
 /** Directories on this node: staging binds one, and a node has nothing else to do. */
@@ -16,11 +21,13 @@ export class DirectoryNode implements NodeSide {
   readonly #volumes: Fd;
   readonly #mounts: PoolMounts;
   readonly #measure: Measure;
+  readonly #keepToSize: KeepToSize | undefined;
 
-  constructor({ volumes, mounts, measure }: DirectoryNodeOptions) {
+  constructor({ volumes, mounts, measure, keepToSize }: DirectoryNodeOptions) {
     this.#volumes = volumes;
     this.#mounts = mounts;
     this.#measure = measure;
+    this.#keepToSize = keepToSize;
   }
 
   get baseOptions(): readonly string[] {
@@ -39,6 +46,7 @@ export class DirectoryNode implements NodeSide {
 
   async stage({ volume, place, flags }: StageRequest): Promise<void> {
     using directory = openSegment(this.#volumes, volume.id);
+    await this.#keepToSize?.(volume, directory);
     place.bind(directory, flags);
   }
 

@@ -2,8 +2,12 @@ import { grpcError } from '@berth/protos';
 import { unsupportedFlag } from '../../rules/mount-flags.ts';
 import type { Offer } from '../backend.ts';
 
-/** Volumes that are directories: a mount of the pool's own filesystem, no block device, no parameters. */
-export function directoryOffer(fsTypes: readonly string[], backend = 'directory'): Offer {
+/** Volumes that are directories: a mount of the pool's own filesystem, no block device. `quotas` are the values its parameter `quota` may have. */
+export function directoryOffer(
+  fsTypes: readonly string[],
+  backend = 'directory',
+  quotas: readonly string[] = [],
+): Offer {
   return {
     block: false,
     fsTypes,
@@ -14,12 +18,14 @@ export function directoryOffer(fsTypes: readonly string[], backend = 'directory'
         ? undefined
         : 'one of mount_flags has no meaning for a bind mount; supported are ro, nosuid, nodev, noexec, noatime, nodiratime, relatime, nosymfollow',
     checkParameters: (parameters) => {
-      const [unknown] = Object.keys(parameters);
-      if (unknown === undefined) return;
-      throw grpcError(
-        'INVALID_ARGUMENT',
-        `parameter "${unknown}" is unknown: the ${backend} backend takes no parameters`,
-      );
+      const unknown = Object.keys(parameters).find((key) => key !== 'quota' || quotas.length === 0);
+      if (unknown !== undefined) {
+        const takes = quotas.length === 0 ? 'no parameters' : 'the parameter "quota" alone';
+        throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: the ${backend} backend takes ${takes}`);
+      }
+      const { quota } = parameters;
+      if (quota === undefined || quotas.includes(quota)) return;
+      throw grpcError('INVALID_ARGUMENT', `parameter "quota" is "${quota}"; allowed are ${quotas.join(', ')}`);
     },
     sizeFor: (requiredBytes) => requiredBytes,
   };

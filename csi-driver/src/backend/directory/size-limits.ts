@@ -1,0 +1,22 @@
+import type { Fd } from '@berth/linux';
+
+/** What a limited directory holds. */
+export interface LimitedUsage {
+  readonly usedBytes: number;
+  /** 0 where its limit was lost. */
+  readonly maxBytes: number;
+  /** Absent where the filesystem counts none for it. */
+  readonly inodes?: number;
+}
+
+/** How the filesystem of a pool keeps what is below a directory to a size. */
+export interface SizeLimits {
+  /** Makes an empty directory that is kept to a size. @throws KernelError EEXIST */
+  makeDirectory(parent: Fd, name: string, maxBytes: number): Promise<void>;
+  /** Changes the size of one that was made so; durable when it resolves. */
+  limit(directory: Fd, maxBytes: number): Promise<void>;
+  /** In constant time; undefined for a directory that was not made so, such as one from before the pool had quotas. */
+  usage(directory: Fd): LimitedUsage | undefined;
+  /** Resolves when what was made before is on disk with its limit; the names in `folder` are. */
+  sync(): Promise<void>;
+}
