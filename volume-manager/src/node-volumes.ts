@@ -53,6 +53,10 @@ export class NodeVolumes implements VolumeManager {
   readonly #stop = new AbortController();
   #dependencies: Dependencies | undefined;
   #mayUnmount = false;
+  /** Pods that were told of before every source was seen. */
+  readonly #told = new Set<string>();
+  /** Pods that were not, and may be using what is mounted. */
+  readonly #undecided = new Set<string>();
 
   constructor(options: VolumeManagerOptions, signal: AbortSignal) {
     const { clock, log, events, client, informers, nodeName } = options;
@@ -106,6 +110,7 @@ export class NodeVolumes implements VolumeManager {
 
   setPod(pod: Pod): void {
     const uid = uidOf(pod);
+    this.#decide(uid);
     const before = [...this.#desired.specsOf(uid).values()];
     this.#desired.setPod(pod);
     if (before[0] && !samePodFields(before[0].pod, pod)) {
@@ -114,13 +119,19 @@ export class NodeVolumes implements VolumeManager {
   }
 
   removePod(uid: string): void {
+    this.#decide(uid);
+    const wanted = [...this.#desired.specsOf(uid).values()].map(({ uniqueName }) => uniqueName);
     this.#desired.removePod(uid);
+    // Staged, or being staged, for this pod, which it never got: it goes too before the pod does.
+    for (const name of wanted) if (this.#isAbandoned(name)) this.#draining.add(name, uid);
     this.#tokens.forgetPod(uid);
     // What could not be resolved is in no spec, but may be mounted.
     for (const name of this.#actual.volumesOfPod(uid)) this.#reconciler.kick(name);
   }
 
-  podsSynced(): void {
+  podsSynced(undecided: Iterable<string> = []): void {
+    for (const uid of undecided) if (!this.#told.has(uid)) this.#undecided.add(uid);
+    this.#told.clear();
     this.#mayUnmount = true;
     for (const name of this.#actual.names()) this.#reconciler.kick(name);
   }
@@ -173,6 +184,17 @@ export class NodeVolumes implements VolumeManager {
     await Promise.all(this.#sweeps.values());
   }
 
+  #decide(uid: string): void {
+    if (!this.#mayUnmount) this.#told.add(uid);
+    this.#undecided.delete(uid);
+  }
+
+  /** Staged here, for nobody any more. */
+  #isAbandoned(name: UniqueVolumeName): boolean {
+    const volume = this.#actual.get(name);
+    return volume?.device !== undefined && volume.pods.size === 0 && this.#desired.podsOf(name).size === 0;
+  }
+
   #lookups(): Lookups {
     const { informers } = this.#options;
     return {
@@ -195,7 +217,7 @@ export class NodeVolumes implements VolumeManager {
     return {
       pods,
       mayUnmount: this.#mayUnmount,
-      isHeld: (podUid: string) => this.#desired.problemsOf(podUid).size > 0,
+      isHeld: (podUid: string) => this.#undecided.has(podUid) || this.#desired.problemsOf(podUid).size > 0,
       isAttached: first === undefined || this.#attachments.isAttached(first),
     };
   }
@@ -210,6 +232,7 @@ export class NodeVolumes implements VolumeManager {
   #actualChanged(name: UniqueVolumeName, podUid: string | undefined): void {
     if (podUid !== undefined && !this.#actual.podVolume(name, podUid)) {
       this.#refreshes.disarm(name, podUid);
+      // Where another pod wants it, it is taken back at once.
       const volume = this.#actual.get(name);
       if (volume?.device && volume.pods.size === 0) this.#draining.add(name, podUid);
     }

@@ -30,8 +30,11 @@ export interface VolumeManager extends AsyncDisposable {
   setPod(pod: Pod): void;
   /** The pod's containers have ended: its volumes may go. */
   removePod(uid: string): void;
-  /** Every pod source was seen: from now on what no pod wants may be unmounted (kubelet: never before). */
-  podsSynced(): void;
+  /**
+   * Every pod source was seen: from now on what no pod wants may be unmounted (kubelet: never before). Pods in `undecided` may
+   * still have containers that run: each keeps what it has until `setPod` or `removePod` tells of it.
+   */
+  podsSynced(undecided?: Iterable<string>): void;
   /**
    * Resolves when all volumes of the pod are mounted.
    * @throws Error – the deadline (2m03s) passed; the message is kubelet's:

@@ -244,67 +244,6 @@ test('a failed liveness probe restarts the container, readiness follows its prob
   expect(node.events).toContain('p1 Normal Killing: Container c failed liveness probe, will be restarted');
 });
 
-test('after kill -9 running pods are adopted: same container, same sandbox, nothing written', async () => {
-  await using node = await testNode();
-  node.api.put(podPath('p1'), aPod());
-  await node.until(() => isRunning(node), 'Running');
-  await node.settled();
-  const before = { id: node.runtime.running('c')?.id, calls: node.runtime.calls.length };
-  const writes = node.api.history.filter(({ path }) => path.includes('/pods/')).length;
-  await node.restart();
-  await node.settled();
-  expect({ id: node.runtime.running('c')?.id, calls: node.runtime.calls.length }).toEqual(before);
-  expect(node.api.history.filter(({ path }) => path.includes('/pods/'))).toHaveLength(writes);
-});
-
-test('kill -9 between create and start counts no restart: nothing ran', async () => {
-  await using node = await testNode();
-  node.runtime.stuck.add('c');
-  node.api.put(podPath('p1'), aPod());
-  await node.until(() => node.runtime.counts.containers === 1, 'a container');
-  await node.settled();
-  node.runtime.stuck.clear();
-  await node.restart();
-  await node.until(() => isRunning(node), 'Running');
-  await node.settled();
-  expect(node.pod('p1')?.status?.containerStatuses?.[0]?.restartCount).toBe(0);
-  expect(node.runtime.counts).toEqual({ sandboxes: 1, containers: 1 });
-});
-
-test('a ready container stays ready across a restart of the kubelet, until its probe says otherwise', async () => {
-  await using node = await testNode();
-  let exitCode = 0;
-  node.runtime.exec = () => ({ exitCode });
-  const readinessProbe = { exec: { command: ['x'] }, periodSeconds: 10, failureThreshold: 1, timeoutSeconds: 1 };
-  node.api.put(podPath('p1'), aPod({ containers: [aContainer({ readinessProbe, startupProbe: readinessProbe })] }));
-  const ready = () => node.pod('p1')?.status?.containerStatuses?.[0]?.ready;
-  await node.until(() => ready() === true, 'ready');
-  await node.settled();
-  const writes = () => node.api.history.filter(({ path }) => path.includes('/pods/')).length;
-  const before = writes();
-  await node.restart();
-  await node.settled();
-  expect([ready(), writes()]).toEqual([true, before]);
-  exitCode = 1;
-  await node.clock.advance(20_000);
-  await node.until(() => ready() === false, 'unready');
-});
-
-test('a pod deleted while no kubelet ran is ended by its annotations and cleaned up before volumes may go', async () => {
-  await using node = await testNode();
-  node.api.put(podPath('p1'), aPod({ terminationGracePeriodSeconds: 7 }));
-  await node.until(() => isRunning(node), 'Running');
-  node.runtime.stubborn.add('c');
-  const restarted = node.restart();
-  node.api.remove(podPath('p1'));
-  await restarted;
-  await node.until(() => node.runtime.graces.get('c') === 7, 'the stop');
-  expect(node.volumes.synced).toBe(false);
-  await node.clock.advance(7000);
-  await node.until(() => node.runtime.counts.sandboxes + node.runtime.counts.containers === 0, 'cleanup');
-  await node.until(() => node.volumes.synced, 'podsSynced');
-});
-
 test('a broken sandbox is made again and the containers restarted in it', async () => {
   await using node = await testNode();
   node.api.put(podPath('p1'), aPod());

@@ -32,8 +32,6 @@ const retryMs = 10_000;
 /** All work on one pod, one pass after the other; what comes in between is seen by the next pass. */
 export class PodWorker implements AsyncDisposable {
   readonly state: PodState;
-  /** Resolves when the containers of this pod have ended. */
-  readonly containersEnded = Promise.withResolvers<void>();
   readonly #options: PodWorkerOptions;
   readonly #end = new AbortController();
   #stage: Stage = 'syncing';
@@ -236,7 +234,6 @@ export class PodWorker implements AsyncDisposable {
     state.prober[Symbol.dispose]();
     if (this.#inApi) reportStatus(node, state, { terminal: true, ended: true });
     this.#stage = 'terminated';
-    this.containersEnded.resolve();
   }
 
   async #cleanUp(signal: AbortSignal): Promise<void> {

@@ -22,17 +22,15 @@ export class PodWorkers implements AsyncDisposable {
     this.#room = room;
   }
 
-  /** Follows the source; resolves when it has synced and what no API pod stands for has been ended. */
+  /** Follows the source; resolves when it has synced and what no API pod stands for is being ended. */
   async start(signal: AbortSignal): Promise<void> {
     await removeUnstarted(this.#node, signal);
     this.#node.environments.onReady((uid) => this.poke(uid));
     this.#subscription = this.#source.onChange((uid, pod) => this.#change(uid, pod));
     await this.#source.whenSynced(signal);
-    const orphans = await this.#adoptOrphans(signal);
-    // Volumes must not be taken from under containers that still run.
-    void Promise.all(orphans.map(({ containersEnded }) => containersEnded.promise)).then(() => {
-      if (!signal.aborted) this.#node.options.volumes.podsSynced();
-    });
+    await this.#adoptOrphans(signal);
+    // Each of them tells of its volumes when it knows what became of its containers; nobody waits for another.
+    this.#node.options.volumes.podsSynced(this.#workers.keys());
   }
 
   get(uid: string): PodWorker | undefined {
@@ -91,6 +89,9 @@ export class PodWorkers implements AsyncDisposable {
     this.#node.images.forget(uid);
     this.#node.environments.forget(uid);
     this.#node.crashes.forget(`${uid}_`);
+    // Its own source had lost sight of it for a while, and it was ended for that.
+    const again = this.#source.get(uid);
+    if (again) this.#add(uid, again, true).poke();
   }
 
   #admit(pod: Pod): PodVerdict | undefined {
@@ -100,12 +101,9 @@ export class PodWorkers implements AsyncDisposable {
   }
 
   /** Pods that were deleted while no kubelet ran: this machine still has something of them, the API has not. */
-  async #adoptOrphans(signal: AbortSignal): Promise<readonly PodWorker[]> {
-    const orphans: PodWorker[] = [];
+  async #adoptOrphans(signal: AbortSignal): Promise<void> {
     for (const pod of await findLocalPods(this.#node, signal)) {
-      if (!this.#workers.has(uidOf(pod))) orphans.push(this.#add(uidOf(pod), pod, false));
+      if (!this.#workers.has(uidOf(pod))) this.#add(uidOf(pod), pod, false).poke();
     }
-    for (const orphan of orphans) orphan.poke();
-    return orphans;
   }
 }

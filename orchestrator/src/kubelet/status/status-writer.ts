@@ -81,11 +81,13 @@ export class StatusWriter implements AsyncDisposable {
   }
 
   #kick(uid: string, entry: Entry): void {
-    if (entry.writing || this.#end.signal.aborted) return;
+    if (entry.writing || this.#end.signal.aborted || this.#entries.get(uid) !== entry) return;
     entry.retry?.[Symbol.dispose]();
     entry.retry = undefined;
     entry.writing = this.#writeAll(uid, entry).finally(() => {
       entry.writing = undefined;
+      // What was wanted after the last look has nobody else to write it.
+      if (entry.dirty && !entry.retry) this.#kick(uid, entry);
     });
   }
 

@@ -9,7 +9,9 @@ export class FakeVolumes implements VolumeManager {
   /** The error of every mount, while set. */
   failMounts: string | undefined;
   failContainers: string | undefined;
-  synced = false;
+  #synced = Promise.withResolvers<void>();
+  /** Pods whose volumes must stay until they are told of. */
+  readonly undecided = new Set<string>();
   inUse: readonly string[] = [];
   /** `node.status.volumesInUse` as this was last told. */
   reported: readonly string[] | undefined;
@@ -22,15 +24,25 @@ export class FakeVolumes implements VolumeManager {
   }
 
   setPod(pod: Pod): void {
+    this.undecided.delete(pod.metadata.uid ?? '');
     this.mounted.add(pod.metadata.uid ?? '');
   }
 
   removePod(uid: string): void {
+    this.undecided.delete(uid);
     if (this.mounted.delete(uid)) this.calls.push(`remove ${uid}`);
   }
 
-  podsSynced(): void {
-    this.synced = true;
+  podsSynced(undecided: Iterable<string>): void {
+    for (const uid of undecided) if (!this.mounted.has(uid)) this.undecided.add(uid);
+    this.#synced.resolve();
+  }
+
+  /** Another process starts: nobody has told it of any pod. */
+  restart(): void {
+    this.mounted.clear();
+    this.undecided.clear();
+    this.#synced = Promise.withResolvers<void>();
   }
 
   async waitForMount(): Promise<ReadonlyMap<string, MountedVolume>> {
@@ -39,6 +51,7 @@ export class FakeVolumes implements VolumeManager {
   }
 
   async waitForUnmount(): Promise<void> {
+    await this.#synced.promise;
     await this.#holds?.promise;
   }
 

@@ -86,7 +86,7 @@ export class TestNode implements AsyncDisposable {
     this.#end.abort();
     await this.kubelet[Symbol.asyncDispose]();
     this.#end = new AbortController();
-    this.volumes.synced = false;
+    this.volumes.restart();
     await this.start();
   }
 
