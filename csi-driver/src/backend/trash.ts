@@ -22,6 +22,8 @@ export class Trash implements AsyncDisposable {
     this.#again = true;
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
+      // What came after the last look would lie there until the next deletion.
+      if (this.#again && !this.#closed) this.empty();
     });
   }
 

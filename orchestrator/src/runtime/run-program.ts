@@ -13,30 +13,41 @@ export class ProgramError extends CodedError<'Failed' | 'Missing'> {}
 /** Where programs are looked for: the caller's own PATH may lack sbin, and children get no other of its variables. */
 export const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Runs a program to its end with its output collected. Never through a shell. */
-export function runProgram(
-  file: string,
-  args: readonly string[],
-  options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal } = {},
-): Promise<ProgramResult> {
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal;
+  /** After it the program is killed; 2 minutes, which is what a kubelet gives a runtime's answer. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Runs a program to its end with its output collected. Never through a shell.
+ * @throws ProgramError – it is not installed, or hangs.
+ */
+export function runProgram(file: string, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
+  const { timeoutMs = 120_000 } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       env: options.env ?? { PATH: programPath },
       ...(options.signal && { signal: options.signal }),
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', (error) => reject(startFailure(file, error)));
-    child.on('close', (code, signal) =>
+    child.on('close', (code, signal) => {
+      if (child.killed) return reject(new ProgramError('Failed', `${file}: did not end within ${timeoutMs} ms`));
       resolve({
         exitCode: code ?? (signal ? 255 : 0),
         stdout: Buffer.concat(stdout).toString(),
         stderr: Buffer.concat(stderr).toString(),
-      }),
-    );
+      });
+    });
     // A program that ends without reading its input is judged by its exit code, not by EPIPE.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input);
