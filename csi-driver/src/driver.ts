@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
 import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
-import { csiController, csiGroupController, csiIdentity, csiNode, GrpcServer } from '@berth/protos';
+import { csiController, csiGroupController, csiIdentity, csiNode, csiSnapshotMetadata, GrpcServer } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
 import { type PoolOptions, parsePools } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
@@ -18,6 +18,7 @@ import { groupControllerMethods } from './services/group-controller.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
 import type { ServiceContext } from './services/services.ts';
+import { snapshotMetadataMethods } from './services/snapshot-metadata.ts';
 import { socketPath } from './socket-path.ts';
 import { StartError } from './start-error.ts';
 import { version } from './version.ts';
@@ -100,6 +101,7 @@ function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServe
     .add(csiIdentity, handlersOf(csiIdentity, identityMethods(context), pipeline))
     .add(csiController, handlersOf(csiController, controllerMethods(context), pipeline))
     .add(csiGroupController, handlersOf(csiGroupController, groupControllerMethods(context), pipeline))
+    .add(csiSnapshotMetadata, handlersOf(csiSnapshotMetadata, snapshotMetadataMethods(context), pipeline))
     .add(csiNode, handlersOf(csiNode, nodeMethods(context), pipeline));
 }
 

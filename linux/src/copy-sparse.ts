@@ -42,7 +42,7 @@ export function holdsData(file: Fd): boolean {
 }
 
 /** @returns undefined past the last data (ENXIO). A filesystem without holes says the whole file is data. */
-function seek(file: Fd, offset: number, whence: number): number | undefined {
+export function seek(file: Fd, offset: number, whence: number): number | undefined {
   try {
     const found = Number(libc.lseek(file.number, offset, whence));
     return check(found, 'lseek', file.path);

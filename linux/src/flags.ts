@@ -84,6 +84,7 @@ export const FALLOC_FL_PUNCH_HOLE = 2;
 
 /** linux/fs.h, linux/loop.h; the encodings are the same on x86_64 and arm64. */
 export const IOCTL = {
+  fiemap: 0xc020660b,
   ficlone: 0x40049409,
   ficloneRange: 0x4020940d,
   fifreeze: 0xc0045877,

@@ -29,6 +29,7 @@ export {
   syncFilesystem,
 } from './create-at.ts';
 export { FakeKernel } from './fake-kernel.ts';
+export { dataRanges, type FileExtent, fileExtents, type Range } from './file-extents.ts';
 export { lockFile, lockHolder } from './file-lock.ts';
 export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf } from './file-space.ts';
 export { type FuseChannel, openFuseChannel, unmountAside } from './fuse-device.ts';

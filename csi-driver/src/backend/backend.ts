@@ -57,6 +57,14 @@ export interface HealthFinding {
   readonly message: string;
 }
 
+export interface SnapshotComparison {
+  readonly base: string;
+  readonly target: string;
+  readonly start: number;
+  /** Whether blocks at different places may still be equal and are to be read: copies share no blocks. */
+  readonly exact: boolean;
+}
+
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
@@ -67,8 +75,8 @@ export interface SnapshotBlocks {
   sizeOf(snapshotId: string): number;
   /** Ranges from `start` on that were ever written. */
   allocated(snapshotId: string, start: number, signal: AbortSignal): AsyncIterable<ByteRange>;
-  /** Ranges from `start` on where the second may differ from the first; outside them they are equal. */
-  changed(ids: readonly [base: string, target: string], start: number, signal: AbortSignal): AsyncIterable<ByteRange>;
+  /** Ranges where the target may differ from the base; outside them they are equal. */
+  changed(comparison: SnapshotComparison, signal: AbortSignal): AsyncIterable<ByteRange>;
 }
 
 /** What may be asked of a backend's volumes. Pure: nothing here looks at the pool. */

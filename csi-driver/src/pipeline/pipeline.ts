@@ -21,9 +21,17 @@ export interface Method<Request, Response> {
   readonly run: (request: Request, signal: AbortSignal) => Promise<Init<Response>>;
 }
 
+/** An RPC that answers with a stream: it ends without an error only where everything was sent. */
+export interface StreamMethod<Request, Response> {
+  readonly validate?: (request: Request) => void;
+  readonly stream: (request: Request, signal: AbortSignal) => AsyncIterable<Init<Response>>;
+}
+
 /** The methods a service implements; the others answer UNIMPLEMENTED. */
 export type Methods<S extends ServiceType> = {
-  readonly [M in keyof S]?: Method<S[M]['request'], S[M]['response']>;
+  readonly [M in keyof S]?: S[M]['stream'] extends true
+    ? StreamMethod<S[M]['request'], S[M]['response']>
+    : Method<S[M]['request'], S[M]['response']>;
 };
 
 export interface PipelineOptions {
@@ -43,23 +51,28 @@ export function handlersOf<S extends ServiceType>(
   const handlers: Record<string, unknown> = {};
   const requestTypes = csiRoot.lookupService(service.name).methods;
   for (const name of service.methods) {
-    const method = methods[name] as Method<object, unknown> | undefined;
+    const method = methods[name] as AnyMethod | undefined;
     if (!method) continue;
     requestTypes[name]?.resolve();
     const type = requestTypes[name]?.resolvedRequestType;
     if (!type) throw new Error(`${service.name}.${name} is not in the CSI contract`);
-    handlers[name] = handlerOf({ name, method, type }, options);
+    handlers[name] =
+      'stream' in method
+        ? streamHandlerOf({ name, method, type }, options)
+        : handlerOf({ name, method, type }, options);
   }
   return handlers as ServiceHandlers<S>;
 }
 
-interface Rpc {
+type AnyMethod = Method<object, unknown> | StreamMethod<object, unknown>;
+
+interface Rpc<M extends AnyMethod> {
   readonly name: string;
-  readonly method: Method<object, unknown>;
+  readonly method: M;
   readonly type: ReturnType<typeof csiRoot.lookupType>;
 }
 
-function handlerOf({ name, method, type }: Rpc, options: PipelineOptions) {
+function handlerOf({ name, method, type }: Rpc<Method<object, unknown>>, options: PipelineOptions) {
   const { clock, guard, log, logRequests } = options;
   const checkLimits = limitsOf(type);
   const redact = redactorOf(type);
@@ -73,6 +86,26 @@ function handlerOf({ name, method, type }: Rpc, options: PipelineOptions) {
       const response = await method.run(request, signal);
       if (logRequests) log.debug(`${name} done`, { ms: elapsed(clock, started) });
       return response;
+    } catch (error) {
+      const known = asCsiError(error);
+      logFailure(log, name, { error, known, ms: elapsed(clock, started) });
+      throw known;
+    }
+  };
+}
+
+function streamHandlerOf({ name, method, type }: Rpc<StreamMethod<object, unknown>>, options: PipelineOptions) {
+  const { clock, log, logRequests } = options;
+  const checkLimits = limitsOf(type);
+  const redact = redactorOf(type);
+  return async function* (request: object, { signal }: CallContext) {
+    const started = clock.monotonicMs();
+    if (logRequests) log.debug(`${name} called`, { request: redact(request) });
+    try {
+      checkLimits(request);
+      method.validate?.(request);
+      yield* method.stream(request, signal);
+      if (logRequests) log.debug(`${name} done`, { ms: elapsed(clock, started) });
     } catch (error) {
       const known = asCsiError(error);
       logFailure(log, name, { error, known, ms: elapsed(clock, started) });

@@ -14,6 +14,7 @@ export function identityMethods(context: ServiceContext): Methods<csi.IdentitySe
           { service: { type: 'CONTROLLER_SERVICE' } },
           { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
           { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
+          { service: { type: 'SNAPSHOT_METADATA_SERVICE' } },
           { service: { type: 'SNAPSHOT_ACCESSIBILITY_CONSTRAINTS' } },
           { volumeExpansion: { type: 'ONLINE' } },
         ],

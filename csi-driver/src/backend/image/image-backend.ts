@@ -1,9 +1,10 @@
 import type { Clock } from '@berth/kit';
 import { detachLoop, type Mounter, openFileAt } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { Backend, CopiedBy, PoolCapacity, Stillness, Stored, VolumeSpec } from '../backend.ts';
+import type { Backend, CopiedBy, PoolCapacity, SnapshotBlocks, Stillness, Stored, VolumeSpec } from '../backend.ts';
 import type { Pool } from '../pool.ts';
 import { Filesystems } from './filesystem.ts';
+import { imageBlocks } from './image-blocks.ts';
 import { ImageFiles } from './image-files.ts';
 import { ImageLoops } from './image-loops.ts';
 import { ImageNode } from './image-node.ts';
@@ -29,6 +30,7 @@ export class ImageBackend implements Backend {
   readonly createsWhole = true;
   readonly offer = imageOffer;
   readonly node: ImageNode;
+  readonly blocks: SnapshotBlocks;
   readonly #pool: Pool;
   readonly #clock: Clock;
   readonly #files: ImageFiles;
@@ -39,6 +41,7 @@ export class ImageBackend implements Backend {
     this.#pool = pool;
     this.#clock = clock;
     this.#files = new ImageFiles(pool);
+    this.blocks = imageBlocks(this.#files);
     this.#loops = new ImageLoops(this.#files.images);
     this.#filesystems = new Filesystems(programRunner(clock));
     this.node = new ImageNode({ files: this.#files, loops: this.#loops, filesystems: this.#filesystems, mounter });

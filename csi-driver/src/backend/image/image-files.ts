@@ -90,6 +90,11 @@ export class ImageFiles {
     await syncFile(file);
   }
 
+  /** @throws KernelError ENOENT – its data is not there. */
+  openSnapshot(id: string): Fd {
+    return openFileAt(this.#snapshots.fd, id, 'read');
+  }
+
   async delete(stored: Stored): Promise<void> {
     await this.#pool.discard(this.#folder(stored), stored.id);
   }
