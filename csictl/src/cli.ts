@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { action } from './command-action.ts';
 import { bashCompletion } from './commands/completion.ts';
+import { addConformanceCommand } from './conformance/conformance-commands.ts';
 import { addCsiCommands } from './csi/csi-commands.ts';
 import { CsictlError, failureOf } from './csictl-error.ts';
 import { outputFormats } from './output/print.ts';
@@ -61,6 +62,7 @@ function buildProgram(terminal: Terminal): Command {
   addDriverCommands(program, terminal);
   addLookCommands(program, terminal);
   addCsiCommands(program, terminal);
+  addConformanceCommand(program, terminal);
   program
     .command('version')
     .description('print the version')

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { action } from '../command-action.ts';
 import type { Terminal } from '../terminal.ts';
+import { listOption } from '../trial/trial-flags.ts';
 import { flagsOf, type RequestFlag } from './request-flags.ts';
 import { type Rpc, rpcs } from './rpc.ts';
 import { exampleOf } from './rpc-examples.ts';
@@ -44,6 +45,5 @@ function addRpc(csi: Command, rpc: Rpc, terminal: Terminal): void {
 }
 
 function optionOf({ flags, description, isList }: RequestFlag): Option {
-  const option = new Option(flags, description);
-  return isList ? option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]) : option;
+  return isList ? listOption(flags, description) : new Option(flags, description);
 }

@@ -51,7 +51,7 @@ function printRowsOf({ terminal }: Printer, rows: readonly Data[]): void {
   if (rows.length === 0) return terminal.err('nothing found\n');
   const flat = rows.map((row) => new Map(factsOf(row).map(({ name, text }) => [name, text])));
   const all = [...new Set(flat.flatMap((row) => [...row.keys()]))];
-  const names = [...all.filter(isKey), ...all.filter((name) => !isKey(name))];
+  const names = [0, 1, 2].flatMap((rank) => all.filter((name) => rankOf(name) === rank));
   const head = names.map((name) => shortName(name, names));
   terminal.out(
     formatTable(
@@ -61,9 +61,10 @@ function printRowsOf({ terminal }: Printer, rows: readonly Data[]): void {
   );
 }
 
-/** What a row is known by comes first. */
-function isKey(name: string): boolean {
-  return /Id$/.test(name) && !name.includes('ontext');
+/** What a row is known by comes first, what the driver added last. */
+function rankOf(name: string): number {
+  if (/ontext\.|manifest\.|opology/.test(name)) return 2;
+  return name.endsWith('Id') ? 0 : 1;
 }
 
 /** The last part of a name where that is clear enough. */

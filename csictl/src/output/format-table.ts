@@ -6,9 +6,14 @@ export interface Cell {
 /** Control characters would let a name of a volume or pod write to the terminal. */
 const unprintable = /[\u0000-\u001f\u007f-\u009f]/g;
 
+/** A text that writes nothing but itself to the terminal. */
+export function printable(text: string): string {
+  return text.replace(unprintable, '?');
+}
+
 /** Rows in aligned columns under their names, as kubectl prints them. */
 export function formatTable(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const clean = rows.map((row) => row.map(({ text, good }) => ({ text: text.replace(unprintable, '?'), good })));
+  const clean = rows.map((row) => row.map(({ text, good }) => ({ text: printable(text), good })));
   const widths = columns.map((name, index) =>
     Math.max(name.length, ...clean.map((row) => row[index]?.text.length ?? 0)),
   );

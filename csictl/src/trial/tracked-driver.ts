@@ -1,0 +1,111 @@
+import {
+  asGrpcError,
+  csiController,
+  csiIdentity,
+  csiNode,
+  type GrpcCode,
+  type GrpcConnection,
+  type GrpcError,
+  type Service,
+  type ServiceClient,
+  type ServiceType,
+} from '@berth/protos';
+import { pairOf, UndoList } from './undo-list.ts';
+
+/** After these nobody knows whether the call did its work (CSI spec, "Error Scheme"). */
+const uncertainCodes: readonly GrpcCode[] = ['CANCELLED', 'DEADLINE_EXCEEDED', 'UNAVAILABLE', 'ABORTED', 'UNKNOWN'];
+
+export interface TrackedOptions {
+  readonly connection: GrpcConnection;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  /** Told of each call: for statistics, and for what is true of every error. */
+  readonly onCall?: (method: string, error: GrpcError | undefined) => void;
+}
+
+type Unary = (request: object, options: object) => Promise<object>;
+
+/** A driver whose every call is remembered, so that all it made can be taken back. */
+export class TrackedDriver {
+  readonly identity;
+  readonly controller;
+  readonly node;
+  readonly #undo = new UndoList();
+  readonly #options: TrackedOptions;
+
+  constructor(options: TrackedOptions) {
+    this.#options = options;
+    this.identity = this.#tracked(csiIdentity);
+    this.controller = this.#tracked(csiController);
+    this.node = this.#tracked(csiNode);
+  }
+
+  /**
+   * Takes back all that was made, as often as it takes; what depends on another goes first.
+   * @returns what could not be taken back, with the last error of each.
+   */
+  async undoAll(): Promise<string[]> {
+    const errors = new Map<string, string>();
+    const attempt = async (what: string, work: () => Promise<unknown>) => {
+      try {
+        await work();
+        errors.delete(what);
+      } catch (error) {
+        errors.set(what, asGrpcError(error).message);
+      }
+    };
+    for (let round = 0; round < 5 && !this.#undo.isEmpty; round++) await this.#undoRound(attempt);
+    return this.#undo.describe().map((left) => `${left}: ${[...errors.values()].at(-1) ?? 'unknown'}`);
+  }
+
+  async #undoRound(attempt: (what: string, work: () => Promise<unknown>) => Promise<void>): Promise<void> {
+    const { volumes, snapshots, staged, published, attached, uncertain } = this.#undo;
+    for (const [name, request] of [...uncertain]) {
+      // An outcome that is uncertain again puts it back; after a refusal nothing was made.
+      uncertain.delete(name);
+      await attempt(`create ${name}`, () => this.controller.CreateVolume(request));
+    }
+    for (const key of [...published].reverse()) {
+      const [volumeId, targetPath] = pairOf(key);
+      await attempt(key, () => this.node.NodeUnpublishVolume({ volumeId, targetPath }));
+    }
+    for (const key of [...staged].reverse()) {
+      const [volumeId, stagingTargetPath] = pairOf(key);
+      await attempt(key, () => this.node.NodeUnstageVolume({ volumeId, stagingTargetPath }));
+    }
+    for (const key of [...attached].reverse()) {
+      const [volumeId, nodeId] = pairOf(key);
+      await attempt(key, () => this.controller.ControllerUnpublishVolume({ volumeId, nodeId }));
+    }
+    const deletions = [
+      ...[...snapshots].map((snapshotId) => () => this.controller.DeleteSnapshot({ snapshotId })),
+      ...[...volumes].map((volumeId) => () => this.controller.DeleteVolume({ volumeId })),
+    ];
+    for (const [index, remove] of deletions.reverse().entries()) await attempt(`deletion ${index}`, remove);
+  }
+
+  #tracked<S extends ServiceType>(service: Service<S>): ServiceClient<S> {
+    const client = this.#options.connection.service(service) as unknown as Record<string, Unary>;
+    const methods = service.methods.map((name) => [name, this.#wrap(name, client[name] as Unary)]);
+    return Object.fromEntries(methods) as ServiceClient<S>;
+  }
+
+  #wrap(name: string, call: Unary): Unary {
+    const { secrets, timeoutMs, onCall } = this.#options;
+    return async (request, options) => {
+      // Fields a message does not have are left out on the way.
+      const whole = Object.keys(secrets).length === 0 ? request : { secrets, ...request };
+      try {
+        const response = await call(whole, { timeoutMs, ...options });
+        this.#undo.note(name, whole, response);
+        onCall?.(name, undefined);
+        return response;
+      } catch (error) {
+        const known = asGrpcError(error);
+        if (uncertainCodes.includes(known.code)) this.#undo.note(name, whole, undefined);
+        onCall?.(name, known);
+        throw known;
+      }
+    };
+  }
+}
