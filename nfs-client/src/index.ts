@@ -14,6 +14,7 @@ export type {
 } from './fs/nfs-client.ts';
 export { listNfsExports } from './list-exports.ts';
 export type { NfsExport } from './mount/mount-client.ts';
+export { decodeBytes, encodeBytes } from './names/byte-string.ts';
 export { type ClientFault, isNfsError, NfsError, type NfsErrorCode, type RpcFault } from './nfs-error.ts';
 export type { NfsStatus } from './nfs-status.ts';
 export type { NfsAttributes, NfsChanges, NfsFileType, NfsStatFs } from './protocol/nfs-attributes.ts';
@@ -44,3 +45,4 @@ export type {
   NfsVersion,
   SpecialFile,
 } from './protocol/nfs-protocol.ts';
+export type { UnixIdentity } from './rpc/credentials.ts';

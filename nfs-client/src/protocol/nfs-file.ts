@@ -44,6 +44,8 @@ export interface NfsFile {
   readonly attributes: NfsAttributes;
   read(range: ByteRange, signal: AbortSignal): Promise<ReadResult>;
   write(what: WriteRequest, signal: AbortSignal): Promise<WriteResult>;
+  /** As the open file: who opened it for writing may set its size, whatever its mode is now. */
+  setattr(changes: NfsChanges, signal: AbortSignal): Promise<void>;
   /** Makes all writes durable; answers the verifier they must have had. */
   commit(signal: AbortSignal): Promise<string>;
   close(signal: AbortSignal): Promise<void>;

@@ -1,3 +1,4 @@
+import type { UnixIdentity } from '../rpc/credentials.ts';
 import type { NfsAttributes, NfsChanges, NfsStatFs } from './nfs-attributes.ts';
 import type { NfsFile, OpenOptions } from './nfs-file.ts';
 import type { NfsHandle } from './nfs-handle.ts';
@@ -82,4 +83,8 @@ export interface NfsProtocol extends NfsTree, NfsMaker, NfsChanger, AsyncDisposa
   readonly limits: NfsLimits;
   /** Opens a regular file by name, making it where asked. */
   open(at: NameAt, options: OpenOptions, signal: AbortSignal): Promise<NfsFile>;
+  /** Opens a regular file by handle. @throws NfsError ACCESS – the caller may not, as the server sees it. */
+  openHandle(handle: NfsHandle, access: OpenOptions['access'], signal: AbortSignal): Promise<NfsFile>;
+  /** The same export for another user, over the same connection. Disposing it does nothing. */
+  as(identity: UnixIdentity): NfsProtocol;
 }

@@ -1,5 +1,5 @@
 import { NfsError } from '../nfs-error.ts';
-import type { NfsAttributes } from '../protocol/nfs-attributes.ts';
+import type { NfsAttributes, NfsChanges } from '../protocol/nfs-attributes.ts';
 import {
   type ByteRange,
   type NfsFile,
@@ -41,6 +41,13 @@ export class MemoryFile implements NfsFile {
     for (const { offset, before } of this.#unstable.reverse()) this.#put(offset, before);
     this.#unstable = [];
     this.#boot += 1;
+  }
+
+  async setattr({ sizeBytes = this.content.length }: NfsChanges, signal: AbortSignal): Promise<void> {
+    await this.#call(signal);
+    const before = this.content;
+    this.content = Buffer.alloc(sizeBytes);
+    before.copy(this.content);
   }
 
   async read({ offset, length }: ByteRange, signal: AbortSignal): Promise<ReadResult> {

@@ -19,6 +19,11 @@ export class Nfs3Client {
     this.#options = options;
   }
 
+  /** The same for another user. */
+  as(credential: Credential): Nfs3Client {
+    return new Nfs3Client({ ...this.#options, credential });
+  }
+
   /** @throws NfsError with the server's status, and what RpcClient throws. */
   call<Args, Result>(procedure: Procedure3<Args, Result>, args: Args, signal: AbortSignal): Promise<Result> {
     return retryLater(this.#options.retry, () => this.#callOnce(procedure, args, signal), signal);

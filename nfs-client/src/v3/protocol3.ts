@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Rng } from '@berth/kit';
 import { decodeBytes } from '../names/byte-string.ts';
-import { isNfsError } from '../nfs-error.ts';
+import { isNfsError, NfsError } from '../nfs-error.ts';
 import { goneIsFineWhenResent } from '../protocol/gone-when-resent.ts';
 import type { NfsAttributes, NfsChanges, NfsStatFs } from '../protocol/nfs-attributes.ts';
 import type { NfsFile, OpenOptions } from '../protocol/nfs-file.ts';
@@ -16,6 +16,7 @@ import type {
   SpecialFile,
 } from '../protocol/nfs-protocol.ts';
 import { notAFile } from '../protocol/not-a-file.ts';
+import { authSys, type UnixIdentity } from '../rpc/credentials.ts';
 import * as changes3 from './change-procedures.ts';
 import { File3 } from './file3.ts';
 import type { Nfs3Client } from './nfs3-client.ts';
@@ -33,6 +34,8 @@ export interface Protocol3Options {
 
 /** A page of a directory: some hundred entries with their attributes. */
 const pageBytes = 64 * 1024;
+/** ACCESS3_READ, and ACCESS3_MODIFY with ACCESS3_EXTEND. */
+const neededRights = { read: 1, write: 4 | 8, both: 1 | 4 | 8 } as const;
 const firstCursor: DirectoryCursor = { cookie: 0n, verifier: Buffer.alloc(verifierBytes) };
 
 /** NFSv3 as an {@link NfsProtocol}. */
@@ -40,17 +43,18 @@ export class Protocol3 implements NfsProtocol {
   readonly version = 3;
   readonly root: NfsHandle;
   readonly limits: NfsLimits;
+  readonly #options: Protocol3Options;
   readonly #client: Nfs3Client;
   readonly #rng: Rng;
-  readonly #close: () => Promise<void>;
   #plus = true;
 
-  constructor({ client, root, limits, rng, close }: Protocol3Options) {
+  constructor(options: Protocol3Options) {
+    const { client, root, limits, rng } = options;
+    this.#options = options;
     this.#client = client;
     this.root = root;
     this.limits = limits;
     this.#rng = rng;
-    this.#close = close;
   }
 
   async lookup(at: NameAt, signal: AbortSignal): Promise<NfsNode> {
@@ -127,8 +131,28 @@ export class Protocol3 implements NfsProtocol {
     return new File3(this.#client, node);
   }
 
+  /** NFSv3 has no open: what it would have said is asked. */
+  async openHandle(handle: NfsHandle, access: OpenOptions['access'], signal: AbortSignal): Promise<NfsFile> {
+    const wanted = neededRights[access];
+    const [granted, attributes] = await Promise.all([
+      this.access(handle, wanted, signal),
+      this.getattr(handle, signal),
+    ]);
+    if (attributes.type !== 'file') throw notAFile('by handle', attributes.type);
+    if ((granted & wanted) !== wanted) throw new NfsError('ACCESS', `open for ${access}: the server grants ${granted}`);
+    return new File3(this.#client, { handle, attributes });
+  }
+
+  as(identity: UnixIdentity): NfsProtocol {
+    return new Protocol3({
+      ...this.#options,
+      client: this.#client.as(authSys(identity)),
+      close: async () => undefined,
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
+    await this.#options.close();
   }
 
   async #openExisting(at: NameAt, { sizeBytes }: NfsChanges, signal: AbortSignal): Promise<NfsNode> {

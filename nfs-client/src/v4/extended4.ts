@@ -47,7 +47,7 @@ export class Extended4 implements NfsExtendedFile {
   ): Promise<Result> {
     const from = (source as { readonly [openStateOf]?: OpenState4 })[openStateOf];
     const to = this.#state;
-    if (from?.session !== to.session) throw new NfsError('INVAL', 'the files are not of one connection');
+    if (from?.session.home !== to.session.home) throw new NfsError('INVAL', 'the files are not of one connection');
     const once = (ofSource: ops.CopyStateids['source']) =>
       to.withStateid(async (ofTarget) => {
         const operation = make({ source: ofSource, target: ofTarget });

@@ -1,5 +1,5 @@
 import { badReply } from '../nfs-error.ts';
-import type { NfsAttributes } from '../protocol/nfs-attributes.ts';
+import type { NfsAttributes, NfsChanges } from '../protocol/nfs-attributes.ts';
 import type {
   ByteRange,
   NfsExtendedFile,
@@ -9,6 +9,7 @@ import type {
   WriteResult,
 } from '../protocol/nfs-file.ts';
 import type { NfsHandle } from '../protocol/nfs-handle.ts';
+import { setattr } from './change-operations.ts';
 import * as data from './data-operations.ts';
 import { Extended4, openStateOf } from './extended4.ts';
 import type { OpenState4 } from './open-state.ts';
@@ -38,6 +39,10 @@ export class File4 implements NfsFile {
 
   write(what: WriteRequest, signal: AbortSignal): Promise<WriteResult> {
     return this[openStateOf].run((stateid) => data.write(stateid, what), signal);
+  }
+
+  async setattr(changes: NfsChanges, signal: AbortSignal): Promise<void> {
+    await this[openStateOf].run((stateid) => setattr(stateid, changes), signal);
   }
 
   commit(signal: AbortSignal): Promise<string> {

@@ -5,7 +5,7 @@ import type { NfsHandle } from '../protocol/nfs-handle.ts';
 import { close, open } from './open-operations.ts';
 import type { Operation } from './operation.ts';
 import type { Reclaimable } from './session-maker.ts';
-import type { Session4 } from './session4.ts';
+import type { Compounds } from './session4.ts';
 import type { Stateid } from './stateid.ts';
 import { putFh } from './tree-operations.ts';
 
@@ -18,7 +18,7 @@ export function newOpenOwner(rng: Rng): Uint8Array {
 }
 
 export interface OpenStateOptions {
-  readonly session: Session4;
+  readonly session: Compounds;
   readonly rng: Rng;
   readonly handle: NfsHandle;
   readonly stateid: Stateid;
@@ -27,7 +27,7 @@ export interface OpenStateOptions {
 
 /** An open at the server. One that the server lost is claimed again after its restart, else made again by the file's handle. */
 export class OpenState4 implements Reclaimable {
-  readonly session: Session4;
+  readonly session: Compounds;
   readonly handle: NfsHandle;
   readonly #options: OpenStateOptions;
   #stateid: Promise<Stateid>;
@@ -37,7 +37,7 @@ export class OpenState4 implements Reclaimable {
     this.session = options.session;
     this.handle = options.handle;
     this.#stateid = Promise.resolve(options.stateid);
-    this.session.opens.add(this);
+    this.session.home.opens.add(this);
   }
 
   reclaim(clientId: bigint) {
@@ -78,7 +78,7 @@ export class OpenState4 implements Reclaimable {
   }
 
   async close(signal: AbortSignal): Promise<void> {
-    this.session.opens.delete(this);
+    this.session.home.opens.delete(this);
     try {
       await this.session.run([putFh(this.handle), close(await this.#stateid)], signal);
     } catch (error) {

@@ -16,17 +16,18 @@ import type {
   SpecialFile,
 } from '../protocol/nfs-protocol.ts';
 import { notAFile } from '../protocol/not-a-file.ts';
+import type { UnixIdentity } from '../rpc/credentials.ts';
 import { attribute } from './attribute-numbers.ts';
 import * as change from './change-operations.ts';
 import { File4 } from './file4.ts';
 import { close, type OpenHow, open } from './open-operations.ts';
 import { newOpenOwner, OpenState4 } from './open-state.ts';
-import type { Session4 } from './session4.ts';
+import type { Compounds } from './session4.ts';
 import { anonymousStateid } from './stateid.ts';
 import * as tree from './tree-operations.ts';
 
 export interface Protocol4Options {
-  readonly session: Session4;
+  readonly session: Compounds;
   readonly version: 4.1 | 4.2;
   readonly root: NfsHandle;
   readonly limits: NfsLimits;
@@ -49,9 +50,9 @@ export class Protocol4 implements NfsProtocol {
   readonly version: 4.1 | 4.2;
   readonly root: NfsHandle;
   readonly limits: NfsLimits;
-  readonly #session: Session4;
+  readonly #session: Compounds;
   readonly #rng: Rng;
-  readonly #close: () => Promise<void>;
+  readonly #options: Protocol4Options;
 
   constructor(options: Protocol4Options) {
     this.version = options.version;
@@ -59,7 +60,7 @@ export class Protocol4 implements NfsProtocol {
     this.limits = options.limits;
     this.#session = options.session;
     this.#rng = options.rng;
-    this.#close = options.close;
+    this.#options = options;
   }
 
   async lookup({ dir, name }: NameAt, signal: AbortSignal): Promise<NfsNode> {
@@ -140,25 +141,12 @@ export class Protocol4 implements NfsProtocol {
 
   async open(at: NameAt, options: OpenOptions, signal: AbortSignal): Promise<NfsFile> {
     const { access } = options;
-    const { clientId } = await this.#session.live(signal);
-    const how = this.#openHow(options);
-    const operation = open({ clientId, owner: newOpenOwner(this.#rng), access, how, name: at.name });
-    const operations = [tree.putFh(at.dir), operation, tree.getFh, tree.getattr()] as const;
-    const [, stateid, handle, attributes] = await this.#session.run(operations, signal, ([, late, lateHandle]) => {
-      // The caller gave up waiting; the open must not stay behind.
-      void this.#session
-        .run([tree.putFh(lateHandle), close(late)], new AbortController().signal)
-        .catch(() => undefined);
-    });
-    const session = this.#session;
-    const state = new OpenState4({ session, rng: this.#rng, handle, stateid, access });
-    const found = attributes.toStat();
-    const file = new File4(state, found, { isExtended: this.version === 4.2 });
+    const where = { dir: at.dir, name: at.name, how: this.#openHow(options) };
+    const file = await this.#open(where, access, signal);
     const { sizeBytes } = options.changes ?? {};
     try {
-      if (found.type !== 'file') throw notAFile(at.name, found.type);
       // Servers heed a size only when they make or empty a file in the open itself.
-      if (sizeBytes !== undefined && found.sizeBytes !== sizeBytes) await this.setattr(handle, { sizeBytes }, signal);
+      if (sizeBytes !== undefined && file.attributes.sizeBytes !== sizeBytes) await file.setattr({ sizeBytes }, signal);
       return file;
     } catch (error) {
       await file.close(new AbortController().signal).catch(() => undefined);
@@ -166,8 +154,37 @@ export class Protocol4 implements NfsProtocol {
     }
   }
 
+  async openHandle(handle: NfsHandle, access: OpenOptions['access'], signal: AbortSignal): Promise<NfsFile> {
+    return await this.#open({ dir: handle, how: { mode: 'existing' } }, access, signal);
+  }
+
+  as(identity: UnixIdentity): NfsProtocol {
+    const session = this.#session.home.as(identity);
+    return new Protocol4({ ...this.#options, session, close: async () => undefined });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
+    await this.#options.close();
+  }
+
+  async #open(
+    { dir, name, how }: { readonly dir: NfsHandle; readonly name?: string; readonly how: OpenHow },
+    access: OpenOptions['access'],
+    signal: AbortSignal,
+  ): Promise<File4> {
+    const session = this.#session;
+    const { clientId } = await session.live(signal);
+    const what = { clientId, owner: newOpenOwner(this.#rng), access, how, ...(name === undefined ? {} : { name }) };
+    const operations = [tree.putFh(dir), open(what), tree.getFh, tree.getattr()] as const;
+    const [, stateid, handle, attributes] = await session.run(operations, signal, ([, late, lateHandle]) => {
+      // The caller gave up waiting; the open must not stay behind.
+      void session.run([tree.putFh(lateHandle), close(late)], new AbortController().signal).catch(() => undefined);
+    });
+    const state = new OpenState4({ session, rng: this.#rng, handle, stateid, access });
+    const file = new File4(state, attributes.toStat(), { isExtended: this.version === 4.2 });
+    if (file.attributes.type === 'file') return file;
+    await file.close(new AbortController().signal).catch(() => undefined);
+    throw notAFile(name ?? 'by handle', file.attributes.type);
   }
 
   #openHow({ create = 'never', changes = {} }: OpenOptions): OpenHow {

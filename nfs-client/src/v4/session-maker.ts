@@ -71,7 +71,11 @@ export class SessionMaker {
   }
 
   /** Sends a compound as it is. */
-  async send(operations: Operations, signal: AbortSignal): Promise<CompoundOutcome> {
+  async send(
+    operations: Operations,
+    signal: AbortSignal,
+    credential: Credential = this.#credential,
+  ): Promise<CompoundOutcome> {
     const { rpc, minorVersion } = this.#options;
     const { results, resent } = await rpc.call(
       {
@@ -79,7 +83,7 @@ export class SessionMaker {
         version: 4,
         procedure: 1,
         name: `NFS4 ${operations.at(-1)?.name ?? 'COMPOUND'}`,
-        credential: this.#credential,
+        credential,
         encode: (writer) => encodeCompound(writer, minorVersion, operations),
         replyBytes: operations.reduce((sum, { replyBytes = 0 }) => sum + replyBytes, 0),
       },

@@ -1,6 +1,7 @@
 import { abortable, deadline, startTask } from '@berth/kit';
 import { isNfsError, NfsError } from '../nfs-error.ts';
 import { retryLater } from '../retry-later.ts';
+import { authSys, type Credential, type UnixIdentity } from '../rpc/credentials.ts';
 import type { CompoundOutcome, Operations, Results } from './operation.ts';
 import { type LiveSession, type Reclaimable, SessionMaker, type SessionOptions } from './session-maker.ts';
 import { type SequenceResult, sequence } from './session-operations.ts';
@@ -16,11 +17,29 @@ const sessionFaults = [
   ...(['CONN_NOT_BOUND_TO_SESSION', 'STALE_CLIENTID', 'EXPIRED'] as const),
 ] as const;
 
+interface Sending {
+  readonly signal: AbortSignal;
+  readonly onLate: ((results: never) => void) | undefined;
+  readonly credential?: Credential;
+}
+
+/** A session as one user has it. */
+export interface Compounds {
+  /** Equal for all users of one session. */
+  readonly home: Session4;
+  live(signal: AbortSignal): Promise<LiveSession>;
+  run<const Ops extends Operations>(
+    operations: Ops,
+    signal: AbortSignal,
+    onLate?: (results: Results<Ops>) => void,
+  ): Promise<Results<Ops>>;
+}
+
 /**
  * Runs compounds exactly once, each in a slot of a session (RFC 8881 §2.10). A session the server no longer knows is made anew,
  * with a new client id where it forgot that too; opens of the former client id are then void.
  */
-export class Session4 implements AsyncDisposable {
+export class Session4 implements Compounds, AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #maker: SessionMaker;
   readonly #life = new AbortController();
@@ -35,6 +54,10 @@ export class Session4 implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#maker = new SessionMaker(options);
+  }
+
+  get home(): Session4 {
+    return this;
   }
 
   /** What is open: given to a restarted server again. */
@@ -69,8 +92,26 @@ export class Session4 implements AsyncDisposable {
     signal: AbortSignal,
     onLate?: (results: Results<Ops>) => void,
   ): Promise<Results<Ops>> {
-    const attempt = () => this.#attempt(operations, signal, onLate as ((results: never) => void) | undefined);
-    return (await retryLater(this.#options.retry, attempt, signal)) as unknown as Results<Ops>;
+    return await this.#run(operations, { signal, onLate });
+  }
+
+  /** The same session for another user. */
+  as(identity: UnixIdentity): Compounds {
+    const credential = authSys(identity);
+    return {
+      home: this,
+      live: (signal) => this.live(signal),
+      run: (operations, signal, onLate) => this.#run(operations, { signal, onLate, credential }),
+    };
+  }
+
+  async #run<const Ops extends Operations>(
+    operations: Ops,
+    { onLate, ...how }: Omit<Sending, 'onLate'> & { readonly onLate: ((results: Results<Ops>) => void) | undefined },
+  ): Promise<Results<Ops>> {
+    const sending = { ...how, onLate: onLate as Sending['onLate'] };
+    const attempt = () => this.#attempt(operations, sending);
+    return (await retryLater(this.#options.retry, attempt, how.signal)) as unknown as Results<Ops>;
   }
 
   /** Renews the lease whenever a third of it passes without a request. */
@@ -100,15 +141,11 @@ export class Session4 implements AsyncDisposable {
     await this.#maker.destroyClient(limit.signal);
   }
 
-  async #attempt(
-    operations: Operations,
-    signal: AbortSignal,
-    onLate: ((results: never) => void) | undefined,
-  ): Promise<readonly unknown[]> {
+  async #attempt(operations: Operations, sending: Sending): Promise<readonly unknown[]> {
     let wasSent = false;
     for (let round = 1; ; round++) {
-      const session = await this.live(signal);
-      const outcome = await this.#inSlot(session, operations, { signal, onLate });
+      const session = await this.live(sending.signal);
+      const outcome = await this.#inSlot(session, operations, sending);
       const { failure } = outcome;
       if (!failure) return outcome.results.slice(1);
       const isSessionFault = failure.index === 0 && isNfsError(failure.error, ...sessionFaults);
@@ -122,7 +159,7 @@ export class Session4 implements AsyncDisposable {
   async #inSlot(
     session: LiveSession,
     operations: Operations,
-    { signal, onLate }: { readonly signal: AbortSignal; readonly onLate: ((results: never) => void) | undefined },
+    { signal, onLate, credential }: Sending,
   ): Promise<CompoundOutcome> {
     let slot: Slot;
     try {
@@ -131,7 +168,7 @@ export class Session4 implements AsyncDisposable {
       if (!isNfsError(error, 'DEADSESSION')) throw error;
       return { results: [], failure: { index: 0, error } };
     }
-    const sending: Promise<CompoundOutcome> = this.#send(session, slot, operations).finally(() =>
+    const sending: Promise<CompoundOutcome> = this.#send({ session, slot, credential }, operations).finally(() =>
       this.#running.delete(sending),
     );
     this.#running.add(sending);
@@ -144,7 +181,10 @@ export class Session4 implements AsyncDisposable {
     }
   }
 
-  async #send(session: LiveSession, slot: Slot, operations: Operations): Promise<CompoundOutcome> {
+  async #send(
+    { session, slot, credential }: { session: LiveSession; slot: Slot; credential: Credential | undefined },
+    operations: Operations,
+  ): Promise<CompoundOutcome> {
     const { slots } = session;
     const first = sequence({
       sessionId: session.id,
@@ -156,7 +196,7 @@ export class Session4 implements AsyncDisposable {
     this.#lastUsedMs = this.#options.retry.clock.monotonicMs();
     let fate: 'taken' | 'refused' | 'lost' = 'lost';
     try {
-      const outcome = await this.#maker.send([first, ...operations], this.#life.signal);
+      const outcome = await this.#maker.send([first, ...operations], this.#life.signal, credential);
       fate = outcome.failure && outcome.failure.index < 1 ? 'refused' : 'taken';
       const result = outcome.results[0] as SequenceResult | undefined;
       if (result) slots.setTarget(result.targetHighestSlot);
