@@ -1,121 +1,22 @@
-/** `npm run bench`: what the main job costs, as a table of medians. One berth of its own, real kernel, real sockets. */
+/** `npm run bench -- [job|driver] [rounds]`: what it costs, as a table of medians. */
 
-import { readFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { httpTransport, KubeClient, loadKubeconfig } from '@berth/kube';
-import { Berth, eventually, sleep } from '../harness/berth.ts';
-import { cpuSeconds, memoryMb, processesOf } from './process-cost.ts';
-import { bindClaims, deleteClaims, deleteSet, getsPerSecond, prepare, publishPairs, runSet } from './scenarios.ts';
+import { benchDriver } from './driver/bench-driver.ts';
+import { benchJob } from './job.ts';
+import { Table } from './table.ts';
 
-interface Row {
-  readonly what: string;
-  readonly target: string;
-  /** The real Kubernetes stack on the same machine (best and default settings), recorded beforehand. */
-  readonly reference: string;
-  readonly measured: string;
+const benches = {
+  job: { run: benchJob, reference: 'real Kubernetes' },
+  driver: { run: benchDriver, reference: 'csi-driver-host-path' },
+} as const;
+
+const [first = 'job', second] = process.argv.slice(2);
+const name = /^\d+$/.test(first) ? 'job' : first;
+const rounds = Number(/^\d+$/.test(first) ? first : (second ?? 5));
+const bench = benches[name as keyof typeof benches];
+if (!bench || !(rounds >= 1)) {
+  process.stderr.write(`bench: there is ${Object.keys(benches).join(', ')}; e.g. npm run bench -- driver 3\n`);
+  process.exit(2);
 }
-
-const rows: Row[] = [];
-const rounds = Number(process.argv[2] ?? 5);
-const loadBefore = loadavg()[0] as number;
-
-function record(what: string, target: string, reference: string, measured: string): void {
-  rows.push({ what, target, reference, measured });
-  process.stderr.write(`${what}: ${measured}\n`);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}
-
-const ms = (values: readonly number[]) =>
-  `${median(values).toFixed(median(values) < 100 ? 1 : 0)} ms (${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)})`;
-
-await using berth = await Berth.start();
-const starts: number[] = [];
-for (let i = 0; i < rounds; i++) {
-  await berth.stop();
-  starts.push((await berth.up()).startedInMs);
-}
-record('ready from a warm data directory', '≤ 1000 ms', '4200 ms', ms(starts));
-
-await eventually(
-  async () =>
-    (await berth.command('berth', ['image', 'list', '--data-dir', berth.dataDir])).stdout.includes('berth.local/tools'),
-  { what: 'the tools image' },
-);
-using transport = httpTransport((await loadKubeconfig(berth.ready.kubeconfig)).transport);
-const client = new KubeClient(transport);
-await prepare(client);
-await bindClaims(client, ['warm-up']);
-
-const single: number[] = [];
-for (let i = 0; i < rounds * 10; i++) single.push(await bindClaims(client, [`one-${i}`]));
-record('claim → Bound, one at a time, p50', '≤ 10 ms', '23–47 ms (397 default)', ms(single));
-
-const gets: number[] = [];
-for (let i = 0; i < rounds; i++) gets.push(await getsPerSecond(client, 2000));
-record('GET of a namespace, one after the other', '–', '–', `${median(gets).toFixed(0)} /s`);
-await deleteClaims(client);
-
-const hundred: number[] = [];
-for (let round = 0; round < rounds; round++) {
-  hundred.push(
-    await bindClaims(
-      client,
-      Array.from({ length: 100 }, (_, i) => `many-${round}-${i}`),
-    ),
-  );
-  await deleteClaims(client);
-}
-record('100 claims at once → all Bound', '≤ 800 ms', '1900–3500 ms (23600 default)', ms(hundred));
-
-const one: number[] = [];
-for (let i = 0; i < rounds; i++) {
-  one.push(await runSet(client, `solo-${i}`, 1));
-  await deleteSet(client, `solo-${i}`);
-}
-record('StatefulSet of 1 with a new claim → Running', '≤ 300 ms', '700 ms', ms(one));
-
-const twenty: number[] = [];
-for (let i = 0; i < Math.min(rounds, 3); i++) {
-  twenty.push(await runSet(client, `crowd-${i}`, 20));
-  if (i < Math.min(rounds, 3) - 1) await deleteSet(client, `crowd-${i}`);
-}
-record('20 replicas Parallel → all Running', '≤ 2500 ms', '5100 ms (17000–20000 default)', ms(twenty));
-
-const own = () => processesOf(berth.ready.pid, berth.dataDir);
-const memory = [...memoryMb(own())].filter(([, mb]) => mb >= 1);
-record(
-  'memory of all processes after that (PSS)',
-  '≤ 200 MB',
-  '674 MB idle, 1298 MB after load',
-  `${memory.reduce((sum, [, mb]) => sum + mb, 0).toFixed(0)} MB (${memory.map(([program, mb]) => `${program} ${mb.toFixed(0)}`).join(', ')})`,
-);
-await deleteSet(client, `crowd-${Math.min(rounds, 3) - 1}`);
-
-await sleep(3000);
-const before = cpuSeconds(own());
-await sleep(20_000);
-const idle = ((cpuSeconds(own()) - before) / 20 / cpus().length) * 100;
-record('idle, share of the machine', '≤ 1 %', '4.5 %', `${idle.toFixed(2)} %`);
-
-const socket = join(berth.dataDir, 'nodes/node-1/csi/csi.berth.local/csi.sock');
-const pairs: number[] = [];
-for (let i = 0; i < rounds; i++)
-  pairs.push(await publishPairs(socket, join(berth.dataDir, 'bench'), { inFlight: 16, pairs: 2000 }));
-record(
-  'publish + unpublish through the socket, 16 in flight',
-  '≥ 1000 pairs/s',
-  'about 50 pairs/s',
-  `${median(pairs).toFixed(0)} pairs/s`,
-);
-
-const model = /model name\s+: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown CPU';
-process.stdout.write(
-  `\n${cpus().length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}, Node ${process.version}, load before ${loadBefore.toFixed(1)}\n\n`,
-);
-process.stdout.write('| what | target | real Kubernetes | Berth |\n| --- | --- | --- | --- |\n');
-for (const { what, target, reference, measured } of rows)
-  process.stdout.write(`| ${what} | ${target} | ${reference} | ${measured} |\n`);
+const table = new Table(bench.reference);
+await bench.run(table, rounds);
+table.print();

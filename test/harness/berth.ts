@@ -9,7 +9,8 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const node = join(root, 'node_modules/.bin/node');
 /** As scripts/launch.sh starts a program. */
-const nodeFlags = readFileSync(join(root, 'scripts/node-flags'), 'utf8').trim().split(' ');
+/** What the programs are started with. */
+export const nodeFlags = readFileSync(join(root, 'scripts/node-flags'), 'utf8').trim().split(' ');
 export const dist = (name: string) => join(process.env['BERTH_DIST'] ?? join(root, 'dist'), `${name}.js`);
 
 export interface BerthOptions {

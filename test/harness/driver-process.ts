@@ -49,10 +49,21 @@ export async function startDriverProcess(
   flags: readonly string[] = [],
   endpoint = `unix://${folder}/csi.sock`,
 ): Promise<DriverProcess> {
+  return await startProgram(folder, { flags, endpoint, node: ['--disable-warning=ExperimentalWarning', program] });
+}
+
+export interface ProgramOptions {
+  /** Arguments of node: its own flags and the program. */
+  readonly node: readonly string[];
+  readonly flags?: readonly string[];
+  readonly endpoint?: string;
+}
+
+/** The same for another build of the program. */
+export async function startProgram(folder: string, options: ProgramOptions): Promise<DriverProcess> {
+  const { node, flags = [], endpoint = `unix://${folder}/csi.sock` } = options;
   const own = ['--endpoint', endpoint, '--node-id', 'n1', '--pool', join(folder, 'pool'), '--until-stdin-closes'];
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...own, ...flags], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
+  const child = spawn(process.execPath, [...node, ...own, ...flags], { stdio: ['pipe', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;

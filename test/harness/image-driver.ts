@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { attachLoop, detachLoop, Fd, linuxMounter, listLoops, loopPath } from '@berth/linux';
+import { detachLoop, linuxMounter, listLoops } from '@berth/linux';
 import { expect } from 'vitest';
 import { type DriverProcess, driverFolder } from './driver-process.ts';
+import { mountPool } from './mount-pool.ts';
 
 const MiB = 1024 ** 2;
 
@@ -42,18 +42,6 @@ export async function imageFolder(poolFs?: 'xfs' | 'btrfs', poolMiB = 2048) {
       place[Symbol.dispose]();
     },
   };
-}
-
-async function mountPool(folder: string, { pool, poolFs, poolMiB }: { pool: string; poolFs: string; poolMiB: number }) {
-  const file = join(folder, 'pool.img');
-  writeFileSync(file, '');
-  truncateSync(file, poolMiB * MiB);
-  execFileSync(`mkfs.${poolFs}`, ['-q', file]);
-  mkdirSync(pool);
-  using backing = new Fd(openSync(file, 'r+'));
-  const loop = await attachLoop(backing, { autoclear: true });
-  using _device = loop.device;
-  linuxMounter.mount({ fsType: poolFs, source: loopPath(loop.number), target: pool });
 }
 
 export interface NewImage {

@@ -1,0 +1,97 @@
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { httpTransport, KubeClient, loadKubeconfig } from '@berth/kube';
+import { Berth, eventually, sleep } from '../harness/berth.ts';
+import { cpuSeconds, memoryMb, processesOf } from './process-cost.ts';
+import { bindClaims, deleteClaims, deleteSet, getsPerSecond, prepare, publishPairs, runSet } from './scenarios.ts';
+import { median, ms, type Table } from './table.ts';
+
+/** As many as a server in use has long seen: the first of them pay for the compiler. */
+const claimsAlone = 250;
+
+/** What the main job costs: one berth of its own, real kernel, real sockets. */
+export async function benchJob(table: Table, rounds: number): Promise<void> {
+  const record = table.record.bind(table);
+  await using berth = await Berth.start();
+  const starts: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    await berth.stop();
+    starts.push((await berth.up()).startedInMs);
+  }
+  record('ready from a warm data directory', '≤ 1000 ms', '4200 ms', ms(starts));
+
+  await eventually(
+    async () =>
+      (await berth.command('berth', ['image', 'list', '--data-dir', berth.dataDir])).stdout.includes(
+        'berth.local/tools',
+      ),
+    { what: 'the tools image' },
+  );
+  using transport = httpTransport((await loadKubeconfig(berth.ready.kubeconfig)).transport);
+  const client = new KubeClient(transport);
+  await prepare(client);
+  await bindClaims(client, ['warm-up']);
+
+  const single: number[] = [];
+  for (let i = 0; i < claimsAlone; i++) single.push(await bindClaims(client, [`one-${i}`]));
+  record('claim → Bound, one at a time, p50', '≤ 10 ms', '23–47 ms (397 default)', ms(single));
+  record('the same, the first 50 claims of a new process', '–', '–', ms(single.slice(0, 50)));
+
+  const gets: number[] = [];
+  for (let i = 0; i < rounds; i++) gets.push(await getsPerSecond(client, 2000));
+  record('GET of a namespace, one after the other', '–', '–', `${median(gets).toFixed(0)} /s`);
+  await deleteClaims(client);
+
+  const hundred: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    hundred.push(
+      await bindClaims(
+        client,
+        Array.from({ length: 100 }, (_, i) => `many-${round}-${i}`),
+      ),
+    );
+    await deleteClaims(client);
+  }
+  record('100 claims at once → all Bound', '≤ 800 ms', '1900–3500 ms (23600 default)', ms(hundred));
+
+  const one: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    one.push(await runSet(client, `solo-${i}`, 1));
+    await deleteSet(client, `solo-${i}`);
+  }
+  record('StatefulSet of 1 with a new claim → Running', '≤ 300 ms', '700 ms', ms(one));
+
+  const twenty: number[] = [];
+  for (let i = 0; i < Math.min(rounds, 3); i++) {
+    twenty.push(await runSet(client, `crowd-${i}`, 20));
+    if (i < Math.min(rounds, 3) - 1) await deleteSet(client, `crowd-${i}`);
+  }
+  record('20 replicas Parallel → all Running', '≤ 2500 ms', '5100 ms (17000–20000 default)', ms(twenty));
+
+  const own = () => processesOf(berth.ready.pid, berth.dataDir);
+  const memory = [...memoryMb(own())].filter(([, mb]) => mb >= 1);
+  record(
+    'memory of all processes after that (PSS)',
+    '≤ 200 MB',
+    '674 MB idle, 1298 MB after load',
+    `${memory.reduce((sum, [, mb]) => sum + mb, 0).toFixed(0)} MB (${memory.map(([program, mb]) => `${program} ${mb.toFixed(0)}`).join(', ')})`,
+  );
+  await deleteSet(client, `crowd-${Math.min(rounds, 3) - 1}`);
+
+  await sleep(3000);
+  const before = cpuSeconds(own());
+  await sleep(20_000);
+  const idle = ((cpuSeconds(own()) - before) / 20 / cpus().length) * 100;
+  record('idle, share of the machine', '≤ 1 %', '4.5 %', `${idle.toFixed(2)} %`);
+
+  const socket = join(berth.dataDir, 'nodes/node-1/csi/csi.berth.local/csi.sock');
+  const pairs: number[] = [];
+  for (let i = 0; i < rounds; i++)
+    pairs.push(await publishPairs(socket, join(berth.dataDir, 'bench'), { inFlight: 16, pairs: 2000 }));
+  record(
+    'publish + unpublish through the socket, 16 in flight',
+    '≥ 1000 pairs/s',
+    'about 50 pairs/s',
+    `${median(pairs).toFixed(0)} pairs/s`,
+  );
+}
