@@ -12,6 +12,7 @@ import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
 import { recover } from './recover.ts';
 import { serveRegistration } from './registration.ts';
 import { nodeTopology } from './rules/topology.ts';
+import { count } from './services/accounts.ts';
 import { controllerMethods } from './services/controller.ts';
 import { CopyJobs } from './services/copy-jobs.ts';
 import { groupControllerMethods } from './services/group-controller.ts';
@@ -64,6 +65,7 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     for (const mountPoint of (await node.thawAll?.()) ?? [])
       log.warn('thawed what a crash left frozen', { mountPoint });
   }
+  for (const volume of catalog.listAfter(0)) count(backends, volume);
   await recover({ catalog, backends, log });
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
 import { lockFile, type Mounter } from '@berth/linux';
@@ -8,6 +8,7 @@ import { BtrfsBackend, isBtrfs } from './backend/btrfs/btrfs-backend.ts';
 import { DirectoryBackend } from './backend/directory/directory-backend.ts';
 import { ImageBackend } from './backend/image/image-backend.ts';
 import { Pool } from './backend/pool.ts';
+import type { DiskAccount } from './backend/pool-ledger.ts';
 import { overlap, type PoolOptions } from './backend/pool-options.ts';
 import { catalogInUse } from './catalog/catalog-error.ts';
 import type { CatalogOptions } from './catalog/open-database.ts';
@@ -69,8 +70,11 @@ export function openPools(
   pools: readonly PoolOptions[],
   tools: PoolTools,
 ): readonly Placement[] {
+  const disks = new Map<number, DiskAccount>();
   return pools.flatMap((options) => {
-    const pool = stack.use(new Pool({ ...options, ...tools }));
+    const device = statSync(options.path).dev;
+    const pool = stack.use(new Pool({ ...options, ...tools, disk: disks.get(device) }));
+    disks.set(device, pool.disk);
     const backends = backendsOf(stack, pool, tools);
     const names = backends.map(({ name }) => name);
     const unknown = options.backends?.find((name) => !names.includes(name));
@@ -86,8 +90,8 @@ export function openPools(
   });
 }
 
-function backendsOf(stack: AsyncDisposableStack, pool: Pool, { mounter, clock }: PoolTools): readonly Backend[] {
-  const directory = stack.use(new DirectoryBackend({ pool, mounter, clock }));
+function backendsOf(stack: AsyncDisposableStack, pool: Pool, { mounter, clock, log }: PoolTools): readonly Backend[] {
+  const directory = stack.use(new DirectoryBackend({ pool, mounter, clock, log }));
   const image = new ImageBackend({ pool, mounter, clock });
   const btrfs = isBtrfs(pool.path) ? [new BtrfsBackend({ pool, mounter })] : [];
   return [directory, image, ...btrfs];

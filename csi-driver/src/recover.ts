@@ -2,6 +2,7 @@ import type { Logger } from '@berth/kit';
 import type { Stored } from './backend/backend.ts';
 import type { Backends, Placement, Whereabouts } from './backend/backends.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import { release } from './services/accounts.ts';
 import { removeSnapshot } from './services/delete-snapshot.ts';
 import { removeVolume } from './services/delete-volume.ts';
 import { removeGroup } from './services/remove-group.ts';
@@ -74,6 +75,7 @@ async function compare({ catalog, backends, log }: Recovery): Promise<void> {
     if (volume && catalog.mayLackData(volume)) {
       log.info('undoing a half-made volume', { volume: id });
       await catalog.remove(id);
+      release(backends, volume);
     } else log.error(`the data of a ${kind} is missing from the pool`, { [kind]: id });
   }
 }

@@ -2,7 +2,6 @@ import type { Fd, MountInfo, PathFacts } from '@berth/linux';
 import type { Place } from '../mounts/place.ts';
 import type { MountFlags } from '../rules/mount-flags.ts';
 import type { Commitment } from './pool-ledger.ts';
-import type { Commitment } from './pool-ledger.ts';
 
 /** Something the pool keeps. Ids come from the catalog and are safe as names. */
 export interface Stored {
@@ -143,10 +142,6 @@ export interface Backend {
   commitment?(parameters: Readonly<Record<string, string>>): Commitment;
   /** What a volume takes on the disk now, at a glance; undefined where that takes a walk, or it is gone. */
   usedBytes?(id: string): number | undefined;
-  /** What the pool owes such a volume. Absent: all of its size where sizes are enforced, else nothing. */
-  commitment?(parameters: Readonly<Record<string, string>>): Commitment;
-  /** What a volume takes on the disk now, at a glance; undefined where that takes a walk, or it is gone. */
-  usedBytes?(id: string): number | undefined;
   /** Removes a volume nobody wrote to, whose record a crash kept from the disk. @returns false where it holds data. */
   removeUnused?(stored: Stored): Promise<boolean>;
   /** What there is, by the pool alone: for a start to compare with the catalog. */
@@ -188,8 +183,6 @@ export interface NodeSide {
   unstage(id: string, unmount: () => void, at: Unstaging): Promise<void>;
   /** A handle to the block device. @throws GrpcError FAILED_PRECONDITION – it is not staged. */
   device?(id: string, readOnly: boolean): Fd;
-  /** Ends what a crash left standing still. @returns the mount points. */
-  thawAll?(): Promise<string[]>;
   /** Ends what a crash left standing still. @returns the mount points. */
   thawAll?(): Promise<string[]>;
   /** Makes what is staged as large as the volume has become. */

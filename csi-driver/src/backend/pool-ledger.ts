@@ -11,16 +11,26 @@ export interface Claim {
   readonly bytes: number;
 }
 
-/** What the filesystem below a pool has. */
-export interface Room {
-  readonly freeBytes: number;
+/** The filesystem below pools; those that share one share its promises. */
+export class DiskAccount {
+  /** What `full` volumes were promised and do not use yet. */
+  unused = 0;
+  readonly #freeBytes: () => number;
+
+  /** `freeBytes` is asked at each look: others may use the filesystem too. */
+  constructor(freeBytes: () => number) {
+    this.#freeBytes = freeBytes;
+  }
+
+  get freeBytes(): number {
+    return this.#freeBytes();
+  }
 }
 
 export interface LedgerOptions {
   readonly limitBytes?: number | undefined;
   readonly overcommit: number;
-  /** Asked at each look: others may use the filesystem too. */
-  readonly room: () => Room;
+  readonly disk: DiskAccount;
 }
 
 interface Entry {
@@ -44,8 +54,6 @@ export class PoolLedger {
   /** Volumes with a promise on disk; of the others the sum is enough. */
   readonly #entries = new Map<string, Entry>();
   readonly #promised: Record<Commitment, number> = { full: 0, thin: 0, none: 0 };
-  /** What `full` volumes were promised and do not use yet. */
-  #unused = 0;
   #thinUsed = 0;
 
   constructor(options: LedgerOptions) {
@@ -96,20 +104,20 @@ export class PoolLedger {
 
   /** The largest volume of this kind that can be had now. */
   available(commitment: Commitment): number {
-    const amounts = [this.#byDisk(commitment), this.#byLimit(commitment)];
-    return Math.max(0, Math.floor(Math.min(...amounts)));
+    return Math.max(0, Math.floor(Math.min(this.onDisk(commitment), this.#byLimit(commitment))));
+  }
+
+  /** The same by the filesystem alone, without the pool's limit; not above 0 where it is promised out. */
+  onDisk(commitment: Commitment): number {
+    const { disk, overcommit } = this.#options;
+    const free = disk.freeBytes - disk.unused;
+    return commitment === 'thin' ? overcommit * (free + this.#thinUsed) - this.#promised.thin : free;
   }
 
   #refusal(commitment: Commitment, bytes: number): Refusal | undefined {
     const availableBytes = this.available(commitment);
     if (bytes <= availableBytes) return undefined;
     return { availableBytes, reason: this.#reason(commitment) };
-  }
-
-  #byDisk(commitment: Commitment): number {
-    const free = this.#options.room().freeBytes - this.#unused;
-    if (commitment !== 'thin') return free;
-    return this.#options.overcommit * (free + this.#thinUsed) - this.#promised.thin;
   }
 
   #byLimit(commitment: Commitment): number {
@@ -122,27 +130,22 @@ export class PoolLedger {
   }
 
   #reason(commitment: Commitment): string {
-    const { limitBytes, overcommit, room } = this.#options;
+    const { limitBytes, overcommit, disk } = this.#options;
     const { full, thin, none } = this.#promised;
-    const { freeBytes } = room();
-    if (limitBytes !== undefined && this.#byLimit(commitment) <= this.#byDisk(commitment)) {
+    if (limitBytes !== undefined && this.#byLimit(commitment) <= this.onDisk(commitment)) {
       return (
         `its limit is ${limitBytes} bytes, of which ${full + none} are promised in full and ${thin} thin ` +
         `(over-commit ${overcommit}); delete volumes or raise limit= of --pool`
       );
     }
-    if (commitment === 'thin') {
-      return (
-        `${freeBytes} bytes are free, ${this.#unused} of them promised to other volumes, and thin volumes have ${thin} promised ` +
-        `with an over-commit of ${overcommit}; delete volumes, add room, or raise overcommit= of --pool`
-      );
-    }
-    return `${freeBytes} bytes are free, ${this.#unused} of them promised to other volumes; delete volumes or add room`;
+    const free = `${disk.freeBytes} bytes are free, ${disk.unused} of them promised to other volumes`;
+    if (commitment !== 'thin') return `${free}; delete volumes or add room`;
+    return `${free}, and thin volumes have ${thin} promised with an over-commit of ${overcommit}; delete volumes, add room, or raise overcommit= of --pool`;
   }
 
   #count(id: string, entry: Entry): void {
     this.#entries.set(id, entry);
-    if (entry.commitment === 'full') this.#unused += Math.max(0, entry.bytes - entry.used);
+    if (entry.commitment === 'full') this.#options.disk.unused += Math.max(0, entry.bytes - entry.used);
     else this.#thinUsed += entry.used;
   }
 
@@ -150,7 +153,7 @@ export class PoolLedger {
     const entry = this.#entries.get(id);
     if (!entry) return;
     this.#entries.delete(id);
-    if (entry.commitment === 'full') this.#unused -= Math.max(0, entry.bytes - entry.used);
+    if (entry.commitment === 'full') this.#options.disk.unused -= Math.max(0, entry.bytes - entry.used);
     else this.#thinUsed -= entry.used;
   }
 }

@@ -2,7 +2,7 @@ import { readdirSync, statfsSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
 import type { PoolCapacity } from './backend.ts';
-import { PoolLedger } from './pool-ledger.ts';
+import { DiskAccount, PoolLedger } from './pool-ledger.ts';
 import { defaultOvercommit, type PoolOptions, unnamedPool } from './pool-options.ts';
 import { SharedSync } from './shared-sync.ts';
 import { Trash } from './trash.ts';
@@ -18,6 +18,8 @@ export interface PoolFolder extends Disposable {
 export interface PoolTools extends Partial<Omit<PoolOptions, 'path'>> {
   /** Its real path. */
   readonly path: string;
+  /** That of another pool on the same filesystem. */
+  readonly disk?: DiskAccount | undefined;
   readonly rng: Rng;
   readonly log: Logger;
 }
@@ -28,6 +30,7 @@ export class Pool implements AsyncDisposable {
   /** Whether its volumes say in their topology that they are in it. */
   readonly named: boolean;
   readonly path: string;
+  readonly disk: DiskAccount;
   /** What it has promised. */
   readonly ledger: PoolLedger;
   readonly trash: Trash;
@@ -43,11 +46,8 @@ export class Pool implements AsyncDisposable {
     this.named = named;
     this.path = path;
     this.#rng = rng;
-    const room = () => {
-      const { bavail, bsize } = statfsSync(path);
-      return { freeBytes: bavail * bsize };
-    };
-    this.ledger = new PoolLedger({ limitBytes, overcommit, room });
+    this.disk = tools.disk ?? new DiskAccount(() => freeBytesOf(path));
+    this.ledger = new PoolLedger({ limitBytes, overcommit, disk: this.disk });
     this.#trashFolder = this.folder('trash');
     this.#fresh = this.folder('fresh');
     for (const name of this.#fresh.list()) renameAt(this.#fresh.fd, name, this.#trashFolder.fd, name);
@@ -122,4 +122,9 @@ function isThere(folder: Fd, name: string): boolean {
     if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
+}
+
+function freeBytesOf(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }

@@ -31,6 +31,8 @@ export interface VolumeRecord {
   /** The filesystem asked for at its creation; absent where none was, or the backend makes none. */
   readonly fsType?: string;
   readonly source?: ContentSource;
+  /** How long it is kept in the trash after it was deleted; absent where it is removed at once. */
+  readonly trashTtlMs?: number;
 }
 
 export type NewVolume = Omit<VolumeRecord, 'sequence' | 'state'>;

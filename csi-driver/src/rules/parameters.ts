@@ -22,9 +22,13 @@ export function refuseSnapshotParameters(parameters: Readonly<Record<string, str
   throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: snapshots take no parameters`);
 }
 
-/** What is left for the backend once it is chosen. */
-export function backendParameters(own: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(own).filter(([key]) => key !== 'backend'));
+/**
+ * What is left for the backend once it is chosen. `quota` says which one: it means nothing to an image that was chosen by
+ * it, and is refused where the class asks for images itself.
+ */
+export function backendParameters(own: Readonly<Record<string, string>>, chosen: string): Record<string, string> {
+  const byQuota = chosen === 'image' && own['backend'] !== 'image';
+  return Object.fromEntries(Object.entries(own).filter(([key]) => key !== 'backend' && !(byQuota && key === 'quota')));
 }
 
 export function sameParameters(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

@@ -1,4 +1,5 @@
 import { type csi, grpcError } from '@berth/protos';
+import type { Pool } from '../backend/pool.ts';
 import type { ContentSource } from '../catalog/volume-record.ts';
 import { getSnapshotRecord, getVolume, type ServiceContext } from './services.ts';
 
@@ -7,6 +8,8 @@ export interface Source {
   /** How messages name it. */
   readonly what: string;
   readonly backend: string;
+  /** The pool it is in; undefined for one of a backend without. */
+  readonly pool: Pool | undefined;
   readonly sizeBytes: number;
   readonly fsType?: string;
 }
@@ -21,12 +24,16 @@ export function contentSourceOf(source: csi.VolumeContentSource | null): Content
 }
 
 /** @throws GrpcError NOT_FOUND – no such volume or snapshot, or it never came to be, or is going. */
-export function findSource(context: Pick<ServiceContext, 'catalog'>, { kind, id }: ContentSource): Source {
+export function findSource(context: Pick<ServiceContext, 'catalog' | 'backends'>, { kind, id }: ContentSource): Source {
   const what = `the source ${kind} "${id}"`;
   if (kind === 'volume') {
-    const { backend, capacityBytes, fsType } = getVolume(context, id);
-    return { what, backend, sizeBytes: capacityBytes, ...(fsType === undefined ? {} : { fsType }) };
+    const volume = getVolume(context, id);
+    const { backend, capacityBytes, fsType } = volume;
+    const { pool } = context.backends.placementOf(volume);
+    return { what, backend, pool, sizeBytes: capacityBytes, ...(fsType === undefined ? {} : { fsType }) };
   }
-  const { backend, sizeBytes, fsType } = getSnapshotRecord(context, id);
-  return { what, backend, sizeBytes, ...(fsType === undefined ? {} : { fsType }) };
+  const snapshot = getSnapshotRecord(context, id);
+  const { backend, sizeBytes, fsType } = snapshot;
+  const { pool } = context.backends.placementOf(snapshot);
+  return { what, backend, pool, sizeBytes, ...(fsType === undefined ? {} : { fsType }) };
 }

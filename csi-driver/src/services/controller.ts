@@ -1,16 +1,17 @@
-import { type csi, grpcError } from '@berth/protos';
+import type { csi } from '@berth/protos';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method, Methods } from '../pipeline/pipeline.ts';
 import { objectionTo, requireCapabilities } from '../rules/capability-rules.ts';
+import { trashTtlOf, withoutPlace } from '../rules/deletion.ts';
 import { backendParameters, ownParameters, sameParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
-import { isHere } from '../rules/topology.ts';
 import { attachMethods, publishedNodes } from './attach-volume.ts';
 import { createSnapshot } from './create-snapshot.ts';
 import { createVolume } from './create-volume.ts';
 import { deleteSnapshot } from './delete-snapshot.ts';
 import { deleteVolume } from './delete-volume.ts';
 import { expandVolume } from './expand-volume.ts';
+import { getCapacity } from './get-capacity.ts';
 import { getSnapshot, listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
 import { getVolume, type ServiceContext } from './services.ts';
@@ -60,7 +61,7 @@ function getOneVolume(
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     run: async ({ volumeId }) => ({
-      volume: volumeMessage(getVolume(context, volumeId), context.node),
+      volume: volumeMessage(context, getVolume(context, volumeId)),
       status: { publishedNodeIds: publishedNodes(context, volumeId) },
     }),
   };
@@ -94,8 +95,7 @@ function differenceIn(
 ): string | undefined {
   if (Object.keys(request.mutableParameters).length > 0) return 'mutable_parameters are not supported';
   const own = ownParameters(request.parameters, context.driverName);
-  const same = context.backends.forParameters(own).name === volume.backend;
-  if (Object.keys(own).length > 0 && !(same && sameParameters(backendParameters(own), volume.parameters)))
+  if (Object.keys(own).length > 0 && !isOfClass(context, own, volume))
     return 'the volume was made with other parameters';
   // Keys of others are the CO's additions on the way (its own prefix).
   const ownContext = Object.entries(ownParameters(request.volumeContext, context.driverName));
@@ -103,16 +103,10 @@ function differenceIn(
   return undefined;
 }
 
-function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequest, csi.GetCapacityResponse> {
-  return {
-    run: async ({ volumeCapabilities, accessibleTopology, parameters }) => {
-      const backend = context.backends.forParameters(ownParameters(parameters, context.driverName));
-      const { availableBytes } = await backend.capacity();
-      const elsewhere = accessibleTopology !== null && !isHere(accessibleTopology, context.node);
-      const impossible = volumeCapabilities.some((capability) => objectionTo(capability, backend.offer) !== undefined);
-      const available = elsewhere || impossible ? 0 : availableBytes;
-      if (!Number.isSafeInteger(available)) throw grpcError('INTERNAL', 'the pool reports no usable size');
-      return { availableCapacity: String(available), maximumVolumeSize: { value: String(available) } };
-    },
-  };
+function isOfClass(context: ServiceContext, own: Readonly<Record<string, string>>, volume: VolumeRecord): boolean {
+  const { backend, pool } = context.backends.placementOf(volume);
+  if (!context.backends.candidates(own).some((one) => one.backend === backend && one.pool === pool)) return false;
+  const parameters = backendParameters(own, backend.name);
+  if (!pool) return sameParameters(parameters, volume.parameters);
+  return trashTtlOf(own) === volume.trashTtlMs && sameParameters(withoutPlace(parameters), volume.parameters);
 }

@@ -23,11 +23,11 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
       if (!mayBeHere(accessibilityRequirements, context.node)) {
         throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node of their volume only');
       }
-      if (existing?.state === 'ready') return { snapshot: snapshotMessage(existing, context.node) };
+      if (existing?.state === 'ready') return { snapshot: snapshotMessage(context, existing) };
       const volume = getVolume(context, sourceVolumeId);
       const snapshot = existing ?? (await begin(context, name, volume));
       const ready = await context.jobs.run(snapshot.id, (stop) => take(context, snapshot, { volume, stop }), signal);
-      return { snapshot: snapshotMessage(ready, context.node) };
+      return { snapshot: snapshotMessage(context, ready) };
     },
   };
 }
@@ -51,6 +51,7 @@ async function begin(context: ServiceContext, name: string, volume: VolumeRecord
     sourceVolumeId: volume.id,
     sizeBytes: volume.capacityBytes,
     backend: volume.backend,
+    ...(volume.pool === undefined ? {} : { pool: volume.pool }),
     createdAtMs: clock.now(),
     ...(volume.fsType === undefined ? {} : { fsType: volume.fsType }),
   });

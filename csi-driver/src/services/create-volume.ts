@@ -1,16 +1,18 @@
 import { type csi, grpcError } from '@berth/protos';
 import type { Backend } from '../backend/backend.ts';
-import type { ContentSource, NewVolume, VolumeRecord } from '../catalog/volume-record.ts';
+import type { Placement } from '../backend/backends.ts';
+import type { NewVolume } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapabilities } from '../rules/capability-rules.ts';
-import { fits, newSizeOf, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
-import { backendParameters, ownParameters, sameParameters } from '../rules/parameters.ts';
+import { newSizeOf, sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
-import { contentSourceOf, findSource, type Source } from './content-source.ts';
+import { reservePlace } from './choose-placement.ts';
+import { findSource, type Source } from './content-source.ts';
 import { finish, makeNew } from './make-volume.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
+import { refuseDifferent, type Wish, wishOf } from './volume-wish.ts';
 
 /** CreateVolume: idempotent by name, durable before it answers (CSI spec, CreateVolume). */
 export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRequest, csi.CreateVolumeResponse> {
@@ -20,23 +22,16 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
     run: async (request, signal) => {
       const wish = wishOf(context, request);
       const existing = context.catalog.findByName(request.name);
-      if (existing) refuseDifferent(existing, wish);
-      refuseElsewhere(context, request);
+      if (existing) {
+        refuseDifferent(context, existing, wish);
+        refuseElsewhere(context, request);
+      }
       const volume = existing
         ? await finish(context, existing, signal)
         : await makeNew(context, await plan(context, request.name, wish), signal);
-      return { volume: volumeMessage(volume, context.node) };
+      return { volume: volumeMessage(context, volume) };
     },
   };
-}
-
-interface Wish {
-  readonly range: SizeRange;
-  readonly backend: Backend;
-  /** Those of the backend. */
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly fsType: string | undefined;
-  readonly source: ContentSource | undefined;
 }
 
 function validate(request: csi.CreateVolumeRequest, context: ServiceContext): void {
@@ -51,37 +46,9 @@ function validate(request: csi.CreateVolumeRequest, context: ServiceContext): vo
   refuseUnsupported(request.volumeCapabilities, backend.offer);
 }
 
-function wishOf(context: ServiceContext, request: csi.CreateVolumeRequest): Wish {
-  const own = ownParameters(request.parameters, context.driverName);
-  const backend = context.backends.forParameters(own);
-  const asked = request.volumeCapabilities.map(({ mount }) => mount?.fsType ?? '').find((fsType) => fsType !== '');
-  return {
-    range: sizeRangeOf(request.capacityRange),
-    backend,
-    parameters: backendParameters(own),
-    // A backend without devices makes no filesystem: there is nothing to remember.
-    fsType: backend.offer.block ? asked : undefined,
-    source: contentSourceOf(request.volumeContentSource),
-  };
-}
-
 function idOf({ catalog }: ServiceContext, name: string): string[] {
   const id = catalog.findByName(name)?.id;
   return id === undefined ? [] : [id];
-}
-
-function refuseDifferent(volume: VolumeRecord, { range, backend, parameters, fsType, source }: Wish): void {
-  const { name } = volume;
-  const exists = (how: string) => grpcError('ALREADY_EXISTS', `volume "${name}" exists ${how}`);
-  if (volume.state === 'deleting') throw grpcError('ABORTED', `volume "${name}" is being deleted; try again`);
-  if (!fits(volume.capacityBytes, range)) throw exists(`with ${volume.capacityBytes} bytes, outside the asked range`);
-  if (volume.backend !== backend.name || !sameParameters(volume.parameters, parameters)) {
-    throw exists('with other parameters');
-  }
-  if (fsType !== undefined && volume.fsType !== undefined && fsType !== volume.fsType) {
-    throw exists(`for the filesystem ${volume.fsType}`);
-  }
-  if (source?.kind !== volume.source?.kind || source?.id !== volume.source?.id) throw exists('with another source');
 }
 
 function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }: csi.CreateVolumeRequest): void {
@@ -92,30 +59,38 @@ function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }
   );
 }
 
+/** What the new volume is to be. Its room is taken when this returns. */
 async function plan(context: ServiceContext, name: string, wish: Wish): Promise<NewVolume> {
-  const { rng, driverName } = context;
-  const { backend, parameters } = wish;
+  const { rng, driverName, node } = context;
+  const { backend, parameters, trashTtlMs, requirement } = wish;
   const source = wish.source && findSource(context, wish.source);
   refuseMismatch(backend, wish, source);
   const fsType = source?.fsType ?? wish.fsType;
   const capacityBytes = sizeOf(wish, fsType, source);
-  const { availableBytes } = await backend.capacity();
-  if (capacityBytes > availableBytes) {
-    throw grpcError(
-      'RESOURCE_EXHAUSTED',
-      `volume "${name}" asks for ${capacityBytes} bytes; the pool has ${availableBytes} free`,
-    );
-  }
+  const id = rng.uuid();
+  const candidates = source ? besideSource(wish.candidates, source) : wish.candidates;
+  const placing = { id, name, capacityBytes, parameters, requirement };
+  const { backend: chosen, pool } = reservePlace(candidates, placing, node);
   return {
-    id: rng.uuid(),
+    id,
     name,
     capacityBytes,
     backend: backend.name,
     parameters,
-    context: { [`${driverName}/size-enforced`]: String(backend.enforcesSize) },
+    context: { [`${driverName}/size-enforced`]: String(chosen.enforcesSize) },
+    ...(pool?.named ? { pool: pool.name } : {}),
+    ...(trashTtlMs === undefined ? {} : { trashTtlMs }),
     ...(fsType === undefined ? {} : { fsType }),
     ...(wish.source ? { source: wish.source } : {}),
   };
+}
+
+/** Content is taken over within a pool only. @throws GrpcError INVALID_ARGUMENT – the class is for other pools. */
+function besideSource(candidates: readonly Placement[], { what, pool }: Source): readonly Placement[] {
+  const beside = candidates.filter((candidate) => candidate.pool === pool);
+  if (beside.length > 0) return beside;
+  const name = pool?.name ?? '';
+  throw grpcError('INVALID_ARGUMENT', `${what} is in the pool "${name}"; ask for parameter "pool" = "${name}"`);
 }
 
 function refuseMismatch(backend: Backend, { fsType }: Wish, source: Source | undefined): void {

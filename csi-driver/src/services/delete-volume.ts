@@ -3,6 +3,7 @@ import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import { release } from './accounts.ts';
 import { publishedNodes } from './attach-volume.ts';
 import type { ServiceContext } from './services.ts';
 
@@ -48,4 +49,5 @@ export async function removeVolume(
   // Left by a life in which volumes were attached.
   for (const { nodeId } of catalog.attachments.ofVolume(volume.id)) await catalog.attachments.remove(volume.id, nodeId);
   await catalog.remove(volume.id);
+  release(backends, volume);
 }

@@ -1,9 +1,11 @@
 import { type csi, grpcError } from '@berth/protos';
+import type { Placement } from '../backend/backends.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
 import { fits, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
+import { claimOf, measure } from './accounts.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 
 /** ControllerExpandVolume: online, and fine where the volume is large enough already. */
@@ -34,8 +36,8 @@ export function expandVolume(
 
 async function grow(context: ServiceContext, volume: VolumeRecord, range: SizeRange): Promise<number> {
   const { id } = volume;
-  const backend = context.backends.of(volume);
-  const { availableBytes } = await backend.capacity();
+  const placement = context.backends.placementOf(volume);
+  const { backend } = placement;
   if (volume.capacityBytes > range.limitBytes) {
     throw grpcError(
       'OUT_OF_RANGE',
@@ -46,13 +48,24 @@ async function grow(context: ServiceContext, volume: VolumeRecord, range: SizeRa
   if (capacityBytes > range.limitBytes) {
     throw grpcError('OUT_OF_RANGE', `volume "${id}" grows to ${capacityBytes} bytes at least, more than limit_bytes`);
   }
-  if (capacityBytes - volume.capacityBytes > availableBytes) {
-    throw grpcError(
-      'OUT_OF_RANGE',
-      `volume "${id}" cannot grow to ${capacityBytes} bytes: the pool has ${availableBytes} free`,
-    );
+  takeRoom(placement, volume, capacityBytes);
+  try {
+    await backend.expand({ ...volume, capacityBytes });
+    await context.catalog.update(volume, { capacityBytes });
+  } catch (error) {
+    placement.pool?.ledger.resize(claimOf(backend, { ...volume, capacityBytes }), volume.capacityBytes);
+    throw error;
   }
-  await backend.expand({ ...volume, capacityBytes });
-  await context.catalog.update(volume, { capacityBytes });
+  measure(placement, id);
   return capacityBytes;
+}
+
+/** Synchronous: two that grow at once cannot take the same room. */
+function takeRoom({ pool, backend }: Placement, volume: VolumeRecord, capacityBytes: number): void {
+  const refusal = pool?.ledger.resize(claimOf(backend, volume), capacityBytes);
+  if (!refusal) return;
+  throw grpcError(
+    'OUT_OF_RANGE',
+    `volume "${volume.id}" cannot grow to ${capacityBytes} bytes: the pool "${pool?.name}" can give ${refusal.availableBytes} more; ${refusal.reason}`,
+  );
 }

@@ -8,7 +8,7 @@ export function groupMessage(context: ServiceContext, group: GroupRecord): csi.V
   const members = group.members.map(({ snapshotId }) => getSnapshotRecord(context, snapshotId));
   return {
     groupSnapshotId: group.id,
-    snapshots: members.map((member) => snapshotMessage(member, context.node)),
+    snapshots: members.map((member) => snapshotMessage(context, member)),
     creationTime: timestampOf(group.createdAtMs),
     readyToUse: group.state === 'ready',
   };

@@ -34,7 +34,7 @@ export function getSnapshot(context: ServiceContext): Method<csi.GetSnapshotRequ
     run: async ({ snapshotId }) => {
       const [snapshot] = one(context, { snapshotId, sourceVolumeId: '' });
       if (snapshot?.state !== 'ready') throw grpcError('NOT_FOUND', `snapshot "${snapshotId}" does not exist`);
-      return { snapshot: snapshotMessage(snapshot, context.node) };
+      return { snapshot: snapshotMessage(context, snapshot) };
     },
   };
 }
@@ -51,7 +51,7 @@ function one({ catalog }: ServiceContext, { snapshotId, sourceVolumeId }: Filter
 }
 
 /** What is being deleted is not offered any more. */
-function entriesOf({ node }: ServiceContext, snapshots: readonly SnapshotRecord[]) {
+function entriesOf(context: ServiceContext, snapshots: readonly SnapshotRecord[]) {
   const shown = snapshots.filter(({ state }) => state === 'ready');
-  return shown.map((snapshot) => ({ snapshot: snapshotMessage(snapshot, node) }));
+  return shown.map((snapshot) => ({ snapshot: snapshotMessage(context, snapshot) }));
 }

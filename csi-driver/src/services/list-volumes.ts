@@ -7,7 +7,7 @@ import { volumeMessage } from './volume-message.ts';
 
 /** ListVolumes: pages in the order volumes were made; a token stays good whatever is made or deleted meanwhile. */
 export function listVolumes(context: ServiceContext): Method<csi.ListVolumesRequest, csi.ListVolumesResponse> {
-  const { catalog, node } = context;
+  const { catalog } = context;
   return {
     validate: ({ maxEntries }) => void pageSize(maxEntries),
     run: async ({ maxEntries, startingToken }) => {
@@ -19,7 +19,7 @@ export function listVolumes(context: ServiceContext): Method<csi.ListVolumesRequ
         entries: page
           .filter((volume) => volume.state !== 'creating')
           .map((volume) => ({
-            volume: volumeMessage(volume, node),
+            volume: volumeMessage(context, volume),
             status: { publishedNodeIds: publishedNodes(context, volume.id) },
           })),
         nextToken: volumes.length > size ? tokenAfter(page.at(-1)?.sequence) : '',

@@ -1,16 +1,35 @@
 import { messageOf } from '@berth/kit';
 import type { NewVolume, VolumeRecord } from '../catalog/volume-record.ts';
+import { measure, release } from './accounts.ts';
 import type { ServiceContext } from './services.ts';
 
-/** Makes a volume that is not in the catalog yet; where that fails, there is neither record nor data. */
+/** Makes a volume that is not in the catalog yet, and has its room; where that fails, there is neither record, data nor room. */
 export async function makeNew(context: ServiceContext, volume: NewVolume, signal: AbortSignal): Promise<VolumeRecord> {
   const { catalog, backends } = context;
-  const backend = backends.of(volume);
-  if (volume.source || !backend.createsWhole) return await finish(context, await catalog.begin(volume), signal);
-  return await catalog.add(volume, {
-    make: () => backend.create(volume),
-    unmake: () => backend.delete({ kind: 'volume', id: volume.id }),
-  });
+  const placement = backends.placementOf(volume);
+  const { backend } = placement;
+  if (volume.source || !backend.createsWhole) return await finish(context, await begin(context, volume), signal);
+  try {
+    const made = await catalog.add(volume, {
+      make: () => backend.create(volume),
+      unmake: () => backend.delete({ kind: 'volume', id: volume.id }),
+    });
+    measure(placement, volume.id);
+    return made;
+  } catch (error) {
+    // A record that could not be taken back keeps its room.
+    if (!catalog.find(volume.id)) release(backends, volume);
+    throw error;
+  }
+}
+
+async function begin({ catalog, backends }: ServiceContext, volume: NewVolume): Promise<VolumeRecord> {
+  try {
+    return await catalog.begin(volume);
+  } catch (error) {
+    release(backends, volume);
+    throw error;
+  }
 }
 
 /** Ends what an earlier call began. */
@@ -34,11 +53,13 @@ export async function finish(
 /** Makes what the catalog says is to be; where that fails, takes both back. */
 async function fill(context: ServiceContext, volume: VolumeRecord, signal?: AbortSignal): Promise<VolumeRecord> {
   const { backends, catalog, log, jobs, driverName } = context;
-  const backend = backends.of(volume);
+  const placement = backends.placementOf(volume);
+  const { backend } = placement;
   const { id, source } = volume;
   try {
     using _reading = source && jobs.sources.read(source.id);
     const copiedBy = await backend.create(volume, source, signal);
+    measure(placement, id);
     if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
     log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });
     const volumeContext = { ...volume.context, [`${driverName}/copied-by`]: copiedBy };
@@ -47,6 +68,7 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
     try {
       await backend.delete({ kind: 'volume', id });
       await catalog.remove(id);
+      release(backends, volume);
     } catch (undoError) {
       log.warn('half-made volume stays until the next try or start', { volume: id, reason: messageOf(undoError) });
     }

@@ -29,7 +29,7 @@ export function nodeMethods(context: ServiceContext): Methods<csi.NodeService> {
       run: async () => ({
         nodeId: context.node.nodeId,
         maxVolumesPerNode: String(context.maxVolumesPerNode),
-        accessibleTopology: topologyOf(context.node),
+        accessibleTopology: topologyOf(context.node, context.backends.pools),
       }),
     },
   };

@@ -1,9 +1,14 @@
 import type { csi, Timestamp } from '@berth/protos';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
-import { type NodeTopology, topologyOf } from '../rules/topology.ts';
+import { topologyOf } from '../rules/topology.ts';
+import type { ServiceContext } from './services.ts';
 
 /** A record as the message the CO gets. Volumes made from it are where it is. */
-export function snapshotMessage(snapshot: SnapshotRecord, node: NodeTopology): csi.Snapshot {
+export function snapshotMessage(
+  { node, backends }: Pick<ServiceContext, 'node' | 'backends'>,
+  snapshot: SnapshotRecord,
+): csi.Snapshot {
+  const pool = backends.find(snapshot)?.pool;
   const { id, sourceVolumeId, sizeBytes, createdAtMs, state, groupId } = snapshot;
   return {
     snapshotId: id,
@@ -12,7 +17,7 @@ export function snapshotMessage(snapshot: SnapshotRecord, node: NodeTopology): c
     creationTime: timestampOf(createdAtMs),
     readyToUse: state === 'ready',
     groupSnapshotId: groupId ?? '',
-    accessibleTopology: [topologyOf(node)],
+    accessibleTopology: [topologyOf(node, pool ? [pool] : [])],
   };
 }
 

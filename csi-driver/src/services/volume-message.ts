@@ -1,15 +1,20 @@
 import type { csi } from '@berth/protos';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
-import { type NodeTopology, topologyOf } from '../rules/topology.ts';
+import { topologyOf } from '../rules/topology.ts';
+import type { ServiceContext } from './services.ts';
 
 /** A record as the message the CO gets. */
-export function volumeMessage(volume: VolumeRecord, node: NodeTopology): csi.Volume {
+export function volumeMessage(
+  { node, backends }: Pick<ServiceContext, 'node' | 'backends'>,
+  volume: VolumeRecord,
+): csi.Volume {
+  const pool = backends.find(volume)?.pool;
   return {
     volumeId: volume.id,
     capacityBytes: String(volume.capacityBytes),
     volumeContext: { ...volume.context },
     contentSource: contentSource(volume),
-    accessibleTopology: [topologyOf(node)],
+    accessibleTopology: [topologyOf(node, pool ? [pool] : [])],
   };
 }
 

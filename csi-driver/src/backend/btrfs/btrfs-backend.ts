@@ -3,6 +3,7 @@ import {
   cloneSubvolumeAt,
   createSubvolumeAt,
   enableSubvolumeQuota,
+  isErrno,
   limitSubvolume,
   type Mounter,
   openSegment,
@@ -82,6 +83,16 @@ export class BtrfsBackend implements Backend {
     using subvolume = openSegment(this.#volumes.fd, id);
     await limitSubvolume(subvolume, capacityBytes);
     await this.#sync(this.#volumes);
+  }
+
+  usedBytes(id: string): number | undefined {
+    try {
+      using subvolume = openSegment(this.#volumes.fd, id);
+      return subvolumeUsage(subvolume).usedBytes;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
   }
 
   capacity(): Promise<PoolCapacity> {

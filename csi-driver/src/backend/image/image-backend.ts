@@ -3,6 +3,7 @@ import { detachLoop, type Mounter, openFileAt } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { Backend, CopiedBy, PoolCapacity, SnapshotBlocks, Stillness, Stored, VolumeSpec } from '../backend.ts';
 import type { Pool } from '../pool.ts';
+import type { Commitment } from '../pool-ledger.ts';
 import { Filesystems } from './filesystem.ts';
 import { imageBlocks } from './image-blocks.ts';
 import { ImageFiles } from './image-files.ts';
@@ -87,6 +88,14 @@ export class ImageBackend implements Backend {
 
   async expand({ id, capacityBytes, parameters }: VolumeSpec): Promise<void> {
     await this.#files.grow(id, capacityBytes, isReserved(parameters));
+  }
+
+  commitment(parameters: VolumeSpec['parameters']): Commitment {
+    return isReserved(parameters) ? 'full' : 'thin';
+  }
+
+  usedBytes(id: string): number | undefined {
+    return this.#files.usedBytes(id);
   }
 
   capacity(): Promise<PoolCapacity> {

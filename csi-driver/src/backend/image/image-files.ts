@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import {
   cloneFile,
   copySparse,
@@ -107,6 +107,12 @@ export class ImageFiles {
     }
     await this.delete(stored);
     return true;
+  }
+
+  /** What the image of a volume takes on the disk; undefined where there is none. */
+  usedBytes(id: string): number | undefined {
+    const stat = lstatSync(`${this.#images.fd.path}/${id}`, { throwIfNoEntry: false });
+    return stat && stat.blocks * 512;
   }
 
   present(): Stored[] {
