@@ -5,8 +5,10 @@ export { csiController, csiGroupController, csiIdentity, csiNode, csiRoot, csiSn
 export type * as cri from './gen/cri.ts';
 export type * as csi from './gen/csi.ts';
 export type * as registration from './gen/registration.ts';
+export type * as berth from './gen/trash.ts';
 export { asGrpcError, type GrpcCode, GrpcError, grpcCodes, grpcError } from './grpc-error.ts';
 export type { Init, Int64, ServiceType, Timestamp, Wrapped } from './grpc-types.ts';
 export { pluginRegistration } from './registration.ts';
 export { type CallContext, GrpcServer, type ServiceHandlers } from './server.ts';
 export type { Service } from './service.ts';
+export { berthTrash, trashRoot } from './trash.ts';
