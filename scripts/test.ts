@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findKubectl } from '../test/harness/berth.ts';
 import { leftovers } from '../test/harness/leftovers.ts';
+import { removeAbandoned } from '../test/harness/remove-abandoned.ts';
 
 interface Report {
   readonly numPassedTests: number;
@@ -22,15 +23,23 @@ const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance'], 
 const chosen = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
 
+let interrupted = false;
+// The tests get it too, and what they leave then is removed here.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    interrupted = true;
+  });
+}
+await clean('an earlier run');
 for (const group of groups) {
   const lanes = chosen.length === 0 ? group : group.filter((lane) => chosen.includes(lane));
-  if (lanes.length > 0) runLanes(lanes);
+  if (lanes.length > 0 && !interrupted) await runLanes(lanes);
 }
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+process.exitCode = interrupted ? 130 : total.failed > 0 || total.passed === 0 ? 1 : 0;
 
-function runLanes(lanes: readonly string[]): void {
+async function runLanes(lanes: readonly string[]): Promise<void> {
   // Built here where the machine has none, outside the tests' own time limits.
   if (lanes.includes('e2e')) for (const minor of ['1.27', '1.30', '1.32', '1.33']) findKubectl(minor);
   const before = new Set(leftovers());
@@ -44,12 +53,21 @@ function runLanes(lanes: readonly string[]): void {
   );
   count(file, status ?? 1);
   rmSync(file, { force: true });
+  // Lets a signal in, which waited for the tests.
+  await new Promise((resolve) => setImmediate(resolve));
+  await clean('tests that were broken off');
   const left = leftovers().filter((line) => !before.has(line));
   if (left.length > 0) {
     total.failed += 1;
     process.stdout.write(`left behind by ${lanes.join(', ')}:\n${left.map((line) => `  ${line}\n`).join('')}`);
   }
   process.stdout.write(`${lanes.join(', ')}: ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** Takes away what tests left that were killed. Only root has anything to take away. */
+async function clean(whose: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  for (const directory of await removeAbandoned()) process.stdout.write(`removed what ${whose} left of ${directory}\n`);
 }
 
 /** A file that could not even be loaded holds no test that failed, so it counts as one. */

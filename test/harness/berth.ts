@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildKubectl, kubectlCache } from './build-kubectl.ts';
+import { leftoversOf, nodesOf } from './leftovers.ts';
+import { disown, own } from './owned-directory.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -66,6 +68,7 @@ export class Berth implements AsyncDisposable {
 
   /** Starts it (again) and waits until it is ready. */
   async up(): Promise<Ready> {
+    own(this.dataDir);
     const readyFile = join(this.dataDir, 'ready.json');
     rmSync(readyFile, { force: true });
     const args = [
@@ -157,10 +160,14 @@ export class Berth implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    const nodes = nodesOf(this.dataDir);
     const { code, stderr } = await this.command('berth', ['down', '--data-dir', this.dataDir, '--purge']);
     if (code !== 0) throw new Error(`berth down failed: ${stderr}`);
     // What a test put beside berth's own files.
     rmSync(this.dataDir, { recursive: true, force: true });
+    const left = leftoversOf(this.dataDir, nodes);
+    if (left.length > 0) throw new Error(`berth down left behind:\n${left.join('\n')}`);
+    disown(this.dataDir);
   }
 }
 

@@ -1,8 +1,24 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { firewallLines } from './firewall-chains.ts';
+import { driversOf, NodeTraces } from './node-traces.ts';
 
-/** What a test of Berth may have left on the machine: mounts, loop devices, containers, namespaces, links, cgroups. One line each. */
+/** What a test of Berth may have left on the machine: mounts, loop devices, containers, namespaces, links, firewall rules, cgroups. One line each. */
 export function leftovers(): string[] {
-  return [...mounts(), ...loops(), ...processes(), ...links(), ...cgroups()];
+  const rules = firewallLines().map((line) => `firewall ${line}`);
+  return [...mounts(), ...loops(), ...processes(), ...links(), ...rules, ...cgroups()];
+}
+
+/** What this machine still has of one data directory; `nodes` are those it had, since their folders may be gone. */
+export function leftoversOf(dataDir: string, nodes: readonly string[]): string[] {
+  const drivers = driversOf(dataDir).map((pid) => `CSI driver ${pid}`);
+  const below = [...mounts(), ...loops()].filter((line) => line.includes(`${dataDir}/`));
+  return [...new Set([...nodes.flatMap((node) => new NodeTraces(dataDir, node).all()), ...drivers, ...below])];
+}
+
+/** The nodes of a data directory, while it is there. */
+export function nodesOf(dataDir: string): string[] {
+  return list(join(dataDir, 'nodes'));
 }
 
 function mounts(): string[] {
@@ -27,14 +43,23 @@ function processes(): string[] {
         /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts|qemu-system-\S+ -name berth/.test(
           command,
         );
-      return ours ? [`process ${pid} ${command.slice(0, 120)}`] : [];
+      return ours ? [`process ${pid} ${command.slice(0, 300)}`] : [];
     });
 }
 
 function links(): string[] {
   return list('/sys/class/net').flatMap((name) =>
-    /^(veth|berth|br-?berth)/.test(name) ? [`network link ${name}`] : [],
+    /^berth/.test(name) || (name.startsWith('veth') && isOurs(name)) ? [`network link ${name}`] : [],
   );
+}
+
+/** On a bridge of ours, or on none, as one that is half made. */
+function isOurs(name: string): boolean {
+  try {
+    return basename(readlinkSync(`/sys/class/net/${name}/master`)).startsWith('berth');
+  } catch {
+    return true;
+  }
 }
 
 function cgroups(): string[] {

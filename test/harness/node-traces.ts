@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { firewallLines } from './firewall-chains.ts';
 
 /** A process that cannot be mistaken for a later one with its number. */
 export interface Life {
@@ -92,15 +92,10 @@ export class NodeTraces {
       ...this.podCgroups().map((uid) => `cgroup of pod ${uid}`),
       ...this.links().map((name) => `link ${name}`),
       ...(existsSync(`/sys/class/net/berth${this.#tag}`) ? ['bridge'] : []),
-      ...(this.#firewallLines() > 0 ? ['firewall rules'] : []),
+      ...firewallLines()
+        .filter((line) => line.includes(this.#tag))
+        .map((line) => `firewall ${line}`),
     ];
-  }
-
-  #firewallLines(): number {
-    const program = ['/usr/sbin/iptables-save', '/sbin/iptables-save'].find((path) => existsSync(path));
-    if (!program) return 0;
-    const rules = execFileSync(program, { encoding: 'utf8' }).split('\n');
-    return rules.filter((line) => line.includes(this.#tag)).length;
   }
 
   /** The first process of a container, as its monitor wrote it down. */

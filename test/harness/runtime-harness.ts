@@ -8,6 +8,7 @@ import { cleanupRuntime } from '../../orchestrator/src/runtime/cleanup-runtime.t
 import { type EmbeddedRuntime, startEmbeddedRuntime } from '../../orchestrator/src/runtime/embedded-runtime.ts';
 import type { ResolvedImage } from '../../orchestrator/src/runtime/image-source.ts';
 import { busyboxImage, fixedImages } from './busybox-image.ts';
+import { disown, own } from './owned-directory.ts';
 
 export interface RuntimeHarness extends AsyncDisposable {
   readonly directory: string;
@@ -31,6 +32,7 @@ export interface RuntimeDirectory extends AsyncDisposable {
 /** A directory for runtimes that come and go, with a busybox image; disposing it removes all traces of them. */
 export async function runtimeDirectory(): Promise<RuntimeDirectory> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
+  own(directory);
   const stateDir = join(directory, 'runtime');
   const cleanUp = () => cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });
   return {
@@ -38,6 +40,7 @@ export async function runtimeDirectory(): Promise<RuntimeDirectory> {
     [Symbol.asyncDispose]: async () => {
       await cleanUp();
       await rm(directory, { recursive: true, force: true });
+      disown(directory);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firewallRules } from './firewall.ts';
+import { firewallRemoval, firewallRules } from './firewall.ts';
 import { parseSubnet } from './subnet.ts';
 
 const options = { tag: 'abcd1234', bridge: 'berthabcd1234', subnet: '10.85.0.0/24', clusterCidr: '10.85.0.0/16' };
@@ -39,6 +39,26 @@ test('jumps to our chains are added once', () => {
     '-I POSTROUTING -j BERTH-abcd1234',
     '-I OUTPUT -m addrtype --dst-type LOCAL -j BERTH-HP-abcd1234',
   ]);
+});
+
+test('jumps that two writers added at once are brought down to one, and all of them are removed at the end', () => {
+  const existing = [
+    '*filter',
+    ':BERTH-abcd1234 - [0:0]',
+    '-A FORWARD -j BERTH-abcd1234',
+    '-A FORWARD -j BERTH-abcd1234',
+    '-A FORWARD -j BERTH-eeee5678',
+    'COMMIT',
+    '',
+  ].join('\n');
+  const written = firewallRules(options, [], existing).split('\n');
+  expect(written.filter((line) => line.includes('FORWARD'))).toEqual(['-D FORWARD -j BERTH-abcd1234']);
+  expect(firewallRemoval('abcd1234', existing).split('\n')).toEqual([
+    ...['*nat', 'COMMIT', '*filter'],
+    ...['-D FORWARD -j BERTH-abcd1234', '-D FORWARD -j BERTH-abcd1234'],
+    ...['-F BERTH-abcd1234', '-X BERTH-abcd1234', 'COMMIT', ''],
+  ]);
+  expect(firewallRemoval('00001111', existing)).toBe('');
 });
 
 test('a pod subnet is normalized, and refused where it is none', () => {

@@ -19,8 +19,15 @@ export interface FirewallOptions {
   readonly clusterCidr?: string;
 }
 
+interface Jump {
+  readonly table: 'nat' | 'filter';
+  readonly from: string;
+  readonly to: string;
+  readonly match: string;
+}
+
 /** Built-in chains and ours that they jump to. */
-function jumps(tag: string): readonly { table: 'nat' | 'filter'; from: string; to: string; match: string }[] {
+function jumps(tag: string): readonly Jump[] {
   const local = '-m addrtype --dst-type LOCAL ';
   return [
     { table: 'nat', from: 'POSTROUTING', to: `BERTH-${tag}`, match: '' },
@@ -42,8 +49,13 @@ export function firewallRules(options: FirewallOptions, ports: readonly Publishe
   const { tag, bridge, subnet, clusterCidr } = options;
   const missing = (table: string) =>
     jumps(tag)
-      .filter((jump) => jump.table === table && !hasJump(existing, jump))
-      .map(({ from, to, match }) => `-I ${from} ${match}-j ${to}`);
+      .filter((jump) => jump.table === table)
+      .flatMap((jump) => {
+        // Two writers at once, one of them of a process that was killed, may both have added it.
+        const count = countJumps(existing, jump);
+        if (count === 0) return [`-I ${ruleOf(jump)}`];
+        return Array.from({ length: count - 1 }, () => `-D ${ruleOf(jump)}`);
+      });
   return [
     '*nat',
     `:BERTH-${tag} - [0:0]`,
@@ -70,17 +82,21 @@ export function firewallRules(options: FirewallOptions, ports: readonly Publishe
 
 /** Removes all rules and chains of `tag`; absent ones are fine. */
 export async function removeFirewall(tag: string): Promise<void> {
-  const existing = await save().catch(() => '');
-  if (!existing.includes(`BERTH-${tag}`) && !existing.includes(`BERTH-HP-${tag}`)) return;
+  const input = firewallRemoval(tag, await save().catch(() => ''));
+  if (input !== '') await mustRun('iptables-restore', ['-w', '--noflush'], { input });
+}
+
+/** What takes everything of `tag` away, given iptables-save's answer; '' where there is nothing. */
+export function firewallRemoval(tag: string, existing: string): string {
+  if (!existing.includes(`BERTH-${tag}`) && !existing.includes(`BERTH-HP-${tag}`)) return '';
   const table = (name: 'nat' | 'filter', chains: string[]) => {
     const present = chains.filter((chain) => tableOf(existing, name).includes(`:${chain} `));
     const drops = jumps(tag)
-      .filter((jump) => jump.table === name && hasJump(existing, jump))
-      .map(({ from, to, match }) => `-D ${from} ${match}-j ${to}`);
+      .filter((jump) => jump.table === name)
+      .flatMap((jump) => Array.from({ length: countJumps(existing, jump) }, () => `-D ${ruleOf(jump)}`));
     return [`*${name}`, ...drops, ...present.flatMap((chain) => [`-F ${chain}`, `-X ${chain}`]), 'COMMIT'];
   };
-  const input = [...table('nat', [`BERTH-${tag}`, `BERTH-HP-${tag}`]), ...table('filter', [`BERTH-${tag}`]), ''];
-  await mustRun('iptables-restore', ['-w', '--noflush'], { input: input.join('\n') });
+  return [...table('nat', [`BERTH-${tag}`, `BERTH-HP-${tag}`]), ...table('filter', [`BERTH-${tag}`]), ''].join('\n');
 }
 
 function dnat({ protocol, hostIp, hostPort, podIp, podPort }: PublishedPort): string {
@@ -93,10 +109,14 @@ async function save(): Promise<string> {
   return exitCode === 0 ? stdout : '';
 }
 
-function hasJump(saved: string, { table, from, to }: { table: string; from: string; to: string }): boolean {
+function ruleOf({ from, to, match }: Jump): string {
+  return `${from} ${match}-j ${to}`;
+}
+
+function countJumps(saved: string, { table, from, to }: Jump): number {
   return tableOf(saved, table)
     .split('\n')
-    .some((line) => line.startsWith(`-A ${from} `) && line.endsWith(`-j ${to}`));
+    .filter((line) => line.startsWith(`-A ${from} `) && line.endsWith(`-j ${to}`)).length;
 }
 
 function tableOf(saved: string, table: string): string {

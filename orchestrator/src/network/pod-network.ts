@@ -134,6 +134,16 @@ function sysctl(path: string): Promise<void> {
 /** Removes the bridge with all interfaces on it, the address book and the firewall rules, whatever of them is there. */
 export async function removePodNetwork(layout: StateLayout): Promise<void> {
   const { bridge, tag } = layout.identity;
+  // One that fails keeps no other from going.
+  const removed = await Promise.allSettled([
+    removeBridge(bridge),
+    removeFirewall(tag),
+    rm(join(layout.stateDir, 'cni'), { recursive: true, force: true }),
+  ]);
+  for (const result of removed) if (result.status === 'rejected') throw result.reason;
+}
+
+async function removeBridge(bridge: string): Promise<void> {
   if (existsSync(`/sys/class/net/${bridge}`)) {
     const { stdout } = await runProgram('ip', ['-o', 'link', 'show', 'master', bridge]);
     const ports = [...stdout.matchAll(/^\d+: ([^:@\s]+)/gm)].map(([, name]) => `link del ${name}\n`);
@@ -143,6 +153,4 @@ export async function removePodNetwork(layout: StateLayout): Promise<void> {
       },
     );
   }
-  await removeFirewall(tag);
-  await rm(join(layout.stateDir, 'cni'), { recursive: true, force: true });
 }
