@@ -60,7 +60,7 @@ export const existsChecks: readonly Check[] = [
   {
     id: 'exists.other-access-type',
     section: 'CreateVolume Errors',
-    rule: 'The name of a filesystem volume is ALREADY_EXISTS for a block volume, and the other way round.',
+    rule: 'A name is ALREADY_EXISTS for another access type, unless the volume is confirmed to be good for both.',
     needs: create,
     run: async (subject) => {
       const { accessMode } = subject.volumes.capability;
@@ -68,6 +68,9 @@ export const existsChecks: readonly Check[] = [
       const volumeCapabilities = [other] as Init<csi.VolumeCapability>[];
       const probe = await codeOf(subject.controller.CreateVolume(subject.request({ volumeCapabilities })));
       if (probe !== 'OK') skip(`the driver has no such volumes with these parameters (${probe})`);
+      const { volumeId } = await subject.create();
+      const { confirmed } = await subject.controller.ValidateVolumeCapabilities({ volumeId, volumeCapabilities });
+      if (confirmed) skip('its volumes are good for both access types');
       await takenBy(subject, { volumeCapabilities });
     },
   },

@@ -30,7 +30,7 @@ export const errorChecks: readonly Check[] = [
   {
     id: 'errors.details-are-empty',
     section: 'Error Scheme',
-    rule: 'status.details of an error is empty.',
+    rule: 'An error carries a code and a message alone: its status.details is empty.',
     run: async (subject) => {
       for (const error of await failures(subject))
         if (hasDetails(error)) fail(`${error.code} comes with details: ${error.message}`);

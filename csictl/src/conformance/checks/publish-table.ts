@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { csi } from '@berth/protos';
-import { type Check, expectCode, fail } from '../check.ts';
+import { type Check, codeOf, expectCode, fail } from '../check.ts';
 import type { Subject } from '../subject.ts';
 
 const needs = ['controller:CREATE_DELETE_VOLUME', 'mounts'] as const;
@@ -41,12 +41,14 @@ export const publishChecks: readonly Check[] = [
   {
     id: 'publish.not-staged',
     section: 'NodePublishVolume Errors',
-    rule: 'Publishing from a staging path where the volume is not staged, or from none, is FAILED_PRECONDITION.',
+    rule: 'Publishing without a staging path, or a filesystem from one where it is not staged, is FAILED_PRECONDITION.',
     needs: [...needs, staging],
     run: async (subject) => {
       const volume = await subject.create();
       const { stagingTargetPath: _, ...unstaged } = await subject.stage(volume);
-      for (const stagingTargetPath of ['', subject.folder.directory('empty')]) {
+      // A device may be found without its staging path.
+      const empty = subject.has('filesystem') ? [subject.folder.directory('empty')] : [];
+      for (const stagingTargetPath of ['', ...empty]) {
         const target = join(subject.folder.directory('pod'), 'target');
         const call = subject.node.NodePublishVolume(subject.publishRequest({ ...unstaged, stagingTargetPath }, target));
         const what = stagingTargetPath === '' ? 'no staging path' : 'an empty staging path';
@@ -72,14 +74,19 @@ export const publishChecks: readonly Check[] = [
   {
     id: 'publish.read-only-does-not-spread',
     section: 'NodePublishVolumeRequest.readonly',
-    rule: 'One path that is read-only does not make another path of the same volume so.',
+    rule: 'One path that is read-only does not make another of the same volume so; where that cannot be, it is refused.',
     needs: [...needs, multiWriter],
     run: async (subject) => {
       const volumeCapabilities = [subject.capability('SINGLE_NODE_MULTI_WRITER')];
       const staged = await subject.stage(await subject.create({ volumeCapabilities }), 'SINGLE_NODE_MULTI_WRITER');
       const writable = await subject.publish(staged);
-      refusesWrites(subject, await subject.publish(staged, true));
+      const readonly = join(subject.folder.directory('pod'), 'target');
+      const code = await codeOf(subject.node.NodePublishVolume(subject.publishRequest(staged, readonly, true)));
       subject.writeContent(writable, 4);
+      if (code === 'FAILED_PRECONDITION') return;
+      if (code !== 'OK') fail(`publishing it read-only beside that gives ${code}`);
+      refusesWrites(subject, readonly);
+      subject.writeContent(writable, 5);
     },
   },
 ];
