@@ -22,8 +22,10 @@ export function identityMethods(context: ServiceContext): Methods<csi.IdentitySe
     },
     Probe: {
       // Asks what a call would ask: a pool that is gone makes the plugin unhealthy, not just "running".
+      // Servers are their volumes' own matter: which they are is not known here, and one that is down harms no others.
       run: async () => {
-        await Promise.all(context.backends.all.map((backend) => backend.capacity()));
+        const local = context.backends.placements.filter(({ pool }) => pool !== undefined);
+        await Promise.all(local.map(({ backend }) => backend.capacity()));
         context.catalog.listAfter(0, 1);
         return { ready: { value: true } };
       },
