@@ -1,7 +1,16 @@
 import { dirname } from 'node:path';
 import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
 import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
-import { csiController, csiGroupController, csiIdentity, csiNode, csiSnapshotMetadata, GrpcServer } from '@berth/protos';
+import {
+  berthTrash,
+  csiController,
+  csiGroupController,
+  csiIdentity,
+  csiNode,
+  csiSnapshotMetadata,
+  GrpcServer,
+  trashRoot,
+} from '@berth/protos';
 import { Backends } from './backend/backends.ts';
 import { type PoolOptions, parsePools } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
@@ -19,6 +28,8 @@ import { groupControllerMethods } from './services/group-controller.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
 import type { ServiceContext } from './services/services.ts';
+import { trashMethods } from './services/trash.ts';
+import { TrashBin } from './services/trash-bin.ts';
 import { snapshotMetadataMethods } from './services/snapshot-metadata.ts';
 import { socketPath } from './socket-path.ts';
 import { StartError } from './start-error.ts';
@@ -65,11 +76,13 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     for (const mountPoint of (await node.thawAll?.()) ?? [])
       log.warn('thawed what a crash left frozen', { mountPoint });
   }
-  for (const volume of catalog.listAfter(0)) count(backends, volume);
+  for (const volume of [...catalog.listAfter(0), ...catalog.trashed.listAfter(0)]) count(backends, volume);
   await recover({ catalog, backends, log });
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());
   const node = nodeTopology(options.driverName, options.nodeId);
+  const guard = new Guard();
+  const trash = stack.use(new TrashBin({ catalog, backends, guard, clock, log }));
   const { attach = false, maxVolumesPerNode = 0 } = options;
   const context: ServiceContext = {
     ...options,
@@ -80,10 +93,11 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     catalog,
     backends,
     jobs,
+    trash,
     mounts,
     places,
   };
-  const pipeline = { clock, guard: new Guard(), log, logRequests: options.logRequests ?? false };
+  const pipeline = { clock, guard, log, logRequests: options.logRequests ?? false };
   await listen(stack, serverOf(context, pipeline), socket);
   await register(stack, options);
   const running = stack.move();
@@ -104,7 +118,8 @@ function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServe
     .add(csiController, handlersOf(csiController, controllerMethods(context), pipeline))
     .add(csiGroupController, handlersOf(csiGroupController, groupControllerMethods(context), pipeline))
     .add(csiSnapshotMetadata, handlersOf(csiSnapshotMetadata, snapshotMetadataMethods(context), pipeline))
-    .add(csiNode, handlersOf(csiNode, nodeMethods(context), pipeline));
+    .add(csiNode, handlersOf(csiNode, nodeMethods(context), pipeline))
+    .add(berthTrash, handlersOf(berthTrash, trashMethods(context), { ...pipeline, root: trashRoot }));
 }
 
 async function listen(stack: AsyncDisposableStack, server: GrpcServer, socket: string): Promise<void> {

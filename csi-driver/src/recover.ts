@@ -60,6 +60,7 @@ async function compare({ catalog, backends, log }: Recovery): Promise<void> {
     if (placement) known.set(keyOf(placement, { kind, id: record.id }), { kind, id: record.id });
   };
   for (const volume of catalog.listAfter(0)) remember(volume, 'volume');
+  for (const trashed of catalog.trashed.listAfter(0)) remember(trashed, 'volume');
   for (const snapshot of catalog.snapshots.listAfter(0)) remember(snapshot, 'snapshot');
   for (const placement of backends.placements) {
     const { backend, pool } = placement;

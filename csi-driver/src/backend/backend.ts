@@ -181,6 +181,8 @@ export interface NodeSide {
   stage(request: StageRequest, signal: AbortSignal): Promise<void>;
   /** Undoes that; `unmount` takes the staging mounts off, where there are any. */
   unstage(id: string, unmount: () => void, at: Unstaging): Promise<void>;
+  /** Nothing is to use the volume any more: ends what is left of an earlier use. Absent where nothing can be. */
+  retire?(id: string): Promise<void>;
   /** A handle to the block device. @throws GrpcError FAILED_PRECONDITION – it is not staged. */
   device?(id: string, readOnly: boolean): Fd;
   /** Ends what a crash left standing still. @returns the mount points. */

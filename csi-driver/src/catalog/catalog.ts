@@ -4,6 +4,7 @@ import { GroupTable } from './group-table.ts';
 import { type CatalogOptions, openDatabase } from './open-database.ts';
 import type { Connection } from './record-table.ts';
 import { SnapshotTable } from './snapshot-table.ts';
+import { TrashTable } from './trash-table.ts';
 import { VolumeTable } from './volume-table.ts';
 
 /** Which volumes exist, and in the same file which snapshots, groups of them, and attachments. */
@@ -11,6 +12,8 @@ export class Catalog extends VolumeTable implements Disposable {
   readonly snapshots: SnapshotTable;
   /** Which snapshots belong together. */
   readonly groups: GroupTable;
+  /** Volumes that were deleted and can be had back. */
+  readonly trashed: TrashTable;
   /** Where volumes are published to by the controller. */
   readonly attachments: AttachmentTable;
 
@@ -20,11 +23,13 @@ export class Catalog extends VolumeTable implements Disposable {
     super(connection);
     this.snapshots = new SnapshotTable(connection);
     this.groups = new GroupTable(connection);
+    this.trashed = new TrashTable(connection);
     this.attachments = new AttachmentTable(connection.database, connection.commits, connection.path);
     try {
       this.listAfter(0);
       this.snapshots.listAfter(0);
       this.groups.list();
+      this.trashed.listAfter(0);
       this.attachments.list();
     } catch (error) {
       this[Symbol.dispose]();

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
-const schemaVersion = 4;
+const schemaVersion = 5;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
@@ -56,6 +56,17 @@ const migrations: readonly string[] = [
   CREATE INDEX attachments_by_node ON attachments (node_id);`,
   `CREATE TABLE settled (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL) STRICT;
   INSERT INTO settled SELECT 1, coalesce(max(sequence), 0) FROM volumes;`,
+  `CREATE TABLE trashed (
+    sequence INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('ready', 'deleting')),
+    capacity_bytes INTEGER NOT NULL CHECK (capacity_bytes > 0),
+    expires_at_ms INTEGER NOT NULL,
+    details TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX trashed_by_expiry ON trashed (expires_at_ms);`,
 ];
 
 /**

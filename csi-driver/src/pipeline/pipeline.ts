@@ -40,6 +40,8 @@ export interface PipelineOptions {
   readonly log: Logger;
   /** Logs each request, secrets stripped: it costs a walk of the message. */
   readonly logRequests: boolean;
+  /** The contract, where it is not CSI. */
+  readonly root?: typeof csiRoot;
 }
 
 /** Puts every method of a table behind the same steps: limits, validation, guard, run, log, error code. */
@@ -49,13 +51,13 @@ export function handlersOf<S extends ServiceType>(
   options: PipelineOptions,
 ): ServiceHandlers<S> {
   const handlers: Record<string, unknown> = {};
-  const requestTypes = csiRoot.lookupService(service.name).methods;
+  const requestTypes = (options.root ?? csiRoot).lookupService(service.name).methods;
   for (const name of service.methods) {
     const method = methods[name] as AnyMethod | undefined;
     if (!method) continue;
     requestTypes[name]?.resolve();
     const type = requestTypes[name]?.resolvedRequestType;
-    if (!type) throw new Error(`${service.name}.${name} is not in the CSI contract`);
+    if (!type) throw new Error(`${service.name}.${name} is not in the contract`);
     handlers[name] =
       'stream' in method
         ? streamHandlerOf({ name, method, type }, options)

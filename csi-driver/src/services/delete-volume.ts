@@ -26,7 +26,8 @@ export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRe
         throw grpcError('FAILED_PRECONDITION', `volume "${volume.id}" is still mounted at ${uses.join(', ')}`);
       }
       using _alone = context.jobs.sources.exclude(volume.id);
-      await removeVolume(context, volume);
+      if (volume.trashTtlMs === undefined || volume.state !== 'ready') await removeVolume(context, volume);
+      else await trashVolume(context, volume, volume.trashTtlMs);
       return {};
     },
   };
@@ -36,6 +37,12 @@ function refuseAttached(context: ServiceContext, id: string): void {
   const [node] = publishedNodes(context, id);
   if (node === undefined) return;
   throw grpcError('FAILED_PRECONDITION', `volume "${id}" is still published to node "${node}"`);
+}
+
+/** Nothing shows it any more, also no device: then one write makes it a deleted volume. */
+async function trashVolume(context: ServiceContext, volume: VolumeRecord, ttlMs: number): Promise<void> {
+  await context.backends.of(volume).node.retire?.(volume.id);
+  await context.trash.put(volume, ttlMs);
 }
 
 /** Each step can be repeated: a crash between two of them is finished at the next start. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FakeClock, Guard, seededRng, silentLogger } from '@berth/kit';
 import { FakeKernel, inspect, type PathFacts } from '@berth/linux';
 import {
+  berthTrash,
   type CallContext,
   type csi,
   csiController,
@@ -11,6 +12,7 @@ import {
   csiIdentity,
   csiNode,
   type Init,
+  trashRoot,
 } from '@berth/protos';
 import { Backends } from '../backend/backends.ts';
 import { DirectoryBackend } from '../backend/directory/directory-backend.ts';
@@ -25,20 +27,28 @@ import { groupControllerMethods } from './group-controller.ts';
 import { identityMethods } from './identity.ts';
 import { nodeMethods } from './node.ts';
 import type { ServiceContext } from './services.ts';
+import { trashMethods } from './trash.ts';
+import { TrashBin } from './trash-bin.ts';
 
 type Call = (request: object) => Promise<Record<string, unknown>>;
 
 /** The services on a real pool and a modelled mount table: everything but the sockets, without root. */
-export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-unit-'))) {
+export function serviceHarness(
+  folder = mkdtempSync(join(tmpdir(), 'berth-csi-unit-')),
+  { keep = false, laterMs = 0 }: { readonly keep?: boolean; readonly laterMs?: number } = {},
+) {
   const path = join(folder, 'pool');
   mkdirSync(path, { recursive: true });
   const kernel = new FakeKernel();
-  const clock = new FakeClock();
+  const clock = new FakeClock(Date.UTC(2030, 0, 1) + laterMs);
   const pool = new Pool({ path, rng: seededRng(7), log: silentLogger });
   const backend = new DirectoryBackend({ pool, mounter: kernel, clock, log: silentLogger });
   const jobs = new CopyJobs();
   const catalog = new Catalog({ path: join(path, 'catalog.db'), volumesFolder: join(path, 'volumes') });
   const places = { mounter: kernel, inspect: inspectWith(kernel) };
+  const backends = new Backends([{ backend, pool }]);
+  const guard = new Guard();
+  const trash = new TrashBin({ catalog, backends, guard, clock, log: silentLogger });
   const context: ServiceContext = {
     driverName: 'csi.berth.local',
     version: '1',
@@ -46,20 +56,22 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
     attach: true,
     maxVolumesPerNode: 3,
     catalog,
-    backends: new Backends([{ backend, pool }]),
+    backends,
     jobs,
+    trash,
     mounts: new VolumeMounts(places, (mount) => backend.node.volumeOf(mount)),
     places,
     clock,
     rng: seededRng(1),
     log: silentLogger,
   };
-  const pipeline = { clock, guard: new Guard(), log: silentLogger, logRequests: false };
+  const pipeline = { clock, guard, log: silentLogger, logRequests: false };
   const handlers = {
     ...handlersOf(csiIdentity, identityMethods(context), pipeline),
     ...handlersOf(csiController, controllerMethods(context), pipeline),
     ...handlersOf(csiGroupController, groupControllerMethods(context), pipeline),
     ...handlersOf(csiNode, nodeMethods(context), pipeline),
+    ...handlersOf(berthTrash, trashMethods(context), { ...pipeline, root: trashRoot }),
   } as unknown as Record<string, (request: object, call: CallContext) => Promise<Record<string, unknown>>>;
   /** Calls a method as the wire would: every absent field has its default. */
   const call =
@@ -73,6 +85,7 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
     trash: pool.trash,
     kernel,
     context,
+    clock,
     call,
     async createVolume(name: string, change: object = {}) {
       const { volume } = await call('CreateVolume')({ name, volumeCapabilities: [aCapability()], ...change });
@@ -90,11 +103,12 @@ export function serviceHarness(folder = mkdtempSync(join(tmpdir(), 'berth-csi-un
       return path;
     },
     async [Symbol.asyncDispose]() {
+      await trash[Symbol.asyncDispose]();
       await jobs[Symbol.asyncDispose]();
       backend[Symbol.dispose]();
       await pool[Symbol.asyncDispose]();
       catalog[Symbol.dispose]();
-      rmSync(folder, { recursive: true, force: true });
+      if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Recognizer, VolumeMounts } from '../mounts/volume-mounts.ts';
 import type { NodeTopology } from '../rules/topology.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import type { CopyJobs } from './copy-jobs.ts';
+import type { TrashBin } from './trash-bin.ts';
 
 /** What the methods of all services work with. */
 export interface ServiceContext {
@@ -23,6 +24,7 @@ export interface ServiceContext {
   readonly catalog: Catalog;
   readonly backends: Backends;
   readonly jobs: CopyJobs;
+  readonly trash: TrashBin;
   readonly mounts: VolumeMounts;
   readonly places: PlaceTools;
   readonly clock: Clock;

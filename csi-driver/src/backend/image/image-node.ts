@@ -91,6 +91,10 @@ export class ImageNode implements NodeSide {
     if (this.#mountsOf(id, 'filesystem').length === 0) await this.#loops.release(id);
   }
 
+  async retire(id: string): Promise<void> {
+    await this.#loops.release(id);
+  }
+
   /** Synchronous, as the publish that calls it. A device is read-only for all of its users or for none. */
   device(id: string, readOnly: boolean): Fd {
     const number = this.#loops.find(id);
