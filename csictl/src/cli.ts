@@ -22,6 +22,14 @@ Examples:
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 124 timed out.
 `;
 
+const undeleteExamples = `
+Examples:
+  csictl undelete
+  csictl undelete -o json
+  csictl undelete 0d0c1f0e-6d7e-4c6a-9a37-6f1f5d0e7b55
+  csictl undelete 0d0c1f0e-6d7e-4c6a-9a37-6f1f5d0e7b55 | kubectl apply -f -
+`;
+
 /** Runs csictl to its end. @returns the exit code. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   const program = buildProgram(terminal);
@@ -104,6 +112,16 @@ function addLookCommands(program: Command, terminal: Terminal): void {
     .addHelpText('after', examples)
     .action(
       action(terminal, async (session, { all }) => (await import('./commands/mounts.ts')).listMounts(session, all)),
+    );
+  program
+    .command('undelete [volume]')
+    .description('restores a deleted volume (class parameter onDelete=trash); without VOLUME, lists what can be')
+    .addHelpText('after', undeleteExamples)
+    .action(
+      action(terminal, async (session, { argument }) => {
+        const { listTrash, undelete } = await import('./commands/undelete.ts');
+        await (argument === undefined ? listTrash(session) : undelete(session, argument));
+      }),
     );
   program
     .command('completion <shell>')

@@ -1,6 +1,7 @@
-import type { csi } from '@berth/protos';
+import type { berth, csi } from '@berth/protos';
 import {
   asGrpcError,
+  berthTrash,
   csiController,
   csiIdentity,
   csiNode,
@@ -34,6 +35,7 @@ export class Driver implements Disposable {
   readonly #identity: ServiceClient<csi.IdentityService>;
   readonly #controller: ServiceClient<csi.ControllerService>;
   readonly #node: ServiceClient<csi.NodeService>;
+  readonly #trash: ServiceClient<berth.TrashService>;
 
   /** @throws CsictlError USAGE – not a Unix socket; NOT_FOUND – no socket is there. */
   constructor(options: ConnectOptions) {
@@ -43,6 +45,7 @@ export class Driver implements Disposable {
     this.#identity = this.#connection.service(csiIdentity);
     this.#controller = this.#connection.service(csiController);
     this.#node = this.#connection.service(csiNode);
+    this.#trash = this.#connection.service(berthTrash);
   }
 
   info(): Promise<csi.GetPluginInfoResponse> {
@@ -88,6 +91,22 @@ export class Driver implements Disposable {
 
   stats(volumeId: string, volumePath: string): Promise<csi.NodeGetVolumeStatsResponse> {
     return this.#call('NodeGetVolumeStats', this.#node.NodeGetVolumeStats, { volumeId, volumePath });
+  }
+
+  /** Deleted volumes that can be had back; none where the driver has no trash, as all but Berth's. */
+  async listTrash(): Promise<berth.TrashedVolume[]> {
+    const all: berth.TrashedVolume[] = [];
+    let startingToken = '';
+    do {
+      const page = await this.#optional('ListTrash', this.#trash.ListTrash, { startingToken, maxEntries: 0 });
+      all.push(...(page?.entries ?? []));
+      startingToken = page?.nextToken ?? '';
+    } while (startingToken !== '');
+    return all;
+  }
+
+  undelete(volumeId: string): Promise<berth.UndeleteResponse> {
+    return this.#call('Undelete', this.#trash.Undelete, { volumeId });
   }
 
   [Symbol.dispose](): void {
