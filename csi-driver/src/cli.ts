@@ -11,6 +11,9 @@ export interface Terminal {
   readonly now: () => number;
   /** Resolves when the program is to end: a signal, or its parent is gone. */
   readonly stopped: (untilStdinCloses: boolean) => Promise<void>;
+  /** The command that starts this program again. */
+  readonly self: readonly string[];
+  readonly input: () => Promise<string>;
 }
 
 interface Flags {
@@ -68,6 +71,11 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .command('version')
     .description('print the version')
     .action(() => terminal.out(`csi-driver ${version}\n`));
+  // What this program starts itself as, for a system call that may hang.
+  program.command('nfs-mount-helper', { hidden: true }).action(async () => {
+    const { runMountHelper } = await import('./nfs-mount-helper.ts');
+    terminal.out(`${runMountHelper(await terminal.input())}\n`);
+  });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return 0;
@@ -100,6 +108,7 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
     nodeId: flags.nodeId,
     pool: pools,
     driverName: name,
+    self: terminal.self,
     attach: flags.attach === true,
     maxVolumesPerNode: flags.maxVolumesPerNode ?? 0,
     ...(registrationSocket === undefined ? {} : { registrationSocket }),

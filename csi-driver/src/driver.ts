@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
-import { inspect, linuxMounter, type MountInfo } from '@berth/linux';
+import { inspectCached, linuxMounter, type MountInfo } from '@berth/linux';
 import {
   berthTrash,
   csiController,
@@ -16,9 +16,11 @@ import { type PoolOptions, parsePools } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
 import type { PlaceTools } from './mounts/place.ts';
 import { VolumeMounts } from './mounts/volume-mounts.ts';
+import { openNfs } from './open-nfs.ts';
 import { catalogOptions, openPools, takePools } from './open-pools.ts';
 import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
 import { recover } from './recover.ts';
+import { recoverRemote } from './recover-remote.ts';
 import { serveRegistration } from './registration.ts';
 import { nodeTopology } from './rules/topology.ts';
 import { count } from './services/accounts.ts';
@@ -28,9 +30,9 @@ import { groupControllerMethods } from './services/group-controller.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
 import type { ServiceContext } from './services/services.ts';
+import { snapshotMetadataMethods } from './services/snapshot-metadata.ts';
 import { trashMethods } from './services/trash.ts';
 import { TrashBin } from './services/trash-bin.ts';
-import { snapshotMetadataMethods } from './services/snapshot-metadata.ts';
 import { socketPath } from './socket-path.ts';
 import { StartError } from './start-error.ts';
 import { version } from './version.ts';
@@ -41,6 +43,8 @@ export interface DriverOptions {
   /** Where volumes are: one directory, or several pools. The first holds the catalog. */
   readonly pool: string | readonly PoolOptions[];
   readonly driverName: string;
+  /** The command that starts this program again, for what may hang; empty where that cannot be. */
+  readonly self?: readonly string[];
   readonly attach?: boolean;
   readonly maxVolumesPerNode?: number;
   readonly registrationSocket?: string;
@@ -69,9 +73,13 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     clock,
   );
   const catalog = stack.use(new Catalog(catalogOptions(pools)));
-  const places = options.places ?? { mounter: linuxMounter, inspect };
+  const places = options.places ?? { mounter: linuxMounter, inspect: inspectCached };
   const { mounter } = places;
-  const backends = new Backends(openPools(stack, pools, { mounter, clock, rng, log }));
+  const tools = { mounter, clock, rng, log };
+  const backends = new Backends([
+    ...openPools(stack, pools, tools),
+    openNfs(stack, { ...tools, pools, catalog, self: options.self ?? [] }),
+  ]);
   for (const { node } of backends.all) {
     for (const mountPoint of (await node.thawAll?.()) ?? [])
       log.warn('thawed what a crash left frozen', { mountPoint });
@@ -98,6 +106,7 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     places,
   };
   const pipeline = { clock, guard, log, logRequests: options.logRequests ?? false };
+  stack.use(recoverRemote({ catalog, backends, log, jobs, clock, rng, guard: pipeline.guard }));
   await listen(stack, serverOf(context, pipeline), socket);
   await register(stack, options);
   const running = stack.move();

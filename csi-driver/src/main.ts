@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { text } from 'node:stream/consumers';
 import { runCli } from './cli.ts';
 
 process.umask(0o077);
@@ -21,5 +22,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   now: () => Date.now(),
   stopped,
+  self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+  input: () => text(process.stdin),
 });
 if (process.exitCode !== 0 || !process.stdin.destroyed) process.exit();

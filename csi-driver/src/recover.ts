@@ -22,14 +22,14 @@ export interface Recovery {
 export async function recover(recovery: Recovery): Promise<void> {
   const { catalog, log } = recovery;
   for (const volume of catalog.listAfter(0)) {
-    if (volume.state === 'ready' || isAway(recovery, volume)) continue;
+    if (volume.state === 'ready' || isAway(recovery, volume) || isRemote(recovery, volume)) continue;
     log.info(volume.state === 'creating' ? 'undoing a half-made volume' : 'finishing a deletion', {
       volume: volume.id,
     });
     await removeVolume(recovery, volume);
   }
   for (const snapshot of catalog.snapshots.listAfter(0)) {
-    if (snapshot.state === 'ready' || isAway(recovery, snapshot)) continue;
+    if (snapshot.state === 'ready' || isAway(recovery, snapshot) || isRemote(recovery, snapshot)) continue;
     log.info(snapshot.state === 'creating' ? 'undoing a half-made snapshot' : 'finishing a deletion', {
       snapshot: snapshot.id,
     });
@@ -53,11 +53,17 @@ function isAway({ backends, log }: Recovery, record: Whereabouts): boolean {
   return true;
 }
 
+/** What is on a server is for `recoverRemote`: no start waits for it. */
+function isRemote({ backends }: Recovery, record: Whereabouts): boolean {
+  return backends.find(record)?.backend.remote === true;
+}
+
 async function compare({ catalog, backends, log }: Recovery): Promise<void> {
   const known = new Map<string, Stored>();
   const remember = (record: Whereabouts, kind: Stored['kind']) => {
     const placement = backends.find(record);
-    if (placement) known.set(keyOf(placement, { kind, id: record.id }), { kind, id: record.id });
+    if (placement && !placement.backend.remote)
+      known.set(keyOf(placement, { kind, id: record.id }), { kind, id: record.id });
   };
   for (const volume of catalog.listAfter(0)) remember(volume, 'volume');
   for (const trashed of catalog.trashed.listAfter(0)) remember(trashed, 'volume');

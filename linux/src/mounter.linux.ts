@@ -72,8 +72,12 @@ function mount({ fsType, source, target, options = [] }: FilesystemMount): void 
   check(result, 'mount', `${fsType} on ${target}`);
 }
 
-function unmount(target: string, { lazy = false }: { readonly lazy?: boolean } = {}): void {
-  check(libc.umount2(pathBytes(target), flags.UMOUNT_NOFOLLOW | (lazy ? flags.MNT_DETACH : 0)), 'umount2', target);
+function unmount(
+  target: string,
+  { lazy = false, force = false }: { readonly lazy?: boolean; readonly force?: boolean } = {},
+): void {
+  const how = flags.UMOUNT_NOFOLLOW | (lazy ? flags.MNT_DETACH : 0) | (force ? flags.MNT_FORCE : 0);
+  check(libc.umount2(pathBytes(target), how), 'umount2', target);
 }
 
 function mounts(): MountInfo[] {

@@ -38,8 +38,11 @@ export interface Mounter {
   /** Makes what `source` (a file or directory path, or an open fd from a safe walk) shows also appear at `target` (same). */
   bind(source: string | number, target: string | number, options?: BindOptions): void;
   mount(mount: FilesystemMount): void;
-  /** Unmounts the topmost mount at `target`; `lazy` detaches a busy one. @throws KernelError EINVAL – nothing is mounted there. */
-  unmount(target: string, options?: { readonly lazy?: boolean }): void;
+  /**
+   * Unmounts the topmost mount at `target`; `lazy` detaches a busy one, `force` ends what waits for a server.
+   * @throws KernelError EINVAL – nothing is mounted there.
+   */
+  unmount(target: string, options?: { readonly lazy?: boolean; readonly force?: boolean }): void;
   /** The mount table of this process's namespace, in the kernel's order (later ones cover earlier ones). */
   mounts(): readonly MountInfo[];
 }

@@ -16,6 +16,8 @@ export interface SnapshotRecord {
   readonly backend: string;
   /** The pool its data is in, which is its volume's; absent for the first one, or for a backend without. */
   readonly pool?: string;
+  /** Its volume's, where that says on which server the data is. */
+  readonly context?: Readonly<Record<string, string>>;
   /** When its content was taken, milliseconds since 1970. */
   readonly createdAtMs: number;
   readonly fsType?: string;

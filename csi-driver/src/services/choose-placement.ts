@@ -19,7 +19,7 @@ export interface Placing {
  */
 export function reservePlace(candidates: readonly Placement[], placing: Placing, node: NodeTopology): Placement {
   const { name, capacityBytes, parameters, requirement } = placing;
-  const allowed = candidates.filter(({ pool }) => mayBeHere(requirement, node, pool));
+  const allowed = candidates.filter(({ pool, backend }) => backend.remote || mayBeHere(requirement, node, pool));
   if (allowed.length === 0) throw elsewhere(candidates, node);
   const rated = allowed.map((placement) => ({
     placement,

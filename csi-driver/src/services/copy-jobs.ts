@@ -21,6 +21,10 @@ export class CopyJobs implements AsyncDisposable {
     return (await abortable(running.done, signal)) as T;
   }
 
+  has(key: string): boolean {
+    return this.#jobs.has(key);
+  }
+
   /** Ends the job of this key, if there is one, and waits until it has undone what it did. */
   async cancel(key: string): Promise<void> {
     const job = this.#jobs.get(key);

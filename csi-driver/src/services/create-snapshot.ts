@@ -6,6 +6,7 @@ import type { Method } from '../pipeline/pipeline.ts';
 import { refuseSnapshotParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
+import { isAway } from './make-volume.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 import { snapshotMessage } from './snapshot-message.ts';
 
@@ -20,7 +21,9 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
     run: async ({ name, sourceVolumeId, accessibilityRequirements }, signal) => {
       const existing = context.catalog.snapshots.findByName(name);
       if (existing) refuseDifferent(existing, sourceVolumeId);
-      if (!mayBeHere(accessibilityRequirements, context.node)) {
+      const source = existing ?? context.catalog.find(sourceVolumeId);
+      const isRemote = source && context.backends.find(source)?.backend.remote;
+      if (!isRemote && !mayBeHere(accessibilityRequirements, context.node)) {
         throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node of their volume only');
       }
       if (existing?.state === 'ready') return { snapshot: snapshotMessage(context, existing) };
@@ -51,6 +54,7 @@ async function begin(context: ServiceContext, name: string, volume: VolumeRecord
     sourceVolumeId: volume.id,
     sizeBytes: volume.capacityBytes,
     backend: volume.backend,
+    ...(context.backends.of(volume).remote ? { context: volume.context } : {}),
     ...(volume.pool === undefined ? {} : { pool: volume.pool }),
     createdAtMs: clock.now(),
     ...(volume.fsType === undefined ? {} : { fsType: volume.fsType }),
@@ -78,6 +82,7 @@ async function take(
     log.info('snapshot taken', { snapshot: id, volume: volume.id, by: copiedBy });
     return await catalog.snapshots.update(snapshot, { state: 'ready', createdAtMs, copiedBy });
   } catch (error) {
+    if (isAway(backend, error)) throw error;
     try {
       await backend.delete({ kind: 'snapshot', id });
       await catalog.snapshots.remove(id);

@@ -1,5 +1,5 @@
 import { type csi, grpcError } from '@berth/protos';
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, NamedVolume } from '../backend/backend.ts';
 import type { Placement } from '../backend/backends.ts';
 import type { NewVolume } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
@@ -24,11 +24,11 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
       const existing = context.catalog.findByName(request.name);
       if (existing) {
         refuseDifferent(context, existing, wish);
-        refuseElsewhere(context, request);
+        if (!wish.backend.remote) refuseElsewhere(context, request);
       }
       const volume = existing
         ? await finish(context, existing, signal)
-        : await makeNew(context, await plan(context, request.name, wish), signal);
+        : await makeNew(context, await plan(context, request, wish), signal);
       return { volume: volumeMessage(context, volume) };
     },
   };
@@ -60,14 +60,17 @@ function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }
 }
 
 /** What the new volume is to be. Its room is taken when this returns. */
-async function plan(context: ServiceContext, name: string, wish: Wish): Promise<NewVolume> {
+async function plan(context: ServiceContext, request: csi.CreateVolumeRequest, wish: Wish): Promise<NewVolume> {
   const { rng, driverName, node } = context;
+  const { name } = request;
   const { backend, parameters, trashTtlMs, requirement } = wish;
   const source = wish.source && findSource(context, wish.source);
   refuseMismatch(backend, wish, source);
   const fsType = source?.fsType ?? wish.fsType;
   const capacityBytes = sizeOf(wish, fsType, source);
   const id = rng.uuid();
+  const described = backend.describe?.({ id, name, parameters }, request.parameters);
+  if (backend.remote) await refuseTooLarge(backend, { name, capacityBytes, parameters });
   const candidates = source ? besideSource(wish.candidates, source) : wish.candidates;
   const placing = { id, name, capacityBytes, parameters, requirement };
   const { backend: chosen, pool } = reservePlace(candidates, placing, node);
@@ -77,12 +80,23 @@ async function plan(context: ServiceContext, name: string, wish: Wish): Promise<
     capacityBytes,
     backend: backend.name,
     parameters,
-    context: { [`${driverName}/size-enforced`]: String(chosen.enforcesSize) },
+    context: { ...described, [`${driverName}/size-enforced`]: String(chosen.enforcesSize) },
     ...(pool?.named ? { pool: pool.name } : {}),
     ...(trashTtlMs === undefined ? {} : { trashTtlMs }),
     ...(fsType === undefined ? {} : { fsType }),
     ...(wish.source ? { source: wish.source } : {}),
   };
+}
+
+/** What has no pool has no ledger: its server is asked. @throws GrpcError RESOURCE_EXHAUSTED; UNAVAILABLE. */
+async function refuseTooLarge(backend: Backend, volume: Omit<NamedVolume, 'id'> & { readonly capacityBytes: number }) {
+  const { name, capacityBytes, parameters } = volume;
+  const { availableBytes } = await backend.capacity(parameters);
+  if (capacityBytes <= availableBytes) return;
+  throw grpcError(
+    'RESOURCE_EXHAUSTED',
+    `volume "${name}" asks for ${capacityBytes} bytes; its server has ${availableBytes} free`,
+  );
 }
 
 /** Content is taken over within a pool only. @throws GrpcError INVALID_ARGUMENT – the class is for other pools. */

@@ -19,7 +19,7 @@ export function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequ
       const candidates = context.backends.candidates(own);
       const able = candidates.filter(
         ({ backend, pool }) =>
-          (accessibleTopology === null || isHere(accessibleTopology, context.node, pool)) &&
+          (accessibleTopology === null || backend.remote || isHere(accessibleTopology, context.node, pool)) &&
           volumeCapabilities.every((capability) => objectionTo(capability, backend.offer) === undefined),
       );
       const { available, largest } = await together(able, own);

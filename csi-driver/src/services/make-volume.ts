@@ -1,4 +1,6 @@
 import { messageOf } from '@berth/kit';
+import { GrpcError } from '@berth/protos';
+import type { Backend } from '../backend/backend.ts';
 import type { NewVolume, VolumeRecord } from '../catalog/volume-record.ts';
 import { measure, release } from './accounts.ts';
 import type { ServiceContext } from './services.ts';
@@ -65,6 +67,7 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
     const volumeContext = { ...volume.context, [`${driverName}/copied-by`]: copiedBy };
     return await catalog.update(volume, { state: 'ready', context: volumeContext });
   } catch (error) {
+    if (isAway(backend, error)) throw error;
     try {
       await backend.delete({ kind: 'volume', id });
       await catalog.remove(id);
@@ -74,4 +77,9 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
     }
     throw error;
   }
+}
+
+/** The server does not answer: taking back would wait for it once more. The next try, or a start, goes on from here. */
+export function isAway({ remote }: Backend, error: unknown): boolean {
+  return remote === true && error instanceof GrpcError && error.code === 'UNAVAILABLE';
 }

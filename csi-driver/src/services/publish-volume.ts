@@ -99,7 +99,7 @@ function flagsOf(
   { mount, accessMode }: csi.VolumeCapability,
 ): MountFlags {
   const { readOnly, flags } = parseMountFlags(mount?.mountFlags ?? []);
-  const ro = readOnly || readonly || accessMode?.mode === 'SINGLE_NODE_READER_ONLY';
+  const ro = readOnly || readonly || isReaderOnly(accessMode);
   return { readOnly: ro || isPublishedReadOnly(context, publishContext), flags };
 }
 

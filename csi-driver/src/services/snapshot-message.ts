@@ -8,7 +8,7 @@ export function snapshotMessage(
   { node, backends }: Pick<ServiceContext, 'node' | 'backends'>,
   snapshot: SnapshotRecord,
 ): csi.Snapshot {
-  const pool = backends.find(snapshot)?.pool;
+  const { pool, backend } = backends.find(snapshot) ?? {};
   const { id, sourceVolumeId, sizeBytes, createdAtMs, state, groupId } = snapshot;
   return {
     snapshotId: id,
@@ -17,7 +17,7 @@ export function snapshotMessage(
     creationTime: timestampOf(createdAtMs),
     readyToUse: state === 'ready',
     groupSnapshotId: groupId ?? '',
-    accessibleTopology: [topologyOf(node, pool ? [pool] : [])],
+    accessibleTopology: backend?.remote ? [] : [topologyOf(node, pool ? [pool] : [])],
   };
 }
 

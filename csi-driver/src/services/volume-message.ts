@@ -8,13 +8,13 @@ export function volumeMessage(
   { node, backends }: Pick<ServiceContext, 'node' | 'backends'>,
   volume: VolumeRecord,
 ): csi.Volume {
-  const pool = backends.find(volume)?.pool;
+  const { pool, backend } = backends.find(volume) ?? {};
   return {
     volumeId: volume.id,
     capacityBytes: String(volume.capacityBytes),
     volumeContext: { ...volume.context },
     contentSource: contentSource(volume),
-    accessibleTopology: [topologyOf(node, pool ? [pool] : [])],
+    accessibleTopology: backend?.remote ? [] : [topologyOf(node, pool ? [pool] : [])],
   };
 }
 
