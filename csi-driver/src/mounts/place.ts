@@ -25,6 +25,25 @@ export interface PlaceTools {
   readonly inspect: Inspect;
 }
 
+/** What statx(2) answers where a server, a device or a filesystem is gone (k8s.io/mount-utils, IsCorruptedMnt). */
+export const brokenMountErrors = ['EIO', 'ESTALE', 'ENOTCONN', 'EHOSTDOWN', 'ENODEV', 'EUCLEAN', 'ENXIO'] as const;
+
+/** A mount of which nothing more can be known; it can still be taken off. */
+const brokenMount: PathFacts = {
+  device: '',
+  inode: 0n,
+  node: '0:0',
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  mountId: -1,
+  isMountRoot: true,
+};
+
+export function isBroken(facts: PathFacts): boolean {
+  return facts.mountId === brokenMount.mountId;
+}
+
 /**
  * A path the CO gave, held by the fd of its parent directory: what is done here cannot be redirected by renaming
  * or planting symlinks on the way (CVE-2021-25741).
@@ -62,7 +81,7 @@ export class Place implements Disposable {
     }
   }
 
-  /** @returns undefined where nothing has this name. @throws GrpcError INVALID_ARGUMENT – a symlink has it. */
+  /** @returns undefined where nothing has this name; see {@link isBroken}. @throws GrpcError INVALID_ARGUMENT – a symlink has it. */
   facts(): PathFacts | undefined {
     try {
       const facts = this.#tools.inspect(this.#at);
@@ -70,6 +89,7 @@ export class Place implements Disposable {
       return facts;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
+      if (isErrno(error, ...brokenMountErrors)) return brokenMount;
       throw error;
     }
   }

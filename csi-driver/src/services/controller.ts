@@ -15,6 +15,7 @@ import { getCapacity } from './get-capacity.ts';
 import { getSnapshot, listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
 import { getVolume, type ServiceContext } from './services.ts';
+import { getVolumeHealth, listVolumeHealth } from './volume-health.ts';
 import { volumeMessage } from './volume-message.ts';
 
 const capabilities = [
@@ -28,6 +29,8 @@ const capabilities = [
   'GET_SNAPSHOT',
   'CLONE_VOLUME',
   'SINGLE_NODE_MULTI_WRITER',
+  'GET_VOLUME_HEALTH',
+  'LIST_VOLUME_HEALTH',
 ] as const;
 
 /** Offered where volumes are attached. */
@@ -47,6 +50,8 @@ export function controllerMethods(context: ServiceContext): Methods<csi.Controll
     DeleteSnapshot: deleteSnapshot(context),
     ListSnapshots: listSnapshots(context),
     GetSnapshot: getSnapshot(context),
+    ControllerGetVolumeHealth: getVolumeHealth(context),
+    ControllerListVolumeHealth: listVolumeHealth(context),
     ValidateVolumeCapabilities: validateCapabilities(context),
     GetCapacity: getCapacity(context),
     ControllerGetCapabilities: {

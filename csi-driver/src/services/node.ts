@@ -10,8 +10,17 @@ import { getOnNode, type NodeVolume } from './node-volume.ts';
 import { publishVolume, unpublishVolume } from './publish-volume.ts';
 import { recognizerOf, type ServiceContext } from './services.ts';
 import { stageVolume, unstageVolume } from './stage-volume.ts';
+import { getStorageHealth } from './storage-health.ts';
+import { getHealthOnNode } from './volume-health.ts';
 
-const capabilities = ['STAGE_UNSTAGE_VOLUME', 'GET_VOLUME_STATS', 'EXPAND_VOLUME', 'SINGLE_NODE_MULTI_WRITER'] as const;
+const capabilities = [
+  'STAGE_UNSTAGE_VOLUME',
+  'GET_VOLUME_STATS',
+  'EXPAND_VOLUME',
+  'SINGLE_NODE_MULTI_WRITER',
+  'GET_VOLUME_HEALTH',
+  'GET_STORAGE_HEALTH',
+] as const;
 
 /** CSI Node: volumes at paths of this node. */
 export function nodeMethods(context: ServiceContext): Methods<csi.NodeService> {
@@ -21,6 +30,8 @@ export function nodeMethods(context: ServiceContext): Methods<csi.NodeService> {
     NodePublishVolume: publishVolume(context),
     NodeUnpublishVolume: unpublishVolume(context),
     NodeGetVolumeStats: getStats(context),
+    NodeGetVolumeHealth: getHealthOnNode(context),
+    NodeGetStorageHealth: getStorageHealth(context),
     NodeExpandVolume: expandOnNode(context),
     NodeGetCapabilities: {
       run: async () => ({ capabilities: capabilities.map((type) => ({ rpc: { type } })) }),

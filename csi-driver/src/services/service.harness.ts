@@ -136,6 +136,7 @@ const defaults = {
   snapshotId: '',
   sourceVolumeId: '',
   groupSnapshotId: '',
+  volumePublishPath: '',
   nodeId: '',
   sourceVolumeIds: [],
   snapshotIds: [],

@@ -1,6 +1,6 @@
 import { isErrno } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { Place } from '../mounts/place.ts';
+import { isBroken, type Place } from '../mounts/place.ts';
 import type { Recognizer } from '../mounts/volume-mounts.ts';
 import { findStaged } from './node-volume.ts';
 import type { ServiceContext } from './services.ts';
@@ -17,7 +17,8 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
   for (let count = 0; count < maxStacked; count++) {
     const facts = place.facts();
     if (!facts?.isMountRoot) break;
-    if (!(isVolume ? isVolume(facts) : context.mounts.isOurs(place.path))) {
+    const isOwn = isBroken(facts) ? () => context.mounts.uses(volumeId).includes(place.path) : isVolume;
+    if (!(isOwn ? isOwn(facts) : context.mounts.isOurs(place.path))) {
       throw grpcError(
         'FAILED_PRECONDITION',
         `what is mounted at ${place.path} is not volume "${volumeId}"; left as it is`,

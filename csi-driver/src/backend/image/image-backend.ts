@@ -1,12 +1,22 @@
 import type { Clock } from '@berth/kit';
 import { detachLoop, type Mounter, openFileAt } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { Backend, CopiedBy, PoolCapacity, SnapshotBlocks, Stillness, Stored, VolumeSpec } from '../backend.ts';
+import type {
+  Backend,
+  CopiedBy,
+  HealthFinding,
+  PoolCapacity,
+  SnapshotBlocks,
+  Stillness,
+  Stored,
+  VolumeSpec,
+} from '../backend.ts';
 import type { Pool } from '../pool.ts';
 import type { Commitment } from '../pool-ledger.ts';
 import { Filesystems } from './filesystem.ts';
 import { imageBlocks } from './image-blocks.ts';
 import { ImageFiles } from './image-files.ts';
+import { imageInspector } from './image-inspector.ts';
 import { ImageLoops } from './image-loops.ts';
 import { ImageNode } from './image-node.ts';
 import { imageOffer, isReserved } from './image-offer.ts';
@@ -79,6 +89,10 @@ export class ImageBackend implements Backend {
 
   stop(id: string): Promise<AsyncDisposable> {
     return this.node.stop(id);
+  }
+
+  inspector(): (volume: VolumeSpec) => HealthFinding[] {
+    return imageInspector({ images: this.#files.images, mounts: this.node.filesystemMounts() });
   }
 
   async delete(stored: Stored): Promise<void> {

@@ -17,6 +17,9 @@ import {
 } from '@berth/linux';
 import { isVolumeId } from '../../rules/volume-id.ts';
 
+/** What the kernel adds to the name of a file without one (d_path). */
+const deletedMark = ' (deleted)';
+
 export interface HeldLoop extends Disposable {
   readonly number: number;
   readonly device: Fd;
@@ -59,7 +62,8 @@ export class ImageLoops {
       using file = openFileAt(this.#images, id, 'handle');
       return isLoopOf(number, file);
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return false;
+      // An image that somebody removed while it was in use is still its volume's: ids are given once.
+      if (isErrno(error, 'ENOENT')) return backingFile.endsWith(deletedMark);
       throw error;
     }
   }
@@ -129,7 +133,7 @@ function deviceNodeAt(path: string): number | undefined {
 }
 
 function idOf(backingFile: string): string {
-  return basename(backingFile.replace(/ \(deleted\)$/, ''));
+  return basename(backingFile.endsWith(deletedMark) ? backingFile.slice(0, -deletedMark.length) : backingFile);
 }
 
 function held(number: number, device: Fd, found: boolean): HeldLoop {

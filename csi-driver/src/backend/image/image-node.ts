@@ -163,6 +163,17 @@ export class ImageNode implements NodeSide {
     return await work(false);
   }
 
+  /** A mount of each volume's filesystem, also of a volume whose image is gone. */
+  filesystemMounts(): Map<string, MountInfo> {
+    const found = new Map<string, MountInfo>();
+    for (const mount of this.#mounter.mounts()) {
+      const loop = loopOfMount(mount);
+      const id = loop?.kind === 'filesystem' ? this.#loops.volumeOf(loop.number) : undefined;
+      if (id !== undefined && !found.has(id)) found.set(id, mount);
+    }
+    return found;
+  }
+
   stillness(id: string): Stillness {
     if (this.#mountsOf(id, 'filesystem').length > 0) return 'stoppable';
     return this.#loops.find(id) === undefined ? 'idle' : 'atomic';
@@ -263,7 +274,7 @@ async function syncMount(mountPoint: string): Promise<void> {
     await syncFilesystemOf(root);
   } catch (error) {
     // Another unmounted it, or it is broken: the unmount says so.
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EIO')) throw error;
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EIO', 'EROFS')) throw error;
   }
 }
 

@@ -1,0 +1,80 @@
+import { lstatSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MountInfo } from '@berth/linux';
+import type { csi } from '@berth/protos';
+import type { Pool } from '../backend/pool.ts';
+import { filesystemTroubles, isReadOnly } from '../health/filesystem-trouble.ts';
+import type { Method } from '../pipeline/pipeline.ts';
+import type { ServiceContext } from './services.ts';
+
+/** Less than this part free, of bytes or of inodes, and new data soon meets a full disk. */
+const nearlyFull = 0.05;
+
+interface Condition {
+  readonly status: csi.StorageHealthErrorType;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** NodeGetStorageHealth: what is wrong with the pools of this node. */
+export function getStorageHealth(
+  context: ServiceContext,
+): Method<csi.NodeGetStorageHealthRequest, csi.NodeGetStorageHealthResponse> {
+  return {
+    run: async () => {
+      const mounts = context.places.mounter.mounts();
+      const found = context.backends.pools.flatMap((pool) => conditionsOf(pool, mountOf(context, pool, mounts)));
+      return { backendHealth: combined(found).map((condition) => ({ ...condition, volumeCapability: null })) };
+    },
+  };
+}
+
+function mountOf({ places }: ServiceContext, { path }: Pool, mounts: readonly MountInfo[]): MountInfo | undefined {
+  try {
+    const { mountId } = places.inspect(path);
+    return mounts.find(({ id }) => id === mountId);
+  } catch {
+    return undefined;
+  }
+}
+
+function conditionsOf(pool: Pool, mount: MountInfo | undefined): Condition[] {
+  const { name, path } = pool;
+  const what = `pool "${name}" at ${path}`;
+  const degraded = (reason: string, message: string): Condition => ({ status: 'STORAGE_DEGRADED', reason, message });
+  try {
+    // The pool made it when it was opened: without it, another filesystem is there now.
+    lstatSync(join(path, 'trash'));
+    const { blocks, bavail, files, ffree } = statfsSync(path);
+    const found: Condition[] = [];
+    const free = (part: number, of: number) => `${((100 * part) / of).toFixed(1)} % of its`;
+    if (bavail < blocks * nearlyFull) {
+      found.push(degraded('PoolNearlyFull', `${what} has ${free(bavail, blocks)} space free`));
+    }
+    // Some filesystems make inodes as they need them, and tell none.
+    if (files > 0 && ffree < files * nearlyFull) {
+      found.push(degraded('PoolInodesNearlyUsed', `${what} has ${free(ffree, files)} inodes free`));
+    }
+    if (!mount) return found;
+    const troubles = filesystemTroubles(mount);
+    for (const { kind, message } of troubles) {
+      found.push(degraded(kind === 'read-only' ? 'PoolReadOnly' : 'PoolFilesystemErrors', `${what}: ${message}`));
+    }
+    if (isReadOnly(mount) && !troubles.some(({ kind }) => kind === 'read-only')) {
+      found.push(degraded('PoolReadOnly', `${what} is on a filesystem mounted read-only`));
+    }
+    return found;
+  } catch (error) {
+    const code = String((error as { code?: unknown }).code ?? error);
+    return [{ status: 'STORAGE_UNREACHABLE', reason: 'PoolUnavailable', message: `${what} cannot be read: ${code}` }];
+  }
+}
+
+/** One entry for each status and reason (CSI spec, StorageBackendHealth), whichever pools have it. */
+function combined(conditions: readonly Condition[]): Condition[] {
+  const groups = Map.groupBy(conditions, ({ status, reason }) => `${status} ${reason}`);
+  return [...groups.values()].map((group) => ({
+    ...(group[0] as Condition),
+    message: group.map(({ message }) => message).join('; '),
+  }));
+}

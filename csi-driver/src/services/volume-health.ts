@@ -1,0 +1,123 @@
+import { setImmediate } from 'node:timers/promises';
+import type { csi } from '@berth/protos';
+import type { Backend, HealthFinding, VolumeSpec } from '../backend/backend.ts';
+import type { Whereabouts } from '../backend/backends.ts';
+import type { VolumeRecord } from '../catalog/volume-record.ts';
+import { brokenMountFinding, findingOf } from '../health/volume-findings.ts';
+import { Place } from '../mounts/place.ts';
+import type { Method } from '../pipeline/pipeline.ts';
+import { requireFields } from '../rules/required.ts';
+import { getOnNode } from './node-volume.ts';
+import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
+import { getVolume, type ServiceContext } from './services.ts';
+
+/** Volumes looked at before other calls get their turn: about a millisecond. */
+const batch = 64;
+
+/** ControllerGetVolumeHealth: what is known to be wrong with a volume; nothing is an empty list. */
+export function getVolumeHealth(
+  context: ServiceContext,
+): Method<csi.ControllerGetVolumeHealthRequest, csi.ControllerGetVolumeHealthResponse> {
+  return {
+    validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
+    run: async ({ volumeId }) => {
+      const volume = getVolume(context, volumeId);
+      return { volumeHealth: healthMessage(volumeId, inspection(context)(volume)) };
+    },
+  };
+}
+
+/** ControllerListVolumeHealth: volumes with something wrong. A page looks at so many volumes, and may find none. */
+export function listVolumeHealth(
+  context: ServiceContext,
+): Method<csi.ControllerListVolumeHealthRequest, csi.ControllerListVolumeHealthResponse> {
+  const { catalog } = context;
+  return {
+    validate: ({ maxEntries }) => void pageSize(maxEntries),
+    run: async ({ maxEntries, startingToken }, signal) => {
+      const after = sequenceOf(startingToken, () => catalog.lastSequence());
+      const volumes = catalog.listAfter(after, pageSize(0) + 1);
+      const page = volumes.slice(0, pageSize(0));
+      const inspect = inspection(context);
+      const entries: csi.VolumeHealth[] = [];
+      for (const [index, volume] of page.entries()) {
+        if (index % batch === batch - 1) await setImmediate();
+        signal.throwIfAborted();
+        const findings = volume.state === 'ready' ? inspect(volume) : [];
+        if (findings.length > 0) entries.push(healthMessage(volume.id, findings));
+        if (entries.length < pageSize(maxEntries) || index + 1 === volumes.length) continue;
+        return { entries, nextToken: tokenAfter(volume.sequence) };
+      }
+      return { entries, nextToken: volumes.length > page.length ? tokenAfter(page.at(-1)?.sequence) : '' };
+    },
+  };
+}
+
+/** NodeGetVolumeHealth: the same, and whether its mounts at the given paths still answer. */
+export function getHealthOnNode(
+  context: ServiceContext,
+): Method<csi.NodeGetVolumeHealthRequest, csi.NodeGetVolumeHealthResponse> {
+  return {
+    validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
+    run: async ({ volumeId, stagingTargetPath, volumePublishPath }) => {
+      const volume = getOnNode(context, volumeId);
+      const paths = [stagingTargetPath, volumePublishPath].filter((path) => path !== '');
+      // A path to a server that is away would not answer: its backend looks itself, with a deadline.
+      const local = context.backends.find(volume)?.backend.remote !== true;
+      const onPaths = local ? paths.flatMap((path) => pathFindings(context, path)) : [];
+      return { volumeHealth: healthMessage(volumeId, [...inspection(context)(volume), ...onPaths]) };
+    },
+  };
+}
+
+/** Nothing mounted is fine: the call is for volumes too that could not be staged. */
+function pathFindings(context: ServiceContext, path: string): HealthFinding[] {
+  try {
+    using place = Place.find(path, context.places);
+    return place?.facts()?.isMountRoot ? brokenMountFinding(place.path) : [];
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'INVALID_ARGUMENT') throw error;
+    return brokenMountFinding(path);
+  }
+}
+
+type Inspect = (volume: VolumeSpec & Whereabouts & Partial<VolumeRecord>) => HealthFinding[];
+
+/** Looks at the machine once for each backend, however many volumes are asked about. */
+function inspection({ backends, catalog }: ServiceContext): Inspect {
+  const looks = new Map<Backend, (volume: VolumeSpec) => HealthFinding[]>();
+  return (volume) => {
+    const backend = backends.find(volume)?.backend;
+    if (!backend) return [poolMissing(volume)];
+    // Its data may still be on the way to the disk.
+    if (volume.sequence !== undefined && !catalog.isMade(volume as VolumeRecord)) return [];
+    const look = looks.get(backend) ?? backend.inspector?.() ?? presence(backend);
+    looks.set(backend, look);
+    return look(volume);
+  };
+}
+
+function poolMissing({ backend, pool }: Whereabouts): HealthFinding {
+  const where = pool === undefined ? '' : ` in the pool "${pool}"`;
+  const message = `the volume is kept by the backend "${backend}"${where}, which this driver has not now`;
+  return { status: 'INACCESSIBLE', reason: 'PoolMissing', message };
+}
+
+/** All that can go wrong with a directory alone: that it is not there. */
+function presence(backend: Backend): (volume: VolumeSpec) => HealthFinding[] {
+  if (backend.remote) return () => [];
+  return ({ id }) => {
+    try {
+      backend.node.recognizer(id);
+      return [];
+    } catch (error) {
+      return [findingOf(error)];
+    }
+  };
+}
+
+/** There are never two entries of one status and reason (CSI spec, VolumeHealthEntry). */
+function healthMessage(volumeId: string, findings: readonly HealthFinding[]): csi.VolumeHealth {
+  const byKind = new Map(findings.map((finding) => [`${finding.status} ${finding.reason}`, finding]));
+  return { volumeId, healthStatuses: [...byKind.values()] };
+}
