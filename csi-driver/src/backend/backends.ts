@@ -1,6 +1,7 @@
 import { grpcError } from '@berth/protos';
 import type { Backend } from './backend.ts';
 import type { Pool } from './pool.ts';
+import { byQuota } from './quota-choice.ts';
 
 /** Who keeps a volume that names nobody. */
 export const defaultBackend = 'directory';
@@ -46,8 +47,17 @@ export class Backends {
     return [...new Set(this.placements.flatMap(({ pool }) => (pool ? [pool] : [])))];
   }
 
-  /** Where a class may have its volumes. @throws GrpcError INVALID_ARGUMENT – no such backend or pool; names those there are. */
+  /**
+   * Where a class may have its volumes.
+   * @throws GrpcError INVALID_ARGUMENT – no such backend or pool; names those there are; RESOURCE_EXHAUSTED – as {@link byQuota}.
+   */
   candidates(parameters: Readonly<Record<string, string>>): readonly Placement[] {
+    const named = this.#named(parameters);
+    if (named[0]?.backend.name !== defaultBackend) return named;
+    return byQuota(parameters, named, (others) => this.#named(others));
+  }
+
+  #named(parameters: Readonly<Record<string, string>>): readonly Placement[] {
     const name = parameters['backend'] ?? this.#defaultBackend(parameters['pool']);
     const offered = this.#offered.filter(({ backend }) => backend.name === name);
     if (offered.length === 0) {
