@@ -1,5 +1,7 @@
 /** Annotations and finalizers that sidecars, kube-controller-manager and the scheduler agree on. */
 export const provisionedBy = 'pv.kubernetes.io/provisioned-by';
+/** A volume attribute: when and by which provisioner the volume was made; beside a node's driver, also on which node. */
+export const provisionerIdentity = 'storage.kubernetes.io/csiProvisionerIdentity';
 export const deletionSecretName = 'volume.kubernetes.io/provisioner-deletion-secret-name';
 export const deletionSecretNamespace = 'volume.kubernetes.io/provisioner-deletion-secret-namespace';
 export const storageProvisioner = 'volume.kubernetes.io/storage-provisioner';

@@ -5,7 +5,13 @@ import {
   Quantity,
 } from '@berth/kube';
 import type { csi } from '@berth/protos';
-import { deletionSecretName, deletionSecretNamespace, provisionedBy, volumeFinalizer } from '../object-names.ts';
+import {
+  deletionSecretName,
+  deletionSecretNamespace,
+  provisionedBy,
+  provisionerIdentity,
+  volumeFinalizer,
+} from '../object-names.ts';
 import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import type { CreatePlan } from './create-plan.ts';
 import { nodeAffinityOf } from './topology.ts';
@@ -62,7 +68,7 @@ function source({ plan, volume, driverName, identity, settings }: BuildOptions):
   return {
     driver: driverName,
     volumeHandle: volume.volumeId,
-    volumeAttributes: { ...volume.volumeContext, 'storage.kubernetes.io/csiProvisionerIdentity': identity },
+    volumeAttributes: { ...volume.volumeContext, [provisionerIdentity]: identity },
     ...(block || plan.fsType === '' ? {} : { fsType: plan.fsType }),
     ...(readOnly ? { readOnly } : {}),
     ...plan.laterSecrets,

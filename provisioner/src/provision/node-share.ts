@@ -12,7 +12,7 @@ import {
   resources,
 } from '@berth/kube';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
-import { selectedNode } from '../object-names.ts';
+import { provisionerIdentity, selectedNode } from '../object-names.ts';
 import { nodeSelectedFor } from './claim-view.ts';
 import { segmentsOf, topologyKeysOf } from './topology.ts';
 
@@ -80,11 +80,17 @@ export class NodeShare {
     this.#yielded.delete(uid);
   }
 
-  /** Only a node the volume is reachable from has the driver that can delete it. */
+  /**
+   * Only the driver that made a volume can delete or grow it; every other would say of one it does not know that it is
+   * gone. It is on a node the volume is reachable from; of one that is reachable from everywhere, where it was made.
+   */
   owns(volume: PersistentVolume): boolean {
     const { nodeName, nodes, csiNodes, driver } = this.#options;
     const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms;
-    if (!terms) return this.#members(volume.metadata.uid ?? '')[0] === nodeName;
+    if (!terms) {
+      const maker = makerOf(volume, driver.name);
+      return (maker ?? this.#members(volume.metadata.uid ?? '')[0]) === nodeName;
+    }
     const node = nodes.get(nodeName);
     const own = node && segmentsOf(node, topologyKeysOf(csiNodes.get(nodeName), driver.name));
     if (!own) return false;
@@ -145,4 +151,11 @@ export class NodeShare {
       if (!isConflict(error)) throw error;
     }
   }
+}
+
+/** The node whose provisioner made the volume; undefined where that was one for all nodes. */
+function makerOf(volume: PersistentVolume, driverName: string): string | undefined {
+  const identity = volume.spec?.csi?.volumeAttributes?.[provisionerIdentity] ?? '';
+  const who = /^\d+-\d+-(.+)$/.exec(identity)?.[1] ?? '';
+  return who.startsWith(`${driverName}-`) ? who.slice(driverName.length + 1) : undefined;
 }
