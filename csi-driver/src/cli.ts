@@ -22,6 +22,7 @@ interface Flags {
   readonly pool?: readonly string[];
   readonly name: string;
   readonly registrationSocket?: string;
+  readonly httpEndpoint?: string;
   readonly attach?: boolean;
   readonly maxVolumesPerNode?: number;
   readonly untilStdinCloses?: boolean;
@@ -53,6 +54,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .option('--name <name>', 'name of the driver', 'csi.berth.local')
     .option('--attach', 'have volumes published to this node by the controller first (ControllerPublishVolume)')
     .option('--max-volumes-per-node <n>', 'how many volumes this node takes; without it, the CO decides', countOf)
+    .option('--http-endpoint <address>', 'host:port or :port to serve /metrics and /healthz at')
     .option(
       '--registration-socket <path>',
       "also serve plugin registration there, in the node agent's plugins_registry",
@@ -76,9 +78,17 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     const { runMountHelper } = await import('./nfs-mount-helper.ts');
     terminal.out(`${runMountHelper(await terminal.input())}\n`);
   });
+  let ended = 0;
+  // What it starts itself as, to serve one mount on kernels without an NFS client.
+  program
+    .command('nfs-mount <folder> <key> <request>', { hidden: true })
+    .action(async (folder: string, key: string, request: string) => {
+      const { runNfsMount } = await import('./nfs-mount-command.ts');
+      ended = await runNfsMount(folder, key, request, terminal);
+    });
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return 0;
+    return ended;
   } catch (error) {
     return exitCodeOf(error, terminal);
   }
@@ -93,7 +103,7 @@ function exitCodeOf(error: unknown, terminal: Terminal): number {
 }
 
 async function serve(flags: Flags, terminal: Terminal): Promise<void> {
-  const { name, logLevel, logFormat, registrationSocket } = flags;
+  const { name, logLevel, logFormat, registrationSocket, httpEndpoint } = flags;
   const endpoint = flags.endpoint ?? terminal.env['CSI_ENDPOINT'];
   checkFlags(flags, endpoint);
   const pools = parsePools(flags.pool ?? []);
@@ -112,6 +122,7 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
     attach: flags.attach === true,
     maxVolumesPerNode: flags.maxVolumesPerNode ?? 0,
     ...(registrationSocket === undefined ? {} : { registrationSocket }),
+    ...(httpEndpoint === undefined ? {} : { httpEndpoint }),
     clock: systemClock,
     rng: systemRng,
     log,

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@berth/kit';
 import type { Mounter } from '@berth/linux';
+import { canServeFuse, FuseShareMounter } from './fuse-share-mounter.ts';
 import { KernelShareMounter, kernelHasNfs } from './kernel-share-mounter.ts';
 import type { ShareMounter } from './share-mounter.ts';
 
@@ -13,8 +14,8 @@ export interface ShareMounterOptions {
   readonly log: Logger;
 }
 
-/** Who mounts shares on this node: the kernel where it has a client. @returns undefined where nobody can. */
+/** Who mounts shares on this node: the kernel where it has a client, else we. @returns undefined where nobody can. */
 export function findShareMounter({ self, ...tools }: ShareMounterOptions): ShareMounter | undefined {
   if (kernelHasNfs()) return new KernelShareMounter({ ...tools, helper: [...self, 'nfs-mount-helper'] });
-  return undefined;
+  return canServeFuse() ? new FuseShareMounter({ ...tools, self }) : undefined;
 }

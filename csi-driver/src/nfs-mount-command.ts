@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { createLogger, messageOf, systemClock, systemRng } from '@berth/kit';
+import type { Terminal } from './cli.ts';
+import { serveShare } from './nfs-mount/serve-share.ts';
+import type { ServedShare, ServingAnswer } from './nfs-mount/served-share.ts';
+
+/** The directory to cover is the first fd after the standard ones. */
+const targetFd = 3;
+
+/**
+ * The program as the process that serves one mount, until that is gone. It says on stdout when the mount can be used, and
+ * nothing after: whoever started it may be gone by then. Its log is stderr.
+ */
+export async function runNfsMount(folder: string, key: string, request: string, terminal: Terminal): Promise<number> {
+  const log = createLogger({ level: 'info', now: terminal.now, write: terminal.err });
+  const say = (answer: ServingAnswer) => terminal.out(`${JSON.stringify(answer)}\n`);
+  try {
+    const share = JSON.parse(request) as ServedShare;
+    const lockPath = join(folder, `${key}.lock`);
+    const mount = await serveShare({ share, lockPath, targetFd, clock: systemClock, rng: systemRng, log });
+    say({ ready: true });
+    void terminal.stopped(false).then(async () => {
+      log.info('stopping');
+      await mount.stop().catch((error: unknown) => log.warn('cannot unmount', { error }));
+    });
+    await mount.ended;
+    log.info('ended');
+    return 0;
+  } catch (error) {
+    say({ code: String((error as { code?: unknown }).code ?? 'EUNKNOWN'), message: messageOf(error) });
+    log.error('cannot mount', { error });
+    return 1;
+  }
+}
