@@ -1,5 +1,14 @@
 import { dirname } from 'node:path';
-import { type Clock, Guard, type Logger, makeFolders, messageOf, type Rng } from '@berth/kit';
+import {
+  type Clock,
+  Guard,
+  type Logger,
+  Metrics,
+  makeFolders,
+  messageOf,
+  type Rng,
+  startHttpEndpoint,
+} from '@berth/kit';
 import { inspectCached, linuxMounter, type MountInfo } from '@berth/linux';
 import {
   berthTrash,
@@ -14,6 +23,7 @@ import {
 import { Backends } from './backend/backends.ts';
 import { type PoolOptions, parsePools } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
+import { observeDriver } from './driver-metrics.ts';
 import type { PlaceTools } from './mounts/place.ts';
 import { VolumeMounts } from './mounts/volume-mounts.ts';
 import { openNfs } from './open-nfs.ts';
@@ -48,6 +58,8 @@ export interface DriverOptions {
   readonly attach?: boolean;
   readonly maxVolumesPerNode?: number;
   readonly registrationSocket?: string;
+  /** `host:port` or `:port` to serve /metrics and /healthz at. */
+  readonly httpEndpoint?: string;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;
@@ -58,6 +70,9 @@ export interface DriverOptions {
 
 /** Running calls get this long to end when the driver stops. */
 const graceMs = 5000;
+
+/** As long as kubelet waits for a probe's answer by custom of the livenessprobe sidecar. */
+const probeTimeoutMs = 3000;
 
 /**
  * Starts the driver: opens the pool, ends what a crash left, serves the sockets.
@@ -105,9 +120,12 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     mounts,
     places,
   };
-  const pipeline = { clock, guard, log, logRequests: options.logRequests ?? false };
+  const metrics = new Metrics();
+  const observe = observeDriver(metrics, { driverName: options.driverName, catalog, backends });
+  const pipeline = { clock, guard, log, logRequests: options.logRequests ?? false, observe };
   stack.use(recoverRemote({ catalog, backends, log, jobs, clock, rng, guard: pipeline.guard }));
   await listen(stack, serverOf(context, pipeline), socket);
+  await serveHttp(stack, { address: options.httpEndpoint, metrics, context });
   await register(stack, options);
   const running = stack.move();
   return { [Symbol.asyncDispose]: () => running.disposeAsync() };
@@ -129,6 +147,24 @@ function serverOf(context: ServiceContext, pipeline: PipelineOptions): GrpcServe
     .add(csiSnapshotMetadata, handlersOf(csiSnapshotMetadata, snapshotMetadataMethods(context), pipeline))
     .add(csiNode, handlersOf(csiNode, nodeMethods(context), pipeline))
     .add(berthTrash, handlersOf(berthTrash, trashMethods(context), { ...pipeline, root: trashRoot }));
+}
+
+interface HttpOptions {
+  readonly address: string | undefined;
+  readonly metrics: Metrics;
+  readonly context: ServiceContext;
+}
+
+async function serveHttp(stack: AsyncDisposableStack, { address, metrics, context }: HttpOptions): Promise<void> {
+  if (address === undefined) return;
+  const probe = identityMethods(context).Probe;
+  const health = async () => await probe?.run({}, AbortSignal.timeout(probeTimeoutMs));
+  try {
+    stack.use(await startHttpEndpoint({ address, metricsPath: '/metrics', metrics, health }));
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    throw new StartError('Endpoint', messageOf(error), { cause: error });
+  }
 }
 
 async function listen(stack: AsyncDisposableStack, server: GrpcServer, socket: string): Promise<void> {

@@ -7,6 +7,7 @@ export { removeHalfWritten, syncDirectory, writeFileDurably } from './durable-fi
 export { CodedError, type CodedErrorOptions, isAbort, messageOf, TerminalError } from './errors.ts';
 export { FakeClock, settle } from './fake-clock.ts';
 export { BusyError, Guard, KeyedMutex } from './guard.ts';
+export { type HttpEndpointOptions, startHttpEndpoint } from './http-endpoint.ts';
 export {
   createLogger,
   type LogFields,
@@ -17,6 +18,7 @@ export {
   silentLogger,
 } from './logger.ts';
 export { makeFolders } from './make-folders.ts';
+export { type Labels, Metrics } from './metrics.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
 export { startTask } from './start-task.ts';

@@ -6,6 +6,7 @@ export type * as cri from './gen/cri.ts';
 export type * as csi from './gen/csi.ts';
 export type * as registration from './gen/registration.ts';
 export type * as berth from './gen/trash.ts';
+export { goCodeName, rpcErrorText } from './go-code-name.ts';
 export { asGrpcError, type GrpcCode, GrpcError, grpcCodes, grpcError } from './grpc-error.ts';
 export type { Init, Int64, ServiceType, Timestamp, Wrapped } from './grpc-types.ts';
 export { pluginRegistration } from './registration.ts';

@@ -9,7 +9,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { asGrpcError, type GrpcError, grpcCodes } from './grpc-error.ts';
+import { asGrpcError, GrpcError, grpcCodes } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
 import type { Service } from './service.ts';
 
@@ -152,6 +152,8 @@ function streaming(path: string, handler: Streaming) {
 
 function wireError(error: unknown): { code: number; details: string } {
   const known: GrpcError = asGrpcError(error);
-  const code = known.code === 'UNKNOWN' ? grpcCodes.INTERNAL : grpcCodes[known.code];
+  // What a handler throws by accident is INTERNAL; a GrpcError says what it means.
+  const isAccident = known.code === 'UNKNOWN' && !(error instanceof GrpcError);
+  const code = isAccident ? grpcCodes.INTERNAL : grpcCodes[known.code];
   return { code, details: known.message || 'internal error' };
 }

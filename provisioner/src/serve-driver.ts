@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type Logger, systemClock, systemRng } from '@berth/kit';
+import { type Logger, Metrics, startHttpEndpoint, systemClock, systemRng } from '@berth/kit';
 import {
   createEventRecorder,
   type EventRecorder,
@@ -14,8 +14,6 @@ import { GrpcConnection } from '@berth/protos';
 import { connectDriver } from './driver/connect-driver.ts';
 import { csiClients } from './driver/csi-clients.ts';
 import type { Flags } from './flags.ts';
-import { startHttpEndpoint } from './http-endpoint.ts';
-import { Metrics } from './metrics.ts';
 import type { ProvisionerSettings } from './provisioner-settings.ts';
 import { startAttacher } from './start-attacher.ts';
 import { type RunningSidecar, type SidecarOptions, startProvisioner } from './start-provisioner.ts';

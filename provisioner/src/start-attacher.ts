@@ -1,9 +1,8 @@
-import { Backoff, runController, WorkQueue } from '@berth/kit';
+import { Backoff, Metrics, runController, WorkQueue } from '@berth/kit';
 import { type Informers, resources } from '@berth/kube';
 import { Attacher, attachmentsByVolume } from './attach/attacher.ts';
 import { AttachmentObjects } from './attach/attachment-objects.ts';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
-import { Metrics } from './metrics.ts';
 import { retryConflicts } from './retry-conflicts.ts';
 import type { RunningSidecar, SidecarOptions } from './start-provisioner.ts';
 import { startSidecar } from './start-sidecar.ts';

@@ -1,11 +1,10 @@
 import { hostname } from 'node:os';
-import { Backoff, type Clock, type Logger, type Rng, runController, WorkQueue } from '@berth/kit';
+import { Backoff, type Clock, type Logger, Metrics, type Rng, runController, WorkQueue } from '@berth/kit';
 import { type EventRecorder, type Informers, type KubeClient, resources } from '@berth/kube';
 import { VolumeDeleter } from './delete/volume-deleter.ts';
 import { VolumeUse } from './delete/volume-use.ts';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
 import type { CsiClients } from './driver/csi-clients.ts';
-import { Metrics } from './metrics.ts';
 import { CallJournal } from './provision/call-journal.ts';
 import { ClaimProvisioner } from './provision/claim-provisioner.ts';
 import { ClaimView } from './provision/claim-view.ts';

@@ -1,7 +1,6 @@
-import { Backoff, runController, WorkQueue } from '@berth/kit';
+import { Backoff, Metrics, runController, WorkQueue } from '@berth/kit';
 import { type Informers, type PersistentVolumeClaim, resources } from '@berth/kube';
 import { type ConnectedDriver, connectDriver } from './driver/connect-driver.ts';
-import { Metrics } from './metrics.ts';
 import { NodeShare } from './provision/node-share.ts';
 import { expansionStatus, storageOf, wantsExpansion } from './resize/expansion-plan.ts';
 import { ResizeObjects } from './resize/resize-objects.ts';

@@ -1,7 +1,6 @@
-import { FakeClock, type Rng, seededRng, silentLogger } from '@berth/kit';
+import { FakeClock, Metrics, type Rng, seededRng, silentLogger } from '@berth/kit';
 import { KubeClient, type KubeObject, type ResourceType, resources, startInformers, type Transport } from '@berth/kube';
 import {
-  Metrics,
   type ProvisionerSettings,
   type ResizerSettings,
   startAttacher,

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { OwnRecord } from './own-record.ts';
 import { type Codec, decode, encode, type Recorded, type Row } from './record-codec.ts';
 
 /** The open database that the tables of a catalog share. */
@@ -8,6 +9,8 @@ export interface Connection {
   readonly path: string;
   readonly database: DatabaseSync;
   readonly commits: GroupCommit;
+  /** Hears of every ready record that changed. */
+  watch?: (own: OwnRecord) => void;
 }
 
 /** `id` and `name` come first and never change. */
@@ -43,6 +46,11 @@ export class RecordTable<R extends Recorded> {
     this.#delete = prepare(`DELETE FROM ${table} WHERE id = ?`);
   }
 
+  /** What one is in its own record beside its data. */
+  get kind(): OwnRecord['kind'] | undefined {
+    return this.#codec.own;
+  }
+
   find(id: string): R | undefined {
     return this.read(() => [this.#byId.get(id)])[0];
   }
@@ -64,6 +72,11 @@ export class RecordTable<R extends Recorded> {
     return Number(row?.['seq'] ?? 0);
   }
 
+  /** How many records there are. */
+  count(): number {
+    return Number(this.connection.database.prepare(`SELECT count(*) AS n FROM ${this.#codec.table}`).get()?.['n'] ?? 0);
+  }
+
   /** Writes down the intent to make something. */
   async begin(record: Omit<R, 'sequence' | 'state'>): Promise<R> {
     return await this.insert({ ...record, state: 'creating' } as unknown as Omit<R, 'sequence'>);
@@ -73,6 +86,8 @@ export class RecordTable<R extends Recorded> {
     const next: R = { ...record, ...change };
     const values = encode(this.#codec, next);
     await this.write(() => this.#update.run(...values.slice(keyColumns), record.id));
+    const { own: kind } = this.#codec;
+    if (kind && next.state === 'ready') this.changed({ kind, record: next } as unknown as OwnRecord);
     return next;
   }
 
@@ -89,6 +104,10 @@ export class RecordTable<R extends Recorded> {
       return next;
     });
     return { ...record, sequence } as unknown as R;
+  }
+
+  protected changed(own: OwnRecord): void {
+    this.connection.watch?.(own);
   }
 
   protected read(query: () => unknown[]): R[] {

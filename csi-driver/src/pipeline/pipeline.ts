@@ -2,12 +2,14 @@ import { type Clock, type Guard, type Logger, messageOf } from '@berth/kit';
 import {
   type CallContext,
   csiRoot,
+  type GrpcCode,
   type GrpcError,
   type Init,
   type Service,
   type ServiceHandlers,
   type ServiceType,
 } from '@berth/protos';
+import type { ObserveCall } from '../driver-metrics.ts';
 import { limitsOf } from './limits.ts';
 import { redactorOf } from './redact.ts';
 import { asCsiError } from './wire-error.ts';
@@ -40,6 +42,8 @@ export interface PipelineOptions {
   readonly log: Logger;
   /** Logs each request, secrets stripped: it costs a walk of the message. */
   readonly logRequests: boolean;
+  /** Hears how each call ended. */
+  readonly observe?: ObserveCall;
   /** The contract, where it is not CSI. */
   readonly root?: typeof csiRoot;
 }
@@ -58,10 +62,11 @@ export function handlersOf<S extends ServiceType>(
     requestTypes[name]?.resolve();
     const type = requestTypes[name]?.resolvedRequestType;
     if (!type) throw new Error(`${service.name}.${name} is not in the contract`);
+    const path = `/${service.name}/${name}`;
     handlers[name] =
       'stream' in method
-        ? streamHandlerOf({ name, method, type }, options)
-        : handlerOf({ name, method, type }, options);
+        ? streamHandlerOf({ name, path, method, type }, options)
+        : handlerOf({ name, path, method, type }, options);
   }
   return handlers as ServiceHandlers<S>;
 }
@@ -70,16 +75,19 @@ type AnyMethod = Method<object, unknown> | StreamMethod<object, unknown>;
 
 interface Rpc<M extends AnyMethod> {
   readonly name: string;
+  /** As it is on the wire. */
+  readonly path: string;
   readonly method: M;
   readonly type: ReturnType<typeof csiRoot.lookupType>;
 }
 
-function handlerOf({ name, method, type }: Rpc<Method<object, unknown>>, options: PipelineOptions) {
-  const { clock, guard, log, logRequests } = options;
+function handlerOf({ name, path, method, type }: Rpc<Method<object, unknown>>, options: PipelineOptions) {
+  const { clock, guard, log, logRequests, observe } = options;
   const checkLimits = limitsOf(type);
   const redact = redactorOf(type);
   return async (request: object, { signal }: CallContext) => {
     const started = clock.monotonicMs();
+    let code: GrpcCode = 'OK';
     if (logRequests) log.debug(`${name} called`, { request: redact(request) });
     try {
       checkLimits(request);
@@ -90,18 +98,22 @@ function handlerOf({ name, method, type }: Rpc<Method<object, unknown>>, options
       return response;
     } catch (error) {
       const known = asCsiError(error);
+      code = known.code;
       logFailure(log, name, { error, known, ms: elapsed(clock, started) });
       throw known;
+    } finally {
+      observe?.(path, code, (clock.monotonicMs() - started) / 1000);
     }
   };
 }
 
-function streamHandlerOf({ name, method, type }: Rpc<StreamMethod<object, unknown>>, options: PipelineOptions) {
-  const { clock, log, logRequests } = options;
+function streamHandlerOf({ name, path, method, type }: Rpc<StreamMethod<object, unknown>>, options: PipelineOptions) {
+  const { clock, log, logRequests, observe } = options;
   const checkLimits = limitsOf(type);
   const redact = redactorOf(type);
   return async function* (request: object, { signal }: CallContext) {
     const started = clock.monotonicMs();
+    let code: GrpcCode = 'OK';
     if (logRequests) log.debug(`${name} called`, { request: redact(request) });
     try {
       checkLimits(request);
@@ -110,8 +122,11 @@ function streamHandlerOf({ name, method, type }: Rpc<StreamMethod<object, unknow
       if (logRequests) log.debug(`${name} done`, { ms: elapsed(clock, started) });
     } catch (error) {
       const known = asCsiError(error);
+      code = known.code;
       logFailure(log, name, { error, known, ms: elapsed(clock, started) });
       throw known;
+    } finally {
+      observe?.(path, code, (clock.monotonicMs() - started) / 1000);
     }
   };
 }

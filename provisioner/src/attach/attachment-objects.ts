@@ -9,8 +9,7 @@ import {
   type VolumeAttachment,
   type VolumeError,
 } from '@berth/kube';
-import { GrpcError, grpcCodes } from '@berth/protos';
-import { rpcErrorText } from '../driver/go-code-name.ts';
+import { GrpcError, grpcCodes, rpcErrorText } from '@berth/protos';
 import { attachedNodeId, attachFinalizer } from '../object-names.ts';
 
 /** The objects the attacher reads and writes: attachments, and the finalizer it keeps on their volumes. */

@@ -7,9 +7,8 @@ import {
   type PersistentVolume,
   resources,
 } from '@berth/kube';
-import { GrpcError } from '@berth/protos';
+import { GrpcError, rpcErrorText } from '@berth/protos';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
-import { rpcErrorText } from '../driver/go-code-name.ts';
 import { deletionSecretName, deletionSecretNamespace, provisionedBy, volumeFinalizer } from '../object-names.ts';
 import type { ClaimView } from '../provision/claim-view.ts';
 import type { NodeShare } from '../provision/node-share.ts';

@@ -1,6 +1,5 @@
-import { Backoff, type Clock, type Logger } from '@berth/kit';
+import { Backoff, type Clock, type Logger, type Metrics } from '@berth/kit';
 import { type csi, GrpcError } from '@berth/protos';
-import type { Metrics } from '../metrics.ts';
 import { CsiCalls } from './csi-calls.ts';
 import type { CsiClients } from './csi-clients.ts';
 

@@ -1,8 +1,14 @@
-import { abortable, type Clock, deadline } from '@berth/kit';
-import { asGrpcError, type CallOptions, type csi, type GrpcCode, GrpcError, type Init } from '@berth/protos';
-import type { Metrics } from '../metrics.ts';
+import { abortable, type Clock, deadline, type Metrics } from '@berth/kit';
+import {
+  asGrpcError,
+  type CallOptions,
+  type csi,
+  type GrpcCode,
+  GrpcError,
+  goCodeName,
+  type Init,
+} from '@berth/protos';
 import type { CsiClients } from './csi-clients.ts';
-import { goCodeName } from './go-code-name.ts';
 
 export interface CsiCallsOptions {
   readonly clients: CsiClients;

@@ -1,6 +1,5 @@
 import { CodedError } from '@berth/kit';
-import { type GrpcCode, GrpcError } from '@berth/protos';
-import { rpcErrorText } from '../driver/go-code-name.ts';
+import { type GrpcCode, GrpcError, rpcErrorText } from '@berth/protos';
 
 /**
  * What a failed attempt leaves behind, and so what must follow.

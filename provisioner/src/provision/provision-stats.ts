@@ -1,5 +1,4 @@
-import type { Clock } from '@berth/kit';
-import type { Metrics } from '../metrics.ts';
+import type { Clock, Metrics } from '@berth/kit';
 
 const provisionSeconds = {
   name: 'controller_persistentvolumeclaim_provision_duration_seconds',

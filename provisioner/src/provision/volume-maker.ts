@@ -9,9 +9,8 @@ import {
   resources,
   type VolumeNodeAffinity,
 } from '@berth/kube';
-import { asGrpcError, type csi } from '@berth/protos';
+import { asGrpcError, type csi, rpcErrorText } from '@berth/protos';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
-import { rpcErrorText } from '../driver/go-code-name.ts';
 import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import { readSecrets } from '../secrets.ts';
 import { buildVolume } from './build-volume.ts';

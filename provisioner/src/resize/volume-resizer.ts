@@ -8,9 +8,8 @@ import {
   Quantity,
   resources,
 } from '@berth/kube';
-import { type GrpcCode, GrpcError } from '@berth/protos';
+import { type GrpcCode, GrpcError, rpcErrorText } from '@berth/protos';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
-import { rpcErrorText } from '../driver/go-code-name.ts';
 import type { NodeShare } from '../provision/node-share.ts';
 import { readSecrets } from '../secrets.ts';
 import { volumeCapability } from '../volume-capability.ts';

@@ -7,9 +7,16 @@ interface Series {
   sum: number;
 }
 
-/** Counters and histograms in Prometheus' text form; a series exists from its first value on. */
+interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => Iterable<readonly [Labels, number]>;
+}
+
+/** Counters, histograms and gauges in Prometheus' text form; a series exists from its first value on. */
 export class Metrics {
   readonly #families = new Map<string, { help: string; bounds: readonly number[]; series: Map<string, Series> }>();
+  readonly #gauges: Gauge[] = [];
 
   count(name: string, help: string, labels: Labels): void {
     this.#series({ name, help, bounds: [] }, labels).value++;
@@ -24,8 +31,14 @@ export class Metrics {
       if (value <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + 1;
   }
 
+  /** Values as they are when somebody asks. */
+  gauge(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void {
+    this.#gauges.push({ name, help, read });
+  }
+
   text(): string {
-    return [...this.#families].map(([name, family]) => familyText(name, family)).join('');
+    const families = [...this.#families].map(([name, family]) => familyText(name, family));
+    return [...families, ...this.#gauges.map(gaugeText)].join('');
   }
 
   #series(family: { name: string; help: string; bounds: readonly number[] }, labels: Labels): Series {
@@ -54,6 +67,11 @@ function familyText(name: string, family: { help: string; bounds: readonly numbe
     lines.push(`${name}_count${labelText(series.labels)} ${series.value}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function gaugeText({ name, help, read }: Gauge): string {
+  const lines = [...read()].map(([labels, value]) => `${name}${labelText(labels)} ${value}`);
+  return `${[`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines].join('\n')}\n`;
 }
 
 function labelText(labels: Labels): string {

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { messageOf } from '@berth/kit';
+import { messageOf } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface HttpEndpointOptions {

@@ -1,4 +1,4 @@
-import type { GrpcCode, GrpcError } from '@berth/protos';
+import type { GrpcCode, GrpcError } from './grpc-error.ts';
 
 const irregular: Partial<Record<GrpcCode, string>> = { OK: 'OK', CANCELLED: 'Canceled' };
 
