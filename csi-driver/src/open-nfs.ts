@@ -21,7 +21,8 @@ export function openNfs(stack: AsyncDisposableStack, { pools, catalog, self, ...
   return { backend: stack.use(new NfsBackend({ ...tools, folder, shares, factsOf })) };
 }
 
-function factsIn(catalog: Catalog, { kind, id }: Stored): StoredFacts | undefined {
+/** What the catalog has on something stored. */
+export function factsIn(catalog: Catalog, { kind, id }: Stored): StoredFacts | undefined {
   const record = kind === 'volume' ? catalog.find(id) : catalog.snapshots.find(id);
   return record && { context: record.context ?? {}, isHalfMade: record.state === 'creating' };
 }

@@ -16,9 +16,13 @@ import {
 } from '@berth/protos';
 import { Backends } from '../backend/backends.ts';
 import { DirectoryBackend } from '../backend/directory/directory-backend.ts';
+import { NfsBackend } from '../backend/nfs/nfs-backend.ts';
+import type { FakeNfsServer } from '../backend/nfs/nfs-server.fake.ts';
+import { FakeShareMounter } from '../backend/nfs/share-mounter.fake.ts';
 import { Pool } from '../backend/pool.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { VolumeMounts } from '../mounts/volume-mounts.ts';
+import { factsIn } from '../open-nfs.ts';
 import { handlersOf } from '../pipeline/pipeline.ts';
 import { nodeTopology } from '../rules/topology.ts';
 import { controllerMethods } from './controller.ts';
@@ -26,16 +30,24 @@ import { CopyJobs } from './copy-jobs.ts';
 import { groupControllerMethods } from './group-controller.ts';
 import { identityMethods } from './identity.ts';
 import { nodeMethods } from './node.ts';
+import { keepOwnRecords } from './own-records.ts';
 import type { ServiceContext } from './services.ts';
 import { trashMethods } from './trash.ts';
 import { TrashBin } from './trash-bin.ts';
 
 type Call = (request: object) => Promise<Record<string, unknown>>;
 
+export interface HarnessOptions {
+  readonly keep?: boolean;
+  readonly laterMs?: number;
+  /** A server of volumes; this driver mounts from it in the model's mount table. */
+  readonly nfs?: FakeNfsServer;
+}
+
 /** The services on a real pool and a modelled mount table: everything but the sockets, without root. */
 export function serviceHarness(
   folder = mkdtempSync(join(tmpdir(), 'berth-csi-unit-')),
-  { keep = false, laterMs = 0 }: { readonly keep?: boolean; readonly laterMs?: number } = {},
+  { keep = false, laterMs = 0, nfs }: HarnessOptions = {},
 ) {
   const path = join(folder, 'pool');
   mkdirSync(path, { recursive: true });
@@ -46,8 +58,10 @@ export function serviceHarness(
   const jobs = new CopyJobs();
   const catalog = new Catalog({ path: join(path, 'catalog.db'), volumesFolder: join(path, 'volumes') });
   const places = { mounter: kernel, inspect: inspectWith(kernel) };
-  const backends = new Backends([{ backend, pool }]);
+  const remote = nfs && nfsBackend(nfs, { catalog, clock, kernel, folder: join(path, 'nfs') });
+  const backends = new Backends([{ backend, pool }, ...(remote ? [{ backend: remote }] : [])]);
   const guard = new Guard();
+  const ownRecords = keepOwnRecords({ catalog, backends, clock, log: silentLogger });
   const trash = new TrashBin({ catalog, backends, guard, clock, log: silentLogger });
   const context: ServiceContext = {
     driverName: 'csi.berth.local',
@@ -59,7 +73,7 @@ export function serviceHarness(
     backends,
     jobs,
     trash,
-    mounts: new VolumeMounts(places, (mount) => backend.node.volumeOf(mount)),
+    mounts: new VolumeMounts(places, (mount) => remote?.node.volumeOf(mount) ?? backend.node.volumeOf(mount)),
     places,
     clock,
     rng: seededRng(1),
@@ -103,7 +117,9 @@ export function serviceHarness(
       return path;
     },
     async [Symbol.asyncDispose]() {
+      await remote?.[Symbol.asyncDispose]();
       await trash[Symbol.asyncDispose]();
+      await ownRecords[Symbol.asyncDispose]();
       await jobs[Symbol.asyncDispose]();
       backend[Symbol.dispose]();
       await pool[Symbol.asyncDispose]();
@@ -111,6 +127,26 @@ export function serviceHarness(
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface NfsTools {
+  readonly catalog: Catalog;
+  readonly clock: FakeClock;
+  readonly kernel: FakeKernel;
+  readonly folder: string;
+}
+
+function nfsBackend(server: FakeNfsServer, { catalog, clock, kernel, folder }: NfsTools): NfsBackend {
+  return new NfsBackend({
+    folder,
+    mounter: kernel,
+    shares: new FakeShareMounter(kernel, server),
+    factsOf: (stored) => factsIn(catalog, stored),
+    clock,
+    rng: seededRng(3),
+    log: silentLogger,
+    connect: server.connect,
+  });
 }
 
 const defaults = {

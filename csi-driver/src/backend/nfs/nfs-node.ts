@@ -32,9 +32,16 @@ export class NfsNode implements NodeSide {
     this.#options = options;
   }
 
-  /** A volume that another driver made, or nobody: what its context says, checked. */
+  /**
+   * A volume that another driver made, or nobody: what its context says, checked.
+   * @throws GrpcError ALREADY_EXISTS – another directory is mounted here under its id.
+   */
   adopt(id: string, volumeContext: Readonly<Record<string, string>>): VolumeSpec {
-    nfsVolumeOf(volumeContext);
+    const source = sourceOf(nfsVolumeOf(volumeContext));
+    const known = this.#options.staged.find(id);
+    if (known && known.source !== source && this.#isMounted(known.source)) {
+      throw grpcError('ALREADY_EXISTS', `volume "${id}" is staged here from ${known.source}, not from ${source}`);
+    }
     return { id, capacityBytes: 0, parameters: {}, context: volumeContext };
   }
 
@@ -143,6 +150,10 @@ export class NfsNode implements NodeSide {
     if (staged) return staged.volume;
     const context = this.#options.contextOf(id);
     return context && nfsVolumeOf(context);
+  }
+
+  #isMounted(source: string): boolean {
+    return this.#options.mounter.mounts().some((mount) => this.#isShare(mount) && shownBy(mount) === source);
   }
 
   #isShare({ fsType }: MountInfo): boolean {

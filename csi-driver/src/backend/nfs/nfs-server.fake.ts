@@ -55,6 +55,14 @@ export class FakeNfsServer {
     return lines;
   }
 
+  has(path: string): boolean {
+    try {
+      return this.#get(path).type === 'directory';
+    } catch {
+      return false;
+    }
+  }
+
   modeOf(path: string): string {
     return this.#get(path).mode.toString(8);
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, messageOf, syncDirectory, writeFileDurably } from '@berth/kit';
@@ -25,9 +25,9 @@ export class StagedVolumes {
   constructor(folder: string, log: Logger) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(folder).filter((one) => one.endsWith('.json'))) {
+    for (const name of readdirSync(folder)) {
       try {
-        this.#remember(JSON.parse(readFileSync(join(folder, name), 'utf8')));
+        this.#load(join(folder, name));
       } catch (error) {
         log.warn('what is known of a staged nfs volume cannot be read', { name, reason: messageOf(error) });
       }
@@ -48,7 +48,7 @@ export class StagedVolumes {
 
   async remember(id: string, context: Readonly<Record<string, string>>): Promise<StagedVolume> {
     const staged = this.#remember({ id, context });
-    await writeFileDurably(this.#pathOf(id), JSON.stringify({ id, context }));
+    await writeFileDurably(this.#pathOf(id), JSON.stringify({ id, context, bootId: bootId() }));
     return staged;
   }
 
@@ -59,6 +59,13 @@ export class StagedVolumes {
     });
     await syncDirectory(this.#folder);
     this.#byId.delete(id);
+  }
+
+  /** Mounts do not outlive their kernel, and what was half-written was not mounted. */
+  #load(path: string): void {
+    const note = path.endsWith('.json') ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+    if (note?.bootId === bootId()) this.#remember(note);
+    else unlinkSync(path);
   }
 
   #remember({ id, context }: { readonly id: string; readonly context: Readonly<Record<string, string>> }) {
@@ -72,4 +79,8 @@ export class StagedVolumes {
   #pathOf(id: string): string {
     return join(this.#folder, `${createHash('sha256').update(id).digest('hex')}.json`);
   }
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
