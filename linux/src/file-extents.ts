@@ -17,13 +17,24 @@ export interface FileExtent extends Range {
   readonly encoded: boolean;
   /** False where `physical` says nothing: it is in the inode, or not on the disk yet. */
   readonly located: boolean;
+  /** True where another file has it too. */
+  readonly shared: boolean;
 }
 
 /** linux/fiemap.h: struct fiemap, struct fiemap_extent, FIEMAP_FLAG_SYNC, FIEMAP_EXTENT_*. */
 const headerBytes = 32;
 const extentBytes = 56;
 const syncFirst = 1;
-const bits = { last: 0x1, unknown: 0x2, delayed: 0x4, encoded: 0x8, encrypted: 0x80, inline: 0x200, unwritten: 0x800 };
+const bits = {
+  last: 0x1,
+  unknown: 0x2,
+  delayed: 0x4,
+  encoded: 0x8,
+  encrypted: 0x80,
+  inline: 0x200,
+  unwritten: 0x800,
+  shared: 0x2000,
+};
 
 /** Extents asked for at once. */
 const batch = 512;
@@ -63,7 +74,14 @@ function extentAt(at: Buffer): { readonly extent: FileExtent; readonly is: (bit:
   const start = Number(at.readBigUInt64LE(0));
   const end = start + Number(at.readBigUInt64LE(16));
   const located = !is(bits.unknown) && !is(bits.delayed) && !is(bits.inline);
-  const extent = { start, end, physical: Number(at.readBigUInt64LE(8)), encoded: is(bits.encoded), located };
+  const extent = {
+    start,
+    end,
+    physical: Number(at.readBigUInt64LE(8)),
+    encoded: is(bits.encoded),
+    located,
+    shared: is(bits.shared),
+  };
   return { extent, is };
 }
 

@@ -15,6 +15,14 @@ export async function reserveSpace(file: Fd, offset: number, length: number): Pr
   });
 }
 
+/** Gives blocks of the range that other files share a place of their own. @throws KernelError EOPNOTSUPP, ENOSPC */
+export async function unshareSpace(file: Fd, offset: number, length: number): Promise<void> {
+  await callAsync(libc.fallocate, [file.number, flags.FALLOC_FL_UNSHARE_RANGE, offset, length], {
+    syscall: 'fallocate',
+    what: `unshare ${length} bytes at ${offset}`,
+  });
+}
+
 /** Gives the room of the range back: it reads as zeros. The size of the file stays. */
 export async function punchHole(file: Fd, offset: number, length: number): Promise<void> {
   const mode = flags.FALLOC_FL_PUNCH_HOLE | flags.FALLOC_FL_KEEP_SIZE;

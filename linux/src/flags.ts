@@ -81,6 +81,7 @@ export const SEEK_HOLE = 4;
 
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
+export const FALLOC_FL_UNSHARE_RANGE = 0x40;
 
 /** linux/fs.h, linux/loop.h; the encodings are the same on x86_64 and arm64. */
 export const IOCTL = {

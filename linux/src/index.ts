@@ -31,7 +31,7 @@ export {
 export { FakeKernel } from './fake-kernel.ts';
 export { dataRanges, type FileExtent, fileExtents, type Range } from './file-extents.ts';
 export { lockFile, lockHolder } from './file-lock.ts';
-export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf } from './file-space.ts';
+export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf, unshareSpace } from './file-space.ts';
 export { type FuseChannel, openFuseChannel, unmountAside } from './fuse-device.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
 export {

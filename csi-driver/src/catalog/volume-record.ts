@@ -33,6 +33,8 @@ export interface VolumeRecord {
   readonly source?: ContentSource;
   /** How long it is kept in the trash after it was deleted; absent where it is removed at once. */
   readonly trashTtlMs?: number;
+  /** What it was made with, once that was modified: a repeated CreateVolume asks for it. */
+  readonly madeWith?: Pick<VolumeRecord, 'parameters' | 'trashTtlMs'>;
 }
 
 export type NewVolume = Omit<VolumeRecord, 'sequence' | 'state'>;

@@ -42,8 +42,10 @@ function publish(context: ServiceContext): Publish {
     run: async ({ volumeId, nodeId, volumeCapability, readonly: readOnly }) => {
       const capability = requireCapability(volumeCapability);
       const volume = getVolume(context, volumeId);
-      if (nodeId !== node.nodeId) throw grpcError('NOT_FOUND', `node "${nodeId}" does not exist`);
-      refuseUnsupported([capability], context.backends.of(volume).offer);
+      const { offer, remote } = context.backends.of(volume);
+      // Which nodes there are is not known here: only that a volume of this node's pools is on no other.
+      if (nodeId !== node.nodeId && !remote) throw grpcError('NOT_FOUND', `node "${nodeId}" does not exist`);
+      refuseUnsupported([capability], offer);
       const access = capability.block ? ('block' as const) : ('mount' as const);
       const wish = { volumeId, nodeId, mode: capability.accessMode?.mode ?? 'UNKNOWN', access, readOnly };
       const publishContext = readOnly ? { [readOnlyKey(driverName)]: 'true' } : {};

@@ -14,6 +14,8 @@ import { expandVolume } from './expand-volume.ts';
 import { getCapacity } from './get-capacity.ts';
 import { getSnapshot, listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
+import { isModified, modifyVolume } from './modify-volume.ts';
+import { withMutable } from './mutable-parameters.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 import { getVolumeHealth, listVolumeHealth } from './volume-health.ts';
 import { volumeMessage } from './volume-message.ts';
@@ -29,6 +31,7 @@ const capabilities = [
   'GET_SNAPSHOT',
   'CLONE_VOLUME',
   'SINGLE_NODE_MULTI_WRITER',
+  'MODIFY_VOLUME',
   'GET_VOLUME_HEALTH',
   'LIST_VOLUME_HEALTH',
 ] as const;
@@ -50,6 +53,7 @@ export function controllerMethods(context: ServiceContext): Methods<csi.Controll
     DeleteSnapshot: deleteSnapshot(context),
     ListSnapshots: listSnapshots(context),
     GetSnapshot: getSnapshot(context),
+    ControllerModifyVolume: modifyVolume(context),
     ControllerGetVolumeHealth: getVolumeHealth(context),
     ControllerListVolumeHealth: listVolumeHealth(context),
     ValidateVolumeCapabilities: validateCapabilities(context),
@@ -98,10 +102,12 @@ function differenceIn(
   request: csi.ValidateVolumeCapabilitiesRequest,
   volume: VolumeRecord,
 ): string | undefined {
-  if (Object.keys(request.mutableParameters).length > 0) return 'mutable_parameters are not supported';
   const own = ownParameters(request.parameters, context.driverName);
-  if (Object.keys(own).length > 0 && !isOfClass(context, own, volume))
-    return 'the volume was made with other parameters';
+  const mutable = ownParameters(request.mutableParameters, context.driverName);
+  if (Object.keys(own).length > 0 && !isOfClass(context, withMutable(own, mutable), { ...volume, ...volume.madeWith }))
+    if (!isOfClass(context, withMutable(own, mutable), volume)) return 'the volume was made with other parameters';
+  if (Object.keys(mutable).length > 0 && !isModified(context, volume, mutable))
+    return 'the volume has other mutable_parameters';
   // Keys of others are the CO's additions on the way (its own prefix).
   const ownContext = Object.entries(ownParameters(request.volumeContext, context.driverName));
   if (ownContext.some(([key, value]) => volume.context[key] !== value)) return 'the volume has another volume_context';

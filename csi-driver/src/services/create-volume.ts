@@ -40,9 +40,6 @@ function validate(request: csi.CreateVolumeRequest, context: ServiceContext): vo
   sizeRangeOf(request.capacityRange);
   const { backend, parameters, fsType } = wishOf(context, request);
   backend.offer.checkParameters(parameters, fsType);
-  if (Object.keys(request.mutableParameters).length > 0) {
-    throw grpcError('INVALID_ARGUMENT', 'mutable_parameters are not supported');
-  }
   refuseUnsupported(request.volumeCapabilities, backend.offer);
 }
 

@@ -8,6 +8,7 @@ import { trashTtlOf, withoutPlace } from '../rules/deletion.ts';
 import { backendParameters, ownParameters, sameParameters } from '../rules/parameters.ts';
 import { mayBeHere } from '../rules/topology.ts';
 import { contentSourceOf } from './content-source.ts';
+import { refuseImmutable, withMutable } from './mutable-parameters.ts';
 import type { ServiceContext } from './services.ts';
 
 /** What CreateVolume is asked for, in the driver's own terms. */
@@ -28,13 +29,15 @@ export interface Wish {
 
 /** @throws GrpcError INVALID_ARGUMENT – a parameter of the driver's own that cannot be had. */
 export function wishOf(context: ServiceContext, request: csi.CreateVolumeRequest): Wish {
-  const own = ownParameters(request.parameters, context.driverName);
+  const mutable = ownParameters(request.mutableParameters, context.driverName);
+  const own = withMutable(ownParameters(request.parameters, context.driverName), mutable);
   const all = context.backends.candidates(own);
   const able = all.filter(({ backend }) =>
     request.volumeCapabilities.every((capability) => objectionTo(capability, backend.offer) === undefined),
   );
   const candidates = able.length > 0 ? able : all;
   const { backend, pool } = candidates[0] as Placement;
+  refuseImmutable(candidates[0] as Placement, mutable);
   const parameters = backendParameters(own, backend.name);
   const asked = request.volumeCapabilities.map(({ mount }) => mount?.fsType ?? '').find((fsType) => fsType !== '');
   return {
@@ -57,10 +60,11 @@ export function refuseDifferent(context: ServiceContext, volume: VolumeRecord, w
   const exists = (how: string) => grpcError('ALREADY_EXISTS', `volume "${name}" exists ${how}`);
   if (volume.state === 'deleting') throw grpcError('ABORTED', `volume "${name}" is being deleted; try again`);
   if (!fits(volume.capacityBytes, range)) throw exists(`with ${volume.capacityBytes} bytes, outside the asked range`);
-  if (volume.backend !== backend.name || !sameParameters(volume.parameters, parameters)) {
+  const made = volume.madeWith ?? volume;
+  if (volume.backend !== backend.name || !sameParameters(made.parameters, parameters)) {
     throw exists('with other parameters');
   }
-  if (volume.trashTtlMs !== trashTtlMs) throw exists('with another onDelete or trashTTL');
+  if (made.trashTtlMs !== trashTtlMs) throw exists('with another onDelete or trashTTL');
   const { pool } = context.backends.placementOf(volume);
   if (!candidates.some((candidate) => candidate.pool === pool)) throw exists(`in the pool "${pool?.name}"`);
   if (mayBeHere(requirement, context.node) && !mayBeHere(requirement, context.node, pool)) {

@@ -104,6 +104,11 @@ export class ImageBackend implements Backend {
     await this.#files.grow(id, capacityBytes, isReserved(parameters));
   }
 
+  /** From reserved to thin, the room it has stays its own until it is discarded; only the promise ends. */
+  async modify({ id, parameters }: VolumeSpec, before: VolumeSpec): Promise<void> {
+    if (isReserved(parameters) && !isReserved(before.parameters)) await this.#files.reserve(id);
+  }
+
   commitment(parameters: VolumeSpec['parameters']): Commitment {
     return isReserved(parameters) ? 'full' : 'thin';
   }

@@ -4,12 +4,15 @@ import {
   copySparse,
   createFileAt,
   type Fd,
+  fileExtents,
   holdsData,
+  isErrno,
   openFileAt,
   punchHole,
   reserveSpace,
   setFileSize,
   syncFile,
+  unshareSpace,
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { CopiedBy, Stored } from '../backend.ts';
@@ -81,6 +84,18 @@ export class ImageFiles {
     await syncFile(file);
   }
 
+  /**
+   * Gives every byte of an image that is there already its room.
+   * @throws GrpcError FAILED_PRECONDITION – it shares blocks with snapshots or clones, and the filesystem cannot part them.
+   */
+  async reserve(id: string): Promise<void> {
+    using file = openFileAt(this.#images.fd, id, 'write');
+    const { size } = statSync(file.path);
+    if (await sharesBlocks(file, size)) await part(file, id, size);
+    await reserveSpace(file, 0, size);
+    await syncFile(file);
+  }
+
   /** Makes the image of a volume read as zeros again, with the size and the room it has. */
   async blank(id: string, reserved: boolean): Promise<void> {
     using file = openFileAt(this.#images.fd, id, 'write');
@@ -122,6 +137,30 @@ export class ImageFiles {
 
   #folder({ kind }: Stored): PoolFolder {
     return kind === 'volume' ? this.#images : this.#snapshots;
+  }
+}
+
+async function sharesBlocks(file: Fd, size: number): Promise<boolean> {
+  try {
+    for await (const { shared } of fileExtents(file, { start: 0, end: size })) if (shared) return true;
+    return false;
+  } catch (error) {
+    // A filesystem that does not tell extents shares none.
+    if (isErrno(error, 'EOPNOTSUPP', 'ENOTTY')) return false;
+    throw error;
+  }
+}
+
+async function part(file: Fd, id: string, size: number): Promise<void> {
+  try {
+    await unshareSpace(file, 0, size);
+  } catch (error) {
+    if (!isErrno(error, 'EOPNOTSUPP', 'EINVAL')) throw error;
+    throw grpcError(
+      'FAILED_PRECONDITION',
+      `volume "${id}" shares blocks with snapshots or clones, and the pool's filesystem cannot part them: ` +
+        'delete those first, or clone the volume with "provisioning" = "reserved"',
+    );
   }
 }
 

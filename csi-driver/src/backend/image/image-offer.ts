@@ -22,6 +22,7 @@ export function isFsType(name: string | undefined): name is FsType {
 export const imageOffer: Offer = {
   block: true,
   fsTypes,
+  mutableParameters: ['provisioning'],
   objectionToFsType: (fsType) => `fs_type "${fsType}" cannot be had: images are formatted with ${fsTypes.join(', ')}`,
   objectionToFlags: objectionToImageFlags,
   checkParameters: (parameters, fsType) => {
