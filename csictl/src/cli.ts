@@ -5,6 +5,8 @@ import { addConformanceCommand } from './conformance/conformance-commands.ts';
 import { addCsiCommands } from './csi/csi-commands.ts';
 import { CsictlError, failureOf } from './csictl-error.ts';
 import { outputFormats } from './output/print.ts';
+import { addRecordCommand } from './proxy/record-commands.ts';
+import { addReplayCommand } from './replay/replay-commands.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -71,6 +73,8 @@ function buildProgram(terminal: Terminal): Command {
   addLookCommands(program, terminal);
   addCsiCommands(program, terminal);
   addConformanceCommand(program, terminal);
+  addRecordCommand(program, terminal);
+  addReplayCommand(program, terminal);
   program
     .command('version')
     .description('print the version')

@@ -13,12 +13,20 @@ import {
 import { pairOf, UndoList } from './undo-list.ts';
 
 /** After these nobody knows whether the call did its work (CSI spec, "Error Scheme"). */
-const uncertainCodes: readonly GrpcCode[] = ['CANCELLED', 'DEADLINE_EXCEEDED', 'UNAVAILABLE', 'ABORTED', 'UNKNOWN'];
+export const uncertainCodes: readonly GrpcCode[] = [
+  'CANCELLED',
+  'DEADLINE_EXCEEDED',
+  'UNAVAILABLE',
+  'ABORTED',
+  'UNKNOWN',
+];
 
 export interface TrackedOptions {
   readonly connection: GrpcConnection;
   readonly secrets: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** What others have made already. */
+  readonly undo?: UndoList;
   /** Told of each call: for statistics, and for what is true of every error. */
   readonly onCall?: (method: string, error: GrpcError | undefined) => void;
 }
@@ -30,11 +38,12 @@ export class TrackedDriver {
   readonly identity;
   readonly controller;
   readonly node;
-  readonly #undo = new UndoList();
+  readonly #undo: UndoList;
   readonly #options: TrackedOptions;
 
   constructor(options: TrackedOptions) {
     this.#options = options;
+    this.#undo = options.undo ?? new UndoList();
     this.identity = this.#tracked(csiIdentity);
     this.controller = this.#tracked(csiController);
     this.node = this.#tracked(csiNode);
