@@ -39,6 +39,7 @@ import { CopyJobs } from './services/copy-jobs.ts';
 import { groupControllerMethods } from './services/group-controller.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
+import { keepOwnRecords } from './services/own-records.ts';
 import type { ServiceContext } from './services/services.ts';
 import { snapshotMetadataMethods } from './services/snapshot-metadata.ts';
 import { trashMethods } from './services/trash.ts';
@@ -105,6 +106,7 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const jobs = stack.use(new CopyJobs());
   const node = nodeTopology(options.driverName, options.nodeId);
   const guard = new Guard();
+  stack.use(keepOwnRecords({ catalog, backends, clock, log }));
   const trash = stack.use(new TrashBin({ catalog, backends, guard, clock, log }));
   const { attach = false, maxVolumesPerNode = 0 } = options;
   const context: ServiceContext = {

@@ -13,7 +13,7 @@ export interface AttributeCopy {
 }
 
 /** What belongs to the system, not to the file: security labels are given by the policy of where the copy is. */
-const notCopied = /^(security\.(selinux|ima|evm)|system\.(nfs4_acl|btrfs)|btrfs\.|trusted\.overlay\.)/;
+const notCopied = /^(security\.(selinux|ima|evm)|system\.(nfs4_acl|btrfs)|btrfs\.|trusted\.(overlay|berth)\.)/;
 
 /** Owner, mode, extended attributes and times of one entry. The order matters: chown(2) clears capabilities and set-id bits. */
 export function copyAttributes({ from, to, name, stat }: AttributeCopy): void {

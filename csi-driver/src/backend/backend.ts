@@ -15,6 +15,8 @@ export interface VolumeSpec {
   readonly capacityBytes: number;
   readonly parameters: Readonly<Record<string, string>>;
   readonly fsType?: string;
+  /** What is made says of itself, beside its data: bytes of the catalog's. */
+  readonly record?: Uint8Array;
   /** What every node call gets back, and {@link Backend.describe} said among it. */
   readonly context?: Readonly<Record<string, string>>;
 }
@@ -136,12 +138,19 @@ export interface Backend {
   readonly blocks?: SnapshotBlocks;
   /** Grows the volume to the capacity its spec has now. */
   expand(volume: VolumeSpec): Promise<void>;
+  /**
+   * Takes the volume down to the capacity its spec has now, also while it is used. Absent where volumes do not shrink.
+   * @returns what it holds, where that is more: then nothing changed.
+   */
+  shrink?(volume: VolumeSpec, signal: AbortSignal): Promise<number | undefined>;
   /** For volumes of these parameters, where it depends on them. */
   capacity(parameters?: Readonly<Record<string, string>>): Promise<PoolCapacity>;
   /** What the pool owes such a volume. Absent: all of its size where sizes are enforced, else nothing. */
   commitment?(parameters: Readonly<Record<string, string>>): Commitment;
   /** What a volume takes on the disk now, at a glance; undefined where that takes a walk, or it is gone. */
   usedBytes?(id: string): number | undefined;
+  /** Keeps what a volume or snapshot says of itself beside its data, as {@link VolumeSpec.record}. Absent: it says nothing. */
+  putRecord?(stored: Stored, record: Uint8Array): void;
   /** Removes a volume nobody wrote to, whose record a crash kept from the disk. @returns false where it holds data. */
   removeUnused?(stored: Stored): Promise<boolean>;
   /** What there is, by the pool alone: for a start to compare with the catalog. */

@@ -2,6 +2,7 @@ import { readdirSync, statfsSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
 import type { PoolCapacity } from './backend.ts';
+import { DataRecords } from './data-records.ts';
 import { DiskAccount, PoolLedger } from './pool-ledger.ts';
 import { defaultOvercommit, type PoolOptions, unnamedPool } from './pool-options.ts';
 import { SharedSync } from './shared-sync.ts';
@@ -31,6 +32,7 @@ export class Pool implements AsyncDisposable {
   readonly named: boolean;
   readonly path: string;
   readonly disk: DiskAccount;
+  readonly records: DataRecords;
   /** What it has promised. */
   readonly ledger: PoolLedger;
   readonly trash: Trash;
@@ -47,6 +49,7 @@ export class Pool implements AsyncDisposable {
     this.path = path;
     this.#rng = rng;
     this.disk = tools.disk ?? new DiskAccount(() => freeBytesOf(path));
+    this.records = new DataRecords(path, log);
     this.ledger = new PoolLedger({ limitBytes, overcommit, disk: this.disk });
     this.#trashFolder = this.folder('trash');
     this.#fresh = this.folder('fresh');

@@ -2,6 +2,7 @@ import { AttachmentTable } from './attachment-table.ts';
 import { GroupCommit } from './group-commit.ts';
 import { GroupTable } from './group-table.ts';
 import { type CatalogOptions, openDatabase } from './open-database.ts';
+import type { OwnRecord } from './own-record.ts';
 import type { Connection } from './record-table.ts';
 import { SnapshotTable } from './snapshot-table.ts';
 import { TrashTable } from './trash-table.ts';
@@ -35,6 +36,21 @@ export class Catalog extends VolumeTable implements Disposable {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Hears of every volume and snapshot that changed and is there: what its own record should say. */
+  watch(changed: (own: OwnRecord) => void): void {
+    this.connection.watch = changed;
+  }
+
+  /** Whether something that is to be done once in the life of a catalog was done. */
+  isDone(name: string): boolean {
+    return this.connection.database.prepare('SELECT 1 FROM upkeep WHERE name = ?').get(name) !== undefined;
+  }
+
+  async markDone(name: string): Promise<void> {
+    const insert = this.connection.database.prepare('INSERT OR IGNORE INTO upkeep (name) VALUES (?)');
+    await this.write(() => insert.run(name));
   }
 }
 

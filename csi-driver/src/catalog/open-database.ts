@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
-const schemaVersion = 5;
+const schemaVersion = 6;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
@@ -67,6 +67,7 @@ const migrations: readonly string[] = [
     checksum INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX trashed_by_expiry ON trashed (expires_at_ms);`,
+  'CREATE TABLE upkeep (name TEXT PRIMARY KEY) STRICT;',
 ];
 
 /**

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { OwnRecord } from './own-record.ts';
 import type { VolumeState } from './volume-record.ts';
 
 /** What all records have. */
@@ -25,6 +26,8 @@ export interface Codec<R extends Recorded> {
   readonly table: string;
   /** How messages name one. */
   readonly what: string;
+  /** What one is in its own record beside its data; absent for what has no data. */
+  readonly own?: OwnRecord['kind'];
   readonly columns: Readonly<{ id: 'id'; name: 'name' } & Partial<Record<keyof R, string>>>;
   /** Makes each version of `details` out of the one before; the number of steps and one is the version written now. */
   readonly upgrades: readonly ((details: Details) => Details)[];

@@ -25,6 +25,8 @@ export interface SnapshotRecord {
   readonly copiedBy?: string;
   /** The group it was taken in, and is deleted with. */
   readonly groupId?: string;
+  /** The group's name: a lost catalog is recovered from its members. */
+  readonly groupName?: string;
 }
 
 export type NewSnapshot = Omit<SnapshotRecord, 'sequence' | 'state'>;
@@ -32,6 +34,7 @@ export type NewSnapshot = Omit<SnapshotRecord, 'sequence' | 'state'>;
 export const snapshotCodec: Codec<SnapshotRecord> = {
   table: 'snapshots',
   what: 'snapshot',
+  own: 'snapshot',
   columns: { id: 'id', name: 'name', sourceVolumeId: 'source_id', state: 'state', sizeBytes: 'size_bytes' },
   // 2: may name a pool.
   upgrades: [(details) => details],

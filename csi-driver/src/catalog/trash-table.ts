@@ -14,6 +14,7 @@ export interface TrashedRecord extends VolumeRecord {
 const trashedCodec: Codec<TrashedRecord> = {
   table: 'trashed',
   what: 'deleted volume',
+  own: 'trashed',
   columns: {
     id: 'id',
     name: 'name',
@@ -61,6 +62,7 @@ export class TrashTable extends RecordTable<TrashedRecord> {
       this.#put.run(volume.sequence, ...encode(trashedCodec, trashed));
       this.#takeOut.run(volume.id);
     });
+    this.changed({ kind: 'trashed', record: trashed });
     return trashed;
   }
 
@@ -70,6 +72,7 @@ export class TrashTable extends RecordTable<TrashedRecord> {
       this.#restore.run(volume.sequence, ...encode(volumeCodec, volume));
       this.#remove.run(volume.id);
     });
+    this.changed({ kind: 'volume', record: volume });
     return volume;
   }
 

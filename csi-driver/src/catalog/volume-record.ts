@@ -42,6 +42,7 @@ export type NewVolume = Omit<VolumeRecord, 'sequence' | 'state'>;
 export const volumeCodec: Codec<VolumeRecord> = {
   table: 'volumes',
   what: 'volume',
+  own: 'volume',
   columns: { id: 'id', name: 'name', state: 'state', capacityBytes: 'capacity_bytes' },
   // 2: may name a pool, and what becomes of it when it is deleted. All was in the first pool before, and deleted at once.
   upgrades: [(details) => details],

@@ -1,6 +1,7 @@
 import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
 import type { GroupMember, GroupRecord } from '../catalog/group-record.ts';
+import { sealRecord } from '../catalog/own-record.ts';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
@@ -100,10 +101,11 @@ async function begin(context: ServiceContext, name: string, volumes: readonly Vo
   const ids: GroupMember[] = volumes.map(({ id }) => ({ snapshotId: rng.uuid(), volumeId: id }));
   const beginning = catalog.groups.begin({ id: groupId, name, createdAtMs, members: ids });
   const members = volumes.map(async (volume, index): Promise<Member> => {
-    const { id: sourceVolumeId, capacityBytes: sizeBytes, backend, fsType } = volume;
+    const { id: sourceVolumeId, capacityBytes: sizeBytes, backend, pool, fsType } = volume;
     // No snapshot a CO asks for has such a name: it may not hold a control character.
-    const own = { id: ids[index]?.snapshotId ?? '', name: `\u0001${groupId}/${index}`, groupId };
-    const content = { sourceVolumeId, sizeBytes, backend, createdAtMs, ...(fsType === undefined ? {} : { fsType }) };
+    const own = { id: ids[index]?.snapshotId ?? '', name: `\u0001${groupId}/${index}`, groupId, groupName: name };
+    const place = { backend, ...(pool === undefined ? {} : { pool }), ...(fsType === undefined ? {} : { fsType }) };
+    const content = { sourceVolumeId, sizeBytes, createdAtMs, ...place };
     return { volume, snapshot: await catalog.snapshots.begin({ ...own, ...content }) };
   });
   const [group, ...begun] = await Promise.all([beginning, ...members]);
@@ -154,7 +156,8 @@ async function takeContents(context: ServiceContext, { members, stoppable, stop 
   const results = await Promise.allSettled(
     members.map(async ({ volume, snapshot }) => {
       try {
-        return await backends.of(volume).snapshot(snapshot.id, volume, signal);
+        const record = sealRecord({ kind: 'snapshot', record: snapshot });
+        return await backends.of(volume).snapshot(snapshot.id, { ...volume, record }, signal);
       } catch (error) {
         failed.abort(error);
         throw error;

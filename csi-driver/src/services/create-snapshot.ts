@@ -1,5 +1,6 @@
 import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
+import { sealRecord } from '../catalog/own-record.ts';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
@@ -78,7 +79,8 @@ async function take(
   try {
     using _reading = jobs.sources.read(volume.id);
     const createdAtMs = clock.now();
-    const copiedBy = await backend.snapshot(id, volume, stop);
+    const record = sealRecord({ kind: 'snapshot', record: { ...snapshot, createdAtMs } });
+    const copiedBy = await backend.snapshot(id, { ...volume, record }, stop);
     log.info('snapshot taken', { snapshot: id, volume: volume.id, by: copiedBy });
     return await catalog.snapshots.update(snapshot, { state: 'ready', createdAtMs, copiedBy });
   } catch (error) {

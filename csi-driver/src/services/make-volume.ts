@@ -1,6 +1,7 @@
 import { messageOf } from '@berth/kit';
 import { GrpcError } from '@berth/protos';
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, VolumeSpec } from '../backend/backend.ts';
+import { sealRecord } from '../catalog/own-record.ts';
 import type { NewVolume, VolumeRecord } from '../catalog/volume-record.ts';
 import { measure, release } from './accounts.ts';
 import type { ServiceContext } from './services.ts';
@@ -13,7 +14,7 @@ export async function makeNew(context: ServiceContext, volume: NewVolume, signal
   if (volume.source || !backend.createsWhole) return await finish(context, await begin(context, volume), signal);
   try {
     const made = await catalog.add(volume, {
-      make: () => backend.create(volume),
+      make: () => backend.create(withRecord(volume)),
       unmake: () => backend.delete({ kind: 'volume', id: volume.id }),
     });
     measure(placement, volume.id);
@@ -43,7 +44,7 @@ export async function finish(
   const { catalog, backends, jobs } = context;
   if (volume.state === 'ready') {
     if (catalog.isMade(volume)) return volume;
-    await backends.of(volume).create(volume);
+    await backends.of(volume).create(withRecord(volume));
     catalog.settle(volume);
     return volume;
   }
@@ -60,7 +61,7 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
   const { id, source } = volume;
   try {
     using _reading = source && jobs.sources.read(source.id);
-    const copiedBy = await backend.create(volume, source, signal);
+    const copiedBy = await backend.create(withRecord(volume), source, signal);
     measure(placement, id);
     if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
     log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });
@@ -82,4 +83,8 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
 /** The server does not answer: taking back would wait for it once more. The next try, or a start, goes on from here. */
 export function isAway({ remote }: Backend, error: unknown): boolean {
   return remote === true && error instanceof GrpcError && error.code === 'UNAVAILABLE';
+}
+
+function withRecord(volume: NewVolume): VolumeSpec {
+  return { ...volume, record: sealRecord({ kind: 'volume', record: volume }) };
 }

@@ -44,7 +44,8 @@ test('a deleted volume is removed for good when its time is over, and not before
   await h.clock.advance(hour - 1);
   expect(await trashed(h)).toHaveLength(2);
   await h.clock.advance(1);
-  await expect.poll(() => existsSync(join(h.pool, 'volumes', first))).toBe(false);
+  await expect.poll(() => h.context.catalog.trashed.find(first)).toBeUndefined();
+  expect(existsSync(join(h.pool, 'volumes', first))).toBe(false);
   await expect(h.call('Undelete')({ volumeId: first })).rejects.toEqual(code('NOT_FOUND', 'removed for good'));
   expect(await trashed(h)).toMatchObject([{ volume: { volumeId: second } }]);
   expect(existsSync(join(h.pool, 'volumes', second, 'file'))).toBe(true);

@@ -57,16 +57,18 @@ export class BtrfsBackend implements Backend {
   async create(volume: VolumeSpec, from?: Stored): Promise<CopiedBy | undefined> {
     const { id, capacityBytes } = volume;
     await this.#countUsage();
-    if (!from) return await this.#createEmpty(id, capacityBytes);
+    if (!from) return await this.#createEmpty(volume);
     const copiedBy = await this.#clone(from, { kind: 'volume', id });
     using subvolume = openSegment(this.#volumes.fd, id);
     await limitSubvolume(subvolume, capacityBytes);
+    this.#pool.records.put(this.#volumes.fd, id, volume.record);
     await this.#sync(this.#volumes);
     return copiedBy;
   }
 
-  async snapshot(snapshotId: string, { id }: VolumeSpec): Promise<CopiedBy> {
+  async snapshot(snapshotId: string, { id, record }: VolumeSpec): Promise<CopiedBy> {
     const copiedBy = await this.#clone({ kind: 'volume', id }, { kind: 'snapshot', id: snapshotId });
+    this.#pool.records.put(this.#snapshots.fd, snapshotId, record);
     await this.#sync(this.#snapshots);
     return copiedBy;
   }
@@ -95,6 +97,10 @@ export class BtrfsBackend implements Backend {
     }
   }
 
+  putRecord(stored: Stored, record: Uint8Array): void {
+    this.#pool.records.put(this.#folder(stored).fd, stored.id, record);
+  }
+
   capacity(): Promise<PoolCapacity> {
     return this.#pool.capacity();
   }
@@ -108,11 +114,12 @@ export class BtrfsBackend implements Backend {
     return [...volumes, ...this.#snapshots.list().map((id): Stored => ({ kind: 'snapshot', id }))];
   }
 
-  async #createEmpty(id: string, capacityBytes: number): Promise<undefined> {
+  async #createEmpty({ id, capacityBytes, record }: VolumeSpec): Promise<undefined> {
     await this.#pool.add(this.#volumes, id, async (fresh, name) => {
       await createSubvolumeAt(fresh, name);
       using subvolume = openSegment(fresh, name);
       chmodSync(`${subvolume.path}/.`, volumeMode);
+      this.#pool.records.put(fresh, name, record);
       await limitSubvolume(subvolume, capacityBytes);
     });
     await this.#sync(this.#volumes);

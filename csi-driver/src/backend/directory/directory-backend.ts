@@ -4,6 +4,7 @@ import type { Clock, Logger } from '@berth/kit';
 import {
   copyTree,
   type Fd,
+  isErrno,
   type Mounter,
   makeDirectoryAt,
   openSegment,
@@ -73,12 +74,14 @@ export class DirectoryBackend implements Backend, Disposable {
 
   async create(volume: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
     const { id, capacityBytes } = volume;
-    if (from) return await this.#fill(this.#volumes, id, { from, signal: signal ?? noSignal, capacityBytes });
+    const { record } = volume;
+    if (from) return await this.#fill(this.#volumes, id, { from, signal: signal ?? noSignal, capacityBytes, record });
     await this.#pool.add(this.#volumes, id, async (fresh, name) => {
       await this.#makeDirectory(fresh, name, capacityBytes);
       // mkdir(2) takes the umask off.
       using directory = openSegment(fresh, name);
       chmodSync(`${directory.path}/.`, volumeMode);
+      this.#pool.records.put(fresh, name, volume.record);
     });
     await this.#quota.limits?.sync();
     return undefined;
@@ -86,7 +89,8 @@ export class DirectoryBackend implements Backend, Disposable {
 
   /** File after file, while others write: each file is as it was at some moment of the call. */
   async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
-    return await this.#fill(this.#snapshots, snapshotId, { from: { kind: 'volume', id: volume.id }, signal });
+    const { id, record } = volume;
+    return await this.#fill(this.#snapshots, snapshotId, { from: { kind: 'volume', id }, signal, record });
   }
 
   /** File after file is not one moment. */
@@ -122,8 +126,22 @@ export class DirectoryBackend implements Backend, Disposable {
     return usedBytes;
   }
 
+  putRecord({ kind, id }: Stored, record: Uint8Array): void {
+    this.#pool.records.put(kind === 'volume' ? this.#volumes.fd : this.#snapshots.fd, id, record);
+  }
+
   capacity(): Promise<PoolCapacity> {
     return this.#pool.capacity();
+  }
+
+  usedBytes(id: string): number | undefined {
+    try {
+      using directory = openSegment(this.#volumes.fd, id);
+      return this.#quota.limits?.usage(directory)?.usedBytes;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
   }
 
   async removeUnused({ kind, id }: Stored): Promise<boolean> {
@@ -179,7 +197,7 @@ export class DirectoryBackend implements Backend, Disposable {
   }
 
   /** What an earlier try left is thrown away: nobody has seen it. */
-  async #fill(folder: PoolFolder, id: string, { from, signal, capacityBytes }: Content): Promise<CopiedBy> {
+  async #fill(folder: PoolFolder, id: string, { from, signal, capacityBytes, record }: Content): Promise<CopiedBy> {
     using source = this.#openStored(from);
     if (isThere(folder.fd, id)) await this.#pool.discard(folder, id);
     await this.#makeDirectory(folder.fd, id, capacityBytes);
@@ -193,6 +211,7 @@ export class DirectoryBackend implements Backend, Disposable {
         `the source holds ${usedBytes} bytes, more than the ${capacityBytes} of the copy`,
       );
     }
+    this.#pool.records.put(folder.fd, id, record);
     using readable = reopen(target);
     await syncFilesystemOf(readable);
     await folder.sync();
@@ -209,6 +228,7 @@ interface Content {
   readonly signal: AbortSignal;
   /** Absent for a snapshot, which has no limit of its own. */
   readonly capacityBytes?: number;
+  readonly record: Uint8Array | undefined;
 }
 
 function isThere(folder: Fd, name: string): boolean {

@@ -59,15 +59,15 @@ export class ImageBackend implements Backend {
   }
 
   async create(volume: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
-    const { id, capacityBytes, parameters } = volume;
+    const { id, capacityBytes, parameters, record } = volume;
     const reserved = isReserved(parameters);
     if (!from) {
-      await this.#files.create(id, capacityBytes, reserved);
+      await this.#files.create(volume, reserved);
       return undefined;
     }
     const to: Stored = { kind: 'volume', id };
     const copy = (mayTakeLong: boolean) =>
-      this.#files.copy({ from, to, sizeBytes: capacityBytes, reserved, mayTakeLong, signal });
+      this.#files.copy({ from, to, sizeBytes: capacityBytes, reserved, mayTakeLong, signal, record });
     const copiedBy = from.kind === 'volume' ? await this.node.quietly(from.id, copy) : await copy(true);
     await this.#renew(id);
     return copiedBy;
@@ -79,7 +79,7 @@ export class ImageBackend implements Backend {
     // A reserved volume shares no blocks with its snapshot either: its next writes would need new room.
     const reserved = isReserved(volume.parameters);
     return await this.node.quietly(volume.id, (mayTakeLong) =>
-      this.#files.copy({ from, to, reserved, mayTakeLong, signal }),
+      this.#files.copy({ from, to, reserved, mayTakeLong, signal, record: volume.record }),
     );
   }
 
@@ -111,6 +111,10 @@ export class ImageBackend implements Backend {
 
   commitment(parameters: VolumeSpec['parameters']): Commitment {
     return isReserved(parameters) ? 'full' : 'thin';
+  }
+
+  putRecord(stored: Stored, record: Uint8Array): void {
+    this.#files.putRecord(stored, record);
   }
 
   usedBytes(id: string): number | undefined {

@@ -15,7 +15,7 @@ import {
   unshareSpace,
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import type { CopiedBy, Stored } from '../backend.ts';
+import type { CopiedBy, Stored, VolumeSpec } from '../backend.ts';
 import type { Pool, PoolFolder } from '../pool.ts';
 
 export interface ImageCopy {
@@ -28,6 +28,8 @@ export interface ImageCopy {
   /** False where only a copy in one step is a true one: the source is being written to. */
   readonly mayTakeLong: boolean;
   readonly signal: AbortSignal | undefined;
+  /** What the copy says of itself. */
+  readonly record: Uint8Array | undefined;
 }
 
 /** The files images are: `POOL/images/ID`, and `POOL/image-snapshots/ID`. */
@@ -47,17 +49,18 @@ export class ImageFiles {
     return this.#images.fd;
   }
 
-  async create(id: string, sizeBytes: number, reserved: boolean): Promise<void> {
+  async create({ id, capacityBytes: sizeBytes, record }: VolumeSpec, reserved: boolean): Promise<void> {
     await this.#pool.add(this.#images, id, async (fresh, name) => {
       using file = createFileAt(fresh, name, 0o600);
       await setFileSize(file, sizeBytes);
       if (reserved) await reserveSpace(file, 0, sizeBytes);
+      this.#pool.records.put(fresh, name, record);
       await syncFile(file);
     });
   }
 
   /** What an earlier try left is thrown away: nobody has seen it. */
-  async copy({ from, to, sizeBytes, reserved, mayTakeLong, signal }: ImageCopy): Promise<CopiedBy> {
+  async copy({ from, to, sizeBytes, reserved, mayTakeLong, signal, record }: ImageCopy): Promise<CopiedBy> {
     using source = openFileAt(this.#folder(from).fd, from.id, 'read');
     const folder = this.#folder(to);
     await this.#pool.discard(folder, to.id);
@@ -71,6 +74,7 @@ export class ImageFiles {
     const full = Math.max(size, sizeBytes ?? 0);
     await setFileSize(target, full);
     if (reserved) await reserveSpace(target, 0, full);
+    this.#pool.records.put(folder.fd, to.id, record);
     await syncFile(target);
     await folder.sync();
     return shared ? 'reflink' : 'copy';
@@ -122,6 +126,10 @@ export class ImageFiles {
     }
     await this.delete(stored);
     return true;
+  }
+
+  putRecord(stored: Stored, record: Uint8Array): void {
+    this.#pool.records.put(this.#folder(stored).fd, stored.id, record);
   }
 
   /** What the image of a volume takes on the disk; undefined where there is none. */
