@@ -51,6 +51,7 @@ test('what a test that was killed has on the machine is seen, rules and links to
     expect(firewallLines().filter((line) => line.includes(tag))).toEqual([]);
     expect([existsSync(directory), abandoned()]).toEqual([false, []]);
   } finally {
+    await removeAbandoned();
     if (before === undefined) delete process.env['BERTH_TEST_OWNERS'];
     else process.env['BERTH_TEST_OWNERS'] = before;
     rmSync(owners, { recursive: true });

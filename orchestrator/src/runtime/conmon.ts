@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { CodedError } from '@berth/kit';
+import { abortable, type Clock, CodedError, deadline } from '@berth/kit';
 import { moveProcess } from './cgroups.ts';
 import { ociComplaint } from './oci-complaint.ts';
 import type { OciRuntime } from './oci-runtime.ts';
@@ -26,7 +26,11 @@ export interface ConmonOptions {
   readonly stdinOnce: boolean;
   /** Cgroup directories it moves to before it does anything. */
   readonly cgroups: readonly string[];
+  readonly clock: Clock;
 }
+
+/** What a kubelet gives a runtime's answer; an OCI runtime that hangs would hold its pod for ever. */
+const answerPatienceMs = 120_000;
 
 /** The OCI runtime could not create the container; the message is its own. */
 export class CreateFailedError extends CodedError<'CreateFailed'> {}
@@ -55,10 +59,21 @@ export async function createUnderConmon(options: ConmonOptions): Promise<{ conta
   });
   failed.catch(() => undefined);
   if (moves) await release(child, options.cgroups);
-  const answer = await Promise.race([firstLine(child.stdio[3] as Readable), failed]);
-  child.stderr?.destroy();
-  child.unref();
+  const answer = await inTime(Promise.race([firstLine(child.stdio[3] as Readable), failed]), options.clock).finally(
+    () => {
+      for (const pipe of [child.stderr, child.stdio[3]]) (pipe as Readable).destroy();
+      child.unref();
+    },
+  );
   return processesOf(options, answer, complaint());
+}
+
+async function inTime(answer: Promise<string>, clock: Clock): Promise<string> {
+  using limit = deadline(clock, answerPatienceMs);
+  const late = new CreateFailedError('CreateFailed', `conmon: no answer within ${answerPatienceMs} ms`);
+  return await abortable(answer, limit.signal).catch((error: unknown) => {
+    throw limit.signal.aborted ? late : error;
+  });
 }
 
 /** Lets conmon begin, in its cgroups; where they refuse it, in ours: it runs all the same. */

@@ -81,7 +81,10 @@ function specOf(context: RuntimeContext, plan: ContainerPlan, facts: { rootfs: s
   });
 }
 
-async function launch({ layout, programs, oci, survivorCgroups }: RuntimeContext, { record, config }: ContainerPlan) {
+async function launch(
+  { layout, programs, oci, survivorCgroups, clock }: RuntimeContext,
+  { record, config }: ContainerPlan,
+) {
   try {
     return await createUnderConmon({
       conmon: programs.conmon,
@@ -95,6 +98,7 @@ async function launch({ layout, programs, oci, survivorCgroups }: RuntimeContext
       stdin: config.stdin,
       stdinOnce: config.stdinOnce,
       cgroups: survivorCgroups,
+      clock,
     });
   } catch (error) {
     throw grpcError('UNKNOWN', messageOf(error), { cause: error });

@@ -45,6 +45,19 @@ test('releaseByFifo refuses a process that died before it wrote', async () => {
   expect(await releaseByFifo(`${fifo.path}-none`, undefined, systemClock)).toBe(false);
 });
 
+test('releaseByFifo gives up on a process that lives and does not go on', async () => {
+  await using fifo = await aFifo();
+  let now = 0;
+  const clock = {
+    ...systemClock,
+    monotonicMs: () => now,
+    sleep: async () => {
+      now += 1000;
+    },
+  };
+  await expect(releaseByFifo(fifo.path, identifyProcess(process.pid), clock)).rejects.toThrow('did not go on');
+});
+
 test('wasReleased tells a byte that came through from one that met a reader who had gone', async () => {
   await using fifo = await aFifo();
   await armFifo(fifo.path);
