@@ -67,6 +67,7 @@ export class FuseShareMounter implements ShareMounter {
       log.info('mounted', { source: sourceOf(what.location), pid: child.pid });
     } catch (error) {
       if (child.pid !== undefined) await this.#endProcess(child.pid, key);
+      this.#forgetEnded(key);
       signal.throwIfAborted();
       if (!limit.signal.aborted) throw error;
       const source = sourceOf(what.location);
@@ -94,10 +95,11 @@ export class FuseShareMounter implements ShareMounter {
     }
     if (force) await this.#end(key);
     else await this.#waitForEnd(key, endMs);
-    if (lockHolder(this.#lockOf(key)) === undefined) this.#forget(key);
+    this.#forgetEnded(key);
   }
 
-  #forget(key: string): void {
+  #forgetEnded(key: string): void {
+    if (lockHolder(this.#lockOf(key)) !== undefined) return;
     for (const suffix of ['log', 'lock']) rmSync(join(this.#options.folder, `${key}.${suffix}`), { force: true });
   }
 
