@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import * as flags from './flags.ts';
 import { isErrno } from './kernel-error.ts';
-import { callAsync, check, libc } from './libc.ts';
+import { callAsync, check, libc, pathBytes } from './libc.ts';
 import { reopen } from './open-file.ts';
-import { assertSegment, type Fd, openSegment } from './open-in-root.ts';
+import { assertSegment, Fd, openSegment } from './open-in-root.ts';
 import { inspectAt } from './path-facts.ts';
 
 /** Inode of every subvolume's root (linux/btrfs_tree.h, BTRFS_FIRST_FREE_OBJECTID). */
@@ -47,14 +47,22 @@ export async function enableSubvolumeQuota(directory: Fd): Promise<void> {
   await control(libc.ioctlNumber, [readable.number, btrfs.quotaRescanWait, 0], 'BTRFS_IOC_QUOTA_RESCAN_WAIT');
 }
 
-/** The most a subvolume may hold; further writes are EDQUOT. */
+/** The most a subvolume may hold; further writes are EDQUOT. Also where it is full, or holds more. */
 export async function limitSubvolume(subvolume: Fd, maxBytes: number): Promise<void> {
-  using readable = reopen(subvolume);
-  // qgroupid 0 is that of the subvolume itself; flag 1 is max_referenced.
+  // Through the directory around it: asked of a full one, the kernel finds no room in it to begin the change.
+  using around = new Fd(
+    check(
+      libc.openat(subvolume.number, pathBytes('..'), flags.O_RDONLY | flags.O_DIRECTORY | flags.O_CLOEXEC, 0),
+      'openat',
+      '..',
+    ),
+  );
+  // Flag 1 is max_referenced.
   const limit = Buffer.alloc(48);
+  limit.writeBigUInt64LE(subvolumeId(subvolume), 0);
   limit.writeBigUInt64LE(1n, 8);
   limit.writeBigUInt64LE(BigInt(maxBytes), 16);
-  await control(libc.ioctlPointer, [readable.number, btrfs.quotaLimit, limit], 'BTRFS_IOC_QGROUP_LIMIT');
+  await control(libc.ioctlPointer, [around.number, btrfs.quotaLimit, limit], 'BTRFS_IOC_QGROUP_LIMIT');
 }
 
 /** What a subvolume holds, shared or its own, as the filesystem counted it when it last wrote. */
@@ -62,13 +70,18 @@ export function subvolumeUsage(subvolume: Fd): { readonly usedBytes: number; rea
   using readable = reopen(subvolume);
   const information = Buffer.alloc(1024);
   check(libc.ioctlPointer(readable.number, btrfs.filesystemInfo, information), 'ioctl', 'BTRFS_IOC_FS_INFO');
+  const uuid = information.toString('hex', 16, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const folder = `/sys/fs/btrfs/${uuid}/qgroups/0_${subvolumeId(subvolume)}`;
+  const read = (name: string) => Number(readFileSync(`${folder}/${name}`, 'utf8'));
+  return { usedBytes: read('referenced'), maxBytes: read('max_referenced') };
+}
+
+function subvolumeId(subvolume: Fd): bigint {
+  using readable = reopen(subvolume);
   const lookup = Buffer.alloc(4096);
   lookup.writeBigUInt64LE(rootInode, 8);
   check(libc.ioctlPointer(readable.number, btrfs.inodeLookup, lookup), 'ioctl', 'BTRFS_IOC_INO_LOOKUP');
-  const uuid = information.toString('hex', 16, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  const folder = `/sys/fs/btrfs/${uuid}/qgroups/0_${lookup.readBigUInt64LE(0)}`;
-  const read = (name: string) => Number(readFileSync(`${folder}/${name}`, 'utf8'));
-  return { usedBytes: read('referenced'), maxBytes: read('max_referenced') };
+  return lookup.readBigUInt64LE(0);
 }
 
 interface NameRequest {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startDriverProcess } from '../harness/driver-process.ts';
@@ -92,4 +92,64 @@ test('subvolumes are refused where the pool is on another filesystem', async () 
     code: 'INVALID_ARGUMENT',
     message: expect.stringContaining('directory, image'),
   });
+});
+
+test.each(['directory', 'btrfs'])(
+  'a volume of %s on btrfs shrinks while it is used, to no less than it holds',
+  async (backend) => {
+    await using place = await imageFolder('btrfs');
+    await using driver = await startDriverProcess(place.folder);
+    const { controller } = driver;
+    const volumeId = await create(driver, 'pvc-1', { parameters: { backend } });
+    const { targetPath } = await publish(driver, volumeId, place.folder);
+    const fill = (name: string, mib: number) =>
+      execFileSync('dd', ['if=/dev/urandom', `of=${targetPath}/${name}`, 'bs=1M', `count=${mib}`, 'conv=fsync'], {
+        stdio: 'pipe',
+      });
+    fill('kept', 16);
+    const shrinkTo = (mib: number) =>
+      controller.ControllerExpandVolume({
+        volumeId,
+        capacityRange: { requiredBytes: String(mib * MiB), limitBytes: String(mib * MiB) },
+      });
+    await expect(shrinkTo(12)).rejects.toMatchObject({
+      code: 'OUT_OF_RANGE',
+      message: expect.stringMatching(/it holds \d+$/),
+    });
+    fill('more', 8);
+    expect(await shrinkTo(28)).toMatchObject({ capacityBytes: String(28 * MiB) });
+    expect(() => fill('most', 16)).toThrow(/quota exceeded/);
+    const { volume } = await controller.ControllerGetVolume({ volumeId });
+    expect(volume?.capacityBytes).toBe(String(28 * MiB));
+  },
+);
+
+test('a directory on btrfs is kept to its size, and what is cloned or restored from it has its own', async () => {
+  await using place = await imageFolder('btrfs');
+  await using driver = await startDriverProcess(place.folder);
+  const { controller, node } = driver;
+  const directory = { parameters: { quota: 'required' } };
+  const source = await create(driver, 'source', directory);
+  const { targetPath } = await publish(driver, source, place.folder);
+  const fill = (folder: string, mib: number) =>
+    execFileSync('dd', ['if=/dev/urandom', `of=${folder}/fill`, 'bs=1M', `count=${mib}`, 'conv=fsync'], {
+      stdio: 'pipe',
+    });
+  expect(() => fill(targetPath, 64)).toThrow(/quota exceeded/);
+  // A full subvolume lets nothing be opened for writing; what was removed counts until btrfs commits.
+  rmSync(join(targetPath, 'fill'));
+  execFileSync('sync', ['-f', targetPath]);
+  fill(targetPath, 16);
+  const { usage } = await node.NodeGetVolumeStats({ volumeId: source, volumePath: targetPath });
+  expect(usage).toMatchObject([{ unit: 'BYTES', total: String(32 * MiB) }]);
+  const { snapshot } = await controller.CreateSnapshot({ name: 's', sourceVolumeId: source });
+  const clone = await create(driver, 'clone', {
+    ...directory,
+    capacityRange: { requiredBytes: String(64 * MiB), limitBytes: '0' },
+    volumeContentSource: { snapshot: { snapshotId: snapshot!.snapshotId } },
+  });
+  const copy = await publish(driver, clone, place.folder);
+  expect(readFileSync(join(copy.targetPath, 'fill')).equals(readFileSync(join(targetPath, 'fill')))).toBe(true);
+  fill(copy.targetPath, 48);
+  expect(() => fill(copy.targetPath, 80)).toThrow(/quota exceeded/);
 });

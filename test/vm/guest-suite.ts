@@ -74,6 +74,7 @@ class Outcomes {
   async follow(machine: VirtualMachine): Promise<void> {
     for await (const line of machine.reports) {
       const report = JSON.parse(line) as GuestReport;
+      if (process.env['BERTH_VM_TRACE']) process.stderr.write(`${line}\n`);
       if (report.type === 'started') this.#started.resolve();
       if (report.type === 'end') this.#slot(report.name).resolve(report);
     }

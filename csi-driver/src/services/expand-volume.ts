@@ -7,8 +7,9 @@ import { fits, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { claimOf, measure } from './accounts.ts';
 import { getVolume, type ServiceContext } from './services.ts';
+import { shrink } from './shrink-volume.ts';
 
-/** ControllerExpandVolume: online, and fine where the volume is large enough already. */
+/** ControllerExpandVolume: online, and fine where the volume is large enough already. With a lower limit_bytes it shrinks. */
 export function expandVolume(
   context: ServiceContext,
 ): Method<csi.ControllerExpandVolumeRequest, csi.ControllerExpandVolumeResponse> {
@@ -20,30 +21,33 @@ export function expandVolume(
       if (request.volumeCapability) requireCapability(request.volumeCapability);
     },
     keys: ({ volumeId }) => [volumeId],
-    run: async (request) => {
+    run: async (request, signal) => {
       const volume = getVolume(context, request.volumeId);
       const backend = context.backends.of(volume);
       const range = sizeRangeOf(request.capacityRange);
       if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.offer);
-      const capacityBytes = fits(volume.capacityBytes, range)
-        ? volume.capacityBytes
-        : await grow(context, volume, range);
+      const capacityBytes = await resized(context, volume, range, signal);
       // Said again for a call that is repeated: the answer to the first may be lost.
       return { capacityBytes: String(capacityBytes), nodeExpansionRequired: backend.nodeExpansion };
     },
   };
 }
 
+async function resized(
+  context: ServiceContext,
+  volume: VolumeRecord,
+  range: SizeRange,
+  signal: AbortSignal,
+): Promise<number> {
+  if (fits(volume.capacityBytes, range)) return volume.capacityBytes;
+  if (volume.capacityBytes > range.limitBytes) return await shrink(context, volume, range, signal);
+  return await grow(context, volume, range);
+}
+
 async function grow(context: ServiceContext, volume: VolumeRecord, range: SizeRange): Promise<number> {
   const { id } = volume;
   const placement = context.backends.placementOf(volume);
   const { backend } = placement;
-  if (volume.capacityBytes > range.limitBytes) {
-    throw grpcError(
-      'OUT_OF_RANGE',
-      `volume "${id}" has ${volume.capacityBytes} bytes, more than limit_bytes; volumes do not shrink`,
-    );
-  }
   const capacityBytes = backend.offer.sizeFor(range.requiredBytes, volume.fsType);
   if (capacityBytes > range.limitBytes) {
     throw grpcError('OUT_OF_RANGE', `volume "${id}" grows to ${capacityBytes} bytes at least, more than limit_bytes`);

@@ -1,4 +1,4 @@
-import { type csi, grpcError } from '@berth/protos';
+import { type csi, GrpcError, grpcError } from '@berth/protos';
 import type { Placement } from '../backend/backends.ts';
 import type { DiskAccount } from '../backend/pool-ledger.ts';
 import type { Method } from '../pipeline/pipeline.ts';
@@ -16,7 +16,7 @@ export function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequ
   return {
     run: async ({ volumeCapabilities, accessibleTopology, parameters }) => {
       const own = ownParameters(parameters, context.driverName);
-      const candidates = context.backends.candidates(own);
+      const candidates = placesFor(context, own);
       const able = candidates.filter(
         ({ backend, pool }) =>
           (accessibleTopology === null || backend.remote || isHere(accessibleTopology, context.node, pool)) &&
@@ -27,6 +27,16 @@ export function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequ
       return { availableCapacity: String(available), maximumVolumeSize: { value: String(largest) } };
     },
   };
+}
+
+/** None where the class asks for sizes that nothing here enforces. */
+function placesFor({ backends }: ServiceContext, own: Readonly<Record<string, string>>): readonly Placement[] {
+  try {
+    return backends.candidates(own);
+  } catch (error) {
+    if (error instanceof GrpcError && error.code === 'RESOURCE_EXHAUSTED') return [];
+    throw error;
+  }
 }
 
 interface Capacity {

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { createReadStream, existsSync, openSync, writeSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, openSync, writeSync } from 'node:fs';
 import { release } from 'node:os';
 import { inspect } from 'node:util';
 import { type GuestCase, type GuestReport, reportPort } from './guest-case.ts';
@@ -13,8 +13,8 @@ export async function runCases(cases: readonly GuestCase[]): Promise<void> {
   await until(() => existsSync(reportPort));
   const port = openSync(reportPort, 'r+');
   const report = (line: GuestReport) => writeSync(port, `${JSON.stringify(line)}\n`);
-  // The host closes its end when it is gone.
-  createReadStream(reportPort, { fd: port }).on('close', powerOff).on('error', powerOff).resume();
+  // The host closes its end when it is gone. Another process waits for that: a thread of this one could not be stopped.
+  spawn('cat', [], { stdio: [port, 'ignore', 'ignore'] }).on('exit', () => execFileSync('poweroff', ['-f']));
   report({ type: 'started', kernel: release() });
   for (const one of cases) {
     report({ type: 'begin', name: one.name });
@@ -38,8 +38,4 @@ async function failureOf({ run }: GuestCase): Promise<string | undefined> {
   } catch (error) {
     return error instanceof Error ? (error.stack ?? String(error)) : inspect(error);
   }
-}
-
-function powerOff(): void {
-  execFileSync('poweroff', ['-f']);
 }

@@ -14,7 +14,7 @@ exec busybox switch_root /mnt /start
 
 /** What runs there: the tests' program, whose standard output is the console. Ends with the machine off, however it ended. */
 export const startScript = `#!/bin/sh
-export PATH=/usr/sbin:/sbin:/usr/bin:/bin HOME=/root TMPDIR=/tmp NODE_COMPILE_CACHE= NO_COLOR=1
+export PATH=/usr/sbin:/sbin:/usr/bin:/bin HOME=/root TMPDIR=/tmp NODE_COMPILE_CACHE=/tmp/compiled NO_COLOR=1
 for folder in /tmp /run /var /root /mnt; do mount -t tmpfs none $folder; done
 mkdir -p /dev/shm /dev/pts
 mount -t devpts devpts /dev/pts

@@ -101,6 +101,20 @@ export class BtrfsBackend implements Backend {
     this.#pool.records.put(this.#folder(stored).fd, stored.id, record);
   }
 
+  /** The limit comes down first, so that nobody writes past it between the look and the change. */
+  async shrink({ id, capacityBytes }: VolumeSpec): Promise<number | undefined> {
+    using subvolume = openSegment(this.#volumes.fd, id);
+    const { maxBytes } = subvolumeUsage(subvolume);
+    await limitSubvolume(subvolume, capacityBytes);
+    // What is still in memory counts when it is written.
+    await this.#sync(this.#volumes);
+    const { usedBytes } = subvolumeUsage(subvolume);
+    if (usedBytes <= capacityBytes) return undefined;
+    await limitSubvolume(subvolume, maxBytes);
+    await this.#sync(this.#volumes);
+    return usedBytes;
+  }
+
   capacity(): Promise<PoolCapacity> {
     return this.#pool.capacity();
   }

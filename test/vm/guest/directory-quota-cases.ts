@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openRoot, projectOf, projectUsage } from '@berth/linux';
+import { type DriverProcess, driverFolder, startDriverProcess } from '../../harness/driver-process.ts';
+import { freshDisk, type MountedDisk, type QuotaFs } from './disks.ts';
+import type { GuestCase } from './guest-case.ts';
+import { until } from './until.ts';
+import { writeAsUser } from './write-as.ts';
+
+const MiB = 1024 ** 2;
+const capability = { mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };
+
+interface Place extends AsyncDisposable {
+  readonly folder: string;
+  readonly pool: string;
+  readonly disk: MountedDisk;
+}
+
+/** A driver's folder with a pool on a disk of its own. */
+function place(fsType: QuotaFs, options?: readonly string[]): Place {
+  const own = driverFolder();
+  const pool = join(own.folder, 'pool');
+  const disk = freshDisk(fsType, options, pool);
+  return {
+    ...own,
+    pool,
+    disk,
+    [Symbol.asyncDispose]: async () => own[Symbol.dispose](),
+  };
+}
+
+interface Wish {
+  readonly mib: number;
+  readonly parameters?: Record<string, string>;
+  readonly source?: object;
+}
+
+async function create({ controller }: DriverProcess, name: string, { mib, parameters = {}, source }: Wish) {
+  const { volume } = await controller.CreateVolume({
+    name,
+    volumeCapabilities: [capability],
+    capacityRange: { requiredBytes: String(mib * MiB), limitBytes: '0' },
+    parameters,
+    ...(source ? { volumeContentSource: source } : {}),
+  });
+  assert.ok(volume);
+  return volume;
+}
+
+async function use({ node }: DriverProcess, folder: string, volumeId: string): Promise<string> {
+  const stagingTargetPath = join(folder, `stage-${volumeId}`);
+  const targetPath = join(folder, `target-${volumeId}`);
+  mkdirSync(stagingTargetPath, { recursive: true });
+  const request = { volumeId, stagingTargetPath, volumeCapability: capability };
+  await node.NodeStageVolume(request);
+  await node.NodePublishVolume({ ...request, targetPath });
+  return targetPath;
+}
+
+async function release({ node }: DriverProcess, folder: string, volumeId: string): Promise<void> {
+  await node.NodeUnpublishVolume({ volumeId, targetPath: join(folder, `target-${volumeId}`) });
+  await node.NodeUnstageVolume({ volumeId, stagingTargetPath: join(folder, `stage-${volumeId}`) });
+}
+
+function projectIn(pool: string, id: string, folder = 'volumes'): number {
+  using directory = openRoot(join(pool, folder, id));
+  return projectOf(directory);
+}
+
+function usageIn(pool: string, project: number) {
+  using directory = openRoot(pool);
+  return projectUsage(directory, project);
+}
+
+const enforced = 'csi.berth.local/size-enforced';
+const kinds = [
+  { fsType: 'ext4', refusal: 'EDQUOT' },
+  { fsType: 'xfs', refusal: 'ENOSPC' },
+] as const;
+
+const everywhere = kinds.flatMap(({ fsType, refusal }): GuestCase[] => [
+  {
+    name: `a directory on ${fsType} stops its writer at the claim's size with ${refusal}, and grows and shrinks while it is used`,
+    run: async () => {
+      await using here = place(fsType);
+      await using driver = await startDriverProcess(here.folder);
+      const { controller, node } = driver;
+      const { volumeId, volumeContext } = await create(driver, 'a', { mib: 24, parameters: { quota: 'required' } });
+      assert.equal(volumeContext?.[enforced], 'true');
+      const target = await use(driver, here.folder, volumeId);
+      {
+        const { blocks, bsize } = statfsSync(target);
+        assert.equal(blocks * bsize, 24 * MiB);
+      }
+      assert.equal(writeAsUser(join(target, 'fill'), 64 * MiB), refusal);
+      const { usage } = await node.NodeGetVolumeStats({ volumeId, volumePath: target });
+      const bytes = usage?.find(({ unit }) => unit === 'BYTES');
+      assert.equal(bytes?.total, String(24 * MiB));
+      assert.ok(Number(bytes?.used) > 20 * MiB && Number(bytes?.used) <= 24 * MiB, bytes?.used);
+
+      const grow = { requiredBytes: String(48 * MiB), limitBytes: '0' };
+      const grown = await controller.ControllerExpandVolume({ volumeId, capacityRange: grow });
+      assert.equal(grown.capacityBytes, String(48 * MiB));
+      assert.equal(writeAsUser(join(target, 'more'), 4 * MiB), undefined);
+      const shrink = { requiredBytes: String(8 * MiB), limitBytes: String(16 * MiB) };
+      await assert.rejects(controller.ControllerExpandVolume({ volumeId, capacityRange: shrink }), /OUT_OF_RANGE/);
+      assert.equal(writeAsUser(join(target, 'still'), 4 * MiB), undefined);
+      for (const name of ['fill', 'still', 'more']) rmSync(join(target, name));
+      await until(async () => {
+        try {
+          const { capacityBytes } = await controller.ControllerExpandVolume({ volumeId, capacityRange: shrink });
+          return capacityBytes === String(8 * MiB);
+        } catch (error) {
+          // What was removed is given back a little later.
+          assert.match(String(error), /OUT_OF_RANGE/);
+          return false;
+        }
+      });
+      assert.equal(writeAsUser(join(target, 'after'), 16 * MiB), refusal);
+      await release(driver, here.folder, volumeId);
+      await controller.DeleteVolume({ volumeId });
+    },
+  },
+  {
+    name: `a snapshot on ${fsType} has no limit of its source, and a clone has its own`,
+    run: async () => {
+      await using here = place(fsType);
+      await using driver = await startDriverProcess(here.folder);
+      const { controller } = driver;
+      const source = await create(driver, 'source', { mib: 16 });
+      const target = await use(driver, here.folder, source.volumeId);
+      assert.equal(writeAsUser(join(target, 'content'), 8 * MiB), undefined);
+      const { snapshot } = await controller.CreateSnapshot({ name: 's', sourceVolumeId: source.volumeId });
+      assert.ok(snapshot);
+      const clone = await create(driver, 'clone', {
+        mib: 32,
+        source: { snapshot: { snapshotId: snapshot.snapshotId } },
+      });
+      const copy = await use(driver, here.folder, clone.volumeId);
+      assert.ok(readFileSync(join(copy, 'content')).equals(readFileSync(join(target, 'content'))));
+      assert.equal(projectIn(here.pool, snapshot.snapshotId, 'snapshots'), 0);
+      assert.notEqual(projectIn(here.pool, clone.volumeId), projectIn(here.pool, source.volumeId));
+      assert.equal(writeAsUser(join(copy, 'more'), 16 * MiB), undefined);
+      assert.equal(writeAsUser(join(copy, 'most'), 16 * MiB), refusal);
+      assert.equal(writeAsUser(join(target, 'most'), 16 * MiB), refusal);
+      for (const { volumeId } of [source, clone]) await release(driver, here.folder, volumeId);
+    },
+  },
+]);
+
+const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] => [
+  {
+    name: `64 volumes at once on ${fsType} have a project each; deleting leaves no limit and no usage behind`,
+    run: async () => {
+      await using here = place(fsType);
+      await using driver = await startDriverProcess(here.folder);
+      const names = Array.from({ length: 64 }, (_, index) => `v${index}`);
+      const volumes = await Promise.all(names.map((name) => create(driver, name, { mib: 1 })));
+      const projects = volumes.map(({ volumeId }) => projectIn(here.pool, volumeId));
+      assert.equal(new Set(projects).size, 64);
+      assert.ok(projects.every((id) => usageIn(here.pool, id).maxBytes === MiB));
+      await Promise.all(volumes.map(({ volumeId }) => driver.controller.DeleteVolume({ volumeId })));
+      await until(() =>
+        projects.every((id) => {
+          const { inodes, maxBytes, usedBytes } = usageIn(here.pool, id);
+          return inodes === 0 && maxBytes === 0 && usedBytes === 0;
+        }),
+      );
+      assert.deepEqual(readdirSync(join(here.pool, 'trash')), []);
+    },
+  },
+  {
+    name: `a project of ${fsType} whose files are still open is not given to another volume`,
+    run: async () => {
+      await using here = place(fsType);
+      const first = await startDriverProcess(here.folder);
+      const { volumeId } = await create(first, 'first', { mib: 8 });
+      const project = projectIn(here.pool, volumeId);
+      writeFileSync(join(here.pool, 'volumes', volumeId, 'kept'), Buffer.alloc(MiB));
+      using _kept = openRoot(join(here.pool, 'volumes', volumeId));
+      await first.controller.DeleteVolume({ volumeId });
+      await until(() => readdirSync(join(here.pool, 'trash')).length === 0);
+      await first.kill();
+      await using second = await startDriverProcess(here.folder);
+      const other = await create(second, 'second', { mib: 8 });
+      assert.ok(usageIn(here.pool, project).inodes > 0);
+      assert.notEqual(projectIn(here.pool, other.volumeId), project);
+    },
+  },
+  {
+    name: `kill -9 in the middle of creates and deletes on ${fsType} leaves each volume with its own limit and nothing else`,
+    run: async () => {
+      await using here = place(fsType);
+      let driver = await startDriverProcess(here.folder);
+      const limits = new Map<string, number>();
+      for (let round = 0; round < 3; round += 1) {
+        const jobs = Array.from({ length: 24 }, async (_, index) => {
+          const { volumeId } = await create(driver, `r${round}-${index}`, { mib: 1 + (index % 3) });
+          limits.set(volumeId, (1 + (index % 3)) * MiB);
+          if (index % 2 === 0) await driver.controller.DeleteVolume({ volumeId });
+        });
+        const ended = Promise.allSettled(jobs);
+        await jobs[round];
+        await driver.kill();
+        await ended;
+        driver = await startDriverProcess(here.folder);
+      }
+      await until(() => readdirSync(join(here.pool, 'trash')).length === 0);
+      const { entries } = await driver.controller.ListVolumes({});
+      const kept = (entries ?? []).map(({ volume }) => volume?.volumeId ?? '').toSorted();
+      assert.deepEqual(readdirSync(join(here.pool, 'volumes')).toSorted(), kept);
+      const projects = kept.map((id) => projectIn(here.pool, id));
+      assert.equal(new Set(projects).size, kept.length);
+      for (const [index, id] of kept.entries()) {
+        const { maxBytes } = usageIn(here.pool, projects[index] ?? 0);
+        assert.ok(limits.get(id) === undefined || limits.get(id) === maxBytes, `${maxBytes}`);
+        assert.ok(maxBytes > 0);
+      }
+      const first = Math.min(...projects, 0x42000000);
+      await until(() =>
+        Array.from({ length: 256 }, (_, offset) => first + offset)
+          .filter((id) => !projects.includes(id))
+          .every((id) => usageIn(here.pool, id).maxBytes === 0),
+      );
+      await driver[Symbol.asyncDispose]();
+    },
+  },
+  {
+    name: `${fsType} without quotas: auto says so, required is refused, image makes an image`,
+    run: async () => {
+      await using here = place(fsType, []);
+      await using driver = await startDriverProcess(here.folder);
+      assert.match(driver.log(), /sizes of directories are not enforced.*prjquota/);
+      const plain = await create(driver, 'plain', { mib: 8 });
+      assert.equal(plain.volumeContext?.[enforced], 'false');
+      const required = { quota: 'required' };
+      await assert.rejects(create(driver, 'required', { mib: 8, parameters: required }), /RESOURCE_EXHAUSTED/);
+      await assert.rejects(create(driver, 'bad', { mib: 8, parameters: { quota: 'yes' } }), /INVALID_ARGUMENT/);
+      const { availableCapacity } = await driver.controller.GetCapacity({ parameters: required });
+      assert.equal(availableCapacity, '0');
+      const image = await create(driver, 'image', { mib: 64, parameters: { quota: 'image' } });
+      assert.equal(image.volumeContext?.[enforced], 'true');
+      assert.equal(
+        (await create(driver, 'image', { mib: 64, parameters: { quota: 'image' } })).volumeId,
+        image.volumeId,
+      );
+      assert.deepEqual(readdirSync(join(here.pool, 'images')), [image.volumeId]);
+      assert.deepEqual(readdirSync(join(here.pool, 'volumes')), [plain.volumeId]);
+    },
+  },
+  {
+    name: `a volume with quota = required is not staged while ${fsType} is mounted without quotas`,
+    run: async () => {
+      await using here = place(fsType);
+      const first = await startDriverProcess(here.folder);
+      const { volumeId } = await create(first, 'strict', { mib: 8, parameters: { quota: 'required' } });
+      await first.kill();
+      here.disk.remount([]);
+      const second = await startDriverProcess(here.folder);
+      await assert.rejects(use(second, here.folder, volumeId), /FAILED_PRECONDITION.*prjquota/);
+      await second.kill();
+      here.disk.remount(['prjquota']);
+      await using third = await startDriverProcess(here.folder);
+      const target = await use(third, here.folder, volumeId);
+      assert.equal(writeAsUser(join(target, 'fill'), 32 * MiB), fsType === 'ext4' ? 'EDQUOT' : 'ENOSPC');
+    },
+  },
+]);
+
+export const cases: readonly GuestCase[] = [...everywhere, ...withProjects];
