@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { Berth, execute, findKubectl } from '../harness/berth.ts';
+
+/** What clusters are given: rendered and applied by a real kubectl, and held against the programs they start. */
+const root = join(import.meta.dirname, '../..');
+const kubernetes = join(root, 'deploy/kubernetes');
+const minor = '1.32';
+
+interface Rendered {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly provisioner?: string;
+  readonly driver?: string;
+  readonly driverName?: string;
+  readonly spec?: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
+}
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly args: readonly string[];
+}
+
+async function rendered(directory: string): Promise<Rendered[]> {
+  const { stdout } = await execute(findKubectl(minor), ['kustomize', join(kubernetes, directory)], {
+    timeoutMs: 20_000,
+  });
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Rendered);
+}
+
+let berth: Berth;
+
+beforeAll(async () => {
+  berth = await Berth.start({ kubectl: minor });
+});
+
+afterAll(() => berth?.[Symbol.asyncDispose]());
+
+for (const directory of ['local', 'local-sidecars', 'nfs', 'attributes']) {
+  test(`deploy/kubernetes/${directory} is taken by an API server, every field of it`, async () => {
+    const objects = await rendered(directory);
+    const told = await berth.kubectl(['apply', '--validate=strict', '-k', join(kubernetes, directory)]);
+    expect(told.trim().split('\n')).toHaveLength(objects.length);
+  });
+}
+
+test('snapshot classes name the driver they are for', async () => {
+  for (const object of await rendered('snapshots')) {
+    expect(object).toMatchObject({ apiVersion: 'snapshot.storage.k8s.io/v1', driver: 'csi.berth.local' });
+  }
+});
+
+for (const directory of ['local', 'local-sidecars', 'nfs']) {
+  test(`the programs know every flag that deploy/kubernetes/${directory} gives them`, async () => {
+    const objects = await rendered(directory);
+    const containers = objects.flatMap(({ spec, kind }) =>
+      ['DaemonSet', 'Deployment'].includes(kind) ? (spec?.template.spec.containers ?? []) : [],
+    );
+    const own = containers.filter(({ image }) => image.startsWith('berth:'));
+    expect(own.length).toBeGreaterThan(0);
+    for (const { args } of own) {
+      const [program, ...flags] = args;
+      const { stdout: help } = await berth.command(program as 'csi-driver' | 'provisioner', ['--help']);
+      for (const flag of flags) expect(help).toContain(`${flag.split('=')[0]} `);
+    }
+  });
+}
+
+test('the image is built from files that are there, and every workspace takes part', () => {
+  const dockerfile = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
+  const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { workspaces: string[] };
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, sources = '']) =>
+    sources.split(' '),
+  );
+  for (const source of copied) expect(() => readFileSync(join(root, source))).not.toThrow(/ENOENT/);
+  expect(copied.filter((source) => source.endsWith('/package.json')).map((source) => source.split('/')[0])).toEqual(
+    workspaces.toSorted(),
+  );
+});
