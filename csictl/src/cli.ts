@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addBenchCommand } from './bench/bench-commands.ts';
 import { action } from './command-action.ts';
 import { bashCompletion } from './commands/completion.ts';
 import { addConformanceCommand } from './conformance/conformance-commands.ts';
@@ -73,6 +74,7 @@ function buildProgram(terminal: Terminal): Command {
   addLookCommands(program, terminal);
   addCsiCommands(program, terminal);
   addConformanceCommand(program, terminal);
+  addBenchCommand(program, terminal);
   addRecordCommand(program, terminal);
   addReplayCommand(program, terminal);
   program

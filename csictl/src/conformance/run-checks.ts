@@ -1,5 +1,6 @@
 import { type Clock, messageOf, type Rng } from '@berth/kit';
-import { asGrpcError, type csi, type GrpcConnection, GrpcError } from '@berth/protos';
+import { type GrpcConnection, GrpcError } from '@berth/protos';
+import { type DriverFacts, driverFacts } from '../trial/driver-facts.ts';
 import { TrackedDriver } from '../trial/tracked-driver.ts';
 import { TrialFolder } from '../trial/trial-folder.ts';
 import type { TrialVolumes } from '../trial/trial-options.ts';
@@ -34,7 +35,7 @@ export async function* runChecks(
   options: RunOptions,
   signal: AbortSignal,
 ): AsyncGenerator<CheckResult> {
-  const facts = await factsOf(options);
+  const facts = await driverFacts(trackedDriver(options), options);
   for (const check of checks) {
     if (signal.aborted) return;
     const started = options.clock.monotonicMs();
@@ -42,37 +43,6 @@ export async function* runChecks(
     const { id, section, rule } = check;
     yield { id, section, rule, outcome, reason, ms: Math.round(options.clock.monotonicMs() - started) };
   }
-}
-
-interface DriverFacts {
-  readonly capabilities: ReadonlySet<string>;
-  readonly nodeInfo: csi.NodeGetInfoResponse | undefined;
-}
-
-async function factsOf(options: RunOptions): Promise<DriverFacts> {
-  const { identity, controller, node } = trackedDriver(options);
-  const plugin = await identity.GetPluginCapabilities({});
-  const capabilities = new Set(
-    plugin.capabilities.flatMap(({ service, volumeExpansion }) => [
-      ...(service ? [`plugin:${service.type}`] : []),
-      ...(volumeExpansion ? [`plugin:VOLUME_EXPANSION_${volumeExpansion.type}`] : []),
-    ]),
-  );
-  const none = { capabilities: [] };
-  const orNone = (error: unknown) => {
-    if (asGrpcError(error).code === 'UNIMPLEMENTED') return none;
-    throw error;
-  };
-  const ofController = capabilities.has('plugin:CONTROLLER_SERVICE')
-    ? await controller.ControllerGetCapabilities({}).catch(orNone)
-    : none;
-  const ofNode = await node.NodeGetCapabilities({}).catch(orNone);
-  for (const { rpc } of ofController.capabilities) if (rpc) capabilities.add(`controller:${rpc.type}`);
-  for (const { rpc } of ofNode.capabilities) if (rpc) capabilities.add(`node:${rpc.type}`);
-  const nodeInfo = await node.NodeGetInfo({}).catch(() => undefined);
-  if (options.onNode && nodeInfo) capabilities.add('mounts');
-  if (!options.volumes.capability.block) capabilities.add('filesystem');
-  return { capabilities, nodeInfo };
 }
 
 function trackedDriver({ connection, volumes, timeoutMs }: RunOptions): TrackedDriver {
