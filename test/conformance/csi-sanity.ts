@@ -23,6 +23,7 @@ export async function installedCsiSanity(): Promise<string> {
 export interface SanityResult {
   readonly passed: number;
   readonly failed: number;
+  readonly skipped: number;
   readonly output: string;
 }
 
@@ -34,17 +35,22 @@ export interface SanityOptions {
   readonly access?: 'mount' | 'block';
   /** Parameters of the class of its volumes. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /** What it modifies volumes to; nothing unless told. */
+  readonly mutableParameters?: Readonly<Record<string, string>>;
 }
 
 /** Runs the suite against a driver's socket, for mounted volumes unless told otherwise. */
 export async function runCsiSanity(options: SanityOptions): Promise<SanityResult> {
-  const { program, endpoint, folder, access = 'mount', parameters = {} } = options;
+  const { program, endpoint, folder, access = 'mount', parameters = {}, mutableParameters = {} } = options;
   const parametersFile = join(folder, 'parameters.yaml');
+  const mutableParametersFile = join(folder, 'mutable-parameters.yaml');
   // JSON is YAML.
   writeFileSync(parametersFile, JSON.stringify(parameters));
+  writeFileSync(mutableParametersFile, JSON.stringify(mutableParameters));
   const flags = ['--ginkgo.no-color', `--csi.endpoint=${endpoint}`, '--csi.testvolumesize=1073741824'];
   flags.push('--csi.testvolumeexpandsize=2147483648');
   flags.push(`--csi.testvolumeaccesstype=${access}`, `--csi.testvolumeparameters=${parametersFile}`);
+  flags.push(`--csi.testvolumemutableparameters=${mutableParametersFile}`, '--csi.testnodevolumeattachlimit');
   flags.push(`--csi.mountdir=${join(folder, 'mount')}`, `--csi.stagingdir=${join(folder, 'staging')}`);
   const { stdout, stderr } = await run(program, flags, { cwd: folder }).catch(
     (error: { stdout?: string; stderr?: string }) => ({
@@ -52,6 +58,6 @@ export async function runCsiSanity(options: SanityOptions): Promise<SanityResult
       stderr: error.stderr ?? `${error}`,
     }),
   );
-  const [, passed, failed] = /(\d+) Passed.*?(\d+) Failed/.exec(stdout) ?? [];
-  return { passed: Number(passed), failed: Number(failed), output: stdout + stderr };
+  const [, passed, failed, skipped] = /(\d+) Passed.*?(\d+) Failed.*?(\d+) Skipped/.exec(stdout) ?? [];
+  return { passed: Number(passed), failed: Number(failed), skipped: Number(skipped), output: stdout + stderr };
 }
