@@ -74,8 +74,8 @@ async function* passOn(call: Call, { faults, recorder, clock }: ProxyOptions): A
   try {
     for await (const response of perform(call, fault?.does, clock)) {
       record.received(response);
-      if (rpc.isStream) yield response;
-      else held = response;
+      if (!rpc.isStream) held = response;
+      else if (fault?.does.kind !== 'drop-reply') yield response;
     }
   } catch (thrown) {
     error = asGrpcError(thrown);
@@ -98,9 +98,8 @@ async function* perform(
     case 'drop-request':
       return;
     case 'drop-reply':
-      // The driver does not learn that its caller has gone. Nothing of a stream is passed on.
-      for await (const _ of forward(request, {}));
-      return;
+      // The driver does not learn that its caller has gone.
+      return yield* forward(request, {});
     case 'delay':
       await clock.sleep(fault.ms, signal);
       break;
