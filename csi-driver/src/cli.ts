@@ -1,6 +1,7 @@
-import { createLogger, type LogLevel, logLevels, messageOf } from '@berth/kit';
+import { createLogger, httpAddress, type LogLevel, logLevels, messageOf } from '@berth/kit';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parsePools } from './backend/pool-options.ts';
+import { reportFormats } from './rebuild/print-report.ts';
 import { StartError } from './start-error.ts';
 import { version } from './version.ts';
 
@@ -37,7 +38,14 @@ Examples:
     --registration-socket /registration/csi.berth.local-reg.sock
   csi-driver --endpoint unix:///run/csi.sock --node-id node-1 \\
     --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme,backend=image|directory,limit=200Gi,overcommit=1.5
+  csi-driver recover --pool /var/lib/berth/pool --dry-run
   csi-driver version
+`;
+
+const recoverExamples = `
+Examples:
+  csi-driver recover --pool /var/lib/berth/pool --dry-run
+  csi-driver recover --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme -o json
 `;
 
 const poolHelp =
@@ -73,6 +81,16 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .command('version')
     .description('print the version')
     .action(() => terminal.out(`csi-driver ${version}\n`));
+  program
+    .command('recover')
+    .description('make a lost or damaged catalog anew, from the pools given by --pool; the driver must not run')
+    .option('--dry-run', 'only tell what would be done')
+    .addOption(new Option('-o, --output <format>', 'form of the report').choices(reportFormats).default('table'))
+    .addHelpText('after', recoverExamples)
+    .action(async (_flags: unknown, command: Command) => {
+      const { runRecover } = await import('./rebuild/run-recover.ts');
+      await runRecover(command.optsWithGlobals(), terminal);
+    });
   // What this program starts itself as, for a system call that may hang.
   program.command('nfs-mount-helper', { hidden: true }).action(async () => {
     const { runMountHelper } = await import('./nfs-mount-helper.ts');
@@ -138,9 +156,10 @@ function countOf(text: string): number {
   throw new InvalidArgumentError('give a number from 1 to 999999.');
 }
 
-function checkFlags({ nodeId, name }: Flags, endpoint: string | undefined): void {
+function checkFlags({ nodeId, name, httpEndpoint }: Flags, endpoint: string | undefined): void {
   if (!endpoint) throw new StartError('Usage', '--endpoint (or CSI_ENDPOINT) is required');
   if (!nodeId) throw new StartError('Usage', '--node-id is required');
+  if (httpEndpoint !== undefined) httpAddress(httpEndpoint);
   // The id is also the value of the topology segment, which COs keep as a label.
   if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(nodeId)) {
     throw new StartError(

@@ -11,13 +11,20 @@ export interface HttpEndpointOptions {
   readonly health: () => Promise<unknown>;
 }
 
+/** Reads `host:port`, `[::1]:port` or `:port`. @throws RangeError */
+export function httpAddress(address: string): { readonly host: string; readonly port: number } {
+  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
+  if (port === '' || Number(port) > 65_535)
+    throw new RangeError(`--http-endpoint "${address}" is not host:port or :port`);
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+}
+
 /** Serves metrics and `/healthz` until disposed. @throws Error – the address cannot be listened at. */
 export async function startHttpEndpoint(
   options: HttpEndpointOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { address, metrics, metricsPath, health } = options;
-  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
-  if (port === '') throw new RangeError(`--http-endpoint "${address}" is not host:port or :port`);
+  const { host, port } = httpAddress(address);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://endpoint');
     const answer = (status: number, text: string) =>
@@ -30,7 +37,7 @@ export async function startHttpEndpoint(
       );
     } else answer(404, 'not found\n');
   });
-  await listen(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) });
+  await listen(server, { host, port });
   const bound = server.address();
   return {
     port: typeof bound === 'object' && bound ? bound.port : 0,

@@ -7,7 +7,7 @@ export { removeHalfWritten, syncDirectory, writeFileDurably } from './durable-fi
 export { CodedError, type CodedErrorOptions, isAbort, messageOf, TerminalError } from './errors.ts';
 export { FakeClock, settle } from './fake-clock.ts';
 export { BusyError, Guard, KeyedMutex } from './guard.ts';
-export { type HttpEndpointOptions, startHttpEndpoint } from './http-endpoint.ts';
+export { type HttpEndpointOptions, httpAddress, startHttpEndpoint } from './http-endpoint.ts';
 export {
   createLogger,
   type LogFields,

@@ -1,0 +1,37 @@
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { driverFolder, startDriverProcess } from '../harness/driver-process.ts';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+test('the driver tells its calls by name and code, its pool, and whether it is well', async () => {
+  using place = driverFolder();
+  const address = `127.0.0.1:${await freePort()}`;
+  await using driver = await startDriverProcess(place.folder, ['--http-endpoint', address]);
+  await expect(driver.controller.ControllerGetVolume({ volumeId: 'none' })).rejects.toThrow(/does not exist/);
+  const volumeCapabilities = [{ mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } }];
+  await driver.controller.CreateVolume({ name: 'pvc-1', volumeCapabilities });
+  const health = await fetch(`http://${address}/healthz`);
+  expect([health.status, await health.text()]).toEqual([200, 'ok']);
+  const metrics = await (await fetch(`http://${address}/metrics`)).text();
+  const count = (method: string, code: string) =>
+    `csi_plugin_operations_seconds_count{driver_name="csi.berth.local",method_name="/csi.v1.Controller/${method}",grpc_status_code="${code}"} 1`;
+  expect(metrics).toContain(count('CreateVolume', 'OK'));
+  expect(metrics).toContain(count('ControllerGetVolume', 'NotFound'));
+  expect(metrics).toContain('berth_csi_volumes{driver_name="csi.berth.local"} 1');
+  expect(metrics).toMatch(/^berth_csi_pool_available_bytes\{driver_name="csi.berth.local",pool="default"\} [1-9]\d+$/m);
+});
+
+test('an address that cannot be is one line that says so', async () => {
+  using place = driverFolder();
+  const start = (address: string) => startDriverProcess(place.folder, ['--http-endpoint', address]);
+  await expect(start('nonsense')).rejects.toThrow(
+    /^csi-driver exited with 2: csi-driver: --http-endpoint "nonsense" is not host:port/,
+  );
+});
