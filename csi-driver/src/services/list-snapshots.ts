@@ -3,7 +3,8 @@ import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
-import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
+import { boundedPage } from './bounded-page.ts';
+import { pageSize, sequenceOf } from './page-token.ts';
 import type { ServiceContext } from './services.ts';
 import { snapshotMessage } from './snapshot-message.ts';
 
@@ -14,15 +15,14 @@ export function listSnapshots(context: ServiceContext): Method<csi.ListSnapshots
     validate: ({ maxEntries }) => void pageSize(maxEntries),
     run: async ({ maxEntries, startingToken, sourceVolumeId, snapshotId }) => {
       const after = sequenceOf(startingToken, () => snapshots.lastSequence());
-      if (snapshotId !== '') return { entries: entriesOf(context, one(context, { snapshotId, sourceVolumeId })) };
+      if (snapshotId !== '')
+        return boundedPage(one(context, { snapshotId, sourceVolumeId }), 1, (snapshot) => entryOf(context, snapshot));
       const size = pageSize(maxEntries);
       const found =
         sourceVolumeId === ''
           ? snapshots.listAfter(after, size + 1)
           : snapshots.listOfVolume(sourceVolumeId, after, size + 1);
-      const page = found.slice(0, size);
-      const nextToken = found.length > size ? tokenAfter(page.at(-1)?.sequence) : '';
-      return { entries: entriesOf(context, page), nextToken };
+      return boundedPage(found, size, (snapshot) => entryOf(context, snapshot));
     },
   };
 }
@@ -51,7 +51,6 @@ function one({ catalog }: ServiceContext, { snapshotId, sourceVolumeId }: Filter
 }
 
 /** What is being deleted is not offered any more. */
-function entriesOf(context: ServiceContext, snapshots: readonly SnapshotRecord[]) {
-  const shown = snapshots.filter(({ state }) => state === 'ready');
-  return shown.map((snapshot) => ({ snapshot: snapshotMessage(context, snapshot) }));
+function entryOf(context: ServiceContext, snapshot: SnapshotRecord) {
+  return snapshot.state === 'ready' ? { snapshot: snapshotMessage(context, snapshot) } : undefined;
 }

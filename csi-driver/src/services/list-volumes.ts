@@ -1,7 +1,8 @@
 import type { csi } from '@berth/protos';
 import type { Method } from '../pipeline/pipeline.ts';
 import { publishedNodes } from './attach-volume.ts';
-import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
+import { boundedPage } from './bounded-page.ts';
+import { pageSize, sequenceOf } from './page-token.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
 
@@ -13,17 +14,11 @@ export function listVolumes(context: ServiceContext): Method<csi.ListVolumesRequ
     run: async ({ maxEntries, startingToken }) => {
       const after = sequenceOf(startingToken, () => catalog.lastSequence());
       const size = pageSize(maxEntries);
-      const volumes = catalog.listAfter(after, size + 1);
-      const page = volumes.slice(0, size);
-      return {
-        entries: page
-          .filter((volume) => volume.state !== 'creating')
-          .map((volume) => ({
-            volume: volumeMessage(context, volume),
-            status: { publishedNodeIds: publishedNodes(context, volume.id) },
-          })),
-        nextToken: volumes.length > size ? tokenAfter(page.at(-1)?.sequence) : '',
-      };
+      return boundedPage(catalog.listAfter(after, size + 1), size, (volume) => {
+        if (volume.state === 'creating') return undefined;
+        const status = { publishedNodeIds: publishedNodes(context, volume.id) };
+        return { volume: volumeMessage(context, volume), status };
+      });
     },
   };
 }
