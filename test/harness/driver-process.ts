@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,6 +43,13 @@ export function driverFolder() {
   };
 }
 
+/** Runs the real program to its end, as `csi-driver recover`. */
+export function runDriver(...args: readonly string[]): { code: number | null; stdout: string; stderr: string } {
+  const command = ['--disable-warning=ExperimentalWarning', program, ...args];
+  const { status: code, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  return { code, stdout, stderr };
+}
+
 /** Starts the real program and waits until it answers. It dies with the test process. */
 export async function startDriverProcess(
   folder: string,
@@ -62,7 +69,8 @@ export interface ProgramOptions {
 /** The same for another build of the program. */
 export async function startProgram(folder: string, options: ProgramOptions): Promise<DriverProcess> {
   const { node, flags = [], endpoint = `unix://${folder}/csi.sock` } = options;
-  const own = ['--endpoint', endpoint, '--node-id', 'n1', '--pool', join(folder, 'pool'), '--until-stdin-closes'];
+  const pool = flags.includes('--pool') ? [] : ['--pool', join(folder, 'pool')];
+  const own = ['--endpoint', endpoint, '--node-id', 'n1', ...pool, '--until-stdin-closes'];
   const child = spawn(process.execPath, [...node, ...own, ...flags], { stdio: ['pipe', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

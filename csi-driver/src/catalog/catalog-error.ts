@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { CodedError } from '@berth/kit';
 
 /** `Full` the disk has no room; `Damaged` what was read is not what was written; `InUse` another driver has the pool; `Newer` a later version wrote it. */
@@ -33,7 +34,7 @@ function wording(code: CatalogErrorCode, path: string, reason: string): string {
   if (code === 'Damaged') {
     return (
       `the catalog ${path} is damaged (${reason}); the data of the volumes was not touched. ` +
-      `Restore ${path} from a backup, or run \`sqlite3 ${path} .recover | sqlite3 ${path}.new\` and put the result in its place`
+      `Run \`csi-driver recover --pool ${dirname(path)}\` to make it anew from the data, or restore ${path} from a backup`
     );
   }
   return `catalog ${path}: ${reason}`;

@@ -85,7 +85,10 @@ for (const [what, damage] of Object.entries(damages)) {
     damage(s.path);
     rmSync(`${s.path}-wal`, { force: true });
     expect(s.open).toThrow(
-      expect.objectContaining({ code: 'Damaged', message: expect.stringMatching(/volumes.*\.recover/s) }),
+      expect.objectContaining({
+        code: 'Damaged',
+        message: expect.stringMatching(/volumes.*csi-driver recover --pool/s),
+      }),
     );
   });
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
@@ -77,6 +77,7 @@ const migrations: readonly string[] = [
 export function openDatabase(options: CatalogOptions): DatabaseSync {
   const { path, lockWaitMs = successorWaitMs } = options;
   let database: DatabaseSync | undefined;
+  const isNew = !existsSync(path);
   try {
     database = new DatabaseSync(path, { timeout: lockWaitMs });
     // Exclusive: no second driver, and WAL without a shared-memory file. FULL: what was answered survives a power cut.
@@ -88,6 +89,8 @@ export function openDatabase(options: CatalogOptions): DatabaseSync {
     return database;
   } catch (error) {
     database?.close();
+    // An empty file would look like a catalog the next time.
+    if (isNew) for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
     throw asCatalogError(error, path);
   }
 }

@@ -82,6 +82,12 @@ export class RecordTable<R extends Recorded> {
     return await this.insert({ ...record, state: 'creating' } as unknown as Omit<R, 'sequence'>);
   }
 
+  /** Takes in a record whose thing is there already: of a catalog that was lost. */
+  async adopt(record: Omit<R, 'sequence' | 'state'>): Promise<R> {
+    const { sequence: _sequence, ...fields } = record as R;
+    return await this.insert({ ...fields, state: 'ready' } as unknown as Omit<R, 'sequence'>);
+  }
+
   async update(record: R, change: Partial<Omit<R, 'sequence' | 'id' | 'name'>>): Promise<R> {
     const next: R = { ...record, ...change };
     const values = encode(this.#codec, next);

@@ -11,7 +11,7 @@ export interface TrashedRecord extends VolumeRecord {
   readonly expiresAtMs: number;
 }
 
-const trashedCodec: Codec<TrashedRecord> = {
+export const trashedCodec: Codec<TrashedRecord> = {
   table: 'trashed',
   what: 'deleted volume',
   own: 'trashed',

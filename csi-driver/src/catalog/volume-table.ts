@@ -60,6 +60,12 @@ export class VolumeTable extends RecordTable<VolumeRecord> {
     return await this.insert({ ...volume, state: 'creating' }, closed);
   }
 
+  override async adopt(volume: NewVolume): Promise<VolumeRecord> {
+    const { sequence: _sequence, ...fields } = volume as VolumeRecord;
+    const closed = (sequence: number) => this.#settled.given(sequence, { open: false });
+    return await this.insert({ ...fields, state: 'ready' }, closed);
+  }
+
   override async remove(id: string): Promise<void> {
     const volume = this.find(id);
     await super.remove(id);

@@ -1,0 +1,18 @@
+import { systemClock } from '@berth/kit';
+import { parsePools } from '../backend/pool-options.ts';
+import type { Terminal } from '../cli.ts';
+import { printReport, type ReportFormat } from './print-report.ts';
+import { recoverCatalog } from './recover-command.ts';
+
+export interface RecoverFlags {
+  readonly pool?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly output: ReportFormat;
+}
+
+/** `csi-driver recover`. @throws StartError; CatalogError. */
+export async function runRecover({ pool, dryRun, output }: RecoverFlags, terminal: Terminal): Promise<void> {
+  const pools = parsePools(pool ?? []);
+  const report = await recoverCatalog({ pools, dryRun: dryRun === true, clock: systemClock });
+  terminal.out(await printReport(report, output));
+}
