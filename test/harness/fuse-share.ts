@@ -43,7 +43,10 @@ export async function mountShare(location: NfsLocation, mountFlags: readonly str
     mount: async () => {
       using target = openRoot(path);
       const options = parseNfsOptions(mountFlags);
-      await mounter.mount({ key: 'k', location, options, flags: { readOnly: mountFlags.includes('ro'), flags: [] }, target }, signal());
+      await mounter.mount(
+        { key: 'k', location, options, flags: { readOnly: mountFlags.includes('ro'), flags: [] }, target },
+        signal(),
+      );
     },
     unmount: async (force = false) => {
       await mounter.unmount({ key: 'k', path, force }, signal());
