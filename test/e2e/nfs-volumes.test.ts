@@ -41,12 +41,13 @@ metadata: { name: files }
 spec: { storageClassName: shared, accessModes: [ReadWriteMany], resources: { requests: { storage: 1Gi } } }
 `;
 
-const pod = (name: string, node: string, claim = 'files') => `
+/** Where no node is given the scheduler chooses one, as claims that wait for their first consumer need it. */
+const pod = (name: string, node: string | undefined, claim = 'files') => `
 apiVersion: v1
 kind: Pod
 metadata: { name: ${name} }
 spec:
-  nodeName: ${node}
+  ${node === undefined ? '' : `nodeName: ${node}`}
   terminationGracePeriodSeconds: 1
   containers: [{ name: main, image: "${image}", volumeMounts: [{ name: files, mountPath: /files }] }]
   volumes: [{ name: files, persistentVolumeClaim: { claimName: ${claim} } }]
@@ -72,6 +73,40 @@ test('pods of two nodes write to one claim on an nfs server; it goes where it wa
   await berth.kubectl(['delete', 'pvc', 'files']);
   await berth.kubectl(['wait', '--for=delete', `pv/${volume}`, '--timeout=60s']);
   expect(existsSync(data)).toBe(false);
+});
+
+test('a server that is gone holds up its own pod alone: others start and end, and it goes on when the server is back', async () => {
+  await using berth = await startBerth(1);
+  await berth.apply(objects());
+  const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
+  await berth.apply(pod('user', node));
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=90s']);
+  await berth.kubectl(['exec', 'user', '--', 'sh', '-c', 'echo before > /files/log']);
+  await server.killServer();
+  try {
+    const writing = berth.kubectl(['exec', 'user', '--', 'sh', '-c', 'echo during >> /files/log']);
+    writing.catch(() => undefined);
+    await berth.apply(`
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: local }
+spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } }
+`);
+    await berth.apply(pod('bystander', undefined, 'local'));
+    await berth.kubectl(['wait', '--for=condition=Ready', 'pod/bystander', '--timeout=60s']);
+    await berth.kubectl(['exec', 'bystander', '--', 'sh', '-c', 'echo fine > /files/x']);
+    await berth.kubectl(['delete', 'pod', 'bystander', '--timeout=30s']);
+    await berth.kubectl(['delete', 'pvc', 'local', '--timeout=30s']);
+    await server.startServer();
+    await writing;
+  } finally {
+    await server.killServer();
+    await server.startServer();
+  }
+  expect(readFileSync(join(server.root, 'default/files/log'), 'utf8')).toBe('before\nduring\n');
+  await berth.kubectl(['delete', 'pod', 'user', '--timeout=60s']);
+  await berth.kubectl(['delete', 'pvc', 'files', '--timeout=60s']);
+  await eventually(async () => !existsSync(join(server.root, 'default/files')), { what: 'the data to go' });
 });
 
 test('a hand-written volume of a server is mounted, survives a kill -9 and is left when it goes', async () => {
