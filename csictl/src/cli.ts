@@ -5,6 +5,7 @@ import { bashCompletion } from './commands/completion.ts';
 import { addConformanceCommand } from './conformance/conformance-commands.ts';
 import { addCsiCommands } from './csi/csi-commands.ts';
 import { CsictlError, failureOf } from './csictl-error.ts';
+import { addNfsCommands } from './nfs/nfs-commands.ts';
 import { outputFormats } from './output/print.ts';
 import { addRecordCommand } from './proxy/record-commands.ts';
 import { addReplayCommand } from './replay/replay-commands.ts';
@@ -77,6 +78,7 @@ function buildProgram(terminal: Terminal): Command {
   addBenchCommand(program, terminal);
   addRecordCommand(program, terminal);
   addReplayCommand(program, terminal);
+  addNfsCommands(program, terminal);
   program
     .command('version')
     .description('print the version')

@@ -46,12 +46,18 @@ export function action(terminal: Terminal, run: Run, { isLong = false, hasJunit 
       now: () => systemClock.monotonicMs(),
     };
     const positional = received.slice(0, -2);
-    await run(session, {
+    const given: Given = {
       argument: positional[0] as string | undefined,
       arguments: positional,
       all: (rest as { all?: boolean }).all === true,
       flags: command.opts(),
-    });
+    };
+    try {
+      await run(session, given);
+    } catch (error) {
+      if (!isLong || !limit.signal.aborted || error instanceof CsictlError) throw error;
+      throw new CsictlError('FAILED', 'interrupted', { cause: error });
+    }
   };
 }
 

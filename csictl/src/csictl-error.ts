@@ -55,6 +55,7 @@ export function failureOf(error: unknown): Failure {
     };
   }
   if (error instanceof GrpcError) return grpcFailure(error);
+  if (isNfsFailure(error)) return nfsFailure(error);
   if (isTimeout(error)) return timedOut(messageOf(error));
   if (error instanceof KubeconfigError) {
     return { exitCode: 1, message: error.message, hint: 'name another with --kubeconfig FILE' };
@@ -85,6 +86,24 @@ function grpcFailure(error: GrpcError): Failure {
     message,
     hint: code === 'UNAVAILABLE' ? 'is the driver running? berth up starts it; --endpoint names another' : undefined,
   };
+}
+
+/** Told by its name: only commands that speak NFS load the package. */
+function isNfsFailure(error: unknown): error is CodedError {
+  return error instanceof CodedError && error.name === 'NfsError';
+}
+
+function nfsFailure({ code, message }: CodedError): Failure {
+  if (code === 'TIMEDOUT') return timedOut(message);
+  const hints: Readonly<Record<string, string>> = {
+    UNAVAILABLE:
+      'does the server run, and at that port? nfs://SERVER:PORT/…; for NFSv3 also ?mountport= and ?portmapport=',
+    ACCESS: 'as another user: ?uid=N&gid=N; servers may also want ?privileged=yes',
+    PERM: 'as another user: ?uid=N&gid=N; servers may also want ?privileged=yes',
+    NOTDIR: 'csictl nfs ls shows what it is',
+    ISDIR: 'csictl nfs ls lists a directory, csictl nfs cp -r copies it',
+  };
+  return { exitCode: code === 'NOENT' ? 3 : 1, message: `${message} (${code})`, hint: hints[code] };
 }
 
 function timedOut(message: string): Failure {

@@ -1,9 +1,19 @@
 #!/usr/bin/env node
 import { runCli } from './cli.ts';
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads has seen enough, as "| head" does.
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
+  outBytes: (bytes) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+    }),
   err: (text) => process.stderr.write(text),
   isInteractive: process.stdout.isTTY === true,
   onInterrupt: (run) => {

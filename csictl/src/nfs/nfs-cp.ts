@@ -1,0 +1,114 @@
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import type { Given } from '../command-action.ts';
+import { CsictlError } from '../csictl-error.ts';
+import { formatBytes } from '../output/format-bytes.ts';
+import { printable } from '../output/format-table.ts';
+import type { Session } from '../session.ts';
+import { type CopyEntry, type CopySource, type CopyTarget, childOf, nameOf, parentOf } from './copy-place.ts';
+import { type CopyProgress, copyEntry } from './copy-tree.ts';
+import { LocalPlace } from './local-place.ts';
+import { NfsPlace } from './nfs-place.ts';
+import { isNfsUrl, parseNfsUrl } from './nfs-url.ts';
+import { openNfs } from './open-nfs.ts';
+
+/** One side of a copy: a place, and the path in it that was named. */
+interface Side {
+  readonly place: CopySource & CopyTarget;
+  readonly path: string;
+  /** Equal for two sides on one tree. */
+  readonly tree: string;
+}
+
+/** `csictl nfs cp FROM TO`: between servers, and between a server and this machine. */
+export async function nfsCopy(session: Session, { arguments: given, flags }: Given): Promise<void> {
+  const [from = '', to = ''] = given as string[];
+  if (!isNfsUrl(from) && !isNfsUrl(to))
+    throw new CsictlError('USAGE', 'neither side is on a server', { hint: 'name one as nfs://SERVER/EXPORT/PATH' });
+  await using stack = new AsyncDisposableStack();
+  const { signal } = session;
+  const source = await openSide(from, session, stack);
+  const target = await openSide(to, session, stack);
+  const entry = await source.place.stat(source.path, signal);
+  if (entry.type === 'directory' && flags['recursive'] !== true)
+    throw new CsictlError('USAGE', `${from} is a directory`, { hint: 'copy it with all below: -r' });
+  const path = await targetPath(target, entry, { from, signal });
+  refuseInside(source, { ...target, path });
+  const { show, finish } = progressOf(session);
+  let skipped = 0;
+  const onSkip = (what: string, why: string) => {
+    skipped++;
+    session.terminal.err(`csictl: ${printable(what)}: ${printable(why)}\n`);
+  };
+  const task = { source: source.place, target: target.place, onProgress: show, onSkip };
+  const done = await copyEntry(task, { entry, to: path }, signal);
+  finish(done);
+  if (skipped > 0) throw new CsictlError('FAILED', `${skipped} entries were not copied`);
+}
+
+async function openSide(text: string, session: Session, stack: AsyncDisposableStack): Promise<Side> {
+  if (isNfsUrl(text)) {
+    const { client, path, place } = stack.use(await openNfs(parseNfsUrl(text), session));
+    return { place: new NfsPlace(client), path, tree: place };
+  }
+  // What the user names is followed; what lies below is not.
+  const whole = followed(resolve(text));
+  const folder = followed(dirname(whole));
+  if (!isDirectory(folder)) throw new CsictlError('NOT_FOUND', `${folder}: no such directory`);
+  return { place: stack.use(new LocalPlace(folder)), path: basename(whole), tree: `local ${folder}` };
+}
+
+/** A directory takes the copy under its old name; any other path is the copy's own. */
+async function targetPath(
+  { place, path }: Side,
+  entry: CopyEntry,
+  { from, signal }: { readonly from: string; readonly signal: AbortSignal },
+): Promise<string> {
+  const there = path === '' ? await place.stat('', signal) : await place.find(path, signal);
+  if (there?.type !== 'directory') return path;
+  const name = nameOf(entry.path) || basename(isNfsUrl(from) ? parseNfsUrl(from).path : resolve(from));
+  if (name === '') throw new CsictlError('USAGE', `${from} has no name of its own`, { hint: 'name the copy as well' });
+  return childOf(path, name);
+}
+
+/** A copy inside itself would never end. */
+function refuseInside(source: Side, target: Side): void {
+  if (source.tree !== target.tree) return;
+  for (let path = target.path; ; path = parentOf(path)) {
+    if (path === source.path) throw new CsictlError('USAGE', 'the copy would be inside itself');
+    if (path === '') return;
+  }
+}
+
+function followed(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** A line that is written over, on a terminal alone. */
+function progressOf({ terminal, now }: Session): {
+  show: (done: CopyProgress) => void;
+  finish: (done: CopyProgress) => void;
+} {
+  const started = now();
+  let shown = started;
+  const line = ({ files, bytes }: CopyProgress) => {
+    const perSecond = bytes / Math.max((now() - started) / 1000, 0.001);
+    return `${files} files, ${formatBytes(bytes)}, ${formatBytes(Math.round(perSecond))}/s`;
+  };
+  return {
+    show: (done) => {
+      if (!terminal.isInteractive || now() - shown < 200) return;
+      shown = now();
+      terminal.err(`\r\u001b[K${line(done)}`);
+    },
+    finish: (done) => terminal.err(terminal.isInteractive ? `\r\u001b[K${line(done)}\n` : ''),
+  };
+}
