@@ -241,10 +241,13 @@ function readDevice(path: string): Buffer {
   return bytes;
 }
 
+/** Folders in folders that a pool always has. */
+const standing = new Set(['nfs/staged', 'nfs/trash']);
+
 /** What is below a pool besides its catalog and its own folders: nothing, when every volume was deleted. */
 export function leftInPool(pool: string): string[] {
   return readdirSync(pool, { recursive: true, encoding: 'utf8' }).filter((name) => {
-    if (name.startsWith('catalog.db')) return false;
+    if (name === 'lock' || name.startsWith('catalog.db') || standing.has(name)) return false;
     return name.includes('/') || !lstatSync(join(pool, name)).isDirectory();
   });
 }

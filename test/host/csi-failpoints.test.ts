@@ -1,30 +1,69 @@
 import { expect, test } from 'vitest';
 import { type CrashPoint, crashingPool } from '../harness/crash-points.ts';
-import { lifeKinds } from '../harness/volume-life.ts';
+import { type LifeKind, lifeKinds } from '../harness/volume-life.ts';
 
 /** All of them where asked; otherwise one of each kind of change in each kind of call, before or after it in turn. */
 const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
 
 for (const [what, kind] of Object.entries(lifeKinds)) {
   test(`${what}: a crash at any side effect of a volume's life loses and leaves nothing`, async () => {
+    const { fresh, used } = await undisturbed(kind);
+    expect(used.length).toBeGreaterThan(40);
+    const points = every ? all(used.length) : sample(used);
+    expect(await failuresOf(kind, points, used)).toEqual([]);
+    const first = fresh.filter((change) => change.startsWith('start:')).length;
+    const starts = (every ? all(first) : all(first).filter(({ n }) => n % 3 === 0)).map((at) => ({
+      ...at,
+      fresh: true,
+    }));
+    expect(await failuresOf(kind, starts, fresh)).toEqual([]);
+  });
+
+  test(`${what}: a crash of the start that ends what a crash left loses and leaves nothing`, async () => {
+    const { used } = await undisturbed(kind);
     const failures: string[] = [];
-    let pool = await crashingPool(kind);
-    const { changes } = await pool.live();
-    expect(changes.length).toBeGreaterThan(40);
-    const points = every ? all(changes.length) : sample(changes);
-    for (const at of points) {
-      try {
-        const { crashed } = await pool.live(at);
-        if (!crashed) failures.push(`${at.when} ${at.n} was not reached`);
-      } catch (error) {
-        failures.push(`${at.when} ${at.n} ${changes[at.n - 1]}: ${(error as Error).message}`);
-        await pool[Symbol.asyncDispose]();
-        pool = await crashingPool(kind);
+    await using pool = await crashingPool(kind);
+    const quiet = (await pool.live()).atRestart.length;
+    for (const at of every ? all(used.length) : sample(used)) {
+      const { atRestart } = await pool.live(at);
+      // Where the start has nothing to end, its crash is that of any start.
+      if (atRestart.length <= quiet) continue;
+      for (const second of every ? all(atRestart.length) : all(atRestart.length).slice(quiet * 2)) {
+        const where = `${at.when} ${used[at.n - 1]}, then ${second.when} ${atRestart[second.n - 1]}`;
+        await pool.live(at, second).catch((error: Error) => failures.push(`${where}: ${error.message}`));
+        expect(failures).toEqual([]);
       }
     }
-    await pool[Symbol.asyncDispose]();
-    expect(failures).toEqual([]);
   });
+}
+
+/** The changes of a life on a new pool, and of one on a pool that has been used. */
+async function undisturbed(kind: LifeKind) {
+  await using pool = await crashingPool(kind);
+  const { changes: fresh } = await pool.live();
+  const { changes: used } = await pool.live();
+  return { fresh, used };
+}
+
+async function failuresOf(
+  kind: LifeKind,
+  points: readonly (CrashPoint & { readonly fresh?: boolean })[],
+  changes: readonly string[],
+): Promise<string[]> {
+  const failures: string[] = [];
+  let pool = await crashingPool(kind);
+  for (const at of points) {
+    const failed = await pool.live(at).then(
+      ({ crashed }) => (crashed ? undefined : 'was not reached'),
+      (error: Error) => error.message,
+    );
+    if (failed !== undefined) failures.push(`${at.when} ${changes[at.n - 1]} (${at.n}): ${failed}`);
+    if (failed === undefined && !at.fresh) continue;
+    await pool[Symbol.asyncDispose]();
+    pool = await crashingPool(kind);
+  }
+  await pool[Symbol.asyncDispose]();
+  return failures;
 }
 
 function all(count: number): CrashPoint[] {

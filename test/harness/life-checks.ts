@@ -1,0 +1,67 @@
+import { linuxMounter } from '@berth/linux';
+import { type LifeClients, type LifeStep, leftInPool, loopsOf, type VolumeLife } from './volume-life.ts';
+
+/** A caller repeats what was interrupted, and waits where it is told that something is still under way. */
+export async function repeat(step: LifeStep, driver: LifeClients): Promise<unknown> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await step.run(driver);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ABORTED' || tries >= 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** An error of a call in one line. */
+export function wordsOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string };
+  return `${code} ${message}`;
+}
+
+/** What was answered is there after the crash, and nothing else that a later delete could not reach. */
+export async function checkKept(
+  driver: LifeClients,
+  life: VolumeLife,
+  { step, log }: { readonly step: LifeStep; readonly log: readonly string[] },
+): Promise<void> {
+  const listed = await everythingListed(driver);
+  for (const [name, id] of life.acknowledged) {
+    if (listed.has(id) || step.what.startsWith('Delete')) continue;
+    throw new Error(`${name} was answered and is lost`);
+  }
+  const bad = log.find((line) => /missing from the pool|does not know|ERROR|error /.test(line));
+  if (bad !== undefined) throw new Error(`the start after the crash says: ${bad}`);
+}
+
+async function everythingListed({ controller }: LifeClients): Promise<Set<string>> {
+  const [{ entries: volumes }, { entries: snapshots }] = await Promise.all([
+    controller.ListVolumes({}),
+    controller.ListSnapshots({}),
+  ]);
+  return new Set([
+    ...volumes.map(({ volume }) => volume!.volumeId),
+    ...snapshots.map(({ snapshot }) => snapshot!.snapshotId),
+  ]);
+}
+
+export async function checkNothingLeft(
+  driver: LifeClients,
+  life: VolumeLife,
+  { folder, pool }: { readonly folder: string; readonly pool: string },
+): Promise<void> {
+  const left = async () => [
+    ...(await everythingListed(driver)),
+    ...leftInPool(pool),
+    ...loopsOf(life.ids),
+    ...linuxMounter
+      .mounts()
+      .filter(({ mountPoint }) => mountPoint.startsWith(`${folder}/`) && mountPoint !== pool)
+      .map(({ mountPoint }) => `mount ${mountPoint}`),
+  ];
+  const deadline = Date.now() + 5000;
+  for (let rest = await left(); rest.length > 0; rest = await left()) {
+    if (Date.now() > deadline) throw new Error(`left behind: ${rest.join(', ')}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
