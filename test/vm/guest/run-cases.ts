@@ -36,6 +36,10 @@ async function failureOf({ run }: GuestCase): Promise<string | undefined> {
     ]);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? (error.stack ?? String(error)) : inspect(error);
+    return error instanceof SuppressedError
+      ? inspect(error)
+      : error instanceof Error
+        ? (error.stack ?? '')
+        : inspect(error);
   }
 }
