@@ -55,7 +55,9 @@ const poolHelp =
 /** Runs the program to its end. @returns the exit code: 0 ended as asked, 1 failed, 2 wrong usage. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   const program = new Command('csi-driver')
-    .description('CSI driver whose volumes are directories or images of a pool on this node.')
+    .description(
+      'CSI driver whose volumes are directories or images of a pool on this node, or directories of NFS servers.',
+    )
     .option('--endpoint <url>', 'socket to serve CSI at, unix:///path (or CSI_ENDPOINT)')
     .option('--node-id <id>', 'name of this node, as volumes are tied to it')
     .option('--pool <pool>', poolHelp, (pool: string, before: readonly string[] = []) => [...before, pool])

@@ -33,6 +33,11 @@ test('a path belongs to the innermost volume it is in', async () => {
   expect(staged.showing('nas:/a/b/c')?.id).toBe('inner');
   expect(staged.showing('nas:/ab')?.id).toBe('outer');
   expect(staged.showing('nas2:/a')).toBeUndefined();
+  await staged.remember('twin', { server: 'nas', share: '/a' });
+  await staged.forget('twin');
+  expect(staged.showing('nas:/a')?.id).toBe('inner');
+  await staged.forget('inner');
+  expect(staged.showing('nas:/a')?.id).toBe('outer');
 });
 
 test('notes of an earlier boot, half-written and damaged ones are not believed', async () => {

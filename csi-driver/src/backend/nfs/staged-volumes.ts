@@ -21,6 +21,7 @@ export interface StagedVolume {
 export class StagedVolumes {
   readonly #folder: string;
   readonly #byId = new Map<string, StagedVolume>();
+  readonly #bySource = new Map<string, StagedVolume>();
 
   constructor(folder: string, log: Logger) {
     this.#folder = folder;
@@ -38,12 +39,12 @@ export class StagedVolumes {
     return this.#byId.get(id);
   }
 
-  /** Those a path of a server belongs to, the innermost first where one is inside another. */
+  /** The volume a path of a server is in; the innermost where one is inside another. */
   showing(shown: string): StagedVolume | undefined {
-    const within = [...this.#byId.values()].filter(
-      ({ source }) => shown === source || shown.startsWith(`${source.replace(/\/$/, '')}/`),
-    );
-    return within.sort((a, b) => b.source.length - a.source.length)[0];
+    for (let path = shown; ; path = path.slice(0, path.lastIndexOf('/'))) {
+      const staged = this.#bySource.get(path) ?? this.#bySource.get(`${path}/`);
+      if (staged || !path.includes('/')) return staged;
+    }
   }
 
   async remember(id: string, context: Readonly<Record<string, string>>): Promise<StagedVolume> {
@@ -53,12 +54,18 @@ export class StagedVolumes {
   }
 
   async forget(id: string): Promise<void> {
-    if (!this.#byId.has(id)) return;
+    const staged = this.#byId.get(id);
+    if (!staged) return;
     await unlink(this.#pathOf(id)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
     await syncDirectory(this.#folder);
     this.#byId.delete(id);
+    if (this.#bySource.get(staged.source)?.id !== id) return;
+    this.#bySource.delete(staged.source);
+    // Hand-written volumes may be one directory under several ids.
+    const other = [...this.#byId.values()].find(({ source }) => source === staged.source);
+    if (other) this.#bySource.set(other.source, other);
   }
 
   /** Mounts do not outlive their kernel, and what was half-written was not mounted. */
@@ -72,6 +79,7 @@ export class StagedVolumes {
     const volume = nfsVolumeOf(context);
     const staged = { id, context, volume, source: sourceOf(volume) };
     this.#byId.set(id, staged);
+    this.#bySource.set(staged.source, staged);
     return staged;
   }
 
