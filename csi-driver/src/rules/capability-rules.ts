@@ -1,5 +1,6 @@
 import { type csi, grpcError } from '@berth/protos';
 import type { Offer } from '../backend/backend.ts';
+import { objectionToGroup } from './mount-group.ts';
 
 type Mode = csi.VolumeCapabilityAccessModeMode;
 
@@ -63,7 +64,8 @@ export function objectionTo(capability: csi.VolumeCapability, offer: Offer): str
 function objectionToMount(mount: csi.VolumeCapabilityMountVolume | undefined, offer: Offer): string | undefined {
   const fsType = mount?.fsType ?? '';
   if (fsType !== '' && !offer.fsTypes.includes(fsType)) return offer.objectionToFsType(fsType);
-  if (mount?.volumeMountGroup) return 'volume_mount_group is not supported';
+  const objection = objectionToGroup(mount);
+  if (objection !== undefined) return objection;
   return offer.objectionToFlags(mount?.mountFlags ?? [], fsType);
 }
 

@@ -32,6 +32,12 @@ export class CopyJobs implements AsyncDisposable {
     await job?.done.catch(() => undefined);
   }
 
+  /** The same for all whose key begins so. */
+  async cancelAll(prefix: string): Promise<void> {
+    const keys = [...this.#jobs.keys()].filter((key) => key.startsWith(prefix));
+    await Promise.all(keys.map((key) => this.cancel(key)));
+  }
+
   /** Ends all of them. What they were at is undone at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#jobs.keys()].map((key) => this.cancel(key)));

@@ -7,6 +7,7 @@ import { Place } from '../mounts/place.ts';
 import { requireCapability } from '../rules/capability-rules.ts';
 import { ephemeralSize, ephemeralSource, isEphemeralId } from '../rules/ephemeral.ts';
 import { parseMountFlags, unsupportedFlag } from '../rules/mount-flags.ts';
+import { mountGroupOf, objectionToGroup } from '../rules/mount-group.ts';
 import type { ServiceContext } from './services.ts';
 
 type Request = csi.NodePublishVolumeRequest;
@@ -50,7 +51,11 @@ function optionsOf(request: Request, sizeBytes: number): string[] {
   const ro = readOnly || request.readonly || accessMode?.mode === 'SINGLE_NODE_READER_ONLY';
   // Nothing that a pod puts there is to be more than a file.
   const own = new Set(['nosuid', 'nodev', ...flags]);
-  return [`size=${sizeBytes}`, 'mode=0777', ...own, ...(ro ? ['ro'] : [])];
+  const objection = objectionToGroup(mount);
+  if (objection !== undefined) throw grpcError('INVALID_ARGUMENT', objection);
+  const group = mountGroupOf(mount);
+  const owner = group === undefined ? ['mode=0777'] : ['mode=2777', `gid=${group}`];
+  return [`size=${sizeBytes}`, ...owner, ...own, ...(ro ? ['ro'] : [])];
 }
 
 /** The same call again is fine. */

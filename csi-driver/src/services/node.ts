@@ -18,6 +18,7 @@ const capabilities = [
   'GET_VOLUME_STATS',
   'EXPAND_VOLUME',
   'SINGLE_NODE_MULTI_WRITER',
+  'VOLUME_MOUNT_GROUP',
   'GET_VOLUME_HEALTH',
   'GET_STORAGE_HEALTH',
 ] as const;

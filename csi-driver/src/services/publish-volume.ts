@@ -10,6 +10,7 @@ import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import { isPublishedReadOnly } from './attach-volume.ts';
 import { publishEphemeral, unpublishEphemeral } from './ephemeral-volume.ts';
+import { applyMountGroup } from './mount-group.ts';
 import { findStaged, getOnNode, type NodeVolume } from './node-volume.ts';
 import { recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
@@ -27,7 +28,7 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
       }
     },
     keys: ({ volumeId }) => [volumeId],
-    run: async (request) => {
+    run: async (request, signal) => {
       const capability = requireCapability(request.volumeCapability);
       if (isEphemeral(request.volumeContext)) {
         publishEphemeral(context, request);
@@ -35,6 +36,10 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
       }
       const volume = getOnNode(context, request.volumeId, request.volumeContext);
       refuseUnsupported([capability], context.backends.of(volume).offer);
+      const { stagingTargetPath } = request;
+      const { readOnly } = flagsOf(context, request, capability);
+      // What is only read keeps its owners, as with the CO's own way.
+      if (!readOnly) await applyMountGroup(context, { volume, mount: capability.mount, stagingTargetPath }, signal);
       publish(context, { request, capability, volume });
       return {};
     },

@@ -6,6 +6,7 @@ import { isReaderOnly, refuseUnsupported, requireCapability } from '../rules/cap
 import { type MountFlags, parseMountFlags, sameOptions } from '../rules/mount-flags.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import { stopMountGroup } from './mount-group.ts';
 import { findStaged, getOnNode, type NodeVolume } from './node-volume.ts';
 import { recognizerOf, type ServiceContext } from './services.ts';
 import { unmountVolume } from './unmount-volume.ts';
@@ -101,6 +102,7 @@ export function unstageVolume(
       const unmount = () => {
         if (place) unmountVolume(context, place, volumeId);
       };
+      await stopMountGroup(context, volumeId);
       if (volume) await context.backends.of(volume).node.unstage(volumeId, unmount, { place, signal });
       else unmount();
       return {};
