@@ -10,7 +10,7 @@ import { rpcs } from './rpc.ts';
 /** A driver that keeps what it was asked. */
 async function listening(path: string) {
   const asked: unknown[] = [];
-  const volume = { volumeId: 'v-1', capacityBytes: '1073741824', volumeContext: { a: 'b' } };
+  const volume = { volumeId: 'v-1', capacityBytes: '1073741824', volumeContext: { 'x.y/z': 'b' } };
   const server = new GrpcServer()
     .add(csiController, {
       CreateVolume: async (request) => {
@@ -142,7 +142,7 @@ test('pages are followed, and a table has a column for each fact', async () => {
   const all = JSON.parse(ran.out) as csi.ListVolumesResponse;
   expect(all.entries.map(({ volume }) => volume?.volumeId)).toEqual(['v-0', 'v-1', 'v-2', 'v-3', 'v-4', 'v-5']);
   const { out } = await csictl(...list, '--max-entries', '7');
-  expect(out).toMatch(/^VOLUME ID +CAPACITY BYTES +A\nv-0 +1073741824 \(1Gi\) +b\n/);
+  expect(out).toMatch(/^VOLUME ID +CAPACITY BYTES +X\.Y\/Z\nv-0 +1073741824 \(1Gi\) +b\n/);
 });
 
 test('a stream is printed message after message, also when it ends in an error', async () => {

@@ -5,9 +5,9 @@ import { isSecret, type MessageType, messageTypeOf } from './rpc.ts';
 
 type Data = Readonly<Record<string, unknown>>;
 
-/** One flat fact of a message: `volume.volumeId`, `v-1`. */
+/** One flat fact of a message: `volume`, `volumeId` and `v-1`. Keys of maps hold dots of their own. */
 interface Fact {
-  readonly name: string;
+  readonly path: readonly string[];
   readonly text: string;
 }
 
@@ -39,7 +39,7 @@ export async function printResponse(printer: Printer, type: MessageType, message
     printer.terminal.out(
       formatTable(
         ['FIELD', 'VALUE'],
-        facts.map(({ name, text }) => cells(name, text)),
+        facts.map((fact) => cells(nameOf(fact), fact.text)),
       ),
     );
   if (list) printRowsOf(printer, (data[list.name] ?? []) as readonly Data[]);
@@ -49,29 +49,29 @@ export async function printResponse(printer: Printer, type: MessageType, message
 /** Rows of a list, with a column for each fact that any of them has. */
 function printRowsOf({ terminal }: Printer, rows: readonly Data[]): void {
   if (rows.length === 0) return terminal.err('nothing found\n');
-  const flat = rows.map((row) => new Map(factsOf(row).map(({ name, text }) => [name, text])));
-  const all = [...new Set(flat.flatMap((row) => [...row.keys()]))];
-  const names = [0, 1, 2].flatMap((rank) => all.filter((name) => rankOf(name) === rank));
-  const head = names.map((name) => shortName(name, names));
-  terminal.out(
-    formatTable(
-      head,
-      flat.map((row) => names.map((name) => ({ text: row.get(name) ?? '-' }))),
-    ),
-  );
+  const flat = rows.map((row) => new Map(factsOf(row).map((fact) => [nameOf(fact), fact])));
+  const all = [...new Map(flat.flatMap((row) => [...row])).values()];
+  const columns = [0, 1, 2].flatMap((rank) => all.filter((fact) => rankOf(fact) === rank));
+  const texts = flat.map((row) => columns.map((fact) => ({ text: row.get(nameOf(fact))?.text ?? '-' })));
+  const head = columns.map((fact) => shortName(fact, columns));
+  terminal.out(formatTable(head, texts));
+}
+
+function nameOf({ path }: Fact): string {
+  return path.join('.');
 }
 
 /** What a row is known by comes first, what the driver added last. */
-function rankOf(name: string): number {
-  if (/ontext\.|manifest\.|opology/.test(name)) return 2;
-  return name.endsWith('Id') ? 0 : 1;
+function rankOf({ path }: Fact): number {
+  if (path.some((part) => /Context$|^manifest$|Topology$/.test(part))) return 2;
+  return path.at(-1)?.endsWith('Id') ? 0 : 1;
 }
 
-/** The last part of a name where that is clear enough. */
-function shortName(name: string, all: readonly string[]): string {
-  const last = name.split('.').at(-1) ?? name;
-  const isClear = all.filter((one) => one.split('.').at(-1) === last).length === 1;
-  return (isClear ? last : name).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`).toUpperCase();
+/** The last part of a name where that is clear enough; keys of maps as they are. */
+function shortName(fact: Fact, all: readonly Fact[]): string {
+  const last = fact.path.at(-1) ?? '';
+  const isClear = all.filter(({ path }) => path.at(-1) === last).length === 1;
+  return (isClear ? last : nameOf(fact)).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`).toUpperCase();
 }
 
 function cells(...texts: string[]) {
@@ -79,17 +79,17 @@ function cells(...texts: string[]) {
 }
 
 /** A message's facts, empty ones left out. */
-function factsOf(value: Data, prefix = ''): Fact[] {
+function factsOf(value: Data, above: readonly string[] = []): Fact[] {
   return Object.entries(value).flatMap(([key, item]) => {
-    const name = prefix === '' ? key : `${prefix}.${key}`;
+    const path = [...above, key];
     if (item === null || item === undefined || item === '') return [];
-    if (Array.isArray(item)) return item.length === 0 ? [] : [{ name, text: item.map(inline).join(' ') }];
+    if (Array.isArray(item)) return item.length === 0 ? [] : [{ path, text: item.map(inline).join(' ') }];
     if (typeof item === 'object') {
       const seconds = (item as { seconds?: string }).seconds;
-      if (seconds !== undefined) return [{ name, text: new Date(Number(seconds) * 1000).toISOString() }];
-      return factsOf(item as Data, name);
+      if (seconds !== undefined) return [{ path, text: new Date(Number(seconds) * 1000).toISOString() }];
+      return factsOf(item as Data, path);
     }
-    return [{ name, text: scalarText(key, item) }];
+    return [{ path, text: scalarText(key, item) }];
   });
 }
 
@@ -102,6 +102,6 @@ function scalarText(key: string, value: unknown): string {
 function inline(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   return factsOf(value as Data)
-    .map(({ name, text }) => `${name.split('.').at(-1)}=${text}`)
+    .map(({ path, text }) => `${path.at(-1)}=${text}`)
     .join(',');
 }

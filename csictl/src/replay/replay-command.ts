@@ -1,4 +1,4 @@
-import { systemClock } from '@berth/kit';
+import { randomSuffix, systemClock, systemRng } from '@berth/kit';
 import { type csi, csiNode, GrpcConnection } from '@berth/protos';
 import type { Given } from '../command-action.ts';
 import { oneEndpoint } from '../connect/one-endpoint.ts';
@@ -22,7 +22,8 @@ export async function replayFile(session: Session, { argument, flags }: Given): 
   const { timeoutMs } = session.options;
   using connection = new GrpcConnection(oneEndpoint(session));
   const node = await nodeOf(connection, timeoutMs);
-  const names = new Substitution({ header: recording.header, node, secrets, paths });
+  const nameSuffix = flags['keepNames'] === true ? '' : `-${randomSuffix(systemRng)}`;
+  const names = new Substitution({ header: recording.header, node, secrets, paths, nameSuffix });
   const undo = new UndoList();
   using folders = new ReplayFolders();
   const options = { connection, names, timeoutMs, undo, folders, now: () => systemClock.monotonicMs() };

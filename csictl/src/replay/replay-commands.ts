@@ -23,6 +23,10 @@ export function addReplayCommand(program: Command, terminal: Terminal): void {
     )
     .addOption(listOption('--secret <key=@file>', 'in the place of the stripped secret of this key (repeatable)'))
     .option('--secrets-file <file>', 'secrets as a JSON or YAML map')
+    .option(
+      '--keep-names',
+      'create under the recorded names; else each gets a new end, so that nothing that is there is touched',
+    )
     .option('--clean', 'take back what the recording left at the driver');
   const run = async () => (await import('./replay-command.ts')).replayFile;
   command.action(action(terminal, async (session, given) => (await run())(session, given), { isLong: true }));

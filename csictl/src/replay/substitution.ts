@@ -17,7 +17,12 @@ export interface SubstitutionOptions {
   readonly secrets: Readonly<Record<string, string>>;
   /** `[old, new]`: beginnings of paths. */
   readonly paths: readonly (readonly [string, string])[];
+  /** Put behind the names of volumes and snapshots: else those there are by these names would be taken for the recorded ones. */
+  readonly nameSuffix: string;
 }
+
+/** No name is longer (CSI spec, "Size Limits"). */
+const maxNameBytes = 128;
 
 /** What of a recording stands for what at the new driver; learnt from its answers. */
 export class Substitution {
@@ -40,7 +45,14 @@ export class Substitution {
 
   /** A recorded request as the new driver is to get it. */
   request(message: Json): Json {
-    return this.#message(message, typeof message['volumeId'] === 'string' ? message['volumeId'] : undefined);
+    const changed = this.#message(message, typeof message['volumeId'] === 'string' ? message['volumeId'] : undefined);
+    return typeof message['name'] === 'string' ? { ...changed, name: this.#name(message['name']) } : changed;
+  }
+
+  /** A name that is refused for its length or emptiness stays so. */
+  #name(name: string): string {
+    const longer = name + this.#options.nameSuffix;
+    return name === '' || Buffer.byteLength(longer) > maxNameBytes ? name : longer;
   }
 
   /** A recorded answer in the new driver's names, to be compared. */
