@@ -194,6 +194,26 @@ test('NodeGetVolumeStats of a server that is away ends by its deadline, and othe
   await refused;
 });
 
+test('a volume whose server does not answer is INACCESSIBLE until it answers again', async () => {
+  await using h = aWorld();
+  const { volumeId } = await h.createVolume('pvc-1', { parameters, volumeCapabilities: [shared] });
+  const health = async () => {
+    const { volumeHealth } = await h.call('ControllerGetVolumeHealth')({ volumeId });
+    return (volumeHealth as { healthStatuses: object[] }).healthStatuses;
+  };
+  expect(await health()).toEqual([]);
+  await h.stage(volumeId);
+  h.server.away = true;
+  const stats = () => h.call('NodeGetVolumeStats')({ volumeId, volumePath: join(h.folder, 'stage') });
+  const refused = expect(stats()).rejects.toEqual(code('UNAVAILABLE'));
+  await h.clock.advance(10_000);
+  await refused;
+  expect(await health()).toMatchObject([{ status: 'INACCESSIBLE', reason: 'ServerUnreachable' }]);
+  h.server.away = false;
+  await stats();
+  expect(await health()).toEqual([]);
+});
+
 test('a busy mount is FAILED_PRECONDITION while its server answers, and is detached by force when it is gone', async () => {
   await using h = aWorld();
   h.server.makeDirectory('data');

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Clock, Logger, Rng } from '@berth/kit';
+import { type Clock, type Logger, type Rng, rfc3339 } from '@berth/kit';
 import type { Mounter } from '@berth/linux';
 import { type ConnectNfsOptions, connectNfs, type NfsClient, type TreeCopyResult } from '@berth/nfs-client';
 import { grpcError } from '@berth/protos';
-import type { Backend, CopiedBy, NamedVolume, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import type { Backend, CopiedBy, HealthFinding, NamedVolume, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
 import { NfsNode } from './nfs-node.ts';
 import { nfsOffer } from './nfs-offer.ts';
 import { contextFor, type NfsVolume, nfsClassOf, nfsVolumeOf } from './nfs-parameters.ts';
@@ -95,6 +95,17 @@ export class NfsBackend implements Backend, AsyncDisposable {
     const volume = nfsVolumeOf(facts.context);
     if (stored.kind === 'snapshot') return await this.#volumes.removeSnapshot(stored.id, volume);
     await this.#volumes.remove(stored.id, facts.isHalfMade ? { ...volume, onDelete: 'delete' } : volume);
+  }
+
+  /** What earlier calls met: looking costs no call of its own. */
+  inspector(): (volume: VolumeSpec) => HealthFinding[] {
+    return ({ context = {} }) => {
+      const volume = nfsVolumeOf(context);
+      const sinceMs = this.#servers.silentSinceMs(volume);
+      if (sinceMs === undefined) return [];
+      const message = `the nfs server ${volume.server} does not answer since ${rfc3339(sinceMs)}`;
+      return [{ status: 'INACCESSIBLE', reason: 'ServerUnreachable', message }];
+    };
   }
 
   async expand(): Promise<void> {

@@ -1,5 +1,6 @@
 import { abortable, type Clock, deadline, type Logger, messageOf, type Rng } from '@berth/kit';
 import { type ConnectNfsOptions, isNfsError, type NfsClient } from '@berth/nfs-client';
+import { GrpcError } from '@berth/protos';
 import { asNfsFailure } from './nfs-failure.ts';
 import type { NfsAccess } from './nfs-parameters.ts';
 
@@ -37,6 +38,8 @@ export class NfsServers implements AsyncDisposable {
   readonly #options: NfsServersOptions;
   readonly #connections = new Map<string, Connection>();
   readonly #closing = new Set<Promise<void>>();
+  /** Servers that did not answer when they were last asked. */
+  readonly #silentSinceMs = new Map<string, number>();
 
   constructor(options: NfsServersOptions) {
     this.#options = options;
@@ -57,20 +60,33 @@ export class NfsServers implements AsyncDisposable {
     connection.idle?.[Symbol.dispose]();
     try {
       const client = await abortable(connection.client, signal);
-      return await abortable(work(client, signal), signal);
+      const result = await abortable(work(client, signal), signal);
+      this.#silentSinceMs.delete(access.server);
+      return result;
     } catch (error) {
       // Another connection would find what this one cannot find again.
       if (isNfsError(error, 'CLOSED', 'BAD_REPLY', 'STALE', 'BADHANDLE', 'FHEXPIRED', 'BADSESSION')) this.#drop(key);
-      throw asNfsFailure(error, access.server);
+      const failure = asNfsFailure(error, access.server);
+      if (failure instanceof GrpcError && failure.code === 'UNAVAILABLE') this.#isSilent(access.server);
+      throw failure;
     } finally {
       connection.users -= 1;
       if (connection.users === 0) this.#closeLater(key, connection);
     }
   }
 
+  /** Since when a server is known not to answer, on the wall clock; undefined where it answered, or was not asked. */
+  silentSinceMs({ server }: NfsAccess): number | undefined {
+    return this.#silentSinceMs.get(server);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const key of [...this.#connections.keys()]) this.#drop(key);
     await Promise.all(this.#closing);
+  }
+
+  #isSilent(server: string): void {
+    if (!this.#silentSinceMs.has(server)) this.#silentSinceMs.set(server, this.#options.clock.now());
   }
 
   #open(key: string, access: NfsAccess): Connection {
