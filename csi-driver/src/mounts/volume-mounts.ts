@@ -15,6 +15,8 @@ export class VolumeMounts {
   readonly #tools: PlaceTools;
   readonly #volumeOf: (mount: MountInfo) => string | undefined;
   readonly #places = new Map<string, Set<string>>();
+  /** Where a volume was published for one workload alone, by volume. */
+  readonly #alone = new Map<string, string>();
 
   /** `volumeOf` tells which volume a line of the mount table shows, of whichever backend. */
   constructor(tools: PlaceTools, volumeOf: (mount: MountInfo) => string | undefined) {
@@ -42,7 +44,17 @@ export class VolumeMounts {
   forget(id: string, path: string): void {
     const places = this.#places.get(id);
     places?.delete(path);
+    if (this.#alone.get(id) === path) this.#alone.delete(id);
     if (places?.size === 0) this.#places.delete(id);
+  }
+
+  /** Nobody else may have the volume as long as it is published there. */
+  rememberAlone(id: string, path: string): void {
+    this.#alone.set(id, path);
+  }
+
+  aloneAt(id: string): string | undefined {
+    return this.#alone.get(id);
   }
 
   /** Paths other than `except` where the volume is mounted by this driver, each checked with the kernel. */

@@ -75,6 +75,18 @@ for (const [mode, expected] of secondTargets) {
   });
 }
 
+test('NodePublishVolume beside a single writer is FAILED_PRECONDITION, whatever mode it asks', async () => {
+  await using h = await staged();
+  await h.publish('one', { volumeCapability: aCapability('SINGLE_NODE_SINGLE_WRITER') });
+  await expect(h.publish('two')).rejects.toEqual(code('FAILED_PRECONDITION'));
+  h.kernel.unmount(join(h.folder, 'one'));
+  await h.publish('two');
+  await h.publish('three');
+  await expect(h.publish('one', { volumeCapability: aCapability('SINGLE_NODE_SINGLE_WRITER') })).rejects.toEqual(
+    code('FAILED_PRECONDITION'),
+  );
+});
+
 test('NodePublishVolume after the first target was unmounted by hand asks the kernel, not its memory', async () => {
   await using h = await staged();
   const volumeCapability = aCapability('SINGLE_NODE_SINGLE_WRITER');

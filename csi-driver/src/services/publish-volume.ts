@@ -74,6 +74,7 @@ function publish(context: ServiceContext, publishing: Publishing): void {
   prepareTarget(target, standing, capability);
   target.bind(source, flags);
   context.mounts.remember(request.volumeId, target.path);
+  if (!isShared(capability)) context.mounts.rememberAlone(request.volumeId, target.path);
 }
 
 function requireStaged(context: ServiceContext, request: Request, isVolume: Recognizer): void {
@@ -128,13 +129,21 @@ interface SecondTarget {
   readonly isVolume: Recognizer;
 }
 
+/** Whether several workloads of a node may have the volume. */
+function isShared({ accessMode }: csi.VolumeCapability): boolean {
+  return accessMode?.mode === 'SINGLE_NODE_MULTI_WRITER' || accessMode?.mode.startsWith('MULTI_NODE_') === true;
+}
+
 /** A mode for one path of one node only; others may be published twice there (the same table). */
 function refuseSecondTarget(context: ServiceContext, publishing: Publishing, { target, isVolume }: SecondTarget): void {
   const { request, capability } = publishing;
   const mode = capability.accessMode?.mode;
-  if (mode === 'SINGLE_NODE_MULTI_WRITER' || mode?.startsWith('MULTI_NODE_')) return;
+  const alone = context.mounts.aloneAt(request.volumeId);
+  // With ten thousand targets, a further shared one costs no look at each.
+  if (isShared(capability) && alone === undefined) return;
   const known = [target.path, request.stagingTargetPath];
-  const [other] = context.mounts.others(request.volumeId, isVolume, known);
+  const others = context.mounts.others(request.volumeId, isVolume, known);
+  const other = isShared(capability) ? others.find((path) => path === alone) : others[0];
   if (other === undefined) return;
   throw grpcError(
     'FAILED_PRECONDITION',
