@@ -1,6 +1,6 @@
-import { imageFolder } from './image-driver.ts';
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
 import { checkKept, checkNothingLeft, repeat, wordsOf } from './life-checks.ts';
+import { lifePlace } from './life-place.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
 import { type LifeKind, type LifeStep, VolumeLife } from './volume-life.ts';
 
@@ -60,13 +60,13 @@ class Crash {
 
 /** A pool on which lives are lived one after the other, each crashing where it is told. */
 export async function crashingPool(kind: LifeKind) {
-  const place = await imageFolder(kind.poolFs, 1024);
+  const place = await lifePlace(kind.poolFs);
   let lives = 0;
   return {
     /** `second`: where the start after the crash ends too. @throws where something was lost or is left. */
     live: (at?: CrashPoint, second?: CrashPoint) =>
       new CrashingLife({ kind, place, name: `life${lives++}` }, [at, second]).run(),
-    [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
+    [Symbol.dispose]: () => place[Symbol.dispose](),
   };
 }
 

@@ -41,10 +41,20 @@ export class Trash implements AsyncDisposable {
   async #loop(): Promise<void> {
     while (this.#again && !this.#closed) {
       this.#again = false;
-      for (const name of readdirSync(this.#folder.path)) {
+      for (const name of this.#entries()) {
         if (this.#closed) return;
         if (!this.#stuck.has(name)) await this.#remove(name);
       }
+    }
+  }
+
+  /** Nobody waits for the emptying, so nobody could be told: what cannot be looked at now is for the next deletion. */
+  #entries(): string[] {
+    try {
+      return readdirSync(this.#folder.path);
+    } catch (error) {
+      this.#log.warn('the trash cannot be read; trying again with the next deletion', { reason: messageOf(error) });
+      return [];
     }
   }
 

@@ -1,4 +1,6 @@
-import { freezeFilesystem, isErrno, openRoot, reopen, thawFilesystem } from '@berth/linux';
+import { type Fd, freezeFilesystem, isErrno, openRoot, reopen, thawFilesystem } from '@berth/linux';
+
+const maxThawTries = 5;
 
 /**
  * Makes the filesystem mounted at the path stand still until disposed, everything written to it on its device.
@@ -19,9 +21,22 @@ export async function freeze(mountPoint: string): Promise<AsyncDisposable> {
   return {
     [Symbol.asyncDispose]: async () => {
       using _held = held;
-      if (ours) await thawFilesystem(root);
+      if (ours) await thawSurely(root);
     },
   };
+}
+
+/** Writers stand still until it succeeds, so one failure is not the end of it; another may have thawed it meanwhile. */
+async function thawSurely(root: Fd): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await thawFilesystem(root);
+      return;
+    } catch (error) {
+      if (isErrno(error, 'EINVAL')) return;
+      if (tries >= maxThawTries) throw error;
+    }
+  }
 }
 
 /** Does the work while the filesystem mounted at the path stands still. */
