@@ -39,6 +39,7 @@ Examples:
   csi-driver --endpoint unix:///run/csi.sock --node-id node-1 \\
     --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme,backend=image|directory,limit=200Gi,overcommit=1.5
   csi-driver recover --pool /var/lib/berth/pool --dry-run
+  csi-driver --endpoint unix:///run/csi.sock --node-id node-1 --pool /pool --attach --max-volumes-per-node 64
   csi-driver version
 `;
 
