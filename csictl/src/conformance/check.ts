@@ -4,6 +4,7 @@ import type { Subject } from './subject.ts';
 /** A capability that a check is about, as the driver's services name them; or what the check itself needs. */
 export type Need =
   | `controller:${string}`
+  | `group:${string}`
   | `node:${string}`
   | `plugin:${string}`
   /** The driver's mounts are seen here and may be looked into. */

@@ -34,6 +34,8 @@ export class Subject {
   readonly folder: TrialFolder;
   readonly identity;
   readonly controller;
+  readonly group;
+  readonly metadata;
   readonly node;
   readonly #options: SubjectOptions;
 
@@ -42,6 +44,7 @@ export class Subject {
     this.volumes = options.volumes;
     this.folder = options.folder;
     ({ identity: this.identity, controller: this.controller, node: this.node } = options.driver);
+    ({ group: this.group, metadata: this.metadata } = options.driver);
   }
 
   has(need: Need): boolean {
@@ -104,7 +107,7 @@ export class Subject {
   async stage(volume: csi.Volume, mode?: Mode): Promise<Staged> {
     const volumeCapability = this.capability(mode);
     const { volumeId, volumeContext } = volume;
-    const nodeId = this.#options.nodeInfo?.nodeId ?? '';
+    const { nodeId } = this;
     const { publishContext } = this.has('controller:PUBLISH_UNPUBLISH_VOLUME')
       ? await this.controller.ControllerPublishVolume({ volumeId, nodeId, volumeCapability, volumeContext })
       : { publishContext: {} };
@@ -152,6 +155,11 @@ export class Subject {
   /** Where content goes: a file of a filesystem, or the device itself. */
   contentPath(target: string): string {
     return this.volumes.capability.block ? target : join(target, 'content');
+  }
+
+  /** The driver's own id of this node. */
+  get nodeId(): string {
+    return this.#options.nodeInfo?.nodeId ?? '';
   }
 
   /** Writes 64 KiB that the next reader must find, wherever it is mounted. */

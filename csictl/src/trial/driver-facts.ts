@@ -16,7 +16,7 @@ export interface FactsOptions {
 
 /** Asks a driver what it offers. @throws GrpcError */
 export async function driverFacts(
-  { identity, controller, node }: TrackedDriver,
+  { identity, controller, group, node }: TrackedDriver,
   options: FactsOptions,
 ): Promise<DriverFacts> {
   const plugin = await identity.GetPluginCapabilities({});
@@ -35,6 +35,10 @@ export async function driverFacts(
     ? await controller.ControllerGetCapabilities({}).catch(orNone)
     : none;
   const ofNode = await node.NodeGetCapabilities({}).catch(orNone);
+  const ofGroup = capabilities.has('plugin:GROUP_CONTROLLER_SERVICE')
+    ? await group.GroupControllerGetCapabilities({}).catch(orNone)
+    : none;
+  for (const { rpc } of ofGroup.capabilities) if (rpc) capabilities.add(`group:${rpc.type}`);
   for (const { rpc } of ofController.capabilities) if (rpc) capabilities.add(`controller:${rpc.type}`);
   for (const { rpc } of ofNode.capabilities) if (rpc) capabilities.add(`node:${rpc.type}`);
   const nodeInfo = await node.NodeGetInfo({}).catch(() => undefined);

@@ -1,8 +1,11 @@
 import {
   asGrpcError,
+  type csi,
   csiController,
+  csiGroupController,
   csiIdentity,
   csiNode,
+  csiSnapshotMetadata,
   type GrpcCode,
   type GrpcConnection,
   type GrpcError,
@@ -37,6 +40,9 @@ type Unary = (request: object, options: object) => Promise<object>;
 export class TrackedDriver {
   readonly identity;
   readonly controller;
+  readonly group;
+  /** Its calls make nothing, so they are not tracked. */
+  readonly metadata: ServiceClient<csi.SnapshotMetadataService>;
   readonly node;
   readonly #undo: UndoList;
   readonly #options: TrackedOptions;
@@ -46,6 +52,8 @@ export class TrackedDriver {
     this.#undo = options.undo ?? new UndoList();
     this.identity = this.#tracked(csiIdentity);
     this.controller = this.#tracked(csiController);
+    this.group = this.#tracked(csiGroupController);
+    this.metadata = options.connection.service(csiSnapshotMetadata);
     this.node = this.#tracked(csiNode);
   }
 
@@ -68,7 +76,7 @@ export class TrackedDriver {
   }
 
   async #undoRound(attempt: (what: string, work: () => Promise<unknown>) => Promise<void>): Promise<void> {
-    const { volumes, snapshots, staged, published, attached, uncertain } = this.#undo;
+    const { volumes, snapshots, groups, staged, published, attached, uncertain } = this.#undo;
     for (const [name, request] of [...uncertain]) {
       // An outcome that is uncertain again puts it back; after a refusal nothing was made.
       uncertain.delete(name);
@@ -90,6 +98,8 @@ export class TrackedDriver {
       ...[...snapshots].map((snapshotId) => () => this.controller.DeleteSnapshot({ snapshotId })),
       ...[...volumes].map((volumeId) => () => this.controller.DeleteVolume({ volumeId })),
     ];
+    for (const [groupSnapshotId, snapshotIds] of [...groups])
+      await attempt(groupSnapshotId, () => this.group.DeleteVolumeGroupSnapshot({ groupSnapshotId, snapshotIds }));
     for (const [index, remove] of deletions.reverse().entries()) await attempt(`deletion ${index}`, remove);
   }
 

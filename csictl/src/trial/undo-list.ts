@@ -6,6 +6,8 @@ type CreateRequest = Init<csi.CreateVolumeRequest>;
 export class UndoList {
   readonly volumes = new Set<string>();
   readonly snapshots = new Set<string>();
+  /** By the id of a group: the ids of its snapshots, which its deletion asks for. */
+  readonly groups = new Map<string, readonly string[]>();
   /** Volume id and path of what is, or may be, there; JSON of the pair is the key. */
   readonly staged = new Set<string>();
   readonly published = new Set<string>();
@@ -20,7 +22,15 @@ export class UndoList {
   }
 
   get isEmpty(): boolean {
-    const sets = [this.volumes, this.snapshots, this.staged, this.published, this.attached, this.uncertain];
+    const sets = [
+      this.volumes,
+      this.snapshots,
+      this.groups,
+      this.staged,
+      this.published,
+      this.attached,
+      this.uncertain,
+    ];
     return sets.every(({ size }) => size === 0);
   }
 
@@ -31,6 +41,7 @@ export class UndoList {
       ...pairs('published', this.published),
       ...pairs('staged', this.staged),
       ...pairs('attached', this.attached),
+      ...[...this.groups.keys()].map((id) => `group snapshot ${id}`),
       ...[...this.snapshots].map((id) => `snapshot ${id}`),
       ...[...this.volumes].map((id) => `volume ${id}`),
       ...[...this.uncertain.keys()].map((name) => `volume named ${name}`),
@@ -59,6 +70,17 @@ const steps: Readonly<Record<string, Step>> = {
   },
   CreateSnapshot: (list, _request, response: csi.CreateSnapshotResponse | undefined) => {
     if (response?.snapshot) list.snapshots.add(response.snapshot.snapshotId);
+  },
+  CreateVolumeGroupSnapshot: (list, _request, response: csi.CreateVolumeGroupSnapshotResponse | undefined) => {
+    const group = response?.groupSnapshot;
+    if (group)
+      list.groups.set(
+        group.groupSnapshotId,
+        group.snapshots.map(({ snapshotId }) => snapshotId),
+      );
+  },
+  DeleteVolumeGroupSnapshot: (list, { groupSnapshotId }: csi.DeleteVolumeGroupSnapshotRequest, response) => {
+    if (response) list.groups.delete(groupSnapshotId);
   },
   DeleteVolume: (list, { volumeId }: csi.DeleteVolumeRequest, response) => {
     if (response) list.volumes.delete(volumeId);
