@@ -18,7 +18,7 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
-      lane('vm', ['test/vm/**/*.test.ts'], { fileParallelism: false, testTimeout: 150_000, hookTimeout: 300_000 }),
+      lane('vm', ['test/vm/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 }),
       lane('e2e', ['test/e2e/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],
   },

@@ -1,82 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openRoot, projectOf, projectUsage } from '@berth/linux';
-import { driverFolder, startDriverProcess } from '../../harness/driver-process.ts';
-import { freshDisk, type MountedDisk, type QuotaFs } from './disks.ts';
-import { type DriverHere, startDriverHere } from './driver-here.ts';
+import { startDriverProcess } from '../../harness/driver-process.ts';
+import { createVolume, driverPlace, MiB, useVolume } from './csi-calls.ts';
+import { startDriverHere } from './driver-here.ts';
 import type { GuestCase } from './guest-case.ts';
 import { until } from './until.ts';
 import { writeAsUser } from './write-as.ts';
-
-const MiB = 1024 ** 2;
-const capability = { mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };
-
-interface Place extends AsyncDisposable {
-  readonly folder: string;
-  readonly pool: string;
-  readonly disk: MountedDisk;
-}
-
-/** A driver's folder with a pool on a disk of its own. */
-function place(fsType: QuotaFs, options?: readonly string[]): Place {
-  const own = driverFolder();
-  // A pod's own user goes through it.
-  chmodSync(own.folder, 0o711);
-  const pool = join(own.folder, 'pool');
-  const disk = freshDisk(fsType, options, pool);
-  return {
-    ...own,
-    pool,
-    disk,
-    [Symbol.asyncDispose]: async () => own[Symbol.dispose](),
-  };
-}
-
-interface Wish {
-  readonly mib: number;
-  readonly parameters?: Record<string, string>;
-  readonly source?: object;
-}
-
-async function create(
-  { controller }: Pick<DriverHere, 'controller' | 'node'>,
-  name: string,
-  { mib, parameters = {}, source }: Wish,
-) {
-  const { volume } = await controller.CreateVolume({
-    name,
-    volumeCapabilities: [capability],
-    capacityRange: { requiredBytes: String(mib * MiB), limitBytes: '0' },
-    parameters,
-    ...(source ? { volumeContentSource: source } : {}),
-  });
-  assert.ok(volume);
-  return volume;
-}
-
-async function use(
-  { node }: Pick<DriverHere, 'controller' | 'node'>,
-  folder: string,
-  volumeId: string,
-): Promise<string> {
-  const stagingTargetPath = join(folder, `stage-${volumeId}`);
-  const targetPath = join(folder, `target-${volumeId}`);
-  mkdirSync(stagingTargetPath, { recursive: true });
-  const request = { volumeId, stagingTargetPath, volumeCapability: capability };
-  await node.NodeStageVolume(request);
-  await node.NodePublishVolume({ ...request, targetPath });
-  return targetPath;
-}
-
-async function release(
-  { node }: Pick<DriverHere, 'controller' | 'node'>,
-  folder: string,
-  volumeId: string,
-): Promise<void> {
-  await node.NodeUnpublishVolume({ volumeId, targetPath: join(folder, `target-${volumeId}`) });
-  await node.NodeUnstageVolume({ volumeId, stagingTargetPath: join(folder, `stage-${volumeId}`) });
-}
 
 function projectIn(pool: string, id: string, folder = 'volumes'): number {
   using directory = openRoot(join(pool, folder, id));
@@ -98,12 +29,15 @@ const everywhere = kinds.flatMap(({ fsType, refusal }): GuestCase[] => [
   {
     name: `a directory on ${fsType} stops its writer at the claim's size with ${refusal}, and grows and shrinks while it is used`,
     run: async () => {
-      await using here = place(fsType);
+      using here = driverPlace(fsType);
       await using driver = await startDriverHere(here.folder);
       const { controller, node } = driver;
-      const { volumeId, volumeContext } = await create(driver, 'a', { mib: 24, parameters: { quota: 'required' } });
+      const { volumeId, volumeContext } = await createVolume(driver, 'a', {
+        mib: 24,
+        parameters: { quota: 'required' },
+      });
       assert.equal(volumeContext?.[enforced], 'true');
-      const target = await use(driver, here.folder, volumeId);
+      const { targetPath: target, release } = await useVolume(driver, volumeId, here);
       {
         const { blocks, bsize } = statfsSync(target);
         assert.equal(blocks * bsize, 24 * MiB);
@@ -135,33 +69,34 @@ const everywhere = kinds.flatMap(({ fsType, refusal }): GuestCase[] => [
         }
       });
       assert.equal(writeAsUser(join(target, 'after'), 16 * MiB), refusal);
-      await release(driver, here.folder, volumeId);
+      await release();
       await controller.DeleteVolume({ volumeId });
     },
   },
   {
     name: `a snapshot on ${fsType} has no limit of its source, and a clone has its own`,
     run: async () => {
-      await using here = place(fsType);
+      using here = driverPlace(fsType);
       await using driver = await startDriverHere(here.folder);
       const { controller } = driver;
-      const source = await create(driver, 'source', { mib: 16 });
-      const target = await use(driver, here.folder, source.volumeId);
+      const source = await createVolume(driver, 'source', { mib: 16 });
+      const { targetPath: target, release } = await useVolume(driver, source.volumeId, here);
       assert.equal(writeAsUser(join(target, 'content'), 8 * MiB), undefined);
       const { snapshot } = await controller.CreateSnapshot({ name: 's', sourceVolumeId: source.volumeId });
       assert.ok(snapshot);
-      const clone = await create(driver, 'clone', {
+      const clone = await createVolume(driver, 'clone', {
         mib: 32,
         source: { snapshot: { snapshotId: snapshot.snapshotId } },
       });
-      const copy = await use(driver, here.folder, clone.volumeId);
+      const { targetPath: copy, release: releaseCopy } = await useVolume(driver, clone.volumeId, here);
       assert.ok(readFileSync(join(copy, 'content')).equals(readFileSync(join(target, 'content'))));
       assert.equal(projectIn(here.pool, snapshot.snapshotId, 'snapshots'), 0);
       assert.notEqual(projectIn(here.pool, clone.volumeId), projectIn(here.pool, source.volumeId));
       assert.equal(writeAsUser(join(copy, 'more'), 16 * MiB), undefined);
       assert.equal(writeAsUser(join(copy, 'most'), 16 * MiB), refusal);
       assert.equal(writeAsUser(join(target, 'most'), 16 * MiB), refusal);
-      for (const { volumeId } of [source, clone]) await release(driver, here.folder, volumeId);
+      await release();
+      await releaseCopy();
     },
   },
 ]);
@@ -170,10 +105,10 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
   {
     name: `64 volumes at once on ${fsType} have a project each; deleting leaves no limit and no usage behind`,
     run: async () => {
-      await using here = place(fsType);
+      using here = driverPlace(fsType);
       await using driver = await startDriverHere(here.folder);
       const names = Array.from({ length: 64 }, (_, index) => `v${index}`);
-      const volumes = await Promise.all(names.map((name) => create(driver, name, { mib: 1 })));
+      const volumes = await Promise.all(names.map((name) => createVolume(driver, name, { mib: 1 })));
       const projects = volumes.map(({ volumeId }) => projectIn(here.pool, volumeId));
       assert.equal(new Set(projects).size, 64);
       assert.ok(projects.every((id) => usageIn(here.pool, id).maxBytes === MiB));
@@ -190,9 +125,9 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
   {
     name: `a project of ${fsType} whose files are still open is not given to another volume`,
     run: async () => {
-      await using here = place(fsType);
+      using here = driverPlace(fsType);
       const first = await startDriverHere(here.folder);
-      const { volumeId } = await create(first, 'first', { mib: 8 });
+      const { volumeId } = await createVolume(first, 'first', { mib: 8 });
       const project = projectIn(here.pool, volumeId);
       writeFileSync(join(here.pool, 'volumes', volumeId, 'kept'), Buffer.alloc(MiB));
       using _kept = openRoot(join(here.pool, 'volumes', volumeId));
@@ -200,7 +135,7 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
       await until(() => readdirSync(join(here.pool, 'trash')).length === 0);
       await first[Symbol.asyncDispose]();
       await using second = await startDriverHere(here.folder);
-      const other = await create(second, 'second', { mib: 8 });
+      const other = await createVolume(second, 'second', { mib: 8 });
       assert.ok(usageIn(here.pool, project).inodes > 0);
       assert.notEqual(projectIn(here.pool, other.volumeId), project);
     },
@@ -208,12 +143,12 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
   {
     name: `kill -9 in the middle of creates and deletes on ${fsType} leaves each volume with its own limit and nothing else`,
     run: async () => {
-      await using here = place(fsType);
+      using here = driverPlace(fsType);
       let driver = await startDriverProcess(here.folder);
       const limits = new Map<string, number>();
       for (let round = 0; round < 2; round += 1) {
         const jobs = Array.from({ length: 24 }, async (_, index) => {
-          const { volumeId } = await create(driver, `r${round}-${index}`, { mib: 1 + (index % 3) });
+          const { volumeId } = await createVolume(driver, `r${round}-${index}`, { mib: 1 + (index % 3) });
           limits.set(volumeId, (1 + (index % 3)) * MiB);
           if (index % 2 === 0) await driver.controller.DeleteVolume({ volumeId });
         });
@@ -246,24 +181,24 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
   {
     name: `${fsType} without quotas: auto says so, required is refused, image makes an image`,
     run: async () => {
-      await using here = place(fsType, []);
+      using here = driverPlace(fsType, []);
       await using driver = await startDriverHere(here.folder);
       assert.match(driver.log(), /sizes of directories are not enforced.*prjquota/);
-      const plain = await create(driver, 'plain', { mib: 8 });
+      const plain = await createVolume(driver, 'plain', { mib: 8 });
       assert.equal(plain.volumeContext?.[enforced], 'false');
       const required = { quota: 'required' };
-      await assert.rejects(create(driver, 'required', { mib: 8, parameters: required }), {
+      await assert.rejects(createVolume(driver, 'required', { mib: 8, parameters: required }), {
         code: 'RESOURCE_EXHAUSTED',
       });
-      await assert.rejects(create(driver, 'bad', { mib: 8, parameters: { quota: 'yes' } }), {
+      await assert.rejects(createVolume(driver, 'bad', { mib: 8, parameters: { quota: 'yes' } }), {
         code: 'INVALID_ARGUMENT',
       });
       const { availableCapacity } = await driver.controller.GetCapacity({ parameters: required });
       assert.equal(availableCapacity, '0');
-      const image = await create(driver, 'image', { mib: 64, parameters: { quota: 'image' } });
+      const image = await createVolume(driver, 'image', { mib: 64, parameters: { quota: 'image' } });
       assert.equal(image.volumeContext?.[enforced], 'true');
       assert.equal(
-        (await create(driver, 'image', { mib: 64, parameters: { quota: 'image' } })).volumeId,
+        (await createVolume(driver, 'image', { mib: 64, parameters: { quota: 'image' } })).volumeId,
         image.volumeId,
       );
       assert.deepEqual(readdirSync(join(here.pool, 'images')), [image.volumeId]);
@@ -273,17 +208,17 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
   {
     name: `a volume with quota = required is not staged while ${fsType} is mounted without quotas`,
     run: async () => {
-      await using here = place(fsType);
+      using here = driverPlace(fsType);
       const first = await startDriverHere(here.folder);
-      const { volumeId } = await create(first, 'strict', { mib: 8, parameters: { quota: 'required' } });
+      const { volumeId } = await createVolume(first, 'strict', { mib: 8, parameters: { quota: 'required' } });
       await first[Symbol.asyncDispose]();
       here.disk.remount([]);
       const second = await startDriverHere(here.folder);
-      await assert.rejects(use(second, here.folder, volumeId), { code: 'FAILED_PRECONDITION', message: /prjquota/ });
+      await assert.rejects(useVolume(second, volumeId, here), { code: 'FAILED_PRECONDITION', message: /prjquota/ });
       await second[Symbol.asyncDispose]();
       here.disk.remount(['prjquota']);
       await using third = await startDriverHere(here.folder);
-      const target = await use(third, here.folder, volumeId);
+      const { targetPath: target } = await useVolume(third, volumeId, here);
       assert.equal(writeAsUser(join(target, 'fill'), 32 * MiB), fsType === 'ext4' ? 'EDQUOT' : 'ENOSPC');
     },
   },

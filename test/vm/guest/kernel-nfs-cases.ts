@@ -1,30 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { driverFolder } from '../../harness/driver-process.ts';
-import { freshDisk } from './disks.ts';
-import { type DriverHere, startDriverHere } from './driver-here.ts';
+import { manyNodes as capability, createVolume, useVolume } from './csi-calls.ts';
+import { startDriverHere } from './driver-here.ts';
 import type { GuestCase } from './guest-case.ts';
-import { type KernelNfsServer, startKernelNfs } from './kernel-nfs-server.ts';
+import { runningKernelNfs } from './kernel-nfs-server.ts';
 import { until } from './until.ts';
-
-const capability = { mount: {}, accessMode: { mode: 'MULTI_NODE_MULTI_WRITER' as const } };
-
-let started: { readonly root: string; readonly server: KernelNfsServer } | undefined;
-
-/** One server for all cases, until the guest is off: the kernel keeps an export busy long after its server ended. */
-function runningServer() {
-  if (started) return started;
-  const root = join(freshDisk('ext4').path, 'export');
-  mkdirSync(root, { mode: 0o777 });
-  started = { root, server: startKernelNfs(root) };
-  return started;
-}
 
 /** The server and a driver with a pool of its own. */
 async function world() {
-  const { root, server } = runningServer();
+  const { root, ...server } = runningKernelNfs();
   const place = driverFolder();
   const driver = await startDriverHere(place.folder);
   return {
@@ -40,38 +27,16 @@ async function world() {
   };
 }
 
-async function create({ controller }: DriverHere, name: string, change: object) {
-  const { volume } = await controller.CreateVolume({ name, volumeCapabilities: [capability], ...change });
-  assert.ok(volume);
-  return volume;
-}
-
-async function use({ node }: DriverHere, folder: string, volumeId: string) {
-  const stagingTargetPath = join(folder, `stage-${volumeId}`);
-  const targetPath = join(folder, `target-${volumeId}`);
-  mkdirSync(stagingTargetPath, { recursive: true });
-  const request = { volumeId, stagingTargetPath, volumeCapability: capability };
-  await node.NodeStageVolume(request);
-  await node.NodePublishVolume({ ...request, targetPath });
-  return {
-    targetPath,
-    release: async () => {
-      await node.NodeUnpublishVolume({ volumeId, targetPath });
-      await node.NodeUnstageVolume({ volumeId, stagingTargetPath });
-    },
-  };
-}
-
 export const cases: readonly GuestCase[] = [
   {
     name: 'the kernel mounts a volume of its own NFS server: what is written on either side is seen on the other',
     run: async () => {
       await using here = await world();
       const { driver, folder, parameters, root } = here;
-      const { volumeId, volumeContext } = await create(driver, 'pvc-1', { parameters });
+      const { volumeId, volumeContext } = await createVolume(driver, 'pvc-1', { parameters, capability });
       assert.equal(volumeContext?.['server'], '127.0.0.1');
       assert.ok(readdirSync(root).includes('pvc-1'));
-      const { targetPath, release } = await use(driver, folder, volumeId);
+      const { targetPath, release } = await useVolume(driver, volumeId, { folder, capability });
       const [mount] = here.mounts().filter(({ mountPoint }) => mountPoint === targetPath);
       assert.equal(mount?.fsType, 'nfs4');
       const data = Buffer.alloc(2_000_000, 'berth');
@@ -82,9 +47,10 @@ export const cases: readonly GuestCase[] = [
       const { usage } = await driver.node.NodeGetVolumeStats({ volumeId, volumePath: targetPath });
       assert.ok(Number(usage?.find(({ unit }) => unit === 'BYTES')?.total) > 0);
       const { snapshot } = await driver.controller.CreateSnapshot({ name: 's', sourceVolumeId: volumeId });
-      const clone = await create(driver, 'pvc-2', {
+      const clone = await createVolume(driver, 'pvc-2', {
+        capability,
         parameters,
-        volumeContentSource: { snapshot: { snapshotId: snapshot?.snapshotId ?? '' } },
+        source: { snapshot: { snapshotId: snapshot?.snapshotId ?? '' } },
       });
       assert.ok(readFileSync(join(root, 'pvc-2/file')).equals(data));
       await release();
@@ -98,17 +64,13 @@ export const cases: readonly GuestCase[] = [
     run: async () => {
       await using here = await world();
       const { driver, folder, parameters, server } = here;
-      const remote = await create(driver, 'remote', { parameters });
-      const local = await driver.controller.CreateVolume({
-        name: 'local',
-        volumeCapabilities: [{ mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' } }],
-        parameters: {},
-      });
-      const used = await use(driver, folder, remote.volumeId);
+      const remote = await createVolume(driver, 'remote', { parameters, capability });
+      const local = await createVolume(driver, 'local', {});
+      const used = await useVolume(driver, remote.volumeId, { folder, capability });
       await writeFile(join(used.targetPath, 'before'), 'kept');
       server.silence();
       const stats = driver.node.NodeGetVolumeStats({ volumeId: remote.volumeId, volumePath: used.targetPath });
-      const other = await use(driver, folder, local.volume?.volumeId ?? '');
+      const other = await useVolume(driver, local.volumeId, { folder });
       writeFileSync(join(other.targetPath, 'fine'), 'x');
       await other.release();
       await assert.rejects(stats, (error: { code?: string }) =>

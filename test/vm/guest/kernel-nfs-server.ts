@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
+import { freshDisk } from './disks.ts';
 
 /** linux/nfsd/export.h: any port, no squashing of root, no checks of the tree above, the number 0 for file handles. */
 const exportFlags = 0x2 | 0x400 | 0x2000;
 const forEver = 0x7fffffff;
 
 export interface KernelNfsServer {
+  /** What it exports, on its own disk. */
+  readonly root: string;
   readonly host: string;
   /** The export, as clients of version 4 name it. */
   readonly share: string;
@@ -19,7 +23,7 @@ export interface KernelNfsServer {
  * The kernel's own NFS server, version 4 to 4.2, exporting one directory of this guest. What mountd(8) would answer it is
  * written into its caches before it asks.
  */
-export function startKernelNfs(root: string): KernelNfsServer {
+function startKernelNfs(root: string): KernelNfsServer {
   execFileSync('modprobe', ['nfsd']);
   mkdirSync('/var/lib/nfs/v4recovery', { recursive: true });
   linuxMounter.mount({ fsType: 'nfsd', source: 'nfsd', target: '/proc/fs/nfsd' });
@@ -35,9 +39,21 @@ export function startKernelNfs(root: string): KernelNfsServer {
   set('threads', '4');
   set('v4_end_grace', 'Y');
   return {
+    root,
     host: '127.0.0.1',
     share: '/',
     silence: () => execFileSync('ip', ['link', 'set', 'lo', 'down']),
     answer: () => execFileSync('ip', ['link', 'set', 'lo', 'up']),
   };
+}
+
+let running: KernelNfsServer | undefined;
+
+/** One server for all cases, until the guest is off: the kernel keeps an export busy long after its server ended. */
+export function runningKernelNfs(): KernelNfsServer {
+  if (running) return running;
+  const root = join(freshDisk('ext4').path, 'export');
+  mkdirSync(root, { mode: 0o777 });
+  running = startKernelNfs(root);
+  return running;
 }

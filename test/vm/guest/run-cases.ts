@@ -6,7 +6,7 @@ import { type GuestCase, type GuestReport, reportPort } from './guest-case.ts';
 import { until } from './until.ts';
 
 /** A case that takes longer has hung; the emulated machine is about ten times slower than this one. */
-const patienceMs = 120_000;
+const patienceMs = 240_000;
 
 /** Runs inside the guest: one case after the other, each reported as it ends. A case that fails does not stop the others. */
 export async function runCases(cases: readonly GuestCase[]): Promise<void> {
