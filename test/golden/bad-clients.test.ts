@@ -44,9 +44,15 @@ test('without a certificate there is the version and the health, and 401 for eve
     expect(await bare(path)).toMatchObject({ status: 401 });
 });
 
-test('acting as another user is refused, not taken for the caller itself', async () => {
-  const reply = await server.send({ method: 'GET', path: configmaps, headers: { 'Impersonate-User': 'jane' } });
-  expect(reply).toMatchObject({ status: 403 });
+test('acting as another user has that user’s rights, not the caller’s', async () => {
+  const as = (headers: Record<string, string>, path = configmaps) => server.send({ method: 'GET', path, headers });
+  expect(await as({ 'Impersonate-User': 'jane' })).toMatchObject({ status: 403 });
+  expect(await as({ 'Impersonate-User': 'jane', 'Impersonate-Group': 'system:masters' })).toMatchObject({ status: 200 });
+  expect(await as({ 'Impersonate-User': 'system:anonymous' }, '/api')).toMatchObject({ status: 401 });
+  expect(await as({ 'Impersonate-Group': 'system:masters' })).toMatchObject({ status: 500 });
+  const account = { 'Impersonate-User': 'system:serviceaccount:default:default' };
+  expect(await as(account, '/api')).toMatchObject({ status: 200 });
+  expect(await as(account)).toMatchObject({ status: 403 });
 });
 
 test('a client that goes away in the middle of its body leaves nothing behind', async () => {

@@ -93,6 +93,7 @@ export async function anApiServer(options: { clock?: Clock; log?: Logger } = {})
     rng: systemRng,
     log: options.log ?? silentLogger,
     nodeApi: () => undefined,
+    authorizationModes: ['RBAC'],
   });
   const listener = await server.listen({ address: '127.0.0.1', port: 0, ...own, clientCa: authority.cert });
   const open = (exchange: Exchange, onLine: (line: string) => void, signal?: AbortSignal) =>

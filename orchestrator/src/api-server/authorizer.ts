@@ -15,16 +15,18 @@ export interface Attributes {
 
 export interface Decision {
   readonly allowed: boolean;
+  /** Nobody else is asked. Absent: others may still allow it. */
+  readonly denied?: boolean;
   readonly reason: string;
 }
 
-/** Says who may do what. Rules by role come in behind this port. */
+/** Says who may do what. */
 export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision>;
 }
 
 /**
- * Until there are roles: whoever holds a client certificate of this cluster may do everything. Service accounts, whose
+ * Without authorization modes: whoever holds a client certificate of this cluster may do everything. Service accounts, whose
  * tokens every pod carries, may look at what is served and ask about themselves, as upstream lets everyone by default;
  * anyone else only at the version and the health.
  */

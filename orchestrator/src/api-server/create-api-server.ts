@@ -5,7 +5,8 @@ import { startAutoCompaction } from '../store/auto-compaction.ts';
 import type { Store } from '../store/store.ts';
 import { builtInAdmission } from './admission/built-in.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
-import { type Authorizer, authenticatedOnly } from './authorizer.ts';
+import { Authorization } from './authorization/authorization.ts';
+import type { AuthorizationMode } from './authorization/modes.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { advertise } from './boot/advertise.ts';
 import { bootstrap } from './boot/bootstrap.ts';
@@ -36,8 +37,8 @@ export interface ApiServerOptions {
   readonly rng: Rng;
   readonly log: Logger;
   readonly nodeApi: NodeApiLookup;
-  /** Absent: whoever is authenticated may do everything. */
-  readonly authorizer?: Authorizer;
+  /** In order. Absent: whoever is authenticated may do everything. */
+  readonly authorizationModes?: readonly AuthorizationMode[];
   /** Makes and reads service account tokens; absent: none are given out. */
   readonly tokens?: TokenIssuer & TokenAuthenticator;
   /** CIDR of Services' cluster IPs; its first address is the API server's own. */
@@ -77,12 +78,13 @@ class Server implements ApiServer {
   readonly #metrics = new RequestMetrics();
   readonly #listeners: Listener[] = [];
   readonly #services: ServiceAllocation;
+  readonly #authorization: Authorization;
   readonly #tokens: (TokenIssuer & TokenAuthenticator) | undefined;
   readonly #end = new AbortController();
   #compaction: AsyncDisposable | undefined;
 
   constructor(options: ApiServerOptions) {
-    const { store, clock, rng, log, definitions, authorizer = authenticatedOnly, healthChecks = [] } = options;
+    const { store, clock, rng, log, definitions, healthChecks = [] } = options;
     this.#options = options;
     const registry = new ResourceRegistry(definitions);
     const services = new ServiceAllocation({ cidr: options.serviceCidr ?? '10.96.0.0/16', clock, rng });
@@ -94,8 +96,10 @@ class Server implements ApiServer {
       rng,
       log,
       bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
-      admission: (self) => builtInAdmission(self, services),
+      admission: (self) => builtInAdmission(self, { services, authorization: () => this.#authorization }),
     });
+    this.#authorization = new Authorization(context, options.authorizationModes);
+    const { authorizer } = this.#authorization;
     this.#tokens = options.tokens && liveAccounts(context, options.tokens);
     const own: HealthCheck[] = [
       { name: 'ping', check: () => undefined },
@@ -112,7 +116,7 @@ class Server implements ApiServer {
         healthPaths([...own, ...healthChecks]),
         serverPaths(this.#metrics),
       ],
-      special: specialHandlers({ nodeApi: options.nodeApi, authorizer, tokens: this.#tokens }),
+      special: specialHandlers({ nodeApi: options.nodeApi, authorization: this.#authorization, tokens: this.#tokens }),
     });
   }
 
@@ -122,6 +126,7 @@ class Server implements ApiServer {
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
     await bootstrap(context, { range: this.#services.range, port: 6443 });
+    await this.#authorization.start(this.#end.signal, this.#options.log);
   }
 
   transport(user: User = loopback): Transport {

@@ -1,5 +1,6 @@
 import { apiError } from '@berth/kube';
 import type { Attributes, Authorizer } from './authorizer.ts';
+import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
 import { type ResourceRoute, type Route, routeOf } from './route.ts';
@@ -22,7 +23,7 @@ export type SpecialHandler = (
 /** The way every request goes, from whichever transport: route → authorize → handle. */
 export class RequestPipeline {
   readonly context: ServerContext;
-  readonly #authorizer: Authorizer;
+  readonly authorizer: Authorizer;
   readonly #paths: readonly PathHandler[];
   readonly #special: readonly SpecialHandler[];
 
@@ -33,7 +34,7 @@ export class RequestPipeline {
     readonly special: readonly SpecialHandler[];
   }) {
     this.context = parts.context;
-    this.#authorizer = parts.authorizer;
+    this.authorizer = parts.authorizer;
     this.#paths = parts.paths;
     this.#special = parts.special;
   }
@@ -52,10 +53,10 @@ export class RequestPipeline {
   /** @throws ApiError Unauthorized, Forbidden. */
   async authorize(route: Route, request: ServerRequest): Promise<void> {
     const attributes = attributesOf(route, request);
-    const decision = await this.#authorizer.authorize(attributes);
+    const decision = await this.authorizer.authorize(attributes);
     if (decision.allowed || isPublic(request.path)) return;
     if (request.user.groups.includes('system:unauthenticated')) throw apiError('Unauthorized', 'Unauthorized');
-    throw forbidden(attributes, decision.reason);
+    throw forbiddenError(attributes, decision.reason);
   }
 
   async #dispatch(route: Route, request: ServerRequest): Promise<Answer> {
@@ -94,23 +95,4 @@ function attributesOf(route: Route, { user, method, path }: ServerRequest): Attr
   const { definition, verb, namespace, name, subresource } = route;
   const { group, plural } = definition;
   return { user, verb, namespace, group, resource: plural, subresource: subresource?.name ?? '', name, path };
-}
-
-/** Upstream's words (apiserver responsewriters.Forbidden). */
-function forbidden({ user, verb, namespace, group, resource, subresource, name, path }: Attributes, reason: string) {
-  const because = reason === '' ? '' : `: ${reason}`;
-  if (resource === '')
-    return apiError(
-      'Forbidden',
-      `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}${because}`,
-      { details: {} },
-    );
-  const full = subresource === '' ? resource : `${resource}/${subresource}`;
-  const scope = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
-  const what = `${group === '' ? resource : `${resource}.${group}`}${name === '' ? '' : ` ${JSON.stringify(name)}`}`;
-  return apiError(
-    'Forbidden',
-    `${what} is forbidden: User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${scope}${because}`,
-    { details: { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind: resource } },
-  );
 }

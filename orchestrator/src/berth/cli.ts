@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
+import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -22,6 +23,7 @@ interface UpFlags {
   readonly port: string;
   readonly kubeconfig?: string;
   readonly nodes: string;
+  readonly authorizationMode: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
 }
@@ -80,6 +82,7 @@ function addUp(program: Command, options: CliOptions): void {
     .option('--port <port>', 'port of the API server; 0 picks a free one', '6443')
     .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)')
     .option('--nodes <n>', 'how many nodes to run on this machine', '1')
+    .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'RBAC')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'))
     .addHelpText(
@@ -113,10 +116,22 @@ function checkUp(flags: UpFlags) {
     address,
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
     nodes: wholeNumber('--nodes', flags.nodes, { least: 1, most: 100 }),
+    authorizationModes: modesOf(flags.authorizationMode),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,
   };
+}
+
+function modesOf(text: string): AuthorizationMode[] {
+  return text.split(',').map((name) => {
+    const mode = authorizationModes.find((one) => one === name);
+    if (mode) return mode;
+    throw new BerthError(
+      'Usage',
+      `--authorization-mode "${text}": "${name}" is none of ${authorizationModes.join(', ')}`,
+    );
+  });
 }
 
 function logLevelOption(value: LogLevel): Option {

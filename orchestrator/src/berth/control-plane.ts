@@ -8,6 +8,7 @@ import {
   type KubeClient,
 } from '@berth/kube';
 import { startAttachDetachController } from '@berth/volume-manager';
+import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
@@ -64,6 +65,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     recorder: recorders.of,
   };
   stack.use(startGarbageCollector(deps, signal));
+  stack.use(startClusterRoleAggregation(deps, signal));
   stack.use(startNamespaceController(deps, signal));
   stack.use(startServiceAccountControllers(deps, options.caPem, signal));
   stack.use(startPersistentVolumeController(deps, signal));

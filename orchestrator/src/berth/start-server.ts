@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
+import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
 import type { Listener } from '../api-server/http/listener.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
@@ -22,6 +23,7 @@ export interface StartServerOptions {
   /** What other machines and pods know this one by, if it has such an address. */
   readonly hostAddress: string | undefined;
   readonly pki: Pki;
+  readonly authorizationModes: readonly AuthorizationMode[];
   readonly nodeApi: NodeApiLookup;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -54,6 +56,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       log,
       nodeApi,
       tokens,
+      authorizationModes: options.authorizationModes,
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),

@@ -12,6 +12,7 @@ import {
 } from '@berth/kit';
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
+import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
@@ -32,6 +33,7 @@ export interface UpOptions {
   readonly address: string;
   readonly port: number;
   readonly nodes: number;
+  readonly authorizationModes: readonly AuthorizationMode[];
   readonly kubeconfig?: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;

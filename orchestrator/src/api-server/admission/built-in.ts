@@ -1,3 +1,4 @@
+import type { Authorization } from '../authorization/authorization.ts';
 import type { ServerContext } from '../server-context.ts';
 import { type Admission, admissionChain } from './admission.ts';
 import { claimResize } from './claim-resize.ts';
@@ -10,12 +11,20 @@ import { serviceAccount } from './service-account.ts';
 import type { ServiceAllocation } from './service-allocation.ts';
 import { storageObjectInUseProtection } from './storage-protection.ts';
 
+export interface BuiltInParts {
+  readonly services: ServiceAllocation;
+  /** Asked at each request: it is made after admission. */
+  readonly authorization: () => Authorization;
+}
+
 /** The plugins upstream enables by default, in upstream's order, as far as Berth has them. */
-export function builtInAdmission(context: ServerContext, services: ServiceAllocation): Admission {
+export function builtInAdmission(context: ServerContext, { services, authorization }: BuiltInParts): Admission {
   const lookup = new AdmissionLookup(context);
   const lifecycle = namespaceLifecycle(lookup);
   return admissionChain({
     mutating: [
+      // Upstream looks before any admission (registry/rbac).
+      (request) => authorization().admit(request),
       lifecycle,
       serviceAccount(lookup, context),
       priority(lookup),

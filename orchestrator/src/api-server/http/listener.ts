@@ -10,6 +10,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, type Logger, messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
+import { impersonated } from '../authorization/impersonate.ts';
 import type { RequestPipeline } from '../request-pipeline.ts';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
 import type { User } from '../user.ts';
@@ -158,10 +159,9 @@ class HttpHandler {
   }
 
   async #authenticate(message: IncomingMessage): Promise<User> {
-    // Acting as someone else comes with roles; until then it must not be taken for the caller's own rights.
-    if (message.headers['impersonate-user'] !== undefined)
-      throw apiError('Forbidden', 'impersonation is not supported by this server', { details: {} });
-    return authenticate(message.headers.authorization, tlsSocketOf(message), this.#parts.tokens);
+    const { tokens, pipeline } = this.#parts;
+    const caller = await authenticate(message.headers.authorization, tlsSocketOf(message), tokens);
+    return impersonated(caller, message.headers, pipeline.authorizer);
   }
 }
 

@@ -1,3 +1,4 @@
+import { rulesReview } from '../authorization/rules-review.ts';
 import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
@@ -35,10 +36,10 @@ function timestamp(now: number): string {
   return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-function reviewersOf({ authorizer, tokens }: SpecialParts): Readonly<Record<string, Reviewer>> {
+function reviewersOf({ authorization, tokens }: SpecialParts): Readonly<Record<string, Reviewer>> {
   const decide = async (user: User, spec: Spec) => {
-    const { allowed, reason } = await authorizer.authorize(attributesOf(user, spec));
-    return { allowed, ...(reason === '' ? {} : { reason }) };
+    const { allowed, denied, reason } = await authorization.authorizer.authorize(attributesOf(user, spec));
+    return { allowed, ...(denied ? { denied } : {}), ...(reason === '' ? {} : { reason }) };
   };
   const subject: Reviewer = async (spec, _request, { definition }) => {
     if (!spec['user'] && !spec['groups']?.length) {
@@ -51,18 +52,7 @@ function reviewersOf({ authorizer, tokens }: SpecialParts): Readonly<Record<stri
     SelfSubjectAccessReview: (spec, { user }) => decide(user, spec),
     SubjectAccessReview: subject,
     LocalSubjectAccessReview: subject,
-    SelfSubjectRulesReview: async (_spec, { user }) => {
-      const all = await authorizer.authorize(
-        attributesOf(user, { resourceAttributes: { verb: '*', group: '*', resource: '*' } }),
-      );
-      return all.allowed
-        ? {
-            resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
-            nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-            incomplete: false,
-          }
-        : { resourceRules: [], nonResourceRules: [], incomplete: false };
-    },
+    SelfSubjectRulesReview: async (spec, { user }) => rulesReview(authorization, user, spec['namespace'] ?? ''),
     SelfSubjectReview: async (_spec, { user }) => ({ userInfo: userInfoOf(user) }),
     TokenReview: async (spec) => {
       const known = await tokens?.review(spec['token'] ?? '', spec['audiences'] ?? []);

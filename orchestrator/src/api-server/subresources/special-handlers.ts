@@ -1,5 +1,5 @@
 import type { NodeApiLookup } from '../../node-api.ts';
-import type { Authorizer } from '../authorizer.ts';
+import type { Authorization } from '../authorization/authorization.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import { notAllowed, type ResourceRoute } from '../route.ts';
 import type { TokenIssuer } from '../tokens/token-issuer.ts';
@@ -15,7 +15,7 @@ import { upgradeRequired } from './upgrade-required.ts';
 
 export interface SpecialParts {
   readonly nodeApi: NodeApiLookup;
-  readonly authorizer: Authorizer;
+  readonly authorization: Authorization;
   readonly tokens: TokenIssuer | undefined;
 }
 

@@ -1,0 +1,26 @@
+import type { Authorizer } from '../authorizer.ts';
+
+/** Who may do everything, whatever the modes are (upstream's privileged group). */
+const superuser = 'system:masters';
+
+/** Asks in order until one allows; members of system:masters are not asked about. Reasons of all who did not are kept. */
+export function authorizerChain(authorizers: readonly Authorizer[]): Authorizer {
+  return {
+    authorize: async (attributes) => {
+      if (attributes.user.groups.includes(superuser)) return { allowed: true, reason: '' };
+      const reasons: string[] = [];
+      for (const authorizer of authorizers) {
+        const decision = await authorizer.authorize(attributes);
+        if (decision.allowed || decision.denied) return decision;
+        if (decision.reason !== '') reasons.push(decision.reason);
+      }
+      return { allowed: false, reason: reasons.join('\n') };
+    },
+  };
+}
+
+export const alwaysAllow: Authorizer = { authorize: async () => ({ allowed: true, reason: '' }) };
+
+export const alwaysDeny: Authorizer = {
+  authorize: async () => ({ allowed: false, reason: 'Everything is forbidden.' }),
+};

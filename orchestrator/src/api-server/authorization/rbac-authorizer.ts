@@ -1,0 +1,43 @@
+import type { RbacV1Subject } from '@berth/kube';
+import type { Attributes, Authorizer, Decision } from '../authorizer.ts';
+import { type Grant, missingRole, type RbacPolicy } from './rbac-policy.ts';
+import { ruleAllows } from './rule-matching.ts';
+
+/** Allows what a role that is bound to the user allows (plugin/pkg/auth/authorizer/rbac). */
+export class RbacAuthorizer implements Authorizer {
+  readonly #policy: RbacPolicy;
+
+  constructor(policy: RbacPolicy) {
+    this.#policy = policy;
+  }
+
+  async authorize(attributes: Attributes): Promise<Decision> {
+    const errors: string[] = [];
+    // A path is no namespace's.
+    const namespace = attributes.resource === '' ? '' : attributes.namespace;
+    for (const grant of this.#policy.grants(attributes.user, namespace)) {
+      const rules = this.#policy.rulesOf(grant.binding.roleRef, grant.binding.namespace);
+      if (!rules) errors.push(missingRole(grant.binding.roleRef));
+      else if (rules.some((rule) => ruleAllows(rule, attributes)))
+        return { allowed: true, reason: `RBAC: allowed by ${grantText(grant)}` };
+    }
+    return { allowed: false, reason: errors.length === 0 ? '' : `RBAC: ${aggregate(errors)}` };
+  }
+}
+
+function grantText({ binding, subject }: Grant): string {
+  const { namespace, name, roleRef } = binding;
+  const [kind, full] = namespace === '' ? ['ClusterRoleBinding', name] : ['RoleBinding', `${name}/${namespace}`];
+  const role = `${roleRef.kind} ${JSON.stringify(roleRef.name)}`;
+  return `${kind} ${JSON.stringify(full)} of ${role} to ${subjectText(subject, namespace)}`;
+}
+
+function subjectText({ kind, name, namespace }: RbacV1Subject, bound: string): string {
+  return `${kind} ${JSON.stringify(kind === 'ServiceAccount' ? `${name}/${namespace || bound}` : name)}`;
+}
+
+/** Several errors as Go's aggregate prints them, each once. */
+export function aggregate(errors: readonly string[]): string {
+  const different = [...new Set(errors)];
+  return different.length === 1 ? (different[0] as string) : `[${different.join(', ')}]`;
+}

@@ -1,0 +1,30 @@
+import type { PolicyRule } from '@berth/kube';
+import type { Attributes } from '../authorizer.ts';
+
+/** Whether a rule lets this be done (rbac/v1 evaluation helpers and RuleAllows). */
+export function ruleAllows(rule: PolicyRule, attributes: Attributes): boolean {
+  const { verb, group, resource, subresource, name, path } = attributes;
+  if (!holds(rule.verbs, verb)) return false;
+  if (resource === '') return (rule.nonResourceURLs ?? []).some((url) => urlMatches(url, path));
+  return (
+    holds(rule.apiGroups, group) &&
+    resourceMatches(rule.resources, resource, subresource) &&
+    (!rule.resourceNames?.length || rule.resourceNames.includes(name))
+  );
+}
+
+function holds(list: readonly string[] | undefined, value: string): boolean {
+  return list?.some((one) => one === '*' || one === value) ?? false;
+}
+
+function resourceMatches(list: readonly string[] | undefined, resource: string, subresource: string): boolean {
+  const full = subresource === '' ? resource : `${resource}/${subresource}`;
+  return (
+    list?.some((one) => one === '*' || one === full || (subresource !== '' && one === `*/${subresource}`)) ?? false
+  );
+}
+
+/** A star at the end stands for anything. */
+function urlMatches(url: string, path: string): boolean {
+  return url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.replace(/\*+$/, '')));
+}
