@@ -7,6 +7,9 @@ import type { ServedShare, ServingAnswer } from './nfs-mount/served-share.ts';
 /** The directory to cover is the first fd after the standard ones. */
 const targetFd = 3;
 
+/** What is still to be told to a server when the program was told to end. */
+const stopMs = 10_000;
+
 /**
  * The program as the process that serves one mount, until that is gone. It says on stdout when the mount can be used, and
  * nothing after: whoever started it may be gone by then. Its log is stderr.
@@ -19,11 +22,12 @@ export async function runNfsMount(folder: string, key: string, request: string, 
     const lockPath = join(folder, `${key}.lock`);
     const mount = await serveShare({ share, lockPath, targetFd, clock: systemClock, rng: systemRng, log });
     say({ ready: true });
-    void terminal.stopped(false).then(async () => {
+    const stopped = terminal.stopped(false).then(async () => {
       log.info('stopping');
       await mount.stop().catch((error: unknown) => log.warn('cannot unmount', { error }));
+      await systemClock.sleep(stopMs);
     });
-    await mount.ended;
+    await Promise.race([mount.ended, stopped]);
     log.info('ended');
     return 0;
   } catch (error) {

@@ -97,7 +97,7 @@ export class FileOperations implements FuseFiles, FuseRanges {
   }
 
   async release(open: OpenFile): Promise<void> {
-    await this.#files.release(open, new AbortController().signal);
+    await this.#files.release(open);
   }
 
   async allocate(

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type Caller, FuseError, type OpenFile, type OpenId } from '@berth/fuse';
+import { abortable } from '@berth/kit';
 import type { NfsFile } from '@berth/nfs-client';
 import type { Share } from './share.ts';
 import type { ShareNode } from './share-node.ts';
@@ -21,6 +22,7 @@ export class OpenFiles {
   readonly #silly: SillyRename;
   readonly #open = new Map<OpenId, OpenEntry>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #life = new AbortController();
   #last: OpenId = 0;
 
   constructor(share: Share) {
@@ -72,7 +74,8 @@ export class OpenFiles {
   }
 
   /** Ends an open file; the last close of a removed one removes it for good. */
-  async release({ id }: OpenFile, signal: AbortSignal): Promise<void> {
+  async release({ id }: OpenFile): Promise<void> {
+    const { signal } = this.#life;
     const open = this.#open.get(id);
     if (!open) return;
     const { node, file } = open;
@@ -90,10 +93,11 @@ export class OpenFiles {
     await closing;
   }
 
-  /** Ends whatever is open. Never throws. */
+  /** Ends whatever is open, and gives up on what is not done when the signal aborts. Never throws. */
   async releaseAll(signal: AbortSignal): Promise<void> {
-    const all = [...this.#open].map(([id, { node }]) => this.release({ id, node: node.id }, signal));
-    await Promise.allSettled([...all, ...this.#closing]);
+    const all = [...this.#open].map(([id, { node }]) => this.release({ id, node: node.id }));
+    await abortable(Promise.allSettled([...all, ...this.#closing]), signal).catch(() => undefined);
+    this.#life.abort(signal.reason);
   }
 
   async #close({ node, file }: OpenEntry, signal: AbortSignal): Promise<void> {

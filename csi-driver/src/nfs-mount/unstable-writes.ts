@@ -49,7 +49,7 @@ export class UnstableWrites {
     const run = () => this.#commit(file, signal);
     const next = this.#last.then(run, run);
     this.#last = next.catch(() => undefined);
-    return next;
+    return abortable(next, signal);
   }
 
   async #writeOnce(
