@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '@berth/kit';
@@ -87,6 +96,34 @@ test('what pods write through the mount is on the server, and the mount shows wh
   await node.unstage(driver, volumeId);
   expect([place.mounts(), notes(place.folder)]).toEqual([[], []]);
   await driver.controller.DeleteVolume({ volumeId });
+}, 60_000);
+
+test('a pod’s group owns what is on the server, and what is made there later', async () => {
+  using place = driverFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const { volumeId } = await createVolume(driver, 'grouped', { mountPermissions: '0700' });
+  const root = join(server.root, 'grouped');
+  mkdirSync(join(root, 'sub'), { mode: 0o700 });
+  writeFileSync(join(root, 'sub/file'), 'x', { mode: 0o600 });
+  writeFileSync(join(server.folder, 'outside'), 'x', { mode: 0o600 });
+  symlinkSync(join(server.folder, 'outside'), join(root, 'sub/link'));
+  const node = nodeOf(place.folder);
+  const mount = { ...volumeCapability.mount, volumeMountGroup: '2000' };
+  const grouped = { volumeCapability: { ...volumeCapability, mount } };
+  await node.stage(driver, volumeId, grouped);
+  await node.publish(driver, volumeId, 'a', grouped);
+  const facts = (path: string) => {
+    const { gid, mode } = statSync(path);
+    return [gid, (mode & 0o7777).toString(8)];
+  };
+  expect(facts(root)).toEqual([2000, '2770']);
+  expect(facts(join(root, 'sub'))).toEqual([2000, '2770']);
+  expect(facts(join(root, 'sub/file'))).toEqual([2000, '660']);
+  expect(facts(join(server.folder, 'outside'))).toEqual([0, '600']);
+  await writeFile(join(place.folder, 'a/new'), '');
+  expect(statSync(join(root, 'new')).gid).toBe(2000);
+  await node.unpublish(driver, volumeId, 'a');
+  await node.unstage(driver, volumeId);
 }, 60_000);
 
 test('a volume that another driver made is used by its context, and two nodes see each other write', async () => {

@@ -176,6 +176,66 @@ describe('the controller alone, without a mount', () => {
   });
 });
 
+describe('many at once, and killed', () => {
+  test('64 calls for one name make one volume; 64 names make 64', async () => {
+    using place = driverFolder();
+    await using driver = await startDriverProcess(place.folder);
+    const same = await Promise.allSettled(Array.from({ length: 64 }, () => create(driver, 'one', classOf(other))));
+    const ids = same.flatMap((result) => (result.status === 'fulfilled' ? [result.value.volumeId] : []));
+    expect(new Set(ids).size).toBe(1);
+    for (const result of same) {
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'ABORTED' });
+    }
+    const many = await Promise.all(Array.from({ length: 64 }, (_, i) => create(driver, `many-${i}`, classOf(other))));
+    expect(shown(other)).toHaveLength(65);
+    await Promise.all(
+      [...ids.slice(0, 1), ...many.map(({ volumeId }) => volumeId)].map((volumeId) =>
+        driver.controller.DeleteVolume({ volumeId }),
+      ),
+    );
+    expect(shown(other)).toEqual([]);
+  }, 60_000);
+
+  test('kill -9 at any moment loses nothing acknowledged, and what is deleted leaves nothing on the server', async () => {
+    using place = driverFolder();
+    let driver = await startDriverProcess(place.folder);
+    const kept = await create(driver, 'kept', classOf(other));
+    writeFileSync(join(other.root, 'kept/file'), 'kept');
+    const acknowledged = new Set<string>();
+    for (let round = 0; round < 6; round++) {
+      const work = async (i: number) => {
+        const name = `r${round}-${i}`;
+        const change = i % 3 === 0 ? { volumeContentSource: { volume: { volumeId: kept.volumeId } } } : {};
+        const { volumeId } = await create(driver, name, classOf(other), change);
+        acknowledged.add(name);
+        if (i % 2 === 0) return;
+        writeFileSync(join(other.root, name, 'file'), 'x');
+        acknowledged.delete(name);
+        await driver.controller.DeleteVolume({ volumeId });
+      };
+      const running = Promise.allSettled(Array.from({ length: 12 }, (_, i) => work(i)));
+      await systemClock.sleep(15 + round * 25);
+      await driver.kill();
+      await running;
+      driver = await startDriverProcess(place.folder);
+    }
+    await using last = driver;
+    const listed = async () => (await last.controller.ListVolumes({})).entries.map(({ volume }) => volume!.volumeId);
+    for (const name of acknowledged) expect(existsSync(join(other.root, name)), name).toBe(true);
+    expect(readFileSync(join(other.root, 'kept/file'), 'utf8')).toBe('kept');
+    // What was never acknowledged is undone in the background.
+    await eventually('nothing is half-made', () => {
+      const making = join(other.root, '.berth/making');
+      return !existsSync(making) || readdirSync(making).length === 0;
+    });
+    for (const volumeId of await listed()) await last.controller.DeleteVolume({ volumeId });
+    await eventually('the server is empty', () => shown(other).length === 0 && inTrash(other).length === 0);
+    await eventually('no note is left', () => readdirSync(join(other.root, '.berth/volumes')).length === 0);
+    expect(await listed()).toEqual([]);
+    await eventually('no list is left', () => readdirSync(join(place.folder, 'pool/nfs/trash')).length === 0);
+  }, 120_000);
+});
+
 describe('a server that is away', () => {
   test('ends its own calls with UNAVAILABLE, harms no other volume, and is served again when it is back', async () => {
     using place = driverFolder();

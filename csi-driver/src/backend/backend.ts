@@ -198,6 +198,8 @@ export interface NodeSide {
   thawAll?(): Promise<string[]>;
   /** Makes what is staged as large as the volume has become. */
   expand(volume: VolumeSpec, signal: AbortSignal): Promise<void>;
+  /** Gives what a volume of a server holds to a group. One that has it already costs a look. */
+  giveToGroup?(volume: VolumeSpec, group: number, signal: AbortSignal): Promise<void>;
   /** @throws GrpcError UNAVAILABLE – counting takes longer than a caller should wait; ask again. */
   usage(volume: VolumeSpec, mounted: Fd, signal: AbortSignal): Promise<VolumeUsage>;
 }

@@ -19,8 +19,8 @@ const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A directory the group owns: read, write, enter, and setgid, so that what is made in it is the group's too. */
-const directoryMode = 0o2070;
-const fileMode = 0o060;
+export const directoryMode = 0o2070;
+export const fileMode = 0o060;
 
 /** Whether all below was given to the group already: the root is changed last. */
 export function isOfGroup({ mode, gid }: Pick<Stats, 'mode' | 'gid'>, group: number): boolean {

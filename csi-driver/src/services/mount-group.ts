@@ -8,7 +8,7 @@ import { recognizerOf, type ServiceContext } from './services.ts';
 /**
  * Gives what is staged to the group of the capability (CSI spec, VolumeCapability.MountVolume.volume_mount_group): no
  * filesystem here has it as a mount option, so its files are given. One that has them already costs a look. It goes on
- * when the caller leaves; its repetition finds it further on. Who may do what on a server, the server says.
+ * when the caller leaves; its repetition finds it further on. On a server it is its backend that gives them.
  */
 export async function applyMountGroup(
   context: ServiceContext,
@@ -16,14 +16,20 @@ export async function applyMountGroup(
   signal: AbortSignal,
 ): Promise<void> {
   const group = mountGroupOf(mount);
-  if (group === undefined || context.backends.of(volume).remote) return;
+  if (group === undefined) return;
+  const { node, remote } = context.backends.of(volume);
+  const key = `${keyOf(volume.id)}, group ${group}`;
+  if (remote) {
+    await context.jobs.run(key, async (stop) => node.giveToGroup?.(volume, group, stop), signal);
+    return;
+  }
   using place = Place.find(stagingTargetPath, context.places);
   if (!place || context.mounts.standing(place, recognizerOf(context, volume)) !== 'volume') return;
   const work = async (stop: AbortSignal) => {
     using root = place.open();
     await giveToGroup(root.path, group, stop);
   };
-  await context.jobs.run(`${keyOf(volume.id)}, group ${group}`, work, signal);
+  await context.jobs.run(key, work, signal);
 }
 
 export interface Application {

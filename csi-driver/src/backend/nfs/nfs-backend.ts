@@ -47,6 +47,7 @@ export class NfsBackend implements Backend, AsyncDisposable {
   readonly trash: ShareTrash;
   readonly #servers: NfsServers;
   readonly #volumes: ShareVolumes;
+  readonly #staged: StagedVolumes;
   readonly #factsOf: NfsBackendOptions['factsOf'];
 
   constructor(options: NfsBackendOptions) {
@@ -57,8 +58,9 @@ export class NfsBackend implements Backend, AsyncDisposable {
     this.trash = new ShareTrash({ folder: join(folder, 'trash'), servers, clock, rng, log });
     this.#volumes = new ShareVolumes({ servers, trash: this.trash, log });
     const staged = new StagedVolumes(join(folder, 'staged'), log);
+    this.#staged = staged;
     const contextOf = (id: string) => this.#contextOf(id);
-    this.node = new NfsNode({ mounter, shares, servers, staged, contextOf });
+    this.node = new NfsNode({ mounter, shares, servers, staged, log, contextOf });
   }
 
   describe(volume: NamedVolume, remarks: Readonly<Record<string, string>>): Record<string, string> {
@@ -95,6 +97,8 @@ export class NfsBackend implements Backend, AsyncDisposable {
     const volume = nfsVolumeOf(facts.context);
     if (stored.kind === 'snapshot') return await this.#volumes.removeSnapshot(stored.id, volume);
     await this.#volumes.remove(stored.id, facts.isHalfMade ? { ...volume, onDelete: 'delete' } : volume);
+    // Where mounts went without being unstaged, as a machine's do when it goes down.
+    await this.#staged.forget(stored.id);
   }
 
   /** What earlier calls met: looking costs no call of its own. */

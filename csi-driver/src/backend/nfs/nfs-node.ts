@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { Logger } from '@berth/kit';
 import { isErrno, type Mounter, type MountInfo, type PathFacts } from '@berth/linux';
+import { isNfsError } from '@berth/nfs-client';
 import { grpcError } from '@berth/protos';
 import type { Place } from '../../mounts/place.ts';
 import type { NodeSide, StageRequest, Unstaging, VolumeSpec, VolumeUsage } from '../backend.ts';
+import { giveTreeToGroup } from './give-tree-to-group.ts';
 import { shownBy, sourceOf } from './nfs-location.ts';
 import { type NfsOptions, parseNfsOptions } from './nfs-options.ts';
 import { type NfsVolume, nfsVolumeOf } from './nfs-parameters.ts';
@@ -16,6 +19,7 @@ export interface NfsNodeOptions {
   readonly shares: ShareMounter | undefined;
   readonly servers: NfsServers;
   readonly staged: StagedVolumes;
+  readonly log: Logger;
   /** The context of a volume this driver made. */
   readonly contextOf: (id: string) => Readonly<Record<string, string>> | undefined;
 }
@@ -94,6 +98,24 @@ export class NfsNode implements NodeSide {
 
   async expand(): Promise<void> {
     // A directory of a server has no size of its own.
+  }
+
+  /** By the server, not by the mount. One that does not let root give files away keeps them: who may do what there, it says. */
+  async giveToGroup(volume: VolumeSpec, group: number, signal: AbortSignal): Promise<void> {
+    const { servers, log } = this.#options;
+    const known = this.#volumeOf(volume.id) ?? nfsVolumeOf(volume.context ?? {});
+    await servers.useLong(
+      known,
+      async (client, stop) => {
+        try {
+          await giveTreeToGroup(client, { path: known.subDir, group }, stop);
+        } catch (error) {
+          if (!isNfsError(error, 'PERM', 'ACCESS', 'ROFS')) throw error;
+          log.warn('the nfs server does not let files be given to a group', { volume: volume.id, group });
+        }
+      },
+      signal,
+    );
   }
 
   /** Asked of the server, not of the mount: a mount whose server is gone would keep whoever asks. */
