@@ -33,13 +33,14 @@ import { recover } from './recover.ts';
 import { recoverRemote } from './recover-remote.ts';
 import { serveRegistration } from './registration.ts';
 import { nodeTopology } from './rules/topology.ts';
-import { count } from './services/accounts.ts';
+import { countAll } from './services/accounts.ts';
 import { controllerMethods } from './services/controller.ts';
 import { CopyJobs } from './services/copy-jobs.ts';
 import { groupControllerMethods } from './services/group-controller.ts';
 import { identityMethods } from './services/identity.ts';
 import { nodeMethods } from './services/node.ts';
 import { keepOwnRecords } from './services/own-records.ts';
+import { sampleUsage } from './services/sample-usage.ts';
 import type { ServiceContext } from './services/services.ts';
 import { snapshotMetadataMethods } from './services/snapshot-metadata.ts';
 import { trashMethods } from './services/trash.ts';
@@ -100,12 +101,13 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     for (const mountPoint of (await node.thawAll?.()) ?? [])
       log.warn('thawed what a crash left frozen', { mountPoint });
   }
-  for (const volume of [...catalog.listAfter(0), ...catalog.trashed.listAfter(0)]) count(backends, volume);
-  await recover({ catalog, backends, log });
+  countAll(catalog, backends);
+  stack.use(await recover({ catalog, backends, log }));
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());
   const node = nodeTopology(options.driverName, options.nodeId);
   const guard = new Guard();
+  stack.use(sampleUsage({ catalog, backends, clock, log }));
   stack.use(keepOwnRecords({ catalog, backends, clock, log }));
   const trash = stack.use(new TrashBin({ catalog, backends, guard, clock, log }));
   const { attach = false, maxVolumesPerNode = 0 } = options;

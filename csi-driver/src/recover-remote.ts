@@ -30,9 +30,9 @@ export function recoverRemote(recovery: RemoteRecovery): AsyncDisposable {
     backoff: new Backoff({ initialMs: 1000, maxMs: 60_000, jitter: 0.2, rng }),
   });
   const isRemote = (record: Whereabouts) => backends.find(record)?.backend.remote === true;
-  for (const one of catalog.listAfter(0)) if (one.state !== 'ready' && isRemote(one)) queue.add(`volume/${one.id}`);
-  for (const one of catalog.snapshots.listAfter(0)) {
-    if (one.state !== 'ready' && isRemote(one)) queue.add(`snapshot/${one.id}`);
+  for (const one of catalog.unfinished()) if (isRemote(one)) queue.add(`volume/${one.id}`);
+  for (const one of catalog.snapshots.unfinished()) {
+    if (isRemote(one)) queue.add(`snapshot/${one.id}`);
   }
   const reconcile = async (key: string) => {
     try {

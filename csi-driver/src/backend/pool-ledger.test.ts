@@ -60,6 +60,16 @@ test('growth takes the difference, and is undone with it', () => {
   expect(pool.available('full')).toBe(60);
 });
 
+test('those not measured for longest are measured next', () => {
+  const { ledger: pool } = ledger(1000);
+  for (const id of ['a', 'b', 'c']) pool.reserve(claim(id, 'thin', 10));
+  pool.reserve(claim('d', 'none', 10));
+  expect([pool.size, pool.next(2)]).toEqual([3, ['a', 'b']]);
+  pool.measured('a', 0);
+  pool.measured('gone', 5);
+  expect(pool.next(9)).toEqual(['b', 'c', 'a']);
+});
+
 test('pools on one filesystem know of each other', () => {
   const { account, ledger: pool } = ledger(100);
   const other = new PoolLedger({ overcommit: 1, disk: account });

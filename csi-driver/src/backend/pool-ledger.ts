@@ -92,14 +92,20 @@ export class PoolLedger {
   /** Says what a volume takes on the disk now. */
   measured(id: string, used: number): void {
     const entry = this.#entries.get(id);
-    if (!entry || entry.used === used) return;
+    if (!entry) return;
+    // It comes last then.
     this.#uncount(id);
     this.#count(id, { ...entry, used });
   }
 
-  /** The ids of volumes whose use matters, in an order that stays. */
-  ids(): IterableIterator<string> {
-    return this.#entries.keys();
+  /** How many volumes there are whose use matters. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Some of their ids; those come first that were not measured for longest. */
+  next(count: number): string[] {
+    return this.#entries.keys().take(count).toArray();
   }
 
   /** The largest volume of this kind that can be had now. */

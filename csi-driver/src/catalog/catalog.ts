@@ -6,6 +6,7 @@ import type { OwnRecord } from './own-record.ts';
 import type { Connection } from './record-table.ts';
 import { SnapshotTable } from './snapshot-table.ts';
 import { TrashTable } from './trash-table.ts';
+import { type VolumeSum, volumeSums } from './volume-sums.ts';
 import { VolumeTable } from './volume-table.ts';
 
 /** Which volumes exist, and in the same file which snapshots, groups of them, and attachments. */
@@ -27,15 +28,20 @@ export class Catalog extends VolumeTable implements Disposable {
     this.trashed = new TrashTable(connection);
     this.attachments = new AttachmentTable(connection.database, connection.commits, connection.path);
     try {
-      this.listAfter(0);
-      this.snapshots.listAfter(0);
-      this.groups.list();
-      this.trashed.listAfter(0);
+      this.verify();
+      this.snapshots.verify();
+      this.groups.verify();
+      this.trashed.verify();
       this.attachments.list();
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** What all volumes have, also those in the trash, by all that their pool asks. */
+  sums(): VolumeSum[] {
+    return volumeSums(this.connection.database);
   }
 
   /** Hears of every volume and snapshot that changed and is there: what its own record should say. */

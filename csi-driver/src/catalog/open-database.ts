@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
-const schemaVersion = 6;
+const schemaVersion = 7;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
@@ -68,6 +68,8 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX trashed_by_expiry ON trashed (expires_at_ms);`,
   'CREATE TABLE upkeep (name TEXT PRIMARY KEY) STRICT;',
+  `CREATE INDEX volumes_unfinished ON volumes (sequence) WHERE state <> 'ready';
+  CREATE INDEX snapshots_unfinished ON snapshots (sequence) WHERE state <> 'ready';`,
 ];
 
 /**

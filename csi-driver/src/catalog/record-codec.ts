@@ -68,6 +68,12 @@ export function decode<R extends Recorded>(codec: Codec<R>, row: Row): R | 'dama
   ) as unknown as R;
 }
 
+/** Whether values, in the order of {@link encode}, end with their checksum. */
+export function isAsWritten(values: unknown[]): boolean {
+  const checksum = values.pop();
+  return checksumOf(values) === checksum;
+}
+
 /** SQLite finds torn pages, not a flipped bit inside one: each record carries its own checksum. */
 function checksumOf(values: readonly unknown[]): number {
   return crc32(JSON.stringify(values));

@@ -50,6 +50,11 @@ export class VolumeTable extends RecordTable<VolumeRecord> {
     this.#settled.close(sequence);
   }
 
+  /** Those that {@link mayLackData}: few, the last ones. */
+  unsettled(): VolumeRecord[] {
+    return this.listAfter(this.#settledBefore).filter((volume) => this.mayLackData(volume));
+  }
+
   /** True where the process before may have ended between the record and its data: without data it was never acknowledged. */
   mayLackData({ sequence, state }: VolumeRecord): boolean {
     return state === 'ready' && sequence > this.#settledBefore;

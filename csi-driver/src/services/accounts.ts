@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts';
 import type { Backends, Placement, Whereabouts } from '../backend/backends.ts';
 import type { Claim, Commitment } from '../backend/pool-ledger.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 
 /** What of a record its pool counts. */
@@ -15,10 +16,15 @@ export function claimOf(backend: Backend, { id, capacityBytes, parameters }: Acc
   return { id, commitment: commitmentOf(backend, parameters), bytes: capacityBytes };
 }
 
-/** Counts a volume that is in the catalog. One in a pool this driver was not given counts nowhere. */
-export function count(backends: Backends, record: Accounted): void {
-  const { pool, backend } = backends.find(record) ?? {};
-  if (pool && backend) pool.ledger.add(claimOf(backend, record));
+/** Counts all volumes that are in the catalog. Those in a pool this driver was not given count nowhere. */
+export function countAll(catalog: Catalog, backends: Backends): void {
+  for (const { each, ...sum } of catalog.sums()) {
+    const { pool, backend } = backends.find({ id: '', ...sum }) ?? {};
+    if (!pool || !backend) continue;
+    const commitment = commitmentOf(backend, sum.parameters);
+    if (commitment === 'none') pool.ledger.add({ id: '', commitment, bytes: sum.capacityBytes });
+    else for (const { id, capacityBytes: bytes } of each()) pool.ledger.add({ id, commitment, bytes });
+  }
 }
 
 /** Gives back what a volume had of its pool, once its record is gone. */
