@@ -20,6 +20,10 @@ Examples:
   csictl volumes default/www-web-0 -o json
   csictl mounts -n default
   csictl csi create-volume --name data --size 1Gi --cap SINGLE_NODE_WRITER,mount,ext4
+  csictl conformance --endpoint unix:///run/csi.sock
+  csictl bench --endpoint unix:///run/csi.sock --concurrency 16
+  csictl record --endpoint unix:///run/csi.sock --listen unix:///run/proxy.sock --file calls.jsonl
+  csictl nfs cp -r nfs://server/share/dir ./dir
   csictl mounts --kubelet-dir /var/lib/kubelet --kubeconfig ~/.kube/config
   source <(csictl completion bash)
 
@@ -51,7 +55,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
 
 function buildProgram(terminal: Terminal): Command {
   const program = new Command('csictl')
-    .description('Looks at CSI drivers, their volumes and the mounts of this machine.')
+    .description('Looks at, calls, checks and records CSI drivers; shows their volumes and the mounts of this machine.')
     .option(
       '--endpoint <url>',
       'socket of a CSI driver, unix:///path (or CSI_ENDPOINT); else those of the data directory',

@@ -26,9 +26,13 @@ interface VolumeRow {
   readonly path?: string;
 }
 
+const words: Readonly<Record<string, string>> = { true: 'yes', false: 'no' };
+
 const columns: readonly Column<VolumeRow>[] = [
   { name: 'VOLUME', value: (row) => row.volume },
   { name: 'SIZE', value: (row) => (row.sizeBytes > 0 ? formatBytes(row.sizeBytes) : '') },
+  // Empty where the driver says nothing of it.
+  { name: 'ENFORCED', value: ({ driver, context }) => words[context[`${driver}/size-enforced`] ?? ''] ?? '' },
   { name: 'USED', value: (row) => (row.usedBytes === undefined ? '' : formatBytes(row.usedBytes)) },
   { name: 'CLAIM', value: (row) => row.claim },
   { name: 'PV', value: (row) => row.pv },

@@ -39,6 +39,8 @@ export async function conformance(session: Session, { flags }: Given): Promise<v
   const wantsSanity = only.length === 0 || only.some((pattern) => pattern.startsWith('csi-sanity'));
   const { env } = session.terminal;
   const program = wantsSanity ? findCsiSanity(flags['csiSanity'] as string | undefined, env['PATH']) : undefined;
+  if (!program && checks.length === 0)
+    throw new CsictlError('NOT_FOUND', 'csi-sanity is not on PATH', { hint: 'name it with --csi-sanity FILE' });
   if (program) await sanity({ session, program, endpoint, volumes, tell });
   await finish(session, results, wantsSanity && !program);
 }

@@ -11,6 +11,7 @@ import {
   GrpcServer,
   grpcError,
 } from '@berth/protos';
+import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { csictl, testFolder } from '../testing/run-csictl.ts';
 import { allChecks } from './all-checks.ts';
@@ -256,6 +257,29 @@ test('a csi-sanity that does not start is told, not taken for a pass', async () 
   const run = ['conformance', '--endpoint', place.endpoint, '--only', 'csi-sanity', '--csi-sanity'];
   expect(await csictl(...run, program)).toMatchObject({ exitCode: 1, err: expect.stringContaining('cannot execute') });
   expect(await csictl(...run, '/nonexistent')).toMatchObject({ exitCode: 3 });
+  expect(await csictl(...run.slice(0, -1))).toMatchObject({ exitCode: 3, out: '' });
+});
+
+test('details in an error are found', async () => {
+  using place = testFolder();
+  const server = new Server();
+  const trailer = new Metadata();
+  trailer.set('grpc-status-details-bin', Buffer.from('details'));
+  const refuse = (_call: unknown, reply: (error: object) => void) =>
+    reply({ code: 3, details: 'no', metadata: trailer });
+  const none = (_call: unknown, reply: (error: null, answer: object) => void) => reply(null, {});
+  server.addService(csiIdentity.definition, { GetPluginCapabilities: none } as never);
+  server.addService(csiController.definition, { CreateVolume: refuse } as never);
+  await new Promise<unknown>((resolve) =>
+    server.bindAsync(place.endpoint.replace('///', '/'), ServerCredentials.createInsecure(), resolve),
+  );
+  const run = ['conformance', '--endpoint', place.endpoint, '--no-node', '--only', 'errors.details-are-empty'];
+  const { exitCode, out } = await csictl(...run);
+  server.forceShutdown();
+  expect({ exitCode, out }).toMatchObject({
+    exitCode: 1,
+    out: expect.stringContaining('INVALID_ARGUMENT comes with details: no'),
+  });
 });
 
 test('JUnit holds hostile texts as text', () => {

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock, Rng } from '@berth/kit';
-import type { csi, Init } from '@berth/protos';
+import { asGrpcError, type csi, type Init } from '@berth/protos';
 import type { TrackedDriver } from '../trial/tracked-driver.ts';
 import type { TrialFolder } from '../trial/trial-folder.ts';
 import type { TrialVolumes } from '../trial/trial-options.ts';
@@ -25,6 +25,9 @@ export interface Staged {
   readonly publishContext: Readonly<Record<string, string>>;
   readonly volumeCapability: Init<csi.VolumeCapability>;
 }
+
+/** Ten seconds of ABORTED are more than an operation that ends. */
+const mostAttempts = 200;
 
 type Mode = csi.VolumeCapabilityAccessModeMode;
 
@@ -87,15 +90,28 @@ export class Subject {
     return { accessibilityRequirements: { requisite: [{ segments }], preferred: [{ segments }] } };
   }
 
+  /** As a CO calls: ABORTED is for now, and the call is given again (CSI spec, "Error Scheme"). */
+  async #patiently<T>(call: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await call();
+      } catch (error) {
+        if (asGrpcError(error).code !== 'ABORTED' || attempt >= mostAttempts) throw error;
+        await this.pause(50);
+      }
+    }
+  }
+
   async create(part: Init<csi.CreateVolumeRequest> = {}): Promise<csi.Volume> {
-    const { volume } = await this.controller.CreateVolume(this.request(part));
+    const request = this.request(part);
+    const { volume } = await this.#patiently(() => this.controller.CreateVolume(request));
     return volume ?? fail('CreateVolume answers OK without a volume');
   }
 
   /** A snapshot that can be used. */
   async snapshot(sourceVolumeId: string, name = this.name('snapshot')): Promise<csi.Snapshot> {
     for (let attempt = 0; attempt < 50; attempt++) {
-      const { snapshot } = await this.controller.CreateSnapshot({ sourceVolumeId, name });
+      const { snapshot } = await this.#patiently(() => this.controller.CreateSnapshot({ sourceVolumeId, name }));
       if (!snapshot) fail('CreateSnapshot answers OK without a snapshot');
       if (snapshot.readyToUse) return snapshot;
       await this.pause(200);
@@ -113,7 +129,7 @@ export class Subject {
       : { publishContext: {} };
     const stagingTargetPath = this.has('node:STAGE_UNSTAGE_VOLUME') ? this.folder.directory('stage') : '';
     const staged = { volume, stagingTargetPath, publishContext, volumeCapability };
-    if (stagingTargetPath !== '') await this.node.NodeStageVolume(this.stageRequest(staged));
+    if (stagingTargetPath !== '') await this.#patiently(() => this.node.NodeStageVolume(this.stageRequest(staged)));
     return staged;
   }
 
@@ -133,7 +149,7 @@ export class Subject {
   /** Publishes at a new path, whose parent is there, and gives the path. */
   async publish(staged: Staged, isReadonly = false): Promise<string> {
     const targetPath = join(this.folder.directory('pod'), 'target');
-    await this.node.NodePublishVolume(this.publishRequest(staged, targetPath, isReadonly));
+    await this.#patiently(() => this.node.NodePublishVolume(this.publishRequest(staged, targetPath, isReadonly)));
     if (!existsSync(targetPath)) fail(`NodePublishVolume did not make the target path ${targetPath}`);
     return targetPath;
   }

@@ -1,3 +1,4 @@
+import { systemClock } from '@berth/kit';
 import {
   asGrpcError,
   type csi,
@@ -23,6 +24,9 @@ export const uncertainCodes: readonly GrpcCode[] = [
   'ABORTED',
   'UNKNOWN',
 ];
+
+/** With pauses where a call may yet be under way: some seconds in all. */
+const undoRounds = 8;
 
 export interface TrackedOptions {
   readonly connection: GrpcConnection;
@@ -62,17 +66,21 @@ export class TrackedDriver {
    * @returns what could not be taken back, with the last error of each.
    */
   async undoAll(): Promise<string[]> {
-    const errors = new Map<string, string>();
+    const errors = new Map<string, GrpcError>();
     const attempt = async (what: string, work: () => Promise<unknown>) => {
       try {
         await work();
         errors.delete(what);
       } catch (error) {
-        errors.set(what, asGrpcError(error).message);
+        errors.set(what, asGrpcError(error));
       }
     };
-    for (let round = 0; round < 5 && !this.#undo.isEmpty; round++) await this.#undoRound(attempt);
-    return this.#undo.describe().map((left) => `${left}: ${[...errors.values()].at(-1) ?? 'unknown'}`);
+    for (let round = 0; round < undoRounds && !this.#undo.isEmpty; round++) {
+      if ([...errors.values()].some(({ code }) => uncertainCodes.includes(code)))
+        await systemClock.sleep(2 ** round * 25);
+      await this.#undoRound(attempt);
+    }
+    return this.#undo.describe().map((left) => `${left}: ${[...errors.values()].at(-1)?.message ?? 'unknown'}`);
   }
 
   async #undoRound(attempt: (what: string, work: () => Promise<unknown>) => Promise<void>): Promise<void> {
