@@ -1,4 +1,6 @@
 import { asGrpcError, type csi } from '@berth/protos';
+import { rpcFailure } from '../csi/call-rpc.ts';
+import { findRpc } from '../csi/rpc.ts';
 import type { TrackedDriver } from './tracked-driver.ts';
 import type { TrialVolumes } from './trial-options.ts';
 
@@ -19,7 +21,9 @@ export async function driverFacts(
   { identity, controller, group, node }: TrackedDriver,
   options: FactsOptions,
 ): Promise<DriverFacts> {
-  const plugin = await identity.GetPluginCapabilities({});
+  const plugin = await identity.GetPluginCapabilities({}).catch((error: unknown) => {
+    throw rpcFailure(findRpc('GetPluginCapabilities')!, error);
+  });
   const capabilities = new Set(
     plugin.capabilities.flatMap(({ service, volumeExpansion }) => [
       ...(service ? [`plugin:${service.type}`] : []),
