@@ -55,6 +55,7 @@ export class DirectoryBackend implements Backend, Disposable {
   readonly #snapshots: PoolFolder;
   readonly #usage: UsageCounter;
   readonly #quota: PoolLimits;
+  readonly #log: Logger;
 
   constructor({ pool, mounter, clock, log }: DirectoryBackendOptions) {
     this.#pool = pool;
@@ -64,6 +65,7 @@ export class DirectoryBackend implements Backend, Disposable {
     this.#usage = new UsageCounter(clock);
     const mounts = new PoolMounts(mounter, this.#volumes.fd);
     const measure: Measure = (id, directory, signal) => this.#measure(id, directory, signal);
+    this.#log = log;
     this.#quota = limitsOfPool(this.#volumes);
     this.enforcesSize = this.#quota.limits !== undefined;
     if (!this.enforcesSize)
@@ -73,15 +75,15 @@ export class DirectoryBackend implements Backend, Disposable {
   }
 
   async create(volume: VolumeSpec, from?: Stored, signal?: AbortSignal): Promise<CopiedBy | undefined> {
-    const { id, capacityBytes } = volume;
-    const { record } = volume;
+    const { id, capacityBytes, record } = volume;
+    if (!this.enforcesSize) this.#log.info('the size of this volume is not enforced', { volume: id, capacityBytes });
     if (from) return await this.#fill(this.#volumes, id, { from, signal: signal ?? noSignal, capacityBytes, record });
     await this.#pool.add(this.#volumes, id, async (fresh, name) => {
       await this.#makeDirectory(fresh, name, capacityBytes);
       // mkdir(2) takes the umask off.
       using directory = openSegment(fresh, name);
       chmodSync(`${directory.path}/.`, volumeMode);
-      this.#pool.records.put(fresh, name, volume.record);
+      this.#pool.records.put(fresh, name, record);
     });
     await this.#quota.limits?.sync();
     return undefined;
