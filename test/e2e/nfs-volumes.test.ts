@@ -109,6 +109,30 @@ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } 
   await eventually(async () => !existsSync(join(server.root, 'default/files')), { what: 'the data to go' });
 });
 
+test('a pod whose server is gone can be deleted, and its claim goes when the server is back', async () => {
+  await using berth = await startBerth(1);
+  await berth.apply(objects());
+  const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
+  await berth.apply(pod('user', node));
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=90s']);
+  const data = join(server.root, 'default/files');
+  await server.killServer();
+  try {
+    await berth.kubectl(['delete', 'pod', 'user', '--timeout=90s']);
+    const mounts = () => linuxMounter.mounts().filter(({ source }) => source.startsWith(`${server.host}:`));
+    await eventually(async () => mounts().length === 0, { what: 'the mounts to go' });
+    await berth.kubectl(['delete', 'pvc', 'files', '--timeout=60s']);
+    expect(await berth.kubectl(['get', 'pv'])).toContain('Released');
+    expect(existsSync(data)).toBe(true);
+  } finally {
+    await server.startServer();
+  }
+  await eventually(async () => !existsSync(data), { what: 'the data to go', timeoutMs: 120_000 });
+  await eventually(async () => !(await berth.kubectl(['get', 'pv'])).includes('Released'), {
+    what: 'the volume to go',
+  });
+});
+
 test('a hand-written volume of a server is mounted, survives a kill -9 and is left when it goes', async () => {
   await using berth = await startBerth(1);
   const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
