@@ -1,5 +1,6 @@
 /** The control plane and the node in one package: API server, store, scheduler, controllers, kubelet, runtime. */
 
+export type { AuthenticationOptions } from './api-server/authentication/authentication.ts';
 export type { Authorizer } from './api-server/authorizer.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server/create-api-server.ts';
 export type { TokenAuthenticator } from './api-server/http/authenticate.ts';

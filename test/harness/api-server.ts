@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { request as httpsRequest } from 'node:https';
 import { type Clock, type Logger, silentLogger, systemClock, systemRng } from '@berth/kit';
 import * as x509 from '@peculiar/x509';
-import { createApiServer, definitions, MemoryStore } from '../../orchestrator/src/index.ts';
+import { type AuthenticationOptions, createApiServer, definitions, MemoryStore } from '../../orchestrator/src/index.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -78,7 +78,9 @@ export interface Reply {
 }
 
 /** A server over real TLS, on a store in memory. */
-export async function anApiServer(options: { clock?: Clock; log?: Logger } = {}) {
+export async function anApiServer(
+  options: { clock?: Clock; log?: Logger; authentication?: AuthenticationOptions } = {},
+) {
   const clock = options.clock ?? systemClock;
   const authority = await anAuthority();
   const [own, client] = await Promise.all([
@@ -94,6 +96,7 @@ export async function anApiServer(options: { clock?: Clock; log?: Logger } = {})
     log: options.log ?? silentLogger,
     nodeApi: () => undefined,
     authorizationModes: ['RBAC'],
+    ...(options.authentication ? { authentication: options.authentication } : {}),
   });
   const listener = await server.listen({ address: '127.0.0.1', port: 0, ...own, clientCa: authority.cert });
   const open = (exchange: Exchange, onLine: (line: string) => void, signal?: AbortSignal) =>

@@ -5,6 +5,7 @@ import { startAutoCompaction } from '../store/auto-compaction.ts';
 import type { Store } from '../store/store.ts';
 import { builtInAdmission } from './admission/built-in.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
+import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
 import type { AuthorizationMode } from './authorization/modes.ts';
 import { BodyDecoder } from './body-decoder.ts';
@@ -37,6 +38,8 @@ export interface ApiServerOptions {
   readonly rng: Rng;
   readonly log: Logger;
   readonly nodeApi: NodeApiLookup;
+  /** Besides client certificates and service account tokens. */
+  readonly authentication?: AuthenticationOptions;
   /** In order. Absent: whoever is authenticated may do everything. */
   readonly authorizationModes?: readonly AuthorizationMode[];
   /** Makes and reads service account tokens; absent: none are given out. */
@@ -79,6 +82,7 @@ class Server implements ApiServer {
   readonly #listeners: Listener[] = [];
   readonly #services: ServiceAllocation;
   readonly #authorization: Authorization;
+  #known: Promise<Authentication> | undefined;
   readonly #tokens: (TokenIssuer & TokenAuthenticator) | undefined;
   readonly #end = new AbortController();
   #compaction: AsyncDisposable | undefined;
@@ -139,12 +143,18 @@ class Server implements ApiServer {
       pipeline: this.pipeline,
       clock,
       log,
-      tokens: this.#tokens ? [this.#tokens] : [],
+      authentication: await this.#authentication(),
       observe: observer(this.pipeline.context.registry, this.#metrics),
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });
     if (this.#listeners.push(listener) === 1) await this.#advertise(listener);
     return listener;
+  }
+
+  #authentication(): Promise<Authentication> {
+    const { authentication = {} } = this.#options;
+    this.#known ??= authenticationOf(this.pipeline.context, authentication, this.#tokens ? [this.#tokens] : []);
+    return this.#known;
   }
 
   async #advertise({ address, port }: Listener): Promise<void> {

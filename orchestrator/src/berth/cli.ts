@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
+import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
@@ -24,6 +25,10 @@ interface UpFlags {
   readonly kubeconfig?: string;
   readonly nodes: string;
   readonly authorizationMode: string;
+  readonly anonymousAuth: string;
+  readonly tokenAuthFile?: string;
+  readonly basicAuthFile?: string;
+  readonly enableBootstrapTokenAuth?: boolean;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
 }
@@ -82,6 +87,10 @@ function addUp(program: Command, options: CliOptions): void {
     .option('--port <port>', 'port of the API server; 0 picks a free one', '6443')
     .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)')
     .option('--nodes <n>', 'how many nodes to run on this machine', '1')
+    .option('--anonymous-auth <bool>', 'whether requests without credentials are those of system:anonymous', 'true')
+    .option('--token-auth-file <file>', 'static bearer tokens, lines of TOKEN,USER,UID[,"GROUP1,GROUP2"]')
+    .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
+    .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
     .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'RBAC')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'))
@@ -117,9 +126,22 @@ function checkUp(flags: UpFlags) {
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
     nodes: wholeNumber('--nodes', flags.nodes, { least: 1, most: 100 }),
     authorizationModes: modesOf(flags.authorizationMode),
+    authentication: authenticationOf(flags),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,
+  };
+}
+
+function authenticationOf(flags: UpFlags): AuthenticationOptions {
+  const { anonymousAuth, tokenAuthFile, basicAuthFile, enableBootstrapTokenAuth = false } = flags;
+  if (anonymousAuth !== 'true' && anonymousAuth !== 'false')
+    throw new BerthError('Usage', `--anonymous-auth takes true or false, not "${anonymousAuth}"`);
+  return {
+    anonymous: anonymousAuth === 'true',
+    bootstrapTokens: enableBootstrapTokenAuth,
+    ...(tokenAuthFile === undefined ? {} : { tokenAuthFile }),
+    ...(basicAuthFile === undefined ? {} : { basicAuthFile }),
   };
 }
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
+import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
 import type { Listener } from '../api-server/http/listener.ts';
@@ -24,6 +25,7 @@ export interface StartServerOptions {
   readonly hostAddress: string | undefined;
   readonly pki: Pki;
   readonly authorizationModes: readonly AuthorizationMode[];
+  readonly authentication: AuthenticationOptions;
   readonly nodeApi: NodeApiLookup;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -57,6 +59,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       nodeApi,
       tokens,
       authorizationModes: options.authorizationModes,
+      authentication: options.authentication,
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),
@@ -87,6 +90,8 @@ async function listen(api: ApiServer, { address, port, pki }: StartServerOptions
         hint: `see who has it: ss -ltnp 'sport = :${port}'; or let berth choose: berth up --port 0`,
       });
     }
+    // A file of users that is wrong.
+    if (error instanceof RangeError) throw new BerthError('Usage', error.message, { cause: error });
     if (isErrno(error, 'EADDRNOTAVAIL'))
       throw new BerthError('Usage', `this machine has no address ${address}`, { hint: 'see its addresses: ip addr' });
     throw error;

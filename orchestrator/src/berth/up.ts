@@ -12,6 +12,7 @@ import {
 } from '@berth/kit';
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
+import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
@@ -34,6 +35,7 @@ export interface UpOptions {
   readonly port: number;
   readonly nodes: number;
   readonly authorizationModes: readonly AuthorizationMode[];
+  readonly authentication: AuthenticationOptions;
   readonly kubeconfig?: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { apiError } from '@berth/kube';
+import type { Authentication } from '../authentication/authentication.ts';
 import { anonymous, type User } from '../user.ts';
 
 /** Who a bearer token stands for; undefined: not one of its own. */
@@ -11,13 +12,14 @@ export interface TokenAuthenticator {
 const known = new WeakMap<object, User | 'invalid' | undefined>();
 
 /**
- * The user of a request: its bearer token's, else its client certificate's (CN is the name, O the groups), else anonymous.
- * @throws ApiError Unauthorized – a credential that is there but not valid.
+ * The user of a request: its client certificate's (CN is the name, O the groups), else its password's or bearer token's,
+ * else anonymous.
+ * @throws ApiError Unauthorized – a credential that is there but not valid; none where nobody may be anonymous.
  */
 export async function authenticate(
   authorization: string | undefined,
   socket: TLSSocket,
-  tokens: readonly TokenAuthenticator[],
+  { tokens, passwords, anonymous: anyone }: Authentication,
 ): Promise<User> {
   const certificate = certificateUser(socket);
   if (certificate !== undefined && certificate !== 'invalid') return certificate;
@@ -29,12 +31,26 @@ export async function authenticate(
     }
     throw unauthorized();
   }
-  if (certificate === 'invalid') throw unauthorized();
+  const login = passwords && loginOf(authorization);
+  if (login) {
+    const user = passwords.authenticate(login.name, login.password);
+    if (user) return authenticated(user);
+    throw unauthorized();
+  }
+  if (certificate === 'invalid' || !anyone) throw unauthorized();
   return anonymous;
 }
 
 export function unauthorized() {
   return apiError('Unauthorized', 'Unauthorized');
+}
+
+/** HTTP basic authentication (RFC 7617): a name has no colon. */
+function loginOf(authorization: string | undefined): { name: string; password: string } | undefined {
+  const encoded = /^basic +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1];
+  if (encoded === undefined) return undefined;
+  const [, name = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? [];
+  return { name, password };
 }
 
 function authenticated(user: User): User {

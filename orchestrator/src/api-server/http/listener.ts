@@ -10,11 +10,12 @@ import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, type Logger, messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
+import type { Authentication } from '../authentication/authentication.ts';
 import { impersonated } from '../authorization/impersonate.ts';
 import type { RequestPipeline } from '../request-pipeline.ts';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
 import type { User } from '../user.ts';
-import { authenticate, type TokenAuthenticator } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import { readBody } from './read-body.ts';
 import { type Reply, respond, respondError } from './respond.ts';
 
@@ -45,7 +46,7 @@ export interface ListenerParts {
   readonly pipeline: RequestPipeline;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly tokens: readonly TokenAuthenticator[];
+  readonly authentication: Authentication;
   /** Takes the socket over, or throws ApiError before it wrote anything. */
   readonly upgrade: (upgrade: Upgrade) => Promise<void>;
   /** Told of every finished request. */
@@ -159,8 +160,8 @@ class HttpHandler {
   }
 
   async #authenticate(message: IncomingMessage): Promise<User> {
-    const { tokens, pipeline } = this.#parts;
-    const caller = await authenticate(message.headers.authorization, tlsSocketOf(message), tokens);
+    const { authentication, pipeline } = this.#parts;
+    const caller = await authenticate(message.headers.authorization, tlsSocketOf(message), authentication);
     return impersonated(caller, message.headers, pipeline.authorizer);
   }
 }

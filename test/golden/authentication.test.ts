@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+function aFile(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-users-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'users.csv');
+  writeFileSync(path, text);
+  return path;
+}
+
+const whoAmI = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+
+async function aServer(authentication: NonNullable<Parameters<typeof anApiServer>[0]>['authentication'] = {}) {
+  const server = await anApiServer({ authentication });
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  const as = async (authorization?: string) => {
+    const headers = authorization === undefined ? {} : { authorization };
+    const { status, text } = await server.send({ method: 'POST', path, certificate: false, headers, contentType: 'application/json', body: whoAmI });
+    return status === 201 ? JSON.parse(text).status.userInfo : status;
+  };
+  return { server, as, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`;
+
+test('a static token is its user, another one is nobody', async () => {
+  await using s = await aServer({ tokenAuthFile: aFile('s3cret,jane,7,"dev,ops"\nother,joe,8\n') });
+  expect(await s.as('Bearer s3cret')).toEqual({ username: 'jane', uid: '7', groups: ['dev', 'ops', 'system:authenticated'] });
+  expect(await s.as('bearer  other')).toEqual({ username: 'joe', uid: '8', groups: ['system:authenticated'] });
+  for (const wrong of ['Bearer s3cre', 'Bearer s3cretx', 'Bearer constructor', 'Bearer __proto__']) expect(await s.as(wrong)).toBe(401);
+});
+
+test('a static password is its user; a wrong one, or none, is nobody', async () => {
+  await using s = await aServer({ basicAuthFile: aFile('pass:word,jane,7\n') });
+  expect(await s.as(basic('jane:pass:word'))).toEqual({ username: 'jane', uid: '7', groups: ['system:authenticated'] });
+  for (const wrong of ['jane:pass', 'jane:', 'joe:pass:word', 'jane', '__proto__:x']) expect(await s.as(basic(wrong))).toBe(401);
+});
+
+test('a bootstrap token is a bootstrapper while its secret holds', async () => {
+  await using s = await aServer({ bootstrapTokens: true });
+  const secret = (change: object) => ({
+    metadata: { name: 'bootstrap-token-abcdef' },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: {
+      'token-id': 'abcdef',
+      'token-secret': '0123456789abcdef',
+      'usage-bootstrap-authentication': 'true',
+      'auth-extra-groups': 'system:bootstrappers:workers',
+      expiration: '2999-01-01T00:00:00Z',
+      ...change,
+    },
+  });
+  const path = '/api/v1/namespaces/kube-system/secrets';
+  const put = async (change: object) => {
+    await s.server.send({ method: 'DELETE', path: `${path}/bootstrap-token-abcdef` });
+    const { status } = await s.server.send({ method: 'POST', path, contentType: 'application/json', body: secret(change) });
+    expect(status).toBe(201);
+    return s.as('Bearer abcdef.0123456789abcdef');
+  };
+  expect(await put({})).toEqual({
+    username: 'system:bootstrap:abcdef',
+    groups: ['system:bootstrappers', 'system:bootstrappers:workers', 'system:authenticated'],
+  });
+  expect(await s.as('Bearer abcdef.0123456789abcdee')).toBe(401);
+  expect(await put({ expiration: '2020-01-01T00:00:00Z' })).toBe(401);
+  expect(await put({ expiration: 'tomorrow' })).toBe(401);
+  expect(await put({ 'usage-bootstrap-authentication': 'false' })).toBe(401);
+  expect(await put({ 'auth-extra-groups': 'system:masters' })).toBe(401);
+});
+
+test('without anonymous requests a caller without credentials is nobody, also at the health', async () => {
+  await using s = await aServer({ anonymous: false });
+  expect(await s.server.send({ method: 'GET', path: '/healthz', certificate: false })).toMatchObject({ status: 401 });
+  expect(await s.server.send({ method: 'GET', path: '/healthz' })).toMatchObject({ status: 200 });
+});
+
+test.each([
+  ['missing', '/nonexistent/users.csv', /--token-auth-file \/nonexistent\/users.csv cannot be read: ENOENT/],
+  ['short', 'topsecret,jane\n', /record 1 has fewer than 3 columns/],
+  ['without a name', 'topsecret,,7\n', /record 1 has an empty user name/],
+])('a file that is %s is an error that tells no secret', async (_what, text, message) => {
+  const path = text.startsWith('/') ? text : aFile(text);
+  const failed = await anApiServer({ authentication: { tokenAuthFile: path } }).catch((error: Error) => error);
+  expect(failed).toBeInstanceOf(RangeError);
+  expect((failed as Error).message).toMatch(message);
+  expect((failed as Error).message).not.toContain('topsecret');
+});
