@@ -1,18 +1,29 @@
 import { createLogger, systemClock, systemRng } from '@berth/kit';
-import { csiController, csiNode, GrpcConnection } from '@berth/protos';
+import {
+  type csi,
+  csiController,
+  csiGroupController,
+  csiNode,
+  GrpcConnection,
+  type ServiceClient,
+} from '@berth/protos';
 import type { LifeClients } from './volume-life.ts';
 
-export interface InProcessDriver extends LifeClients, AsyncDisposable {}
+export interface InProcessDriver extends LifeClients, AsyncDisposable {
+  readonly groups: ServiceClient<csi.GroupControllerService>;
+}
 
 export interface InProcessOptions {
   readonly folder: string;
   readonly pool: string;
   /** Gets every line of the driver's log. */
   readonly log: (line: string) => void;
+  /** Logs every request too. */
+  readonly debug?: boolean;
 }
 
 /** The driver in this process, on a real pool, the real kernel and a real socket: quick to start, and its system calls can be watched. */
-export async function startInProcess({ folder, pool, log }: InProcessOptions): Promise<InProcessDriver> {
+export async function startInProcess({ folder, pool, log, debug = false }: InProcessOptions): Promise<InProcessDriver> {
   // Not before the test has taken the place of what it calls.
   const { startDriver } = await import('../../csi-driver/src/index.ts');
   const endpoint = `unix://${folder}/csi.sock`;
@@ -21,14 +32,17 @@ export async function startInProcess({ folder, pool, log }: InProcessOptions): P
     nodeId: 'n1',
     pool,
     driverName: 'csi.berth.local',
+    attach: true,
     clock: systemClock,
     rng: systemRng,
-    log: createLogger({ level: 'info', format: 'text', now: () => 0, write: log }),
+    log: createLogger({ level: debug ? 'debug' : 'info', format: 'text', now: () => 0, write: log }),
+    logRequests: debug,
   });
   const connection = new GrpcConnection(endpoint);
   return {
     controller: connection.service(csiController),
     node: connection.service(csiNode),
+    groups: connection.service(csiGroupController),
     [Symbol.asyncDispose]: async () => {
       connection[Symbol.dispose]();
       await driver[Symbol.asyncDispose]();

@@ -17,7 +17,7 @@ import { type Access, capabilityOf } from './image-driver.ts';
 
 const MiB = 1024 ** 2;
 
-export type LifeClients = Pick<DriverProcess, 'controller' | 'node'>;
+export type LifeClients = Pick<DriverProcess, 'controller' | 'node' | 'groups'>;
 
 /** What a life's volumes are. */
 export interface LifeKind {
@@ -50,13 +50,14 @@ export interface LifeOptions {
   readonly quietly?: <T>(work: () => T) => T;
 }
 
-/** The calls of a volume's whole life, with a snapshot, a clone and a volume restored from the snapshot. */
+/** The calls of a volume's whole life, with a snapshot, a clone, a volume restored from the snapshot, and a group snapshot. */
 export class VolumeLife {
   readonly steps: readonly LifeStep[];
   /** Volumes and snapshots whose creation was answered, and whose deletion was not. */
   readonly acknowledged = new Map<string, string>();
   /** Every id that was ever answered. */
   readonly ids = new Set<string>();
+  readonly #groups = new Map<string, string>();
   readonly #options: LifeOptions;
   readonly #quietly: <T>(work: () => T) => T;
 
@@ -68,11 +69,12 @@ export class VolumeLife {
 
   #compose(): LifeStep[] {
     const { name } = this.#options;
-    const [source, clone, restored, snapshot] = ['source', 'clone', 'restored', 'snapshot'].map(
+    const [source, clone, restored, snapshot, group] = ['source', 'clone', 'restored', 'snapshot', 'group'].map(
       (n) => `${name}-${n}`,
-    ) as [string, string, string, string];
+    ) as [string, string, string, string, string];
     return [
       this.#create(source),
+      this.#attach(source),
       ...this.#use(source),
       this.#write(source),
       this.#snapshot(snapshot, source),
@@ -80,8 +82,12 @@ export class VolumeLife {
       this.#create(restored, () => ({ snapshot: { snapshotId: this.#id(snapshot) } })),
       ...this.#expand(source),
       ...this.#release(source),
+      this.#detach(source),
+      this.#groupSnapshot(group, [source, clone]),
+      ...this.#modify(restored),
       ...[clone, restored].flatMap((copy) => [...this.#use(copy), this.#read(copy), ...this.#release(copy)]),
       this.#delete(source),
+      this.#deleteGroupSnapshot(group, [source, clone]),
       this.#delete(clone),
       this.#deleteSnapshot(snapshot),
       this.#delete(restored),
@@ -154,6 +160,64 @@ export class VolumeLife {
         return () => this.#know(name, snapshot!.snapshotId);
       },
     };
+  }
+
+  #attach(name: string): LifeStep {
+    const volumeCapability = capabilityOf(this.#options.kind.access);
+    return {
+      what: `ControllerPublishVolume ${name}`,
+      run: ({ controller }) =>
+        controller.ControllerPublishVolume({ volumeId: this.#id(name), nodeId: 'n1', volumeCapability }),
+    };
+  }
+
+  #detach(name: string): LifeStep {
+    return {
+      what: `ControllerUnpublishVolume ${name}`,
+      run: ({ controller }) => controller.ControllerUnpublishVolume({ volumeId: this.#id(name), nodeId: 'n1' }),
+    };
+  }
+
+  #groupSnapshot(name: string, sources: readonly string[]): LifeStep {
+    return {
+      what: `CreateVolumeGroupSnapshot ${name}`,
+      run: async ({ groups }) => {
+        const sourceVolumeIds = sources.map((source) => this.#id(source));
+        const { groupSnapshot } = await groups.CreateVolumeGroupSnapshot({ name, sourceVolumeIds });
+        return () => {
+          const { groupSnapshotId, snapshots } = groupSnapshot!;
+          this.#groups.set(name, groupSnapshotId);
+          for (const [index, source] of sources.entries()) {
+            this.#know(`${name} of ${source}`, snapshots[index]?.snapshotId ?? 'none');
+          }
+        };
+      },
+    };
+  }
+
+  #deleteGroupSnapshot(name: string, sources: readonly string[]): LifeStep {
+    const members = sources.map((source) => `${name} of ${source}`);
+    return {
+      what: `DeleteVolumeGroupSnapshot ${name}`,
+      run: async ({ groups }) => {
+        const snapshotIds = members.map((member) => this.#id(member));
+        const groupSnapshotId = this.#groups.get(name) ?? 'none';
+        await groups.DeleteVolumeGroupSnapshot({ groupSnapshotId, snapshotIds });
+        return () => members.forEach((member) => void this.acknowledged.delete(member));
+      },
+    };
+  }
+
+  /** To something else, and in the end to what is removed at once. */
+  #modify(name: string): LifeStep[] {
+    const image = this.#options.kind.parameters['backend'] === 'image';
+    const changes = image
+      ? [{ provisioning: 'reserved' }, { provisioning: 'thin' }]
+      : [{ onDelete: 'trash', trashTTL: '1h' }, { onDelete: 'delete' }];
+    return changes.map((mutableParameters) => ({
+      what: `ControllerModifyVolume ${name}`,
+      run: ({ controller }) => controller.ControllerModifyVolume({ volumeId: this.#id(name), mutableParameters }),
+    }));
   }
 
   #expand(name: string): LifeStep[] {
