@@ -138,7 +138,9 @@ export function backingFileOf(number: number): string | undefined {
   try {
     const text = readFileSync(`/sys/block/loop${number}/loop/backing_file`, 'utf8').trimEnd();
     return text === '' ? undefined : text;
-  } catch {
+  } catch (error) {
+    // No answer at all: taken for a free device, it would let its file be attached a second time.
+    if (isErrno(error, 'EMFILE', 'ENFILE', 'ENOMEM', 'EIO')) throw error;
     return undefined;
   }
 }

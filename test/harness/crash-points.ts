@@ -1,5 +1,5 @@
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
-import { checkKept, checkNothingLeft, repeat, wordsOf } from './life-checks.ts';
+import { checkKept, checkNothingLeft, make, repeat, wordsOf } from './life-checks.ts';
 import { lifePlace } from './life-place.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
 import { type LifeKind, type LifeStep, VolumeLife } from './volume-life.ts';
@@ -133,7 +133,7 @@ class CrashingLife {
     const crash = this.#crash;
     crash.step = step.what;
     try {
-      const acknowledge = await (again ? repeat(step, this.#driver) : step.run(this.#driver));
+      const acknowledge = await (again ? repeat(step, this.#driver) : make(step, this.#driver));
       if (crash.dead) return false;
       if (typeof acknowledge === 'function') acknowledge();
       return true;

@@ -1,5 +1,5 @@
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
-import { checkNothingLeft, repeat, wordsOf } from './life-checks.ts';
+import { checkNothingLeft, make, repeat, wordsOf } from './life-checks.ts';
 import { lifePlace } from './life-place.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
 import { type LifeKind, type LifeStep, VolumeLife } from './volume-life.ts';
@@ -88,6 +88,6 @@ async function acknowledged(step: LifeStep, driver: InProcessDriver, failing: Fa
     repeat(step, driver).catch((error: unknown) => {
       throw new Error(`repeated ${step.what}: ${wordsOf(error)}`, { cause: error });
     });
-  const acknowledge = await failing(() => step.run(driver), again);
+  const acknowledge = await failing(() => make(step, driver), again);
   if (typeof acknowledge === 'function') acknowledge();
 }

@@ -5,10 +5,24 @@ import { type LifeClients, type LifeStep, leftInPool, loopsOf, type VolumeLife }
 export async function repeat(step: LifeStep, driver: LifeClients): Promise<unknown> {
   for (let tries = 0; ; tries++) {
     try {
-      return await step.run(driver);
+      return await make(step, driver);
     } catch (error) {
       if ((error as { code?: string }).code !== 'ABORTED' || tries >= 100) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/**
+ * Makes the call. What runs beside the test, a container that is just starting, may hold every mount of the machine for
+ * a while, and with it the devices: the driver says so, and its caller asks again.
+ */
+export async function make(step: LifeStep, driver: LifeClients): Promise<unknown> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await step.run(driver);
+    } catch (error) {
+      if (!wordsOf(error).includes('still in use: a process has /dev/loop') || tries >= 10) throw error;
     }
   }
 }

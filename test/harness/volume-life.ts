@@ -27,12 +27,12 @@ export interface LifeKind {
   readonly mib: number;
 }
 
-export const lifeKinds = {
+export const lifeKinds: Readonly<Record<string, LifeKind>> = {
   directory: { parameters: { backend: 'directory' }, access: { mount: {} }, mib: 1 },
   image: { parameters: { backend: 'image' }, access: { mount: { fsType: 'ext4' } }, poolFs: 'xfs', mib: 8 },
   'block image': { parameters: { backend: 'image' }, access: { block: {} }, poolFs: 'xfs', mib: 8 },
   btrfs: { parameters: { backend: 'btrfs' }, access: { mount: {} }, poolFs: 'btrfs', mib: 8 },
-} satisfies Record<string, LifeKind>;
+};
 
 /** One call of a life; it may be made again at any time until it has succeeded. What it gives, if a function, is for then. */
 export interface LifeStep {

@@ -1,14 +1,21 @@
 import { dirname } from 'node:path';
 import { CodedError } from '@berth/kit';
 
-/** `Full` the disk has no room; `Damaged` what was read is not what was written; `InUse` another driver has the pool; `Newer` a later version wrote it. */
-export type CatalogErrorCode = 'Full' | 'Damaged' | 'InUse' | 'Newer' | 'Failed';
+/** `Full` the disk has no room; `ReadOnly` it takes no writes; `Unopened` one of its files could not be opened; `Damaged` what was read is not what was written; `InUse` another driver has the pool; `Newer` a later version wrote it. */
+export type CatalogErrorCode = 'Full' | 'ReadOnly' | 'Unopened' | 'Damaged' | 'InUse' | 'Newer' | 'Failed';
 
 /** The catalog could not be opened, read or written. */
 export class CatalogError extends CodedError<CatalogErrorCode> {}
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that mean something to a user. */
-const codes: Readonly<Record<number, CatalogErrorCode>> = { 5: 'InUse', 11: 'Damaged', 13: 'Full', 26: 'Damaged' };
+const codes: Readonly<Record<number, CatalogErrorCode>> = {
+  5: 'InUse',
+  8: 'ReadOnly',
+  11: 'Damaged',
+  13: 'Full',
+  14: 'Unopened',
+  26: 'Damaged',
+};
 
 /** What node:sqlite throws, as a CatalogError that says what to do. */
 export function asCatalogError(error: unknown, path: string): CatalogError {
@@ -29,6 +36,7 @@ export function catalogInUse(path: string): CatalogError {
 
 function wording(code: CatalogErrorCode, path: string, reason: string): string {
   if (code === 'Full') return `no space left to write the catalog ${path}; nothing was changed: free some space`;
+  if (code === 'ReadOnly') return `the catalog ${path} is on a filesystem that is read-only now; nothing was changed`;
   if (code === 'InUse')
     return `the catalog ${path} is in use: another csi-driver runs on this pool; stop it or choose another --pool`;
   if (code === 'Damaged') {

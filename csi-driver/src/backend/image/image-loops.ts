@@ -115,11 +115,15 @@ export function loopOfNode({ mode, node }: PathFacts): number | undefined {
   return major === loopMajor ? minor : undefined;
 }
 
+/** This process or machine is short of something: it says nothing about the device. */
+const noAnswer = ['EMFILE', 'ENFILE', 'ENOMEM'];
+
 /** Whether the kernel detaches the device with its last user. */
 export function isAutoclear(number: number): boolean {
   try {
     return readFileSync(`/sys/block/loop${number}/loop/autoclear`, 'utf8').trim() === '1';
-  } catch {
+  } catch (error) {
+    if (isErrno(error, ...noAnswer)) throw error;
     return false;
   }
 }
@@ -127,7 +131,8 @@ export function isAutoclear(number: number): boolean {
 function deviceNodeAt(path: string): number | undefined {
   try {
     return loopOfNode(inspect(path));
-  } catch {
+  } catch (error) {
+    if (isErrno(error, ...noAnswer)) throw error;
     return undefined;
   }
 }
