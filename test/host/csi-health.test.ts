@@ -87,6 +87,9 @@ test('a filesystem that was shut down is told, and others go on', async () => {
   expect((await onNode(driver, volumeId, use)).length).toBeGreaterThan(0);
   expect(await listed(driver)).toEqual([volumeId]);
   expect(await onNode(driver, other, second)).toEqual([]);
+  // Such a mount is neither nothing nor another volume's.
+  const stats = driver.node.NodeGetVolumeStats({ volumeId, volumePath: use.targetPath });
+  await expect(stats).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('errors only') });
   await use.release();
   await second.release();
 });

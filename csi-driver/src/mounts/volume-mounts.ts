@@ -1,5 +1,6 @@
 import type { MountInfo, PathFacts } from '@berth/linux';
-import { Place, type PlaceTools } from './place.ts';
+import { grpcError } from '@berth/protos';
+import { isBroken, Place, type PlaceTools } from './place.ts';
 
 /** What stands at a path: nothing, a name without a mount, this volume, or a mount of something else. */
 export type Standing = 'absent' | 'unmounted' | 'volume' | 'other';
@@ -28,10 +29,12 @@ export class VolumeMounts {
     }
   }
 
+  /** @throws GrpcError INTERNAL – a mount is there of which nothing more can be known. */
   standing(place: Place, isVolume: Recognizer): Standing {
     const facts = place.facts();
     if (!facts) return 'absent';
     if (!facts.isMountRoot) return 'unmounted';
+    if (isBroken(facts)) throw grpcError('INTERNAL', `the mount at ${place.path} answers errors only; take it off`);
     return isVolume(facts) ? 'volume' : 'other';
   }
 
@@ -62,7 +65,9 @@ export class VolumeMounts {
     const candidates = [...(this.#places.get(id) ?? [])].filter((path) => !except.includes(path));
     return candidates.filter((path) => {
       using place = Place.find(path, this.#tools);
-      const stands = place !== undefined && this.standing(place, isVolume) === 'volume';
+      const facts = place?.facts();
+      // One that answers nothing may be the volume's: it is not given out beside it.
+      const stands = facts?.isMountRoot === true && (isBroken(facts) || isVolume(facts));
       if (!stands) this.forget(id, path);
       return stands;
     });
