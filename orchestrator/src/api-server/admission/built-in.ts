@@ -4,6 +4,7 @@ import { type Admission, admissionChain } from './admission.ts';
 import { claimResize } from './claim-resize.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
@@ -26,6 +27,7 @@ export function builtInAdmission(context: ServerContext, { services, authorizati
       // Upstream looks before any admission (registry/rbac).
       (request) => authorization().admit(request),
       lifecycle,
+      limitDefaults(lookup),
       serviceAccount(lookup, context),
       priority(lookup),
       defaultTolerationSeconds,
@@ -34,6 +36,7 @@ export function builtInAdmission(context: ServerContext, { services, authorizati
       services.admit,
     ],
     validating: [
+      limitChecks(lookup),
       claimResize(lookup),
       async (request) => {
         if (request.operation === 'delete') await lifecycle(request);

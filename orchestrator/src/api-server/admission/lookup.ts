@@ -14,8 +14,12 @@ export class AdmissionLookup {
     return (await storage?.find(namespace, name))?.object;
   }
 
-  async list(group: string, plural: string): Promise<readonly AnyObject[]> {
-    const range = await this.#context.storageOf(group, plural)?.range({ namespace: '' });
+  list(group: string, plural: string): Promise<readonly AnyObject[]> {
+    return this.listIn(group, plural, '');
+  }
+
+  async listIn(group: string, plural: string, namespace: string): Promise<readonly AnyObject[]> {
+    const range = await this.#context.storageOf(group, plural)?.range({ namespace });
     return range?.objects.map(({ object }) => object) ?? [];
   }
 }
