@@ -16,7 +16,7 @@ export interface Connection {
 /** `id` and `name` come first and never change. */
 const keyColumns = 2;
 /** Records read at once when all of them are. */
-const verifyPage = 1000;
+const verifyPage = 500;
 
 /**
  * Records of one kind: durable before any promise resolves. Reads are synchronous and see what is committed.
