@@ -13,6 +13,10 @@ export interface FaultPoint {
 export interface FaultyLife {
   /** Each as `step: system call`. */
   readonly calls: readonly string[];
+  /** Which of them change something. */
+  readonly changes: readonly boolean[];
+  /** The call that met the fault. */
+  readonly hit: string | undefined;
   /** What the call said that met the fault; undefined where it did without, or the fault came to nobody's ears. */
   readonly said: string | undefined;
 }
@@ -36,11 +40,11 @@ interface Living {
 }
 
 async function liveWithFault({ kind, place, name, at }: Living): Promise<FaultyLife> {
-  const calls: string[] = [];
+  const calls: { readonly label: string; readonly changes: boolean }[] = [];
   let [step, quiet, said] = ['start', false, undefined as string | undefined];
   const watch = (call: SystemCall): Fault | undefined => {
     if (quiet) return undefined;
-    calls.push(`${step}: ${call.name}`);
+    calls.push({ label: `${step}: ${call.name}`, changes: call.changes });
     return at && calls.length === at.n ? { at: 'errno', errno: at.errno } : undefined;
   };
   const quietly = <T>(work: () => T): T => {
@@ -78,7 +82,12 @@ async function liveWithFault({ kind, place, name, at }: Living): Promise<FaultyL
   }
   await using after = await start();
   await checkNothingLeft(after, life, place);
-  return { calls, said };
+  return {
+    calls: calls.map(({ label }) => label),
+    changes: calls.map(({ changes }) => changes),
+    hit: at && calls[at.n - 1]?.label,
+    said,
+  };
 }
 
 type Failing = <T>(work: () => Promise<T>, again: () => Promise<T>) => Promise<T>;

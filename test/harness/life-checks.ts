@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { linuxMounter } from '@berth/linux';
 import { type LifeClients, type LifeStep, leftInPool, loopsOf, type VolumeLife } from './volume-life.ts';
 
@@ -22,9 +23,34 @@ export async function make(step: LifeStep, driver: LifeClients): Promise<unknown
     try {
       return await step.run(driver);
     } catch (error) {
-      if (!wordsOf(error).includes('still in use: a process has /dev/loop') || tries >= 10) throw error;
+      const device = /still in use: a process has \/dev\/(loop\d+)/.exec(wordsOf(error))?.[1];
+      if (device === undefined) throw error;
+      if (tries >= 10) throw new Error(`${wordsOf(error)}: ${usersOf(device).join(', ')}`, { cause: error });
     }
   }
+}
+
+/** Who has a loop device: open, or mounted in a namespace of its own. */
+function usersOf(device: string): string[] {
+  const number = `7:${device.slice(4)}`;
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 80);
+        const open = readdirSync(`/proc/${pid}/fd`).filter(
+          (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `/dev/${device}`,
+        );
+        const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+        const mounted = mounts.filter((line) => line.split(' ')[2] === number);
+        return [
+          ...open.map((fd) => `fd ${fd} of ${pid} ${command}`),
+          ...mounted.map((line) => `${pid} ${command}: ${line}`),
+        ];
+      } catch {
+        return [];
+      }
+    });
 }
 
 /** An error of a call in one line. */

@@ -121,6 +121,10 @@ export class Place implements Disposable {
     makeDirectoryAt(this.#parent, this.#name, 0o750);
   }
 
+  isDirectory(): boolean {
+    return lstatSync(this.#at).isDirectory();
+  }
+
   isEmptyDirectory(): boolean {
     return lstatSync(this.#at).isDirectory() && readdirSync(this.#at).length === 0;
   }

@@ -14,6 +14,8 @@ const codesByErrno: Readonly<Record<string, GrpcCode>> = {
   InUse: 'ABORTED',
   ReadOnly: 'FAILED_PRECONDITION',
   EROFS: 'FAILED_PRECONDITION',
+  // Only a path of the caller's is as long.
+  ENAMETOOLONG: 'INVALID_ARGUMENT',
   EBUSY: 'FAILED_PRECONDITION',
   Damaged: 'DATA_LOSS',
 };

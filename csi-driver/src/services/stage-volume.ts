@@ -35,6 +35,9 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
       if (standing === 'other') {
         throw grpcError('FAILED_PRECONDITION', `something else is mounted at the staging path ${place.path}`);
       }
+      if (standing === 'unmounted' && !place.isDirectory()) {
+        throw grpcError('FAILED_PRECONDITION', `staging path ${place.path} is no directory`);
+      }
       const flags = parseMountFlags(capability.mount?.mountFlags ?? []);
       if (standing === 'volume') {
         refuseOtherFlags(context, volume, { place, flags });
