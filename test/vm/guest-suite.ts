@@ -9,8 +9,8 @@ import { guestSystem } from './machine/root-image.ts';
 import { objectionToGuests, startMachine, type VirtualMachine } from './machine/virtual-machine.ts';
 
 export interface SuiteOptions {
-  /** The module that exports `cases`; the guest runs the same one. */
-  readonly file: string;
+  /** Modules of `guest/` that export `cases`; the guest runs the same ones, in this order. */
+  readonly files: readonly string[];
   readonly cases: readonly GuestCase[];
   readonly memoryMiB?: number;
   /** Empty disks, /dev/vdc and on. */
@@ -52,10 +52,10 @@ export function guestSuite(options: SuiteOptions): void {
   }
 }
 
-async function boot({ file, memoryMiB = 768, disksMiB = [], programs }: SuiteOptions, folder: string) {
+async function boot({ files, memoryMiB = 768, disksMiB = [], programs }: SuiteOptions, folder: string) {
   const kernel = debianKernel();
   const system = guestSystem(kernel, (await programs?.()) ?? []);
-  return startMachine({ kernel, system, codeImage: await codeImage(file, folder), folder, memoryMiB, disksMiB });
+  return startMachine({ kernel, system, codeImage: await codeImage(files, folder), folder, memoryMiB, disksMiB });
 }
 
 /** What became of each case; all that are open fail when the machine ends before its time. */

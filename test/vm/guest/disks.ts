@@ -24,11 +24,12 @@ export function freshDisk(
   fsType: QuotaFs,
   options: readonly string[] = [recipes[fsType].option],
   path = `/mnt/${fsType}`,
+  device = devices[fsType],
 ): MountedDisk {
-  execFileSync(`mkfs.${fsType}`, [...recipes[fsType].mkfs, devices[fsType]], { stdio: 'pipe' });
+  execFileSync(`mkfs.${fsType}`, [...recipes[fsType].mkfs, device], { stdio: 'pipe' });
   mkdirSync(path, { recursive: true });
   const mount = (how: readonly string[]) =>
-    linuxMounter.mount({ fsType, source: devices[fsType], target: path, options: how.filter((one) => one !== '') });
+    linuxMounter.mount({ fsType, source: device, target: path, options: how.filter((one) => one !== '') });
   mount(options);
   return {
     path,

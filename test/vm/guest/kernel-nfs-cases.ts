@@ -10,7 +10,7 @@ import { runningKernelNfs } from './kernel-nfs-server.ts';
 import { until } from './until.ts';
 
 /** The server and a driver with a pool of its own. */
-async function world() {
+export async function world() {
   const { root, ...server } = runningKernelNfs();
   const place = driverFolder();
   const driver = await startDriverHere(place.folder);

@@ -52,7 +52,7 @@ let running: KernelNfsServer | undefined;
 /** One server for all cases, until the guest is off: the kernel keeps an export busy long after its server ended. */
 export function runningKernelNfs(): KernelNfsServer {
   if (running) return running;
-  const root = join(freshDisk('ext4').path, 'export');
+  const root = join(freshDisk('ext4', [], '/mnt/nfs', '/dev/vde').path, 'export');
   mkdirSync(root, { mode: 0o777 });
   running = startKernelNfs(root);
   return running;

@@ -5,14 +5,20 @@ import { type BuildOptions, build } from 'esbuild';
 
 const root = join(import.meta.dirname, '../../..');
 
-/** Bundles the cases of one file, their runner and the driver as they are now, and puts them on a disk for the guest. */
-export async function codeImage(caseFile: string, folder: string): Promise<string> {
+/** Bundles these modules of `guest/` with their runner, and the driver as it is now, and puts them on a disk for the guest. */
+export async function codeImage(files: readonly string[], folder: string): Promise<string> {
   const tree = join(folder, 'code');
   mkdirSync(join(tree, 'node_modules'), { recursive: true });
   await build({
     absWorkingDir: root,
-    stdin: { contents: entry(caseFile), resolveDir: import.meta.dirname, sourcefile: 'guest-entry.ts', loader: 'ts' },
+    stdin: { contents: entry(files), resolveDir: import.meta.dirname, sourcefile: 'guest-entry.ts', loader: 'ts' },
     outfile: join(tree, 'test/guest/main.js'),
+    ...shared,
+  });
+  await build({
+    absWorkingDir: root,
+    entryPoints: { 'mount-helper': 'test/vm/guest/mount-helper.ts' },
+    outdir: join(tree, 'test/guest'),
     ...shared,
   });
   await build({
@@ -49,10 +55,10 @@ const shared: BuildOptions = {
   },
 };
 
-function entry(caseFile: string): string {
-  return `import { cases } from ${JSON.stringify(caseFile)};
-import { runCases } from '../guest/run-cases.ts';
-await runCases(cases);
+function entry(files: readonly string[]): string {
+  const imports = files.map((file, index) => `import { cases as cases${index} } from '../guest/${file}';\n`);
+  return `${imports.join('')}import { runCases } from '../guest/run-cases.ts';
+await runCases([${files.map((_, index) => `...cases${index}`).join(', ')}]);
 `;
 }
 
