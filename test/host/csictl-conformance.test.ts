@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCli } from '@berth/csictl';
 import { expect, test } from 'vitest';
-import { startDriverProcess } from '../harness/driver-process.ts';
+import { driverFolder, startDriverProcess } from '../harness/driver-process.ts';
+import { Ganesha } from '../harness/ganesha.ts';
 import { imageFolder } from '../harness/image-driver.ts';
 
 interface Result {
@@ -27,6 +28,7 @@ const classes: [what: string, flags: string[], poolFs?: 'btrfs' | 'xfs'][] = [
   ['images with ext4', [...image, 'SINGLE_NODE_WRITER,mount,ext4']],
   ['images as block devices', [...image, 'SINGLE_NODE_WRITER,block']],
   ['images with ext4 on xfs', [...image, 'SINGLE_NODE_WRITER,mount,ext4'], 'xfs'],
+  ['subvolumes', ['--param', 'backend=btrfs', '--size', '64Mi'], 'btrfs'],
 ];
 
 /** What these volumes cannot be asked, and why. */
@@ -47,8 +49,25 @@ for (const [what, flags, poolFs] of classes) {
     expect(readdirSync(mountDir)).toEqual([]);
     expect(place.mounts().filter(({ mountPoint }) => mountPoint !== place.pool)).toEqual([]);
     expect(place.loops()).toEqual([]);
-    for (const folder of ['volumes', 'images', 'snapshots', 'image-snapshots'].map((name) => join(place.pool, name)))
+    for (const folder of ['volumes', 'images', 'snapshots', 'image-snapshots', 'subvolumes', 'subvolume-snapshots'].map(
+      (name) => join(place.pool, name),
+    ))
       if (existsSync(folder)) expect(readdirSync(folder)).toEqual([]);
     expect(driver.log()).not.toContain('INTERNAL');
   });
 }
+
+test('csictl conformance passes with directories of an NFS server', { timeout: 240_000 }, async () => {
+  await using server = await Ganesha.start();
+  using place = driverFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const parameters = ['backend=nfs', `server=${server.host}`, `share=${server.export}`];
+  const run = ['--endpoint', place.endpoint, '--mount-dir', join(place.folder, 'mounts')];
+  // All of them pass; these are what differs on a server, and each mount here is a process of its own.
+  const only = ['publish', 'ids', 'paths', 'exists', 'content.clone', 'group'].flatMap((one) => ['--only', one]);
+  const { exitCode, results } = await conformance(...run, ...only, ...parameters.flatMap((one) => ['--param', one]));
+  expect(results.filter(({ outcome }) => outcome === 'fail')).toEqual([]);
+  expect(exitCode).toBe(0);
+  expect(place.mounts()).toEqual([]);
+  expect(driver.log()).not.toContain('INTERNAL');
+});
