@@ -1,0 +1,138 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '@berth/kit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type DriverProcess, driverFolder, startDriverProcess } from '../harness/driver-process.ts';
+import { Ganesha } from '../harness/ganesha.ts';
+
+let server: Ganesha;
+
+beforeAll(async () => {
+  server = await Ganesha.start();
+});
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+const volumeCapability = {
+  mount: { fsType: '', mountFlags: [], volumeMountGroup: '' },
+  accessMode: { mode: 'MULTI_NODE_MULTI_WRITER' as const },
+};
+
+interface Placed {
+  readonly volumeId: string;
+  readonly volumeContext: Readonly<Record<string, string>>;
+  readonly stagingTargetPath: string;
+  readonly targetPath: string;
+}
+
+async function create(driver: DriverProcess, folder: string): Promise<Placed> {
+  const parameters = { backend: 'nfs', server: server.host, share: server.export };
+  const request = { name: 'pvc-1', parameters, volumeCapabilities: [volumeCapability] };
+  const { volume } = await driver.controller.CreateVolume(request);
+  const { volumeId = '', volumeContext = {} } = volume ?? {};
+  mkdirSync(join(folder, 'staging'), { recursive: true });
+  return {
+    volumeId,
+    volumeContext,
+    stagingTargetPath: join(folder, 'staging'),
+    targetPath: join(folder, 'target'),
+  };
+}
+
+async function show(driver: DriverProcess, placed: Placed): Promise<void> {
+  await driver.node.NodeStageVolume({ ...placed, volumeCapability });
+  await driver.node.NodePublishVolume({ ...placed, volumeCapability });
+}
+
+async function hide(driver: DriverProcess, { volumeId, stagingTargetPath, targetPath }: Placed): Promise<void> {
+  await driver.node.NodeUnpublishVolume({ volumeId, targetPath });
+  await driver.node.NodeUnstageVolume({ volumeId, stagingTargetPath });
+}
+
+/** Processes that serve mounts of drivers in this folder. */
+function serving(folder: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return command.includes('nfs-mount') && command.some((argument) => argument.startsWith(`${folder}/`));
+      } catch {
+        return false;
+      }
+    });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    if (tries > 1000) throw new Error(`still not so: ${condition}`);
+    await systemClock.sleep(20);
+  }
+}
+
+test('a volume on a server is used through FUSE, outlives a driver that is killed, and leaves nothing', async () => {
+  using place = driverFolder();
+  const first = await startDriverProcess(place.folder);
+  const placed = await create(first, place.folder);
+  await show(first, placed);
+  const file = join(placed.targetPath, 'file');
+  writeFileSync(file, 'before');
+  expect(readFileSync(join(server.root, placed.volumeContext['subDir'] ?? '', 'file'), 'utf8')).toBe('before');
+  await first.kill();
+  writeFileSync(file, 'while the driver is away');
+
+  await using driver = await startDriverProcess(place.folder);
+  const [pid] = serving(place.folder);
+  await show(driver, placed);
+  expect(serving(place.folder)).toEqual([pid]);
+  expect(readFileSync(file, 'utf8')).toBe('while the driver is away');
+  const { usage } = await driver.node.NodeGetVolumeStats({ volumeId: placed.volumeId, volumePath: placed.targetPath });
+  expect(usage.map(({ unit }) => unit)).toEqual(['BYTES', 'INODES']);
+  await hide(driver, placed);
+  await until(() => serving(place.folder).length === 0);
+  expect(place.mounts()).toEqual([]);
+  await driver.controller.DeleteVolume({ volumeId: placed.volumeId });
+  expect(readdirSync(server.root).filter((name) => name !== '.berth')).toEqual([]);
+});
+
+test('a mount whose process died is taken away and made again by the CO’s ordinary calls', async () => {
+  using place = driverFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const placed = await create(driver, place.folder);
+  await show(driver, placed);
+  writeFileSync(join(placed.targetPath, 'kept'), 'kept');
+  for (const pid of serving(place.folder)) process.kill(pid, 'SIGKILL');
+  await until(() => serving(place.folder).length === 0);
+  expect(() => statSync(join(placed.targetPath, 'kept'))).toThrow(/ENOTCONN|ECONNABORTED/);
+  await hide(driver, placed);
+  expect(place.mounts()).toEqual([]);
+  await show(driver, placed);
+  expect(readFileSync(join(placed.targetPath, 'kept'), 'utf8')).toBe('kept');
+  // Without an unstage too, as after a kubelet's restart.
+  for (const pid of serving(place.folder)) process.kill(pid, 'SIGKILL');
+  await until(() => serving(place.folder).length === 0);
+  await driver.node.NodeUnpublishVolume(placed);
+  await show(driver, placed);
+  expect(readFileSync(join(placed.targetPath, 'kept'), 'utf8')).toBe('kept');
+  await hide(driver, placed);
+  await driver.controller.DeleteVolume({ volumeId: placed.volumeId });
+  await until(() => serving(place.folder).length === 0);
+});
+
+test('mount flags of nfs(5) are obeyed, and others refused', async () => {
+  using place = driverFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const placed = await create(driver, place.folder);
+  const flagged = (...mountFlags: string[]) => ({
+    ...volumeCapability,
+    mount: { ...volumeCapability.mount, mountFlags },
+  });
+  const stage = (...flags: string[]) => driver.node.NodeStageVolume({ ...placed, volumeCapability: flagged(...flags) });
+  await expect(stage('exec_me')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  await stage('nfsvers=4.1', 'nosuid', 'soft', 'timeo=50');
+  const [mount] = place.mounts();
+  expect(mount).toMatchObject({ fsType: 'fuse.nfs', root: '/' });
+  expect(mount?.options).toContain('nosuid');
+  await driver.node.NodeUnstageVolume(placed);
+  await driver.controller.DeleteVolume({ volumeId: placed.volumeId });
+  await until(() => serving(place.folder).length === 0);
+});
