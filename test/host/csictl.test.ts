@@ -52,3 +52,31 @@ test('csictl finds the driver of a data directory, its volumes with usage, and w
   expect(await states()).toEqual(['publish missing', 'stage ok']);
   await driver.node.NodeUnstageVolume({ volumeId, stagingTargetPath });
 });
+
+test('csictl csi takes a volume from its creation to the blocks of its snapshot, and back', async () => {
+  using place = driverFolder();
+  await using _driver = await startDriverProcess(place.folder);
+  const call = async (rpc: string, ...flags: string[]) => {
+    const answer = await csictl('csi', rpc, '--endpoint', place.endpoint, ...flags);
+    return answer as unknown as Record<string, Record<string, unknown>>;
+  };
+  const cap = ['--cap', 'SINGLE_NODE_WRITER,mount,ext4'];
+  const made = await call('create-volume', '--name', 'ü', '--size', '64Mi', '--param', 'backend=image', ...cap);
+  const volume = ['--volume-id', String(made['volume']?.['volumeId'])];
+  const staging = ['--staging-target-path', join(place.folder, 'stage')];
+  const target = ['--target-path', join(place.folder, 'target')];
+  mkdirSync(join(place.folder, 'stage'));
+  await call('node-stage-volume', ...volume, ...staging, ...cap);
+  await call('node-publish-volume', ...volume, ...staging, ...target, ...cap, '--readonly');
+  expect(() => writeFileSync(join(place.folder, 'target/file'), '')).toThrow('EROFS');
+  await call('node-unpublish-volume', ...volume, ...target);
+  await call('node-unstage-volume', ...volume, ...staging);
+  const source = ['--source-volume-id', ...volume.slice(1)];
+  const snapshot = (await call('create-snapshot', '--name', 's', ...source))['snapshot'];
+  const blocks = await call('get-metadata-allocated', '--snapshot-id', String(snapshot?.['snapshotId']));
+  expect(blocks).toMatchObject({ volumeCapacityBytes: String(64 * 1024 ** 2) });
+  expect((blocks['blockMetadata'] as unknown as unknown[]).length).toBeGreaterThan(0);
+  await call('delete-snapshot', '--snapshot-id', String(snapshot?.['snapshotId']));
+  await call('delete-volume', ...volume);
+  expect(await call('list-volumes', '--all-pages')).toMatchObject({ entries: [] });
+});
