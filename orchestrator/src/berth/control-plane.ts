@@ -13,6 +13,7 @@ import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
+import { startResourceQuotaController } from '../controllers/resource-quota/resource-quota-controller.ts';
 import { startServiceAccountControllers } from '../controllers/service-account/service-account-controllers.ts';
 import { startStatefulSetController } from '../controllers/statefulset/statefulset-controller.ts';
 import { startEphemeralVolumeController } from '../controllers/volume/start-ephemeral-volume-controller.ts';
@@ -66,6 +67,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   };
   stack.use(startGarbageCollector(deps, signal));
   stack.use(startClusterRoleAggregation(deps, signal));
+  stack.use(startResourceQuotaController(deps, signal));
   stack.use(startNamespaceController(deps, signal));
   stack.use(startServiceAccountControllers(deps, options.caPem, signal));
   stack.use(startPersistentVolumeController(deps, signal));

@@ -12,6 +12,8 @@ export interface AdmissionRequest {
   readonly object: AnyObject;
   readonly old: AnyObject | undefined;
   readonly user: User;
+  /** Nothing is written, here neither. */
+  readonly dryRun: boolean;
 }
 
 /** One rule of the server's own. Changes the object or throws ApiError; anything else it leaves alone. */

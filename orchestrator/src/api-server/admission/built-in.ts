@@ -5,6 +5,7 @@ import { claimResize } from './claim-resize.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
 import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
+import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
@@ -41,6 +42,8 @@ export function builtInAdmission(context: ServerContext, { services, authorizati
       async (request) => {
         if (request.operation === 'delete') await lifecycle(request);
       },
+      // Last, as upstream has it: what another rule refuses is not counted.
+      resourceQuota(context),
     ],
   });
 }

@@ -85,10 +85,11 @@ const needsRevision = new Set([
 ]);
 
 async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {
-  const { definition, namespace, name, subresource, endpoint, user } = request;
+  const { definition, namespace, name, subresource, endpoint, user, dryRun } = request;
   const old = current.object;
   definition.rules.default?.(next);
-  const admission = { operation: 'update', definition, subresource, namespace, name, object: next, old, user } as const;
+  const about = { definition, subresource, namespace, name, user, dryRun };
+  const admission = { ...about, operation: 'update', object: next, old } as const;
   await context.admission.mutate(admission);
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });

@@ -73,6 +73,7 @@ async function createNamed(context: ServerContext, request: CreateRequest): Prom
     object,
     old: undefined,
     user,
+    dryRun,
   };
   const rules = context.requestContext(user);
   definition.rules.default?.(object);

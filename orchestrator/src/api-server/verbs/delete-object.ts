@@ -47,6 +47,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       object: old,
       old,
       user,
+      dryRun: options.dryRun === true,
     } as const;
     await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });

@@ -1,4 +1,5 @@
 import { type Container, type LimitRangeItem, type PersistentVolumeClaim, type Pod, Quantity } from '@berth/kube';
+import { podTotals } from '../../../quota/pod-totals.ts';
 
 type Amounts = Readonly<Record<string, unknown>>;
 
@@ -95,21 +96,9 @@ function usageOf({ resources }: Container): Usage {
   return { requests: resources?.requests ?? {}, limits: resources?.limits ?? {} };
 }
 
-/** Containers together, or the largest init container where that needs more (resourcehelper.PodRequests, PodLimits). */
-function podUsage({ spec }: Pod): Usage {
-  const total = (kind: keyof Usage) => {
-    const sum = new Map<string, Quantity>();
-    for (const container of spec?.containers ?? []) {
-      for (const [name, value] of Object.entries(usageOf(container)[kind]))
-        sum.set(name, (sum.get(name) ?? Quantity.zero).add(Quantity.parse(String(value))));
-    }
-    for (const container of spec?.initContainers ?? []) {
-      for (const [name, value] of Object.entries(usageOf(container)[kind])) {
-        const amount = Quantity.parse(String(value));
-        if (amount.compare(sum.get(name) ?? Quantity.zero) > 0) sum.set(name, amount);
-      }
-    }
-    return Object.fromEntries(sum);
+function podUsage(pod: Pod): Usage {
+  return {
+    requests: Object.fromEntries(podTotals(pod, 'requests')),
+    limits: Object.fromEntries(podTotals(pod, 'limits')),
   };
-  return { requests: total('requests'), limits: total('limits') };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Berth, eventually } from '../harness/berth.ts';
 
-/** Roles through a real kubectl: who may do what, who may say so, and what `auth` tells. */
+/** What a cluster's administrator rules, through a real kubectl: roles, limits and quotas. */
 let berth: Berth;
 
 beforeAll(async () => {
@@ -64,4 +64,39 @@ test('auth reconcile makes a role and adds what is missing of one', async () => 
     what: 'the label to bring the rule into the role view',
   });
   expect(await canI('get', 'secrets', '--as=jane')).toBe('no');
+});
+
+test('a quota counts claims and pods as they come and go, from its first moment', async () => {
+  await berth.kubectl(['create', 'namespace', 'small']);
+  await berth.kubectl([
+    'create',
+    'quota',
+    'few',
+    '-n',
+    'small',
+    '--hard=persistentvolumeclaims=1,requests.storage=2Gi',
+  ]);
+  const used = () =>
+    berth.get<{ status?: { used?: object } }>('quota', 'few', '-n', 'small').then(({ status }) => status?.used);
+  const none = { persistentvolumeclaims: '0', 'requests.storage': '0' };
+  await eventually(async () => JSON.stringify(await used()) === JSON.stringify(none), {
+    what: 'the quota to be counted',
+  });
+  const claim = (name: string) =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name, namespace: 'small' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+  await berth.apply(claim('a'));
+  expect(await used()).toEqual({ persistentvolumeclaims: '1', 'requests.storage': '1Gi' });
+  const refused = await berth.tryKubectl(['apply', '-f', '-'], { input: claim('b') });
+  expect(refused.stderr).toContain(
+    'persistentvolumeclaims "b" is forbidden: exceeded quota: few, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=1, limited: persistentvolumeclaims=1',
+  );
+  await berth.kubectl(['delete', 'pvc', 'a', '-n', 'small']);
+  await eventually(async () => (await berth.tryKubectl(['apply', '-f', '-'], { input: claim('b') })).code === 0, {
+    what: 'the room of the deleted claim',
+  });
 });

@@ -1,0 +1,99 @@
+import { type KubeObject, resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aConfigMap, aPod, aServer } from '../../server.test-harness.ts';
+
+/** A server with a quota whose status the controller has begun. */
+async function withQuota(hard: Record<string, string>, spec: object = {}) {
+  const s = await aServer();
+  const metadata = { name: 'q', namespace: 'default' };
+  const quota = await s.client.create(resources.resourcequotas, { metadata, spec: { hard, ...spec } } as never);
+  const used = Object.fromEntries(Object.keys(hard).map((name) => [name, '0']));
+  await s.client.updateStatus(resources.resourcequotas, { ...quota, status: { hard, used } });
+  return Object.assign(s, {
+    used: async () => (await s.client.get(resources.resourcequotas, metadata)).status?.used,
+  });
+}
+
+const pod = (name: string, own?: object, spec: object = {}) =>
+  aPod(name, {
+    spec: { containers: [{ name: 'c', image: 'i', ...(own ? { resources: own } : {}) }], ...spec },
+  }) as KubeObject as never;
+
+const claim = (name: string, storage: string, storageClassName = 'fast') => ({
+  metadata: { name, namespace: 'default' },
+  spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage } } },
+});
+
+test('pods are counted as they are made, and one too many is refused with the numbers', async () => {
+  await using s = await withQuota({ pods: '2', 'requests.cpu': '1', 'limits.memory': '1Gi' });
+  const own = { requests: { cpu: '400m' }, limits: { memory: '256Mi' } };
+  for (const name of ['a', 'b']) await s.client.create(resources.pods, pod(name, own));
+  expect(await s.used()).toEqual({ pods: '2', 'requests.cpu': '800m', 'limits.memory': '512Mi' });
+  await expect(s.client.create(resources.pods, pod('c', own))).rejects.toThrow(
+    'pods "c" is forbidden: exceeded quota: q, requested: pods=1,requests.cpu=400m, used: pods=2,requests.cpu=800m, limited: pods=2,requests.cpu=1',
+  );
+  expect(await s.used()).toMatchObject({ pods: '2' });
+});
+
+test('a pod that does not say what is counted is refused, and names the containers', async () => {
+  await using s = await withQuota({ 'limits.cpu': '1', memory: '1Gi' });
+  await expect(s.client.create(resources.pods, pod('p'))).rejects.toThrow(
+    'pods "p" is forbidden: failed quota: q: must specify limits.cpu for: c; memory for: c',
+  );
+});
+
+test('claims count by size and class, also when they grow', async () => {
+  const fast = 'fast.storageclass.storage.k8s.io';
+  await using s = await withQuota({
+    'requests.storage': '10Gi',
+    [`${fast}/requests.storage`]: '4Gi',
+    persistentvolumeclaims: '5',
+  });
+  await s.client.create(resources.persistentvolumeclaims, claim('a', '3Gi'));
+  await expect(s.client.create(resources.persistentvolumeclaims, claim('b', '2Gi'))).rejects.toThrow(
+    `persistentvolumeclaims "b" is forbidden: exceeded quota: q, requested: ${fast}/requests.storage=2Gi, used: ${fast}/requests.storage=3Gi, limited: ${fast}/requests.storage=4Gi`,
+  );
+  await s.client.create(resources.persistentvolumeclaims, claim('b', '6Gi', 'slow'));
+  expect(await s.used()).toEqual({
+    'requests.storage': '9Gi',
+    [`${fast}/requests.storage`]: '3Gi',
+    persistentvolumeclaims: '2',
+  });
+});
+
+test('of many at once only as many as there is room for are made', async () => {
+  await using s = await withQuota({ 'count/configmaps': '5' });
+  const results = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, i) => s.client.create(resources.configmaps, aConfigMap(`c${i}`))),
+  );
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+  expect(await s.used()).toEqual({ 'count/configmaps': '5' });
+});
+
+test('a dry run is refused as the real one would be, and counts nothing', async () => {
+  await using s = await withQuota({ configmaps: '1' });
+  const dryRun = (name: string) =>
+    s.client.raw({ method: 'POST', path: '/api/v1/namespaces/default/configmaps?dryRun=All', body: aConfigMap(name) });
+  await dryRun('a');
+  expect(await s.used()).toEqual({ configmaps: '0' });
+  await s.client.create(resources.configmaps, aConfigMap('a'));
+  await expect(dryRun('b')).rejects.toThrow(/exceeded quota/);
+});
+
+test('a quota with scopes counts only what is in them', async () => {
+  await using s = await withQuota({ pods: '1' }, { scopes: ['BestEffort'] });
+  await s.client.create(resources.pods, pod('burst', { requests: { cpu: '1' } }));
+  await s.client.create(resources.pods, pod('best'));
+  await expect(s.client.create(resources.pods, pod('second'))).rejects.toThrow(/exceeded quota/);
+  await s.client.create(resources.pods, pod('burst-2', { requests: { cpu: '1' } }));
+  expect(await s.used()).toEqual({ pods: '1' });
+});
+
+test('before a new quota was counted, what it is about waits', async () => {
+  await using s = await aServer();
+  const metadata = { name: 'new', namespace: 'default' };
+  await s.client.create(resources.resourcequotas, { metadata, spec: { hard: { configmaps: '1' } } });
+  await expect(s.client.create(resources.configmaps, aConfigMap('a'))).rejects.toThrow(
+    'configmaps "a" is forbidden: status unknown for quota: new, resources: configmaps',
+  );
+});

@@ -1,0 +1,109 @@
+import { KeyedMutex } from '@berth/kit';
+import type { Pod, ResourceQuota } from '@berth/kube';
+import { type Amounts, amountsOf, listOf, minus, only, plus } from '../../../quota/amounts.ts';
+import { isInScope } from '../../../quota/scopes.ts';
+import { unsaid, usageOf } from '../../../quota/usage.ts';
+import type { ObjectStorage } from '../../object-storage.ts';
+import type { AnyObject } from '../../resource-definition.ts';
+import { forbidden } from '../../resource-errors.ts';
+import type { ServerContext } from '../../server-context.ts';
+import type { StoredObject } from '../../stored-object.ts';
+import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
+
+/** Updates of other kinds take nothing more. */
+const growing = new Set(['persistentvolumeclaims', 'services']);
+/** Upstream's: another server, or the controller, may write the same quota. */
+const tries = 3;
+
+/**
+ * Keeps what a namespace has within its ResourceQuotas: what is asked for is written to their status before it is made
+ * (admission ResourceQuota). Requests of one namespace take turns, so that two cannot have the same room.
+ */
+export function resourceQuota(context: ServerContext): AdmissionPlugin {
+  const turns = new KeyedMutex();
+  return async (request) => {
+    const storage = context.storageOf('', 'resourcequotas');
+    if (!storage || !isCounted(request)) return;
+    const { namespace } = request;
+    if ((await storage.range({ namespace, limit: 1 })).objects.length === 0) return;
+    await turns.run(namespace, () => charge(storage, request));
+  };
+}
+
+function isCounted({ definition, operation, subresource, namespace }: AdmissionRequest): boolean {
+  if (namespace === '' || !definition.namespaced || !definition.stored || operation === 'delete') return false;
+  if (operation === 'create') return subresource === '';
+  if (definition.group !== '') return false;
+  return (
+    (subresource === '' && growing.has(definition.plural)) || (definition.plural === 'pods' && subresource === 'resize')
+  );
+}
+
+async function charge(storage: ObjectStorage, request: AdmissionRequest): Promise<void> {
+  const { definition, object, old, namespace, name, dryRun } = request;
+  const delta = minus(usageOf(definition, object), old ? usageOf(definition, old) : new Map());
+  for (let attempt = 1; ; attempt++) {
+    const { objects } = await storage.range({ namespace });
+    const writes = objects.flatMap((stored) => {
+      const used = check(request, stored.object as unknown as ResourceQuota, delta);
+      return used ? [{ stored, used }] : [];
+    });
+    if (dryRun || (await written(storage, writes))) return;
+    if (attempt === tries)
+      throw forbidden(definition, name, 'the quota was changed by others at the same time; please try again');
+  }
+}
+
+/** What a quota has used once the object is there; undefined where it does not count it. @throws ApiError Forbidden */
+function check(
+  { definition, name, object }: AdmissionRequest,
+  quota: ResourceQuota,
+  delta: Amounts,
+): Amounts | undefined {
+  const { plural, group } = definition;
+  const hard = amountsOf(quota.spec?.hard);
+  const asked = new Map([...only(delta, hard.keys())].filter(([, quantity]) => quantity.sign > 0));
+  const given = new Map([...only(delta, hard.keys())].filter(([, quantity]) => !quantity.isZero));
+  if (!isInScope(quota.spec ?? {}, plural, object)) return undefined;
+  const why = group === '' && plural === 'pods' ? unsaid(object as unknown as Pod, hard.keys()) : undefined;
+  if (why !== undefined) throw forbidden(definition, name, `failed quota: ${quota.metadata.name}: ${why}`);
+  if (given.size === 0) return undefined;
+  const known = amountsOf(quota.status?.hard);
+  const unknown = [...asked.keys()].filter((each) => !known.has(each)).sort();
+  if (unknown.length > 0) {
+    throw forbidden(
+      definition,
+      name,
+      `status unknown for quota: ${quota.metadata.name}, resources: ${unknown.join(',')}`,
+    );
+  }
+  const used = amountsOf(quota.status?.used);
+  const next = plus(used, given);
+  const over = [...asked.keys()]
+    .filter((each) => (next.get(each)?.compare(known.get(each) ?? hard.get(each)!) ?? 0) > 0)
+    .sort();
+  if (over.length === 0) return next;
+  const texts = [asked, used, known].map((amounts) =>
+    over.map((each) => `${each}=${amounts.get(each) ?? 0}`).join(','),
+  );
+  throw forbidden(
+    definition,
+    name,
+    `exceeded quota: ${quota.metadata.name}, requested: ${texts[0]}, used: ${texts[1]}, limited: ${texts[2]}`,
+  );
+}
+
+async function written(
+  storage: ObjectStorage,
+  writes: readonly { readonly stored: StoredObject; readonly used: Amounts }[],
+): Promise<boolean> {
+  for (const { stored, used } of writes) {
+    const { object } = stored;
+    const next = {
+      ...object,
+      status: { ...(object['status'] as object | undefined), used: listOf(used) },
+    } as AnyObject;
+    if (!(await storage.replace(stored, next))) return false;
+  }
+  return true;
+}

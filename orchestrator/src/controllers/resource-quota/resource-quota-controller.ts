@@ -1,0 +1,95 @@
+import {
+  copyJson,
+  type Informer,
+  type KubeObject,
+  Quantity,
+  type ResourceQuota,
+  type ResourceType,
+  resources,
+} from '@berth/kube';
+import { type Amounts, amountsOf, listOf, only, plus } from '../../quota/amounts.ts';
+import { isInScope } from '../../quota/scopes.ts';
+import { usageOf } from '../../quota/usage.ts';
+import { type ControllerDeps, RunningController } from '../controller-deps.ts';
+import { collectableTypes } from '../garbage-collector/collectable-types.ts';
+
+/** Several deletions of one moment are counted once. */
+const settleMs = 50;
+/** Upstream's --resource-quota-sync-period: what was missed is found. */
+const resyncMs = 300_000;
+
+const types = collectableTypes.filter((type) => type.namespaced);
+
+/**
+ * Counts what namespaces with ResourceQuotas hold (pkg/controller/resourcequota): what was added is counted by the
+ * server before it is made; this finds what went, and begins a new quota's status.
+ */
+export function startResourceQuotaController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
+  const quotas = deps.informers.of(resources.resourcequotas);
+  const informers = types.map((type) => ({ type, informer: deps.informers.of(type) as Informer<KubeObject> }));
+  const controller = new RunningController(
+    deps,
+    { name: 'resource-quota', reconcile: (key) => count({ deps, quotas, informers }, key, signal) },
+    signal,
+  );
+  const handlers = new DisposableStack();
+  handlers.use(
+    quotas.onChange((key, { before, after }) => {
+      if (after && JSON.stringify(before?.spec) !== JSON.stringify(after.spec)) controller.queue.add(key);
+    }),
+  );
+  for (const { informer } of informers) {
+    handlers.use(
+      informer.onChange((_, { before, after }) => {
+        if (after && !(before && hasEnded(before) !== hasEnded(after))) return;
+        const namespace = (after ?? before)?.metadata.namespace ?? '';
+        for (const quota of quotas.list(namespace))
+          controller.queue.addAfter(`${namespace}/${quota.metadata.name}`, settleMs);
+      }),
+    );
+  }
+  return {
+    [Symbol.asyncDispose]: async () => {
+      handlers[Symbol.dispose]();
+      await controller[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function hasEnded(object: KubeObject): boolean {
+  const { phase } = (object as { status?: { phase?: string } }).status ?? {};
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+interface World {
+  readonly deps: ControllerDeps;
+  readonly quotas: Informer<ResourceQuota>;
+  readonly informers: readonly { readonly type: ResourceType<KubeObject>; readonly informer: Informer<KubeObject> }[];
+}
+
+async function count(
+  { deps, quotas, informers }: World,
+  key: string,
+  signal: AbortSignal,
+): Promise<{ afterMs: number } | undefined> {
+  const quota = quotas.get(key);
+  if (!quota) return undefined;
+  const hard = amountsOf(quota.spec?.hard);
+  let used: Amounts = new Map([...hard.keys()].map((name) => [name, Quantity.zero]));
+  for (const { type, informer } of informers) {
+    for (const object of informer.list(quota.metadata.namespace)) {
+      if (!isInScope(quota.spec ?? {}, type.plural, object)) continue;
+      used = plus(used, only(usageOf(type, object), hard.keys()));
+    }
+  }
+  const status = { hard: listOf(hard), used: listOf(used) };
+  if (same(status.hard, quota.status?.hard) && same(status.used, quota.status?.used)) return { afterMs: resyncMs };
+  const next = { ...copyJson(quota), status };
+  await deps.client.updateStatus(resources.resourcequotas, next, signal);
+  return { afterMs: resyncMs };
+}
+
+function same(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>> | undefined): boolean {
+  const [one, other] = [amountsOf(a), amountsOf(b)];
+  return one.size === other.size && [...one].every(([name, quantity]) => other.get(name)?.equals(quantity));
+}
