@@ -254,6 +254,26 @@ test('of several nodes’ provisioners exactly one serves a claim without a sele
   expect(new Set(chosen).size).toBe(3);
 });
 
+test('a node is asked for the room of the claim’s class, and one that cannot tell is asked for the volume', async () => {
+  const topology = { zone: 'a' };
+  const capabilities = ['CREATE_DELETE_VOLUME', 'GET_CAPACITY'] as const;
+  await using world = await StorageWorld.start({ provisioner: false, csi: { topology, capabilities } });
+  const parameters = { backend: 'nfs', 'csi.storage.k8s.io/fstype': 'xfs' };
+  await world.create(resources.storageclasses, aClass('csi-hostpath-sc', { parameters }));
+  for (const name of ['node-0', 'node-1']) {
+    await world.create(resources.nodes, { metadata: { name, labels: topology } });
+    const drivers = [{ name: world.csi.name, nodeID: name, topologyKeys: ['zone'] }];
+    await world.create(resources.csinodes, { metadata: { name }, spec: { drivers } });
+    await world.startProvisioner({ nodeName: name });
+  }
+  world.csi.misbehave('GetCapacity', { code: 'UNAVAILABLE', message: 'its server is away' });
+  for (let i = 0; i < 4; i++) await world.create(claims, aClaim(`c${i}`));
+  await world.until(() => world.api.all(claims).every(({ status }) => status?.phase === 'Bound'));
+  const asked = world.csi.calls.filter(({ method }) => method === 'GetCapacity').map(({ request }) => request);
+  expect(asked.length).toBeGreaterThanOrEqual(4);
+  for (const request of asked) expect(request).toEqual({ parameters: { backend: 'nfs' } });
+});
+
 test('where the first node in line is down, the next takes its claims', async () => {
   const topology = { zone: 'a' };
   await using world = await aWorld({ provisioner: false, csi: { topology } });

@@ -16,6 +16,7 @@ import { selectedNode } from '../object-names.ts';
 import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import type { CallJournal, OpenCall } from './call-journal.ts';
 import { type ClaimView, classNameOf, nodeSelectedFor } from './claim-view.ts';
+import { driverParameters } from './class-parameters.ts';
 import { type CreatePlan, createPlan, volumeNameFor } from './create-plan.ts';
 import type { NodeShare } from './node-share.ts';
 import { ProvisionError } from './outcome.ts';
@@ -62,7 +63,7 @@ export class ClaimProvisioner {
     }
     if (!open && (!view.wantsVolume(claim) || this.#isProvisioned(claim))) return;
     if (share && !open) {
-      const verdict = await share.decide(claim, signal);
+      const verdict = await share.decide(claim, this.#driverParameters(claim), signal);
       if (verdict !== 'ours') return verdict;
     }
     return this.#attempt(claim, signal);
@@ -83,6 +84,15 @@ export class ClaimProvisioner {
   #isProvisioned(claim: PersistentVolumeClaim): boolean {
     const { view, settings } = this.#options;
     return this.#saved.has(claim.metadata.uid ?? '') || view.volumes.get(volumeNameFor(claim, settings)) !== undefined;
+  }
+
+  #driverParameters(claim: PersistentVolumeClaim): Record<string, string> | undefined {
+    try {
+      return driverParameters(this.#options.view.classes.get(classNameOf(claim))?.parameters);
+    } catch {
+      // What is wrong with the class is said when the volume is planned.
+      return undefined;
+    }
   }
 
   async #attempt(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<Again> {

@@ -43,8 +43,15 @@ export class NodeShare {
     this.#options = options;
   }
 
-  /** Undefined: not ours, or just taken, which the claim's change will tell. */
-  async decide(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<'ours' | undefined | { afterMs: number }> {
+  /**
+   * Undefined: not ours, or just taken, which the claim's change will tell. `parameters` are what the driver gets of the
+   * claim's class, on which it depends where the room is; undefined where the class has none that could be had.
+   */
+  async decide(
+    claim: PersistentVolumeClaim,
+    parameters: Readonly<Record<string, string>> | undefined,
+    signal: AbortSignal,
+  ): Promise<'ours' | undefined | { afterMs: number }> {
     const { nodeName, clock } = this.#options;
     const uid = claim.metadata.uid ?? '';
     const chosen = nodeSelectedFor(claim);
@@ -63,7 +70,7 @@ export class NodeShare {
     const turn = place + members.length * (this.#yielded.get(uid) ?? 0);
     const waitMs = sinceMs + turn * turnMs - clock.now();
     if (waitMs > 0) return { afterMs: waitMs };
-    if (!(await this.#hasRoom(claim, signal))) {
+    if (!(await this.#hasRoom(claim, parameters, signal))) {
       this.yield(uid);
       return { afterMs: members.length * turnMs };
     }
@@ -132,12 +139,22 @@ export class NodeShare {
       .map(({ name }) => name);
   }
 
-  async #hasRoom(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<boolean> {
+  /** A driver that cannot tell is asked for the volume, and its refusal is what the user gets to see. */
+  async #hasRoom(
+    claim: PersistentVolumeClaim,
+    parameters: Readonly<Record<string, string>> | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { driver } = this.#options;
-    if (!driver.can('GET_CAPACITY')) return true;
+    if (!driver.can('GET_CAPACITY') || !parameters) return true;
     const wanted = Quantity.parse(claim.spec?.resources?.requests?.['storage'] ?? '0').value();
-    const { availableCapacity } = await driver.calls.controller('GetCapacity', {}, signal);
-    return BigInt(availableCapacity) >= wanted;
+    try {
+      const { availableCapacity } = await driver.calls.controller('GetCapacity', { parameters }, signal);
+      return BigInt(availableCapacity) >= wanted;
+    } catch {
+      signal.throwIfAborted();
+      return true;
+    }
   }
 
   async #take(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<void> {
