@@ -31,5 +31,6 @@ export async function inRecordedOrder<T extends Timed, R>(
 }
 
 function endOf({ startMs, ms }: Timed): number {
-  return startMs + ms;
+  // A call that took no time at all still ended after it began.
+  return startMs + Math.max(ms, 0.001);
 }
