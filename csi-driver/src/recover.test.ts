@@ -91,3 +91,17 @@ for (const [when, crash] of Object.entries({
     expect(readdirSync(join(h.pool, 'snapshots'))).toHaveLength(1);
   });
 }
+
+test('a pool of thousands is compared while calls are served: what they make and delete meanwhile is left alone', async () => {
+  await using h = serviceHarness();
+  const { catalog, backends } = h.context;
+  const volumes = join(h.pool, 'volumes');
+  const { volumeId: deleted } = await h.createVolume('pvc-deleted');
+  for (let i = 0; i < 5001; i++) mkdirSync(join(volumes, `unknown-${i}`));
+  writeFileSync(join(volumes, 'unknown-7', 'file'), '');
+  await using _comparing = await recover({ catalog, backends, log: silentLogger });
+  expect(readdirSync(volumes).length).toBeGreaterThan(4000);
+  const { volumeId: made } = await h.createVolume('pvc-made');
+  await h.call('DeleteVolume')({ volumeId: deleted });
+  await expect.poll(() => readdirSync(volumes).sort(), { timeout: 15_000 }).toEqual([made, 'unknown-7'].sort());
+}, 20_000);

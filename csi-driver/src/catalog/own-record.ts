@@ -24,12 +24,20 @@ export function sealRecord({ kind, record }: OwnRecord): Buffer {
 /** Whoever may write to a volume as root of the machine may have changed it: nothing in it is believed unchecked. */
 export function openRecord(bytes: Buffer): OwnRecord | 'damaged' | 'newer' {
   const text = bytes.toString('utf8', 8);
-  if (bytes.length < 10 || bytes.toString('latin1', 0, 8) !== crc32(text).toString(16).padStart(8, '0'))
-    return 'damaged';
-  const { version: written, kind, ...record } = JSON.parse(text) as { version: unknown; kind: unknown };
+  if (bytes.toString('latin1', 0, 8) !== crc32(text).toString(16).padStart(8, '0')) return 'damaged';
+  const { version: written, kind, ...record } = fieldsOf(text);
   if (typeof written !== 'number') return 'damaged';
   if (written > version) return 'newer';
   return isComplete(kind, record) ? ({ kind, record } as unknown as OwnRecord) : 'damaged';
+}
+
+function fieldsOf(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Fields) : {};
+  } catch {
+    return {};
+  }
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -35,6 +35,10 @@ export function release(backends: Backends, record: Accounted): void {
 
 /** Tells the pool what a volume takes on the disk by now. */
 export function measure({ pool, backend }: Placement, id: string): void {
-  const used = pool && backend.usedBytes?.(id);
-  if (used !== undefined) pool?.ledger.measured(id, used);
+  try {
+    const used = pool && backend.usedBytes?.(id);
+    if (used !== undefined) pool?.ledger.measured(id, used);
+  } catch {
+    // It counts as before; the next sample may tell.
+  }
 }
