@@ -178,6 +178,8 @@ export interface Unstaging {
 export interface NodeSide {
   /** A volume that is not in the catalog, by its context alone. @throws GrpcError INVALID_ARGUMENT – it cannot be one. */
   adopt?(id: string, volumeContext: Readonly<Record<string, string>>): VolumeSpec;
+  /** Takes a mount of the volume away that answers nothing any more, since what served it died. @returns false where it lives. */
+  takeAwayDead?(id: string, place: Place, signal: AbortSignal): Promise<boolean>;
   /** A volume that is staged here and may not be in the catalog. */
   findStaged?(id: string): VolumeSpec | undefined;
   /** Mount options that every mount of a volume begins with. */

@@ -39,7 +39,9 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
         throw grpcError('FAILED_PRECONDITION', `staging path ${place.path} is no directory`);
       }
       const flags = parseMountFlags(capability.mount?.mountFlags ?? []);
-      if (standing === 'volume') {
+      const { node } = context.backends.of(volume);
+      const isDead = standing === 'volume' && (await node.takeAwayDead?.(volume.id, place, signal)) === true;
+      if (standing === 'volume' && !isDead) {
         refuseOtherFlags(context, volume, { place, flags });
         await growLate(context, volume, signal);
         return {};

@@ -78,6 +78,10 @@ export class FuseShareMounter implements ShareMounter {
     }
   }
 
+  isDead(key: string): boolean {
+    return lockHolder(this.#lockOf(key)) === undefined;
+  }
+
   async unmount({ key, path, force }: ShareUnmount, signal: AbortSignal): Promise<void> {
     const { clock, self } = this.#options;
     using limit = deadline(clock, unmountMs, signal);

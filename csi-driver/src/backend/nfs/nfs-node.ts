@@ -96,6 +96,18 @@ export class NfsNode implements NodeSide {
     await this.#options.staged.forget(id);
   }
 
+  async takeAwayDead(id: string, place: Place, signal: AbortSignal): Promise<boolean> {
+    const { shares } = this.#options;
+    if (!shares?.isDead?.(keyOf(id))) return false;
+    const isVolume = this.recognizer(id);
+    for (let count = 0; count < maxStacked; count++) {
+      const facts = place.facts();
+      if (!facts?.isMountRoot || !isVolume(facts)) break;
+      await shares.unmount({ key: keyOf(id), path: place.handlePath, force: true }, signal);
+    }
+    return true;
+  }
+
   async expand(): Promise<void> {
     // A directory of a server has no size of its own.
   }

@@ -37,6 +37,8 @@ export interface ShareMounter {
    * deadline of its own; then nothing is mounted; FAILED_PRECONDITION – the server or the kernel refuses.
    */
   mount(mount: ShareMount, signal: AbortSignal): Promise<void>;
+  /** What serves this mount has died, if ever there was something; absent where nothing can. */
+  isDead?(key: string): boolean;
   /**
    * Takes the topmost mount off the path. One that is not mounted any more is fine.
    * @throws KernelError EBUSY – it is used, and not forced; GrpcError UNAVAILABLE – it takes too long.
