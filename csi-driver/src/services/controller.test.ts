@@ -147,7 +147,7 @@ for (const startingToken of ['x', 'after-', 'after-99', 'after--1', 'after-1e3']
   });
 }
 
-test('ControllerExpandVolume grows, is fine when large enough, and never shrinks', async () => {
+test('ControllerExpandVolume grows, is fine when large enough, and never goes below what the volume holds', async () => {
   await using h = serviceHarness();
   const { volumeId } = await h.createVolume('pvc-1', { capacityRange: { requiredBytes: '1000', limitBytes: '0' } });
   const expand = (requiredBytes: string, limitBytes = '0') =>

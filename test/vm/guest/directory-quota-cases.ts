@@ -146,7 +146,7 @@ const withProjects = (['ext4', 'xfs'] as const).flatMap((fsType): GuestCase[] =>
       using here = driverPlace(fsType);
       let driver = await startDriverProcess(here.folder);
       const limits = new Map<string, number>();
-      for (let round = 0; round < 2; round += 1) {
+      for (let round = 0; round < (fsType === 'ext4' ? 2 : 1); round += 1) {
         const jobs = Array.from({ length: 24 }, async (_, index) => {
           const { volumeId } = await createVolume(driver, `r${round}-${index}`, { mib: 1 + (index % 3) });
           limits.set(volumeId, (1 + (index % 3)) * MiB);

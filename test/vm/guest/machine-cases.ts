@@ -4,10 +4,7 @@ import { release } from 'node:os';
 import { linuxMounter } from '@berth/linux';
 import type { GuestCase } from './guest-case.ts';
 
-import { cases as imageCases } from './image-cases.ts';
-
 export const cases: readonly GuestCase[] = [
-  ...imageCases,
   {
     name: 'a guest runs Debian’s kernel with a disk of its own',
     run: async () => {

@@ -24,18 +24,16 @@ async function sanity(folder: string, parameters: Record<string, string>): Promi
 }
 
 export const cases: readonly GuestCase[] = [
-  ...(['ext4', 'xfs'] as const).map(
-    (fsType): GuestCase => ({
-      name: `csi-sanity passes with directories of required quota on ${fsType}, and leaves nothing behind`,
-      run: async () => {
-        using here = driverPlace(fsType);
-        await using driver = await startDriverHere(here.folder);
-        await sanity(here.folder, { quota: 'required' });
-        for (const name of ['volumes', 'snapshots']) assert.deepEqual(readdirSync(join(here.pool, name)), []);
-        assert.ok(!driver.log().includes('INTERNAL'));
-      },
-    }),
-  ),
+  {
+    name: 'csi-sanity passes with directories of required quota, and leaves nothing behind',
+    run: async () => {
+      using here = driverPlace('ext4');
+      await using driver = await startDriverHere(here.folder);
+      await sanity(here.folder, { quota: 'required' });
+      for (const name of ['volumes', 'snapshots']) assert.deepEqual(readdirSync(join(here.pool, name)), []);
+      assert.ok(!driver.log().includes('INTERNAL'));
+    },
+  },
   {
     name: 'csi-sanity passes on an nfs share that the kernel serves and mounts, and leaves no mount behind',
     run: async () => {

@@ -11,7 +11,15 @@ const emulator = '/usr/bin/qemu-system-x86_64';
 /** Why no guest can run here; undefined where one can. */
 export function objectionToGuests(): string | undefined {
   if (process.arch !== 'x64') return `the guest is an x86_64 machine, and this is ${process.arch}`;
-  return existsSync(emulator) ? undefined : 'qemu is not installed: apt-get install qemu-system-x86';
+  if (!existsSync(emulator)) return 'qemu is not installed: apt-get install qemu-system-x86';
+  return existsSync('/etc/debian_version') && !isUbuntu()
+    ? undefined
+    : 'the guest is made of Debian’s kernel, and this is no Debian';
+}
+
+/** It calls itself Debian's kin too, and has other kernels. */
+function isUbuntu(): boolean {
+  return /^ID=ubuntu$/m.test(readFileSync('/etc/os-release', 'utf8'));
 }
 
 export interface MachineOptions {
