@@ -24,6 +24,7 @@ import { freeze, thaw, withFrozen } from '../../mounts/with-frozen.ts';
 import { Readers } from '../../pipeline/readers.ts';
 import type { NodeSide, StageRequest, Stillness, VolumeSpec, VolumeUsage } from '../backend.ts';
 import { type Filesystems, isFormatting } from './filesystem.ts';
+import { foreignMount } from './foreign-mount.ts';
 import type { ImageFiles } from './image-files.ts';
 import { imageMountOptions } from './image-flags.ts';
 import { type HeldLoop, type ImageLoops, isAutoclear, loopOfMount, loopOfNode } from './image-loops.ts';
@@ -201,7 +202,7 @@ export class ImageNode implements NodeSide {
     const { images } = this.#files;
     const { readOnly } = flags;
     // Mounted elsewhere already: neither checked nor formatted, whatever its superblock says meanwhile.
-    const [mounted] = this.#mountsOf(volume.id, 'filesystem');
+    const mounted = this.#mountsOf(volume.id, 'filesystem')[0] ?? (loop.found ? foreignMount(loop.number) : undefined);
     const type = isFsType(mounted?.fsType)
       ? mounted.fsType
       : await prepareFilesystem(this.#filesystems, { volume, device, images, fsType, readOnly });
@@ -241,6 +242,7 @@ export class ImageNode implements NodeSide {
     } else if (!isAutoclear(number)) {
       throw grpcError('FAILED_PRECONDITION', `volume "${id}" is staged as a block device; unstage it first`);
     }
+    if (access === 'mount' && foreignMount(number)) return;
     // Held by nobody's mount, and about to go: a mkfs or fsck that outlived the driver that started it.
     throw grpcError('ABORTED', `a program still works on volume "${id}"; try again`);
   }

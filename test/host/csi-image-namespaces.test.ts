@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { startDriverProcess } from '../harness/driver-process.ts';
+import { createImage, imageFolder, useImage } from '../harness/image-driver.ts';
+
+/** A process with a mount namespace of its own, whose mounts do not go with ours. */
+async function otherNamespace() {
+  const child = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', 'infinity'], { stdio: 'ignore' });
+  const namespaceOf = (pid: string) => readlinkSync(`/proc/${pid}/ns/mnt`);
+  await expect.poll(() => namespaceOf(String(child.pid)), { timeout: 10_000 }).not.toBe(namespaceOf('self'));
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+for (const fsType of ['ext4', 'xfs', 'btrfs']) {
+  test(`a volume with ${fsType} is staged again while another mount namespace still holds its former staging`, async () => {
+    await using place = await imageFolder();
+    await using driver = await startDriverProcess(place.folder);
+    const access = { mount: { fsType } };
+    const volumeId = await createImage(driver, 'v', { access, mib: 512 });
+    const first = await useImage(driver, volumeId, { folder: place.folder, access });
+    writeFileSync(join(first.targetPath, 'file'), 'kept');
+    {
+      await using _other = await otherNamespace();
+      await first.release();
+      const second = await useImage(driver, volumeId, { folder: place.folder, access });
+      expect(readFileSync(join(second.targetPath, 'file'), 'utf8')).toBe('kept');
+      writeFileSync(join(second.targetPath, 'file'), 'more');
+      await second.release();
+    }
+    await expect.poll(place.loops, { timeout: 10_000 }).toEqual([]);
+    const third = await useImage(driver, volumeId, { folder: place.folder, access });
+    expect(readFileSync(join(third.targetPath, 'file'), 'utf8')).toBe('more');
+    await third.release();
+    await driver.controller.DeleteVolume({ volumeId });
+  });
+}
