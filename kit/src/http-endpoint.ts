@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { messageOf } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -25,6 +25,8 @@ export async function startHttpEndpoint(
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { address, metrics, metricsPath, health } = options;
   const { host, port } = httpAddress(address);
+  // Importing it as a module makes Node load its fetch and WebSocket too: 5 MB that most processes never use.
+  const { createServer } = process.getBuiltinModule('node:http');
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://endpoint');
     const answer = (status: number, text: string) =>
