@@ -1,5 +1,5 @@
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
-import { checkKept, checkNothingLeft, make, repeat, wordsOf } from './life-checks.ts';
+import { checkKept, checkNothingLeft, Disturbed, make, repeat, undisturbed, wordsOf } from './life-checks.ts';
 import { lifePlace } from './life-place.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
 import { type LifeKind, type LifeStep, VolumeLife } from './volume-life.ts';
@@ -60,12 +60,18 @@ class Crash {
 
 /** A pool on which lives are lived one after the other, each crashing where it is told. */
 export async function crashingPool(kind: LifeKind) {
-  const place = await lifePlace(kind.poolFs);
+  let place = await lifePlace(kind.poolFs);
   let lives = 0;
+  const live = (...points: (CrashPoint | undefined)[]) =>
+    new CrashingLife({ kind, place, name: `life${lives++}` }, points).run();
+  const renew = async () => {
+    place[Symbol.dispose]();
+    place = await lifePlace(kind.poolFs);
+    await live();
+  };
   return {
     /** `second`: where the start after the crash ends too. @throws where something was lost or is left. */
-    live: (at?: CrashPoint, second?: CrashPoint) =>
-      new CrashingLife({ kind, place, name: `life${lives++}` }, [at, second]).run(),
+    live: (at?: CrashPoint, second?: CrashPoint) => undisturbed(() => live(at, second), renew),
     [Symbol.dispose]: () => place[Symbol.dispose](),
   };
 }
@@ -139,6 +145,7 @@ class CrashingLife {
       return true;
     } catch (error) {
       if (crash.dead) return false;
+      if (error instanceof Disturbed) throw error;
       throw new Error(`${again ? 'repeated ' : ''}${step.what}: ${wordsOf(error)}`, { cause: error });
     }
   }

@@ -1,5 +1,5 @@
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
-import { checkNothingLeft, make, repeat, wordsOf } from './life-checks.ts';
+import { checkNothingLeft, Disturbed, make, repeat, undisturbed, wordsOf } from './life-checks.ts';
 import { lifePlace } from './life-place.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
 import { type LifeKind, type LifeStep, VolumeLife } from './volume-life.ts';
@@ -23,11 +23,17 @@ export interface FaultyLife {
 
 /** A pool on which lives are lived one after the other, one system call of each failing. */
 export async function faultyPool(kind: LifeKind) {
-  const place = await lifePlace(kind.poolFs);
+  let place = await lifePlace(kind.poolFs);
   let lives = 0;
+  const live = (at?: FaultPoint) => liveWithFault({ kind, place, name: `life${lives++}`, at });
+  const renew = async () => {
+    place[Symbol.dispose]();
+    place = await lifePlace(kind.poolFs);
+    await live();
+  };
   return {
     /** @throws where a call fails without a fault, a repetition fails, or something is left. */
-    live: (at?: FaultPoint) => liveWithFault({ kind, place, name: `life${lives++}`, at }),
+    live: (at?: FaultPoint) => undisturbed(() => live(at), renew),
     [Symbol.dispose]: () => place[Symbol.dispose](),
   };
 }
@@ -61,6 +67,7 @@ async function liveWithFault({ kind, place, name, at }: Living): Promise<FaultyL
     try {
       return await work();
     } catch (error) {
+      if (error instanceof Disturbed) throw error;
       if (before || !met()) throw new Error(`${step}: ${wordsOf(error)}`, { cause: error });
       said = wordsOf(error);
       return await again();
@@ -95,6 +102,7 @@ type Failing = <T>(work: () => Promise<T>, again: () => Promise<T>) => Promise<T
 async function acknowledged(step: LifeStep, driver: InProcessDriver, failing: Failing): Promise<void> {
   const again = () =>
     repeat(step, driver).catch((error: unknown) => {
+      if (error instanceof Disturbed) throw error;
       throw new Error(`repeated ${step.what}: ${wordsOf(error)}`, { cause: error });
     });
   const acknowledge = await failing(() => make(step, driver), again);

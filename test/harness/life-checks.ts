@@ -14,6 +14,21 @@ export async function repeat(step: LifeStep, driver: LifeClients): Promise<unkno
   }
 }
 
+/** Somebody else on the machine has what the test needs; the driver has not. */
+export class Disturbed extends Error {}
+
+/** Does it again from the beginning where somebody else on the machine was in the way. */
+export async function undisturbed<T>(work: () => Promise<T>, renew?: () => Promise<void>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Disturbed) || tries >= 5) throw error;
+      await renew?.();
+    }
+  }
+}
+
 /**
  * Makes the call. What runs beside the test, a container that is just starting, may hold every mount of the machine for
  * a while, and with it the devices: the driver says so, and its caller asks again.
@@ -25,28 +40,29 @@ export async function make(step: LifeStep, driver: LifeClients): Promise<unknown
     } catch (error) {
       const device = /still in use: a process has \/dev\/(loop\d+)/.exec(wordsOf(error))?.[1];
       if (device === undefined) throw error;
-      if (tries >= 10) throw new Error(`${wordsOf(error)}: ${usersOf(device).join(', ')}`, { cause: error });
+      if (tries < 2) continue;
+      const users = usersOf(device);
+      const words = `${wordsOf(error)}: ${users.map(({ what }) => what).join(', ')}`;
+      throw users.some(({ pid }) => pid !== process.pid) ? new Disturbed(words) : new Error(words);
     }
   }
 }
 
 /** Who has a loop device: open, or mounted in a namespace of its own. */
-function usersOf(device: string): string[] {
+function usersOf(device: string): { readonly pid: number; readonly what: string }[] {
   const number = `7:${device.slice(4)}`;
+  const own = readlinkSync('/proc/self/ns/mnt');
   return readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid))
     .flatMap((pid) => {
       try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 80);
-        const open = readdirSync(`/proc/${pid}/fd`).filter(
-          (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `/dev/${device}`,
-        );
+        const what = `${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 80)}`;
+        const fds = readdirSync(`/proc/${pid}/fd`);
+        const opens = fds.some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `/dev/${device}`);
         const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
-        const mounted = mounts.filter((line) => line.split(' ')[2] === number);
-        return [
-          ...open.map((fd) => `fd ${fd} of ${pid} ${command}`),
-          ...mounted.map((line) => `${pid} ${command}: ${line}`),
-        ];
+        const elsewhere = readlinkSync(`/proc/${pid}/ns/mnt`) !== own;
+        const mounted = elsewhere && mounts.some((line) => line.split(' ')[2] === number);
+        return opens || mounted ? [{ pid: Number(pid), what }] : [];
       } catch {
         return [];
       }

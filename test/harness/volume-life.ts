@@ -310,10 +310,21 @@ const standing = new Set(['nfs/staged', 'nfs/trash']);
 
 /** What is below a pool besides its catalog and its own folders: nothing, when every volume was deleted. */
 export function leftInPool(pool: string): string[] {
-  return readdirSync(pool, { recursive: true, encoding: 'utf8' }).filter((name) => {
+  return entriesOf(pool).filter((name) => {
     if (name === 'lock' || name.startsWith('catalog.db') || standing.has(name)) return false;
     return name.includes('/') || !lstatSync(join(pool, name)).isDirectory();
   });
+}
+
+/** The trash is being emptied meanwhile. */
+function entriesOf(folder: string): string[] {
+  for (;;) {
+    try {
+      return readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOENT') throw error;
+    }
+  }
 }
 
 /** Loop devices of volumes with these ids. */
