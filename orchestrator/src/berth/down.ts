@@ -71,7 +71,7 @@ async function stopControlPlane({ data, clock, log }: DownOptions): Promise<void
   }
 }
 
-/** Drivers of a killed `up` end by themselves when their stdin closes; this is for those that hang. */
+/** Drivers of a killed `up` end by themselves when their stdin closes; this is for those that hang, and for what serves mounts and goes on. */
 async function killWhatNames({ data, clock }: DownOptions): Promise<void> {
   const endAt = clock.monotonicMs() + 3000;
   for (let pids = driversOf(data); pids.length > 0; pids = driversOf(data)) {
@@ -85,7 +85,13 @@ function driversOf({ nodes }: DataDir): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map(Number)
-    .filter((pid) => commandLine(pid).some((argument) => argument.startsWith(`unix://${nodes}/`)));
+    .filter((pid) => isOfNodes(commandLine(pid), nodes));
+}
+
+/** A driver, by its socket; or what it left to serve a mount, by the folder that keeps its lock. */
+function isOfNodes(command: readonly string[], nodes: string): boolean {
+  const prefix = command.includes('nfs-mount') ? `${nodes}/` : `unix://${nodes}/`;
+  return command.some((argument) => argument.startsWith(prefix));
 }
 
 function commandLine(pid: number): string[] {
