@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -32,6 +32,22 @@ function pairWriter(paths: readonly string[]) {
       await done;
     },
   };
+}
+
+/** Writes a rising number into the first file, then into the second, in a process that stands still with the filesystem. */
+function childWriter(folder: string, files: readonly [string, string]): Disposable {
+  const put = (name: string) => `printf %08d $i | dd of=${name} conv=notrunc,fsync`;
+  const script = `i=0; while :; do i=$((i+1)); ${files.map(put).join('; ')}; done`;
+  const child = spawn('sh', ['-c', script], { cwd: folder, stdio: 'ignore' });
+  return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
+}
+
+function numberIn(image: string, file: string): number {
+  const content = execFileSync('debugfs', ['-R', `cat /${file}`, image], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    maxBuffer: 4 * 1024 ** 2,
+  });
+  return Number(content.toString('latin1', 0, 8));
 }
 
 async function restored(driver: DriverProcess, folder: string, snapshotIds: readonly string[]): Promise<number[]> {
@@ -129,4 +145,37 @@ test('a crash in the middle of a group leaves no part of it, and nothing frozen'
   const { groupSnapshot } = await second.groups.CreateVolumeGroupSnapshot({ name: 'g', sourceVolumeIds: ids });
   expect(groupSnapshot?.snapshots).toHaveLength(2);
   for (const use of uses) await use.release(second);
+});
+
+test('snapshots and a clone of a volume in use at once are of one moment, each: the first that is done lets nothing go', async () => {
+  await using place = await imageFolder();
+  const { folder } = place;
+  await using driver = await startDriverProcess(folder);
+  const volumeId = await createImage(driver, 'a', { access: ext4, mib: 512 });
+  const use = await useImage(driver, volumeId, { folder, access: ext4 });
+  const fill = (name: string, count: number) =>
+    execFileSync('dd', ['if=/dev/urandom', `of=${use.targetPath}/${name}`, 'bs=1M', `count=${count}`, 'conv=fsync'], {
+      stdio: 'ignore',
+    });
+  // Far from each other on the disk: what is between them takes its time to copy.
+  fill('early', 1);
+  fill('between', 300);
+  fill('late', 1);
+  const ids: string[] = [];
+  {
+    using _writer = childWriter(use.targetPath, ['early', 'late']);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const source = { volume: { volumeId } };
+    const cloning = createImage(driver, 'clone', { access: ext4, mib: 512, source });
+    const taking = ['first', 'second', 'third'].map(async (name, index) => {
+      await new Promise((resolve) => setTimeout(resolve, 100 * (index + 1)));
+      const { snapshot } = await driver.controller.CreateSnapshot({ name, sourceVolumeId: volumeId });
+      return join('image-snapshots', snapshot!.snapshotId);
+    });
+    ids.push(...(await Promise.all([cloning.then((id) => join('images', id)), ...taking])));
+  }
+  const moments = ids.map((id) => [numberIn(join(place.pool, id), 'early'), numberIn(join(place.pool, id), 'late')]);
+  for (const [early = 0, late = 0] of moments) expect([early, early - 1]).toContain(late);
+  expect(moments.every(([early = 0]) => early > 0)).toBe(true);
+  await use.release();
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '@berth/linux';
 import { type csi, grpcError, type Init } from '@berth/protos';
 import type { ByteRange, SnapshotBlocks } from '../backend/backend.ts';
@@ -119,6 +120,8 @@ async function* messages(
   for await (const { offset, length } of ranges) {
     batch.push({ byteOffset: String(offset), sizeBytes: String(length) });
     if (batch.length < most) continue;
+    // Finding ranges may cost the kernel a while, and a caller that reads fast asks for the next at once.
+    await setImmediate();
     yield message(batch);
     sent = true;
     batch = [];

@@ -20,7 +20,8 @@ import {
   syncFilesystemOf,
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import { freeze, thaw, withFrozen } from '../../mounts/with-frozen.ts';
+import { freeze, thaw } from '../../mounts/freeze.ts';
+import { SharedFreezes } from '../../mounts/shared-freezes.ts';
 import { Readers } from '../../pipeline/readers.ts';
 import type { NodeSide, StageRequest, Stillness, VolumeSpec, VolumeUsage } from '../backend.ts';
 import { type Filesystems, isFormatting } from './filesystem.ts';
@@ -46,6 +47,7 @@ export class ImageNode implements NodeSide {
   readonly #loops: ImageLoops;
   readonly #filesystems: Filesystems;
   readonly #mounter: Mounter;
+  readonly #freezes = new SharedFreezes();
   /** Images nobody uses while they are copied; one is not staged before that has ended. */
   readonly #unmounted = new Readers();
 
@@ -153,7 +155,10 @@ export class ImageNode implements NodeSide {
       throw grpcError('ABORTED', `volume "${id}" is half-way formatted; stage it once, then try again`);
     }
     const [mount] = this.#mountsOf(id, 'filesystem');
-    if (mount) return await withFrozen(mount.mountPoint, () => work(true));
+    if (mount) {
+      await using _frozen = await this.stop(id);
+      return await work(true);
+    }
     const number = this.#loops.find(id);
     if (number === undefined) {
       using _reading = this.#unmounted.read(id);
@@ -184,7 +189,7 @@ export class ImageNode implements NodeSide {
   async stop(id: string): Promise<AsyncDisposable> {
     const [mount] = this.#mountsOf(id, 'filesystem');
     if (!mount) throw grpcError('ABORTED', `volume "${id}" was unmounted meanwhile; try again`);
-    return await freeze(mount.mountPoint);
+    return await this.#freezes.hold(id, () => freeze(mount.mountPoint));
   }
 
   /** Ends what a crash left standing still. @returns the mount points. */

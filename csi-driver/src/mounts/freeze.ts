@@ -39,12 +39,6 @@ async function thawSurely(root: Fd): Promise<void> {
   }
 }
 
-/** Does the work while the filesystem mounted at the path stands still. */
-export async function withFrozen<T>(mountPoint: string, work: () => Promise<T>): Promise<T> {
-  await using _frozen = await freeze(mountPoint);
-  return await work();
-}
-
 /** Ends a freeze that a crash left. @returns whether it was frozen. */
 export async function thaw(mountPoint: string): Promise<boolean> {
   using handle = openRoot(mountPoint);
