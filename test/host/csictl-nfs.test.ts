@@ -170,6 +170,8 @@ test('a server that nobody answers for, and a path without its parent, end in an
   const refused = await csictl('nfs', 'ls', 'nfs://127.0.0.1:9/share?version=4.2', '--timeout', '2s');
   expect(refused.exitCode).not.toBe(0);
   expect(refused.err).toContain('hint: ');
+  const any = await csictl('nfs', 'ls', 'nfs://127.0.0.1:9/share', '--timeout', '2s');
+  expect(any).toMatchObject({ exitCode: 1, err: expect.stringContaining('127.0.0.1:9') });
   const missing = await csictl('nfs', 'cp', join(local, 'victim/target'), `nfs://${server.host}/share/none/x`);
   expect(missing).toMatchObject({ exitCode: 1, err: expect.stringContaining('not copied') });
   expect(existsSync(join(server.root, 'none'))).toBe(false);

@@ -40,16 +40,23 @@ export async function openNfs(url: NfsUrl, { options, signal }: Session): Promis
     return opened(client, url, exported);
   };
   const first = url.export ?? `/${url.path.split('/')[1] ?? ''}`;
+  let newest: unknown;
   for (const version of url.version === undefined ? ([4.2, 4.1] as const) : []) {
     try {
       return await connect(version, first);
     } catch (error) {
       if (!isNfsError(error, ...otherVersion)) throw error;
+      newest ??= error;
       if (isNfsError(error, 'UNAVAILABLE')) break;
     }
   }
   if (url.version === 4.1 || url.version === 4.2) return await connect(url.version, first);
-  return await connect(3, url.export ?? exportHolding(url, await listNfsExports(base, signal)));
+  try {
+    return await connect(3, url.export ?? exportHolding(url, await listNfsExports(base, signal)));
+  } catch (error) {
+    // Where nothing answers, the port that was asked first is the one to name.
+    throw isNfsError(newest, 'UNAVAILABLE') && isNfsError(error, 'UNAVAILABLE', 'PROG_UNAVAIL') ? newest : error;
+  }
 }
 
 function opened(client: NfsClient, url: NfsUrl, exported: string): OpenNfs {
