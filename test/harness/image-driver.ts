@@ -38,7 +38,7 @@ export async function imageFolder(poolFs?: 'xfs' | 'btrfs', poolMiB = 2048) {
         if (mountPoint !== pool) linuxMounter.unmount(mountPoint, { lazy: true });
       }
       for (const { number } of loops()) await detachLoop(number);
-      await expect.poll(loops).toEqual([]);
+      await expect.poll(loops, { timeout: 20_000 }).toEqual([]);
       place[Symbol.dispose]();
     },
   };

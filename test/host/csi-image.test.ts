@@ -71,7 +71,7 @@ for (const [fsType, mib, least] of filesystems) {
     await expect(driver.controller.DeleteVolume({ volumeId })).rejects.toEqual(code('FAILED_PRECONDITION'));
     await restart();
     await use.release(driver);
-    await expect.poll(place.loops).toEqual([]);
+    await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
     await driver.controller.DeleteVolume({ volumeId });
     expect(place.mounts()).toEqual([]);
     expect(readdirSync(join(place.pool, 'images'))).toEqual([]);
@@ -208,7 +208,7 @@ test('a device with data is never formatted: other filesystems, partition tables
       message: expect.stringContaining(what),
     });
     expect(readAt(image, MiB, 0).equals(before)).toBe(true);
-    await expect.poll(place.loops).toEqual([]);
+    await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
     await driver.controller.DeleteVolume({ volumeId });
   }
 });
@@ -287,7 +287,7 @@ test('kill -9 at twenty moments of a life leaves no volume, mount, loop device o
     await driver.controller.DeleteVolume({ volumeId });
   }
   expect(place.mounts().map(({ mountPoint }) => mountPoint)).toEqual([place.pool]);
-  await expect.poll(place.loops).toEqual([]);
+  await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
   for (const folder of ['images', 'image-snapshots', 'volumes', 'snapshots'])
     expect(readdirSync(join(place.pool, folder))).toEqual([]);
   await expect.poll(() => readdirSync(join(place.pool, 'trash'))).toEqual([]);
