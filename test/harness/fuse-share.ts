@@ -27,11 +27,14 @@ export interface FuseShare extends AsyncDisposable {
 }
 
 /** Mounts a directory of an NFS server through FUSE, as the driver does. Disposing leaves nothing of it. */
-export async function mountShare(location: NfsLocation, mountFlags: readonly string[] = []): Promise<FuseShare> {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-fuse-share-'));
+export async function mountShare(
+  location: NfsLocation,
+  mountFlags: readonly string[] = [],
+  folder = mkdtempSync(join(tmpdir(), 'berth-fuse-share-')),
+): Promise<FuseShare> {
   const path = join(folder, 'mount');
   const lock = join(folder, 'state', 'k.lock');
-  mkdirSync(path);
+  mkdirSync(path, { recursive: true });
   const mounter = new FuseShareMounter({ folder: join(folder, 'state'), self, clock: systemClock, log: silentLogger });
   const signal = () => AbortSignal.timeout(40_000);
   const share: FuseShare = {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { execute } from '../harness/berth.ts';
+import { mountShare } from '../harness/fuse-share.ts';
+import { Ganesha } from '../harness/ganesha.ts';
 
 const root = join(import.meta.dirname, '../..');
 const berth = (args: readonly string[], cwd: string) =>
@@ -49,4 +51,16 @@ test('berth down --purge removes what berth made and leaves the rest', async () 
   expect(await berth(['down', '--purge', '--data-dir', folder.path], '/')).toMatchObject({ code: 0 });
   expect(existsSync(join(folder.path, 'nodes'))).toBe(false);
   expect(existsSync(join(folder.path, 'precious'))).toBe(true);
+});
+
+test('berth down ends what serves nfs mounts of its nodes, and takes them away', async () => {
+  await using server = await Ganesha.start();
+  using folder = aFolder();
+  writeFileSync(join(folder.path, 'berth.lock'), '');
+  const location = { server: server.host, share: server.export, subDir: '' };
+  await using share = await mountShare(location, [], join(folder.path, 'nodes', 'node-1'));
+  expect(share.pid()).toBeGreaterThan(0);
+  expect(await berth(['down', '--data-dir', folder.path], '/')).toMatchObject({ code: 0 });
+  expect(share.pid()).toBe(undefined);
+  expect(share.isMounted()).toBe(false);
 });
