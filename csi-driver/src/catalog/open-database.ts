@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
+import { reserveRoom } from './reserve-room.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
 const schemaVersion = 7;
@@ -88,6 +89,7 @@ export function openDatabase(options: CatalogOptions): DatabaseSync {
     database.exec('PRAGMA wal_autocheckpoint = 128;');
     database.exec('BEGIN EXCLUSIVE; COMMIT;');
     prepare(database, options);
+    reserveRoom(database);
     return database;
   } catch (error) {
     database?.close();

@@ -280,8 +280,8 @@ async function syncMount(mountPoint: string): Promise<void> {
     using root = reopen(handle);
     await syncFilesystemOf(root);
   } catch (error) {
-    // Another unmounted it, or it is broken: the unmount says so.
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EIO', 'EROFS')) throw error;
+    // Another unmounted it, or it is broken: the unmount says so. A full pool has no room for the rest later either.
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EIO', 'EROFS', 'ENOSPC', 'EDQUOT')) throw error;
   }
 }
 
