@@ -8,6 +8,7 @@ import { ServiceAllocation } from './admission/service-allocation.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
 import type { AuthorizationMode } from './authorization/modes.ts';
+import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { advertise } from './boot/advertise.ts';
 import { bootstrap } from './boot/bootstrap.ts';
@@ -119,6 +120,7 @@ class Server implements ApiServer {
         swaggerPath(registry),
         healthPaths([...own, ...healthChecks]),
         serverPaths(this.#metrics),
+        backupPath(store),
       ],
       special: specialHandlers({ nodeApi: options.nodeApi, authorization: this.#authorization, tokens: this.#tokens }),
     });

@@ -4,6 +4,7 @@ import { linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
 import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
+import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -72,6 +73,7 @@ function buildProgram(options: CliOptions): Command {
   addUp(program, options);
   addDown(program, options);
   addImageCommands(program, terminal);
+  addBackupCommands(program, terminal);
   addVersion(program, terminal);
   for (const command of [...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
     command.exitOverride();

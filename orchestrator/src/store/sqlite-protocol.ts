@@ -16,6 +16,7 @@ export type WorkerRequest =
   | { readonly op: 'commit'; readonly changes: readonly DurableChange[] }
   | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }
   | { readonly op: 'compact'; readonly target: number; readonly limit: number }
+  | { readonly op: 'backup'; readonly file: string }
   | { readonly op: 'close' };
 
 export interface WorkerAnswers {
@@ -25,6 +26,7 @@ export interface WorkerAnswers {
   range: readonly LogRow[];
   /** How far compaction has come. */
   compact: number;
+  backup: undefined;
   close: undefined;
 }
 

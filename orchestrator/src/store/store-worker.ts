@@ -1,4 +1,4 @@
-/** The thread that owns the SQLite file: it answers one request after the other, in their order. */
+/** The thread that owns the SQLite file: it answers one request after the other, in their order, but for backups. */
 import { parentPort } from 'node:worker_threads';
 import { sqliteFailure } from './sqlite-error.ts';
 import { SqliteLog } from './sqlite-log.ts';
@@ -11,7 +11,9 @@ function opened(): SqliteLog {
   return log;
 }
 
-function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
+function answer(
+  request: WorkerRequest,
+): WorkerAnswers[keyof WorkerAnswers] | Promise<WorkerAnswers[keyof WorkerAnswers]> {
   switch (request.op) {
     case 'open':
       log = SqliteLog.open(request.file);
@@ -28,6 +30,8 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
       opened().shrink();
       return reached;
     }
+    case 'backup':
+      return opened().backup(request.file);
     case 'close':
       log?.close();
       log = undefined;
@@ -35,12 +39,18 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
   }
 }
 
-parentPort?.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
-  let reply: WorkerReply;
-  try {
-    reply = { id, result: answer(request) };
-  } catch (error) {
-    reply = { id, failure: sqliteFailure(error) };
-  }
+function send(reply: WorkerReply): void {
   parentPort?.postMessage(reply);
+}
+
+parentPort?.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
+  const failed = (error: unknown) => send({ id, failure: sqliteFailure(error) });
+  try {
+    const result = answer(request);
+    // A backup goes on between the requests that come meanwhile.
+    if (result instanceof Promise) result.then((value) => send({ id, result: value }), failed);
+    else send({ id, result });
+  } catch (error) {
+    failed(error);
+  }
 });

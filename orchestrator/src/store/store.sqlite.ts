@@ -1,10 +1,21 @@
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '@berth/kit';
 import { CommitQueue, type DurableChange } from './commit-queue.ts';
 import { Expiries } from './expiries.ts';
 import { KeySpace } from './key-space.ts';
 import type { LogRow } from './sqlite-protocol.ts';
 import { SqliteThread } from './sqlite-thread.ts';
-import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from './store.ts';
+import type {
+  KeyValue,
+  RangeRequest,
+  RangeResult,
+  Store,
+  StoreBackup,
+  StoreEvent,
+  WriteRequest,
+  WriteResult,
+} from './store.ts';
 import { StoreError } from './store-error.ts';
 
 /** What a watcher may be away for: upstream's watch cache holds about as much; bytes bound the memory. */
@@ -17,20 +28,32 @@ const eventPatienceMs = 10;
 const compactionStep = 200;
 const loadPage = 2_000;
 
+interface StoreParts {
+  readonly file: string;
+  readonly thread: SqliteThread;
+  readonly space: KeySpace;
+  readonly clock: Clock;
+}
+
+const backupEnding = '.backup-';
+
 /**
  * The embedded store: SQLite in a thread of its own, WAL, `synchronous=FULL`; concurrent writes share a commit.
  * The newest state is in memory, so reads of it cost no disk and no thread.
  * @throws StoreError Locked, Corrupt – from {@link openSqliteStore}.
  */
 class SqliteStore implements Store {
+  readonly #file: string;
   readonly #thread: SqliteThread;
   readonly #space: KeySpace;
   readonly #expiries: Expiries;
   readonly #queue: CommitQueue;
   #compacting: Promise<void> = Promise.resolve();
   #closed = false;
+  #backups = 0;
 
-  constructor(thread: SqliteThread, space: KeySpace, clock: Clock) {
+  constructor({ file, thread, space, clock }: StoreParts) {
+    this.#file = file;
     this.#thread = thread;
     this.#space = space;
     this.#expiries = new Expiries(clock, (key) => this.#expire(key));
@@ -80,6 +103,19 @@ class SqliteStore implements Store {
     return this.#compacting;
   }
 
+  async backup(): Promise<StoreBackup> {
+    this.#checkOpen();
+    const file = `${this.#file}${backupEnding}${this.#backups++}`;
+    const remove = () => rm(file, { force: true });
+    try {
+      await this.#thread.ask({ op: 'backup', file });
+      return { file, [Symbol.asyncDispose]: remove };
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -122,6 +158,14 @@ class SqliteStore implements Store {
   }
 }
 
+/** Removes the copies a process left that was killed while it made them: secrets are in them. */
+async function removeBackups(file: string): Promise<void> {
+  const start = `${basename(file)}${backupEnding}`;
+  for (const name of await readdir(dirname(file))) {
+    if (name.startsWith(start)) await rm(join(dirname(file), name), { force: true });
+  }
+}
+
 function keyValueOf(row: LogRow): KeyValue {
   return { key: row.key, value: row.value as Uint8Array, createRevision: row.created, modRevision: row.revision };
 }
@@ -134,8 +178,9 @@ export async function openSqliteStore(options: { readonly file: string; readonly
   const thread = new SqliteThread(options.file);
   try {
     const state = await thread.ask({ op: 'open', file: options.file });
+    await removeBackups(options.file);
     const space = new KeySpace({ limits: windowLimits, ...state });
-    const store = new SqliteStore(thread, space, options.clock);
+    const store = new SqliteStore({ ...options, thread, space });
     for (let after = 0; ; ) {
       const rows = await thread.ask({ op: 'load', after, limit: loadPage });
       space.load(rows.map((row) => ({ ...row, value: row.value ?? undefined })));

@@ -46,6 +46,11 @@ export interface StoreEvent {
   readonly previous: KeyValue | undefined;
 }
 
+/** A copy beside the store; disposing removes it, and so does the next start. */
+export interface StoreBackup extends AsyncDisposable {
+  readonly file: string;
+}
+
 /**
  * A key space with one revision counter: what etcd is to Kubernetes. Every acknowledged write is on disk.
  * All methods throw StoreError: `Compacted` (revision too old), `Future` (revision not yet reached),
@@ -62,4 +67,6 @@ export interface Store extends AsyncDisposable {
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]>;
   /** Forgets history before `revision`: bounded work per step, never in a writer's way. */
   compact(revision: number): Promise<void>;
+  /** All that is committed in a file of its own, while reads and writes go on. Absent where there is no file. */
+  backup?(): Promise<StoreBackup>;
 }

@@ -1,0 +1,131 @@
+import { constants, existsSync } from 'node:fs';
+import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { dirname, join, resolve } from 'node:path';
+import { messageOf, syncDirectory, systemClock } from '@berth/kit';
+import { loadKubeconfig } from '@berth/kube';
+import type { Command } from 'commander';
+import { openSqliteStore } from '../store/store.sqlite.ts';
+import { StoreError } from '../store/store-error.ts';
+import { BerthError } from './berth-error.ts';
+import { DataDir } from './data-dir.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Flags {
+  readonly dataDir: string;
+  readonly force: boolean;
+}
+
+/** `berth backup` and `berth restore`: the API objects in a file; volumes and images are not in it. */
+export function addBackupCommands(parent: Command, terminal: Terminal): void {
+  parent
+    .command('backup <file>')
+    .description('write all API objects of one moment to a file, also while `berth up` runs; secrets are in it')
+    .option('--data-dir <dir>', 'data directory', '/var/lib/berth')
+    .option('--force', 'replace the file', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  berth backup /root/berth-2026-01-31.db\n  berth backup --data-dir /srv/berth --force latest.db\n',
+    )
+    .action(async (file: string, flags: Flags) => {
+      await backup(resolve(file), flags);
+      terminal.out(`wrote ${file}; bring it back with: berth restore ${file} --data-dir DIR\n`);
+    });
+  parent
+    .command('restore <file>')
+    .description('make the API objects those of a backup; `berth up` must not run')
+    .option('--data-dir <dir>', 'data directory', '/var/lib/berth')
+    .option('--force', 'replace the objects that are there; they stay beside, as berth.db.before-restore', false)
+    .addHelpText(
+      'after',
+      '\nVolumes and pods are as they are: what the backup does not know of them is removed by the next `berth up`.\n' +
+        '\nExamples:\n  berth restore /root/berth-2026-01-31.db --force\n  berth restore latest.db --data-dir /srv/new\n',
+    )
+    .action(async (file: string, flags: Flags) => {
+      await restore(resolve(file), flags);
+      terminal.out(`restored ${file}; start with: berth up --data-dir ${flags.dataDir}\n`);
+    });
+}
+
+async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
+  const data = new DataDir(dataDir);
+  const store = join(data.store, 'berth.db');
+  if (!existsSync(store))
+    throw new BerthError('Usage', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
+  if (existsSync(file) && !force) throw new BerthError('Usage', `${file} exists`, { hint: 'replace it with: --force' });
+  const running = (await data.runningPid()) !== undefined;
+  await replaced(file, running ? (to) => fetchBackup(data, to) : (to) => copyStore(store, to));
+}
+
+/** Written beside and put in place whole: a backup that was broken off never looks like one. */
+async function replaced(file: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${file}.part`;
+  try {
+    await rm(temporary, { force: true });
+    await write(temporary);
+    await rename(temporary, file);
+    await syncDirectory(dirname(file));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (error instanceof BerthError) throw error;
+    throw new BerthError('Failed', `cannot write ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function copyStore(store: string, to: string): Promise<void> {
+  await using opened = await openStore(store);
+  await using copy = await (opened.backup as NonNullable<typeof opened.backup>)();
+  await copyFile(copy.file, to, constants.COPYFILE_EXCL);
+  await using file = await open(to, 'r');
+  await file.chmod(0o600);
+  await file.sync();
+}
+
+async function openStore(file: string) {
+  try {
+    return await openSqliteStore({ file, clock: systemClock });
+  } catch (error) {
+    if (error instanceof StoreError) throw new BerthError('Failed', error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function fetchBackup(data: DataDir, to: string): Promise<void> {
+  const { transport } = await loadKubeconfig(data.kubeconfig);
+  const { server, ca, cert, key } = transport;
+  await using file = await open(to, 'wx', 0o600);
+  const response = await new Promise<IncomingMessage>((answer, fail) => {
+    request(new URL('/berth/v1/backup', server), { ca, cert, key } as object)
+      .on('response', answer)
+      .on('error', fail)
+      .end();
+  });
+  if (response.statusCode !== 200) {
+    response.resume();
+    throw new BerthError('Failed', `the server at ${server} answers ${response.statusCode} to a backup`);
+  }
+  await file.writeFile(response);
+  await file.sync();
+}
+
+async function restore(file: string, { dataDir, force }: Flags): Promise<void> {
+  if (!existsSync(file)) throw new BerthError('Usage', `there is no file ${file}`);
+  const data = new DataDir(dataDir);
+  await data.refuseForeign();
+  await mkdir(data.store, { recursive: true, mode: 0o700 });
+  using _ = await data.hold();
+  const store = join(data.store, 'berth.db');
+  if (existsSync(store) && !force) {
+    throw new BerthError('Usage', `${data.path} has API objects already`, {
+      hint: 'replace them with: --force; they stay beside, as berth.db.before-restore',
+    });
+  }
+  const { restoreFile } = await import('../store/restore-file.ts');
+  try {
+    await restoreFile(file, store);
+  } catch (error) {
+    if (error instanceof StoreError) throw new BerthError('Usage', error.message, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@berth/kit';
+import { expect, onTestFinished, test } from 'vitest';
+import { restoreFile } from './restore-file.ts';
+import { openSqliteStore } from './store.sqlite.ts';
+
+function aFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-backup-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'berth.db');
+  return { folder, file, open: () => openSqliteStore({ file, clock: systemClock }) };
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const put = (key: string, text: string) => ({ key, value: bytes(text) });
+
+test('a backup is of one moment while writers go on, and comes back whole', async () => {
+  const { folder, open } = aFolder();
+  const restored = join(folder, 'other.db');
+  {
+    await using store = await open();
+    // Two keys that are always written one after the other: a copy of two moments would have the second ahead.
+    let stop = false;
+    let written = 0;
+    const writer = (async () => {
+      for (; !stop; written++) {
+        await store.write(put('/a', String(written)));
+        await store.write(put('/b', String(written)));
+      }
+    })();
+    for (let i = 0; i < 300; i++) await store.write(put(`/filler/${i}`, 'x'.repeat(5000)));
+    await store.write(put('/gone', 'x'));
+    await store.write({ key: '/gone' });
+    {
+      await using copy = await store.backup!();
+      await restoreFile(copy.file, restored);
+    }
+    stop = true;
+    await writer;
+  }
+  expect(readdirSync(folder).sort()).toEqual(['berth.db', 'other.db']);
+  await using before = await open();
+  await using after = await openSqliteStore({ file: restored, clock: systemClock });
+  const numberAt = async (key: string) => Number(new TextDecoder().decode((await after.get(key))?.value));
+  const [a, b] = [await numberAt('/a'), await numberAt('/b')];
+  expect([0, 1]).toContain(a - b);
+  expect((await after.range({ prefix: '/filler/' })).items).toHaveLength(300);
+  expect(await after.get('/gone')).toBeUndefined();
+  expect(after.revision).toBeGreaterThan(before.revision + 1000);
+  const { modRevision } = (await after.get('/a'))!;
+  expect(await after.write({ ...put('/a', 'next'), expected: modRevision })).toMatchObject({ ok: true });
+});
+
+test('a watcher of the time before a restore is told to begin anew', async () => {
+  const { folder, open } = aFolder();
+  const restored = join(folder, 'other.db');
+  let revision: number;
+  {
+    await using store = await open();
+    await store.write(put('/a', '1'));
+    revision = store.revision;
+    await using copy = await store.backup!();
+    await restoreFile(copy.file, restored);
+  }
+  await using after = await openSqliteStore({ file: restored, clock: systemClock });
+  const watching = async () => {
+    for await (const _ of after.watch('/', revision, AbortSignal.timeout(1000))) return;
+  };
+  await expect(watching()).rejects.toMatchObject({ code: 'Compacted' });
+});
+
+test('what is no backup is refused, and the store that is there stays', async () => {
+  const { folder, file, open } = aFolder();
+  {
+    await using store = await open();
+    await store.write(put('/a', '1'));
+  }
+  const wrong = join(folder, 'wrong');
+  for (const content of ['', 'not a database', 'SQLite format 3\0 and more']) {
+    writeFileSync(wrong, content);
+    await expect(restoreFile(wrong, file)).rejects.toMatchObject({ code: 'Corrupt' });
+  }
+  expect(readdirSync(folder).sort()).toEqual(['berth.db', 'wrong']);
+  await using store = await open();
+  expect(await store.get('/a')).toBeDefined();
+});
+
+test('a start removes the copies of a process that was killed', async () => {
+  const { folder, file, open } = aFolder();
+  await (await open())[Symbol.asyncDispose]();
+  writeFileSync(`${file}.backup-0`, 'secret');
+  await using _store = await open();
+  expect(readdirSync(folder).filter((name) => name.includes('backup'))).toEqual([]);
+});

@@ -1,0 +1,62 @@
+import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { messageOf, syncDirectory } from '@berth/kit';
+import { applicationId } from './sqlite-schema.ts';
+import { StoreError } from './store-error.ts';
+
+/**
+ * No revision that a client may have seen since the backup comes again with other content: revisions go on far above it,
+ * and what was before is compacted, so that watchers begin anew (what etcd's --bump-revision --mark-compacted do).
+ */
+const revisionGap = 1_000_000_000;
+
+/**
+ * Puts a backup in the place of a store that nobody has open; the one before stays beside it as `.before-restore`.
+ * @throws StoreError Corrupt – the file is no whole backup of ours; nothing was changed.
+ */
+export async function restoreFile(backup: string, store: string): Promise<void> {
+  const fresh = `${store}.restored`;
+  await rm(fresh, { force: true });
+  try {
+    await copyFile(backup, fresh);
+    moveRevisions(fresh, backup);
+    await using file = await open(fresh, 'r');
+    await file.sync();
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+  await rename(store, `${store}.before-restore`).catch(ifAbsent);
+  // What a crash left of the old one must not be read into the new one.
+  for (const end of ['-wal', '-shm', '-journal'])
+    await rename(store + end, `${store}.before-restore${end}`).catch(ifAbsent);
+  await rename(fresh, store);
+  await syncDirectory(dirname(store));
+}
+
+function moveRevisions(file: string, backup: string): void {
+  const damaged = (why: string) => new StoreError('Corrupt', `${backup} is no backup that can be restored: ${why}`);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    const { application_id: id } = db.prepare('PRAGMA application_id').get() as { application_id: number };
+    if (id !== applicationId) throw damaged('it is not of Berth');
+    const { integrity_check: result } = db.prepare('PRAGMA integrity_check(1)').get() as { integrity_check: string };
+    if (result !== 'ok') throw damaged(result);
+    // History is of no use past the gap.
+    db.exec('DELETE FROM log WHERE revision NOT IN (SELECT max(revision) FROM log GROUP BY key)');
+    const { newest } = db.prepare('SELECT max(revision) AS newest FROM log').get() as { newest: number | null };
+    const set = db.prepare('UPDATE meta SET value = max(value, ?) + ?');
+    set.run(newest ?? 0, revisionGap);
+    db.exec('DELETE FROM log WHERE value IS NULL');
+  } catch (error) {
+    throw error instanceof StoreError ? error : damaged(messageOf(error));
+  } finally {
+    db?.close();
+  }
+}
+
+function ifAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
