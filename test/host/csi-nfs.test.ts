@@ -37,10 +37,12 @@ const inTrash = (at: Ganesha) => {
   return existsSync(trash) ? readdirSync(trash) : [];
 };
 
-async function eventually(what: string, condition: () => boolean): Promise<void> {
+async function eventually(what: string | (() => string), condition: () => boolean): Promise<void> {
   const start = systemClock.monotonicMs();
   while (!condition()) {
-    if (systemClock.monotonicMs() - start > 60_000) throw new Error(`not so after a minute: ${what}`);
+    if (systemClock.monotonicMs() - start > 60_000) {
+      throw new Error(`not so after a minute: ${typeof what === 'string' ? what : what()}`);
+    }
     await systemClock.sleep(20);
   }
 }
@@ -194,6 +196,8 @@ describe('many at once, and killed', () => {
       ),
     );
     expect(shown(other)).toEqual([]);
+    // Who has the list of it goes with this test.
+    await eventually('the trash is empty', () => inTrash(other).length === 0);
   }, 60_000);
 
   test('kill -9 at any moment loses nothing acknowledged, and what is deleted leaves nothing on the server', async () => {
@@ -229,7 +233,8 @@ describe('many at once, and killed', () => {
       return !existsSync(making) || readdirSync(making).length === 0;
     });
     for (const volumeId of await listed()) await last.controller.DeleteVolume({ volumeId });
-    await eventually('the server is empty', () => shown(other).length === 0 && inTrash(other).length === 0);
+    const what = () => `the server is empty: ${shown(other)} ${inTrash(other)}\n${last.log().slice(-3000)}`;
+    await eventually(what, () => shown(other).length === 0 && inTrash(other).length === 0);
     await eventually('no note is left', () => readdirSync(join(other.root, '.berth/volumes')).length === 0);
     expect(await listed()).toEqual([]);
     await eventually('no list is left', () => readdirSync(join(place.folder, 'pool/nfs/trash')).length === 0);
