@@ -105,7 +105,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .command('nfs-mount <folder> <key> <request>', { hidden: true })
     .action(async (folder: string, key: string, request: string) => {
       const { runNfsMount } = await import('./nfs-mount-command.ts');
-      ended = await runNfsMount(folder, key, request, terminal);
+      ended = await runNfsMount({ folder, key, request }, terminal);
     });
   try {
     await program.parseAsync(argv, { from: 'user' });

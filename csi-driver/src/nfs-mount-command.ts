@@ -14,7 +14,10 @@ const stopMs = 10_000;
  * The program as the process that serves one mount, until that is gone. It says on stdout when the mount can be used, and
  * nothing after: whoever started it may be gone by then. Its log is stderr.
  */
-export async function runNfsMount(folder: string, key: string, request: string, terminal: Terminal): Promise<number> {
+export async function runNfsMount(
+  { folder, key, request }: { readonly folder: string; readonly key: string; readonly request: string },
+  terminal: Terminal,
+): Promise<number> {
   const log = createLogger({ level: 'info', now: terminal.now, write: terminal.err });
   const say = (answer: ServingAnswer) => terminal.out(`${JSON.stringify(answer)}\n`);
   try {

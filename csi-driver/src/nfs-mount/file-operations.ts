@@ -109,7 +109,7 @@ export class FileOperations implements FuseFiles, FuseRanges {
     if (what.mode !== 0 && !punches) throw new FuseError('EOPNOTSUPP', `fallocate with mode ${what.mode}`);
     const { offset, length } = what;
     await this.#files.settle(node, signal);
-    await this.#onExtended(file, 'EOPNOTSUPP', signal, async (extended) => {
+    await this.#onExtended(file, { unless: 'EOPNOTSUPP', signal }, async (extended) => {
       if (punches) await extended.deallocate({ offset, length }, signal);
       else await extended.allocate({ offset, length }, signal);
     });
@@ -121,7 +121,9 @@ export class FileOperations implements FuseFiles, FuseRanges {
     signal: AbortSignal,
   ): Promise<number> {
     const { file } = this.#files.get(id);
-    const found = await this.#onExtended(file, 'ENOSYS', signal, (extended) => extended.seek(offset, to, signal));
+    const found = await this.#onExtended(file, { unless: 'ENOSYS', signal }, (extended) =>
+      extended.seek(offset, to, signal),
+    );
     if (found.end && to === 'data') throw new FuseError('ENXIO', 'no data behind');
     return found.offset;
   }
@@ -139,7 +141,7 @@ export class FileOperations implements FuseFiles, FuseRanges {
     await this.#files.settle(source.node, signal);
     await this.#files.settle(target.node, signal);
     const range = { sourceOffset: what.from.offset, offset: what.to.offset, length: what.length };
-    const copied = await this.#onExtended(target.file, 'ENOSYS', signal, async (extended) => {
+    const copied = await this.#onExtended(target.file, { unless: 'ENOSYS', signal }, async (extended) => {
       const { bytes } = await extended.copy(source.file, range, signal);
       await target.file.commit(signal);
       return bytes;
@@ -164,8 +166,7 @@ export class FileOperations implements FuseFiles, FuseRanges {
 
   async #onExtended<T>(
     { extended }: NfsFile,
-    unless: 'ENOSYS' | 'EOPNOTSUPP',
-    signal: AbortSignal,
+    { unless, signal }: { readonly unless: 'ENOSYS' | 'EOPNOTSUPP'; readonly signal: AbortSignal },
     run: (extended: NfsExtendedFile) => Promise<T>,
   ): Promise<T> {
     if (!extended) throw new FuseError(unless, 'needs NFSv4.2');

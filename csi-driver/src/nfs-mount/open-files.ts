@@ -13,6 +13,12 @@ export interface OpenEntry {
   readonly isAppending: boolean;
 }
 
+/** Who asks, and until when. */
+export interface By {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
 /** What a crashed server could make us send again, of one file and of all. */
 const mostUnstable = { ofFile: 16 << 20, ofAll: 64 << 20 };
 
@@ -56,9 +62,8 @@ export class OpenFiles {
 
   async resize(
     node: ShareNode,
-    { sizeBytes, open }: { readonly sizeBytes: number; readonly open?: OpenId },
-    caller: Caller,
-    signal: AbortSignal,
+    { sizeBytes, open }: { readonly sizeBytes: number; readonly open: OpenId | undefined },
+    { caller, signal }: By,
   ): Promise<void> {
     await this.settle(node, signal);
     const entry = open === undefined ? undefined : this.#open.get(open);

@@ -15,7 +15,7 @@ import {
   splitDevice,
 } from '@berth/fuse';
 import { decodeBytes, encodeBytes, isNfsError, type NameAt, type NfsNode, type NfsProtocol } from '@berth/nfs-client';
-import type { OpenFiles } from './open-files.ts';
+import type { By, OpenFiles } from './open-files.ts';
 import type { Share } from './share.ts';
 import { nodeTypeOf, type ShareNode } from './share-node.ts';
 import { SillyRename } from './silly-rename.ts';
@@ -101,7 +101,7 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
   ): Promise<Entry> {
     const type = nodeTypeOf(mode);
     const changes = { mode: mode & 0o7777 };
-    return await this.#make(at, caller, signal, async (nfs, where) => {
+    return await this.#make(at, { caller, signal }, async (nfs, where) => {
       if (type === 'file') return await makeFile(nfs, where, { changes, signal });
       if (type === 'fifo' || type === 'socket') return await nfs.mknod(where, { type, changes }, signal);
       if (type === 'block' || type === 'character')
@@ -111,16 +111,16 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
   }
 
   async mkdir(what: NodeAt & { readonly mode: number }, caller: Caller, signal: AbortSignal): Promise<Entry> {
-    return await this.#make(what, caller, signal, (nfs, at) => nfs.mkdir(at, { mode: what.mode }, signal));
+    return await this.#make(what, { caller, signal }, (nfs, at) => nfs.mkdir(at, { mode: what.mode }, signal));
   }
 
   async symlink(what: NodeAt & { readonly target: Uint8Array }, caller: Caller, signal: AbortSignal): Promise<Entry> {
-    return await this.#make(what, caller, signal, (nfs, at) => nfs.symlink(at, decodeBytes(what.target), signal));
+    return await this.#make(what, { caller, signal }, (nfs, at) => nfs.symlink(at, decodeBytes(what.target), signal));
   }
 
   async link(what: NodeAt & { readonly node: NodeId }, caller: Caller, signal: AbortSignal): Promise<Entry> {
     const { handle } = this.#share.node(what.node);
-    return await this.#make(what, caller, signal, async (nfs, at) => {
+    return await this.#make(what, { caller, signal }, async (nfs, at) => {
       await nfs.link(handle, at, signal);
       return { handle, attributes: await nfs.getattr(handle, signal) };
     });
@@ -134,8 +134,7 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
     const node = this.#share.node(id);
     const { sizeBytes, ...others } = changes;
     this.#share.changed(node);
-    if (sizeBytes !== undefined)
-      await this.#files.resize(node, { sizeBytes, ...(open === undefined ? {} : { open }) }, caller, signal);
+    if (sizeBytes !== undefined) await this.#files.resize(node, { sizeBytes, open }, { caller, signal });
     if (Object.keys(others).length > 0)
       await this.#share.as(caller, signal, (nfs) => nfs.setattr(node.handle, others, signal));
     this.#share.changed(node);
@@ -143,13 +142,13 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
   }
 
   async unlink(at: NodeAt, caller: Caller, signal: AbortSignal): Promise<void> {
-    await this.#change(at, caller, signal, async (nfs, where) => {
+    await this.#change(at, { caller, signal }, async (nfs, where) => {
       if (!(await this.#silly.instead(nfs, where, signal))) await nfs.remove(where, signal);
     });
   }
 
   async rmdir(at: NodeAt, caller: Caller, signal: AbortSignal): Promise<void> {
-    await this.#change(at, caller, signal, (nfs, where) => nfs.rmdir(where, signal));
+    await this.#change(at, { caller, signal }, (nfs, where) => nfs.rmdir(where, signal));
   }
 
   async rename(
@@ -160,7 +159,7 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
     // NFS has nothing like them, and the kernel's client says the same.
     if (flags !== 0) throw new FuseError('EINVAL', `rename with flags ${flags}`);
     const target = this.#at(to);
-    await this.#change(from, caller, signal, async (nfs, where) => {
+    await this.#change(from, { caller, signal }, async (nfs, where) => {
       await this.#silly.beforeReplacing(nfs, target, signal);
       await nfs.rename(where, target, signal);
       this.#share.changed(this.#share.node(to.parent));
@@ -172,19 +171,13 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
     return this.#share.attributes(node, attributes);
   }
 
-  async #make(
-    at: NodeAt,
-    caller: Caller,
-    signal: AbortSignal,
-    make: (nfs: NfsProtocol, at: NameAt) => Promise<NfsNode>,
-  ): Promise<Entry> {
-    return this.#share.entry(await this.#change(at, caller, signal, make));
+  async #make(at: NodeAt, by: By, make: (nfs: NfsProtocol, at: NameAt) => Promise<NfsNode>): Promise<Entry> {
+    return this.#share.entry(await this.#change(at, by, make));
   }
 
   async #change<T>(
     at: NodeAt,
-    caller: Caller,
-    signal: AbortSignal,
+    { caller, signal }: By,
     change: (nfs: NfsProtocol, at: NameAt) => Promise<T>,
   ): Promise<T> {
     const where = this.#at(at);
