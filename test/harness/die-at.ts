@@ -1,0 +1,19 @@
+/**
+ * Loaded into a program before its own code (`node --import`): ends it by SIGKILL at the n-th change it makes to the
+ * machine, before or after it, as BERTH_DIE_AT says: `before 17`.
+ */
+import { watchSystemCalls } from './system-calls.ts';
+
+const [when, number] = (process.env['BERTH_DIE_AT'] ?? '').split(' ');
+let changes = 0;
+
+function end(): never {
+  process.kill(process.pid, 'SIGKILL');
+  // The signal has come when kill(2) returns.
+  for (;;);
+}
+
+watchSystemCalls(({ changes: changing }) => {
+  if (!changing || ++changes !== Number(number)) return undefined;
+  return { at: when === 'after' ? 'after' : 'before', end };
+});
