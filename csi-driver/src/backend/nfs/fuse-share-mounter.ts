@@ -24,7 +24,7 @@ export interface FuseShareMounterOptions {
 const mountMs = 30_000;
 const unmountMs = 10_000;
 /** How long a process that has nothing to serve any more may take to say farewell to its server. */
-const endMs = 8000;
+const endMs = 12_000;
 const stopMs = 3000;
 const lookMs = 20;
 
