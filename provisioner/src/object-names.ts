@@ -9,6 +9,8 @@ export const betaStorageProvisioner = 'volume.beta.kubernetes.io/storage-provisi
 export const selectedNode = 'volume.kubernetes.io/selected-node';
 export const betaStorageClass = 'volume.beta.kubernetes.io/storage-class';
 export const volumeFinalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
+/** On a claim of which a clone is being made. */
+export const cloningProtection = 'provisioner.storage.kubernetes.io/cloning-protection';
 export const attachedNodeId = 'csi.alpha.kubernetes.io/node-id';
 
 /** `external-attacher/hostpath-csi-k8s-io`: a finalizer's name allows less than a driver's (external-attacher util). */

@@ -8,6 +8,7 @@ import type { CsiClients } from './driver/csi-clients.ts';
 import { CallJournal } from './provision/call-journal.ts';
 import { ClaimProvisioner } from './provision/claim-provisioner.ts';
 import { ClaimView } from './provision/claim-view.ts';
+import { releaseSource } from './provision/clone-source.ts';
 import { NodeShare } from './provision/node-share.ts';
 import { ProvisionStats } from './provision/provision-stats.ts';
 import { VolumeMaker } from './provision/volume-maker.ts';
@@ -63,9 +64,10 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
       clock,
       backoff: new Backoff({ initialMs: settings.retryIntervalStartMs, maxMs: settings.retryIntervalMaxMs }),
     });
-  const queues = { claims: queue(), volumes: queue() };
+  const queues = { claims: queue(), volumes: queue(), sources: queue() };
   using _handlers = watch(parts, queues, { journal, view, driverName: driver.name });
   const { provisioner, deleter } = parts;
+  const client = options.client.as('csi-provisioner');
   const shared = { workers: settings.workers, log, signal };
   const running = Promise.all([
     runController({
@@ -79,6 +81,16 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
       name: 'delete',
       queue: queues.volumes,
       reconcile: retryConflicts((name, stop) => deleter.reconcile(name, stop)),
+    }),
+    runController({
+      ...shared,
+      name: 'cloning-protection',
+      queue: queues.sources,
+      reconcile: retryConflicts(async (key, stop) => {
+        const source = view.claims.get(key);
+        const isFree = !source || (await releaseSource(source, { view, client }, stop));
+        return isFree ? undefined : { afterMs: settings.retryIntervalStartMs };
+      }),
     }),
   ]);
   begun(driver);
@@ -133,16 +145,23 @@ function assemble(options: ProvisionerOptions, base: Base): Parts {
 interface Queues {
   readonly claims: WorkQueue;
   readonly volumes: WorkQueue;
+  /** Claims that are cloned. */
+  readonly sources: WorkQueue;
 }
 
 function watch(
   { use, share, deleter }: Parts,
-  { claims, volumes }: Queues,
+  { claims, volumes, sources }: Queues,
   { journal, view, driverName }: Pick<Base, 'journal' | 'view'> & { readonly driverName: string },
 ): Disposable {
   const handlers = new DisposableStack();
   handlers.use(watchClaims(view, { queue: claims, journal, driverName }));
   handlers.use(view.volumes.onChange((name) => volumes.add(name)));
+  handlers.use(
+    view.claims.onChange((key, { after }) => {
+      if (after?.metadata.deletionTimestamp) sources.add(key);
+    }),
+  );
   handlers.use(use.onRelease(() => deleter.waiting.forEach((name) => void volumes.add(name))));
   if (share) {
     const everything = () => {

@@ -230,3 +230,18 @@ test.concurrent('ReadWriteOncePod lets one pod have the claim', async () => {
   await world.berth.kubectl(['delete', 'pod', 'only']);
   await world.running('second');
 });
+
+test.concurrent('a clone of a claim has its content, and a life of its own', async () => {
+  const parts = (name: string) => ({
+    volumes: [ofClaim('data', name)],
+    mounts: [{ name: 'data', mountPath: '/data' }],
+  });
+  await world.start(claim('origin', { storageClassName: 'now' }), pod('origin', parts('origin')));
+  await world.sh('origin', 'echo first > /data/file');
+  const dataSource = { kind: 'PersistentVolumeClaim', name: 'origin' };
+  await world.start(claim('copy', { storageClassName: 'now', dataSource }), pod('copy', parts('copy')));
+  await world.sh('origin', 'echo second > /data/file');
+  expect(await world.sh('copy', 'cat /data/file')).toBe('first\n');
+  await world.berth.kubectl(['delete', 'pod/origin', 'pvc/origin']);
+  expect(await world.sh('copy', 'cat /data/file')).toBe('first\n');
+});

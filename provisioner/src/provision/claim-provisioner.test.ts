@@ -171,8 +171,8 @@ for (const { about, parameters, spec, message } of [
   },
   {
     about: 'a data source',
-    spec: { dataSource: { kind: 'PersistentVolumeClaim', name: 'other' } },
-    message: 'data source PersistentVolumeClaim "other" is not supported by this provisioner',
+    spec: { dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'other' } },
+    message: 'data source VolumeSnapshot "other" is not supported by this provisioner',
   },
   { about: 'a selector', spec: { selector: { matchLabels: { a: 'b' } } }, message: 'claim Selector is not supported' },
 ]) {

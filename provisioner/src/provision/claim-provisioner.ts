@@ -17,6 +17,7 @@ import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import type { CallJournal, OpenCall } from './call-journal.ts';
 import { type ClaimView, classNameOf, nodeSelectedFor } from './claim-view.ts';
 import { driverParameters } from './class-parameters.ts';
+import { clonedVolume, cloneSource, protectSource } from './clone-source.ts';
 import { type CreatePlan, createPlan, volumeNameFor } from './create-plan.ts';
 import type { NodeShare } from './node-share.ts';
 import { ProvisionError } from './outcome.ts';
@@ -62,6 +63,7 @@ export class ClaimProvisioner {
       return;
     }
     if (!open && (!view.wantsVolume(claim) || this.#isProvisioned(claim))) return;
+    if (!open && this.#isElsewhere(claim)) return;
     if (share && !open) {
       const verdict = await share.decide(claim, this.#driverParameters(claim), signal);
       if (verdict !== 'ours') return verdict;
@@ -133,7 +135,28 @@ export class ClaimProvisioner {
     }
     const cluster = { nodes: (name: string) => nodes?.get(name), csiNodes: csiNodes?.list() ?? [] };
     const node = await this.#selectedNode(claim, signal);
-    return createPlan({ claim, storageClass, driver, settings, client, selectedNode: node, cluster });
+    const content = await this.#content(claim, signal);
+    return createPlan({ claim, storageClass, driver, settings, client, selectedNode: node, content, cluster });
+  }
+
+  /** Where the claim is to be a clone, its source stays until that is made. */
+  async #content(claim: PersistentVolumeClaim, signal: AbortSignal) {
+    const { view, driver, client } = this.#options;
+    let content: ReturnType<typeof cloneSource>;
+    try {
+      content = cloneSource(claim, { view, driver });
+    } catch (error) {
+      throw new ProvisionError('NotStarted', messageOf(error), { cause: error });
+    }
+    if (content) await protectSource(claim, { view, client }, signal);
+    return content;
+  }
+
+  /** A clone is made where its source is: only that driver has it. */
+  #isElsewhere(claim: PersistentVolumeClaim): boolean {
+    const { share, view } = this.#options;
+    const source = clonedVolume(claim, view);
+    return share !== undefined && source !== undefined && !share.owns(source);
   }
 
   async #selectedNode(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<Node | undefined> {

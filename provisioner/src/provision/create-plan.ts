@@ -5,6 +5,7 @@ import type { ConnectedDriver } from '../driver/connect-driver.ts';
 import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import { volumeCapability } from '../volume-capability.ts';
 import { driverParameters, fsTypeOf, secretsOfClass } from './class-parameters.ts';
+import { clonedClaimOf, dataSourceOf } from './clone-source.ts';
 import { type LaterSecrets, laterSecrets } from './later-secrets.ts';
 import { ProvisionError } from './outcome.ts';
 import { secretReference } from './secret-reference.ts';
@@ -32,6 +33,8 @@ export interface PlanOptions {
   readonly settings: ProvisionerSettings;
   readonly client: KubeClient;
   readonly selectedNode: Node | undefined;
+  /** What the volume is filled from; absent for an empty one. */
+  readonly content: Init<csi.VolumeContentSource> | undefined;
   readonly cluster: Pick<TopologyOptions, 'nodes' | 'csiNodes'>;
 }
 
@@ -49,7 +52,7 @@ export function createPlan(options: PlanOptions): CreatePlan {
 }
 
 function plan(options: PlanOptions): CreatePlan {
-  const { claim, storageClass, driver, settings, selectedNode } = options;
+  const { claim, storageClass, driver, settings, selectedNode, content } = options;
   refuseUnsupported(claim, driver);
   const volumeName = volumeNameFor(claim, settings);
   const fsType = fsTypeOf(storageClass.parameters, settings.defaultFsType);
@@ -61,6 +64,7 @@ function plan(options: PlanOptions): CreatePlan {
     volumeCapabilities: capabilitiesFor(options, fsType),
     parameters: { ...driverParameters(storageClass.parameters), ...extraMetadata(claim, volumeName, settings) },
     ...(topology ? { accessibilityRequirements: topology } : {}),
+    ...(content ? { volumeContentSource: content } : {}),
   };
   const subject = { volumeName, claim };
   return {
@@ -77,9 +81,10 @@ function plan(options: PlanOptions): CreatePlan {
 }
 
 function refuseUnsupported(claim: PersistentVolumeClaim, driver: ConnectedDriver): void {
-  const { dataSource, dataSourceRef, selector, volumeAttributesClassName } = claim.spec ?? {};
-  const source = dataSourceRef ?? dataSource;
-  if (source) throw new Error(`data source ${source.kind} "${source.name}" is not supported by this provisioner`);
+  const { selector, volumeAttributesClassName } = claim.spec ?? {};
+  const source = dataSourceOf(claim);
+  if (source && clonedClaimOf(claim) === undefined)
+    throw new Error(`data source ${source.kind} "${source.name}" is not supported by this provisioner`);
   if (selector) throw new Error('claim Selector is not supported');
   if (volumeAttributesClassName) {
     throw new Error(`volumeAttributesClassName "${volumeAttributesClassName}" is not supported by this provisioner`);
