@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startDriverProcess } from '../harness/driver-process.ts';
+import { hostile } from '../harness/hostile-strings.ts';
 import { type InProcessDriver, startInProcess } from '../harness/in-process-driver.ts';
 import { lifePlace } from '../harness/life-place.ts';
 
@@ -23,7 +24,7 @@ import { lifePlace } from '../harness/life-place.ts';
  * | --- | --- | --- |
  * | CVE-2017-1002101 | symlink in a volume leads out | deleting and copying follow no symlink that a workload planted |
  * | CVE-2017-1002102 | deletion through a symlink | the same |
- * | CVE-2021-25741 | directory swapped for a symlink during a mount | csi-driver.test.ts: a directory that turns into a symlink and back |
+ * | CVE-2021-25741 | directory swapped for a symlink during a mount | csi-driver.test.ts: a directory that turns into a symlink and back; csi-swap.test.ts |
  * | CVE-2026-3864, CVE-2026-3865 | `..` in a handle deletes elsewhere | ids that are paths; backend/nfs/path-rules.test.ts for sub directories |
  * | csi-driver-host-path#644 | `../` in volume_id, snapshot_id | ids that are paths |
  * | CVE-2025-62878 | a name or template leads out of the base | names that are paths; backend/nfs/path-rules.test.ts for templates |
@@ -37,39 +38,6 @@ import { lifePlace } from '../harness/life-place.ts';
  * | objects of 4 MiB, 10⁵ labels | exhaustion | requests that are too large |
  * | quota ids given again | usage of one counts for another | test/vm: project quotas |
  */
-const hostile: readonly string[] = [
-  '..',
-  '.',
-  '/',
-  '../victim',
-  '../../victim',
-  'x/../../victim',
-  'victim/..',
-  '..\\..\\victim',
-  '/etc',
-  '%2e%2e%2fvictim',
-  '..%2fvictim',
-  '\u2025/victim',
-  'x\0y',
-  'a,b=c',
-  '--help',
-  '-rf',
-  '$(touch hacked)',
-  '`touch hacked`',
-  ';touch hacked',
-  "'; DROP TABLE volumes; --",
-  '%s%n',
-  'catalog.db',
-  'volumes',
-  'trash',
-  '.',
-  ' ',
-  '\n',
-  '\u202e',
-  'é'.repeat(64),
-  'x'.repeat(129),
-  'x'.repeat(70_000),
-];
 const volumeCapability = { mount: {}, accessMode: { mode: 'SINGLE_NODE_MULTI_WRITER' as const } };
 
 async function place() {
