@@ -4,7 +4,7 @@ const lane = (name: string, include: string[], options: Record<string, unknown> 
   test: { name, include, ...options },
 });
 
-/** Lanes by what they need: `unit` and `arch` run anywhere; the others need root and run one file at a time. */
+/** Lanes by what they need: `unit` and `arch` run anywhere; the others need root and run one file at a time, but for guests. */
 export default defineConfig({
   test: {
     projects: [
@@ -18,7 +18,8 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
-      lane('vm', ['test/vm/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 }),
+      // Guests share nothing with each other.
+      lane('vm', ['test/vm/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000 }),
       lane('e2e', ['test/e2e/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],
   },

@@ -11,12 +11,12 @@ export interface DriverHere extends AsyncDisposable {
 const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
 
 /** What it starts for system calls that may hang. */
-const wholeProgram = [...node, '/code/csi-driver/src/main.js'];
+export const wholeProgram = [...node, '/code/csi-driver/src/main.js'];
 /** The part of the program that mounts shares, which starts sooner. */
 export const mountHelper = [...node, '/code/test/guest/mount-helper.js'];
 
 /** The driver in this process, behind its socket as always: a program of its own takes seconds to start in a guest. */
-export async function startDriverHere(folder: string, self: readonly string[] = wholeProgram): Promise<DriverHere> {
+export async function startDriverHere(folder: string, self: readonly string[] = mountHelper): Promise<DriverHere> {
   let lines = '';
   const endpoint = `unix://${folder}/csi.sock`;
   const driver = await startDriver({

@@ -4,16 +4,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { driverFolder } from '../../harness/driver-process.ts';
 import { manyNodes as capability, createVolume, useVolume } from './csi-calls.ts';
-import { startDriverHere } from './driver-here.ts';
+import { mountHelper, startDriverHere, wholeProgram } from './driver-here.ts';
 import type { GuestCase } from './guest-case.ts';
 import { runningKernelNfs } from './kernel-nfs-server.ts';
 import { until } from './until.ts';
 
 /** The server and a driver with a pool of its own. */
-export async function world() {
+export async function world(self: readonly string[] = mountHelper) {
   const { root, ...server } = runningKernelNfs();
   const place = driverFolder();
-  const driver = await startDriverHere(place.folder);
+  const driver = await startDriverHere(place.folder, self);
   return {
     root,
     server,
@@ -31,7 +31,7 @@ export const cases: readonly GuestCase[] = [
   {
     name: 'the kernel mounts a volume of its own NFS server: what is written on either side is seen on the other',
     run: async () => {
-      await using here = await world();
+      await using here = await world(wholeProgram);
       const { driver, folder, parameters, root } = here;
       const { volumeId, volumeContext } = await createVolume(driver, 'pvc-1', { parameters, capability });
       assert.equal(volumeContext?.['server'], '127.0.0.1');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runCsiSanity } from '../../conformance/csi-sanity.ts';
 import { driverFolder } from '../../harness/driver-process.ts';
 import { driverPlace } from './csi-calls.ts';
-import { mountHelper, startDriverHere } from './driver-here.ts';
+import { startDriverHere } from './driver-here.ts';
 import type { GuestCase } from './guest-case.ts';
 import { runningKernelNfs } from './kernel-nfs-server.ts';
 
@@ -39,7 +39,7 @@ export const cases: readonly GuestCase[] = [
     run: async () => {
       const server = runningKernelNfs();
       using place = driverFolder();
-      await using driver = await startDriverHere(place.folder, mountHelper);
+      await using driver = await startDriverHere(place.folder);
       await sanity(place.folder, { backend: 'nfs', server: server.host, share: server.share, nfsvers: '4.2' });
       assert.deepEqual(place.mounts(), []);
       assert.ok(!driver.log().includes('INTERNAL'));
