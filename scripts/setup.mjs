@@ -49,6 +49,9 @@ const testPackages = {
   'nfs-ganesha': ['/usr/bin/ganesha.nfsd'],
   'nfs-ganesha-vfs': ganeshaModules(),
   rpcbind: ['/sbin/rpcbind', '/usr/sbin/rpcbind'],
+  // Both work on files served by FUSE; python3-minimal, which has the program too, has no mmap.
+  git: ['/usr/bin/git', '/usr/local/bin/git'],
+  python3: ['/usr/bin/pydoc3', '/usr/local/bin/python3'],
   // Guests of test/vm; without it, or on another architecture, that lane says why it skips.
   ...(process.arch === 'x64' ? { 'qemu-system-x86': ['/usr/bin/qemu-system-x86_64'] } : {}),
 };
