@@ -19,7 +19,7 @@ export default defineConfig({
         hookTimeout: 300_000,
       }),
       // Guests share nothing with each other.
-      lane('vm', ['test/vm/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000 }),
+      lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
       lane('e2e', ['test/e2e/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],
   },
