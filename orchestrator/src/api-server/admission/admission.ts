@@ -14,6 +14,8 @@ export interface AdmissionRequest {
   readonly user: User;
   /** Nothing is written, here neither. */
   readonly dryRun: boolean;
+  /** Tells the client, in a `Warning` header. */
+  readonly warn: (text: string) => void;
 }
 
 /** One rule of the server's own. Changes the object or throws ApiError; anything else it leaves alone. */

@@ -8,6 +8,7 @@ import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
 import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import type { ServiceAllocation } from './service-allocation.ts';
@@ -38,6 +39,7 @@ export function builtInAdmission(context: ServerContext, { services, authorizati
     ],
     validating: [
       limitChecks(lookup),
+      podSecurity(lookup, context),
       claimResize(lookup),
       async (request) => {
         if (request.operation === 'delete') await lifecycle(request);

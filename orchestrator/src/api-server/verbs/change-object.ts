@@ -85,18 +85,18 @@ const needsRevision = new Set([
 ]);
 
 async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {
-  const { definition, namespace, name, subresource, endpoint, user, dryRun } = request;
+  const { definition, namespace, name, subresource, endpoint, user, dryRun, warn } = request;
   const old = current.object;
   definition.rules.default?.(next);
-  const about = { definition, subresource, namespace, name, user, dryRun };
+  const about = { definition, subresource, namespace, name, user, dryRun, warn };
   const admission = { ...about, operation: 'update', object: next, old } as const;
   await context.admission.mutate(admission);
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
   validateUpdate({ definition, next, old, endpoint, subresource });
+  if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
   await context.admission.validate(admission);
-  if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) request.warn(text);
 }
 
 /** Who changes only metadata was told before; people do not change pods (pod strategy WarningsOnUpdate). */

@@ -74,6 +74,7 @@ async function createNamed(context: ServerContext, request: CreateRequest): Prom
     old: undefined,
     user,
     dryRun,
+    warn: request.warn,
   };
   const rules = context.requestContext(user);
   definition.rules.default?.(object);
@@ -81,8 +82,8 @@ async function createNamed(context: ServerContext, request: CreateRequest): Prom
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
   validateCreate(definition, object);
-  await context.admission.validate(admission);
   for (const text of definition.rules.warnings?.(object) ?? []) request.warn(text);
+  await context.admission.validate(admission);
   const storage = context.storage(definition);
   if (dryRun) {
     if (await storage.find(namespace, name)) throw alreadyExists(definition, name);

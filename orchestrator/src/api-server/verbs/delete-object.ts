@@ -17,7 +17,14 @@ export async function deleteObject(
 ): Promise<Answer> {
   const { definition, namespace, name } = route;
   const options = await deleteOptionsOf(request, context.bodies);
-  const object = await deleteChecked(context, { definition, namespace, name, options, user: request.user });
+  const object = await deleteChecked(context, {
+    definition,
+    namespace,
+    name,
+    options,
+    user: request.user,
+    warn: request.warn,
+  });
   return { type: 'object', status: 200, object, definition };
 }
 
@@ -27,6 +34,7 @@ export interface DeleteRequest {
   readonly name: string;
   readonly options: DeleteOptions;
   readonly user: User;
+  readonly warn?: (text: string) => void;
 }
 
 /** Deletes at once, or marks the object where finalizers or a grace period say so (apiserver Store.Delete). @throws ApiError */
@@ -48,6 +56,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       old,
       user,
       dryRun: options.dryRun === true,
+      warn: request.warn ?? (() => undefined),
     } as const;
     await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
