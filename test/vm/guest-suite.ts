@@ -32,16 +32,17 @@ export function guestSuite(options: SuiteOptions): void {
     return;
   }
   const outcomes = new Outcomes();
-  const folder = mkdtempSync(join(tmpdir(), 'berth-vm-'));
+  let folder: string | undefined;
   let machine: VirtualMachine | undefined;
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'berth-vm-'));
     machine = await boot(options, folder);
     void outcomes.follow(machine);
     await outcomes.started;
   });
   afterAll(async () => {
     await machine?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
   for (const { name } of options.cases) {
     test(name, async () => {
