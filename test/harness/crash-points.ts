@@ -130,7 +130,7 @@ class CrashingLife {
       await this.#end();
       this.#next++;
       await this.#start();
-      await checkKept(this.#driver, this.#life, { step, log: this.#log });
+      await checkKept(this.#driver, this.#life, { step, log: this.#log, pool: this.#place.pool });
     }
   }
 

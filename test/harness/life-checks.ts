@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import { type LifeClients, type LifeStep, leftInPool, loopsOf, type VolumeLife } from './volume-life.ts';
 
@@ -79,15 +80,26 @@ export function wordsOf(error: unknown): string {
 export async function checkKept(
   driver: LifeClients,
   life: VolumeLife,
-  { step, log }: { readonly step: LifeStep; readonly log: readonly string[] },
+  { step, log, pool }: { readonly step: LifeStep; readonly log: readonly string[]; readonly pool: string },
 ): Promise<void> {
   const listed = await everythingListed(driver);
   for (const [name, id] of life.acknowledged) {
     if (listed.has(id) || step.what.startsWith('Delete')) continue;
     throw new Error(`${name} was answered and is lost`);
   }
+  // What nobody will ever ask for again would stay for good.
+  const unknown = dataIn(pool).filter((id) => !listed.has(id));
+  if (unknown.length > 0) throw new Error(`the start after the crash left ${unknown.join(', ')}`);
   const bad = log.find((line) => /missing from the pool|does not know|ERROR|error /.test(line));
   if (bad !== undefined) throw new Error(`the start after the crash says: ${bad}`);
+}
+
+/** Ids of volumes and snapshots that have data in the pool. */
+function dataIn(pool: string): string[] {
+  const folders = readdirSync(pool).filter((name) =>
+    /^(volumes|images|subvolumes|(image-|subvolume-)?snapshots)$/.test(name),
+  );
+  return folders.flatMap((folder) => readdirSync(join(pool, folder)));
 }
 
 async function everythingListed({ controller }: LifeClients): Promise<Set<string>> {

@@ -35,7 +35,7 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
             if (i === at || at === 'everywhere') {
               await driver[Symbol.asyncDispose]();
               driver = await start();
-              await checkKept(driver, life, { step, log });
+              await checkKept(driver, life, { step, log, pool: place.pool });
               // The call before it again, as by a caller to whom its answer was lost. A deletion ends what the others need.
               const before = life.steps[i - 1];
               if (before && !/^(read|write)/.test(before.what)) await acknowledged(await make(before, driver));

@@ -43,7 +43,7 @@ async function live(kind: LifeKind, at: CrashPoint): Promise<boolean> {
       if (driver !== doomed || doomed.child.signalCode !== 'SIGKILL')
         throw new Error(`${step.what}: ${wordsOf(error)}`);
       driver = await startDriverProcess(place.folder, flags);
-      await checkKept(driver, life, { step, log: driver.log().split('\n') });
+      await checkKept(driver, life, { step, log: driver.log().split('\n'), pool: place.pool });
       acknowledge = await repeat(step, driver);
     }
     if (typeof acknowledge === 'function') acknowledge();
