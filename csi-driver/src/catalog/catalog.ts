@@ -22,19 +22,19 @@ export class Catalog extends VolumeTable implements Disposable {
   /** Opens the catalog and reads every record once: a damaged one is found now, not in the middle of a call. */
   constructor(options: CatalogOptions) {
     const connection = connect(options);
-    super(connection);
-    this.snapshots = new SnapshotTable(connection);
-    this.groups = new GroupTable(connection);
-    this.trashed = new TrashTable(connection);
-    this.attachments = new AttachmentTable(connection.database, connection.commits, connection.path);
     try {
+      super(connection);
+      this.snapshots = new SnapshotTable(connection);
+      this.groups = new GroupTable(connection);
+      this.trashed = new TrashTable(connection);
+      this.attachments = new AttachmentTable(connection.database, connection.commits, connection.path);
       this.verify();
       this.snapshots.verify();
       this.groups.verify();
       this.trashed.verify();
       this.attachments.list();
     } catch (error) {
-      this[Symbol.dispose]();
+      connection.database.close();
       throw error;
     }
   }
