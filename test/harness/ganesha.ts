@@ -6,9 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRng } from '@berth/kit';
 
-/** The server's side waits for its end of the cable, and stays to keep its namespaces alive. */
+/**
+ * The server's side waits for its end of the cable, and stays to keep its namespaces alive.
+ * The server finds filesystems in /etc/mtab, which comes with systemd or a container's engine, not with Debian itself.
+ */
 const holderScript = `
-mount -t tmpfs tmpfs /run && mkdir -p /run/ganesha /run/rpcbind && ip link set lo up || exit 1
+mount -t tmpfs tmpfs /run && mkdir -p /run/ganesha /run/rpcbind /run/etc /run/work && ip link set lo up || exit 1
+[ -e /etc/mtab ] || { mount -t overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work overlay /etc && ln -s /proc/mounts /etc/mtab; } || exit 1
 until ip addr add "$1/30" dev eth0 2>/dev/null; do sleep 0.02; done
 ip link set eth0 up
 rpcbind -f -w &
