@@ -4,6 +4,7 @@ import type { NodeApiLookup } from '../node-api.ts';
 import { startAutoCompaction } from '../store/auto-compaction.ts';
 import type { Store } from '../store/store.ts';
 import { builtInAdmission } from './admission/built-in.ts';
+import type { PluginChoice } from './admission/plugin-names.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
@@ -43,6 +44,8 @@ export interface ApiServerOptions {
   readonly authentication?: AuthenticationOptions;
   /** In order. Absent: whoever is authenticated may do everything. */
   readonly authorizationModes?: readonly AuthorizationMode[];
+  /** Which admission plugins, other than by default. */
+  readonly admissionPlugins?: PluginChoice;
   /** Makes and reads service account tokens; absent: none are given out. */
   readonly tokens?: TokenIssuer & TokenAuthenticator;
   /** CIDR of Services' cluster IPs; its first address is the API server's own. */
@@ -90,6 +93,7 @@ class Server implements ApiServer {
 
   constructor(options: ApiServerOptions) {
     const { store, clock, rng, log, definitions, healthChecks = [] } = options;
+    const plugins = options.admissionPlugins ?? { enable: [], disable: [] };
     this.#options = options;
     const registry = new ResourceRegistry(definitions);
     const services = new ServiceAllocation({ cidr: options.serviceCidr ?? '10.96.0.0/16', clock, rng });
@@ -101,7 +105,7 @@ class Server implements ApiServer {
       rng,
       log,
       bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
-      admission: (self) => builtInAdmission(self, { services, authorization: () => this.#authorization }),
+      admission: (self) => builtInAdmission(self, { services, plugins, authorization: () => this.#authorization }),
     });
     this.#authorization = new Authorization(context, options.authorizationModes);
     const { authorizer } = this.#authorization;

@@ -1,12 +1,13 @@
 import { FakeClock, seededRng, silentLogger } from '@berth/kit';
 import { KubeClient, type KubeObject, resources } from '@berth/kube';
-import type { NodeApiLookup } from '../node-api.ts';
 import { MemoryStore } from '../store/store.memory.ts';
-import { createApiServer } from './create-api-server.ts';
+import { type ApiServerOptions, createApiServer } from './create-api-server.ts';
 import { definitions } from './resources/definitions.ts';
 
 /** A server in memory with the service account every namespace has, for tests of what it does with requests. */
-export async function aServer(options: { readonly nodeApi?: NodeApiLookup } = {}) {
+export async function aServer(
+  options: Partial<Pick<ApiServerOptions, 'nodeApi' | 'admissionPlugins' | 'authorizationModes'>> = {},
+) {
   const clock = new FakeClock();
   const store = new MemoryStore({ clock });
   const server = await createApiServer({
@@ -15,7 +16,8 @@ export async function aServer(options: { readonly nodeApi?: NodeApiLookup } = {}
     clock,
     rng: seededRng(1),
     log: silentLogger,
-    nodeApi: options.nodeApi ?? (() => undefined),
+    nodeApi: () => undefined,
+    ...options,
   });
   const client = new KubeClient(server.transport());
   await client.create(resources.serviceaccounts, { metadata: { name: 'default', namespace: 'default' } });

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
+import { admissionPlugins, isAdmissionPlugin, type PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
 import { addBackupCommands } from './backup-commands.ts';
@@ -26,6 +27,8 @@ interface UpFlags {
   readonly kubeconfig?: string;
   readonly nodes: string;
   readonly authorizationMode: string;
+  readonly enableAdmissionPlugins?: string;
+  readonly disableAdmissionPlugins?: string;
   readonly anonymousAuth: string;
   readonly tokenAuthFile?: string;
   readonly basicAuthFile?: string;
@@ -94,6 +97,8 @@ function addUp(program: Command, options: CliOptions): void {
     .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
     .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
     .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'RBAC')
+    .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
+    .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'))
     .addHelpText(
@@ -129,6 +134,7 @@ function checkUp(flags: UpFlags) {
     nodes: wholeNumber('--nodes', flags.nodes, { least: 1, most: 100 }),
     authorizationModes: modesOf(flags.authorizationMode),
     authentication: authenticationOf(flags),
+    admissionPlugins: pluginsOf(flags),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,
@@ -156,6 +162,23 @@ function modesOf(text: string): AuthorizationMode[] {
       `--authorization-mode "${text}": "${name}" is none of ${authorizationModes.join(', ')}`,
     );
   });
+}
+
+/** Words are kube-apiserver's. */
+function pluginsOf({ enableAdmissionPlugins = '', disableAdmissionPlugins = '' }: UpFlags): PluginChoice {
+  const read = (flag: string, text: string) =>
+    text.split(',').flatMap((name) => {
+      if (name === '') return [];
+      if (isAdmissionPlugin(name)) return [name];
+      throw new BerthError('Usage', `${flag} plugin "${name}" is unknown`, {
+        hint: `there are ${Object.keys(admissionPlugins).join(', ')}`,
+      });
+    });
+  const enable = read('enable-admission-plugins', enableAdmissionPlugins);
+  const disable = read('disable-admission-plugins', disableAdmissionPlugins);
+  const both = enable.find((name) => disable.includes(name));
+  if (both === undefined) return { enable, disable };
+  throw new BerthError('Usage', `${both} in enable-admission-plugins and disable-admission-plugins overlapped`);
 }
 
 function logLevelOption(value: LogLevel): Option {

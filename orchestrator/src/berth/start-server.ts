@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
+import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
@@ -26,6 +27,7 @@ export interface StartServerOptions {
   readonly pki: Pki;
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly authentication: AuthenticationOptions;
+  readonly admissionPlugins: PluginChoice;
   readonly nodeApi: NodeApiLookup;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -60,6 +62,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       tokens,
       authorizationModes: options.authorizationModes,
       authentication: options.authentication,
+      admissionPlugins: options.admissionPlugins,
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),

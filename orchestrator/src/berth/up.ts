@@ -12,6 +12,7 @@ import {
 } from '@berth/kit';
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
+import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { Images } from '../images/image-store.ts';
@@ -36,6 +37,7 @@ export interface UpOptions {
   readonly nodes: number;
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly authentication: AuthenticationOptions;
+  readonly admissionPlugins: PluginChoice;
   readonly kubeconfig?: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;

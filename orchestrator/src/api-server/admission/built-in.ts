@@ -1,15 +1,25 @@
 import type { Authorization } from '../authorization/authorization.ts';
 import type { ServerContext } from '../server-context.ts';
-import { type Admission, admissionChain } from './admission.ts';
+import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
+import { alwaysPullImages, onlyPulledImages } from './always-pull-images.ts';
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from './certificates/certificate-plugins.ts';
 import { claimResize } from './claim-resize.ts';
+import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { extendedResourceToleration } from './extended-resource-toleration.ts';
 import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
 import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { type AdmissionPluginName, admissionPlugins, isOn, type PluginChoice } from './plugin-names.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
+import { runtimeClassChecks, runtimeClassDefaults } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import type { ServiceAllocation } from './service-allocation.ts';
 import { storageObjectInUseProtection } from './storage-protection.ts';
@@ -18,34 +28,60 @@ export interface BuiltInParts {
   readonly services: ServiceAllocation;
   /** Asked at each request: it is made after admission. */
   readonly authorization: () => Authorization;
+  readonly plugins: PluginChoice;
 }
 
-/** The plugins upstream enables by default, in upstream's order, as far as Berth has them. */
-export function builtInAdmission(context: ServerContext, { services, authorization }: BuiltInParts): Admission {
-  const lookup = new AdmissionLookup(context);
-  const lifecycle = namespaceLifecycle(lookup);
+interface Phases {
+  readonly mutate?: AdmissionPlugin;
+  readonly validate?: AdmissionPlugin;
+}
+
+/** The plugins that are on, in upstream's order, and the rules that are no plugins upstream and always hold. */
+export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
+  const { services, authorization, plugins } = parts;
+  const table = pluginTable(context, authorization);
+  const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
+  const inOrder = (phase: keyof Phases) => names.flatMap((name) => table[name][phase] ?? []);
   return admissionChain({
     mutating: [
       // Upstream looks before any admission (registry/rbac).
       (request) => authorization().admit(request),
-      lifecycle,
-      limitDefaults(lookup),
-      serviceAccount(lookup, context),
-      priority(lookup),
-      defaultTolerationSeconds,
-      defaultStorageClass(lookup),
-      storageObjectInUseProtection,
+      ...inOrder('mutate'),
       services.admit,
     ],
-    validating: [
-      limitChecks(lookup),
-      podSecurity(lookup, context),
-      claimResize(lookup),
-      async (request) => {
-        if (request.operation === 'delete') await lifecycle(request);
-      },
-      // Last, as upstream has it: what another rule refuses is not counted.
-      resourceQuota(context),
-    ],
+    validating: inOrder('validate'),
   });
+}
+
+function pluginTable(
+  context: ServerContext,
+  authorization: () => Authorization,
+): Readonly<Record<AdmissionPluginName, Phases>> {
+  const lookup = new AdmissionLookup(context);
+  const lifecycle = namespaceLifecycle(lookup);
+  const authorizer = () => authorization().authorizer;
+  return {
+    NamespaceLifecycle: {
+      mutate: lifecycle,
+      // Nothing is changed on the way to a deletion.
+      validate: (request) => (request.operation === 'delete' ? lifecycle(request) : undefined),
+    },
+    LimitRanger: { mutate: limitDefaults(lookup), validate: limitChecks(lookup) },
+    ServiceAccount: { mutate: serviceAccount(lookup, context) },
+    AlwaysPullImages: { mutate: alwaysPullImages, validate: onlyPulledImages },
+    PodSecurity: { validate: podSecurity(lookup, context) },
+    Priority: { mutate: priority(lookup) },
+    DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
+    ExtendedResourceToleration: { mutate: extendedResourceToleration },
+    DefaultStorageClass: { mutate: defaultStorageClass(lookup) },
+    StorageObjectInUseProtection: { mutate: storageObjectInUseProtection },
+    PersistentVolumeClaimResize: { validate: claimResize(lookup) },
+    RuntimeClass: { mutate: runtimeClassDefaults(lookup), validate: runtimeClassChecks(lookup) },
+    CertificateApproval: { validate: certificateApproval(authorizer) },
+    CertificateSigning: { validate: certificateSigning(authorizer) },
+    CertificateSubjectRestriction: { validate: certificateSubjectRestriction },
+    DefaultIngressClass: { mutate: defaultIngressClass(lookup) },
+    // Last, as upstream has it: what another rule refuses is not counted.
+    ResourceQuota: { validate: resourceQuota(context) },
+  };
 }

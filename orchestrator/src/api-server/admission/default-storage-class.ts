@@ -24,7 +24,8 @@ function isDefault({ metadata }: AnyObject): boolean {
   return defaultAnnotations.some((name) => metadata.annotations?.[name] === 'true');
 }
 
-function newestFirst(a: AnyObject, b: AnyObject): number {
+/** By creation, then by name. */
+export function newestFirst(a: AnyObject, b: AnyObject): number {
   const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
   if (left !== right) return left < right ? 1 : -1;
   return (a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1;

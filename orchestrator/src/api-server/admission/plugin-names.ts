@@ -1,0 +1,36 @@
+/** Upstream's names and order, of those Berth has; which are on unless the command line says otherwise. */
+export const admissionPlugins = {
+  NamespaceLifecycle: true,
+  LimitRanger: true,
+  ServiceAccount: true,
+  AlwaysPullImages: false,
+  PodSecurity: true,
+  Priority: true,
+  DefaultTolerationSeconds: true,
+  ExtendedResourceToleration: false,
+  DefaultStorageClass: true,
+  StorageObjectInUseProtection: true,
+  PersistentVolumeClaimResize: true,
+  RuntimeClass: true,
+  CertificateApproval: true,
+  CertificateSigning: true,
+  CertificateSubjectRestriction: true,
+  DefaultIngressClass: true,
+  ResourceQuota: true,
+} as const satisfies Record<string, boolean>;
+
+export type AdmissionPluginName = keyof typeof admissionPlugins;
+
+export interface PluginChoice {
+  /** Beside those that are on by themselves. */
+  readonly enable: readonly AdmissionPluginName[];
+  readonly disable: readonly AdmissionPluginName[];
+}
+
+export function isAdmissionPlugin(name: string): name is AdmissionPluginName {
+  return Object.hasOwn(admissionPlugins, name);
+}
+
+export function isOn(name: AdmissionPluginName, { enable, disable }: PluginChoice): boolean {
+  return !disable.includes(name) && (admissionPlugins[name] || enable.includes(name));
+}
