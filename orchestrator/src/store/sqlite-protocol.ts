@@ -16,7 +16,9 @@ export type WorkerRequest =
   | { readonly op: 'commit'; readonly changes: readonly DurableChange[] }
   | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }
   | { readonly op: 'compact'; readonly target: number; readonly limit: number }
-  | { readonly op: 'backup'; readonly file: string }
+  | { readonly op: 'beginBackup'; readonly file: string }
+  | { readonly op: 'backup'; readonly after: number; readonly target: number; readonly limit: number }
+  | { readonly op: 'endBackup' }
   | { readonly op: 'close' };
 
 export interface WorkerAnswers {
@@ -26,7 +28,10 @@ export interface WorkerAnswers {
   range: readonly LogRow[];
   /** How far compaction has come. */
   compact: number;
-  backup: undefined;
+  beginBackup: undefined;
+  /** The revision up to which the copy has all; the target when it is whole. */
+  backup: number;
+  endBackup: undefined;
   close: undefined;
 }
 

@@ -1,4 +1,4 @@
-/** The thread that owns the SQLite file: it answers one request after the other, in their order, but for backups. */
+/** The thread that owns the SQLite file: it answers one request after the other, in their order. */
 import { parentPort } from 'node:worker_threads';
 import { sqliteFailure } from './sqlite-error.ts';
 import { SqliteLog } from './sqlite-log.ts';
@@ -11,9 +11,7 @@ function opened(): SqliteLog {
   return log;
 }
 
-function answer(
-  request: WorkerRequest,
-): WorkerAnswers[keyof WorkerAnswers] | Promise<WorkerAnswers[keyof WorkerAnswers]> {
+function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
   switch (request.op) {
     case 'open':
       log = SqliteLog.open(request.file);
@@ -30,8 +28,14 @@ function answer(
       opened().shrink();
       return reached;
     }
+    case 'beginBackup':
+      opened().beginBackup(request.file);
+      return undefined;
     case 'backup':
-      return opened().backup(request.file);
+      return opened().backup(request);
+    case 'endBackup':
+      opened().endBackup();
+      return undefined;
     case 'close':
       log?.close();
       log = undefined;
@@ -39,18 +43,12 @@ function answer(
   }
 }
 
-function send(reply: WorkerReply): void {
-  parentPort?.postMessage(reply);
-}
-
 parentPort?.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
-  const failed = (error: unknown) => send({ id, failure: sqliteFailure(error) });
+  let reply: WorkerReply;
   try {
-    const result = answer(request);
-    // A backup goes on between the requests that come meanwhile.
-    if (result instanceof Promise) result.then((value) => send({ id, result: value }), failed);
-    else send({ id, result });
+    reply = { id, result: answer(request) };
   } catch (error) {
-    failed(error);
+    reply = { id, failure: sqliteFailure(error) };
   }
+  parentPort?.postMessage(reply);
 });

@@ -103,17 +103,15 @@ class SqliteStore implements Store {
     return this.#compacting;
   }
 
-  async backup(): Promise<StoreBackup> {
+  backup(): Promise<StoreBackup> {
     this.#checkOpen();
-    const file = `${this.#file}${backupEnding}${this.#backups++}`;
-    const remove = () => rm(file, { force: true });
-    try {
-      await this.#thread.ask({ op: 'backup', file });
-      return { file, [Symbol.asyncDispose]: remove };
-    } catch (error) {
-      await remove();
-      throw error;
-    }
+    // One after the other, and compaction waits: it takes away what a copy has not come to yet.
+    const made = this.#compacting.then(() => this.#makeBackup());
+    this.#compacting = made.then(
+      () => undefined,
+      () => undefined,
+    );
+    return made;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,6 +142,25 @@ class SqliteStore implements Store {
     while (!this.#closed) {
       const reached = await this.#thread.ask({ op: 'compact', target, limit: compactionStep });
       if (reached >= target) return;
+    }
+  }
+
+  async #makeBackup(): Promise<StoreBackup> {
+    const file = `${this.#file}${backupEnding}${this.#backups++}`;
+    const remove = () => rm(file, { force: true });
+    try {
+      await this.#thread.ask({ op: 'beginBackup', file });
+      try {
+        const target = this.#space.revision;
+        for (let after = 0; after < target; )
+          after = await this.#thread.ask({ op: 'backup', after, target, limit: compactionStep });
+      } finally {
+        await this.#thread.ask({ op: 'endBackup' });
+      }
+      return { file, [Symbol.asyncDispose]: remove };
+    } catch (error) {
+      await remove();
+      throw error;
     }
   }
 
