@@ -53,19 +53,6 @@ test('a backup is of one moment while writers go on, and comes back whole', asyn
   expect(await after.write({ ...put('/a', 'next'), expected: modRevision })).toMatchObject({ ok: true });
 });
 
-test('a backup that begins in the middle of a write is made too', async () => {
-  const { open } = aFolder();
-  await using store = await open();
-  const end = new AbortController();
-  const value = new Uint8Array(20_000);
-  const writers = Array.from({ length: 20 }, async (_, index) => {
-    while (!end.signal.aborted) await store.write({ key: `/${index}`, value });
-  });
-  for (let round = 0; round < 30; round++) await (await store.backup!())[Symbol.asyncDispose]();
-  end.abort();
-  await Promise.all(writers);
-});
-
 test('a watcher of the time before a restore is told to begin anew', async () => {
   const { folder, open } = aFolder();
   const restored = join(folder, 'other.db');
