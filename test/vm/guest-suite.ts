@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, test } from 'vitest';
 import type { GuestCase, GuestReport } from './guest/guest-case.ts';
+import { lockCache } from './machine/cache-lock.ts';
 import { codeImage } from './machine/code-image.ts';
 import { debianKernel } from './machine/debian-kernel.ts';
 import { guestSystem } from './machine/root-image.ts';
@@ -54,9 +55,16 @@ export function guestSuite(options: SuiteOptions): void {
 }
 
 async function boot({ files, memoryMiB = 768, disksMiB = [], programs }: SuiteOptions, folder: string) {
+  const further = (await programs?.()) ?? [];
+  const image = await codeImage(files, folder);
+  const { kernel, system } = await prepared(further);
+  return startMachine({ kernel, system, codeImage: image, folder, memoryMiB, disksMiB });
+}
+
+async function prepared(further: readonly string[]) {
+  using _cache = await lockCache();
   const kernel = debianKernel();
-  const system = guestSystem(kernel, (await programs?.()) ?? []);
-  return startMachine({ kernel, system, codeImage: await codeImage(files, folder), folder, memoryMiB, disksMiB });
+  return { kernel, system: guestSystem(kernel, further) };
 }
 
 /** What became of each case; all that are open fail when the machine ends before its time. */

@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cacheFolder } from './cache-folder.ts';
 import type { DebianKernel } from './debian-kernel.ts';
 import { copyInto, type GuestFile, guestFiles } from './guest-files.ts';
@@ -44,7 +44,8 @@ const bootModules = ['virtio_pci', 'virtio_blk'];
 /** Built once for what it is made of: the kernel, Node and the programs. `further` are programs of the tests. */
 export function guestSystem(kernel: DebianKernel, further: readonly string[]): GuestSystem {
   const files = guestFiles(further);
-  const folder = join(cacheFolder(), `system-${fingerprint(kernel, files)}`);
+  const kind = ['system', ...further.map((program) => basename(program).replaceAll('.', '-'))].join('-');
+  const folder = join(cacheFolder(), `${kind}.${fingerprint(kernel, files)}`);
   if (!existsSync(folder)) build(kernel, files, folder);
   return { rootImage: join(folder, 'root.img'), initramfs: join(folder, 'initramfs.cpio') };
 }
@@ -80,17 +81,18 @@ function build(kernel: DebianKernel, files: readonly GuestFile[], folder: string
     writeFileSync(join(boot, 'init'), bootScript, { mode: 0o755 });
     makeImage(root, join(out, 'root.img'));
     makeArchive(boot, join(out, 'initramfs.cpio'));
-    removeOlder();
+    removeOlder(folder);
     renameSync(out, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-/** Only the newest is kept: each has some hundred megabytes. */
-function removeOlder(): void {
+/** Only the newest of a kind is kept: each has some hundred megabytes, and guests of another kind may be about to boot. */
+function removeOlder(folder: string): void {
+  const [kind] = basename(folder).split('.');
   for (const name of readdirSync(cacheFolder())) {
-    if (name.startsWith('system-')) rmSync(join(cacheFolder(), name), { recursive: true, force: true });
+    if (name.startsWith(`${kind}.`)) rmSync(join(cacheFolder(), name), { recursive: true, force: true });
   }
 }
 
