@@ -155,7 +155,8 @@ for (const { program, args, code, says } of cases) {
       folder.path,
     );
     expect(result.stderr).toMatch(says);
-    expect(result.stderr).toMatch(new RegExp(`^${program}: `));
+    // The driver may log before what it thinks of its pool.
+    expect(result.stderr).toMatch(new RegExp(`^${program}: `, 'm'));
     expect(result.stderr).not.toMatch(/^\s+at /m);
     expect(result).toMatchObject({ code, stdout: '' });
     // The driver makes its pool before it listens.
@@ -199,15 +200,22 @@ test("a csi-driver leaves alone what has its socket's name and is no socket", as
   expect(lstatSync(join(place.folder, 'csi.sock')).size).toBe('precious'.length);
 });
 
+/** May read all the same: the checkout may be in root's own home. */
+const nobody = [
+  '--reuid=65534',
+  '--regid=65534',
+  '--clear-groups',
+  '--inh-caps=+dac_read_search',
+  '--ambient-caps=+dac_read_search',
+];
+
 test('without root, up, down and image say to use sudo', async () => {
   using folder = aFolder();
   for (const args of [['up'], ['down'], ['image', 'list']]) {
     const command = [process.execPath, '--disable-warning=ExperimentalWarning', dist('berth'), ...args];
-    const result = await execute(
-      'setpriv',
-      ['--reuid=65534', '--regid=65534', '--clear-groups', ...command, '--data-dir', join(folder.path, 'd')],
-      { timeoutMs: 30_000 },
-    );
+    const result = await execute('setpriv', [...nobody, ...command, '--data-dir', join(folder.path, 'd')], {
+      timeoutMs: 30_000,
+    });
     expect(result).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^berth: .* takes root\n {2}run it with sudo\n$/),
