@@ -100,6 +100,7 @@ export function serviceHarness(
     kernel,
     context,
     clock,
+    guard,
     call,
     async createVolume(name: string, change: object = {}) {
       const { volume } = await call('CreateVolume')({ name, volumeCapabilities: [aCapability()], ...change });

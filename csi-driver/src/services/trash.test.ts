@@ -51,6 +51,16 @@ test('a deleted volume is removed for good when its time is over, and not before
   expect(existsSync(join(h.pool, 'volumes', second, 'file'))).toBe(true);
 });
 
+test('Undelete of a volume whose removal is under way is NOT_FOUND already, not worth another try', async () => {
+  await using h = serviceHarness();
+  const volumeId = await deleted(h, 'pvc-1', '1h');
+  // As the removal holds it, to its very end.
+  using _removal = h.guard.claim(volumeId);
+  await expect(h.call('Undelete')({ volumeId })).rejects.toEqual(code('ABORTED'));
+  await h.clock.advance(hour);
+  await expect(h.call('Undelete')({ volumeId })).rejects.toEqual(code('NOT_FOUND', 'removed for good'));
+});
+
 test('a start takes up where the process before ended', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-csi-trash-'));
   const before = serviceHarness(folder, { keep: true });

@@ -39,8 +39,11 @@ function undelete(context: ServiceContext): Method<berth.UndeleteRequest, berth.
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     keys: ({ volumeId }) => {
-      const name = find(volumeId)?.name;
-      return [volumeId, ...(name === undefined ? [] : [name])];
+      const trashed = find(volumeId);
+      const isThere = (trashed && isRestorable(context, trashed)) || (isVolumeId(volumeId) && catalog.find(volumeId));
+      // Nothing to work on: whoever removes it for good is not waited for.
+      if (!isThere) return [];
+      return [volumeId, ...(trashed ? [trashed.name] : [])];
     },
     run: async ({ volumeId }) => {
       const trashed = find(volumeId);
