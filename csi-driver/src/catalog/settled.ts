@@ -8,6 +8,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 export class Settled {
   readonly #read: StatementSync;
   readonly #write: StatementSync;
+  /** In the order they were given, which is their own: the first is the lowest. */
   readonly #open = new Set<number>();
   #last: number;
   #written: number;
@@ -25,9 +26,10 @@ export class Settled {
     return this.#written;
   }
 
-  /** Called inside a transaction, before its own statement. */
+  /** Called inside a transaction, before its own statement; costs the same however many are open. */
   write(): void {
-    const settled = this.#open.size > 0 ? Math.min(...this.#open) - 1 : this.#last;
+    const [first] = this.#open;
+    const settled = first === undefined ? this.#last : first - 1;
     if (settled === this.#written) return;
     this.#write.run(settled);
     this.#written = settled;
@@ -35,7 +37,9 @@ export class Settled {
 
   /** A record was inserted; with `open`, its data is still being made. */
   given(sequence: number, { open }: { readonly open: boolean }): void {
-    this.#last = Math.max(this.#last, sequence);
+    // Given a second time: what had it, and what came after, was rolled back.
+    if (sequence <= this.#last) for (const other of this.#open) if (other >= sequence) this.#open.delete(other);
+    this.#last = sequence;
     if (open) this.#open.add(sequence);
   }
 
