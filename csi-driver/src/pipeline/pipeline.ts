@@ -81,53 +81,72 @@ interface Rpc<M extends AnyMethod> {
   readonly type: ReturnType<typeof csiRoot.lookupType>;
 }
 
-function handlerOf({ name, path, method, type }: Rpc<Method<object, unknown>>, options: PipelineOptions) {
-  const { clock, guard, log, logRequests, observe } = options;
-  const checkLimits = limitsOf(type);
-  const redact = redactorOf(type);
+function handlerOf(rpc: Rpc<Method<object, unknown>>, options: PipelineOptions) {
+  const { method } = rpc;
+  const begin = callsOf(rpc, options);
   return async (request: object, { signal }: CallContext) => {
-    const started = clock.monotonicMs();
-    let code: GrpcCode = 'OK';
-    if (logRequests) log.debug(`${name} called`, { request: redact(request) });
+    using call = begin(request);
     try {
-      checkLimits(request);
-      method.validate?.(request);
-      using _claim = guard.claim(...(method.keys?.(request) ?? []));
+      call.check();
+      using _claim = options.guard.claim(...(method.keys?.(request) ?? []));
       const response = await method.run(request, signal);
-      if (logRequests) log.debug(`${name} done`, { ms: elapsed(clock, started) });
+      call.done();
       return response;
     } catch (error) {
-      const known = asCsiError(error);
-      code = known.code;
-      logFailure(log, name, { error, known, ms: elapsed(clock, started) });
-      throw known;
-    } finally {
-      observe?.(path, code, (clock.monotonicMs() - started) / 1000);
+      throw call.failed(error);
     }
   };
 }
 
-function streamHandlerOf({ name, path, method, type }: Rpc<StreamMethod<object, unknown>>, options: PipelineOptions) {
+function streamHandlerOf(rpc: Rpc<StreamMethod<object, unknown>>, options: PipelineOptions) {
+  const { method } = rpc;
+  const begin = callsOf(rpc, options);
+  return async function* (request: object, { signal }: CallContext) {
+    using call = begin(request);
+    try {
+      call.check();
+      yield* method.stream(request, signal);
+      call.done();
+    } catch (error) {
+      throw call.failed(error);
+    }
+  };
+}
+
+/** One call on its way: what is checked before it, and what is said of it. Disposing tells how it ended. */
+interface Call extends Disposable {
+  /** @throws GrpcError – the request is refused by its content alone. */
+  readonly check: () => void;
+  readonly done: () => void;
+  /** The error as the CO is told it. */
+  readonly failed: (error: unknown) => GrpcError;
+}
+
+/** What is the same for every RPC, before it and after. */
+function callsOf({ name, path, method, type }: Rpc<AnyMethod>, options: PipelineOptions) {
   const { clock, log, logRequests, observe } = options;
   const checkLimits = limitsOf(type);
   const redact = redactorOf(type);
-  return async function* (request: object, { signal }: CallContext) {
+  return (request: object): Call => {
     const started = clock.monotonicMs();
     let code: GrpcCode = 'OK';
     if (logRequests) log.debug(`${name} called`, { request: redact(request) });
-    try {
-      checkLimits(request);
-      method.validate?.(request);
-      yield* method.stream(request, signal);
-      if (logRequests) log.debug(`${name} done`, { ms: elapsed(clock, started) });
-    } catch (error) {
-      const known = asCsiError(error);
-      code = known.code;
-      logFailure(log, name, { error, known, ms: elapsed(clock, started) });
-      throw known;
-    } finally {
-      observe?.(path, code, (clock.monotonicMs() - started) / 1000);
-    }
+    return {
+      check: () => {
+        checkLimits(request);
+        method.validate?.(request);
+      },
+      done: () => {
+        if (logRequests) log.debug(`${name} done`, { ms: elapsed(clock, started) });
+      },
+      failed: (error) => {
+        const known = asCsiError(error);
+        code = known.code;
+        logFailure(log, name, { error, known, ms: elapsed(clock, started) });
+        return known;
+      },
+      [Symbol.dispose]: () => observe?.(path, code, (clock.monotonicMs() - started) / 1000),
+    };
   };
 }
 
