@@ -67,7 +67,15 @@ function refuseMoving({ backends, mounts }: ServiceContext, volumes: readonly Vo
   let atomic: string | undefined;
   for (const volume of volumes) {
     const { id, backend } = volume;
-    const stillness = backends.of(volume).stillness?.(id, mounts.uses(id).length > 0) ?? 'moving';
+    const of = backends.of(volume);
+    if (!of.stillness) {
+      throw grpcError(
+        'FAILED_PRECONDITION',
+        `volume "${id}" cannot be part of a group snapshot: volumes of the backend "${backend}" may be written from any ` +
+          'node, and nothing here can make those writers wait until all snapshots are taken; take a snapshot of it alone',
+      );
+    }
+    const stillness = of.stillness(id, mounts.uses(id).length > 0);
     if (stillness === 'stoppable') stoppable.push(volume);
     const alone = volumes.length === 1;
     if (stillness === 'moving' || (stillness === 'atomic' && atomic !== undefined && !alone)) {

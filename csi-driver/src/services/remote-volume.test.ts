@@ -237,3 +237,14 @@ test('what else is mounted at the staging path is left alone', async () => {
   await expect(h.unstage(elsewhere)).rejects.toEqual(code('FAILED_PRECONDITION'));
   expect(h.mounts()).toEqual(['stage', 'stage']);
 });
+
+test('a group snapshot of volumes nobody uses here says why there is none: who writes from elsewhere cannot be stopped', async () => {
+  await using h = aWorld();
+  const { volumeId } = await h.createVolume('pvc-1', { parameters, volumeCapabilities: [shared] });
+  const creating = h.call('CreateVolumeGroupSnapshot')({ name: 'g', sourceVolumeIds: [volumeId] });
+  await expect(creating).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringMatching(/"nfs" may be written from any node.*take a snapshot of it alone/),
+  });
+  expect(h.context.catalog.groups.list()).toEqual([]);
+});
