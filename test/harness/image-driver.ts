@@ -25,10 +25,7 @@ export async function imageFolder(poolFs?: 'xfs' | 'btrfs', poolMiB = 2048) {
   const pool = join(place.folder, 'pool');
   if (poolFs) await mountPool(place.folder, { pool, poolFs, poolMiB });
   /** Loop devices of volumes of this pool. */
-  const loops = () =>
-    listLoops().filter(
-      ({ backingFile }) => backingFile.includes(`${place.folder}/pool/`) || backingFile.startsWith('/images/'),
-    );
+  const loops = () => listLoops().filter(({ backingFile }) => backingFile.startsWith(`${pool}/`));
   return {
     ...place,
     pool,
