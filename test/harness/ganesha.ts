@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -68,6 +68,8 @@ export class Ganesha implements AsyncDisposable {
     const enter = ['-t', String(this.#holder.pid), '-n', '-m', 'ganesha.nfsd', ...arguments_];
     this.#server = spawn('nsenter', enter, { stdio: 'ignore' });
     await this.#waitForPort(2049);
+    // It takes connections before it has told rpcbind where its mount service is, which NFSv3 begins with.
+    await this.#waitFor('the mount service', () => isRegistered(this.host, 'mountd', 3));
   }
 
   /** Ends the server as a crash would. */
@@ -106,8 +108,12 @@ export class Ganesha implements AsyncDisposable {
   }
 
   async #waitForPort(port: number): Promise<void> {
+    await this.#waitFor(`${this.host}:${port}`, () => canConnect(this.host, port));
+  }
+
+  async #waitFor(what: string, check: () => Promise<boolean>): Promise<void> {
     try {
-      await eventually(`${this.host}:${port}`, () => canConnect(this.host, port));
+      await eventually(what, check);
     } catch (error) {
       appendFileSync(join(this.folder, 'log'), '');
       throw new Error(`${(error as Error).message}\n${this.log()}`);
@@ -149,6 +155,13 @@ async function eventually(what: string, check: () => Promise<boolean>): Promise<
     if (systemClock.monotonicMs() - start > deadlineMs) throw new Error(`${what} is not there after ${deadlineMs} ms`);
     await systemClock.sleep(20);
   }
+}
+
+/** Calls a program's null procedure where rpcbind says it is. */
+function isRegistered(host: string, program: string, version: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile('rpcinfo', ['-T', 'tcp', host, program, String(version)], { timeout: 2000 }, (error) => resolve(!error));
+  });
 }
 
 function canConnect(host: string, port: number): Promise<boolean> {
