@@ -16,6 +16,7 @@ interface Rendered {
   readonly provisioner?: string;
   readonly driver?: string;
   readonly driverName?: string;
+  readonly rules?: readonly { readonly resources: readonly string[] }[];
   readonly spec?: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
 }
 
@@ -52,6 +53,23 @@ test('snapshot classes name the driver they are for', async () => {
   for (const object of await rendered('snapshots')) {
     expect(object).toMatchObject({ apiVersion: 'snapshot.storage.k8s.io/v1', driver: 'csi.berth.local' });
   }
+});
+
+test('group snapshots: classes of v1, and a snapshotter that serves them and may', async () => {
+  const objects = await rendered('group-snapshots');
+  const classes = objects.filter(({ kind }) => kind === 'VolumeGroupSnapshotClass');
+  expect(classes.map(({ metadata }) => metadata.name)).toEqual(['berth', 'berth-retain']);
+  for (const object of classes) {
+    expect(object).toMatchObject({ apiVersion: 'groupsnapshot.storage.k8s.io/v1', driver: 'csi.berth.local' });
+  }
+  const { spec } = objects.find(({ kind }) => kind === 'DaemonSet') ?? {};
+  const snapshotter = spec?.template.spec.containers.find(({ name }) => name === 'snapshotter');
+  expect(snapshotter?.args).toContain('--feature-gates=CSIVolumeGroupSnapshot=true');
+  const role = objects.find(({ metadata }) => metadata.name === 'berth-node-group-snapshots');
+  expect(role?.rules?.flatMap(({ resources }) => resources)).toContain('volumegroupsnapshotcontents/status');
+  // Without the CRDs of group snapshots, the gate would end those of single volumes too.
+  const alone = (await rendered('local-sidecars')).find(({ kind }) => kind === 'DaemonSet');
+  expect(JSON.stringify(alone)).not.toContain('CSIVolumeGroupSnapshot');
 });
 
 for (const directory of ['local', 'local-sidecars', 'nfs']) {
