@@ -39,7 +39,7 @@ const damages: readonly Damage[] = [
   {
     file: 'nodes/node-1/pool/catalog.db',
     content: noise,
-    says: /^berth: the CSI driver of node-1 does not start: the catalog .*catalog\.db is damaged \(file is not a database\); the data of the volumes was not touched\. Restore /m,
+    says: /^berth: the CSI driver of node-1 does not start: the catalog .*catalog\.db is damaged \(file is not a database\); the data of the volumes was not touched\. Run `csi-driver recover --pool .*, or restore /m,
   },
 ];
 
