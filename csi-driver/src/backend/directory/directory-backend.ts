@@ -89,7 +89,7 @@ export class DirectoryBackend implements Backend, Disposable {
     return undefined;
   }
 
-  /** File after file, while others write: each file is as it was at some moment of the call. */
+  /** File after file, while others write: one that is written in place meanwhile is of several moments, unless blocks are shared. */
   async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
     const { id, record } = volume;
     return await this.#fill(this.#snapshots, snapshotId, { from: { kind: 'volume', id }, signal, record });

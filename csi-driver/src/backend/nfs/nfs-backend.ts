@@ -84,7 +84,7 @@ export class NfsBackend implements Backend, AsyncDisposable {
     return copiedBy(await this.#volumes.fill(volume.id, own, { from: path, signal }));
   }
 
-  /** File after file, while others write: each file is as it was at some moment of the call. */
+  /** File after file, while others write: one that is written in place meanwhile may be of several moments. */
   async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
     const own = nfsVolumeOf(volume.context ?? {});
     return copiedBy(await this.#volumes.snapshot(snapshotId, own, { from: own.subDir, signal }));
