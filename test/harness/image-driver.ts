@@ -34,9 +34,12 @@ export async function imageFolder(poolFs?: 'xfs' | 'btrfs', poolMiB = 2048) {
       for (const { mountPoint } of place.mounts().toReversed()) {
         if (mountPoint !== pool) linuxMounter.unmount(mountPoint, { lazy: true });
       }
-      for (const { number } of loops()) await detachLoop(number);
-      await expect.poll(loops, { timeout: 20_000 }).toEqual([]);
-      place[Symbol.dispose]();
+      try {
+        for (const { number } of loops()) await detachLoop(number);
+        await expect.poll(loops, { timeout: 20_000 }).toEqual([]);
+      } finally {
+        place[Symbol.dispose]();
+      }
     },
   };
 }
