@@ -130,9 +130,10 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
   const pools = parsePools(flags.pool ?? []);
   const log = createLogger({ level: logLevel, format: logFormat, now: terminal.now, write: terminal.err });
   // Here, not at the top: --help and version need neither gRPC nor SQLite.
-  const [{ startDriver }, { systemClock, systemRng }] = await Promise.all([
+  const [{ startDriver }, { systemClock, systemRng }, { returnMemoryWhenQuiet }] = await Promise.all([
     import('./driver.ts'),
     import('@berth/kit'),
+    import('@berth/linux'),
   ]);
   await using _driver = await startDriver({
     endpoint: endpoint ?? '',
@@ -149,6 +150,7 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
     log,
     logRequests: logLevel === 'debug',
   });
+  using _memory = returnMemoryWhenQuiet(systemClock);
   log.info('serving', { driver: name, node: flags.nodeId, endpoint, pool: flags.pool?.join(' '), version });
   await terminal.stopped(flags.untilStdinCloses === true);
   log.info('stopping');

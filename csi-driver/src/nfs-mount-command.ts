@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createLogger, messageOf, systemClock, systemRng } from '@berth/kit';
+import { returnMemoryWhenQuiet } from '@berth/linux';
 import type { Terminal } from './cli.ts';
 import { serveShare } from './nfs-mount/serve-share.ts';
 import type { ServedShare, ServingAnswer } from './nfs-mount/served-share.ts';
@@ -25,6 +26,7 @@ export async function runNfsMount(
     const lockPath = join(folder, `${key}.lock`);
     const mount = await serveShare({ share, lockPath, targetFd, clock: systemClock, rng: systemRng, log });
     say({ ready: true });
+    using _memory = returnMemoryWhenQuiet(systemClock);
     const stopped = terminal.stopped(false).then(async () => {
       log.info('stopping');
       await mount.stop().catch((error: unknown) => log.warn('cannot unmount', { error }));

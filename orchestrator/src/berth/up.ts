@@ -11,7 +11,7 @@ import {
   writeFileDurably,
 } from '@berth/kit';
 import { KubeClient, startInformers } from '@berth/kube';
-import { linuxMounter } from '@berth/linux';
+import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
@@ -65,6 +65,7 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     await using stack = new AsyncDisposableStack();
     const images = await startAll(context, stack);
+    stack.use(returnMemoryWhenQuiet(systemClock));
     void tidyImages(images, log);
     await stopped;
     terminal.err('berth: stopping; pods and mounts stay (remove them with: berth down)\n');

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { FakeClock } from '@berth/kit';
+import { expect, test, vi } from 'vitest';
+import { cleanMappingsOf, returnMemoryWhenQuiet } from './return-memory.ts';
+
+const node = '/usr/bin/node';
+
+function mapping(range: string, rights: string, file: string, anonymousKb: number): string {
+  return `${range} ${rights} 00000000 fe:00 42                    ${file}\nRss:                 100 kB\nAnonymous:            ${anonymousKb} kB\n`;
+}
+
+test('only mappings of the program that are as its file has them are given back', () => {
+  const smaps = [
+    mapping('1000-3000', 'r--p', node, 0),
+    mapping('3000-8000', 'r-xp', node, 0),
+    // Relocated: these pages are nowhere but here.
+    mapping('8000-9000', 'r--p', node, 4),
+    mapping('9000-a000', 'rw-p', node, 0),
+    mapping('a000-b000', 'r-xp', '/usr/lib/libc.so.6', 0),
+    mapping('b000-c000', 'rw-p', '', 0),
+  ].join('');
+  expect(cleanMappingsOf(smaps, node)).toEqual([
+    { start: 0x1000n, length: 0x2000n },
+    { start: 0x3000n, length: 0x5000n },
+  ]);
+});
+
+test('a process that rests for two seconds keeps little of its program in memory, and goes on as before', async () => {
+  const clock = new FakeClock();
+  const before = programKb();
+  using _ = returnMemoryWhenQuiet(clock);
+  await clock.advance(1900);
+  expect(programKb()).toBeGreaterThan(before * 0.9);
+  // A collection of this test's own garbage is work, too.
+  await vi.waitFor(async () => {
+    await clock.advance(200);
+    expect(programKb()).toBeLessThan(before * 0.9);
+  });
+  expect(JSON.parse(JSON.stringify({ still: 'here' }))).toEqual({ still: 'here' });
+});
+
+/** What is mapped of this program's file. */
+function programKb(): number {
+  let total = 0;
+  for (const part of readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
+    if (part.split('\n')[0]?.endsWith(process.execPath)) total += Number(/^Rss:\s+(\d+)/m.exec(part)?.[1] ?? 0);
+  }
+  return total;
+}

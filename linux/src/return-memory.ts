@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Clock } from '@berth/kit';
+import koffi from 'koffi';
+
+const lib = koffi.load('libc.so.6');
+const madvise = lib.func('int madvise(uint64_t address, uint64_t length, int advice)');
+const mallocTrim = lib.func('int malloc_trim(size_t pad)');
+
+/** madvise(2). */
+const MADV_DONTNEED = 4;
+
+/** Without work for so long, a process is at rest. */
+const quietMs = 2000;
+/** A collection costs some 20 ms, so a process that works now and then does it no more often. */
+const betweenMs = 20_000;
+/** A full collection of more would hold up the next call for longer than anyone should wait. */
+const collectUpToBytes = 64 * 1024 * 1024;
+
+/**
+ * Gives memory that a burst of work left behind back to the kernel once the process rests: V8 keeps a heap as large as it
+ * last was, malloc its free blocks, and the kernel maps what was read of the program's file though most of it ran once, at the start.
+ * A process that did nothing since the last time does nothing; whether it worked is told by V8's own collections.
+ */
+export function returnMemoryWhenQuiet(clock: Clock): Disposable {
+  const collect = collector();
+  let workedAt = clock.monotonicMs();
+  let returnedAt = Number.NEGATIVE_INFINITY;
+  let isReturning = false;
+  let timer: Disposable | undefined;
+  const wait = (ms: number) => {
+    timer = clock.schedule(ms, check);
+  };
+  const check = () => {
+    const left = Math.max(workedAt + quietMs, returnedAt + betweenMs) - clock.monotonicMs();
+    if (left > 0) return wait(left);
+    timer = undefined;
+    isReturning = true;
+    void returnMemory(collect).finally(() => {
+      returnedAt = clock.monotonicMs();
+      // Our own collection is told a turn later.
+      timer = clock.schedule(100, () => {
+        timer = undefined;
+        isReturning = false;
+      });
+    });
+  };
+  wait(quietMs);
+  const observer = new PerformanceObserver(() => {
+    if (isReturning) return;
+    workedAt = clock.monotonicMs();
+    if (!timer) wait(quietMs);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return {
+    [Symbol.dispose]: () => {
+      observer.disconnect();
+      timer?.[Symbol.dispose]();
+    },
+  };
+}
+
+async function returnMemory(collect: () => void): Promise<void> {
+  if (getHeapStatistics().used_heap_size <= collectUpToBytes) collect();
+  mallocTrim(0);
+  await forgetProgramPages();
+}
+
+function collector(): () => void {
+  // The only way to a collection that needs no flag of the process.
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}
+
+/** One mapping in /proc/self/smaps: its range, its rights and its file (proc_pid_smaps(5)). */
+const mappingLine = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+\s*(.*)$/;
+
+/**
+ * Unmaps what is read of the program's own file; what is used again comes back from the page cache. Only pages that are as the file
+ * has them: read-only mappings of which not one page is the process's own copy (those hold relocations).
+ */
+async function forgetProgramPages(): Promise<void> {
+  // On a thread of the pool: the kernel walks every page for it.
+  const smaps = await readFile('/proc/self/smaps', 'utf8');
+  for (const { start, length } of cleanMappingsOf(smaps, process.execPath)) madvise(start, length, MADV_DONTNEED);
+}
+
+/** Mappings of `file` that are read-only and unchanged; exported for tests. */
+export function cleanMappingsOf(smaps: string, file: string): { readonly start: bigint; readonly length: bigint }[] {
+  const clean: { start: bigint; length: bigint }[] = [];
+  let here: { start: bigint; length: bigint } | undefined;
+  for (const line of smaps.split('\n')) {
+    const mapping = mappingLine.exec(line);
+    if (mapping) {
+      const [, from, to, rights, path] = mapping;
+      const start = BigInt(`0x${from}`);
+      const isCode = (rights === 'r-xp' || rights === 'r--p') && path === file;
+      here = isCode ? { start, length: BigInt(`0x${to}`) - start } : undefined;
+    } else if (here && /^Anonymous:\s+0 kB$/.test(line)) clean.push(here);
+  }
+  return clean;
+}
