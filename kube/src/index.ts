@@ -10,6 +10,49 @@ export {
   type StatusReason,
   statusReasons,
 } from './api-error.ts';
+export { canonicalJson } from './apply/canonical-json.ts';
+export { compareText } from './apply/compare-text.ts';
+export { type Comparison, compareTyped } from './apply/compare-typed.ts';
+export { equalValues } from './apply/compare-values.ts';
+export {
+  type Applied,
+  ApplyConflicts,
+  applyConfiguration,
+  type Conflict,
+  type ManagedSet,
+  type Managers,
+  ownByUpdate,
+  type Versions,
+  type Writing,
+} from './apply/field-ownership.ts';
+export {
+  difference,
+  emptySet,
+  type FieldPattern,
+  type FieldSet,
+  hasPath,
+  inOrder,
+  intersection,
+  isEmptySet,
+  matching,
+  readFieldSet,
+  recursiveDifference,
+  union,
+} from './apply/field-set.ts';
+export {
+  deduced,
+  type MergeList,
+  type MergeMap,
+  type MergeType,
+  mergeTypeOf,
+  untypedAtomic,
+} from './apply/merge-type.ts';
+export { mergeTyped } from './apply/merge-typed.ts';
+export { type OpenApiSchema, openApiMergeType } from './apply/open-api-merge-type.ts';
+export { FieldSetError, type PathElement, printPath } from './apply/path-element.ts';
+export { fieldSetOf } from './apply/typed-field-set.ts';
+export { TypedError, type TypedValue } from './apply/typed-value.ts';
+export { validateTyped } from './apply/validate-typed.ts';
 export {
   collectionPath,
   type DeleteOptions,
@@ -51,6 +94,7 @@ export {
   LabelSelector as Selector,
   type Labels,
 } from './label-selector.ts';
+export { LruMap } from './lru-map.ts';
 export { parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';
 export { applyJsonPatch } from './patch/json-patch.ts';

@@ -104,8 +104,14 @@ function definition(name: string, schema: Schema): CompactDefinition {
     ...(schema['x-kubernetes-map-type'] === 'atomic' ? { a: 1 } : {}),
     ...(goFields[name]?.zero && { z: goFields[name].zero }),
     ...(goFields[name]?.always && { w: goFields[name].always }),
-    ...(goFields[name]?.keep && { e: goFields[name].keep }),
+    ...(kept(name).length > 0 && { e: kept(name) }),
   };
+}
+
+/** An empty list of managedFields says something else than none: it takes all ownership away. */
+function kept(name: string): readonly string[] {
+  const keep = goFields[name]?.keep ?? [];
+  return name === 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' ? [...keep, 'managedFields'] : keep;
 }
 
 /** JSON in a string: parsed ten times faster than the same object as code, and opaque to the type checker. */
