@@ -7,9 +7,15 @@ import { release } from './services/accounts.ts';
 
 /** Up to so many volumes and snapshots are compared before the first call; more of them meanwhile. */
 const atOnce = 5000;
-const batch = 200;
+/** Looked at in one go: a call that comes meanwhile waits for no more. */
+const batch = 20;
+/** Then calls have the process for several times as long as a batch took. */
+const pauseMs = 2;
 
 const noSignal = new AbortController().signal;
+
+/** Between two batches. */
+type Pause = () => Promise<void> | undefined;
 
 /** What there is below the pools: listed before the first call, so that nothing of what calls make is in it. */
 interface Listing {
@@ -25,14 +31,15 @@ interface Listing {
 export async function comparePools(recovery: Recovery): Promise<AsyncDisposable> {
   const listing = list(recovery);
   await undoUnacknowledged(recovery, listing);
-  const compare = async (signal: AbortSignal) => {
-    await lookAtData(recovery, listing, signal);
-    await lookAtRecords(recovery, listing, signal);
+  const compare = async (pause: Pause) => {
+    await lookAtData(recovery, listing, pause);
+    await lookAtRecords(recovery, listing, pause);
   };
   if (listing.places.reduce((sum, { stored }) => sum + stored.length, 0) > atOnce) {
-    return startTask('comparing pools and catalog', compare, { log: recovery.log, signal: noSignal });
+    const gently = (signal: AbortSignal) => compare(() => recovery.clock.sleep(pauseMs, signal));
+    return startTask('comparing pools and catalog', gently, { log: recovery.log, signal: noSignal });
   }
-  await compare(noSignal);
+  await compare(() => undefined);
   return { [Symbol.asyncDispose]: async () => undefined };
 }
 
@@ -69,11 +76,11 @@ async function undoUnacknowledged({ catalog, backends, log }: Recovery, listing:
 }
 
 /** Data without a record. */
-async function lookAtData(recovery: Recovery, { places }: Listing, signal: AbortSignal): Promise<void> {
+async function lookAtData(recovery: Recovery, { places }: Listing, pause: Pause): Promise<void> {
   for (const place of places) {
     for (let at = 0; at < place.stored.length; at += batch) {
       for (const stored of place.stored.slice(at, at + batch)) await lookAt(recovery, place.placement, stored);
-      await pause(signal);
+      await pause();
     }
   }
 }
@@ -100,7 +107,7 @@ async function removeUnused({ backend }: Placement, stored: Stored): Promise<boo
 }
 
 /** Records without data. */
-async function lookAtRecords(recovery: Recovery, listing: Listing, signal: AbortSignal): Promise<void> {
+async function lookAtRecords(recovery: Recovery, listing: Listing, pause: Pause): Promise<void> {
   const { catalog, backends, log } = recovery;
   const { last } = listing;
   const isThere = knowing(listing);
@@ -110,7 +117,7 @@ async function lookAtRecords(recovery: Recovery, listing: Listing, signal: Abort
     { table: catalog.snapshots, kind: 'snapshot' },
   ] as const;
   for (const { table, kind } of tables) {
-    for (let after = 0; ; await pause(signal)) {
+    for (let after = 0; ; await pause()) {
       const page: readonly (Whereabouts & { readonly sequence: number })[] = table.listAfter(after, batch);
       for (const { sequence, ...record } of page) {
         after = sequence;
@@ -122,10 +129,4 @@ async function lookAtRecords(recovery: Recovery, listing: Listing, signal: Abort
       if (page.length < batch) break;
     }
   }
-}
-
-/** Other work gets its turn. */
-async function pause(signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve) => setImmediate(resolve));
 }

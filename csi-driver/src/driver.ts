@@ -102,7 +102,7 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
       log.warn('thawed what a crash left frozen', { mountPoint });
   }
   countAll(catalog, backends);
-  stack.use(await recover({ catalog, backends, log }));
+  stack.use(await recover({ catalog, backends, log, clock }));
   const mounts = new VolumeMounts(places, (mount) => volumeOf(backends, mount));
   const jobs = stack.use(new CopyJobs());
   const node = nodeTopology(options.driverName, options.nodeId);

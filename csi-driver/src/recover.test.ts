@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@berth/kit';
+import { silentLogger, systemClock } from '@berth/kit';
 import { expect, test, vi } from 'vitest';
 import { recover } from './recover.ts';
 import { serviceHarness } from './services/service.harness.ts';
@@ -10,7 +10,7 @@ const begin = { name: 'pvc-1', id: 'id-1', capacityBytes: 1000, backend: 'direct
 
 async function recovered(h: ReturnType<typeof serviceHarness>, catalog = h.context.catalog) {
   const { backends } = h.context;
-  await recover({ catalog, backends, log: silentLogger });
+  await recover({ catalog, backends, log: silentLogger, clock: systemClock });
   return { volumes: readdirSync(join(h.pool, 'volumes')), catalog: catalog.listAfter(0).map(({ id }) => id) };
 }
 
@@ -99,7 +99,7 @@ test('a pool of thousands is compared while calls are served: what they make and
   const { volumeId: deleted } = await h.createVolume('pvc-deleted');
   for (let i = 0; i < 5001; i++) mkdirSync(join(volumes, `unknown-${i}`));
   writeFileSync(join(volumes, 'unknown-7', 'file'), '');
-  await using _comparing = await recover({ catalog, backends, log: silentLogger });
+  await using _comparing = await recover({ catalog, backends, log: silentLogger, clock: systemClock });
   expect(readdirSync(volumes).length).toBeGreaterThan(4000);
   const { volumeId: made } = await h.createVolume('pvc-made');
   await h.call('DeleteVolume')({ volumeId: deleted });

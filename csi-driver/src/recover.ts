@@ -1,4 +1,4 @@
-import type { Logger } from '@berth/kit';
+import type { Clock, Logger } from '@berth/kit';
 import type { Backends, Whereabouts } from './backend/backends.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { comparePools } from './compare-pools.ts';
@@ -10,6 +10,7 @@ export interface Recovery {
   readonly catalog: Catalog;
   readonly backends: Backends;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 /**

@@ -132,3 +132,20 @@ test('a catalog of the first schema keeps its volumes and learns of snapshots', 
   expect(catalog.attachments.ofVolume('id-v0')).toEqual([anAttachment]);
   expect(catalog.attachments.countOfNode('n1')).toBe(1);
 });
+
+test('a record that was found before a change is not what is found after it, nor after a change that failed', async () => {
+  using s = scene();
+  using catalog = s.open();
+  const begun = await catalog.begin(aVolume('v'));
+  const states = [catalog.find(begun.id)?.state, catalog.find(begun.id)?.state];
+  const ready = await catalog.update(begun, { state: 'ready' });
+  states.push(catalog.find(begun.id)?.state);
+  const deleting = catalog.update(ready, { state: 'deleting' });
+  const clashing = catalog.begin({ ...aVolume('v'), id: 'other' });
+  states.push(catalog.find(begun.id)?.state);
+  await Promise.allSettled([deleting, clashing]);
+  states.push(catalog.find(begun.id)?.state);
+  await catalog.remove(begun.id);
+  expect(states).toEqual(['creating', 'creating', 'ready', 'ready', 'deleting']);
+  expect(catalog.find(begun.id)).toBeUndefined();
+});

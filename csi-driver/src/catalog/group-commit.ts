@@ -10,9 +10,15 @@ interface Pending {
 export class GroupCommit {
   readonly #database: DatabaseSync;
   #pending: Pending[] = [];
+  #count = 0;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+  }
+
+  /** Grows as a transaction begins and ends, also one that fails: what was read before may have changed since. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Resolves with what `work` returned when that is on disk. `work` must be synchronous and a single statement. */
@@ -26,6 +32,7 @@ export class GroupCommit {
   #flush(): void {
     const batch = this.#pending;
     this.#pending = [];
+    this.#count++;
     const answers: (() => void)[] = [];
     try {
       this.#database.exec('BEGIN IMMEDIATE');
@@ -35,6 +42,8 @@ export class GroupCommit {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       for (const { reject } of batch) reject(error);
       return;
+    } finally {
+      this.#count++;
     }
     for (const answer of answers) answer();
   }

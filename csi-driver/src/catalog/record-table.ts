@@ -17,6 +17,8 @@ export interface Connection {
 const keyColumns = 2;
 /** Records read at once when all of them are. */
 const verifyPage = 500;
+/** Decoding a record costs more than looking it up. */
+const recentAtMost = 128;
 
 /**
  * Records of one kind: durable before any promise resolves. Reads are synchronous and see what is committed.
@@ -33,6 +35,8 @@ export class RecordTable<R extends Recorded> {
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #delete: StatementSync;
+  readonly #recent = new Map<string, R>();
+  #recentOf = 0;
 
   constructor(connection: Connection, codec: Codec<R>) {
     this.connection = connection;
@@ -58,7 +62,23 @@ export class RecordTable<R extends Recorded> {
   }
 
   find(id: string): R | undefined {
-    return this.read(() => [this.#byId.get(id)])[0];
+    const recent = this.#recentNow();
+    const known = recent.get(id);
+    if (known) return known;
+    const found = this.read(() => [this.#byId.get(id)])[0];
+    if (found) {
+      if (recent.size >= recentAtMost) recent.clear();
+      recent.set(id, found);
+    }
+    return found;
+  }
+
+  /** What was read since the last transaction: the steps of one call ask for the same record. */
+  #recentNow(): Map<string, R> {
+    const { count } = this.connection.commits;
+    if (count !== this.#recentOf) this.#recent.clear();
+    this.#recentOf = count;
+    return this.#recent;
   }
 
   findByName(name: string): R | undefined {
