@@ -21,26 +21,46 @@ function aClaim(name: string): PersistentVolumeClaim {
   return { metadata: { name, namespace }, spec };
 }
 
-/** Milliseconds from the first request until a watcher has seen all claims Bound. */
-export async function bindClaims(client: KubeClient, names: readonly string[]): Promise<number> {
-  const stop = new AbortController();
-  const { metadata } = await client.list(resources.persistentvolumeclaims, { namespace });
-  const events = client.watch(
-    resources.persistentvolumeclaims,
-    { namespace, resourceVersion: metadata.resourceVersion as string },
-    stop.signal,
-  );
-  const started = performance.now();
-  const missing = new Set(names);
-  const creating = Promise.all(names.map((name) => client.create(resources.persistentvolumeclaims, aClaim(name))));
-  for await (const { object } of events) {
-    if (object.status?.phase === 'Bound') missing.delete(object.metadata.name as string);
-    if (missing.size === 0) break;
+/** Binds claims and hears of it by one watch, as a controller would. */
+export class ClaimBinder implements AsyncDisposable {
+  readonly #client: KubeClient;
+  readonly #stop = new AbortController();
+  readonly #waiting = new Map<string, () => void>();
+  readonly #watching: Promise<void>;
+
+  private constructor(client: KubeClient, resourceVersion: string) {
+    this.#client = client;
+    this.#watching = this.#watch(resourceVersion).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) throw error;
+    });
   }
-  const took = performance.now() - started;
-  stop.abort();
-  await creating;
-  return took;
+
+  static async open(client: KubeClient): Promise<ClaimBinder> {
+    const { metadata } = await client.list(resources.persistentvolumeclaims, { namespace });
+    return new ClaimBinder(client, metadata.resourceVersion as string);
+  }
+
+  /** Milliseconds from the first request until all claims were seen Bound. */
+  async bind(names: readonly string[]): Promise<number> {
+    const started = performance.now();
+    const bound = names.map((name) => new Promise<void>((resolve) => this.#waiting.set(name, resolve)));
+    await Promise.all(names.map((name) => this.#client.create(resources.persistentvolumeclaims, aClaim(name))));
+    await Promise.race([Promise.all(bound), this.#watching]);
+    return performance.now() - started;
+  }
+
+  async #watch(resourceVersion: string): Promise<void> {
+    const where = { namespace, resourceVersion };
+    for await (const { object } of this.#client.watch(resources.persistentvolumeclaims, where, this.#stop.signal)) {
+      if (object.status?.phase === 'Bound') this.#waiting.get(object.metadata.name as string)?.();
+    }
+    throw new Error('the watch of the claims ended');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+  }
 }
 
 export async function deleteClaims(client: KubeClient): Promise<void> {
