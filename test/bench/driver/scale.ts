@@ -40,7 +40,8 @@ export async function benchScale(table: Table, rounds: number): Promise<void> {
   await using large = driver;
   table.record(`start with ${many} volumes`, '≤ 1000 ms', '–', `${median(starts).toFixed(0)} ms`);
   // The first calls of a process pay for the compiler, the small driver's as well as the large one's.
-  await inTurns([small, large].map((one) => (i: number) => create(one, `warm-up-${i}`)));
+  const warmUp = (one: DriverProcess) => (i: number) => create(one, `warm-up-${i}`);
+  await inTurns([warmUp(small), warmUp(large)]);
   for (const [name, call] of Object.entries(operations)) {
     const times = await inTurns([call(small, smallPlace.folder, few), call(large, largePlace.folder, many)]);
     const [atFew, atMany] = times.map(median) as [number, number];
