@@ -52,6 +52,7 @@ const testPackages = {
   // Both work on files served by FUSE; python3-minimal, which has the program too, has no mmap.
   git: ['/usr/bin/git', '/usr/local/bin/git'],
   python3: ['/usr/bin/pydoc3', '/usr/local/bin/python3'],
+  'etcd-server': ['/usr/bin/etcd'],
   // Guests of test/vm; without it, or on another architecture, that lane says why it skips.
   ...(process.arch === 'x64' ? { 'qemu-system-x86': ['/usr/bin/qemu-system-x86_64'] } : {}),
 };
@@ -86,12 +87,36 @@ function installPackages(wantedBy) {
     fail(`this is not Debian or Ubuntu; install what these Debian packages hold, then run again: ${missing.join(' ')}`);
   if (process.getuid() !== 0) fail(`packages are missing and this is not root; run: sudo sh -c '${command}'`);
   process.stderr.write(`berth: installing ${missing.join(' ')} (apt-get)\n`);
+  const allowServices = forbidServices();
   const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   try {
     execFileSync('apt-get', ['update', '-qq'], options);
     execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], options);
   } catch {
+    allowServices();
     fail(`apt-get failed; see above, then try it yourself: ${command}`);
+  }
+  allowServices();
+  if (missing.includes('etcd-server')) disableService('etcd.service');
+}
+
+const servicePolicy = '/usr/sbin/policy-rc.d';
+const ownPolicy = '#!/bin/sh\n# Made by the set-up of Berth while it installs packages; remove it.\nexit 101\n';
+
+/** Debian starts a package's service once it is installed (invoke-rc.d asks this program); the programs alone are wanted. */
+function forbidServices() {
+  const isOurs = existsSync(servicePolicy) && readFileSync(servicePolicy, 'utf8') === ownPolicy;
+  if (existsSync(servicePolicy) && !isOurs) return () => undefined;
+  writeFileSync(servicePolicy, ownPolicy, { mode: 0o755 });
+  return () => rmSync(servicePolicy, { force: true });
+}
+
+/** Nor is it to start with the machine. */
+function disableService(name) {
+  try {
+    execFileSync('systemctl', ['disable', name], { stdio: 'ignore' });
+  } catch {
+    // No systemd: nothing starts it.
   }
 }
 

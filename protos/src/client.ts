@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { asGrpcError } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
 import type { Service } from './service.ts';
@@ -9,19 +9,42 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+export interface ConnectionOptions {
+  /** PEM; an empty object trusts what the system trusts. Absent: no TLS. */
+  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  /** How often the other side is asked whether it is still there, and how long it may take to answer. */
+  readonly keepalive?: { readonly everyMs: number; readonly timeoutMs: number };
+  /** Sent with every call. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A call whose both sides are streams. Disposing cancels it; iterating throws GrpcError. */
+export interface DuplexCall<Request, Response> extends AsyncIterable<Response>, Disposable {
+  /** Nothing happens when the call has ended. */
+  write(request: Init<Request>): void;
+}
+
 /** Methods of a service as promises (or async iterables where the answer is a stream). All throw GrpcError. */
 export type ServiceClient<S extends ServiceType> = {
-  readonly [M in keyof S]: S[M]['stream'] extends true
-    ? (request: Init<S[M]['request']>, options?: CallOptions) => AsyncIterable<S[M]['response']>
-    : (request: Init<S[M]['request']>, options?: CallOptions) => Promise<S[M]['response']>;
+  readonly [M in keyof S]: S[M] extends { duplex: true }
+    ? (options?: CallOptions) => DuplexCall<S[M]['request'], S[M]['response']>
+    : S[M]['stream'] extends true
+      ? (request: Init<S[M]['request']>, options?: CallOptions) => AsyncIterable<S[M]['response']>
+      : (request: Init<S[M]['request']>, options?: CallOptions) => Promise<S[M]['response']>;
 };
 
 /** One connection to a gRPC endpoint such as `unix:///run/csi.sock`; services are called through {@link service}. */
 export class GrpcConnection implements Disposable {
   readonly #client: Client;
+  readonly #metadata = new Metadata();
 
-  constructor(endpoint: string) {
-    this.#client = new Client(endpoint, credentials.createInsecure(), {
+  constructor(endpoint: string, { tls, keepalive, metadata = {} }: ConnectionOptions = {}) {
+    for (const [name, value] of Object.entries(metadata)) this.#metadata.set(name, value);
+    const security = tls
+      ? credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null)
+      : credentials.createInsecure();
+    this.#client = new Client(endpoint, security, {
+      ...(keepalive ? keepaliveOptions(keepalive) : {}),
       'grpc.max_receive_message_length': -1,
       // A driver that restarts must be reached again at once: grpc-js would otherwise wait up to 2 minutes.
       'grpc.initial_reconnect_backoff_ms': 20,
@@ -33,10 +56,26 @@ export class GrpcConnection implements Disposable {
 
   service<S extends ServiceType>(service: Service<S>): ServiceClient<S> {
     const methods = service.methods.map((name) => {
-      const { responseStream } = service.definition[name] as { responseStream: boolean };
+      const { requestStream, responseStream } = service.definition[name]!;
+      if (requestStream) return [name, this.#duplex(service, name)];
       return [name, responseStream ? this.#streaming(service, name) : this.#unary(service, name)];
     });
     return Object.fromEntries(methods) as ServiceClient<S>;
+  }
+
+  /** Whether it is connected, or comes to be within `timeoutMs`; false as soon as an attempt has failed. */
+  async ready(timeoutMs: number): Promise<boolean> {
+    const channel = this.#client.getChannel();
+    const endAt = Date.now() + timeoutMs;
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return true;
+      if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) return false;
+      const changed = await new Promise<boolean>((resolve) =>
+        channel.watchConnectivityState(state, endAt, (error) => resolve(!error)),
+      );
+      if (!changed) return false;
+    }
   }
 
   [Symbol.dispose](): void {
@@ -52,7 +91,7 @@ export class GrpcConnection implements Disposable {
           method.requestSerialize,
           method.responseDeserialize,
           request,
-          new Metadata(),
+          this.#metadata,
           timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
           (error, response) => {
             signal?.removeEventListener('abort', cancel);
@@ -76,12 +115,38 @@ export class GrpcConnection implements Disposable {
           method.requestSerialize,
           method.responseDeserialize,
           request,
-          new Metadata(),
+          this.#metadata,
           options,
         );
       return readStream(open, signal);
     };
   }
+
+  #duplex<S extends ServiceType>(service: Service<S>, name: string) {
+    const method = service.definition[name]!;
+    return ({ signal, timeoutMs }: CallOptions = {}): DuplexCall<unknown, unknown> => {
+      const call = this.#client.makeBidiStreamRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        this.#metadata,
+        timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
+      );
+      // Told to whoever iterates; a failure before that must not end the process.
+      call.on('error', () => undefined);
+      return {
+        write: (request) => {
+          if (!call.writableEnded && !call.destroyed) call.write(request);
+        },
+        [Symbol.asyncIterator]: () => readStream(() => call, signal),
+        [Symbol.dispose]: () => call.cancel(),
+      };
+    };
+  }
+}
+
+function keepaliveOptions({ everyMs, timeoutMs }: { everyMs: number; timeoutMs: number }): ChannelOptions {
+  return { 'grpc.keepalive_time_ms': everyMs, 'grpc.keepalive_timeout_ms': timeoutMs };
 }
 
 async function* readStream(open: () => AsyncIterable<unknown> & { cancel(): void }, signal?: AbortSignal) {

@@ -18,5 +18,5 @@ export type Init<T> = T extends string | Uint8Array | boolean | number | null | 
     ? readonly Init<Item>[]
     : { readonly [K in keyof T]?: Init<T[K]> | undefined };
 
-/** The methods of a service: request and response message, and whether the response is a stream. */
-export type ServiceType = Record<string, { request: unknown; response: unknown; stream: boolean }>;
+/** The methods of a service: request and response message, whether the response is a stream, and whether both are. */
+export type ServiceType = Record<string, { request: unknown; response: unknown; stream: boolean; duplex?: true }>;

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { readFacts } from './facts.ts';
+import { scoped } from './proto-scope.ts';
 
 interface Field {
   readonly type: string;
@@ -33,6 +34,14 @@ const contracts = [
   { name: 'csi', facts: 'csi-1.13.descriptor.json', space: ['csi', 'v1'] },
   { name: 'cri', facts: 'cri-v1-0.36.descriptor.json', space: ['runtime', 'v1'] },
   { name: 'registration', facts: 'kubelet-pluginregistration-v1.descriptor.json', space: ['pluginregistration'] },
+  // Loaded where etcd is the store, so what is not asked of it stays out.
+  {
+    name: 'etcd',
+    facts: 'etcd-3.6.descriptor.json',
+    space: ['etcdserverpb'],
+    beside: ['mvccpb'],
+    services: ['KV', 'Watch', 'Lease', 'Maintenance'],
+  },
   // Our own: its source is here.
   { name: 'trash', source: 'berth/csi/v1/trash.proto', space: ['berth', 'csi', 'v1'] },
 ] as const;
@@ -60,10 +69,13 @@ const out = join(import.meta.dirname, '../../protos/src/gen');
 mkdirSync(out, { recursive: true });
 for (const contract of contracts) {
   const { name, space } = contract;
-  const root = camelSpace('source' in contract ? readSource(contract.source) : readFacts<Space>(contract.facts));
+  const given = 'source' in contract ? readSource(contract.source) : readFacts<Space>(contract.facts);
+  const root = camelSpace(scoped(given, contract));
   writeFileSync(join(out, `${name}.descriptor.json`), `${JSON.stringify(root)}\n`);
   let inner = root;
   for (const part of space) inner = inner.nested?.[part] as Space;
+  if ('beside' in contract)
+    inner = { nested: Object.assign({}, ...contract.beside.map((one) => root.nested?.[one]?.nested), inner.nested) };
   const body = declare(inner, [], inner).join('\n');
   const used = ['Int64', 'Timestamp', 'Wrapped'].filter((word) => new RegExp(`[^'\\w]${word}\\b(?!')`).test(body));
   const imports = used.length > 0 ? `import type { ${used.join(', ')} } from '../grpc-types.ts';\n\n` : '';
@@ -121,7 +133,7 @@ function fieldType(field: Field, path: readonly string[], top: Space): string {
 
 /** Looks a type name up from the inside out, as protobuf does. */
 function resolve(type: string, path: readonly string[], top: Space): string[] {
-  const parts = type.replace(/^\.?(csi\.v1|runtime\.v1|pluginregistration|berth\.csi\.v1)\./, '').split('.');
+  const parts = type.replace(/^\.?(csi\.v1|runtime\.v1|pluginregistration|berth\.csi\.v1|etcdserverpb|mvccpb)\./, '').split('.');
   for (let depth = path.length; depth >= 0; depth--) {
     const candidate = [...path.slice(0, depth), ...parts];
     if (find(candidate, top)) return candidate;
@@ -140,10 +152,11 @@ function isEnum(type: string, path: readonly string[], top: Space): boolean {
 }
 
 function serviceLines(name: string, methods: Record<string, Method>, top: Space): string[] {
-  const entries = Object.entries(methods).map(([method, { requestType, responseType, responseStream }]) => {
+  const entries = Object.entries(methods).map(([method, { requestType, responseType, requestStream, responseStream }]) => {
     const request = resolve(requestType, [], top).join('');
     const response = resolve(responseType, [], top).join('');
-    return `  ${method}: { request: ${request}; response: ${response}; stream: ${responseStream === true} };`;
+    const duplex = requestStream ? '; duplex: true' : '';
+    return `  ${method}: { request: ${request}; response: ${response}; stream: ${responseStream === true}${duplex} };`;
   });
   return [`export type ${name.replace(/Service$/, '')}Service = {`, ...entries, '};', ''];
 }

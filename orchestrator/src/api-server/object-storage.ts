@@ -3,7 +3,7 @@ import type { RangeResult, Store, StoreEvent } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { alreadyExists, modified } from './resource-errors.ts';
-import { ObjectCodec, type StoredObject, type WrittenObjects } from './stored-object.ts';
+import type { ObjectCodec, StoredObject } from './stored-object.ts';
 
 export interface ObjectRange {
   readonly namespace: string;
@@ -11,6 +11,8 @@ export interface ObjectRange {
   readonly after?: string;
   readonly limit?: number;
   readonly revision?: number;
+  /** Any state of this revision or later will do (0: whatever is at hand); the newest when absent. */
+  readonly notOlderThan?: number;
 }
 
 /** The objects of one served resource in the store. Every method throws ApiError. */
@@ -23,13 +25,14 @@ export class ObjectStorage {
   constructor(options: {
     readonly store: Store;
     readonly definition: ResourceDefinition;
-    readonly stored: ResourceDefinition;
-    readonly written: WrittenObjects;
+    readonly codec: ObjectCodec;
+    /** All keys begin with it, and a slash. */
+    readonly root: string;
   }) {
     this.definition = options.definition;
     this.#store = options.store;
-    this.#root = `/registry/${options.stored.plural}`;
-    this.#codec = new ObjectCodec(options.definition, options.stored, options.written);
+    this.#root = options.root;
+    this.#codec = options.codec;
   }
 
   get revision(): number {
@@ -45,8 +48,9 @@ export class ObjectStorage {
     return `${this.prefixOf(namespace)}${name}`;
   }
 
-  async find(namespace: string, name: string): Promise<StoredObject | undefined> {
-    const kv = await storeCall(this.#store.get(this.keyOf(namespace, name)));
+  /** The newest, or with `notOlderThan` any state of that revision or later (0: what is at hand). */
+  async find(namespace: string, name: string, notOlderThan?: number): Promise<StoredObject | undefined> {
+    const kv = await storeCall(this.#store.get(this.keyOf(namespace, name), notOlderThan));
     return kv && this.#codec.view(kv);
   }
 
@@ -100,7 +104,7 @@ export class ObjectStorage {
     const write = { key, value, expected, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
     const result = await storeCall(this.#store.write(write));
     if (!result.ok) return undefined;
-    const kv = await this.#store.get(key);
+    const kv = await this.#store.get(key, 0);
     const createRevision = kv?.createRevision ?? result.revision;
     if (kv?.modRevision === result.revision) return this.#codec.view(kv);
     return this.#codec.view({ key, value, createRevision, modRevision: result.revision });
@@ -141,7 +145,19 @@ export function asApiError(error: unknown): unknown {
     case 'Compacted':
       return apiError('Expired', 'The resourceVersion for the provided list is too old.');
     case 'Future':
+      return apiError('Timeout', `Timeout: ${error.message}`, {
+        details: {
+          causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+          retryAfterSeconds: 1,
+        },
+      });
+    case 'Unavailable':
+      // Nothing was done, so that clients may try again by themselves.
+      return apiError('ServiceUnavailable', error.message, { details: { retryAfterSeconds: 1 } });
+    case 'Uncertain':
       return apiError('Timeout', `Timeout: ${error.message}`);
+    case 'TooLarge':
+      return apiError('RequestEntityTooLarge', `Request entity too large: ${error.message}`);
     case 'Closed':
       return apiError('ServiceUnavailable', 'the server is shutting down');
     default:

@@ -11,8 +11,12 @@ export interface AutoCompaction {
   readonly log: Logger;
 }
 
-/** Forgets, every five minutes, the history older than the last time it looked. Disposing stops it. */
+/**
+ * Forgets, every five minutes, the history older than the last time it looked. Disposing stops it.
+ * Not of a shared store, which sees to it that one server does.
+ */
 export function startAutoCompaction({ store, clock, log }: AutoCompaction): AsyncDisposable {
+  if (store.shared) return { [Symbol.asyncDispose]: async () => undefined };
   const end = new AbortController();
   const done = run();
   async function run(): Promise<void> {

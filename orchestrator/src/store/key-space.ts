@@ -25,8 +25,14 @@ export class KeySpace {
   #revision: number;
   #compacted: number;
 
-  constructor(options: { readonly limits: WindowLimits; readonly revision?: number; readonly compacted?: number }) {
-    this.#window = new EventWindow(options.limits, options.compacted ?? 0);
+  constructor(options: {
+    readonly limits: WindowLimits;
+    readonly revision?: number;
+    readonly compacted?: number;
+    /** Where the window begins, if that is not where history does. */
+    readonly start?: number;
+  }) {
+    this.#window = new EventWindow(options.limits, options.start ?? options.compacted ?? 0);
     this.#revision = options.revision ?? 0;
     this.#compacted = options.compacted ?? 0;
   }
@@ -65,11 +71,16 @@ export class KeySpace {
     if (events.length > 0) this.#hub.publish(events);
   }
 
+  /** Nothing up to this revision is still to come: what was written since is not in this space of keys. */
+  advance(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
   /** Takes over what an earlier life of the store committed; compacted history gives state, but no events. */
   load(changes: readonly Change[]): void {
     for (const change of changes) {
       const event = this.#applyOne(change);
-      if (event && change.revision > this.#compacted) this.#window.push(event);
+      if (event && change.revision > this.#window.start) this.#window.push(event);
     }
   }
 
@@ -91,7 +102,7 @@ export class KeySpace {
   /** @throws StoreError Compacted, Future. */
   checkReadable(revision: number): void {
     if (revision > this.#revision)
-      throw new StoreError('Future', `revision ${revision} is not reached yet, the newest is ${this.#revision}`);
+      throw new StoreError('Future', `Too large resource version: ${revision}, current: ${this.#revision}`);
     if (revision < this.#compacted)
       throw new StoreError('Compacted', `revision ${revision} is compacted; the oldest is ${this.#compacted}`);
   }
@@ -137,7 +148,7 @@ export class KeySpace {
       );
     const replay: StoreEvent[] = [];
     for (const event of this.#window.after(after)) if (event.item.key.startsWith(prefix)) replay.push(event);
-    return this.#hub.subscribe(prefix, replay, signal);
+    return this.#hub.subscribe({ prefix, after, replay }, signal);
   }
 
   compact(revision: number): void {
@@ -146,6 +157,11 @@ export class KeySpace {
   }
 
   close(): void {
-    this.#hub.end(new StoreError('Closed', 'the store is closed'));
+    this.end(new StoreError('Closed', 'the store is closed'));
+  }
+
+  /** Ends all watches. */
+  end(error: StoreError): void {
+    this.#hub.end(error);
   }
 }

@@ -31,14 +31,15 @@ export class MemoryStore implements Store {
     return this.#space.revision;
   }
 
-  async get(key: string): Promise<KeyValue | undefined> {
+  async get(key: string, notOlderThan = 0): Promise<KeyValue | undefined> {
     this.#checkOpen();
+    if (notOlderThan > this.#space.revision) this.#space.checkReadable(notOlderThan);
     return this.#space.get(key);
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     this.#checkOpen();
-    this.#space.checkReadable(request.revision ?? this.#space.revision);
+    this.#space.checkReadable(request.revision ?? Math.max(request.notOlderThan ?? 0, this.#space.revision));
     return this.#space.range(request);
   }
 

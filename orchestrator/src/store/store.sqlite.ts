@@ -17,9 +17,7 @@ import type {
   WriteResult,
 } from './store.ts';
 import { StoreError } from './store-error.ts';
-
-/** What a watcher may be away for: upstream's watch cache holds about as much; bytes bound the memory. */
-const windowLimits = { events: 5_000, bytes: 8 * 1024 * 1024 };
+import { windowLimits } from './window-limits.ts';
 
 /** Longer than the steps between the writes of one piece of work, too short for anyone who reads events to notice. */
 const eventPatienceMs = 10;
@@ -70,14 +68,15 @@ class SqliteStore implements Store {
     return this.#space.revision;
   }
 
-  async get(key: string): Promise<KeyValue | undefined> {
+  async get(key: string, notOlderThan = 0): Promise<KeyValue | undefined> {
     this.#checkOpen();
+    if (notOlderThan > this.#space.revision) this.#space.checkReadable(notOlderThan);
     return this.#space.get(key);
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     this.#checkOpen();
-    const revision = request.revision ?? this.#space.revision;
+    const revision = request.revision ?? Math.max(request.notOlderThan ?? 0, this.#space.revision);
     this.#space.checkReadable(revision);
     if (revision >= this.#space.windowStart) return this.#space.range(request);
     return this.#rangeFromDisk({ ...request, revision });

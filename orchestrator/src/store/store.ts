@@ -14,6 +14,8 @@ export interface RangeRequest {
   readonly limit?: number;
   /** The state at this revision; the newest when absent. */
   readonly revision?: number;
+  /** Without `revision`: any state of this revision or later will do; 0: whatever is known here. */
+  readonly notOlderThan?: number;
 }
 
 export interface RangeResult {
@@ -54,13 +56,17 @@ export interface StoreBackup extends AsyncDisposable {
 /**
  * A key space with one revision counter: what etcd is to Kubernetes. Every acknowledged write is on disk.
  * All methods throw StoreError: `Compacted` (revision too old), `Future` (revision not yet reached),
- * `Full` (no space: nothing was written), `Corrupt`, `Locked` (another process has it),
- * `Unusable` (it can't be opened, or the disk fails), `Closed`.
+ * `Full` (no space: nothing was written), `TooLarge`, `Corrupt`, `Locked` (another process has it),
+ * `Unusable` (it can't be opened, or the disk fails), `Closed`; a store elsewhere also `Unavailable` (nothing was done)
+ * and `Uncertain` (it may have been done, or may still be).
  */
 export interface Store extends AsyncDisposable {
-  /** The newest committed revision. */
+  /** The newest committed revision; of a shared store, the newest that is known here. */
   readonly revision: number;
-  get(key: string): Promise<KeyValue | undefined>;
+  /** Other processes write it too: to be new, a read has to ask for it, and all agree among themselves who compacts. */
+  readonly shared?: true;
+  /** What stands there now; with `notOlderThan`, what stood there at that revision or later (0: whatever is known here). */
+  get(key: string, notOlderThan?: number): Promise<KeyValue | undefined>;
   range(request: RangeRequest): Promise<RangeResult>;
   write(request: WriteRequest): Promise<WriteResult>;
   /** Every change of `prefix` after revision `after`, in order, without gaps; batches are whole revisions. */

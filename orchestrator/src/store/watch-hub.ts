@@ -11,6 +11,14 @@ function bucketOf(path: string): string | undefined {
   return third < 0 ? undefined : path.slice(0, third + 1);
 }
 
+export interface Subscription {
+  readonly prefix: string;
+  /** Nothing up to this revision is told; it may be one that is still to come. */
+  readonly after: number;
+  /** What there was since, to begin with. */
+  readonly replay: readonly StoreEvent[];
+}
+
 /** Fans batches of events out to watchers, each with its own bounded buffer. */
 export class WatchHub {
   readonly #byBucket = new Map<string, Set<Watcher>>();
@@ -23,11 +31,11 @@ export class WatchHub {
     return size;
   }
 
-  /** Starts with `replay`; the caller takes that and the subscription in one synchronous step, so there is no gap. */
-  subscribe(prefix: string, replay: readonly StoreEvent[], signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
-    const bucket = bucketOf(prefix);
+  /** The caller takes `replay` and the subscription in one synchronous step, so there is no gap. */
+  subscribe(subscription: Subscription, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    const bucket = bucketOf(subscription.prefix);
     const set = bucket === undefined ? this.#wide : this.#bucket(bucket);
-    const watcher = new Watcher(prefix, replay, () => {
+    const watcher = new Watcher(subscription, () => {
       set.delete(watcher);
       if (bucket !== undefined && set.size === 0) this.#byBucket.delete(bucket);
       signal.removeEventListener('abort', onAbort);
@@ -64,20 +72,23 @@ export class WatchHub {
 
 class Watcher implements AsyncIterable<readonly StoreEvent[]>, AsyncIterator<readonly StoreEvent[]> {
   readonly #prefix: string;
+  readonly #after: number;
   readonly #leave: () => void;
   #buffer: StoreEvent[];
   #wake: (() => void) | undefined;
   #ended = false;
   #error: StoreError | undefined;
 
-  constructor(prefix: string, replay: readonly StoreEvent[], leave: () => void) {
+  constructor({ prefix, after, replay }: Subscription, leave: () => void) {
     this.#prefix = prefix;
+    this.#after = after;
     this.#buffer = [...replay];
     this.#leave = leave;
   }
 
   offer(events: readonly StoreEvent[]): void {
-    for (const event of events) if (event.item.key.startsWith(this.#prefix)) this.#buffer.push(event);
+    for (const event of events)
+      if (event.item.modRevision > this.#after && event.item.key.startsWith(this.#prefix)) this.#buffer.push(event);
     if (this.#buffer.length > maxBuffered) {
       this.#buffer = [];
       this.end(new StoreError('Compacted', `a watcher of "${this.#prefix}" fell too far behind; list again`));

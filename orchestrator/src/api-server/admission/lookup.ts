@@ -1,7 +1,7 @@
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 
-/** Reads what admission rules need of other objects, at the newest revision. */
+/** Reads what admission rules need of other objects, as this server knows them; what it does not know may be new, and is asked for. */
 export class AdmissionLookup {
   readonly #context: ServerContext;
 
@@ -11,7 +11,8 @@ export class AdmissionLookup {
 
   async find(group: string, plural: string, namespace: string, name: string): Promise<AnyObject | undefined> {
     const storage = this.#context.storageOf(group, plural);
-    return (await storage?.find(namespace, name))?.object;
+    const known = (await storage?.find(namespace, name, 0)) ?? (await storage?.find(namespace, name));
+    return known?.object;
   }
 
   list(group: string, plural: string): Promise<readonly AnyObject[]> {
@@ -19,7 +20,7 @@ export class AdmissionLookup {
   }
 
   async listIn(group: string, plural: string, namespace: string): Promise<readonly AnyObject[]> {
-    const range = await this.#context.storageOf(group, plural)?.range({ namespace });
+    const range = await this.#context.storageOf(group, plural)?.range({ namespace, notOlderThan: 0 });
     return range?.objects.map(({ object }) => object) ?? [];
   }
 }

@@ -1,4 +1,3 @@
-import { apiError } from '@berth/kube';
 import { revisionOf } from '../query-values.ts';
 import { notFound } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -7,18 +6,18 @@ import type { Answer, ServerRequest } from '../server-request.ts';
 import type { StoredObject } from '../stored-object.ts';
 
 export async function getObject(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
-  const revision = revisionOf(request.query.get('resourceVersion')) ?? 0;
-  if (revision > context.store.revision)
-    throw apiError('Timeout', `Timeout: Too large resource version: ${revision}, current: ${context.store.revision}`);
-  return { type: 'object', status: 200, object: await requireObject(context, route), definition: route.definition };
+  const notOlderThan = revisionOf(request.query.get('resourceVersion'));
+  const object = await requireObject(context, route, notOlderThan);
+  return { type: 'object', status: 200, object, definition: route.definition };
 }
 
-/** @throws ApiError NotFound */
+/** @throws ApiError NotFound; Timeout – `notOlderThan` is a revision of the future. */
 export async function requireObject(
   context: ServerContext,
   { definition, namespace, name }: Pick<ResourceRoute, 'definition' | 'namespace' | 'name'>,
+  notOlderThan?: number,
 ): Promise<StoredObject> {
-  const found = await context.storage(definition).find(namespace, name);
+  const found = await context.storage(definition).find(namespace, name, notOlderThan);
   if (!found) throw notFound(definition, name);
   return found;
 }

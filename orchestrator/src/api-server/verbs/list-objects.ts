@@ -31,6 +31,7 @@ export async function listObjects(
 
 interface Start {
   readonly revision?: number;
+  readonly notOlderThan?: number;
   readonly after?: string;
 }
 
@@ -44,10 +45,10 @@ function startOf(storage: ObjectStorage, namespace: string, options: ListOptions
     const key = storage.prefixOf(namespace) + after;
     return revision < 0 ? { after: key } : { revision, after: key };
   }
-  const revision = revisionOf(resourceVersion) ?? 0;
-  if (revision > storage.revision) throw tooLarge(revision, storage.revision);
+  const revision = revisionOf(resourceVersion);
+  if (revision === undefined) return {};
   const exact = match === 'Exact' || (match === '' && limit > 0 && revision > 0);
-  return exact ? { revision } : {};
+  return exact ? { revision } : { notOlderThan: revision };
 }
 
 interface PageRequest extends Start {
@@ -90,15 +91,6 @@ function answerOf(storage: ObjectStorage, namespace: string, page: Page): Pick<L
   const token = encodeContinue({ revision, after });
   const left = remaining === undefined ? {} : { remainingItemCount: remaining };
   return { items: objects, metadata: { ...metadata, continue: token, ...left } };
-}
-
-function tooLarge(asked: number, current: number) {
-  return apiError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
-    details: {
-      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-      retryAfterSeconds: 1,
-    },
-  });
 }
 
 function isExpired(error: unknown): boolean {

@@ -66,7 +66,10 @@ class ObjectWatch {
     const wantsState = options.sendInitialEvents ?? (after === undefined || after === 0);
     const initial: WatchFrame[] = [];
     if (wantsState) {
-      const { objects, revision } = await storage.range({ namespace });
+      const { objects, revision } = await storage.range({
+        namespace,
+        ...(after === undefined ? {} : { notOlderThan: after }),
+      });
       for (const object of objects)
         if (selection.all || selection.matches(object.object)) initial.push({ type: 'ADDED', object });
       if (options.sendInitialEvents && options.allowWatchBookmarks)
@@ -119,7 +122,8 @@ class ObjectWatch {
       if (result === 'due') {
         // Nothing of ours can be between the last batch and the store's revision: batches are delivered synchronously.
         if ((await settledFirst(next)) === 'pending') {
-          this.#revision = storage.revision;
+          // A watch may begin where a server that is late has not come to yet.
+          this.#revision = Math.max(this.#revision, storage.revision);
           yield bookmark(storage.definition, this.#revision);
         }
         due.again();

@@ -1,0 +1,141 @@
+import { type Clock, type Logger, messageOf } from '@berth/kit';
+import { type CallOptions, type etcd, GrpcConnection, loadEtcd, type ServiceClient } from '@berth/protos';
+import { StoreError } from '../store-error.ts';
+import type { EtcdEndpoint } from './etcd-endpoint.ts';
+import { fateOf, storeErrorOf } from './etcd-error.ts';
+
+export interface EtcdTls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+export interface EtcdClientOptions {
+  readonly endpoints: readonly EtcdEndpoint[];
+  readonly tls: EtcdTls;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** One endpoint and its services. */
+export interface EtcdMember {
+  readonly url: string;
+  readonly connection: GrpcConnection;
+  readonly kv: ServiceClient<etcd.KVService>;
+  readonly watch: ServiceClient<etcd.WatchService>;
+  readonly lease: ServiceClient<etcd.LeaseService>;
+  readonly maintenance: ServiceClient<etcd.MaintenanceService>;
+}
+
+type Call<T> = (member: EtcdMember, options: CallOptions) => Promise<T>;
+
+/** How long a connection may take where there are others to try. */
+const connectMs = 2_000;
+/** How long one member may take for a read before another is asked. */
+const readMs = 3_000;
+/** How long anything is tried; etcd itself gives a proposal up after 5 s and an election. */
+const giveUpMs = 10_000;
+/** Between rounds over all endpoints. */
+const pauseMs = 100;
+/** etcd refuses clients that ask more often than every 5 s (its grpc-keepalive-min-time). */
+const keepalive = { everyMs: 10_000, timeoutMs: 5_000 } as const;
+
+/**
+ * The members of one etcd. Calls go to one of them until it fails, then to the next; what may have been carried out is
+ * repeated only if it is a read.
+ */
+export class EtcdClient implements Disposable {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #members: readonly EtcdMember[];
+  readonly #end = new AbortController();
+  #current = 0;
+
+  private constructor(members: readonly EtcdMember[], { clock, log }: EtcdClientOptions) {
+    this.#members = members;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  static async create(options: EtcdClientOptions): Promise<EtcdClient> {
+    const services = await loadEtcd();
+    const members = options.endpoints.map(({ url, address, tls }): EtcdMember => {
+      const connection = new GrpcConnection(address, {
+        ...(tls ? { tls: options.tls } : {}),
+        keepalive,
+        // A member cut off from the others answers at once that it can do nothing.
+        metadata: { hasleader: 'true' },
+      });
+      return {
+        url,
+        connection,
+        kv: connection.service(services.etcdKv),
+        watch: connection.service(services.etcdWatch),
+        lease: connection.service(services.etcdLease),
+        maintenance: connection.service(services.etcdMaintenance),
+      };
+    });
+    return new EtcdClient(members, options);
+  }
+
+  /** The one that is called now. */
+  get member(): EtcdMember {
+    return this.#members[this.#current] as EtcdMember;
+  }
+
+  /** Of another number of endpoints than one, a failed one is not asked again before the others. */
+  leave(member: EtcdMember): void {
+    if (this.member === member) this.#current = (this.#current + 1) % this.#members.length;
+  }
+
+  /** A call that may be repeated. @throws StoreError Unavailable, and what etcd refuses with. */
+  read<T>(call: Call<T>): Promise<T> {
+    return this.#run(call, { attemptMs: readMs, mayRepeat: true });
+  }
+
+  /** A call that must not be done twice. @throws StoreError Unavailable – not done; Uncertain – perhaps done. */
+  write<T>(call: Call<T>): Promise<T> {
+    return this.#run(call, { attemptMs: giveUpMs, mayRepeat: false });
+  }
+
+  [Symbol.dispose](): void {
+    this.#end.abort(new StoreError('Closed', 'the store is closed'));
+    for (const { connection } of this.#members) connection[Symbol.dispose]();
+  }
+
+  async #run<T>(call: Call<T>, { attemptMs, mayRepeat }: { attemptMs: number; mayRepeat: boolean }): Promise<T> {
+    const { signal } = this.#end;
+    const endAt = this.#clock.monotonicMs() + giveUpMs;
+    let last: unknown;
+    for (let tries = 1; ; tries++) {
+      signal.throwIfAborted();
+      const left = endAt - this.#clock.monotonicMs();
+      const { member } = this;
+      if (left <= 0) throw await this.#unavailable(member, last);
+      if (await member.connection.ready(Math.min(left, connectMs))) {
+        try {
+          return await call(member, { timeoutMs: Math.min(left, attemptMs), signal });
+        } catch (error) {
+          signal.throwIfAborted();
+          last = error;
+          const fate = fateOf(error);
+          if (fate === 'refused') throw storeErrorOf(error);
+          if (fate === 'unknown' && !mayRepeat) {
+            this.leave(member);
+            throw new StoreError('Uncertain', messageOf(error), { cause: error });
+          }
+          this.#log.debug('etcd member failed', { endpoint: member.url, error });
+        }
+      }
+      this.leave(member);
+      if (tries % this.#members.length === 0) await this.#clock.sleep(Math.min(pauseMs, left), signal);
+    }
+  }
+
+  /** Why there is no connection, only a call is told. */
+  async #unavailable({ maintenance }: EtcdMember, last: unknown): Promise<StoreError> {
+    const cause = last ?? (await maintenance.Status({}, { timeoutMs: 500 }).catch((error: unknown) => error));
+    const urls = this.#members.map(({ url }) => url).join(', ');
+    return new StoreError('Unavailable', `etcd at ${urls} does not answer: ${messageOf(cause)}`, { cause });
+  }
+}

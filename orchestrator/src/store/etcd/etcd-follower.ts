@@ -1,0 +1,140 @@
+import { type Clock, isAbort, type Logger } from '@berth/kit';
+import type { DuplexCall, etcd } from '@berth/protos';
+import type { Change } from '../key-space.ts';
+import { StoreError } from '../store-error.ts';
+import type { EtcdClient, EtcdMember } from './etcd-client.ts';
+import type { EtcdKeys } from './etcd-keys.ts';
+import { ownBytes } from './load-state.ts';
+import { answersProgress } from './server-version.ts';
+
+export interface FollowerOptions {
+  readonly client: EtcdClient;
+  readonly keys: EtcdKeys;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The revision up to which everything was told already. */
+  readonly revision: () => number;
+  /** Whole revisions, in order. */
+  readonly onChanges: (changes: readonly Change[]) => void;
+  /** Nothing up to this revision is still to come. */
+  readonly onProgress: (revision: number) => void;
+  /** What comes next is compacted: the state has to be read anew. */
+  readonly onCompacted: () => Promise<void>;
+}
+
+type Stream = DuplexCall<etcd.WatchRequest, etcd.WatchResponse>;
+
+const firstPauseMs = 20;
+const longestPauseMs = 1_000;
+const connectMs = 2_000;
+
+/** Follows everything below the prefix by one watch, which goes on at another member where one fails. */
+export class EtcdFollower {
+  readonly #o: FollowerOptions;
+  #stream: Stream | undefined;
+  #canAsk = false;
+  #pauseMs = firstPauseMs;
+
+  constructor(options: FollowerOptions) {
+    this.#o = options;
+  }
+
+  /** Whether this member tells on demand how far it is. */
+  get canAsk(): boolean {
+    return this.#canAsk && this.#stream !== undefined;
+  }
+
+  /** Asks for {@link FollowerOptions.onProgress}; a member that still has to send something does not answer. */
+  askProgress(): void {
+    if (this.canAsk) this.#stream?.write({ progressRequest: {} });
+  }
+
+  /** Gives the stream up: it said nothing for too long. */
+  restart(): void {
+    this.#stream?.[Symbol.dispose]();
+  }
+
+  /** Ends when the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { client, clock, log } = this.#o;
+    while (!signal.aborted) {
+      const { member } = client;
+      try {
+        await this.#follow(member, signal);
+      } catch (error) {
+        if (signal.aborted || isAbort(error)) return;
+        if (!(await this.#recovered(error))) {
+          log.debug('the watch of etcd ended, will go on elsewhere', { endpoint: member.url, error });
+          client.leave(member);
+        }
+      }
+      await clock.sleep(this.#pauseMs, signal).catch(() => undefined);
+      this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    }
+  }
+
+  async #recovered(error: unknown): Promise<boolean> {
+    if (!(error instanceof StoreError) || error.code !== 'Compacted') return false;
+    try {
+      await this.#o.onCompacted();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #follow(member: EtcdMember, signal: AbortSignal): Promise<void> {
+    const { keys, revision } = this.#o;
+    if (!(await member.connection.ready(connectMs)))
+      throw new StoreError('Unavailable', `etcd at ${member.url} cannot be reached`);
+    this.#canAsk = await answersProgress(member, signal);
+    using stream = member.watch.Watch({ signal });
+    const from = { startRevision: String(revision() + 1), progressNotify: true, fragment: true };
+    stream.write({ createRequest: { ...keys.whole, ...from } });
+    try {
+      await this.#read(stream);
+    } finally {
+      this.#stream = undefined;
+    }
+  }
+
+  async #read(stream: Stream): Promise<void> {
+    let events: etcd.Event[] = [];
+    for await (const response of stream) {
+      if (response.canceled) throw endOf(response);
+      if (response.created) {
+        this.#stream = stream;
+        this.#pauseMs = firstPauseMs;
+        continue;
+      }
+      events = events.length === 0 ? response.events : [...events, ...response.events];
+      // The rest of these revisions is in the next one.
+      if (response.fragment) continue;
+      if (events.length > 0) this.#tell(events);
+      else this.#o.onProgress(Number(response.header?.revision));
+      events = [];
+    }
+    throw new StoreError('Unavailable', 'etcd ended the watch');
+  }
+
+  #tell(events: readonly etcd.Event[]): void {
+    const { keys, revision, onChanges } = this.#o;
+    const known = revision();
+    const changes: Change[] = [];
+    for (const { type, kv } of events) {
+      const at = Number(kv?.modRevision);
+      const key = kv ? keys.ours(kv.key) : undefined;
+      // A member that was behind may tell again what another told.
+      if (!kv || key === undefined || at <= known) continue;
+      const value = type === 'DELETE' ? undefined : ownBytes(kv.value);
+      changes.push({ key, value, revision: at, ...(value ? { created: Number(kv.createRevision) } : {}) });
+    }
+    if (changes.length > 0) onChanges(changes);
+  }
+}
+
+function endOf({ compactRevision, cancelReason }: etcd.WatchResponse): StoreError {
+  if (Number(compactRevision) > 0)
+    return new StoreError('Compacted', `etcd has forgotten what was before revision ${compactRevision}`);
+  return new StoreError('Unavailable', `etcd ended the watch: ${cancelReason}`);
+}

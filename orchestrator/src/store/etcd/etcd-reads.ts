@@ -1,0 +1,42 @@
+import type { KeyValue, RangeRequest, RangeResult } from '../store.ts';
+import type { EtcdClient } from './etcd-client.ts';
+import type { EtcdKeys } from './etcd-keys.ts';
+import { keyValueOf } from './etcd-writes.ts';
+
+/** Reads at etcd itself: of history, and while the watch is late. */
+export class EtcdReads {
+  readonly #client: EtcdClient;
+  readonly #keys: EtcdKeys;
+
+  constructor(client: EtcdClient, keys: EtcdKeys) {
+    this.#client = client;
+    this.#keys = keys;
+  }
+
+  /** The newest. */
+  async get(key: string): Promise<KeyValue | undefined> {
+    const request = { key: this.#keys.key(key) };
+    const { kvs } = await this.#client.read((member, call) => member.kv.Range(request, call));
+    return kvs[0] && keyValueOf(key, kvs[0]);
+  }
+
+  /** @throws StoreError Compacted, Future. */
+  async range({ prefix, after, limit, revision }: RangeRequest): Promise<RangeResult> {
+    const start = after === undefined || after < prefix ? prefix : `${after}\0`;
+    const span = this.#keys.range(prefix, start);
+    const request = {
+      ...(span ?? this.#keys.whole),
+      ...(revision === undefined ? {} : { revision: String(revision) }),
+    };
+    const bounded = span && limit !== undefined ? { ...request, limit: String(limit) } : request;
+    const { kvs, count, header } = await this.#client.read((member, call) => member.kv.Range(bounded, call));
+    const found = kvs.flatMap((kv) => {
+      const key = this.#keys.ours(kv.key);
+      return key === undefined || !key.startsWith(prefix) || key < start ? [] : [keyValueOf(key, kv)];
+    });
+    found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const items = found.slice(0, limit);
+    const total = span ? Number(count) : found.length;
+    return { revision: revision ?? Number(header?.revision), items, remaining: total - items.length };
+  }
+}

@@ -1,0 +1,248 @@
+import { type Clock, type Logger, startTask } from '@berth/kit';
+import { type Change, KeySpace } from '../key-space.ts';
+import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from '../store.ts';
+import { StoreError } from '../store-error.ts';
+import { windowLimits } from '../window-limits.ts';
+import { compactEtcd, runCompactor } from './compactor.ts';
+import { EtcdClient, type EtcdTls } from './etcd-client.ts';
+import type { EtcdEndpoint } from './etcd-endpoint.ts';
+import { isLeaseGone } from './etcd-error.ts';
+import { EtcdFollower } from './etcd-follower.ts';
+import { EtcdKeys } from './etcd-keys.ts';
+import { EtcdReads } from './etcd-reads.ts';
+import { hasWritten, keyValueOf, transactionOf } from './etcd-writes.ts';
+import { Leases } from './leases.ts';
+import { loadState, newestRevision } from './load-state.ts';
+import { PendingValues } from './pending-values.ts';
+import { RevisionProbe } from './revision-probe.ts';
+import { RevisionWaiters } from './revision-waiters.ts';
+
+export interface EtcdStoreOptions {
+  readonly endpoints: readonly EtcdEndpoint[];
+  readonly tls?: EtcdTls;
+  /** `--etcd-prefix`. */
+  readonly prefix?: string;
+  /** `--etcd-compaction-interval`; 0: another's affair. */
+  readonly compactionMs?: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** An event comes as soon as its write is answered; after this long, etcd itself is asked instead. */
+const patienceMs = 100;
+/** A watch that is behind for this long is at a member that hangs. */
+const stuckMs = 3_000;
+/** How long a start waits for the watch; it may be behind for long where others write elsewhere in this etcd. */
+const catchUpMs = 300;
+/** How long a write waits to be seen in the cache of its own server. */
+const ownWriteMs = 1_000;
+
+/**
+ * The store that several API servers share. One watch keeps the newest state in memory; a read asks etcd only how new that has
+ * to be, together with all reads of the moment, and reads at etcd itself when the watch is late.
+ */
+class EtcdStore implements Store {
+  readonly shared = true;
+  readonly #client: EtcdClient;
+  readonly #keys: EtcdKeys;
+  readonly #clock: Clock;
+  readonly #reads: EtcdReads;
+  readonly #leases: Leases;
+  readonly #probe: RevisionProbe;
+  readonly #waiters: RevisionWaiters;
+  readonly #follower: EtcdFollower;
+  readonly #pending = new PendingValues();
+  readonly #tasks = new AsyncDisposableStack();
+  readonly #end = new AbortController();
+  #space: KeySpace;
+  #behindSinceMs: number | undefined;
+  #closed = false;
+
+  constructor(client: EtcdClient, space: KeySpace, keys: EtcdKeys, options: EtcdStoreOptions) {
+    const { clock, log, compactionMs = 0 } = options;
+    this.#client = client;
+    this.#keys = keys;
+    this.#space = space;
+    this.#clock = clock;
+    this.#reads = new EtcdReads(client, keys);
+    this.#leases = new Leases(client, clock);
+    this.#probe = new RevisionProbe(() => newestRevision(client, keys));
+    this.#waiters = new RevisionWaiters(clock);
+    this.#follower = new EtcdFollower({
+      client,
+      keys,
+      clock,
+      log,
+      revision: () => this.#space.revision,
+      onChanges: (changes) => this.#apply(changes),
+      onProgress: (revision) => this.#advance(revision),
+      onCompacted: () => this.#loadAnew(),
+    });
+    const task = { log, signal: this.#end.signal };
+    this.#tasks.use(startTask('etcd watch', (signal) => this.#follower.run(signal), task));
+    const onCompacted = (revision: number) => this.#space.compact(revision);
+    const compactor = { client, clock, log, intervalMs: compactionMs, onCompacted };
+    if (compactionMs > 0)
+      this.#tasks.use(startTask('etcd compaction', (signal) => runCompactor(compactor, signal), task));
+  }
+
+  get revision(): number {
+    return this.#space.revision;
+  }
+
+  async get(key: string, notOlderThan?: number): Promise<KeyValue | undefined> {
+    this.#checkOpen();
+    if (await this.#isFresh(notOlderThan)) return this.#space.get(key);
+    return this.#reads.get(key);
+  }
+
+  async range(request: RangeRequest): Promise<RangeResult> {
+    this.#checkOpen();
+    const { revision } = request;
+    const isFresh = await this.#isFresh(revision ?? request.notOlderThan);
+    if (revision !== undefined && revision < this.#space.compacted) this.#space.checkReadable(revision);
+    if (isFresh && (revision ?? this.#space.revision) >= this.#space.windowStart) return this.#space.range(request);
+    return this.#reads.range(request);
+  }
+
+  async write(request: WriteRequest): Promise<WriteResult> {
+    this.#checkOpen();
+    const { key, value } = request;
+    using _pending = value && this.#pending.add(key, value);
+    const response = await this.#commit(request);
+    const revision = Number(response.header?.revision);
+    if (!response.succeeded) {
+      const kv = response.responses[0]?.responseRange?.kvs[0];
+      return { ok: false, current: kv && keyValueOf(key, kv) };
+    }
+    if (!hasWritten(response)) return { ok: false, current: undefined };
+    // Acknowledged is on etcd's disks; the cache only follows.
+    if (this.#space.revision < revision) await this.#waiters.wait(revision, ownWriteMs);
+    return { ok: true, revision };
+  }
+
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    this.#checkOpen();
+    return this.#space.watch(prefix, after, signal);
+  }
+
+  async compact(revision: number): Promise<void> {
+    this.#checkOpen();
+    await compactEtcd(this.#client, String(revision), (reached) => this.#space.compact(reached));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#space.end(new StoreError('Closed', 'the store is closed'));
+    this.#waiters.end();
+    this.#end.abort();
+    this.#client[Symbol.dispose]();
+    await this.#tasks[Symbol.asyncDispose]();
+  }
+
+  /** Once, at the start: what a first reader asks for is here. */
+  async catchUp(): Promise<void> {
+    const newest = await this.#probe.newest();
+    this.#follower.askProgress();
+    if (newest > this.#space.revision) await this.#waiters.wait(newest, catchUpMs);
+  }
+
+  async #commit(request: WriteRequest) {
+    const { key, ttlSeconds } = request;
+    const lease = ttlSeconds === undefined ? undefined : await this.#leases.leaseFor(ttlSeconds);
+    const transaction = transactionOf(this.#keys.key(key), request, lease);
+    const send = (with_: typeof transaction) => this.#client.write((member, call) => member.kv.Txn(with_, call));
+    try {
+      return await send(transaction);
+    } catch (error) {
+      if (lease === undefined || !isLeaseGone(error)) throw error;
+      this.#leases.forget(lease);
+      const anew = await this.#leases.leaseFor(ttlSeconds as number);
+      return send(transactionOf(this.#keys.key(key), request, anew));
+    }
+  }
+
+  /** Whether the cache holds what such a read must see. @throws StoreError Future */
+  async #isFresh(notOlderThan: number | undefined): Promise<boolean> {
+    if (notOlderThan !== undefined && notOlderThan <= this.#space.revision) return true;
+    const newest = await this.#probe.newest();
+    this.#checkOpen();
+    if (notOlderThan !== undefined && notOlderThan > newest)
+      throw new StoreError('Future', `Too large resource version: ${notOlderThan}, current: ${newest}`);
+    const needed = notOlderThan ?? newest;
+    if (needed <= this.#space.revision) return true;
+    this.#follower.askProgress();
+    this.#noteBehind();
+    return (await this.#waiters.wait(needed, patienceMs)) && this.#space.revision >= needed;
+  }
+
+  /** A watch that hangs is found out by readers; nobody else is hurt by it. */
+  #noteBehind(): void {
+    const now = this.#clock.monotonicMs();
+    this.#behindSinceMs ??= now;
+    if (now - this.#behindSinceMs < stuckMs || !this.#follower.canAsk) return;
+    this.#behindSinceMs = now;
+    this.#follower.restart();
+  }
+
+  #apply(changes: readonly Change[]): void {
+    const own = changes.map((change) =>
+      change.value ? { ...change, value: this.#pending.same(change.key, change.value) } : change,
+    );
+    this.#space.apply(own);
+    this.#moved();
+  }
+
+  #advance(revision: number): void {
+    this.#space.advance(revision);
+    this.#moved();
+  }
+
+  #moved(): void {
+    this.#behindSinceMs = undefined;
+    this.#waiters.reached(this.#space.revision);
+  }
+
+  /** Changes are missing: all who follow have to list again. */
+  async #loadAnew(): Promise<void> {
+    const before = this.#space;
+    const next = await spaceOf(this.#client, this.#keys);
+    if (this.#closed) return;
+    this.#space = next;
+    before.end(new StoreError('Compacted', 'etcd has forgotten changes that were not seen yet; list again'));
+    this.#moved();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreError('Closed', 'the store is closed');
+  }
+}
+
+/** Of an etcd that nobody has written to: there is nothing before it. */
+const firstRevision = 1;
+
+async function spaceOf(client: EtcdClient, keys: EtcdKeys): Promise<KeySpace> {
+  const { revision, changes } = await loadState(client, keys);
+  const space = new KeySpace({ limits: windowLimits, revision, start: revision === firstRevision ? 0 : revision });
+  space.load(changes);
+  return space;
+}
+
+/**
+ * Connects to etcd and reads what is there.
+ * @throws StoreError Unavailable – no member answers; Unusable – it refuses us.
+ */
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+  const { endpoints, tls = {}, clock, log, prefix = '/registry' } = options;
+  const client = await EtcdClient.create({ endpoints, tls, clock, log });
+  const keys = new EtcdKeys(prefix);
+  try {
+    const store = new EtcdStore(client, await spaceOf(client, keys), keys, options);
+    await store.catchUp();
+    return store;
+  } catch (error) {
+    client[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+
+/**
+ * A network of its own for the members of a cluster. A member's namespace and its link are those of its process and end
+ * with it; the bridge has a name that the tests' clean-up knows.
+ */
+export class EtcdBridge implements Disposable {
+  readonly #tag = randomInt(0x1000, 0xffff).toString(16);
+  readonly #bridge = `berthe${this.#tag}`;
+  /** Of the part of 198.18.0.0/15, which is for tests of networks (RFC 2544). */
+  readonly #net = `198.18.${randomInt(1, 255)}`;
+
+  constructor() {
+    ip('link', 'add', this.#bridge, 'type', 'bridge');
+    ip('addr', 'add', `${this.#net}.1/24`, 'dev', this.#bridge);
+    ip('link', 'set', this.#bridge, 'up');
+  }
+
+  address(index: number): string {
+    return `${this.#net}.${index + 10}`;
+  }
+
+  /** Starts a program in a namespace of its own, once its link is there. */
+  async spawn(index: number, command: readonly string[]): Promise<ChildProcess> {
+    const wait = ['sh', '-c', 'echo; read _; exec "$0" "$@" 0</dev/null', ...command];
+    const child = spawn('unshare', ['--net', 'setpriv', '--pdeathsig', 'KILL', '--', ...wait], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    await new Promise((resolve, reject) => {
+      child.stdout.once('data', resolve);
+      child.once('exit', () => reject(new Error(`cannot start ${command[0]} in a network of its own`)));
+    });
+    child.stdout.resume();
+    const link = this.#link(index);
+    const inside = (...args: string[]) =>
+      execFileSync('nsenter', ['-t', String(child.pid), '-n', 'ip', ...args], { stdio: 'pipe' });
+    // Of a member that was killed it may still be going.
+    for (let tries = 0; exists(link) && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+    ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid));
+    ip('link', 'set', link, 'master', this.#bridge, 'up');
+    inside('addr', 'add', `${this.address(index)}/24`, 'dev', 'eth0');
+    inside('link', 'set', 'lo', 'up');
+    inside('link', 'set', 'eth0', 'up');
+    child.stdin.end('\n');
+    return child;
+  }
+
+  cut(index: number): void {
+    ip('link', 'set', this.#link(index), 'nomaster');
+  }
+
+  mend(index: number): void {
+    ip('link', 'set', this.#link(index), 'master', this.#bridge);
+  }
+
+  [Symbol.dispose](): void {
+    ip('link', 'delete', this.#bridge);
+  }
+
+  #link(index: number): string {
+    return `berthe${this.#tag}m${index}`;
+  }
+}
+
+function ip(...args: string[]): void {
+  execFileSync('ip', args, { stdio: 'pipe' });
+}
+
+function exists(link: string): boolean {
+  try {
+    ip('link', 'show', link);
+    return true;
+  } catch {
+    return false;
+  }
+}
