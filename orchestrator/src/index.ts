@@ -5,6 +5,7 @@ export type { Authorizer } from './api-server/authorizer.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server/create-api-server.ts';
 export type { TokenAuthenticator } from './api-server/http/authenticate.ts';
 export type { Listener, ListenOptions } from './api-server/http/listener.ts';
+export type { LimitOptions } from './api-server/limits/limit-options.ts';
 export { definitions } from './api-server/resources/definitions.ts';
 export { JwtTokens, type JwtTokensOptions } from './api-server/tokens/jwt-tokens.ts';
 export type { TokenIssuer } from './api-server/tokens/token-issuer.ts';

@@ -2,7 +2,13 @@ import 'reflect-metadata';
 import { request as httpsRequest } from 'node:https';
 import { type Clock, type Logger, silentLogger, systemClock, systemRng } from '@berth/kit';
 import * as x509 from '@peculiar/x509';
-import { type AuthenticationOptions, createApiServer, definitions, MemoryStore } from '../../orchestrator/src/index.ts';
+import {
+  type AuthenticationOptions,
+  createApiServer,
+  definitions,
+  type LimitOptions,
+  MemoryStore,
+} from '../../orchestrator/src/index.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -79,7 +85,7 @@ export interface Reply {
 
 /** A server over real TLS, on a store in memory. */
 export async function anApiServer(
-  options: { clock?: Clock; log?: Logger; authentication?: AuthenticationOptions } = {},
+  options: { clock?: Clock; log?: Logger; authentication?: AuthenticationOptions; limits?: LimitOptions } = {},
 ) {
   const clock = options.clock ?? systemClock;
   const authority = await anAuthority();
@@ -97,6 +103,7 @@ export async function anApiServer(
     nodeApi: () => undefined,
     authorizationModes: ['RBAC'],
     ...(options.authentication ? { authentication: options.authentication } : {}),
+    ...(options.limits ? { limits: options.limits } : {}),
   });
   const listener = await server.listen({ address: '127.0.0.1', port: 0, ...own, clientCa: authority.cert });
   const open = (exchange: Exchange, onLine: (line: string) => void, signal?: AbortSignal) =>

@@ -34,7 +34,9 @@ export class BodyDecoder {
     const { value, duplicates, summary } = await this.#parse(request, expected.kind);
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
     const typed = withKind(value, expected);
-    return this.conform(typed, expected, { validation, duplicates, warn: request.warn });
+    const object = this.conform(typed, expected, { validation, duplicates, warn: request.warn });
+    request.audit?.requestObject(object);
+    return object;
   }
 
   /** As {@link object}, for options and reviews, whose group and version clients name as they like. @throws ApiError */
@@ -43,7 +45,9 @@ export class BodyDecoder {
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
     if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== expected.kind)
       return withKind(value, expected) as AnyObject;
-    return this.conform(value, expected, { validation: 'Ignore', warn: () => undefined });
+    const object = this.conform(value, expected, { validation: 'Ignore', warn: () => undefined });
+    request.audit?.requestObject(object);
+    return object;
   }
 
   /** The known fields of `value`; unknown and duplicate ones are refused, warned of or dropped in silence. @throws ApiError BadRequest */

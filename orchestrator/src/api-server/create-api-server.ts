@@ -19,15 +19,17 @@ import { swaggerPath } from './discovery/swagger-path.ts';
 import { type HealthCheck, healthPaths } from './health-paths.ts';
 import type { TokenAuthenticator } from './http/authenticate.ts';
 import { type Listener, type ListenOptions, listen, type Upgrade } from './http/listener.ts';
-import { observer } from './http/observe.ts';
 import { InProcessTransport } from './in-process-transport.ts';
-import { RequestMetrics } from './request-metrics.ts';
+import type { LimitOptions } from './limits/limit-options.ts';
+import { ServerLimits } from './limits/server-limits.ts';
+import { ServerMetrics } from './metrics/server-metrics.ts';
+import { ownHealthChecks } from './own-health-checks.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { ResourceRegistry } from './resource-registry.ts';
 import { routeOf } from './route.ts';
 import { ServerContext } from './server-context.ts';
-import { serverPaths } from './server-paths.ts';
+import { rootPaths, serverPaths } from './server-paths.ts';
 import { specialHandlers } from './subresources/special-handlers.ts';
 import { liveAccounts } from './tokens/live-accounts.ts';
 import type { TokenIssuer } from './tokens/token-issuer.ts';
@@ -52,6 +54,8 @@ export interface ApiServerOptions {
   readonly serviceCidr?: string;
   /** The address the `kubernetes` Service leads to where the server listens on a loopback address or on all of them. */
   readonly advertiseAddress?: string;
+  /** For clients outside the process. Absent: all are served as they come. */
+  readonly limits?: LimitOptions;
   /** Beyond the server's own: what /readyz also waits for. */
   readonly healthChecks?: readonly HealthCheck[];
   /** Serves exec, attach and port-forward connections. */
@@ -82,13 +86,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 class Server implements ApiServer {
   readonly pipeline: RequestPipeline;
   readonly #options: ApiServerOptions;
-  readonly #metrics = new RequestMetrics();
+  readonly #metrics: ServerMetrics;
+  readonly #limits: ServerLimits;
   readonly #listeners: Listener[] = [];
   readonly #services: ServiceAllocation;
   readonly #authorization: Authorization;
   #known: Promise<Authentication> | undefined;
   readonly #tokens: (TokenIssuer & TokenAuthenticator) | undefined;
   readonly #end = new AbortController();
+  #started = false;
   #compaction: AsyncDisposable | undefined;
 
   constructor(options: ApiServerOptions) {
@@ -110,11 +116,15 @@ class Server implements ApiServer {
     this.#authorization = new Authorization(context, options.authorizationModes);
     const { authorizer } = this.#authorization;
     this.#tokens = options.tokens && liveAccounts(context, options.tokens);
-    const own: HealthCheck[] = [
-      { name: 'ping', check: () => undefined },
-      { name: 'log', check: () => undefined },
-      { name: 'etcd', check: async () => void (await store.get('/registry/health')) },
-    ];
+    this.#metrics = new ServerMetrics(context);
+    this.#limits = new ServerLimits({ context, metrics: this.#metrics, log, options: options.limits });
+    const own = ownHealthChecks({
+      store,
+      limits: this.#limits,
+      isStarted: () => this.#started,
+      isEnding: () => this.#end.signal.aborted,
+      withRoles: this.#authorization.policy !== undefined,
+    });
     this.pipeline = new RequestPipeline({
       context,
       authorizer,
@@ -123,9 +133,11 @@ class Server implements ApiServer {
         openApiPaths(registry),
         swaggerPath(registry),
         healthPaths([...own, ...healthChecks]),
-        serverPaths(this.#metrics),
+        serverPaths(this.#metrics, () => rootPaths(registry, own)),
         backupPath(store),
+        this.#limits.debugPaths,
       ],
+      noteDecision: (allowed) => this.#metrics.authorized(allowed),
       special: specialHandlers({ nodeApi: options.nodeApi, authorization: this.#authorization, tokens: this.#tokens }),
     });
   }
@@ -137,6 +149,7 @@ class Server implements ApiServer {
     if (storage) await this.#services.start(storage, this.#end.signal);
     await bootstrap(context, { range: this.#services.range, port: 6443 });
     await this.#authorization.start(this.#end.signal, this.#options.log);
+    this.#started = true;
   }
 
   transport(user: User = loopback): Transport {
@@ -144,13 +157,20 @@ class Server implements ApiServer {
   }
 
   async listen(options: ListenOptions): Promise<Listener> {
-    const { clock, log } = this.#options;
+    const { clock, rng, log } = this.#options;
+    const authentication = await this.#authentication();
+    await this.#limits.start(this.#end.signal);
+    const { inFlight, auditor, requestTimeoutMs } = this.#limits;
     const listener = await listen(options, {
       pipeline: this.pipeline,
       clock,
+      rng,
       log,
-      authentication: await this.#authentication(),
-      observe: observer(this.pipeline.context.registry, this.#metrics),
+      authentication,
+      metrics: this.#metrics,
+      inFlight,
+      auditor,
+      requestTimeoutMs,
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });
     if (this.#listeners.push(listener) === 1) await this.#advertise(listener);
@@ -182,6 +202,7 @@ class Server implements ApiServer {
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
+    await this.#limits[Symbol.asyncDispose]();
   }
 
   #address(): string {

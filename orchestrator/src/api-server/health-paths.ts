@@ -1,9 +1,12 @@
+import { messageOf } from '@berth/kit';
 import type { PathHandler } from './request-pipeline.ts';
 import type { Answer } from './server-request.ts';
 
 /** One condition of the server's health; throws with what is wrong. */
 export interface HealthCheck {
   readonly name: string;
+  /** Absent: of all three. */
+  readonly only?: 'readyz';
   readonly check: () => void | Promise<void>;
 }
 
@@ -11,31 +14,48 @@ const roots = ['healthz', 'livez', 'readyz'];
 
 /** `/healthz`, `/livez`, `/readyz`, whole or one check (`/readyz/etcd`), `?verbose` and `?exclude=` as upstream has them. */
 export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
-  return async (segments, request) => {
-    const [root = '', name, ...more] = segments;
-    if (!roots.includes(root) || more.length > 0) return undefined;
-    const excluded = new Set(request.query.getAll('exclude'));
-    const asked = checks.filter((each) => (name === undefined ? !excluded.has(each.name) : each.name === name));
-    if (name !== undefined && asked.length === 0) return undefined;
-    const results = await Promise.all(asked.map(async (each) => ({ name: each.name, healthy: await holds(each) })));
-    return healthAnswer(root, results, request.query.has('verbose'));
+  return (segments, { query }) => {
+    const [root = '', ...rest] = segments;
+    if (!roots.includes(root)) return undefined;
+    const own = checks.filter(({ only }) => only === undefined || only === root);
+    if (rest.length === 0) return wholeAnswer(root, own, query);
+    const one = own.find(({ name }) => name === rest.join('/'));
+    return one && oneAnswer(one);
   };
 }
 
-function healthAnswer(root: string, results: readonly { name: string; healthy: boolean }[], verbose: boolean): Answer {
-  const healthy = results.every((each) => each.healthy);
-  const lines = results.map((each) =>
-    each.healthy ? `[+]${each.name} ok\n` : `[-]${each.name} failed: reason withheld\n`,
+async function wholeAnswer(root: string, checks: readonly HealthCheck[], query: URLSearchParams): Promise<Answer> {
+  const excluded = new Set(query.getAll('exclude'));
+  const lines = await Promise.all(
+    checks.map(async (each) => {
+      if (excluded.delete(each.name)) return `[+]${each.name} excluded: ok\n`;
+      return (await failureOf(each)) === undefined
+        ? `[+]${each.name} ok\n`
+        : `[-]${each.name} failed: reason withheld\n`;
+    }),
   );
-  if (!healthy) return { type: 'text', status: 500, text: `${lines.join('')}${root} check failed\n` };
-  return { type: 'text', status: 200, text: verbose ? `${lines.join('')}${root} check passed\n` : 'ok' };
+  if (excluded.size > 0) {
+    const names = [...excluded].toSorted().map((name) => JSON.stringify(name));
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names.join(',')}\n`);
+  }
+  if (lines.some((line) => line.startsWith('[-]')))
+    return { type: 'text', status: 500, text: `${lines.join('')}${root} check failed\n` };
+  const text = query.has('verbose') ? `${lines.join('')}${root} check passed\n` : 'ok';
+  return { type: 'text', status: 200, text };
 }
 
-async function holds({ check }: HealthCheck): Promise<boolean> {
+async function oneAnswer(check: HealthCheck): Promise<Answer> {
+  const failure = await failureOf(check);
+  return failure === undefined
+    ? { type: 'text', status: 200, text: 'ok' }
+    : { type: 'text', status: 500, text: `internal server error: ${failure}\n` };
+}
+
+async function failureOf({ check }: HealthCheck): Promise<string | undefined> {
   try {
     await check();
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
   }
 }

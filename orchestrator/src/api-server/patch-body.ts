@@ -17,6 +17,7 @@ export async function patchOf(request: ServerRequest): Promise<ParsedPatch> {
   const type = types[mediaTypeOf(request.contentType)];
   if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   const value = await readBody(request);
+  request.audit?.requestObject(value);
   if (type === 'json') {
     if (!Array.isArray(value))
       throw apiError(

@@ -26,17 +26,21 @@ export class RequestPipeline {
   readonly authorizer: Authorizer;
   readonly #paths: readonly PathHandler[];
   readonly #special: readonly SpecialHandler[];
+  readonly #note: ((allowed: boolean) => void) | undefined;
 
   constructor(parts: {
     readonly context: ServerContext;
     readonly authorizer: Authorizer;
     readonly paths: readonly PathHandler[];
     readonly special: readonly SpecialHandler[];
+    /** Hears of every decision. */
+    readonly noteDecision?: (allowed: boolean) => void;
   }) {
     this.context = parts.context;
     this.authorizer = parts.authorizer;
     this.#paths = parts.paths;
     this.#special = parts.special;
+    this.#note = parts.noteDecision;
   }
 
   /** @throws ApiError; anything else is a mistake of ours. */
@@ -54,7 +58,14 @@ export class RequestPipeline {
   async authorize(route: Route, request: ServerRequest): Promise<void> {
     const attributes = attributesOf(route, request);
     const decision = await this.authorizer.authorize(attributes);
-    if (decision.allowed || isPublic(request.path)) return;
+    this.#note?.(decision.allowed);
+    if (decision.allowed || isPublic(request.path)) {
+      request.audit?.annotate('authorization.k8s.io/decision', 'allow');
+      request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
+      return;
+    }
+    request.audit?.annotate('authorization.k8s.io/decision', 'forbid');
+    request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
     if (request.user.groups.includes('system:unauthenticated')) throw apiError('Unauthorized', 'Unauthorized');
     throw forbiddenError(attributes, decision.reason);
   }

@@ -1,18 +1,45 @@
 import { json } from './discovery/discovery-paths.ts';
 import { versionInfo } from './discovery/version.ts';
-import type { RequestMetrics } from './request-metrics.ts';
+import type { HealthCheck } from './health-paths.ts';
+import type { ServerMetrics } from './metrics/server-metrics.ts';
 import type { PathHandler } from './request-pipeline.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
 
-/** `/`, `/version` and `/metrics`. */
-export function serverPaths(metrics: RequestMetrics): PathHandler {
-  return ([root, ...rest]) => {
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** `/`, `/version` and `/metrics`. `paths`: what `/` names. */
+export function serverPaths(metrics: ServerMetrics, paths: () => readonly string[]): PathHandler {
+  return async ([root, ...rest]) => {
     if (rest.length > 0) return undefined;
-    if (root === '')
-      return json({
-        paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
-      });
+    if (root === '') return json({ paths: paths() });
     if (root === 'version') return json(versionInfo);
     if (root !== 'metrics') return undefined;
-    return { type: 'text', status: 200, text: metrics.text(), contentType: 'text/plain; version=0.0.4; charset=utf-8' };
+    return { type: 'text', status: 200, text: await metrics.text(), contentType: metricsType };
   };
+}
+
+/** All that can be asked for without naming a resource. */
+export function rootPaths(registry: ResourceRegistry, checks: readonly HealthCheck[]): readonly string[] {
+  const groups = registry.groups
+    .filter((group) => group !== '')
+    .flatMap((group) => [
+      `/apis/${group}`,
+      ...registry.versionsOf(group).map((version) => `/apis/${group}/${version}`),
+    ]);
+  const health = ['healthz', 'livez', 'readyz'].flatMap((root) => [
+    `/${root}`,
+    ...checks.filter(({ only }) => only === undefined || only === root).map(({ name }) => `/${root}/${name}`),
+  ]);
+  const own = [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/apis/',
+    '/metrics',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/openapi/v3/',
+    '/version',
+  ];
+  return [...own, ...groups, ...health].toSorted();
 }

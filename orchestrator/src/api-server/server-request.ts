@@ -18,6 +18,15 @@ export interface ServerRequest {
   readonly signal: AbortSignal;
   /** Texts for `Warning` headers. */
   readonly warn: (text: string) => void;
+  /** Absent: nothing of it is written down. */
+  readonly audit?: RequestAudit;
+}
+
+/** What is added to a request's audit on its way. */
+export interface RequestAudit {
+  /** What the client sent, read. */
+  requestObject(object: unknown): void;
+  annotate(key: string, value: string): void;
 }
 
 /** Bytes from the wire, or a JSON value the sender gave away. */

@@ -9,6 +9,7 @@ import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
 import { addImageCommands } from './image-commands.ts';
+import { addLimitFlags, type LimitFlags, limitsOf } from './limit-flags.ts';
 import { formatData, type OutputFormat, type Terminal } from './terminal.ts';
 import { kubernetesVersion, version } from './version.ts';
 
@@ -20,7 +21,7 @@ export interface CliOptions {
   readonly driverCommand: readonly [string, ...string[]];
 }
 
-interface UpFlags {
+interface UpFlags extends LimitFlags {
   readonly dataDir: string;
   readonly address: string;
   readonly port: string;
@@ -84,7 +85,7 @@ function buildProgram(options: CliOptions): Command {
 }
 
 function addUp(program: Command, options: CliOptions): void {
-  program
+  const up = program
     .command('up')
     .description('start the control plane, the nodes and their CSI drivers; stays in the foreground')
     .option('--data-dir <dir>', 'where everything is kept', '/var/lib/berth')
@@ -98,7 +99,8 @@ function addUp(program: Command, options: CliOptions): void {
     .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
     .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'RBAC')
     .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
-    .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be')
+    .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be');
+  addLimitFlags(up)
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'))
     .addHelpText(
@@ -135,6 +137,7 @@ function checkUp(flags: UpFlags) {
     authorizationModes: modesOf(flags.authorizationMode),
     authentication: authenticationOf(flags),
     admissionPlugins: pluginsOf(flags),
+    limits: limitsOf(flags),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,

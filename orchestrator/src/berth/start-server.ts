@@ -7,6 +7,7 @@ import type { AuthenticationOptions } from '../api-server/authentication/authent
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
 import type { Listener } from '../api-server/http/listener.ts';
+import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
 import { servePodUpgrade } from '../api-server/streaming/serve-pod-upgrade.ts';
 import { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
@@ -28,6 +29,7 @@ export interface StartServerOptions {
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly authentication: AuthenticationOptions;
   readonly admissionPlugins: PluginChoice;
+  readonly limits: LimitOptions;
   readonly nodeApi: NodeApiLookup;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -63,6 +65,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       authorizationModes: options.authorizationModes,
       authentication: options.authentication,
       admissionPlugins: options.admissionPlugins,
+      limits: options.limits,
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),

@@ -15,6 +15,7 @@ import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
 import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
+import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
@@ -38,6 +39,7 @@ export interface UpOptions {
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly authentication: AuthenticationOptions;
   readonly admissionPlugins: PluginChoice;
+  readonly limits: LimitOptions;
   readonly kubeconfig?: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;

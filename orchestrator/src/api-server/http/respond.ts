@@ -15,10 +15,14 @@ const gzipFromBytes = 128 * 1024;
 
 export interface Reply {
   readonly response: Http2ServerResponse;
-  readonly request: ServerRequest;
+  request: ServerRequest;
   readonly headers: IncomingHttpHeaders;
   readonly warnings: ReadonlySet<string>;
   readonly now: number;
+  /** Headers of every answer to it. */
+  readonly extra: Record<string, string>;
+  /** How long the answer was, where it is known. */
+  sentBytes: number | undefined;
 }
 
 /** Sends an answer in the form its request accepts. @throws ApiError – before anything was sent. */
@@ -69,9 +73,9 @@ function presentationOf({ request, now }: Reply): Presentation {
   return { representation: negotiate(request.accept), includeObject, now };
 }
 
-function headersOf({ warnings }: Reply): Record<string, string | string[]> {
+function headersOf({ warnings, extra }: Reply): Record<string, string | string[]> {
   const warning = [...warnings].map((text) => `299 - ${quoted(text)}`);
-  return { 'cache-control': 'no-cache, private', ...(warning.length > 0 ? { warning } : {}) };
+  return { 'cache-control': 'no-cache, private', ...extra, ...(warning.length > 0 ? { warning } : {}) };
 }
 
 function quoted(text: string): string {
@@ -93,6 +97,7 @@ async function send(
     all['vary'] = 'Accept-Encoding';
   }
   all['content-length'] = String(bytes.byteLength);
+  reply.sentBytes = bytes.byteLength;
   response.writeHead(status, all);
   response.end(request.method === 'HEAD' ? new Uint8Array() : bytes);
 }

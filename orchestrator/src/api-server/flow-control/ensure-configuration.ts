@@ -1,0 +1,105 @@
+import { isAlreadyExists, isConflict, isNotFound } from '@berth/kube';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { semanticEqual } from '../resources/equality.ts';
+import type { ServerContext } from '../server-context.ts';
+import { loopback } from '../user.ts';
+import { changeObject } from '../verbs/change-object.ts';
+import { createChecked } from '../verbs/create-object.ts';
+import { deleteChecked } from '../verbs/delete-object.ts';
+import { type DefaultObject, defaultLevels, defaultSchemas, mandatoryNames } from './default-objects.ts';
+
+export const flowControlGroup = 'flowcontrol.apiserver.k8s.io';
+/** "true": the content is kept as upstream has it; users who set it to "false" keep theirs. */
+const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';
+
+/**
+ * Makes the objects every cluster begins with and keeps them as they should be; what an older version had and marked as
+ * its own goes (registry/flowcontrol/rest, ensurer). Done at a start and once a minute.
+ */
+export async function ensureConfiguration(context: ServerContext): Promise<void> {
+  await ensureKind(context, 'prioritylevelconfigurations', defaultLevels());
+  await ensureKind(context, 'flowschemas', defaultSchemas());
+}
+
+async function ensureKind(context: ServerContext, plural: string, wanted: readonly DefaultObject[]): Promise<void> {
+  const definition = context.registry.ofResource(flowControlGroup, plural);
+  if (!definition) return;
+  const { objects } = await context.storage(definition).range({ namespace: '' });
+  const known = new Map(objects.map(({ object }) => [object.metadata.name ?? '', object]));
+  await Promise.all(
+    wanted.map((each) => {
+      const current = known.get(each.name);
+      return current ? revise(context, definition, current, each) : create(context, definition, each);
+    }),
+  );
+  const names = new Set(wanted.map(({ name }) => name));
+  for (const [name, object] of known)
+    if (!names.has(name) && isTrue(object.metadata.annotations?.[autoUpdate])) await remove(context, definition, name);
+}
+
+async function create(context: ServerContext, definition: ResourceDefinition, { name, spec }: DefaultObject) {
+  const metadata = { name, annotations: { [autoUpdate]: 'true' } };
+  const apiVersion = `${flowControlGroup}/${definition.version}`;
+  const object = { apiVersion, kind: definition.kind, metadata, spec: structuredClone(spec) } as AnyObject;
+  try {
+    await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+  } catch (error) {
+    // Another server of the same store was faster.
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+async function revise(
+  context: ServerContext,
+  definition: ResourceDefinition,
+  current: AnyObject,
+  { name, spec }: DefaultObject,
+): Promise<void> {
+  const automatic = mandatoryNames.includes(name) || isAutomatic(current);
+  const annotation = String(automatic);
+  const marked = current.metadata.annotations?.[autoUpdate];
+  const right = !automatic || semanticEqual(current['spec'], spec);
+  if (right && isBoolean(marked) && isTrue(marked) === automatic) return;
+  const change = (next: AnyObject): AnyObject => {
+    next.metadata.annotations = { ...next.metadata.annotations, [autoUpdate]: annotation };
+    if (automatic) next['spec'] = structuredClone(spec);
+    return next;
+  };
+  const place = { definition, namespace: '', name, subresource: '', endpoint: 'main' } as const;
+  try {
+    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, change });
+  } catch (error) {
+    // The next round looks at what the other writer made of it.
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
+}
+
+const plainDeletion = {
+  dryRun: false,
+  gracePeriodSeconds: undefined,
+  propagationPolicy: undefined,
+  preconditions: {},
+} as const;
+
+async function remove(context: ServerContext, definition: ResourceDefinition, name: string): Promise<void> {
+  try {
+    await deleteChecked(context, { definition, namespace: '', name, options: plainDeletion, user: loopback });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Who says nothing and never changed it has left it to the server. */
+function isAutomatic({ metadata }: AnyObject): boolean {
+  const value = metadata.annotations?.[autoUpdate];
+  return isBoolean(value) ? isTrue(value) : metadata.generation === 1;
+}
+
+/** As Go's strconv.ParseBool reads them. */
+function isTrue(value: string | undefined): boolean {
+  return value !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value);
+}
+
+function isBoolean(value: string | undefined): value is string {
+  return isTrue(value) || (value !== undefined && ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value));
+}

@@ -1,0 +1,105 @@
+import type { Counter, Histogram, MetricRegistry, Sample, SeriesOf } from '../metrics/metric-registry.ts';
+import type { PriorityLevel } from './priority-level.ts';
+import type { PriorityLevels } from './priority-levels.ts';
+import { mostSeats } from './work-estimate.ts';
+
+/** Upstream's buckets (apiserver util/flowcontrol/metrics). */
+const durationBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
+const flow = ['flow_schema', 'priority_level'];
+
+/** `apiserver_flowcontrol_*`. */
+export class FlowMetrics {
+  readonly rejected: SeriesOf<Counter>;
+  readonly dispatched: SeriesOf<Counter>;
+  readonly waited: SeriesOf<Histogram>;
+  readonly executed: SeriesOf<Histogram>;
+  readonly queueLength: SeriesOf<Histogram>;
+  readonly estimatedSeats: SeriesOf<Histogram>;
+  readonly watchCounts: SeriesOf<Histogram>;
+
+  constructor(metrics: MetricRegistry, levels: PriorityLevels) {
+    const name = (rest: string) => `apiserver_flowcontrol_${rest}`;
+    this.rejected = metrics.counter(name('rejected_requests_total'), 'Requests refused for want of seats.', [
+      ...flow,
+      'reason',
+    ]);
+    this.dispatched = metrics.counter(name('dispatched_requests_total'), 'Requests that were given seats.', flow);
+    this.waited = metrics.histogram(
+      name('request_wait_duration_seconds'),
+      'Time requests waited in a queue.',
+      ['execute', ...flow],
+      durationBounds,
+    );
+    this.executed = metrics.histogram(
+      name('request_execution_seconds'),
+      'Time requests had their seats.',
+      [...flow, 'type'],
+      durationBounds,
+    );
+    this.queueLength = metrics.histogram(
+      name('request_queue_length_after_enqueue'),
+      'Length of a queue as each request found it, itself included.',
+      flow,
+      [0, 10, 25, 50, 100, 250, 500, 1000],
+    );
+    this.estimatedSeats = metrics.histogram(
+      name('work_estimated_seats'),
+      'Seats that requests were taken to need.',
+      flow,
+      [1, 2, 4, 10],
+    );
+    this.watchCounts = metrics.histogram(
+      name('watch_count_samples'),
+      'Watches that writes wake.',
+      flow,
+      [0, 1, 10, 100, 1000, 10_000],
+    );
+    addLevelGauges(metrics, levels, name);
+    addFlowGauges(metrics, levels, name);
+  }
+}
+
+function addLevelGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (rest: string) => string): void {
+  const table: readonly [string, string, (level: PriorityLevel) => number][] = [
+    ['nominal_limit_seats', 'Seats of a level by its share.', (level) => level.nominal],
+    ['lower_limit_seats', 'Seats a level lends nobody.', (level) => level.least],
+    ['upper_limit_seats', 'Seats a level can have with all it may borrow.', (level) => level.most],
+    ['current_limit_seats', 'Seats a level has now.', (level) => level.current],
+    ['current_r', 'Virtual time of a level, in seat-seconds.', (level) => level.queues.virtualTime],
+    ['demand_seats_high_watermark', 'The most seats wanted of late.', (level) => level.demand.highWatermark],
+    ['demand_seats_average', 'Seats wanted of late, on average.', (level) => level.demand.average],
+    ['demand_seats_stdev', 'How much the seats wanted of late varied.', (level) => level.demand.deviation],
+    ['demand_seats_smoothed', 'Seats wanted, smoothed over time.', (level) => level.demand.smoothed],
+    ['target_seats', 'Seats that were aimed at when they were lent.', (level) => level.demand.target],
+  ];
+  for (const [rest, help, of] of table)
+    metrics.gauge(name(rest), help, ['priority_level'], () =>
+      [...levels.all.values()].map((level) => [[level.name], of(level)] as const),
+    );
+  metrics.gauge(name('seat_fair_frac'), 'What each level gets of its target.', [], () => [[[], levels.fairFraction]]);
+}
+
+function addFlowGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (rest: string) => string): void {
+  const sum = (waiting: boolean, value: (seats: number) => number): Sample[] =>
+    [...levels.all.values()].flatMap((level) => {
+      const bySchema = new Map<string, number>();
+      for (const { request } of waiting ? waitingOf(level) : runningOf(level))
+        bySchema.set(request.schema, (bySchema.get(request.schema) ?? 0) + value(mostSeats(request.work)));
+      return [...bySchema].map(([schema, count]): Sample => [[schema, level.name], count]);
+    });
+  const requests = () => 1;
+  const seats = (count: number) => count;
+  metrics.gauge(name('current_inqueue_requests'), 'Requests that wait.', flow, () => sum(true, requests));
+  metrics.gauge(name('current_inqueue_seats'), 'Seats that are waited for.', flow, () => sum(true, seats));
+  metrics.gauge(name('current_executing_requests'), 'Requests that are served.', flow, () => sum(false, requests));
+  metrics.gauge(name('current_executing_seats'), 'Seats in use.', flow, () => sum(false, seats));
+}
+
+function* waitingOf({ queues }: PriorityLevel) {
+  for (const { waiting } of queues.queues.values()) yield* waiting;
+}
+
+export function* runningOf({ queues }: PriorityLevel) {
+  yield* queues.queueless;
+  for (const { running } of queues.queues.values()) yield* running;
+}

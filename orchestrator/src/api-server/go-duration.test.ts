@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { durationComplaint, durationMs } from './go-duration.ts';
+
+test.each([
+  ['1m0s', 60_000],
+  ['1h', 3_600_000],
+  ['1.5s', 1500],
+  ['-2ms', -2],
+  ['0', 0],
+  ['.5s', 500],
+  ['300µs', 0.3],
+])('%s', (text, ms) => expect(durationMs(text)).toBe(ms));
+
+test.each([
+  ['', 'time: invalid duration ""'],
+  ['5', 'time: missing unit in duration "5"'],
+  ['3d', 'time: unknown unit "d" in duration "3d"'],
+  ['abc', 'time: invalid duration "abc"'],
+  ['1s2', 'time: missing unit in duration "1s2"'],
+])('"%s" is none, in the words of Go', (text, words) => {
+  expect(durationMs(text)).toBeUndefined();
+  expect(durationComplaint(text)).toBe(words);
+});

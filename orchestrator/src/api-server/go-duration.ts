@@ -1,0 +1,36 @@
+const unitsMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** A duration as Go writes it: `1m30s`, `0.5s`, `-1h`. Undefined: it is none. */
+export function durationMs(text: string): number | undefined {
+  if (text.length > 100) return undefined;
+  if (!/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return undefined;
+  let sum = 0;
+  for (const [, number = '', unit = ''] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+    sum += Number(number) * (unitsMs[unit] as number);
+  // More does not fit Go's int64 of nanoseconds.
+  if (sum > 2 ** 63 / 1e6) return undefined;
+  return text.startsWith('-') ? -sum : sum;
+}
+
+/** What is wrong with a text that is no duration, in the words of Go's time.ParseDuration. */
+export function durationComplaint(text: string): string {
+  const quoted = JSON.stringify(text);
+  let rest = text.replace(/^[+-]/, '');
+  while (rest !== '') {
+    const [all = '', number = '', unit = ''] = /^(\d*\.?\d*)([^\d.]*)/.exec(rest) ?? [];
+    if (!/\d/.test(number)) break;
+    if (unit === '') return `time: missing unit in duration ${quoted}`;
+    if (!Object.hasOwn(unitsMs, unit)) return `time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`;
+    rest = rest.slice(all.length);
+  }
+  return `time: invalid duration ${quoted}`;
+}

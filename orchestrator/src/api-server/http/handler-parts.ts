@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock, Logger, Rng } from '@berth/kit';
+import type { Auditor } from '../audit/auditor.ts';
+import type { Authentication } from '../authentication/authentication.ts';
+import type { InFlight } from '../flow-control/in-flight.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
+import type { RequestPipeline } from '../request-pipeline.ts';
+import type { ServerRequest } from '../server-request.ts';
+
+/** An authenticated wish to change protocols: exec, attach and port-forward. */
+export interface Upgrade {
+  readonly message: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly request: ServerRequest;
+}
+
+/** What requests from the wire go through. */
+export interface HandlerParts {
+  readonly pipeline: RequestPipeline;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  readonly authentication: Authentication;
+  /** Takes the socket over, or throws ApiError before it wrote anything. */
+  readonly upgrade: (upgrade: Upgrade) => Promise<void>;
+  readonly metrics: ServerMetrics;
+  /** Absent: as many as come. */
+  readonly inFlight: InFlight | undefined;
+  /** Absent: nothing is written down. */
+  readonly auditor: Auditor | undefined;
+  readonly requestTimeoutMs: number;
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { messageOf } from '@berth/kit';
+import { ApiError, apiError } from '@berth/kube';
+import type { AuditedRequest } from '../audit/audited-request.ts';
+import { impersonated } from '../authorization/impersonate.ts';
+import type { Refused } from '../flow-control/in-flight.ts';
+import { isLongRunning, requestInfoOf } from '../request-info.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
+import type { User } from '../user.ts';
+import { authenticate } from './authenticate.ts';
+import type { HandlerParts } from './handler-parts.ts';
+import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
+import { respond, respondError } from './respond.ts';
+import { ServedRequest } from './served-request.ts';
+
+const tooMany: Answer = {
+  type: 'document',
+  status: 429,
+  body: Buffer.from('Too many requests, please try again later.\n'),
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+};
+
+/** Requests from the wire: deadline, authentication, audit, impersonation and fairness around the pipeline. */
+export class HttpHandler {
+  readonly #parts: HandlerParts;
+
+  constructor(parts: HandlerParts) {
+    this.#parts = parts;
+  }
+
+  async request(message: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
+    using served = new ServedRequest(this.#parts, message as unknown as IncomingMessage, response);
+    try {
+      // Awaited here, so that the request ends with its answer.
+      await this.#serve(served);
+    } catch (error) {
+      await this.#fail(error, served);
+    }
+  }
+
+  async upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { auditor, metrics, rng } = this.#parts;
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
+    socket.on('error', () => gone.abort());
+    const request = serverRequest(message, { signal: gone.signal, warnings: new Set() });
+    const info = requestInfoOf(request.method, request.path, request.query);
+    const end = metrics.requests.begin(info, request.method);
+    let audit: AuditedRequest | undefined;
+    try {
+      const caller = await this.#authenticate(message);
+      const address = tlsSocketOf(message).remoteAddress;
+      const subject = { info, user: caller, uri: message.url ?? '/', headers: message.headers, address };
+      audit = auditor?.begin(subject, auditIdOf(message, rng));
+      const user = await this.#impersonate(caller, message, audit);
+      await this.#parts.upgrade({ message, socket, head, request: { ...request, user, ...(audit ? { audit } : {}) } });
+      audit?.complete(101);
+    } catch (error) {
+      const known = this.#asStatus(error, request);
+      audit?.failed(known.status);
+      audit?.complete(known.status.code ?? 500);
+      refuseUpgrade(socket, known);
+    } finally {
+      end();
+    }
+  }
+
+  async #serve(served: ServedRequest): Promise<void> {
+    const { auditor, inFlight, pipeline } = this.#parts;
+    const { info, message } = served;
+    const caller = await this.#callerOf(served);
+    served.audit = auditor?.begin(served.subject(caller), served.auditId);
+    const user = await this.#impersonate(caller, message, served.audit);
+    const request = served.become(user);
+    const { query, signal } = request;
+    const pending = inFlight?.enter({ info, query, user, signal, waitMs: Math.min(served.timeoutMs / 4, 60_000) });
+    // Most get in at once; an await costs them more than all the rest.
+    const entry = pending instanceof Promise ? await pending : pending;
+    if (entry) Object.assign(served.reply.extra, entry.headers);
+    if (entry && !entry.admitted) return this.#refuse(entry, served);
+    served.entry = entry;
+    const answer = await pipeline.handle(request);
+    entry?.started();
+    await this.#respond(answer, served);
+  }
+
+  async #respond(answer: Answer, served: ServedRequest): Promise<void> {
+    if (served.isOver) return;
+    if ('status' in answer) served.status = answer.status;
+    served.answering = true;
+    served.audit?.answered(answer);
+    if (isLongRunning(served.info)) served.audit?.started(served.status);
+    await respond(answer, served.reply);
+  }
+
+  #refuse(entry: Refused, served: ServedRequest): Promise<void> {
+    const { requests } = this.#parts.metrics;
+    const { info, reply } = served;
+    requests.dropped(info);
+    requests.terminated(info, reply.request.method, 429);
+    reply.extra['retry-after'] = String(entry.retryAfterSeconds);
+    return this.#respond(tooMany, served);
+  }
+
+  async #fail(error: unknown, served: ServedRequest): Promise<void> {
+    if (served.isOver) return;
+    const { reply, message } = served;
+    const known = this.#asStatus(error, reply.request);
+    served.status = known.status.code ?? 500;
+    served.audit?.failed(known.status);
+    if (served.status === 413) closeAfter(message, reply.response);
+    await respondError(known, reply);
+  }
+
+  /** Who did not get in is written down as well. */
+  async #callerOf(served: ServedRequest): Promise<User> {
+    try {
+      served.checkTimeout();
+      return await this.#authenticate(served.message);
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'Unauthorized')
+        this.#parts.auditor?.unauthenticated(served.subject(undefined), served.auditId, hasCertificate(served.message));
+      throw error;
+    }
+  }
+
+  async #authenticate(message: IncomingMessage): Promise<User> {
+    const { authentication, metrics } = this.#parts;
+    try {
+      const user = await authenticate(message.headers.authorization, tlsSocketOf(message), authentication);
+      metrics.authenticated(user);
+      return user;
+    } catch (error) {
+      metrics.notAuthenticated();
+      throw error;
+    }
+  }
+
+  async #impersonate(caller: User, message: IncomingMessage, audit: AuditedRequest | undefined): Promise<User> {
+    const user = await impersonated(caller, message.headers, this.#parts.pipeline.authorizer);
+    if (user !== caller) audit?.impersonates(user);
+    return user;
+  }
+
+  /** A mistake of ours is logged and never explained to the client. */
+  #asStatus(error: unknown, { method, path }: ServerRequest): ApiError {
+    if (error instanceof ApiError) return error;
+    if ((error as { code?: unknown }).code === 'ECONNRESET') return apiError('BadRequest', 'the request was cut off');
+    this.#parts.log.error('a request failed', {
+      method,
+      path,
+      error,
+      stack: error instanceof Error ? error.stack : messageOf(error),
+    });
+    return apiError('InternalError', `Internal error occurred: ${messageOf(error)}`);
+  }
+}
+
+function hasCertificate(message: IncomingMessage): boolean {
+  return tlsSocketOf(message).getPeerCertificate().subject !== undefined;
+}

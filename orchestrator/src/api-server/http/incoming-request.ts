@@ -1,0 +1,77 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Duplex, Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Rng } from '@berth/kit';
+import type { ApiError } from '@berth/kube';
+import type { RequestBody, ServerRequest } from '../server-request.ts';
+import { readBody } from './read-body.ts';
+
+/** What a message asks, before anyone knows whose it is. `bodyRead` hears how long its body was. */
+export function serverRequest(
+  message: IncomingMessage,
+  { signal, warnings, bodyRead }: { signal: AbortSignal; warnings: Set<string>; bodyRead?: (bytes: number) => void },
+): ServerRequest {
+  const url = message.url ?? '/';
+  const question = url.indexOf('?');
+  const { accept, 'content-type': contentType, 'user-agent': userAgent } = message.headers;
+  return {
+    method: message.method ?? 'GET',
+    path: question < 0 ? url : url.slice(0, question),
+    query: new URLSearchParams(question < 0 ? '' : url.slice(question + 1)),
+    user: { name: '', groups: [] },
+    accept,
+    contentType,
+    ...(userAgent === undefined ? {} : { userAgent }),
+    body: bodyOf(message, bodyRead),
+    signal,
+    warn: (text) => warnings.add(text),
+  };
+}
+
+function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = () => undefined): RequestBody {
+  if (message.method === 'GET' || message.method === 'HEAD') return { type: 'none' };
+  let read: Promise<Uint8Array> | undefined;
+  const readOnce = async () => {
+    const bytes = await readBody(message as Readable, Number(message.headers['content-length'] ?? 0));
+    bodyRead(bytes.byteLength);
+    return bytes;
+  };
+  return {
+    type: 'bytes',
+    read: () => {
+      read ??= readOnce();
+      return read;
+    },
+  };
+}
+
+/** HTTP/2 hides the socket behind a proxy that is another object each time. */
+export function tlsSocketOf(message: IncomingMessage): TLSSocket {
+  const { stream } = message as unknown as Http2ServerRequest;
+  return (stream?.session?.socket ?? message.socket) as TLSSocket;
+}
+
+/** A client that names its request finds it again in logs and audit (apiserver WithAuditInit). */
+export function auditIdOf(message: IncomingMessage, rng: Rng): string {
+  const given = message.headers['audit-id'];
+  // It comes back in a header.
+  return typeof given === 'string' && given !== '' && /^[\x20-\x7e]+$/.test(given) ? given : rng.uuid();
+}
+
+/** What is left of a body that nobody reads does not come any more. */
+export function closeAfter(message: IncomingMessage, response: Http2ServerResponse): void {
+  // Both are gone from the request once it has ended.
+  const { stream } = message as unknown as Http2ServerRequest;
+  const { socket } = message;
+  response.once('finish', () => {
+    if (stream) stream.close();
+    else socket?.destroySoon();
+  });
+}
+
+export function refuseUpgrade(socket: Duplex, { status }: ApiError): void {
+  const body = JSON.stringify(status);
+  const head = `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + body);
+}

@@ -1,0 +1,136 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
+import type { AuditSubject } from '../audit/audit-subject.ts';
+import type { AuditedRequest } from '../audit/audited-request.ts';
+import type { Admitted } from '../flow-control/in-flight.ts';
+import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
+import type { ServerRequest } from '../server-request.ts';
+import type { User } from '../user.ts';
+import type { HandlerParts } from './handler-parts.ts';
+import { auditIdOf, closeAfter, serverRequest, tlsSocketOf } from './incoming-request.ts';
+import { timedOut, timeoutOf } from './request-deadline.ts';
+import { type Reply, respondError } from './respond.ts';
+
+/** One request, what is known of it so far, and its end: answered, given up by its client, or over its time. */
+export class ServedRequest {
+  readonly message: IncomingMessage;
+  readonly info: RequestInfo;
+  readonly reply: Reply;
+  readonly auditId: string;
+  audit: AuditedRequest | undefined;
+  entry: Admitted | undefined;
+  status = 200;
+  /** From here on there is something on the wire. */
+  answering = false;
+  timeoutMs: number;
+  readonly #parts: HandlerParts;
+  readonly #startedAt: number;
+  readonly #gone = new AbortController();
+  readonly #ended: () => void;
+  #deadline: Disposable | undefined;
+  #late = false;
+  #badTimeout: unknown;
+  #bodyBytes: number | undefined;
+
+  constructor(parts: HandlerParts, message: IncomingMessage, response: Http2ServerResponse) {
+    this.message = message;
+    this.#parts = parts;
+    this.#startedAt = parts.clock.monotonicMs();
+    this.timeoutMs = parts.requestTimeoutMs;
+    for (const stream of [response, message]) (stream as Writable).on('error', () => this.#cutOff());
+    response.on('close', () => this.#cutOff());
+    const warnings = new Set<string>();
+    const bodyRead = (bytes: number) => {
+      this.#bodyBytes = bytes;
+    };
+    const request = serverRequest(message, { signal: this.#gone.signal, warnings, bodyRead });
+    this.info = requestInfoOf(request.method, request.path, request.query);
+    this.auditId = auditIdOf(message, parts.rng);
+    const extra = { 'audit-id': this.auditId };
+    const now = parts.clock.now();
+    this.reply = { response, request, headers: message.headers, warnings, now, extra, sentBytes: undefined };
+    this.#ended = parts.metrics.requests.begin(this.info, request.method);
+    if (!isLongRunning(this.info)) this.#setDeadline(request.query);
+  }
+
+  /** Nobody waits for an answer any more, or somebody else gave it. */
+  get isOver(): boolean {
+    return this.#gone.signal.aborted;
+  }
+
+  /** @throws ApiError BadRequest – it names a timeout that is none. */
+  checkTimeout(): void {
+    if (this.#badTimeout) throw this.#badTimeout;
+  }
+
+  subject(user: User | undefined): AuditSubject {
+    const { message, info } = this;
+    const address = tlsSocketOf(message)?.remoteAddress;
+    return { info, user, uri: message.url ?? '/', headers: message.headers, address };
+  }
+
+  /** From now on it is this user's. */
+  become(user: User): ServerRequest {
+    const { audit } = this;
+    this.reply.request = { ...this.reply.request, user, ...(audit ? { audit } : {}) };
+    return this.reply.request;
+  }
+
+  [Symbol.dispose](): void {
+    const { clock, metrics } = this.#parts;
+    const { info, status, reply } = this;
+    const { method, contentType, query } = reply.request;
+    this.#deadline?.[Symbol.dispose]();
+    this.entry?.finish();
+    this.audit?.complete(status);
+    this.#ended();
+    if (this.isOver && !this.#late) metrics.requests.aborted(info, method);
+    metrics.requests.finished({
+      info,
+      method,
+      contentType,
+      dryRun: query.get('dryRun') ?? '',
+      code: status,
+      seconds: (clock.monotonicMs() - this.#startedAt) / 1000,
+      answerBytes: reply.sentBytes,
+      bodyBytes: this.#bodyBytes,
+    });
+  }
+
+  #setDeadline(query: URLSearchParams): void {
+    const { clock, requestTimeoutMs } = this.#parts;
+    try {
+      this.timeoutMs = timeoutOf(query, requestTimeoutMs);
+    } catch (error) {
+      this.#badTimeout = error;
+    }
+    this.#deadline = clock.schedule(this.timeoutMs, () => this.#expire());
+  }
+
+  /** What is being written to the store is written, as upstream has it; its client is told that it waited too long. */
+  #expire(): void {
+    const { response, request } = this.reply;
+    if (this.isOver) return;
+    this.#late = true;
+    if (this.answering) {
+      (response.stream ?? (response as unknown as Writable)).destroy();
+      this.#gone.abort();
+      return;
+    }
+    const error = timedOut();
+    this.status = 504;
+    this.audit?.failed(error.status);
+    this.#parts.metrics.requests.terminated(this.info, request.method, 504);
+    closeAfter(this.message, response);
+    void respondError(error, this.reply).catch((cause: unknown) =>
+      this.#parts.log.debug('a client did not hear that its time is over', { cause }),
+    );
+    this.#gone.abort();
+  }
+
+  #cutOff(): void {
+    // Every response closes in the end, and an abort captures a stack: only where there is work to give up.
+    if (!this.reply.response.writableEnded) this.#gone.abort();
+  }
+}

@@ -1,0 +1,26 @@
+/** How much the server does at once, how long, and what it writes down of it; names are kube-apiserver's flags. */
+export interface LimitOptions {
+  /** `--max-requests-inflight`; 0: no limit. Default 400. */
+  readonly maxRequestsInFlight?: number;
+  /** `--max-mutating-requests-inflight`; 0: no limit. Default 200. */
+  readonly maxMutatingRequestsInFlight?: number;
+  /** `--enable-priority-and-fairness`: share both limits out by flow schemas and priority levels. Default true. */
+  readonly priorityAndFairness?: boolean;
+  /** `--request-timeout`. Default one minute. */
+  readonly requestTimeoutMs?: number;
+  readonly audit?: AuditOptions;
+}
+
+/** `--audit-*`. Without a policy or without a place to write to there is no audit. */
+export interface AuditOptions {
+  readonly policyFile?: string;
+  /** `-`: standard output. */
+  readonly logPath?: string;
+  readonly maxAgeDays?: number;
+  readonly maxBackups?: number;
+  readonly maxSizeMb?: number;
+  readonly stdout?: (text: string) => void;
+}
+
+export const defaultRequestTimeoutMs = 60_000;
+export const defaultInFlight = { readOnly: 400, mutating: 200 } as const;

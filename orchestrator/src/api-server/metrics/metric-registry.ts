@@ -1,0 +1,154 @@
+type Values = readonly string[];
+/** Values of the labels, and the number. */
+export type Sample = readonly [labels: Values, value: number];
+
+interface Family {
+  readonly name: string;
+  lines(): Promise<readonly string[]> | readonly string[];
+}
+
+/** One series of a histogram. */
+export class Histogram {
+  readonly bounds: readonly number[];
+  readonly buckets: number[];
+  count = 0;
+  sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.buckets = bounds.map(() => 0);
+  }
+
+  observe(value: number): void {
+    this.count++;
+    this.sum += value;
+    for (let i = this.bounds.length - 1; i >= 0 && value <= (this.bounds[i] as number); i--)
+      this.buckets[i] = (this.buckets[i] as number) + 1;
+  }
+}
+
+/** Series of a family by the values of their labels; hold on to a series where it is used often. */
+export class SeriesOf<T> {
+  readonly #make: () => T;
+  readonly #all = new Map<string, { readonly labels: Values; readonly series: T }>();
+
+  constructor(make: () => T) {
+    this.#make = make;
+  }
+
+  at(...labels: Values): T {
+    const key = labels.join('\0');
+    const known = this.#all.get(key);
+    if (known) return known.series;
+    const series = this.#make();
+    this.#all.set(key, { labels, series });
+    return series;
+  }
+
+  /** What is no more is told no more. */
+  forget(...labels: Values): void {
+    this.#all.delete(labels.join('\0'));
+  }
+
+  *[Symbol.iterator](): Generator<readonly [Values, T]> {
+    for (const { labels, series } of this.#all.values()) yield [labels, series];
+  }
+}
+
+export class Counter {
+  value = 0;
+
+  add(by = 1): void {
+    this.value += by;
+  }
+}
+
+/** Metrics in Prometheus' text form, by name. Label names are given in their order, which is the alphabet's. */
+export class MetricRegistry {
+  readonly #families: Family[] = [];
+
+  counter(name: string, help: string, labelNames: Values = []): SeriesOf<Counter> {
+    const series = new SeriesOf(() => new Counter());
+    // Without labels there is one series from the beginning.
+    if (labelNames.length === 0) series.at();
+    this.#add({ name, help, type: 'counter' }, () =>
+      [...series].map(([labels, { value }]) => sampleLine(name, labelNames, labels, value)),
+    );
+    return series;
+  }
+
+  histogram(name: string, help: string, labelNames: Values, bounds: readonly number[]): SeriesOf<Histogram> {
+    const series = new SeriesOf(() => new Histogram(bounds));
+    this.#add({ name, help, type: 'histogram' }, () =>
+      [...series].flatMap(([labels, histogram]) => histogramLines(name, labelNames, labels, histogram)),
+    );
+    return series;
+  }
+
+  /** Values as they are when somebody asks. */
+  gauge(
+    name: string,
+    help: string,
+    labelNames: Values,
+    read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
+  ): void {
+    this.#read({ name, help, type: 'gauge' }, labelNames, read);
+  }
+
+  /** A counter that something else keeps. */
+  count(name: string, help: string, labelNames: Values, read: () => Iterable<Sample>): void {
+    this.#read({ name, help, type: 'counter' }, labelNames, read);
+  }
+
+  async text(): Promise<string> {
+    const families = this.#families.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const parts: string[] = [];
+    for (const family of families) parts.push(...(await family.lines()));
+    return `${parts.join('\n')}\n`;
+  }
+
+  #read(
+    about: { name: string; help: string; type: string },
+    labelNames: Values,
+    read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
+  ): void {
+    this.#add(about, async () =>
+      [...(await read())].map(([labels, value]) => sampleLine(about.name, labelNames, labels, value)),
+    );
+  }
+
+  #add(
+    { name, help, type }: { name: string; help: string; type: string },
+    samples: () => readonly string[] | Promise<readonly string[]>,
+  ): void {
+    const head = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+    this.#families.push({
+      name,
+      lines: async () => {
+        const lines = await samples();
+        return lines.length === 0 ? [] : [...head, ...lines];
+      },
+    });
+  }
+}
+
+function histogramLines(name: string, labelNames: Values, labels: Values, histogram: Histogram): string[] {
+  const { bounds, buckets, count, sum } = histogram;
+  const line = (bound: string, value: number) =>
+    sampleLine(`${name}_bucket`, [...labelNames, 'le'], [...labels, bound], value);
+  return [
+    ...bounds.map((bound, i) => line(String(bound), buckets[i] as number)),
+    line('+Inf', count),
+    sampleLine(`${name}_sum`, labelNames, labels, sum),
+    sampleLine(`${name}_count`, labelNames, labels, count),
+  ];
+}
+
+function sampleLine(name: string, labelNames: Values, labels: Values, value: number): string {
+  const pairs = labelNames.map((label, i) => `${label}="${escaped(labels[i] ?? '')}"`);
+  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`;
+}
+
+function escaped(value: string): string {
+  return /[\\"\n]/.test(value) ? value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n') : value;
+}

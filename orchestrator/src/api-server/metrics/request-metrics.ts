@@ -1,0 +1,196 @@
+import type { Clock } from '@berth/kit';
+import { isLongRunning, isMutating, type RequestInfo } from '../request-info.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
+import { HighWaterMark } from './high-water-mark.ts';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
+
+/** Upstream's buckets (apiserver endpoints/metrics). */
+const durationBounds = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+const sizeBounds = [1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+const bodyBounds = Array.from({ length: 31 }, (_, i) => 50_000 + i * 100_000);
+const about = ['component', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'];
+
+/** What was seen of a request when it ended. */
+export interface FinishedRequest {
+  readonly info: RequestInfo;
+  readonly method: string;
+  readonly contentType: string | undefined;
+  readonly dryRun: string;
+  readonly code: number;
+  readonly seconds: number;
+  /** Absent where nothing tells (a watch, a stream). */
+  readonly answerBytes: number | undefined;
+  readonly bodyBytes: number | undefined;
+}
+
+interface Series {
+  readonly total: Counter;
+  readonly duration: Histogram;
+  readonly sli: Histogram;
+  readonly sizes: Histogram | undefined;
+  readonly body: Histogram;
+}
+
+/** Counts requests under upstream's metric names. */
+export class RequestMetrics {
+  readonly mutating: HighWaterMark;
+  readonly readOnly: HighWaterMark;
+  readonly #registry: ResourceRegistry;
+  readonly #known = new Map<string, Series>();
+  readonly #long = new Map<string, { readonly labels: readonly string[]; count: number }>();
+  readonly #total: SeriesOf<Counter>;
+  readonly #duration: SeriesOf<Histogram>;
+  readonly #sli: SeriesOf<Histogram>;
+  readonly #sizes: SeriesOf<Histogram>;
+  readonly #bodies: SeriesOf<Histogram>;
+  readonly #dropped: SeriesOf<Counter>;
+  readonly #terminations: SeriesOf<Counter>;
+  readonly #aborts: SeriesOf<Counter>;
+
+  constructor(metrics: MetricRegistry, registry: ResourceRegistry, clock: Clock) {
+    this.#registry = registry;
+    this.mutating = new HighWaterMark(clock);
+    this.readOnly = new HighWaterMark(clock);
+    const withDryRun = ['component', 'dry_run', ...about.slice(1)];
+    this.#total = metrics.counter(
+      'apiserver_request_total',
+      'Requests by verb, resource, dry run, scope and HTTP response code.',
+      ['code', ...withDryRun],
+    );
+    this.#duration = metrics.histogram(
+      'apiserver_request_duration_seconds',
+      'Time from a request to the end of its answer.',
+      withDryRun,
+      durationBounds,
+    );
+    this.#sli = metrics.histogram(
+      'apiserver_request_sli_duration_seconds',
+      'Time from a request to the end of its answer, without what others took of it.',
+      about,
+      durationBounds,
+    );
+    this.#sizes = metrics.histogram('apiserver_response_sizes', 'Bytes of answers to reads.', about, sizeBounds);
+    this.#bodies = metrics.histogram(
+      'apiserver_request_body_size_bytes',
+      'Bytes of request bodies.',
+      ['group', 'resource', 'verb'],
+      bodyBounds,
+    );
+    this.#dropped = metrics.counter('apiserver_dropped_requests_total', 'Requests refused with 429.', ['request_kind']);
+    const terminated = ['code', ...about];
+    this.#terminations = metrics.counter(
+      'apiserver_request_terminations_total',
+      'Requests the server ended before it had served them.',
+      terminated,
+    );
+    this.#aborts = metrics.counter(
+      'apiserver_request_aborts_total',
+      'Requests whose clients went before their answer had ended.',
+      about.slice(1),
+    );
+    metrics.gauge(
+      'apiserver_current_inflight_requests',
+      'The most requests at once of the last second, by kind.',
+      ['request_kind'],
+      () => [
+        [['mutating'], this.mutating.most],
+        [['readOnly'], this.readOnly.most],
+      ],
+    );
+    metrics.gauge('apiserver_longrunning_requests', 'Watches, logs and the like that are being served.', about, () =>
+      [...this.#long.values()].filter(({ count }) => count > 0).map(({ labels, count }) => [labels, count] as const),
+    );
+  }
+
+  /** A request begins; call what is returned when it ends. */
+  begin(info: RequestInfo, method: string): () => void {
+    if (isLongRunning(info)) return this.#beginLong(info, method);
+    const gauge = isMutating(info) && info.isResource ? this.mutating : this.readOnly;
+    gauge.add(1);
+    return () => gauge.add(-1);
+  }
+
+  dropped(info: RequestInfo): void {
+    this.#dropped.at(isMutating(info) ? 'mutating' : 'readOnly').add();
+  }
+
+  terminated(info: RequestInfo, method: string, code: number): void {
+    this.#terminations.at(String(code), ...this.#labelsOf(info, method, undefined)).add();
+  }
+
+  aborted(info: RequestInfo, method: string): void {
+    this.#aborts.at(...this.#labelsOf(info, method, undefined).slice(1)).add();
+  }
+
+  finished(request: FinishedRequest): void {
+    const { code, seconds, answerBytes, bodyBytes } = request;
+    const series = this.#seriesOf(request);
+    series.total.add();
+    series.duration.observe(seconds);
+    series.sli.observe(seconds);
+    if (answerBytes !== undefined && code < 400) series.sizes?.observe(answerBytes);
+    if (bodyBytes !== undefined) series.body.observe(bodyBytes);
+  }
+
+  #seriesOf(request: FinishedRequest): Series {
+    const { info, method, contentType, dryRun, code } = request;
+    const labels = this.#labelsOf(info, method, contentType);
+    // Whatever else a client writes there was refused.
+    const dry = dryRun === 'All' ? 'All' : '';
+    const key = `${code}\0${dry}\0${labels.join('\0')}`;
+    const known = this.#known.get(key);
+    if (known) return known;
+    const [component = '', ...rest] = labels;
+    const [group = '', resource = '', , , verb = ''] = rest;
+    const withDryRun = [component, dry, ...rest];
+    const series: Series = {
+      total: this.#total.at(String(code), ...withDryRun),
+      duration: this.#duration.at(...withDryRun),
+      sli: this.#sli.at(...labels),
+      sizes: verb === 'GET' || verb === 'LIST' ? this.#sizes.at(...labels) : undefined,
+      body: this.#bodies.at(group, resource, verb.toLowerCase()),
+    };
+    this.#known.set(key, series);
+    return series;
+  }
+
+  #beginLong(info: RequestInfo, method: string): () => void {
+    const labels = this.#labelsOf(info, method, undefined);
+    const key = labels.join('\0');
+    const entry = this.#long.get(key) ?? { labels, count: 0 };
+    this.#long.set(key, entry);
+    entry.count++;
+    return () => {
+      entry.count--;
+    };
+  }
+
+  /** Only what is served makes series: what clients invent would fill the memory. */
+  #labelsOf(info: RequestInfo, method: string, contentType: string | undefined): string[] {
+    const { group, version, resource, subresource, isResource } = info;
+    const definition = isResource ? this.#registry.find(group, version, resource) : undefined;
+    const verb = verbOf(info, method, contentType);
+    if (!definition) return ['apiserver', '', '', '', '', verb, ''];
+    const known = definition.subresources.some(({ name }) => name === subresource) ? subresource : '';
+    return ['apiserver', group, resource, scopeOf(info), known, verb, version];
+  }
+}
+
+function scopeOf({ name, namespace, verb }: RequestInfo): string {
+  if (name !== '' || verb === 'create') return 'resource';
+  return namespace === '' ? 'cluster' : 'namespace';
+}
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT']);
+const connecting = new Set(['exec', 'attach', 'portforward', 'proxy']);
+
+/** Words are the metrics' own: POST for create, yet LIST and WATCH (endpoints/metrics CleanVerb). */
+function verbOf(info: RequestInfo, method: string, contentType: string | undefined): string {
+  if (info.isResource && connecting.has(info.subresource)) return 'CONNECT';
+  if (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection') return info.verb.toUpperCase();
+  if (method === 'PATCH' && contentType?.startsWith('application/apply-patch')) return 'APPLY';
+  if (method === 'HEAD') return 'GET';
+  return methods.has(method) ? method : 'OTHER';
+}

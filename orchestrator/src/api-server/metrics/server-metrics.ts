@@ -1,0 +1,122 @@
+import { readdirSync } from 'node:fs';
+import type { Clock } from '@berth/kit';
+import { versionInfo } from '../discovery/version.ts';
+import { countOf } from '../flow-control/object-counts.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { User } from '../user.ts';
+import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
+import { RequestMetrics } from './request-metrics.ts';
+
+/** Names that are told; all others are one (apiserver authentication metrics: their number must be bounded). */
+const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default']);
+
+/** What `/metrics` tells, under upstream's names. */
+export class ServerMetrics {
+  readonly registry = new MetricRegistry();
+  readonly requests: RequestMetrics;
+  readonly tlsErrors: Counter;
+  readonly #authenticated: SeriesOf<Counter>;
+  readonly #attempts: SeriesOf<Counter>;
+  readonly #allowed: Counter;
+  readonly #denied: Counter;
+
+  constructor(context: ServerContext) {
+    const { registry } = this;
+    this.requests = new RequestMetrics(registry, context.registry, context.clock);
+    this.tlsErrors = registry
+      .counter('apiserver_tls_handshake_errors_total', 'Requests lost because a TLS handshake failed.')
+      .at();
+    this.#authenticated = registry.counter('authenticated_user_requests', 'Requests by who asked.', ['username']);
+    this.#attempts = registry.counter('authentication_attempts', 'Attempts to authenticate.', ['result']);
+    const decisions = registry.counter('authorization_attempts_total', 'Questions to the authorizers.', ['result']);
+    this.#allowed = decisions.at('allowed');
+    this.#denied = decisions.at('denied');
+    addBuild(registry);
+    addProcess(registry, context.clock);
+    addObjects(registry, context);
+  }
+
+  authenticated({ name }: User): void {
+    this.#attempts.at('success').add();
+    this.#authenticated.at(knownUsers.has(name) ? name : name.includes('@') ? 'email_id' : 'other').add();
+  }
+
+  notAuthenticated(): void {
+    this.#attempts.at('failure').add();
+  }
+
+  authorized(allowed: boolean): void {
+    // Also asked for each request of the server's own components.
+    (allowed ? this.#allowed : this.#denied).add();
+  }
+
+  text(): Promise<string> {
+    return this.registry.text();
+  }
+}
+
+function addBuild(registry: MetricRegistry): void {
+  const { buildDate, compiler, gitCommit, gitTreeState, gitVersion, goVersion, major, minor, platform } = versionInfo;
+  const names = 'build_date compiler git_commit git_tree_state git_version go_version major minor platform'.split(' ');
+  const values = [buildDate, compiler, gitCommit, gitTreeState, gitVersion, goVersion, major, minor, platform];
+  registry.gauge('kubernetes_build_info', 'What this server was built from.', names, () => [[values, 1]]);
+  const version = ['berth', 'kube', '1.36', '1.35'];
+  registry.gauge(
+    'version_info',
+    'The version this server is compatible to.',
+    ['binary', 'component', 'emulation', 'min_compat'],
+    () => [[version, 1]],
+  );
+}
+
+/** What Prometheus' clients tell of any process. */
+function addProcess(registry: MetricRegistry, clock: Clock): void {
+  const startedAt = clock.now() / 1000 - process.uptime();
+  const one = (value: number): Sample[] => [[[], value]];
+  registry.count('process_cpu_seconds_total', 'Seconds of CPU this process has used.', [], () => {
+    const { user, system } = process.cpuUsage();
+    return one((user + system) / 1e6);
+  });
+  registry.gauge('process_resident_memory_bytes', 'Memory of this process in bytes.', [], () =>
+    one(process.memoryUsage.rss()),
+  );
+  registry.gauge('process_start_time_seconds', 'When this process began, in seconds since 1970.', [], () =>
+    one(startedAt),
+  );
+  registry.gauge('process_open_fds', 'Files this process has open.', [], () =>
+    one(readdirSync('/proc/self/fd').length),
+  );
+}
+
+function addObjects(registry: MetricRegistry, context: ServerContext): void {
+  const stored = context.registry.definitions.filter(({ storedAs, verbs }) => !storedAs && verbs.includes('list'));
+  const samples = (labels: (group: string, plural: string) => string[], value: 'count' | 'bytes') => async () => {
+    const all = await Promise.all(
+      stored.map(async ({ group, plural }): Promise<Sample> => {
+        const known = await countOf(context, group, plural);
+        const count = known?.count ?? 0;
+        const number = value === 'count' ? count : Math.round(count * (known?.averageBytes ?? 0));
+        return [labels(group, plural), number];
+      }),
+    );
+    return all;
+  };
+  registry.gauge(
+    'apiserver_resource_objects',
+    'Objects in the store, by resource.',
+    ['group', 'resource'],
+    samples((group, plural) => [group, plural], 'count'),
+  );
+  registry.gauge(
+    'apiserver_resource_size_estimate_bytes',
+    'About how large the objects in the store are, by resource.',
+    ['group', 'resource'],
+    samples((group, plural) => [group, plural], 'bytes'),
+  );
+  registry.gauge(
+    'apiserver_storage_objects',
+    'Objects in the store, by resource.',
+    ['resource'],
+    samples((group, plural) => [group === '' ? plural : `${plural}.${group}`], 'count'),
+  );
+}

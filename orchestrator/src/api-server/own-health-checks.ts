@@ -1,0 +1,36 @@
+import type { Store } from '../store/store.ts';
+import type { HealthCheck } from './health-paths.ts';
+import type { ServerLimits } from './limits/server-limits.ts';
+
+/** What a server knows of itself, under upstream's names where it has such a part. */
+export function ownHealthChecks(parts: {
+  readonly store: Store;
+  readonly limits: ServerLimits;
+  readonly isStarted: () => boolean;
+  readonly isEnding: () => boolean;
+  readonly withRoles: boolean;
+}): readonly HealthCheck[] {
+  const { store, limits, isStarted, isEnding, withRoles } = parts;
+  const reachable = async () => void (await store.get('/registry/health'));
+  const started = () => {
+    if (!isStarted()) throw new Error('not finished');
+  };
+  const configured = () => {
+    if (limits.flowConfiguration === 'missing') throw new Error('not finished');
+  };
+  const running = () => {
+    if (isEnding()) throw new Error('process is shutting down');
+  };
+  return [
+    { name: 'ping', check: () => undefined },
+    { name: 'log', check: () => undefined },
+    { name: 'etcd', check: reachable },
+    { name: 'etcd-readiness', only: 'readyz', check: reachable },
+    { name: 'informer-sync', only: 'readyz', check: started },
+    { name: 'poststarthook/start-system-namespaces-controller', check: started },
+    ...(withRoles ? [{ name: 'poststarthook/rbac/bootstrap-roles', check: started }] : []),
+    { name: 'poststarthook/scheduling/bootstrap-system-priority-classes', check: started },
+    { name: 'poststarthook/priority-and-fairness-config-producer', check: configured },
+    { name: 'shutdown', only: 'readyz', check: running },
+  ];
+}

@@ -1,0 +1,103 @@
+import { FieldSelector } from '@berth/kube';
+
+/**
+ * What a request is about, read from its method and path alone: it need not be served, nor be well formed
+ * (apiserver endpoints/request RequestInfo).
+ */
+export interface RequestInfo {
+  readonly isResource: boolean;
+  readonly path: string;
+  /** get, list, watch, create, update, patch, delete, deletecollection, proxy; for other paths the method in lower case. */
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly namespace: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly name: string;
+}
+
+const methodVerbs: Readonly<Record<string, string>> = {
+  POST: 'create',
+  GET: 'get',
+  HEAD: 'get',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+export function requestInfoOf(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const decoded = decodedPath(path);
+  const none = { group: '', version: '', namespace: '', resource: '', subresource: '', name: '' };
+  const other: RequestInfo = { isResource: false, path: decoded, verb: method.toLowerCase(), ...none };
+  const [root = '', ...parts] = segmentsOf(decoded);
+  if (parts.length < 2 || (root !== 'api' && root !== 'apis')) return other;
+  const group = root === 'api' ? '' : (parts.shift() as string);
+  if (parts.length < 2) return { ...other, group };
+  const version = parts.shift() as string;
+  const first = parts[0] as string;
+  // Old clients' way to ask for a watch or a proxy; upstream knows it still.
+  const asPrefix = (first === 'proxy' || first === 'watch') && parts.length >= 2;
+  if (asPrefix) parts.shift();
+  const verb = asPrefix ? first : (methodVerbs[method] ?? '');
+  const about = { ...other, isResource: true, group, version, verb, ...objectOf(parts, verb) };
+  return about.name === '' ? ofCollection(about, query) : about;
+}
+
+function objectOf(parts: string[], verb: string) {
+  let namespace = '';
+  let rest = parts;
+  if (parts[0] === 'namespaces' && parts.length > 1) {
+    namespace = parts[1] as string;
+    if (parts.length > 2 && parts[2] !== 'status' && parts[2] !== 'finalize') rest = parts.slice(2);
+  }
+  const [resource = '', name = '', subresource = ''] = rest;
+  return { namespace, resource, name, subresource: verb === 'proxy' ? '' : subresource };
+}
+
+function ofCollection(info: RequestInfo, query: URLSearchParams): RequestInfo {
+  if (info.verb === 'delete') return { ...info, verb: 'deletecollection' };
+  if (info.verb !== 'get') return info;
+  const watch = query.get('watch')?.toLowerCase();
+  const verb = watch === undefined || watch === 'false' || watch === '0' ? 'list' : 'watch';
+  return { ...info, verb, name: selectedName(query.get('fieldSelector')) };
+}
+
+/** A list of the one object of a name is about that object. */
+function selectedName(selector: string | null): string {
+  // Parsing costs; a selector that does not name the field cannot ask for it.
+  if (!selector?.includes('metadata.name') || selector.length > 1000) return '';
+  try {
+    const name = FieldSelector.parse(selector).exact('metadata.name') ?? '';
+    return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
+  } catch {
+    return '';
+  }
+}
+
+function decodedPath(path: string): string {
+  if (!path.includes('%')) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function segmentsOf(path: string): string[] {
+  const trimmed = path.replace(/^\/+/, '').replace(/\/+$/, '');
+  return trimmed === '' ? [] : trimmed.split('/');
+}
+
+const longSubresources = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
+
+/** What may last as long as its client likes, and counts for no limit (kube-apiserver's BasicLongRunningRequestCheck). */
+export function isLongRunning({ verb, isResource, subresource, path }: RequestInfo): boolean {
+  if (verb === 'watch' || verb === 'proxy') return true;
+  return isResource ? longSubresources.has(subresource) : path.startsWith('/debug/pprof/');
+}
+
+/** Get, list and watch change nothing; everything else may. */
+export function isMutating({ verb }: RequestInfo): boolean {
+  return verb !== 'get' && verb !== 'list' && verb !== 'watch';
+}

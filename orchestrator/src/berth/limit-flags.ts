@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { durationMs } from '../api-server/go-duration.ts';
+import type { AuditOptions, LimitOptions } from '../api-server/limits/limit-options.ts';
+import { BerthError } from './berth-error.ts';
+
+export interface LimitFlags {
+  readonly maxRequestsInflight: string;
+  readonly maxMutatingRequestsInflight: string;
+  readonly enablePriorityAndFairness: string;
+  readonly requestTimeout: string;
+  readonly auditPolicyFile?: string;
+  readonly auditLogPath?: string;
+  readonly auditLogMaxage: string;
+  readonly auditLogMaxbackup: string;
+  readonly auditLogMaxsize: string;
+}
+
+/** kube-apiserver's flags about how much it does at once, and what it writes down. */
+export function addLimitFlags(command: Command): Command {
+  return command
+    .option('--max-requests-inflight <n>', 'requests that change nothing served at once; 0: no limit', '400')
+    .option('--max-mutating-requests-inflight <n>', 'requests that change something served at once; 0: no limit', '200')
+    .option(
+      '--enable-priority-and-fairness <bool>',
+      'share both limits out by flow schemas and priority levels, with queues',
+      'true',
+    )
+    .option(
+      '--request-timeout <duration>',
+      'how long a request may take that is no watch, log, exec or the like',
+      '1m0s',
+    )
+    .option('--audit-policy-file <file>', 'what is written down of whom: a Policy of audit.k8s.io/v1')
+    .option('--audit-log-path <file>', 'where audit events go, one a line; -: standard output')
+    .option('--audit-log-maxage <days>', 'remove older audit logs; 0: never', '0')
+    .option('--audit-log-maxbackup <n>', 'keep that many old audit logs; 0: all', '0')
+    .option('--audit-log-maxsize <megabytes>', 'begin a new audit log when one is that large', '100');
+}
+
+/** @throws BerthError Usage */
+export function limitsOf(flags: LimitFlags): LimitOptions {
+  const requestTimeoutMs = durationMs(flags.requestTimeout);
+  if (requestTimeoutMs === undefined || requestTimeoutMs < 1)
+    throw new BerthError('Usage', `--request-timeout takes a duration such as 1m0s, not "${flags.requestTimeout}"`);
+  const fair = flags.enablePriorityAndFairness;
+  if (fair !== 'true' && fair !== 'false')
+    throw new BerthError('Usage', `--enable-priority-and-fairness takes true or false, not "${fair}"`);
+  return {
+    maxRequestsInFlight: count('--max-requests-inflight', flags.maxRequestsInflight),
+    maxMutatingRequestsInFlight: count('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
+    priorityAndFairness: fair === 'true',
+    requestTimeoutMs,
+    audit: auditOf(flags),
+  };
+}
+
+function auditOf(flags: LimitFlags): AuditOptions {
+  const { auditPolicyFile, auditLogPath } = flags;
+  for (const [flag, file] of [
+    ['--audit-policy-file', auditPolicyFile],
+    ['--audit-log-path', auditLogPath],
+  ] as const)
+    if (file === '') throw new BerthError('Usage', `${flag} takes the name of a file, not ""`);
+  if (auditLogPath !== undefined && auditPolicyFile === undefined)
+    throw new BerthError('Usage', '--audit-log-path writes what --audit-policy-file says: give both');
+  return {
+    ...(auditPolicyFile === undefined ? {} : { policyFile: auditPolicyFile }),
+    ...(auditLogPath === undefined ? {} : { logPath: auditLogPath }),
+    maxAgeDays: count('--audit-log-maxage', flags.auditLogMaxage),
+    maxBackups: count('--audit-log-maxbackup', flags.auditLogMaxbackup),
+    maxSizeMb: count('--audit-log-maxsize', flags.auditLogMaxsize),
+  };
+}
+
+function count(flag: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new BerthError('Usage', `${flag} takes a whole number from 0 to 999999999, not "${text}"`);
+}

@@ -1,0 +1,133 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+const configmaps = '/api/v1/namespaces/default/configmaps';
+const json = 'application/json';
+
+async function anAuditedServer(policy: object, more: object = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-audit-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const policyFile = join(folder, 'policy.yaml');
+  const logPath = join(folder, 'audit.log');
+  writeFileSync(policyFile, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy }));
+  const server = await anApiServer({ limits: { audit: { policyFile, logPath, ...more } } });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  // biome-ignore lint/suspicious/noExplicitAny: events are read as a reader of the log would.
+  const events = (): any[] =>
+    readFileSync(logPath, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  return { ...server, folder, events };
+}
+
+test('a request is written down in its stages, with who, what and how it ended', async () => {
+  const server = await anAuditedServer({ rules: [{ level: 'RequestResponse', resources: [{ resources: ['configmaps'] }] }] });
+  const body = { metadata: { name: 'c' }, data: { a: '1' } };
+  await server.send({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: json, body, headers: { 'user-agent': 'me/1', 'audit-id': 'my-id' } });
+  await server.send({ method: 'GET', path: '/api/v1/pods' });
+  const [received, complete, ...others] = server.events();
+  expect(others).toEqual([]);
+  expect(received).toEqual({
+    kind: 'Event',
+    apiVersion: 'audit.k8s.io/v1',
+    level: 'RequestResponse',
+    auditID: 'my-id',
+    stage: 'RequestReceived',
+    requestURI: `${configmaps}?dryRun=All`,
+    verb: 'create',
+    user: { username: 'admin', groups: ['system:masters', 'system:authenticated'] },
+    sourceIPs: ['127.0.0.1'],
+    userAgent: 'me/1',
+    objectRef: { resource: 'configmaps', namespace: 'default', apiVersion: 'v1' },
+    requestReceivedTimestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+    stageTimestamp: received.requestReceivedTimestamp,
+  });
+  expect(complete).toMatchObject({
+    stage: 'ResponseComplete',
+    objectRef: { resource: 'configmaps', namespace: 'default', name: 'c', apiVersion: 'v1' },
+    responseStatus: { metadata: {}, code: 201 },
+    requestObject: { kind: 'ConfigMap', apiVersion: 'v1', ...body },
+    responseObject: { kind: 'ConfigMap', metadata: { name: 'c', namespace: 'default' } },
+    annotations: { 'authorization.k8s.io/decision': 'allow', 'authorization.k8s.io/reason': '' },
+  });
+  expect(complete.requestObject.metadata.uid).toBeUndefined();
+});
+
+test('every answer carries its audit id, one of our own where none is given', async () => {
+  const server = await anAuditedServer({ rules: [{ level: 'Metadata' }] });
+  const { headers } = await server.send({ method: 'GET', path: '/api/v1/pods' });
+  expect(headers['audit-id']).toMatch(/^[0-9a-f-]{36}$/);
+  expect(server.events().map(({ auditID }) => auditID)).toEqual([headers['audit-id'], headers['audit-id']]);
+});
+
+test('levels keep objects out, stages can be left out, and managed fields too', async () => {
+  const server = await anAuditedServer({
+    omitStages: ['RequestReceived'],
+    rules: [
+      { level: 'Metadata', resources: [{ resources: ['secrets'] }] },
+      { level: 'Request', resources: [{ resources: ['configmaps'] }], omitManagedFields: true },
+    ],
+  });
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/default/secrets', contentType: json, body: { metadata: { name: 's' }, stringData: { a: 'top' } } });
+  await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: 'c', managedFields: [{ manager: 'm' }] } } });
+  const [secret, configMap, ...others] = server.events();
+  expect(others).toEqual([]);
+  expect(JSON.stringify(secret)).not.toContain('top');
+  expect(secret.responseObject).toBeUndefined();
+  expect(configMap.requestObject.metadata).toEqual({ name: 'c' });
+  expect(configMap.responseObject).toBeUndefined();
+});
+
+test('what is refused says why: forbidden, not found, not known', async () => {
+  const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'Metadata' }] });
+  await server.send({ method: 'GET', path: configmaps, headers: { 'Impersonate-User': 'jane' } });
+  await server.send({ method: 'GET', path: `${configmaps}/nope` });
+  await server.send({ method: 'GET', path: configmaps, certificate: false, headers: { authorization: 'Bearer nope' } });
+  const [forbidden, missing, unknown] = server.events();
+  expect(forbidden).toMatchObject({
+    user: { username: 'admin' },
+    impersonatedUser: { username: 'jane', groups: ['system:authenticated'] },
+    responseStatus: { status: 'Failure', reason: 'Forbidden', code: 403 },
+    annotations: { 'authorization.k8s.io/decision': 'forbid' },
+  });
+  expect(missing).toMatchObject({ responseStatus: { reason: 'NotFound', code: 404 }, objectRef: { name: 'nope' } });
+  expect(unknown).toMatchObject({ stage: 'ResponseStarted', user: {}, responseStatus: { message: 'Authentication failed, attempted: bearer', code: 401 } });
+});
+
+test('a watch is written down when it begins and when it ends', async () => {
+  const server = await anAuditedServer({ rules: [{ level: 'Metadata', verbs: ['watch'] }] });
+  const end = new AbortController();
+  const watching = server.stream({ method: 'GET', path: `${configmaps}?watch=1` }, () => undefined, end.signal).catch(() => undefined);
+  await vi.waitFor(() => expect(server.events().map(({ stage }) => stage)).toEqual(['RequestReceived', 'ResponseStarted']));
+  end.abort();
+  await watching;
+  await vi.waitFor(() => expect(server.events().at(-1)?.stage).toBe('ResponseComplete'));
+});
+
+test('a full log is put aside, and only so many are kept', async () => {
+  const server = await anAuditedServer({ rules: [{ level: 'Request' }] }, { maxSizeMb: 1, maxBackups: 2 });
+  for (let i = 0; i < 6; i++)
+    await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: `c${i}` }, data: { a: 'x'.repeat(700_000) } } });
+  const old = readdirSync(server.folder).filter((name) => /^audit-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}\.log$/.test(name));
+  expect(old).toHaveLength(2);
+  expect(server.events().at(-1)).toMatchObject({ objectRef: { name: 'c5' }, stage: 'ResponseComplete' });
+});
+
+test.each<[string, object, RegExp]>([
+  ['no rules', { rules: [] }, /loaded illegal policy with 0 rules/],
+  ['no level', { rules: [{}] }, /rules\[0\].level: Required value/],
+  ['another level', { rules: [{ level: 'All' }] }, /rules\[0\].level: Unsupported value: "All": supported values: "None", "Metadata", "Request", "RequestResponse"/],
+  ['another stage', { omitStages: ['x'], rules: [{ level: 'None' }] }, /omitStages\[0\]: Invalid value: "x": allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic/],
+  ['paths and resources', { rules: [{ level: 'None', nonResourceURLs: ['/x'], namespaces: ['a'] }] }, /rules cannot apply to both regular resources and non-resource URLs/],
+  ['another kind', { kind: 'Pod', rules: [{ level: 'None' }] }, /no kind "Pod" is registered for version "audit.k8s.io\/v1"/],
+  ['a wrong type', { rules: [{ level: 'None', users: 'me' }] }, /rules\[0\].users is no list of strings/],
+])('a policy with %s is refused, with the file it is in', async (_what, policy, words) => {
+  const failed = await anAuditedServer(policy).catch((error: Error) => error);
+  expect(failed).toBeInstanceOf(RangeError);
+  expect((failed as Error).message).toMatch(words);
+  expect((failed as Error).message).toContain('policy.yaml');
+});

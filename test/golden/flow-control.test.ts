@@ -1,0 +1,128 @@
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+import { goldenFile } from './resource-rules.ts';
+
+interface Recorded {
+  readonly metadata: { readonly name: string; readonly annotations: object };
+  readonly spec: object;
+  readonly status: object;
+}
+
+const { objects } = goldenFile<{ objects: { flowschemas: Recorded[]; prioritylevelconfigurations: Recorded[] } }>('bootstrap.json');
+const group = '/apis/flowcontrol.apiserver.k8s.io/v1';
+let server: Awaited<ReturnType<typeof anApiServer>>;
+
+beforeAll(async () => {
+  server = await anApiServer({ limits: { maxRequestsInFlight: 400, maxMutatingRequestsInFlight: 200 } });
+  await until(async () => (await list('flowschemas')).every(({ status }) => 'conditions' in status));
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+function until(condition: () => Promise<boolean>): Promise<void> {
+  return vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 5000 });
+}
+
+async function list(plural: string): Promise<Recorded[]> {
+  const { text } = await server.send({ method: 'GET', path: `${group}/${plural}` });
+  return JSON.parse(text).items;
+}
+
+const get = (path: string, headers: Record<string, string> = {}) => server.send({ method: 'GET', path, headers });
+const send = (method: string, path: string, body: object, contentType = 'application/json') => server.send({ method, path, contentType, body });
+
+/** A request that never ends to be sent. */
+async function half(line: string, headers: string): Promise<Disposable> {
+  const client = await server.authority.issue('CN=admin, O=system:masters', 'client');
+  const socket = connect({ port: server.port, host: '127.0.0.1', ca: server.authority.cert, ...client });
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  socket.write(`${line} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n${headers}\r\n{`);
+  return { [Symbol.dispose]: () => void socket.destroy() };
+}
+
+/** Without what is one object's own. */
+function comparable(all: readonly Recorded[]) {
+  const own = new Set(['uid', 'resourceVersion', 'creationTimestamp', 'managedFields', 'lastTransitionTime']);
+  const plain: Recorded[] = JSON.parse(JSON.stringify(all, (key, value) => (own.has(key) ? undefined : value)));
+  return plain.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}
+
+test('a fresh server has the flow schemas and priority levels that upstream makes, status and all', async () => {
+  expect(comparable(await list('flowschemas'))).toEqual(comparable(objects.flowschemas));
+  expect(comparable(await list('prioritylevelconfigurations'))).toEqual(comparable(objects.prioritylevelconfigurations));
+});
+
+test('an answer names the schema and the level its request was matched to', async () => {
+  const uidOf = async (plural: string, name: string) => JSON.parse((await get(`${group}/${plural}/${name}`)).text).metadata.uid;
+  const { headers } = await get('/api/v1/pods', { 'Impersonate-User': 'system:kube-scheduler', 'Impersonate-Group': 'system:masters' });
+  // Exempt comes before all others.
+  expect(headers['x-kubernetes-pf-flowschema-uid']).toBe(await uidOf('flowschemas', 'exempt'));
+  const scheduler = await get('/api/v1/pods', { 'Impersonate-User': 'system:kube-scheduler' });
+  expect(scheduler.headers['x-kubernetes-pf-flowschema-uid']).toBe(await uidOf('flowschemas', 'kube-scheduler'));
+  expect(scheduler.headers['x-kubernetes-pf-prioritylevel-uid']).toBe(await uidOf('prioritylevelconfigurations', 'workload-high'));
+});
+
+test('what is mandatory is mended, and what users said is theirs stays', async () => {
+  const merge = 'application/merge-patch+json';
+  const path = `${group}/prioritylevelconfigurations/workload-low`;
+  await send('PATCH', path, { metadata: { annotations: { 'apf.kubernetes.io/autoupdate-spec': 'false' } }, spec: { limited: { lendablePercent: 10 } } }, merge);
+  const { text } = await get(path);
+  expect(JSON.parse(text).spec.limited.lendablePercent).toBe(10);
+  await until(async () => (await get('/metrics')).text.includes('apiserver_flowcontrol_lower_limit_seats{priority_level="workload-low"} 220'));
+  await send('PATCH', path, { metadata: { annotations: { 'apf.kubernetes.io/autoupdate-spec': 'true' } }, spec: { limited: { lendablePercent: 90 } } }, merge);
+});
+
+test('a schema without its level says so', async () => {
+  const rules = [{ subjects: [{ kind: 'User', user: { name: 'nobody' } }], nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/x'] }] }];
+  const body = { metadata: { name: 'lost' }, spec: { priorityLevelConfiguration: { name: 'nowhere' }, matchingPrecedence: 5000, rules } };
+  expect(await send('POST', `${group}/flowschemas`, body)).toMatchObject({ status: 201 });
+  const condition = async () => JSON.parse((await get(`${group}/flowschemas/lost`)).text).status?.conditions?.[0];
+  await until(async () => (await condition()) !== undefined);
+  expect(await condition()).toMatchObject({
+    type: 'Dangling',
+    status: 'True',
+    reason: 'NotFound',
+    message: 'This FlowSchema references the PriorityLevelConfiguration object named "nowhere" but there is no such object',
+  });
+});
+
+test('a level with one seat and no queue refuses the second request, with upstream’s words; others are served', async () => {
+  const level = { metadata: { name: 'narrow' }, spec: { type: 'Limited', limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } } } };
+  const rules = [{ subjects: [{ kind: 'User', user: { name: 'greedy' } }], resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }] }];
+  const schema = { metadata: { name: 'greedy' }, spec: { priorityLevelConfiguration: { name: 'narrow' }, matchingPrecedence: 50, rules } };
+  expect(await send('POST', `${group}/prioritylevelconfigurations`, level)).toMatchObject({ status: 201 });
+  expect(await send('POST', `${group}/flowschemas`, schema)).toMatchObject({ status: 201 });
+  await until(async () => (await get('/debug/api_priority_and_fairness/dump_priority_levels')).text.includes('narrow'));
+  const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
+  await send('POST', bindings, { metadata: { name: 'greedy' }, roleRef, subjects: [{ kind: 'User', name: 'greedy', apiGroup: 'rbac.authorization.k8s.io' }] });
+  const asGreedy = () => get('/api/v1/pods', { 'Impersonate-User': 'greedy' });
+  await until(async () => (await asGreedy()).status === 200);
+  // A request has its seat until its body has come.
+  using slow = await half('POST /api/v1/namespaces/default/configmaps', 'Impersonate-User: greedy\r\n');
+  await until(async () => (await asGreedy()).status === 429);
+  const { text: refusal, headers } = await asGreedy();
+  expect(refusal).toBe('Too many requests, please try again later.\n');
+  expect(headers).toMatchObject({ 'retry-after': expect.stringMatching(/^\d+$/), 'content-type': 'text/plain; charset=utf-8' });
+  expect(headers['x-kubernetes-pf-prioritylevel-uid']).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await get('/api/v1/pods')).toMatchObject({ status: 200 });
+  slow[Symbol.dispose]();
+  await until(async () => (await asGreedy()).status === 200);
+  const { text } = await get('/metrics');
+  expect(text).toMatch(/apiserver_flowcontrol_rejected_requests_total\{flow_schema="greedy",priority_level="narrow",reason="concurrency-limit"\} \d+/);
+  expect(text).toMatch(/apiserver_dropped_requests_total\{request_kind="readOnly"\} \d+/);
+});
+
+test('the debug tables are there, for those who may see them', async () => {
+  const dump = async (what: string, headers = {}) => server.send({ method: 'GET', path: `/debug/api_priority_and_fairness/${what}`, headers });
+  const levels = (await dump('dump_priority_levels')).text.split('\n');
+  expect(levels[0]).toMatch(/^PriorityLevelName, +ActiveQueues, IsIdle, +IsQuiescing, WaitingRequests, ExecutingRequests, DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests$/);
+  expect(levels.filter((line) => line.startsWith('workload-low,'))).toHaveLength(1);
+  const queues = (await dump('dump_queues')).text.split('\n');
+  expect(queues.filter((line) => line.startsWith('global-default,'))).toHaveLength(128);
+  // The request that asks is itself being served.
+  const requests = (await dump('dump_requests?includeRequestDetails=1')).text;
+  expect(requests).toMatch(/^exempt, +exempt, .*admin, +get, +\/debug\/api_priority_and_fairness\/dump_requests,/m);
+  expect(await dump('dump_queues', { 'Impersonate-User': 'jane' })).toMatchObject({ status: 403 });
+});
