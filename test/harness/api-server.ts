@@ -18,7 +18,8 @@ interface Pair {
 }
 
 interface Authority extends Pair {
-  issue(subject: string, usage: 'server' | 'client'): Promise<Pair>;
+  /** `names`: DNS names of a server, beside 127.0.0.1. */
+  issue(subject: string, usage: 'server' | 'client', names?: readonly string[]): Promise<Pair>;
 }
 
 async function pem(key: CryptoKey): Promise<string> {
@@ -40,7 +41,7 @@ export async function anAuthority(name = 'CN=test-ca'): Promise<Authority> {
   return {
     cert: ca.toString('pem'),
     key: await pem(keys.privateKey),
-    async issue(subject, usage) {
+    async issue(subject, usage, names = []) {
       const own = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const purpose = usage === 'server' ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2';
       const cert = await x509.X509CertificateGenerator.create({
@@ -55,7 +56,12 @@ export async function anAuthority(name = 'CN=test-ca'): Promise<Authority> {
         extensions: [
           new x509.ExtendedKeyUsageExtension([purpose]),
           ...(usage === 'server'
-            ? [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])]
+            ? [
+                new x509.SubjectAlternativeNameExtension([
+                  { type: 'ip', value: '127.0.0.1' },
+                  ...names.map((value) => ({ type: 'dns', value }) as const),
+                ]),
+              ]
             : []),
         ],
       });

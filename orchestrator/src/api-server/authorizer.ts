@@ -11,6 +11,10 @@ export interface Attributes {
   readonly subresource: string;
   readonly name: string;
   readonly path: string;
+  /** Of the API; absent where it is not known. */
+  readonly version?: string;
+  /** What a list, watch or deletecollection is limited to; `equals` where it is one value. */
+  readonly fieldSelector?: readonly { readonly field: string; readonly equals?: string }[];
 }
 
 export interface Decision {
@@ -18,6 +22,8 @@ export interface Decision {
   /** Nobody else is asked. Absent: others may still allow it. */
   readonly denied?: boolean;
   readonly reason: string;
+  /** Why it could not be told; where nobody else allows it, the request fails with this. */
+  readonly error?: string;
 }
 
 /** Says who may do what. */

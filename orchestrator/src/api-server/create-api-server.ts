@@ -8,6 +8,7 @@ import type { PluginChoice } from './admission/plugin-names.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
+import type { AuthorizationOptions } from './authorization/authorization-options.ts';
 import type { AuthorizationMode } from './authorization/modes.ts';
 import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
@@ -46,6 +47,8 @@ export interface ApiServerOptions {
   readonly authentication?: AuthenticationOptions;
   /** In order. Absent: whoever is authenticated may do everything. */
   readonly authorizationModes?: readonly AuthorizationMode[];
+  /** What the modes need. */
+  readonly authorization?: Omit<AuthorizationOptions, 'modes'>;
   /** Which admission plugins, other than by default. */
   readonly admissionPlugins?: PluginChoice;
   /** Makes and reads service account tokens; absent: none are given out. */
@@ -113,7 +116,10 @@ class Server implements ApiServer {
       bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
       admission: (self) => builtInAdmission(self, { services, plugins, authorization: () => this.#authorization }),
     });
-    this.#authorization = new Authorization(context, options.authorizationModes);
+    this.#authorization = new Authorization(context, {
+      ...options.authorization,
+      modes: options.authorizationModes ?? [],
+    });
     const { authorizer } = this.#authorization;
     this.#tokens = options.tokens && liveAccounts(context, options.tokens);
     this.#metrics = new ServerMetrics(context);
@@ -148,7 +154,10 @@ class Server implements ApiServer {
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
     await bootstrap(context, { range: this.#services.range, port: 6443 });
-    await this.#authorization.start(this.#end.signal, this.#options.log);
+    await Promise.all([
+      this.#authorization.start(this.#end.signal, this.#options.log),
+      context.admission.start(this.#end.signal),
+    ]);
     this.#started = true;
   }
 
@@ -201,6 +210,7 @@ class Server implements ApiServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
+    this.pipeline.context.outbound[Symbol.dispose]();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#limits[Symbol.asyncDispose]();
   }

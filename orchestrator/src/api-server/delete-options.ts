@@ -41,6 +41,19 @@ export async function deleteOptionsOf(request: ServerRequest, bodies: BodyDecode
   };
 }
 
+/** The options as an object of their own, for those who are asked about the deletion. */
+export function deleteOptionsObject(options: DeleteOptions): object {
+  const { dryRun, gracePeriodSeconds, propagationPolicy, preconditions } = options;
+  return {
+    kind: 'DeleteOptions',
+    apiVersion: 'meta.k8s.io/v1',
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(Object.keys(preconditions).length > 0 ? { preconditions } : {}),
+    ...(propagationPolicy ? { propagationPolicy } : {}),
+    ...(dryRun ? { dryRun: ['All'] } : {}),
+  };
+}
+
 interface Given {
   readonly gracePeriodSeconds: number | undefined;
   readonly propagationPolicy: string | undefined;

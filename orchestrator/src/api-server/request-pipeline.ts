@@ -1,4 +1,4 @@
-import { apiError } from '@berth/kube';
+import { apiError, FieldSelector } from '@berth/kube';
 import type { Attributes, Authorizer } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
@@ -66,6 +66,8 @@ export class RequestPipeline {
     }
     request.audit?.annotate('authorization.k8s.io/decision', 'forbid');
     request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
+    if (decision.error !== undefined)
+      throw apiError('InternalError', `Internal Server Error: ${JSON.stringify(request.path)}: ${decision.error}`);
     if (request.user.groups.includes('system:unauthenticated')) throw apiError('Unauthorized', 'Unauthorized');
     throw forbiddenError(attributes, decision.reason);
   }
@@ -86,12 +88,26 @@ export class RequestPipeline {
   }
 }
 
+/** What a collection is limited to; of one object that is named so it is as if its name were in the path. */
+function selected(text: string): Pick<Attributes, 'name' | 'fieldSelector'> {
+  try {
+    const selector = FieldSelector.parse(text);
+    const fieldSelector = selector.requirements.map(({ field, operator, value }) =>
+      operator === '=' ? { field, equals: value } : { field },
+    );
+    return { name: selector.exact('metadata.name') ?? '', fieldSelector };
+  } catch {
+    // What cannot be read is refused after this, and limits nothing.
+    return { name: '' };
+  }
+}
+
 /** What anyone may read (upstream's system:public-info-viewer). */
 function isPublic(path: string): boolean {
   return /^\/(version|healthz|livez|readyz)\/?$/.test(path);
 }
 
-function attributesOf(route: Route, { user, method, path }: ServerRequest): Attributes {
+function attributesOf(route: Route, { user, method, path, query }: ServerRequest): Attributes {
   if (route.type === 'other')
     return {
       user,
@@ -104,6 +120,8 @@ function attributesOf(route: Route, { user, method, path }: ServerRequest): Attr
       path,
     };
   const { definition, verb, namespace, name, subresource } = route;
-  const { group, plural } = definition;
-  return { user, verb, namespace, group, resource: plural, subresource: subresource?.name ?? '', name, path };
+  const { group, version, plural: resource } = definition;
+  const attributes = { user, verb, namespace, group, version, resource, subresource: subresource?.name ?? '', path };
+  const text = name === '' ? query.get('fieldSelector') : null;
+  return text ? { ...attributes, ...selected(text) } : { ...attributes, name };
 }

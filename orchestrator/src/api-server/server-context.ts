@@ -7,6 +7,7 @@ import type { RequestContext, ResourceDefinition } from './resource-definition.t
 import type { ResourceRegistry } from './resource-registry.ts';
 import type { WrittenObjects } from './stored-object.ts';
 import type { User } from './user.ts';
+import { Outbound } from './webhook/outbound.ts';
 
 /** What every verb needs: the table, the store, time and chance. */
 export class ServerContext {
@@ -19,6 +20,8 @@ export class ServerContext {
   readonly bodies: BodyDecoder;
   /** Turns of those who read, change and write the same object. */
   readonly writers = new KeyedMutex();
+  /** What is asked of servers outside: webhooks, tokens, accesses. */
+  readonly outbound: Outbound;
   readonly #storages = new Map<ResourceDefinition, ObjectStorage>();
   readonly #written: WrittenObjects = new WeakMap();
 
@@ -37,6 +40,7 @@ export class ServerContext {
     this.rng = parts.rng;
     this.log = parts.log;
     this.bodies = parts.bodies;
+    this.outbound = new Outbound(this);
     this.admission = parts.admission(this);
   }
 

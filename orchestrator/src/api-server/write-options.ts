@@ -7,6 +7,8 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldValidation: FieldValidation;
+  /** The options as an object, for those who are asked about the request. */
+  readonly asObject: () => object;
 }
 
 export type WriteOptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
@@ -31,6 +33,14 @@ export function writeOptionsOf(query: URLSearchParams, kind: WriteOptionsKind): 
     dryRun: query.getAll('dryRun').includes('All'),
     // kubectl older than 1.25 says nothing and expects warnings at most: upstream's default since 1.25.
     fieldValidation: fieldValidation === '' ? 'Warn' : (fieldValidation as FieldValidation),
+    asObject: () => ({
+      // A patch is an update to those who admit it.
+      kind: kind === 'PatchOptions' ? 'UpdateOptions' : kind,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(query.has('dryRun') ? { dryRun: query.getAll('dryRun') } : {}),
+      ...(manager === '' ? {} : { fieldManager: manager }),
+      ...(fieldValidation === '' ? {} : { fieldValidation }),
+    }),
   };
 }
 

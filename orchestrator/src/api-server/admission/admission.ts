@@ -1,8 +1,10 @@
 import type { ObjectMeta } from '@berth/kube';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { User } from '../user.ts';
+import type { Asked } from './asked.ts';
+import { Reinvocation } from './reinvocation.ts';
 
-export interface AdmissionRequest {
+export interface AdmissionRequest extends Asked {
   readonly operation: 'create' | 'update' | 'delete';
   readonly definition: ResourceDefinition;
   readonly subresource: string;
@@ -16,6 +18,10 @@ export interface AdmissionRequest {
   readonly dryRun: boolean;
   /** Tells the client, in a `Warning` header. */
   readonly warn: (text: string) => void;
+  /** The name is one that the server made of `generateName`. */
+  readonly generatedName?: boolean;
+  /** Set while mutating plugins run. */
+  readonly reinvocation?: Reinvocation;
 }
 
 /** One rule of the server's own. Changes the object or throws ApiError; anything else it leaves alone. */
@@ -26,12 +32,20 @@ export interface Admission {
   mutate(request: AdmissionRequest): Promise<void>;
   /** After validation; changes nothing. */
   validate(request: AdmissionRequest): Promise<void>;
+  /** Whether such a request is asked about outside the server: it may take long, and nobody shall wait for it. */
+  callsOut(about: Pick<AdmissionRequest, 'definition' | 'operation' | 'subresource' | 'namespace' | 'name'>): boolean;
+  /** Reads what rules are kept as objects, and follows them until `signal`. */
+  start(signal: AbortSignal): Promise<void>;
 }
 
-/** Runs plugins in order, as upstream's chain does. */
+/** Runs plugins in order, as upstream's chain does; the mutating ones twice where one of them wants it. */
 export function admissionChain(plugins: {
   readonly mutating: readonly AdmissionPlugin[];
+  /** Once, on what the mutating ones made. */
+  readonly finishing: readonly AdmissionPlugin[];
   readonly validating: readonly AdmissionPlugin[];
+  readonly callsOut: Admission['callsOut'];
+  readonly start: Admission['start'];
 }): Admission {
   const run = async (list: readonly AdmissionPlugin[], request: AdmissionRequest) => {
     for (const plugin of list) {
@@ -40,8 +54,16 @@ export function admissionChain(plugins: {
     }
   };
   return {
-    mutate: (request) => run(plugins.mutating, request),
+    mutate: async (request) => {
+      const reinvocation = new Reinvocation();
+      const known = { ...request, reinvocation };
+      await run(plugins.mutating, known);
+      if (reinvocation.begin()) await run(plugins.mutating, known);
+      await run(plugins.finishing, known);
+    },
     validate: (request) => run(plugins.validating, request),
+    callsOut: plugins.callsOut,
+    start: plugins.start,
   };
 }
 

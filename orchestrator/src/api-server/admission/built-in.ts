@@ -1,5 +1,6 @@
 import type { Authorization } from '../authorization/authorization.ts';
 import type { ServerContext } from '../server-context.ts';
+import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
 import { alwaysPullImages, onlyPulledImages } from './always-pull-images.ts';
 import {
@@ -16,6 +17,7 @@ import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
 import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction/node-restriction.ts';
 import { type AdmissionPluginName, admissionPlugins, isOn, type PluginChoice } from './plugin-names.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
@@ -39,27 +41,28 @@ interface Phases {
 /** The plugins that are on, in upstream's order, and the rules that are no plugins upstream and always hold. */
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
   const { services, authorization, plugins } = parts;
-  const table = pluginTable(context, authorization);
+  const webhooks = new WebhookAdmission(context, () => authorization().authorizer);
+  const table = pluginTable(context, { authorization, webhooks });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
   const inOrder = (phase: keyof Phases) => names.flatMap((name) => table[name][phase] ?? []);
   return admissionChain({
-    mutating: [
-      // Upstream looks before any admission (registry/rbac).
-      (request) => authorization().admit(request),
-      ...inOrder('mutate'),
-      services.admit,
-    ],
+    mutating: inOrder('mutate'),
+    // Upstream's storages look at what is to be written (registry/rbac), and give addresses to it.
+    finishing: [(request) => authorization().admit(request), services.admit],
     validating: inOrder('validate'),
+    callsOut: (about) => webhooks.callsOut(about),
+    start: (signal) => webhooks.start(context.log, signal),
   });
 }
 
 function pluginTable(
   context: ServerContext,
-  authorization: () => Authorization,
+  { authorization, webhooks }: Pick<BuiltInParts, 'authorization'> & { readonly webhooks: WebhookAdmission },
 ): Readonly<Record<AdmissionPluginName, Phases>> {
   const lookup = new AdmissionLookup(context);
   const lifecycle = namespaceLifecycle(lookup);
   const authorizer = () => authorization().authorizer;
+  const restriction = nodeRestriction(lookup, authorizer);
   return {
     NamespaceLifecycle: {
       mutate: lifecycle,
@@ -68,6 +71,10 @@ function pluginTable(
     },
     LimitRanger: { mutate: limitDefaults(lookup), validate: limitChecks(lookup) },
     ServiceAccount: { mutate: serviceAccount(lookup, context) },
+    NodeRestriction: {
+      mutate: restriction,
+      validate: (request) => (request.operation === 'delete' ? restriction(request) : undefined),
+    },
     AlwaysPullImages: { mutate: alwaysPullImages, validate: onlyPulledImages },
     PodSecurity: { validate: podSecurity(lookup, context) },
     Priority: { mutate: priority(lookup) },
@@ -81,6 +88,11 @@ function pluginTable(
     CertificateSigning: { validate: certificateSigning(authorizer) },
     CertificateSubjectRestriction: { validate: certificateSubjectRestriction },
     DefaultIngressClass: { mutate: defaultIngressClass(lookup) },
+    MutatingAdmissionWebhook: {
+      mutate: webhooks.mutate,
+      validate: (request) => (request.operation === 'delete' ? webhooks.mutate(request) : undefined),
+    },
+    ValidatingAdmissionWebhook: { validate: webhooks.validate },
     // Last, as upstream has it: what another rule refuses is not counted.
     ResourceQuota: { validate: resourceQuota(context) },
   };

@@ -3,6 +3,7 @@ export const admissionPlugins = {
   NamespaceLifecycle: true,
   LimitRanger: true,
   ServiceAccount: true,
+  NodeRestriction: true,
   AlwaysPullImages: false,
   PodSecurity: true,
   Priority: true,
@@ -16,6 +17,8 @@ export const admissionPlugins = {
   CertificateSigning: true,
   CertificateSubjectRestriction: true,
   DefaultIngressClass: true,
+  MutatingAdmissionWebhook: true,
+  ValidatingAdmissionWebhook: true,
   ResourceQuota: true,
 } as const satisfies Record<string, boolean>;
 

@@ -1,4 +1,5 @@
 import type { Authorizer } from '../authorizer.ts';
+import { aggregate } from './rbac-authorizer.ts';
 
 /** Who may do everything, whatever the modes are (upstream's privileged group). */
 const superuser = 'system:masters';
@@ -9,12 +10,15 @@ export function authorizerChain(authorizers: readonly Authorizer[]): Authorizer 
     authorize: async (attributes) => {
       if (attributes.user.groups.includes(superuser)) return { allowed: true, reason: '' };
       const reasons: string[] = [];
+      const errors: string[] = [];
       for (const authorizer of authorizers) {
         const decision = await authorizer.authorize(attributes);
         if (decision.allowed || decision.denied) return decision;
         if (decision.reason !== '') reasons.push(decision.reason);
+        if (decision.error !== undefined) errors.push(decision.error);
       }
-      return { allowed: false, reason: reasons.join('\n') };
+      const reason = reasons.join('\n');
+      return errors.length === 0 ? { allowed: false, reason } : { allowed: false, reason, error: aggregate(errors) };
     },
   };
 }

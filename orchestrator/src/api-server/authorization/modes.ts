@@ -1,3 +1,3 @@
 /** kube-apiserver's names. */
-export const authorizationModes = ['RBAC', 'AlwaysAllow', 'AlwaysDeny'] as const;
+export const authorizationModes = ['Node', 'RBAC', 'ABAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny'] as const;
 export type AuthorizationMode = (typeof authorizationModes)[number];

@@ -1,4 +1,5 @@
 import { copyJson } from '@berth/kube';
+import type { Asked } from '../admission/asked.ts';
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
@@ -20,6 +21,7 @@ export interface ChangeRequest {
   readonly user: User;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  readonly asked?: Asked;
   /** The object that is meant, where the request says so. */
   readonly uid?: string;
   /** Makes the next state of a copy of the current one; called again when another writer came first. */
@@ -29,6 +31,8 @@ export interface ChangeRequest {
 /** Read, change, check, compare-and-write: the one way an existing object changes (apiserver Store.Update). @throws ApiError */
 export function changeObject(context: ServerContext, request: ChangeRequest): Promise<AnswerObject> {
   const storage = context.storage(request.definition);
+  // A webhook may write the same object before it answers: nobody waits for it, the store compares.
+  if (context.admission.callsOut({ ...request, operation: 'update' })) return attempt(context, storage, request);
   // One after the other within this server: writers of one object would only undo each other's work. Other servers' writes still conflict.
   return context.writers.run(storage.keyOf(request.namespace, request.name), () => attempt(context, storage, request));
 }
@@ -85,10 +89,10 @@ const needsRevision = new Set([
 ]);
 
 async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {
-  const { definition, namespace, name, subresource, endpoint, user, dryRun, warn } = request;
+  const { definition, namespace, name, subresource, endpoint, user, dryRun, warn, asked } = request;
   const old = current.object;
   definition.rules.default?.(next);
-  const about = { definition, subresource, namespace, name, user, dryRun, warn };
+  const about = { definition, subresource, namespace, name, user, dryRun, warn, ...asked };
   const admission = { ...about, operation: 'update', object: next, old } as const;
   await context.admission.mutate(admission);
   const rules = context.requestContext(user);

@@ -1,6 +1,7 @@
 import { randomSuffix } from '@berth/kit';
 import { apiError, copyJson, isAlreadyExists } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
+import { type Asked, askedOf } from '../admission/asked.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
@@ -30,7 +31,8 @@ export async function createObject(
     object,
     user: request.user,
     warn: request.warn,
-    ...options,
+    dryRun: options.dryRun,
+    asked: askedOf(request, options.asObject),
   });
   return { type: 'object', status: 201, object: created, definition };
 }
@@ -41,6 +43,7 @@ export interface CreateRequest {
   readonly user: User;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  readonly asked?: Asked;
 }
 
 /** Everything a new object goes through after it was decoded. @throws ApiError */
@@ -54,15 +57,18 @@ export async function createChecked(context: ServerContext, request: CreateReque
     const attempt = copyJson(request.object);
     attempt.metadata.name = generateName.slice(0, maxGeneratedBase) + randomSuffix(context.rng);
     try {
-      return await createNamed(context, { ...request, object: attempt });
+      return await createNamed(context, { ...request, object: attempt, generatedName: true });
     } catch (error) {
       if (!isAlreadyExists(error) || tries >= nameTries) throw error;
     }
   }
 }
 
-async function createNamed(context: ServerContext, request: CreateRequest): Promise<AnswerObject> {
-  const { definition, object, user, dryRun } = request;
+async function createNamed(
+  context: ServerContext,
+  request: CreateRequest & { readonly generatedName?: boolean },
+): Promise<AnswerObject> {
+  const { definition, object, user, dryRun, warn, generatedName } = request;
   const { namespace = '', name = '' } = object.metadata;
   const admission: AdmissionRequest = {
     operation: 'create',
@@ -74,15 +80,16 @@ async function createNamed(context: ServerContext, request: CreateRequest): Prom
     old: undefined,
     user,
     dryRun,
-    warn: request.warn,
+    warn,
+    ...request.asked,
   };
   const rules = context.requestContext(user);
   definition.rules.default?.(object);
-  await context.admission.mutate(admission);
+  await context.admission.mutate(generatedName ? { ...admission, generatedName } : admission);
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
   validateCreate(definition, object);
-  for (const text of definition.rules.warnings?.(object) ?? []) request.warn(text);
+  for (const text of definition.rules.warnings?.(object) ?? []) warn(text);
   await context.admission.validate(admission);
   const storage = context.storage(definition);
   if (dryRun) {

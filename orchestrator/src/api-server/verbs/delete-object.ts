@@ -1,6 +1,7 @@
 import { rfc3339 } from '@berth/kit';
 import { apiError, type KubeObject } from '@berth/kube';
-import { type DeleteOptions, deleteOptionsOf } from '../delete-options.ts';
+import { type Asked, askedOf } from '../admission/asked.ts';
+import { type DeleteOptions, deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
 import { untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { notFound } from '../resource-errors.ts';
@@ -24,6 +25,7 @@ export async function deleteObject(
     options,
     user: request.user,
     warn: request.warn,
+    asked: askedOf(request, () => deleteOptionsObject(options)),
   });
   return { type: 'object', status: 200, object, definition };
 }
@@ -35,6 +37,7 @@ export interface DeleteRequest {
   readonly options: DeleteOptions;
   readonly user: User;
   readonly warn?: (text: string) => void;
+  readonly asked?: Asked;
 }
 
 /** Deletes at once, or marks the object where finalizers or a grace period say so (apiserver Store.Delete). @throws ApiError */
@@ -57,6 +60,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       user,
       dryRun: options.dryRun === true,
       warn: request.warn ?? (() => undefined),
+      ...request.asked,
     } as const;
     await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
@@ -68,7 +72,10 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     const removed = last && (await storage.remove(last));
     return removed && deletedAnswer(definition, removed);
   };
-  return context.writers.run(storage.keyOf(namespace, name), () => untilUncontended(storage, name, attempt));
+  const run = () => untilUncontended(storage, name, attempt);
+  const about = { definition, operation: 'delete', subresource: '', namespace, name } as const;
+  // As for changes: nobody waits for what is asked outside.
+  return context.admission.callsOut(about) ? run() : context.writers.run(storage.keyOf(namespace, name), run);
 }
 
 /** @throws ApiError Conflict – it is another object, or another state of it, than the client means. */

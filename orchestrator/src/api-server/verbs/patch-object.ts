@@ -1,4 +1,5 @@
 import { apiError } from '@berth/kube';
+import { askedOf } from '../admission/asked.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace } from '../object-rules.ts';
@@ -42,6 +43,7 @@ export async function patchObject(
     user: request.user,
     dryRun: options.dryRun,
     warn: request.warn,
+    asked: askedOf(request, options.asObject),
     change,
   });
   return { type: 'object', status: 200, object, definition };

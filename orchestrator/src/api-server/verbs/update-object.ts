@@ -1,4 +1,5 @@
 import { apiError, copyJson } from '@berth/kube';
+import { askedOf } from '../admission/asked.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace } from '../object-rules.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -46,7 +47,8 @@ export async function updateObject(
       object: body,
       user: request.user,
       warn: request.warn,
-      ...options,
+      dryRun: options.dryRun,
+      asked: askedOf(request, writeOptionsOf(request.query, 'CreateOptions').asObject),
     });
     return { type: 'object', status: 201, object: created, definition };
   }
@@ -59,6 +61,7 @@ export async function updateObject(
     user: request.user,
     dryRun: options.dryRun,
     warn: request.warn,
+    asked: askedOf(request, options.asObject),
     ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
     change: () => copyJson(body),
   });

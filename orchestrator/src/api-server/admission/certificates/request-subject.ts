@@ -1,5 +1,6 @@
-/** 2.5.4.10, as DER has it. */
+/** 2.5.4.10 and 2.5.4.3, as DER has them. */
 const organizationOid = Buffer.from([0x55, 0x04, 0x0a]);
+const commonNameOid = Buffer.from([0x55, 0x04, 0x03]);
 const [sequence, set, oid] = [0x30, 0x31, 0x06] as const;
 
 interface Element {
@@ -9,6 +10,15 @@ interface Element {
 
 /** The organizations a PEM certificate request asks for (RFC 2986, X.690). @throws RangeError – it is none. */
 export function organizationsOf(pem: string): string[] {
+  return subjectOf(pem, organizationOid);
+}
+
+/** The common name a PEM certificate request asks for; empty where it asks for none. @throws RangeError – it is none. */
+export function commonNameOf(pem: string): string {
+  return subjectOf(pem, commonNameOid).at(-1) ?? '';
+}
+
+function subjectOf(pem: string, wanted: Buffer): string[] {
   const body = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([\s\S]+?)-----END/.exec(pem)?.[1];
   if (body === undefined) throw new RangeError('PEM block type must be CERTIFICATE REQUEST');
   const [request] = elements(Buffer.from(body, 'base64'), sequence);
@@ -18,7 +28,7 @@ export function organizationsOf(pem: string): string[] {
   return elements(contentOf(subject, sequence), set).flatMap(({ content }) =>
     elements(content, sequence).flatMap((attribute) => {
       const [type, value] = elements(attribute.content);
-      return type?.tag === oid && type.content.equals(organizationOid) && value ? [value.content.toString()] : [];
+      return type?.tag === oid && type.content.equals(wanted) && value ? [value.content.toString()] : [];
     }),
   );
 }

@@ -1,0 +1,56 @@
+import { type Logger, messageOf } from '@berth/kit';
+import { StoreError } from '../store/store-error.ts';
+import type { ObjectStorage } from './object-storage.ts';
+import type { AnyObject } from './resource-definition.ts';
+
+/** What is kept about the objects of a kind. */
+export interface ObjectFollower {
+  /** Before all objects are told again: what is known may be out of date. */
+  readonly reset: () => void;
+  readonly set: (object: AnyObject) => void;
+  readonly remove: (object: AnyObject) => void;
+  /** After the objects that are there, and after every change. */
+  readonly settled?: () => void;
+}
+
+export interface FollowRun {
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Tells all objects of a kind, then every change until `signal`; resolves when the first are told. @throws ApiError */
+export async function followObjects(storage: ObjectStorage, follower: ObjectFollower, run: FollowRun): Promise<void> {
+  const { objects, revision } = await storage.range({ namespace: '' });
+  follower.reset();
+  for (const { object } of objects) follower.set(object);
+  follower.settled?.();
+  void followChanges(storage, follower, { ...run, revision });
+}
+
+async function followChanges(
+  storage: ObjectStorage,
+  follower: ObjectFollower,
+  { log, signal, revision }: FollowRun & { readonly revision: number },
+): Promise<void> {
+  try {
+    for await (const events of storage.watch('', revision, signal)) {
+      for (const { type, item } of events) {
+        const { object } = storage.view(item);
+        if (type === 'delete') follower.remove(object);
+        else follower.set(object);
+      }
+      follower.settled?.();
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    try {
+      // Fallen behind what the store remembers: all are read again.
+      if (error instanceof StoreError && error.code === 'Compacted')
+        return await followObjects(storage, follower, { log, signal });
+    } catch (again) {
+      log.error('objects are not followed any more', { what: storage.definition.plural, reason: messageOf(again) });
+      return;
+    }
+    log.error('objects are not followed any more', { what: storage.definition.plural, reason: messageOf(error) });
+  }
+}

@@ -1,0 +1,88 @@
+import type { Logger } from '@berth/kit';
+import { apiError } from '@berth/kube';
+import type { AdmissionRequest } from '../../admission/admission.ts';
+import type { Authorizer } from '../../authorizer.ts';
+import type { AnyObject } from '../../resource-definition.ts';
+import type { ServerContext } from '../../server-context.ts';
+import { CallError } from '../call-error.ts';
+import type { WebhookClient } from '../webhook-client.ts';
+import { denial, dryRunUnsupported } from './denial.ts';
+import { inVersion } from './equivalent-objects.ts';
+import { type Invocation, internalError } from './invocation.ts';
+import { type ReviewedObjects, reviewOf, type Verdict, verdictOf } from './review.ts';
+
+export interface HookParts {
+  readonly context: ServerContext;
+  readonly client: WebhookClient;
+  /** For match conditions that ask what the caller may do. */
+  readonly authorizer: Authorizer;
+}
+
+const never = new AbortController().signal;
+
+/** The objects of a request as `invocation` wants to see them. */
+export async function reviewedObjects({ definition }: Invocation, request: AdmissionRequest): Promise<ReviewedObjects> {
+  const { operation, object, old, generatedName } = request;
+  const seen = (one: AnyObject | undefined) => (one ? inVersion(one, request.definition, definition) : null);
+  const current = operation === 'delete' ? null : await seen(object);
+  return { object: current && generatedName ? unnamed(current) : current, oldObject: await seen(old) };
+}
+
+/** A name that the server makes is not there yet for those who may change the object. */
+function unnamed(object: AnyObject): AnyObject {
+  const { name: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/**
+ * What a webhook says of a request.
+ * @throws ApiError – it refuses; it has side effects and this is a dry run. CallError – it said nothing of use.
+ */
+export async function callHook(
+  invocation: Invocation,
+  request: AdmissionRequest,
+  parts: HookParts & { readonly objects: ReviewedObjects; readonly mutating: boolean },
+): Promise<Verdict> {
+  const { name, sideEffects, clientConfig, timeoutSeconds = 10 } = invocation.hook.webhook;
+  if (request.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw dryRunUnsupported(name);
+  const { context, client, objects, mutating } = parts;
+  const review = reviewOf(invocation, request, { objects, uid: context.rng.uuid() });
+  const post = { config: clientConfig, review: review.body, timeoutSeconds };
+  const answer = await client.post(post, request.signal ?? never).catch((error: unknown) => {
+    throw error instanceof CallError ? new CallError(`failed to call webhook: ${error.message}`) : error;
+  });
+  const verdict = valid(() => verdictOf(review, mutating, answer));
+  for (const [key, value] of Object.entries(verdict.auditAnnotations)) request.audit?.annotate(`${name}/${key}`, value);
+  for (const text of verdict.warnings) request.warn(text);
+  if (!verdict.allowed) throw denial(name, verdict.result);
+  return verdict;
+}
+
+function valid(read: () => Verdict): Verdict {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    throw new CallError(`received invalid webhook response: ${error.message}`);
+  }
+}
+
+/**
+ * What becomes of a failed call: with the policy Ignore it is as if the webhook were not there.
+ * @returns true – it failed and is ignored.
+ * @throws ApiError – InternalError where the policy is Fail; Timeout where the client is gone; what a webhook refused.
+ */
+export function settleFailure(
+  error: unknown,
+  { hook }: Invocation,
+  { request, log }: { readonly request: AdmissionRequest; readonly log: Logger },
+): true {
+  if (!(error instanceof CallError)) throw error;
+  const { name, failurePolicy } = hook.webhook;
+  const words = `failed calling webhook ${JSON.stringify(name)}: ${error.message}`;
+  if (failurePolicy !== 'Ignore') throw internalError(words, error);
+  if (request.signal?.aborted)
+    throw apiError('Timeout', 'Timeout: request did not complete within requested timeout', { details: {} });
+  log.warn('a webhook failed and is ignored', { webhook: name, reason: error.message });
+  return true;
+}

@@ -1,0 +1,36 @@
+import { type FollowRun, followObjects } from '../../follow-objects.ts';
+import type { ObjectStorage } from '../../object-storage.ts';
+import { type AnyWebhook, type Hook, hooksOf } from './hook.ts';
+
+/** The webhooks of all configurations of a kind, in upstream's order: by configuration's name, then as written there. */
+export class HookList {
+  readonly #byConfiguration = new Map<string, readonly Hook[]>();
+  #hooks: readonly Hook[] = [];
+
+  get hooks(): readonly Hook[] {
+    return this.#hooks;
+  }
+
+  /** Reads all there are, then follows them. */
+  start(storage: ObjectStorage, run: FollowRun): Promise<void> {
+    const configurations = this.#byConfiguration;
+    return followObjects(
+      storage,
+      {
+        reset: () => configurations.clear(),
+        set: (object) => {
+          const { name = '' } = object.metadata;
+          configurations.set(name, hooksOf(name, (object['webhooks'] ?? []) as AnyWebhook[]));
+        },
+        remove: ({ metadata }) => configurations.delete(metadata.name ?? ''),
+        settled: () => this.#sort(),
+      },
+      run,
+    );
+  }
+
+  #sort(): void {
+    const names = [...this.#byConfiguration.keys()].sort();
+    this.#hooks = names.flatMap((name) => this.#byConfiguration.get(name) ?? []);
+  }
+}

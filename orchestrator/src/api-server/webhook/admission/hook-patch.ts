@@ -1,0 +1,79 @@
+import { applyJsonPatch } from '@berth/kube';
+import { CallError } from '../call-error.ts';
+import { internalError } from './invocation.ts';
+
+/** The operations of a webhook's patch. @throws CallError – it is none. */
+export function decodePatch(base64: string): readonly unknown[] {
+  const undecodable = (why: string) => new CallError(`received undecodable patch in webhook response: ${why}`);
+  let patch: unknown;
+  try {
+    patch = JSON.parse(Buffer.from(base64, 'base64').toString());
+  } catch (error) {
+    throw undecodable((error as Error).message);
+  }
+  if (patch === null) return [];
+  if (Array.isArray(patch)) return patch;
+  throw undecodable('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+}
+
+/** @throws ApiError InternalError – an operation does not apply; words as upstream's patch library. */
+export function applyHookPatch(object: unknown, patch: readonly unknown[]): unknown {
+  try {
+    return applyJsonPatch(object, patch);
+  } catch (error) {
+    throw internalError(wordsOf(object, patch, error as Error), error);
+  }
+}
+
+interface Operation {
+  readonly op?: unknown;
+  readonly path?: unknown;
+}
+
+/** Only where it failed: which operation it was, and why. */
+function wordsOf(object: unknown, patch: readonly unknown[], error: Error): string {
+  let state = object;
+  for (const operation of patch) {
+    try {
+      state = applyJsonPatch(state, [operation]);
+    } catch {
+      return operationWords(state, operation as Operation, error);
+    }
+  }
+  return error.message;
+}
+
+function operationWords(state: unknown, { op, path }: Operation, error: Error): string {
+  const pointer = typeof path === 'string' ? path : '';
+  const slash = pointer.lastIndexOf('/');
+  const key = pointer.slice(slash + 1);
+  const hasParent = exists(state, pointer.slice(0, Math.max(slash, 0)));
+  switch (op) {
+    case 'add':
+      if (!hasParent)
+        return `add operation does not apply: doc is missing path: ${JSON.stringify(pointer)}: missing value`;
+      break;
+    case 'remove':
+      return hasParent
+        ? `error in remove for path: '${pointer}': Unable to remove nonexistent key: ${key}: missing value`
+        : `remove operation does not apply: doc is missing path: ${JSON.stringify(pointer)}: missing value`;
+    case 'replace':
+      return hasParent
+        ? `replace operation does not apply: doc is missing key: ${pointer}: missing value`
+        : `replace operation does not apply: doc is missing path: ${pointer}: missing value`;
+    case 'test':
+      return `testing value ${pointer} failed: test failed`;
+    default:
+  }
+  const { cause } = error;
+  return cause instanceof Error ? cause.message : error.message;
+}
+
+function exists(state: unknown, pointer: string): boolean {
+  try {
+    applyJsonPatch(state, [{ op: 'copy', from: pointer, path: pointer }]);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,39 @@
+import { type MutatingWebhook, Selector, type ValidatingWebhook } from '@berth/kube';
+
+export type AnyWebhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
+
+/** One webhook of a configuration, with what is worth reading once. */
+export class Hook {
+  /** Tells it from others of its name: `CONFIGURATION/NAME/N`. */
+  readonly uid: string;
+  readonly configuration: string;
+  readonly webhook: AnyWebhook;
+  #namespaces: Selector | undefined;
+  #objects: Selector | undefined;
+
+  constructor(uid: string, configuration: string, webhook: AnyWebhook) {
+    this.uid = uid;
+    this.configuration = configuration;
+    this.webhook = webhook;
+  }
+
+  get namespaceSelector(): Selector {
+    this.#namespaces ??= Selector.fromObject(this.webhook.namespaceSelector ?? {});
+    return this.#namespaces;
+  }
+
+  get objectSelector(): Selector {
+    this.#objects ??= Selector.fromObject(this.webhook.objectSelector ?? {});
+    return this.#objects;
+  }
+}
+
+/** The webhooks of a configuration object. */
+export function hooksOf(configuration: string, webhooks: readonly AnyWebhook[]): Hook[] {
+  const seen = new Map<string, number>();
+  return webhooks.map((webhook) => {
+    const count = seen.get(webhook.name) ?? 0;
+    seen.set(webhook.name, count + 1);
+    return new Hook(`${configuration}/${webhook.name}/${count}`, configuration, webhook);
+  });
+}

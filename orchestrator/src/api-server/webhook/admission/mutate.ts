@@ -1,0 +1,124 @@
+import type { AdmissionRequest } from '../../admission/admission.ts';
+import { Reinvocation } from '../../admission/reinvocation.ts';
+import { expectedKind } from '../../body-decoder.ts';
+import type { AnyObject } from '../../resource-definition.ts';
+import { semanticEqual } from '../../resources/equality.ts';
+import { CallError } from '../call-error.ts';
+import { callHook, type HookParts, reviewedObjects, settleFailure } from './call-hook.ts';
+import { inVersion, replaceFields } from './equivalent-objects.ts';
+import type { Hook } from './hook.ts';
+import { applyHookPatch, decodePatch } from './hook-patch.ts';
+import { type Invocation, internalError, invocationOf } from './invocation.ts';
+import { conditionsMatch } from './match-conditions.ts';
+
+/** Which webhooks are called once more when something changed after them. */
+class Rounds {
+  readonly #called = new Set<string>();
+  readonly #again = new Set<string>();
+  /** The object as the webhooks left it. */
+  output: AnyObject | undefined;
+
+  called({ uid, webhook }: Hook): void {
+    if (webhook.reinvocationPolicy === 'IfNeeded') this.#called.add(uid);
+  }
+
+  changed(): void {
+    for (const uid of this.#called) this.#again.add(uid);
+    this.#called.clear();
+  }
+
+  calls({ uid }: Hook): boolean {
+    return this.#again.has(uid);
+  }
+}
+
+/** One after the other, each sees what those before it changed. @throws ApiError – see callHook and settleFailure. */
+export async function mutate(hooks: readonly Hook[], request: AdmissionRequest, parts: HookParts): Promise<void> {
+  const reinvocation = request.reinvocation ?? new Reinvocation();
+  const rounds = roundsOf(reinvocation);
+  if (reinvocation.again && !semanticEqual(rounds.output, request.object)) rounds.changed();
+  for (const [index, hook] of hooks.entries()) {
+    const invocation = await invocationOf(hook, parts.context, request);
+    if (!invocation || !(await conditionsMatch(invocation, request, parts))) continue;
+    // What did not match in the first round is not called for the first time in the second.
+    if (reinvocation.again && !rounds.calls(hook)) continue;
+    const place = `round_${reinvocation.again ? 1 : 0}_index_${index}`;
+    const changed = await callMutating(invocation, request, { ...parts, place });
+    if (changed) {
+      rounds.changed();
+      reinvocation.want();
+    }
+    rounds.called(hook);
+  }
+  rounds.output = structuredClone(request.object);
+}
+
+function roundsOf({ kept }: Reinvocation): Rounds {
+  const known = (kept.get('MutatingAdmissionWebhook') as Rounds | undefined) ?? new Rounds();
+  kept.set('MutatingAdmissionWebhook', known);
+  return known;
+}
+
+type Placed = HookParts & { readonly place: string };
+
+/** @returns whether the object is another one now. */
+async function callMutating(invocation: Invocation, request: AdmissionRequest, parts: Placed): Promise<boolean> {
+  const { place } = parts;
+  const { configuration, webhook } = invocation.hook;
+  let mutated = false;
+  try {
+    mutated = await callAndApply(invocation, request, parts);
+  } catch (error) {
+    settleFailure(error, invocation, { request, log: parts.context.log });
+    request.audit?.annotate(`failed-open.mutation.webhook.admission.k8s.io/${place}`, webhook.name);
+  } finally {
+    const note = { configuration, webhook: webhook.name, mutated };
+    request.audit?.annotate(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify(note));
+  }
+  return mutated;
+}
+
+async function callAndApply(invocation: Invocation, request: AdmissionRequest, parts: Placed): Promise<boolean> {
+  const { definition, hook } = invocation;
+  const objects = await reviewedObjects(invocation, request);
+  const { patch: encoded, patchType } = await callHook(invocation, request, { ...parts, objects, mutating: true });
+  if (encoded === undefined) return false;
+  const patch = decodePatch(encoded);
+  if (patch.length === 0) return false;
+  const { name } = hook.webhook;
+  if (!objects.object)
+    throw internalError(
+      `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`,
+    );
+  if (patchType !== 'JSONPatch') throw new CallError(`unsupported patch type ${JSON.stringify(patchType)}`);
+  const patched = conformed(applyHookPatch(objects.object, patch), invocation, parts);
+  const note = { configuration: hook.configuration, webhook: name, patch, patchType };
+  request.audit?.annotate(`patch.webhook.admission.k8s.io/${parts.place}`, JSON.stringify(note));
+  const changed = !semanticEqual(objects.object, patched);
+  definition.rules.default?.(patched);
+  // A name of the server's own is back in its place, unless the webhook gave one.
+  if (request.generatedName) patched.metadata.name ??= request.name;
+  replaceFields(request.object, await inVersion(patched, definition, request.definition));
+  return changed;
+}
+
+/** The known fields of what a patch made. @throws ApiError InternalError – it is no object of the kind any more. */
+function conformed(value: unknown, { definition }: Invocation, { context }: HookParts): AnyObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw internalError(`json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value`);
+  const expected = expectedKind(definition);
+  const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  const wanted = definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
+  if (kind !== definition.kind || apiVersion !== wanted)
+    throw internalError(
+      `no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
+    );
+  try {
+    return context.bodies.conform(value as Record<string, unknown>, expected, {
+      validation: 'Ignore',
+      warn: () => undefined,
+    });
+  } catch (error) {
+    throw internalError((error as Error).message, error);
+  }
+}

@@ -1,0 +1,157 @@
+import { decodeObject, schemas } from '@berth/kube';
+import type { AdmissionRequest } from '../../admission/admission.ts';
+import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
+import { CallError } from '../call-error.ts';
+import { type Invocation, namespaceOf } from './invocation.ts';
+
+const versions = ['v1', 'v1beta1'] as const;
+type ReviewVersion = (typeof versions)[number];
+
+/** The object of a request in the version a webhook wants; null where there is none. */
+export interface ReviewedObjects {
+  readonly object: AnyObject | null;
+  readonly oldObject: AnyObject | null;
+}
+
+export interface Review {
+  readonly uid: string;
+  readonly version: ReviewVersion;
+  readonly body: object;
+}
+
+/** What a webhook answered, whichever version it speaks. */
+export interface Verdict {
+  readonly allowed: boolean;
+  /** Base64 of a JSON patch, where there is one. */
+  readonly patch: string | undefined;
+  readonly patchType: string;
+  readonly auditAnnotations: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  readonly result: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The AdmissionReview to send. @throws CallError – the webhook takes no version of it that is known. */
+export function reviewOf(
+  { hook, definition }: Invocation,
+  request: AdmissionRequest,
+  { objects, uid }: { readonly objects: ReviewedObjects; readonly uid: string },
+): Review {
+  const accepted = hook.webhook.admissionReviewVersions ?? [];
+  const version = accepted.find((one): one is ReviewVersion => versions.includes(one as ReviewVersion));
+  if (!version) throw new CallError('webhook does not accept known AdmissionReview versions (v1, v1beta1)');
+  const body = {
+    kind: 'AdmissionReview',
+    apiVersion: `admission.k8s.io/${version}`,
+    request: { uid, ...requestFields(definition, request), ...objects },
+  };
+  return { uid, version, body };
+}
+
+/** An AdmissionReview's request but for its uid and the objects; `definition` is the version that is wanted. */
+export function requestFields(definition: ResourceDefinition, request: AdmissionRequest): object {
+  const { subresource, user, dryRun, definition: asked } = request;
+  const namespace = namespaceOf(request);
+  return {
+    kind: kindOf(definition, subresource),
+    resource: resourceOf(definition),
+    ...(subresource === '' ? {} : { subResource: subresource }),
+    requestKind: kindOf(asked, subresource),
+    requestResource: resourceOf(asked),
+    ...(subresource === '' ? {} : { requestSubResource: subresource }),
+    ...(request.generatedName || request.name === '' ? {} : { name: request.name }),
+    ...(namespace === '' ? {} : { namespace }),
+    operation: request.operation.toUpperCase(),
+    userInfo: {
+      username: user.name,
+      ...(user.uid ? { uid: user.uid } : {}),
+      groups: user.groups,
+      ...(user.extra ? { extra: user.extra } : {}),
+    },
+    dryRun,
+    options: request.options?.() ?? null,
+  };
+}
+
+function resourceOf({ group, version, plural }: ResourceDefinition) {
+  return { group, version, resource: plural };
+}
+
+function kindOf(definition: ResourceDefinition, subresource: string) {
+  const { group, version, kind } = definition.subresources.find(({ name }) => name === subresource) ?? definition;
+  return { group, version, kind };
+}
+
+/** Reads an answer as far as it is one (webhookrequest.VerifyAdmissionResponse). @throws CallError */
+export function verdictOf({ uid, version }: Review, mutating: boolean, answer: unknown): Verdict {
+  const { kind = '', apiVersion = '', response } = fieldsOf(answer, 'AdmissionReview');
+  const [group, given] = splitVersion(typeof apiVersion === 'string' ? apiVersion : '');
+  if (kind === 'AdmissionReview' && group === 'admission.k8s.io' && given !== version)
+    throw new CallError(`converting (${given}.AdmissionReview) to (${version}.AdmissionReview): unknown conversion`);
+  if (response === undefined || response === null) throw new CallError('webhook response was absent');
+  const fields = fieldsOf(response, 'AdmissionResponse');
+  const { uid: said = '', allowed, patch, patchType } = fields;
+  if (version === 'v1') {
+    if (said !== uid) throw new CallError(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(said)}`);
+    if (kind !== 'AdmissionReview' || group !== 'admission.k8s.io')
+      throw new CallError(
+        `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${group === '' && given === '' ? '/' : `${group}${group === '' ? '' : '/'}${given}`}, Kind=${String(kind)}`,
+      );
+    checkPatch(mutating, patch, patchType);
+  }
+  return {
+    allowed: allowed === true,
+    patch: mutating && typeof patch === 'string' && patch !== '' ? patch : undefined,
+    patchType: version === 'v1' ? String(patchType ?? '') : 'JSONPatch',
+    auditAnnotations: textsOf(fields['auditAnnotations']),
+    warnings: Array.isArray(fields['warnings']) ? fields['warnings'].filter((text) => typeof text === 'string') : [],
+    result: statusOf(fields['status']),
+  };
+}
+
+function checkPatch(mutating: boolean, patch: unknown, patchType: unknown): void {
+  const has = typeof patch === 'string' && patch !== '';
+  const typed = patchType !== undefined && patchType !== null;
+  if (!mutating) {
+    if (has) throw new CallError('validating webhook may not return response.patch');
+    if (typed) throw new CallError('validating webhook may not return response.patchType');
+    return;
+  }
+  if (has && !typed) throw new CallError('webhook returned response.patch but not response.patchType');
+  if (!has && typed) throw new CallError('webhook returned response.patchType but not response.patch');
+  if (typed && patchType === '') throw new CallError('webhook returned invalid response.patchType of ""');
+}
+
+function splitVersion(apiVersion: string): readonly [string, string] {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
+}
+
+/** @throws CallError – it is no object. */
+function fieldsOf(value: unknown, type: string): Record<string, unknown> {
+  if (isRecord(value)) return value;
+  const what = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+  throw new CallError(`json: cannot unmarshal ${what} into Go value of type v1.${type}`);
+}
+
+/** @throws CallError – fields of wrong types, as a Go client would not read them. */
+function statusOf(value: unknown): Record<string, unknown> | undefined {
+  if (value === undefined || value === null) return undefined;
+  const schema = schemas.find('io.k8s.apimachinery.pkg.apis.meta.v1.Status');
+  if (!schema) return fieldsOf(value, 'Status');
+  try {
+    return decodeObject(schema, fieldsOf(value, 'Status')).object;
+  } catch (error) {
+    throw error instanceof CallError ? error : new CallError((error as Error).message);
+  }
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

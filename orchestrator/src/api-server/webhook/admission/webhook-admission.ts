@@ -1,0 +1,71 @@
+import type { Logger } from '@berth/kit';
+import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admission.ts';
+import type { Authorizer } from '../../authorizer.ts';
+import type { ServerContext } from '../../server-context.ts';
+import type { HookParts } from './call-hook.ts';
+import { HookList } from './hook-list.ts';
+import { isExempt, ruledDefinition } from './invocation.ts';
+
+const group = 'admissionregistration.k8s.io';
+
+/** Admission by webhooks: their configurations are followed; without any a request costs nothing more. */
+export class WebhookAdmission {
+  readonly #context: ServerContext;
+  readonly #authorizer: () => Authorizer;
+  readonly #mutating = new HookList();
+  readonly #validating = new HookList();
+
+  /** `authorizer` is asked for at each request: it is made after admission. */
+  constructor(context: ServerContext, authorizer: () => Authorizer) {
+    this.#context = context;
+    this.#authorizer = authorizer;
+  }
+
+  async start(log: Logger, signal: AbortSignal): Promise<void> {
+    const lists = [
+      ['mutatingwebhookconfigurations', this.#mutating],
+      ['validatingwebhookconfigurations', this.#validating],
+    ] as const;
+    await Promise.all(
+      lists.map(async ([plural, list]) => {
+        const storage = this.#context.storageOf(group, plural);
+        if (storage) await list.start(storage, { log, signal });
+      }),
+    );
+  }
+
+  /** Whether a webhook may be asked about such a request, so that its answer takes long. */
+  callsOut(about: Pick<AdmissionRequest, 'definition' | 'operation' | 'subresource' | 'namespace' | 'name'>): boolean {
+    const lists = [this.#mutating.hooks, this.#validating.hooks].filter(({ length }) => length > 0);
+    if (lists.length === 0 || isExempt(about)) return false;
+    return lists.some((hooks) => hooks.some((hook) => ruledDefinition(hook, this.#context.registry, about)));
+  }
+
+  /** The plugin MutatingAdmissionWebhook. */
+  readonly mutate: AdmissionPlugin = (request) => {
+    const { hooks } = this.#mutating;
+    if (hooks.length === 0 || isExempt(request)) return undefined;
+    return (async () => {
+      const { mutate } = await import('./mutate.ts');
+      await mutate(hooks, request, await this.#parts());
+    })();
+  };
+
+  /** The plugin ValidatingAdmissionWebhook. */
+  readonly validate: AdmissionPlugin = (request) => {
+    const { hooks } = this.#validating;
+    if (hooks.length === 0 || isExempt(request)) return undefined;
+    return (async () => {
+      const { validate } = await import('./validate.ts');
+      await validate(hooks, request, await this.#parts());
+    })();
+  };
+
+  async #parts(): Promise<HookParts> {
+    return {
+      context: this.#context,
+      client: await this.#context.outbound.webhooks(),
+      authorizer: this.#authorizer(),
+    };
+  }
+}

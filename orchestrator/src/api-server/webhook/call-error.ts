@@ -1,0 +1,11 @@
+/** A call to a server outside that brought no usable answer; the message is what client-go would say. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+  /** The HTTP status, where there was an answer. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options: { readonly status?: number; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.status = options.status;
+  }
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '@berth/kit';
+import { type ClusterAccess, KubeconfigError, loadKubeconfig } from '@berth/kube';
+import { answerWords } from './answer-words.ts';
+import { CallError } from './call-error.ts';
+import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
+
+/** A review takes no longer, as upstream has it. */
+const timeoutMs = 30_000;
+/** Upstream's backoff for what may be right the next time. */
+const tries = 5;
+const firstDelayMs = 500;
+const delayFactor = 1.5;
+
+/** A server that answers reviews, named by a kubeconfig file. */
+export class FileWebhook {
+  readonly #target: HttpsTarget;
+  readonly #caller: HttpsCaller;
+  readonly #clock: Clock;
+
+  constructor(target: HttpsTarget, { caller, clock }: { readonly caller: HttpsCaller; readonly clock: Clock }) {
+    this.#target = target;
+    this.#caller = caller;
+    this.#clock = clock;
+  }
+
+  /** The answered object; asked again where the server was busy or broke off. @throws CallError */
+  async post(review: object, signal: AbortSignal): Promise<Record<string, unknown>> {
+    for (let attempt = 1, delayMs = firstDelayMs; ; attempt++, delayMs *= delayFactor) {
+      try {
+        return await this.#once(JSON.stringify(review), signal);
+      } catch (error) {
+        if (attempt === tries || !mayPass(error)) throw error;
+        await this.#clock.sleep(delayMs, signal);
+      }
+    }
+  }
+
+  async #once(body: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+    const call = { target: this.#target, method: 'POST', body, timeoutMs } as const;
+    const answer = await this.#caller.call(call, signal);
+    const { status } = answer;
+    if (status < 200 || status > 206)
+      throw new CallError(answerWords(status, answer.body, answer.headers['content-type']), { status });
+    let value: unknown;
+    try {
+      value = JSON.parse(answer.body.toString());
+    } catch (error) {
+      throw new CallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
+    }
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    throw new CallError("couldn't get version/kind; json parse error: not an object");
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof CallError)) return false;
+  if (error.status !== undefined) return [429, 500, 504].includes(error.status);
+  return /connection reset|EOF$/.test(error.message);
+}
+
+/** Reads where the server of a flag is. @throws RangeError – a file that cannot be used; names the flag. */
+export async function fileWebhookTarget(flag: string, path: string): Promise<HttpsTarget> {
+  const access = await loadKubeconfig(path).catch((error: unknown) => {
+    throw error instanceof KubeconfigError ? new RangeError(`${flag}: ${error.message}`) : error;
+  });
+  const { server, ca, cert, key, tlsServerName, insecureSkipTlsVerify } = access.transport;
+  if (!server.startsWith('https://'))
+    throw new RangeError(`${flag}: kubeconfig ${path}: the server must be an https URL`);
+  const authorization = authorizationOf(access);
+  return {
+    url: server,
+    ...(ca === undefined ? {} : { ca: ca.toString() }),
+    ...(cert === undefined || key === undefined ? {} : { cert: cert.toString(), key: key.toString() }),
+    ...(tlsServerName === undefined ? {} : { serverName: tlsServerName }),
+    ...(insecureSkipTlsVerify ? { insecure: true } : {}),
+    ...(authorization === undefined ? {} : { headers: { authorization } }),
+  };
+}
+
+function authorizationOf({ transport }: ClusterAccess): string | undefined {
+  const { token, username, password = '' } = transport;
+  if (token !== undefined) return `Bearer ${token}`;
+  return username === undefined ? undefined : `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}

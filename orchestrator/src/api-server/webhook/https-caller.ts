@@ -1,0 +1,176 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
+import type { Clock } from '@berth/kit';
+import { CallError } from './call-error.ts';
+import { networkWords } from './network-words.ts';
+import { identityError } from './server-identity.ts';
+
+/** A server outside and how to know it. */
+export interface HttpsTarget {
+  /** `https://host[:port]/path?query`, as messages name it. */
+  readonly url: string;
+  /** Where to connect, where the URL's name is none the resolver knows. */
+  readonly connect?: { readonly host: string; readonly port: number };
+  /** PEM; absent: the authorities that this system trusts. */
+  readonly ca?: string;
+  /** Other than the URL's host. */
+  readonly serverName?: string;
+  /** PEM of a client certificate. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The server may be anyone. */
+  readonly insecure?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface HttpsCall {
+  readonly target: HttpsTarget;
+  readonly method: 'GET' | 'POST';
+  /** JSON. */
+  readonly body?: string;
+  readonly timeoutMs: number;
+}
+
+export interface HttpsAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** An answer is never longer; what is sent here are reviews, key sets and converted lists. */
+const maxAnswerBytes = 16 * 1024 * 1024;
+/** Go's default transport keeps idle connections as long. */
+const idleMs = 90_000;
+
+/** Calls servers outside this process over HTTPS: connections are kept and used again, redirects are not followed. */
+export class HttpsCaller implements Disposable {
+  readonly #clock: Clock;
+  readonly #agent = new Agent({
+    keepAlive: true,
+    timeout: idleMs,
+    maxFreeSockets: 16,
+    scheduling: 'lifo',
+    // The agent's own: with one of each request's no connection would be used again.
+    checkServerIdentity: identityError,
+  });
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @throws CallError – no connection, not in time, or more than is read of an answer; words as Go's. */
+  async call(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer> {
+    const ended = new AbortController();
+    const end = (why: string) => ended.abort(new CallError(why));
+    const cancel = () => end('context canceled');
+    if (signal.aborted) cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    using _timer = this.#clock.schedule(call.timeoutMs, () => end('context deadline exceeded'));
+    try {
+      return await this.#exchange(call, ended.signal);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  async #exchange(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer> {
+    let message: IncomingMessage;
+    try {
+      message = await this.#send(call, signal);
+    } catch (error) {
+      throw callError(call, signal, error);
+    }
+    try {
+      return { status: message.statusCode ?? 0, headers: message.headers, body: await readAnswer(message) };
+    } catch (error) {
+      if (error instanceof CallError) throw error;
+      const why = signal.aborted ? (signal.reason as CallError).message : networkWords(error);
+      throw new CallError(`unexpected error when reading response body. Please retry. Original error: ${why}`);
+    }
+  }
+
+  async #send(call: HttpsCall, signal: AbortSignal): Promise<IncomingMessage> {
+    for (let tries = 1; ; tries++) {
+      let reused = false;
+      try {
+        return await sendOnce(call, { agent: this.#agent, signal }, (wasReused) => {
+          reused = wasReused;
+        });
+      } catch (error) {
+        // A kept connection may have ended while the request was on its way to it.
+        if (!reused || tries > 2 || (error as { code?: string }).code !== 'ECONNRESET') throw error;
+      }
+    }
+  }
+}
+
+interface Way {
+  readonly agent: Agent;
+  readonly signal: AbortSignal;
+}
+
+function sendOnce(
+  call: HttpsCall,
+  { agent, signal }: Way,
+  failed: (reused: boolean) => void,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = httpsRequest({ ...optionsOf(call), agent, signal }, resolve);
+    sent.on('error', (error) => {
+      failed(sent.reusedSocket);
+      reject(error);
+    });
+    sent.end(call.body);
+  });
+}
+
+function optionsOf({ target, method, body }: HttpsCall): RequestOptions {
+  const { connect, ca, cert, key } = target;
+  const url = new URL(target.url);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const serverName = target.serverName ?? host;
+  return {
+    method,
+    host: connect?.host ?? host,
+    port: connect?.port ?? Number(url.port || 443),
+    path: `${url.pathname}${url.search}`,
+    // A name goes into the handshake, an address does not (RFC 6066 §3).
+    servername: isIP(serverName) === 0 ? serverName : '',
+    rejectUnauthorized: target.insecure !== true,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    headers: {
+      // With its port also where that is the usual one, if the URL has it.
+      host: target.url.slice('https://'.length).split(/[/?]/, 1)[0],
+      accept: 'application/json, */*',
+      'user-agent': 'kube-apiserver-admission',
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      ...target.headers,
+    },
+  };
+}
+
+async function readAnswer(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    length += chunk.byteLength;
+    // Leaving the loop destroys the connection with what is left of the answer.
+    if (length > maxAnswerBytes) throw new CallError(`response body is larger than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function callError({ target, method }: HttpsCall, signal: AbortSignal, error: unknown): CallError {
+  const why = signal.aborted ? (signal.reason as CallError).message : networkWords(error);
+  const verb = method === 'POST' ? 'Post' : 'Get';
+  return new CallError(`${verb} ${JSON.stringify(target.url)}: ${why}`, { cause: error });
+}

@@ -1,0 +1,70 @@
+import { answerWords } from './answer-words.ts';
+import { CallError } from './call-error.ts';
+import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
+import type { Address, ServiceRef } from './service-resolver.ts';
+
+/** Where a webhook is, as configurations and custom resource definitions say it. */
+export interface WebhookClientConfig {
+  readonly url?: string;
+  readonly service?: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly path?: string;
+    readonly port?: number;
+  };
+  /** Base64 of PEM. */
+  readonly caBundle?: string;
+}
+
+export interface WebhookPost {
+  readonly config: WebhookClientConfig;
+  /** The review, sent as JSON. */
+  readonly review: object;
+  /** Told to the webhook in its query as well. */
+  readonly timeoutSeconds: number;
+}
+
+/** Sends reviews to webhooks of admission and conversion. */
+export class WebhookClient {
+  readonly #caller: HttpsCaller;
+  readonly #resolve: (service: ServiceRef) => Promise<Address>;
+
+  constructor(caller: HttpsCaller, resolve: (service: ServiceRef) => Promise<Address>) {
+    this.#caller = caller;
+    this.#resolve = resolve;
+  }
+
+  /** The answered JSON value. @throws CallError – no answer, none in time, none of success, or none that is JSON; words as client-go's. */
+  async post({ config, review, timeoutSeconds }: WebhookPost, signal: AbortSignal): Promise<unknown> {
+    const target = await this.#targetOf(config, timeoutSeconds);
+    const { status, headers, body } = await this.#caller.call(
+      { target, method: 'POST', body: JSON.stringify(review), timeoutMs: timeoutSeconds * 1000 },
+      signal,
+    );
+    if (status < 200 || status > 206)
+      throw new CallError(answerWords(status, body, headers['content-type']), { status });
+    try {
+      return JSON.parse(body.toString()) as unknown;
+    } catch (error) {
+      throw new CallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async #targetOf({ url, service, caBundle }: WebhookClientConfig, timeoutSeconds: number): Promise<HttpsTarget> {
+    const ca = caBundle ? { ca: Buffer.from(caBundle, 'base64').toString() } : {};
+    const query = `?timeout=${timeoutSeconds}s`;
+    if (service) {
+      const { namespace, name, path = '', port = 443 } = service;
+      const serverName = `${name}.${namespace}.svc`;
+      const at = `https://${serverName}:${port}${path.startsWith('/') ? path : `/${path}`}${query}`;
+      const connect = await this.#resolve({ namespace, name, port }).catch((error: unknown) => {
+        if (!(error instanceof CallError)) throw error;
+        throw new CallError(`Post ${JSON.stringify(at)}: ${error.message}`);
+      });
+      return { url: at, connect, serverName, ...ca };
+    }
+    if (!url || !URL.canParse(url)) throw new CallError('webhook configuration must have either service or URL');
+    const { host, pathname } = new URL(url);
+    return { url: `https://${host}${pathname}${query}`, ...ca };
+  }
+}
