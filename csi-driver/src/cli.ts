@@ -47,11 +47,16 @@ const recoverExamples = `
 Examples:
   csi-driver recover --pool /var/lib/berth/pool --dry-run
   csi-driver recover --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme -o json
+  csi-driver recover --pool /var/lib/berth/pool --nfs nas.example.com:/export
 `;
 
 const poolHelp =
   'directory that holds the catalog and the volumes; or, repeated, ' +
   'NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO], the first with the catalog';
+
+const shareHelp =
+  'also what is noted on this share of an NFS server, SERVER:/SHARE[,nfsvers=V][,port=P]; repeated for more. ' +
+  'Those the pool remembers are looked through in any case';
 
 /** Runs the program to its end. @returns the exit code: 0 ended as asked, 1 failed, 2 wrong usage. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -87,6 +92,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   program
     .command('recover')
     .description('make a lost or damaged catalog anew, from the pools given by --pool; the driver must not run')
+    .option('--nfs <share>', shareHelp, (share: string, before: readonly string[] = []) => [...before, share])
     .option('--dry-run', 'only tell what would be done')
     .addOption(new Option('-o, --output <format>', 'form of the report').choices(reportFormats).default('table'))
     .addHelpText('after', recoverExamples)

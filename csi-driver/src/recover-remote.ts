@@ -52,7 +52,9 @@ export function recoverRemote(recovery: RemoteRecovery): AsyncDisposable {
 
 async function undo(recovery: RemoteRecovery, key: string): Promise<void> {
   const { catalog, guard, jobs } = recovery;
-  const [kind, id = ''] = key.split('/');
+  // Ids of what is on servers have more of them.
+  const kind = key.slice(0, key.indexOf('/'));
+  const id = key.slice(kind.length + 1);
   const record = kind === 'volume' ? catalog.find(id) : catalog.snapshots.find(id);
   if (!record || record.state === 'ready') return;
   if (jobs.has(id)) throw new BusyError(id);

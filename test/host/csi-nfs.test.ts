@@ -287,8 +287,8 @@ describe('a server that is away', () => {
       await server.startServer();
       await eventually('the deletion is finished', () => !existsSync(join(server.root, 'doomed')));
       await eventually('the trash is empty', () => inTrash(server).length === 0);
-      const { entries } = await second.controller.ListVolumes({});
-      expect(entries).toHaveLength(1);
+      const listed = async () => (await second.controller.ListVolumes({})).entries;
+      await expect.poll(listed, { timeout: 30_000 }).toHaveLength(1);
     } finally {
       await server.killServer();
       await server.startServer();

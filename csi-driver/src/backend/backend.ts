@@ -118,6 +118,8 @@ export interface Backend {
   readonly remote?: boolean;
   readonly offer: Offer;
   readonly node: NodeSide;
+  /** Absent where what is made is this driver's alone. */
+  readonly notes?: ServerNotes;
   /** What the context of a new volume says of where it is. `remarks` are all parameters of the request. @throws GrpcError INVALID_ARGUMENT. */
   describe?(volume: NamedVolume, remarks: Readonly<Record<string, string>>): Record<string, string>;
   /** Makes the volume, empty or from the content of another or of a snapshot. One that exists already is fine, where empty. */
@@ -155,6 +157,30 @@ export interface Backend {
   removeUnused?(stored: Stored): Promise<boolean>;
   /** What there is, by the pool alone: for a start to compare with the catalog. */
   present(): Stored[];
+}
+
+/** Where to look for a note whose id does not say it: the parameters of a class of the same backend. */
+export interface NotedAt {
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What is noted of volumes and snapshots on their server itself, so that every instance of the driver knows them, whichever
+ * made them. {@link Backend.delete} takes a note away, as its last step.
+ */
+export interface ServerNotes {
+  /** The id of something new with this name: it says on which server it is, where there is room for that. */
+  idFor(name: string, context: Readonly<Record<string, string>>): string;
+  /** Notes it, or what changed: the last step of making or changing it. */
+  put(stored: Stored, context: Readonly<Record<string, string>>, record: Uint8Array): Promise<void>;
+  /**
+   * What is noted, unchecked; for an id that does not say where, on the share that `parameters` name.
+   * @returns undefined where neither says where.
+   * @throws GrpcError UNAVAILABLE – the server does not answer; FAILED_PRECONDITION – it has no such share.
+   */
+  find(stored: Stored, at: NotedAt, signal: AbortSignal): Promise<Uint8Array | undefined> | undefined;
+  /** Whether a note found so may have this context: others can write to a share too. */
+  isCredible(id: string, context: Readonly<Record<string, string>>, at: NotedAt): boolean;
 }
 
 export interface StageRequest {

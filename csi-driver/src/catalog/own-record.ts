@@ -59,9 +59,17 @@ function isComplete(kind: unknown, record: Fields): boolean {
   return kind === 'volume' || [record['trashedAtMs'], record['expiresAtMs']].every(Number.isSafeInteger);
 }
 
-function isSnapshot({ sourceVolumeId, sizeBytes, createdAtMs, copiedBy, groupId }: Fields): boolean {
-  const texts = isText(sourceVolumeId) && [copiedBy, groupId].every(isTextOrAbsent);
-  return texts && isSize(sizeBytes) && Number.isSafeInteger(createdAtMs);
+function isSnapshot({
+  sourceVolumeId,
+  sizeBytes,
+  createdAtMs,
+  copiedBy,
+  groupId,
+  groupName,
+  context,
+}: Fields): boolean {
+  const texts = isText(sourceVolumeId) && [copiedBy, groupId, groupName].every(isTextOrAbsent);
+  return texts && (context === undefined || isMap(context)) && isSize(sizeBytes) && Number.isSafeInteger(createdAtMs);
 }
 
 function isSource(source: unknown): boolean {

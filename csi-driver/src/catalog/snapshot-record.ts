@@ -5,7 +5,7 @@ import type { VolumeState } from './volume-record.ts';
 export interface SnapshotRecord {
   /** Grows with every snapshot ever made: the order of lists. */
   readonly sequence: number;
-  /** Opaque, `^[a-z0-9-]{1,64}$`. */
+  /** Opaque: as `rules/volume-id.ts` has it. */
   readonly id: string;
   /** The name CreateSnapshot was called with: the key of its idempotency. */
   readonly name: string;

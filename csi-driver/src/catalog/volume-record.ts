@@ -16,7 +16,7 @@ export interface ContentSource {
 export interface VolumeRecord {
   /** Grows with every volume ever made: the order of lists. */
   readonly sequence: number;
-  /** Opaque, `^[a-z0-9-]{1,64}$`. */
+  /** Opaque: as `rules/volume-id.ts` has it. */
   readonly id: string;
   /** The name CreateVolume was called with: the key of its idempotency. */
   readonly name: string;

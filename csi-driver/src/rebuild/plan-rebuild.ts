@@ -54,10 +54,11 @@ class Plan {
     const salvaged = keys.map((key) => this.#salvaged.get(key)).find((own) => own && this.#isAt(own, one));
     for (const key of salvaged ? keys : []) this.#salvaged.delete(key);
     const own = salvaged ?? (typeof one.own === 'string' ? undefined : withPool(one.own, one.pool));
+    const pool = one.pool?.name ?? one.share ?? '';
     const reason = own ? this.#objection(own) : String(one.own);
     if (!own || reason !== undefined) {
       const unplaced = { name: '', sizeBytes: 0, from: 'unplaced' as const, reason: reason ?? '' };
-      this.lines.push({ kind, id, backend: one.backend, pool: one.pool.name, ...unplaced });
+      this.lines.push({ kind, id, backend: one.backend, pool, ...unplaced });
       return;
     }
     this.#take(own, salvaged ? 'catalog' : 'data');
@@ -85,7 +86,8 @@ class Plan {
   }
 
   #isAt({ record }: OwnRecord, { backend, pool }: Found): boolean {
-    return record.backend === backend && (record.pool ?? this.#pools[0]?.name) === pool.name;
+    if (record.backend !== backend) return false;
+    return pool ? (record.pool ?? this.#pools[0]?.name) === pool.name : record.pool === undefined;
   }
 
   #objection(own: OwnRecord): string | undefined {
@@ -97,9 +99,9 @@ class Plan {
 }
 
 /** A pool may have got its name, or another, after the volume was made: where the data is counts. */
-function withPool(own: OwnRecord, { name, named }: PoolOptions): OwnRecord {
+function withPool(own: OwnRecord, at: PoolOptions | undefined): OwnRecord {
   const { pool: _pool, ...record } = own.record;
-  return { kind: own.kind, record: named ? { ...record, pool: name } : record } as OwnRecord;
+  return { kind: own.kind, record: at?.named ? { ...record, pool: at.name } : record } as OwnRecord;
 }
 
 function keyOf({ kind, record }: OwnRecord): string {

@@ -1,19 +1,29 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Clock } from '@berth/kit';
+import { type Clock, type Rng, silentLogger } from '@berth/kit';
+import { connectNfs } from '@berth/nfs-client';
+import { sharesIn } from '../backend/nfs/known-shares.ts';
+import { type NfsAccess, nfsVolumeOf } from '../backend/nfs/nfs-parameters.ts';
+import { NfsServers } from '../backend/nfs/nfs-servers.ts';
+import { stagedContexts } from '../backend/nfs/staged-volumes.ts';
 import type { PoolOptions } from '../backend/pool-options.ts';
 import { asCatalogError, CatalogError } from '../catalog/catalog-error.ts';
 import { catalogOf, takePools } from '../open-pools.ts';
 import { StartError } from '../start-error.ts';
 import { type Line, planRebuild } from './plan-rebuild.ts';
-import { salvageCatalog } from './salvage-catalog.ts';
-import { scanPools } from './scan-pools.ts';
+import { type Salvage, salvageCatalog } from './salvage-catalog.ts';
+import { type Found, scanPools } from './scan-pools.ts';
+import { scanShares } from './scan-shares.ts';
 import { finishRecovery, writeCatalog } from './write-catalog.ts';
 
 export interface RecoverOptions {
   readonly pools: readonly PoolOptions[];
+  /** Shares of servers to look through too, besides those the pool remembers. */
+  readonly nfs: readonly NfsAccess[];
   readonly dryRun: boolean;
   readonly clock: Clock;
+  readonly rng: Rng;
 }
 
 /** What a recovery found and did. */
@@ -29,11 +39,12 @@ export interface RecoverReport {
 }
 
 /**
- * Makes the catalog of pools anew from what each volume and snapshot says of itself, and from what can still be read of the
+ * Makes the catalog of pools, and of shares of servers, anew from what each volume and snapshot says of itself, and from what can still be read of the
  * old one. The data is not touched.
  * @throws StartError – no such pool; CatalogError InUse – a driver has it; Newer – a newer driver wrote the catalog.
  */
-export async function recoverCatalog({ pools, dryRun, clock }: RecoverOptions): Promise<RecoverReport> {
+export async function recoverCatalog(options: RecoverOptions): Promise<RecoverReport> {
+  const { pools, dryRun, clock } = options;
   const absent = pools.find(({ path }) => !existsSync(path));
   if (absent) throw new StartError('Pool', `there is no pool ${absent.path}`);
   await using stack = new AsyncDisposableStack();
@@ -43,13 +54,37 @@ export async function recoverCatalog({ pools, dryRun, clock }: RecoverOptions): 
   if (!dryRun) await finishRecovery(path);
   const salvage = salvageCatalog(path);
   const { state, reason } = salvage;
-  const rebuild = planRebuild(scanPools(taken), salvage, taken);
+  const onServers = state === 'whole' ? [] : await lookOnServers(options, salvage);
+  const rebuild = planRebuild([...scanPools(taken), ...onServers], salvage, taken);
   const report = { catalog: path, state, reason, found: rebuild.lines, written: false };
   // An empty catalog of an empty pool is as it should be.
   if (state === 'whole' || dryRun || (rebuild.records.length === 0 && state === 'missing')) return report;
   const keepAs = `${path}.damaged-${new Date(clock.now()).toISOString().replace(/[-:]|\.\d+/g, '')}`;
   const keptAs = await writeCatalog(path, rebuild, keepAs);
   return { ...report, written: true, ...(keptAs === undefined ? {} : { keptAs }) };
+}
+
+/** Shares by whatever is known of them: flags, what the first pool remembers, and records that can still be read. */
+async function lookOnServers({ pools, nfs, clock, rng }: RecoverOptions, { records }: Salvage): Promise<Found[]> {
+  const folder = join(pools[0]?.path ?? '', 'nfs');
+  const contexts = [...stagedContexts(join(folder, 'staged')), ...records.map(({ record }) => record.context ?? {})];
+  const known = [...nfs, ...sharesIn(join(folder, 'shares')), ...contexts.flatMap((context) => accessOf(context))];
+  const shares = new Map<string, NfsAccess>();
+  for (const access of known) {
+    const key = JSON.stringify([access.server, access.share]);
+    if (!shares.has(key)) shares.set(key, access);
+  }
+  await using servers = new NfsServers({ clock, rng, log: silentLogger, connect: connectNfs });
+  return await scanShares(servers, [...shares.values()]);
+}
+
+function accessOf(context: Readonly<Record<string, string>>): NfsAccess[] {
+  try {
+    const { subDir: _subDir, onDelete: _onDelete, mode: _mode, ...access } = nfsVolumeOf(context);
+    return [access];
+  } catch {
+    return [];
+  }
 }
 
 /** A driver from before pools had locks holds the catalog's own. */

@@ -3,7 +3,7 @@ import { type Fd, isErrno, openRoot, openSegment } from '@berth/linux';
 import { dataRecordOf } from '../backend/data-records.ts';
 import type { PoolOptions } from '../backend/pool-options.ts';
 import { type OwnRecord, openRecord } from '../catalog/own-record.ts';
-import { isVolumeId } from '../rules/volume-id.ts';
+import { isPlainId } from '../rules/volume-id.ts';
 
 /** Where a backend keeps what in a pool. */
 const folders = [
@@ -17,9 +17,13 @@ const folders = [
 
 /** Something in a pool that is, or was to be, a volume or snapshot. */
 export interface Found {
-  readonly pool: PoolOptions;
+  /** Absent for what is on a server. */
+  readonly pool?: PoolOptions;
+  /** The server and share, as mount tables show them, for what is there. */
+  readonly share?: string;
   readonly backend: string;
-  readonly kind: 'volume' | 'snapshot';
+  /** `share` is one that cannot be looked through. */
+  readonly kind: 'volume' | 'snapshot' | 'share';
   /** Its name in the folder: its id, where a driver made it. */
   readonly id: string;
   /** What it says of itself; or why that is not to be believed. */
@@ -49,7 +53,7 @@ function openFolder(path: string, folder: string): Fd | undefined {
 }
 
 function ownRecordOf(folder: Fd, { backend, kind, id }: Omit<Found, 'own' | 'pool'>): OwnRecord | string {
-  if (!isVolumeId(id)) return 'its name is no id: it is not of this driver';
+  if (!isPlainId(id)) return 'its name is no id: it is not of this driver';
   const bytes = dataRecordOf(folder, id);
   if (!bytes) return 'it has no record beside it: it was never finished, or made before drivers kept one';
   const own = openRecord(bytes);

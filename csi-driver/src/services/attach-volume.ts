@@ -3,6 +3,7 @@ import type { Attachment } from '../catalog/attachment-table.ts';
 import type { Method, Methods } from '../pipeline/pipeline.ts';
 import { refuseUnsupported, requireCapability } from '../rules/capability-rules.ts';
 import { requireFields } from '../rules/required.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 
 type Publish = Method<csi.ControllerPublishVolumeRequest, csi.ControllerPublishVolumeResponse>;
@@ -39,8 +40,9 @@ function publish(context: ServiceContext): Publish {
       requireCapability(volumeCapability);
     },
     keys: ({ volumeId }) => [volumeId],
-    run: async ({ volumeId, nodeId, volumeCapability, readonly: readOnly }) => {
+    run: async ({ volumeId, nodeId, volumeCapability, readonly: readOnly }, signal) => {
       const capability = requireCapability(volumeCapability);
+      await lookOnServer(context, { kind: 'volume', id: volumeId }, { signal });
       const volume = getVolume(context, volumeId);
       const { offer, remote } = context.backends.of(volume);
       // Which nodes there are is not known here: only that a volume of this node's pools is on no other.

@@ -14,6 +14,7 @@ import { expandVolume } from './expand-volume.ts';
 import { getCapacity } from './get-capacity.ts';
 import { getSnapshot, listSnapshots } from './list-snapshots.ts';
 import { listVolumes } from './list-volumes.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { isModified, modifyVolume } from './modify-volume.ts';
 import { withMutable } from './mutable-parameters.ts';
 import { getVolume, type ServiceContext } from './services.ts';
@@ -69,10 +70,13 @@ function getOneVolume(
 ): Method<csi.ControllerGetVolumeRequest, csi.ControllerGetVolumeResponse> {
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
-    run: async ({ volumeId }) => ({
-      volume: volumeMessage(context, getVolume(context, volumeId)),
-      status: { publishedNodeIds: publishedNodes(context, volumeId) },
-    }),
+    run: async ({ volumeId }, signal) => {
+      await lookOnServer(context, { kind: 'volume', id: volumeId }, { signal });
+      return {
+        volume: volumeMessage(context, getVolume(context, volumeId)),
+        status: { publishedNodeIds: publishedNodes(context, volumeId) },
+      };
+    },
   };
 }
 
@@ -84,7 +88,8 @@ function validateCapabilities(
       requireFields({ volume_id: request.volumeId });
       requireCapabilities(request.volumeCapabilities);
     },
-    run: async (request) => {
+    run: async (request, signal) => {
+      await lookOnServer(context, { kind: 'volume', id: request.volumeId }, { signal });
       const { volumeContext, volumeCapabilities, parameters, mutableParameters } = request;
       const volume = getVolume(context, request.volumeId);
       const { offer } = context.backends.of(volume);

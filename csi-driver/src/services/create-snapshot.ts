@@ -7,6 +7,7 @@ import type { Method } from '../pipeline/pipeline.ts';
 import { refuseSnapshotParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { isAway } from './make-volume.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 import { snapshotMessage } from './snapshot-message.ts';
@@ -20,20 +21,30 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
     },
     keys: ({ name }) => [snapshotKey(name)],
     run: async ({ name, sourceVolumeId, accessibilityRequirements }, signal) => {
-      const existing = context.catalog.snapshots.findByName(name);
+      const existing = await findExisting(context, name, signal);
       if (existing) refuseDifferent(existing, sourceVolumeId);
+      const isReady = existing?.state === 'ready';
+      if (!isReady) await lookOnServer(context, { kind: 'volume', id: sourceVolumeId }, { signal });
       const source = existing ?? context.catalog.find(sourceVolumeId);
       const isRemote = source && context.backends.find(source)?.backend.remote;
       if (!isRemote && !mayBeHere(accessibilityRequirements, context.node)) {
         throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node of their volume only');
       }
-      if (existing?.state === 'ready') return { snapshot: answerOf(context, existing, accessibilityRequirements) };
+      if (existing && isReady) return { snapshot: answerOf(context, existing, accessibilityRequirements) };
       const volume = getVolume(context, sourceVolumeId);
       const snapshot = existing ?? (await begin(context, name, volume));
       const ready = await context.jobs.run(snapshot.id, (stop) => take(context, snapshot, { volume, stop }), signal);
       return { snapshot: answerOf(context, ready, accessibilityRequirements) };
     },
   };
+}
+
+/** Where it is on a server, another instance of the driver may have deleted it. */
+async function findExisting(context: ServiceContext, name: string, signal: AbortSignal) {
+  const { snapshots } = context.catalog;
+  const existing = snapshots.findByName(name);
+  if (existing) await lookOnServer(context, { kind: 'snapshot', id: existing.id }, { signal });
+  return existing && snapshots.findByName(name);
 }
 
 /**
@@ -58,13 +69,15 @@ function refuseDifferent({ name, state, sourceVolumeId }: SnapshotRecord, asked:
 
 async function begin(context: ServiceContext, name: string, volume: VolumeRecord): Promise<SnapshotRecord> {
   const { catalog, clock, rng } = context;
+  const { remote, notes } = context.backends.of(volume);
+  const ownName = rng.uuid();
   return await catalog.snapshots.begin({
-    id: rng.uuid(),
+    id: notes?.idFor(ownName, volume.context) ?? ownName,
     name,
     sourceVolumeId: volume.id,
     sizeBytes: volume.capacityBytes,
     backend: volume.backend,
-    ...(context.backends.of(volume).remote ? { context: volume.context } : {}),
+    ...(remote ? { context: volume.context } : {}),
     ...(volume.pool === undefined ? {} : { pool: volume.pool }),
     createdAtMs: clock.now(),
     ...(volume.fsType === undefined ? {} : { fsType: volume.fsType }),
@@ -91,6 +104,8 @@ async function take(
     const record = sealRecord({ kind: 'snapshot', record: { ...snapshot, createdAtMs } });
     const copiedBy = await backend.snapshot(id, { ...volume, record }, stop);
     log.info('snapshot taken', { snapshot: id, volume: volume.id, by: copiedBy });
+    const noted = sealRecord({ kind: 'snapshot', record: { ...snapshot, createdAtMs, copiedBy } });
+    await backend.notes?.put({ kind: 'snapshot', id }, volume.context, noted);
     return await catalog.snapshots.update(snapshot, { state: 'ready', createdAtMs, copiedBy });
   } catch (error) {
     if (isAway(backend, error)) throw error;

@@ -9,6 +9,7 @@ import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
 import { reservePlace } from './choose-placement.ts';
 import { findSource, type Source } from './content-source.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { finish, makeNew } from './make-volume.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
@@ -21,11 +22,12 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
     keys: ({ name }) => [name, ...idOf(context, name)],
     run: async (request, signal) => {
       const wish = wishOf(context, request);
-      const existing = context.catalog.findByName(request.name);
+      const existing = await findExisting(context, request.name, signal);
       if (existing) {
         refuseDifferent(context, existing, wish);
         if (!wish.backend.remote) refuseElsewhere(context, request);
       }
+      if (!existing) await lookForSource(context, wish, signal);
       const volume = existing
         ? await finish(context, existing, signal)
         : await makeNew(context, await plan(context, request, wish), signal);
@@ -48,6 +50,18 @@ function idOf({ catalog }: ServiceContext, name: string): string[] {
   return id === undefined ? [] : [id];
 }
 
+/** Where it is on a server, another instance of the driver may have deleted it. */
+async function findExisting(context: ServiceContext, name: string, signal: AbortSignal) {
+  const existing = context.catalog.findByName(name);
+  if (existing) await lookOnServer(context, { kind: 'volume', id: existing.id }, { signal });
+  return existing && context.catalog.findByName(name);
+}
+
+/** One that another instance made is on the share of the class, if anywhere. */
+async function lookForSource(context: ServiceContext, { source, backend, parameters }: Wish, signal: AbortSignal) {
+  if (source) await lookOnServer(context, source, { signal, ...(backend.notes ? { parameters } : {}) });
+}
+
 function refuseElsewhere({ node }: ServiceContext, { accessibilityRequirements }: csi.CreateVolumeRequest): void {
   if (mayBeHere(accessibilityRequirements, node)) return;
   throw grpcError(
@@ -65,8 +79,9 @@ async function plan(context: ServiceContext, request: csi.CreateVolumeRequest, w
   refuseMismatch(backend, wish, source);
   const fsType = source?.fsType ?? wish.fsType;
   const capacityBytes = sizeOf(wish, fsType, source);
-  const id = rng.uuid();
-  const described = backend.describe?.({ id, name, parameters }, request.parameters);
+  const ownName = rng.uuid();
+  const described = backend.describe?.({ id: ownName, name, parameters }, request.parameters);
+  const id = backend.notes?.idFor(ownName, described ?? {}) ?? ownName;
   if (backend.remote) await refuseTooLarge(backend, { name, capacityBytes, parameters });
   const candidates = source ? besideSource(wish.candidates, source) : wish.candidates;
   const placing = { id, name, capacityBytes, parameters, requirement };

@@ -4,6 +4,7 @@ import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import { snapshotKey } from './create-snapshot.ts';
+import { lookOnServer } from './look-on-server.ts';
 import type { ServiceContext } from './services.ts';
 
 /** DeleteSnapshot: an unknown id is fine; one that a volume is being filled from is ABORTED (CSI spec, DeleteSnapshot). */
@@ -15,7 +16,8 @@ export function deleteSnapshot(context: ServiceContext): Method<csi.DeleteSnapsh
       const name = find(snapshotId)?.name;
       return [snapshotId, ...(name === undefined ? [] : [snapshotKey(name)])];
     },
-    run: async ({ snapshotId }) => {
+    run: async ({ snapshotId }, signal) => {
+      if (!find(snapshotId)) await lookOnServer(context, { kind: 'snapshot', id: snapshotId }, { signal });
       refuseMember(find(snapshotId));
       await context.jobs.cancel(snapshotId);
       const snapshot = find(snapshotId);

@@ -5,6 +5,7 @@ import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import { release } from './accounts.ts';
 import { publishedNodes } from './attach-volume.ts';
+import { lookOnServer } from './look-on-server.ts';
 import type { ServiceContext } from './services.ts';
 
 /**
@@ -16,8 +17,9 @@ export function deleteVolume(context: ServiceContext): Method<csi.DeleteVolumeRe
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     keys: ({ volumeId }) => [volumeId, ...(find(volumeId) ? [find(volumeId)?.name ?? ''] : [])],
-    run: async ({ volumeId }) => {
+    run: async ({ volumeId }, signal) => {
       await context.jobs.cancel(volumeId);
+      if (!find(volumeId)) await lookOnServer(context, { kind: 'volume', id: volumeId }, { signal });
       const volume = find(volumeId);
       if (!volume) return {};
       refuseAttached(context, volume.id);

@@ -6,6 +6,8 @@ import { refuseUnsupported, requireCapability } from '../rules/capability-rules.
 import { fits, type SizeRange, sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { claimOf, measure } from './accounts.ts';
+import { lookOnServer } from './look-on-server.ts';
+import { note } from './make-volume.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 import { shrink } from './shrink-volume.ts';
 
@@ -22,6 +24,7 @@ export function expandVolume(
     },
     keys: ({ volumeId }) => [volumeId],
     run: async (request, signal) => {
+      await lookOnServer(context, { kind: 'volume', id: request.volumeId }, { signal });
       const volume = getVolume(context, request.volumeId);
       const backend = context.backends.of(volume);
       const range = sizeRangeOf(request.capacityRange);
@@ -55,6 +58,7 @@ async function grow(context: ServiceContext, volume: VolumeRecord, range: SizeRa
   takeRoom(placement, volume, capacityBytes);
   try {
     await backend.expand({ ...volume, capacityBytes });
+    await note(backend, { ...volume, capacityBytes });
     await context.catalog.update(volume, { capacityBytes });
   } catch (error) {
     placement.pool?.ledger.resize(claimOf(backend, { ...volume, capacityBytes }), volume.capacityBytes);

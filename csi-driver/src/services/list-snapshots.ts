@@ -4,6 +4,7 @@ import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
 import { boundedPage } from './bounded-page.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { pageSize, sequenceOf } from './page-token.ts';
 import type { ServiceContext } from './services.ts';
 import { snapshotMessage } from './snapshot-message.ts';
@@ -13,8 +14,9 @@ export function listSnapshots(context: ServiceContext): Method<csi.ListSnapshots
   const { snapshots } = context.catalog;
   return {
     validate: ({ maxEntries }) => void pageSize(maxEntries),
-    run: async ({ maxEntries, startingToken, sourceVolumeId, snapshotId }) => {
+    run: async ({ maxEntries, startingToken, sourceVolumeId, snapshotId }, signal) => {
       const after = sequenceOf(startingToken, () => snapshots.lastSequence());
+      if (snapshotId !== '') await lookOnServer(context, { kind: 'snapshot', id: snapshotId }, { signal });
       if (snapshotId !== '')
         return boundedPage(one(context, { snapshotId, sourceVolumeId }), 1, (snapshot) => entryOf(context, snapshot));
       const size = pageSize(maxEntries);
@@ -31,7 +33,8 @@ export function listSnapshots(context: ServiceContext): Method<csi.ListSnapshots
 export function getSnapshot(context: ServiceContext): Method<csi.GetSnapshotRequest, csi.GetSnapshotResponse> {
   return {
     validate: ({ snapshotId }) => requireFields({ snapshot_id: snapshotId }),
-    run: async ({ snapshotId }) => {
+    run: async ({ snapshotId }, signal) => {
+      await lookOnServer(context, { kind: 'snapshot', id: snapshotId }, { signal });
       const [snapshot] = one(context, { snapshotId, sourceVolumeId: '' });
       if (snapshot?.state !== 'ready') throw grpcError('NOT_FOUND', `snapshot "${snapshotId}" does not exist`);
       return { snapshot: snapshotMessage(context, snapshot) };

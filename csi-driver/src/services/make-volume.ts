@@ -63,9 +63,13 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
     using _reading = source && jobs.sources.read(source.id);
     const copiedBy = await backend.create(withRecord(volume), source, signal);
     measure(placement, id);
-    if (copiedBy === undefined) return await catalog.update(volume, { state: 'ready' });
+    if (copiedBy === undefined) {
+      await note(backend, volume);
+      return await catalog.update(volume, { state: 'ready' });
+    }
     log.info('volume filled', { volume: id, from: source?.id, by: copiedBy });
     const volumeContext = { ...volume.context, [`${driverName}/copied-by`]: copiedBy };
+    await note(backend, { ...volume, context: volumeContext });
     return await catalog.update(volume, { state: 'ready', context: volumeContext });
   } catch (error) {
     if (isAway(backend, error)) throw error;
@@ -78,6 +82,11 @@ async function fill(context: ServiceContext, volume: VolumeRecord, signal?: Abor
     }
     throw error;
   }
+}
+
+/** What other instances of the driver find it by, where they can have it too. */
+export async function note({ notes }: Backend, volume: NewVolume): Promise<void> {
+  await notes?.put({ kind: 'volume', id: volume.id }, volume.context, sealRecord({ kind: 'volume', record: volume }));
 }
 
 /** The server does not answer: taking back would wait for it once more. The next try, or a start, goes on from here. */

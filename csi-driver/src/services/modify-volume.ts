@@ -6,6 +6,7 @@ import { trashTtlOf, withoutPlace } from '../rules/deletion.ts';
 import { ownParameters, sameParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { claimOf, measure } from './accounts.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { refuseImmutable, withMutable } from './mutable-parameters.ts';
 import { getVolume, type ServiceContext } from './services.ts';
 
@@ -16,7 +17,8 @@ export function modifyVolume(context: ServiceContext): Modify {
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     keys: ({ volumeId }) => [volumeId],
-    run: async ({ volumeId, mutableParameters }) => {
+    run: async ({ volumeId, mutableParameters }, signal) => {
+      await lookOnServer(context, { kind: 'volume', id: volumeId }, { signal });
       const volume = getVolume(context, volumeId);
       const next = modified(context, volume, ownParameters(mutableParameters, context.driverName));
       if (isSame(next, volume)) return {};

@@ -42,12 +42,14 @@ export interface HarnessOptions {
   readonly laterMs?: number;
   /** A server of volumes; this driver mounts from it in the model's mount table. */
   readonly nfs?: FakeNfsServer;
+  /** Another one for another instance of the driver. */
+  readonly seed?: number;
 }
 
 /** The services on a real pool and a modelled mount table: everything but the sockets, without root. */
 export function serviceHarness(
   folder = mkdtempSync(join(tmpdir(), 'berth-csi-unit-')),
-  { keep = false, laterMs = 0, nfs }: HarnessOptions = {},
+  { keep = false, laterMs = 0, nfs, seed = 1 }: HarnessOptions = {},
 ) {
   const path = join(folder, 'pool');
   mkdirSync(path, { recursive: true });
@@ -58,7 +60,7 @@ export function serviceHarness(
   const jobs = new CopyJobs();
   const catalog = new Catalog({ path: join(path, 'catalog.db'), volumesFolder: join(path, 'volumes') });
   const places = { mounter: kernel, inspect: inspectWith(kernel) };
-  const remote = nfs && nfsBackend(nfs, { catalog, clock, kernel, folder: join(path, 'nfs') });
+  const remote = nfs && nfsBackend(nfs, { catalog, clock, kernel, seed, folder: join(path, 'nfs') });
   const backends = new Backends([{ backend, pool }, ...(remote ? [{ backend: remote }] : [])]);
   const guard = new Guard();
   const ownRecords = keepOwnRecords({ catalog, backends, clock, log: silentLogger });
@@ -76,7 +78,7 @@ export function serviceHarness(
     mounts: new VolumeMounts(places, (mount) => remote?.node.volumeOf(mount) ?? backend.node.volumeOf(mount)),
     places,
     clock,
-    rng: seededRng(1),
+    rng: seededRng(seed),
     log: silentLogger,
   };
   const pipeline = { clock, guard, log: silentLogger, logRequests: false };
@@ -134,17 +136,18 @@ interface NfsTools {
   readonly catalog: Catalog;
   readonly clock: FakeClock;
   readonly kernel: FakeKernel;
+  readonly seed: number;
   readonly folder: string;
 }
 
-function nfsBackend(server: FakeNfsServer, { catalog, clock, kernel, folder }: NfsTools): NfsBackend {
+function nfsBackend(server: FakeNfsServer, { catalog, clock, kernel, seed, folder }: NfsTools): NfsBackend {
   return new NfsBackend({
     folder,
     mounter: kernel,
     shares: new FakeShareMounter(kernel, server),
     factsOf: (stored) => factsIn(catalog, stored),
     clock,
-    rng: seededRng(3),
+    rng: seededRng(seed + 2),
     log: silentLogger,
     connect: server.connect,
   });

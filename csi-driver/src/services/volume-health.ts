@@ -7,6 +7,7 @@ import { brokenMountFinding, findingOf } from '../health/volume-findings.ts';
 import { Place } from '../mounts/place.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
+import { lookOnServer } from './look-on-server.ts';
 import { getOnNode } from './node-volume.ts';
 import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
 import { getVolume, type ServiceContext } from './services.ts';
@@ -20,7 +21,9 @@ export function getVolumeHealth(
 ): Method<csi.ControllerGetVolumeHealthRequest, csi.ControllerGetVolumeHealthResponse> {
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
-    run: async ({ volumeId }) => {
+    run: async ({ volumeId }, signal) => {
+      // What is known is told without asking: it is for whoever wonders about a server that does not answer.
+      if (!context.catalog.find(volumeId)) await lookOnServer(context, { kind: 'volume', id: volumeId }, { signal });
       const volume = getVolume(context, volumeId);
       return { volumeHealth: healthMessage(volumeId, inspection(context)(volume)) };
     },

@@ -15,7 +15,7 @@ import {
   openLoop,
   type PathFacts,
 } from '@berth/linux';
-import { isVolumeId } from '../../rules/volume-id.ts';
+import { isPlainId } from '../../rules/volume-id.ts';
 
 /** What the kernel adds to the name of a file without one (d_path). */
 const deletedMark = ' (deleted)';
@@ -93,7 +93,7 @@ export class ImageLoops {
   volumeOf(number: number): string | undefined {
     const backingFile = backingFileOf(number);
     const id = backingFile === undefined ? undefined : idOf(backingFile);
-    return id !== undefined && isVolumeId(id) && this.isOf(number, id) ? id : undefined;
+    return id !== undefined && isPlainId(id) && this.isOf(number, id) ? id : undefined;
   }
 }
 

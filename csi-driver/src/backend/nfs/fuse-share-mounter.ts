@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, deadline, type Logger } from '@berth/kit';
 import { isErrno, KernelError, lockHolder } from '@berth/linux';
@@ -8,6 +8,7 @@ import { grpcError } from '@berth/protos';
 import type { ServedShare, ServingAnswer } from '../../nfs-mount/served-share.ts';
 import { runDisposable } from './disposable-child.ts';
 import type { KernelUnmount } from './kernel-mount.ts';
+import { forgetMount, sweepMounts } from './mount-files.ts';
 import { asNfsFailure } from './nfs-failure.ts';
 import { sourceOf } from './nfs-location.ts';
 import type { ShareMount, ShareMounter, ShareUnmount } from './share-mounter.ts';
@@ -44,6 +45,7 @@ export class FuseShareMounter implements ShareMounter {
 
   constructor(options: FuseShareMounterOptions) {
     this.#options = options;
+    sweepMounts(options.folder);
   }
 
   async mount({ key, target, ...what }: ShareMount, signal: AbortSignal): Promise<void> {
@@ -67,7 +69,7 @@ export class FuseShareMounter implements ShareMounter {
       log.info('mounted', { source: sourceOf(what.location), pid: child.pid });
     } catch (error) {
       if (child.pid !== undefined) await this.#endProcess(child.pid, key);
-      this.#forgetEnded(key);
+      this.forget(key);
       signal.throwIfAborted();
       if (!limit.signal.aborted) throw error;
       const source = sourceOf(what.location);
@@ -80,6 +82,10 @@ export class FuseShareMounter implements ShareMounter {
 
   isDead(key: string): boolean {
     return lockHolder(this.#lockOf(key)) === undefined;
+  }
+
+  forget(key: string): void {
+    forgetMount(this.#options.folder, key);
   }
 
   async unmount({ key, path, force }: ShareUnmount, signal: AbortSignal): Promise<void> {
@@ -99,12 +105,7 @@ export class FuseShareMounter implements ShareMounter {
     }
     if (force) await this.#end(key);
     else await this.#waitForEnd(key, endMs);
-    this.#forgetEnded(key);
-  }
-
-  #forgetEnded(key: string): void {
-    if (lockHolder(this.#lockOf(key)) !== undefined) return;
-    for (const suffix of ['log', 'lock']) rmSync(join(this.#options.folder, `${key}.${suffix}`), { force: true });
+    this.forget(key);
   }
 
   #lockOf(key: string): string {

@@ -4,11 +4,15 @@ import type { Mounter } from '@berth/linux';
 import { type ConnectNfsOptions, connectNfs, type NfsClient, type TreeCopyResult } from '@berth/nfs-client';
 import { grpcError } from '@berth/protos';
 import type { Backend, CopiedBy, HealthFinding, NamedVolume, PoolCapacity, Stored, VolumeSpec } from '../backend.ts';
+import { KnownShares } from './known-shares.ts';
+import { nameIn } from './nfs-id.ts';
 import { NfsNode } from './nfs-node.ts';
 import { nfsOffer } from './nfs-offer.ts';
 import { contextFor, type NfsVolume, nfsClassOf, nfsVolumeOf } from './nfs-parameters.ts';
 import { NfsServers } from './nfs-servers.ts';
+import { NfsServerNotes } from './server-notes.ts';
 import type { ShareMounter } from './share-mounter.ts';
+import { ShareNotes } from './share-notes.ts';
 import { ShareTrash } from './share-trash.ts';
 import { ShareVolumes, snapshotPath } from './share-volumes.ts';
 import { StagedVolumes } from './staged-volumes.ts';
@@ -44,9 +48,12 @@ export class NfsBackend implements Backend, AsyncDisposable {
   readonly createsWhole = false;
   readonly offer = nfsOffer;
   readonly node: NfsNode;
+  readonly notes: NfsServerNotes;
   readonly trash: ShareTrash;
   readonly #servers: NfsServers;
   readonly #volumes: ShareVolumes;
+  readonly #noted: ShareNotes;
+  readonly #shares: KnownShares;
   readonly #staged: StagedVolumes;
   readonly #factsOf: NfsBackendOptions['factsOf'];
 
@@ -57,6 +64,9 @@ export class NfsBackend implements Backend, AsyncDisposable {
     this.#factsOf = factsOf;
     this.trash = new ShareTrash({ folder: join(folder, 'trash'), servers, clock, rng, log });
     this.#volumes = new ShareVolumes({ servers, trash: this.trash, log });
+    this.#noted = new ShareNotes(servers);
+    this.notes = new NfsServerNotes(this.#noted);
+    this.#shares = new KnownShares(join(folder, 'shares'));
     const staged = new StagedVolumes(join(folder, 'staged'), log);
     this.#staged = staged;
     const contextOf = (id: string) => this.#contextOf(id);
@@ -69,8 +79,10 @@ export class NfsBackend implements Backend, AsyncDisposable {
 
   async create(volume: VolumeSpec, from?: Stored, signal: AbortSignal = noSignal): Promise<CopiedBy | undefined> {
     const own = nfsVolumeOf(volume.context ?? {});
+    await this.#shares.remember(own);
+    const name = nameIn(volume.id);
     if (!from) {
-      await this.#volumes.create(volume.id, own);
+      await this.#volumes.create(name, own);
       return undefined;
     }
     const source = this.#sourceOf(from);
@@ -80,14 +92,15 @@ export class NfsBackend implements Backend, AsyncDisposable {
         `the source ${from.kind} "${from.id}" is on another share; ask for a class of that`,
       );
     }
-    const path = from.kind === 'snapshot' ? snapshotPath(from.id) : source.subDir;
-    return copiedBy(await this.#volumes.fill(volume.id, own, { from: path, signal }));
+    const path = from.kind === 'snapshot' ? snapshotPath(nameIn(from.id)) : source.subDir;
+    return copiedBy(await this.#volumes.fill(name, own, { from: path, signal }));
   }
 
   /** File after file, while others write: one that is written in place meanwhile may be of several moments. */
   async snapshot(snapshotId: string, volume: VolumeSpec, signal: AbortSignal): Promise<CopiedBy> {
     const own = nfsVolumeOf(volume.context ?? {});
-    return copiedBy(await this.#volumes.snapshot(snapshotId, own, { from: own.subDir, signal }));
+    await this.#shares.remember(own);
+    return copiedBy(await this.#volumes.snapshot(nameIn(snapshotId), own, { from: own.subDir, signal }));
   }
 
   async delete(stored: Stored): Promise<void> {
@@ -95,10 +108,13 @@ export class NfsBackend implements Backend, AsyncDisposable {
     // No record, no place on a server; ids lead nowhere by themselves.
     if (!facts) return;
     const volume = nfsVolumeOf(facts.context);
-    if (stored.kind === 'snapshot') return await this.#volumes.removeSnapshot(stored.id, volume);
-    await this.#volumes.remove(stored.id, facts.isHalfMade ? { ...volume, onDelete: 'delete' } : volume);
+    const name = nameIn(stored.id);
+    if (stored.kind === 'snapshot') await this.#volumes.removeSnapshot(name, volume);
+    else await this.#volumes.remove(name, facts.isHalfMade ? { ...volume, onDelete: 'delete' } : volume);
+    // Not before: whoever repeats the call, also to another driver, finds by it what is left to do.
+    await this.#noted.remove(volume, { kind: stored.kind, name });
     // Where mounts went without being unstaged, as a machine's do when it goes down.
-    await this.#staged.forget(stored.id);
+    if (stored.kind === 'volume') await this.#staged.forget(stored.id);
   }
 
   /** What earlier calls met: looking costs no call of its own. */

@@ -93,6 +93,7 @@ export class NfsNode implements NodeSide {
     if (place) await this.#unmountAll(id, place, signal);
     // What is left to do is to forget the place.
     unmount();
+    this.#options.shares?.forget?.(keyOf(id));
     await this.#options.staged.forget(id);
   }
 

@@ -19,6 +19,8 @@ type Clients = Pick<
   | 'remove'
   | 'rename'
   | 'symlink'
+  | 'read'
+  | 'write'
   | 'copyTree'
   | 'removeTree'
 >;
@@ -72,6 +74,12 @@ export class FakeNfsServer {
     parent.children.set(name, { type: 'file', mode: 0o644, children: new Map(), content });
   }
 
+  contentOf(path: string): string {
+    const { type, content } = this.#get(path);
+    if (type === 'file') return content;
+    throw new NfsError(type === 'symlink' ? 'SYMLINK' : 'ISDIR', path);
+  }
+
   makeDirectory(path: string): void {
     const { parent, name } = this.#parent(path);
     parent.children.set(name, directory());
@@ -116,6 +124,15 @@ export class FakeNfsServer {
           const { parent, name } = this.#parent(path);
           if (parent.children.has(name)) throw new NfsError('EXIST', path);
           parent.children.set(name, { type: 'symlink', mode: 0o777, children: new Map(), content });
+        }),
+      async *read(path, _options, signal) {
+        yield await call(signal, `read ${path}`, () => Buffer.from(server.contentOf(path)));
+      },
+      write: (path, source, { signal }) =>
+        call(signal, `write ${path}`, () => {
+          const content = Buffer.concat([...(source as Iterable<Uint8Array>)]).toString();
+          this.writeFile(path, content);
+          return content.length;
         }),
       copyTree: (from, to, signal) =>
         call(signal, `copy ${from}`, () => {

@@ -39,6 +39,8 @@ export interface ShareMounter {
   mount(mount: ShareMount, signal: AbortSignal): Promise<void>;
   /** What serves this mount has died, if ever there was something; absent where nothing can. */
   isDead?(key: string): boolean;
+  /** Nothing is mounted for this key any more, whoever took it away: what was kept for it goes. */
+  forget?(key: string): void;
   /**
    * Takes the topmost mount off the path. One that is not mounted any more is fine.
    * @throws KernelError EBUSY – it is used, and not forced; GrpcError UNAVAILABLE – it takes too long.

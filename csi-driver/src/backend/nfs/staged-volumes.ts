@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, messageOf, syncDirectory, writeFileDurably } from '@berth/kit';
@@ -87,6 +87,20 @@ export class StagedVolumes {
   #pathOf(id: string): string {
     return join(this.#folder, `${createHash('sha256').update(id).digest('hex')}.json`);
   }
+}
+
+/** Contexts of volumes that were staged, also before this boot; touches nothing, and believes nothing. */
+export function stagedContexts(folder: string): Readonly<Record<string, string>>[] {
+  if (!existsSync(folder)) return [];
+  const notes = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  return notes.flatMap((name) => {
+    try {
+      const { context } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as StagedVolume;
+      return Object.values(context).every((value) => typeof value === 'string') ? [context] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function bootId(): string {
