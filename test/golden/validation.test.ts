@@ -11,7 +11,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'invalid/pod-ns-mismatch': 'the create handler',
   'invalid/cm-too-big': 'the recording left the body out: see the test below',
   'invalid/secret-bad-base64': 'decoding',
-  'invalid/crd-bad-cel': 'CEL rules of custom resources',
+  'invalid/crd-bad-name': 'checks that are loaded with the first definition: server-answers.test.ts has them',
+  'invalid/crd-bad-cel': 'the same',
   'invalid/strict-unknown-field': 'strict decoding',
   'invalid/strict-nested-unknown': 'strict decoding',
 };

@@ -1,5 +1,6 @@
 import { apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
 import { parse as parseYaml } from 'yaml';
+import type { CustomResource } from './custom-resources/custom-resource.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
 import { apiVersionOf } from './stored-object.ts';
@@ -14,9 +15,12 @@ export interface ExpectedKind {
   readonly version: string;
   readonly kind: string;
   readonly schema: string | undefined;
+  /** Of a custom resource: its schema reads it. */
+  readonly custom?: CustomResource | undefined;
 }
 
-const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+const textMedia = ['application/json', 'application/yaml'];
+const protobufMedia = 'application/vnd.kubernetes.protobuf';
 
 /** Turns request bodies into objects, as upstream's decoders do. */
 export class BodyDecoder {
@@ -31,9 +35,9 @@ export class BodyDecoder {
    * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
    */
   async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value, duplicates, summary } = await this.#parse(request, expected.kind);
+    const { value, duplicates, summary } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
-    const typed = withKind(value, expected);
+    const typed = withKind(value, expected, summary);
     const object = this.conform(typed, expected, { validation, duplicates, warn: request.warn });
     request.audit?.requestObject(object);
     return object;
@@ -41,10 +45,10 @@ export class BodyDecoder {
 
   /** As {@link object}, for options and reviews, whose group and version clients name as they like. @throws ApiError */
   async anyVersion(request: ServerRequest, expected: ExpectedKind): Promise<AnyObject> {
-    const { value, summary } = await this.#parse(request, expected.kind);
+    const { value, summary } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
     if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== expected.kind)
-      return withKind(value, expected) as AnyObject;
+      return withKind(value, expected, summary) as AnyObject;
     const object = this.conform(value, expected, { validation: 'Ignore', warn: () => undefined });
     request.audit?.requestObject(object);
     return object;
@@ -52,6 +56,7 @@ export class BodyDecoder {
 
   /** The known fields of `value`; unknown and duplicate ones are refused, warned of or dropped in silence. @throws ApiError BadRequest */
   conform(value: Record<string, unknown>, expected: ExpectedKind, how: Strictness): AnyObject {
+    if (expected.custom) return expected.custom.decode(value, how);
     const schema = expected.schema === undefined ? undefined : schemas.find(expected.schema);
     if (!schema) return { metadata: {}, ...value } as AnyObject;
     const cannot = (why: string) =>
@@ -71,17 +76,18 @@ export class BodyDecoder {
     return object as AnyObject;
   }
 
-  async #parse(request: ServerRequest, kind: string): Promise<Parsed> {
+  async #parse(request: ServerRequest, { kind, custom }: ExpectedKind): Promise<Parsed> {
     const { body } = request;
     if (body.type === 'value') return { value: body.value, duplicates: [], summary: '' };
     const media = mediaTypeOf(request.contentType);
-    if (!['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'].includes(media))
+    const accepted = custom ? textMedia : [...textMedia, protobufMedia];
+    if (!accepted.includes(media))
       throw apiError(
         'UnsupportedMediaType',
-        `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+        `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
       );
     const bytes = Buffer.from(await bytesOf(body));
-    if (media === 'application/vnd.kubernetes.protobuf') return this.#parseProtobuf(bytes, kind);
+    if (media === protobufMedia) return this.#parseProtobuf(bytes, kind);
     const text = bytes.toString();
     const summary = summaryOf(text);
     if (media === 'application/yaml') {
@@ -133,8 +139,8 @@ export async function bytesOf(body: RequestBody): Promise<Uint8Array> {
 }
 
 /** The definition's own kind as what its endpoint expects. */
-export function expectedKind({ group, version, kind, schema }: ResourceDefinition): ExpectedKind {
-  return { group, version, kind, schema };
+export function expectedKind({ group, version, kind, schema, custom }: ResourceDefinition): ExpectedKind {
+  return { group, version, kind, schema, custom };
 }
 
 /** YAML as kubectl's users write it: anchors within reason, merge keys. */
@@ -154,12 +160,15 @@ function summaryOf(text: string): string {
 }
 
 /** @throws ApiError BadRequest – the body says it is something else. */
-function withKind(value: Record<string, unknown>, expected: ExpectedKind): Record<string, unknown> {
+function withKind(value: Record<string, unknown>, expected: ExpectedKind, summary: string): Record<string, unknown> {
   const expectedVersion = apiVersionOf(expected);
+  // Another kind is refused by validation, none cannot be told from any other.
+  if (expected.custom && !value['kind'])
+    throw unrecognized(expected.kind, `Object 'Kind' is missing in '${JSON.stringify(value)}'`, summary);
   const kind = value['kind'] || expected.kind;
   const apiVersion = value['apiVersion'] || expectedVersion;
-  if (kind === expected.kind && apiVersion === expectedVersion) return { ...value, kind, apiVersion };
-  if (kind === expected.kind)
+  if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion) return { ...value, kind, apiVersion };
+  if (kind === expected.kind || expected.custom)
     throw apiError(
       'BadRequest',
       `the API version in the data (${apiVersion}) does not match the expected API version (${expectedVersion})`,

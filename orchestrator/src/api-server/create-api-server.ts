@@ -14,6 +14,7 @@ import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { advertise } from './boot/advertise.ts';
 import { bootstrap } from './boot/bootstrap.ts';
+import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
 import { swaggerPath } from './discovery/swagger-path.ts';
@@ -99,6 +100,7 @@ class Server implements ApiServer {
   readonly #end = new AbortController();
   #started = false;
   #compaction: AsyncDisposable | undefined;
+  #customResources: AsyncDisposable | undefined;
 
   constructor(options: ApiServerOptions) {
     const { store, clock, rng, log, definitions, healthChecks = [] } = options;
@@ -154,6 +156,7 @@ class Server implements ApiServer {
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
     await bootstrap(context, { range: this.#services.range, port: 6443 });
+    this.#customResources = await serveCustomResources(context, this.#end.signal);
     await Promise.all([
       this.#authorization.start(this.#end.signal, this.#options.log),
       context.admission.start(this.#end.signal),
@@ -210,6 +213,7 @@ class Server implements ApiServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
+    await this.#customResources?.[Symbol.asyncDispose]();
     this.pipeline.context.outbound[Symbol.dispose]();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#limits[Symbol.asyncDispose]();

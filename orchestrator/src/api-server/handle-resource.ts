@@ -33,7 +33,7 @@ export function handleResource(context: ServerContext, route: ResourceRoute, req
     throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
       details: {},
     });
-  const deprecation = deprecationOf(route.definition);
+  const deprecation = route.definition.custom?.deprecation ?? deprecationOf(route.definition);
   if (deprecation !== undefined) request.warn(deprecation);
   return handler(context, route, request);
 }

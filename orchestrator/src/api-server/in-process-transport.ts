@@ -8,6 +8,7 @@ import {
   type WatchEvent,
 } from '@berth/kube';
 import type { RequestPipeline } from './request-pipeline.ts';
+import { listKindOf } from './resource-definition.ts';
 import type { Answer, AnswerObject, RequestBody, ServerRequest } from './server-request.ts';
 import { apiVersionOf, StoredObject } from './stored-object.ts';
 import type { User } from './user.ts';
@@ -73,7 +74,7 @@ function resultOf(answer: Answer): unknown {
     }
     case 'list': {
       const { definition, metadata, items } = answer;
-      const kind = `${definition.kind}List`;
+      const kind = listKindOf(definition);
       return { kind, apiVersion: apiVersionOf(definition), metadata, items: items.map(({ object }) => object) };
     }
     case 'text':

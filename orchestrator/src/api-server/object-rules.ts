@@ -24,8 +24,15 @@ export function prepareForCreate(definition: ResourceDefinition, object: AnyObje
 }
 
 /** @throws ApiError Invalid */
-export function validateCreate(definition: ResourceDefinition, object: AnyObject): void {
-  throwInvalid(definition, object, definition.rules.validate?.(object) ?? []);
+export function validateCreate(
+  definition: ResourceDefinition,
+  object: AnyObject,
+  warn: (text: string) => void = () => undefined,
+): void | Promise<void> {
+  const errors = definition.rules.validate?.(object) ?? [];
+  const also = definition.rules.checkAlso?.(object, undefined, { endpoint: 'main', warn });
+  if (also) return also.then((more) => throwInvalid(definition, object, [...errors, ...more]));
+  throwInvalid(definition, object, errors);
 }
 
 /** Keeps of the stored object what an update can't touch (apiserver rest.BeforeUpdate). */
@@ -64,8 +71,9 @@ export function validateUpdate(options: {
   readonly old: AnyObject;
   readonly endpoint: UpdateEndpoint;
   readonly subresource: string;
-}): void {
-  const { definition, next, old, endpoint, subresource } = options;
+  readonly warn?: (text: string) => void;
+}): void | Promise<void> {
+  const { definition, next, old, endpoint, subresource, warn = () => undefined } = options;
   const { rules } = definition;
   const { validateUpdate: validateChange } = subresourceRules(definition, endpoint, subresource) ?? rules;
   // Where the request names no revision, the one it replaces stands in: the store compares in any case.
@@ -77,6 +85,8 @@ export function validateUpdate(options: {
     endpoint === 'status'
       ? (rules.validateStatusUpdate?.(versioned, old) ?? [])
       : [...(rules.validate?.(versioned) ?? []), ...(validateChange?.(versioned, old) ?? [])];
+  const also = rules.checkAlso?.(versioned, old, { endpoint, warn });
+  if (also) return also.then((more) => throwInvalid(definition, next, [...errors, ...more]));
   throwInvalid(definition, next, errors);
 }
 

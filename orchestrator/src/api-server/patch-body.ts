@@ -1,5 +1,6 @@
 import { apiError, parseJson } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
+import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
 
 export type ParsedPatch =
@@ -13,8 +14,10 @@ const types: Readonly<Record<string, ParsedPatch['type']>> = {
 };
 
 /** Reads a PATCH body by its media type. @throws ApiError UnsupportedMediaType, BadRequest. */
-export async function patchOf(request: ServerRequest): Promise<ParsedPatch> {
+export async function patchOf(request: ServerRequest, definition?: ResourceDefinition): Promise<ParsedPatch> {
   const type = types[mediaTypeOf(request.contentType)];
+  // Nothing says how lists of a custom resource would be merged.
+  if (definition?.custom && (!type || type === 'strategic')) throw unknownFormat();
   if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   const value = await readBody(request);
   request.audit?.requestObject(value);
@@ -32,6 +35,14 @@ export async function patchOf(request: ServerRequest): Promise<ParsedPatch> {
       'error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}',
     );
   return { type, patch: value as Record<string, unknown> };
+}
+
+function unknownFormat() {
+  const accepted = 'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+  return apiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+  );
 }
 
 async function readBody(request: ServerRequest): Promise<unknown> {

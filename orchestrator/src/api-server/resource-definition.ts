@@ -1,4 +1,5 @@
 import type { KubeObject } from '@berth/kube';
+import type { CustomResource } from './custom-resources/custom-resource.ts';
 
 /** A JSON object on its way through the server: decoded, owned by the request, changed in place by defaulting. */
 // biome-ignore lint/suspicious/noExplicitAny: objects of every kind pass here; definitions narrow them.
@@ -43,6 +44,12 @@ export interface RequestContext {
   readonly newUid: () => string;
 }
 
+/** Which write is checked. */
+export interface CheckAbout {
+  readonly endpoint: 'main' | 'status' | 'other';
+  readonly warn: (text: string) => void;
+}
+
 /**
  * The rules of one kind; every one is optional and runs in this order.
  * Create: prepareForCreate → default → validate. Update: prepareForUpdate → default → validate → validateUpdate.
@@ -61,6 +68,16 @@ export interface Rules {
   readonly validateStatusUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   /** Subresources that write the object itself (`ephemeralcontainers`); they run in place of the two above. */
   readonly subresources?: Readonly<Record<string, Pick<Rules, 'prepareForUpdate' | 'validateUpdate'>>>;
+  /** What else is wrong with a new object or a change, where finding out takes long or much code; comes after all others. */
+  readonly checkAlso?: (
+    next: AnyObject,
+    old: AnyObject | undefined,
+    about: CheckAbout,
+  ) => Promise<readonly FieldError[]>;
+  /** True: nobody overwrites an object without saying which revision of it (the strategy's AllowUnconditionalUpdate is false). */
+  readonly requiresRevision?: true;
+  /** The state a deletion puts an object in where something of the server's own must be done before it is gone. */
+  readonly markDeleted?: (object: AnyObject, now: number) => AnyObject;
   /** Warnings for the `Warning` header. */
   readonly warnings?: (object: AnyObject) => readonly string[];
   /** Generated names are validated like this; the default is a DNS subdomain. */
@@ -92,11 +109,18 @@ export interface ResourceDefinition {
     readonly toStored: (object: AnyObject) => AnyObject;
     readonly fromStored: (object: AnyObject) => AnyObject;
   };
+  /** What a CustomResourceDefinition says of it; absent: it is built in. */
+  readonly custom?: CustomResource;
   readonly subresources: readonly SubresourceDefinition[];
   readonly columns: readonly TableColumn[];
   readonly rules: Rules;
   /** Review kinds (TokenReview, SubjectAccessReview …) are answered, not stored. */
   readonly stored: boolean;
+}
+
+/** `PodList`; custom resources say it themselves. */
+export function listKindOf({ kind, custom }: Pick<ResourceDefinition, 'kind' | 'custom'>): string {
+  return custom?.listKind ?? `${kind}List`;
 }
 
 export interface SubresourceDefinition {

@@ -1,21 +1,44 @@
+import { compareVersions } from './custom-resources/version-order.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 
-/** The table of what is served, by group, version and plural. */
+/** The table of what is served, by group, version and plural: what is built in, and custom resources, which come and go. */
 export class ResourceRegistry {
-  readonly definitions: readonly ResourceDefinition[];
+  readonly #builtIn: readonly ResourceDefinition[];
+  readonly #builtInVersions: ReadonlySet<string>;
   readonly #byPath = new Map<string, ResourceDefinition>();
   readonly #groupVersions = new Map<string, ResourceDefinition[]>();
+  #definitions: readonly ResourceDefinition[];
+  #generation = 0;
 
   constructor(definitions: readonly ResourceDefinition[]) {
     // What has no verb is a name in the facts, not something to be asked for.
-    this.definitions = definitions.filter(({ verbs }) => verbs.length > 0);
-    for (const definition of this.definitions) {
-      const { group, version, plural } = definition;
-      this.#byPath.set(`${group}/${version}/${plural}`, definition);
-      const list = this.#groupVersions.get(`${group}/${version}`) ?? [];
-      list.push(definition);
-      this.#groupVersions.set(`${group}/${version}`, list);
-    }
+    this.#builtIn = definitions.filter(({ verbs }) => verbs.length > 0);
+    this.#definitions = this.#builtIn;
+    for (const definition of this.#builtIn) this.#add(definition);
+    this.#builtInVersions = new Set(this.#groupVersions.keys());
+  }
+
+  get definitions(): readonly ResourceDefinition[] {
+    return this.#definitions;
+  }
+
+  /** Changes whenever the table does: what is made from it is made again then. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether a version of a group is the server's own. */
+  isBuiltIn(group: string, version: string): boolean {
+    return this.#builtInVersions.has(`${group}/${version}`);
+  }
+
+  /** Serves custom resources in place of others, in one step. */
+  replace(before: readonly ResourceDefinition[], after: readonly ResourceDefinition[]): void {
+    for (const definition of before) this.#remove(definition);
+    for (const definition of after) this.#add(definition);
+    const custom = this.#definitions.filter((each) => each.custom && !before.includes(each));
+    this.#definitions = [...this.#builtIn, ...[...custom, ...after].sort(inOrder)];
+    this.#generation++;
   }
 
   find(group: string, version: string, plural: string): ResourceDefinition | undefined {
@@ -45,10 +68,36 @@ export class ResourceRegistry {
 
   /** Versions of a group in the order of the table, preferred first. */
   versionsOf(group: string): readonly string[] {
-    return [...new Set(this.definitions.filter((each) => each.group === group).map(({ version }) => version))];
+    const versions = new Set(this.definitions.filter((each) => each.group === group).map(({ version }) => version));
+    return [...versions];
   }
 
   get groups(): readonly string[] {
     return [...new Set(this.definitions.map(({ group }) => group))];
   }
+
+  #add(definition: ResourceDefinition): void {
+    const { group, version, plural } = definition;
+    this.#byPath.set(`${group}/${version}/${plural}`, definition);
+    const list = this.#groupVersions.get(`${group}/${version}`) ?? [];
+    this.#groupVersions.set(`${group}/${version}`, [...list, definition]);
+  }
+
+  #remove(definition: ResourceDefinition): void {
+    const { group, version, plural } = definition;
+    if (this.#byPath.get(`${group}/${version}/${plural}`) === definition)
+      this.#byPath.delete(`${group}/${version}/${plural}`);
+    const left = (this.#groupVersions.get(`${group}/${version}`) ?? []).filter((each) => each !== definition);
+    if (left.length > 0) this.#groupVersions.set(`${group}/${version}`, left);
+    else this.#groupVersions.delete(`${group}/${version}`);
+  }
+}
+
+/** By group and kube-like version, newest first, then by name. */
+function inOrder(a: ResourceDefinition, b: ResourceDefinition): number {
+  return compareText(a.group, b.group) || compareVersions(a.version, b.version) || compareText(a.plural, b.plural);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

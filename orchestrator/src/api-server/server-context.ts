@@ -5,7 +5,7 @@ import type { BodyDecoder } from './body-decoder.ts';
 import { ObjectStorage } from './object-storage.ts';
 import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
-import type { WrittenObjects } from './stored-object.ts';
+import { ObjectCodec, type WrittenObjects } from './stored-object.ts';
 import type { User } from './user.ts';
 import { Outbound } from './webhook/outbound.ts';
 
@@ -22,7 +22,8 @@ export class ServerContext {
   readonly writers = new KeyedMutex();
   /** What is asked of servers outside: webhooks, tokens, accesses. */
   readonly outbound: Outbound;
-  readonly #storages = new Map<ResourceDefinition, ObjectStorage>();
+  /** Weak: custom resources come and go. */
+  readonly #storages = new WeakMap<ResourceDefinition, ObjectStorage>();
   readonly #written: WrittenObjects = new WeakMap();
 
   constructor(parts: {
@@ -47,11 +48,16 @@ export class ServerContext {
   storage(definition: ResourceDefinition): ObjectStorage {
     let storage = this.#storages.get(definition);
     if (!storage) {
-      const stored = this.registry.storedForm(definition);
-      storage = new ObjectStorage({ store: this.store, definition, stored, written: this.#written });
+      storage = definition.custom?.storage(this.store, this.#written) ?? this.#builtIn(definition);
       this.#storages.set(definition, storage);
     }
     return storage;
+  }
+
+  #builtIn(definition: ResourceDefinition): ObjectStorage {
+    const stored = this.registry.storedForm(definition);
+    const codec = new ObjectCodec(definition, stored, this.#written);
+    return new ObjectStorage({ store: this.store, definition, codec, root: `/registry/${stored.plural}` });
   }
 
   /** The storage of a resource by name; undefined where it is not served. */

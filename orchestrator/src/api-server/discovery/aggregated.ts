@@ -1,5 +1,6 @@
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import { shownVerbs } from './shown-verbs.ts';
 
 /** Everything that is served, in one document (apidiscovery.k8s.io): for `/api` the core group, for `/apis` the others. */
 export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, version: string): object {
@@ -20,14 +21,13 @@ export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, v
 }
 
 function resourceEntry(definition: ResourceDefinition): object {
-  const { plural, singular, kind, group, version, namespaced, verbs, shortNames, categories, subresources } =
-    definition;
+  const { plural, singular, kind, group, version, namespaced, shortNames, categories, subresources } = definition;
   return {
     resource: plural,
     responseKind: { group, version, kind },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs,
+    verbs: shownVerbs(definition),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
     ...(subresources.length > 0 ? { subresources: subresources.map(subresourceEntry) } : {}),

@@ -21,10 +21,11 @@ function path(name: string, patch: SwaggerOperation): Uint8Array {
 }
 
 function schema(value: SwaggerSchema): Uint8Array {
-  const { $ref, type, format, required = [], properties, additionalProperties, items } = value;
+  const { $ref, description, type, format, required = [], properties, additionalProperties, items } = value;
   return message(
     ...($ref === undefined ? [] : [text(1, $ref)]),
     ...(format === undefined ? [] : [text(2, format)]),
+    ...(description === undefined ? [] : [text(4, description)]),
     ...required.map((name) => text(19, name)),
     ...(additionalProperties ? [nested(21, message(nested(1, schema(additionalProperties))))] : []),
     ...(type === undefined ? [] : [nested(22, message(text(1, type)))]),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import { shownVerbs } from './shown-verbs.ts';
 
 /** `/api`: the versions of the core group. */
 export function apiVersions(registry: ResourceRegistry, serverAddress: string): object {
@@ -39,13 +40,13 @@ export function apiResourceList(groupVersion: string, definitions: readonly Reso
 }
 
 function resourceEntry(definition: ResourceDefinition) {
-  const { plural, singular, namespaced, kind, verbs, shortNames, categories, stored } = definition;
+  const { plural, singular, namespaced, kind, shortNames, categories, stored } = definition;
   return {
     name: plural,
     singularName: singular,
     namespaced,
     kind,
-    verbs,
+    verbs: shownVerbs(definition),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
     ...(stored ? { storageVersionHash: storageVersionHash(definition) } : {}),
@@ -64,6 +65,7 @@ function subresourceEntries({ plural, namespaced, subresources, group, version }
 }
 
 /** Changes when the stored form does (apiserver discovery.StorageVersionHash). */
-function storageVersionHash({ group, version, kind }: ResourceDefinition): string {
-  return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64');
+function storageVersionHash({ group, version, kind, custom }: ResourceDefinition): string {
+  const stored = custom?.storageVersion ?? version;
+  return createHash('sha256').update(`${group}/${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
 }

@@ -4,12 +4,15 @@ import type { ResourceDefinition, SubresourceDefinition } from '../resource-defi
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer } from '../server-request.ts';
 import { json } from './discovery-paths.ts';
+import { customComponents, customRoots } from './custom-components.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
 type Json = Record<string, unknown>;
 
 interface Document {
+  /** What it was made of: other definitions make another document. */
+  readonly definitions: readonly ResourceDefinition[];
   readonly body: Uint8Array;
   readonly hash: string;
 }
@@ -19,11 +22,11 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
   const documents = new Map<string, Document>();
   const documentOf = (root: string, group: string, version: string): Document | undefined => {
     const key = root === 'api' ? `api/${version}` : `apis/${group}/${version}`;
-    const known = documents.get(key);
     const definitions = registry.resourcesOf(group, version);
-    if (known || !definitions) return known;
+    const known = documents.get(key);
+    if (known?.definitions === definitions || !definitions) return definitions && known;
     const body = Buffer.from(JSON.stringify(openApiDocument(definitions)));
-    const made = { body, hash: createHash('sha512').update(body).digest('hex').toUpperCase() };
+    const made = { definitions, body, hash: createHash('sha512').update(body).digest('hex').toUpperCase() };
     documents.set(key, made);
     return made;
   };
@@ -70,12 +73,12 @@ function openApiDocument(definitions: readonly ResourceDefinition[]): Json {
     list.push(definition);
     kinds.set(definition.schema, list);
   }
-  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), deleteOptions];
+  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), deleteOptions, ...customRoots(definitions)];
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: versionInfo.gitVersion },
     paths: Object.fromEntries(definitions.flatMap(pathsOf)),
-    components: { schemas: componentsOf(roots, kinds) },
+    components: { schemas: { ...componentsOf(roots, kinds), ...customComponents(definitions) } },
   };
 }
 
@@ -109,7 +112,7 @@ function pathsOf(definition: ResourceDefinition): [string, Json][] {
 
 type Kind = Pick<SubresourceDefinition, 'group' | 'version' | 'kind'>;
 
-function operations({ schema }: ResourceDefinition, verbs: readonly string[], { group, version, kind }: Kind): Json {
+function operations({ schema, custom }: ResourceDefinition, verbs: readonly string[], { group, version, kind }: Kind): Json {
   const result: Json = {};
   for (const verb of verbs) {
     const [method, action] = methods[verb] ?? [];
@@ -119,17 +122,17 @@ function operations({ schema }: ResourceDefinition, verbs: readonly string[], { 
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': { group, version, kind },
       parameters: parametersOf(verb),
-      ...(['create', 'update', 'patch'].includes(verb) ? { requestBody: requestBody(verb, schema) } : {}),
+      ...(['create', 'update', 'patch'].includes(verb) ? { requestBody: requestBody(verb, schema, custom !== undefined) } : {}),
       responses: { 200: { description: 'OK', content: { 'application/json': { schema: { $ref: refOf(of) } } } } },
     };
   }
   return result;
 }
 
-function requestBody(verb: string, schema: string): Json {
+function requestBody(verb: string, schema: string, isCustom: boolean): Json {
   const types =
     verb === 'patch'
-      ? ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json']
+      ? ['application/json-patch+json', 'application/merge-patch+json', ...(isCustom ? [] : ['application/strategic-merge-patch+json'])]
       : ['*/*'];
   const content = { schema: verb === 'patch' ? { type: 'object' } : { $ref: refOf(schema) } };
   return { content: Object.fromEntries(types.map((type) => [type, content])), required: true };

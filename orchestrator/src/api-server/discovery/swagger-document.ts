@@ -1,11 +1,13 @@
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import { customComponents, customRoots } from './custom-components.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
 /** A schema as Swagger 2.0 has it, as far as Kubernetes uses it. */
 export interface SwaggerSchema {
   readonly $ref?: string;
+  readonly description?: string;
   readonly type?: string;
   readonly format?: string;
   readonly required?: readonly string[];
@@ -35,7 +37,8 @@ export interface SwaggerDocument {
  */
 export function swaggerDocument({ definitions: all }: ResourceRegistry): SwaggerDocument {
   const kinds = Map.groupBy(all, ({ schema }) => schema);
-  const components = componentsOf([...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`)], kinds);
+  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), ...customRoots(all)];
+  const components = { ...componentsOf(roots, kinds), ...customComponents(all, 'v2') };
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: versionInfo.gitVersion },

@@ -11,9 +11,14 @@ const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 /** `/openapi/v2`, as protobuf for those who accept it, else as JSON; made when first asked for. */
 export function swaggerPath(registry: ResourceRegistry): PathHandler {
   const made = new Map<string, Answer>();
+  let generation = registry.generation;
   return ([first, second, ...rest], { accept = '' }) => {
     if (first !== 'openapi' || second !== 'v2' || rest.length > 0) return undefined;
     const type = /com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf/.test(accept) ? protobuf : 'application/json';
+    if (generation !== registry.generation) {
+      generation = registry.generation;
+      made.clear();
+    }
     const known = made.get(type);
     if (known) return known;
     const document = swaggerDocument(registry);

@@ -1,6 +1,6 @@
 import { apiError, type KubeObject } from '@berth/kube';
 import { stringify as stringifyYaml } from 'yaml';
-import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
 import type { Representation } from './negotiate.ts';
@@ -43,7 +43,7 @@ function plainObject(object: AnswerObject): KubeObject {
 
 /** A list made of the stored bytes of its items. */
 function listJson({ definition, metadata, items }: ListAnswer): Uint8Array {
-  const head = `{"kind":"${definition.kind}List","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
+  const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
   const parts: Uint8Array[] = [encoder.encode(head)];
   for (const [i, item] of items.entries()) {
     if (i > 0) parts.push(comma);
@@ -62,7 +62,7 @@ function listValue({ definition, metadata, items }: ListAnswer, presentation: Pr
   if (representation.as === 'Table')
     return tableOf(definition, objects, metadata, { ...representation, includeObject, now, withColumns: true });
   if (representation.as === undefined)
-    return { kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata, items: objects };
+    return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
   const { version } = representation;
   return {
     kind: 'PartialObjectMetadataList',

@@ -2,6 +2,8 @@ import type { NodeApiLookup } from '../../node-api.ts';
 import type { Authorization } from '../authorization/authorization.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import { notAllowed, type ResourceRoute } from '../route.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
 import type { TokenIssuer } from '../tokens/token-issuer.ts';
 import { bindPod } from './binding.ts';
 import { evictPod } from './eviction.ts';
@@ -37,13 +39,21 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
   return [
     (context, route, request) => table[keyOf(route)]?.(context, route, request),
     (context, route, request) =>
-      route.subresource?.name === 'scale' ? serveScale(context, route, request) : undefined,
+      route.subresource?.name === 'scale' ? scale(context, route, request) : undefined,
     (context, route, request) => reviews(context, route, request),
     (_context, { subresource }) => {
       if (subresource?.name === 'proxy') throw notAllowed();
       return undefined;
     },
   ];
+}
+
+function scale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+  const fields = route.definition.custom?.scale;
+  if (!fields) return serveScale(context, route, request);
+  return import('../custom-resources/serving/custom-scale.ts').then(({ serveCustomScale }) =>
+    serveCustomScale(context, route, request, fields),
+  );
 }
 
 function keyOf({ definition, subresource }: ResourceRoute): string {

@@ -66,7 +66,8 @@ function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, curr
     );
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion)
     throw modified(definition, name);
-  if ((!resourceVersion || resourceVersion === '0') && needsRevision.has(`${definition.group}/${definition.plural}`))
+  const required = definition.rules.requiresRevision || needsRevision.has(`${definition.group}/${definition.plural}`);
+  if ((!resourceVersion || resourceVersion === '0') && required)
     throw invalid(definition, name, [
       {
         reason: 'FieldValueInvalid',
@@ -98,7 +99,8 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
-  validateUpdate({ definition, next, old, endpoint, subresource });
+  const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn });
+  if (checks) await checks;
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
   await context.admission.validate(admission);
 }

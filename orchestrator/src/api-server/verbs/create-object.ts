@@ -88,7 +88,8 @@ async function createNamed(
   await context.admission.mutate(generatedName ? { ...admission, generatedName } : admission);
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
-  validateCreate(definition, object);
+  const checks = validateCreate(definition, object, request.warn);
+  if (checks) await checks;
   for (const text of definition.rules.warnings?.(object) ?? []) warn(text);
   await context.admission.validate(admission);
   const storage = context.storage(definition);

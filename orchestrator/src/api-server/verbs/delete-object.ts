@@ -113,6 +113,8 @@ function isOver({ metadata, spec }: AnyObject): boolean {
 
 /** `remove`: nothing holds it; `pending`: its deletion is under way and this request changes nothing; else its next state. */
 export function planDeletion({ definition, old, options, now }: DeletionQuestion): AnyObject | 'remove' | 'pending' {
+  const { markDeleted } = definition.rules;
+  if (markDeleted && !old.metadata.deletionTimestamp) return markDeleted(old, now);
   const finalizers = finalizersAfter(definition, old, options);
   const grace = graceOf(definition, old, options);
   if (grace === 'pending') return 'pending';

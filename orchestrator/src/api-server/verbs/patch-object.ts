@@ -20,7 +20,7 @@ export async function patchObject(
 ): Promise<Answer> {
   const { definition, namespace, name, subresource } = route;
   const options = writeOptionsOf(request.query, 'PatchOptions');
-  const patch = await patchOf(request);
+  const patch = await patchOf(request, definition);
   const expected = expectedKind(definition);
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const change = (current: AnyObject): AnyObject => {

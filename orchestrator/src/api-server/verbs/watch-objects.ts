@@ -35,7 +35,7 @@ export async function watchObjects(
     selection,
     options,
     timeoutMs: seconds * 1000,
-    signal: request.signal,
+    signal: definition.custom ? AbortSignal.any([request.signal, definition.custom.ended]) : request.signal,
   });
   return { type: 'watch', definition, frames: await watch.start(after) };
 }

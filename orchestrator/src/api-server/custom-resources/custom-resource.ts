@@ -1,0 +1,41 @@
+import type { Store } from '../../store/store.ts';
+import type { ObjectStorage } from '../object-storage.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import type { WrittenObjects } from '../stored-object.ts';
+import type { FieldValidation } from '../write-options.ts';
+import type { JsonSchema } from './schema/json-schema.ts';
+
+/** How a body was read, and what is to become of what no schema knows. */
+export interface DecodeOptions {
+  readonly validation: FieldValidation;
+  readonly duplicates?: readonly string[];
+  readonly warn: (text: string) => void;
+}
+
+/** Where a custom resource keeps what the scale endpoint shows. */
+export interface ScaleFields {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  readonly labelSelector: readonly string[] | undefined;
+  /** As the definition has it, for messages. */
+  readonly specReplicasPath: string;
+}
+
+/** What a resource that a CustomResourceDefinition defines has beyond a built-in one. */
+export interface CustomResource {
+  readonly listKind: string;
+  /** The version its objects are stored in. */
+  readonly storageVersion: string;
+  readonly scale: ScaleFields | undefined;
+  /** For the `Warning` header of every request. */
+  readonly deprecation: string | undefined;
+  /** Its definition is being deleted: nothing new is made. */
+  readonly isTerminating: boolean;
+  /** As it is published in OpenAPI. */
+  readonly schema: JsonSchema;
+  /** Aborts when this definition is served no more; watches end with it. */
+  readonly ended: AbortSignal;
+  /** A client's object, pruned; the value is copied. @throws ApiError BadRequest */
+  decode(value: Readonly<Record<string, unknown>>, options: DecodeOptions): AnyObject;
+  storage(store: Store, written: WrittenObjects): ObjectStorage;
+}

@@ -1,0 +1,98 @@
+import type { AnyObject, CheckAbout, FieldError } from '../../resource-definition.ts';
+import { invalid } from '../../resources/field.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../../resources/metadata.ts';
+import type { ScaleFields } from '../custom-resource.ts';
+import { type JsonSchema, propertyOf } from '../schema/json-schema.ts';
+import { Correlated } from '../values/correlated.ts';
+import { embeddedErrors } from '../values/embedded-errors.ts';
+import { listTypeErrors } from '../values/list-type-errors.ts';
+import { fieldErrorsOf } from '../values/schema-result.ts';
+import { ValueValidator } from '../values/validate-value.ts';
+import { nestedNumber, nestedText } from './nested-values.ts';
+
+export interface CustomChecksOptions {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly namespaced: boolean;
+  readonly schema: JsonSchema;
+  readonly scale: ScaleFields | undefined;
+}
+
+/** What is wrong with a custom resource (apiextensions customresource strategies and validator). */
+export class CustomChecks {
+  readonly #o: CustomChecksOptions;
+  readonly #validator: ValueValidator;
+  readonly #status: ValueValidator | undefined;
+
+  constructor(options: CustomChecksOptions) {
+    this.#o = options;
+    this.#validator = new ValueValidator(options.schema);
+    const status = propertyOf(options.schema, 'status');
+    this.#status = status && new ValueValidator(status);
+  }
+
+  async errorsOf(next: AnyObject, old: AnyObject | undefined, about: CheckAbout): Promise<FieldError[]> {
+    const errors = this.#plainErrors(next, old, about);
+    return errors;
+  }
+
+  #plainErrors(next: AnyObject, old: AnyObject | undefined, { endpoint }: CheckAbout): FieldError[] {
+    const { schema } = this.#o;
+    const typed = this.#typeErrors(next);
+    const kind = endpoint === 'status' ? this.#statusErrors(next, old) : this.#objectErrors(next, old);
+    const embedded = endpoint === 'status' ? [] : embeddedErrors(next, schema, '');
+    const lists = listTypeErrors(next, schema, '');
+    // What was wrong before may stay so.
+    const newLists = lists.length > 0 && old && listTypeErrors(old, schema, '').length > 0 ? [] : lists;
+    return [...(typed.length > 0 ? typed : kind), ...embedded, ...newLists];
+  }
+
+  #objectErrors(next: AnyObject, old: AnyObject | undefined): FieldError[] {
+    const { schema, namespaced } = this.#o;
+    const metadata = old ? validateObjectMetaUpdate(next, old) : validateObjectMeta(next, namespaced, 'dnsSubdomain');
+    const values = this.#validator.validate(next, old && new Correlated(next, old, schema));
+    return [
+      ...metadata,
+      ...fieldErrorsOf(values, ''),
+      ...this.#scaleErrors(next, 'spec'),
+      ...this.#scaleErrors(next, 'status'),
+    ];
+  }
+
+  #statusErrors(next: AnyObject, old: AnyObject | undefined): FieldError[] {
+    const metadata = old ? validateObjectMetaUpdate(next, old) : [];
+    const { status } = next;
+    const before = old && new Correlated(next, old, this.#o.schema).member('status');
+    const values =
+      status === undefined || !this.#status ? [] : fieldErrorsOf(this.#status.validate(status, before), 'status');
+    return [...metadata, ...values, ...this.#scaleErrors(next, 'status')];
+  }
+
+  #typeErrors(object: AnyObject): FieldError[] {
+    const { kind, apiVersion } = this.#o;
+    return [
+      ...(object.kind === kind ? [] : [invalid('kind', object.kind ?? '', `must be ${kind}`)]),
+      ...(object.apiVersion === apiVersion
+        ? []
+        : [invalid('apiVersion', object.apiVersion ?? '', `must be ${apiVersion}`)]),
+    ];
+  }
+
+  #scaleErrors(object: AnyObject, root: 'spec' | 'status'): FieldError[] {
+    const { scale } = this.#o;
+    if (!scale) return [];
+    const path = root === 'spec' ? scale.specReplicas : scale.statusReplicas;
+    const field = `.${path.join('.')}`;
+    const { value: replicas = 0, problem } = nestedNumber(object, path);
+    const selector =
+      root === 'status' && scale.labelSelector ? nestedText(object, scale.labelSelector).problem : undefined;
+    return [
+      ...(problem === undefined ? [] : [invalid(field, 0, problem)]),
+      ...(problem === undefined && replicas < 0 ? [invalid(field, replicas, 'should be a non-negative integer')] : []),
+      ...(problem === undefined && replicas > 2 ** 31 - 1
+        ? [invalid(field, replicas, 'should be less than or equal to 2147483647')]
+        : []),
+      ...(selector === undefined ? [] : [invalid(`.${scale.labelSelector?.join('.')}`, '', selector)]),
+    ];
+  }
+}

@@ -1,0 +1,109 @@
+import { copyJson } from '@berth/kube';
+import type { KeyValue } from '../../../store/store.ts';
+import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
+import {
+  apiVersionOf,
+  encodeObject,
+  ObjectCodec,
+  type StoredObject,
+  type WrittenObjects,
+} from '../../stored-object.ts';
+import type { CustomForm } from './custom-form.ts';
+
+const encoder = new TextEncoder();
+
+export interface CustomCodecOptions {
+  readonly definition: ResourceDefinition;
+  readonly storageVersion: string;
+  readonly written: WrittenObjects;
+  /** Of every version there is, served or not: objects may be stored in any. */
+  readonly forms: ReadonlyMap<string, CustomForm>;
+}
+
+/**
+ * Between stored bytes and objects of one version: what was stored by an older schema is pruned and filled as today's
+ * says. Versions differ by name alone, unless someone converted them before.
+ */
+export class CustomCodec extends ObjectCodec {
+  readonly #o: CustomCodecOptions;
+  /** Bytes that are sent as they are: no schema would change them. */
+  readonly #settled = new WeakSet<Uint8Array>();
+  readonly #converted = new WeakMap<KeyValue, AnyObject>();
+  readonly #toStore = new WeakMap<AnyObject, AnyObject>();
+
+  constructor(options: CustomCodecOptions) {
+    const { definition, storageVersion, written } = options;
+    super(definition, { ...definition, version: storageVersion }, written);
+    this.#o = options;
+  }
+
+  /** The version an object is stored in. */
+  versionOf(kv: KeyValue): string {
+    const { group } = this.definition;
+    // Every value begins with its kind and apiVersion.
+    const head = Buffer.from(kv.value.subarray(0, 1024)).toString('latin1');
+    return new RegExp(`"apiVersion":"${group}/([^"]*)"`).exec(head)?.[1] ?? this.#o.storageVersion;
+  }
+
+  /** The stored object in its own version. */
+  asStored(kv: KeyValue): AnyObject {
+    const object = JSON.parse(Buffer.from(kv.value).toString()) as AnyObject;
+    const form = this.#o.forms.get(this.versionOf(kv));
+    form?.settle(object);
+    form?.fill(object);
+    return object;
+  }
+
+  noteConverted(kv: KeyValue, object: AnyObject): void {
+    this.#o.forms.get(this.definition.version)?.settle(object);
+    this.#converted.set(kv, object);
+  }
+
+  isConverted(kv: KeyValue): boolean {
+    return this.#converted.has(kv);
+  }
+
+  noteStoredForm(object: AnyObject, stored: AnyObject): void {
+    this.#toStore.set(object, stored);
+  }
+
+  override encode(object: AnyObject): Uint8Array {
+    const { storageVersion, forms } = this.#o;
+    const apiVersion = `${this.definition.group}/${storageVersion}`;
+    const own = this.definition.version === storageVersion;
+    const stored: AnyObject = { ...(this.#toStore.get(object) ?? (own ? object : copyJson(object))), apiVersion };
+    stored.kind = this.definition.kind;
+    if (!own) forms.get(storageVersion)?.settle(stored);
+    const value = encodeObject(stored);
+    if (own) this.#settled.add(value);
+    return value;
+  }
+
+  override decode(kv: KeyValue): AnyObject {
+    const object = this.#converted.get(kv) ?? this.#decoded(kv);
+    const { kind } = this.definition;
+    const metadata = { ...object.metadata, resourceVersion: String(kv.modRevision) };
+    return { ...object, kind, apiVersion: apiVersionOf(this.definition), metadata };
+  }
+
+  #decoded(kv: KeyValue): AnyObject {
+    const object = this.asStored(kv);
+    if (this.versionOf(kv) !== this.definition.version) this.#o.forms.get(this.definition.version)?.settle(object);
+    return object;
+  }
+
+  override splice(view: StoredObject, withKind: boolean): Uint8Array {
+    if (this.#isSettled(view)) return super.splice(view, withKind);
+    const { kind, apiVersion, ...rest } = view.object;
+    return encoder.encode(JSON.stringify(withKind ? { kind, apiVersion, ...rest } : rest));
+  }
+
+  #isSettled(view: StoredObject): boolean {
+    const { value } = view.kv;
+    if (this.definition.version !== this.#o.storageVersion) return false;
+    if (this.#settled.has(value)) return true;
+    if (this.#converted.has(view.kv) || Buffer.compare(encodeObject(view.object), value) !== 0) return false;
+    this.#settled.add(value);
+    return true;
+  }
+}

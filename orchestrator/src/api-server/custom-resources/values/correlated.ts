@@ -1,0 +1,60 @@
+import { itemsOf, type JsonSchema, memberOf } from '../schema/json-schema.ts';
+import { isRecord } from './json-record.ts';
+import { sortedJson } from './list-type-errors.ts';
+
+/** What stood at the place of a value before an update (apiserver cel/common CorrelatedObject). */
+export class Correlated {
+  readonly value: unknown;
+  readonly old: unknown;
+  readonly #schema: JsonSchema | undefined;
+  #byKey: ReadonlyMap<string, unknown> | undefined;
+  #equal: boolean | undefined;
+
+  constructor(value: unknown, old: unknown, schema: JsonSchema | undefined) {
+    this.value = value;
+    this.old = old;
+    this.#schema = schema;
+  }
+
+  get isUnchanged(): boolean {
+    this.#equal ??= jsonEqual(this.value, this.old);
+    return this.#equal;
+  }
+
+  /** Undefined: there was nothing, or nobody can tell what. */
+  member(name: string): Correlated | undefined {
+    const { value, old } = this;
+    if (!this.#schema || !isRecord(value) || !isRecord(old)) return undefined;
+    if (!Object.hasOwn(value, name) || !Object.hasOwn(old, name)) return undefined;
+    const schema = memberOf(this.#schema, name);
+    return schema && new Correlated(value[name], old[name], schema);
+  }
+
+  /** Items of maps are known by their keys; those of other lists are not. */
+  item(index: number): Correlated | undefined {
+    const schema = this.#schema;
+    if (schema?.['x-kubernetes-list-type'] !== 'map' || !Array.isArray(this.value) || !Array.isArray(this.old))
+      return undefined;
+    const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+    this.#byKey ??= new Map(this.old.toReversed().map((item) => [keyText(item, keys), item]));
+    const value: unknown = this.value[index];
+    const old = this.#byKey.get(keyText(value, keys));
+    return old === undefined ? undefined : new Correlated(value, old, itemsOf(schema));
+  }
+}
+
+function keyText(item: unknown, keys: readonly string[]): string {
+  return isRecord(item) ? sortedJson(keys.map((key) => item[key] ?? null)) : '';
+}
+
+export function jsonEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, i) => jsonEqual(item, b[i]));
+  }
+  if (!isRecord(a) || !isRecord(b)) return false;
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length) return false;
+  return names.every((name) => Object.hasOwn(b, name) && jsonEqual(a[name], b[name]));
+}
