@@ -8,6 +8,7 @@ import { type AuthorizationMode, authorizationModes } from '../api-server/author
 import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
+import { addEtcdFlags, type EtcdFlags, etcdOf } from './etcd-flags.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addLimitFlags, type LimitFlags, limitsOf } from './limit-flags.ts';
 import { formatData, type OutputFormat, type Terminal } from './terminal.ts';
@@ -21,12 +22,11 @@ export interface CliOptions {
   readonly driverCommand: readonly [string, ...string[]];
 }
 
-interface UpFlags extends LimitFlags {
+interface ServerFlags extends LimitFlags, EtcdFlags {
   readonly dataDir: string;
   readonly address: string;
   readonly port: string;
   readonly kubeconfig?: string;
-  readonly nodes: string;
   readonly authorizationMode: string;
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
@@ -36,6 +36,10 @@ interface UpFlags extends LimitFlags {
   readonly enableBootstrapTokenAuth?: boolean;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
+}
+
+interface UpFlags extends ServerFlags {
+  readonly nodes: string;
 }
 
 /** Runs one `berth` command. @returns the exit code. */
@@ -75,6 +79,7 @@ function buildProgram(options: CliOptions): Command {
       '\nExamples:\n  berth up                     start everything, then: export KUBECONFIG=/var/lib/berth/admin.kubeconfig\n  berth up --nodes 3 --port 0  three nodes on this machine, any free port\n  berth down                   remove pods and mounts, keep the data of volumes\n',
     );
   addUp(program, options);
+  addApiserver(program, options);
   addDown(program, options);
   addImageCommands(program, terminal);
   addBackupCommands(program, terminal);
@@ -88,11 +93,42 @@ function addUp(program: Command, options: CliOptions): void {
   const up = program
     .command('up')
     .description('start the control plane, the nodes and their CSI drivers; stays in the foreground')
+    .option('--nodes <n>', 'how many nodes to run on this machine', '1');
+  addServerFlags(up)
+    .addHelpText(
+      'after',
+      '\nCtrl-C and SIGTERM stop the control plane only: pods and mounts stay, and the next `berth up` adopts them.\n\nExamples:\n  berth up\n  berth up --data-dir /tmp/try --port 0 --ready-file /tmp/try.json\n',
+    )
+    .action(async (flags: UpFlags) => {
+      const { up } = await import('./up.ts');
+      const { terminal, signal, driverCommand } = options;
+      const nodes = wholeNumber('--nodes', flags.nodes, { least: 0, most: 100 });
+      await up({ ...checkServer(flags), nodes, terminal, signal, driverCommand });
+    });
+}
+
+/** What kube-apiserver is alone. */
+function addApiserver(program: Command, { terminal, signal }: CliOptions): void {
+  const apiserver = program
+    .command('apiserver')
+    .description('serve the API alone, without controllers and nodes; stays in the foreground');
+  addServerFlags(apiserver)
+    .addHelpText(
+      'after',
+      '\nSeveral serve one cluster from the same etcd, once they have the same pki/ca.crt, pki/ca.key and pki/sa.key in their data directories.\n\nExample:\n  berth apiserver --data-dir /tmp/second --port 6444 --etcd-servers http://127.0.0.1:2379\n',
+    )
+    .action(async (flags: ServerFlags) => {
+      const { apiserver } = await import('./apiserver.ts');
+      await apiserver({ ...checkServer(flags), terminal, signal });
+    });
+}
+
+function addServerFlags(command: Command): Command {
+  command
     .option('--data-dir <dir>', 'where everything is kept', '/var/lib/berth')
     .option('--address <ip>', 'address the API server listens on', '127.0.0.1')
     .option('--port <port>', 'port of the API server; 0 picks a free one', '6443')
     .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)')
-    .option('--nodes <n>', 'how many nodes to run on this machine', '1')
     .option('--anonymous-auth <bool>', 'whether requests without credentials are those of system:anonymous', 'true')
     .option('--token-auth-file <file>', 'static bearer tokens, lines of TOKEN,USER,UID[,"GROUP1,GROUP2"]')
     .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
@@ -100,25 +136,13 @@ function addUp(program: Command, options: CliOptions): void {
     .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'RBAC')
     .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
     .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be');
-  addLimitFlags(up)
+  addEtcdFlags(addLimitFlags(command));
+  return command
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
-    .addOption(logLevelOption('info'))
-    .addHelpText(
-      'after',
-      '\nCtrl-C and SIGTERM stop the control plane only: pods and mounts stay, and the next `berth up` adopts them.\n\nExamples:\n  berth up\n  berth up --data-dir /tmp/try --port 0 --ready-file /tmp/try.json\n',
-    )
-    .action(async (flags: UpFlags) => {
-      const { up } = await import('./up.ts');
-      await up({
-        ...checkUp(flags),
-        terminal: options.terminal,
-        signal: options.signal,
-        driverCommand: options.driverCommand,
-      });
-    });
+    .addOption(logLevelOption('info'));
 }
 
-function checkUp(flags: UpFlags) {
+function checkServer(flags: ServerFlags) {
   const { kubeconfig, address } = flags;
   if (isIP(address) === 0)
     throw new BerthError('Usage', `--address takes an IP address, not "${address}"`, {
@@ -133,18 +157,18 @@ function checkUp(flags: UpFlags) {
     data: new DataDir(flags.dataDir),
     address,
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
-    nodes: wholeNumber('--nodes', flags.nodes, { least: 1, most: 100 }),
     authorizationModes: modesOf(flags.authorizationMode),
     authentication: authenticationOf(flags),
     admissionPlugins: pluginsOf(flags),
     limits: limitsOf(flags),
+    etcd: etcdOf(flags),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,
   };
 }
 
-function authenticationOf(flags: UpFlags): AuthenticationOptions {
+function authenticationOf(flags: ServerFlags): AuthenticationOptions {
   const { anonymousAuth, tokenAuthFile, basicAuthFile, enableBootstrapTokenAuth = false } = flags;
   if (anonymousAuth !== 'true' && anonymousAuth !== 'false')
     throw new BerthError('Usage', `--anonymous-auth takes true or false, not "${anonymousAuth}"`);
@@ -168,7 +192,7 @@ function modesOf(text: string): AuthorizationMode[] {
 }
 
 /** Words are kube-apiserver's. */
-function pluginsOf({ enableAdmissionPlugins = '', disableAdmissionPlugins = '' }: UpFlags): PluginChoice {
+function pluginsOf({ enableAdmissionPlugins = '', disableAdmissionPlugins = '' }: ServerFlags): PluginChoice {
   const read = (flag: string, text: string) =>
     text.split(',').flatMap((name) => {
       if (name === '') return [];

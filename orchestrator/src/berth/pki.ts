@@ -39,17 +39,25 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
   )
     return found;
   const { makePki } = await import('./make-pki.ts');
-  const caKey = await readFile(join(folder, 'ca.key'), 'utf8').catch(() => undefined);
-  const keep =
-    found && caKey && holds(found.ca, now) && belongs({ cert: found.ca, key: caKey }, found.ca)
-      ? { cert: found.ca, key: caKey, serviceAccountKey: found.serviceAccountKey }
-      : undefined;
+  const authority = await readAuthority(folder);
+  const keep = authority && holds(authority.cert, now) && belongs(authority, authority.cert) ? authority : undefined;
   const made = await makePki({ addresses, now, validDays, ...(keep ? { keep } : {}) });
   for (const [name, text] of Object.entries(made)) {
     await removeHalfWritten(join(folder, name));
     await writeFileDurably(join(folder, name), text);
   }
   return (await readPki(folder)) as Pki;
+}
+
+/** All that the servers of one cluster have in common; it may have been put there for a new one. */
+async function readAuthority(folder: string): Promise<(KeyPair & { readonly serviceAccountKey: string }) | undefined> {
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
+  try {
+    const [cert, key, serviceAccountKey] = await Promise.all([read('ca.crt'), read('ca.key'), read('sa.key')]);
+    return { cert, key, serviceAccountKey };
+  } catch {
+    return undefined;
+  }
 }
 
 async function readPki(folder: string): Promise<Pki | undefined> {

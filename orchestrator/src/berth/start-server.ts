@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
@@ -12,15 +10,16 @@ import { definitions } from '../api-server/resources/definitions.ts';
 import { servePodUpgrade } from '../api-server/streaming/serve-pod-upgrade.ts';
 import { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
 import type { NodeApiLookup } from '../node-api.ts';
-import { openSqliteStore } from '../store/store.sqlite.ts';
-import type { Store } from '../store/store.ts';
-import { StoreError } from '../store/store-error.ts';
 import { BerthError } from './berth-error.ts';
 import type { DataDir } from './data-dir.ts';
+import type { EtcdChoice } from './etcd-flags.ts';
+import { openStore } from './open-store.ts';
 import type { Pki } from './pki.ts';
 
 export interface StartServerOptions {
   readonly data: DataDir;
+  /** The store; absent: a file in `data`. */
+  readonly etcd: EtcdChoice | undefined;
   readonly address: string;
   readonly port: number;
   /** What other machines and pods know this one by, if it has such an address. */
@@ -44,9 +43,9 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Opens the store and serves the API on it, in this process and over TLS. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { data, address, pki, clock, rng, log, nodeApi } = options;
+  const { address, pki, clock, rng, log, nodeApi } = options;
   await using stack = new AsyncDisposableStack();
-  const store = stack.use(await openStore(data, clock));
+  const store = stack.use(await openStore(options));
   const tokens = new JwtTokens({
     issuer: 'https://kubernetes.default.svc.cluster.local',
     privateKey: pki.serviceAccountKey,
@@ -74,17 +73,6 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const own = stack.move();
   const host = address.includes(':') ? `[${address}]` : address;
   return { api, url: `https://${host}:${listener.port}`, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
-}
-
-async function openStore(data: DataDir, clock: Clock): Promise<Store> {
-  const file = join(data.store, 'berth.db');
-  await mkdir(data.store, { recursive: true, mode: 0o700 });
-  try {
-    return await openSqliteStore({ file, clock });
-  } catch (error) {
-    if (error instanceof StoreError) throw new BerthError('Failed', error.message, { cause: error });
-    throw error;
-  }
 }
 
 async function listen(api: ApiServer, { address, port, pki }: StartServerOptions): Promise<Listener> {

@@ -1,15 +1,4 @@
-import { hostname, networkInterfaces } from 'node:os';
-import {
-  type Clock,
-  createLogger,
-  type Logger,
-  type LogLevel,
-  messageOf,
-  type Rng,
-  systemClock,
-  systemRng,
-  writeFileDurably,
-} from '@berth/kit';
+import { type Clock, createLogger, type Logger, type LogLevel, type Rng, systemClock, systemRng } from '@berth/kit';
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
@@ -19,20 +8,25 @@ import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
+import { announce } from './announce.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
+import { startElectedControlPlane } from './elected-control-plane.ts';
+import type { EtcdChoice } from './etcd-flags.ts';
 import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
 import { checkMachine } from './machine-check.ts';
 import { type NodeStack, startNode } from './node-stack.ts';
 import { ensurePki } from './pki.ts';
 import { podNetwork } from './pod-subnets.ts';
-import { type RunningServer, startServer } from './start-server.ts';
+import { machineAddress, serverNames } from './server-names.ts';
+import { startServer } from './start-server.ts';
 import { ensureStorageObjects } from './storage-objects.ts';
 import type { Terminal } from './terminal.ts';
 import { usedImageIds } from './used-images.ts';
 
 export interface UpOptions {
   readonly data: DataDir;
+  readonly etcd: EtcdChoice | undefined;
   readonly address: string;
   readonly port: number;
   readonly nodes: number;
@@ -92,19 +86,8 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const hostAddress = machine ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
   const lookup = (name: string): NodeApi | undefined => nodes.get(name)?.kubelet.api;
-  const names = [
-    'localhost',
-    '127.0.0.1',
-    'kubernetes',
-    'kubernetes.default',
-    'kubernetes.default.svc',
-    '10.96.0.1',
-    hostname(),
-    hostAddress,
-    address,
-  ];
   const [pki, images, network] = await Promise.all([
-    ensurePki(data.pki, [...new Set(names.filter((name) => name !== '0.0.0.0' && name !== '::'))], clock),
+    ensurePki(data.pki, serverNames(address), clock),
     Images.open({ folder: data.images, mounter: linuxMounter, clock, usedIds: () => usedImageIds(data) }),
     podNetwork(data.path),
   ]);
@@ -113,7 +96,11 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));
-  const plane = startControlPlane({ client, informers, clock, rng, log, caPem: pki.ca }, signal);
+  const control = { client, clock, rng, log, caPem: pki.ca };
+  // What others may run too, one of all runs.
+  const plane = context.etcd
+    ? Promise.resolve(startElectedControlPlane(control, signal))
+    : startControlPlane({ ...control, informers }, signal);
   const shared = {
     client,
     informers,
@@ -141,33 +128,6 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     await Promise.allSettled(parts);
     throw error;
   }
-  await announce(context, server, kubeconfig);
+  await announce(context, { server, kubeconfig, what: `, ${context.nodes} node${context.nodes === 1 ? '' : 's'}` });
   return images;
-}
-
-async function announce(
-  { terminal, readyFile, nodes }: Context,
-  { url }: RunningServer,
-  kubeconfig: string,
-): Promise<void> {
-  const startedInMs = Math.round(performance.now());
-  terminal.err(`berth: ready in ${startedInMs} ms: ${url}, ${nodes} node${nodes === 1 ? '' : 's'}\n`);
-  terminal.out(`export KUBECONFIG=${kubeconfig}\n`);
-  if (readyFile === undefined) return;
-  try {
-    await writeFileDurably(
-      readyFile,
-      `${JSON.stringify({ kubeconfig, server: url, pid: process.pid, startedInMs })}\n`,
-      0o644,
-    );
-  } catch (error) {
-    terminal.err(`berth: cannot write ${readyFile}: ${messageOf(error)}\n`);
-  }
-}
-
-/** The first IPv4 address of a real interface: what pods and other machines know this one by. */
-function machineAddress(): string | undefined {
-  return Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(lo|berth|veth|docker|br-)/.test(name))
-    .flatMap(([, list]) => (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal))[0]?.address;
 }

@@ -30,6 +30,8 @@ export interface EtcdStoreOptions {
 
 /** An event comes as soon as its write is answered; after this long, etcd itself is asked instead. */
 const patienceMs = 100;
+/** Between two questions how far the watch is. */
+const askEveryMs = 20;
 /** A watch that is behind for this long is at a member that hangs. */
 const stuckMs = 3_000;
 /** How long a start waits for the watch; it may be behind for long where others write elsewhere in this etcd. */
@@ -56,6 +58,7 @@ class EtcdStore implements Store {
   readonly #end = new AbortController();
   #space: KeySpace;
   #behindSinceMs: number | undefined;
+  #asking: Disposable | undefined;
   #closed = false;
 
   constructor(client: EtcdClient, space: KeySpace, keys: EtcdKeys, options: EtcdStoreOptions) {
@@ -136,6 +139,7 @@ class EtcdStore implements Store {
     this.#closed = true;
     this.#space.end(new StoreError('Closed', 'the store is closed'));
     this.#waiters.end();
+    this.#asking?.[Symbol.dispose]();
     this.#end.abort();
     this.#client[Symbol.dispose]();
     await this.#tasks[Symbol.asyncDispose]();
@@ -144,8 +148,7 @@ class EtcdStore implements Store {
   /** Once, at the start: what a first reader asks for is here. */
   async catchUp(): Promise<void> {
     const newest = await this.#probe.newest();
-    this.#follower.askProgress();
-    if (newest > this.#space.revision) await this.#waiters.wait(newest, catchUpMs);
+    if (newest > this.#space.revision) await this.#wait(newest, catchUpMs);
   }
 
   async #commit(request: WriteRequest) {
@@ -172,9 +175,24 @@ class EtcdStore implements Store {
       throw new StoreError('Future', `Too large resource version: ${notOlderThan}, current: ${newest}`);
     const needed = notOlderThan ?? newest;
     if (needed <= this.#space.revision) return true;
-    this.#follower.askProgress();
     this.#noteBehind();
-    return (await this.#waiters.wait(needed, patienceMs)) && this.#space.revision >= needed;
+    return (await this.#wait(needed, patienceMs)) && this.#space.revision >= needed;
+  }
+
+  /** A member answers only when it has nothing left to send, so it is asked again while somebody waits. */
+  #wait(revision: number, ms: number): Promise<boolean> {
+    const reached = this.#waiters.wait(revision, ms);
+    this.#ask();
+    return reached;
+  }
+
+  #ask(): void {
+    if (this.#asking || this.#waiters.size === 0) return;
+    this.#follower.askProgress();
+    this.#asking = this.#clock.schedule(askEveryMs, () => {
+      this.#asking = undefined;
+      this.#ask();
+    });
   }
 
   /** A watch that hangs is found out by readers; nobody else is hurt by it. */

@@ -1,0 +1,29 @@
+import { createLogger, systemClock, systemRng } from '@berth/kit';
+import { announce } from './announce.ts';
+import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
+import { ensurePki } from './pki.ts';
+import { machineAddress, serverNames } from './server-names.ts';
+import { startServer } from './start-server.ts';
+import type { UpOptions } from './up.ts';
+
+/** `berth apiserver`: the API server alone, until the signal. Nodes are other processes' affair. */
+export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'driverCommand'>): Promise<void> {
+  const { data, address, signal, terminal, logLevel } = options;
+  if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
+  using _ = await data.take();
+  const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
+  const parts = { clock: systemClock, rng: systemRng, log };
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  try {
+    const pki = await ensurePki(data.pki, serverNames(address), systemClock);
+    const hostAddress = machineAddress();
+    await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi: () => undefined });
+    const kubeconfig = await writeKubeconfig(options.kubeconfig ?? data.kubeconfig, server.url, pki);
+    await announce(options, { server, kubeconfig, what: '' });
+    await stopped;
+    terminal.err('berth: stopping\n');
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    log.debug('stopped while starting', { error });
+  }
+}

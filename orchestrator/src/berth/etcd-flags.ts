@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import { durationMs } from '../api-server/go-duration.ts';
+import { type EtcdEndpoint, etcdEndpointsOf } from '../store/etcd/etcd-endpoint.ts';
+import { BerthError } from './berth-error.ts';
+
+export interface EtcdFlags {
+  readonly etcdServers?: string;
+  readonly etcdCafile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdKeyfile?: string;
+  readonly etcdPrefix: string;
+  readonly etcdCompactionInterval: string;
+}
+
+/** Which etcd is the store, and how it is reached. */
+export interface EtcdChoice {
+  readonly endpoints: readonly EtcdEndpoint[];
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly prefix: string;
+  readonly compactionMs: number;
+}
+
+/** kube-apiserver's flags about its store. */
+export function addEtcdFlags(command: Command): Command {
+  return command
+    .option('--etcd-servers <urls>', 'etcd to keep the API objects in, instead of a file: URLs with commas between')
+    .option('--etcd-cafile <file>', "authority that etcd's certificates are of")
+    .option('--etcd-certfile <file>', 'certificate to show to etcd')
+    .option('--etcd-keyfile <file>', 'key of that certificate')
+    .option('--etcd-prefix <prefix>', 'what all keys in etcd begin with', '/registry')
+    .option('--etcd-compaction-interval <duration>', 'how long history stays; 0: all, until others compact', '5m0s');
+}
+
+/** @returns undefined where the store is a file. @throws BerthError Usage */
+export function etcdOf(flags: EtcdFlags): EtcdChoice | undefined {
+  const { etcdServers, etcdCafile, etcdCertfile, etcdKeyfile, etcdPrefix } = flags;
+  if (etcdServers === undefined) {
+    if (etcdCafile === undefined && etcdCertfile === undefined && etcdKeyfile === undefined) return undefined;
+    throw new BerthError(
+      'Usage',
+      '--etcd-cafile, --etcd-certfile and --etcd-keyfile are about --etcd-servers: give it too',
+    );
+  }
+  if ((etcdCertfile === undefined) !== (etcdKeyfile === undefined))
+    throw new BerthError('Usage', '--etcd-certfile and --etcd-keyfile belong together: give both');
+  const compactionMs = durationMs(flags.etcdCompactionInterval);
+  if (compactionMs === undefined || compactionMs < 0)
+    throw new BerthError(
+      'Usage',
+      `--etcd-compaction-interval takes a duration such as 5m0s, not "${flags.etcdCompactionInterval}"`,
+    );
+  if (!/^\/?[^/\0]+(\/[^/\0]+)*\/?$/.test(etcdPrefix))
+    throw new BerthError('Usage', `--etcd-prefix takes a path such as /registry, not ${JSON.stringify(etcdPrefix)}`);
+  return {
+    endpoints: endpointsOf(etcdServers),
+    ...(etcdCafile === undefined ? {} : { caFile: etcdCafile }),
+    ...(etcdCertfile === undefined ? {} : { certFile: etcdCertfile }),
+    ...(etcdKeyfile === undefined ? {} : { keyFile: etcdKeyfile }),
+    prefix: etcdPrefix,
+    compactionMs,
+  };
+}
+
+function endpointsOf(list: string): readonly EtcdEndpoint[] {
+  try {
+    return etcdEndpointsOf(list);
+  } catch (error) {
+    throw new BerthError('Usage', (error as Error).message, { cause: error });
+  }
+}

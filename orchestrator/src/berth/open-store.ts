@@ -1,0 +1,53 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type Logger, messageOf } from '@berth/kit';
+import { openSqliteStore } from '../store/store.sqlite.ts';
+import type { Store } from '../store/store.ts';
+import { StoreError } from '../store/store-error.ts';
+import { BerthError } from './berth-error.ts';
+import type { DataDir } from './data-dir.ts';
+import type { EtcdChoice } from './etcd-flags.ts';
+
+export interface OpenStoreOptions {
+  readonly data: DataDir;
+  /** Absent: a file in the data directory. */
+  readonly etcd: EtcdChoice | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The store of API objects. @throws BerthError Failed – it cannot be opened; Usage – a file of a flag cannot be read. */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  try {
+    return await (options.etcd ? openEtcd(options.etcd, options) : openFile(options));
+  } catch (error) {
+    if (error instanceof StoreError) throw new BerthError('Failed', error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function openFile({ data, clock }: OpenStoreOptions): Promise<Store> {
+  await mkdir(data.store, { recursive: true, mode: 0o700 });
+  return openSqliteStore({ file: join(data.store, 'berth.db'), clock });
+}
+
+async function openEtcd(choice: EtcdChoice, { clock, log }: OpenStoreOptions): Promise<Store> {
+  const { endpoints, prefix, compactionMs, caFile, certFile, keyFile } = choice;
+  const [ca, cert, key] = await Promise.all([
+    read('--etcd-cafile', caFile),
+    read('--etcd-certfile', certFile),
+    read('--etcd-keyfile', keyFile),
+  ]);
+  const tls = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+  const { openEtcdStore } = await import('../store/etcd/store.etcd.ts');
+  return openEtcdStore({ endpoints, tls, prefix, compactionMs, clock, log });
+}
+
+async function read(flag: string, file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new BerthError('Usage', `${flag} ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
