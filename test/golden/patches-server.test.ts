@@ -23,6 +23,16 @@ beforeAll(async () => {
   server = await anApiServer();
   const { status, text } = await server.send({ ...base.request, contentType: 'application/json' });
   if (status !== 201) throw new Error(text);
+  const annotations = { 'deployment.kubernetes.io/revision': '1' };
+  const path = `${JSON.parse(text).metadata.namespace}/deployments/${JSON.parse(text).metadata.name}/status`;
+  // As a deployment controller had, through the status.
+  const noted = await server.send({
+    method: 'PATCH',
+    path: `/apis/apps/v1/namespaces/${path}?fieldManager=kube-controller-manager`,
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { annotations } },
+  });
+  if (noted.status !== 200) throw new Error(noted.text);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -38,8 +48,10 @@ for (const { id, request, status, response } of patches)
 function comparable(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, (key, each) => {
-      if (['managedFields', 'uid', 'resourceVersion', 'creationTimestamp'].includes(key)) return undefined;
+      if (['uid', 'resourceVersion', 'creationTimestamp'].includes(key)) return undefined;
       if (key === 'status' && typeof each === 'object') return undefined;
+      if (key === 'time') return '<time>';
+      if (key === 'managedFields') return each.filter(({ manager }: { manager: string }) => manager !== 'kube-controller-manager');
       if (key !== 'annotations') return each;
       const { 'deployment.kubernetes.io/revision': _, ...rest } = each;
       return Object.keys(rest).length > 0 ? rest : undefined;

@@ -59,9 +59,9 @@ for (const file of files)
     });
   }
 
-/** Without what is one server's own, and without managedFields, which come later. */
+/** Without what is one server's own. */
 function comparable(value: unknown): unknown {
-  const own = new Set(['managedFields', 'uid', 'resourceVersion', 'creationTimestamp', 'clusterIP', 'clusterIPs']);
+  const own = new Set(['uid', 'resourceVersion', 'creationTimestamp', 'clusterIP', 'clusterIPs']);
   return JSON.parse(
     JSON.stringify(value, (key, each) => {
       if (own.has(key)) return undefined;

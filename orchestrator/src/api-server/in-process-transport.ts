@@ -62,7 +62,7 @@ function bodyOf(value: unknown): RequestBody {
 }
 
 function objectOf(object: AnswerObject): KubeObject {
-  return object instanceof StoredObject ? object.object : object;
+  return object instanceof StoredObject ? object.plain : object;
 }
 
 function resultOf(answer: Answer): unknown {
@@ -75,7 +75,7 @@ function resultOf(answer: Answer): unknown {
     case 'list': {
       const { definition, metadata, items } = answer;
       const kind = listKindOf(definition);
-      return { kind, apiVersion: apiVersionOf(definition), metadata, items: items.map(({ object }) => object) };
+      return { kind, apiVersion: apiVersionOf(definition), metadata, items: items.map(({ plain }) => plain) };
     }
     case 'text':
       if (answer.status >= 400) throw apiError('NotFound', answer.text.trim(), { code: answer.status });

@@ -16,7 +16,6 @@ export function prepareForCreate(definition: ResourceDefinition, object: AnyObje
   const { metadata } = object;
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
-  delete metadata.managedFields;
   delete metadata.selfLink;
   metadata.uid = context.newUid();
   metadata.creationTimestamp = rfc3339(context.now);
@@ -60,7 +59,6 @@ export function prepareForUpdate(options: {
   else delete metadata.deletionTimestamp;
   if (before.deletionGracePeriodSeconds === undefined) delete metadata.deletionGracePeriodSeconds;
   else metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
-  delete metadata.managedFields;
   delete metadata.selfLink;
 }
 

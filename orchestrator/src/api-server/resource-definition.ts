@@ -1,4 +1,4 @@
-import type { KubeObject } from '@berth/kube';
+import type { KubeObject, MergeType } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 
 /** A JSON object on its way through the server: decoded, owned by the request, changed in place by defaulting. */
@@ -109,6 +109,8 @@ export interface ResourceDefinition {
     readonly toStored: (object: AnyObject) => AnyObject;
     readonly fromStored: (object: AnyObject) => AnyObject;
   };
+  /** How its objects are merged and owned by server-side apply, where no built-in schema says so: custom resources (see `openApiMergeType`). */
+  readonly merge?: MergeType;
   /** What a CustomResourceDefinition says of it; absent: it is built in. */
   readonly custom?: CustomResource;
   readonly subresources: readonly SubresourceDefinition[];

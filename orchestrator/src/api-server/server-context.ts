@@ -1,6 +1,7 @@
 import { type Clock, KeyedMutex, type Logger, type Rng } from '@berth/kit';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
+import { FieldScopes } from './apply/field-scopes.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { ObjectStorage } from './object-storage.ts';
 import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
@@ -22,6 +23,8 @@ export class ServerContext {
   readonly writers = new KeyedMutex();
   /** What is asked of servers outside: webhooks, tokens, accesses. */
   readonly outbound: Outbound;
+  /** How objects of each endpoint are merged and owned. */
+  readonly fields: FieldScopes;
   /** Weak: custom resources come and go. */
   readonly #storages = new WeakMap<ResourceDefinition, ObjectStorage>();
   readonly #written: WrittenObjects = new WeakMap();
@@ -36,6 +39,7 @@ export class ServerContext {
     readonly admission: (context: ServerContext) => Admission;
   }) {
     this.registry = parts.registry;
+    this.fields = new FieldScopes(parts.registry);
     this.store = parts.store;
     this.clock = parts.clock;
     this.rng = parts.rng;

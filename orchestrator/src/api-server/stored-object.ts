@@ -33,6 +33,7 @@ export class StoredObject {
   readonly #codec: ObjectCodec;
   /** Weak: informers keep what they use, and what only passes as bytes costs no second copy. */
   #object: WeakRef<AnyObject> | undefined;
+  #plain: WeakRef<AnyObject> | undefined;
 
   constructor(codec: ObjectCodec, kv: KeyValue) {
     this.definition = codec.definition;
@@ -50,6 +51,17 @@ export class StoredObject {
     const object = this.#codec.decode(this.kv);
     this.#object = new WeakRef(object);
     return object;
+  }
+
+  /** Without managedFields, which parts of this process have no use for: what they keep of an object stays small. */
+  get plain(): AnyObject {
+    const known = this.#plain?.deref();
+    if (known) return known;
+    const { object } = this;
+    const { managedFields, ...metadata } = object.metadata;
+    const plain = managedFields ? { ...object, metadata } : object;
+    this.#plain = new WeakRef(plain);
+    return plain;
   }
 
   /** The whole JSON document. */

@@ -1,4 +1,6 @@
 import type { Container, Pod, PodSpec, ResourceRequirements } from '@berth/kube';
+import { defaultAndTrack } from '../apply/default-and-track.ts';
+import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
@@ -9,6 +11,7 @@ import { modified } from '../resource-errors.ts';
 import { qosClass } from '../resources/core/pod/qos.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import { forbidden, invalid as invalidField } from '../resources/field.ts';
+import type { ServerContext } from '../server-context.ts';
 import { getObject } from '../verbs/get-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { editStored } from './edit-stored.ts';
@@ -29,6 +32,7 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
     const { resourceVersion } = wanted.metadata;
     if (resourceVersion && resourceVersion !== pod.metadata.resourceVersion) throw modified(definition, name);
     const before = structuredClone(pod) as Pod;
+    trackResize(context, { pod, wanted, manager: managerOf(options.fieldManager, request.userAgent) });
     takeResources(pod, wanted);
     definition.rules.default?.(pod);
     const errors = [...(definition.rules.validate?.(pod) ?? []), ...resizeErrors(pod as Pod, before)];
@@ -37,6 +41,21 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
   const object = await editStored(context, { definition, namespace, name, dryRun: options.dryRun, edit });
   return { type: 'object', status: 200, object, definition };
 };
+
+/** Whose the resources are from now on; of what else the request brings, nothing counts. */
+function trackResize(
+  context: ServerContext,
+  { pod, wanted, manager }: { pod: AnyObject; wanted: AnyObject; manager: string },
+) {
+  const definition = context.registry.ofResource('', 'pods');
+  if (!definition) return;
+  const next = structuredClone(wanted);
+  const write = { definition, subresource: 'resize', object: next, live: pod, manager };
+  defaultAndTrack(context, write);
+  const { managedFields } = next.metadata;
+  if (managedFields) pod.metadata.managedFields = managedFields;
+  else delete pod.metadata.managedFields;
+}
 
 /** What a resize may not do (ValidatePodResize). */
 function resizeErrors({ spec: next }: Pod, { spec: old }: Pod): FieldError[] {

@@ -1,3 +1,5 @@
+import { defaultAndTrack } from '../apply/default-and-track.ts';
+import { managerOf } from '../apply/manager-name.ts';
 import { rulesReview } from '../authorization/rules-review.ts';
 import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
@@ -22,14 +24,21 @@ export function review(parts: SpecialParts): SpecialHandler {
     const reviewer = definition.stored || verb !== 'create' ? undefined : reviewers[definition.kind];
     if (!reviewer) return undefined;
     return (async () => {
-      const { fieldValidation } = writeOptionsOf(request.query, 'CreateOptions');
+      const { fieldValidation, fieldManager } = writeOptionsOf(request.query, 'CreateOptions');
       const object = await context.bodies.object(request, expectedKind(definition), fieldValidation);
+      const manager = managerOf(fieldManager, request.userAgent);
+      defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager });
       const status = await reviewer((object.spec ?? {}) as Spec, request, route);
-      const metadata =
-        definition.kind === 'SelfSubjectReview' ? { creationTimestamp: timestamp(context.clock.now()) } : {};
+      const metadata = metadataOf(object, context.clock.now());
       return { type: 'object', status: 201, object: { ...object, metadata, status } as AnyObject };
     })();
   };
+}
+
+/** Some reviews are answered with what was sent, some with an object of their own. */
+function metadataOf({ kind, metadata: { managedFields } }: AnyObject, now: number): object {
+  if (kind === 'SelfSubjectReview') return { creationTimestamp: timestamp(now) };
+  return managedFields && kind !== 'SelfSubjectRulesReview' ? { managedFields } : {};
 }
 
 function timestamp(now: number): string {

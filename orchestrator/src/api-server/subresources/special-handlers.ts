@@ -1,4 +1,5 @@
 import type { NodeApiLookup } from '../../node-api.ts';
+import { serveApply } from '../apply/serve-apply.ts';
 import type { Authorization } from '../authorization/authorization.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import { notAllowed, type ResourceRoute } from '../route.ts';
@@ -38,8 +39,8 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
   const reviews = review(parts);
   return [
     (context, route, request) => table[keyOf(route)]?.(context, route, request),
-    (context, route, request) =>
-      route.subresource?.name === 'scale' ? scale(context, route, request) : undefined,
+    (context, route, request) => (route.subresource?.name === 'scale' ? scale(context, route, request) : undefined),
+    serveApply(parts.authorization.authorizer),
     (context, route, request) => reviews(context, route, request),
     (_context, { subresource }) => {
       if (subresource?.name === 'proxy') throw notAllowed();

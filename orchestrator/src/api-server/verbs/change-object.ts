@@ -1,5 +1,7 @@
 import { copyJson } from '@berth/kube';
 import type { Asked } from '../admission/asked.ts';
+import { defaultAndTrack } from '../apply/default-and-track.ts';
+import { keepTimes } from '../apply/keep-times.ts';
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
@@ -22,6 +24,12 @@ export interface ChangeRequest {
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
   readonly asked?: Asked;
+  /** The field manager; absent: the server itself. */
+  readonly manager?: string;
+  /** `change` settles managedFields itself, and gets the stored object as it is, which it does not change. */
+  readonly tracked?: boolean;
+  /** `change` looks at managedFields; for all others they are not copied. */
+  readonly readsFields?: boolean;
   /** The object that is meant, where the request says so. */
   readonly uid?: string;
   /** Makes the next state of a copy of the current one; called again when another writer came first. */
@@ -41,11 +49,16 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
   return untilUncontended(storage, request.name, async () => {
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);
-    const next = await request.change(copyJson(current.object));
+    const next = await request.change(changeable(request, current));
     checkRevision(request, next, current);
     await check(context, request, { next, current });
     return write(context, request, { next, current });
   });
+}
+
+function changeable({ tracked, readsFields }: ChangeRequest, current: StoredObject): AnyObject {
+  if (tracked) return current.object;
+  return copyJson(readsFields ? current.object : current.plain);
 }
 
 interface Step {
@@ -92,13 +105,15 @@ const needsRevision = new Set([
 async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {
   const { definition, namespace, name, subresource, endpoint, user, dryRun, warn, asked } = request;
   const old = current.object;
-  definition.rules.default?.(next);
+  const { manager, tracked } = request;
+  defaultAndTrack(context, { definition, subresource, object: next, live: old, manager, tracked });
   const about = { definition, subresource, namespace, name, user, dryRun, warn, ...asked };
   const admission = { ...about, operation: 'update', object: next, old } as const;
   await context.admission.mutate(admission);
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
+  keepTimes(next, old);
   const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn });
   if (checks) await checks;
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);

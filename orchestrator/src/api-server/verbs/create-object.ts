@@ -2,6 +2,8 @@ import { randomSuffix } from '@berth/kit';
 import { apiError, copyJson, isAlreadyExists } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { type Asked, askedOf } from '../admission/asked.ts';
+import { defaultAndTrack } from '../apply/default-and-track.ts';
+import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
@@ -33,6 +35,7 @@ export async function createObject(
     warn: request.warn,
     dryRun: options.dryRun,
     asked: askedOf(request, options.asObject),
+    manager: managerOf(options.fieldManager, request.userAgent),
   });
   return { type: 'object', status: 201, object: created, definition };
 }
@@ -44,6 +47,10 @@ export interface CreateRequest {
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
   readonly asked?: Asked;
+  /** The field manager; absent: the server itself. */
+  readonly manager?: string;
+  /** The object comes with its managedFields settled. */
+  readonly tracked?: boolean;
 }
 
 /** Everything a new object goes through after it was decoded. @throws ApiError */
@@ -84,7 +91,8 @@ async function createNamed(
     ...request.asked,
   };
   const rules = context.requestContext(user);
-  definition.rules.default?.(object);
+  const { manager, tracked } = request;
+  defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
   await context.admission.mutate(generatedName ? { ...admission, generatedName } : admission);
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);

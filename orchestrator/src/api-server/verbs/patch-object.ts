@@ -1,9 +1,10 @@
 import { apiError } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
+import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace } from '../object-rules.ts';
-import { patchOf } from '../patch-body.ts';
+import { type ParsedPatch, patchOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -44,7 +45,21 @@ export async function patchObject(
     dryRun: options.dryRun,
     warn: request.warn,
     asked: askedOf(request, options.asObject),
+    manager: managerOf(options.fieldManager, request.userAgent),
+    readsFields: mentionsFields(patch),
     change,
   });
   return { type: 'object', status: 200, object, definition };
+}
+
+/** Whether the patch's result may depend on metadata.managedFields. */
+function mentionsFields({ type, patch }: ParsedPatch): boolean {
+  if (type !== 'json') {
+    const metadata = patch['metadata'];
+    return typeof metadata === 'object' && metadata !== null && 'managedFields' in metadata;
+  }
+  const isAbout = (pointer: unknown) =>
+    typeof pointer !== 'string' || /^(\/metadata(\/managedFields(\/.*)?)?)?$/s.test(pointer);
+  const operations = patch as readonly { readonly path?: unknown; readonly from?: unknown }[];
+  return operations.some((each) => isAbout(each?.path) || (each?.from !== undefined && isAbout(each.from)));
 }

@@ -1,5 +1,6 @@
 import { apiError, copyJson } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
+import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureNamespace } from '../object-rules.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -34,6 +35,7 @@ export async function updateObject(
 ): Promise<Answer> {
   const { definition, namespace, name, subresource } = route;
   const options = writeOptionsOf(request.query, 'UpdateOptions');
+  const manager = managerOf(options.fieldManager, request.userAgent);
   const body = await context.bodies.object(request, expectedKind(definition), options.fieldValidation);
   ensureNamespace(body, definition.namespaced, namespace);
   checkName(body, name);
@@ -49,6 +51,7 @@ export async function updateObject(
       warn: request.warn,
       dryRun: options.dryRun,
       asked: askedOf(request, writeOptionsOf(request.query, 'CreateOptions').asObject),
+      manager,
     });
     return { type: 'object', status: 201, object: created, definition };
   }
@@ -62,6 +65,7 @@ export async function updateObject(
     dryRun: options.dryRun,
     warn: request.warn,
     asked: askedOf(request, options.asObject),
+    manager,
     ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
     change: () => copyJson(body),
   });

@@ -27,7 +27,11 @@ export const daemonSetRules: KindRules = {
     'Node Selector': ({ spec }) => formatLabels(spec?.template?.spec?.nodeSelector),
   },
   rules: {
-    default: (object) => defaultDaemonSet(object as DaemonSet),
+    default: (object) => {
+      // Every apps/v1 form has it: upstream fills it from a field of the unversioned one.
+      setTemplateGeneration(object, generationOf(object));
+      defaultDaemonSet(object as DaemonSet);
+    },
     prepareForCreate: (object) => setTemplateGeneration(object, generationOf(object) || 1),
     prepareForUpdate: (next, old) => {
       const changed = !semanticEqual(next['spec'].template, old['spec'].template);

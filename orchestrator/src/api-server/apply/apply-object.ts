@@ -1,0 +1,143 @@
+import { rfc3339 } from '@berth/kit';
+import {
+  type ApiError,
+  ApplyConflicts,
+  apiError,
+  applyConfiguration,
+  copyJson,
+  DecodeError,
+  isEmptySet,
+  type ManagedFieldsEntry,
+  type ManagedSet,
+  TypedError,
+  validateTyped,
+} from '@berth/kube';
+import type { AnyObject } from '../resource-definition.ts';
+import { applyConflict } from './apply-conflict.ts';
+import type { FieldScope } from './field-scope.ts';
+import { allowedConflicts, withLastApplied } from './last-applied.ts';
+import { type Managed, managerId, storedManaged, writeManaged } from './managed-fields.ts';
+import { withoutServerFields } from './reset-fields.ts';
+import { followUpdate } from './track-update.ts';
+
+export interface ApplyRequest {
+  readonly scope: FieldScope;
+  /** Undefined: it is created. Shared, and not changed. */
+  readonly live: AnyObject | undefined;
+  readonly config: Record<string, unknown>;
+  readonly manager: string;
+  readonly force: boolean;
+  readonly now: number;
+  /** Reads the merged object as its kind. @throws DecodeError */
+  readonly decode: (merged: Record<string, unknown>) => AnyObject;
+}
+
+const beforeApply = 'before-first-apply';
+
+/** The object after a server-side apply, with its managedFields (managedfields FieldManager.Apply). @throws ApiError */
+export function applyObject(request: ApplyRequest): AnyObject {
+  const { scope, live: stored, config, manager } = request;
+  checkConfig(config, scope);
+  const live = withoutManaged(stored ?? scope.empty());
+  let managed = storedManaged(stored?.metadata.managedFields);
+  if (managed.managers.size === 0 && stored) {
+    // Whatever nobody is known to own is the update's that came before.
+    const first = { scope, live: undefined, next: live, sent: undefined, manager: beforeApply, now: request.now };
+    managed = followUpdate(first, managed);
+  }
+  const { object, entries } = applied(request, live, managed);
+  const next = manager === 'kubectl' ? withLastApplied(object, config) : object;
+  return { ...next, metadata: { ...next.metadata, ...(entries ? { managedFields: entries } : {}) } };
+}
+
+function checkConfig(config: Record<string, unknown>, { group, version, kind, apiVersion, type }: FieldScope): void {
+  if (config['apiVersion'] !== apiVersion || config['kind'] !== kind)
+    throw apiError('BadRequest', `invalid object type: ${printKind(config)}`);
+  const metadata = config['metadata'] as { managedFields?: unknown } | undefined;
+  if (Array.isArray(metadata?.managedFields)) throw apiError('BadRequest', 'metadata.managedFields must be nil');
+  try {
+    validateTyped({ value: config, type });
+  } catch (error) {
+    const what = `${printName(config)}; ${group}/${version}, Kind=${kind}`;
+    throw failed(`failed to create typed patch object (${what}): ${(error as Error).message}`);
+  }
+}
+
+/** A group, version and kind as Go prints them together. */
+function printKind(config: Record<string, unknown>): string {
+  const apiVersion = typeof config['apiVersion'] === 'string' ? config['apiVersion'] : '';
+  const kind = typeof config['kind'] === 'string' ? config['kind'] : '';
+  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
+}
+
+function printName(config: Record<string, unknown>): string {
+  const { namespace, name } = (config['metadata'] ?? {}) as { namespace?: unknown; name?: unknown };
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  return `${text(namespace)}/${text(name)}`;
+}
+
+const failed = (message: string): ApiError => apiError('Unknown', message, { code: 500 });
+
+function withoutManaged(object: AnyObject): AnyObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** @throws ApiError Conflict */
+function applied(request: ApplyRequest, live: AnyObject, managed: Managed) {
+  const force = request.force;
+  try {
+    return merged(request, { live, managed, force });
+  } catch (error) {
+    if (error instanceof TypedError) throw failed(`failed to merge config: ${error.message}`);
+    if (!(error instanceof ApplyConflicts)) throw error;
+    const conflicts = request.manager === 'kubectl' ? remaining(request, live, error) : error.conflicts;
+    if (conflicts.length > 0) throw applyConflict(conflicts);
+    return merged(request, { live, managed, force: true });
+  }
+}
+
+/** What kubectl applied from the client's side before is its own already (lastAppliedManager). */
+function remaining({ scope }: ApplyRequest, live: AnyObject, { conflicts }: ApplyConflicts) {
+  const allowed = allowedConflicts(scope, live);
+  return allowed ? conflicts.filter(({ path }) => !allowed(path)) : conflicts;
+}
+
+interface Merging {
+  readonly live: AnyObject;
+  readonly managed: Managed;
+  readonly force: boolean;
+}
+
+function merged(
+  { scope, config, manager, now, decode }: ApplyRequest,
+  { live, managed, force }: Merging,
+): { readonly object: AnyObject; readonly entries: ManagedFieldsEntry[] | undefined } {
+  const { type, apiVersion, versions, filter, subresource } = scope;
+  const id = managerId({ manager, operation: 'Apply', apiVersion, subresource });
+  const writing = { apiVersion, manager: id, managers: managed.managers, versions, filter, reconcile: true, force };
+  const result = applyConfiguration({ value: live, type }, { value: config, type }, writing);
+  const managers = new Map<string, ManagedSet>(result.managers);
+  const times = new Map(managed.times);
+  const own = managers.get(id);
+  const set = own && withoutServerFields(own.set);
+  if (own && set && !isEmptySet(set)) managers.set(id, { ...own, set });
+  else managers.delete(id);
+  if (result.value === undefined) return { object: copyJson(live), entries: writeManaged({ managers, times }) };
+  times.set(id, rfc3339(now));
+  return { object: decoded(result.value, config, { scope, decode }), entries: writeManaged({ managers, times }) };
+}
+
+function decoded(
+  value: unknown,
+  config: Record<string, unknown>,
+  { scope, decode }: Pick<ApplyRequest, 'scope' | 'decode'>,
+) {
+  try {
+    return decode(copyJson(value) as Record<string, unknown>);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const what = `${printName(config)}; ${scope.group}/${scope.version}, Kind=${scope.kind}`;
+    throw failed(`failed to convert new object (${what}) to proper version: ${error.message}`);
+  }
+}
