@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { type Clock, type Logger, silentLogger, systemClock, systemRng } from '@berth/kit';
 import * as x509 from '@peculiar/x509';
 import {
+  type ApiServerOptions,
   type AuthenticationOptions,
   createApiServer,
   definitions,
@@ -12,7 +13,7 @@ import {
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-interface Pair {
+export interface Pair {
   readonly cert: string;
   readonly key: string;
 }
@@ -79,8 +80,8 @@ export interface Exchange {
   readonly body?: unknown;
   /** Sent as it is. */
   readonly raw?: string | Uint8Array | undefined;
-  /** False: without a client certificate. */
-  readonly certificate?: boolean;
+  /** False: without a client certificate; another one than the administrator's. */
+  readonly certificate?: boolean | Pair;
 }
 
 export interface Reply {
@@ -91,7 +92,14 @@ export interface Reply {
 
 /** A server over real TLS, on a store in memory. */
 export async function anApiServer(
-  options: { clock?: Clock; log?: Logger; authentication?: AuthenticationOptions; limits?: LimitOptions } = {},
+  options: {
+    clock?: Clock;
+    log?: Logger;
+    authentication?: AuthenticationOptions;
+    limits?: LimitOptions;
+    /** Over what is here by default. */
+    more?: Partial<ApiServerOptions>;
+  } = {},
 ) {
   const clock = options.clock ?? systemClock;
   const authority = await anAuthority();
@@ -109,6 +117,7 @@ export async function anApiServer(
     nodeApi: () => undefined,
     authorizationModes: ['RBAC'],
     ...(options.authentication ? { authentication: options.authentication } : {}),
+    ...options.more,
     ...(options.limits ? { limits: options.limits } : {}),
   });
   const listener = await server.listen({ address: '127.0.0.1', port: 0, ...own, clientCa: authority.cert });
@@ -122,7 +131,7 @@ export async function anApiServer(
         ...(payload === undefined ? {} : { 'content-length': Buffer.byteLength(payload) }),
         ...exchange.headers,
       };
-      const credentials = certificate ? client : {};
+      const credentials = certificate === true ? client : certificate === false ? {} : certificate;
       const sent = httpsRequest(
         {
           host: '127.0.0.1',

@@ -6,6 +6,7 @@ import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { writeOptionsOf } from '../write-options.ts';
+import { admitAction } from './admit-action.ts';
 import { editStored } from './edit-stored.ts';
 import { success } from './success.ts';
 
@@ -13,11 +14,13 @@ const kind = { group: '', version: 'v1', kind: 'Binding', schema: 'io.k8s.api.co
 
 /** POST of a Binding: the scheduler's decision which node a pod runs on (registry/core/pod BindingREST). */
 export async function bindPod(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
-  const { dryRun, fieldValidation } = writeOptionsOf(request.query, 'CreateOptions');
-  const binding = await context.bodies.object(request, kind, fieldValidation);
+  const options = writeOptionsOf(request.query, 'CreateOptions');
+  const { dryRun } = options;
+  const binding = await context.bodies.object(request, kind, options.fieldValidation);
   const name = route.name || (binding.metadata.name ?? '');
   if (binding.metadata.name && binding.metadata.name !== name)
     throw apiError('BadRequest', `name in URL does not match name in Binding object`);
+  await admitAction(context, { route, request }, { object: binding, name, options });
   const target = binding['target'] as { kind?: string; name?: string } | undefined;
   checkTarget(name, target);
   const definition = context.registry.ofResource('', 'pods');

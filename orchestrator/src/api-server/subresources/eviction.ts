@@ -7,6 +7,7 @@ import type { Answer, ServerRequest } from '../server-request.ts';
 import { deleteChecked } from '../verbs/delete-object.ts';
 import { requireObject } from '../verbs/get-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
+import { admitAction } from './admit-action.ts';
 import { editStored } from './edit-stored.ts';
 import { success } from './success.ts';
 
@@ -15,10 +16,13 @@ const kind = { group: 'policy', version: 'v1', kind: 'Eviction', schema: 'io.k8s
 /** POST of an Eviction: a deletion that respects disruption budgets (registry/core/pod EvictionREST). */
 export async function evictPod(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
   const { definition, namespace, name } = route;
-  const { dryRun } = writeOptionsOf(request.query, 'CreateOptions');
+  const written = writeOptionsOf(request.query, 'CreateOptions');
+  const { dryRun } = written;
   const eviction = await context.bodies.anyVersion(request, kind);
   if (eviction.metadata.name && eviction.metadata.name !== name)
     throw apiError('BadRequest', 'name in URL does not match name in Eviction object');
+  eviction.metadata.namespace ??= namespace;
+  await admitAction(context, { route, request }, { object: eviction, name, options: written });
   const given = { ...request, body: { type: 'value', value: eviction['deleteOptions'] } } as const;
   const options = await deleteOptionsOf(given, context.bodies);
   const { object: pod } = await requireObject(context, route);
@@ -28,6 +32,7 @@ export async function evictPod(context: ServerContext, route: ResourceRoute, req
     namespace,
     name,
     user: request.user,
+    admitted: true,
     options: { ...options, dryRun: dryRun || options.dryRun },
   });
   return success();

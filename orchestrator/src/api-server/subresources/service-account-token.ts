@@ -6,6 +6,7 @@ import type { ServerContext } from '../server-context.ts';
 import type { IssuedToken, TokenIssuer } from '../tokens/token-issuer.ts';
 import { requireObject } from '../verbs/get-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
+import { admitAction } from './admit-action.ts';
 
 const kind = {
   group: 'authentication.k8s.io',
@@ -29,15 +30,16 @@ interface BoundRef {
 export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
   return async (context, route, request) => {
     if (!tokens) throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
-    const { dryRun, fieldValidation } = writeOptionsOf(request.query, 'CreateOptions');
-    const body = await context.bodies.object(request, kind, fieldValidation);
+    const options = writeOptionsOf(request.query, 'CreateOptions');
+    const body = await context.bodies.object(request, kind, options.fieldValidation);
+    await admitAction(context, { route, request }, { object: body, name: route.name, options });
     const account = (await requireObject(context, route)).object;
     const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: BoundRef };
     const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
     checkExpiration(route.name, expirationSeconds);
     const boundTo = await boundObject(context, route.namespace, spec.boundObjectRef);
     const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
-    const status: IssuedToken = dryRun
+    const status: IssuedToken = options.dryRun
       ? { token: '', expirationTimestamp: new Date(context.clock.now()).toISOString() }
       : await tokens.issue({
           namespace: route.namespace,

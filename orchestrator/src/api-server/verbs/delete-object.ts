@@ -38,6 +38,8 @@ export interface DeleteRequest {
   readonly user: User;
   readonly warn?: (text: string) => void;
   readonly asked?: Asked;
+  /** Another action's admission has let it be done. */
+  readonly admitted?: boolean;
 }
 
 /** Deletes at once, or marks the object where finalizers or a grace period say so (apiserver Store.Delete). @throws ApiError */
@@ -62,7 +64,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       warn: request.warn ?? (() => undefined),
       ...request.asked,
     } as const;
-    await context.admission.validate(admission);
+    if (!request.admitted) await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
     if (plan === 'pending' || (plan !== 'remove' && options.dryRun)) return current;
     if (plan !== 'remove' && !isOver(plan)) return storage.replace(current, plan);
