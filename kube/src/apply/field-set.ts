@@ -47,14 +47,16 @@ function withoutMark(node: FieldSet): FieldSet {
 /** Collects paths into a set. */
 export class FieldSetBuilder {
   readonly #root: Growing = {};
+  /** Members without children: looking for a child costs as much as there are. */
+  readonly #leaves = new Set<Growing>();
 
   /** The object as a whole is nobody's: an empty path adds nothing. */
   insert(path: readonly PathElement[]): void {
     let node = this.#root;
     let isNew = false;
-    for (const [depth, element] of path.entries()) {
+    for (const element of path) {
       // What was a member without children stays one.
-      if (depth > 0 && !isNew && isMember(node)) node['.'] ??= {};
+      if (this.#leaves.delete(node)) node['.'] = {};
       const child = node[element];
       isNew = child === undefined;
       if (child) node = child;
@@ -64,7 +66,8 @@ export class FieldSetBuilder {
         node = made;
       }
     }
-    if (path.length > 0 && !isNew && !isMember(node)) node['.'] = {};
+    if (isNew) this.#leaves.add(node);
+    else if (path.length > 0 && !this.#leaves.has(node)) node['.'] ??= {};
   }
 
   build(): FieldSet {
