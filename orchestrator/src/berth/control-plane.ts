@@ -10,6 +10,7 @@ import {
 import { startAttachDetachController } from '@berth/volume-manager';
 import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
+import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
@@ -65,10 +66,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     client: options.client.as('kube-controller-manager'),
     recorder: recorders.of,
   };
-  stack.use(startGarbageCollector(deps, signal));
+  const everyKind = { ...deps, customTypes: stack.use(new CustomTypes(deps)) };
+  stack.use(startGarbageCollector(everyKind, signal));
   stack.use(startClusterRoleAggregation(deps, signal));
-  stack.use(startResourceQuotaController(deps, signal));
-  stack.use(startNamespaceController(deps, signal));
+  stack.use(startResourceQuotaController(everyKind, signal));
+  stack.use(startNamespaceController(everyKind, signal));
   stack.use(startServiceAccountControllers(deps, options.caPem, signal));
   stack.use(startPersistentVolumeController(deps, signal));
   stack.use(startProtectionControllers(deps, signal));

@@ -2,6 +2,8 @@ import type { Clock, Logger, Rng } from '@berth/kit';
 import { Backoff, type Reconcile, runController, WorkQueue } from '@berth/kit';
 import { type EventRecorder, type Informers, isConflict, type KubeClient } from '@berth/kube';
 
+import type { CustomTypes } from './custom-types/custom-types.ts';
+
 /** What every controller of the controller manager stands on. */
 export interface ControllerDeps {
   readonly client: KubeClient;
@@ -11,6 +13,11 @@ export interface ControllerDeps {
   readonly log: Logger;
   /** The recorder of a component, such as `statefulset-controller`; one each, however often asked. */
   readonly recorder: (component: string) => EventRecorder;
+}
+
+/** Of controllers that look after objects of every kind. */
+export interface EveryKindDeps extends ControllerDeps {
+  readonly customTypes: CustomTypes;
 }
 
 export interface RunOptions<K extends string> {

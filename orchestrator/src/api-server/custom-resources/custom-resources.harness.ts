@@ -30,12 +30,22 @@ export function fooDefinition({ schema, version, spec }: FooOptions = {}): Manif
     kind: 'CustomResourceDefinition',
     metadata: {
       name: 'foos.samplecontroller.k8s.io',
-      annotations: { 'api-approved.kubernetes.io': 'unapproved, experimental-only; please get an approval from Kubernetes API reviewers if you\'re trying to develop a CRD in the *.k8s.io or *.kubernetes.io groups' },
+      annotations: {
+        'api-approved.kubernetes.io':
+          "unapproved, experimental-only; please get an approval from Kubernetes API reviewers if you're trying to develop a CRD in the *.k8s.io or *.kubernetes.io groups",
+      },
     },
     spec: {
       group: 'samplecontroller.k8s.io',
       versions: [
-        { name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema }, subresources: { status: {} }, ...version },
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema },
+          subresources: { status: {} },
+          ...version,
+        },
       ],
       names: { kind: 'Foo', plural: 'foos' },
       scope: 'Namespaced',
@@ -46,8 +56,18 @@ export function fooDefinition({ schema, version, spec }: FooOptions = {}): Manif
 
 export const foosPath = '/apis/samplecontroller.k8s.io/v1alpha1/namespaces/default/foos';
 
-export function aFoo(name: string, spec: object = { deploymentName: name, replicas: 1 }, more: object = {}): KubeObject {
-  return { apiVersion: 'samplecontroller.k8s.io/v1alpha1', kind: 'Foo', metadata: { name }, spec, ...more } as KubeObject;
+export function aFoo(
+  name: string,
+  spec: object = { deploymentName: name, replicas: 1 },
+  more: object = {},
+): KubeObject {
+  return {
+    apiVersion: 'samplecontroller.k8s.io/v1alpha1',
+    kind: 'Foo',
+    metadata: { name },
+    spec,
+    ...more,
+  } as KubeObject;
 }
 
 /** A server in memory, and requests to it as a client in the process makes them. */
@@ -67,13 +87,25 @@ export async function aCustomServer() {
     stop.abort();
     return client.get(crds, { name });
   };
-  const send = (method: string, path: string, body?: unknown, contentType?: string) =>
-    client.raw<Record<string, never> & KubeObject>({ method, path, ...(body === undefined ? {} : { body }), ...(contentType ? { contentType } : {}) });
+  const send = (
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    contentType?: string,
+  ) =>
+    client.raw<Record<string, never> & KubeObject>({
+      method,
+      path,
+      ...(body === undefined ? {} : { body }),
+      ...(contentType ? { contentType } : {}),
+    });
   return { ...server, crds, define, send };
 }
 
 /** The Status of a refusal. */
-export async function refusal(answer: Promise<unknown>): Promise<{ message?: string; code?: number; reason?: string; details?: { causes?: unknown[] } }> {
+export async function refusal(
+  answer: Promise<unknown>,
+): Promise<{ message?: string; code?: number; reason?: string; details?: { causes?: unknown[] } }> {
   const error = await answer.then(
     () => undefined,
     (thrown: unknown) => thrown,

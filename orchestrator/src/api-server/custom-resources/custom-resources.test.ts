@@ -13,7 +13,11 @@ test('a definition gets its names, is established, and its resources are served'
     expect.arrayContaining(['KubernetesAPIApprovalPolicyConformant', 'False', 'UnapprovedAnnotation']),
   ]);
   const made = await h.send('POST', foosPath, aFoo('a'));
-  expect(made).toMatchObject({ kind: 'Foo', metadata: { name: 'a', namespace: 'default', generation: 1 }, spec: { replicas: 1 } });
+  expect(made).toMatchObject({
+    kind: 'Foo',
+    metadata: { name: 'a', namespace: 'default', generation: 1 },
+    spec: { replicas: 1 },
+  });
   const list = await h.send('GET', foosPath);
   expect(list).toMatchObject({ kind: 'FooList', items: [{ metadata: { name: 'a' } }] });
 });
@@ -21,14 +25,24 @@ test('a definition gets its names, is established, and its resources are served'
 test('a resource that breaks its schema is refused in upstream’s words', async () => {
   await using h = await aCustomServer();
   await h.define(fooDefinition());
-  const { message, code, details } = await refusal(h.send('POST', foosPath, aFoo('a', { deploymentName: 5, replicas: 0 })));
+  const { message, code, details } = await refusal(
+    h.send('POST', foosPath, aFoo('a', { deploymentName: 5, replicas: 0 })),
+  );
   expect(code).toBe(422);
   expect(message).toBe(
     'Foo.samplecontroller.k8s.io "a" is invalid: [spec.deploymentName: Invalid value: "integer": spec.deploymentName in body must be of type string: "integer", spec.replicas: Invalid value: 0: spec.replicas in body should be greater than or equal to 1]',
   );
   expect(details?.causes).toEqual([
-    { reason: 'FieldValueTypeInvalid', field: 'spec.deploymentName', message: 'Invalid value: "integer": spec.deploymentName in body must be of type string: "integer"' },
-    { reason: 'FieldValueInvalid', field: 'spec.replicas', message: 'Invalid value: 0: spec.replicas in body should be greater than or equal to 1' },
+    {
+      reason: 'FieldValueTypeInvalid',
+      field: 'spec.deploymentName',
+      message: 'Invalid value: "integer": spec.deploymentName in body must be of type string: "integer"',
+    },
+    {
+      reason: 'FieldValueInvalid',
+      field: 'spec.replicas',
+      message: 'Invalid value: 0: spec.replicas in body should be greater than or equal to 1',
+    },
   ]);
   expect((await h.send('GET', foosPath))['items']).toEqual([]);
 });
@@ -39,10 +53,26 @@ test('status is written by its own endpoint alone, and raises no generation', as
   await h.send('POST', foosPath, { ...aFoo('a'), status: { availableReplicas: 3 } });
   const first = await h.send('GET', `${foosPath}/a`);
   expect(first).not.toHaveProperty('status');
-  const written = await h.send('PUT', `${foosPath}/a/status`, { ...first, spec: { replicas: 9 }, status: { availableReplicas: 2 } });
-  expect(written).toMatchObject({ spec: { replicas: 1 }, status: { availableReplicas: 2 }, metadata: { generation: 1 } });
-  const changed = await h.send('PUT', `${foosPath}/a`, { ...written, spec: { replicas: 4 }, status: { availableReplicas: 7 } });
-  expect(changed).toMatchObject({ spec: { replicas: 4 }, status: { availableReplicas: 2 }, metadata: { generation: 2 } });
+  const written = await h.send('PUT', `${foosPath}/a/status`, {
+    ...first,
+    spec: { replicas: 9 },
+    status: { availableReplicas: 2 },
+  });
+  expect(written).toMatchObject({
+    spec: { replicas: 1 },
+    status: { availableReplicas: 2 },
+    metadata: { generation: 1 },
+  });
+  const changed = await h.send('PUT', `${foosPath}/a`, {
+    ...written,
+    spec: { replicas: 4 },
+    status: { availableReplicas: 7 },
+  });
+  expect(changed).toMatchObject({
+    spec: { replicas: 4 },
+    status: { availableReplicas: 2 },
+    metadata: { generation: 2 },
+  });
 });
 
 test('an update says which revision it replaces', async () => {
@@ -64,8 +94,12 @@ test('merge and JSON patches change resources; strategic ones are refused', asyn
   const merged = await h.send('PATCH', `${foosPath}/a`, { spec: { replicas: 2 } }, 'application/merge-patch+json');
   expect(merged).toMatchObject({ spec: { deploymentName: 'a', replicas: 2 } });
   const patch = [{ op: 'replace', path: '/spec/replicas', value: 3 }];
-  expect(await h.send('PATCH', `${foosPath}/a`, patch, 'application/json-patch+json')).toMatchObject({ spec: { replicas: 3 } });
-  const refused = await refusal(h.send('PATCH', `${foosPath}/a`, { spec: {} }, 'application/strategic-merge-patch+json'));
+  expect(await h.send('PATCH', `${foosPath}/a`, patch, 'application/json-patch+json')).toMatchObject({
+    spec: { replicas: 3 },
+  });
+  const refused = await refusal(
+    h.send('PATCH', `${foosPath}/a`, { spec: {} }, 'application/strategic-merge-patch+json'),
+  );
   expect(refused).toMatchObject({
     code: 415,
     message:
@@ -95,8 +129,15 @@ test('a definition that is deleted takes its instances with it, and is served no
   await h.send('POST', foosPath, { ...aFoo('b'), metadata: { name: 'b', finalizers: ['example.com/held'] } });
   const name = 'foos.samplecontroller.k8s.io';
   const stop = new AbortController();
-  const events = h.client.watch(h.crds, { resourceVersion: (await h.client.list(h.crds)).metadata.resourceVersion as string }, stop.signal);
-  const marked = (await h.client.delete(h.crds, { name })) as unknown as { metadata: { finalizers: string[] }; status: { conditions: { reason: string }[] } };
+  const events = h.client.watch(
+    h.crds,
+    { resourceVersion: (await h.client.list(h.crds)).metadata.resourceVersion as string },
+    stop.signal,
+  );
+  const marked = (await h.client.delete(h.crds, { name })) as unknown as {
+    metadata: { finalizers: string[] };
+    status: { conditions: { reason: string }[] };
+  };
   expect(marked.metadata.finalizers).toEqual(['customresourcecleanup.apiextensions.k8s.io']);
   expect(marked.status.conditions.at(-1)?.reason).toBe('InstanceDeletionPending');
   const reasons: unknown[] = [];
@@ -106,7 +147,8 @@ test('a definition that is deleted takes its instances with it, and is served no
     if (reasons.length !== 2) continue;
     expect(await refusal(h.send('POST', foosPath, aFoo('c')))).toMatchObject({
       code: 403,
-      message: 'foos.samplecontroller.k8s.io "c" is forbidden: create not allowed while custom resource definition is terminating',
+      message:
+        'foos.samplecontroller.k8s.io "c" is forbidden: create not allowed while custom resource definition is terminating',
     });
     await h.send('PATCH', `${foosPath}/b`, { metadata: { finalizers: null } }, 'application/merge-patch+json');
   }
@@ -118,14 +160,22 @@ test('a definition that is deleted takes its instances with it, and is served no
 test('names that others of the group have are not given twice, and are once they are free', async () => {
   await using h = await aCustomServer();
   await h.define(fooDefinition());
-  const second = fooDefinition({ spec: { names: { kind: 'Foo', plural: 'fooish', singular: 'fooish', shortNames: ['foo'] } } });
-  const { status } = await h.define({ ...second, metadata: { ...second.metadata, name: 'fooish.samplecontroller.k8s.io' } });
+  const second = fooDefinition({
+    spec: { names: { kind: 'Foo', plural: 'fooish', singular: 'fooish', shortNames: ['foo'] } },
+  });
+  const { status } = await h.define({
+    ...second,
+    metadata: { ...second.metadata, name: 'fooish.samplecontroller.k8s.io' },
+  });
   expect(status?.conditions?.slice(0, 2)).toMatchObject([
     { type: 'NamesAccepted', status: 'False', reason: 'ListKindConflict', message: '"FooList" is already in use' },
     { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' },
   ]);
   await h.client.delete(h.crds, { name: 'foos.samplecontroller.k8s.io' });
   await expect
-    .poll(async () => (await h.client.get(h.crds, { name: 'fooish.samplecontroller.k8s.io' })).status?.conditions?.[1]?.status)
+    .poll(
+      async () =>
+        (await h.client.get(h.crds, { name: 'fooish.samplecontroller.k8s.io' })).status?.conditions?.[1]?.status,
+    )
     .toBe('True');
 });

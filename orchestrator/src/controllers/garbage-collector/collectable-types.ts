@@ -31,6 +31,12 @@ export const collectableTypes: readonly ResourceType[] = all.filter(
   (type) => core.includes(type.group) && type.version === 'v1' && !excluded.has(type.plural),
 );
 
+const builtIn = new Set(all);
+
+export function isBuiltIn(type: ResourceType): boolean {
+  return builtIn.has(type);
+}
+
 const byKind = new Map(all.map((type) => [`${apiVersionOf(type)}/${type.kind}`, type]));
 
 export function typeOfKind({

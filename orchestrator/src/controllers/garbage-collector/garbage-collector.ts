@@ -6,8 +6,9 @@ import {
   type OwnerReference,
   type ResourceType,
 } from '@berth/kube';
-import { type ControllerDeps, RunningController } from '../controller-deps.ts';
-import { collectableTypes, typeOfKind } from './collectable-types.ts';
+import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
+import type { CustomTypes } from '../custom-types/custom-types.ts';
+import { collectableTypes, isBuiltIn, typeOfKind } from './collectable-types.ts';
 import { type GraphNode, ObjectGraph } from './object-graph.ts';
 
 const foreground = 'foregroundDeletion';
@@ -17,8 +18,8 @@ const orphan = 'orphan';
  * Deletes what has lost all its owners, and carries out the Foreground and Orphan ways of deletion
  * (kube-controller-manager garbagecollector; owner references by uid).
  */
-export function startGarbageCollector(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
-  const collector = new GarbageCollector(deps.client);
+export function startGarbageCollector(deps: EveryKindDeps, signal: AbortSignal): AsyncDisposable {
+  const collector = new GarbageCollector(deps.client, deps.customTypes);
   const running = new RunningController(
     deps,
     { name: 'garbage-collector', workers: 8, reconcile: (uid) => collector.reconcile(uid) },
@@ -29,6 +30,9 @@ export function startGarbageCollector(deps: ControllerDeps, signal: AbortSignal)
       for (const uid of collector.note(type, change)) running.queue.add(uid);
     });
   }
+  deps.customTypes.onChange((type, change) => {
+    for (const uid of collector.note(type, change)) running.queue.add(uid);
+  });
   return running;
 }
 
@@ -39,10 +43,12 @@ interface Change {
 
 class GarbageCollector {
   readonly #client: KubeClient;
+  readonly #custom: Pick<CustomTypes, 'typeOfKind'>;
   readonly #graph = new ObjectGraph();
 
-  constructor(client: KubeClient) {
+  constructor(client: KubeClient, custom: Pick<CustomTypes, 'typeOfKind'>) {
     this.#client = client;
+    this.#custom = custom;
   }
 
   /** Takes a change into the graph and says which objects it may decide. */
@@ -97,7 +103,7 @@ class GarbageCollector {
       return known.isDeleting && known.finalizers.includes(foreground) && owner.blockOwnerDeletion
         ? 'waiting'
         : 'there';
-    const type = typeOfKind(owner);
+    const type = typeOfKind(owner) ?? this.#custom.typeOfKind(owner.apiVersion, owner.kind);
     // An owner of a kind we do not serve cannot be judged: nothing is deleted on a guess.
     if (!type) return 'there';
     const live = await this.#client.find(type, {
@@ -123,10 +129,20 @@ class GarbageCollector {
   async #dropOwners(node: GraphNode, uids: ReadonlySet<string>): Promise<void> {
     const patch = { metadata: { uid: node.uid, ownerReferences: [...uids].map((uid) => ({ $patch: 'delete', uid })) } };
     try {
-      await this.#client.patch(node.type, node, { type: 'strategic', patch });
+      // Custom resources know no strategic patch: their references are replaced, by revision.
+      if (isBuiltIn(node.type)) await this.#client.patch(node.type, node, { type: 'strategic', patch });
+      else await this.#replaceOwners(node, uids);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  async #replaceOwners(node: GraphNode, without: ReadonlySet<string>): Promise<void> {
+    const { metadata } = await this.#client.get(node.type, node);
+    if (metadata.uid !== node.uid) return;
+    const ownerReferences = (metadata.ownerReferences ?? []).filter(({ uid }) => !without.has(uid));
+    const patch = { metadata: { resourceVersion: metadata.resourceVersion, ownerReferences } };
+    await this.#client.patch(node.type, node, { type: 'merge', patch });
   }
 
   async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {

@@ -2,6 +2,7 @@ import { seededRng, silentLogger } from '@berth/kit';
 import { type ConfigMap, type Namespace, resources, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aServer } from '../../api-server/server.test-harness.ts';
+import { CustomTypes } from '../custom-types/custom-types.ts';
 import { startNamespaceController } from './namespace-controller.ts';
 
 async function scene() {
@@ -11,7 +12,8 @@ async function scene() {
   const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
   const recorder = () => ({ event: () => undefined });
   const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
-  const controller = startNamespaceController(deps, stop.signal);
+  const customTypes = new CustomTypes(deps);
+  const controller = startNamespaceController({ ...deps, customTypes }, stop.signal);
   return {
     client,
     namespace: () => client.find<Namespace>(resources.namespaces, { name: 'n' }),
@@ -25,6 +27,7 @@ async function scene() {
     async [Symbol.asyncDispose]() {
       stop.abort();
       await controller[Symbol.asyncDispose]();
+      await customTypes[Symbol.asyncDispose]();
       await informers[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
     },

@@ -1,13 +1,13 @@
 import { messageOf } from '@berth/kit';
-import { type Informer, isConflict, isNotFound, type Namespace, resources } from '@berth/kube';
-import { type ControllerDeps, RunningController } from '../controller-deps.ts';
+import { type Informer, isConflict, isNotFound, type KubeObject, type Namespace, resources } from '@berth/kube';
+import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
 import { type Remains, sameConditions, terminatingConditions } from './namespace-conditions.ts';
 
 const types = [...collectableTypes.filter((type) => type.namespaced), resources.events];
 
 /** Empties a namespace that is being deleted, then lets it go (kube-controller-manager namespace_controller). */
-export function startNamespaceController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
+export function startNamespaceController(deps: EveryKindDeps, signal: AbortSignal): AsyncDisposable {
   const namespaces = deps.informers.of(resources.namespaces);
   const running = new RunningController(
     deps,
@@ -17,18 +17,17 @@ export function startNamespaceController(deps: ControllerDeps, signal: AbortSign
   namespaces.onChange((name, { after }) => {
     if (after?.metadata.deletionTimestamp) running.queue.add(name);
   });
-  for (const type of types) {
-    if (type.plural === 'events') continue;
-    deps.informers.of(type).onChange((_, { before, after }) => {
-      const name = before?.metadata.namespace;
-      if (!after && name && namespaces.get(name)?.metadata.deletionTimestamp) running.queue.add(name);
-    });
-  }
+  const note = ({ before, after }: { readonly before: KubeObject | undefined; readonly after: KubeObject | undefined }) => {
+    const name = before?.metadata.namespace;
+    if (!after && name && namespaces.get(name)?.metadata.deletionTimestamp) running.queue.add(name);
+  };
+  for (const type of types) if (type.plural !== 'events') deps.informers.of(type).onChange((_, change) => note(change));
+  deps.customTypes.onChange((_, change) => note(change));
   return running;
 }
 
 async function empty(
-  deps: ControllerDeps,
+  deps: EveryKindDeps,
   namespaces: Informer<Namespace>,
   name: string,
 ): Promise<undefined | { afterMs: number }> {
@@ -53,11 +52,11 @@ async function empty(
 }
 
 /** Deletes what is there, and counts what stays for now. */
-async function deleteAll({ client }: ControllerDeps, namespace: string): Promise<Remains> {
+async function deleteAll({ client, customTypes }: EveryKindDeps, namespace: string): Promise<Remains> {
   const resourceCounts = new Map<string, number>();
   const finalizers = new Map<string, number>();
   const failures: string[] = [];
-  for (const type of types) {
+  for (const type of [...types, ...customTypes.types.filter(({ namespaced }) => namespaced)]) {
     const { group, version, plural } = type;
     const path = `${group === '' ? '/api' : `/apis/${group}`}/${version}/namespaces/${namespace}/${plural}`;
     const { items } = await client.list(type, { namespace });
@@ -82,7 +81,7 @@ async function deleteAll({ client }: ControllerDeps, namespace: string): Promise
 }
 
 /** Says what a namespace waits for, where it was not said before. */
-async function report({ client, clock }: ControllerDeps, { metadata: { name } }: Namespace, remains: Remains) {
+async function report({ client, clock }: EveryKindDeps, { metadata: { name } }: Namespace, remains: Remains) {
   try {
     const current = await client.get(resources.namespaces, { name: name as string });
     const before = current.status?.conditions ?? [];

@@ -10,7 +10,7 @@ import {
 import { type Amounts, amountsOf, listOf, only, plus } from '../../quota/amounts.ts';
 import { isInScope } from '../../quota/scopes.ts';
 import { usageOf } from '../../quota/usage.ts';
-import { type ControllerDeps, RunningController } from '../controller-deps.ts';
+import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
 
 /** Several deletions of one moment are counted once. */
@@ -24,7 +24,7 @@ const types = collectableTypes.filter((type) => type.namespaced);
  * Counts what namespaces with ResourceQuotas hold (pkg/controller/resourcequota): what was added is counted by the
  * server before it is made; this finds what went, and begins a new quota's status.
  */
-export function startResourceQuotaController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
+export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortSignal): AsyncDisposable {
   const quotas = deps.informers.of(resources.resourcequotas);
   const informers = types.map((type) => ({ type, informer: deps.informers.of(type) as Informer<KubeObject> }));
   const controller = new RunningController(
@@ -38,16 +38,14 @@ export function startResourceQuotaController(deps: ControllerDeps, signal: Abort
       if (after && JSON.stringify(before?.spec) !== JSON.stringify(after.spec)) controller.queue.add(key);
     }),
   );
-  for (const { informer } of informers) {
-    handlers.use(
-      informer.onChange((_, { before, after }) => {
-        if (after && !(before && hasEnded(before) !== hasEnded(after))) return;
-        const namespace = (after ?? before)?.metadata.namespace ?? '';
-        for (const quota of quotas.list(namespace))
-          controller.queue.addAfter(`${namespace}/${quota.metadata.name}`, settleMs);
-      }),
-    );
-  }
+  const recount = ({ before, after }: { readonly before: KubeObject | undefined; readonly after: KubeObject | undefined }) => {
+    if (after && !(before && hasEnded(before) !== hasEnded(after))) return;
+    const namespace = (after ?? before)?.metadata.namespace ?? '';
+    for (const quota of quotas.list(namespace))
+      controller.queue.addAfter(`${namespace}/${quota.metadata.name}`, settleMs);
+  };
+  for (const { informer } of informers) handlers.use(informer.onChange((_, change) => recount(change)));
+  handlers.use(deps.customTypes.onChange((_, change) => recount(change)));
   return {
     [Symbol.asyncDispose]: async () => {
       handlers[Symbol.dispose]();
@@ -62,7 +60,7 @@ function hasEnded(object: KubeObject): boolean {
 }
 
 interface World {
-  readonly deps: ControllerDeps;
+  readonly deps: EveryKindDeps;
   readonly quotas: Informer<ResourceQuota>;
   readonly informers: readonly { readonly type: ResourceType<KubeObject>; readonly informer: Informer<KubeObject> }[];
 }
@@ -82,6 +80,9 @@ async function count(
       used = plus(used, only(usageOf(type, object), hard.keys()));
     }
   }
+  for (const type of deps.customTypes.types.filter(({ namespaced }) => namespaced))
+    for (const object of deps.customTypes.list(type, quota.metadata.namespace ?? ''))
+      if (isInScope(quota.spec ?? {}, type.plural, object)) used = plus(used, only(usageOf(type, object), hard.keys()));
   const status = { hard: listOf(hard), used: listOf(used) };
   if (same(status.hard, quota.status?.hard) && same(status.used, quota.status?.used)) return { afterMs: resyncMs };
   const next = { ...copyJson(quota), status };
