@@ -1,5 +1,6 @@
 import type { OpenApiSchema } from '@berth/kube';
 import fc from 'fast-check';
+import { randomFieldSet } from './apply-patches.ts';
 
 /** Objects with few names and values, so that writers of one meet each other. */
 type Json = Record<string, unknown>;
@@ -194,7 +195,9 @@ function objectMeta(): OpenApiSchema {
   const owner = {
     type: 'object',
     'x-kubernetes-map-type': 'atomic',
-    properties: Object.fromEntries(['apiVersion', 'kind', 'name', 'uid'].map((name) => [name, { type: 'string' }])),
+    properties: Object.fromEntries(
+      ['apiVersion', 'kind', 'name', 'uid'].map((name) => [name, { type: 'string', default: '' }]),
+    ),
   };
   return {
     type: 'object',
@@ -243,3 +246,56 @@ export const aThing = fc.record({
     when: fc.constant('2026-01-01T00:00:00Z'),
   }),
 }) as fc.Arbitrary<Json>;
+
+/** With managedFields of the sender's own: none, some, or something that is none. */
+export function sending(object: fc.Arbitrary<Json>, apiVersion: string): fc.Arbitrary<Json> {
+  const entry = { manager: 'sent', operation: 'Update', apiVersion, fieldsType: 'FieldsV1' };
+  const fields = fc.oneof(
+    randomFieldSet,
+    fc.constantFrom(
+      { 'f:data': { 'f:a': {} }, 'f:metadata': { 'f:labels': { '.': {}, 'f:app': {} } } },
+      { 'f:spec': { 'f:selector': { 'f:a': {} }, 'f:containers': { 'k:{"name": "a"}': { '.': {}, 'f:image': {} } } } },
+      {
+        'f:spec': {
+          'f:tags': { 'v: "1"': {} },
+          'f:whole': { 'f:a': {} },
+          'f:ports': { 'k:{"protocol":"TCP","port":1}': { '.': {} } },
+        },
+      },
+    ),
+  );
+  const entries = fc.oneof(
+    fc.constantFrom<unknown[]>(
+      [],
+      [{}],
+      [{ manager: 'x' }],
+      [{ ...entry, operation: 'Other', fieldsV1: {} }],
+      [{ ...entry, fieldsType: 'FieldsV2', fieldsV1: {} }],
+      [{ ...entry, apiVersion: '', fieldsV1: {} }],
+      [{ ...entry, apiVersion: 'example.com/v0', fieldsV1: { 'f:data': {} } }],
+      [entry],
+    ),
+    fields.map((fieldsV1) => [{ ...entry, fieldsV1 }]),
+    fields.map((fieldsV1) => [
+      { ...entry, operation: 'Apply', time: '2025-01-01T00:00:00Z', fieldsV1 },
+      { ...entry, fieldsV1: { 'f:data': {} } },
+    ]),
+  );
+  return fc.tuple(object, entries).map(([made, managedFields]) => ({
+    ...made,
+    metadata: { ...(made['metadata'] as Json), managedFields },
+  }));
+}
+
+/** With the annotation that client-side apply leaves: of another object, of this one, or of none. */
+export function rememberingLast(object: fc.Arbitrary<Json>): fc.Arbitrary<Json> {
+  return fc.tuple(object, fc.oneof(object, fc.constant(undefined), fc.constant('this'))).map(([made, last]) => {
+    const metadata = made['metadata'] as Json;
+    const text = last === undefined ? '{' : JSON.stringify(last === 'this' ? made : last);
+    const annotations = {
+      ...(metadata['annotations'] as Json),
+      'kubectl.kubernetes.io/last-applied-configuration': text,
+    };
+    return { ...made, metadata: { ...metadata, annotations } };
+  });
+}

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, type ExecFileSyncOptions, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -71,7 +71,7 @@ function buildOracle(): string {
   const folder = mkdtempSync(join(tmpdir(), 'berth-apply-oracle-'));
   try {
     cpSync(source, folder, { recursive: true });
-    const options = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] } as const;
+    const options: ExecFileSyncOptions = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] };
     execFileSync(goProgram(), ['build', '-trimpath', '-ldflags=-s -w', '-o', 'oracle', '.'], options);
     mkdirSync(cache, { recursive: true });
     cpSync(join(folder, 'oracle'), `${program}.new`);

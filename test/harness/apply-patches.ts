@@ -61,7 +61,7 @@ const optional = (fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<J
     .map((made) => Object.fromEntries(Object.entries(made).filter(([, each]) => each !== undefined)));
 
 const directive = fc.constantFrom(undefined, undefined, undefined, undefined, 'delete', 'replace');
-const item = (key: string, fields: Record<string, fc.Arbitrary<unknown>>) =>
+const item = (key: string, fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Json> =>
   fc
     .tuple(word, directive, optional(fields))
     .map(([name, $patch, rest]) => ({ [key]: name, ...rest, ...($patch ? { $patch } : {}) }));

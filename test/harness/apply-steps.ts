@@ -23,8 +23,9 @@ export function builtInWorld(plural: string, group: string): StepWorld {
     scope: (subresource) => fieldScopeOf(registry, definition, subresource),
     decode: (value) => {
       const object = decodeObject(schemas.get(definition.schema), value).object as AnyObject;
+      const { managedFields } = object.metadata;
       toWireForm(object, definition.schema);
-      return object;
+      return managedFields ? { ...object, metadata: { ...object.metadata, managedFields } } : object;
     },
   };
 }

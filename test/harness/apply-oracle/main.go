@@ -221,7 +221,11 @@ func customWorld(asked request) world {
 type asItIs struct{}
 
 func (asItIs) Convert(in, out, context interface{}) error { return fmt.Errorf("not asked for") }
-func (asItIs) ConvertToVersion(in runtime.Object, _ runtime.GroupVersioner) (runtime.Object, error) {
+func (asItIs) ConvertToVersion(in runtime.Object, target runtime.GroupVersioner) (runtime.Object, error) {
+	gvk := in.GetObjectKind().GroupVersionKind()
+	if version, ok := target.(schema.GroupVersion); ok && version != gvk.GroupVersion() {
+		return nil, runtime.NewNotRegisteredErrForKind("custom", version.WithKind(gvk.Kind))
+	}
 	return in, nil
 }
 func (asItIs) ConvertFieldLabel(_ schema.GroupVersionKind, label, value string) (string, string, error) {
