@@ -1,45 +1,59 @@
+import type { CrashPlan } from './crash-plan.ts';
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
 import { checkKept, checkNothingLeft, Disturbed, make, repeat, undisturbed, wordsOf } from './life-checks.ts';
+import { type LifeKind, lifeOf } from './life-kinds.ts';
 import { lifePlace } from './life-place.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
-import { type LifeKind, type LifeStep, VolumeLife } from './volume-life.ts';
-
-/** At which change to the machine the driver ends: the n-th since it started, before or after it. */
-export interface CrashPoint {
-  readonly n: number;
-  readonly when: 'before' | 'after';
-}
-
-/** What a life was when nothing disturbed it: its changes, each as `step: system call`. */
-export interface CrashedLife {
-  readonly changes: readonly string[];
-  /** False where the life ended before it came so far. */
-  readonly crashed: boolean;
-  /** Changes of the first start after the crash. */
-  readonly atRestart: readonly string[];
-}
+import type { Life, LifeStep } from './volume-life.ts';
 
 class Crashed extends Error {}
 
-/** Counts the changes of a driver in this process, and ends it at one: from then on nothing that it calls happens. */
+export interface CrashedLife {
+  /** Where it crashed. */
+  readonly points: readonly string[];
+  /** Changes of its last start, which had nothing to end. */
+  readonly atRestart: readonly string[];
+}
+
+/** Watches one driver in this process, and ends it where the plan says: from then on nothing that it calls happens. */
 class Crash {
-  readonly changes: string[] = [];
-  step = 'start';
+  readonly calls: string[] = [];
   dead = false;
-  readonly #at: CrashPoint | undefined;
+  /** Where it ended, or is to end. */
+  point: string | undefined;
+  readonly #plan: CrashPlan | undefined;
+  #during: string;
+  #from = 0;
+  #isArmed: boolean;
   #quiet = false;
 
-  constructor(at: CrashPoint | undefined) {
-    this.#at = at;
+  /** Without a plan it never ends; where not armed, not before the next call. */
+  constructor(during: string, plan: CrashPlan | undefined, isArmed: boolean) {
+    this.#during = during;
+    this.#plan = plan;
+    this.#isArmed = isArmed;
+  }
+
+  /** A new call begins. At `isSafe` ones the driver does not end. */
+  enter(during: string, isSafe: boolean): void {
+    this.#during = during;
+    this.#from = this.calls.length;
+    this.#isArmed = this.point === undefined && !isSafe;
   }
 
   readonly watch = (call: SystemCall): Fault | undefined => {
     if (this.#quiet) return undefined;
     if (this.dead) return { at: 'before', end: this.#end };
     if (!call.changes) return undefined;
-    this.changes.push(`${this.step}: ${call.name}`);
-    if (!this.#at || this.changes.length !== this.#at.n) return undefined;
-    return { at: this.#at.when, end: this.#end };
+    this.calls.push(call.name);
+    const own = this.calls.slice(this.#from);
+    const nthOfKind = own.filter((name) => name === call.name).length;
+    const change = { during: this.#during, call: call.name, nth: own.length, nthOfKind };
+    const chosen = this.#isArmed ? this.#plan?.choose(change) : undefined;
+    if (!chosen) return undefined;
+    this.#isArmed = false;
+    this.point = chosen.point;
+    return { at: chosen.when, end: this.#end };
   };
 
   /** For what the test does itself. Nothing of the driver runs meanwhile: it is synchronous. */
@@ -58,22 +72,29 @@ class Crash {
   };
 }
 
-/** A pool on which lives are lived one after the other, each crashing where it is told. */
+/** A pool on which lives are lived one after the other, with crashes as planned: one at most in each call, and one in the start after it. */
 export async function crashingPool(kind: LifeKind) {
-  let place = await lifePlace(kind.poolFs);
+  let place = await lifePlace(kind.poolFs, kind.poolMiB);
   let lives = 0;
-  const live = (...points: (CrashPoint | undefined)[]) =>
-    new CrashingLife({ kind, place, name: `life${lives++}` }, points).run();
+  const live = (plan?: CrashPlan) => new CrashingLife({ kind, place, name: `life${lives++}` }, plan).run();
   const renew = async () => {
     place[Symbol.dispose]();
-    place = await lifePlace(kind.poolFs);
+    place = await lifePlace(kind.poolFs, kind.poolMiB);
     await live();
   };
   return {
-    /** `second`: where the start after the crash ends too. @throws where something was lost or is left. */
-    live: (at?: CrashPoint, second?: CrashPoint) => undisturbed(() => live(at, second), renew),
+    /** Without a plan nothing crashes. @returns what happened. @throws where something was lost or is left. */
+    live: (plan?: CrashPlan) => undisturbed(() => live(plan), renew),
     [Symbol.dispose]: () => place[Symbol.dispose](),
   };
+}
+
+/** The first start there ever is on a pool, ended as planned; then a whole life. */
+export async function crashFirstStart(kind: LifeKind, plan: CrashPlan): Promise<CrashedLife> {
+  return await undisturbed(async () => {
+    using place = await lifePlace(kind.poolFs, kind.poolMiB);
+    return await new CrashingLife({ kind, place, name: 'life0' }, undefined).run('start of a new pool', plan);
+  });
 }
 
 interface Living {
@@ -85,40 +106,34 @@ interface Living {
 /** A whole life, with crashes and new starts in it. */
 class CrashingLife {
   readonly #place: Living['place'];
-  readonly #life: VolumeLife;
-  readonly #crashes: Crash[];
+  readonly #life: Life;
+  readonly #plan: CrashPlan | undefined;
   readonly #log: string[] = [];
-  #next = 0;
+  readonly #points: string[] = [];
+  #crash = new Crash('', undefined, false);
   #running: { readonly tap: Disposable; readonly driver: InProcessDriver } | undefined;
 
-  constructor({ kind, place, name }: Living, points: readonly (CrashPoint | undefined)[]) {
+  constructor({ kind, place, name }: Living, plan: CrashPlan | undefined) {
     this.#place = place;
-    this.#crashes = points.map((point) => new Crash(point));
-    this.#life = new VolumeLife({ kind, folder: place.folder, name, quietly: (work) => this.#crash.quietly(work) });
+    this.#plan = plan;
+    this.#life = lifeOf({ kind, folder: place.folder, name, quietly: (work) => this.#crash.quietly(work) });
   }
 
-  async run(): Promise<CrashedLife> {
+  async run(first = 'start', plan = this.#plan): Promise<CrashedLife> {
     try {
-      await this.#start();
+      await this.#start(first, plan);
       for (const step of this.#life.steps) await this.#live(step);
       await this.#end();
-      this.#next++;
-      await this.#start();
+      await this.#start('start', undefined);
       await checkNothingLeft(this.#driver, this.#life, this.#place);
+    } catch (error) {
+      if (error instanceof Disturbed) throw error;
+      for (const point of this.#points) this.#plan?.exhaust(point);
+      throw new Error(`${wordsOf(error)} (crashes: ${this.#points.join('; ')})`, { cause: error });
     } finally {
       await this.#end();
     }
-    const [first, second] = this.#crashes as [Crash, Crash];
-    return {
-      changes: first.changes,
-      crashed: first.dead,
-      atRestart: second.changes.filter((c) => c.startsWith('start')),
-    };
-  }
-
-  get #crash(): Crash {
-    this.#crashes[this.#next] ??= new Crash(undefined);
-    return this.#crashes[this.#next] as Crash;
+    return { points: this.#points, atRestart: this.#crash.calls };
   }
 
   get #driver(): InProcessDriver {
@@ -126,10 +141,14 @@ class CrashingLife {
   }
 
   async #live(step: LifeStep): Promise<void> {
-    for (let crashed = false; !(await this.#attempt(step, crashed)); crashed = true) {
+    this.#crash.enter(step.what, this.#plan === undefined);
+    for (let again = false; !(await this.#attempt(step, again)); again = true) {
+      const { point = '' } = this.#crash;
+      this.#points.push(point);
       await this.#end();
-      this.#next++;
-      await this.#start();
+      const isNew = await this.#start(`start after ${step.what}, ${point.split(': ')[1]}`, this.#plan);
+      if (!isNew) this.#plan?.exhaust(point);
+      this.#crash.enter(step.what, true);
       await checkKept(this.#driver, this.#life, { step, log: this.#log, pool: this.#place.pool });
     }
   }
@@ -137,7 +156,6 @@ class CrashingLife {
   /** @returns false where the driver crashed meanwhile: whatever it answered, nobody heard. */
   async #attempt(step: LifeStep, again: boolean): Promise<boolean> {
     const crash = this.#crash;
-    crash.step = step.what;
     try {
       const acknowledge = await (again ? repeat(step, this.#driver) : make(step, this.#driver));
       if (crash.dead) return false;
@@ -150,20 +168,23 @@ class CrashingLife {
     }
   }
 
-  /** Starts the driver, again and again where it crashes at that. */
-  async #start(): Promise<void> {
-    for (; !this.#running; this.#next++) {
-      const crash = this.#crash;
+  /** Starts the driver, and once more where it crashes at that. @returns whether it did. */
+  async #start(during: string, plan: CrashPlan | undefined): Promise<boolean> {
+    for (let crashes = 0; ; crashes++) {
+      // What runs on from a crashed driver is dead still: the one that watches stays its own.
+      const crash = new Crash(during, plan ?? this.#plan, plan !== undefined && crashes === 0);
+      this.#crash = crash;
       const tap = watchSystemCalls((call) => crash.watch(call));
       try {
         // A driver that is dead says nothing.
         const log = (line: string) => void (crash.dead || this.#log.push(line));
         this.#running = { tap, driver: await startInProcess({ ...this.#place, log }) };
-        return;
+        return crashes > 0;
       } catch (error) {
         await systemCallsEnded();
         tap[Symbol.dispose]();
         if (!crash.dead) throw error;
+        this.#points.push(crash.point ?? '');
       }
     }
   }

@@ -13,9 +13,15 @@ export interface InProcessDriver extends LifeClients, AsyncDisposable {
   readonly groups: ServiceClient<csi.GroupControllerService>;
 }
 
+export interface NamedPool {
+  readonly name: string;
+  readonly path: string;
+}
+
 export interface InProcessOptions {
   readonly folder: string;
-  readonly pool: string;
+  /** One directory, or named ones, the first with the catalog. */
+  readonly pool: string | readonly NamedPool[];
   /** Gets every line of the driver's log. */
   readonly log: (line: string) => void;
   /** Logs every request too. */
@@ -30,7 +36,7 @@ export async function startInProcess({ folder, pool, log, debug = false }: InPro
   const driver = await startDriver({
     endpoint,
     nodeId: 'n1',
-    pool,
+    pool: typeof pool === 'string' ? pool : pool.map((one) => ({ ...one, named: true, overcommit: 2 })),
     driverName: 'csi.berth.local',
     attach: true,
     clock: systemClock,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
-import { type LifeClients, type LifeStep, leftInPool, loopsOf, type VolumeLife } from './volume-life.ts';
+import { type Life, type LifeClients, type LifeStep, leftInPool, loopsOf } from './volume-life.ts';
 
 /** A caller repeats what was interrupted, and waits where it is told that something is still under way. */
 export async function repeat(step: LifeStep, driver: LifeClients): Promise<unknown> {
@@ -79,7 +79,7 @@ export function wordsOf(error: unknown): string {
 /** What was answered is there after the crash, and nothing else that a later delete could not reach. */
 export async function checkKept(
   driver: LifeClients,
-  life: VolumeLife,
+  life: Life,
   { step, log, pool }: { readonly step: LifeStep; readonly log: readonly string[]; readonly pool: string },
 ): Promise<void> {
   const listed = await everythingListed(driver);
@@ -115,16 +115,17 @@ async function everythingListed({ controller }: LifeClients): Promise<Set<string
 
 export async function checkNothingLeft(
   driver: LifeClients,
-  life: VolumeLife,
-  { folder, pool }: { readonly folder: string; readonly pool: string },
+  life: Life,
+  { folder, pool, disks = [] }: { readonly folder: string; readonly pool: string; readonly disks?: readonly string[] },
 ): Promise<void> {
+  const known = [pool, join(folder, 'pool'), ...disks.map((name) => join(folder, name))];
   const left = async () => [
     ...(await everythingListed(driver)),
     ...leftInPool(pool),
     ...loopsOf(life.ids),
     ...linuxMounter
       .mounts()
-      .filter(({ mountPoint }) => mountPoint.startsWith(`${folder}/`) && mountPoint !== pool)
+      .filter(({ mountPoint }) => mountPoint.startsWith(`${folder}/`) && !known.includes(mountPoint))
       .map(({ mountPoint }) => `mount ${mountPoint}`),
   ];
   const deadline = Date.now() + 5000;

@@ -6,6 +6,7 @@ import { DatabaseSync, StatementSync } from 'node:sqlite';
 // Past the door on purpose: every system call that node:fs has not goes through this one table.
 import { btrfs, IOCTL, O_CREAT } from '../../linux/src/flags.ts';
 import { libc } from '../../linux/src/libc.ts';
+import { patchRpc } from './rpc-calls.ts';
 
 const koffi = createRequire(new URL('../../linux/src/libc.ts', import.meta.url))('koffi') as {
   errno(value?: number): number;
@@ -21,6 +22,8 @@ export interface SystemCall {
 /** What happens instead: an error without the call, or an end of the program at it. */
 export type Fault =
   | { readonly at: 'errno'; readonly errno: string }
+  /** Nothing happens, and the caller is told that it did. */
+  | { readonly at: 'skip' }
   /** `after`: the call is done, and its caller never learns. */
   | { readonly at: 'before' | 'after'; readonly end: () => never };
 
@@ -63,7 +66,17 @@ function install(): void {
   patchFileSystem();
   patchSqlite();
   patchPrograms();
+  patchRpc({ ask: (call) => watch?.(call), during: counted });
   syncBuiltinESMExports();
+}
+
+async function counted<T>(work: () => Promise<T>): Promise<T> {
+  pending++;
+  try {
+    return await work();
+  } finally {
+    pending--;
+  }
 }
 
 interface Native extends Any {
@@ -96,6 +109,7 @@ function nativeCall(name: string, original: Native): Native {
     const fault = watch?.(describe(name, args));
     if (!fault) return original(...args);
     if (fault.at === 'errno') return failed(fault.errno);
+    if (fault.at === 'skip') return 0;
     if (fault.at === 'after') original(...args);
     return fault.end();
   }) as Native;
@@ -104,6 +118,7 @@ function nativeCall(name: string, original: Native): Native {
     const fault = watch?.(describe(name, args));
     if (fault?.at === 'before') return void setImmediate(() => ended(fault.end, callback));
     if (fault?.at === 'errno') return void setImmediate(() => callback(null, failed(fault.errno)));
+    if (fault?.at === 'skip') return void setImmediate(() => callback(null, 0));
     pending++;
     original.async(...args.slice(0, -1), (failure: unknown, result: unknown) => {
       pending--;
@@ -167,6 +182,7 @@ function syncCall(name: string, original: Any, changes: boolean): Any {
     const fault = watch?.({ name, changes });
     if (!fault) return original(...args);
     if (fault.at === 'errno') throw errnoError(fault.errno, name);
+    if (fault.at === 'skip') return undefined;
     if (fault.at === 'after') original(...args);
     return fault.end();
   }, original);
@@ -178,6 +194,7 @@ function callbackCall(name: string, original: Any, changes: boolean): Any {
     const fault = watch?.({ name, changes });
     if (fault?.at === 'before') return void setImmediate(() => ended(fault.end, callback));
     if (fault?.at === 'errno') return void setImmediate(() => callback(errnoError(fault.errno, name)));
+    if (fault?.at === 'skip') return void setImmediate(() => callback(null));
     pending++;
     original(...args.slice(0, -1), (...results: unknown[]) => {
       pending--;
@@ -192,6 +209,7 @@ function promiseCall(name: string, original: Any, changes: boolean): Any {
     const fault = watch?.({ name, changes });
     if (fault?.at === 'before') return fault.end();
     if (fault?.at === 'errno') throw errnoError(fault.errno, name);
+    if (fault?.at === 'skip') return undefined;
     pending++;
     try {
       const result = await original(...args);
@@ -240,6 +258,7 @@ function sqliteCall(original: Any, describeCall: (first: unknown) => SystemCall 
       const [errcode, message] = sqliteCodes[fault.errno] as [number, string];
       throw Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode });
     }
+    if (fault.at === 'skip') return undefined;
     if (fault.at === 'after') original.apply(this, args);
     return fault.end();
   };
@@ -255,6 +274,7 @@ function patchPrograms(): void {
     const fault = watch?.({ name, changes: args[0] !== 'blkid' });
     if (fault?.at === 'before') return void setImmediate(() => ended(fault.end, callback));
     if (fault?.at === 'errno') return void setImmediate(() => callback(errnoError(fault.errno, name), '', ''));
+    if (fault?.at === 'skip') return void setImmediate(() => callback(null, '', ''));
     pending++;
     const child = original(...args.slice(0, -1), (...results: unknown[]) => {
       pending--;

@@ -13,31 +13,26 @@ import {
 import { basename, join } from 'node:path';
 import { listLoops } from '@berth/linux';
 import type { DriverProcess } from './driver-process.ts';
-import { type Access, capabilityOf } from './image-driver.ts';
+import { capabilityOf } from './image-driver.ts';
+import type { LifeKind } from './life-kinds.ts';
 
 const MiB = 1024 ** 2;
 
 export type LifeClients = Pick<DriverProcess, 'controller' | 'node' | 'groups'>;
 
-/** What a life's volumes are. */
-export interface LifeKind {
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly access: Access;
-  readonly poolFs?: 'xfs' | 'btrfs';
-  readonly mib: number;
-}
-
-export const lifeKinds: Readonly<Record<string, LifeKind>> = {
-  directory: { parameters: { backend: 'directory' }, access: { mount: {} }, mib: 1 },
-  image: { parameters: { backend: 'image' }, access: { mount: { fsType: 'ext4' } }, poolFs: 'xfs', mib: 8 },
-  'block image': { parameters: { backend: 'image' }, access: { block: {} }, poolFs: 'xfs', mib: 8 },
-  btrfs: { parameters: { backend: 'btrfs' }, access: { mount: {} }, poolFs: 'btrfs', mib: 8 },
-};
-
 /** One call of a life; it may be made again at any time until it has succeeded. What it gives, if a function, is for then. */
 export interface LifeStep {
   readonly what: string;
   run(clients: LifeClients): Promise<unknown>;
+}
+
+/** The calls of volumes from their making to their end, and what of it a driver has answered. */
+export interface Life {
+  readonly steps: readonly LifeStep[];
+  /** Volumes and snapshots whose creation was answered, and whose deletion was not. */
+  readonly acknowledged: ReadonlyMap<string, string>;
+  /** Every id that was ever answered. */
+  readonly ids: ReadonlySet<string>;
 }
 
 export interface LifeOptions {
@@ -48,14 +43,14 @@ export interface LifeOptions {
   readonly name: string;
   /** Runs what the test itself does with files, unseen by what watches system calls. */
   readonly quietly?: <T>(work: () => T) => T;
+  /** Of one volume, without a snapshot or copy. */
+  readonly isShort?: boolean;
 }
 
 /** The calls of a volume's whole life, with a snapshot, a clone, a volume restored from the snapshot, and a group snapshot. */
-export class VolumeLife {
+export class VolumeLife implements Life {
   readonly steps: readonly LifeStep[];
-  /** Volumes and snapshots whose creation was answered, and whose deletion was not. */
   readonly acknowledged = new Map<string, string>();
-  /** Every id that was ever answered. */
   readonly ids = new Set<string>();
   readonly #groups = new Map<string, string>();
   readonly #options: LifeOptions;
@@ -64,7 +59,7 @@ export class VolumeLife {
   constructor(options: LifeOptions) {
     this.#options = options;
     this.#quietly = options.quietly ?? ((work) => work());
-    this.steps = this.#compose();
+    this.steps = options.isShort ? this.#composeShort() : this.#compose();
   }
 
   #compose(): LifeStep[] {
@@ -72,14 +67,17 @@ export class VolumeLife {
     const [source, clone, restored, snapshot, group] = ['source', 'clone', 'restored', 'snapshot', 'group'].map(
       (n) => `${name}-${n}`,
     ) as [string, string, string, string, string];
+    const copies = [
+      this.#snapshot(snapshot, source),
+      this.#create(clone, () => ({ volume: { volumeId: this.#id(source) } })),
+      this.#create(restored, () => ({ snapshot: { snapshotId: this.#id(snapshot) } })),
+    ];
     return [
       this.#create(source),
       this.#attach(source),
       ...this.#use(source),
       this.#write(source),
-      this.#snapshot(snapshot, source),
-      this.#create(clone, () => ({ volume: { volumeId: this.#id(source) } })),
-      this.#create(restored, () => ({ snapshot: { snapshotId: this.#id(snapshot) } })),
+      ...(this.#options.kind.copiedIdle ? [...this.#release(source), ...copies, ...this.#use(source)] : copies),
       ...this.#expand(source),
       ...this.#release(source),
       this.#detach(source),
@@ -92,6 +90,29 @@ export class VolumeLife {
       this.#deleteSnapshot(snapshot),
       this.#delete(restored),
     ];
+  }
+
+  #composeShort(): LifeStep[] {
+    const name = `${this.#options.name}-volume`;
+    return [
+      this.#create(name),
+      this.#attach(name),
+      ...this.#use(name),
+      ...this.#expand(name),
+      ...this.#release(name),
+      this.#detach(name),
+      this.#delete(name),
+    ];
+  }
+
+  /** Calls that read what a volume holds that was filled, or a snapshot. */
+  reading(of: 'volume' | 'snapshot', id: string): readonly LifeStep[] {
+    const name = `${this.#options.name}-read`;
+    const source = `${name}-${of}`;
+    this.#know(source, id);
+    const read = (volume: string) => [...this.#use(volume), this.#read(volume), ...this.#release(volume)];
+    if (of === 'volume') return read(source);
+    return [this.#create(name, () => ({ snapshot: { snapshotId: id } })), ...read(name), this.#delete(name)];
   }
 
   #know(name: string, id: string): void {
@@ -210,11 +231,11 @@ export class VolumeLife {
 
   /** To something else, and in the end to what is removed at once. */
   #modify(name: string): LifeStep[] {
-    const image = this.#options.kind.parameters['backend'] === 'image';
-    const changes = image
-      ? [{ provisioning: 'reserved' }, { provisioning: 'thin' }]
-      : [{ onDelete: 'trash', trashTTL: '1h' }, { onDelete: 'delete' }];
-    return changes.map((mutableParameters) => ({
+    const { backend, provisioning = 'thin' } = this.#options.kind.parameters;
+    const byProvisioning = [{ provisioning: 'reserved' }, { provisioning: 'thin' }];
+    const byTrash = [{ onDelete: 'trash', trashTTL: '1h' }, { onDelete: 'delete' }];
+    if (provisioning === 'reserved') byProvisioning.reverse();
+    return (backend === 'image' ? byProvisioning : byTrash).map((mutableParameters) => ({
       what: `ControllerModifyVolume ${name}`,
       run: ({ controller }) => controller.ControllerModifyVolume({ volumeId: this.#id(name), mutableParameters }),
     }));
@@ -306,12 +327,14 @@ function readDevice(path: string): Buffer {
 }
 
 /** Folders in folders that a pool always has. */
-const standing = new Set(['nfs/staged', 'nfs/trash']);
+const standing = new Set(['nfs/staged', 'nfs/trash', 'nfs/shares']);
 
 /** What is below a pool besides its catalog and its own folders: nothing, when every volume was deleted. */
 export function leftInPool(pool: string): string[] {
   return entriesOf(pool).filter((name) => {
     if (name === 'lock' || name.startsWith('catalog.db') || standing.has(name)) return false;
+    // Where to look on the day the catalog is lost.
+    if (name.startsWith('nfs/shares/')) return false;
     return name.includes('/') || !lstatSync(join(pool, name)).isDirectory();
   });
 }

@@ -4,8 +4,8 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, wr
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type InProcessDriver, startInProcess } from '../harness/in-process-driver.ts';
+import { type LifeKind, volumeKinds } from '../harness/life-kinds.ts';
 import { lifePlace } from '../harness/life-place.ts';
-import { type LifeKind, lifeKinds } from '../harness/volume-life.ts';
 
 const MiB = 1024 ** 2;
 const blockBytes = 4096;
@@ -55,7 +55,7 @@ async function startWorkload(kind: LifeKind, target: string): Promise<AsyncDispo
 
 function workloadOf(kind: LifeKind): string {
   if ('block' in kind.access) return 'block';
-  return kind === lifeKinds['directory'] ? 'directory' : 'mount';
+  return kind === volumeKinds['directory'] ? 'directory' : 'mount';
 }
 
 /** What each block or file holds: one generation, or several where the copy tore it. */
@@ -98,7 +98,7 @@ async function use(
   };
 }
 
-for (const [what, kind] of Object.entries(lifeKinds)) {
+for (const [what, kind] of Object.entries(volumeKinds)) {
   const moment = what === 'directory' ? 'each file as it was at some moment' : 'all of it as it was at one moment';
   test(`${what}: snapshots and clones of a volume that is being written to hold ${moment}, byte by byte`, async () => {
     using place = await lifePlace(kind.poolFs);
@@ -146,7 +146,7 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
 }
 
 test('a clone and its source share nothing afterwards: what one writes the other never sees', async () => {
-  for (const kind of Object.values(lifeKinds).filter(({ access }) => 'mount' in access)) {
+  for (const kind of Object.values(volumeKinds).filter(({ access }) => 'mount' in access)) {
     using place = await lifePlace(kind.poolFs);
     await using driver = await startInProcess({ ...place, log: () => undefined });
     const volumeCapabilities = [{ ...kind.access, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } }];

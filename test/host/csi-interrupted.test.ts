@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type InProcessDriver, startInProcess } from '../harness/in-process-driver.ts';
 import { checkKept, checkNothingLeft, make, repeat, undisturbed } from '../harness/life-checks.ts';
+import { type LifeKind, lifeOf, plainKinds } from '../harness/life-kinds.ts';
 import { lifePlace } from '../harness/life-place.ts';
-import { type LifeKind, lifeKinds, VolumeLife } from '../harness/volume-life.ts';
 
 /** Thorough where asked. */
 const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
@@ -15,7 +15,7 @@ async function acknowledged(answer: unknown): Promise<void> {
   if (typeof answer === 'function') answer();
 }
 
-for (const [what, kind] of Object.entries(lifeKinds)) {
+for (const [what, kind] of Object.entries(plainKinds)) {
   test(
     `${what}: a driver that is started anew between any two calls knows all that was answered`,
     {
@@ -26,11 +26,11 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
         using place = await lifePlace(kind.poolFs);
         const log: string[] = [];
         const start = () => startInProcess({ ...place, log: (line) => log.push(line) });
-        const count = new VolumeLife({ kind, folder: place.folder, name: 'none' }).steps.length;
+        const count = lifeOf({ kind, folder: place.folder, name: 'none' }).steps.length;
         // Between every two calls of one life; where asked also between each two of a life of its own.
         for (const at of [...(every ? Array(count).keys() : []), 'everywhere'] as const) {
           let driver = await start();
-          const life = new VolumeLife({ kind, folder: place.folder, name: `life-${at}` });
+          const life = lifeOf({ kind, folder: place.folder, name: `life-${at}` });
           for (const [i, step] of life.steps.entries()) {
             if (i === at || at === 'everywhere') {
               await driver[Symbol.asyncDispose]();
@@ -58,7 +58,7 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
         using place = await lifePlace(kind.poolFs);
         await using driver = await startInProcess({ ...place, log: quiet });
         for (let round = 0; round < (every ? 60 : 6); round++) {
-          const life = new VolumeLife({ kind, folder: place.folder, name: `life-${round}` });
+          const life = lifeOf({ kind, folder: place.folder, name: `life-${round}` });
           for (const step of life.steps) {
             await Promise.allSettled([step.run(impatient(driver, { after: round * 1.4, cancel: round % 2 === 0 }))]);
             await acknowledged(await repeat(step, driver));
@@ -77,7 +77,7 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
       undisturbed(async () => {
         using place = await lifePlace(kind.poolFs, 4096);
         await using driver = await startInProcess({ ...place, log: quiet });
-        const one = new VolumeLife({ kind, folder: place.folder, name: 'one' });
+        const one = lifeOf({ kind, folder: place.folder, name: 'one' });
         for (const step of one.steps) {
           const calls = /^(read|write)/.test(step.what) ? 1 : 64;
           const answers = await Promise.allSettled(Array.from({ length: calls }, () => step.run(driver)));
@@ -89,9 +89,8 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
           await acknowledged(await repeat(step, driver));
         }
         await checkNothingLeft(driver, one, place);
-        const lives = Array.from(
-          { length: 64 },
-          (_, i) => new VolumeLife({ kind: small(kind), folder: place.folder, name: `v${i}` }),
+        const lives = Array.from({ length: 64 }, (_, i) =>
+          lifeOf({ kind: small(kind), folder: place.folder, name: `v${i}`, isShort: true }),
         );
         await Promise.all(
           lives.map(async (life) => {

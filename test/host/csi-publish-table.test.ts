@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { csi } from '@berth/protos';
 import { expect, test } from 'vitest';
 import { type InProcessDriver, startInProcess } from '../harness/in-process-driver.ts';
+import { type LifeKind, volumeKinds } from '../harness/life-kinds.ts';
 import { lifePlace } from '../harness/life-place.ts';
-import { type LifeKind, lifeKinds } from '../harness/volume-life.ts';
 
 type Mode = csi.VolumeCapabilityAccessModeMode;
 type Answer = 'OK' | 'ALREADY_EXISTS' | 'FAILED_PRECONDITION' | 'INVALID_ARGUMENT';
@@ -53,7 +53,7 @@ async function staged(driver: InProcessDriver, kind: LifeKind, { folder, mode }:
   return { volumeId, stagingTargetPath, volumeCapability };
 }
 
-for (const [what, kind] of Object.entries(lifeKinds)) {
+for (const [what, kind] of Object.entries(volumeKinds)) {
   test(`${what}: a second NodePublishVolume is answered as the spec's table says, also by a driver that has just started`, async () => {
     using place = await lifePlace(kind.poolFs);
     const start = () => startInProcess({ ...place, log: () => undefined });
@@ -95,7 +95,7 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
   });
 }
 
-for (const [what, kind] of Object.entries(lifeKinds).filter(([name]) => name !== 'block image')) {
+for (const [what, kind] of Object.entries(volumeKinds).filter(([name]) => name !== 'block image')) {
   test(`${what}: read-only holds on the bind itself, and a container cannot take it off`, async () => {
     using place = await lifePlace(kind.poolFs);
     await using driver = await startInProcess({ ...place, log: () => undefined });
