@@ -11,6 +11,8 @@ export class EtcdBridge implements Disposable {
   /** Of the part of 198.18.0.0/15, which is for tests of networks (RFC 2544). */
   readonly #net = `198.18.${randomInt(1, 255)}`;
 
+  readonly #links = new Set<string>();
+
   constructor() {
     ip('link', 'add', this.#bridge, 'type', 'bridge');
     ip('addr', 'add', `${this.#net}.1/24`, 'dev', this.#bridge);
@@ -33,6 +35,7 @@ export class EtcdBridge implements Disposable {
     });
     child.stdout.resume();
     const link = this.#link(index);
+    this.#links.add(link);
     const inside = (...args: string[]) =>
       execFileSync('nsenter', ['-t', String(child.pid), '-n', 'ip', ...args], { stdio: 'pipe' });
     // Of a member that was killed it may still be going.
@@ -55,6 +58,8 @@ export class EtcdBridge implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // Those of ended processes go by themselves, a little later.
+    for (const link of this.#links) remove(link);
     ip('link', 'delete', this.#bridge);
   }
 
@@ -73,5 +78,13 @@ function exists(link: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+function remove(link: string): void {
+  try {
+    ip('link', 'delete', link);
+  } catch {
+    // It went meanwhile.
   }
 }

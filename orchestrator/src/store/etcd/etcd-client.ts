@@ -31,8 +31,8 @@ type Call<T> = (member: EtcdMember, options: CallOptions) => Promise<T>;
 
 /** How long a connection may take where there are others to try. */
 const connectMs = 2_000;
-/** How long one member may take for a read before another is asked. */
-const readMs = 3_000;
+/** How long one member may take for a read before another is asked, at first. */
+const readMs = 1_000;
 /** How long anything is tried; etcd itself gives a proposal up after 5 s and an election. */
 const giveUpMs = 10_000;
 /** Between rounds over all endpoints. */
@@ -114,7 +114,9 @@ export class EtcdClient implements Disposable {
       if (left <= 0) throw await this.#unavailable(member, last);
       if (await member.connection.ready(Math.min(left, connectMs))) {
         try {
-          return await call(member, { timeoutMs: Math.min(left, attemptMs), signal });
+          // All members being slow, the next round has more patience.
+          const rounds = Math.floor((tries - 1) / this.#members.length);
+          return await call(member, { timeoutMs: Math.min(left, attemptMs * 2 ** rounds), signal });
         } catch (error) {
           signal.throwIfAborted();
           last = error;

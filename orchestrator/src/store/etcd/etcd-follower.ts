@@ -32,6 +32,7 @@ const connectMs = 2_000;
 export class EtcdFollower {
   readonly #o: FollowerOptions;
   #stream: Stream | undefined;
+  #member: EtcdMember | undefined;
   #canAsk = false;
   #pauseMs = firstPauseMs;
 
@@ -47,6 +48,11 @@ export class EtcdFollower {
   /** Asks for {@link FollowerOptions.onProgress}; a member that still has to send something does not answer. */
   askProgress(): void {
     if (this.canAsk) this.#stream?.write({ progressRequest: {} });
+  }
+
+  /** Whether calls go to another member by now: this one failed them. */
+  get isElsewhere(): boolean {
+    return this.#member !== undefined && this.#member !== this.#o.client.member;
   }
 
   /** Gives the stream up: it said nothing for too long. */
@@ -92,18 +98,20 @@ export class EtcdFollower {
     const from = { startRevision: String(revision() + 1), progressNotify: true, fragment: true };
     stream.write({ createRequest: { ...keys.whole, ...from } });
     try {
-      await this.#read(stream);
+      await this.#read(stream, member);
     } finally {
       this.#stream = undefined;
+      this.#member = undefined;
     }
   }
 
-  async #read(stream: Stream): Promise<void> {
+  async #read(stream: Stream, member: EtcdMember): Promise<void> {
     let events: etcd.Event[] = [];
     for await (const response of stream) {
       if (response.canceled) throw endOf(response);
       if (response.created) {
         this.#stream = stream;
+        this.#member = member;
         this.#pauseMs = firstPauseMs;
         continue;
       }

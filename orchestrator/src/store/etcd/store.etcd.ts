@@ -33,7 +33,7 @@ const patienceMs = 100;
 /** Between two questions how far the watch is. */
 const askEveryMs = 20;
 /** A watch that is behind for this long is at a member that hangs. */
-const stuckMs = 3_000;
+const stuckMs = 2_000;
 /** How long a start waits for the watch; it may be behind for long where others write elsewhere in this etcd. */
 const catchUpMs = 300;
 /** How long a write waits to be seen in the cache of its own server. */
@@ -199,7 +199,7 @@ class EtcdStore implements Store {
   #noteBehind(): void {
     const now = this.#clock.monotonicMs();
     this.#behindSinceMs ??= now;
-    if (now - this.#behindSinceMs < stuckMs || !this.#follower.canAsk) return;
+    if (now - this.#behindSinceMs < stuckMs || !(this.#follower.canAsk || this.#follower.isElsewhere)) return;
     this.#behindSinceMs = now;
     this.#follower.restart();
   }

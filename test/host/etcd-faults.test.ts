@@ -1,0 +1,73 @@
+import { type Rng, seededRng, silentLogger, systemClock } from '@berth/kit';
+import { expect, test } from 'vitest';
+import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
+import { EtcdCluster } from '../harness/etcd-cluster.ts';
+import { etcdHistory } from '../harness/etcd-history.ts';
+import { debianEtcd, newerEtcd } from '../harness/etcd-program.ts';
+import { StoreWorkload, thingsPrefix, WanderingWatcher } from '../harness/store-workload.ts';
+
+const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as string } : {}) };
+const members = 3;
+/** Another one tries other moments. */
+const seed = Number(process.env['BERTH_SEED'] ?? 11);
+
+/** What may happen to one member at a time: two of three go on. */
+const faults: Readonly<Record<string, (cluster: EtcdCluster, member: number, rng: Rng) => Promise<void>>> = {
+  async 'kill -9'(cluster, member, rng) {
+    await cluster.kill(member);
+    await systemClock.sleep(200 + rng.next() * 1500);
+    await cluster.run(member);
+  },
+  async 'network cut'(cluster, member, rng) {
+    cluster.cut(member);
+    await systemClock.sleep(500 + rng.next() * 2500);
+    cluster.mend(member);
+  },
+};
+
+/** All members in turn, the leader among them. */
+async function cause(fault: keyof typeof faults, cluster: EtcdCluster, rng: Rng): Promise<void> {
+  for (let member = 0; member < members; member++) {
+    await faults[fault]?.(cluster, member, rng);
+    await systemClock.sleep(500 + rng.next() * 500);
+  }
+}
+
+for (const [version, program] of Object.entries(programs))
+  for (const fault of Object.keys(faults))
+    test(`${fault} of each member of etcd ${version} under load loses no acknowledged write and no event, and tells none twice`, {
+      timeout: 120_000,
+    }, async () => {
+      const rng = seededRng(seed);
+      await using stack = new AsyncDisposableStack();
+      const cluster = stack.use(await EtcdCluster.start({ program, members, cuttable: true }));
+      const stores = await Promise.all(
+        Array.from({ length: 3 }, async (_, i) => {
+          // Each begins at another member.
+          const endpoints = [...cluster.endpoints.slice(i), ...cluster.endpoints.slice(0, i)];
+          return stack.use(await openEtcdStore({ endpoints, clock: systemClock, log: silentLogger }));
+        }),
+      );
+      const workload = new StoreWorkload(stores, rng);
+      const watchers = Array.from(
+        { length: 4 },
+        () => new WanderingWatcher(stores, seededRng(Math.floor(rng.next() * 1e6)), 1),
+      );
+      workload.start(6, 5);
+      await systemClock.sleep(500);
+      await cause(fault, cluster, rng);
+      await workload.stop();
+
+      const history = await etcdHistory(cluster.endpoints[0]!, thingsPrefix);
+      const newest = history.at(-1)?.revision ?? 0;
+      await expect
+        .poll(() => watchers.map(({ revision }) => revision), { timeout: 10_000 })
+        .toEqual(watchers.map(() => newest));
+      await Promise.all(watchers.map((watcher) => watcher.stop()));
+      expect([...workload.problems, ...watchers.flatMap(({ problems }) => problems)]).toEqual([]);
+      expect(workload.count).toBeGreaterThan(200);
+      const there = new Set(history.map((told) => JSON.stringify(told)));
+      expect(workload.acknowledged().filter((told) => !there.has(JSON.stringify(told)))).toEqual([]);
+      for (const { told } of watchers) expect(told).toEqual(history);
+      expect(workload.unexplained()).toEqual([]);
+    });
