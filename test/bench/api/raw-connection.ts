@@ -1,0 +1,119 @@
+import { connect, type TLSSocket } from 'node:tls';
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly ca: string;
+  readonly token: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+  /** From the request to the first and the last byte of the answer. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/**
+ * One HTTP/1.1 connection over TLS with one request at a time, and no more of a client than it takes to measure a server on the
+ * same two cores: requests are bytes, answers are cut out of the stream by their length.
+ */
+export class RawConnection implements Disposable {
+  readonly #socket: TLSSocket;
+  readonly #head: string;
+  #onData: (data: Buffer) => void = () => undefined;
+  #onEnd: (error: Error) => void = () => undefined;
+
+  private constructor(socket: TLSSocket, { host, token }: Endpoint) {
+    this.#socket = socket;
+    this.#head = ` HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\nAccept: application/json\r\n`;
+    socket.setNoDelay(true);
+    socket.on('data', (data: Buffer) => this.#onData(data));
+    socket.on('error', (error) => this.#onEnd(error));
+    socket.on('close', () => this.#onEnd(new Error('the server closed the connection')));
+  }
+
+  static open(endpoint: Endpoint): Promise<RawConnection> {
+    const { host, port, ca } = endpoint;
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port, ca, ALPNProtocols: ['http/1.1'], servername: 'localhost' }, () => {
+        socket.off('error', reject);
+        resolve(new RawConnection(socket, endpoint));
+      });
+      socket.once('error', reject);
+    });
+  }
+
+  ask(method: string, path: string, body = ''): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const reader = new AnswerReader(resolve);
+      this.#onData = (data) => reader.take(data);
+      this.#onEnd = reject;
+      const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      const content = body === '' ? '' : `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+      this.#socket.write(`${method} ${path}${this.#head}${content}\r\n${body}`);
+    });
+  }
+
+  /** Sends a watch and tells of all that comes for it. The connection serves nothing else from then on. */
+  watch(path: string, onData: (data: Buffer) => void): void {
+    this.#onData = onData;
+    this.#socket.write(`GET ${path}${this.#head}\r\n`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#onEnd = () => undefined;
+    this.#socket.destroy();
+  }
+}
+
+/** Puts one answer together. */
+class AnswerReader {
+  readonly #started = performance.now();
+  readonly #done: (answer: Answer) => void;
+  readonly #parts: Buffer[] = [];
+  #head = '';
+  #firstMs = 0;
+  #have = 0;
+  #tail = '';
+  /** Bytes of head and body; undefined where the body comes in chunks. */
+  #length: number | undefined;
+
+  constructor(done: (answer: Answer) => void) {
+    this.#done = done;
+  }
+
+  take(data: Buffer): void {
+    if (this.#head === '') this.#begin(data);
+    this.#parts.push(data);
+    this.#have += data.length;
+    // The end of the last chunk may itself come in two parts.
+    this.#tail = (this.#tail + data.toString('latin1', Math.max(0, data.length - 5))).slice(-5);
+    const isWhole = this.#length === undefined ? this.#tail === '0\r\n\r\n' : this.#have >= this.#length;
+    if (!isWhole) return;
+    const lastMs = performance.now() - this.#started;
+    const whole = this.#parts.length === 1 ? data : Buffer.concat(this.#parts);
+    const body = this.#length === undefined ? unchunked(whole, this.#head.length) : whole.subarray(this.#head.length);
+    this.#done({ status: Number(this.#head.slice(9, 12)), body, firstMs: this.#firstMs, lastMs });
+  }
+
+  /** Heads are small: one comes whole in the first record. */
+  #begin(data: Buffer): void {
+    this.#firstMs = performance.now() - this.#started;
+    this.#head = data.toString('latin1', 0, data.indexOf('\r\n\r\n') + 4);
+    const length = /\r\ncontent-length: (\d+)/i.exec(this.#head)?.[1];
+    if (length !== undefined) this.#length = this.#head.length + Number(length);
+  }
+}
+
+function unchunked(answer: Buffer, start: number): Buffer {
+  const chunks: Buffer[] = [];
+  for (let at = start; ; ) {
+    const line = answer.indexOf('\r\n', at);
+    const size = Number.parseInt(answer.toString('latin1', at, line), 16);
+    if (!(size > 0)) return Buffer.concat(chunks);
+    chunks.push(answer.subarray(line + 2, line + 2 + size));
+    at = line + 2 + size + 2;
+  }
+}
