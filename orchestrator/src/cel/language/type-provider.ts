@@ -1,0 +1,65 @@
+import {
+  boolType,
+  bytesType,
+  type CelType,
+  doubleType,
+  durationType,
+  dynType,
+  intType,
+  listOf,
+  mapOf,
+  nullType,
+  objectType,
+  optionalOf,
+  stringType,
+  timestampType,
+  typeType,
+  uintType,
+} from './cel-type.ts';
+
+/** What objects of a declared type hold. */
+export interface ObjectDeclaration {
+  readonly name: string;
+  readonly field: (name: string) => CelType | undefined;
+}
+
+/** Types by name: the language's own and declared objects. */
+export interface TypeProvider {
+  /** What a type's name stands for as a value. */
+  type(name: string): CelType | undefined;
+  object(name: string): ObjectDeclaration | undefined;
+}
+
+const named: ReadonlyMap<string, CelType> = new Map([
+  ['bool', boolType],
+  ['bytes', bytesType],
+  ['double', doubleType],
+  ['google.protobuf.Duration', durationType],
+  ['google.protobuf.Timestamp', timestampType],
+  ['int', intType],
+  ['list', listOf(dynType)],
+  ['map', mapOf(dynType, dynType)],
+  ['null_type', nullType],
+  ['optional_type', optionalOf(dynType)],
+  ['string', stringType],
+  ['type', typeType],
+  ['uint', uintType],
+]);
+
+export class DeclaredTypes implements TypeProvider {
+  readonly #types: ReadonlyMap<string, CelType>;
+  readonly #objects: ReadonlyMap<string, ObjectDeclaration>;
+
+  constructor(objects: readonly ObjectDeclaration[] = [], types: readonly CelType[] = []) {
+    this.#types = new Map([...named, ...types.map((type) => [type.name, type] as const)]);
+    this.#objects = new Map(objects.map((object) => [object.name, object]));
+  }
+
+  type(name: string): CelType | undefined {
+    return this.#types.get(name) ?? (this.#objects.has(name) ? objectType(name) : undefined);
+  }
+
+  object(name: string): ObjectDeclaration | undefined {
+    return this.#objects.get(name);
+  }
+}

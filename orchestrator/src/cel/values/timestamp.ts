@@ -1,0 +1,70 @@
+/** A moment: nanoseconds since 1970, within the years 1 and 9999. */
+export class Timestamp {
+  readonly nanos: bigint;
+
+  constructor(nanos: bigint) {
+    this.nanos = nanos;
+  }
+
+  get seconds(): bigint {
+    const whole = this.nanos / billion;
+    return this.nanos % billion < 0n ? whole - 1n : whole;
+  }
+
+  /** Within the second. */
+  get subNanos(): bigint {
+    return ((this.nanos % billion) + billion) % billion;
+  }
+
+  /** As `string(timestamp)` prints: RFC 3339 in UTC with as many decimals as needed. */
+  toString(): string {
+    const date = new Date(Number(this.seconds) * 1000).toISOString().slice(0, 19);
+    const fraction = this.subNanos.toString().padStart(9, '0').replace(/0+$/, '');
+    return `${date}${fraction === '' ? '' : `.${fraction}`}Z`;
+  }
+}
+
+const billion = 1_000_000_000n;
+const minSeconds = -62135596800n;
+const maxSeconds = 253402300799n;
+
+/** Undefined outside the years 1 to 9999. */
+export function timestampAt(nanos: bigint): Timestamp | undefined {
+  const timestamp = new Timestamp(nanos);
+  return timestamp.seconds < minSeconds || timestamp.seconds > maxSeconds ? undefined : timestamp;
+}
+
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|([+-])(\d\d):(\d\d))$/;
+
+/** Reads RFC 3339 as Go's time package does; undefined where it is none. */
+export function parseTimestamp(text: string): Timestamp | undefined {
+  const match = rfc3339.exec(text);
+  if (!match) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (month < 1 || month > 12 || day < 1 || day > daysOf(year, month)) return undefined;
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second);
+  let seconds = BigInt(date.getTime() / 1000);
+  if (match[9] !== undefined) {
+    const [hours, minutes] = [Number(match[10]), Number(match[11])];
+    if (hours > 24 || minutes > 60) return undefined;
+    const shift = BigInt(hours * 3600 + minutes * 60);
+    seconds += match[9] === '-' ? shift : -shift;
+  }
+  return timestampAt(seconds * billion + BigInt((match[7] ?? '').slice(0, 9).padEnd(9, '0')));
+}
+
+function daysOf(year: number, month: number): number {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month, 0);
+  return date.getUTCDate();
+}
