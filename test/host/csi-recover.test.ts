@@ -173,6 +173,48 @@ test('of a damaged catalog what can be read is kept, the file too; a running dri
   expect((await listed(again)).volumes.map(({ volumeId }) => volumeId)).toEqual(ids.sort());
 });
 
+test('where volumes are published to is kept where the old catalog tells it, and is said again where it is lost', async () => {
+  await using place = await imageFolder();
+  const flags = ['--attach'];
+  const pools = ['--pool', place.pool];
+  let driver = await startDriverProcess(place.folder, flags);
+  await using _driver = { [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
+  const [first, second] = [await create(driver, 'pvc-1'), await create(driver, 'pvc-2')];
+  const publish = (volumeId: string) =>
+    driver.controller.ControllerPublishVolume({ volumeId, nodeId: 'n1', volumeCapability });
+  const published = async () =>
+    (await driver.controller.ListVolumes({})).entries.flatMap(({ volume, status }) =>
+      (status?.publishedNodeIds ?? []).map((node) => `${volume?.volumeId} ${node}`),
+    );
+  for (const volumeId of [first, second]) await publish(volumeId);
+  const both = (await published()).sort();
+  expect(both).toEqual([`${first} n1`, `${second} n1`].sort());
+  await driver[Symbol.asyncDispose]();
+
+  const path = join(place.pool, 'catalog.db');
+  const bytes = readFileSync(path);
+  const at = bytes.indexOf('"backend":"directory"');
+  writeFileSync(path, bytes.fill('X', at, at + 3));
+  expect(recover(pools)).toMatchObject({ state: 'damaged', written: true });
+  driver = await startDriverProcess(place.folder, flags);
+  expect((await published()).sort()).toEqual(both);
+  await expect(driver.controller.DeleteVolume({ volumeId: first })).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+  });
+  await driver.kill();
+
+  loseCatalog(place.pool);
+  expect(recover(pools)).toMatchObject({ state: 'missing', written: true });
+  driver = await startDriverProcess(place.folder, flags);
+  expect(await published()).toEqual([]);
+  // As an attacher does that finds them missing from ListVolumes; and as one that does not, when the pod is gone.
+  await publish(first);
+  await publish(first);
+  expect(await published()).toEqual([`${first} n1`]);
+  await driver.controller.ControllerUnpublishVolume({ volumeId: second, nodeId: 'n1' });
+  await driver.controller.DeleteVolume({ volumeId: second });
+});
+
 test('what the data says of itself is not believed unchecked', async () => {
   await using place = await imageFolder();
   const pools = ['--pool', place.pool];

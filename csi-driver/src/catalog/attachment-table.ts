@@ -13,7 +13,8 @@ export interface Attachment {
   readonly readOnly: boolean;
 }
 
-interface Row {
+/** As it is written; of a catalog that may be damaged. */
+export interface AttachmentRow {
   readonly volume_id: string;
   readonly node_id: string;
   readonly details: string;
@@ -78,17 +79,16 @@ export class AttachmentTable {
 
   #read(query: () => unknown[]): Attachment[] {
     try {
-      return (query() as Row[]).map((row) => this.#decode(row));
+      return (query() as AttachmentRow[]).map((row) => this.#decode(row));
     } catch (error) {
       throw asCatalogError(error, this.#path);
     }
   }
 
-  #decode({ volume_id: volumeId, node_id: nodeId, details, checksum }: Row): Attachment {
-    if (checksumOf(volumeId, nodeId, details) !== checksum) {
-      throw damaged(this.#path, `the record of where volume "${volumeId}" is published does not match its checksum`);
-    }
-    return { volumeId, nodeId, ...(JSON.parse(details) as Omit<Attachment, 'volumeId' | 'nodeId'>) };
+  #decode(row: AttachmentRow): Attachment {
+    const attachment = decodeAttachment(row);
+    if (attachment) return attachment;
+    throw damaged(this.#path, `the record of where volume "${row.volume_id}" is published does not match its checksum`);
   }
 
   async #write<T>(work: () => T): Promise<T> {
@@ -98,6 +98,13 @@ export class AttachmentTable {
       throw asCatalogError(error, this.#path);
     }
   }
+}
+
+/** @returns undefined for one that is not what was written. */
+export function decodeAttachment(row: AttachmentRow): Attachment | undefined {
+  const { volume_id: volumeId, node_id: nodeId, details, checksum } = row;
+  if (checksumOf(volumeId, nodeId, details) !== checksum) return undefined;
+  return { volumeId, nodeId, ...(JSON.parse(details) as Omit<Attachment, 'volumeId' | 'nodeId'>) };
 }
 
 function checksumOf(volumeId: string, nodeId: string, details: string): number {

@@ -1,4 +1,5 @@
 import type { PoolOptions } from '../backend/pool-options.ts';
+import type { Attachment } from '../catalog/attachment-table.ts';
 import type { GroupRecord } from '../catalog/group-record.ts';
 import type { OwnRecord } from '../catalog/own-record.ts';
 import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
@@ -21,6 +22,8 @@ export interface Line {
 export interface Rebuild {
   readonly records: readonly OwnRecord[];
   readonly groups: readonly Pick<GroupRecord, 'id' | 'name' | 'createdAtMs' | 'members'>[];
+  /** Only a catalog knows them. Of one that is lost their CO says them again: ListVolumes shows that they are gone. */
+  readonly attachments: readonly Attachment[];
   readonly lines: readonly Line[];
 }
 
@@ -32,7 +35,10 @@ export function planRebuild(found: readonly Found[], salvage: Salvage, pools: re
   const plan = new Plan(salvage, pools);
   for (const one of found) plan.place(one);
   plan.placeRest();
-  return { records: plan.records, groups: groupsOf(plan.records, salvage), lines: plan.lines };
+  const { records, lines } = plan;
+  const volumes = new Set(records.flatMap(({ kind, record }) => (kind === 'volume' ? [record.id] : [])));
+  const attachments = salvage.attachments.filter(({ volumeId }) => volumes.has(volumeId));
+  return { records, groups: groupsOf(records, salvage), attachments, lines };
 }
 
 class Plan {

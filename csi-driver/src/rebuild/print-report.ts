@@ -48,5 +48,5 @@ function wordsOf({ catalog, state, reason, keptAs, written, found }: RecoverRepo
   const what = `${reason}\n${placed}; ${rest}`;
   if (!written) return `${what}\nNothing was written.`;
   const kept = keptAs === undefined ? '' : ` The old one is ${keptAs}.`;
-  return `${what}\n${catalog} is written anew.${kept} Where volumes are published to is not known to the data; their CO says it again.`;
+  return `${what}\n${catalog} is written anew.${kept} Where volumes are published to is not known to the data: what the old catalog did not tell, their CO says again.`;
 }

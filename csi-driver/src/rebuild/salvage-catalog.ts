@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { type Attachment, type AttachmentRow, decodeAttachment } from '../catalog/attachment-table.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { CatalogError } from '../catalog/catalog-error.ts';
 import { type GroupRecord, groupCodec } from '../catalog/group-record.ts';
@@ -18,6 +19,7 @@ export interface Salvage {
   readonly reason: string;
   readonly records: readonly OwnRecord[];
   readonly groups: readonly GroupRecord[];
+  readonly attachments: readonly Attachment[];
 }
 
 /**
@@ -26,7 +28,8 @@ export interface Salvage {
  * @throws CatalogError Newer – a newer driver wrote it.
  */
 export function salvageCatalog(path: string): Salvage {
-  if (!existsSync(path)) return { state: 'missing', reason: 'there is no catalog', records: [], groups: [] };
+  if (!existsSync(path))
+    return { state: 'missing', reason: 'there is no catalog', records: [], groups: [], attachments: [] };
   const folder = mkdtempSync(join(tmpdir(), 'csi-driver-recover-'));
   try {
     const copy = join(folder, 'catalog.db');
@@ -52,24 +55,31 @@ function checked(path: string, copy: string): Pick<Salvage, 'state' | 'reason'> 
   }
 }
 
-function readable(copy: string): Pick<Salvage, 'records' | 'groups'> {
+function readable(copy: string): Pick<Salvage, 'records' | 'groups' | 'attachments'> {
   const rows = <R extends Recorded>(codec: Codec<R>) => recordsOf(copy, codec);
   const own = <R extends Recorded>(codec: Codec<R>, kind: OwnRecord['kind']) =>
     rows(codec).map((record) => ({ kind, record }) as unknown as OwnRecord);
   return {
     records: [...own(trashedCodec, 'trashed'), ...own(volumeCodec, 'volume'), ...own(snapshotCodec, 'snapshot')],
     groups: rows(groupCodec),
+    attachments: rowsOf(copy, 'attachments ORDER BY volume_id, node_id').flatMap(
+      (row) => decodeAttachment(row as AttachmentRow) ?? [],
+    ),
   };
 }
 
 function recordsOf<R extends Recorded>(copy: string, codec: Codec<R>): R[] {
-  const found: R[] = [];
+  return rowsOf(copy, `${codec.table} ORDER BY sequence`).flatMap((row) => {
+    const record = decode(codec, row as Row);
+    return typeof record === 'object' && record.state === 'ready' ? [record] : [];
+  });
+}
+
+function rowsOf(copy: string, from: string): unknown[] {
+  const found: unknown[] = [];
   try {
     using database = new DatabaseSync(copy);
-    for (const row of database.prepare(`SELECT * FROM ${codec.table} ORDER BY sequence`).iterate()) {
-      const record = decode(codec, row as unknown as Row);
-      if (typeof record === 'object' && record.state === 'ready') found.push(record);
-    }
+    for (const row of database.prepare(`SELECT * FROM ${from}`).iterate()) found.push(row);
   } catch {
     // A page that cannot be read ends it: what came before it counts.
   }

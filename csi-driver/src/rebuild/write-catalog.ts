@@ -41,7 +41,7 @@ function finished(path: string): string {
   return `${path}.recovered`;
 }
 
-async function fill(catalog: Catalog, { records, groups }: Rebuild): Promise<void> {
+async function fill(catalog: Catalog, { records, groups, attachments }: Rebuild): Promise<void> {
   // First, and one by one: several of one name may be in the trash, and a new volume may have it too.
   for (const { kind, record } of records)
     if (kind === 'trashed') await catalog.trashed.put(await catalog.adopt(record), record);
@@ -54,4 +54,5 @@ async function fill(catalog: Catalog, { records, groups }: Rebuild): Promise<voi
     await Promise.all(writes);
   }
   await Promise.all(groups.map((group) => catalog.groups.adopt(group)));
+  await Promise.all(attachments.map((attachment) => catalog.attachments.add(attachment)));
 }
