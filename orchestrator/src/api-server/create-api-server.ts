@@ -146,7 +146,12 @@ class Server implements ApiServer {
         this.#limits.debugPaths,
       ],
       noteDecision: (allowed) => this.#metrics.authorized(allowed),
-      special: specialHandlers({ nodeApi: options.nodeApi, authorization: this.#authorization, tokens: this.#tokens }),
+      special: specialHandlers({
+        nodeApi: options.nodeApi,
+        authorization: this.#authorization,
+        tokens: this.#tokens,
+        authentication: () => this.#authentication(),
+      }),
     });
   }
 
@@ -190,8 +195,9 @@ class Server implements ApiServer {
   }
 
   #authentication(): Promise<Authentication> {
-    const { authentication = {} } = this.#options;
-    this.#known ??= authenticationOf(this.pipeline.context, authentication, this.#tokens ? [this.#tokens] : []);
+    const own = this.#tokens ? [this.#tokens] : [];
+    const options = { audiences: own.map(({ issuer }) => issuer), ...this.#options.authentication };
+    this.#known ??= authenticationOf(this.pipeline.context, options, own);
     return this.#known;
   }
 

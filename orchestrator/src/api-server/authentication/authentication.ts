@@ -1,6 +1,10 @@
+import type { X509Certificate } from 'node:crypto';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { ServerContext } from '../server-context.ts';
 import { bootstrapTokens } from './bootstrap-tokens.ts';
+import type { FrontProxy, FrontProxyOptions } from './front-proxy.ts';
+import type { JwtAuthenticatorOptions } from './oidc/jwt-authenticator-options.ts';
+import type { OidcFlags } from './oidc/oidc-flags.ts';
 import { type PasswordAuthenticator, passwordFile } from './password-file.ts';
 import { tokenFile } from './token-file.ts';
 
@@ -11,14 +15,33 @@ export interface AuthenticationOptions {
   readonly bootstrapTokens?: boolean;
   /** Absent: requests without credentials are those of system:anonymous. */
   readonly anonymous?: boolean;
+  readonly oidc?: OidcFlags;
+  /** --authentication-config: issuers, and who may be anonymous. */
+  readonly configFile?: string;
+  readonly tokenWebhook?: {
+    /** A kubeconfig. */
+    readonly configFile: string;
+    readonly version?: 'v1' | 'v1beta1';
+    readonly cacheTtlMs?: number;
+  };
+  readonly frontProxy?: FrontProxyOptions;
+  /** What tokens for this server are for; absent: the service account issuer. */
+  readonly audiences?: readonly string[];
 }
 
 /** Who somebody is besides what a client certificate says; the first that knows the user wins. */
 export interface Authentication {
+  readonly frontProxy?: FrontProxy;
+  /** Whose certificates are users', where others are trusted as well. */
+  readonly userRoots?: readonly X509Certificate[];
   readonly tokens: readonly TokenAuthenticator[];
   readonly passwords?: PasswordAuthenticator;
-  readonly anonymous: boolean;
+  /** Whether a request without credentials for this path is served at all. */
+  readonly anonymous: (path: string) => boolean;
 }
+
+/** Upstream's. */
+const defaultTokenTtlMs = 2 * 60_000;
 
 /** @throws RangeError – a file that cannot be read or is wrong. */
 export async function authenticationOf(
@@ -26,14 +49,64 @@ export async function authenticationOf(
   options: AuthenticationOptions,
   own: readonly TokenAuthenticator[],
 ): Promise<Authentication> {
-  const { tokenAuthFile, basicAuthFile, anonymous = true } = options;
+  const { tokenAuthFile, basicAuthFile, configFile, frontProxy } = options;
+  const configured =
+    configFile === undefined
+      ? undefined
+      : await import('./oidc/authentication-configuration.ts').then(({ readAuthenticationConfiguration }) =>
+          readAuthenticationConfiguration(configFile),
+        );
+  const proxy = frontProxy && (await import('./front-proxy.ts').then(({ frontProxyOf }) => frontProxyOf(frontProxy)));
   return {
+    ...(proxy ? { frontProxy: proxy } : {}),
     tokens: [
       ...(tokenAuthFile === undefined ? [] : [await tokenFile(tokenAuthFile)]),
       ...own,
       ...(options.bootstrapTokens ? [bootstrapTokens(context)] : []),
+      ...(await issuers(context, options, configured?.issuers)),
+      ...(await webhook(context, options)),
     ],
     ...(basicAuthFile === undefined ? {} : { passwords: await passwordFile(basicAuthFile) }),
-    anonymous,
+    anonymous: anonymousOf(options.anonymous ?? true, configured?.anonymous),
   };
+}
+
+function anonymousOf(
+  byFlag: boolean,
+  configured: { readonly enabled: boolean; readonly paths: readonly string[] } | undefined,
+): Authentication['anonymous'] {
+  if (!configured) return () => byFlag;
+  const { enabled, paths } = configured;
+  return paths.length === 0 ? () => enabled : (path) => enabled && paths.includes(path);
+}
+
+async function issuers(
+  context: ServerContext,
+  { oidc }: AuthenticationOptions,
+  configured: readonly JwtAuthenticatorOptions[] | undefined,
+): Promise<TokenAuthenticator[]> {
+  const flagged = oidc && (await import('./oidc/oidc-flags.ts').then(({ issuerOfFlags }) => issuerOfFlags(oidc)));
+  if (flagged && configured) throw new RangeError('authentication-config file and oidc-* flags are mutually exclusive');
+  const all = flagged ? [flagged] : (configured ?? []);
+  if (all.length === 0) return [];
+  const { OidcAuthenticator } = await import('./oidc/oidc-authenticator.ts');
+  const { clock, log, outbound } = context;
+  const caller = await outbound.caller();
+  return all.map((issuer) => new OidcAuthenticator(issuer, { caller, clock, log }));
+}
+
+async function webhook(
+  context: ServerContext,
+  { tokenWebhook, audiences = [] }: AuthenticationOptions,
+): Promise<TokenAuthenticator[]> {
+  if (!tokenWebhook) return [];
+  const { configFile, version = 'v1beta1', cacheTtlMs = defaultTokenTtlMs } = tokenWebhook;
+  const [{ FileWebhook, fileWebhookTarget }, { WebhookTokens }] = await Promise.all([
+    import('../webhook/file-webhook.ts'),
+    import('./webhook-tokens.ts'),
+  ]);
+  const { clock, log, outbound } = context;
+  const target = await fileWebhookTarget('--authentication-token-webhook-config-file', configFile);
+  const remote = new FileWebhook(target, { caller: await outbound.caller(), clock });
+  return [new WebhookTokens({ webhook: remote, version, cacheTtlMs, audiences, clock, log })];
 }

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { apiError } from '@berth/kube';
 import type { Authentication } from '../authentication/authentication.ts';
+import { isIssuedBy } from '../authentication/certificate-roots.ts';
 import { anonymous, type User } from '../user.ts';
 
 /** Who a bearer token stands for; undefined: not one of its own. */
@@ -12,23 +14,24 @@ export interface TokenAuthenticator {
 const known = new WeakMap<object, User | 'invalid' | undefined>();
 
 /**
- * The user of a request: its client certificate's (CN is the name, O the groups), else its password's or bearer token's,
+ * The user of a request: whom a proxy names, its client certificate's (CN is the name, O the groups), else its password's or bearer token's,
  * else anonymous.
  * @throws ApiError Unauthorized – a credential that is there but not valid; none where nobody may be anonymous.
  */
 export async function authenticate(
-  authorization: string | undefined,
+  { headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>,
   socket: TLSSocket,
-  { tokens, passwords, anonymous: anyone }: Authentication,
+  { frontProxy, userRoots, tokens, passwords, anonymous: anyone }: Authentication,
 ): Promise<User> {
-  const certificate = certificateUser(socket);
+  const proxied = frontProxy?.userOf(headers, socket);
+  if (proxied) return authenticated(proxied);
+  const { authorization } = headers;
+  const certificate = certificateUser(socket, userRoots);
   if (certificate !== undefined && certificate !== 'invalid') return certificate;
   const token = /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1];
   if (token !== undefined) {
-    for (const each of tokens) {
-      const user = await each.authenticate(token);
-      if (user) return authenticated(user);
-    }
+    const user = await tokenUser(token, { tokens });
+    if (user) return user;
     throw unauthorized();
   }
   const login = passwords && loginOf(authorization);
@@ -37,8 +40,17 @@ export async function authenticate(
     if (user) return authenticated(user);
     throw unauthorized();
   }
-  if (certificate === 'invalid' || !anyone) throw unauthorized();
+  if (certificate === 'invalid' || !anyone(url.split('?', 1)[0] ?? '')) throw unauthorized();
   return anonymous;
+}
+
+/** Who a bearer token stands for: the first that knows it says so. */
+export async function tokenUser(token: string, { tokens }: Pick<Authentication, 'tokens'>): Promise<User | undefined> {
+  for (const each of tokens) {
+    const user = await each.authenticate(token);
+    if (user) return authenticated(user);
+  }
+  return undefined;
 }
 
 export function unauthorized() {
@@ -53,24 +65,27 @@ function loginOf(authorization: string | undefined): { name: string; password: s
   return { name, password };
 }
 
+/** Who is nobody stays so, also where a proxy says it (apiserver AuthenticatedGroupAdder). */
 function authenticated(user: User): User {
+  if (user.name === anonymous.name || user.groups.includes('system:unauthenticated')) return user;
   return {
     ...user,
     groups: [...user.groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'],
   };
 }
 
-function certificateUser(socket: TLSSocket): User | 'invalid' | undefined {
+function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']): User | 'invalid' | undefined {
   if (known.has(socket)) return known.get(socket);
-  const user = readCertificate(socket);
+  const user = readCertificate(socket, roots);
   known.set(socket, user);
   return user;
 }
 
-function readCertificate(socket: TLSSocket): User | 'invalid' | undefined {
+function readCertificate(socket: TLSSocket, roots: Authentication['userRoots']): User | 'invalid' | undefined {
   const { subject } = socket.getPeerCertificate();
   if (!subject) return undefined;
   if (!socket.authorized || typeof subject.CN !== 'string') return 'invalid';
+  if (roots && !isIssuedBy(socket, roots)) return 'invalid';
   const organizations = subject.O as string | readonly string[] | undefined;
   return authenticated({ name: subject.CN, groups: organizations === undefined ? [] : [organizations].flat() });
 }

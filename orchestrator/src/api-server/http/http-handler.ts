@@ -129,7 +129,7 @@ export class HttpHandler {
   async #authenticate(message: IncomingMessage): Promise<User> {
     const { authentication, metrics } = this.#parts;
     try {
-      const user = await authenticate(message.headers.authorization, tlsSocketOf(message), authentication);
+      const user = await authenticate(message, tlsSocketOf(message), authentication);
       metrics.authenticated(user);
       return user;
     } catch (error) {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { certificatesOf } from '../authentication/certificate-roots.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 
@@ -27,10 +28,12 @@ const mostHeaderBytes = 1024 * 1024;
 
 /** HTTPS for everyone outside the process: HTTP/2, and HTTP/1.1 for upgrades and old clients. */
 export async function listen(options: ListenOptions, parts: HandlerParts): Promise<Listener> {
-  const server = createSecureServer(serverOptions(options));
+  const { frontProxy } = parts.authentication;
+  const server = createSecureServer(serverOptions(options, frontProxy?.ca));
   // An HTTP/1.1 client that opens a connection and says nothing is cut off; how long a request may take is not known here.
   Object.assign(server, { headersTimeout: 32_000, requestTimeout: 0, maxRequestsPerSocket: 0 });
-  serve(server, parts);
+  const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
+  serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
   const sockets = trackSockets(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -51,12 +54,12 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   };
 }
 
-function serverOptions({ cert, key, clientCa }: ListenOptions): SecureServerOptions {
+function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string | undefined): SecureServerOptions {
   return {
     allowHTTP1: true,
     cert,
     key,
-    ca: clientCa,
+    ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
     requestCert: true,
     // Who has no certificate may have a token, or may look at the version.
     rejectUnauthorized: false,

@@ -3,6 +3,7 @@ import { managerOf } from '../apply/manager-name.ts';
 import { rulesReview } from '../authorization/rules-review.ts';
 import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
+import { tokenUser } from '../http/authenticate.ts';
 import { invalid } from '../invalid.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -45,17 +46,25 @@ function timestamp(now: number): string {
   return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-function reviewersOf({ authorization, tokens }: SpecialParts): Readonly<Record<string, Reviewer>> {
+function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
+  const { authorization } = parts;
   const decide = async (user: User, spec: Spec) => {
-    const { allowed, denied, reason } = await authorization.authorizer.authorize(attributesOf(user, spec));
-    return { allowed, ...(denied ? { denied } : {}), ...(reason === '' ? {} : { reason }) };
+    const decision = await authorization.authorizer.authorize(attributesOf(user, spec));
+    const { allowed, denied, reason, error } = decision;
+    return {
+      allowed,
+      ...(denied ? { denied } : {}),
+      ...(reason === '' ? {} : { reason }),
+      ...(error === undefined ? {} : { evaluationError: error }),
+    };
   };
   const subject: Reviewer = async (spec, _request, { definition }) => {
     if (!spec['user'] && !spec['groups']?.length) {
       const message = 'Invalid value: "": at least one of user or group must be specified';
       throw invalid(definition, '', [{ reason: 'FieldValueInvalid', field: 'spec.user', message }]);
     }
-    return decide({ name: spec['user'] ?? '', groups: spec['groups'] ?? [] }, spec);
+    const { user: name = '', groups = [], uid, extra } = spec;
+    return decide({ name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) }, spec);
   };
   return {
     SelfSubjectAccessReview: (spec, { user }) => decide(user, spec),
@@ -64,11 +73,26 @@ function reviewersOf({ authorization, tokens }: SpecialParts): Readonly<Record<s
     SelfSubjectRulesReview: async (spec, { user }) => rulesReview(authorization, user, spec['namespace'] ?? ''),
     SelfSubjectReview: async (_spec, { user }) => ({ userInfo: userInfoOf(user) }),
     TokenReview: async (spec) => {
-      const known = await tokens?.review(spec['token'] ?? '', spec['audiences'] ?? []);
+      const known = await reviewToken(parts, spec['token'] ?? '', spec['audiences'] ?? []);
       if (!known) return { user: {}, error: 'invalid bearer token' };
       return { authenticated: true, user: userInfoOf(known.user), audiences: known.audiences };
     },
   };
+}
+
+/** Whose a token is, by any way there is; those that know no audiences give tokens for this server. */
+async function reviewToken({ tokens, authentication }: SpecialParts, token: string, audiences: readonly string[]) {
+  const known = await tokens?.review(token, audiences);
+  if (known) return known;
+  const own = tokens ? [tokens.issuer] : [];
+  const common = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
+  if (common.length === 0 && audiences.length > 0) return undefined;
+  const user = await tokenUser(token, await authentication());
+  return user && { user, audiences: common };
+}
+
+function selectedField({ key, operator, values }: { key: string; operator: string; values?: string[] }) {
+  return operator === 'In' && values?.length === 1 ? { field: key, equals: values[0] as string } : { field: key };
 }
 
 function userInfoOf({ name, uid, groups, extra }: User) {
@@ -83,7 +107,20 @@ function attributesOf(user: User, spec: Spec): Attributes {
     resource = '',
     subresource = '',
     name = '',
+    version,
+    fieldSelector,
   } = spec['resourceAttributes'] ?? {};
   const other = spec['nonResourceAttributes'] as { verb?: string; path?: string } | undefined;
-  return { user, namespace, group, resource, subresource, name, verb: other?.verb ?? verb, path: other?.path ?? '' };
+  return {
+    user,
+    namespace,
+    group,
+    resource,
+    subresource,
+    name,
+    verb: other?.verb ?? verb,
+    path: other?.path ?? '',
+    ...(version ? { version } : {}),
+    ...(fieldSelector?.requirements ? { fieldSelector: fieldSelector.requirements.map(selectedField) } : {}),
+  };
 }

@@ -1,5 +1,6 @@
 import type { NodeApiLookup } from '../../node-api.ts';
 import { serveApply } from '../apply/serve-apply.ts';
+import type { Authentication } from '../authentication/authentication.ts';
 import type { Authorization } from '../authorization/authorization.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import { notAllowed, type ResourceRoute } from '../route.ts';
@@ -20,6 +21,8 @@ export interface SpecialParts {
   readonly nodeApi: NodeApiLookup;
   readonly authorization: Authorization;
   readonly tokens: TokenIssuer | undefined;
+  /** Asked at a review: what it needs is read when the first listener begins. */
+  readonly authentication: () => Promise<Authentication>;
 }
 
 /** Endpoints that are more than the generic verbs on a stored object, by resource and subresource. */

@@ -1,0 +1,103 @@
+import type { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { User } from '../user.ts';
+import { certificatesOf, isIssuedBy } from './certificate-roots.ts';
+
+/** kube-apiserver's --requestheader-* flags. */
+export interface FrontProxyOptions {
+  readonly clientCaFile: string;
+  /** Common names of proxies; empty: any that the authority has signed for. */
+  readonly allowedNames: readonly string[];
+  readonly usernameHeaders: readonly string[];
+  readonly uidHeaders: readonly string[];
+  readonly groupHeaders: readonly string[];
+  readonly extraHeaderPrefixes: readonly string[];
+}
+
+/** Knows users by what a proxy that has authenticated them says in headers (apiserver headerrequest). */
+export class FrontProxy {
+  /** PEM: whose certificates proxies have. */
+  readonly ca: string;
+  readonly #roots: readonly X509Certificate[];
+  readonly #options: FrontProxyOptions;
+
+  constructor(ca: string, options: FrontProxyOptions) {
+    this.ca = ca;
+    this.#options = options;
+    this.#roots = certificatesOf(ca);
+  }
+
+  /** Who a request is for, where a proxy sent it. */
+  userOf(headers: IncomingHttpHeaders, socket: TLSSocket): User | undefined {
+    const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = this.#options;
+    const name = firstOf(headers, usernameHeaders);
+    if (name === undefined || !this.#isProxy(socket)) return undefined;
+    const uid = firstOf(headers, uidHeaders);
+    const extra = extraOf(headers, extraHeaderPrefixes);
+    return {
+      name,
+      groups: groupHeaders.flatMap((header) => valuesOf(headers[header.toLowerCase()])),
+      ...(uid === undefined ? {} : { uid }),
+      ...(Object.keys(extra).length > 0 ? { extra } : {}),
+    };
+  }
+
+  #isProxy(socket: TLSSocket): boolean {
+    if (!socket.authorized) return false;
+    const certificate = socket.getPeerCertificate();
+    const { CN } = certificate.subject ?? {};
+    const { allowedNames } = this.#options;
+    if (allowedNames.length > 0 && !(typeof CN === 'string' && allowedNames.includes(CN))) return false;
+    return isIssuedBy(socket, this.#roots);
+  }
+}
+
+/** @throws RangeError – the authority's file cannot be read or has no certificate. */
+export async function frontProxyOf(options: FrontProxyOptions): Promise<FrontProxy> {
+  const where = `--requestheader-client-ca-file ${options.clientCaFile}`;
+  const ca = await readFile(options.clientCaFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new RangeError(`${where} cannot be read: ${error.code}`);
+  });
+  try {
+    return new FrontProxy(ca, options);
+  } catch {
+    throw new RangeError(`${where}: data does not contain any valid RSA or ECDSA certificates`);
+  }
+}
+
+function firstOf(headers: IncomingHttpHeaders, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = [headers[name.toLowerCase()]].flat()[0];
+    if (value) return value;
+  }
+  return undefined;
+}
+
+/** Node joins headers of one name with a comma. */
+function valuesOf(value: string | string[] | undefined): string[] {
+  return [value ?? []]
+    .flat()
+    .flatMap((one) => one.split(/, ?/))
+    .filter((one) => one !== '');
+}
+
+function extraOf(headers: IncomingHttpHeaders, prefixes: readonly string[]): Record<string, string[]> {
+  const extra = new Map<string, string[]>();
+  for (const prefix of prefixes.map((one) => one.toLowerCase()))
+    for (const [header, value] of Object.entries(headers))
+      if (header.startsWith(prefix)) {
+        const key = decoded(header.slice(prefix.length)).toLowerCase();
+        extra.set(key, [...(extra.get(key) ?? []), ...valuesOf(value)]);
+      }
+  return Object.fromEntries(extra);
+}
+
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}

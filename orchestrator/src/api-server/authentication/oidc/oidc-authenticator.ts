@@ -1,0 +1,107 @@
+import type { Clock, Logger } from '@berth/kit';
+import type { TokenAuthenticator } from '../../http/authenticate.ts';
+import type { User } from '../../user.ts';
+import { CallError } from '../../webhook/call-error.ts';
+import type { HttpsCaller } from '../../webhook/https-caller.ts';
+import { type Claims, isSignedBy, parseJwt } from './jwt.ts';
+import type { ClaimMapping, JwtAuthenticatorOptions } from './jwt-authenticator-options.ts';
+import { KeySet } from './key-set.ts';
+
+export interface OidcParts {
+  readonly caller: Pick<HttpsCaller, 'call'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Clocks differ; go-oidc allows a token to come from as far in the future. */
+const leewaySeconds = 300;
+
+/** A claim that is not there, or not as it has to be: the token is refused, and why is logged. */
+class ClaimError extends Error {}
+
+/** ID tokens of an OpenID Connect issuer (apiserver plugin/pkg/authenticator/token/oidc). */
+export class OidcAuthenticator implements TokenAuthenticator {
+  readonly #options: JwtAuthenticatorOptions;
+  readonly #parts: OidcParts;
+  readonly #keys: KeySet;
+
+  constructor(options: JwtAuthenticatorOptions, parts: OidcParts) {
+    const { issuer, discoveryUrl, ca } = options;
+    this.#options = options;
+    this.#parts = parts;
+    this.#keys = new KeySet({
+      issuer,
+      caller: parts.caller,
+      clock: parts.clock,
+      ...(discoveryUrl === undefined ? {} : { discoveryUrl }),
+      ...(ca === undefined ? {} : { ca }),
+    });
+  }
+
+  async authenticate(token: string): Promise<User | undefined> {
+    const jwt = parseJwt(token);
+    if (jwt?.claims['iss'] !== this.#options.issuer) return undefined;
+    const { algorithms } = this.#options;
+    if (!algorithms.some((name) => name === jwt.algorithm)) return undefined;
+    try {
+      // What costs nothing is looked at first: nobody makes us ask the issuer with a token that is over.
+      this.#checkTimes(jwt.claims);
+      this.#checkAudience(jwt.claims);
+      if (!(await this.#keys.isSignedBy(jwt.keyId, (key) => isSignedBy(jwt, key, algorithms))))
+        throw new ClaimError('oidc: verify token: failed to verify signature');
+      return this.#userOf(jwt.claims);
+    } catch (error) {
+      if (!(error instanceof ClaimError || error instanceof CallError)) throw error;
+      this.#parts.log.debug('a token was refused', { issuer: this.#options.issuer, reason: error.message });
+      return undefined;
+    }
+  }
+
+  #checkTimes({ exp, nbf }: Claims): void {
+    const now = this.#parts.clock.now() / 1000;
+    if (typeof exp !== 'number' || exp <= now) throw new ClaimError('oidc: verify token: oidc: token is expired');
+    if (nbf !== undefined && (typeof nbf !== 'number' || nbf > now + leewaySeconds))
+      throw new ClaimError('oidc: verify token: oidc: current time is before the nbf (not before) time');
+  }
+
+  #checkAudience({ aud }: Claims): void {
+    const given = [aud].flat();
+    if (!this.#options.audiences.some((audience) => given.includes(audience)))
+      throw new ClaimError('oidc: verify token: oidc: expected audience in the token is not there');
+  }
+
+  #userOf(claims: Claims): User {
+    const { username, groups, uidClaim, requiredClaims } = this.#options;
+    for (const [claim, value] of Object.entries(requiredClaims))
+      if (claims[claim] !== value)
+        throw new ClaimError(`oidc: required claim ${claim} not present in ID token, or another`);
+    if (username.claim === 'email' && claims['email_verified'] !== undefined && claims['email_verified'] !== true)
+      throw new ClaimError('oidc: email not verified');
+    const name = textOf(claims, username.claim);
+    const jti = claims['jti'];
+    return {
+      name: username.prefix + name,
+      groups: groups ? groupsOf(claims, groups) : [],
+      ...(uidClaim === undefined ? {} : { uid: textOf(claims, uidClaim) }),
+      ...(typeof jti === 'string' && jti !== ''
+        ? { extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${jti}`] } }
+        : {}),
+    };
+  }
+}
+
+function textOf(claims: Claims, claim: string): string {
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (typeof value === 'string' && value !== '') return value;
+  throw new ClaimError(`oidc: parse claim ${JSON.stringify(claim)}: not a text, or not there`);
+}
+
+/** A single group may stand alone. */
+function groupsOf(claims: Claims, { claim, prefix }: ClaimMapping): string[] {
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (value === undefined || value === null) return [];
+  return [value].flat().map((group) => {
+    if (typeof group === 'string') return prefix + group;
+    throw new ClaimError(`oidc: parse groups claim ${JSON.stringify(claim)}: not a list of texts`);
+  });
+}

@@ -1,0 +1,98 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Clock, Logger } from '@berth/kit';
+import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { User } from '../user.ts';
+import { CallError } from '../webhook/call-error.ts';
+import { ExpiringCache } from '../webhook/expiring-cache.ts';
+import type { FileWebhook } from '../webhook/file-webhook.ts';
+
+export interface WebhookTokensOptions {
+  readonly webhook: Pick<FileWebhook, 'post'>;
+  /** Of the TokenReviews that are sent. */
+  readonly version: 'v1' | 'v1beta1';
+  readonly cacheTtlMs: number;
+  /** What tokens for this server are for. */
+  readonly audiences: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Upstream keeps as many in each of its stripes together. */
+const cachedAnswers = 4096;
+
+const never = new AbortController().signal;
+
+/** Asks another server whose a token is (apiserver plugin/pkg/authenticator/token/webhook); its answers are kept for a while. */
+export class WebhookTokens implements TokenAuthenticator {
+  readonly #options: WebhookTokensOptions;
+  readonly #cache: ExpiringCache<{ readonly user: User | undefined }>;
+  readonly #asked = new Map<string, Promise<User | undefined>>();
+  /** What is kept in memory is no token. */
+  readonly #secret = randomBytes(32);
+
+  constructor(options: WebhookTokensOptions) {
+    this.#options = options;
+    this.#cache = new ExpiringCache(options.clock, cachedAnswers);
+  }
+
+  async authenticate(token: string): Promise<User | undefined> {
+    const key = createHmac('sha256', this.#secret).update(token).digest('base64');
+    const known = this.#cache.get(key);
+    if (known) return known.user;
+    const asked = this.#asked.get(key) ?? this.#ask(key, token);
+    this.#asked.set(key, asked);
+    try {
+      return await asked;
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      // It is nobody's as long as nobody says whose it is; the next to bring it asks again.
+      this.#options.log.error('a token webhook did not answer', { reason: error.message });
+      return undefined;
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+
+  async #ask(key: string, token: string): Promise<User | undefined> {
+    const { webhook, version, audiences, cacheTtlMs } = this.#options;
+    const answer = await webhook.post(
+      {
+        kind: 'TokenReview',
+        apiVersion: `authentication.k8s.io/${version}`,
+        metadata: { creationTimestamp: null },
+        spec: { token, ...(audiences.length > 0 ? { audiences } : {}) },
+        status: { user: {} },
+      },
+      never,
+    );
+    const user = this.#userOf(answer['status']);
+    this.#cache.set(key, { user }, cacheTtlMs);
+    return user;
+  }
+
+  #userOf(status: unknown): User | undefined {
+    if (!isRecord(status) || status['authenticated'] !== true || !isRecord(status['user'])) return undefined;
+    const { audiences } = this.#options;
+    const given = textsOf(status['audiences']);
+    // A server that says nothing of audiences knows none.
+    if (given.length > 0 && audiences.length > 0 && !given.some((one) => audiences.includes(one))) return undefined;
+    const { username, uid, groups, extra } = status['user'];
+    if (typeof username !== 'string') return undefined;
+    return {
+      name: username,
+      groups: textsOf(groups),
+      ...(typeof uid === 'string' && uid !== '' ? { uid } : {}),
+      ...(isRecord(extra)
+        ? { extra: Object.fromEntries(Object.entries(extra).map(([name, values]) => [name, textsOf(values)])) }
+        : {}),
+    };
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+}

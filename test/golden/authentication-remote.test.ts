@@ -1,0 +1,180 @@
+import { expect, test } from 'vitest';
+import { anApiServer, anAuthority } from '../harness/api-server.ts';
+import { aFile, aKubeconfig } from '../harness/kubeconfig-file.ts';
+import { anIssuer } from '../harness/oidc-issuer.ts';
+import { aWebhookServer } from '../harness/webhook-server.ts';
+
+type Authentication = NonNullable<NonNullable<Parameters<typeof anApiServer>[0]>['authentication']>;
+
+async function aWorld(authentication: Authentication) {
+  const api = await anApiServer({ authentication });
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+  const whoAmI = async (how: object) => {
+    const { status, text } = await api.send({ method: 'POST', path, contentType: 'application/json', body, certificate: false, ...how });
+    return status === 201 ? JSON.parse(text).status.userInfo : status;
+  };
+  return {
+    api,
+    whoAmI,
+    bearer: (token: string) => whoAmI({ headers: { authorization: `Bearer ${token}` } }),
+    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
+  };
+}
+
+test('an issuer\'s token is its subject, with the groups and prefixes the flags say', async () => {
+  await using issuer = await anIssuer();
+  using ca = aFile(issuer.ca);
+  const oidc = { issuerUrl: issuer.url, clientId: 'berth', caFile: ca.path };
+  await using plain = await aWorld({ oidc });
+  expect(await plain.bearer(issuer.token({ jti: 'x' }))).toEqual({
+    username: `${issuer.url}#jane`,
+    groups: ['system:authenticated'],
+    extra: { 'authentication.kubernetes.io/credential-id': ['JTI=x'] },
+  });
+  const mapped = { ...oidc, usernameClaim: 'email', groupsClaim: 'roles', groupsPrefix: 'oidc:', requiredClaims: ['tenant=a=b'] };
+  await using world = await aWorld({ oidc: mapped });
+  const claims = { email: 'jane@example.com', roles: ['dev', 'ops'], tenant: 'a=b' };
+  expect(await world.bearer(issuer.token(claims))).toEqual({
+    username: 'jane@example.com',
+    groups: ['oidc:dev', 'oidc:ops', 'system:authenticated'],
+  });
+  expect(await world.bearer(issuer.token({ ...claims, roles: 'dev' }))).toMatchObject({ groups: ['oidc:dev', 'system:authenticated'] });
+  for (const wrong of [{ email_verified: false }, { tenant: 'a' }, { tenant: undefined }, { email: undefined }, { email: 7 }, { roles: [7] }])
+    expect([wrong, await world.bearer(issuer.token({ ...claims, ...wrong }))]).toEqual([wrong, 401]);
+});
+
+test('tokens that are not an issuer\'s, or are over, are nobody\'s', async () => {
+  await using issuer = await anIssuer();
+  using ca = aFile(issuer.ca);
+  await using world = await aWorld({ oidc: { issuerUrl: issuer.url, clientId: 'berth', caFile: ca.path } });
+  const good = issuer.token();
+  expect(await world.bearer(good)).toMatchObject({ username: `${issuer.url}#jane` });
+  const [head = '', body = '', signature = ''] = good.split('.');
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  const wrong: Record<string, string> = {
+    'alg none, without a signature': `${encode({ alg: 'none' })}.${body}.`,
+    'alg none, with one': `${encode({ alg: 'none' })}.${body}.${signature}`,
+    'a shared secret': `${encode({ alg: 'HS256', kid: 'first' })}.${body}.${signature}`,
+    'another algorithm of the same key': issuer.token({}, { header: { alg: 'RS512' } }),
+    'a critical header': issuer.token({}, { header: { crit: ['b64'], b64: false } }),
+    expired: issuer.token({ exp: now - 1 }),
+    'without an end': issuer.token({ exp: undefined }),
+    'an end that is a text': issuer.token({ exp: '9999999999' }),
+    'not yet': issuer.token({ nbf: now + 3600 }),
+    'another audience': issuer.token({ aud: ['other'] }),
+    'another issuer': issuer.token({ iss: 'https://example.com' }),
+    'an unknown key': issuer.token({}, { key: 'nobody' }),
+    'another key under a known name': issuer.token({}, { key: 'nobody', header: { kid: 'first' } }),
+    'changed claims': `${head}.${encode({ iss: issuer.url, aud: 'berth', sub: 'root', exp: now + 60 })}.${signature}`,
+    'no signature': `${head}.${body}`,
+    'a fourth part': `${good}.x`,
+    'no JSON': `${head}.AAAA.${signature}`,
+    'a list': `${head}.${Buffer.from('[]').toString('base64url')}.${signature}`,
+  };
+  for (const [what, token] of Object.entries(wrong)) expect([what, await world.bearer(token)]).toEqual([what, 401]);
+  const path = '/apis/authentication.k8s.io/v1/tokenreviews';
+  const review = { spec: { token: issuer.token({ more: 'x'.repeat(2_000_000) }) } };
+  const { text } = await world.api.send({ method: 'POST', path, contentType: 'application/json', body: review });
+  expect(JSON.parse(text).status).toEqual({ user: {}, error: 'invalid bearer token' });
+  // An unknown key made it ask once, not each time.
+  expect(issuer.fetched).toBe(4);
+});
+
+test('an issuer\'s new key is known at its first token, and an elliptic one as well', async () => {
+  await using issuer = await anIssuer();
+  using ca = aFile(issuer.ca);
+  await using world = await aWorld({
+    oidc: { issuerUrl: issuer.url, clientId: 'berth', caFile: ca.path, usernamePrefix: '-', signingAlgs: ['RS256', 'ES256'] },
+  });
+  expect(await world.bearer(issuer.token())).toMatchObject({ username: 'jane' });
+  issuer.add('second', 'ES256');
+  expect(await world.bearer(issuer.token({}, { key: 'second' }))).toMatchObject({ username: 'jane' });
+  expect(issuer.fetched).toBe(4);
+});
+
+test('a file names several issuers, and who may be anonymous', async () => {
+  await using one = await anIssuer();
+  await using other = await anIssuer();
+  const jwt = [one, other].map(({ url, ca }, index) => ({
+    issuer: { url, certificateAuthority: ca, audiences: ['berth', 'x'], audienceMatchPolicy: 'MatchAny' },
+    claimMappings: { username: { claim: 'sub', prefix: `${index}:` }, uid: { claim: 'sub' } },
+    claimValidationRules: [{ claim: 'hd', requiredValue: 'example.com' }],
+  }));
+  const anonymous = { enabled: true, conditions: [{ path: '/livez' }] };
+  const file = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration', jwt, anonymous };
+  using config = aFile(JSON.stringify(file));
+  await using world = await aWorld({ configFile: config.path });
+  expect(await world.bearer(one.token({ hd: 'example.com', aud: 'x' }))).toMatchObject({ username: '0:jane', uid: 'jane' });
+  expect(await world.bearer(other.token({ hd: 'example.com' }))).toMatchObject({ username: '1:jane' });
+  expect(await world.bearer(other.token())).toBe(401);
+  const get = async (path: string) => (await world.api.send({ method: 'GET', path, certificate: false })).status;
+  expect([await get('/livez'), await get('/healthz'), await get('/livez/x')]).toEqual([200, 401, 401]);
+  using wrong = aFile(JSON.stringify({ ...file, jwt: [{ ...jwt[0], userValidationRules: [{ expression: 'true' }] }] }));
+  await expect(aWorld({ configFile: wrong.path })).rejects.toThrow(/jwt\[0\]\.userValidationRules: is not supported/);
+});
+
+test('a webhook is asked whose a token is, and its answer is kept', async () => {
+  await using hooks = await aWebhookServer(({ body }) => ({
+    ...body,
+    status:
+      body.spec.token === 'good'
+        ? { authenticated: true, user: { username: 'jane', uid: '7', groups: ['dev'], extra: { team: ['a'] } } }
+        : { authenticated: false, error: 'who?' },
+  }));
+  using kubeconfig = aKubeconfig(hooks);
+  await using world = await aWorld({ tokenWebhook: { configFile: kubeconfig.path } });
+  const jane = { username: 'jane', uid: '7', groups: ['dev', 'system:authenticated'], extra: { team: ['a'] } };
+  expect([await world.bearer('good'), await world.bearer('good'), await world.bearer('bad'), await world.bearer('bad')]).toEqual([jane, jane, 401, 401]);
+  expect(hooks.asked.map(({ body }) => [body.apiVersion, body.kind, body.spec])).toEqual([
+    ['authentication.k8s.io/v1beta1', 'TokenReview', { token: 'good' }],
+    ['authentication.k8s.io/v1beta1', 'TokenReview', { token: 'bad' }],
+  ]);
+  const path = '/apis/authentication.k8s.io/v1/tokenreviews';
+  const { text } = await world.api.send({ method: 'POST', path, contentType: 'application/json', body: { spec: { token: 'good' } } });
+  expect(JSON.parse(text).status).toMatchObject({ authenticated: true, user: jane });
+});
+
+test('a webhook that hangs up or talks nonsense makes nobody of a token, and others are still known', async () => {
+  let answer: () => unknown = () => ({ status: { authenticated: true, user: { username: 7 } } });
+  await using hooks = await aWebhookServer((_, response) => answer() ?? void response.destroy());
+  using kubeconfig = aKubeconfig(hooks);
+  using tokens = aFile('known,joe,8\n');
+  await using world = await aWorld({ tokenWebhook: { configFile: kubeconfig.path, cacheTtlMs: 0 }, tokenAuthFile: tokens.path });
+  expect(await world.bearer('x')).toBe(401);
+  answer = () => [1, 2];
+  expect(await world.bearer('x')).toBe(401);
+  expect(await world.bearer('known')).toMatchObject({ username: 'joe' });
+});
+
+test('a proxy names the user, and nobody else does', async () => {
+  const proxies = await anAuthority('CN=proxy-ca');
+  // Of the same name as the API server's own authority: names alone tell nothing.
+  const twin = await anAuthority('CN=test-ca');
+  using ca = aFile(proxies.cert);
+  await using world = await aWorld({
+    frontProxy: {
+      clientCaFile: ca.path,
+      allowedNames: ['front'],
+      usernameHeaders: ['X-Remote-User'],
+      uidHeaders: ['X-Remote-Uid'],
+      groupHeaders: ['X-Remote-Group'],
+      extraHeaderPrefixes: ['X-Remote-Extra-'],
+    },
+  });
+  const headers = { 'x-remote-user': 'jane', 'x-remote-group': 'dev', 'x-remote-uid': '7', 'x-remote-extra-acme.com%2fproject': 'p' };
+  const front = await proxies.issue('CN=front', 'client');
+  expect(await world.whoAmI({ certificate: front, headers })).toEqual({
+    username: 'jane',
+    uid: '7',
+    groups: ['dev', 'system:authenticated'],
+    extra: { 'acme.com/project': ['p'] },
+  });
+  expect(await world.whoAmI({ certificate: await proxies.issue('CN=other', 'client'), headers })).toBe(401);
+  // What a proxy's authority signs is no user, though it were an administrator by its name.
+  expect(await world.whoAmI({ certificate: await proxies.issue('CN=front, O=system:masters', 'client') })).toBe(401);
+  expect(await world.whoAmI({ certificate: true, headers })).toMatchObject({ username: 'admin' });
+  expect(await world.whoAmI({ headers })).toBe(401);
+  expect(await world.whoAmI({ certificate: await twin.issue('CN=front', 'client'), headers })).toBe(401);
+});
