@@ -23,7 +23,11 @@ export const customResourceRules: KindRules = {
       if (status) status.storedVersions = [...new Set([...(status.storedVersions ?? []), ...storageVersions(spec)])];
     },
     checkAlso: async (next, old, { endpoint, warn }) => {
-      const { checkDefinition } = await import('../../custom-resources/definition/check-definition.ts');
+      const [{ checkDefinition }] = await Promise.all([
+        import('../../custom-resources/definition/check-definition.ts'),
+        // What serves it is ready by the time it is stored: clients look for its conditions at once.
+        import('../../custom-resources/serving/definition-controller.ts'),
+      ]);
       return checkDefinition(next, old, { endpoint, warn });
     },
     markDeleted,
