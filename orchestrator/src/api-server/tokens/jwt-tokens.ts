@@ -1,5 +1,6 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
 import { type Clock, type Rng, rfc3339 } from '@berth/kit';
+import { LruMap } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
 import type { IssuedToken, TokenIssuer, TokenRequest } from './token-issuer.ts';
@@ -28,6 +29,15 @@ interface Claims {
   };
 }
 
+/** What a token that we signed says. */
+interface Signed {
+  readonly claims: Claims;
+  readonly user: User;
+}
+
+/** Verifying a signature costs more than all the rest of a small request. */
+const signedAtMost = 1024;
+
 /** Service account tokens as upstream's: signed JWTs with the claims of bound tokens. */
 export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly issuer: string;
@@ -36,6 +46,8 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly #public: KeyObject;
   readonly #algorithm: 'ES256' | 'RS256';
   readonly #keyId: string;
+  /** By digest: whether a signature is ours never changes. What else makes a token good is asked each time. */
+  readonly #signed = new LruMap<string, Signed>(signedAtMost);
 
   constructor(options: JwtTokensOptions) {
     this.issuer = options.issuer;
@@ -77,12 +89,28 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 
   async review(token: string, audiences: readonly string[]) {
+    const signed = this.#read(token);
+    if (!signed || !this.#isInTime(signed.claims)) return undefined;
+    const wanted = audiences.length > 0 ? audiences : [this.issuer];
+    const common = wanted.filter((audience) => signed.claims.aud.includes(audience));
+    if (common.length === 0) return undefined;
+    return { user: signed.user, audiences: common };
+  }
+
+  #isInTime({ exp, nbf }: Claims): boolean {
+    const now = this.#options.clock.now() / 1000;
+    return exp > now && nbf <= now + 5;
+  }
+
+  #read(token: string): Signed | undefined {
+    const digest = hash('sha256', token, 'base64');
+    const known = this.#signed.get(digest);
+    if (known) return known;
     const claims = this.#verified(token);
     if (!claims) return undefined;
-    const wanted = audiences.length > 0 ? audiences : [this.issuer];
-    const common = wanted.filter((audience) => claims.aud.includes(audience));
-    if (common.length === 0) return undefined;
-    return { user: userOf(claims), audiences: common };
+    const signed = { claims, user: userOf(claims) };
+    this.#signed.set(digest, signed);
+    return signed;
   }
 
   #verified(token: string): Claims | undefined {
@@ -93,8 +121,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
       const bytes = Buffer.from(signature, 'base64url');
       if (!verify('sha256', Buffer.from(`${head}.${body}`), this.#key(this.#public), bytes)) return undefined;
       const claims = JSON.parse(decode(body)) as Claims;
-      const now = this.#options.clock.now() / 1000;
-      return claims.iss === this.issuer && claims.exp > now && claims.nbf <= now + 5 ? claims : undefined;
+      return claims.iss === this.issuer ? claims : undefined;
     } catch {
       return undefined;
     }
