@@ -12,8 +12,8 @@ import type { AuthorizationOptions } from './authorization/authorization-options
 import type { AuthorizationMode } from './authorization/modes.ts';
 import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
-import { advertise } from './boot/advertise.ts';
 import { bootstrap } from './boot/bootstrap.ts';
+import { startAdvertising } from './boot/start-advertising.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
@@ -100,6 +100,7 @@ class Server implements ApiServer {
   readonly #end = new AbortController();
   #started = false;
   #compaction: AsyncDisposable | undefined;
+  #advertising: AsyncDisposable | undefined;
   #customResources: AsyncDisposable | undefined;
 
   constructor(options: ApiServerOptions) {
@@ -204,7 +205,7 @@ class Server implements ApiServer {
   async #advertise({ address, port }: Listener): Promise<void> {
     const { advertiseAddress } = this.#options;
     const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? advertiseAddress : address;
-    if (ip !== undefined) await advertise(this.pipeline.context, { ip, port });
+    if (ip !== undefined) this.#advertising = await startAdvertising(this.pipeline.context, { ip, port });
   }
 
   async #upgrade(upgrade: Upgrade): Promise<void> {
@@ -217,6 +218,7 @@ class Server implements ApiServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#advertising?.[Symbol.asyncDispose]();
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
     await this.#customResources?.[Symbol.asyncDispose]();

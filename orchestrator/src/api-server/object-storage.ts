@@ -82,6 +82,21 @@ export class ObjectStorage {
     return result.ok ? this.#codec.view({ ...current.kv, modRevision: result.revision }) : undefined;
   }
 
+  /**
+   * Keeps a value of this resource's (an address, a port) for a minute from the other servers of the same store, which know
+   * by then what was done with it. False: another has it. What this server follows is as new as the answer.
+   */
+  async reserve(value: string): Promise<boolean> {
+    if (!this.#store.shared) return true;
+    const key = `/registry/ranges/${this.definition.plural}/${value}`;
+    const kept = await storeCall(this.#store.write({ key, value: nothing, expected: 0, ttlSeconds: 60 }));
+    if (!kept.ok) return false;
+    if (this.#store.revision < kept.revision) throw asApiError(new StoreError('Unavailable', 'the store is late'));
+    // Who follows it does so in promises, which have run by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    return true;
+  }
+
   watch(namespace: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
     return this.#store.watch(this.prefixOf(namespace), after, signal);
   }
@@ -110,6 +125,9 @@ export class ObjectStorage {
     return this.#codec.view({ key, value, createRevision, modRevision: result.revision });
   }
 }
+
+/** Said by the key alone. */
+const nothing = new TextEncoder().encode('{}');
 
 const maxObjectBytes = 1.5 * 1024 * 1024;
 

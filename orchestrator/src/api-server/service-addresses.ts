@@ -76,6 +76,10 @@ export class Pool<T> {
     return !this.#used.has(value) && (until === undefined || until <= this.#clock.now());
   }
 
+  isUsed(value: T): boolean {
+    return this.#used.has(value);
+  }
+
   /** Takes the first free one of `candidates`. */
   reserve(candidates: Iterable<T>): T | undefined {
     for (const value of candidates) {

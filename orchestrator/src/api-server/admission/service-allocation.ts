@@ -23,6 +23,7 @@ export class ServiceAllocation {
   readonly #rng: Rng;
   readonly #addresses: Pool<string>;
   readonly #ports: Pool<number>;
+  #storage: ObjectStorage | undefined;
 
   constructor({ cidr, clock, rng }: AllocationOptions) {
     this.range = new AddressRange(cidr);
@@ -33,10 +34,11 @@ export class ServiceAllocation {
 
   /** Reads what is taken, then follows the store until `signal` aborts. */
   async start(storage: ObjectStorage, signal: AbortSignal): Promise<void> {
+    this.#storage = storage;
     const { objects, revision } = await storage.range({ namespace: '' });
     this.#addresses.clear();
     this.#ports.clear();
-    for (const { object } of objects) this.#take(object);
+    for (const { object } of objects) this.#note(object);
     void this.#follow(storage, storage.watch('', revision, signal), signal);
   }
 
@@ -49,7 +51,7 @@ export class ServiceAllocation {
       for await (const batch of events)
         for (const { type, item, previous } of batch) {
           if (previous) this.#giveBack(storage.view(previous).object);
-          if (type === 'put') this.#take(storage.view(item).object);
+          if (type === 'put') this.#note(storage.view(item).object);
         }
     } catch (error) {
       // Closed: nothing is given out any more. Fallen behind: what is taken is read again.
@@ -58,7 +60,7 @@ export class ServiceAllocation {
     }
   }
 
-  #take(service: AnyObject): void {
+  #note(service: AnyObject): void {
     const owner = service.metadata.uid ?? '';
     for (const address of addressesOf(service)) this.#addresses.use(address, owner);
     for (const port of portsOf(service)) this.#ports.use(port, owner);
@@ -70,42 +72,55 @@ export class ServiceAllocation {
     for (const port of portsOf(service)) this.#ports.release(port, owner);
   }
 
-  readonly admit: AdmissionPlugin = (request) => {
+  readonly admit: AdmissionPlugin = async (request) => {
     if (request.operation === 'delete' || !isResource(request, '', 'services')) return;
     const spec = request.object.spec as ServiceSpec | undefined;
     if (!spec) return;
     if (request.old?.spec) keepAllocated(spec, request.old.spec as ServiceSpec);
-    this.#giveAddress(request, spec);
-    this.#givePorts(request, spec);
+    await this.#giveAddress(request, spec);
+    await this.#givePorts(request, spec);
   };
 
-  #giveAddress(request: AdmissionRequest, spec: ServiceSpec): void {
+  /** The first of `candidates` that no Service has, of this server or of another. */
+  async #take<T extends string | number>(
+    pool: Pool<T>,
+    candidates: Iterable<T>,
+    dryRun: boolean,
+  ): Promise<T | undefined> {
+    for (const value of candidates) {
+      if (pool.reserve([value]) === undefined) continue;
+      if (dryRun || ((await this.#storage?.reserve(String(value))) !== false && !pool.isUsed(value))) return value;
+    }
+    return undefined;
+  }
+
+  async #giveAddress(request: AdmissionRequest, spec: ServiceSpec): Promise<void> {
     if (spec.type === 'ExternalName' || spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
     const asked = spec.clusterIP || spec.clusterIPs?.[0];
     const had = addressesOf(request.old);
     if (asked !== undefined && had.includes(asked)) return;
     if (asked !== undefined && !isAddress(asked)) return;
-    const address = asked === undefined ? this.#anyAddress() : this.#thisAddress(asked, request);
+    const address = await (asked === undefined ? this.#anyAddress(request) : this.#thisAddress(asked, request));
     spec.clusterIP = address;
     spec.clusterIPs = [address];
   }
 
-  #anyAddress(): string {
+  async #anyAddress({ dryRun }: AdmissionRequest): Promise<string> {
     const { range } = this;
     const start = Math.floor(this.#rng.next() * range.usable);
     const candidates = function* () {
       // The first address is the API server's own.
       for (let i = 0; i < range.usable; i++) yield range.at(2 + ((start + i) % (range.usable - 1)));
     };
-    const address = this.#addresses.reserve(candidates());
+    const address = await this.#take(this.#addresses, candidates(), dryRun);
     if (address === undefined) throw new Error(`every address of ${range.cidr} is in use`);
     return address;
   }
 
-  #thisAddress(asked: string, { definition, name }: AdmissionRequest): string {
+  async #thisAddress(asked: string, { definition, name, dryRun }: AdmissionRequest): Promise<string> {
     const why = !this.range.includes(asked)
       ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${this.range.cidr}`
-      : this.#addresses.reserve([asked]) === undefined
+      : (await this.#take(this.#addresses, [asked], dryRun)) === undefined
         ? 'provided IP is already allocated'
         : undefined;
     if (why === undefined) return asked;
@@ -113,12 +128,12 @@ export class ServiceAllocation {
     throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: 'spec.clusterIPs', message }]);
   }
 
-  #givePorts({ definition, name, old }: AdmissionRequest, spec: ServiceSpec): void {
+  async #givePorts({ definition, name, old, dryRun }: AdmissionRequest, spec: ServiceSpec): Promise<void> {
     if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return;
     const had = new Set(old ? portsOf(old) : []);
     for (const [i, port] of (spec.ports ?? []).entries()) {
       if (port.nodePort) {
-        if (had.has(port.nodePort) || this.#ports.reserve([port.nodePort]) !== undefined) continue;
+        if (had.has(port.nodePort) || (await this.#take(this.#ports, [port.nodePort], dryRun)) !== undefined) continue;
         const message = `Invalid value: ${port.nodePort}: provided port is already allocated`;
         throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: `spec.ports[${i}].nodePort`, message }]);
       }
@@ -127,7 +142,7 @@ export class ServiceAllocation {
         { length: nodePorts.count },
         (_, k) => nodePorts.first + ((start + k) % nodePorts.count),
       );
-      const given = this.#ports.reserve(candidates);
+      const given = await this.#take(this.#ports, candidates, dryRun);
       if (given === undefined) throw new Error('every node port is in use');
       port.nodePort = given;
     }

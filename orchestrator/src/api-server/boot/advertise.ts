@@ -13,9 +13,18 @@ export interface AdvertisedAddress {
 
 const place = { namespace: 'default', name: 'kubernetes' } as const;
 
-/** Makes the `kubernetes` Service lead to this server (controlplane controller/kubernetesservice and reconcilers). */
-export async function advertise(context: ServerContext, { ip, port }: AdvertisedAddress): Promise<void> {
-  const ports = [{ name: 'https', port, protocol: 'TCP' }];
+/**
+ * Makes the `kubernetes` Service lead to these servers (controlplane controller/kubernetesservice and reconcilers).
+ * Those of one cluster are expected to listen at one port; its slice has no others than the first's.
+ */
+export async function advertise(
+  context: ServerContext,
+  servers: readonly [AdvertisedAddress, ...AdvertisedAddress[]],
+): Promise<void> {
+  const { ip: first, port } = servers[0];
+  const portsOf = (each: number) => [{ name: 'https', port: each, protocol: 'TCP' }];
+  const allPorts = [...new Set(servers.map((each) => each.port))];
+  const of = (each: number) => servers.flatMap(({ ip, port: own }) => (own === each ? [ip] : []));
   await edit(context, ['', 'services'], (service) => {
     for (const each of service.spec.ports ?? []) if (each.name === 'https') each.targetPort = port;
     return service;
@@ -24,15 +33,15 @@ export async function advertise(context: ServerContext, { ip, port }: Advertised
     apiVersion: 'v1',
     kind: 'Endpoints',
     metadata: { ...place, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip }], ports }],
+    subsets: allPorts.map((each) => ({ addresses: of(each).map((ip) => ({ ip })), ports: portsOf(each) })),
   });
   await ensure(context, ['discovery.k8s.io', 'endpointslices'], {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { ...place, labels: { 'kubernetes.io/service-name': place.name } },
-    addressType: ip.includes(':') ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [ip], conditions: { ready: true } }],
-    ports,
+    addressType: first.includes(':') ? 'IPv6' : 'IPv4',
+    endpoints: of(port).map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
+    ports: portsOf(port),
   });
 }
 

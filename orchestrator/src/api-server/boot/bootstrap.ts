@@ -1,4 +1,5 @@
 import { isAlreadyExists } from '@berth/kube';
+import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AddressRange } from '../service-addresses.ts';
@@ -73,7 +74,17 @@ async function ensure(context: ServerContext, group: string, plural: string, obj
     const copy = structuredClone(object);
     await createChecked(context, { definition, object: copy, user: loopback, dryRun: false, warn: () => undefined });
   } catch (error) {
-    // Another server of the same store was faster.
-    if (!isAlreadyExists(error)) throw error;
+    // Another server of the same store was faster, or is just about it.
+    if (!isAlreadyExists(error) && !(await appears(context, context.storage(definition), object))) throw error;
   }
+}
+
+/** Whether another server makes it, which takes what it needs (an address) before. */
+async function appears({ store, clock }: ServerContext, storage: ObjectStorage, object: AnyObject): Promise<boolean> {
+  const { namespace = '', name = '' } = object.metadata;
+  for (let tries = 0; store.shared && tries < 50; tries++) {
+    if (await storage.find(namespace, name)) return true;
+    await clock.sleep(100);
+  }
+  return false;
 }

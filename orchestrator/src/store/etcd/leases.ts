@@ -15,13 +15,14 @@ interface Lease {
 
 /** Leases for keys with a time to live. Such a key lives as long as asked, and up to a minute longer. */
 export class Leases {
-  readonly #client: EtcdClient;
+  readonly #client: Pick<EtcdClient, 'read'>;
   readonly #clock: Clock;
-  #last: Lease | undefined;
+  /** The last one of each time to live; there are few of them. */
+  readonly #last = new Map<number, Lease>();
   /** Who comes while a lease is being granted shares it. */
   #granting: Promise<unknown> = Promise.resolve();
 
-  constructor(client: EtcdClient, clock: Clock) {
+  constructor(client: Pick<EtcdClient, 'read'>, clock: Clock) {
     this.#client = client;
     this.#clock = clock;
   }
@@ -35,15 +36,14 @@ export class Leases {
 
   /** It ended, with all its keys. */
   forget(id: string): void {
-    if (this.#last?.id === id) this.#last = undefined;
+    for (const [ttl, lease] of this.#last) if (lease.id === id) this.#last.delete(ttl);
   }
 
   async #lease(ttlSeconds: number): Promise<string> {
     const reuse = Math.min(reuseSeconds, Math.max(1, Math.floor(ttlSeconds * reuseShare)));
     const endsAtMs = this.#clock.monotonicMs() + ttlSeconds * 1000;
-    const last = this.#last;
-    const fits = last && last.endsAtMs >= endsAtMs && last.endsAtMs <= endsAtMs + reuse * 1000 && last.keys < maxKeys;
-    if (fits) {
+    const last = this.#last.get(ttlSeconds);
+    if (last && last.endsAtMs >= endsAtMs && last.keys < maxKeys) {
       last.keys++;
       return last.id;
     }
@@ -51,7 +51,7 @@ export class Leases {
     const { ID: id } = await this.#client.read((member, options) =>
       member.lease.LeaseGrant({ TTL: String(seconds) }, options),
     );
-    this.#last = { id, endsAtMs: endsAtMs + reuse * 1000, keys: 1 };
+    this.#last.set(ttlSeconds, { id, endsAtMs: endsAtMs + reuse * 1000, keys: 1 });
     return id;
   }
 }

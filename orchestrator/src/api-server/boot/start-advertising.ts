@@ -1,0 +1,56 @@
+import { startTask } from '@berth/kit';
+import type { ServerContext } from '../server-context.ts';
+import { type AdvertisedAddress, advertise } from './advertise.ts';
+
+/** Upstream's: a server that says nothing for 15 s is none any more, and each says it every 10 s (reconcilers/lease.go). */
+const ttlSeconds = 15;
+const everyMs = 10_000;
+
+const prefix = '/registry/masterleases/';
+const encoder = new TextEncoder();
+
+/**
+ * Makes the `kubernetes` Service lead here; on a store that others serve too, to all of those who said lately that they live.
+ * Disposing takes this one away again.
+ */
+export async function startAdvertising(context: ServerContext, own: AdvertisedAddress): Promise<AsyncDisposable> {
+  const { store, clock, log } = context;
+  if (!store.shared) {
+    await advertise(context, [own]);
+    return { [Symbol.asyncDispose]: async () => undefined };
+  }
+  const end = new AbortController();
+  const key = `${prefix}${own.ip}:${own.port}`;
+  const say = async () => {
+    await store.write({ key, value: encoder.encode(JSON.stringify(own)), ttlSeconds });
+    await advertiseAll(context);
+  };
+  await say();
+  const task = startTask(
+    'advertised address',
+    async (signal) => {
+      while (!signal.aborted) {
+        await clock.sleep(everyMs, signal).catch(() => undefined);
+        if (!signal.aborted)
+          await say().catch((error: unknown) => log.warn('cannot tell where this server is', { error }));
+      }
+    },
+    { log, signal: end.signal },
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await task[Symbol.asyncDispose]();
+      await store
+        .write({ key })
+        .then(() => advertiseAll(context))
+        .catch(() => undefined);
+    },
+  };
+}
+
+async function advertiseAll(context: ServerContext): Promise<void> {
+  const { items } = await context.store.range({ prefix });
+  const [first, ...others] = items.map(({ value }) => JSON.parse(new TextDecoder().decode(value)) as AdvertisedAddress);
+  if (first) await advertise(context, [first, ...others]);
+}
