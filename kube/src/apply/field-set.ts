@@ -1,5 +1,5 @@
 import { isRecord } from '../json-value.ts';
-import { comparePathElements, FieldSetError, type PathElement, readPathElement } from './path-element.ts';
+import { FieldSetError, type PathElement, readPathElement, sortPathElements } from './path-element.ts';
 
 /**
  * A set of field paths in the form managedFields carry it (FieldsV1): a tree whose keys are path elements. A node without
@@ -180,9 +180,7 @@ export function pathsOf(set: FieldSet, prefix: readonly PathElement[] = []): Pat
 
 /** The steps of one level, in order. */
 export function elementsOf(set: FieldSet): PathElement[] {
-  return Object.keys(set)
-    .filter((key) => key !== '.')
-    .sort(comparePathElements);
+  return sortPathElements(Object.keys(set).filter((key) => key !== '.'));
 }
 
 /** The same set with its steps in the order they are written in; itself where they are. */

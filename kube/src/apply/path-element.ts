@@ -52,15 +52,28 @@ function parsed(text: string): unknown {
 
 const kinds = 'fkvi';
 
-/** The order in which a field set is written: fields, keys, values, indexes, each among themselves. */
-export function comparePathElements(a: PathElement, b: PathElement): number {
-  if (a === b) return 0;
-  const kind = a.charAt(0);
-  if (kind !== b.charAt(0)) return kinds.indexOf(kind) - kinds.indexOf(b.charAt(0));
-  if (kind === 'f') return compareText(a, b);
-  if (kind === 'i') return Number(a.slice(2)) - Number(b.slice(2));
-  const [x, y] = [JSON.parse(a.slice(2)) as unknown, JSON.parse(b.slice(2)) as unknown];
-  return kind === 'v' ? compareValues(x, y) : compareKeys(Object.entries(x as object), Object.entries(y as object));
+/** In the order a field set is written in: fields, keys, values, indexes, each among themselves. */
+export function sortPathElements(elements: readonly PathElement[]): PathElement[] {
+  const read = elements.map((element) => ({
+    element,
+    kind: kinds.indexOf(element.charAt(0)),
+    // Once for each, not for each comparison.
+    content: /^[kv]/.test(element) ? (JSON.parse(element.slice(2)) as unknown) : undefined,
+  }));
+  return read.sort(compareRead).map(({ element }) => element);
+}
+
+interface ReadElement {
+  readonly element: PathElement;
+  readonly kind: number;
+  readonly content: unknown;
+}
+
+function compareRead(a: ReadElement, b: ReadElement): number {
+  if (a.kind !== b.kind) return a.kind - b.kind;
+  if (a.kind === 0) return compareText(a.element, b.element);
+  if (a.kind === 1) return compareKeys(Object.entries(a.content as object), Object.entries(b.content as object));
+  return a.kind === 2 ? compareValues(a.content, b.content) : Number(a.element.slice(2)) - Number(b.element.slice(2));
 }
 
 type Key = readonly (readonly [string, unknown])[];

@@ -30,7 +30,7 @@ export function capManagers(managed: Managed): Managed {
       managers.delete(first);
     }
     const before = managers.get(joined) as ManagedSet;
-    managers.set(joined, { ...own, set: union(own.set, before.set) });
+    managers.set(joined, { ...own, set: union(before.set, own.set) });
     managers.delete(id);
     times.set(joined, times.get(id));
     left--;
