@@ -91,7 +91,8 @@ export class DirectoryReader {
   #entry({ handle, attributes }: NfsDirectoryEntry, askedAt: number) {
     if (!handle || !attributes || this.#node.lastChange > askedAt) return undefined;
     const found = { handle, attributes };
-    if ((this.#share.find(found)?.lastChange ?? 0) > askedAt) return undefined;
+    const known = this.#share.find(found);
+    if (known && (known.lastChange > askedAt || known.unstable.isPending)) return undefined;
     return this.#share.entry(found);
   }
 }

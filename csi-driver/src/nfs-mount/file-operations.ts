@@ -18,7 +18,7 @@ import { readRange } from './read-range.ts';
 import type { Share } from './share.ts';
 import type { ShareNode } from './share-node.ts';
 
-const { O_WRONLY, O_RDWR, O_TRUNC, O_EXCL, O_APPEND, O_DSYNC } = constants;
+const { O_WRONLY, O_RDWR, O_TRUNC, O_EXCL, O_APPEND, O_DSYNC, O_DIRECT } = constants;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 
@@ -39,6 +39,7 @@ export class FileOperations implements FuseFiles, FuseRanges {
     signal: AbortSignal,
   ): Promise<Opened> {
     const node = this.#share.node(id);
+    await node.unstable.drain(signal);
     const file = await this.#share.as(caller, signal, async (nfs) => {
       const opened = await nfs.openHandle(node.handle, accessOf(flags), signal);
       if (!(flags & O_TRUNC)) return opened;
@@ -46,7 +47,9 @@ export class FileOperations implements FuseFiles, FuseRanges {
       await emptied(opened, () => this.#files.settle(node, signal), signal);
       return opened;
     });
-    const keepCache = isSame(node.seen, file.attributes) && !(flags & O_TRUNC);
+    // What was written and then refused is still in the page cache.
+    const keepCache = isSame(node.seen, file.attributes) && !(flags & O_TRUNC) && !node.isDistrusted;
+    node.isDistrusted = false;
     if (!keepCache) this.#share.options.kernel.forgetAttributes(node.id);
     this.#share.attributes(node, file.attributes);
     return this.#opened(node, file, { flags, keepCache });
@@ -62,38 +65,51 @@ export class FileOperations implements FuseFiles, FuseRanges {
     const at = { dir: parent.handle, name: this.#share.name(what.name) };
     const changes = flags & O_TRUNC ? { mode, sizeBytes: 0 } : { mode };
     const create = flags & O_EXCL ? 'exclusive' : 'ifAbsent';
-    const file = await this.#share
-      .as(caller, signal, (nfs) => nfs.open(at, { access: accessOf(flags), create, changes }, signal))
-      .finally(() => this.#share.changed(parent));
-    const entry = this.#share.entry({ handle: file.handle, attributes: file.attributes });
-    return { entry, opened: this.#opened(this.#share.node(entry.node), file, { flags, keepCache: false }) };
+    const open = () =>
+      this.#share
+        .as(caller, signal, (nfs) => nfs.open(at, { access: accessOf(flags), create, changes }, signal))
+        .finally(() => this.#share.changed(parent));
+    let file: NfsFile | undefined;
+    const found = await this.#share.settled(caller, signal, async () => {
+      file = await open();
+      return { handle: file.handle, attributes: file.attributes };
+    });
+    const entry = this.#share.entry(found);
+    const opened = this.#opened(this.#share.node(entry.node), file as NfsFile, { flags, keepCache: false });
+    return { entry, opened };
   }
 
   async read({ id, offset, size }: FileRead, signal: AbortSignal): Promise<Uint8Array> {
-    const { file } = this.#files.get(id);
+    const { file, node } = this.#files.get(id);
+    await node.unstable.drain(signal, { offset, length: size });
     const chunkBytes = Math.min(this.#share.options.nfs.limits.readBytes, this.#share.options.tuning.maxReadBytes);
     return await this.#share.run(signal, () => readRange(file, { offset, size, chunkBytes }, signal));
   }
 
+  /** As with any disk, most writes are answered before they are done, and what becomes of them is told by the next call. */
   async write(what: FileWrite, signal: AbortSignal): Promise<number> {
     const open = this.#files.get(what.id);
-    const { node, file } = open;
-    const { nfs, tuning } = this.#share.options;
-    const chunkBytes = Math.min(nfs.limits.writeBytes, tuning.maxWriteBytes);
+    const { node, writer, written } = open;
+    const { offset, data, flags } = what;
     await this.#share.run(signal, async () => {
-      const offset = open.isAppending && !what.isFromCache ? await this.#end(open, what, signal) : what.offset;
+      this.#files.throwFailure(open);
       this.#share.changed(node);
-      await node.unstable.write(file, { offset, data: what.data, chunkBytes }, signal);
-      this.#share.changed(node);
-      if (what.flags & O_DSYNC) await node.unstable.commit(file, signal);
+      const isAtEnd = open.isAppending && !what.isFromCache;
+      if (isAtEnd) await node.unstable.write(writer, { offset: await this.#end(open, what, signal), data }, signal);
+      else if (flags & (O_DSYNC | O_DIRECT)) await node.unstable.write(writer, { offset, data }, signal);
+      else await node.unstable.accept(writer, { offset, data }, signal);
+      if (flags & O_DSYNC) await node.unstable.commit(written, signal);
       else await this.#files.bound(open, signal);
     });
-    return what.data.length;
+    return data.length;
   }
 
   async sync({ id }: OpenFile, _why: 'close' | 'all' | 'data', signal: AbortSignal): Promise<void> {
-    const { node, file } = this.#files.get(id);
-    await this.#share.run(signal, () => node.unstable.commit(file, signal));
+    const open = this.#files.get(id);
+    await this.#share.run(signal, async () => {
+      await open.node.unstable.commit(open.written, signal);
+      this.#files.throwFailure(open);
+    });
   }
 
   async release(open: OpenFile): Promise<void> {
@@ -152,6 +168,7 @@ export class FileOperations implements FuseFiles, FuseRanges {
 
   /** Where O_APPEND writes to: the server's end of the file, not what the kernel remembers of it. */
   async #end({ node, file }: OpenEntry, { offset }: FileWrite, signal: AbortSignal): Promise<number> {
+    await node.unstable.drain(signal);
     const { sizeBytes } = await this.#share.options.nfs.getattr(file.handle, signal);
     if (sizeBytes !== offset) this.#share.options.kernel.forgetAttributes(node.id);
     return sizeBytes;

@@ -5,12 +5,18 @@ import type { NfsFile } from '@berth/nfs-client';
 import type { Share } from './share.ts';
 import type { ShareNode } from './share-node.ts';
 import { SillyRename } from './silly-rename.ts';
+import type { Writer, WrittenFile } from './unstable-writes.ts';
 
 export interface OpenEntry {
   readonly node: ShareNode;
   /** As whoever opened it: reads and writes go on in that name, whoever has it by now. */
   readonly file: NfsFile;
+  /** The same, past a session that the server gave up. */
+  readonly written: WrittenFile;
+  readonly writer: Writer;
   readonly isAppending: boolean;
+  /** How many of the file's failures were told to who has it open. */
+  toldFailures: number;
 }
 
 /** Who asks, and until when. */
@@ -39,7 +45,14 @@ export class OpenFiles {
   add(node: ShareNode, file: NfsFile, flags: number): OpenId {
     const accessMode = flags & (constants.O_WRONLY | constants.O_RDWR);
     this.#last += 1;
-    this.#open.set(this.#last, { node, file, isAppending: accessMode !== 0 && (flags & constants.O_APPEND) !== 0 });
+    const isAppending = accessMode !== 0 && (flags & constants.O_APPEND) !== 0;
+    this.#open.set(this.#last, {
+      node,
+      file,
+      isAppending,
+      ...this.#writing(file),
+      toldFailures: node.unstable.failures,
+    });
     node.opens += 1;
     this.#share.openFiles += 1;
     return this.#last;
@@ -52,12 +65,22 @@ export class OpenFiles {
     return open;
   }
 
-  /** Keeps what may be lost within bounds: the write that goes beyond waits for the server's disk. */
-  async bound({ node, file }: OpenEntry, signal: AbortSignal): Promise<void> {
+  /** Keeps what may be lost within bounds: commits behind from half of them on; a write that goes beyond waits for that. */
+  async bound({ node, written }: OpenEntry, signal: AbortSignal): Promise<void> {
     let all = 0;
     for (const { node: each } of this.#open.values()) all += each.unstable.bytes / each.opens;
-    if (node.unstable.bytes <= mostUnstable.ofFile && all <= mostUnstable.ofAll) return;
-    await node.unstable.commit(file, signal);
+    const share = Math.max(node.unstable.bytes / mostUnstable.ofFile, all / mostUnstable.ofAll);
+    if (share <= 0.5) return;
+    const committed = node.unstable.commitBehind(written, this.#life.signal);
+    if (share > 1) await abortable(committed, signal);
+  }
+
+  /** Tells who has the file open, once, that what was taken on trust came to nothing. */
+  throwFailure(open: OpenEntry): void {
+    const { failures, lastFailure } = open.node.unstable;
+    if (failures === open.toldFailures) return;
+    open.toldFailures = failures;
+    throw lastFailure;
   }
 
   async resize(
@@ -75,7 +98,7 @@ export class OpenFiles {
   async settle(node: ShareNode, signal: AbortSignal): Promise<void> {
     if (node.unstable.bytes === 0) return;
     const open = this.#open.values().find((each) => each.node === node);
-    if (open) await this.#share.run(signal, () => node.unstable.commit(open.file, signal));
+    if (open) await this.#share.run(signal, () => node.unstable.commit(open.written, signal));
   }
 
   /** Ends an open file; the last close of a removed one removes it for good. */
@@ -83,11 +106,14 @@ export class OpenFiles {
     const { signal } = this.#life;
     const open = this.#open.get(id);
     if (!open) return;
-    const { node, file } = open;
+    const { node, written } = open;
     const isLast = node.opens === 1;
     try {
+      // The server ends with the file what is under way.
+      await node.unstable.drain(signal).catch(() => undefined);
       if (isLast && node.unstable.bytes > 0 && node.silly.length === 0)
-        await node.unstable.commit(file, signal).catch((error: unknown) => this.#lost(node, error));
+        await node.unstable.commit(written, signal).catch((error: unknown) => this.#lost(node, error));
+      if (node.unstable.failures > open.toldFailures) this.#lost(node, node.unstable.lastFailure);
     } finally {
       this.#open.delete(id);
       node.opens -= 1;
@@ -109,6 +135,16 @@ export class OpenFiles {
     await file.close(signal).catch((error: unknown) => this.#share.options.log.debug('cannot close a file', { error }));
     if (node.opens === 0) await this.#silly.removeAll(node, signal);
     this.#share.dropUnused(node);
+  }
+
+  #writing(file: NfsFile): Pick<OpenEntry, 'written' | 'writer'> {
+    const { nfs, tuning } = this.#share.options;
+    const written: WrittenFile = {
+      write: (what, signal) => this.#share.run(signal, () => file.write(what, signal)),
+      commit: (signal) => this.#share.run(signal, () => file.commit(signal)),
+    };
+    const chunkBytes = Math.min(nfs.limits.writeBytes, tuning.maxWriteBytes);
+    return { written, writer: { chunkBytes, send: (what) => written.write(what, this.#life.signal) } };
   }
 
   #lost(node: ShareNode, error: unknown): void {

@@ -26,6 +26,9 @@ export interface ShareNode {
   validMs: number;
   validSinceMs: number;
   readonly silly: SillyName[];
+  /** A write that a program was told to be done was refused: what the kernel has cached is not what the server has. */
+  isDistrusted: boolean;
+  knownFailures: number;
   readonly unstable: UnstableWrites;
 }
 
@@ -61,9 +64,10 @@ export function statOf(attributes: NfsAttributes, blockBytes: number): FileStat 
 export function newNode(
   id: NodeId,
   found: { readonly handle: NfsHandle; readonly attributes: NfsAttributes },
+  landed: (node: ShareNode) => void = () => undefined,
 ): ShareNode {
   const { handle, attributes } = found;
-  return {
+  const node: ShareNode = {
     id,
     handle,
     key: keyOf(handle),
@@ -76,8 +80,11 @@ export function newNode(
     validMs: 0,
     validSinceMs: 0,
     silly: [],
-    unstable: new UnstableWrites(),
+    isDistrusted: false,
+    knownFailures: 0,
+    unstable: new UnstableWrites(() => landed(node)),
   };
+  return node;
 }
 
 export function keyOf(handle: NfsHandle): string {

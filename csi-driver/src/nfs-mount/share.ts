@@ -92,6 +92,16 @@ export class Share {
     for (const node of nodes) node.lastChange = this.#changes;
   }
 
+  /** What `ask` finds, with all that was written to it here: what the server told before that had come is asked again. */
+  async settled(caller: Caller, signal: AbortSignal, ask: () => Promise<NfsNode>): Promise<NfsNode> {
+    const askedAt = this.#changes;
+    const found = await ask();
+    const known = this.find(found);
+    if (!known || (known.lastChange <= askedAt && !known.unstable.isPending)) return found;
+    await known.unstable.drain(signal);
+    return { ...found, attributes: await this.as(caller, signal, (nfs) => nfs.getattr(found.handle, signal)) };
+  }
+
   /** Makes what the server answered known to the kernel: one more reference. */
   entry(found: NfsNode): Entry {
     const node = this.find(found) ?? this.#add(found);
@@ -139,9 +149,18 @@ export class Share {
     if (this.#byHandle.get(node.key) === node) this.#byHandle.delete(node.key);
   }
 
+  #landed(node: ShareNode): void {
+    this.changed(node);
+    const { failures } = node.unstable;
+    if (failures === node.knownFailures) return;
+    node.knownFailures = failures;
+    node.isDistrusted = true;
+    this.options.kernel.forgetAttributes(node.id);
+  }
+
   #add(found: NfsNode): ShareNode {
     this.#lastId += 1;
-    const node = newNode(this.#lastId, found);
+    const node = newNode(this.#lastId, found, (one) => this.#landed(one));
     this.#byId.set(node.id, node);
     this.#byHandle.set(node.key, node);
     return node;

@@ -42,7 +42,8 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
   async lookup(at: NodeAt, caller: Caller, signal: AbortSignal): Promise<Entry | NoEntry> {
     const where = this.#at(at);
     try {
-      return this.#share.entry(await this.#share.as(caller, signal, (nfs) => nfs.lookup(where, signal)));
+      const ask = () => this.#share.as(caller, signal, (nfs) => nfs.lookup(where, signal));
+      return this.#share.entry(await this.#share.settled(caller, signal, ask));
     } catch (error) {
       const { absentMs } = this.#share.options.tuning;
       if (error instanceof FuseError && error.code === 'ENOENT' && absentMs > 0)
@@ -57,6 +58,8 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
 
   async getattr({ node: id }: { readonly node: NodeId }, caller: Caller, signal: AbortSignal): Promise<Attributes> {
     const node = this.#share.node(id);
+    // The size, and the time of the last write, are of what the server has.
+    await node.unstable.drain(signal);
     return await this.#attributes(node, caller, signal);
   }
 
@@ -119,7 +122,8 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
   }
 
   async link(what: NodeAt & { readonly node: NodeId }, caller: Caller, signal: AbortSignal): Promise<Entry> {
-    const { handle } = this.#share.node(what.node);
+    const { handle, unstable } = this.#share.node(what.node);
+    await unstable.drain(signal);
     return await this.#make(what, { caller, signal }, async (nfs, at) => {
       await nfs.link(handle, at, signal);
       return { handle, attributes: await nfs.getattr(handle, signal) };
@@ -133,6 +137,8 @@ export class TreeOperations implements FuseTree, FuseMaker, FuseChanger {
   ): Promise<Attributes> {
     const node = this.#share.node(id);
     const { sizeBytes, ...others } = changes;
+    // A write that came after it would change times once more.
+    await node.unstable.drain(signal);
     this.#share.changed(node);
     if (sizeBytes !== undefined) await this.#files.resize(node, { sizeBytes, open }, { caller, signal });
     if (Object.keys(others).length > 0)

@@ -11,9 +11,6 @@ export interface FuseDevice extends Disposable {
   send(parts: readonly Uint8Array[]): boolean;
 }
 
-/** Requests below this are copied out, so that a buffer for the largest is not kept for each. */
-const copiedBytes = 64 * 1024;
-
 /** The kernel's device; `fd` is for mount(2). Reads never block: one thread waits for all. */
 export class KernelDevice implements FuseDevice {
   readonly #channel = openFuseChannel();
@@ -33,7 +30,8 @@ export class KernelDevice implements FuseDevice {
     const length = this.#channel.read(this.#buffer);
     if (typeof length === 'string') return length;
     const request = this.#buffer.subarray(0, length);
-    if (length < copiedBytes) return Buffer.from(request);
+    // What is written may be held for a while: a buffer for the largest request would be too, for each.
+    if (length < this.#bufferBytes / 2) return Buffer.from(request);
     // Given away whole: the next one gets a new buffer.
     this.#buffer = Buffer.allocUnsafeSlow(this.#bufferBytes);
     return request;
