@@ -50,6 +50,8 @@ export interface ApiServerOptions {
   readonly authorizationModes?: readonly AuthorizationMode[];
   /** What the modes need. */
   readonly authorization?: Omit<AuthorizationOptions, 'modes'>;
+  /** Which resources are stored encrypted, and with which keys (--encryption-provider-config). */
+  readonly encryptionConfigFile?: string;
   /** Which admission plugins, other than by default. */
   readonly admissionPlugins?: PluginChoice;
   /** Makes and reads service account tokens; absent: none are given out. */
@@ -82,9 +84,20 @@ export interface ApiServer extends AsyncDisposable {
 
 /** An API server on `store`: its namespaces, classes and the `kubernetes` Service exist when this resolves. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const server = new Server(options);
+  const { encryptionConfigFile, store, definitions } = options;
+  const server = new Server(
+    encryptionConfigFile === undefined
+      ? options
+      : { ...options, store: await openEncrypted(store, encryptionConfigFile, definitions) },
+  );
   await server.start();
   return server;
+}
+
+/** Read only where something is to be encrypted. */
+async function openEncrypted(store: Store, path: string, definitions: readonly ResourceDefinition[]): Promise<Store> {
+  const { openEncryptedStore } = await import('./encryption/open-encrypted-store.ts');
+  return openEncryptedStore(store, path, definitions);
 }
 
 class Server implements ApiServer {

@@ -97,6 +97,11 @@ export class ObjectStorage {
     return true;
   }
 
+  /** Whether it would be stored in another way now, though it is what it shall be. */
+  isStale({ kv }: StoredObject): boolean {
+    return this.#store.isStale?.(kv) ?? false;
+  }
+
   watch(namespace: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
     return this.#store.watch(this.prefixOf(namespace), after, signal);
   }

@@ -73,6 +73,8 @@ export interface Store extends AsyncDisposable {
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]>;
   /** Forgets history before `revision`: bounded work per step, never in a writer's way. */
   compact(revision: number): Promise<void>;
+  /** Whether an item lies there in another way than it would be written now: a write that changes nothing else mends it. */
+  isStale?(item: KeyValue): boolean;
   /** All that is committed in a file of its own, while reads and writes go on. Absent where there is no file. */
   backup?(): Promise<StoreBackup>;
 }

@@ -138,7 +138,7 @@ async function write(
     const removed = await storage.remove(current);
     return removed && storage.pretend(next, removed);
   }
-  if (isSame(next, current.object)) return current;
+  if (isSame(next, current.object) && !storage.isStale(current)) return current;
   return storage.replace(current, next);
 }
 
