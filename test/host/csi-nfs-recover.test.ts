@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { silentLogger, systemClock, systemRng } from '@berth/kit';
 import { connectNfs } from '@berth/nfs-client';
+import type { csi } from '@berth/protos';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DriverProcess, driverFolder, runDriver, startDriverProcess } from '../harness/driver-process.ts';
 import { Ganesha } from '../harness/ganesha.ts';
@@ -89,7 +90,7 @@ test('a lost catalog is made anew from the notes on the share: all that was ther
 test('another machine without any memory recovers by --nfs, and believes nothing unchecked', async () => {
   using place = driverFolder();
   const first = await startDriverProcess(place.folder);
-  const made = [];
+  const made: csi.Volume[] = [];
   for (let i = 0; i < 6; i++) made.push(await create(first, `pvc-${i}`));
   const { snapshot } = await first.controller.CreateSnapshot({ name: 's', sourceVolumeId: made[0]!.volumeId });
   await first[Symbol.asyncDispose]();
