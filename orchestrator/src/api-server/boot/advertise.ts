@@ -1,3 +1,4 @@
+import { isAlreadyExists } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
@@ -51,16 +52,21 @@ async function ensure(context: ServerContext, resource: Resource, wanted: AnyObj
   const definition = context.registry.ofResource(...resource);
   if (!definition) return;
   const { metadata, apiVersion: _, kind: __, ...content } = wanted;
-  if (await context.storage(definition).find(place.namespace, place.name)) {
-    await edit(context, resource, (object) => {
+  const change = () =>
+    edit(context, resource, (object) => {
       const next = { ...object, ...structuredClone(content) };
       next.metadata.labels = { ...next.metadata.labels, ...metadata.labels };
       return next;
     });
-    return;
-  }
+  if (await context.storage(definition).find(place.namespace, place.name)) return change();
   const object = structuredClone(wanted);
-  await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+  try {
+    await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+  } catch (error) {
+    // Another server of the same store was faster.
+    if (!isAlreadyExists(error)) throw error;
+    await change();
+  }
 }
 
 async function edit(context: ServerContext, resource: Resource, change: (object: AnyObject) => AnyObject) {

@@ -49,8 +49,16 @@ export async function startAdvertising(context: ServerContext, own: AdvertisedAd
   };
 }
 
+/** Again where another came or went meanwhile: it may have written before us what it knew after us. */
 async function advertiseAll(context: ServerContext): Promise<void> {
-  const { items } = await context.store.range({ prefix });
-  const [first, ...others] = items.map(({ value }) => JSON.parse(new TextDecoder().decode(value)) as AdvertisedAddress);
-  if (first) await advertise(context, [first, ...others]);
+  for (let known = ''; ; ) {
+    const { items } = await context.store.range({ prefix });
+    const keys = items.map(({ key }) => key).join();
+    if (keys === known) return;
+    known = keys;
+    const [first, ...others] = items.map(
+      ({ value }) => JSON.parse(new TextDecoder().decode(value)) as AdvertisedAddress,
+    );
+    if (first) await advertise(context, [first, ...others]);
+  }
 }

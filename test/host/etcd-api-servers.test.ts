@@ -1,0 +1,145 @@
+import { silentLogger, systemClock } from '@berth/kit';
+import { type ApiError, KubeClient, resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
+import { anApiServer } from '../harness/api-server.ts';
+import { EtcdCluster } from '../harness/etcd-cluster.ts';
+import { debianEtcd, newerEtcd } from '../harness/etcd-program.ts';
+
+const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as string } : {}) };
+
+/** Several API servers of one etcd, all started in the same moment. */
+async function servers(program: string, count: number) {
+  const stack = new AsyncDisposableStack();
+  const { endpoints } = stack.use(await EtcdCluster.start({ program }));
+  const started = await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const store = stack.use(await openEtcdStore({ endpoints, clock: systemClock, log: silentLogger }));
+      const more = { store, advertiseAddress: `192.0.2.${i + 1}` };
+      const running = stack.use(await anApiServer({ more }));
+      return { ...running, store, client: new KubeClient(running.server.transport()) };
+    }),
+  );
+  return { all: started, endpoints, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
+}
+
+const aMap = (name: string, data: Record<string, string> = {}) => ({ metadata: { name, namespace: 'default' }, data });
+const inDefault = { namespace: 'default' };
+
+for (const [version, program] of Object.entries(programs)) {
+  test(`what one API server of etcd ${version} acknowledged, every other one shows at once`, async () => {
+    await using group = await servers(program, 3);
+    const client = (i: number) => group.all[i % 3]!.client;
+    for (let i = 0; i < 60; i++) {
+      const name = `m${i}`;
+      const made = await client(i).create(resources.configmaps, aMap(name));
+      const revision = Number(made.metadata.resourceVersion);
+      expect(await client(i + 1).find(resources.configmaps, { ...inDefault, name })).toMatchObject({
+        metadata: made.metadata,
+      });
+      const resourceVersion = String(revision);
+      const { items, metadata } = await client(i + 2).list(resources.configmaps, { ...inDefault, resourceVersion });
+      expect(Number(metadata.resourceVersion)).toBeGreaterThanOrEqual(revision);
+      expect(items.map((each) => each.metadata.name)).toContain(name);
+      const changed = await client(i + 2).update(resources.configmaps, { ...made, data: { by: 'another' } });
+      await expect(client(i).update(resources.configmaps, { ...made, data: { by: 'late' } })).rejects.toMatchObject({
+        code: 'Conflict',
+      });
+      expect(
+        (await client(i + 1).list(resources.configmaps, inDefault)).items.find((each) => each.metadata.name === name),
+      ).toMatchObject({
+        data: { by: 'another' },
+        metadata: { resourceVersion: changed.metadata.resourceVersion },
+      });
+    }
+  });
+
+  test(`a watch from a revision of one API server goes on at another of etcd ${version} without a gap`, async () => {
+    await using group = await servers(program, 2);
+    const [one, two] = group.all;
+    const { metadata } = await one!.client.list(resources.configmaps, inDefault);
+    let resourceVersion = metadata.resourceVersion ?? '';
+    const seen: string[] = [];
+    for (let turn = 0; turn < 20; turn++) {
+      const [writer, reader] = turn % 2 === 0 ? [one!, two!] : [two!, one!];
+      await writer.client.create(resources.configmaps, aMap(`w${turn}`));
+      const stop = new AbortController();
+      for await (const event of reader.client.watch(
+        resources.configmaps,
+        { ...inDefault, resourceVersion },
+        stop.signal,
+      )) {
+        seen.push(`${event.type} ${event.object.metadata.name}`);
+        resourceVersion = event.object.metadata.resourceVersion ?? '';
+        stop.abort();
+      }
+    }
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, turn) => `ADDED w${turn}`));
+  });
+
+  test(`API servers of etcd ${version} that make Services at once give no address and no port twice`, async () => {
+    await using group = await servers(program, 3);
+    const made = await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        group.all[i % 3]!.client.create(resources.services, {
+          metadata: { name: `s${i}`, namespace: 'default' },
+          spec: { type: 'NodePort', ports: [{ port: 80 }] },
+        } as never),
+      ),
+    );
+    expect(new Set(made.map(({ spec }) => spec?.clusterIP)).size).toBe(60);
+    expect(new Set(made.map(({ spec }) => spec?.ports?.[0]?.nodePort)).size).toBe(60);
+    // The same address asked for at all of them has one owner.
+    const asked = await Promise.allSettled(
+      group.all.map(({ client }, i) =>
+        client.create(resources.services, {
+          metadata: { name: `asked${i}`, namespace: 'default' },
+          spec: { clusterIP: '10.96.200.200', ports: [{ port: 80 }] },
+        } as never),
+      ),
+    );
+    expect(asked.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    const refused = asked.flatMap((each) => (each.status === 'rejected' ? [each.reason as ApiError] : []));
+    for (const { message } of refused) expect(message).toContain('provided IP is already allocated');
+  });
+
+  test(`the kubernetes Service leads to every API server of etcd ${version} that runs`, async () => {
+    await using group = await servers(program, 3);
+    const [first, second, third] = group.all;
+    const addresses = async () => {
+      const found = await first!.client.find(resources.endpoints, { ...inDefault, name: 'kubernetes' });
+      return (found?.subsets ?? []).flatMap((subset) => (subset.addresses ?? []).map(({ ip }) => ip)).sort();
+    };
+    await expect.poll(addresses).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3']);
+    await second!.server[Symbol.asyncDispose]();
+    await expect.poll(addresses).toEqual(['192.0.2.1', '192.0.2.3']);
+    await third!.server[Symbol.asyncDispose]();
+    await expect.poll(addresses).toEqual(['192.0.2.1']);
+  });
+
+  test(`a page goes on at another API server of etcd ${version} at its own revision, also after the cache forgot it`, async () => {
+    await using group = await servers(program, 2);
+    const [one, two] = group.all;
+    for (let i = 0; i < 9; i++) await one!.client.create(resources.configmaps, aMap(`p${i}`));
+    const page = await one!.client.list(resources.configmaps, { ...inDefault, limit: 4 });
+    await one!.client.delete(resources.configmaps, { ...inDefault, name: 'p8' });
+    await two!.client.create(resources.configmaps, aMap('p85'));
+    const rest = await two!.client.list(resources.configmaps, {
+      ...inDefault,
+      limit: 100,
+      continue: page.metadata.continue ?? '',
+    });
+    expect([...page.items, ...rest.items].map(({ metadata }) => metadata.name)).toEqual(
+      Array.from({ length: 9 }, (_, i) => `p${i}`),
+    );
+    // A store that starts anew has no memory of that time, and asks etcd.
+    await using late = await openEtcdStore({ endpoints: group.endpoints, clock: systemClock, log: silentLogger });
+    const revision = Number(page.metadata.resourceVersion);
+    const { items } = await late.range({
+      prefix: '/registry/configmaps/default/',
+      revision,
+      after: '/registry/configmaps/default/p3',
+    });
+    expect(items.map(({ key }) => key.split('/').at(-1))).toEqual(['p4', 'p5', 'p6', 'p7', 'p8']);
+  });
+}
