@@ -27,7 +27,7 @@ import { observeDriver } from './driver-metrics.ts';
 import type { PlaceTools } from './mounts/place.ts';
 import { VolumeMounts } from './mounts/volume-mounts.ts';
 import { openNfs } from './open-nfs.ts';
-import { catalogOptions, openPools, takePools } from './open-pools.ts';
+import { absentPools, catalogOptions, openPools, takePools } from './open-pools.ts';
 import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
 import { recover } from './recover.ts';
 import { recoverRemote } from './recover-remote.ts';
@@ -93,10 +93,14 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const places = options.places ?? { mounter: linuxMounter, inspect: inspectCached };
   const { mounter } = places;
   const tools = { mounter, clock, rng, log };
-  const backends = new Backends([
-    ...openPools(stack, pools, tools),
+  const absent = absentPools(catalog, pools);
+  for (const [pool, path] of absent) log.error('the pool is not there: mount its disk, and start anew', { pool, path });
+  const present = pools.filter(({ name }) => !absent.has(name));
+  const placements = [
+    ...openPools(stack, present, tools),
     openNfs(stack, { ...tools, pools, catalog, self: options.self ?? [] }),
-  ]);
+  ];
+  const backends = new Backends(placements, absent);
   for (const { node } of backends.all) {
     for (const mountPoint of (await node.thawAll?.()) ?? [])
       log.warn('thawed what a crash left frozen', { mountPoint });

@@ -10,6 +10,7 @@ import { ImageBackend } from './backend/image/image-backend.ts';
 import { Pool } from './backend/pool.ts';
 import type { DiskAccount } from './backend/pool-ledger.ts';
 import { overlap, type PoolOptions } from './backend/pool-options.ts';
+import type { Catalog } from './catalog/catalog.ts';
 import { catalogInUse } from './catalog/catalog-error.ts';
 import type { CatalogOptions } from './catalog/open-database.ts';
 import { StartError } from './start-error.ts';
@@ -62,6 +63,17 @@ export function catalogOptions(pools: readonly PoolOptions[]): CatalogOptions {
   const first = pools[0]?.path ?? '';
   const folders = pools.flatMap(({ path }) => dataFolders.map((folder) => join(path, folder)));
   return { path: catalogOf(first), volumesFolder: join(first, 'volumes'), furtherFolders: folders.slice(1) };
+}
+
+/**
+ * Pools of which there is nothing at their path, though the catalog has volumes or snapshots in them: the disk is not
+ * mounted. What is in them waits for them, and nothing is put where they should be. The first pool has the catalog.
+ */
+export function absentPools(catalog: Catalog, pools: readonly PoolOptions[]): ReadonlyMap<string, string> {
+  const used = new Set([...catalog.sums(), ...catalog.snapshots.poolSums()].map(({ pool }) => pool));
+  // A pool has its trash from its first start on.
+  const absent = pools.slice(1).filter(({ name, path }) => used.has(name) && !existsSync(join(path, 'trash')));
+  return new Map(absent.map(({ name, path }) => [name, path]));
 }
 
 /** What can be kept in each pool; those a pool does not offer keep what they have. @throws StartError Usage – a backend it cannot have. */

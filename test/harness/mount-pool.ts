@@ -13,7 +13,12 @@ export async function mountPool(
   truncateSync(file, poolMiB * 1024 ** 2);
   execFileSync(`mkfs.${poolFs}`, ['-q', file]);
   mkdirSync(pool);
-  using backing = new Fd(openSync(file, 'r+'));
+  await mountPoolAgain(folder, { pool, poolFs });
+}
+
+/** Mounts the filesystem that {@link mountPool} made. @throws KernelError – it is still mounted somewhere. */
+export async function mountPoolAgain(folder: string, { pool, poolFs }: { pool: string; poolFs: string }) {
+  using backing = new Fd(openSync(join(folder, 'pool.img'), 'r+'));
   const loop = await attachLoop(backing, { autoclear: true });
   using _device = loop.device;
   linuxMounter.mount({ fsType: poolFs, source: loopPath(loop.number), target: pool });

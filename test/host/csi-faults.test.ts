@@ -3,10 +3,10 @@ import { FaultPlan } from '../harness/fault-plan.ts';
 import { faultyPool, type MetFault } from '../harness/fault-points.ts';
 import { type LifeKind, lifeKinds } from '../harness/life-kinds.ts';
 
-/** What each is told as. A path that answers EIO is taken for a broken mount, which is not what was asked for. */
+/** What each is told as. A path that answers EIO is taken for a broken mount, which is not what was asked for; a pool for one that is gone. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   ENOSPC: ['RESOURCE_EXHAUSTED'],
-  EIO: ['INTERNAL', 'DATA_LOSS', 'FAILED_PRECONDITION', 'NOT_FOUND'],
+  EIO: ['INTERNAL', 'DATA_LOSS', 'FAILED_PRECONDITION', 'NOT_FOUND', 'UNAVAILABLE'],
   EROFS: ['FAILED_PRECONDITION'],
   EBUSY: ['FAILED_PRECONDITION', 'ABORTED'],
   EMFILE: ['UNAVAILABLE'],

@@ -122,6 +122,36 @@ test('GetCapacity is true for each segment: reservations, limits and over-commit
   expect((await capacity(driver, { pool: 'large' }))[1]).toBe(150 * MiB);
 });
 
+test("snapshots count against a pool's limit, also after kill -9, and give back what they had", async () => {
+  using place = driverFolder();
+  const pools = ['--pool', `main=${join(place.folder, 'pool')},limit=10Mi`];
+  let driver = await startDriverProcess(place.folder, pools);
+  await using _driver = { [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
+  const { volumeId: sourceVolumeId } = await create(driver, 'pvc-1', sized(3 * MiB));
+  const snapshot = async (name: string) =>
+    (await driver.controller.CreateSnapshot({ name, sourceVolumeId })).snapshot!.snapshotId;
+  const left = async () => (await capacity(driver, {}))[1]! / MiB;
+  const [first] = [await snapshot('s1'), await snapshot('s2')];
+  expect(await left()).toBe(1);
+  const refused = code('RESOURCE_EXHAUSTED', 'are in snapshots');
+  await expect(snapshot('s3')).rejects.toEqual(refused);
+  const group = () => driver.groups.CreateVolumeGroupSnapshot({ name: 'g', sourceVolumeIds: [sourceVolumeId] });
+  await expect(group()).rejects.toEqual(refused);
+  await expect(create(driver, 'pvc-2', sized(2 * MiB))).rejects.toEqual(refused);
+  expect(await left()).toBe(1);
+  await driver.kill();
+  driver = await startDriverProcess(place.folder, pools);
+  expect(await left()).toBe(1);
+  await driver.controller.DeleteSnapshot({ snapshotId: first });
+  expect(await left()).toBe(4);
+  const { groupSnapshot } = await group();
+  expect(await left()).toBe(1);
+  const { groupSnapshotId, snapshots } = groupSnapshot!;
+  const snapshotIds = snapshots.map(({ snapshotId }) => snapshotId);
+  await driver.groups.DeleteVolumeGroupSnapshot({ groupSnapshotId, snapshotIds });
+  expect(await left()).toBe(4);
+});
+
 test('thin volumes made at once do not pass the over-commit together, and the refusal says the numbers', async () => {
   using place = driverFolder();
   const pools = ['--pool', `main=${join(place.folder, 'pool')},limit=4Gi,overcommit=2`];

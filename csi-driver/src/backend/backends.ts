@@ -27,10 +27,12 @@ export class Backends {
   readonly #offered: readonly Placement[];
   readonly #firstPool: string | undefined;
   readonly #byPlace: ReadonlyMap<string, Placement>;
+  readonly #absent: ReadonlyMap<string, string>;
 
-  /** In the order of the pools. */
-  constructor(placements: readonly Placement[]) {
+  /** In the order of the pools. `absent` are pools that were not there at the start, and where they should be. */
+  constructor(placements: readonly Placement[], absent: ReadonlyMap<string, string> = new Map()) {
     this.placements = placements;
+    this.#absent = absent;
     this.#offered = placements.filter(({ offered }) => offered !== false);
     this.#firstPool = placements.find(({ pool }) => pool)?.pool?.name;
     this.#byPlace = new Map(
@@ -49,7 +51,8 @@ export class Backends {
 
   /**
    * Where a class may have its volumes.
-   * @throws GrpcError INVALID_ARGUMENT – no such backend or pool; names those there are; RESOURCE_EXHAUSTED – as {@link byQuota}.
+   * @throws GrpcError INVALID_ARGUMENT – no such backend or pool; names those there are; RESOURCE_EXHAUSTED – as {@link byQuota};
+   *   UNAVAILABLE – they are in pools that are not there now.
    */
   candidates(parameters: Readonly<Record<string, string>>): readonly Placement[] {
     const named = this.#named(parameters);
@@ -65,9 +68,11 @@ export class Backends {
       throw grpcError('INVALID_ARGUMENT', `parameter "backend" is "${name}"; allowed are ${allowed}`);
     }
     const pool = parameters['pool'];
-    if (pool === undefined) return offered;
-    const there = offered.filter((placement) => placement.pool?.name === pool);
+    if (pool !== undefined && this.#absent.has(pool)) throw this.#notThere(pool);
+    const wanted = offered.filter((placement) => pool === undefined || placement.pool?.name === pool);
+    const there = wanted.filter((placement) => placement.pool?.isThere() !== false);
     if (there.length > 0) return there;
+    if (wanted[0]?.pool) throw this.#notThere(wanted[0].pool.name);
     const pools = offered.map((placement) => placement.pool?.name).filter((one) => one !== undefined);
     throw grpcError(
       'INVALID_ARGUMENT',
@@ -87,11 +92,16 @@ export class Backends {
     return this.#byPlace.get(placeOf(backend, pool)) ?? this.#byPlace.get(placeOf(backend, undefined));
   }
 
-  /** @throws GrpcError FAILED_PRECONDITION – the volume is in a pool, or was made by a backend, this driver has not now. */
+  /**
+   * @throws GrpcError FAILED_PRECONDITION – the volume is in a pool, or was made by a backend, this driver has not now;
+   *   UNAVAILABLE – its pool is not where it was: others are unharmed, and it may come back.
+   */
   placementOf(record: Whereabouts): Placement {
     const placement = this.find(record);
+    if (placement?.pool?.isThere() === false) throw this.#notThere(placement.pool.name, record.id);
     if (placement) return placement;
     const { id, backend, pool = this.#firstPool } = record;
+    if (pool !== undefined && this.#absent.has(pool)) throw this.#notThere(pool, id);
     throw grpcError(
       'FAILED_PRECONDITION',
       `"${id}" is kept by the backend "${backend}" in the pool "${pool}", which this driver has not now`,
@@ -101,6 +111,13 @@ export class Backends {
   /** @throws GrpcError FAILED_PRECONDITION – as {@link placementOf}. */
   of(record: Whereabouts): Backend {
     return this.placementOf(record).backend;
+  }
+
+  #notThere(name: string, id?: string): Error {
+    const path = this.pools.find((pool) => pool.name === name)?.path ?? this.#absent.get(name);
+    const what = id === undefined ? `the pool "${name}"` : `"${id}" is in the pool "${name}", which`;
+    const is = this.#absent.has(name) ? 'was not there when this driver started' : 'is not there any more';
+    return grpcError('UNAVAILABLE', `${what} ${is}: mount its disk at ${path}, and start the driver anew`);
   }
 
   /** A pool may be for other backends only; then its first is what a class means that names the pool alone. */

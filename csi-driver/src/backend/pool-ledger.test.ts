@@ -84,3 +84,19 @@ test('a volume that uses more than it was promised takes nothing from the others
   pool.measured('a', 60);
   expect(pool.available('full')).toBe(40);
 });
+
+test('a limit counts snapshots too, those of thin volumes by the over-commit; the disk is not kept for them', () => {
+  const { ledger: pool } = ledger(1000, { limitBytes: 100 });
+  expect(pool.reserveSnapshot('none', 40)).toBeUndefined();
+  expect(pool.available('full')).toBe(60);
+  expect(pool.reserveSnapshot('thin', 40)).toBeUndefined();
+  expect(pool.available('thin')).toBe(80);
+  expect(pool.available('full')).toBe(40);
+  expect(pool.reserveSnapshot('full', 41)).toMatchObject({
+    availableBytes: 40,
+    reason: expect.stringMatching(/limit is 100 bytes.* 80 are in snapshots; delete volumes or snapshots/),
+  });
+  pool.addSnapshots('none', -40);
+  expect(pool.available('full')).toBe(80);
+  expect(pool.onDisk('full')).toBe(1000);
+});

@@ -55,6 +55,8 @@ export class PoolLedger {
   readonly #entries = new Map<string, Entry>();
   readonly #promised: Record<Commitment, number> = { full: 0, thin: 0, none: 0 };
   #thinUsed = 0;
+  /** Snapshots grow no more, and what they take is no longer free: only a limit of the pool counts their sizes. */
+  readonly #snapshots: Record<'thin' | 'whole', number> = { thin: 0, whole: 0 };
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -87,6 +89,19 @@ export class PoolLedger {
   release({ id, commitment, bytes }: Claim): void {
     this.#promised[commitment] -= bytes;
     if (commitment !== 'none') this.#uncount(id);
+  }
+
+  /** Counts snapshots that are there already; a negative number gives back what they had. */
+  addSnapshots(of: Commitment, bytes: number): void {
+    this.#snapshots[of === 'thin' ? 'thin' : 'whole'] += bytes;
+  }
+
+  /** Takes room for a snapshot of such a volume below the pool's limit. @returns why not, where there is not enough. */
+  reserveSnapshot(of: Commitment, bytes: number): Refusal | undefined {
+    const availableBytes = Math.max(0, Math.floor(this.#byLimit(of)));
+    if (bytes > availableBytes) return { availableBytes, reason: this.#limitReason() };
+    this.addSnapshots(of, bytes);
+    return undefined;
   }
 
   /** Says what a volume takes on the disk now. */
@@ -129,21 +144,27 @@ export class PoolLedger {
   #byLimit(commitment: Commitment): number {
     const { limitBytes, overcommit } = this.#options;
     if (limitBytes === undefined) return Number.POSITIVE_INFINITY;
+    const { full, none } = this.#promised;
+    const whole = full + none + this.#snapshots.whole;
+    const thin = this.#promised.thin + this.#snapshots.thin;
+    return commitment === 'thin' ? overcommit * (limitBytes - whole) - thin : limitBytes - whole - thin / overcommit;
+  }
+
+  #limitReason(): string {
+    const { limitBytes, overcommit } = this.#options;
     const { full, thin, none } = this.#promised;
-    return commitment === 'thin'
-      ? overcommit * (limitBytes - full - none) - thin
-      : limitBytes - full - none - thin / overcommit;
+    const snapshots = this.#snapshots.whole + this.#snapshots.thin;
+    const withSnapshots = snapshots === 0 ? '' : `, and ${snapshots} are in snapshots`;
+    return (
+      `its limit is ${limitBytes} bytes, of which ${full + none} are promised in full and ${thin} thin ` +
+      `(over-commit ${overcommit})${withSnapshots}; delete volumes${snapshots === 0 ? '' : ' or snapshots'} or raise limit= of --pool`
+    );
   }
 
   #reason(commitment: Commitment): string {
     const { limitBytes, overcommit, disk } = this.#options;
-    const { full, thin, none } = this.#promised;
-    if (limitBytes !== undefined && this.#byLimit(commitment) <= this.onDisk(commitment)) {
-      return (
-        `its limit is ${limitBytes} bytes, of which ${full + none} are promised in full and ${thin} thin ` +
-        `(over-commit ${overcommit}); delete volumes or raise limit= of --pool`
-      );
-    }
+    const { thin } = this.#promised;
+    if (limitBytes !== undefined && this.#byLimit(commitment) <= this.onDisk(commitment)) return this.#limitReason();
     const free = `${disk.freeBytes} bytes are free, ${disk.unused} of them promised to other volumes`;
     if (commitment !== 'thin') return `${free}; delete volumes or add room`;
     return `${free}, and thin volumes have ${thin} promised with an over-commit of ${overcommit}; delete volumes, add room, or raise overcommit= of --pool`;

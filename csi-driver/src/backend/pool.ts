@@ -1,4 +1,4 @@
-import { readdirSync, statfsSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
 import type { PoolCapacity } from './backend.ts';
@@ -41,6 +41,8 @@ export class Pool implements AsyncDisposable {
   /** What is being made, out of sight: at a start, what a crash left there. */
   readonly #fresh: PoolFolder;
   readonly #open: PoolFolder[] = [];
+  /** Device and inode of its directory when it was opened. */
+  readonly #place: string;
 
   constructor(tools: PoolTools) {
     const { path, rng, log, name = unnamedPool, named = false, limitBytes, overcommit = defaultOvercommit } = tools;
@@ -48,6 +50,7 @@ export class Pool implements AsyncDisposable {
     this.named = named;
     this.path = path;
     this.#rng = rng;
+    this.#place = placeAt(path);
     this.disk = tools.disk ?? new DiskAccount(() => freeBytesOf(path));
     this.records = new DataRecords(path, log);
     this.ledger = new PoolLedger({ limitBytes, overcommit, disk: this.disk });
@@ -56,6 +59,15 @@ export class Pool implements AsyncDisposable {
     for (const name of this.#fresh.list()) renameAt(this.#fresh.fd, name, this.#trashFolder.fd, name);
     this.trash = new Trash(this.#trashFolder.fd, log);
     this.trash.empty();
+  }
+
+  /** False where something else is at its path now: its disk was unmounted, or answers nothing. A look costs some microseconds. */
+  isThere(): boolean {
+    try {
+      return placeAt(this.path) === this.#place;
+    } catch {
+      return false;
+    }
   }
 
   /** A folder of the pool, made when missing. It closes with the pool. */
@@ -115,6 +127,11 @@ export class Pool implements AsyncDisposable {
     await this.trash[Symbol.asyncDispose]();
     for (const folder of this.#open) folder[Symbol.dispose]();
   }
+}
+
+function placeAt(path: string): string {
+  const { dev, ino } = statSync(path);
+  return `${dev}:${ino}`;
 }
 
 function isThere(folder: Fd, name: string): boolean {

@@ -1,4 +1,4 @@
-import type { MountInfo, PathFacts } from '@berth/linux';
+import { backingFileOf, type MountInfo, type PathFacts } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import { isBroken, Place, type PlaceTools } from './place.ts';
 
@@ -88,6 +88,15 @@ export class VolumeMounts {
   isOurs(path: string): boolean {
     const mount = this.#topmost(path);
     return mount !== undefined && this.#volumeOf(mount) !== undefined;
+  }
+
+  /** Whether what is mounted at the path is what this volume would be, by its name alone: its pool is not there to be asked. */
+  looksLike(path: string, volumeId: string): boolean {
+    const mount = this.#topmost(path);
+    if (!mount) return false;
+    const loop = /^\/dev\/loop(\d+)$/.exec(mount.source)?.[1];
+    const file = loop === undefined ? undefined : backingFileOf(Number(loop));
+    return [mount.root, file?.replace(/ \(deleted\)$/, '')].some((name) => name?.split('/').at(-1) === volumeId);
   }
 
   #topmost(path: string): MountInfo | undefined {

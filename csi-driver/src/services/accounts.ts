@@ -1,7 +1,9 @@
+import { grpcError } from '@berth/protos';
 import type { Backend } from '../backend/backend.ts';
 import type { Backends, Placement, Whereabouts } from '../backend/backends.ts';
 import type { Claim, Commitment } from '../backend/pool-ledger.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 
 /** What of a record its pool counts. */
@@ -16,7 +18,7 @@ export function claimOf(backend: Backend, { id, capacityBytes, parameters }: Acc
   return { id, commitment: commitmentOf(backend, parameters), bytes: capacityBytes };
 }
 
-/** Counts all volumes that are in the catalog. Those in a pool this driver was not given count nowhere. */
+/** Counts all volumes and snapshots that are in the catalog. Those in a pool this driver was not given count nowhere. */
 export function countAll(catalog: Catalog, backends: Backends): void {
   for (const { each, ...sum } of catalog.sums()) {
     const { pool, backend } = backends.find({ id: '', ...sum }) ?? {};
@@ -25,6 +27,31 @@ export function countAll(catalog: Catalog, backends: Backends): void {
     if (commitment === 'none') pool.ledger.add({ id: '', commitment, bytes: sum.capacityBytes });
     else for (const { id, capacityBytes: bytes } of each()) pool.ledger.add({ id, commitment, bytes });
   }
+  for (const { sizeBytes, ...sum } of catalog.snapshots.poolSums()) {
+    const { pool, backend } = backends.find({ id: '', ...sum }) ?? {};
+    if (backend) pool?.ledger.addSnapshots(commitmentOf(backend, {}), sizeBytes);
+  }
+}
+
+/** What a snapshot is counted as: its record does not say how its volume was made. */
+type Snapshot = Whereabouts & Pick<SnapshotRecord, 'sizeBytes'>;
+
+/** Takes the room of new snapshots in their pools, of all or of none. @throws GrpcError RESOURCE_EXHAUSTED – a pool's limit. */
+export function reserveSnapshots(backends: Backends, snapshots: readonly Snapshot[]): void {
+  for (const [index, snapshot] of snapshots.entries()) {
+    const { pool, backend } = backends.find(snapshot) ?? {};
+    const refusal = backend && pool?.ledger.reserveSnapshot(commitmentOf(backend, {}), snapshot.sizeBytes);
+    if (!refusal) continue;
+    for (const taken of snapshots.slice(0, index)) releaseSnapshot(backends, taken);
+    const what = `a snapshot takes ${snapshot.sizeBytes} bytes; the pool "${pool?.name}" can give`;
+    throw grpcError('RESOURCE_EXHAUSTED', `${what} ${refusal.availableBytes}: ${refusal.reason}`);
+  }
+}
+
+/** Gives back what a snapshot had of its pool, once its record is gone. */
+export function releaseSnapshot(backends: Backends, snapshot: Snapshot): void {
+  const { pool, backend } = backends.find(snapshot) ?? {};
+  if (backend) pool?.ledger.addSnapshots(commitmentOf(backend, {}), -snapshot.sizeBytes);
 }
 
 /** Gives back what a volume had of its pool, once its record is gone. */

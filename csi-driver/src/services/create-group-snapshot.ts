@@ -7,6 +7,7 @@ import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseSnapshotParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
+import { releaseSnapshot, reserveSnapshots } from './accounts.ts';
 import { groupMessage } from './group-message.ts';
 import { removeGroup } from './remove-group.ts';
 import { getVolume, type ServiceContext } from './services.ts';
@@ -107,6 +108,8 @@ async function begin(context: ServiceContext, name: string, volumes: readonly Vo
   const createdAtMs = clock.now();
   const groupId = rng.uuid();
   const ids: GroupMember[] = volumes.map(({ id }) => ({ snapshotId: rng.uuid(), volumeId: id }));
+  const sizes = volumes.map(({ capacityBytes: sizeBytes, ...volume }) => ({ ...volume, sizeBytes }));
+  reserveSnapshots(context.backends, sizes);
   const beginning = catalog.groups.begin({ id: groupId, name, createdAtMs, members: ids });
   const members = volumes.map(async (volume, index): Promise<Member> => {
     const { id: sourceVolumeId, capacityBytes: sizeBytes, backend, pool, fsType } = volume;
@@ -116,8 +119,14 @@ async function begin(context: ServiceContext, name: string, volumes: readonly Vo
     const content = { sourceVolumeId, sizeBytes, createdAtMs, ...place };
     return { volume, snapshot: await catalog.snapshots.begin({ ...own, ...content }) };
   });
-  const [group, ...begun] = await Promise.all([beginning, ...members]);
-  return { group, members: begun };
+  try {
+    const [group, ...begun] = await Promise.all([beginning, ...members]);
+    return { group, members: begun };
+  } catch (error) {
+    // One commit: none of them was written.
+    for (const size of sizes) releaseSnapshot(context.backends, size);
+    throw error;
+  }
 }
 
 interface Taking extends Begun {

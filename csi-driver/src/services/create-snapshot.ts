@@ -1,12 +1,13 @@
 import { messageOf } from '@berth/kit';
 import { type csi, grpcError } from '@berth/protos';
 import { sealRecord } from '../catalog/own-record.ts';
-import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
+import type { NewSnapshot, SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { refuseSnapshotParameters } from '../rules/parameters.ts';
 import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
+import { releaseSnapshot, reserveSnapshots } from './accounts.ts';
 import { lookOnServer } from './look-on-server.ts';
 import { isAway } from './make-volume.ts';
 import { getVolume, type ServiceContext } from './services.ts';
@@ -71,7 +72,7 @@ async function begin(context: ServiceContext, name: string, volume: VolumeRecord
   const { catalog, clock, rng } = context;
   const { remote, notes } = context.backends.of(volume);
   const ownName = rng.uuid();
-  return await catalog.snapshots.begin({
+  const snapshot: NewSnapshot = {
     id: notes?.idFor(ownName, volume.context) ?? ownName,
     name,
     sourceVolumeId: volume.id,
@@ -81,7 +82,14 @@ async function begin(context: ServiceContext, name: string, volume: VolumeRecord
     ...(volume.pool === undefined ? {} : { pool: volume.pool }),
     createdAtMs: clock.now(),
     ...(volume.fsType === undefined ? {} : { fsType: volume.fsType }),
-  });
+  };
+  reserveSnapshots(context.backends, [snapshot]);
+  try {
+    return await catalog.snapshots.begin(snapshot);
+  } catch (error) {
+    releaseSnapshot(context.backends, snapshot);
+    throw error;
+  }
 }
 
 interface Taking {
@@ -112,6 +120,7 @@ async function take(
     try {
       await backend.delete({ kind: 'snapshot', id });
       await catalog.snapshots.remove(id);
+      releaseSnapshot(backends, snapshot);
     } catch (undoError) {
       log.warn('half-made snapshot stays until the next try or start', { snapshot: id, reason: messageOf(undoError) });
     }

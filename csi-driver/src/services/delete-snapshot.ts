@@ -3,6 +3,7 @@ import type { SnapshotRecord } from '../catalog/snapshot-record.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
 import { isVolumeId } from '../rules/volume-id.ts';
+import { releaseSnapshot } from './accounts.ts';
 import { snapshotKey } from './create-snapshot.ts';
 import { lookOnServer } from './look-on-server.ts';
 import type { ServiceContext } from './services.ts';
@@ -47,4 +48,5 @@ export async function removeSnapshot(
   if (snapshot.state === 'ready') await catalog.snapshots.update(snapshot, { state: 'deleting' });
   await backend.delete({ kind: 'snapshot', id: snapshot.id });
   await catalog.snapshots.remove(snapshot.id);
+  releaseSnapshot(backends, snapshot);
 }

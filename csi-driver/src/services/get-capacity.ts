@@ -29,12 +29,12 @@ export function getCapacity(context: ServiceContext): Method<csi.GetCapacityRequ
   };
 }
 
-/** None where the class asks for sizes that nothing here enforces. */
+/** None where the class asks for sizes that nothing here enforces, or for a pool that is not there. */
 function placesFor({ backends }: ServiceContext, own: Readonly<Record<string, string>>): readonly Placement[] {
   try {
     return backends.candidates(own);
   } catch (error) {
-    if (error instanceof GrpcError && error.code === 'RESOURCE_EXHAUSTED') return [];
+    if (error instanceof GrpcError && (error.code === 'RESOURCE_EXHAUSTED' || error.code === 'UNAVAILABLE')) return [];
     throw error;
   }
 }

@@ -108,7 +108,9 @@ export function unstageVolume(
         if (place) unmountVolume(context, place, volumeId);
       };
       await stopMountGroup(context, volumeId);
-      if (volume) await context.backends.of(volume).node.unstage(volumeId, unmount, { place, signal });
+      // Where its pool is not there, what is mounted is all there is to undo.
+      const backend = volume && context.backends.find(volume)?.backend;
+      if (backend) await backend.node.unstage(volumeId, unmount, { place, signal });
       else unmount();
       return {};
     },

@@ -2,6 +2,7 @@ import { lstatSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MountInfo } from '@berth/linux';
 import type { csi } from '@berth/protos';
+import type { HealthFinding } from '../backend/backend.ts';
 import type { Pool } from '../backend/pool.ts';
 import { filesystemTroubles, isReadOnly } from '../health/filesystem-trouble.ts';
 import type { Method } from '../pipeline/pipeline.ts';
@@ -29,6 +30,15 @@ export function getStorageHealth(
   };
 }
 
+/** What is wrong with the pool as far as it is wrong with each volume in it; that it fills up is not. */
+export function poolFindings(context: ServiceContext, pool: Pool): HealthFinding[] {
+  const conditions = conditionsOf(pool, mountOf(context, pool, context.places.mounter.mounts()));
+  return conditions.flatMap(({ status, reason, message }): HealthFinding[] => {
+    if (status === 'STORAGE_UNREACHABLE') return [{ status: 'INACCESSIBLE', reason, message }];
+    return reason.includes('Nearly') ? [] : [{ status: 'DEGRADED', reason, message }];
+  });
+}
+
 function mountOf({ places }: ServiceContext, { path }: Pool, mounts: readonly MountInfo[]): MountInfo | undefined {
   try {
     const { mountId } = places.inspect(path);
@@ -43,8 +53,8 @@ function conditionsOf(pool: Pool, mount: MountInfo | undefined): Condition[] {
   const what = `pool "${name}" at ${path}`;
   const degraded = (reason: string, message: string): Condition => ({ status: 'STORAGE_DEGRADED', reason, message });
   try {
-    // The pool made it when it was opened: without it, another filesystem is there now.
     lstatSync(join(path, 'trash'));
+    if (!pool.isThere()) return [unreachable(`${what} is not what it was: its disk was unmounted`)];
     const { blocks, bavail, files, ffree } = statfsSync(path);
     const found: Condition[] = [];
     const free = (part: number, of: number) => `${((100 * part) / of).toFixed(1)} % of its`;
@@ -66,8 +76,12 @@ function conditionsOf(pool: Pool, mount: MountInfo | undefined): Condition[] {
     return found;
   } catch (error) {
     const code = String((error as { code?: unknown }).code ?? error);
-    return [{ status: 'STORAGE_UNREACHABLE', reason: 'PoolUnavailable', message: `${what} cannot be read: ${code}` }];
+    return [unreachable(`${what} cannot be read: ${code}`)];
   }
+}
+
+function unreachable(message: string): Condition {
+  return { status: 'STORAGE_UNREACHABLE', reason: 'PoolUnavailable', message };
 }
 
 /** One entry for each status and reason (CSI spec, StorageBackendHealth), whichever pools have it. */

@@ -13,7 +13,7 @@ const maxStacked = 64;
  * @throws GrpcError FAILED_PRECONDITION – something else is mounted there, or a process still uses the mount.
  */
 export function unmountVolume(context: ServiceContext, place: Place, volumeId: string): void {
-  const isVolume = recognizer(context, volumeId);
+  const isVolume = recognizer(context, place, volumeId);
   for (let count = 0; count < maxStacked; count++) {
     const facts = place.facts();
     if (!facts?.isMountRoot) break;
@@ -30,10 +30,14 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
 }
 
 /** @returns undefined for a volume that is not known, or whose data is gone: then any mount from our pool will do. */
-function recognizer(context: ServiceContext, volumeId: string): Recognizer | undefined {
+function recognizer(context: ServiceContext, place: Place, volumeId: string): Recognizer | undefined {
   try {
     const volume = findStaged(context, volumeId);
-    return volume && context.backends.of(volume).node.recognizer(volumeId);
+    if (!volume) return undefined;
+    const { backend, pool } = context.backends.find(volume) ?? {};
+    // Its pool may be gone: its mounts are to be taken off all the same.
+    if (!backend || pool?.isThere() === false) return () => context.mounts.looksLike(place.path, volumeId);
+    return backend.node.recognizer(volumeId);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;

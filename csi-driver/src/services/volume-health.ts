@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { csi } from '@berth/protos';
 import type { Backend, HealthFinding, VolumeSpec } from '../backend/backend.ts';
 import type { Whereabouts } from '../backend/backends.ts';
+import type { Pool } from '../backend/pool.ts';
 import type { VolumeRecord } from '../catalog/volume-record.ts';
 import { brokenMountFinding, findingOf } from '../health/volume-findings.ts';
 import { Place } from '../mounts/place.ts';
@@ -11,6 +12,7 @@ import { lookOnServer } from './look-on-server.ts';
 import { getOnNode } from './node-volume.ts';
 import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
 import { getVolume, type ServiceContext } from './services.ts';
+import { poolFindings } from './storage-health.ts';
 
 /** Volumes looked at before other calls get their turn: about a millisecond. */
 const batch = 64;
@@ -87,16 +89,22 @@ function pathFindings(context: ServiceContext, path: string): HealthFinding[] {
 type Inspect = (volume: VolumeSpec & Whereabouts & Partial<VolumeRecord>) => HealthFinding[];
 
 /** Looks at the machine once for each backend, however many volumes are asked about. */
-function inspection({ backends, catalog }: ServiceContext): Inspect {
+function inspection(context: ServiceContext): Inspect {
+  const { backends, catalog } = context;
   const looks = new Map<Backend, (volume: VolumeSpec) => HealthFinding[]>();
+  const pools = new Map<Pool, HealthFinding[]>();
   return (volume) => {
-    const backend = backends.find(volume)?.backend;
+    const { backend, pool } = backends.find(volume) ?? {};
     if (!backend) return [poolMissing(volume)];
+    const ofPool = pool ? (pools.get(pool) ?? poolFindings(context, pool)) : [];
+    if (pool) pools.set(pool, ofPool);
+    // Nothing can be told of what is in a pool that is not there.
+    if (ofPool.some(({ status }) => status === 'INACCESSIBLE')) return ofPool;
     // Its data may still be on the way to the disk.
     if (volume.sequence !== undefined && !catalog.isMade(volume as VolumeRecord)) return [];
     const look = looks.get(backend) ?? backend.inspector?.() ?? presence(backend);
     looks.set(backend, look);
-    return look(volume);
+    return [...look(volume), ...ofPool];
   };
 }
 
