@@ -1,10 +1,11 @@
 import { copyJson } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+import { type Splice, splicedBytes, wholeSplice } from './splice.ts';
 
 const encoder = new TextEncoder();
-const comma = encoder.encode(',');
-const brace = encoder.encode('{');
+const metadataLength = '"metadata":{'.length;
+const closeBrace = 0x7d;
 
 /** `v1` or `apps/v1` of a definition. */
 export function apiVersionOf({ group, version }: Pick<ResourceDefinition, 'group' | 'version'>): string {
@@ -66,11 +67,15 @@ export class StoredObject {
 
   /** The whole JSON document. */
   json(): Uint8Array {
+    return splicedBytes(this.splice());
+  }
+
+  splice(): Splice {
     return this.#codec.splice(this, true);
   }
 
   /** As a list shows it: without kind and apiVersion. */
-  itemJson(): Uint8Array {
+  item(): Splice {
     return this.#codec.splice(this, false);
   }
 }
@@ -124,19 +129,15 @@ export class ObjectCodec {
     };
   }
 
-  splice(view: StoredObject, withKind: boolean): Uint8Array {
+  splice(view: StoredObject, withKind: boolean): Splice {
     if (this.definition.storedAs) {
       const { kind, apiVersion, ...rest } = view.object;
-      return encoder.encode(JSON.stringify(withKind ? { kind, apiVersion, ...rest } : rest));
+      return wholeSplice(encoder.encode(JSON.stringify(withKind ? { kind, apiVersion, ...rest } : rest)));
     }
     const { value, modRevision } = view.kv;
-    const metaEnd = this.#headLength + '"metadata":{'.length;
-    const parts = [
-      withKind ? value.subarray(0, metaEnd) : value.subarray(this.#headLength, metaEnd),
-      encoder.encode(`"resourceVersion":"${modRevision}"`),
-      ...(value[metaEnd] === 0x7d ? [] : [comma]),
-      value.subarray(metaEnd),
-    ];
-    return Buffer.concat(withKind ? parts : [brace, ...parts]);
+    const at = this.#headLength + metadataLength;
+    const text = `"resourceVersion":"${modRevision}"${value[at] === closeBrace ? '' : ','}`;
+    // The comma before metadata is where the brace of an item goes.
+    return { bytes: value, from: withKind ? 0 : this.#headLength - 1, at, text };
   }
 }

@@ -1,7 +1,8 @@
-import { apiError, type KubeObject } from '@berth/kube';
+import { apiError, type KubeObject, LruMap } from '@berth/kube';
 import { stringify as stringifyYaml } from 'yaml';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
+import { joinedSplices, type Splice, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
 import type { Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
@@ -44,17 +45,12 @@ function plainObject(object: AnswerObject): KubeObject {
 /** A list made of the stored bytes of its items. */
 function listJson({ definition, metadata, items }: ListAnswer): Uint8Array {
   const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
-  const parts: Uint8Array[] = [encoder.encode(head)];
-  for (const [i, item] of items.entries()) {
-    if (i > 0) parts.push(comma);
-    parts.push(item.itemJson());
-  }
-  parts.push(listEnd);
-  return Buffer.concat(parts);
+  return joinedSplices(
+    head,
+    items.map((item) => item.item()),
+    ']}',
+  );
 }
-
-const comma = encoder.encode(',');
-const listEnd = encoder.encode(']}');
 
 function listValue({ definition, metadata, items }: ListAnswer, presentation: Presentation): object {
   const { representation, includeObject, now } = presentation;
@@ -102,7 +98,7 @@ export function frameEncoder(
       'NotAcceptable',
       'only the following media types are accepted: application/json, application/json;stream=watch',
     );
-  if (representation.as === undefined) return ({ type, object }) => line(type, objectJson(object));
+  if (representation.as === undefined) return plainLine;
   let first = true;
   return ({ type, object }) => {
     if (type === 'ERROR') return line(type, objectJson(object));
@@ -126,8 +122,20 @@ function frameValue(
   return tableOf({ ...definition, columns: definition.columns }, [], value.metadata, options);
 }
 
-const lineEnd = encoder.encode('}\n');
+/** Lines sent last: a thousand watchers of one thing are told the same. Small ones only, as memory they hold is held for them alone. */
+const recentLines = new LruMap<StoredObject, { readonly type: string; readonly bytes: Uint8Array }>(16);
+const recentAtMostBytes = 64 * 1024;
 
-function line(type: string, object: Uint8Array): Uint8Array {
-  return Buffer.concat([encoder.encode(`{"type":"${type}","object":`), object, lineEnd]);
+function plainLine({ type, object }: WatchFrame): Uint8Array {
+  if (!(object instanceof StoredObject)) return line(type, objectJson(object));
+  const recent = recentLines.get(object);
+  if (recent?.type === type) return recent.bytes;
+  const bytes = line(type, object.splice());
+  if (bytes.byteLength <= recentAtMostBytes) recentLines.set(object, { type, bytes });
+  return bytes;
+}
+
+function line(type: string, object: Uint8Array | Splice): Uint8Array {
+  const splice = object instanceof Uint8Array ? wholeSplice(object) : object;
+  return joinedSplices(`{"type":"${type}","object":`, [splice], '}\n');
 }

@@ -1,6 +1,7 @@
 import { copyJson } from '@berth/kube';
 import type { KeyValue } from '../../../store/store.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
+import { type Splice, wholeSplice } from '../../splice.ts';
 import {
   apiVersionOf,
   encodeObject,
@@ -92,10 +93,11 @@ export class CustomCodec extends ObjectCodec {
     return object;
   }
 
-  override splice(view: StoredObject, withKind: boolean): Uint8Array {
-    if (this.#isSettled(view)) return super.splice(view, withKind);
+  /** Items of lists say what they are, too: clients read them one by one (unstructured lists). */
+  override splice(view: StoredObject): Splice {
+    if (this.#isSettled(view)) return super.splice(view, true);
     const { kind, apiVersion, ...rest } = view.object;
-    return encoder.encode(JSON.stringify(withKind ? { kind, apiVersion, ...rest } : rest));
+    return wholeSplice(encoder.encode(JSON.stringify({ kind, apiVersion, ...rest })));
   }
 
   #isSettled(view: StoredObject): boolean {
