@@ -93,6 +93,8 @@ class Comparing {
   #list(before: unknown, after: unknown, list: MergeList): boolean {
     const [left, right] = [listIn(before) ?? [], listIn(after) ?? []];
     if (list.atomic || (left.length === 0 && right.length === 0)) return this.#leaf(before, after);
+    // Most lists of most writes are as they were: their items need no names.
+    if (equalValues(left, right)) return false;
     const [olds, news] = [this.#byElement(list, left), this.#byElement(list, right)];
     for (const [element, items] of olds) this.#items(list, element, [items, news.get(element) ?? []]);
     for (const [element, items] of news) if (!olds.has(element)) this.#items(list, element, [[], items]);

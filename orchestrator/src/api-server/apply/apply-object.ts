@@ -123,9 +123,13 @@ function merged(
   const set = own && withoutServerFields(own.set);
   if (own && set && !isEmptySet(set)) managers.set(id, { ...own, set });
   else managers.delete(id);
-  if (result.value === undefined) return { object: copyJson(live), entries: writeManaged({ managers, times }) };
+  if (result.value === undefined)
+    return { object: copyJson(live), entries: writeManaged({ managers, times, entries: managed.entries }) };
   times.set(id, rfc3339(now));
-  return { object: decoded(result.value, config, { scope, decode }), entries: writeManaged({ managers, times }) };
+  return {
+    object: decoded(result.value, config, { scope, decode }),
+    entries: writeManaged({ managers, times, entries: managed.entries }),
+  };
 }
 
 function decoded(

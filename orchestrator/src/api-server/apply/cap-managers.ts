@@ -35,5 +35,5 @@ export function capManagers(managed: Managed): Managed {
     times.set(joined, times.get(id));
     left--;
   }
-  return { managers, times };
+  return { managers, times, entries: managed.entries };
 }

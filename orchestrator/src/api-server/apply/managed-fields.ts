@@ -12,6 +12,8 @@ import {
 export interface Managed {
   readonly managers: ReadonlyMap<string, ManagedSet>;
   readonly times: ReadonlyMap<string, string | undefined>;
+  /** As the store has them: those that did not change are written as they are. */
+  readonly entries?: ReadonlyMap<string, ManagedFieldsEntry> | undefined;
 }
 
 export const nobody: Managed = { managers: new Map(), times: new Map() };
@@ -40,12 +42,19 @@ export function identityOf(id: string): ManagerIdentity {
 
 /** Entries as the store has them: canonical, so that they are taken as they are. */
 export function storedManaged(entries: readonly ManagedFieldsEntry[] | undefined): Managed {
-  return managedOf(entries ?? [], (entry) => (entry.fieldsV1 ?? {}) as FieldSet);
+  const stored = new Map<string, ManagedFieldsEntry>();
+  const managed = managedOf(entries ?? [], (entry, id) => {
+    stored.set(id, entry);
+    return (entry.fieldsV1 ?? {}) as FieldSet;
+  });
+  return { ...managed, entries: stored };
 }
 
 /** Entries as a client wrote them. @throws Error – they can't be read; the message says why */
 export function sentManaged(entries: readonly ManagedFieldsEntry[]): Managed {
-  return managedOf(entries, (entry, i) => {
+  let i = -1;
+  return managedOf(entries, (entry) => {
+    i++;
     if (entry.operation !== 'Apply' && entry.operation !== 'Update')
       throw new Error('operation must be `Apply` or `Update`');
     if (!entry.apiVersion) throw new Error('apiVersion must not be empty');
@@ -58,25 +67,29 @@ export function sentManaged(entries: readonly ManagedFieldsEntry[]): Managed {
 
 function managedOf(
   entries: readonly ManagedFieldsEntry[],
-  read: (entry: ManagedFieldsEntry, index: number) => FieldSet,
+  read: (entry: ManagedFieldsEntry, id: string) => FieldSet,
 ): Managed {
   const managers = new Map<string, ManagedSet>();
   const times = new Map<string, string | undefined>();
-  for (const [index, entry] of entries.entries()) {
+  for (const entry of entries) {
     const { manager = '', apiVersion = '', subresource = '', time } = entry;
-    const set = read(entry, index);
     const operation = entry.operation === 'Apply' ? 'Apply' : 'Update';
     const id = managerId({ manager, operation, apiVersion, subresource });
-    managers.set(id, { apiVersion, applied: operation === 'Apply', set });
+    managers.set(id, { apiVersion, applied: operation === 'Apply', set: read(entry, id) });
     times.set(id, time);
   }
   return { managers, times };
 }
 
 /** The entries to store, in upstream's order; undefined: nobody owns anything. */
-export function writeManaged({ managers, times }: Managed): ManagedFieldsEntry[] | undefined {
+export function writeManaged({ managers, times, entries }: Managed): ManagedFieldsEntry[] | undefined {
   if (managers.size === 0) return undefined;
-  return [...managers].map(([id, managed]) => entryOf(id, managed, times.get(id))).sort(compareEntries);
+  const entry = (id: string, managed: ManagedSet) => {
+    const [stored, time] = [entries?.get(id), times.get(id)];
+    const isSame = stored && stored.fieldsV1 === managed.set && stored.time === time;
+    return isSame && stored.apiVersion === managed.apiVersion ? stored : entryOf(id, managed, time);
+  };
+  return [...managers].map(([id, managed]) => entry(id, managed)).sort(compareEntries);
 }
 
 function entryOf(id: string, { apiVersion, set }: ManagedSet, time: string | undefined): ManagedFieldsEntry {

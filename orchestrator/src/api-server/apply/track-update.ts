@@ -79,5 +79,5 @@ export function followUpdate(update: TrackedUpdate, managed: Managed): Managed {
     managers.set(id, { apiVersion, applied: false, set: before ? union(before.set, set) : set });
     times.set(id, rfc3339(now));
   }
-  return capManagers({ managers, times });
+  return capManagers({ managers, times, entries: managed.entries });
 }
