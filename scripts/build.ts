@@ -9,6 +9,7 @@ const out = process.env['BERTH_DIST'] ?? join(root, 'dist');
 const programs: Record<string, string> = {
   berth: 'orchestrator/src/berth/main.ts',
   'store-worker': 'orchestrator/src/store/store-worker.ts',
+  'yaml-worker': 'orchestrator/src/api-server/decoding/yaml-worker.ts',
   'csi-driver': 'csi-driver/src/main.ts',
   provisioner: 'provisioner/src/main.ts',
   csictl: 'csictl/src/main.ts',

@@ -17,27 +17,31 @@ export interface ProtobufBody {
 
 /**
  * Reads a body of `application/vnd.kubernetes.protobuf`. The tables are loaded at the first call.
- * @throws DecodeError – no such body, or a kind that has no protobuf form
+ * @throws DecodeError – no such body, or a kind that has no protobuf form; ApiError RequestEntityTooLarge – more fields
+ * than `mostFields`.
  */
-export async function decodeProtobuf(body: Uint8Array): Promise<ProtobufBody> {
+export async function decodeProtobuf(body: Uint8Array, mostFields = Number.POSITIVE_INFINITY): Promise<ProtobufBody> {
+  if (body.length === 0) throw new DecodeError('empty data');
   if (!magic.every((byte, i) => body[i] === byte)) {
     throw new DecodeError(
       `provided data does not appear to be a protobuf message, expected prefix [${magic.join(' ')}]`,
     );
   }
+  if (body.length === magic.length) throw new DecodeError('empty body');
   table ??= new (await import('./proto-decode.ts')).ProtoTable();
   const { apiVersion, kind, raw } = readUnknown(body.subarray(magic.length));
+  const budget = { fields: mostFields };
   const name = messageName(apiVersion, kind);
   if (name === undefined || !table.has(name)) {
     throw new DecodeError(`no kind "${kind}" is registered for version "${apiVersion}" as a protobuf message`);
   }
-  return { apiVersion, kind, object: { kind, apiVersion, ...table.decode(name, raw) } };
+  return { apiVersion, kind, object: { kind, apiVersion, ...table.decode(name, raw, budget) } };
 }
 
 /** `runtime.Unknown`: typeMeta{apiVersion, kind} = 1, raw = 2. */
 function readUnknown(bytes: Uint8Array): { apiVersion: string; kind: string; raw: Uint8Array } {
   const reader = new WireReader(bytes);
-  let [apiVersion, kind, raw] = ['', '', new Uint8Array()];
+  let [apiVersion, kind, raw]: [string, string, Uint8Array] = ['', '', new Uint8Array()];
   while (!reader.atEnd) {
     const { id, wire } = reader.tag();
     if (id === 1 && wire === 2) {
@@ -49,7 +53,7 @@ function readUnknown(bytes: Uint8Array): { apiVersion: string; kind: string; raw
         else if (field.id === 2) kind = meta.text();
         else meta.bytes();
       }
-    } else if (id === 2 && wire === 2) raw = new Uint8Array(reader.bytes());
+    } else if (id === 2 && wire === 2) raw = reader.bytes();
     else reader.ignore(wire);
   }
   return { apiVersion, kind, raw };

@@ -70,13 +70,27 @@ export class LabelSelector {
 
 const objectOperators = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' } as const;
 
+/** From so many values on looking each up costs more than remembering them. */
+const manyValues = 16;
+const remembered = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function isAmong(value: string, values: readonly string[]): boolean {
+  if (values.length < manyValues) return values.includes(value);
+  let known = remembered.get(values);
+  if (!known) {
+    known = new Set(values);
+    remembered.set(values, known);
+  }
+  return known.has(value);
+}
+
 function holds({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
   const value = labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
   if (operator === '!') return value === undefined;
-  if (operator === '!=' || operator === 'notin') return value === undefined || !values.includes(value);
+  if (operator === '!=' || operator === 'notin') return value === undefined || !isAmong(value, values);
   if (value === undefined) return false;
   if (operator === 'exists') return true;
-  if (operator !== 'gt' && operator !== 'lt') return values.includes(value);
+  if (operator !== 'gt' && operator !== 'lt') return isAmong(value, values);
   const [have, bound] = [asInt64(value), asInt64(values[0] as string)];
   if (have === undefined || bound === undefined) return false;
   return operator === 'gt' ? have > bound : have < bound;

@@ -1,7 +1,7 @@
 import { protoTableJson } from './gen/proto-table.ts';
 import { DecodeError } from './go-json.ts';
 import { setOwn } from './json-value.ts';
-import { WireReader } from './wire-reader.ts';
+import { type ReadBudget, WireReader } from './wire-reader.ts';
 
 interface Field {
   /** Empty where the message is embedded: its fields are the parent's. */
@@ -34,23 +34,22 @@ export class ProtoTable {
   }
 
   /** @throws DecodeError – the bytes are no such message */
-  decode(name: string, bytes: Uint8Array): Json {
+  decode(name: string, bytes: Uint8Array, budget?: ReadBudget): Json {
     const index = this.#indexes.get(name);
     if (index === undefined) throw new DecodeError(`no protobuf message for ${name}`);
     const target: Json = {};
-    this.#read(index, bytes, target, 0);
+    this.#read(index, new WireReader(bytes, budget), target, 0);
     return target;
   }
 
-  #read(index: number, bytes: Uint8Array, target: Json, depth: number): void {
+  #read(index: number, reader: WireReader, target: Json, depth: number): void {
     if (depth > maxDepth) throw new DecodeError('exceeded max depth');
     const message = this.#message(index);
-    const reader = new WireReader(bytes);
     while (!reader.atEnd) {
       const { id, wire } = reader.tag();
       const field = message.get(id);
       if (!field || !fits(field, wire)) reader.ignore(wire);
-      else if (field.name === '') this.#read(Number(field.code.slice(1)), reader.bytes(), target, depth + 1);
+      else if (field.name === '') this.#read(Number(field.code.slice(1)), within(reader), target, depth + 1);
       else this.#add(field, wire, reader, target, depth);
     }
   }
@@ -58,13 +57,13 @@ export class ProtoTable {
   #add({ name, many, code }: Field, wire: number, reader: WireReader, target: Json, depth: number): void {
     if (many === '%') {
       target[name] ??= {};
-      this.#entry(code, reader.bytes(), target[name] as Json, depth);
+      this.#entry(code, within(reader), target[name] as Json, depth);
     } else if (many === '*') {
       target[name] ??= [];
       const list = target[name] as unknown[];
       if (code === 'i' && wire === 2) {
-        const packed = new WireReader(reader.bytes());
-        while (!packed.atEnd) list.push(packed.integer());
+        const packed = within(reader);
+        for (; !packed.atEnd; packed.spend()) list.push(packed.integer());
       } else list.push(this.#value(code, reader, depth));
     } else {
       const value = this.#value(code, reader, depth);
@@ -72,8 +71,7 @@ export class ProtoTable {
     }
   }
 
-  #entry(code: string, bytes: Uint8Array, target: Json, depth: number): void {
-    const reader = new WireReader(bytes);
+  #entry(code: string, reader: WireReader, target: Json, depth: number): void {
     let key = '';
     let value: unknown;
     while (!reader.atEnd) {
@@ -99,10 +97,9 @@ export class ProtoTable {
       case 'y':
         return Buffer.from(reader.bytes()).toString('base64');
       default: {
-        const bytes = reader.bytes();
-        if (code !== '@' && !code.startsWith('@')) return special(code, bytes);
+        if (!code.startsWith('@')) return special(code, reader.bytes());
         const result: Json = {};
-        this.#read(Number(code.slice(1)), bytes, result, depth + 1);
+        this.#read(Number(code.slice(1)), within(reader), result, depth + 1);
         return result;
       }
     }
@@ -116,6 +113,11 @@ export class ProtoTable {
     }
     return message;
   }
+}
+
+/** A reader of the message that comes next. */
+function within(reader: WireReader): WireReader {
+  return new WireReader(reader.bytes(), reader.budget);
 }
 
 function parseField(text: string): Field {

@@ -13,6 +13,8 @@ const formatError = "quantities must match the regular expression '^([+-]?[0-9.]
 const suffixError = "unable to parse quantity's suffix";
 /** Far past any use; keeps a short text from asking for a number of gigabytes. */
 const maxExponent = 4096;
+/** So are so many digits, whose reading takes their square. */
+const maxLength = 4096;
 
 export const binaryUnits = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const;
 const decimalExponents = new Map([
@@ -38,7 +40,7 @@ const scanner = /^([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/
 
 /** Splits a text as upstream's scanner does: a missing number counts as zero. @throws QuantityError */
 export function splitQuantity(text: string): QuantityText {
-  const match = text === '' ? null : scanner.exec(text);
+  const match = text === '' || text.length > maxLength ? null : scanner.exec(text);
   if (!match) throw new QuantityError(formatError);
   const [, sign, digits, decimals, suffix] = match;
   return { negative: sign === '-', digits: digits || '0', decimals: decimals ?? '', suffix: suffix ?? '' };

@@ -1,14 +1,25 @@
+import { apiError } from './api-error.ts';
 import { DecodeError } from './go-json.ts';
+
+/** How many fields and numbers may still be read. */
+export interface ReadBudget {
+  fields: number;
+}
 
 /** Reads protobuf's wire format: varints, fixed numbers and length-delimited bytes. All methods throw DecodeError. */
 export class WireReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #budget: ReadBudget;
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** `budget` is shared by the readers of all messages within one. */
+  constructor(bytes: Uint8Array, budget: ReadBudget = { fields: Number.POSITIVE_INFINITY }) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#budget = budget;
+  }
+
+  get budget(): ReadBudget {
+    return this.#budget;
   }
 
   get atEnd(): boolean {
@@ -16,8 +27,14 @@ export class WireReader {
   }
 
   tag(): { readonly id: number; readonly wire: number } {
+    this.spend();
     const tag = this.#length();
     return { id: tag >>> 3, wire: tag & 7 };
+  }
+
+  /** @throws ApiError RequestEntityTooLarge – there are more than may be. */
+  spend(): void {
+    if (--this.#budget.fields < 0) throw apiError('RequestEntityTooLarge', 'Request entity too large: too many values');
   }
 
   varint(): bigint {
@@ -36,7 +53,8 @@ export class WireReader {
   }
 
   double(): number {
-    return this.#view.getFloat64(this.#skip(8), true);
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    return new DataView(buffer, byteOffset, byteLength).getFloat64(this.#skip(8), true);
   }
 
   bytes(): Uint8Array {

@@ -150,7 +150,9 @@ export async function anApiServer(
           answer.setEncoding('utf8');
           answer.on('data', (chunk: string) => {
             text += chunk;
-            const lines = (rest + chunk).split('\n');
+            rest += chunk;
+            if (!chunk.includes('\n')) return;
+            const lines = rest.split('\n');
             rest = lines.pop() ?? '';
             for (const line of lines) onLine(line);
           });

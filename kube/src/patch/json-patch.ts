@@ -5,6 +5,8 @@ import { badPatch, unappliedPatch } from './patch-error.ts';
 
 /** The API server's limit on one patch. */
 const maxOperations = 10_000;
+/** And on what its copies may add, in bytes: copies of copies double. */
+const maxCopied = 3 * 1024 * 1024;
 
 interface Operation {
   readonly op: string;
@@ -26,7 +28,18 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
     throw apiError('RequestEntityTooLarge', words);
   }
   let result = structuredClone(object);
-  for (const item of patch) result = applyOperation(result, readOperation(item));
+  let copied = 0;
+  for (const item of patch) {
+    const operation = readOperation(item);
+    if (operation.op === 'copy') {
+      copied += JSON.stringify(find(result, operation.from as readonly string[]) ?? null).length;
+      if (copied > maxCopied) {
+        const words = `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopied}`;
+        throw apiError('RequestEntityTooLarge', words);
+      }
+    }
+    result = applyOperation(result, operation);
+  }
   return result;
 }
 

@@ -19,10 +19,12 @@ export function mergeLists(
   const { kept, additions, replaced } = heedDirectives(original as JsonMap[], patch as JsonMap[], mergeKey);
   if (replaced) return kept.map((item) => merge({}, item));
   const merged: JsonMap[] = [...kept];
+  const places = new Map<unknown, number>();
+  for (const [i, each] of merged.entries()) if (!places.has(each[mergeKey])) places.set(each[mergeKey], i);
   for (const item of additions) {
     const value = keyValue(item, mergeKey);
-    const at = merged.findIndex((each) => each[mergeKey] === value);
-    if (at < 0) merged.push(merge({}, item));
+    const at = places.get(value);
+    if (at === undefined) places.set(value, merged.push(merge({}, item)) - 1);
     else merged[at] = merge(merged[at] as JsonMap, item);
   }
   return orderLike(merged, { patchOrder: additions, liveOrder: kept, mergeKey });
@@ -38,7 +40,7 @@ function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
 }
 
 function heedDirectives(original: readonly JsonMap[], patch: readonly JsonMap[], mergeKey: string) {
-  let kept = [...original];
+  const gone = new Set<unknown>();
   let replaced = false;
   const additions: JsonMap[] = [];
   for (const item of patch) {
@@ -46,11 +48,11 @@ function heedDirectives(original: readonly JsonMap[], patch: readonly JsonMap[],
     if (directive === undefined) additions.push(item);
     else if (directive === 'replace') replaced = true;
     else if (directive === 'delete') {
-      const value = keyValue(item, mergeKey);
-      kept = kept.filter((each) => each[mergeKey] !== value);
+      gone.add(keyValue(item, mergeKey));
     } else if (directive === 'merge') throw patchFailure('merging lists cannot yet be specified in the patch');
     else throw patchFailure(`unknown patch type: ${goValue(directive)} in map: ${goValue(item)}`);
   }
+  const kept = original.filter((each) => !gone.has(each[mergeKey]));
   return { kept: replaced ? additions : kept, additions, replaced };
 }
 
@@ -84,14 +86,15 @@ export function orderLike(items: readonly unknown[], { patchOrder, liveOrder, me
   const wished = items.filter((item) => inPatch.has(id(item))).sort(by(inPatch));
   const others = items.filter((item) => !inPatch.has(id(item))).sort(by(inLive));
   const result: unknown[] = [];
+  let next = 0;
   for (const item of wished) {
     const place = inLive.get(id(item));
-    while (place !== undefined && others.length > 0) {
-      const other = inLive.get(id(others[0]));
+    while (place !== undefined && next < others.length) {
+      const other = inLive.get(id(others[next]));
       if (other === undefined || other >= place) break;
-      result.push(others.shift());
+      result.push(others[next++]);
     }
     result.push(item);
   }
-  return [...result, ...others];
+  return [...result, ...others.slice(next)];
 }

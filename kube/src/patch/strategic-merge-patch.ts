@@ -131,7 +131,8 @@ function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeK
 function deleteFromList(result: Record<string, unknown>, name: string, values: unknown): void {
   const before = result[name];
   if (name === '' || !Array.isArray(values)) throw badPatch('invalid patch format of primitive list');
-  if (Array.isArray(before)) result[name] = before.filter((item) => !values.includes(item));
+  const gone = new Set<unknown>(values);
+  if (Array.isArray(before)) result[name] = before.filter((item) => !gone.has(item));
 }
 
 /** A value that is new as a whole: nulls in it say nothing, and what carries a `$patch` is not there. */
@@ -150,7 +151,8 @@ function withoutDirectives(value: unknown): unknown {
 
 function without(map: JsonMap, ...names: readonly string[]): Record<string, unknown> {
   const result: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(map)) if (!names.includes(name)) setOwn(result, name, value);
+  const gone = new Set(names);
+  for (const [name, value] of Object.entries(map)) if (!gone.has(name)) setOwn(result, name, value);
   return result;
 }
 

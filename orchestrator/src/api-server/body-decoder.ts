@@ -1,6 +1,7 @@
-import { apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
-import { parse as parseYaml } from 'yaml';
+import { ApiError, apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
+import { breathe, largeBytes, markLarge, refuseManyValues } from './decoding/large-bodies.ts';
+import { readYaml } from './decoding/yaml-text.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
 import { apiVersionOf } from './stored-object.ts';
@@ -35,11 +36,16 @@ export class BodyDecoder {
    * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
    */
   async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value, duplicates, summary } = await this.#parse(request, expected);
+    const { value, duplicates, summary, large } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
     const typed = withKind(value, expected, summary);
+    if (large) await breathe();
     const object = this.conform(typed, expected, { validation, duplicates, warn: request.warn });
     request.audit?.requestObject(object);
+    if (large) {
+      markLarge(object);
+      await breathe();
+    }
     return object;
   }
 
@@ -89,21 +95,32 @@ export class BodyDecoder {
     const bytes = Buffer.from(await bytesOf(body));
     if (media === protobufMedia) return this.#parseProtobuf(bytes, kind);
     const text = bytes.toString();
-    const summary = summaryOf(text);
-    if (media === 'application/yaml') {
-      const wrong = (why: string) => unrecognized(kind, `yaml: ${why.split('\n')[0]}`, summary);
-      return { value: attempt(() => yamlValue(text), wrong), duplicates: [], summary };
-    }
+    const summary = summaryOf(bytes);
+    if (media === 'application/yaml') return this.#parseYaml(text, { kind, summary, signal: request.signal });
+    refuseManyValues(text);
     const wrong = (why: string) => unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
-    return { value, duplicates: duplicateFields, summary };
+    return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes };
   }
 
   async #parseProtobuf(bytes: Buffer, kind: string): Promise<Parsed> {
     try {
-      return { value: await this.#protobuf(bytes), duplicates: [], summary: '' };
+      return { value: await this.#protobuf(bytes), duplicates: [], summary: '', large: bytes.length > largeBytes };
     } catch (error) {
-      throw unrecognized(kind, (error as Error).message, bytes.subarray(0, 30).toString('hex'));
+      if (error instanceof ApiError) throw error;
+      throw unrecognized(kind, (error as Error).message, summaryOf(bytes));
+    }
+  }
+
+  async #parseYaml(
+    text: string,
+    { kind, summary, signal }: { readonly kind: string; readonly summary: string; readonly signal: AbortSignal },
+  ): Promise<Parsed> {
+    try {
+      return { value: await readYaml(text, signal), duplicates: [], summary, large: text.length > largeBytes };
+    } catch (error) {
+      if (error instanceof ApiError || signal.aborted) throw error;
+      throw unrecognized(kind, `yaml: ${(error as Error).message.split('\n')[0]}`, summary);
     }
   }
 }
@@ -126,6 +143,8 @@ interface Parsed {
   readonly value: unknown;
   readonly duplicates: readonly string[];
   readonly summary: string;
+  /** Working on it takes long. */
+  readonly large?: boolean;
 }
 
 export function mediaTypeOf(contentType: string | undefined): string {
@@ -143,20 +162,16 @@ export function expectedKind({ group, version, kind, schema, custom }: ResourceD
   return { group, version, kind, schema, custom };
 }
 
-/** YAML as kubectl's users write it: anchors within reason, merge keys. */
-export function yamlValue(text: string): unknown {
-  return parseYaml(text, { maxAliasCount: 100, merge: true });
-}
-
 function unrecognized(kind: string, why: string, summary: string) {
   return apiError('BadRequest', `the object provided is unrecognized (must be of type ${kind}): ${why} (${summary})`);
 }
 
 /** The beginning of a body, as upstream's messages quote it. */
-function summaryOf(text: string): string {
-  if (text === '') return '<empty>';
-  if (!text.startsWith('{')) return Buffer.from(text.slice(0, 30)).toString('hex') + (text.length > 30 ? ' ...' : '');
-  return text.length > 30 ? `${text.slice(0, 30)} ...` : text;
+function summaryOf(bytes: Buffer): string {
+  if (bytes.length === 0) return '<empty>';
+  const head = bytes.subarray(0, 30);
+  const shown = bytes[0] === 0x7b ? head.toString() : head.toString('hex');
+  return bytes.length > head.length ? `${shown} ...` : shown;
 }
 
 /** @throws ApiError BadRequest – the body says it is something else. */
@@ -167,7 +182,8 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
     throw unrecognized(expected.kind, `Object 'Kind' is missing in '${JSON.stringify(value)}'`, summary);
   const kind = value['kind'] || expected.kind;
   const apiVersion = value['apiVersion'] || expectedVersion;
-  if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion) return { ...value, kind, apiVersion };
+  if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion)
+    return { ...value, kind, apiVersion };
   if (kind === expected.kind || expected.custom)
     throw apiError(
       'BadRequest',

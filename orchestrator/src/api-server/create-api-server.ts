@@ -15,6 +15,7 @@ import { BodyDecoder } from './body-decoder.ts';
 import { bootstrap } from './boot/bootstrap.ts';
 import { startAdvertising } from './boot/start-advertising.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
+import { mostValues } from './decoding/large-bodies.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
 import { swaggerPath } from './discovery/swagger-path.ts';
@@ -129,7 +130,7 @@ class Server implements ApiServer {
       clock,
       rng,
       log,
-      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
+      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes, mostValues)).object),
       admission: (self) => builtInAdmission(self, { services, plugins, authorization: () => this.#authorization }),
     });
     this.#authorization = new Authorization(context, {

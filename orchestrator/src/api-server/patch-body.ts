@@ -1,5 +1,6 @@
 import { apiError, parseJson } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
+import { refuseManyValues } from './decoding/large-bodies.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
 
@@ -48,6 +49,7 @@ function unknownFormat() {
 async function readBody(request: ServerRequest): Promise<unknown> {
   if (request.body.type === 'value') return request.body.value;
   const text = Buffer.from(await bytesOf(request.body)).toString();
+  refuseManyValues(text);
   try {
     return parseJson(text);
   } catch (error) {

@@ -9,10 +9,12 @@ export interface Selection {
   /** The one name that can match, where a field selector names it. */
   readonly name: string | undefined;
   readonly labels: string;
+  /** How many conditions there are to look at for each object. */
+  readonly conditions: number;
   matches(object: AnyObject): boolean;
 }
 
-export const everything: Selection = { all: true, name: undefined, labels: '', matches: () => true };
+export const everything: Selection = { all: true, name: undefined, labels: '', conditions: 0, matches: () => true };
 
 /** @throws ApiError BadRequest – a selector that can't be read, or a field the kind does not know. */
 export function selectionOf(
@@ -35,6 +37,7 @@ export function selectionOf(
     all: labels.isEmpty && fields.isEmpty,
     name: fields.exact('metadata.name'),
     labels: labelSelector,
+    conditions: (labels.requirements?.length ?? 0) + fields.requirements.length,
     matches: (object) =>
       labels.matches(object.metadata.labels) && fields.matches((field) => readers[field]?.(object) ?? ''),
   };

@@ -1,6 +1,8 @@
-import { apiError, parseJsonStrict } from '@berth/kube';
-import { LineCounter, parseDocument } from 'yaml';
+import { ApiError, apiError, parseJsonStrict } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from '../body-decoder.ts';
+import { refuseManyValues } from '../decoding/large-bodies.ts';
+import { type LenientYaml, readLenientYaml } from '../decoding/yaml-text.ts';
+import { repeatedKeys } from '../decoding/yaml-work.ts';
 import type { ServerRequest } from '../server-request.ts';
 import type { FieldValidation } from '../write-options.ts';
 
@@ -19,30 +21,38 @@ export async function readConfig(request: ServerRequest): Promise<ReadConfig> {
   if (request.body.type === 'value') return { config: mapOf(request.body.value), duplicates: () => undefined };
   const text = Buffer.from(await bytesOf(request.body)).toString();
   const json = asJson(text);
-  if (json) return { config: mapOf(json.value), duplicates: () => (json.repeats ? duplicatesIn(text) : undefined) };
-  return { config: mapOf(yamlOf(text)), duplicates: () => duplicatesIn(text) };
+  if (json) return { config: mapOf(json.value), duplicates: () => (json.repeats ? repeatedKeys(text) : undefined) };
+  const { value, repeated } = await yamlOf(text, request.signal);
+  return { config: mapOf(value), duplicates: repeated };
 }
 
 /** Most clients send JSON, which is YAML and far quicker to read. */
 function asJson(text: string): { readonly value: unknown; readonly repeats: boolean } | undefined {
   if (!text.trimStart().startsWith('{')) return undefined;
+  refuseManyValues(text);
   try {
     const { value, duplicateFields } = parseJsonStrict(text);
     return { value, repeats: duplicateFields.length > 0 };
-  } catch {
+  } catch (error) {
+    // As YAML it would be no flatter.
+    if ((error as Error).message === tooDeep) throw undecodable(tooDeep);
     return undefined;
   }
 }
 
-function yamlOf(text: string): unknown {
+const tooDeep = 'exceeded max depth';
+
+function undecodable(why: string): ApiError {
+  return apiError('BadRequest', `error decoding patch: error converting YAML to JSON: yaml: ${why}`);
+}
+
+async function yamlOf(text: string, signal: AbortSignal): Promise<LenientYaml> {
   try {
-    const document = parseDocument(text, { uniqueKeys: false, merge: true });
-    const [error] = document.errors;
-    if (error) throw error;
-    return document.toJS({ maxAliasCount: 100 }) as unknown;
+    return await readLenientYaml(text, signal);
   } catch (error) {
+    if (error instanceof ApiError || signal.aborted) throw error;
     const [why] = (error as Error).message.split('\n');
-    throw apiError('BadRequest', `error decoding patch: error converting YAML to JSON: yaml: ${why}`);
+    throw undecodable(why ?? '');
   }
 }
 
@@ -52,18 +62,6 @@ function mapOf(value: unknown): Record<string, unknown> {
   const name = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
   const why = `json: cannot unmarshal ${name} into Go value of type map[string]interface {}`;
   throw apiError('BadRequest', `error decoding patch: error unmarshaling JSON: while decoding JSON: ${why}`);
-}
-
-function duplicatesIn(text: string): string | undefined {
-  const lineCounter = new LineCounter();
-  const { errors } = parseDocument(text, { lineCounter, merge: true });
-  const found = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
-  if (found.length === 0) return undefined;
-  const lines = found.map(({ pos: [start, end] }) => {
-    const key = text.slice(start, end).replace(/^(['"])(.*)\1$/, '$2');
-    return `  line ${lineCounter.linePos(start).line}: key ${JSON.stringify(key)} already set in map`;
-  });
-  return `error converting YAML to JSON: yaml: unmarshal errors:\n${lines.join('\n')}`;
 }
 
 /** @throws ApiError BadRequest – duplicates, where they are not only warned of */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@berth/kit';
-import { yamlValue } from '../body-decoder.ts';
+import { yamlValue } from '../decoding/yaml-work.ts';
 import { dns1123Subdomain } from '../resources/names.ts';
 import { type AuditPolicy, auditLevels, auditStages } from './audit-policy.ts';
 

@@ -23,8 +23,11 @@ export interface Listener extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Go's limit on a request's line and headers: a selector may be long. */
-const mostHeaderBytes = 1024 * 1024;
+/**
+ * A request's line and headers: a selector may be long. Go takes a megabyte; reading that of a hostile one would hold all
+ * others up.
+ */
+const mostHeaderBytes = 64 * 1024;
 
 /** HTTPS for everyone outside the process: HTTP/2, and HTTP/1.1 for upgrades and old clients. */
 export async function listen(options: ListenOptions, parts: HandlerParts): Promise<Listener> {
@@ -65,6 +68,8 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: mostHeaderBytes },
+    // Of HTTP/1.1 requests.
+    ...{ maxHeaderSize: mostHeaderBytes },
   };
 }
 

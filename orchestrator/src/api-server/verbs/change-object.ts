@@ -2,6 +2,7 @@ import { copyJson } from '@berth/kube';
 import type { Asked } from '../admission/asked.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { keepTimes } from '../apply/keep-times.ts';
+import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodies.ts';
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
@@ -50,6 +51,8 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);
     const next = await request.change(changeable(request, current));
+    if (current.kv.value.byteLength > largeBytes) markLarge(next);
+    if (isLarge(next)) await breathe();
     checkRevision(request, next, current);
     await check(context, request, { next, current });
     return write(context, request, { next, current });
@@ -109,13 +112,17 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   defaultAndTrack(context, { definition, subresource, object: next, live: old, manager, tracked });
   const about = { definition, subresource, namespace, name, user, dryRun, warn, ...asked };
   const admission = { ...about, operation: 'update', object: next, old } as const;
+  const large = isLarge(next);
+  if (large) await breathe();
   await context.admission.mutate(admission);
+  if (large) await breathe();
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
   keepTimes(next, old);
   const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn });
   if (checks) await checks;
+  if (large) await breathe();
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
   await context.admission.validate(admission);
 }

@@ -5,6 +5,7 @@ import { type Asked, askedOf } from '../admission/asked.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
+import { breathe, isLarge } from '../decoding/large-bodies.ts';
 import { ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { alreadyExists } from '../resource-errors.ts';
@@ -93,12 +94,17 @@ async function createNamed(
   const rules = context.requestContext(user);
   const { manager, tracked } = request;
   defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
+  const large = isLarge(object);
+  if (large) await breathe();
   await context.admission.mutate(generatedName ? { ...admission, generatedName } : admission);
+  if (large) await breathe();
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
   const checks = validateCreate(definition, object, request.warn);
   if (checks) await checks;
+  if (large) await breathe();
   for (const text of definition.rules.warnings?.(object) ?? []) warn(text);
+  if (large) await breathe();
   await context.admission.validate(admission);
   const storage = context.storage(definition);
   if (dryRun) {

@@ -1,6 +1,7 @@
 import { ApiError, apiError } from '@berth/kube';
 import { StoreError } from '../../store/store-error.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../continue-token.ts';
+import { breathe } from '../decoding/large-bodies.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
@@ -57,6 +58,11 @@ interface PageRequest extends Start {
   readonly limit: number;
 }
 
+/** So many take some milliseconds; others are served before the next. */
+const conditionsAtOnce = 50_000;
+/** What an object costs that has to be read for it, in conditions. */
+const conditionsOfReading = 50;
+
 interface Page {
   readonly revision: number;
   readonly objects: readonly StoredObject[];
@@ -74,7 +80,9 @@ async function readPage(storage: ObjectStorage, request: PageRequest): Promise<P
   }
   const { objects: candidates, revision } = await storage.range(range);
   const objects: StoredObject[] = [];
+  const step = Math.max(1, Math.floor(conditionsAtOnce / (selection.conditions + conditionsOfReading)));
   for (const [i, candidate] of candidates.entries()) {
+    if (i > 0 && i % step === 0) await breathe();
     if (!selection.matches(candidate.object)) continue;
     objects.push(candidate);
     if (limit > 0 && objects.length === limit && i + 1 < candidates.length)

@@ -1,4 +1,4 @@
-import type { Container, PodSpec, PodTemplateSpec } from '@berth/kube';
+import type { Container, ContainerPort, PodSpec, PodTemplateSpec } from '@berth/kube';
 import { fractional } from '../../fractional.ts';
 
 /** Node labels with newer names (component-helpers node/util and api/node/util). */
@@ -43,22 +43,19 @@ function placement({ nodeSelector = {}, affinity, topologySpreadConstraints = []
 }
 
 function containerWarnings({ env = [], ports = [], resources = {} }: Container, path: string): string[] {
-  const hidden = env.flatMap(({ name }, i) =>
-    env.slice(0, i).some((before) => before.name === name)
+  const seen = new Set<string>();
+  const hidden = env.flatMap(({ name }, i) => {
+    const before = seen.has(name);
+    seen.add(name);
+    return before
       ? [
           `${path}.env[${i}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`,
         ]
-      : [],
-  );
-  const again = ports.flatMap(({ containerPort, hostPort, hostIP, protocol, name }, i) => {
-    const first = ports.findIndex(
-      (one) =>
-        one.containerPort === containerPort &&
-        one.hostPort === hostPort &&
-        one.hostIP === hostIP &&
-        one.protocol === protocol &&
-        (!one.name || !name || one.name === name),
-    );
+      : [];
+  });
+  const firsts = firstPorts(ports);
+  const again = ports.flatMap((port, i) => {
+    const first = firstLike(port, firsts) ?? i;
     return first < i ? [`${path}.ports[${i}]: duplicate port definition with ${path}.ports[${first}]`] : [];
   });
   const fractions = (['limits', 'requests'] as const).flatMap((list) =>
@@ -67,6 +64,26 @@ function containerWarnings({ env = [], ports = [], resources = {} }: Container, 
     ),
   );
   return [...hidden, ...again, ...fractions];
+}
+
+/** Where each port is first: by its name, without one (`name: ''`), and under any (`name: '*'`). */
+function firstPorts(ports: readonly ContainerPort[]): ReadonlyMap<string, number> {
+  const firsts = new Map<string, number>();
+  for (const [i, { name = '', ...port }] of ports.entries())
+    for (const key of [`${placeOf(port)} ${name}`, `${placeOf(port)} *`]) if (!firsts.has(key)) firsts.set(key, i);
+  return firsts;
+}
+
+/** A port without a name is like any; one with a name like those that have it, or none. */
+function firstLike({ name = '', ...port }: ContainerPort, firsts: ReadonlyMap<string, number>): number | undefined {
+  const place = placeOf(port);
+  if (name === '') return firsts.get(`${place} *`);
+  const found = [firsts.get(`${place} ${name}`), firsts.get(`${place} `)].filter((at) => at !== undefined);
+  return found.length === 0 ? undefined : Math.min(...found);
+}
+
+function placeOf({ containerPort, hostPort, hostIP, protocol }: Omit<ContainerPort, 'name'>): string {
+  return `${containerPort} ${hostPort} ${hostIP} ${protocol}`;
 }
 
 function volumes({ volumes: all = [] }: PodSpec, path: string): string[] {

@@ -1,0 +1,83 @@
+import { Worker } from 'node:worker_threads';
+import { parseJson } from '@berth/kube';
+import { refuseManyValues, tooManyValues } from './large-bodies.ts';
+import { lenientYaml, repeatedKeys, type YamlReply, type YamlWork, yamlValue } from './yaml-work.ts';
+
+/** A megabyte takes the reader a second or more. */
+const ownThreadFrom = 32 * 1024;
+
+/** Sources run as they are; a build puts the worker beside the bundle under its compiled name. */
+const workerFile = new URL(import.meta.url.endsWith('.ts') ? './yaml-worker.ts' : './yaml-worker.js', import.meta.url);
+
+/** No document that is meant well takes so long. */
+const mostMs = 10_000;
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * A YAML body, without keeping others waiting: what is JSON is read as such, long texts by a thread of their own, one
+ * after another.
+ * @throws Error – the text is no YAML; ApiError RequestEntityTooLarge – more values than anyone has use for.
+ */
+export async function readYaml(text: string, signal: AbortSignal): Promise<unknown> {
+  const json = jsonValue(text);
+  if (json !== undefined) return json;
+  if (text.length < ownThreadFrom) return yamlValue(text);
+  return (await inOwnThread({ text, lenient: false }, signal)).value;
+}
+
+export interface LenientYaml {
+  readonly value: unknown;
+  /** Says which keys are there twice; undefined: none is. */
+  readonly repeated: () => string | undefined;
+}
+
+/** The same where keys may be there twice. @throws as {@link readYaml} */
+export async function readLenientYaml(text: string, signal: AbortSignal): Promise<LenientYaml> {
+  if (text.length < ownThreadFrom) return { value: lenientYaml(text), repeated: () => repeatedKeys(text) };
+  const { value, repeated } = await inOwnThread({ text, lenient: true }, signal);
+  return { value, repeated: () => repeated };
+}
+
+/** Undefined: it is no JSON, yet may be YAML in braces. */
+function jsonValue(text: string): unknown {
+  if (!/^\s*[{[]/.test(text.slice(0, 1000))) return undefined;
+  refuseManyValues(text);
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function inOwnThread(
+  work: YamlWork,
+  signal: AbortSignal,
+): Promise<{ value: unknown; repeated: string | undefined }> {
+  const turn = last.then(() => ask(work, signal));
+  last = turn.catch(() => undefined);
+  const reply = await turn;
+  if ('error' in reply) throw new Error(reply.error);
+  refuseManyValues(reply.json);
+  return { value: parseJson(reply.json), repeated: reply.repeated };
+}
+
+function ask(workerData: YamlWork, client: AbortSignal): Promise<YamlReply> {
+  client.throwIfAborted();
+  const signal = AbortSignal.any([client, AbortSignal.timeout(mostMs)]);
+  return new Promise((resolve, reject) => {
+    const limits = { maxOldGenerationSizeMb: 512 };
+    const worker = new Worker(workerFile, { name: 'yaml', workerData, resourceLimits: limits });
+    const stop = () => {
+      void worker.terminate();
+      reject(client.aborted ? client.reason : tooManyValues());
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    worker.once('message', resolve);
+    worker.once('error', (error: Error) => resolve({ error: error.message }));
+    worker.once('exit', () => {
+      signal.removeEventListener('abort', stop);
+      resolve({ error: 'the document could not be read' });
+    });
+  });
+}

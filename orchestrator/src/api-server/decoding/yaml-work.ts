@@ -1,0 +1,46 @@
+import { LineCounter, parse, parseDocument } from 'yaml';
+
+/** YAML as kubectl's users write it: anchors within reason, merge keys. @throws Error */
+export function yamlValue(text: string): unknown {
+  return parse(text, { maxAliasCount: 100, merge: true });
+}
+
+/** The same where a key may be there twice: the last one counts. @throws Error */
+export function lenientYaml(text: string): unknown {
+  const document = parseDocument(text, { uniqueKeys: false, merge: true });
+  const [error] = document.errors;
+  if (error) throw error;
+  return document.toJS({ maxAliasCount: 100 }) as unknown;
+}
+
+/** The keys that are there twice, in the words of Go's reader. */
+export function repeatedKeys(text: string): string | undefined {
+  const lineCounter = new LineCounter();
+  const { errors } = parseDocument(text, { lineCounter, merge: true });
+  const found = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  if (found.length === 0) return undefined;
+  const lines = found.map(({ pos: [start, end] }) => {
+    const key = text.slice(start, end).replace(/^(['"])(.*)\1$/, '$2');
+    return `  line ${lineCounter.linePos(start).line}: key ${JSON.stringify(key)} already set in map`;
+  });
+  return `error converting YAML to JSON: yaml: unmarshal errors:\n${lines.join('\n')}`;
+}
+
+/** What the worker of long texts is asked. */
+export interface YamlWork {
+  readonly text: string;
+  /** A key may be there twice; the answer says which are. */
+  readonly lenient: boolean;
+}
+
+/** The value as JSON, or what is wrong with the text. */
+export type YamlReply = { readonly json: string; readonly repeated: string | undefined } | { readonly error: string };
+
+export function doYamlWork({ text, lenient }: YamlWork): YamlReply {
+  try {
+    const value = lenient ? lenientYaml(text) : yamlValue(text);
+    return { json: JSON.stringify(value ?? null), repeated: lenient ? repeatedKeys(text) : undefined };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
