@@ -25,7 +25,7 @@ for (const version of ['1.27', '1.33']) {
       /^foos +samplecontroller.k8s.io\/v1alpha1 +true +Foo\n$/,
     );
     expect(await kubectl.run('explain', 'foo.spec')).toMatch(
-      /FIELDS:\n\s+deploymentName\s+<string>\n[^]*replicas\s+<integer>/,
+      /FIELDS:\n\s+deploymentName\s+<string>\n[\s\S]*replicas\s+<integer>/,
     );
     expect(
       await kubectl.fails('patch', 'foo', 'example-foo', '--type=merge', '-p', '{"spec":{"replicas":11}}'),

@@ -155,10 +155,10 @@ class Parser {
   /** After `(?`: a name, flags for what follows, or flags for the group. */
   #groupHead(start: number): 'flags' | 'group' {
     const reader = this.#reader;
-    const name = /^(?:P?<)([^>]*)(>?)/.exec(reader.rest);
-    if (name && !/^<[=!]/.test(reader.rest)) {
-      if (name[2] === '' || !/^\w+$/.test(name[1] as string))
-        throw reader.error('invalid named capture', reader.pattern.slice(start, reader.at + name[0].length));
+    const name = /^P?<([^>]*)(>?)/.exec(reader.rest);
+    if (name) {
+      const expression = reader.pattern.slice(start, name[2] === '' ? undefined : reader.at + name[0].length);
+      if (name[2] === '' || !/^\w+$/.test(name[1] as string)) throw reader.error('invalid named capture', expression);
       reader.skip(name[0].length);
       return 'group';
     }

@@ -53,7 +53,7 @@ const refused: readonly [pattern: string, message: string][] = [
   ['*', 'missing argument to repetition operator: `*`'],
   ['a**', 'invalid nested repetition operator: `**`'],
   ['(?=a)', 'invalid or unsupported Perl syntax: `(?=`'],
-  ['(?<!a)', 'invalid or unsupported Perl syntax: `(?<`'],
+  ['(?<!a)', 'invalid named capture: `(?<!a)`'],
   ['\\1', 'invalid escape sequence: `\\1`'],
   ['\\', 'trailing backslash at end of expression: ``'],
   ['[z-a]', 'invalid character class range: `z-a`'],

@@ -64,8 +64,8 @@ function serviceErrors(
 ): FieldError[] {
   const wrongPort = portNumber(port);
   return [
-    ...(name ? [] : [required(child(path, 'name'), 'service name is required')]),
-    ...(namespace ? [] : [required(child(path, 'namespace'), 'service namespace is required')]),
+    ...(name ? [] : [required(child(path, 'name'))]),
+    ...(namespace ? [] : [required(child(path, 'namespace'))]),
     ...(wrongPort.length > 0 ? [invalid(child(path, 'port'), port, `port is not valid: ${wrongPort.join(',')}`)] : []),
     ...(!at || at === '/' ? [] : pathErrors(at, child(path, 'path'))),
   ];

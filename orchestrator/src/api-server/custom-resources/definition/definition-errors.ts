@@ -63,6 +63,8 @@ function specErrors(spec: CustomResourceDefinitionSpec, check: SchemaCheck): Fie
         )),
     ...versions.flatMap((version, i) => versionErrors(internal, i, check, version.name ?? '')),
     ...versionListErrors(internal),
+    // The first one stands at the top as well.
+    ...versionNameErrors(versions[0]?.name, 'spec.version'),
     ...(['plural', 'singular', 'kind', 'listKind'] as const).flatMap((name) =>
       spec.names[name] ? [] : [required(`spec.names.${name}`)],
     ),
@@ -104,15 +106,21 @@ function scopeErrors(scope: string): FieldError[] {
 function versionErrors({ top, versions }: InternalSpec, index: number, check: SchemaCheck, name: string): FieldError[] {
   const version = versions[index] ?? { name };
   const path = `spec.versions[${index}]`;
-  const complaints = dns1035Label(name);
   const status = Boolean((version.subresources ?? top.subresources)?.status);
   return [
-    ...(complaints.length > 0 ? [invalid(`${path}.name`, name, complaints.join(','))] : []),
+    ...(name === ''
+      ? [invalid(`${path}.name`, name, dns1035Label(name).join(','))]
+      : versionNameErrors(name, `${path}.name`)),
     ...warningErrors(version.deprecated ?? false, version.deprecationWarning).map((why) =>
       invalid(`${path}.deprecationWarning`, version.deprecationWarning ?? null, why),
     ),
     ...partErrors(version, { path, schemaPath: `${path}.schema`, status, check, version: name }),
   ];
+}
+
+function versionNameErrors(name: string | undefined, field: string): FieldError[] {
+  const complaints = name ? dns1035Label(name) : [];
+  return complaints.length > 0 ? [invalid(field, name, complaints.join(','))] : [];
 }
 
 interface PartPlace {
@@ -170,8 +178,9 @@ function warningErrors(deprecated: boolean, warning: string | undefined): string
 export function nameErrors(names: CustomResourceDefinitionNames | undefined, field: string): FieldError[] {
   if (!names) return [];
   const mixed = 'may have mixed case, but should otherwise match: ';
-  const check = (value: string | undefined, path: string, prefix = ''): FieldError[] => {
-    if (!value) return [];
+  const check = (value: string | undefined, path: string, prefix = ''): FieldError[] =>
+    value ? checkItem(value, path, prefix) : [];
+  const checkItem = (value: string, path: string, prefix = ''): FieldError[] => {
     const complaints = dns1035Label(prefix === '' ? value : value.toLowerCase());
     return complaints.length > 0 ? [invalid(path, value, prefix + complaints.join(','))] : [];
   };
@@ -180,18 +189,18 @@ export function nameErrors(names: CustomResourceDefinitionNames | undefined, fie
     ...check(names.singular, `${field}.singular`),
     ...check(names.kind, `${field}.kind`, mixed),
     ...check(names.listKind, `${field}.listKind`, mixed),
-    ...(names.shortNames ?? []).flatMap((value, i) => check(value, `${field}.shortNames[${i}]`)),
+    ...(names.shortNames ?? []).flatMap((value, i) => checkItem(value, `${field}.shortNames[${i}]`)),
     ...(names.kind && names.kind === names.listKind
       ? [invalid(`${field}.listKind`, names.listKind, 'kind and listKind may not be the same')]
       : []),
-    ...(names.categories ?? []).flatMap((value, i) => check(value, `${field}.categories[${i}]`)),
+    ...(names.categories ?? []).flatMap((value, i) => checkItem(value, `${field}.categories[${i}]`)),
   ];
 }
 
 function storedVersionErrors({ spec, status }: CustomResourceDefinition): FieldError[] {
   const field = 'status.storedVersions';
   const stored = status?.storedVersions ?? [];
-  if (stored.length === 0) return [invalid(field, stored, 'must have at least one stored version')];
+  if (stored.length === 0) return [invalid(field, null, 'must have at least one stored version')];
   const names = (spec.versions ?? []).map(({ name }) => name);
   const storage = (spec.versions ?? []).filter((version) => version.storage && !stored.includes(version.name));
   return [

@@ -1,8 +1,9 @@
+import type { SchemaRules } from '../../../cel/crd/crd-rules.ts';
 import type { AnyObject, CheckAbout, FieldError } from '../../resource-definition.ts';
 import { invalid } from '../../resources/field.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../resources/metadata.ts';
 import type { ScaleFields } from '../custom-resource.ts';
-import { type JsonSchema, propertyOf } from '../schema/json-schema.ts';
+import { type JsonSchema, propertyOf, someSchema } from '../schema/json-schema.ts';
 import { Correlated } from '../values/correlated.ts';
 import { embeddedErrors } from '../values/embedded-errors.ts';
 import { listTypeErrors } from '../values/list-type-errors.ts';
@@ -18,11 +19,26 @@ export interface CustomChecksOptions {
   readonly scale: ScaleFields | undefined;
 }
 
+/** Errors after which expressions would meet what their types do not allow. */
+const blocking: ReadonlySet<FieldError['reason']> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const notChecked = invalid(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
+
 /** What is wrong with a custom resource (apiextensions customresource strategies and validator). */
 export class CustomChecks {
   readonly #o: CustomChecksOptions;
   readonly #validator: ValueValidator;
   readonly #status: ValueValidator | undefined;
+  #compiled: Promise<SchemaRules | undefined> | undefined;
 
   constructor(options: CustomChecksOptions) {
     this.#o = options;
@@ -33,7 +49,23 @@ export class CustomChecks {
 
   async errorsOf(next: AnyObject, old: AnyObject | undefined, about: CheckAbout): Promise<FieldError[]> {
     const errors = this.#plainErrors(next, old, about);
-    return errors;
+    const rules = await this.#rules();
+    if (!rules) return errors;
+    if (errors.some(({ reason }) => blocking.has(reason))) return [...errors, notChecked];
+    const verdict = await rules.validate({ value: next, ...(old ? { old } : {}), warn: about.warn });
+    return [...errors, ...verdict.errors];
+  }
+
+  /** Expressions are loaded where a schema has some. */
+  #rules(): Promise<SchemaRules | undefined> {
+    this.#compiled ??= this.#compile();
+    return this.#compiled;
+  }
+
+  async #compile(): Promise<SchemaRules | undefined> {
+    if (!someSchema(this.#o.schema, (each) => (each['x-kubernetes-validations'] ?? []).length > 0)) return undefined;
+    const { compileSchemaRules } = await import('../../../cel/crd/compile-schema-rules.ts');
+    return compileSchemaRules(this.#o.schema);
   }
 
   #plainErrors(next: AnyObject, old: AnyObject | undefined, { endpoint }: CheckAbout): FieldError[] {

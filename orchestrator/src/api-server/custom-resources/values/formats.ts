@@ -14,11 +14,11 @@ const checks: Readonly<Record<string, Check>> = {
   uri: isRequestUri,
   email: pattern('^(?:[^<>]*<)?[^\\s@<>"(),:;\\[\\\\\\]]+@[^\\s@<>"(),:;\\[\\\\\\]]+>?$'),
   hostname: isHostname,
-  ipv4: (text) => isIPv4(withoutLeadingZeros(text)),
+  ipv4: (text) => text.includes('.') && (isIPv4(withoutLeadingZeros(text)) || (isIPv6(text) && !text.includes('%'))),
   ipv6: (text) => isIPv6(text) && !text.includes('%'),
   cidr: isCidr,
   mac: pattern(
-    '^(?:(?:[0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\\1){4}(?:(?:[0-9a-f]{2}\\1){2}|(?:[0-9a-f]{2}\\1){14})?[0-9a-f]{2}|(?:[0-9a-f]{4}\\.){2}(?:[0-9a-f]{4}\\.)?(?:(?:[0-9a-f]{4}\\.){6})?[0-9a-f]{4})$',
+    '^(?:(?:[0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\\1){4}(?:(?:[0-9a-f]{2}\\1){2}|(?:[0-9a-f]{2}\\1){14})?[0-9a-f]{2}|(?:[0-9a-f]{4}\\.){2}(?:[0-9a-f]{4}\\.)?(?:(?:[0-9a-f]{4}\\.){6})?[0-9a-f]{4}|[0-9a-f]{12}(?:[0-9a-f]{4}|[0-9a-f]{28})?)$',
     'i',
   ),
   uuid: uuid('[0-9a-f]'),
@@ -62,10 +62,19 @@ function pattern(source: string, flags = ''): Check {
   return (text) => compiled.test(text);
 }
 
+const badEscape = /%(?![0-9a-fA-F]{2})/;
+const authority = /^(?:[^@/]*@)?(?:\[[^\]]*\]|[^:\s"<>\\^`{|}%]*)(?::\d*)?$/;
+
 /** An absolute URI or path (net/url ParseRequestURI). */
 function isRequestUri(text: string): boolean {
-  if (/[\0-\x20\x7f]/.test(text) || /%(?![0-9a-fA-F]{2})/.test(text)) return false;
-  return text.startsWith('/') || /^[a-zA-Z][-+.a-zA-Z0-9]*:./.test(text) || text === '*';
+  if (text === '*') return true;
+  if (/[\0-\x1f\x7f]/.test(text)) return false;
+  const scheme = /^[a-zA-Z][-+.a-zA-Z0-9]*:/.exec(text)?.[0] ?? '';
+  const rest = text.slice(scheme.length).split('?', 1)[0] as string;
+  if (!rest.startsWith('/')) return scheme !== '';
+  if (scheme === '' || !rest.startsWith('//')) return !badEscape.test(rest);
+  const [host = ''] = rest.slice(2).split('/', 1);
+  return authority.test(host) && !badEscape.test(rest.slice(2 + host.length));
 }
 
 function isHostname(text: string): boolean {

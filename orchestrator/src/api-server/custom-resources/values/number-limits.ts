@@ -1,48 +1,60 @@
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { failure, SchemaResult } from './schema-result.ts';
 
-/** Limits of numbers; those of whole numbers are cut to whole ones, as upstream compares them. */
+/**
+ * Limits of numbers. What does not fit the type is compared as it is, after a complaint; whole values are compared with
+ * the whole part of a limit, as upstream does.
+ */
 export function numberResult(schema: JsonSchema, value: number, path: string): SchemaResult {
   const result = new SchemaResult();
   const { multipleOf, maximum, minimum, exclusiveMaximum, exclusiveMinimum } = schema;
-  const whole = Number.isInteger(value);
-  const bound = (limit: number) => (whole ? Math.trunc(limit) : limit);
+  const add = (words: string) => result.add(failure(path, value, words));
+  const bound = (limit: number, prefix: string) => {
+    const misfit = misfitOf(schema, limit, prefix, path);
+    if (misfit !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: misfit });
+    return misfit === undefined && Number.isInteger(value) ? Math.trunc(limit) : limit;
+  };
+  const own = misfitOf(schema, value, 'Checked', path);
+  if (own !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: own });
   if (multipleOf !== undefined) {
-    const factor = bound(multipleOf);
-    if (factor <= 0)
-      result.add({
-        kind: 'invalid',
-        name: path,
-        value: factor,
-        message: `factor MultipleOf declared for ${path} must be positive: ${goNumber(factor)}`,
-      });
-    else if (!isMultiple(value, factor))
-      result.add(failure(path, value, `should be a multiple of ${goNumber(factor)}`));
+    const factor = bound(multipleOf, 'MultipleOf');
+    const message = `factor MultipleOf declared for ${path} must be positive: ${goNumber(factor)}`;
+    if (factor <= 0) result.add({ kind: 'invalid', name: path, value: factor, message });
+    else if (!isMultiple(value, factor)) add(`should be a multiple of ${goNumber(factor)}`);
   }
   if (minimum !== undefined) {
-    const limit = bound(minimum);
+    const limit = bound(minimum, 'Minimum boundary');
     if (exclusiveMinimum ? value <= limit : value < limit)
-      result.add(
-        failure(path, value, `should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${goNumber(limit)}`),
-      );
+      add(`should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${goNumber(limit)}`);
   }
   if (maximum !== undefined) {
-    const limit = bound(maximum);
+    const limit = bound(maximum, 'Maximum boundary');
     if (exclusiveMaximum ? value >= limit : value > limit)
-      result.add(
-        failure(path, value, `should be less than ${exclusiveMaximum ? '' : 'or equal to '}${goNumber(limit)}`),
-      );
+      add(`should be less than ${exclusiveMaximum ? '' : 'or equal to '}${goNumber(limit)}`);
   }
   result.matches++;
   return result;
 }
 
+/** Why a number is none of the schema's type and format; undefined: it is. */
+function misfitOf({ type, format }: JsonSchema, value: number, prefix: string, path: string): string | undefined {
+  const about = (name: string, known: boolean) =>
+    `${prefix} value must be of type ${name} ${known ? `with format ${format}` : '(default format)'} in ${path}`;
+  if (type === 'integer') {
+    const known = format === 'int32' || format === 'int64';
+    const limit = format === 'int32' ? 2 ** 31 : 2 ** 63;
+    return Number.isInteger(value) && value >= -limit && value < limit ? undefined : about(type, known);
+  }
+  if (type !== 'number' || format !== 'float') return undefined;
+  return Number.isFinite(Math.fround(value)) ? undefined : about(type, true);
+}
+
 function isMultiple(value: number, factor: number): boolean {
-  if (Number.isInteger(value)) return value % factor === 0;
+  if (Number.isInteger(value) && Number.isInteger(factor)) return Math.abs(value) < 2 ** 63 && value % factor === 0;
   const quotient = factor < 1 ? (1 / factor) * value : value / factor;
-  // As upstream: what rounding leaves is no remainder.
-  const rest = Math.abs(quotient - Math.round(quotient));
-  return rest < Number.EPSILON * Math.max(1, Math.abs(quotient));
+  // As upstream: what rounding leaves is no remainder, and large numbers are no multiples.
+  if (Math.abs(quotient) > Number.MAX_SAFE_INTEGER) return false;
+  return Math.abs(quotient - Math.round(quotient)) < Number.EPSILON * Math.max(1, Math.abs(quotient));
 }
 
 /** A float as Go prints it with %v. */

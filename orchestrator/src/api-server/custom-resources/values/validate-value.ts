@@ -171,7 +171,7 @@ function typeResult(
   } else if (!isOfType(types, name)) {
     const isText = typeof value === 'string' || Array.isArray(value);
     if (!isText && format !== undefined) {
-      const own = name === 'integer' ? 'int64' : name === 'number' ? 'double' : '';
+      const own = name === 'integer' ? 'int64' : name === 'number' ? 'float64' : '';
       if (own === format) return types.length > 0 ? wrong(types.join(',')) : result;
       return result.add({
         kind: 'type',

@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fooDefinition } from '../../orchestrator/src/api-server/custom-resources/custom-resources.harness.ts';
+import { anApiServer, type Exchange } from '../harness/api-server.ts';
+import { aWebhookServer, type Answerer } from '../harness/webhook-server.ts';
+
+const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const foos = '/apis/samplecontroller.k8s.io/v1alpha1/namespaces/default/foos';
+const name = 'foos.samplecontroller.k8s.io';
+
+type Server = Awaited<ReturnType<typeof anApiServer>>;
+let server: Server;
+beforeAll(async () => {
+  server = await anApiServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+async function send(method: string, path: string, body?: unknown, more: Partial<Exchange> = {}) {
+  const { status, text, headers } = await server.send({ method, path, body, contentType: 'application/json', ...more });
+  return { status, headers, text, body: text.startsWith('{') ? JSON.parse(text) : undefined };
+}
+
+async function define(definition: object): Promise<void> {
+  const made = await send('POST', crds, definition);
+  if (made.status !== 201) throw new Error(made.text);
+  await expect
+    .poll(async () => (await send('GET', `${crds}/${name}`)).body.status.conditions?.map((each: { type: string; status: string }) => each.type + each.status))
+    .toContain('EstablishedTrue');
+}
+
+async function undefine(): Promise<void> {
+  await send('DELETE', `${crds}/${name}`);
+  await expect.poll(async () => (await send('GET', `${crds}/${name}`)).status).toBe(404);
+}
+
+const foo = (metadata: object, more: object = {}) => ({ apiVersion: 'samplecontroller.k8s.io/v1alpha1', kind: 'Foo', metadata, ...more });
+
+test('bodies come as JSON and YAML, not as protobuf', async () => {
+  await define(fooDefinition());
+  const yaml = 'apiVersion: samplecontroller.k8s.io/v1alpha1\nkind: Foo\nmetadata: { name: y }\nspec: { replicas: 3 }\n';
+  const made = await send('POST', foos, undefined, { raw: yaml, contentType: 'application/yaml' });
+  expect(made).toMatchObject({ status: 201, body: { spec: { replicas: 3 } } });
+  const protobuf = await send('POST', foos, undefined, { raw: Buffer.from('6b387300', 'hex'), contentType: 'application/vnd.kubernetes.protobuf' });
+  expect(protobuf).toMatchObject({
+    status: 415,
+    body: {
+      reason: 'UnsupportedMediaType',
+      message: 'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    },
+  });
+  await undefine();
+});
+
+test('what a body says it is must be what the path is about', async () => {
+  await define(fooDefinition());
+  const other = await send('POST', foos, { ...foo({ name: 'a' }), kind: 'Bar' });
+  expect(other.body).toMatchObject({ code: 422, message: 'Foo.samplecontroller.k8s.io "a" is invalid: kind: Invalid value: "Bar": must be Foo' });
+  const version = await send('POST', foos, { ...foo({ name: 'a' }), apiVersion: 'samplecontroller.k8s.io/v1' });
+  expect(version.body).toMatchObject({
+    code: 400,
+    message: 'the API version in the data (samplecontroller.k8s.io/v1) does not match the expected API version (samplecontroller.k8s.io/v1alpha1)',
+  });
+  expect((await send('POST', foos, { metadata: { name: 'a' } })).body).toMatchObject({ code: 400 });
+  const unnamed = await send('POST', foos, foo({ name: '../../etc' }));
+  expect(unnamed.body).toMatchObject({ code: 422, reason: 'Invalid' });
+  await undefine();
+});
+
+test('discovery and OpenAPI tell of resources as soon as they are served, and no more when they are gone', async () => {
+  await define(
+    fooDefinition({
+      version: { subresources: { status: {}, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.availableReplicas' } } },
+      spec: { names: { kind: 'Foo', plural: 'foos', shortNames: ['fo'], categories: ['all'] } },
+    }),
+  );
+  const resources = (await send('GET', '/apis/samplecontroller.k8s.io/v1alpha1')).body.resources;
+  expect(resources).toMatchObject([
+    { name: 'foos', singularName: 'foo', namespaced: true, kind: 'Foo', shortNames: ['fo'], categories: ['all'] },
+    { name: 'foos/scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] },
+    { name: 'foos/status', kind: 'Foo', verbs: ['get', 'patch', 'update'] },
+  ]);
+  expect(resources[0].verbs).toEqual(['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']);
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const groups = async () => (await send('GET', '/apis', undefined, { accept })).body.items.map((each: { metadata: { name: string } }) => each.metadata.name);
+  expect(await groups()).toContain('samplecontroller.k8s.io');
+  const index = async () => (await send('GET', '/openapi/v3')).body.paths;
+  const { serverRelativeURL } = (await index())['apis/samplecontroller.k8s.io/v1alpha1'];
+  const { components, paths } = (await send('GET', serverRelativeURL)).body;
+  const component = components.schemas['io.k8s.samplecontroller.v1alpha1.Foo'];
+  expect(component.properties.spec.properties.replicas).toEqual({ type: 'integer', minimum: 1, maximum: 10 });
+  expect(component['x-kubernetes-group-version-kind']).toEqual([{ group: 'samplecontroller.k8s.io', version: 'v1alpha1', kind: 'Foo' }]);
+  expect(Object.keys(paths)).toContain('/apis/samplecontroller.k8s.io/v1alpha1/namespaces/{namespace}/foos/{name}/scale');
+  expect(components.schemas).toHaveProperty(['io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta']);
+  const v2 = await send('GET', '/openapi/v2');
+  expect(v2.body.definitions['io.k8s.samplecontroller.v1alpha1.Foo'].properties.spec.properties).toHaveProperty('replicas');
+  await undefine();
+  expect(await groups()).not.toContain('samplecontroller.k8s.io');
+  expect(await index()).not.toHaveProperty(['apis/samplecontroller.k8s.io/v1alpha1']);
+  expect((await send('GET', '/openapi/v2')).body.definitions).not.toHaveProperty(['io.k8s.samplecontroller.v1alpha1.Foo']);
+});
+
+test('tables have the columns of the definition', async () => {
+  const column = (columnName: string, type: string, jsonPath: string, more: object = {}) => ({ name: columnName, type, jsonPath, ...more });
+  await define(
+    fooDefinition({
+      version: {
+        additionalPrinterColumns: [
+          column('Replicas', 'integer', '.spec.replicas', { description: 'How many.' }),
+          column('Ready', 'string', '.status.conditions[?(@.type=="Ready")].status'),
+          column('Labels', 'string', '.metadata.labels'),
+          column('Age', 'date', '.metadata.creationTimestamp', { priority: 1 }),
+        ],
+      },
+    }),
+  );
+  await send('POST', foos, foo({ name: 'a', labels: { x: 'y' } }, { spec: { replicas: 2 } }));
+  const { body } = await send('GET', foos, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+  expect(body.columnDefinitions.map((each: { name: string }) => each.name)).toEqual(['Name', 'Replicas', 'Ready', 'Labels', 'Age']);
+  expect(body.columnDefinitions[2].description).toBe('Custom resource definition column (in JSONPath format): .status.conditions[?(@.type=="Ready")].status');
+  expect(body.rows[0].cells.slice(0, 4)).toEqual(['a', 2, null, '{"x":"y"}']);
+  expect(body.rows[0].cells[4]).toMatch(/^\d+s$/);
+  await undefine();
+});
+
+test('a scale reads and writes the fields the definition names', async () => {
+  const subresources = { status: {}, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.availableReplicas', labelSelectorPath: '.status.selector' } };
+  const { versions } = fooDefinition().spec as { versions: { schema: { openAPIV3Schema: { properties: { status: { properties: object } } } } }[] };
+  const schema = structuredClone(versions[0]?.schema.openAPIV3Schema);
+  Object.assign(schema?.properties.status.properties ?? {}, { selector: { type: 'string' } });
+  await define(fooDefinition({ ...(schema ? { schema } : {}), version: { subresources } }));
+  await send('POST', foos, foo({ name: 'a' }, { spec: { deploymentName: 'd' } }));
+  expect((await send('GET', `${foos}/a/scale`)).body).toMatchObject({ code: 500, message: 'Internal error occurred: the spec replicas field ".spec.replicas" does not exist' });
+  const scaled = await send('PATCH', `${foos}/a/scale`, { spec: { replicas: 4 } }, { contentType: 'application/merge-patch+json' });
+  expect(scaled.body).toMatchObject({ kind: 'Scale', apiVersion: 'autoscaling/v1', spec: { replicas: 4 }, status: { replicas: 0 } });
+  await send('PATCH', `${foos}/a/status`, { status: { availableReplicas: 3, selector: 'a=b' } }, { contentType: 'application/merge-patch+json' });
+  expect((await send('GET', `${foos}/a/scale`)).body.status).toEqual({ replicas: 3, selector: 'a=b' });
+  expect((await send('GET', `${foos}/a`)).body.spec).toEqual({ deploymentName: 'd', replicas: 4 });
+  const many = await send('PATCH', `${foos}/a/scale`, { spec: { replicas: 40 } }, { contentType: 'application/merge-patch+json' });
+  expect(many.body.message).toBe('Foo.samplecontroller.k8s.io "a" is invalid: spec.replicas: Invalid value: 40: spec.replicas in body should be less than or equal to 10');
+  await undefine();
+});
+
+test('selectable fields select', async () => {
+  await define(fooDefinition({ version: { selectableFields: [{ jsonPath: '.spec.deploymentName' }] } }));
+  for (const each of ['a', 'b']) await send('POST', foos, foo({ name: each }, { spec: { deploymentName: `d-${each}` } }));
+  const found = (await send('GET', `${foos}?fieldSelector=spec.deploymentName%3Dd-b`)).body.items;
+  expect(found.map((each: { metadata: { name: string } }) => each.metadata.name)).toEqual(['b']);
+  expect((await send('GET', `${foos}?fieldSelector=spec.replicas%3D1`)).body).toMatchObject({ code: 400, message: 'field label not supported: spec.replicas' });
+  await send('DELETE', `${foos}?fieldSelector=spec.deploymentName%3Dd-b`);
+  expect((await send('GET', foos)).body.items).toHaveLength(1);
+  await undefine();
+});
+
+/** Renames spec.replicas to spec.count on the way from v1alpha1 to v1, and back. */
+const renaming: Answerer = ({ body: { request, apiVersion } }) => ({
+  kind: 'ConversionReview',
+  apiVersion,
+  response: {
+    uid: request.uid,
+    result: { status: 'Success' },
+    convertedObjects: request.objects.map((object: { spec: Record<string, unknown> }) => {
+      const [from, to] = request.desiredAPIVersion.endsWith('/v1') ? ['replicas', 'count'] : ['count', 'replicas'];
+      const { [from]: value, ...rest } = object.spec;
+      return { ...object, apiVersion: request.desiredAPIVersion, spec: { ...rest, [to]: value } };
+    }),
+  },
+});
+
+async function converting(answer: Answerer) {
+  const hook = await aWebhookServer(answer);
+  const v1 = {
+    name: 'v1',
+    served: true,
+    storage: false,
+    schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { count: { type: 'integer' } } } } } },
+  };
+  const { versions } = fooDefinition().spec as { versions: object[] };
+  const webhook = { clientConfig: { url: `${hook.url}/convert`, caBundle: hook.caBundle }, conversionReviewVersions: ['v1'] };
+  await define(fooDefinition({ spec: { versions: [...versions, v1], conversion: { strategy: 'Webhook', webhook } } }));
+  return hook;
+}
+
+const newer = foos.replace('v1alpha1', 'v1');
+
+test('a webhook converts between versions, several objects at once, also for those who watch', async () => {
+  await using hook = await converting(renaming);
+  for (const each of ['a', 'b', 'c']) await send('POST', foos, foo({ name: each }, { spec: { replicas: 5 } }));
+  expect(hook.asked).toHaveLength(0);
+  const { items, metadata } = (await send('GET', newer)).body;
+  expect(items.map((each: { spec: object; apiVersion: string }) => [each.apiVersion, each.spec])).toEqual(Array(3).fill(['samplecontroller.k8s.io/v1', { count: 5 }]));
+  expect(hook.asked).toHaveLength(1);
+  expect(hook.asked[0]?.body).toMatchObject({ kind: 'ConversionReview', apiVersion: 'apiextensions.k8s.io/v1', request: { desiredAPIVersion: 'samplecontroller.k8s.io/v1' } });
+  const made = await send('POST', newer, { ...foo({ name: 'd' }, { spec: { count: 7 } }), apiVersion: 'samplecontroller.k8s.io/v1' });
+  expect(made).toMatchObject({ status: 201, body: { apiVersion: 'samplecontroller.k8s.io/v1', spec: { count: 7 } } });
+  expect((await send('GET', `${foos}/d`)).body.spec).toEqual({ replicas: 7 });
+  const seen: object[] = [];
+  const stop = new AbortController();
+  const watching = server.stream(
+    { method: 'GET', path: `${newer}?watch=true&resourceVersion=${metadata.resourceVersion}` },
+    (line) => {
+      if (line !== '') seen.push(JSON.parse(line));
+    },
+    stop.signal,
+  );
+  await send('PATCH', `${foos}/a`, { spec: { replicas: 6 } }, { contentType: 'application/merge-patch+json' });
+  await expect.poll(() => seen).toMatchObject([
+    { type: 'ADDED', object: { metadata: { name: 'd' }, spec: { count: 7 } } },
+    { type: 'MODIFIED', object: { apiVersion: 'samplecontroller.k8s.io/v1', metadata: { name: 'a' }, spec: { count: 6 } } },
+  ]);
+  stop.abort();
+  await watching.catch(() => undefined);
+  await undefine();
+});
+
+test('a webhook that fails to convert is answered with what it said, and nothing is stored', async () => {
+  let answer: Answerer = renaming;
+  await using _hook = await converting((asked, response) => answer(asked, response));
+  await send('POST', foos, foo({ name: 'a' }, { spec: { replicas: 5 } }));
+  const about = 'conversion webhook for samplecontroller.k8s.io/v1alpha1, Kind=Foo';
+  const said = async () => (await send('GET', `${newer}/a`)).body;
+  answer = ({ body }) => ({ ...body, response: { uid: body.request.uid, result: { status: 'Failed', message: 'no way' } } });
+  expect(await said()).toMatchObject({ code: 500, message: `${about} failed: no way` });
+  answer = ({ body }) => ({ ...body, response: { uid: 'another', result: { status: 'Success' }, convertedObjects: [] } });
+  expect((await said()).message).toContain(`${about} failed: expected response.uid=`);
+  answer = ({ body }) => ({ ...body, response: { uid: body.request.uid, result: { status: 'Success' }, convertedObjects: [] } });
+  expect((await said()).message).toBe(`${about} returned 0 objects, expected 1`);
+  answer = (asked, response) => {
+    const review = renaming(asked, response) as { response: { convertedObjects: { metadata: { name: string } }[] } };
+    for (const each of review.response.convertedObjects) each.metadata.name = 'other';
+    return review;
+  };
+  expect((await said()).message).toContain('must have the same name: a != other');
+  answer = () => 'nonsense';
+  expect((await said()).code).toBe(500);
+  const stored = await send('POST', newer, { ...foo({ name: 'b' }, { spec: { count: 1 } }), apiVersion: 'samplecontroller.k8s.io/v1' });
+  expect(stored.status).toBe(500);
+  expect((await send('GET', foos)).body.items).toHaveLength(1);
+  await undefine();
+});
