@@ -3,8 +3,7 @@ import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '
 import { linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
 import { admissionPlugins, isAdmissionPlugin, type PluginChoice } from '../api-server/admission/plugin-names.ts';
-import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
-import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
+import { type AccessFlags, accessOf, addAccessFlags } from './access-flags.ts';
 import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
@@ -22,18 +21,13 @@ export interface CliOptions {
   readonly driverCommand: readonly [string, ...string[]];
 }
 
-interface ServerFlags extends LimitFlags, EtcdFlags {
+interface ServerFlags extends AccessFlags, LimitFlags, EtcdFlags {
   readonly dataDir: string;
   readonly address: string;
   readonly port: string;
   readonly kubeconfig?: string;
-  readonly authorizationMode: string;
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
-  readonly anonymousAuth: string;
-  readonly tokenAuthFile?: string;
-  readonly basicAuthFile?: string;
-  readonly enableBootstrapTokenAuth?: boolean;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
 }
@@ -128,12 +122,8 @@ function addServerFlags(command: Command): Command {
     .option('--data-dir <dir>', 'where everything is kept', '/var/lib/berth')
     .option('--address <ip>', 'address the API server listens on', '127.0.0.1')
     .option('--port <port>', 'port of the API server; 0 picks a free one', '6443')
-    .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)')
-    .option('--anonymous-auth <bool>', 'whether requests without credentials are those of system:anonymous', 'true')
-    .option('--token-auth-file <file>', 'static bearer tokens, lines of TOKEN,USER,UID[,"GROUP1,GROUP2"]')
-    .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
-    .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
-    .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'RBAC')
+    .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)');
+  addAccessFlags(command)
     .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
     .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be');
   addEtcdFlags(addLimitFlags(command));
@@ -157,8 +147,7 @@ function checkServer(flags: ServerFlags) {
     data: new DataDir(flags.dataDir),
     address,
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
-    authorizationModes: modesOf(flags.authorizationMode),
-    authentication: authenticationOf(flags),
+    ...accessOf(flags),
     admissionPlugins: pluginsOf(flags),
     limits: limitsOf(flags),
     etcd: etcdOf(flags),
@@ -166,29 +155,6 @@ function checkServer(flags: ServerFlags) {
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,
   };
-}
-
-function authenticationOf(flags: ServerFlags): AuthenticationOptions {
-  const { anonymousAuth, tokenAuthFile, basicAuthFile, enableBootstrapTokenAuth = false } = flags;
-  if (anonymousAuth !== 'true' && anonymousAuth !== 'false')
-    throw new BerthError('Usage', `--anonymous-auth takes true or false, not "${anonymousAuth}"`);
-  return {
-    anonymous: anonymousAuth === 'true',
-    bootstrapTokens: enableBootstrapTokenAuth,
-    ...(tokenAuthFile === undefined ? {} : { tokenAuthFile }),
-    ...(basicAuthFile === undefined ? {} : { basicAuthFile }),
-  };
-}
-
-function modesOf(text: string): AuthorizationMode[] {
-  return text.split(',').map((name) => {
-    const mode = authorizationModes.find((one) => one === name);
-    if (mode) return mode;
-    throw new BerthError(
-      'Usage',
-      `--authorization-mode "${text}": "${name}" is none of ${authorizationModes.join(', ')}`,
-    );
-  });
 }
 
 /** Words are kube-apiserver's. */

@@ -1,22 +1,21 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
-import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
-import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
-import { type ApiServer, createApiServer } from '../api-server/create-api-server.ts';
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
 import type { Listener } from '../api-server/http/listener.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
 import { servePodUpgrade } from '../api-server/streaming/serve-pod-upgrade.ts';
 import { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
 import type { NodeApiLookup } from '../node-api.ts';
+import type { AccessOptions } from './access-flags.ts';
 import { BerthError } from './berth-error.ts';
 import type { DataDir } from './data-dir.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
 import { openStore } from './open-store.ts';
 import type { Pki } from './pki.ts';
 
-export interface StartServerOptions {
+export interface StartServerOptions extends AccessOptions {
   readonly data: DataDir;
   /** The store; absent: a file in `data`. */
   readonly etcd: EtcdChoice | undefined;
@@ -25,8 +24,6 @@ export interface StartServerOptions {
   /** What other machines and pods know this one by, if it has such an address. */
   readonly hostAddress: string | undefined;
   readonly pki: Pki;
-  readonly authorizationModes: readonly AuthorizationMode[];
-  readonly authentication: AuthenticationOptions;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
   readonly nodeApi: NodeApiLookup;
@@ -53,7 +50,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     rng,
   });
   const api = stack.use(
-    await createApiServer({
+    await started(createApiServer, {
       store,
       definitions,
       clock,
@@ -62,9 +59,11 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       nodeApi,
       tokens,
       authorizationModes: options.authorizationModes,
+      authorization: options.authorization,
       authentication: options.authentication,
       admissionPlugins: options.admissionPlugins,
       limits: options.limits,
+      ...(options.encryptionConfigFile === undefined ? {} : { encryptionConfigFile: options.encryptionConfigFile }),
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),
@@ -73,6 +72,16 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const own = stack.move();
   const host = address.includes(':') ? `[${address}]` : address;
   return { api, url: `https://${host}:${listener.port}`, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+}
+
+/** @throws BerthError Usage – a file of a flag that is wrong. */
+async function started(start: typeof createApiServer, options: ApiServerOptions): Promise<ApiServer> {
+  try {
+    return await start(options);
+  } catch (error) {
+    if (error instanceof RangeError) throw new BerthError('Usage', error.message, { cause: error });
+    throw error;
+  }
 }
 
 async function listen(api: ApiServer, { address, port, pki }: StartServerOptions): Promise<Listener> {

@@ -2,12 +2,11 @@ import { type Clock, createLogger, type Logger, type LogLevel, type Rng, systemC
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
-import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
-import type { AuthorizationMode } from '../api-server/authorization/modes.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { NodeApi } from '../node-api.ts';
+import type { AccessOptions } from './access-flags.ts';
 import { announce } from './announce.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
@@ -24,14 +23,12 @@ import { ensureStorageObjects } from './storage-objects.ts';
 import type { Terminal } from './terminal.ts';
 import { usedImageIds } from './used-images.ts';
 
-export interface UpOptions {
+export interface UpOptions extends AccessOptions {
   readonly data: DataDir;
   readonly etcd: EtcdChoice | undefined;
   readonly address: string;
   readonly port: number;
   readonly nodes: number;
-  readonly authorizationModes: readonly AuthorizationMode[];
-  readonly authentication: AuthenticationOptions;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
   readonly kubeconfig?: string;

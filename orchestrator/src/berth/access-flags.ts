@@ -1,0 +1,205 @@
+import type { Command } from 'commander';
+import type { AuthenticationOptions } from '../api-server/authentication/authentication.ts';
+import type { FrontProxyOptions } from '../api-server/authentication/front-proxy.ts';
+import type { OidcFlags } from '../api-server/authentication/oidc/oidc-flags.ts';
+import type { AuthorizationOptions } from '../api-server/authorization/authorization-options.ts';
+import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
+import { durationMs } from '../api-server/go-duration.ts';
+import { BerthError } from './berth-error.ts';
+
+/** Who gets in, who may do what, and what is read by nobody who takes the disk away. */
+export interface AccessOptions {
+  readonly authorizationModes: readonly AuthorizationMode[];
+  readonly authorization: Omit<AuthorizationOptions, 'modes'>;
+  readonly authentication: AuthenticationOptions;
+  readonly encryptionConfigFile?: string;
+}
+
+export interface AccessFlags {
+  readonly anonymousAuth: string;
+  readonly tokenAuthFile?: string;
+  readonly basicAuthFile?: string;
+  readonly enableBootstrapTokenAuth?: boolean;
+  readonly authenticationConfig?: string;
+  readonly authenticationTokenWebhookConfigFile?: string;
+  readonly authenticationTokenWebhookVersion: string;
+  readonly authenticationTokenWebhookCacheTtl: string;
+  readonly oidcIssuerUrl?: string;
+  readonly oidcClientId?: string;
+  readonly oidcCaFile?: string;
+  readonly oidcUsernameClaim: string;
+  readonly oidcUsernamePrefix?: string;
+  readonly oidcGroupsClaim?: string;
+  readonly oidcGroupsPrefix?: string;
+  readonly oidcSigningAlgs: string;
+  readonly oidcRequiredClaim?: readonly string[];
+  readonly requestheaderClientCaFile?: string;
+  readonly requestheaderAllowedNames?: string;
+  readonly requestheaderUsernameHeaders: string;
+  readonly requestheaderUidHeaders?: string;
+  readonly requestheaderGroupHeaders: string;
+  readonly requestheaderExtraHeadersPrefix: string;
+  readonly authorizationMode: string;
+  readonly authorizationPolicyFile?: string;
+  readonly authorizationWebhookConfigFile?: string;
+  readonly authorizationWebhookVersion: string;
+  readonly authorizationWebhookCacheAuthorizedTtl: string;
+  readonly authorizationWebhookCacheUnauthorizedTtl: string;
+  readonly encryptionProviderConfig?: string;
+}
+
+/** kube-apiserver's flags. */
+export function addAccessFlags(command: Command): Command {
+  addAuthenticationFlags(command);
+  return command
+    .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'Node,RBAC')
+    .option('--authorization-policy-file <file>', 'for ABAC: policies, one JSON object a line')
+    .option('--authorization-webhook-config-file <file>', 'for Webhook: a kubeconfig that says where it is')
+    .option(
+      '--authorization-webhook-version <version>',
+      'of the SubjectAccessReviews it gets: v1 or v1beta1',
+      'v1beta1',
+    )
+    .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its permissions are kept', '5m0s')
+    .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its refusals are kept', '30s')
+    .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration');
+}
+
+function addAuthenticationFlags(command: Command): void {
+  command
+    .option('--anonymous-auth <bool>', 'whether requests without credentials are those of system:anonymous', 'true')
+    .option('--token-auth-file <file>', 'static bearer tokens, lines of TOKEN,USER,UID[,"GROUP1,GROUP2"]')
+    .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
+    .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
+    .option('--authentication-config <file>', 'token issuers, and who may be anonymous: an AuthenticationConfiguration')
+    .option('--authentication-token-webhook-config-file <file>', 'ask a server whose tokens are: its kubeconfig')
+    .option('--authentication-token-webhook-version <version>', 'of the TokenReviews it gets: v1 or v1beta1', 'v1beta1')
+    .option('--authentication-token-webhook-cache-ttl <duration>', 'how long its answers are kept', '2m0s')
+    .option('--oidc-issuer-url <url>', 'accept the ID tokens of this OpenID Connect issuer')
+    .option('--oidc-client-id <id>', 'the client its tokens must be for')
+    .option('--oidc-ca-file <file>', 'authorities of its certificate; else those of the system')
+    .option('--oidc-username-claim <claim>', 'the claim that is the user name', 'sub')
+    .option('--oidc-username-prefix <prefix>', 'before user names; -: none (default: ISSUER#, but for the claim email)')
+    .option('--oidc-groups-claim <claim>', 'the claim that is the groups')
+    .option('--oidc-groups-prefix <prefix>', 'before groups')
+    .option('--oidc-signing-algs <algorithms>', 'accepted ways to sign', 'RS256')
+    .option('--oidc-required-claim <claim=value>', 'a claim tokens must have; may be repeated', collected)
+    .option('--requestheader-client-ca-file <file>', 'believe the user headers of proxies whose certificates it signed')
+    .option('--requestheader-allowed-names <names>', 'common names of such proxies (default: all)')
+    .option('--requestheader-username-headers <headers>', 'where they name the user', 'X-Remote-User')
+    .option('--requestheader-uid-headers <headers>', "where they tell the user's uid")
+    .option('--requestheader-group-headers <headers>', "where they name the user's groups", 'X-Remote-Group')
+    .option('--requestheader-extra-headers-prefix <prefixes>', 'how headers of extras begin', 'X-Remote-Extra-');
+}
+
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...listOf(value)];
+}
+
+/** @throws BerthError Usage */
+export function accessOf(flags: AccessFlags): AccessOptions {
+  const { encryptionProviderConfig } = flags;
+  return {
+    authorizationModes: modesOf(flags.authorizationMode),
+    authorization: authorizationOf(flags),
+    authentication: authenticationOf(flags),
+    ...(encryptionProviderConfig === undefined ? {} : { encryptionConfigFile: encryptionProviderConfig }),
+  };
+}
+
+function modesOf(text: string): AuthorizationMode[] {
+  const modes = text.split(',').map((name) => {
+    const mode = authorizationModes.find((one) => one === name);
+    if (mode) return mode;
+    throw new BerthError(
+      'Usage',
+      `--authorization-mode "${text}": "${name}" is none of ${authorizationModes.join(', ')}`,
+    );
+  });
+  if (new Set(modes).size === modes.length) return modes;
+  throw new BerthError('Usage', `authorization-mode "${text}" has mode specified more than once`);
+}
+
+function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
+  const { authorizationPolicyFile: policyFile, authorizationWebhookConfigFile: webhookConfigFile } = flags;
+  return {
+    ...(policyFile === undefined ? {} : { policyFile }),
+    ...(webhookConfigFile === undefined ? {} : { webhookConfigFile }),
+    webhookVersion: versionOf('--authorization-webhook-version', flags.authorizationWebhookVersion),
+    webhookCacheAuthorizedTtlMs: duration(
+      '--authorization-webhook-cache-authorized-ttl',
+      flags.authorizationWebhookCacheAuthorizedTtl,
+    ),
+    webhookCacheUnauthorizedTtlMs: duration(
+      '--authorization-webhook-cache-unauthorized-ttl',
+      flags.authorizationWebhookCacheUnauthorizedTtl,
+    ),
+  };
+}
+
+function authenticationOf(flags: AccessFlags): AuthenticationOptions {
+  const { anonymousAuth, tokenAuthFile, basicAuthFile, authenticationConfig: configFile } = flags;
+  if (anonymousAuth !== 'true' && anonymousAuth !== 'false')
+    throw new BerthError('Usage', `--anonymous-auth takes true or false, not "${anonymousAuth}"`);
+  const oidc = oidcOf(flags);
+  const frontProxy = frontProxyOf(flags);
+  const webhookFile = flags.authenticationTokenWebhookConfigFile;
+  const version = versionOf('--authentication-token-webhook-version', flags.authenticationTokenWebhookVersion);
+  const ttl = duration('--authentication-token-webhook-cache-ttl', flags.authenticationTokenWebhookCacheTtl);
+  return {
+    anonymous: anonymousAuth === 'true',
+    bootstrapTokens: flags.enableBootstrapTokenAuth ?? false,
+    ...(tokenAuthFile === undefined ? {} : { tokenAuthFile }),
+    ...(basicAuthFile === undefined ? {} : { basicAuthFile }),
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(oidc ? { oidc } : {}),
+    ...(frontProxy ? { frontProxy } : {}),
+    ...(webhookFile === undefined ? {} : { tokenWebhook: { configFile: webhookFile, version, cacheTtlMs: ttl } }),
+  };
+}
+
+function oidcOf(flags: AccessFlags): OidcFlags | undefined {
+  const given = {
+    issuerUrl: flags.oidcIssuerUrl,
+    clientId: flags.oidcClientId,
+    caFile: flags.oidcCaFile,
+    usernamePrefix: flags.oidcUsernamePrefix,
+    groupsClaim: flags.oidcGroupsClaim,
+    groupsPrefix: flags.oidcGroupsPrefix,
+    requiredClaims: flags.oidcRequiredClaim,
+  };
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as OidcFlags;
+  if (Object.keys(said).length === 0) return undefined;
+  return { ...said, usernameClaim: flags.oidcUsernameClaim, signingAlgs: listOf(flags.oidcSigningAlgs) };
+}
+
+function frontProxyOf(flags: AccessFlags): FrontProxyOptions | undefined {
+  const { requestheaderClientCaFile: clientCaFile } = flags;
+  if (clientCaFile === undefined) return undefined;
+  return {
+    clientCaFile,
+    allowedNames: listOf(flags.requestheaderAllowedNames ?? ''),
+    usernameHeaders: listOf(flags.requestheaderUsernameHeaders),
+    uidHeaders: listOf(flags.requestheaderUidHeaders ?? ''),
+    groupHeaders: listOf(flags.requestheaderGroupHeaders),
+    extraHeaderPrefixes: listOf(flags.requestheaderExtraHeadersPrefix),
+  };
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function versionOf(flag: string, text: string): 'v1' | 'v1beta1' {
+  if (text === 'v1' || text === 'v1beta1') return text;
+  throw new BerthError('Usage', `${flag} takes v1 or v1beta1, not "${text}"`);
+}
+
+function duration(flag: string, text: string): number {
+  const value = durationMs(text);
+  if (value !== undefined && value >= 0) return value;
+  throw new BerthError('Usage', `${flag} takes a duration such as 2m0s, not "${text}"`);
+}
