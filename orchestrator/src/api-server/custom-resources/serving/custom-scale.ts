@@ -1,21 +1,15 @@
-import { apiError, copyJson } from '@berth/kube';
-import { applyPatch } from '../../apply-patch.ts';
+import { apiError } from '@berth/kube';
+import { scaleKind, writeScale } from '../../apply/write-scale.ts';
 import { invalid } from '../../invalid.ts';
-import { patchOf } from '../../patch-body.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { ResourceRoute } from '../../route.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../../server-request.ts';
 import { StoredObject } from '../../stored-object.ts';
-import { changeObject } from '../../verbs/change-object.ts';
 import { requireObject } from '../../verbs/get-object.ts';
-import { checkName } from '../../verbs/update-object.ts';
-import { writeOptionsOf } from '../../write-options.ts';
 import type { ScaleFields } from '../custom-resource.ts';
 import { isRecord, setMember } from '../values/json-record.ts';
 import { nestedNumber, nestedText } from './nested-values.ts';
-
-const kind = { group: 'autoscaling', version: 'v1', kind: 'Scale', schema: 'io.k8s.api.autoscaling.v1.Scale' };
 
 /** GET, PUT and PATCH of a custom resource's replicas as an autoscaling/v1 Scale (customresource ScaleREST). */
 export async function serveCustomScale(
@@ -24,38 +18,20 @@ export async function serveCustomScale(
   request: ServerRequest,
   fields: ScaleFields,
 ): Promise<Answer> {
-  const { definition, namespace, name, verb } = route;
   const missing = apiError(
     'InternalError',
     `Internal error occurred: the spec replicas field ${JSON.stringify(fields.specReplicasPath)} does not exist`,
   );
-  if (verb === 'get') {
+  if (route.verb === 'get') {
     const { object } = await requireObject(context, route);
     if (nestedNumber(object, fields.specReplicas).value === undefined) throw missing;
     return answer(scaleOf(object, fields));
   }
-  const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
-  const strictness = { validation: options.fieldValidation, warn: request.warn };
-  const patch = verb === 'patch' ? await patchOf(request) : undefined;
-  const body = patch ? undefined : await context.bodies.object(request, kind, options.fieldValidation);
-  if (body) checkName(body, name);
-  const change = (current: AnyObject) => {
-    const wanted = patch
-      ? context.bodies.conform(applyPatch(patch, scaleOf(current, fields), kind.schema), kind, strictness)
-      : (body as AnyObject);
-    return withReplicas(current, wanted, fields);
+  const scaling = {
+    scaleOf: (object: AnyObject) => scaleOf(object, fields),
+    take: (object: AnyObject, scale: AnyObject) => takeReplicas(object, scale, fields),
   };
-  const changed = await changeObject(context, {
-    definition,
-    namespace,
-    name,
-    subresource: 'scale',
-    endpoint: 'main',
-    user: request.user,
-    dryRun: options.dryRun,
-    warn: request.warn,
-    change,
-  });
+  const changed = await writeScale(context, { route, request, scaling });
   return answer(scaleOf(plain(changed), fields));
 }
 
@@ -68,7 +44,7 @@ function plain(object: AnswerObject): AnyObject {
 }
 
 /** @throws ApiError Conflict, Invalid */
-function withReplicas(current: AnyObject, { metadata, spec }: AnyObject, fields: ScaleFields): AnyObject {
+function takeReplicas(current: AnyObject, { metadata, spec }: AnyObject, fields: ScaleFields): void {
   if (metadata.uid && metadata.uid !== current.metadata.uid)
     throw apiError(
       'Conflict',
@@ -78,12 +54,10 @@ function withReplicas(current: AnyObject, { metadata, spec }: AnyObject, fields:
   if (replicas < 0) {
     const message = `Invalid value: ${replicas}: should be a non-negative integer`;
     const field = fields.specReplicasPath;
-    throw invalid(kind, current.metadata.name ?? '', [{ reason: 'FieldValueInvalid', field, message }]);
+    throw invalid(scaleKind, current.metadata.name ?? '', [{ reason: 'FieldValueInvalid', field, message }]);
   }
-  const next = copyJson(current);
-  if (metadata.resourceVersion) next.metadata.resourceVersion = metadata.resourceVersion;
-  setNested(next, fields.specReplicas, replicas);
-  return next;
+  if (metadata.resourceVersion) current.metadata.resourceVersion = metadata.resourceVersion;
+  setNested(current, fields.specReplicas, replicas);
 }
 
 function setNested(object: AnyObject, path: readonly string[], value: unknown): void {

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { aCustomServer, aFoo, fooDefinition, foosPath } from '../custom-resources/custom-resources.harness.ts';
+
+const ports = (type: object) => ({
+  type: 'array',
+  items: {
+    type: 'object',
+    properties: { port: { type: 'integer' }, protocol: { type: 'string', default: 'TCP' }, note: { type: 'string' } },
+    required: ['port'],
+  },
+  ...type,
+});
+const keyed = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['port', 'protocol'] };
+
+function schemaWith(settings: object): object {
+  const spec = { type: 'object', properties: { replicas: { type: 'integer' }, ports: ports(keyed), settings } };
+  return {
+    type: 'object',
+    properties: { spec, status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+  };
+}
+
+const granular = { type: 'object', additionalProperties: { type: 'string' } };
+const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
+
+async function aFooServer() {
+  const server = await aCustomServer();
+  const schema = schemaWith(granular);
+  await server.define(fooDefinition({ schema, version: { subresources: { status: {}, scale } } }));
+  const stored = async () => {
+    const kv = await server.store.get('/registry/samplecontroller.k8s.io/foos/default/f');
+    const object = JSON.parse(Buffer.from(kv?.value ?? []).toString());
+    const fields = object.metadata.managedFields as { manager: string; subresource?: string; fieldsV1: object }[];
+    return {
+      object,
+      owners: Object.fromEntries(
+        fields.map((each) => [[each.manager, each.subresource].filter(Boolean).join('/'), each.fieldsV1]),
+      ),
+    };
+  };
+  const apply = (manager: string, body: unknown, more = '') =>
+    server.client.raw({
+      method: 'PATCH',
+      path: `${foosPath}/f${more}?fieldManager=${manager}`,
+      contentType: 'application/apply-patch+yaml',
+      body,
+    });
+  return { server, apply, stored, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+test('custom resources are merged by the keys their schema names, defaults of keys included', async () => {
+  await using foos = await aFooServer();
+  const { apply, stored } = foos;
+  await apply('alice', aFoo('f', { ports: [{ port: 80, note: 'a' }] }));
+  await apply('bob', aFoo('f', { ports: [{ port: 443 }, { port: 80, protocol: 'UDP' }] }));
+  await expect(apply('bob', aFoo('f', { ports: [{ port: 80, protocol: 'TCP', note: 'b' }] }))).rejects.toMatchObject({
+    message: 'Apply failed with 1 conflict: conflict with "alice": .spec.ports[port=80,protocol="TCP"].note',
+  });
+  await apply('alice', aFoo('f', { ports: [] }));
+  const { object, owners } = await stored();
+  expect(object.spec.ports).toEqual([
+    { port: 443, protocol: 'TCP' },
+    { port: 80, protocol: 'UDP' },
+  ]);
+  expect(owners['bob']).toMatchObject({
+    'f:spec': { 'f:ports': { 'k:{"port":443,"protocol":"TCP"}': { '.': {}, 'f:port': {} } } },
+  });
+});
+
+test('what a custom resource has besides its schema is refused in an apply', async () => {
+  await using foos = await aFooServer();
+  await expect(foos.apply('alice', aFoo('f', { other: 1 }))).rejects.toMatchObject({
+    message:
+      'failed to create typed patch object (/f; samplecontroller.k8s.io/v1alpha1, Kind=Foo): .spec.other: field not declared in schema',
+  });
+});
+
+test('parts that become one value by a new schema are owned as one from then on', async () => {
+  await using foos = await aFooServer();
+  const { server, apply, stored } = foos;
+  await apply('alice', aFoo('f', { settings: { a: '1', b: '2' } }));
+  const whole = { ...granular, 'x-kubernetes-map-type': 'atomic' };
+  const { crds, client } = server;
+  const current = await client.get(crds, { name: 'foos.samplecontroller.k8s.io' });
+  const { spec } = fooDefinition({ schema: schemaWith(whole), version: { subresources: { status: {}, scale } } });
+  await client.update(crds, { ...current, spec: { ...current.spec, ...spec } } as never);
+  const another = () => apply('bob&dryRun=All', aFoo('f', { settings: { c: '3' } }));
+  await expect.poll(() => another().catch((error: Error) => error.message)).toContain('.spec.settings');
+  await apply('bob', aFoo('f', { replicas: 2 }));
+  expect((await stored()).owners['alice']).toEqual({ 'f:spec': { 'f:settings': {} } });
+  await expect(apply('bob', aFoo('f', { settings: { c: '3' } }))).rejects.toMatchObject({
+    message: 'Apply failed with 1 conflict: conflict with "alice": .spec.settings',
+  });
+});
+
+test('status and scale of a custom resource have managers of their own', async () => {
+  await using foos = await aFooServer();
+  const { server, apply, stored } = foos;
+  await apply('alice', aFoo('f', { replicas: 1 }));
+  await apply('keeper', { ...aFoo('f', { replicas: 9 }), status: { replicas: 1 } }, '/status');
+  const path = `${foosPath}/f/scale?fieldManager=scaler`;
+  await server.client.raw({
+    method: 'PATCH',
+    path,
+    contentType: 'application/merge-patch+json',
+    body: { spec: { replicas: 5 } },
+  });
+  const { object, owners } = await stored();
+  expect(object).toMatchObject({ spec: { replicas: 5 }, status: { replicas: 1 } });
+  expect(owners).toEqual({
+    'keeper/status': { 'f:status': { 'f:replicas': {} } },
+    'scaler/scale': { 'f:spec': { 'f:replicas': {} } },
+  });
+});
