@@ -66,7 +66,11 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
   const { socket } = message;
   response.once('finish', () => {
     if (stream) stream.close();
-    else socket?.destroySoon();
+    else {
+      // Once it is answered, nothing tells a reader of its body that no more comes.
+      socket?.once('close', () => message.destroy());
+      socket?.destroySoon();
+    }
   });
 }
 

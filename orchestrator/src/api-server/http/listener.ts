@@ -29,6 +29,9 @@ export interface Listener extends AsyncDisposable {
  */
 const mostHeaderBytes = 64 * 1024;
 
+/** How long what is left of a bad request may take to come. */
+const lingerMs = 1000;
+
 /** HTTPS for everyone outside the process: HTTP/2, and HTTP/1.1 for upgrades and old clients. */
 export async function listen(options: ListenOptions, parts: HandlerParts): Promise<Listener> {
   const { frontProxy } = parts.authentication;
@@ -89,8 +92,13 @@ function serve(server: Http2SecureServer, parts: HandlerParts): void {
   server.on('clientError', refuse);
 }
 
+const refused = new WeakSet<Duplex>();
+
 /** What cannot be read as a request is answered as Go's server does, and its connection ends. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // What still comes of it is just as wrong.
+  if (refused.has(socket)) return;
+  refused.add(socket);
   if (!socket.writable || error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     socket.destroy();
     return;
@@ -98,6 +106,9 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
   const head = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n';
   socket.end(`HTTP/1.1 ${status}\r\n${head}${status}`);
+  // A client that is still writing would lose the answer with the connection.
+  socket.resume();
+  (socket as Socket).setTimeout?.(lingerMs, () => socket.destroy());
 }
 
 function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {

@@ -1,0 +1,192 @@
+import { connect as connectHttp2, constants } from 'node:http2';
+import { connect, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+let server: Awaited<ReturnType<typeof anApiServer>>;
+let client: { cert: string; key: string };
+
+beforeAll(async () => {
+  server = await anApiServer({ limits: { requestTimeoutMs: 1500 } });
+  client = await server.authority.issue('CN=admin, O=system:masters', 'client');
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const configmaps = '/api/v1/namespaces/default/configmaps';
+const json = 'application/json';
+
+/** The names that are stored: what was refused is not. */
+async function stored(): Promise<string[]> {
+  const { text } = await server.send({ method: 'GET', path: configmaps });
+  return JSON.parse(text).items.map((each: { metadata: { name: string } }) => each.metadata.name);
+}
+
+async function tls(): Promise<TLSSocket> {
+  const socket = connect({ port: server.port, host: '127.0.0.1', ca: server.authority.cert, ...client });
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  return socket;
+}
+
+/** What comes back for these bytes, until the server ends the connection or the answer is whole. */
+async function raw(bytes: string | Uint8Array, until = /\r\n0\r\n\r\n$|\}\n?$|Bad Request$|Large$/): Promise<string> {
+  const socket = await tls();
+  let text = '';
+  const done = new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk;
+      if (until.test(text)) resolve();
+    });
+    socket.once('close', () => resolve());
+  });
+  socket.write(bytes);
+  await done;
+  socket.destroy();
+  return text;
+}
+
+const head = (more: string) => `POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\n${more}\r\n`;
+const body = (name: string) => JSON.stringify({ metadata: { name } });
+
+test.each<[string, string, RegExp]>([
+  ['both a length and chunks', `${head('Content-Length: 4\r\nTransfer-Encoding: chunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['two lengths', `${head('Content-Length: 4\r\nContent-Length: 30\r\n')}{}`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a length that is none', `${head('Content-Length: 4x\r\n')}{}`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a coding nobody knows', `${head('Transfer-Encoding: xchunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a space before the colon', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer x\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a folded header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a line end alone in a header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\nImpersonate-User: y\r\n\r\n`, /^HTTP\/1\.1 (400|403) /],
+  ['a NUL in a header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\0c\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['no HTTP at all', 'hello there, this is no request\r\n\r\n', /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['more headers than anyone needs', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(70_000)}\r\n\r\n`, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/],
+])('a request with %s is refused, and nothing behind it is taken for another', async (_what, bytes, answer) => {
+  const smuggled = `POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: ${body('smuggled').length}\r\n\r\n${body('smuggled')}`;
+  expect(await raw(bytes + smuggled)).toMatch(answer);
+  expect(await stored()).not.toContain('smuggled');
+});
+
+test('headers that a proxy in front would set make nobody another', async () => {
+  const headers = { 'X-Remote-User': 'root', 'X-Remote-Group': 'system:masters', 'X-Forwarded-For': '127.0.0.1', 'X-Original-URL': '/healthz' };
+  expect(await server.send({ method: 'GET', path: configmaps, certificate: false, headers })).toMatchObject({ status: 401 });
+});
+
+test.each<[string, string, number, string]>([
+  ['a value of another type', '{"metadata":{"name":"bad"},"data":[]}', 400, 'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string'],
+  ['a number for a string', '{"metadata":{"name":1}}', 400, 'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string'],
+  ['no object', '[]', 400, 'the object provided is unrecognized (must be of type ConfigMap): couldn\'t get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (5b5d)'],
+  ['half an object', '{"metadata":{"name":"bad"', 400, `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: unexpected end of JSON input ({"metadata":{"name":"bad")`],
+  ['two objects', '{"metadata":{"name":"bad"}}{}', 400, `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: invalid character '{' after top-level value ({"metadata":{"name":"bad"}}{})`],
+  ['a lone surrogate for a name', '{"metadata":{"name":"\\ud800"}}', 422, ''],
+  ['__proto__', '{"metadata":{"name":"bad","labels":{"__proto__":"x"}}}', 422, ''],
+])('%s is refused as upstream refuses it', async (_what, text, status, message) => {
+  const answer = await server.send({ method: 'POST', path: configmaps, contentType: json, raw: text });
+  expect(answer.status).toBe(status);
+  if (message) expect(JSON.parse(answer.text).message).toBe(message);
+  expect(await stored()).not.toContain('bad');
+});
+
+test.each<[string, Uint8Array, string]>([
+  ['nothing', new Uint8Array(), 'the object provided is unrecognized (must be of type ConfigMap): empty data (<empty>)'],
+  ['another magic', Buffer.from('k9s\0'), 'the object provided is unrecognized (must be of type ConfigMap): provided data does not appear to be a protobuf message, expected prefix [107 56 115 0] (6b397300)'],
+  ['the magic alone', Buffer.from('k8s\0'), 'the object provided is unrecognized (must be of type ConfigMap): empty body (6b387300)'],
+])('protobuf of %s is refused as upstream refuses it', async (_what, bytes, message) => {
+  const answer = await server.send({ method: 'POST', path: configmaps, contentType: 'application/vnd.kubernetes.protobuf', raw: bytes });
+  expect(answer.status).toBe(400);
+  expect(JSON.parse(answer.text).message).toBe(message);
+});
+
+test('broken protobuf after a good beginning is refused', async () => {
+  const begin = Buffer.concat([Buffer.from('k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12')]);
+  for (const rest of [[0x05, 0xff], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff], [0x02, 0x0a, 0x7f], [0x03, 0x07, 0x00, 0x00]]) {
+    const raw = Buffer.concat([begin, Buffer.from(rest)]);
+    expect(await server.send({ method: 'POST', path: configmaps, contentType: 'application/vnd.kubernetes.protobuf', raw })).toMatchObject({ status: 400 });
+  }
+});
+
+test('more values than anyone has use for are 413, in JSON, YAML, protobuf and patches', async () => {
+  const many = Array.from({ length: 70_000 }, (_, i) => `"k${i}":""`).join(',');
+  const post = (contentType: string, raw: string | Uint8Array, method = 'POST', path = configmaps) => server.send({ method, path, contentType, raw });
+  await server.send({ method: 'POST', path: configmaps, contentType: json, raw: body('there') });
+  const proto = Buffer.concat([Buffer.from('k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\xe0\xa7\x12', 'latin1'), Buffer.alloc(300_000, Buffer.from([0x12, 0]))]);
+  expect(await post(json, `{"metadata":{"name":"many"},"data":{${many}}}`)).toMatchObject({ status: 413 });
+  expect(await post('application/yaml', `{"metadata":{"name":"many"},"data":{${many}}}`)).toMatchObject({ status: 413 });
+  expect(await post('application/vnd.kubernetes.protobuf', proto)).toMatchObject({ status: 413 });
+  for (const type of ['merge-patch', 'strategic-merge-patch'])
+    expect(await post(`application/${type}+json`, `{"data":{${many}}}`, 'PATCH', `${configmaps}/there`)).toMatchObject({ status: 413 });
+  expect(await stored()).not.toContain('many');
+});
+
+test('copies of copies in a JSON patch end at three megabytes', async () => {
+  await server.send({ method: 'POST', path: configmaps, contentType: json, raw: JSON.stringify({ metadata: { name: 'copied' }, data: { a: 'x'.repeat(1000) } }) });
+  const ops = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/c${i}` }));
+  const answer = await server.send({ method: 'PATCH', path: `${configmaps}/copied`, contentType: 'application/json-patch+json', body: ops });
+  expect(answer.status).toBe(413);
+  expect(JSON.parse(answer.text).message).toMatch(/^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/);
+});
+
+test('a request whose body does not come is ended by the server with 504, and by its own timeout before', async () => {
+  const answer = await raw(head('Content-Length: 100\r\n'));
+  expect(answer).toMatch(/^HTTP\/1\.1 504 /);
+  const status = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
+  expect(status).toMatchObject({ kind: 'Status', reason: 'Timeout', code: 504, message: 'Timeout: request did not complete within the allotted timeout' });
+  const started = performance.now();
+  const own = `POST ${configmaps}?timeout=100ms HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: 100\r\n\r\n`;
+  expect(await raw(own)).toMatch(/^HTTP\/1\.1 504 /);
+  expect(performance.now() - started).toBeLessThan(1400);
+  expect((await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_request_terminations_total\{code="504",component="apiserver",.*verb="POST"/);
+});
+
+test.each([
+  ['abc', 'invalid timeout specified in the request URL - time: invalid duration "abc"'],
+  ['5', 'invalid timeout specified in the request URL - time: missing unit in duration "5"'],
+  ['3d', 'invalid timeout specified in the request URL - time: unknown unit "d" in duration "3d"'],
+])('timeout=%s is refused in upstream’s words', async (timeout, message) => {
+  const { status, text } = await server.send({ method: 'GET', path: `${configmaps}?timeout=${timeout}` });
+  expect({ status, message: JSON.parse(text).message }).toEqual({ status: 400, message });
+});
+
+test('watches last longer than requests may', async () => {
+  const lines: string[] = [];
+  const end = new AbortController();
+  const watch = server.stream({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=3` }, (line) => lines.push(line), end.signal);
+  await new Promise((resolve) => setTimeout(resolve, 1800));
+  await server.send({ method: 'POST', path: configmaps, contentType: json, raw: body('late') });
+  await watch;
+  expect(lines.map((line) => JSON.parse(line).object.metadata.name)).toContain('late');
+});
+
+test('a storm of streams that are reset at once stops neither the server nor others', async () => {
+  const session = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert, ...client });
+  session.on('error', () => undefined);
+  await new Promise((resolve) => session.once('connect', resolve));
+  for (let i = 0; i < 3000 && !session.closed && !session.destroyed; i++) {
+    try {
+      const stream = session.request({ ':path': configmaps });
+      stream.on('error', () => undefined);
+      stream.close(constants.NGHTTP2_CANCEL);
+    } catch {
+      break;
+    }
+    if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await server.send({ method: 'GET', path: '/readyz' })).toMatchObject({ status: 200 });
+  session.destroy();
+  const { text } = await server.send({ method: 'GET', path: '/metrics' });
+  expect(text).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
+});
+
+test('clients that go away in the middle leave nothing in flight', async () => {
+  for (let i = 0; i < 20; i++) {
+    const socket = await tls();
+    socket.write(`${head('Content-Length: 1000\r\n')}{"metadata":{"name":"gone"`);
+    setImmediate(() => socket.destroy());
+  }
+  await expect.poll(async () => (await server.send({ method: 'GET', path: '/metrics' })).text, { timeout: 5000 }).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
+  expect(await stored()).not.toContain('gone');
+});
+
+test('a selector of thousands of terms is answered, one that is too long refused', async () => {
+  const terms = Array.from({ length: 4000 }, (_, i) => `!k${i}`).join(',');
+  expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${terms}` })).toMatchObject({ status: 200 });
+  expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${'a,'.repeat(50_000)}a` })).toMatchObject({ status: 431 });
+});
