@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { asGrpcError } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
@@ -40,11 +42,19 @@ export class GrpcConnection implements Disposable {
 
   constructor(endpoint: string, { tls, keepalive, metadata = {} }: ConnectionOptions = {}) {
     for (const [name, value] of Object.entries(metadata)) this.#metadata.set(name, value);
+    const ip = tls && ipOf(endpoint);
     const security = tls
-      ? credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null)
+      ? credentials.createSsl(
+          tls.ca ?? null,
+          tls.key ?? null,
+          tls.cert ?? null,
+          ip ? { checkServerIdentity: (_, found) => checkServerIdentity(ip, found) } : {},
+        )
       : credentials.createInsecure();
     this.#client = new Client(endpoint, security, {
       ...(keepalive ? keepaliveOptions(keepalive) : {}),
+      // An address may not be sent as the name that is asked for, which grpc-js would; the certificate is held against the address.
+      ...(ip ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
       'grpc.max_receive_message_length': -1,
       // A driver that restarts must be reached again at once: grpc-js would otherwise wait up to 2 minutes.
       'grpc.initial_reconnect_backoff_ms': 20,
@@ -143,6 +153,12 @@ export class GrpcConnection implements Disposable {
       };
     };
   }
+}
+
+/** The address of an endpoint that names no host. */
+function ipOf(endpoint: string): string | undefined {
+  const host = endpoint.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return isIP(host) === 0 ? undefined : host;
 }
 
 function keepaliveOptions({ everyMs, timeoutMs }: { everyMs: number; timeoutMs: number }): ChannelOptions {

@@ -16,6 +16,8 @@ export const nodeFlags = readFileSync(join(root, 'scripts/node-flags'), 'utf8').
 export const dist = (name: string) => join(process.env['BERTH_DIST'] ?? join(root, 'dist'), `${name}.js`);
 
 export interface BerthOptions {
+  /** The API server alone, instead of everything. */
+  readonly command?: 'up' | 'apiserver';
   readonly nodes?: number;
   /** An earlier run's, to go on with. */
   readonly dataDir?: string;
@@ -71,14 +73,14 @@ export class Berth implements AsyncDisposable {
     own(this.dataDir);
     const readyFile = join(this.dataDir, 'ready.json');
     rmSync(readyFile, { force: true });
+    const { command = 'up', nodes = 1 } = this.#options;
     const args = [
-      'up',
+      command,
       '--data-dir',
       this.dataDir,
       '--port',
       '0',
-      '--nodes',
-      String(this.#options.nodes ?? 1),
+      ...(command === 'up' ? ['--nodes', String(nodes)] : []),
       '--ready-file',
       readyFile,
     ];

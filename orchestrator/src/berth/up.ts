@@ -10,7 +10,7 @@ import type { AccessOptions } from './access-flags.ts';
 import { announce } from './announce.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
-import { startElectedControlPlane } from './elected-control-plane.ts';
+import { candidateOf, startElectedControlPlane } from './elected-control-plane.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
 import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
 import { checkMachine } from './machine-check.ts';
@@ -93,10 +93,10 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));
-  const control = { client, clock, rng, log, caPem: pki.ca };
+  const control = { client, clock, rng, log, caPem: pki.ca, serviceAccountKey: pki.serviceAccountKey };
   // What others may run too, one of all runs.
   const plane = context.etcd
-    ? Promise.resolve(startElectedControlPlane(control, signal))
+    ? candidateOf(data.path).then((identity) => startElectedControlPlane({ ...control, identity }, signal))
     : startControlPlane({ ...control, informers }, signal);
   const shared = {
     client,

@@ -1,0 +1,208 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApiError, isAlreadyExists, type KubeObject } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { anAuthority } from '../harness/api-server.ts';
+import { Berth, eventually, sleep } from '../harness/berth.ts';
+import { EtcdCluster } from '../harness/etcd-cluster.ts';
+import { webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
+import { RetryingClient } from '../harness/retrying-client.ts';
+
+const example = readFileSync(join(import.meta.dirname, 'documents-example.yaml'), 'utf8');
+
+function aFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'berth-e2e-etcd-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Certificates of an authority for etcd and for who calls it. */
+async function etcdFiles(folder: string) {
+  const authority = await anAuthority('CN=etcd-ca');
+  const [server, client] = await Promise.all([
+    authority.issue('CN=etcd', 'server'),
+    authority.issue('CN=apiserver-etcd-client', 'client'),
+  ]);
+  const write = (name: string, text: string) => {
+    const file = join(folder, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    return file;
+  };
+  return {
+    server: {
+      ca: write('ca.crt', authority.cert),
+      cert: write('etcd.crt', server.cert),
+      key: write('etcd.key', server.key),
+    },
+    client: { cert: write('client.crt', client.cert), key: write('client.key', client.key) },
+  };
+}
+
+test("the documents' StatefulSet runs on an etcd that asks for certificates, over crashes of berth and of etcd's members", async () => {
+  using folder = aFolder();
+  const files = await etcdFiles(folder.path);
+  await using cluster = await EtcdCluster.start({
+    members: 3,
+    tls: files.server,
+    args: ['--enable-grpc-gateway=false'],
+  });
+  const { ca } = files.server;
+  const { cert, key } = files.client;
+  const args = ['--etcd-servers', cluster.servers, '--etcd-cafile', ca, '--etcd-certfile', cert, '--etcd-keyfile', key];
+  await using berth = await Berth.start({ args });
+  const archive = join(berth.dataDir, 'nginx.tar');
+  await writeDockerArchive(archive, webServerRecipe('registry.k8s.io/nginx-slim:0.8'));
+  expect(await berth.command('berth', ['image', 'load', archive, '--data-dir', berth.dataDir])).toMatchObject({
+    code: 0,
+  });
+  await berth.apply(example);
+  await berth.kubectl(['rollout', 'status', 'statefulset/web', '--timeout=120s']);
+  await berth.kubectl(['exec', 'web-1', '--', 'sh', '-c', 'echo kept > /usr/share/nginx/html/index.html']);
+
+  await berth.stop('SIGKILL');
+  await cluster.kill(0);
+  await berth.up();
+  await berth.kubectl(['delete', 'pod', 'web-1']);
+  await cluster.run(0);
+  await cluster.kill(1);
+  await eventually(() => berth.tryKubectl(['get', 'pod', 'web-1']).then(({ code }) => code === 0), { what: 'web-1' });
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=90s']);
+  expect(await berth.kubectl(['exec', 'web-1', '--', 'cat', '/usr/share/nginx/html/index.html'])).toBe('kept\n');
+  await cluster.run(1);
+  await berth.kubectl(['delete', 'statefulset', 'web']);
+  await berth.kubectl(['delete', 'pvc', '--all', '--timeout=60s']);
+  await eventually(async () => (await berth.kubectl(['get', 'pv', '-o', 'name'])) === '', { what: 'no volume left' });
+  // Without its certificate nobody is let in, and told so.
+  const [, , ...others] = args;
+  const refused = Berth.at({ args: ['--etcd-servers', cluster.servers, ...others.slice(0, 2)] });
+  await expect(refused.up()).rejects.toThrow(/etcd at https:.* does not answer/);
+  await refused[Symbol.asyncDispose]();
+});
+
+/** Data directories of servers that trust the same people and tokens. */
+async function apiServers(cluster: EtcdCluster, count: number, stack: AsyncDisposableStack): Promise<Berth[]> {
+  const args = ['--etcd-servers', cluster.servers, '--log-level', 'error'];
+  const start = async (dataDir?: string) => {
+    const port = String(await freePort());
+    const options = { command: 'apiserver', args: [...args, '--port', port], ...(dataDir ? { dataDir } : {}) } as const;
+    return stack.use(await Berth.start(options));
+  };
+  const first = await start();
+  const others = Array.from({ length: count - 1 }, () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+    mkdirSync(join(dataDir, 'pki'), { mode: 0o700 });
+    for (const name of ['ca.crt', 'ca.key', 'sa.key'])
+      cpSync(join(first.dataDir, 'pki', name), join(dataDir, 'pki', name));
+    return start(dataDir);
+  });
+  return [first, ...(await Promise.all(others))];
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+/** Makes, changes and deletes objects until it is told to stop, and reads each as its own writes have left it. */
+async function write(client: RetryingClient, name: string, isOver: () => boolean): Promise<number> {
+  for (let i = 0; ; i++) {
+    if (isOver()) return i;
+    const path = `${configMaps}/${name}-${i}`;
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${name}-${i}` }, data: { state: 'made' } };
+    await client.request({ method: 'POST', path: configMaps, body: object }, isAlreadyExists);
+    const read = await client.request<KubeObject>({ method: 'GET', path });
+    expect(read).toMatchObject({ data: { state: 'made' } });
+    const contentType = 'application/merge-patch+json';
+    await client.request({ method: 'PATCH', path, contentType, body: { data: { state: 'changed' } } });
+    const { items } = (await client.request<{ items: KubeObject[] }>({ method: 'GET', path: configMaps }))!;
+    expect(items.find(({ metadata }) => metadata.name === `${name}-${i}`)).toMatchObject({
+      data: { state: 'changed' },
+    });
+    if (i % 3 === 0) await client.request({ method: 'DELETE', path }, (error) => error.code === 'NotFound');
+  }
+}
+
+/** Watches until it is told to stop, from where it was each time a server goes away. */
+async function follow(client: RetryingClient, resourceVersion: string, signal: AbortSignal): Promise<string[]> {
+  const seen: string[] = [];
+  let revision = resourceVersion;
+  while (!signal.aborted) {
+    const path = `${configMaps}?watch=1&allowWatchBookmarks=true&resourceVersion=${revision}`;
+    try {
+      for await (const { type, object } of client.watch({ method: 'GET', path }, signal)) {
+        revision = object.metadata.resourceVersion ?? '';
+        if (type !== 'BOOKMARK') seen.push(`${type} ${object.metadata.name} ${revision}`);
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.code !== 'ServiceUnavailable') throw error;
+      await sleep(20);
+    }
+  }
+  return seen;
+}
+
+test('API servers on one etcd are restarted one after the other under load, and no client that asks again fails', async () => {
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await EtcdCluster.start({ members: 3 }));
+  const servers = await apiServers(cluster, 3, stack);
+  const kubeconfigs = servers.map(({ ready }) => ready.kubeconfig);
+  const clients = await Promise.all(Array.from({ length: 7 }, (_, i) => RetryingClient.of(kubeconfigs, i)));
+  for (const client of clients) stack.use(client);
+  const list = await clients[0]!.request<{ metadata: { resourceVersion: string } }>({
+    method: 'GET',
+    path: configMaps,
+  });
+  const stop = new AbortController();
+  const watches = clients.slice(4).map((client) => follow(client, list!.metadata.resourceVersion, stop.signal));
+  let isOver = false;
+  const writes = clients.slice(0, 4).map((client, i) => write(client, `w${i}`, () => isOver));
+  for (const [i, server] of servers.entries()) {
+    await server.stop(i === 1 ? 'SIGKILL' : 'SIGTERM');
+    await server.up();
+    await sleep(300);
+  }
+  isOver = true;
+  const counts = await Promise.all(writes);
+  expect(Math.min(...counts)).toBeGreaterThan(5);
+  expect(clients.slice(0, 4).reduce((sum, { retries }) => sum + retries, 0)).toBeGreaterThan(0);
+  // Three changes of each, and every third was deleted: told to each watcher once, in one order.
+  const expected = counts.reduce((sum, count) => sum + 2 * count + Math.ceil(count / 3), 0);
+  await sleep(1000);
+  stop.abort();
+  const histories = await Promise.all(watches);
+  for (const history of histories) {
+    expect(history).toEqual(histories[0]);
+    expect(new Set(history).size).toBe(history.length);
+    expect(history.length).toBe(expected);
+  }
+});
+
+test('of several control planes on one etcd one runs, and another goes on when it ends', async () => {
+  await using cluster = await EtcdCluster.start();
+  const args = ['--etcd-servers', cluster.servers];
+  await using first = await Berth.start({ nodes: 0, args });
+  const dataDir = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+  mkdirSync(join(dataDir, 'pki'), { mode: 0o700 });
+  for (const name of ['ca.crt', 'ca.key', 'sa.key'])
+    cpSync(join(first.dataDir, 'pki', name), join(dataDir, 'pki', name));
+  await using second = await Berth.start({ nodes: 0, args, dataDir });
+  const holder = async (berth: Berth) =>
+    (await berth.get<{ spec: { holderIdentity: string } }>('lease', '-n', 'kube-system', 'kube-controller-manager'))
+      .spec.holderIdentity;
+  const before = await eventually(() => holder(second));
+  await first.stop('SIGTERM');
+  // Given up, not waited for.
+  await eventually(async () => ![before, ''].includes(await holder(second)), { timeoutMs: 10_000 });
+  await second.kubectl(['create', 'namespace', 'made-after']);
+  await eventually(() => second.get('serviceaccount', '-n', 'made-after', 'default'), {
+    what: 'what a controller makes',
+  });
+  await second.kubectl(['delete', 'namespace', 'made-after', '--timeout=60s']);
+});
