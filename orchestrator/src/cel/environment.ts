@@ -12,7 +12,7 @@ import { parse } from './language/parser.ts';
 import { displayIssues, type Issue } from './language/source.ts';
 import { DeclaredTypes, type ObjectDeclaration } from './language/type-provider.ts';
 import { baseFunctions, baseMacros, baseTypes } from './library/base.ts';
-import { kubernetesCost } from './library/kubernetes-cost.ts';
+import { costOfResult, kubernetesCost } from './library/kubernetes-cost.ts';
 import type { Result } from './values/value.ts';
 
 export interface EnvironmentOptions {
@@ -106,7 +106,7 @@ export class Program {
   }
 
   #plan(): Step {
-    this.#step ??= plan(this.expr, { ...this.#context, callCost: kubernetesCost });
+    this.#step ??= plan(this.expr, { ...this.#context, callCost: kubernetesCost, costOfResult });
     return this.#step;
   }
 }

@@ -1,5 +1,5 @@
+import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
-import type { JsonSchema } from './json-schema.ts';
 
 /** What is asked of a custom resource definition's schema when it is written. */
 export interface SchemaCheck {

@@ -71,11 +71,11 @@ function apply(frame: Frame, value: Value, qualifier: Qualifier, optional: boole
   }
   const found = qualify(value, key, optional || qualifier.testOnly);
   if (qualifier.testOnly) {
+    if (optional && found === undefined) return undefined;
     meter.add(1);
-    if (isError(found)) return found;
-    return optional && found === undefined ? undefined : found !== undefined;
+    return isError(found) ? found : found !== undefined;
   }
-  if (found !== undefined) meter.add(1);
+  if (found !== undefined && !(optional && isError(found))) meter.add(1);
   return found;
 }
 

@@ -105,7 +105,16 @@ function planFunction(planner: Planner, expr: Call, args: readonly Planned[]): P
   // cel-go evaluates up to two arguments in any case, more only until one fails.
   const lazy = args.length > 2;
   const lenient = expr.name === '@not_strictly_false';
-  return { step: call({ steps: args.map(({ step }) => step), run, cost, lazy, lenient }) };
+  return {
+    step: call({
+      steps: args.map(({ step }) => step),
+      run,
+      cost,
+      lazy,
+      lenient,
+      late: planner.context.costOfResult.has(overload),
+    }),
+  };
 }
 
 interface FunctionCall {
@@ -114,9 +123,11 @@ interface FunctionCall {
   readonly cost: (args: readonly Result[], result: Result) => number;
   readonly lazy: boolean;
   readonly lenient: boolean;
+  /** Its cost depends on its result. */
+  readonly late: boolean;
 }
 
-function call({ steps, run, cost, lazy, lenient }: FunctionCall): Step {
+function call({ steps, run, cost, lazy, lenient, late }: FunctionCall): Step {
   if (lenient) return lenientCall(steps[0] as Step, cost);
   return (frame: Frame) => {
     const args: Result[] = [];
@@ -128,8 +139,10 @@ function call({ steps, run, cost, lazy, lenient }: FunctionCall): Step {
       failed ??= value;
       if (lazy) break;
     }
+    const complete = args.length === steps.length;
+    if (complete && !late) frame.run.meter.add(cost(args, null));
     const result = failed ?? run(...(args as Value[]));
-    if (args.length === steps.length) frame.run.meter.add(cost(args, result));
+    if (complete && late) frame.run.meter.add(cost(args, result));
     return result;
   };
 }

@@ -21,6 +21,8 @@ export interface PlanContext {
   readonly functions: ReadonlyMap<string, FunctionDeclaration>;
   readonly types: TypeProvider;
   readonly callCost: CallCost;
+  /** Overloads whose cost can be told from their result alone. */
+  readonly costOfResult: ReadonlySet<string>;
 }
 
 /** A step, and what it is known to be: a constant, or an attribute that keys can be added to. */

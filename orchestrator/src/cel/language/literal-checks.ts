@@ -1,6 +1,6 @@
 import { regexComplaint } from '../library/regex.ts';
 import { parseDuration } from '../values/duration.ts';
-import { parseTimestamp } from '../values/timestamp.ts';
+import { parseTimestamp, timestampAt } from '../values/timestamp.ts';
 import type { Call, Expr, ListLiteral, MapLiteral } from './ast.ts';
 import { partsOf } from './ast.ts';
 import { type CelType, dynType, isOptionalType } from './cel-type.ts';
@@ -25,6 +25,11 @@ export function literalIssues(expr: Expr): readonly Issue[] {
   }
   check('duration', 0, (text) => parseDuration(text) !== undefined);
   check('timestamp', 0, (text) => parseTimestamp(text) !== undefined);
+  for (const call of calls) {
+    const [arg] = call.name === 'timestamp' ? operands(call) : [];
+    if (arg?.kind !== 'literal' || typeof arg.value !== 'bigint' || timestampAt(arg.value * 1_000_000_000n)) continue;
+    issues.push({ at: arg.at, message: 'invalid timestamp argument' });
+  }
   check('matches', 1, (text) => regexComplaint(text) === undefined);
   return issues;
 }

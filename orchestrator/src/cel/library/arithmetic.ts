@@ -18,6 +18,7 @@ import { maxInt, maxUint, minInt, type Result, type Value } from '../values/valu
 const int = (value: bigint): Result => (value > maxInt || value < minInt ? integerOverflow : value);
 const uint = (value: bigint): Result => (value < 0n || value > maxUint ? unsignedOverflow : new Uint(value));
 const span = (nanos: bigint): Result => (nanos > maxInt || nanos < minInt ? durationOverflow : new Duration(nanos));
+const between = (nanos: bigint): Result => (nanos > maxInt || nanos < minInt ? integerOverflow : new Duration(nanos));
 const moment = (nanos: bigint): Result => timestampAt(nanos) ?? timestampOverflow;
 
 function add(a: Value, b: Value): Result {
@@ -39,7 +40,7 @@ function subtract(a: Value, b: Value): Result {
   if (a instanceof Uint && b instanceof Uint) return uint(a.value - b.value);
   if (a instanceof Duration && b instanceof Duration) return span(a.nanos - b.nanos);
   if (a instanceof Timestamp && b instanceof Duration) return moment(a.nanos - b.nanos);
-  if (a instanceof Timestamp && b instanceof Timestamp) return span(a.nanos - b.nanos);
+  if (a instanceof Timestamp && b instanceof Timestamp) return between(a.nanos - b.nanos);
   return noSuchOverload;
 }
 

@@ -13,14 +13,17 @@ function unreadable(type: string): CelError {
   return new CelError(`type conversion error from 'string' to '${type}'`);
 }
 
+/** No number takes more to write, and reading more would take long. */
+const isShort = (text: Value) => (text as string).length <= 1000;
+
 function intOfString(text: Value): Result {
-  if (!/^[+-]?\d+$/.test(text as string)) return unreadable('int');
+  if (!isShort(text) || !/^[+-]?\d+$/.test(text as string)) return unreadable('int');
   const value = BigInt((text as string).replace(/^\+/, ''));
   return value > maxInt || value < minInt ? unreadable('int') : value;
 }
 
 function uintOfString(text: Value): Result {
-  if (!/^\d+$/.test(text as string)) return unreadable('uint');
+  if (!isShort(text) || !/^\d+$/.test(text as string)) return unreadable('uint');
   const value = BigInt(text as string);
   return value > maxUint ? unreadable('uint') : new Uint(value);
 }
@@ -28,11 +31,11 @@ function uintOfString(text: Value): Result {
 const decimal = /^[+-]?(\d[\d]*\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 function doubleOfString(text: Value): Result {
-  const lower = (text as string).toLowerCase();
+  const lower = (text as string).slice(0, 12).toLowerCase();
   const special = /^([+-]?)(inf|infinity)$/.exec(lower);
   if (special) return special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (lower === 'nan') return Number.NaN;
-  if (!decimal.test(text as string)) return unreadable('double');
+  if (!isShort(text) || !decimal.test(text as string)) return unreadable('double');
   const value = Number(text);
   return Number.isFinite(value) ? value : unreadable('double');
 }

@@ -40,7 +40,13 @@ function selector(args: readonly Result[]): number | undefined {
   return 10 + Math.ceil(length * stringFactor) + Math.ceil(Math.ceil(length * 0.5) * 50);
 }
 
-const join: Rule = (_, result) => Math.ceil(costSize(result) * 2 * stringFactor);
+/** Told from what is joined, before it is. */
+const join: Rule = ([list, separator]) => {
+  if (!isList(list)) return 1;
+  let length = Math.max(0, list.size - 1) * (separator === undefined ? 0 : costSize(separator));
+  for (const item of list) length += costSize(item);
+  return Math.ceil(length * 2 * stringFactor);
+};
 const find: Rule = (args) => (args.length > 1 ? regexCost(size(args, 0), size(args, 1)) : undefined);
 const ip: Rule = (args, result, overload) => (overload === 'cidr_ip' ? 1 : traversal(1)(args, result, overload));
 
@@ -84,6 +90,9 @@ const rules: Readonly<Record<string, Rule>> = {
 function same(names: string, rule: Rule): Readonly<Record<string, Rule>> {
   return Object.fromEntries(names.split(' ').map((name) => [name, rule]));
 }
+
+/** What costs as much as its result is large; everything else is paid for before it is done. */
+export const costOfResult: ReadonlySet<string> = new Set(['list_slice', 'lists_range', 'list_reverse']);
 
 /** cel-go's own extensions count by overload, and before everything else. */
 const byOverload: Readonly<Record<string, Rule>> = {

@@ -3,7 +3,7 @@ import { CelError, noSuchOverload } from '../values/cel-error.ts';
 import { ArrayList, type CelList, isList } from '../values/cel-list.ts';
 import { compare } from '../values/compare.ts';
 import { Duration } from '../values/duration.ts';
-import { equal } from '../values/equality.ts';
+import { equal, numberOf } from '../values/equality.ts';
 import { typeOfValue } from '../values/type-of-value.ts';
 import { Uint } from '../values/uint.ts';
 import type { Result, Value } from '../values/value.ts';
@@ -148,9 +148,11 @@ function distinct(list: Value): Result {
   const others: Value[] = [];
   const items: Value[] = [];
   for (const item of list as CelList) {
-    const simple = typeof item === 'string' || typeof item === 'boolean' || item === null;
-    if (simple ? seen.has(item) : others.some((other) => equal(other, item))) continue;
-    if (simple) seen.add(item);
+    const number = numberOf(item);
+    const hash = typeof number === 'number' && Number.isInteger(number) ? BigInt(number) : (number ?? item);
+    const simple = typeof hash !== 'object' || hash === null;
+    if (simple ? seen.has(hash) : others.some((other) => equal(other, item))) continue;
+    if (simple) seen.add(hash);
     else others.push(item);
     items.push(item);
   }

@@ -6,6 +6,7 @@ import { isMap } from '../values/cel-map.ts';
 import { compare } from '../values/compare.ts';
 import { equal } from '../values/equality.ts';
 import { sizeOf } from '../values/size.ts';
+import { typeOfValue } from '../values/type-of-value.ts';
 import type { Result, Value } from '../values/value.ts';
 
 const ordered = [
@@ -33,8 +34,15 @@ function ordering(name: string, id: string, holds: (order: number) => boolean): 
   });
   return declare(name, Object.fromEntries(overloads), (a, b) => {
     const order = compare(a as Value, b as Value);
-    return order instanceof CelError ? order : holds(order);
+    if (!(order instanceof CelError)) return holds(order);
+    return isOrdered(a as Value) ? order : new CelError(`no such overload: ${name}`);
   });
+}
+
+/** What has an order at all. */
+function isOrdered(value: Value): boolean {
+  const { kind } = typeOfValue(value);
+  return ordered.includes(kind === 'int' || kind === 'uint' ? `${kind}64` : kind);
 }
 
 function isIn(item: Value, container: Value): Result {

@@ -24,7 +24,11 @@ class QuantityValue implements Opaque {
   }
 }
 
+/** Digits beyond any use; reading them takes long. */
+const maxText = 1000;
+
 function parse(text: Value): Result {
+  if ((text as string).length > maxText) return new CelError('unable to parse quantity: it is too long');
   try {
     return new QuantityValue(Quantity.parse(text as string));
   } catch (error) {

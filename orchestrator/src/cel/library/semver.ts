@@ -35,9 +35,13 @@ class SemverValue implements Opaque {
 const numeric = /^\d+$/;
 const identifier = /^[0-9A-Za-z-]+$/;
 
+/** Nobody's version is longer; numbers of that many digits take long to read. */
+const maxText = 1000;
+
 /** As blang/semver reads and complains. */
 function parse(text: string): SemverValue | CelError {
   if (text === '') return new CelError('Version string empty');
+  if (text.length > maxText) return new CelError('version string is too long');
   const parts = splitThree(text);
   if (parts.length !== 3) return new CelError('No Major.Minor.Patch elements found');
   const [major = '', minor = '', rest = ''] = parts;

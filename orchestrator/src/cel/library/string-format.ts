@@ -16,10 +16,14 @@ const defaultPrecision = 6;
 /** cel-go takes no more. */
 const maxPrecision = 1000;
 
+/** Costs count the format alone: what is put into it must not take all memory. */
+const maxLength = 64 * 1024 * 1024;
+
 /** `'%s is %d'.format([…])` */
 export function formatString(text: Value, args: Value): Result {
   const list = args as CelList;
   let next = 0;
+  let length = 0;
   try {
     return (text as string).replace(clause, (whole, precision: string | undefined, verb: string | undefined) => {
       if (whole === '%%') return '%';
@@ -27,7 +31,10 @@ export function formatString(text: Value, args: Value): Result {
       if (precision !== undefined && Number(precision) > maxPrecision)
         throw new FormatError(`could not parse formatting clause: precision ${precision} out of range`);
       if (next >= list.size) throw new FormatError(`index ${next} out of range`);
-      return format(list.at(next++), verb, precision === undefined ? defaultPrecision : Number(precision));
+      const part = format(list.at(next++), verb, precision === undefined ? defaultPrecision : Number(precision));
+      length += part.length;
+      if (length > maxLength) throw new FormatError('operation cancelled: the string would be too long');
+      return part;
     });
   } catch (error) {
     if (error instanceof FormatError) return new CelError(error.message);
@@ -42,7 +49,7 @@ function format(value: Value, verb: string, precision: number): string {
     case 'd':
       return asDecimal(value);
     case 'f':
-      return grouped(asNumber(value, 'fixed-point').toFixed(Math.min(precision, 100)));
+      return fixedPoint(asNumber(value, 'fixed-point'), Math.min(precision, 100));
     case 'e':
       return scientific(asNumber(value, 'scientific'), precision);
     case 'b':
@@ -117,10 +124,22 @@ function grouped(text: string): string {
   return fraction === undefined ? shown : `${shown}.${fraction}`;
 }
 
+/** Halves go to the even digit, as in Go. */
+function fixedPoint(value: number, precision: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '-∞';
+  const rounded = value.toFixed(precision);
+  const exact = value.toFixed(100);
+  const cut = exact.indexOf('.') + 1 + precision;
+  const isHalf = precision < 100 && /^50*$/.test(exact.slice(cut));
+  const kept = exact.slice(0, precision === 0 ? cut - 1 : cut);
+  return grouped(isHalf && /[02468]$/.test(kept) ? kept : rounded);
+}
+
 function scientific(value: number, precision: number): string {
+  if (!Number.isFinite(value)) return (Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '-∞').padStart(6);
   const [mantissa = '', exponent = '0'] = value.toExponential(Math.min(precision, 100)).split('e');
   const power = Number(exponent);
-  return `${mantissa}\u202f×\u202f10${superscript(power)}`;
+  return `${mantissa}×10${superscript(power)}`;
 }
 
 function superscript(power: number): string {

@@ -2,33 +2,40 @@ import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError } from '../values/cel-error.ts';
 import { ArrayList, type CelList } from '../values/cel-list.ts';
 import { formatValue } from '../values/format-value.ts';
+import { codePoints } from '../values/size.ts';
 import type { Result, Value } from '../values/value.ts';
 import { formatString } from './string-format.ts';
 
 const outOfRange = (index: bigint) => new CelError(`index out of range: ${index}`);
 
-function charAt(text: Value, at: Value): Result {
-  const characters = [...(text as string)];
-  const index = at as bigint;
-  if (index < 0n || index > BigInt(characters.length)) return outOfRange(index);
-  return characters[Number(index)] ?? '';
+/** Where a code point begins in JavaScript's string; the same place where there is none beyond 16 bits. */
+function unitAt(text: string, index: number): number {
+  if (codePoints(text) === text.length) return index;
+  let at = 0;
+  for (let i = 0; i < index; i++) at += (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
+  return at;
 }
 
-/** Places are code points; JavaScript's own are translated only where there are characters beyond 16 bits. */
+function charAt(text: Value, at: Value): Result {
+  const index = at as bigint;
+  if (index < 0n || index > BigInt(codePoints(text as string))) return outOfRange(index);
+  const start = unitAt(text as string, Number(index));
+  const code = (text as string).codePointAt(start);
+  return code === undefined ? '' : String.fromCodePoint(code);
+}
+
 function indexOf(text: Value, part: Value, from: Value = 0n): Result {
   const [whole, sought, offset] = [text as string, part as string, from as bigint];
   if (sought === '') return offset;
   if (offset < 0n) return outOfRange(offset);
-  const characters = [...whole];
-  if (offset >= BigInt(characters.length)) return -1n;
-  const start = characters.slice(0, Number(offset)).join('').length;
-  const found = whole.indexOf(sought, start);
-  return found < 0 ? -1n : BigInt([...whole.slice(0, found)].length);
+  if (offset >= BigInt(codePoints(whole))) return -1n;
+  const found = whole.indexOf(sought, unitAt(whole, Number(offset)));
+  return found < 0 ? -1n : BigInt(codePoints(whole.slice(0, found)));
 }
 
 function lastIndexOf(text: Value, part: Value): Result {
   const [whole, sought] = [text as string, part as string];
-  const size = BigInt([...whole].length);
+  const size = BigInt(codePoints(whole));
   if (sought === '') return size;
   if (whole.length < sought.length) return -1n;
   return lastIndexFrom(whole, sought, size - 1n);
@@ -38,11 +45,9 @@ function lastIndexFrom(text: Value, part: Value, from: Value): Result {
   const [whole, sought, offset] = [text as string, part as string, from as bigint];
   if (sought === '') return offset;
   if (offset < 0n) return outOfRange(offset);
-  const characters = [...whole];
-  if (offset >= BigInt(characters.length)) return -1n;
-  const start = characters.slice(0, Number(offset)).join('').length;
-  const found = whole.lastIndexOf(sought, start);
-  return found < 0 ? -1n : BigInt([...whole.slice(0, found)].length);
+  if (offset >= BigInt(codePoints(whole))) return -1n;
+  const found = whole.lastIndexOf(sought, unitAt(whole, Number(offset)));
+  return found < 0 ? -1n : BigInt(codePoints(whole.slice(0, found)));
 }
 
 function replace(text: Value, old: Value, next: Value, limit: Value = -1n): Result {
@@ -51,8 +56,9 @@ function replace(text: Value, old: Value, next: Value, limit: Value = -1n): Resu
   if (size > maxLength && from === '') return new CelError('operation cancelled: the string would be too long');
   const count = most < 0n ? Number.POSITIVE_INFINITY : Number(most);
   if (from === '') return between(whole, to, count);
-  if (count === Number.POSITIVE_INFINITY) return whole.split(from).join(to);
   const parts = whole.split(from);
+  if (parts.length * to.length > maxLength) return new CelError('operation cancelled: the string would be too long');
+  if (count >= parts.length) return parts.join(to);
   const kept = parts.slice(0, count + 1);
   return (
     kept.join(to) +
@@ -84,13 +90,12 @@ function split(text: Value, separator: Value, limit: Value = -1n): Result {
 }
 
 function substring(text: Value, from: Value, to?: Value): Result {
-  const characters = [...(text as string)];
-  const size = BigInt(characters.length);
+  const size = BigInt(codePoints(text as string));
   const [start, end] = [from as bigint, (to ?? size) as bigint];
   if (to !== undefined && start > end) return new CelError(`invalid substring range. start: ${start}, end: ${end}`);
   if (start < 0n || start > size) return outOfRange(start);
   if (end < 0n || end > size) return outOfRange(end);
-  return characters.slice(Number(start), Number(end)).join('');
+  return (text as string).slice(unitAt(text as string, Number(start)), unitAt(text as string, Number(end)));
 }
 
 const quotes: Readonly<Record<string, string>> = {

@@ -7,6 +7,10 @@ export interface CelList {
   /** Within bounds. */
   at(index: number): Value;
   [Symbol.iterator](): Iterator<Value>;
+  /** Where a list has an equality of its own. */
+  equalTo?(other: CelList): boolean;
+  /** Where adding to it is something else than appending. */
+  joined?(other: CelList): CelList;
 }
 
 /** A list of values at hand. */
@@ -86,6 +90,7 @@ export class JoinedList implements CelList {
 }
 
 export function joinLists(a: CelList, b: CelList): CelList {
+  if (a.joined) return a.joined(b);
   if (a instanceof ArrayList && a.growing) return a.append(b);
   if (b.size === 0) return a;
   return a.size === 0 ? b : new JoinedList(a, b);

@@ -9,7 +9,7 @@ export function compare(a: Value, b: Value): number | CelError {
   const [left, right] = [numberOf(a), numberOf(b)];
   if (left !== undefined && right !== undefined) {
     if (Number.isNaN(left) || Number.isNaN(right)) return new CelError('NaN values cannot be ordered');
-    return left < right ? -1 : left > right ? 1 : 0;
+    return compareNumbers(left, right);
   }
   if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b);
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
@@ -17,6 +17,13 @@ export function compare(a: Value, b: Value): number | CelError {
   if (a instanceof Timestamp && b instanceof Timestamp) return order(a.nanos, b.nanos);
   if (a instanceof Duration && b instanceof Duration) return order(a.nanos, b.nanos);
   return noSuchOverload;
+}
+
+/** Integers and doubles meet as doubles, as in cel-go: beyond 2^53 some different ones are the same then. */
+export function compareNumbers(a: number | bigint, b: number | bigint): number {
+  if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
+  const [left, right] = [Number(a), Number(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function order(a: bigint, b: bigint): number {

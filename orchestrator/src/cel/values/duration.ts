@@ -25,8 +25,12 @@ const unitNanos: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
 };
 
+/** More than any span of time takes to write. */
+const maxText = 1000;
+
 /** Reads Go's `1h2m3.5s`; undefined where it is none or beyond int64. */
 export function parseDuration(text: string): Duration | undefined {
+  if (text.length > maxText) return undefined;
   const match = /^([+-]?)(.+)$/s.exec(text);
   if (!match) return undefined;
   const [, sign, rest = ''] = match;

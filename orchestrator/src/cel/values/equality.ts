@@ -25,9 +25,12 @@ export function equal(a: Value, b: Value): boolean {
 
 function equalNumbers(a: Value, b: Value): boolean {
   const [left, right] = [numberOf(a), numberOf(b)];
-  // JavaScript compares bigint and number exactly.
-  // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of its value by == alone.
-  return left !== undefined && right !== undefined && left == right;
+  return left !== undefined && right !== undefined && sameNumber(left, right);
+}
+
+/** An integer and a double are compared as doubles. */
+function sameNumber(a: number | bigint, b: number | bigint): boolean {
+  return typeof a === typeof b ? a === b : Number(a) === Number(b);
 }
 
 export function numberOf(value: Value): number | bigint | undefined {
@@ -36,6 +39,7 @@ export function numberOf(value: Value): number | bigint | undefined {
 }
 
 function equalLists(a: CelList, b: CelList): boolean {
+  if (a.equalTo) return a.equalTo(b);
   if (a.size !== b.size) return false;
   for (let i = 0; i < a.size; i++) if (!equal(a.at(i), b.at(i))) return false;
   return true;

@@ -20,16 +20,32 @@ export function costSize(value: Result): number {
   return isOpaque(value) && value.size !== undefined ? Number(value.size) : 1;
 }
 
+/** Longer strings are counted once: expressions ask again and again, and pay next to nothing for it. */
+const longText = 1000;
+const maxKept = 50;
+const counted = new Map<string, number>();
+
 export function codePoints(text: string): number {
-  let count = text.length;
+  if (text.length < longText) return count(text);
+  let size = counted.get(text);
+  if (size === undefined) {
+    size = count(text);
+    if (counted.size >= maxKept) counted.clear();
+    counted.set(text, size);
+  }
+  return size;
+}
+
+function count(text: string): number {
+  let points = text.length;
   for (let i = 0; i < text.length - 1; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0xd800 || unit > 0xdbff) continue;
     const next = text.charCodeAt(i + 1);
     if (next >= 0xdc00 && next <= 0xdfff) {
-      count--;
+      points--;
       i++;
     }
   }
-  return count;
+  return points;
 }

@@ -16,7 +16,18 @@ export async function checkDefinition(
   const before = old ? unknownFormats(old) : new Set<string>();
   for (const format of unknownFormats(next))
     if (!before.has(format)) warn(`unrecognized format ${JSON.stringify(format)}`);
-  return old ? definitionUpdateErrors(next, old) : definitionErrors(next);
+  const errors = old ? definitionUpdateErrors(next, old) : definitionErrors(next);
+  if (!hasRules(next)) return errors;
+  const { definitionRuleErrors } = await import('../../../cel/crd/definition-rule-errors.ts');
+  const before = (old as CustomResourceDefinition | undefined)?.spec;
+  return [...errors, ...definitionRuleErrors((next as CustomResourceDefinition).spec, before, errors)];
+}
+
+/** Expressions are loaded where some schema has any. */
+function hasRules(object: AnyObject): boolean {
+  return versionsOf((object as CustomResourceDefinition).spec).some(({ schema }) =>
+    someSchema(schema?.openAPIV3Schema, (each) => (each['x-kubernetes-validations'] ?? []).length > 0),
+  );
 }
 
 /** Formats that mean nothing where they stand. */

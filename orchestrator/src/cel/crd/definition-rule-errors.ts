@@ -1,0 +1,26 @@
+import type { CustomResourceDefinitionSpec } from '@berth/kube';
+import { internalSpec } from '../../api-server/custom-resources/definition/internal-spec.ts';
+import type { FieldError } from '../../api-server/resource-definition.ts';
+import { checkSchemaRules } from './check-schema-rules.ts';
+
+/** What is wrong with the rules of a definition's schemas; those that are wrong otherwise (`errors`) are not looked at. */
+export function definitionRuleErrors(
+  spec: CustomResourceDefinitionSpec,
+  old: CustomResourceDefinitionSpec | undefined,
+  errors: readonly FieldError[],
+): readonly FieldError[] {
+  const { top, versions } = internalSpec(spec);
+  const before = old
+    ? [internalSpec(old).top, ...internalSpec(old).versions].flatMap(({ schema }) => schema?.openAPIV3Schema ?? [])
+    : [];
+  const places = [
+    { path: 'spec.validation.openAPIV3Schema', schema: top.schema?.openAPIV3Schema },
+    ...versions.map(({ schema }, i) => ({
+      path: `spec.versions[${i}].schema.openAPIV3Schema`,
+      schema: schema?.openAPIV3Schema,
+    })),
+  ];
+  return places.flatMap(({ path, schema }) =>
+    schema && !errors.some(({ field }) => field.startsWith(path)) ? checkSchemaRules({ schema, path, before }) : [],
+  );
+}
