@@ -1,3 +1,16 @@
+import type { OwnerReference } from '@berth/kube';
+
+/** Where and how CSIStorageCapacity objects are kept. */
+export interface CapacitySettings {
+  readonly namespace: string;
+  /** How often the driver is asked without a reason. */
+  readonly pollIntervalMs: number;
+  /** Also for classes that do not wait for a node; no scheduler looks at those. */
+  readonly forImmediateBinding: boolean;
+  /** They go with it. */
+  readonly owner?: OwnerReference;
+}
+
 /** What a user may set; the names and defaults are external-provisioner's flags. */
 export interface ProvisionerSettings {
   readonly volumeNamePrefix: string;
@@ -16,6 +29,8 @@ export interface ProvisionerSettings {
   readonly nodeName?: string;
   /** Directory for records of calls under way, so that a crash never leaves a volume nobody knows of. */
   readonly journalDir?: string;
+  /** Tells schedulers how much room there is. Absent: they are not told. */
+  readonly capacity?: CapacitySettings;
 }
 
 export const defaultSettings: ProvisionerSettings = {

@@ -57,6 +57,7 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
   informers.of(resources.nodes);
   informers.of(resources.volumeattachments);
   if (needsCsiNodes(driver, settings)) informers.of(resources.csinodes);
+  if (settings.capacity) informers.of(resources.csistoragecapacities);
   await informers.whenSynced(signal);
   const parts = assemble(options, { settings, driver, journal, view, metrics });
   const queue = () =>
@@ -93,8 +94,19 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
       }),
     }),
   ]);
+  const telling = settings.capacity && tellCapacity(options, { settings, driver, view }, signal);
   begun(driver);
-  await running;
+  await Promise.all([running, telling]);
+}
+
+/** Loaded where it is asked for. */
+async function tellCapacity(
+  options: ProvisionerOptions,
+  parts: Pick<Base, 'settings' | 'driver' | 'view'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { runStorageCapacities } = await import('./capacity/run-storage-capacities.ts');
+  await runStorageCapacities(options, parts, signal);
 }
 
 function needsCsiNodes(driver: ConnectedDriver, { nodeName }: ProvisionerSettings): boolean {

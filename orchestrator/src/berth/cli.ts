@@ -10,6 +10,7 @@ import { DataDir } from './data-dir.ts';
 import { addEtcdFlags, type EtcdFlags, etcdOf } from './etcd-flags.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addLimitFlags, type LimitFlags, limitsOf } from './limit-flags.ts';
+import { poolHelp, poolsOf } from './pool-flag.ts';
 import { formatData, type OutputFormat, type Terminal } from './terminal.ts';
 import { kubernetesVersion, version } from './version.ts';
 
@@ -34,6 +35,7 @@ interface ServerFlags extends AccessFlags, LimitFlags, EtcdFlags {
 
 interface UpFlags extends ServerFlags {
   readonly nodes: string;
+  readonly pool?: readonly string[];
 }
 
 /** Runs one `berth` command. @returns the exit code. */
@@ -87,7 +89,8 @@ function addUp(program: Command, options: CliOptions): void {
   const up = program
     .command('up')
     .description('start the control plane, the nodes and their CSI drivers; stays in the foreground')
-    .option('--nodes <n>', 'how many nodes to run on this machine', '1');
+    .option('--nodes <n>', 'how many nodes to run on this machine', '1')
+    .option('--pool <pool>', poolHelp, (pool: string, before: readonly string[] = []) => [...before, pool]);
   addServerFlags(up)
     .addHelpText(
       'after',
@@ -97,7 +100,7 @@ function addUp(program: Command, options: CliOptions): void {
       const { up } = await import('./up.ts');
       const { terminal, signal, driverCommand } = options;
       const nodes = wholeNumber('--nodes', flags.nodes, { least: 0, most: 100 });
-      await up({ ...checkServer(flags), nodes, terminal, signal, driverCommand });
+      await up({ ...checkServer(flags), nodes, pools: poolsOf(flags.pool), terminal, signal, driverCommand });
     });
 }
 

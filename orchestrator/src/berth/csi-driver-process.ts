@@ -9,6 +9,8 @@ import type { NodeDirs } from './data-dir.ts';
 export interface CsiDriverProcessOptions {
   readonly nodeName: string;
   readonly dirs: NodeDirs;
+  /** Pools beside the node's own, as the driver's flag has them. */
+  readonly pools: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
   /** Program and first arguments: how this build starts the driver. */
@@ -17,6 +19,9 @@ export interface CsiDriverProcessOptions {
 
 /** Starts without a success, over some eight seconds: longer than a killed berth's driver, which has the pool, takes to end. */
 const maxStarts = 7;
+
+/** The name of the pool in the data directory, where there are others. */
+export const ownPool = 'default';
 
 /** The CSI driver of a node as a child process: started again when it ends, ended with us even when we are killed. */
 export class CsiDriverProcess implements AsyncDisposable {
@@ -68,15 +73,14 @@ export class CsiDriverProcess implements AsyncDisposable {
   }
 
   #spawn(): void {
-    const { nodeName, dirs, command, log } = this.#options;
+    const { nodeName, dirs, pools, command, log } = this.#options;
     const [program, ...first] = command;
     const args = [
       '--endpoint',
       `unix://${dirs.csiSocket}`,
       '--node-id',
       nodeName,
-      '--pool',
-      dirs.pool,
+      ...(pools.length === 0 ? [dirs.pool] : [`${ownPool}=${dirs.pool}`, ...pools]).flatMap((pool) => ['--pool', pool]),
       '--registration-socket',
       dirs.registrationSocket,
       '--until-stdin-closes',

@@ -14,6 +14,9 @@ import { CsiDriverProcess } from './csi-driver-process.ts';
 import type { NodeDirs } from './data-dir.ts';
 import { kubernetesVersion } from './version.ts';
 
+/** As external-provisioner looks by default. */
+const capacityPollMs = 60_000;
+
 export interface NodeStackOptions {
   readonly name: string;
   readonly dirs: NodeDirs;
@@ -24,6 +27,8 @@ export interface NodeStackOptions {
   readonly network: { readonly subnet: string; readonly clusterCidr: string };
   readonly addresses: readonly string[];
   readonly driverCommand: readonly [string, ...string[]];
+  /** Pools of its driver beside its own. With some, schedulers are told what room there is. */
+  readonly pools: readonly string[];
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;
@@ -43,7 +48,14 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
   const client = options.client.as('kubelet');
   const recorders = stack.use(new Recorders({ ...options, client }, name));
   const driver = stack.use(
-    await CsiDriverProcess.start({ nodeName: name, dirs, clock, log, command: options.driverCommand }),
+    await CsiDriverProcess.start({
+      nodeName: name,
+      dirs,
+      pools: options.pools,
+      clock,
+      log,
+      command: options.driverCommand,
+    }),
   );
   const registry = stack.use(new CsiPluginRegistry({ nodeName: name, client, kubeletDir: dirs.kubelet, clock, log }));
   const [runtime] = await Promise.all([startRuntime(options, signal), registry.start()]);
@@ -111,9 +123,11 @@ function startSidecars(options: NodeStackOptions, stack: AsyncDisposableStack, s
     log,
     recorder: recorders.of,
   };
+  const settings = { nodeName: name, extraCreateMetadata: true, journalDir: `${dirs.root}/provisioner` };
+  const capacity = { namespace: 'kube-system', pollIntervalMs: capacityPollMs, forImmediateBinding: false };
   const provisioner = stack.use(
     startProvisioner(
-      { ...shared, settings: { nodeName: name, extraCreateMetadata: true, journalDir: `${dirs.root}/provisioner` } },
+      { ...shared, settings: { ...settings, ...(options.pools.length > 0 ? { capacity } : {}) } },
       signal,
     ),
   );

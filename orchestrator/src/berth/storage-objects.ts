@@ -2,8 +2,15 @@ import { isAlreadyExists, type KubeClient, type KubeObject, type ResourceType, r
 
 const driver = 'csi.berth.local';
 
-/** What a cluster needs to use our driver: its CSIDriver object, and a class that claims without one get. */
-export async function ensureStorageObjects(client: KubeClient): Promise<void> {
+/**
+ * What a cluster needs to use our driver: its CSIDriver object, and a class that claims without one get. Schedulers are to
+ * look at the room there is where `tellsCapacity`: where somebody tells it.
+ */
+export async function ensureStorageObjects(client: KubeClient, tellsCapacity: boolean): Promise<void> {
+  const before = await client.find(resources.csidrivers, { name: driver });
+  if (before && (before.spec.storageCapacity ?? false) !== tellsCapacity) {
+    await client.update(resources.csidrivers, { ...before, spec: { ...before.spec, storageCapacity: tellsCapacity } });
+  }
   await ensure(client, resources.csidrivers, {
     metadata: { name: driver },
     spec: {
@@ -11,6 +18,7 @@ export async function ensureStorageObjects(client: KubeClient): Promise<void> {
       // With it comes the word that a volume is an inline one.
       podInfoOnMount: true,
       fsGroupPolicy: 'File',
+      ...(tellsCapacity ? { storageCapacity: true } : {}),
       volumeLifecycleModes: ['Persistent', 'Ephemeral'],
     },
   });

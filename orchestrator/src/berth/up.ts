@@ -17,6 +17,7 @@ import { checkMachine } from './machine-check.ts';
 import { type NodeStack, startNode } from './node-stack.ts';
 import { ensurePki } from './pki.ts';
 import { podNetwork } from './pod-subnets.ts';
+import { type ExtraPool, poolsOfNode } from './pool-flag.ts';
 import { machineAddress, serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
 import { ensureStorageObjects } from './storage-objects.ts';
@@ -37,6 +38,7 @@ export interface UpOptions extends AccessOptions {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly driverCommand: readonly [string, ...string[]];
+  readonly pools: readonly ExtraPool[];
 }
 
 interface Context extends UpOptions {
@@ -112,12 +114,13 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const starting = Array.from({ length: context.nodes }, async (_, index) => {
     const name = `node-${index + 1}`;
     const subnet = { subnet: network.subnet(index + 1), clusterCidr: network.clusterCidr };
-    const node = stack.use(await startNode({ ...shared, name, dirs: data.node(name), network: subnet }, signal));
+    const pools = poolsOfNode(context.pools, name, context.nodes);
+    const node = stack.use(await startNode({ ...shared, name, dirs: data.node(name), network: subnet, pools }, signal));
     nodes.set(name, node);
   });
   const parts = [plane.then((running) => stack.use(running)), ...starting];
   try {
-    await Promise.all([...parts, ensureStorageObjects(client)]);
+    await Promise.all([...parts, ensureStorageObjects(client, context.pools.length > 0)]);
     await Promise.all([...nodes.values()].map(({ ready }) => ready));
   } catch (error) {
     // What still starts has to come to an end first: it adds to what is taken down.

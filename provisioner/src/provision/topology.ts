@@ -99,6 +99,19 @@ function allowedSegments(terms: readonly TopologySelectorTerm[]): Segments[] {
   });
 }
 
+/** Where volumes of the driver may be: the segment of each node that runs it, and is labelled as its driver says. */
+export function segmentsOfCluster(
+  csiNodes: readonly CSINode[],
+  { driverName, nodes }: Pick<TopologyOptions, 'driverName' | 'nodes'>,
+): Segments[] {
+  const all = csiNodes.map((csiNode) => {
+    const keys = topologyKeysOf(csiNode, driverName);
+    const node = nodes(csiNode.metadata.name ?? '');
+    return keys.length > 0 && node ? segmentsOf(node, keys) : undefined;
+  });
+  return distinct(all.filter((segments) => segments !== undefined));
+}
+
 /** The segments of all nodes that run the driver with the same keys as the selected one, or as the first there is. */
 function clusterSegments({ csiNodes, driverName, nodes, selectedNode }: TopologyOptions): Segments[] {
   const keysOf = (csiNode: CSINode) => topologyKeysOf(csiNode, driverName);
