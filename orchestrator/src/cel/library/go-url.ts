@@ -22,7 +22,6 @@ export function parseGoUrl(text: string): GoUrl | string {
 }
 
 function complaint(text: string): GoUrl | string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are refused.
   if (/[\x00-\x1f\x7f]/.test(text)) return 'net/url: invalid control character in URL';
   if (text === '') return 'empty url';
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(text);

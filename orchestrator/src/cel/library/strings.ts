@@ -111,7 +111,6 @@ const quotes: Readonly<Record<string, string>> = {
 };
 
 function quote(text: Value): Result {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones with an escape of their own.
   return `"${(text as string).toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (character) => quotes[character] as string)}"`;
 }
 

@@ -1,4 +1,5 @@
 import type { CustomResourceDefinition } from '@berth/kube';
+import { breathe, isLarge } from '../../decoding/large-bodies.ts';
 import type { AnyObject, CheckAbout, FieldError } from '../../resource-definition.ts';
 import { someSchema } from '../schema/json-schema.ts';
 import { knownFormat } from '../values/formats.ts';
@@ -19,8 +20,8 @@ export async function checkDefinition(
   const errors = old ? definitionUpdateErrors(next, old) : definitionErrors(next);
   if (!hasRules(next)) return errors;
   const { definitionRuleErrors } = await import('../../../cel/crd/definition-rule-errors.ts');
-  const before = (old as CustomResourceDefinition | undefined)?.spec;
-  return [...errors, ...definitionRuleErrors((next as CustomResourceDefinition).spec, before, errors)];
+  const was = (old as CustomResourceDefinition | undefined)?.spec;
+  return [...errors, ...definitionRuleErrors((next as CustomResourceDefinition).spec, was, errors)];
 }
 
 /** Expressions are loaded where some schema has any. */
