@@ -8,6 +8,7 @@ import {
   type KubeClient,
 } from '@berth/kube';
 import { startAttachDetachController } from '@berth/volume-manager';
+import type { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
 import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
@@ -16,6 +17,10 @@ import { startGarbageCollector } from '../controllers/garbage-collector/garbage-
 import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
 import { startResourceQuotaController } from '../controllers/resource-quota/resource-quota-controller.ts';
 import { startServiceAccountControllers } from '../controllers/service-account/service-account-controllers.ts';
+import {
+  startTokenSecretsController,
+  type TokenSecretsOptions,
+} from '../controllers/service-account/token-secrets-controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/statefulset-controller.ts';
 import { startEphemeralVolumeController } from '../controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../controllers/volume/start-expand-controller.ts';
@@ -31,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly log: Logger;
   /** The cluster's certificate authority, which every namespace gets to know. */
   readonly caPem: string;
+  /** PEM: signs the tokens that lie in Secrets. */
+  readonly serviceAccountKey: string;
 }
 
 /** One recorder a component, so that repeats are counted together; disposing sends what is queued. */
@@ -57,6 +64,17 @@ export class Recorders implements AsyncDisposable {
   }
 }
 
+/** What signs is made when the first such token is asked for. */
+function legacySigner({ clock, rng, serviceAccountKey }: ControlPlaneOptions): TokenSecretsOptions['sign'] {
+  let tokens: Promise<JwtTokens> | undefined;
+  return async (token) => {
+    tokens ??= import('../api-server/tokens/jwt-tokens.ts').then(
+      (made) => new made.JwtTokens({ issuer: '', privateKey: serviceAccountKey, clock, rng }),
+    );
+    return (await tokens).issueLegacy(token);
+  };
+}
+
 /** Starts scheduler and controllers; resolves when they have seen the cluster. */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
@@ -72,6 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(startResourceQuotaController(everyKind, signal));
   stack.use(startNamespaceController(everyKind, signal));
   stack.use(startServiceAccountControllers(deps, options.caPem, signal));
+  stack.use(startTokenSecretsController(deps, { caPem: options.caPem, sign: legacySigner(options) }, signal));
   stack.use(startPersistentVolumeController(deps, signal));
   stack.use(startProtectionControllers(deps, signal));
   stack.use(startEphemeralVolumeController(deps, signal));

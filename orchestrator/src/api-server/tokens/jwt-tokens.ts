@@ -3,7 +3,7 @@ import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
-import type { IssuedToken, TokenIssuer, TokenRequest } from './token-issuer.ts';
+import type { IssuedToken, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
 
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */
@@ -38,6 +38,10 @@ interface Signed {
 /** Verifying a signature costs more than all the rest of a small request. */
 const signedAtMost = 1024;
 
+/** Who issues tokens that lie in Secrets, whatever the server's own issuer is. */
+const legacyIssuer = 'kubernetes/serviceaccount';
+const legacyPrefix = 'kubernetes.io/serviceaccount/';
+
 /** Service account tokens as upstream's: signed JWTs with the claims of bound tokens. */
 export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly issuer: string;
@@ -48,6 +52,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly #keyId: string;
   /** By digest: whether a signature is ours never changes. What else makes a token good is asked each time. */
   readonly #signed = new LruMap<string, Signed>(signedAtMost);
+  readonly #legacy = new LruMap<string, LegacyClaims>(signedAtMost);
 
   constructor(options: JwtTokensOptions) {
     this.issuer = options.issuer;
@@ -78,10 +83,27 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
       nbf: now,
       sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
     };
-    const head = encode({ alg: this.#algorithm, kid: this.#keyId });
-    const signed = `${head}.${encode(claims)}`;
-    const signature = sign('sha256', Buffer.from(signed), this.#key(this.#private)).toString('base64url');
-    return { token: `${signed}.${signature}`, expirationTimestamp: rfc3339(exp * 1000) };
+    return { token: this.#compact(claims), expirationTimestamp: rfc3339(exp * 1000) };
+  }
+
+  /** A token without an end, for the Secret it is put into. */
+  issueLegacy({ namespace, serviceAccount, serviceAccountUid, secret }: LegacyClaims): string {
+    return this.#compact({
+      iss: legacyIssuer,
+      [`${legacyPrefix}namespace`]: namespace,
+      [`${legacyPrefix}secret.name`]: secret,
+      [`${legacyPrefix}service-account.name`]: serviceAccount,
+      [`${legacyPrefix}service-account.uid`]: serviceAccountUid,
+      sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
+    });
+  }
+
+  /** What such a token says; undefined: it is none of ours. Whether its Secret is still there is for others to see. */
+  readLegacy(token: string): LegacyClaims | undefined {
+    const digest = hash('sha256', token, 'base64');
+    const known = this.#legacy.get(digest) ?? legacyOf(this.#claimsBy(legacyIssuer, token));
+    if (known) this.#legacy.set(digest, known);
+    return known;
   }
 
   async authenticate(token: string): Promise<User | undefined> {
@@ -114,14 +136,25 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 
   #verified(token: string): Claims | undefined {
+    return this.#claimsBy(this.issuer, token) as Claims | undefined;
+  }
+
+  #compact(claims: object): string {
+    const signed = `${encode({ alg: this.#algorithm, kid: this.#keyId })}.${encode(claims)}`;
+    const signature = sign('sha256', Buffer.from(signed), this.#key(this.#private)).toString('base64url');
+    return `${signed}.${signature}`;
+  }
+
+  /** What a token says that we have signed as `issuer`; whose it says it is comes first: others' cost no verification. */
+  #claimsBy(issuer: string, token: string): Record<string, unknown> | undefined {
     const [head, body, signature, ...more] = token.split('.');
     if (!head || !body || !signature || more.length > 0) return undefined;
     try {
       if ((JSON.parse(decode(head)) as { alg?: unknown }).alg !== this.#algorithm) return undefined;
+      const claims = JSON.parse(decode(body)) as Record<string, unknown>;
+      if (claims['iss'] !== issuer) return undefined;
       const bytes = Buffer.from(signature, 'base64url');
-      if (!verify('sha256', Buffer.from(`${head}.${body}`), this.#key(this.#public), bytes)) return undefined;
-      const claims = JSON.parse(decode(body)) as Claims;
-      return claims.iss === this.issuer ? claims : undefined;
+      return verify('sha256', Buffer.from(`${head}.${body}`), this.#key(this.#public), bytes) ? claims : undefined;
     } catch {
       return undefined;
     }
@@ -146,6 +179,16 @@ function userOf({ sub, jti, 'kubernetes.io': { namespace, serviceaccount, ...bou
         : {}),
     },
   };
+}
+
+function legacyOf(claims: Readonly<Record<string, unknown>> | undefined): LegacyClaims | undefined {
+  if (!claims) return undefined;
+  const names = ['namespace', 'secret.name', 'service-account.name', 'service-account.uid'];
+  const texts = names.map((name) => claims[legacyPrefix + name]);
+  if (!texts.every((text) => typeof text === 'string' && text !== '')) return undefined;
+  const [namespace, secret, serviceAccount, serviceAccountUid] = texts as [string, string, string, string];
+  if (claims['sub'] !== `system:serviceaccount:${namespace}:${serviceAccount}`) return undefined;
+  return { namespace, secret, serviceAccount, serviceAccountUid };
 }
 
 function encode(value: object): string {

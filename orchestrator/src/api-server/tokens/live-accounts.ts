@@ -10,7 +10,13 @@ export function liveAccounts(
 ): TokenIssuer & TokenAuthenticator {
   const review: TokenIssuer['review'] = async (token, audiences) => {
     const found = await tokens.review(token, audiences);
-    return found && (await isLive(context, found.user)) ? found : undefined;
+    if (found) return (await isLive(context, found.user)) ? found : undefined;
+    const legacy = tokens.readLegacy?.(token);
+    // Made before there were audiences: it is for this server.
+    if (!legacy || (audiences.length > 0 && !audiences.includes(tokens.issuer))) return undefined;
+    const { legacyUser } = await import('./legacy-tokens.ts');
+    const user = await legacyUser(context, token, legacy);
+    return user && { user, audiences: [tokens.issuer] };
   };
   return {
     issuer: tokens.issuer,

@@ -17,6 +17,14 @@ export interface IssuedToken {
   readonly expirationTimestamp: string;
 }
 
+/** What a token says that lies in a Secret. */
+export interface LegacyClaims {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly serviceAccountUid: string;
+  readonly secret: string;
+}
+
 /** Makes tokens that stand for service accounts. */
 export interface TokenIssuer {
   /** Who signs, and the audience where a request names none. */
@@ -27,4 +35,6 @@ export interface TokenIssuer {
     token: string,
     audiences: readonly string[],
   ): Promise<{ readonly user: User; readonly audiences: readonly string[] } | undefined>;
+  /** What a token of ours says that lies in a Secret; undefined: it is none. Absent: there are none. */
+  readLegacy?(token: string): LegacyClaims | undefined;
 }
