@@ -36,6 +36,11 @@ export class FakeCsi {
   dyingAfterProbe = 0;
   /** Expanded volumes need their node's part too. */
   nodeExpansionRequired = true;
+  /** What it has, by what is asked. */
+  capacityOf: (request: csi.GetCapacityRequest) => {
+    availableCapacity: string;
+    maximumVolumeSize?: { value: string };
+  } = () => ({ availableCapacity: String(2 ** 40) });
   /** Answers smaller than asked, once each. */
   readonly sizes: string[] = [];
   readonly #script = new Map<Method, Misbehaviour[]>();
@@ -86,7 +91,7 @@ export class FakeCsi {
       ControllerGetCapabilities: async () => ({ capabilities: capabilities.map((type) => ({ rpc: { type } })) }),
       CreateVolume: this.#call<csi.CreateVolumeRequest>('CreateVolume', (request) => this.#create(request)),
       DeleteVolume: this.#call<csi.DeleteVolumeRequest>('DeleteVolume', ({ volumeId }) => this.#delete(volumeId)),
-      GetCapacity: this.#call('GetCapacity', () => ({ availableCapacity: String(2 ** 40) })),
+      GetCapacity: this.#call<csi.GetCapacityRequest>('GetCapacity', (request) => this.capacityOf(request)),
       ControllerExpandVolume: this.#call<csi.ControllerExpandVolumeRequest>('ControllerExpandVolume', (request) => ({
         capacityBytes: request.capacityRange?.requiredBytes ?? '0',
         nodeExpansionRequired: this.nodeExpansionRequired,
