@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Berth, eventually } from '../harness/berth.ts';
+import { aFile } from '../harness/kubeconfig-file.ts';
+import { Kubectl } from '../harness/kubectl.ts';
+import { anIssuer } from '../harness/oidc-issuer.ts';
+import { aWebhookServer } from '../harness/webhook-server.ts';
+
+/** Servers outside have their say, and the disk tells nothing, as kubectl's users see it. */
+let berth: Berth;
+let issuer: Awaited<ReturnType<typeof anIssuer>>;
+let hooks: Awaited<ReturnType<typeof aWebhookServer>>;
+const files = new DisposableStack();
+const firstKey = randomBytes(32).toString('base64');
+
+function encryption(...keys: { name: string; secret: string }[]) {
+  const resources = [{ resources: ['secrets'], providers: [{ aesgcm: { keys } }, { identity: {} }] }];
+  return JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources });
+}
+
+beforeAll(async () => {
+  issuer = await anIssuer();
+  hooks = await aWebhookServer(({ body }) => {
+    const { request, apiVersion } = body;
+    const answer = request.object?.data?.forbidden
+      ? { allowed: false, status: { message: 'nothing forbidden here', code: 403, reason: 'Forbidden' } }
+      : { allowed: true, warnings: ['seen by the guard'] };
+    return { apiVersion, kind: 'AdmissionReview', response: { uid: request.uid, ...answer } };
+  });
+  const ca = files.use(aFile(issuer.ca));
+  const config = files.use(aFile(encryption({ name: 'first', secret: firstKey })));
+  const oidc = ['--oidc-issuer-url', issuer.url, '--oidc-client-id', 'berth', '--oidc-ca-file', ca.path];
+  const groups = ['--oidc-username-prefix', 'oidc:', '--oidc-groups-claim', 'groups'];
+  const args = [...oidc, ...groups, '--encryption-provider-config', config.path];
+  berth = await Berth.start({ command: 'apiserver', args });
+});
+
+afterAll(async () => {
+  await berth?.[Symbol.asyncDispose]();
+  await hooks?.[Symbol.asyncDispose]();
+  await issuer?.[Symbol.asyncDispose]();
+  files.dispose();
+});
+
+describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
+  const name = `guard-${version.replace('.', '-')}`;
+
+  test('tells what a webhook refuses and warns of', async () => {
+    const kubectl = await Kubectl.in(berth, version, 'guarded');
+    const configuration = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name },
+      webhooks: [
+        {
+          name: 'guard.example.com',
+          clientConfig: { url: hooks.url, caBundle: hooks.caBundle },
+          rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': kubectl.namespace } },
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+        },
+      ],
+    };
+    await kubectl.feed(JSON.stringify(configuration), 'apply', '-f', '-');
+    const create = (key: string) => kubectl.try(['create', 'configmap', key, `--from-literal=${key}=1`]);
+    await eventually(async () => (await create('forbidden')).code !== 0, { what: 'the webhook to be asked' });
+    expect((await create('forbidden')).stderr).toBe(
+      'error: failed to create configmap: admission webhook "guard.example.com" denied the request: nothing forbidden here\n',
+    );
+    const allowed = await create('allowed');
+    expect([allowed.code, allowed.stderr]).toEqual([0, 'Warning: seen by the guard\n']);
+    await kubectl.run('delete', 'validatingwebhookconfiguration', name);
+  });
+
+  test('is whom its ID token says', async () => {
+    const kubectl = await Kubectl.in(berth, version, 'oidc');
+    const reader = `reader-${version.replace('.', '-')}`;
+    await kubectl.run('create', 'rolebinding', reader, '--clusterrole=view', '--group=readers');
+    const { server } = berth.ready;
+    const token = issuer.token({ groups: ['readers'] });
+    const as = ['--kubeconfig', '/dev/null', '--server', server, '--insecure-skip-tls-verify', '--token', token];
+    expect((await kubectl.try(['get', 'configmaps', ...as])).stderr).toContain('No resources found');
+    const refused = await kubectl.try(['delete', 'namespace', kubectl.namespace, ...as]);
+    expect(refused.stderr).toContain('User "oidc:jane" cannot delete resource "namespaces"');
+    const over = await kubectl.try(['get', 'configmaps', ...as.slice(0, -1), issuer.token({ exp: 1 })]);
+    expect(over.stderr).toMatch(/^error: You must be logged in to the server/m);
+  });
+});
+
+test('secrets are rotated by replacing them, and lie nowhere in the clear', async () => {
+  const secret = 'correct-horse-battery';
+  const encoded = Buffer.from(secret).toString('base64');
+  await berth.kubectl(['create', 'secret', 'generic', 's', `--from-literal=password=${secret}`]);
+  const inStore = (text: string) =>
+    ['berth.db', 'berth.db-wal'].some((file) => readFileSync(join(berth.dataDir, 'store', file)).includes(text));
+  expect([inStore('k8s:enc:aesgcm:v1:first:'), inStore(encoded)]).toEqual([true, false]);
+  await berth.stop();
+  const rotated = files.use(aFile(encryption({ name: 'second', secret: randomBytes(16).toString('base64') }, { name: 'first', secret: firstKey })));
+  await using again = await Berth.start({ command: 'apiserver', dataDir: berth.dataDir, args: ['--encryption-provider-config', rotated.path] });
+  const all = await again.kubectl(['get', 'secrets', '-A', '-o', 'json']);
+  await again.kubectl(['replace', '-f', '-'], { input: all });
+  expect(inStore('k8s:enc:aesgcm:v1:second:')).toBe(true);
+  expect(await again.kubectl(['get', 'secret', 's', '-o', 'jsonpath={.data.password}'])).toBe(encoded);
+  expect([inStore(encoded), inStore(secret)]).toEqual([false, false]);
+});
