@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
+import { aWebhookServer } from '../harness/webhook-server.ts';
 
 /** Who applies what, in upstream's words (apimachinery metav1 validation, managedfields, handlers/patch), and what hostile clients send. */
 let server: Awaited<ReturnType<typeof anApiServer>>;
@@ -186,4 +187,36 @@ test('status has managers of its own, and never creates', async () => {
     { manager: 'user', operation: 'Apply', fieldsV1: { 'f:spec': {} } },
   ]);
   expect(JSON.stringify(answer.body.metadata.managedFields)).not.toContain('nodeName');
+});
+
+test('what is too large with its managedFields is stored without them, but not by an apply', async () => {
+  const data = Object.fromEntries(Array.from({ length: 5500 }, (_, i) => [`${i}`.padStart(150, 'k'), '']));
+  const created = await send('POST', configmaps, { body: configMap({ data }) });
+  expect(created.status).toBe(201);
+  expect('managedFields' in created.body.metadata).toBe(false);
+  const other = `${name}-applied`;
+  expect((await apply(configMap({ metadata: { name: other }, data }), 'fieldManager=a', other)).status).toBe(413);
+});
+
+test('managedFields that a webhook made unreadable are as they were before, with a warning', async () => {
+  await using hooks = await aWebhookServer(({ body }) => {
+    const patch = [{ op: 'replace', path: '/metadata/managedFields', value: [{ manager: 'hook', operation: 'None' }] }];
+    const response = { uid: body.request.uid, allowed: true, patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') };
+    return { kind: 'AdmissionReview', apiVersion: body.apiVersion, response };
+  });
+  const webhook = {
+    name: 'hook.example.com',
+    clientConfig: { url: `${hooks.url}/check`, caBundle: hooks.caBundle },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  };
+  const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+  await send('POST', path, { body: { metadata: { name: 'a' }, webhooks: [webhook] } });
+  await expect
+    .poll(async () => (await send('POST', `${configmaps}?dryRun=All`, { body: configMap({ data: { a: '1' } }) })).warnings)
+    .toContain('.metadata.managedFields was in an invalid state after admission');
+  const made = await send('POST', configmaps, { body: configMap({ data: { a: '1' } }) });
+  expect(made.body.metadata.managedFields).toMatchObject([{ manager: 'unknown', operation: 'Update' }]);
+  await send('DELETE', `${path}/a`);
 });

@@ -1,7 +1,9 @@
 import { copyJson } from '@berth/kube';
 import type { Asked } from '../admission/asked.ts';
+import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { keepTimes } from '../apply/keep-times.ts';
+import { shedFields } from '../apply/shed-fields.ts';
 import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodies.ts';
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
@@ -114,7 +116,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const admission = { ...about, operation: 'update', object: next, old } as const;
   const large = isLarge(next);
   if (large) await breathe();
-  await context.admission.mutate(admission);
+  await admitKeepingFields(context, admission);
   if (large) await breathe();
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
@@ -146,7 +148,8 @@ async function write(
     return removed && storage.pretend(next, removed);
   }
   if (isSame(next, current.object) && !storage.isStale(current)) return current;
-  return storage.replace(current, next);
+  if (request.tracked) return storage.replace(current, next);
+  return shedFields(next, (each) => storage.replace(current, each));
 }
 
 function isDeletable(next: AnyObject, old: AnyObject): boolean {

@@ -2,8 +2,10 @@ import { randomSuffix } from '@berth/kit';
 import { apiError, copyJson, isAlreadyExists } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { type Asked, askedOf } from '../admission/asked.ts';
+import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
+import { shedFields } from '../apply/shed-fields.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { breathe, isLarge } from '../decoding/large-bodies.ts';
 import { ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
@@ -96,7 +98,7 @@ async function createNamed(
   defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
   const large = isLarge(object);
   if (large) await breathe();
-  await context.admission.mutate(generatedName ? { ...admission, generatedName } : admission);
+  await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);
   if (large) await breathe();
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
@@ -111,5 +113,5 @@ async function createNamed(
     if (await storage.find(namespace, name)) throw alreadyExists(definition, name);
     return storage.pretend(object);
   }
-  return storage.create(object);
+  return tracked ? storage.create(object) : shedFields(object, (each) => storage.create(each));
 }
