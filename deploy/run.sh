@@ -3,5 +3,5 @@
 set -eu
 program=${1:?"name a program: csi-driver, provisioner or csictl"}
 shift
-# Left alone, V8 lets the heap grow to several times what is in use before it collects.
+# Young objects get room to die in: a busy server spends half as long on collections. At rest it gives the room back.
 exec node $(cat /berth/scripts/node-flags) "/berth/dist/$program.js" "$@"

@@ -9,5 +9,5 @@ case "$program" in
   berth) node "$root/scripts/setup.mjs" system build ;;
   *) node "$root/scripts/setup.mjs" build ;;
 esac
-# Left alone, V8 lets the heap grow to several times what is in use before it collects.
+# Young objects get room to die in: a busy server spends half as long on collections. At rest it gives the room back.
 exec "$root/node_modules/.bin/node" $(cat "$root/scripts/node-flags") "$root/dist/$program.js" "$@"
