@@ -11,7 +11,6 @@ interface Recording {
 /** What no API server alone can answer, or a later issue's server will. */
 const elsewhere: Readonly<Record<string, string>> = {
   'invalid/cm-too-big': 'the recording left the body out',
-  'invalid/crd-bad-cel': 'CEL rules of custom resources are a later issue',
   'update/pod-image-allowed': 'a scheduler had written conditions',
   'update/status-subresource': 'a scheduler had written conditions',
   'update/meta-deletion-ignored': 'a scheduler had written conditions',

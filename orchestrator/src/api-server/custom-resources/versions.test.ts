@@ -94,3 +94,17 @@ test('versions come in the order of Kubernetes, and deprecated ones say so', asy
   ]);
   expect(group['preferredVersion']).toMatchObject({ version: 'v10' });
 });
+
+test('instances of a definition without a served version go with it, and do not come back', async () => {
+  await using h = await aCustomServer();
+  const { metadata } = await h.define(versioned([version('v1', {}, { storage: true })]));
+  const name = metadata.name as string;
+  await h.send('POST', at('v1'), foo('v1', {}));
+  const { resourceVersion } = (await h.client.get(h.crds, { name })).metadata;
+  const unserved = versioned([version('v1', {}, { storage: true, served: false })]);
+  await h.client.update(h.crds, { ...unserved, metadata: { ...unserved.metadata, resourceVersion } } as never);
+  await h.client.delete(h.crds, { name });
+  await expect.poll(async () => (await h.client.list(h.crds)).items.length).toBe(0);
+  await h.define(versioned([version('v1', {}, { storage: true })]));
+  expect((await h.send('GET', at('v1')))['items']).toEqual([]);
+});

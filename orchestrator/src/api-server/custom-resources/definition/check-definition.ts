@@ -17,6 +17,7 @@ export async function checkDefinition(
   const before = old ? unknownFormats(old) : new Set<string>();
   for (const format of unknownFormats(next))
     if (!before.has(format)) warn(`unrecognized format ${JSON.stringify(format)}`);
+  if (isLarge(next)) await breathe();
   const errors = old ? definitionUpdateErrors(next, old) : definitionErrors(next);
   if (!hasRules(next)) return errors;
   const { definitionRuleErrors } = await import('../../../cel/crd/definition-rule-errors.ts');

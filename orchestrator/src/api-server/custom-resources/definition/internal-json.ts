@@ -26,6 +26,16 @@ export function internalJson(type: 'Version' | 'Schema' | 'Rule', value: unknown
   return formOf(type, isRecord(value) ? value : {});
 }
 
+/** The fields that are not at their zero value, by Go's names and in its order. */
+export function setFields(type: 'Schema', value: object): (readonly [name: string, value: unknown])[] {
+  const given = value as Readonly<Record<string, unknown>>;
+  const names = (shapes[type] ?? '').split(' ').map((shape) => shape.split(':') as [string, string]);
+  return names.flatMap(([goName, name]) => {
+    const own = given[name];
+    return own === undefined || own === null || own === '' || own === false ? [] : [[goName, own] as const];
+  });
+}
+
 function formOf(type: string, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const shape of shapes[type]?.split(' ') ?? []) {

@@ -6,7 +6,7 @@ import { structuralErrors } from '../schema/structural-errors.ts';
 import { formProblem } from '../schema/structural-form.ts';
 import { sortedJson } from '../values/list-type-errors.ts';
 import { defaultErrors, hasUnprunedDefaults } from './default-errors.ts';
-import { internalJson } from './internal-json.ts';
+import { internalJson, setFields } from './internal-json.ts';
 import { versionsOf } from './internal-spec.ts';
 import { listKeyErrors, SchemaVisit } from './schema-visit.ts';
 
@@ -103,8 +103,7 @@ const allowedAtRoot =
 
 function rootErrors(schema: JsonSchema, field: string): FieldError[] {
   const allowed = allowedAtRoot.split(' ');
-  for (const [name, value] of Object.entries(internalJson('Schema', schema))) {
-    if (value === null || value === '' || value === false) continue;
+  for (const [name, value] of setFields('Schema', schema)) {
     if (name === 'Type') {
       if (value === 'object') continue;
       const why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled';

@@ -97,24 +97,23 @@ export function isList<T>(value: T | readonly T[]): value is readonly T[] {
 export function someSchema(schema: JsonSchema | undefined, is: (schema: JsonSchema) => boolean): boolean {
   if (!schema) return false;
   if (is(schema)) return true;
-  for (const child of childrenOf(schema)) if (someSchema(child, is)) return true;
-  return false;
+  const { items, properties, additionalProperties: additional, allOf, anyOf, oneOf, not } = schema;
+  if (properties) for (const name in properties) if (someSchema(properties[name], is)) return true;
+  if (items !== undefined && (isList(items) ? someOf(items, is) : someSchema(items, is))) return true;
+  if (typeof additional === 'object' && someSchema(additional, is)) return true;
+  if (someOf(allOf, is) || someOf(anyOf, is) || someOf(oneOf, is) || someSchema(not, is)) return true;
+  return someUnsupported(schema, is);
 }
 
-function* childrenOf(schema: JsonSchema): Generator<JsonSchema> {
-  const { items, allOf = [], anyOf = [], oneOf = [], not, additionalItems } = schema;
-  if (items !== undefined) yield* isList(items) ? items : [items];
-  yield* allOf;
-  yield* anyOf;
-  yield* oneOf;
-  if (not) yield not;
-  const { properties = {}, patternProperties = {}, definitions = {}, dependencies = {} } = schema;
-  yield* Object.values(properties);
-  const additional = additionalOf(schema);
-  if (additional) yield additional;
-  yield* Object.values(patternProperties);
-  if (typeof additionalItems === 'object') yield additionalItems;
-  yield* Object.values(definitions);
-  for (const dependency of Object.values(dependencies))
-    if (!isList<unknown>(dependency)) yield dependency as JsonSchema;
+function someOf(schemas: readonly JsonSchema[] | undefined, is: (schema: JsonSchema) => boolean): boolean {
+  return schemas?.some((schema) => someSchema(schema, is)) ?? false;
+}
+
+/** Where validation refuses schemas, but has to look at them first. */
+function someUnsupported(schema: JsonSchema, is: (schema: JsonSchema) => boolean): boolean {
+  const { patternProperties, definitions, dependencies, additionalItems } = schema;
+  if (typeof additionalItems === 'object' && someSchema(additionalItems, is)) return true;
+  if (!patternProperties && !definitions && !dependencies) return false;
+  const inside = [patternProperties, definitions, dependencies].flatMap((map) => Object.values(map ?? {}));
+  return someOf(inside.filter((each) => !isList<unknown>(each)) as JsonSchema[], is);
 }

@@ -4,10 +4,8 @@ import { additionalOf, isList, type JsonSchema } from './json-schema.ts';
 export function formProblem(schema: JsonSchema): string | undefined {
   const own = unsupported(schema);
   if (own !== undefined) return own;
-  for (const nested of nestedOf(schema)) {
-    const problem = formProblem(nested);
-    if (problem !== undefined) return problem;
-  }
+  const nested = nestedProblem(schema);
+  if (nested !== undefined) return nested;
   if (schema['x-kubernetes-preserve-unknown-fields'] === false)
     return "internal error: 'x-kubernetes-preserve-unknown-fields' must be true or undefined";
   if (schema.items !== undefined && isList(schema.items))
@@ -15,29 +13,36 @@ export function formProblem(schema: JsonSchema): string | undefined {
   return undefined;
 }
 
-function* nestedOf(schema: JsonSchema): Generator<JsonSchema> {
-  const { not, allOf = [], anyOf = [], oneOf = [], items, properties = {} } = schema;
-  if (not) yield not;
-  yield* allOf;
-  yield* anyOf;
-  yield* oneOf;
-  if (items !== undefined && !isList(items)) yield items;
-  yield* Object.values(properties);
-  const additional = additionalOf(schema);
-  if (additional) yield additional;
+function nestedProblem({ not, allOf, anyOf, oneOf, items, properties, ...rest }: JsonSchema): string | undefined {
+  const junctors =
+    not || allOf || anyOf || oneOf ? [...(not ? [not] : []), ...(allOf ?? []), ...(anyOf ?? []), ...(oneOf ?? [])] : [];
+  for (const each of junctors) {
+    const problem = formProblem(each);
+    if (problem !== undefined) return problem;
+  }
+  const item = items !== undefined && !isList(items) ? formProblem(items) : undefined;
+  if (item !== undefined) return item;
+  for (const name in properties) {
+    const problem = formProblem(properties[name] as JsonSchema);
+    if (problem !== undefined) return problem;
+  }
+  const additional = additionalOf(rest);
+  return additional && formProblem(additional);
 }
 
 function unsupported(schema: JsonSchema): string | undefined {
-  const { id, $schema, $ref, patternProperties = {}, dependencies = {}, additionalItems, definitions = {} } = schema;
-  const fields: readonly [string, boolean][] = [
-    ['id', Boolean(id)],
-    ['schema', Boolean($schema)],
-    ['$ref', Boolean($ref)],
-    ['patternProperties', Object.keys(patternProperties).length > 0],
-    ['dependencies', Object.keys(dependencies).length > 0],
-    ['additionalItems', additionalItems !== undefined],
-    ['definitions', Object.keys(definitions).length > 0],
-  ];
-  const found = fields.find(([, isSet]) => isSet);
-  return found && `OpenAPIV3Schema '${found[0]}' is not supported`;
+  const { id, $schema, $ref, patternProperties, dependencies, additionalItems, definitions } = schema;
+  const field =
+    (id && 'id') ||
+    ($schema && 'schema') ||
+    ($ref && '$ref') ||
+    (isFilled(patternProperties) && 'patternProperties') ||
+    (isFilled(dependencies) && 'dependencies') ||
+    (additionalItems !== undefined && 'additionalItems') ||
+    (isFilled(definitions) && 'definitions');
+  return field ? `OpenAPIV3Schema '${field}' is not supported` : undefined;
+}
+
+function isFilled(map: object | undefined): boolean {
+  return map !== undefined && Object.keys(map).length > 0;
 }

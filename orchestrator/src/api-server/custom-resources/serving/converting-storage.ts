@@ -39,8 +39,8 @@ export class ConvertingStorage extends ObjectStorage {
     return lowest;
   }
 
-  override async find(namespace: string, name: string): Promise<StoredObject | undefined> {
-    const found = await super.find(namespace, name);
+  override async find(...asked: Parameters<ObjectStorage['find']>): Promise<StoredObject | undefined> {
+    const found = await super.find(...asked);
     if (found) await this.#prepare([found.kv]);
     return found;
   }

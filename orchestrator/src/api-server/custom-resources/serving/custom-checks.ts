@@ -3,7 +3,7 @@ import type { AnyObject, CheckAbout, FieldError } from '../../resource-definitio
 import { invalid } from '../../resources/field.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../resources/metadata.ts';
 import type { ScaleFields } from '../custom-resource.ts';
-import { type JsonSchema, propertyOf, someSchema } from '../schema/json-schema.ts';
+import { isEmbedded, type JsonSchema, propertyOf, someSchema } from '../schema/json-schema.ts';
 import { Correlated } from '../values/correlated.ts';
 import { embeddedErrors } from '../values/embedded-errors.ts';
 import { listTypeErrors } from '../values/list-type-errors.ts';
@@ -38,11 +38,15 @@ export class CustomChecks {
   readonly #o: CustomChecksOptions;
   readonly #validator: ValueValidator;
   readonly #status: ValueValidator | undefined;
+  readonly #embeds: boolean;
+  readonly #hasKeys: boolean;
   #compiled: Promise<SchemaRules | undefined> | undefined;
 
   constructor(options: CustomChecksOptions) {
     this.#o = options;
     this.#validator = new ValueValidator(options.schema);
+    this.#embeds = someSchema(options.schema, isEmbedded);
+    this.#hasKeys = someSchema(options.schema, (each) => each['x-kubernetes-list-type'] !== undefined);
     const status = propertyOf(options.schema, 'status');
     this.#status = status && new ValueValidator(status);
   }
@@ -72,8 +76,8 @@ export class CustomChecks {
     const { schema } = this.#o;
     const typed = this.#typeErrors(next);
     const kind = endpoint === 'status' ? this.#statusErrors(next, old) : this.#objectErrors(next, old);
-    const embedded = endpoint === 'status' ? [] : embeddedErrors(next, schema, '');
-    const lists = listTypeErrors(next, schema, '');
+    const embedded = endpoint === 'status' || !this.#embeds ? [] : embeddedErrors(next, schema, '');
+    const lists = this.#hasKeys ? listTypeErrors(next, schema, '') : [];
     // What was wrong before may stay so.
     const newLists = lists.length > 0 && old && listTypeErrors(old, schema, '').length > 0 ? [] : lists;
     return [...(typed.length > 0 ? typed : kind), ...embedded, ...newLists];

@@ -52,6 +52,8 @@ function definitionOf(version: DefinitionVersion, shared: Shared): ResourceDefin
   const schema = schemaOf(version);
   const custom = customOf(version, shared, () => definition);
   const hasStatus = version.subresources?.status !== undefined;
+  const preserve = crd.spec.preserveUnknownFields === true;
+  const merge = lazily(() => openApiMergeType(schema as Parameters<typeof openApiMergeType>[0], preserve));
   const definition: ResourceDefinition = {
     ...about,
     singular: names.singular ?? '',
@@ -63,7 +65,9 @@ function definitionOf(version: DefinitionVersion, shared: Shared): ResourceDefin
     ...(version.name === storageVersion
       ? {}
       : { storedAs: otherVersion(group, names.plural, version.name, storageVersion) }),
-    merge: openApiMergeType(schema as Parameters<typeof openApiMergeType>[0], crd.spec.preserveUnknownFields === true),
+    get merge() {
+      return merge();
+    },
     subresources: subresourcesOf(version, about),
     columns: printerColumns(version.additionalPrinterColumns),
     rules: customRules({

@@ -1,7 +1,7 @@
 import { apiError, copyJson, DecodeError } from '@berth/kube';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { DecodeOptions } from '../custom-resource.ts';
-import type { JsonSchema } from '../schema/json-schema.ts';
+import { isEmbedded, type JsonSchema, someSchema } from '../schema/json-schema.ts';
 import { coerceEmbedded, decodeMetadata } from '../values/coerce-metadata.ts';
 import { dropNulls, fillDefaults } from '../values/default-values.ts';
 import { prune } from '../values/prune.ts';
@@ -11,8 +11,11 @@ export class CustomForm {
   readonly version: string;
   readonly #kind: string;
   readonly #schema: JsonSchema;
+  /** Whether there are resources in the resource. */
+  readonly #embeds: boolean;
 
   constructor(version: string, kind: string, schema: JsonSchema) {
+    this.#embeds = someSchema(schema, isEmbedded);
     this.version = version;
     this.#kind = kind;
     this.#schema = schema;
@@ -46,7 +49,7 @@ export class CustomForm {
     } catch (error) {
       throw error instanceof DecodeError ? cannot(error.message) : error;
     }
-    const wrong = coerceEmbedded(object, this.#schema, '', { strict: true, unknown });
+    const wrong = this.#embeds ? coerceEmbedded(object, this.#schema, '', { strict: true, unknown }) : undefined;
     if (wrong) throw cannot(`${wrong.field}: ${wrong.message}`);
     return unknown;
   }
@@ -62,7 +65,7 @@ export class CustomForm {
   /** Makes, in place, of what was stored, or changed since it was decoded, an object of today's schema. */
   settle(object: AnyObject): void {
     this.#prune(object);
-    coerceEmbedded(object, this.#schema, '', { strict: false, unknown: [] });
+    if (this.#embeds) coerceEmbedded(object, this.#schema, '', { strict: false, unknown: [] });
   }
 
   /** Fills in defaults, in place. */

@@ -11,6 +11,7 @@ import {
   isSameCondition,
   withCondition,
 } from '../definition/conditions.ts';
+import { customDefinitions } from './custom-definitions.ts';
 import type { DefinitionRun } from './definition-controller.ts';
 
 /** How long one try waits for instances that something holds; upstream's. */
@@ -84,11 +85,8 @@ async function finish({ context, storage }: DefinitionRun, stored: StoredObject,
 /** Undefined: none is left. */
 async function deleteInstances(run: DefinitionRun, crd: CustomResourceDefinition): Promise<Condition | undefined> {
   const failed = (reason: string, message: string): Condition => ({ type, status: 'True', reason, message });
-  const { context } = run;
-  const definition = context.registry.ofResource(crd.spec.group, crd.status?.acceptedNames?.plural ?? '');
-  // None of its versions is served: nobody can hold an instance, nor see one.
-  if (!definition?.custom) return undefined;
-  const storage = context.storage(definition);
+  const storage = instancesOf(run, crd);
+  if (!storage) return undefined;
   try {
     for (const stored of (await storage.range({ namespace: '' })).objects) await deleteInstance(run, storage, stored);
   } catch (error) {
@@ -101,6 +99,14 @@ async function deleteInstances(run: DefinitionRun, crd: CustomResourceDefinition
     const why = isAbort(error) || !(error instanceof Error) ? 'timed out waiting for the condition' : error.message;
     return failed('InstanceDeletionCheck', `could not confirm zero CustomResources remaining: ${why}`);
   }
+}
+
+/** The instances, in the version they are stored in, whether any is served or not. */
+function instancesOf({ context, signal }: DefinitionRun, crd: CustomResourceDefinition): ObjectStorage | undefined {
+  const versions = (crd.spec.versions ?? []).map((version) => ({ ...version, served: true }));
+  const all = customDefinitions({ ...crd, spec: { ...crd.spec, versions } }, { ended: signal, convert: undefined });
+  const stored = all.find(({ version, custom }) => version === custom?.storageVersion);
+  return stored?.custom?.storage(context.store, new WeakMap());
 }
 
 async function deleteInstance({ context }: DefinitionRun, storage: ObjectStorage, stored: StoredObject): Promise<void> {

@@ -2,7 +2,6 @@ import type { CustomResourceDefinition } from '@berth/kube';
 import type { ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { isConditionTrue } from '../definition/conditions.ts';
-import { sortedJson } from '../values/list-type-errors.ts';
 import { customDefinitions } from './custom-definitions.ts';
 import { webhookConversion } from './webhook-conversion.ts';
 
@@ -29,8 +28,8 @@ export class ServedDefinitions implements Disposable {
       this.remove(name);
       return;
     }
-    const { uid } = crd.metadata;
-    const text = sortedJson([uid, crd.spec, crd.status?.acceptedNames, isConditionTrue(crd, 'Terminating')]);
+    const { uid, generation } = crd.metadata;
+    const text = JSON.stringify([uid, generation, crd.status?.acceptedNames, isConditionTrue(crd, 'Terminating')]);
     const before = this.#served.get(name);
     if (before?.text === text) return;
     const end = new AbortController();

@@ -36,12 +36,14 @@ function isForbiddenNull(value: unknown, schema: JsonSchema): boolean {
 
 /** Removes nulls where there may be none and no default takes their place (defaulting.PruneNonNullableNullsWithoutDefaults). */
 export function dropNulls(value: unknown, schema: JsonSchema | undefined): void {
+  // Where nothing is specified nulls are as good as anything.
+  if (!schema) return;
   if (Array.isArray(value)) {
-    const items = schema && itemsOf(schema);
+    const items = itemsOf(schema);
     for (const item of value) dropNulls(item, items);
   } else if (isRecord(value)) {
     for (const name of Object.keys(value)) {
-      const member = schema && memberOf(schema, name);
+      const member = memberOf(schema, name);
       if (member && isForbiddenNull(value[name], member) && !hasDefault(member)) delete value[name];
       else dropNulls(value[name], member);
     }
