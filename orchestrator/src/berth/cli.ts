@@ -29,6 +29,7 @@ interface ServerFlags extends AccessFlags, LimitFlags, EtcdFlags {
   readonly kubeconfig?: string;
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
+  readonly admissionControlConfigFile?: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
 }
@@ -128,7 +129,8 @@ function addServerFlags(command: Command): Command {
     .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)');
   addAccessFlags(command)
     .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
-    .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be');
+    .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be')
+    .option('--admission-control-config-file <file>', 'what admission plugins are told: an AdmissionConfiguration');
   addEtcdFlags(addLimitFlags(command));
   return command
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
@@ -161,7 +163,8 @@ function checkServer(flags: ServerFlags) {
 }
 
 /** Words are kube-apiserver's. */
-function pluginsOf({ enableAdmissionPlugins = '', disableAdmissionPlugins = '' }: ServerFlags): PluginChoice {
+function pluginsOf(flags: ServerFlags): PluginChoice {
+  const { enableAdmissionPlugins = '', disableAdmissionPlugins = '', admissionControlConfigFile: configFile } = flags;
   const read = (flag: string, text: string) =>
     text.split(',').flatMap((name) => {
       if (name === '') return [];
@@ -173,7 +176,7 @@ function pluginsOf({ enableAdmissionPlugins = '', disableAdmissionPlugins = '' }
   const enable = read('enable-admission-plugins', enableAdmissionPlugins);
   const disable = read('disable-admission-plugins', disableAdmissionPlugins);
   const both = enable.find((name) => disable.includes(name));
-  if (both === undefined) return { enable, disable };
+  if (both === undefined) return { enable, disable, ...(configFile === undefined ? {} : { configFile }) };
   throw new BerthError('Usage', `${both} in enable-admission-plugins and disable-admission-plugins overlapped`);
 }
 

@@ -2,6 +2,7 @@ import type { Authorization } from '../authorization/authorization.ts';
 import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
+import { loadAdmissionConfiguration } from './admission-configuration.ts';
 import { alwaysPullImages, onlyPulledImages } from './always-pull-images.ts';
 import {
   certificateApproval,
@@ -12,6 +13,8 @@ import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { eventLimitsOf } from './event-rate-limit/event-limits.ts';
+import { eventRateLimit } from './event-rate-limit/event-rate-limit.ts';
 import { extendedResourceToleration } from './extended-resource-toleration.ts';
 import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
 import { resourceQuota } from './limits/resource-quota.ts';
@@ -42,7 +45,7 @@ interface Phases {
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
   const { services, authorization, plugins } = parts;
   const webhooks = new WebhookAdmission(context, () => authorization().authorizer);
-  const table = pluginTable(context, { authorization, webhooks });
+  const table = pluginTable(context, { authorization, webhooks, plugins });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
   const inOrder = (phase: keyof Phases) => names.flatMap((name) => table[name][phase] ?? []);
   return admissionChain({
@@ -57,7 +60,7 @@ export function builtInAdmission(context: ServerContext, parts: BuiltInParts): A
 
 function pluginTable(
   context: ServerContext,
-  { authorization, webhooks }: Pick<BuiltInParts, 'authorization'> & { readonly webhooks: WebhookAdmission },
+  { authorization, webhooks, plugins }: Omit<BuiltInParts, 'services'> & { readonly webhooks: WebhookAdmission },
 ): Readonly<Record<AdmissionPluginName, Phases>> {
   const lookup = new AdmissionLookup(context);
   const lifecycle = namespaceLifecycle(lookup);
@@ -79,6 +82,7 @@ function pluginTable(
     PodSecurity: { validate: podSecurity(lookup, context) },
     Priority: { mutate: priority(lookup) },
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
+    EventRateLimit: isOn('EventRateLimit', plugins) ? { validate: eventLimits(context, plugins) } : {},
     ExtendedResourceToleration: { mutate: extendedResourceToleration },
     DefaultStorageClass: { mutate: defaultStorageClass(lookup) },
     StorageObjectInUseProtection: { mutate: storageObjectInUseProtection },
@@ -96,4 +100,10 @@ function pluginTable(
     // Last, as upstream has it: what another rule refuses is not counted.
     ResourceQuota: { validate: resourceQuota(context) },
   };
+}
+
+/** @throws RangeError – it is on, and not told what to limit. */
+function eventLimits({ clock }: ServerContext, { configFile }: PluginChoice): AdmissionPlugin {
+  const configuration = configFile === undefined ? undefined : loadAdmissionConfiguration(configFile);
+  return eventRateLimit(clock, eventLimitsOf(configuration?.get('EventRateLimit')));
 }

@@ -8,6 +8,7 @@ export const admissionPlugins = {
   PodSecurity: true,
   Priority: true,
   DefaultTolerationSeconds: true,
+  EventRateLimit: false,
   ExtendedResourceToleration: false,
   DefaultStorageClass: true,
   StorageObjectInUseProtection: true,
@@ -28,6 +29,8 @@ export interface PluginChoice {
   /** Beside those that are on by themselves. */
   readonly enable: readonly AdmissionPluginName[];
   readonly disable: readonly AdmissionPluginName[];
+  /** What plugins are told beside their names. */
+  readonly configFile?: string;
 }
 
 export function isAdmissionPlugin(name: string): name is AdmissionPluginName {

@@ -8,7 +8,7 @@ export const largeBytes = 64 * 1024;
  * No object of these APIs comes near it: the largest known definitions have some twenty thousand. Upstream knows no such
  * limit, since it may leave a hostile body to one of many threads; here all others would wait for it.
  */
-export const mostValues = 60_000;
+export const mostValues = 40_000;
 
 const large = new WeakSet<object>();
 
