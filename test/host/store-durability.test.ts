@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRng, systemClock } from '@berth/kit';
+import { KubeClient, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '../../orchestrator/src/index.ts';
+import { anApiServer } from '../harness/api-server.ts';
+import { fillDisk, mountSmallDisk } from '../harness/small-disk.ts';
 
 const writer = join(import.meta.dirname, '../harness/store-writer.ts');
 
@@ -73,6 +76,44 @@ test('a full disk fails the write and nothing else; once there is room the same 
     expect(await store.get('/registry/things/kept')).toMatchObject({ modRevision: kept.ok && kept.revision });
     rmSync(ballast);
     expect(await store.write({ key: '/registry/things/more', value })).toEqual({ ok: true, revision: revision + 1 });
+  } finally {
+    execFileSync('umount', [folder.path]);
+  }
+});
+
+test('an API server on a full disk says so, goes on reading, and writes again once there is room', async () => {
+  using folder = aFolder();
+  mountSmallDisk(folder.path, '6m');
+  try {
+    await using store = await openSqliteStore({ file: join(folder.path, 'store.db'), clock: systemClock });
+    await using running = await anApiServer({ more: { store } });
+    const client = new KubeClient(running.server.transport());
+    const aMap = (name: string) => ({ metadata: { name, namespace: 'default' }, data: { x: 'x'.repeat(50_000) } });
+    const kept = await client.create(resources.configmaps, aMap('kept'));
+    {
+      using _full = fillDisk(folder.path);
+      const refused = { code: 'InternalError', message: expect.stringContaining('no space left on the disk') };
+      const fill = async () => {
+        for (let i = 0; i < 500; i++) await client.create(resources.configmaps, aMap(`m${i}`));
+      };
+      await expect(fill()).rejects.toMatchObject(refused);
+      const change = client.update(resources.configmaps, { ...kept, data: { x: 'y'.repeat(60_000) } });
+      await expect(change).rejects.toMatchObject(refused);
+      const path = '/api/v1/namespaces/default/configmaps/kept';
+      expect(await running.send({ method: 'GET', path })).toMatchObject({ status: 200 });
+      expect(
+        await running.send({
+          method: 'POST',
+          path: '/api/v1/namespaces/default/configmaps',
+          contentType: 'application/json',
+          body: aMap('late'),
+        }),
+      ).toMatchObject({ status: 500, text: expect.stringContaining('free some, then try again') });
+    }
+    expect(await client.update(resources.configmaps, { ...kept, data: { x: 'z' } })).toMatchObject({
+      data: { x: 'z' },
+    });
+    await client.create(resources.configmaps, aMap('after'));
   } finally {
     execFileSync('umount', [folder.path]);
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock, systemClock } from '@berth/kit';
@@ -83,9 +83,15 @@ test('a second open of the same file is refused as Locked', async () => {
   await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({ code: 'Locked' });
 });
 
+function zero(file: string, from: number, length: number): void {
+  const content = readFileSync(file);
+  writeFileSync(file, content.fill(0, from, from + length));
+}
+
 test.each([
   ['cut in half', (file: string) => truncateSync(file, 6_000)],
   ['emptied', (file: string) => truncateSync(file, 0)],
+  ['zeroed in the middle', (file: string) => zero(file, 5 * 4096, 4096)],
   ['overwritten with text', (file: string) => writeFileSync(file, 'not a database '.repeat(1000))],
 ])('a file that was %s is refused as Corrupt, with what to do', async (_, damage) => {
   const file = newFile();
