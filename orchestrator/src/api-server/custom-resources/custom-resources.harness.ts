@@ -1,4 +1,5 @@
 import { type KubeObject, resources } from '@berth/kube';
+import type { AnyObject } from '../resource-definition.ts';
 import { aServer } from '../server.test-harness.ts';
 
 /** A definition's manifest, as a client writes it. */
@@ -93,7 +94,7 @@ export async function aCustomServer() {
     body?: unknown,
     contentType?: string,
   ) =>
-    client.raw<Record<string, never> & KubeObject>({
+    client.raw<AnyObject>({
       method,
       path,
       ...(body === undefined ? {} : { body }),

@@ -10,7 +10,7 @@ test('a schema of ten thousand properties is served, and its defaults filled', a
   );
   await h.define(withSpec({ type: 'object', properties }));
   const made = await h.send('POST', foosPath, aFoo('a', {}));
-  expect(Object.keys(made['spec'] as object)).toHaveLength(10_000);
+  expect(Object.keys(made['spec'])).toHaveLength(10_000);
   expect((await refusal(h.send('POST', foosPath, aFoo('b', { p77: 'long' })))).message).toContain('spec.p77: Too long');
 });
 
