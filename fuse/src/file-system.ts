@@ -159,6 +159,8 @@ export interface FuseFiles {
   ): Promise<{ readonly entry: Entry; readonly opened: Opened }>;
   /** Fewer bytes than asked are the file's end. */
   read(what: FileRead, signal: AbortSignal): Promise<Uint8Array>;
+  /** The kernel has what a read answered: its memory can be used for something else. */
+  sent?(data: Uint8Array): void;
   /** Answers how many bytes were written. */
   write(what: FileWrite, signal: AbortSignal): Promise<number>;
   /** `close` is each close(2), of which an open file may have several; the others are fsync(2) and fdatasync(2). */

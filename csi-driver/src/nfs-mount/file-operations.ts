@@ -86,6 +86,10 @@ export class FileOperations implements FuseFiles, FuseRanges {
     return await this.#share.run(signal, () => readRange(file, { offset, size, chunkBytes }, signal));
   }
 
+  sent(data: Uint8Array): void {
+    this.#share.options.nfs.giveBack(data);
+  }
+
   /** As with any disk, most writes are answered before they are done, and what becomes of them is told by the next call. */
   async write(what: FileWrite, signal: AbortSignal): Promise<number> {
     const open = this.#files.get(what.id);

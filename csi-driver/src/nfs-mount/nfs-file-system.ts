@@ -34,6 +34,7 @@ export function nfsFileSystem(options: ShareOptions): FileSystem {
     open: (...args) => files.open(...args),
     create: (...args) => files.create(...args),
     read: (...args) => files.read(...args),
+    sent: (data) => files.sent(data),
     write: (...args) => files.write(...args),
     sync: (...args) => files.sync(...args),
     release: (...args) => files.release(...args),

@@ -74,7 +74,7 @@ export async function nfsCat(session: Session, { argument }: Given): Promise<voi
   await using open = await openNfs(parseNfsUrl(String(argument)), session);
   const { outBytes } = session.terminal;
   if (!outBytes) throw new CsictlError('FAILED', 'there is nowhere to write bytes to');
-  for await (const chunk of open.client.read(open.path, {}, session.signal)) await outBytes(chunk);
+  for await (const chunk of open.client.read(open.path, { reuse: true }, session.signal)) await outBytes(chunk);
 }
 
 type SpaceRow = { readonly url: string; readonly version: number } & NfsStatFs;

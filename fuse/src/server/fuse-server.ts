@@ -111,7 +111,9 @@ export class FuseServer {
         this.#started += 1;
         try {
           signal.throwIfAborted();
-          this.#reply(request.unique, await operation(this.#options.fileSystem, request, signal));
+          const data = await operation(this.#options.fileSystem, request, signal);
+          this.#reply(request.unique, data);
+          if (request.opcode === opcode.read && data) this.#options.fileSystem.sent?.(data);
         } finally {
           this.#started -= 1;
         }

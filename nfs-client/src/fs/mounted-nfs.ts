@@ -108,7 +108,9 @@ export class MountedNfs implements NfsClient {
   async *read(path: string, options: ReadOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const file = await this.#open(path, { access: 'read' }, signal);
     try {
-      yield* readStream(file, { ...options, chunkBytes: this.protocol.limits.readBytes }, signal);
+      const { reuse = false, ...range } = options;
+      const giveBack = reuse ? (data: Uint8Array) => this.protocol.giveBack(data) : undefined;
+      yield* readStream(file, { ...range, giveBack, chunkBytes: this.protocol.limits.readBytes }, signal);
     } finally {
       await file.close(new AbortController().signal).catch(() => undefined);
     }

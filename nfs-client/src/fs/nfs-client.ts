@@ -6,6 +6,8 @@ export interface ReadOptions {
   readonly offset?: number;
   /** Up to the end where absent. */
   readonly length?: number;
+  /** A chunk is looked at only until the next is asked for: its memory is written over then, which costs less. */
+  readonly reuse?: boolean;
 }
 
 export interface WriteOptions {

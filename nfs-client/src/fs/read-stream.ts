@@ -6,10 +6,16 @@ import type { ReadOptions } from './nfs-client.ts';
 /** At a megabyte a read, enough to keep a gigabit link with 30 ms of delay busy; more falls out of the processor's cache. */
 const readsAhead = 4;
 
+interface StreamOptions extends Pick<ReadOptions, 'offset' | 'length'> {
+  readonly chunkBytes: number;
+  /** Told of each chunk when the next is asked for. */
+  readonly giveBack?: ((data: Uint8Array) => void) | undefined;
+}
+
 /** Reads a file's range in order, with several reads under way. Ends at the file's end, also where it moved meanwhile. */
 export async function* readStream(
   file: NfsFile,
-  { offset = 0, length = Number.MAX_SAFE_INTEGER - offset, chunkBytes }: ReadOptions & { readonly chunkBytes: number },
+  { offset = 0, length = Number.MAX_SAFE_INTEGER - offset, chunkBytes, giveBack }: StreamOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const stop = new AbortController();
@@ -30,6 +36,7 @@ export async function* readStream(
       if (!first) return;
       const { data, end } = await first;
       if (data.length > 0) yield data;
+      giveBack?.(data);
       if (end) return;
     }
   } finally {

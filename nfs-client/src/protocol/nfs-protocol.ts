@@ -85,6 +85,8 @@ export interface NfsProtocol extends NfsTree, NfsMaker, NfsChanger, AsyncDisposa
   open(at: NameAt, options: OpenOptions, signal: AbortSignal): Promise<NfsFile>;
   /** Opens a regular file by handle. @throws NfsError ACCESS – the caller may not, as the server sees it. */
   openHandle(handle: NfsHandle, access: OpenOptions['access'], signal: AbortSignal): Promise<NfsFile>;
+  /** What a read gave is looked at by nobody any more: its memory may be written over by a later one. */
+  giveBack(data: Uint8Array): void;
   /** The same export for another user, over the same connection. Disposing it does nothing. */
   as(identity: UnixIdentity): NfsProtocol;
 }

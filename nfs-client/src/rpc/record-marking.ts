@@ -22,6 +22,7 @@ const minDirectBytes = 4096;
 /** Puts records together from a byte stream that cuts them anywhere. */
 export class RecordReader {
   readonly #maxBytes: number;
+  readonly #allocate: (length: number) => Buffer;
   readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);
   readonly #mark = Buffer.alloc(4);
   #markBytes = 0;
@@ -32,8 +33,10 @@ export class RecordReader {
   #fragments: Buffer[] = [];
   #recordBytes = 0;
 
-  constructor(maxBytes: number) {
+  /** `allocate` gives room for a fragment. */
+  constructor(maxBytes: number, allocate: (length: number) => Buffer = (length) => Buffer.allocUnsafeSlow(length)) {
     this.#maxBytes = maxBytes;
+    this.#allocate = allocate;
   }
 
   /** Where the next bytes of the stream are best received; say with `received` how many came. */
@@ -82,7 +85,7 @@ export class RecordReader {
     if (this.#recordBytes > this.#maxBytes)
       throw badReply(`a record of ${this.#recordBytes} bytes, ${this.#maxBytes} are allowed`);
     if (this.#fragments.length >= maxFragments) throw badReply(`a record of more than ${maxFragments} fragments`);
-    this.#fragment = length < minDirectBytes ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+    this.#fragment = this.#allocate(length);
     this.#filled = 0;
     this.#fill(0, records);
   }

@@ -4,6 +4,7 @@ import type { XdrReader } from '../xdr/xdr-reader.ts';
 import type { XdrWriter } from '../xdr/xdr-writer.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { Credential } from './credentials.ts';
+import { LentBuffers } from './lent-buffers.ts';
 import { RpcLink } from './rpc-link.ts';
 import { decodeReply, encodeCall, type RpcProcedure, xidOf } from './rpc-message.ts';
 
@@ -65,6 +66,7 @@ const minCallBytes = 1024;
 export class RpcClient implements AsyncDisposable {
   readonly #options: Required<RpcClientOptions>;
   readonly #budget: ByteBudget;
+  readonly #memory = new LentBuffers();
   readonly #backoff: Backoff;
   readonly #pending = new Map<number, Pending>();
   readonly #life = new AbortController();
@@ -102,6 +104,11 @@ export class RpcClient implements AsyncDisposable {
         cause: error,
       });
     }
+  }
+
+  /** Memory of a reply that nobody looks at any more: a later one may be written to it. */
+  giveBack(data: Uint8Array): void {
+    this.#memory.giveBack(data);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -183,7 +190,8 @@ export class RpcClient implements AsyncDisposable {
       onRecord: (record: Buffer) => this.#onRecord(record),
       onClose: (reason: Error) => this.#onClose(link, reason),
     };
-    const opening = RpcLink.open(target, { maxRecordBytes: maxReplyBytes, events }, limit.signal);
+    const allocate = (length: number) => this.#memory.take(length);
+    const opening = RpcLink.open(target, { maxRecordBytes: maxReplyBytes, allocate, events }, limit.signal);
     const link: RpcLink = await opening.catch((error: unknown) => {
       if (!limit.signal.aborted || this.#life.signal.aborted) throw error;
       const message = `connect to ${host}:${port}: no answer in ${connectTimeoutMs} ms`;

@@ -10,6 +10,13 @@ export interface RpcLinkEvents {
   readonly onClose: (reason: Error) => void;
 }
 
+export interface RpcLinkOptions {
+  readonly maxRecordBytes: number;
+  /** Room for a record. */
+  readonly allocate: (length: number) => Buffer;
+  readonly events: RpcLinkEvents;
+}
+
 /** One TCP connection that carries records both ways. */
 export class RpcLink implements Receiver {
   readonly #records: RecordReader;
@@ -17,18 +24,18 @@ export class RpcLink implements Receiver {
   #socket: Socket | undefined;
   #closed = false;
 
-  private constructor(maxRecordBytes: number, events: RpcLinkEvents) {
-    this.#records = new RecordReader(maxRecordBytes);
+  private constructor({ maxRecordBytes, allocate, events }: RpcLinkOptions) {
+    this.#records = new RecordReader(maxRecordBytes, allocate);
     this.#events = events;
   }
 
   /** Connects; `onClose` is called only for links that came to be. */
   static async open(
     target: Omit<ConnectOptions, 'receive'>,
-    options: { readonly maxRecordBytes: number; readonly events: RpcLinkEvents },
+    options: RpcLinkOptions,
     signal: AbortSignal,
   ): Promise<RpcLink> {
-    const link = new RpcLink(options.maxRecordBytes, options.events);
+    const link = new RpcLink(options);
     link.#attach(await connectSocket({ ...target, receive: link }, signal));
     return link;
   }

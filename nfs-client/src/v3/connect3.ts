@@ -29,7 +29,7 @@ export async function connectNfs3(options: ConnectNfsOptions, signal: AbortSigna
       await rpc[Symbol.asyncDispose]();
       await forgetMount(options, ports.mount);
     };
-    return new Protocol3({ client, root, limits, rng: options.rng, close });
+    return new Protocol3({ client, root, limits, rng: options.rng, close, giveBack: (data) => rpc.giveBack(data) });
   } catch (error) {
     await rpc[Symbol.asyncDispose]();
     throw error;

@@ -30,6 +30,7 @@ export interface Protocol3Options {
   readonly rng: Rng;
   /** Tells the server and ends the connection. */
   readonly close: () => Promise<void>;
+  readonly giveBack: (data: Uint8Array) => void;
 }
 
 /** A page of a directory: some hundred entries with their attributes. */
@@ -141,6 +142,10 @@ export class Protocol3 implements NfsProtocol {
     if (attributes.type !== 'file') throw notAFile('by handle', attributes.type);
     if ((granted & wanted) !== wanted) throw new NfsError('ACCESS', `open for ${access}: the server grants ${granted}`);
     return new File3(this.#client, { handle, attributes });
+  }
+
+  giveBack(data: Uint8Array): void {
+    this.#options.giveBack(data);
   }
 
   as(identity: UnixIdentity): NfsProtocol {

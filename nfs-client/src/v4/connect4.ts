@@ -37,7 +37,8 @@ export async function connectNfs4(
     const live = await session.live(signal);
     const { root, attributes } = await findRoot(session, splitPath(options.export), signal);
     session.keepAlive((attributes.number(attribute.leaseTime) ?? 30) * 1000);
-    return new Protocol4({ session, version, root, limits: limitsOf(attributes, live.limits), rng, close });
+    const giveBack = (data: Uint8Array) => rpc.giveBack(data);
+    return new Protocol4({ session, version, root, limits: limitsOf(attributes, live.limits), rng, close, giveBack });
   } catch (error) {
     await close();
     throw error;

@@ -34,6 +34,7 @@ export interface Protocol4Options {
   readonly rng: Rng;
   /** Gives the session back and ends the connection. */
   readonly close: () => Promise<void>;
+  readonly giveBack: (data: Uint8Array) => void;
 }
 
 /** A page of a directory: some hundred entries with their attributes. */
@@ -156,6 +157,10 @@ export class Protocol4 implements NfsProtocol {
 
   async openHandle(handle: NfsHandle, access: OpenOptions['access'], signal: AbortSignal): Promise<NfsFile> {
     return await this.#open({ dir: handle, how: { mode: 'existing' } }, access, signal);
+  }
+
+  giveBack(data: Uint8Array): void {
+    this.#options.giveBack(data);
   }
 
   as(identity: UnixIdentity): NfsProtocol {

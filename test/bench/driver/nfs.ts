@@ -29,7 +29,7 @@ export async function benchNfs(table: Table, rounds: number): Promise<void> {
     await using client = await connectNfs({ ...options, host: server.host, export: server.export }, signal);
     ours.read.push(
       await took(async () => {
-        for await (const chunk of client.read('large', {}, signal)) chunk.length;
+        for await (const chunk of client.read('large', { reuse: true }, signal)) chunk.length;
       }),
     );
     ours.write.push(await took(() => client.write(`ours-${round}`, [data], { signal })));
