@@ -1,5 +1,5 @@
 import { isRecord } from '../json-value.ts';
-import { goValue, patchFailure } from './patch-error.ts';
+import { badPatch, goValue, patchFailure } from './patch-error.ts';
 
 export type JsonMap = Readonly<Record<string, unknown>>;
 export type Merge = (original: JsonMap, patch: JsonMap) => JsonMap;
@@ -74,7 +74,11 @@ export interface Order {
 
 /** Puts a merged list in order: the patch's wish first, the live list's order for the rest (KEP "preserve order"). */
 export function orderLike(items: readonly unknown[], { patchOrder, liveOrder, mergeKey }: Order): unknown[] {
-  const id = (item: unknown) => (mergeKey === undefined ? item : keyValue(item as JsonMap, mergeKey));
+  const id = (item: unknown) => {
+    if (mergeKey === undefined) return item;
+    if (!isRecord(item)) throw badPatch('invalid patch format of setElementOrder list');
+    return keyValue(item, mergeKey);
+  };
   const places = (list: readonly unknown[]) => {
     const result = new Map<unknown, number>();
     for (const [i, item] of list.entries()) if (!result.has(id(item))) result.set(id(item), i);

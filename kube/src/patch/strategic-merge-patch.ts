@@ -117,7 +117,7 @@ function mergeList(
 
 /** The items of the patch must stand in the order list, and in its order. */
 function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeKey: string | undefined): void {
-  const id = (item: unknown) => (mergeKey === undefined ? item : (item as JsonMap)[mergeKey]);
+  const id = (item: unknown) => (mergeKey === undefined || !isRecord(item) ? item : item[mergeKey]);
   const changed = items.filter((item) => !(isRecord(item) && '$patch' in item));
   if (changed.length === 0 || order.length === 0) return;
   let at = 0;

@@ -1,13 +1,16 @@
 import { LineCounter, parse, parseDocument } from 'yaml';
 
+/** What a client wrote is told to the client, not to the server's log. */
+const quiet = { logLevel: 'error' } as const;
+
 /** YAML as kubectl's users write it: anchors within reason, merge keys. @throws Error */
 export function yamlValue(text: string): unknown {
-  return parse(text, { maxAliasCount: 100, merge: true });
+  return parse(text, { maxAliasCount: 100, merge: true, ...quiet });
 }
 
 /** The same where a key may be there twice: the last one counts. @throws Error */
 export function lenientYaml(text: string): unknown {
-  const document = parseDocument(text, { uniqueKeys: false, merge: true });
+  const document = parseDocument(text, { uniqueKeys: false, merge: true, ...quiet });
   const [error] = document.errors;
   if (error) throw error;
   return document.toJS({ maxAliasCount: 100 }) as unknown;
@@ -16,7 +19,7 @@ export function lenientYaml(text: string): unknown {
 /** The keys that are there twice, in the words of Go's reader. */
 export function repeatedKeys(text: string): string | undefined {
   const lineCounter = new LineCounter();
-  const { errors } = parseDocument(text, { lineCounter, merge: true });
+  const { errors } = parseDocument(text, { lineCounter, merge: true, ...quiet });
   const found = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
   if (found.length === 0) return undefined;
   const lines = found.map(({ pos: [start, end] }) => {
