@@ -49,12 +49,21 @@ async function findExisting(context: ServiceContext, name: string, signal: Abort
 }
 
 /**
- * A CO that said where the snapshot is to be usable from is not told so again. Lists tell it in any case. (csi-sanity 5.6.0
- * compares what is told here with what it asked by Go's identity, caches of the encoder included: nothing would do.)
+ * A CO that asked for one place alone, which is where the snapshot is, is not told so again: it hears nothing that it did not
+ * say. (csi-sanity 5.6.0 compares this answer with what it asked by Go's identity, caches of the encoder included: nothing
+ * would do.) Lists tell it in any case.
  */
 function answerOf(context: ServiceContext, snapshot: SnapshotRecord, asked: csi.TopologyRequirement | null) {
   const message = snapshotMessage(context, snapshot);
-  return (asked?.requisite.length ?? 0) > 0 ? { ...message, accessibleTopology: [] } : message;
+  const places = [asked?.requisite ?? [], message.accessibleTopology].map((topologies) => topologies.map(textOf));
+  const [wanted, told] = places as [string[], string[]];
+  return wanted.length === 1 && told.length === 1 && wanted[0] === told[0]
+    ? { ...message, accessibleTopology: [] }
+    : message;
+}
+
+function textOf({ segments }: csi.Topology): string {
+  return JSON.stringify(Object.entries(segments).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Names of snapshots and of volumes are two spaces. */

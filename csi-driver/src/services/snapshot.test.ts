@@ -103,6 +103,28 @@ test('the same name with another source is ALREADY_EXISTS, for volumes and for s
   await expect(h.snapshot('other', 'unknown')).rejects.toEqual(code('NOT_FOUND'));
 });
 
+test('CreateSnapshot tells where the snapshot is usable from, unless that alone was asked for', async () => {
+  await using h = scene();
+  const { volumeId: sourceVolumeId } = await h.createVolume('pvc-1');
+  const here = { segments: { 'topology.csi.berth.local/node': 'n1' } };
+  const elsewhere = { segments: { 'topology.csi.berth.local/node': 'n2' } };
+  const told = async (name: string, requisite?: object[]) => {
+    const accessibilityRequirements = requisite && { requisite, preferred: [] };
+    const request = { name, sourceVolumeId, ...(requisite ? { accessibilityRequirements } : {}) };
+    const { snapshot } = (await h.call('CreateSnapshot')(request)) as never as { snapshot: object };
+    return (snapshot as { accessibleTopology: object[] }).accessibleTopology;
+  };
+  expect(await told('anywhere')).toEqual([here]);
+  // A CO may put volumes anywhere that it is told nothing of.
+  expect(await told('either', [elsewhere, here])).toEqual([here]);
+  expect(await told('here', [here])).toEqual([]);
+  await expect(told('elsewhere', [elsewhere])).rejects.toEqual(code('RESOURCE_EXHAUSTED'));
+  const { entries } = (await h.call('ListSnapshots')({})) as never as { entries: { snapshot: object }[] };
+  expect(entries.map(({ snapshot }) => (snapshot as { accessibleTopology: object[] }).accessibleTopology)).toEqual(
+    Array(3).fill([here]),
+  );
+});
+
 test('ListSnapshots pages, filters by volume and by id, and answers an empty list for what is unknown', async () => {
   await using h = scene();
   const [a, b] = [await h.createVolume('a'), await h.createVolume('b')];
