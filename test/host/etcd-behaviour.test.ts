@@ -1,0 +1,225 @@
+import { FakeClock, silentLogger, systemClock } from '@berth/kit';
+import { KubeClient, resources } from '@berth/kube';
+import { GrpcConnection, loadEtcd } from '@berth/protos';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCompactor } from '../../orchestrator/src/store/etcd/compactor.ts';
+import { EtcdClient } from '../../orchestrator/src/store/etcd/etcd-client.ts';
+import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
+import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
+import type { StoreEvent } from '../../orchestrator/src/store/store.ts';
+import { anApiServer } from '../harness/api-server.ts';
+import { EtcdCluster } from '../harness/etcd-cluster.ts';
+import { TcpProxy } from '../harness/tcp-proxy.ts';
+
+let cluster: EtcdCluster;
+beforeAll(async () => {
+  cluster = await EtcdCluster.start();
+});
+afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+const common = { clock: systemClock, log: silentLogger };
+const open = (prefix: string, endpoints = cluster.endpoints) => openEtcdStore({ endpoints, prefix, ...common });
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** etcd as its own tools see it. */
+async function raw(endpoints = cluster.endpoints) {
+  const services = await loadEtcd();
+  const connection = new GrpcConnection(endpoints[0]!.address);
+  const kv = connection.service(services.etcdKv);
+  return {
+    kv,
+    lease: connection.service(services.etcdLease),
+    maintenance: connection.service(services.etcdMaintenance),
+    async keys(prefix: string): Promise<[string, string][]> {
+      const { kvs } = await kv.Range({ key: bytes(prefix), rangeEnd: bytes(prefix.replace(/\/$/, '0')) });
+      return kvs.map(({ key, value }) => [new TextDecoder().decode(key), new TextDecoder().decode(value)]);
+    },
+    [Symbol.dispose]: () => connection[Symbol.dispose](),
+  };
+}
+
+test('objects are where kube-apiserver has them, as JSON that says what it is', async () => {
+  using etcd = await raw();
+  await using store = await open('/layout');
+  await using running = await anApiServer({ more: { store, advertiseAddress: '192.0.2.1' } });
+  await new KubeClient(running.server.transport()).create(resources.configmaps, {
+    metadata: { name: 'a', namespace: 'default' },
+    data: { x: '1' },
+  });
+  const found = new Map(await etcd.keys('/layout/'));
+  for (const key of [
+    'namespaces/default',
+    'services/specs/default/kubernetes',
+    'services/endpoints/default/kubernetes',
+  ])
+    expect([...found.keys()]).toContain(`/layout/${key}`);
+  expect(JSON.parse(found.get('/layout/configmaps/default/a') ?? '')).toMatchObject({
+    kind: 'ConfigMap',
+    apiVersion: 'v1',
+    metadata: { name: 'a' },
+    data: { x: '1' },
+  });
+  expect(found.get('/layout/configmaps/default/a')).not.toContain('resourceVersion');
+});
+
+test('what kube-apiserver wrote as JSON is read, and followed', async () => {
+  using etcd = await raw();
+  const node = {
+    kind: 'Node',
+    apiVersion: 'v1',
+    metadata: { name: 'theirs', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' },
+  };
+  await etcd.kv.Put({ key: bytes('/theirs/minions/theirs'), value: bytes(`${JSON.stringify(node)}\n`) });
+  await using store = await open('/theirs');
+  await using running = await anApiServer({ more: { store } });
+  const client = new KubeClient(running.server.transport());
+  expect(await client.find(resources.nodes, { name: 'theirs' })).toMatchObject({ metadata: { uid: 'u' } });
+  const changed = { ...node, metadata: { ...node.metadata, labels: { a: 'b' } } };
+  await etcd.kv.Put({ key: bytes('/theirs/minions/theirs'), value: bytes(JSON.stringify(changed)) });
+  expect(await client.find(resources.nodes, { name: 'theirs' })).toMatchObject({ metadata: { labels: { a: 'b' } } });
+});
+
+test('stores of different prefixes do not see each other', async () => {
+  await using one = await open('/one');
+  await using other = await open('/other');
+  await one.write({ key: '/registry/things/x', value: bytes('1') });
+  expect(await other.get('/registry/things/x')).toBeUndefined();
+  expect((await other.range({ prefix: '/' })).items).toEqual([]);
+});
+
+test('keys with a time to live share leases, end by themselves, and stay when they are written without', async () => {
+  using etcd = await raw();
+  await using store = await open('/leases');
+  const before = (await etcd.lease.LeaseLeases({})).leases.length;
+  const many = Array.from({ length: 1500 }, (_, i) =>
+    store.write({ key: `/registry/events/${i}`, value: bytes('e'), ttlSeconds: 3600 }),
+  );
+  await Promise.all(many);
+  expect((await etcd.lease.LeaseLeases({})).leases.length - before).toBe(2);
+  for (const key of ['/registry/events/short', '/registry/events/kept'])
+    await store.write({ key, value: bytes('e'), ttlSeconds: 1 });
+  await store.write({ key: '/registry/events/kept', value: bytes('e') });
+  const gone: StoreEvent[] = [];
+  for await (const batch of store.watch('/registry/events/short', store.revision, AbortSignal.timeout(15_000))) {
+    gone.push(...batch);
+    break;
+  }
+  expect(gone).toMatchObject([{ type: 'delete', item: { key: '/registry/events/short' } }]);
+  expect(await store.get('/registry/events/kept')).toBeDefined();
+  expect(await store.get('/registry/events/7')).toBeDefined();
+});
+
+test('each interval one of several servers compacts, to where the store was an interval ago', async () => {
+  await using own = await EtcdCluster.start();
+  using etcd = await raw(own.endpoints);
+  await using store = await open('/registry', own.endpoints);
+  const clock = new FakeClock();
+  const end = new AbortController();
+  const compacted: [server: number, revision: number][] = [];
+  await using stack = new AsyncDisposableStack();
+  const running = [];
+  for (let server = 0; server < 3; server++) {
+    const client = stack.use(await EtcdClient.create({ endpoints: own.endpoints, tls: {}, ...common }));
+    const onCompacted = (revision: number) => compacted.push([server, revision]);
+    running.push(runCompactor({ client, clock, log: silentLogger, intervalMs: 300_000, onCompacted }, end.signal));
+  }
+  const version = async () => Number((await etcd.kv.Range({ key: bytes('compact_rev_key') })).kvs[0]?.version ?? 0);
+  for (let interval = 1; interval <= 4; interval++) {
+    await store.write({ key: '/registry/things/x', value: bytes(`${interval}`) });
+    await clock.advance(300_000);
+    await expect.poll(version).toBe(interval);
+    // The losers are back asleep as well.
+    await expect.poll(() => clock.pending).toBe(3);
+  }
+  end.abort();
+  await Promise.all(running);
+  // The first interval only tells how old what is.
+  expect(compacted.length).toBe(3);
+  const revisions = compacted.map(([, revision]) => revision);
+  expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
+  const last = revisions.at(-1)!;
+  await expect(etcd.kv.Range({ key: bytes('/x'), revision: String(last - 1) })).rejects.toMatchObject({
+    code: 'OUT_OF_RANGE',
+  });
+  await etcd.kv.Range({ key: bytes('/x'), revision: String(last) });
+});
+
+test('a server that was away while etcd forgot has the newest state, and its watchers list again', async () => {
+  await using own = await EtcdCluster.start();
+  const [endpoint] = own.endpoints;
+  await using way = await TcpProxy.to(Number(endpoint!.address.split(':')[1]));
+  await using away = await open('/registry', etcdEndpointsOf(`http://127.0.0.1:${way.port}`));
+  await using there = await open('/registry', own.endpoints);
+  await there.write({ key: '/registry/things/gone', value: bytes('1') });
+  await away.get('/registry/things/gone');
+  const watching = Array.fromAsync(away.watch('/registry/things/', away.revision, new AbortController().signal));
+  const ended = expect(watching).rejects.toMatchObject({ code: 'Compacted' });
+  await way.close();
+  await there.write({ key: '/registry/things/gone' });
+  for (let i = 0; i < 20; i++) await there.write({ key: '/registry/things/x', value: bytes(`${i}`) });
+  await there.compact(there.revision);
+  await way.open();
+  await ended;
+  const { items, revision } = await away.range({ prefix: '/registry/things/' });
+  expect(items.map(({ key, value }) => [key, new TextDecoder().decode(value)])).toEqual([['/registry/things/x', '19']]);
+  expect(revision).toBeGreaterThanOrEqual(there.revision);
+});
+
+test('a store opens where one endpoint is dead, and says so where all are', { timeout: 30_000 }, async () => {
+  await using store = await open('/dead', [...etcdEndpointsOf('http://127.0.0.1:1'), ...cluster.endpoints]);
+  await store.write({ key: '/registry/things/x', value: bytes('1') });
+  await expect(open('/dead', etcdEndpointsOf('http://127.0.0.1:1'))).rejects.toMatchObject({
+    code: 'Unavailable',
+    message: expect.stringContaining('ECONNREFUSED'),
+  });
+});
+
+test('without etcd consistent reads fail, others go on from memory, and all goes on when it is back', {
+  timeout: 60_000,
+}, async () => {
+  await using own = await EtcdCluster.start();
+  await using store = await open('/registry', own.endpoints);
+  await using running = await anApiServer({ more: { store } });
+  const path = '/api/v1/namespaces/default';
+  await running.send({ method: 'GET', path });
+  await own.kill(0);
+  expect(await running.send({ method: 'GET', path: `${path}?resourceVersion=0` })).toMatchObject({ status: 200 });
+  const started = performance.now();
+  const refused = await running.send({ method: 'GET', path });
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  expect(performance.now() - started).toBeLessThan(20_000);
+  expect((await running.send({ method: 'GET', path: '/readyz' })).status).toBe(500);
+  await own.run(0);
+  await expect.poll(async () => (await running.send({ method: 'GET', path })).status, { timeout: 15_000 }).toBe(200);
+  const body = { metadata: { name: 'after' } };
+  expect(
+    await running.send({ method: 'POST', path: `${path}/configmaps`, contentType: 'application/json', body }),
+  ).toMatchObject({ status: 201 });
+});
+
+test('an etcd without room says so, and takes writes again once it has some', { timeout: 60_000 }, async () => {
+  await using own = await EtcdCluster.start({ args: ['--quota-backend-bytes', '4000000'] });
+  using etcd = await raw(own.endpoints);
+  await using store = await open('/registry', own.endpoints);
+  const value = new Uint8Array(100_000).fill(120);
+  const fill = async () => {
+    for (let i = 0; i < 200; i++) await store.write({ key: '/registry/things/x', value });
+  };
+  await expect(fill()).rejects.toMatchObject({
+    code: 'Full',
+    message: expect.stringContaining('database space exceeded'),
+  });
+  expect((await store.get('/registry/things/x'))?.value.byteLength).toBe(value.byteLength);
+  await store.compact(store.revision);
+  await etcd.maintenance.Defragment({});
+  const { alarms } = await etcd.maintenance.Alarm({ action: 'GET' });
+  for (const { memberID, alarm } of alarms) await etcd.maintenance.Alarm({ action: 'DEACTIVATE', memberID, alarm });
+  expect(await store.write({ key: '/registry/things/x', value })).toMatchObject({ ok: true });
+});
+
+test('an object that is too large for etcd is refused in words', async () => {
+  await using store = await open('/large');
+  await expect(store.write({ key: '/registry/things/x', value: new Uint8Array(2_000_000) })).rejects.toMatchObject({
+    code: 'TooLarge',
+  });
+});
