@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { firewallLines } from './firewall-chains.ts';
 import { driversOf, NodeTraces } from './node-traces.ts';
@@ -28,8 +28,8 @@ function mounts(): string[] {
 
 function loops(): string[] {
   return list('/sys/block').flatMap((name) => {
-    const file = `/sys/block/${name}/loop/backing_file`;
-    const backing = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+    // A device that is being detached has the file, and no answer to a read of it.
+    const backing = read(`/sys/block/${name}/loop/backing_file`).trim();
     return backing.includes('berth') ? [`loop device ${name} (${backing})`] : [];
   });
 }
