@@ -5,6 +5,8 @@
 import { watchSystemCalls } from './system-calls.ts';
 
 const [when, number] = (process.env['BERTH_DIE_AT'] ?? '').split(' ');
+// Programs it starts live on.
+delete process.env['BERTH_DIE_AT'];
 let changes = 0;
 
 function end(): never {

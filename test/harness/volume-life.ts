@@ -327,7 +327,7 @@ function readDevice(path: string): Buffer {
 }
 
 /** Folders in folders that a pool always has. */
-const standing = new Set(['nfs/staged', 'nfs/trash', 'nfs/shares']);
+const standing = new Set(['nfs/staged', 'nfs/trash', 'nfs/shares', 'nfs/mounts']);
 
 /** What is below a pool besides its catalog and its own folders: nothing, when every volume was deleted. */
 export function leftInPool(pool: string): string[] {
