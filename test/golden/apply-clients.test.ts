@@ -189,6 +189,30 @@ test('status has managers of its own, and never creates', async () => {
   expect(JSON.stringify(answer.body.metadata.managedFields)).not.toContain('nodeName');
 });
 
+test('a resize owns the resources it sets, and nothing else of what it sends', async () => {
+  const pods = '/api/v1/namespaces/default/pods';
+  await send('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'default' } } });
+  const container = (cpu: string) => ({ name: 'c', resources: { requests: { cpu } } });
+  await send('POST', pods, { body: { metadata: { name }, spec: { containers: [{ ...container('1'), image: 'i' }] } } });
+  const resize = (cpu: string, manager: string) => {
+    const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { a: 'b' } }, spec: { containers: [container(cpu)] } };
+    return send('PATCH', `${pods}/${name}/resize?fieldManager=${manager}`, { contentType: applyType, body });
+  };
+  expect((await resize('2', 'alice')).body.message).toBe(
+    'Apply failed with 1 conflict: conflict with "unknown" using v1: .spec.containers[name="c"].resources.requests.cpu',
+  );
+  const path = `${pods}/${name}/resize?fieldManager=sizer`;
+  const patch = { contentType: 'application/merge-patch+json', body: { spec: { containers: [{ ...container('2'), image: 'i' }] } } };
+  expect((await send('PATCH', path, patch)).body.metadata.managedFields).toMatchObject([
+    { manager: 'sizer', subresource: 'resize', fieldsV1: { 'f:spec': { 'f:containers': { 'k:{"name":"c"}': { 'f:resources': { 'f:requests': { 'f:cpu': {} } } } } } } },
+    { manager: 'unknown' },
+  ]);
+  const { body } = await resize('2', 'alice');
+  expect(body.metadata.labels).toBeUndefined();
+  expect(JSON.stringify(body.metadata.managedFields)).not.toContain('f:labels');
+  expect(body.metadata.managedFields.map((each: { manager: string }) => each.manager)).toContain('alice');
+});
+
 test('what is too large with its managedFields is stored without them, but not by an apply', async () => {
   const data = Object.fromEntries(Array.from({ length: 5500 }, (_, i) => [`${i}`.padStart(150, 'k'), '']));
   const created = await send('POST', configmaps, { body: configMap({ data }) });

@@ -93,6 +93,7 @@ function converted(value: AnyObject, from: ResourceDefinition, to: ResourceDefin
   const stored = from.storedAs ? from.storedAs.toStored(copy) : copy;
   const own = to.storedAs ? to.storedAs.fromStored(stored) : stored;
   const object: AnyObject = { ...own, kind: to.kind, apiVersion: apiVersionOf(to) };
-  to.rules.default?.(object);
+  // Converting fills no defaults: what is taken away in one version must be gone in the other.
+  if (!to.merge) toWireForm(object, to.schema);
   return { value: object, type: typeOf(to) };
 }
