@@ -23,6 +23,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.ts';
 import { type AdmissionPluginName, admissionPlugins, isOn, type PluginChoice } from './plugin-names.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { PolicyAdmission } from './policies/policy-admission.ts';
 import { priority } from './priority.ts';
 import { runtimeClassChecks, runtimeClassDefaults } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
@@ -45,7 +46,8 @@ interface Phases {
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
   const { services, authorization, plugins } = parts;
   const webhooks = new WebhookAdmission(context, () => authorization().authorizer);
-  const table = pluginTable(context, { authorization, webhooks, plugins });
+  const policies = new PolicyAdmission(context, () => authorization().authorizer);
+  const table = pluginTable(context, { authorization, webhooks, policies, plugins });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
   const inOrder = (phase: keyof Phases) => names.flatMap((name) => table[name][phase] ?? []);
   return admissionChain({
@@ -54,13 +56,20 @@ export function builtInAdmission(context: ServerContext, parts: BuiltInParts): A
     finishing: [(request) => authorization().admit(request), services.admit],
     validating: inOrder('validate'),
     callsOut: (about) => webhooks.callsOut(about),
-    start: (signal) => webhooks.start(context.log, signal),
+    start: async (signal) => {
+      await Promise.all([webhooks.start(context.log, signal), policies.start(context.log, signal)]);
+    },
   });
 }
 
 function pluginTable(
   context: ServerContext,
-  { authorization, webhooks, plugins }: Omit<BuiltInParts, 'services'> & { readonly webhooks: WebhookAdmission },
+  {
+    authorization,
+    webhooks,
+    policies,
+    plugins,
+  }: Omit<BuiltInParts, 'services'> & { readonly webhooks: WebhookAdmission; readonly policies: PolicyAdmission },
 ): Readonly<Record<AdmissionPluginName, Phases>> {
   const lookup = new AdmissionLookup(context);
   const lifecycle = namespaceLifecycle(lookup);
@@ -96,6 +105,7 @@ function pluginTable(
       mutate: webhooks.mutate,
       validate: (request) => (request.operation === 'delete' ? webhooks.mutate(request) : undefined),
     },
+    ValidatingAdmissionPolicy: { validate: policies.validate },
     ValidatingAdmissionWebhook: { validate: webhooks.validate },
     // Last, as upstream has it: what another rule refuses is not counted.
     ResourceQuota: { validate: resourceQuota(context) },

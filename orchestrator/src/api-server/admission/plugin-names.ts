@@ -19,6 +19,7 @@ export const admissionPlugins = {
   CertificateSubjectRestriction: true,
   DefaultIngressClass: true,
   MutatingAdmissionWebhook: true,
+  ValidatingAdmissionPolicy: true,
   ValidatingAdmissionWebhook: true,
   ResourceQuota: true,
 } as const satisfies Record<string, boolean>;

@@ -26,8 +26,16 @@ function policyRules(column: string, list: 'validations' | 'mutations'): KindRul
         defaultMatch(spec.matchConstraints);
       },
       validate: (object) => policyErrors(object, list),
+      ...(list === 'validations' ? { checkAlso: expressionErrors } : {}),
     },
   };
+}
+
+/** Expressions are read by what runs them, which is loaded where there are some. */
+async function expressionErrors(object: AnyObject): Promise<readonly FieldError[]> {
+  const { policyExpressionErrors } = await import('../../../cel/admission/check-expressions.ts');
+  const spec = (object['spec'] ?? {}) as ValidatingAdmissionPolicySpec;
+  return policyExpressionErrors(object.metadata.name ?? '', spec);
 }
 
 function paramKind(kind: ParamKind | undefined): string {

@@ -22,8 +22,23 @@ function webhookRules(mutating: boolean): KindRules {
         for (const hook of (object['webhooks'] ?? []) as Webhook[]) defaultWebhook(hook, mutating);
       },
       validate: (object) => configurationErrors(object),
+      checkAlso: conditionErrorsOf,
     },
   };
+}
+
+/** Expressions are read by what runs them, which is loaded where there are some. */
+async function conditionErrorsOf(object: AnyObject, old: AnyObject | undefined): Promise<readonly FieldError[]> {
+  const hooks = (object['webhooks'] ?? []) as Webhook[];
+  const before = (old?.['webhooks'] ?? []) as Webhook[];
+  const conditions = (list: readonly Webhook[]) =>
+    JSON.stringify(list.map(({ matchConditions = [] }) => matchConditions));
+  if (hooks.every(({ matchConditions = [] }) => matchConditions.length === 0)) return [];
+  if (old && conditions(hooks) === conditions(before)) return [];
+  const { conditionErrors } = await import('../../../cel/admission/check-expressions.ts');
+  return hooks.flatMap(({ matchConditions = [] }, i) =>
+    conditionErrors(matchConditions, `webhooks[${i}].matchConditions`),
+  );
 }
 
 function defaultWebhook(hook: Webhook, mutating: boolean): void {

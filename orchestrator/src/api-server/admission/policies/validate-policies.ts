@@ -1,0 +1,171 @@
+import { ApiError, type ValidatingAdmissionPolicyBindingSpec, type ValidatingAdmissionPolicySpec } from '@berth/kube';
+import { CompiledPolicy, type PolicyVerdict } from '../../../cel/admission/compile-policy.ts';
+import { withDecisions } from '../../../cel/admission/decisions.ts';
+import type { Authorizer } from '../../authorizer.ts';
+import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
+import { forbidden } from '../../resource-errors.ts';
+import type { ServerContext } from '../../server-context.ts';
+import type { AdmissionRequest } from '../admission.ts';
+import { policyInput } from './policy-input.ts';
+import type { BoundPolicy } from './policy-list.ts';
+import { matchedDefinition } from './policy-match.ts';
+import { PolicyConfigError, paramsOf } from './policy-params.ts';
+
+export interface PolicyParts {
+  readonly context: ServerContext;
+  readonly authorizer: Authorizer;
+}
+
+/** Why a policy refuses. */
+interface Denial {
+  readonly policy: string;
+  readonly binding?: string;
+  readonly message: string;
+  readonly reason?: string;
+}
+
+const compiled = new WeakMap<AnyObject, CompiledPolicy>();
+const maxAnnotation = 10 * 1024;
+
+/** Asks every policy; the first refusal is told (policy/validating/dispatcher.go). @throws ApiError */
+export async function validatePolicies(
+  policies: readonly BoundPolicy[],
+  request: AdmissionRequest,
+  parts: PolicyParts,
+): Promise<void> {
+  const denials: Denial[] = [];
+  for (const bound of policies)
+    denials.push(...(await new PolicyCheck(bound.policy, request, parts).run(bound.bindings)));
+  const [first] = denials;
+  if (first) throw denied(request, first);
+}
+
+class PolicyCheck {
+  readonly #policy: AnyObject;
+  readonly #spec: ValidatingAdmissionPolicySpec;
+  readonly #request: AdmissionRequest;
+  readonly #parts: PolicyParts;
+  readonly #denials: Denial[] = [];
+  readonly #annotations = new Map<string, Set<string>>();
+
+  constructor(policy: AnyObject, request: AdmissionRequest, parts: PolicyParts) {
+    this.#policy = policy;
+    this.#spec = (policy['spec'] ?? {}) as ValidatingAdmissionPolicySpec;
+    this.#request = request;
+    this.#parts = parts;
+  }
+
+  async run(bindings: readonly AnyObject[]): Promise<readonly Denial[]> {
+    const { context } = this.#parts;
+    const definition = await matchedDefinition(this.#spec.matchConstraints ?? {}, context, this.#request);
+    if (!definition) return [];
+    for (const binding of bindings) {
+      const spec = (binding['spec'] ?? {}) as ValidatingAdmissionPolicyBindingSpec;
+      if (spec.matchResources && !(await matchedDefinition(spec.matchResources, context, this.#request))) continue;
+      await this.#bound(definition, binding.metadata.name ?? '', spec);
+    }
+    for (const [key, values] of this.#annotations)
+      this.#request.audit?.annotate(`${this.#name}/${key}`, [...values].join(', '));
+    return this.#denials;
+  }
+
+  get #name(): string {
+    return this.#policy.metadata.name ?? '';
+  }
+
+  async #bound(
+    definition: ResourceDefinition,
+    binding: string,
+    spec: ValidatingAdmissionPolicyBindingSpec,
+  ): Promise<void> {
+    const { namespace } = this.#request;
+    try {
+      const place = { kind: this.#spec.paramKind, ref: spec.paramRef, namespace };
+      const params = await paramsOf(this.#parts.context, place);
+      if (params.length === 0) return;
+      const input = await policyInput(definition, this.#request, this.#parts);
+      for (const each of params) {
+        const program = this.#compiled();
+        const verdict = await withDecisions(this.#parts.authorizer, (decide) =>
+          program.run({ ...input, params: each }, decide),
+        );
+        this.#settle(verdict, binding, spec);
+      }
+    } catch (error) {
+      if (!(error instanceof PolicyConfigError)) throw error;
+      if (this.#spec.failurePolicy === 'Ignore') return;
+      const about = error.of === 'binding' ? { binding } : {};
+      this.#denials.push({ policy: this.#name, message: error.message, ...about });
+    }
+  }
+
+  #compiled(): CompiledPolicy {
+    let program = compiled.get(this.#policy);
+    if (!program) {
+      program = new CompiledPolicy(this.#spec);
+      compiled.set(this.#policy, program);
+    }
+    return program;
+  }
+
+  #settle(
+    { decisions, annotations }: PolicyVerdict,
+    binding: string,
+    spec: ValidatingAdmissionPolicyBindingSpec,
+  ): void {
+    const { validationActions = [] } = spec;
+    for (const [index, decision] of decisions.entries()) {
+      if (decision.action === 'admit') continue;
+      const { message, reason } = decision;
+      const denial = { policy: this.#name, binding, message, ...(reason === undefined ? {} : { reason }) };
+      for (const action of validationActions) {
+        if (action === 'Deny') this.#denials.push(denial);
+        else if (action === 'Warn')
+          this.#request.warn(
+            `Validation failed for ValidatingAdmissionPolicy '${this.#name}' with binding '${binding}': ${message}`,
+          );
+        else this.#audit(denial, index, validationActions);
+      }
+    }
+    for (const annotation of annotations) {
+      if (annotation.type === 'error') {
+        this.#denials.push({ policy: this.#name, binding, message: annotation.message });
+        continue;
+      }
+      const values = this.#annotations.get(annotation.key) ?? new Set();
+      values.add(annotation.value.slice(0, maxAnnotation));
+      this.#annotations.set(annotation.key, values);
+    }
+  }
+
+  #audit(
+    { policy, binding = '', message }: Denial,
+    expressionIndex: number,
+    validationActions: readonly string[],
+  ): void {
+    const failure = { message, policy, binding, expressionIndex, validationActions };
+    this.#request.audit?.annotate('validation.policy.admission.k8s.io/validation_failure', JSON.stringify([failure]));
+  }
+}
+
+const codes: Readonly<Record<string, number>> = {
+  Forbidden: 403,
+  Unauthorized: 401,
+  RequestEntityTooLarge: 413,
+  Invalid: 422,
+};
+
+function denied(
+  { definition, name }: AdmissionRequest,
+  { policy, binding, message, reason = 'Invalid' }: Denial,
+): ApiError {
+  const by = binding === undefined ? '' : ` with binding '${binding}'`;
+  const text = `ValidatingAdmissionPolicy '${policy}'${by} denied request: ${message}`;
+  const { status } = forbidden(definition, name, text);
+  return new ApiError({
+    ...status,
+    reason: reason as NonNullable<typeof status.reason>,
+    code: codes[reason] ?? 422,
+    details: { ...status.details, causes: [{ message: text }] },
+  });
+}

@@ -1,0 +1,137 @@
+import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
+import { boolType, nullType, stringType } from '../language/cel-type.ts';
+import type { Decide } from '../library/authorization.ts';
+import { typeOfValue } from '../values/type-of-value.ts';
+import { matchConditions, type NamedExpression } from './compile-match-conditions.ts';
+import { type Expression, ExpressionCompiler } from './expression-compiler.ts';
+import { ExpressionRun, type Outcome, OutOfBudget } from './expression-run.ts';
+import type { ExpressionInput } from './match-conditions.ts';
+
+/** For a policy's validations on one object (celconfig.RuntimeCELCostBudget). */
+const policyBudget = 10_000_000;
+const maxMessageBytes = 5 * 1024;
+
+export type PolicyDecision =
+  | { readonly action: 'admit' }
+  | { readonly action: 'deny'; readonly message: string; readonly reason?: string };
+
+export type AuditValue =
+  | { readonly type: 'publish'; readonly key: string; readonly value: string }
+  | { readonly type: 'error'; readonly message: string };
+
+export interface PolicyVerdict {
+  /** In the order of the validations; one alone where the policy as a whole failed. */
+  readonly decisions: readonly PolicyDecision[];
+  readonly annotations: readonly AuditValue[];
+}
+
+interface CompiledValidation {
+  readonly expression: Expression;
+  readonly messageExpression: Expression | undefined;
+  readonly message: string;
+  readonly reason: string | undefined;
+}
+
+const nothing: PolicyVerdict = { decisions: [], annotations: [] };
+
+/** A ValidatingAdmissionPolicy, ready to run (policy/validating/validator.go). */
+export class CompiledPolicy {
+  readonly #failurePolicy: string;
+  readonly #variables = new Map<string, Expression>();
+  readonly #conditions: readonly NamedExpression[];
+  readonly #validations: readonly CompiledValidation[];
+  readonly #annotations: readonly { readonly key: string; readonly text: string; readonly expression: Expression }[];
+
+  constructor(spec: ValidatingAdmissionPolicySpec) {
+    const { variables = [], matchConditions: conditions = [], validations = [], auditAnnotations = [] } = spec;
+    this.#failurePolicy = spec.failurePolicy ?? 'Fail';
+    const compiler = new ExpressionCompiler({ hasParams: spec.paramKind !== undefined });
+    for (const { name, expression } of variables) this.#variables.set(name, compiler.compileVariable(name, expression));
+    this.#conditions = conditions.map(({ name, expression }) => ({
+      name,
+      expression: compiler.compile(expression, [boolType]),
+    }));
+    this.#validations = validations.map(({ expression, message = '', messageExpression, reason }) => ({
+      expression: compiler.compile(expression, [boolType]),
+      messageExpression: messageExpression ? compiler.compile(messageExpression, [stringType], false) : undefined,
+      message,
+      reason,
+    }));
+    this.#annotations = auditAnnotations.map(({ key, valueExpression }) => ({
+      key,
+      text: valueExpression,
+      expression: compiler.compile(valueExpression, [stringType, nullType]),
+    }));
+  }
+
+  run(input: ExpressionInput, decide: Decide): PolicyVerdict {
+    const verdict = matchConditions(this.#conditions, input, {
+      failurePolicy: this.#failurePolicy,
+      decide,
+      variables: this.#variables,
+    });
+    if (verdict.type === 'error') return this.#failed(verdict.message);
+    if (verdict.type === 'no match') return nothing;
+    try {
+      const decisions = this.#decide(input, decide);
+      return { decisions, annotations: this.#annotate(input, decide) };
+    } catch (error) {
+      if (error instanceof OutOfBudget) return this.#failed(error.message);
+      throw error;
+    }
+  }
+
+  #failed(message: string): PolicyVerdict {
+    return { decisions: [this.#failure(message)], annotations: [] };
+  }
+
+  #failure(message: string): PolicyDecision {
+    return this.#failurePolicy === 'Ignore' ? { action: 'admit' } : { action: 'deny', message };
+  }
+
+  #decide(input: ExpressionInput, decide: Decide): PolicyDecision[] {
+    const run = new ExpressionRun(input, { budget: policyBudget, decide, variables: this.#variables });
+    const outcomes = this.#validations.map(({ expression }) => run.evaluate(expression));
+    const messages = this.#messages(input, decide, run.budget);
+    return this.#validations.map((validation, i) => {
+      const outcome = outcomes[i] as Outcome;
+      if ('error' in outcome) return this.#failure(outcome.error);
+      if (typeof messages === 'string') return this.#failure(`failed messageExpression: ${messages}`);
+      if (outcome.value === true) return { action: 'admit' };
+      return { action: 'deny', reason: validation.reason ?? 'Invalid', message: messageFor(validation, messages[i]) };
+    });
+  }
+
+  /** All of them, or why their budget did not do. */
+  #messages(input: ExpressionInput, decide: Decide, budget: number): readonly (Outcome | undefined)[] | string {
+    const run = new ExpressionRun(input, { budget, decide, variables: this.#variables });
+    try {
+      return this.#validations.map(({ messageExpression }) => messageExpression && run.evaluate(messageExpression));
+    } catch (error) {
+      if (error instanceof OutOfBudget) return error.message;
+      throw error;
+    }
+  }
+
+  #annotate(input: ExpressionInput, decide: Decide): AuditValue[] {
+    const run = new ExpressionRun(input, { budget: policyBudget, decide, variables: this.#variables });
+    return this.#annotations.flatMap(({ key, text, expression }): AuditValue[] => {
+      const outcome = run.evaluate(expression);
+      if ('error' in outcome)
+        return this.#failurePolicy === 'Ignore' ? [] : [{ type: 'error', message: outcome.error }];
+      const { value } = outcome;
+      if (value === null) return [];
+      if (typeof value === 'string') return value.trim() === '' ? [] : [{ type: 'publish', key, value: value.trim() }];
+      const type = typeOfValue(value).name;
+      const message = `valueExpression '${text}' resulted in unsupported return type: ${type}. Return type must be either string or null.`;
+      return [{ type: 'error', message }];
+    });
+  }
+}
+
+/** What the expression gave, else the message, else the expression itself. */
+function messageFor({ expression, message }: CompiledValidation, outcome: Outcome | undefined): string {
+  const given = outcome && 'value' in outcome && typeof outcome.value === 'string' ? outcome.value.trim() : '';
+  if (given !== '' && Buffer.byteLength(given) <= maxMessageBytes && !given.includes('\n')) return given;
+  return message.trim() === '' ? `failed expression: ${expression.text.trim()}` : message.trim();
+}
