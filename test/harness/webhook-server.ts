@@ -18,7 +18,7 @@ export type Answerer = (asked: Asked, response: ServerResponse) => unknown | Pro
 /** An HTTPS server with an authority of its own, as webhooks are. */
 export async function aWebhookServer(
   answer: Answerer,
-  options: { names?: readonly string[]; tls?: ServerOptions } = {},
+  options: { names?: readonly string[]; tls?: ServerOptions; address?: string } = {},
 ) {
   const authority = await anAuthority('CN=webhook-ca');
   const own = await authority.issue('CN=webhook', 'server', options.names);
@@ -49,7 +49,7 @@ export async function aWebhookServer(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, options.address ?? '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     authority,

@@ -5,7 +5,8 @@ import type { Asked } from './asked.ts';
 import { Reinvocation } from './reinvocation.ts';
 
 export interface AdmissionRequest extends Asked {
-  readonly operation: 'create' | 'update' | 'delete';
+  /** `connect`: a stream to what the object stands for; `object` is what it is asked with. */
+  readonly operation: 'create' | 'update' | 'delete' | 'connect';
   readonly definition: ResourceDefinition;
   readonly subresource: string;
   readonly namespace: string;

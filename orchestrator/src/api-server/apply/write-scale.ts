@@ -58,6 +58,7 @@ export async function writeScale(
     warn: request.warn,
     asked: askedOf(request, options.asObject),
     tracked: true,
+    shownAs: { of: scaling.scaleOf, take: scaling.take },
     change: (current) => withScale(context, { current, write, route, scaling }),
   });
 }

@@ -7,6 +7,7 @@ import type { ApiError } from '@berth/kube';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf, frameEncoder, type Presentation } from '../representation/represent.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
+import { warningHeaders } from './warning-headers.ts';
 
 const compress = promisify(gzip);
 
@@ -74,12 +75,8 @@ function presentationOf({ request, now }: Reply): Presentation {
 }
 
 function headersOf({ warnings, extra }: Reply): Record<string, string | string[]> {
-  const warning = [...warnings].map((text) => `299 - ${quoted(text)}`);
+  const warning = warningHeaders(warnings);
   return { 'cache-control': 'no-cache, private', ...extra, ...(warning.length > 0 ? { warning } : {}) };
-}
-
-function quoted(text: string): string {
-  return `"${text.replace(/[\x00-\x1f\x7f]/g, ' ').replace(/[\\"]/g, '\\$&')}"`;
 }
 
 async function send(

@@ -4,6 +4,7 @@ import type { Upgrade } from '../http/listener.ts';
 import { routeOf } from '../route.ts';
 import { containerOf, nodeOf } from '../subresources/pod-log.ts';
 import { requireObject } from '../verbs/get-object.ts';
+import { admitStream } from './admit-stream.ts';
 import { type StreamingTarget, serveUpgrade } from './serve-upgrade.ts';
 
 const streaming = new Set<string>(['exec', 'attach', 'portforward']);
@@ -19,6 +20,7 @@ export async function servePodUpgrade(
   if (route.type !== 'resource' || !subresource || !streaming.has(subresource))
     throw apiError('NotFound', 'the server could not find the requested resource');
   const { object: pod } = await requireObject(server.context, route);
+  await admitStream(server.context, { route, request }, subresource as StreamingTarget['subresource']);
   const container = subresource === 'portforward' ? '' : containerOf(pod, request.query.get('container') ?? '');
   const target: StreamingTarget = {
     subresource: subresource as StreamingTarget['subresource'],

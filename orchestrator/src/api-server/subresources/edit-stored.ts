@@ -11,7 +11,7 @@ export interface StoredEdit {
   readonly name: string;
   readonly dryRun: boolean;
   /** Changes a copy of the stored object in place; throws ApiError to refuse. Called again when another writer came first. */
-  readonly edit: (object: AnyObject) => void;
+  readonly edit: (object: AnyObject) => void | Promise<void>;
 }
 
 /** Changes an object past its kind's update rules, for actions that have rules of their own (a pod's binding). @throws ApiError */
@@ -22,7 +22,8 @@ export function editStored(context: ServerContext, request: StoredEdit): Promise
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
     const next = copyJson(current.object);
-    edit(next);
+    const pending = edit(next);
+    if (pending) await pending;
     definition.rules.default?.(next);
     return dryRun ? storage.pretend(next, current) : storage.replace(current, next);
   };

@@ -1,4 +1,5 @@
 import { copyJson } from '@berth/kube';
+import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Asked } from '../admission/asked.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
@@ -29,6 +30,11 @@ export interface ChangeRequest {
   readonly asked?: Asked;
   /** The field manager; absent: the server itself. */
   readonly manager?: string;
+  /** What those who admit it see in its place, and how what they make of that is taken over. */
+  readonly shownAs?: {
+    readonly of: (object: AnyObject) => AnyObject;
+    readonly take: (object: AnyObject, shown: AnyObject) => void;
+  };
   /** `change` settles managedFields itself, and gets the stored object as it is, which it does not change. */
   readonly tracked?: boolean;
   /** `change` looks at managedFields; for all others they are not copied. */
@@ -116,7 +122,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const admission = { ...about, operation: 'update', object: next, old } as const;
   const large = isLarge(next);
   if (large) await breathe();
-  await admitKeepingFields(context, admission);
+  await mutate(context, admission, request.shownAs);
   if (large) await breathe();
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
@@ -126,7 +132,25 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   if (checks) await checks;
   if (large) await breathe();
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
-  await context.admission.validate(admission);
+  await context.admission.validate(shown(admission, request.shownAs));
+}
+
+/** What those who admit a change see of it. */
+function shown(admission: AdmissionRequest, shownAs: ChangeRequest['shownAs']): AdmissionRequest {
+  if (!shownAs) return admission;
+  const { object, old } = admission;
+  return { ...admission, object: shownAs.of(object), old: old && shownAs.of(old) };
+}
+
+async function mutate(
+  context: ServerContext,
+  admission: AdmissionRequest,
+  shownAs: ChangeRequest['shownAs'],
+): Promise<void> {
+  if (!shownAs) return admitKeepingFields(context, admission);
+  const seen = shown(admission, shownAs);
+  await context.admission.mutate(seen);
+  shownAs.take(admission.object, seen.object);
 }
 
 /** Who changes only metadata was told before; people do not change pods (pod strategy WarningsOnUpdate). */

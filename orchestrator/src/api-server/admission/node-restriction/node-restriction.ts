@@ -38,7 +38,7 @@ const restrictions: Readonly<Record<string, Restriction>> = {
 export function nodeRestriction(lookup: AdmissionLookup, authorizer: () => Authorizer): AdmissionPlugin {
   return (request) => {
     const node = nodeOf(request.user);
-    if (node === undefined) return undefined;
+    if (node === undefined || request.operation === 'connect') return undefined;
     const { definition, name, object } = request;
     const refused = (why: string) =>
       forbidden(definition, name || object.metadata?.name || object.metadata?.generateName || '', why);

@@ -1,4 +1,5 @@
 import { type MutatingWebhook, Selector, type ValidatingWebhook } from '@berth/kube';
+import type { MatchConditions } from '../../../cel/admission/match-conditions.ts';
 
 export type AnyWebhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -10,6 +11,7 @@ export class Hook {
   readonly webhook: AnyWebhook;
   #namespaces: Selector | undefined;
   #objects: Selector | undefined;
+  #conditions: Promise<MatchConditions> | undefined;
 
   constructor(uid: string, configuration: string, webhook: AnyWebhook) {
     this.uid = uid;
@@ -25,6 +27,14 @@ export class Hook {
   get objectSelector(): Selector {
     this.#objects ??= Selector.fromObject(this.webhook.objectSelector ?? {});
     return this.#objects;
+  }
+
+  /** Its match conditions, compiled at the first request that is about it. */
+  conditions(): Promise<MatchConditions> {
+    this.#conditions ??= import('../../../cel/admission/compile-match-conditions.ts').then(
+      ({ compileMatchConditions }) => compileMatchConditions(this.webhook.matchConditions ?? []),
+    );
+    return this.#conditions;
   }
 }
 

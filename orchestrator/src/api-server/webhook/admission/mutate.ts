@@ -1,8 +1,9 @@
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import { Reinvocation } from '../../admission/reinvocation.ts';
-import { expectedKind } from '../../body-decoder.ts';
-import type { AnyObject } from '../../resource-definition.ts';
+import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
+import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { semanticEqual } from '../../resources/equality.ts';
+import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../call-error.ts';
 import { callHook, type HookParts, reviewedObjects, settleFailure } from './call-hook.ts';
 import { inVersion, replaceFields } from './equivalent-objects.ts';
@@ -91,34 +92,44 @@ async function callAndApply(invocation: Invocation, request: AdmissionRequest, p
       `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`,
     );
   if (patchType !== 'JSONPatch') throw new CallError(`unsupported patch type ${JSON.stringify(patchType)}`);
-  const patched = conformed(applyHookPatch(objects.object, patch), invocation, parts);
+  const shown = objects.object;
+  const patched = conformed(applyHookPatch(shown, patch), shown, { definition, context: parts.context });
   const note = { configuration: hook.configuration, webhook: name, patch, patchType };
   request.audit?.annotate(`patch.webhook.admission.k8s.io/${parts.place}`, JSON.stringify(note));
   const changed = !semanticEqual(objects.object, patched);
-  definition.rules.default?.(patched);
+  if (shown.kind === definition.kind) definition.rules.default?.(patched);
   // A name of the server's own is back in its place, unless the webhook gave one.
   if (request.generatedName) patched.metadata.name ??= request.name;
   replaceFields(request.object, await inVersion(patched, definition, request.definition));
   return changed;
 }
 
-/** The known fields of what a patch made. @throws ApiError InternalError – it is no object of the kind any more. */
-function conformed(value: unknown, { definition }: Invocation, { context }: HookParts): AnyObject {
+interface Conforming {
+  readonly definition: ResourceDefinition;
+  readonly context: ServerContext;
+}
+
+/** The known fields of what a patch made of `shown`. @throws ApiError InternalError – it is no object of the kind any more. */
+function conformed(value: unknown, shown: AnyObject, { definition, context }: Conforming): AnyObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw internalError(`json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value`);
-  const expected = expectedKind(definition);
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
-  const wanted = definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
-  if (kind !== definition.kind || apiVersion !== wanted)
+  if (kind !== shown.kind || apiVersion !== shown.apiVersion)
     throw internalError(
       `no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
     );
+  const expected = shown.kind === definition.kind ? expectedKind(definition) : actionKind(shown);
+  const strictness = { validation: 'Ignore', warn: () => undefined } as const;
   try {
-    return context.bodies.conform(value as Record<string, unknown>, expected, {
-      validation: 'Ignore',
-      warn: () => undefined,
-    });
+    return context.bodies.conform(value as Record<string, unknown>, expected, strictness);
   } catch (error) {
     throw internalError((error as Error).message, error);
   }
+}
+
+/** What subresources take has kinds of its own: an Eviction, a Binding, a Scale. */
+function actionKind({ kind = '', apiVersion = '' }: AnyObject): ExpectedKind {
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  const schema = `io.k8s.api.${group.split('.')[0] || 'core'}.${version}.${kind}`;
+  return { group, version, kind, schema };
 }

@@ -68,7 +68,7 @@ export function requestFields(definition: ResourceDefinition, request: Admission
       ...(user.extra ? { extra: user.extra } : {}),
     },
     dryRun,
-    options: request.options?.() ?? null,
+    options: request.operation === 'connect' ? null : (request.options?.() ?? null),
   };
 }
 

@@ -1,0 +1,47 @@
+import { askedOf } from '../admission/asked.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import type { ResourceRoute } from '../route.ts';
+import type { ServerContext } from '../server-context.ts';
+import type { ServerRequest } from '../server-request.ts';
+import type { StreamingTarget } from './serve-upgrade.ts';
+
+const kinds = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions' } as const;
+
+/** Admission of a stream, with what it is asked with as the object (upstream's operation CONNECT). @throws ApiError */
+export async function admitStream(
+  context: ServerContext,
+  { route, request }: { readonly route: ResourceRoute; readonly request: ServerRequest },
+  subresource: StreamingTarget['subresource'],
+): Promise<void> {
+  const { definition, namespace, name } = route;
+  const admission = {
+    operation: 'connect',
+    definition,
+    subresource,
+    namespace,
+    name,
+    object: optionsOf(subresource, request.query),
+    old: undefined,
+    user: request.user,
+    dryRun: false,
+    warn: request.warn,
+    ...askedOf(request, () => ({})),
+  } as const;
+  await context.admission.mutate(admission);
+  await context.admission.validate(admission);
+}
+
+function optionsOf(subresource: StreamingTarget['subresource'], query: URLSearchParams): AnyObject {
+  const options = { kind: kinds[subresource], apiVersion: 'v1' } as AnyObject;
+  if (subresource === 'portforward') {
+    const ports = query.getAll('ports').map(Number);
+    return ports.length > 0 ? { ...options, ports } : options;
+  }
+  for (const flag of ['stdin', 'stdout', 'stderr', 'tty'])
+    if (/^(1|t|true)$/i.test(query.get(flag) ?? '')) options[flag] = true;
+  const container = query.get('container');
+  if (container) options['container'] = container;
+  const command = query.getAll('command');
+  if (subresource === 'exec' && command.length > 0) options['command'] = command;
+  return options;
+}

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest';
+import { allow, aWorld, patch, review } from '../harness/webhook-world.ts';
+
+/** Which requests webhooks are asked about, and in which form they see them. */
+
+const rule = (operation: string, group: string, version: string, resource: string) => ({
+  apiGroups: [group],
+  apiVersions: [version],
+  operations: [operation],
+  resources: [resource],
+});
+
+const hpa = (version: 'v1' | 'v2') => ({
+  apiVersion: `autoscaling/${version}`,
+  kind: 'HorizontalPodAutoscaler',
+  metadata: { name: `h-${version}` },
+  spec: {
+    scaleTargetRef: { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' },
+    maxReplicas: 3,
+    ...(version === 'v1' ? { targetCPUUtilizationPercentage: 50 } : {}),
+  },
+});
+
+test('a rule for another version of a kind means all of them, unless it is to be exact', async () => {
+  await using world = await aWorld(({ body }) =>
+    review(body, { allowed: true, ...patch({ op: 'replace', path: '/spec/maxReplicas', value: 7 }) }),
+  );
+  const path = '/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers';
+  await world.configure({ configuration: 'exact', matchPolicy: 'Exact', rules: [rule('CREATE', 'autoscaling', 'v2', 'horizontalpodautoscalers')] });
+  expect(await world.send({ method: 'POST', path, body: hpa('v1') })).toMatchObject({ status: 201 });
+  expect(world.hooks.asked).toHaveLength(0);
+  await world.configure({ mutating: true, rules: [rule('CREATE', 'autoscaling', 'v2', 'horizontalpodautoscalers')] });
+  const made = await world.send({ method: 'POST', path, body: { ...hpa('v1'), metadata: { name: 'other' } } });
+  expect(made).toMatchObject({ status: 201, json: { apiVersion: 'autoscaling/v1', spec: { maxReplicas: 7, targetCPUUtilizationPercentage: 50 } } });
+  expect(world.hooks.asked[0]?.body.request).toMatchObject({
+    kind: { group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler' },
+    resource: { group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers' },
+    requestKind: { group: 'autoscaling', version: 'v1', kind: 'HorizontalPodAutoscaler' },
+    requestResource: { group: 'autoscaling', version: 'v1', resource: 'horizontalpodautoscalers' },
+    object: { apiVersion: 'autoscaling/v2', spec: { metrics: [{ type: 'Resource' }] } },
+  });
+});
+
+test('a webhook of the first version is asked in that, and what it leaves out is let pass', async () => {
+  await using world = await aWorld(() => ({ response: { allowed: true, patch: patch({ op: 'add', path: '/data/b', value: '2' }).patch } }));
+  await world.configure({ mutating: true, admissionReviewVersions: ['v7', 'v1beta1', 'v1'] });
+  expect(await world.create('one')).toMatchObject({ status: 201, json: { data: { a: '1', b: '2' } } });
+  expect(world.hooks.asked[0]?.body.apiVersion).toBe('admission.k8s.io/v1beta1');
+});
+
+test('match conditions leave requests out; one that fails is the policy\'s matter', async () => {
+  await using world = await aWorld(allow({ allowed: false }));
+  const condition = (expression: string) => [{ name: 'only', expression }];
+  await world.configure({ matchConditions: condition('object.data.a == "guarded" && request.userInfo.username == "admin"') });
+  expect(await world.create('one')).toMatchObject({ status: 201 });
+  expect(await world.create('two', { data: { a: 'guarded' } })).toMatchObject({ status: 400 });
+  expect(world.hooks.asked).toHaveLength(1);
+  const failed = await world.create('three', { data: { b: 'x' } });
+  expect(failed).toMatchObject({ status: 403, json: { reason: 'Forbidden', details: { name: 'three', kind: 'configmaps' } } });
+  expect(failed.json.message).toMatch(/^configmaps "three" is forbidden: .*no such key: a/);
+  expect(world.hooks.asked).toHaveLength(1);
+});
+
+test('a scale, a binding and an eviction are shown as what they are', async () => {
+  await using world = await aWorld(({ body }) => {
+    const { kind } = body.request.object;
+    if (kind === 'Scale') return review(body, { allowed: true, ...patch({ op: 'replace', path: '/spec/replicas', value: 5 }) });
+    return review(body, kind === 'Eviction' ? { allowed: false, status: { message: 'stay' } } : { allowed: true });
+  });
+  const post = (path: string, body: object) => world.send({ method: 'POST', path, body });
+  const core = '/api/v1/namespaces/default';
+  await post(`${core}/serviceaccounts`, { metadata: { name: 'default' } });
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const spec = { selector: { matchLabels: { a: 'b' } }, template };
+  expect(await post('/apis/apps/v1/namespaces/default/deployments', { metadata: { name: 'd' }, spec })).toMatchObject({ status: 201 });
+  expect(await post(`${core}/pods`, { metadata: { name: 'p' }, spec: template.spec })).toMatchObject({ status: 201 });
+  await world.configure({
+    mutating: true,
+    rules: [rule('*', '*', '*', '*/scale'), rule('*', '*', '*', 'pods/binding'), rule('*', '*', '*', 'pods/eviction')],
+  });
+  const path = '/apis/apps/v1/namespaces/default/deployments/d/scale';
+  const scaled = await world.send({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { spec: { replicas: 2 } } });
+  expect(scaled).toMatchObject({ status: 200, json: { spec: { replicas: 5 } } });
+  expect(await post(`${core}/pods/p/binding`, { metadata: { name: 'p' }, target: { name: 'n' } })).toMatchObject({ status: 201 });
+  const evicted = await post(`${core}/pods/p/eviction`, { metadata: { name: 'p' }, apiVersion: 'policy/v1', kind: 'Eviction' });
+  expect(evicted).toMatchObject({ status: 400, json: { message: 'admission webhook "hook.example.com" denied the request: stay' } });
+  expect(await world.send({ method: 'GET', path: `${core}/pods/p` })).toMatchObject({ status: 200 });
+  const seen = world.hooks.asked.map(({ body: { request } }) => [request.operation, request.subResource, request.kind.kind, request.object.kind, request.oldObject?.kind]);
+  expect(seen).toEqual([
+    ['UPDATE', 'scale', 'Scale', 'Scale', 'Scale'],
+    ['CREATE', 'binding', 'Binding', 'Binding', undefined],
+    ['CREATE', 'eviction', 'Eviction', 'Eviction', undefined],
+  ]);
+});
+
+test('many large warnings do not grow the headers of an answer without end', async () => {
+  const warnings = Array.from({ length: 500 }, (_, index) => `${index} ${'x'.repeat(10_000)}`);
+  await using world = await aWorld(allow({ warnings }));
+  await world.configure({});
+  const { status, headers } = await world.create('one');
+  expect(status).toBe(201);
+  expect(String(headers['warning']).length).toBeLessThan(8192);
+});
