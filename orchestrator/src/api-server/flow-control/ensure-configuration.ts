@@ -53,8 +53,11 @@ async function revise(
   context: ServerContext,
   definition: ResourceDefinition,
   current: AnyObject,
-  { name, spec }: DefaultObject,
+  { name, spec: standard }: DefaultObject,
 ): Promise<void> {
+  // How much is set aside for what is exempt is the users' to say.
+  const own = name === 'exempt' ? current['spec']?.exempt : undefined;
+  const spec = own ? { ...standard, exempt: own } : standard;
   const automatic = mandatoryNames.includes(name) || isAutomatic(current);
   const annotation = String(automatic);
   const marked = current.metadata.annotations?.[autoUpdate];

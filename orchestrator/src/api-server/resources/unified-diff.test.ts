@@ -21,3 +21,11 @@ test('shows changes far apart in groups of their own', () => {
 test('shows nothing where nothing changed', () => {
   expect(unifiedDiff(lines('a', 'b'), lines('a', 'b'))).toBe('');
 });
+
+test('of very long texts only the ends are compared', () => {
+  const before = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
+  const after = [...before.slice(0, 10), ...before.slice(10, -10).reverse(), ...before.slice(-10)];
+  const lines = unifiedDiff(before.join('\n'), after.join('\n')).split('\n');
+  expect(lines[0]).toBe('@@ -8,19986 +8,19986 @@');
+  expect(lines.slice(1, 5)).toEqual([' line 7', ' line 8', ' line 9', '-line 10']);
+});

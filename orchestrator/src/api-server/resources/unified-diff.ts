@@ -33,9 +33,17 @@ const context = 3;
 /** From this many lines on, lines that make up more than one in a hundred don't start a match. */
 const popularFrom = 200;
 
+/** Finding blocks takes the product of the lengths, at worst. */
+const mostComparisons = 1_000_000;
+
 function matchingBlocks(a: readonly string[], b: readonly string[]): Block[] {
+  if (a.length * b.length > mostComparisons) return sameEnds(a, b);
   const positions = new Map<string, number[]>();
-  for (const [index, line] of b.entries()) positions.set(line, [...(positions.get(line) ?? []), index]);
+  for (const [index, line] of b.entries()) {
+    const known = positions.get(line);
+    if (known) known.push(index);
+    else positions.set(line, [index]);
+  }
   const popular = Math.floor(b.length / 100) + 1;
   if (b.length >= popularFrom)
     for (const [line, places] of positions) if (places.length > popular) positions.delete(line);
@@ -50,6 +58,19 @@ function matchingBlocks(a: readonly string[], b: readonly string[]): Block[] {
     pending.push([a1, match.a, b1, match.b], [match.a + match.size, a2, match.b + match.size, b2]);
   }
   return blocks.sort((x, y) => x.a - y.a);
+}
+
+/** What is equal at the beginning and at the end; all between is one change. */
+function sameEnds(a: readonly string[], b: readonly string[]): Block[] {
+  const most = Math.min(a.length, b.length);
+  let first = 0;
+  while (first < most && a[first] === b[first]) first += 1;
+  let last = 0;
+  while (last < most - first && a[a.length - 1 - last] === b[b.length - 1 - last]) last += 1;
+  return [
+    { a: 0, b: 0, size: first },
+    { a: a.length - last, b: b.length - last, size: last },
+  ].filter(({ size }) => size > 0);
 }
 
 interface Sequences {

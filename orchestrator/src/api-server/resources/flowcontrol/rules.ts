@@ -1,4 +1,5 @@
 import type {
+  ExemptPriorityLevelConfiguration,
   FlowSchema,
   FlowSchemaSpec,
   LimitedPriorityLevelConfiguration,
@@ -7,13 +8,17 @@ import type {
   PriorityLevelConfiguration,
   PriorityLevelConfigurationSpec,
 } from '@berth/kube';
+import { mandatoryNames, mandatoryObjects } from '../../flow-control/default-objects.ts';
+import { maxHashBits, requiredEntropyBits } from '../../flow-control/shuffle-sharding.ts';
 import type { FieldError } from '../../resource-definition.ts';
+import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
 const subjectKinds = ['Group', 'ServiceAccount', 'User'];
 const highestPrecedence = 10_000;
+const mostQueues = 10_000_000;
 
 export const flowSchemaRules: KindRules = {
   generation: { initial: true, of: ({ spec }) => spec },
@@ -29,7 +34,11 @@ export const flowSchemaRules: KindRules = {
       const spec = (object as FlowSchema).spec as FlowSchemaSpec;
       spec.matchingPrecedence ||= 1000;
     },
-    validate: (object) => schemaErrors(object.metadata.name ?? '', (object as FlowSchema).spec as FlowSchemaSpec),
+    validate: (object) => {
+      const name = object.metadata.name ?? '';
+      const spec = (object as FlowSchema).spec as FlowSchemaSpec;
+      return [...schemaErrors(name, spec), ...fixedErrors(name, spec, mandatorySpec('schemas', name))];
+    },
   },
 };
 
@@ -83,11 +92,11 @@ export const priorityLevelRules: KindRules = {
   },
   rules: {
     default: (object) => defaultLevel((object as PriorityLevelConfiguration).spec as PriorityLevelConfigurationSpec),
-    validate: (object) =>
-      levelErrors(
-        object.metadata.name ?? '',
-        (object as PriorityLevelConfiguration).spec as PriorityLevelConfigurationSpec,
-      ),
+    validate: (object) => {
+      const name = object.metadata.name ?? '';
+      const spec = (object as PriorityLevelConfiguration).spec as PriorityLevelConfigurationSpec;
+      return [...levelErrors(name, spec), ...fixedLevelErrors(name, spec)];
+    },
   },
 };
 
@@ -115,6 +124,7 @@ function levelErrors(name: string, { type, exempt, limited }: PriorityLevelConfi
     ...(type === 'Limited' && exempt ? [forbidden('spec.exempt', 'must be nil if the type is Limited')] : []),
     ...(type === 'Limited' && !limited ? [required('spec.limited', 'must not be empty when type is Limited')] : []),
     ...(type === 'Limited' && limited ? limitedErrors(limited) : []),
+    ...(type === 'Exempt' && exempt ? shareErrors(exempt, 'spec.exempt') : []),
     ...(type ? [] : [required('spec.type')]),
     ...(type && type !== 'Exempt' && type !== 'Limited'
       ? [notSupported('spec.type', type, ['Exempt', 'Limited'])]
@@ -123,14 +133,54 @@ function levelErrors(name: string, { type, exempt, limited }: PriorityLevelConfi
 }
 
 function limitedErrors(limited: LimitedPriorityLevelConfiguration): FieldError[] {
-  const { nominalConcurrencyShares: shares = 0, limitResponse, lendablePercent: lendable = 0 } = limited;
+  const { limitResponse, borrowingLimitPercent: borrowing = 0 } = limited;
+  const [shares, lendable] = [
+    shareErrors(limited, 'spec.limited', 'shares'),
+    shareErrors(limited, 'spec.limited', 'lendable'),
+  ];
   return [
-    ...(shares < 0 ? [invalid('spec.limited.nominalConcurrencyShares', shares, 'must be a non-negative integer')] : []),
+    ...shares,
     ...responseErrors(limitResponse ?? { type: '' }, 'spec.limited.limitResponse'),
-    ...(lendable < 0 || lendable > 100
-      ? [invalid('spec.limited.lendablePercent', lendable, 'must be between 0 and 100, inclusive')]
+    ...lendable,
+    ...(borrowing < 0
+      ? [invalid('spec.limited.borrowingLimitPercent', borrowing, 'if specified, must be a non-negative integer')]
       : []),
   ];
+}
+
+function shareErrors(
+  { nominalConcurrencyShares: shares = 0, lendablePercent: lendable = 0 }: ExemptPriorityLevelConfiguration,
+  path: string,
+  which: 'shares' | 'lendable' | 'both' = 'both',
+): FieldError[] {
+  return [
+    ...(shares < 0 && which !== 'lendable'
+      ? [invalid(`${path}.nominalConcurrencyShares`, shares, 'must be a non-negative integer')]
+      : []),
+    ...((lendable < 0 || lendable > 100) && which !== 'shares'
+      ? [invalid(`${path}.lendablePercent`, lendable, 'must be between 0 and 100, inclusive')]
+      : []),
+  ];
+}
+
+/** What every cluster needs is not anyone's to change. */
+function fixedErrors(name: string, spec: object, fixed: object | undefined): FieldError[] {
+  if (!fixed || semanticEqual(spec, fixed)) return [];
+  return [invalid('spec', spec, `spec of '${name}' must equal the fixed value`)];
+}
+
+/** How much of the server is set aside for what is exempt may be said. */
+function fixedLevelErrors(name: string, spec: PriorityLevelConfigurationSpec): FieldError[] {
+  const fixed = mandatorySpec('levels', name);
+  if (name !== 'exempt' || !fixed) return fixedErrors(name, spec, fixed);
+  if (semanticEqual({ ...spec, exempt: undefined }, { ...fixed, exempt: undefined })) return [];
+  return [invalid('spec', spec, `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`)];
+}
+
+function mandatorySpec(kind: 'levels' | 'schemas', name: string): object | undefined {
+  if (!mandatoryNames.includes(name)) return undefined;
+  const all: readonly { readonly name: string; readonly spec: object }[] = mandatoryObjects()[kind];
+  return all.find((each) => each.name === name)?.spec;
 }
 
 function responseErrors({ type, queuing }: LimitResponse, field: string): FieldError[] {
@@ -146,9 +196,16 @@ function responseErrors({ type, queuing }: LimitResponse, field: string): FieldE
   return [
     ...positive('queueLengthLimit', queueLengthLimit),
     ...positive('queues', queues),
+    ...(queues > mostQueues ? [invalid(`${path}.queues`, queues, `must not be greater than ${mostQueues}`)] : []),
     ...positive('handSize', handSize),
-    ...(handSize > queues && handSize > 0
-      ? [invalid(`${path}.handSize`, handSize, `should not be greater than queues (${queues})`)]
-      : []),
+    ...handErrors(queues, handSize, `${path}.handSize`),
   ];
+}
+
+function handErrors(queues: number, handSize: number, field: string): FieldError[] {
+  if (handSize <= 0) return [];
+  if (handSize > queues) return [invalid(field, handSize, `should not be greater than queues (${queues})`)];
+  if (requiredEntropyBits(queues, handSize) <= maxHashBits) return [];
+  const what = `required entropy bits of deckSize ${queues} and handSize ${handSize}`;
+  return [invalid(field, handSize, `${what} should not be greater than ${maxHashBits}`)];
 }
