@@ -2,6 +2,7 @@ import { afterAll, afterEach, expect, test } from 'vitest';
 import { Berth, eventually } from '../harness/berth.ts';
 import { Kubectl } from '../harness/kubectl.ts';
 import { sampleController } from '../harness/sample-controller.ts';
+import { snapshotDefinitions } from '../harness/snapshot-definitions.ts';
 
 const berth = await Berth.start();
 const sample = sampleController();
@@ -61,22 +62,69 @@ afterEach(async () => {
   await kubectl.run('delete', crd, '--ignore-not-found');
 });
 
-test('the sample controller, an unmodified Go program, runs against it', async () => {
-  const kubectl = await Kubectl.in(berth, '1.33', 'sample');
-  await kubectl.run('apply', '-f', sample.statusDefinition);
-  await kubectl.run('wait', '--for=condition=Established', crd, '--timeout=10s');
-  await using controller = sample.run(berth.ready.kubeconfig);
-  await kubectl.run('create', '-f', sample.example);
-  const becomes = (answer: string, ...args: string[]) =>
-    eventually(async () => (await kubectl.run(...args)).includes(answer), { what: `${args.join(' ')}: ${answer}` });
-  const path = 'jsonpath={.spec.replicas} {.metadata.ownerReferences[0].kind}';
-  await becomes('1 Foo', 'get', 'deployment', 'example-foo', '-o', path);
-  await becomes('0', 'get', 'foo', 'example-foo', '-o', 'jsonpath={.status.availableReplicas}');
-  const events = ['get', 'events', '--field-selector', 'involvedObject.kind=Foo', '-o', 'jsonpath={.items[*].message}'];
-  await becomes('Foo synced successfully', ...events);
-  await kubectl.run('patch', 'foo', 'example-foo', '--type=merge', '-p', '{"spec":{"replicas":3}}');
-  await becomes('3 Foo', 'get', 'deployment', 'example-foo', '-o', path);
-  await kubectl.run('delete', 'foo', 'example-foo');
-  await eventually(async () => (await kubectl.run('get', 'deployments', '-o', 'name')) === '');
-  expect(controller.exitCode).toBeNull();
+const controllers = [
+  ['an unmodified Go program', sample.run, sample.statusDefinition, sample.example],
+  [
+    'on our own client',
+    sample.runOwn,
+    'examples/sample-controller/definition.yaml',
+    'examples/sample-controller/foo.yaml',
+  ],
+] as const;
+
+for (const [what, run, definition, example] of controllers) {
+  test(`the sample controller, ${what}, runs against it`, async () => {
+    const kubectl = await Kubectl.in(berth, '1.33', run === sample.run ? 'sample' : 'own-sample');
+    await kubectl.run('apply', '-f', definition);
+    await kubectl.run('wait', '--for=condition=Established', crd, '--timeout=10s');
+    await using controller = run(berth.ready.kubeconfig);
+    await kubectl.run('create', '-f', example);
+    const becomes = (answer: string, ...args: string[]) =>
+      eventually(async () => (await kubectl.run(...args)).includes(answer), { what: `${args.join(' ')}: ${answer}` });
+    const path = 'jsonpath={.spec.replicas} {.metadata.ownerReferences[0].kind}';
+    await becomes('1 Foo', 'get', 'deployment', 'example-foo', '-o', path);
+    await becomes('0', 'get', 'foo', 'example-foo', '-o', 'jsonpath={.status.availableReplicas}');
+    const events = ['--field-selector', 'involvedObject.kind=Foo', '-o', 'jsonpath={.items[*].message}'];
+    await becomes('Foo synced successfully', 'get', 'events', ...events);
+    await kubectl.run('patch', 'foo', 'example-foo', '--type=merge', '-p', '{"spec":{"replicas":3}}');
+    await becomes('3 Foo', 'get', 'deployment', 'example-foo', '-o', path);
+    await kubectl.run('delete', 'foo', 'example-foo');
+    await eventually(async () => (await kubectl.run('get', 'deployments', '-o', 'name')) === '');
+    expect(controller.exitCode).toBeNull();
+  });
+}
+
+test('the definitions of the external-snapshotter are taken, and keep their rules', async () => {
+  const kubectl = await Kubectl.in(berth, '1.33', 'snapshots');
+  const definitions = snapshotDefinitions();
+  const names = [
+    'volumesnapshotclasses.snapshot.storage.k8s.io',
+    'volumesnapshotcontents.snapshot.storage.k8s.io',
+    'volumesnapshots.snapshot.storage.k8s.io',
+    'volumegroupsnapshotclasses.groupsnapshot.storage.k8s.io',
+    'volumegroupsnapshotcontents.groupsnapshot.storage.k8s.io',
+    'volumegroupsnapshots.groupsnapshot.storage.k8s.io',
+  ].map((name) => `crd/${name}`);
+  await kubectl.run('apply', ...definitions.flatMap((file) => ['-f', file]));
+  await kubectl.run('wait', '--for=condition=Established', ...names, '--timeout=10s');
+  const snapshot = (source: string) => `
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshot
+metadata: { name: s }
+spec: { volumeSnapshotClassName: c, source: { ${source} } }
+`;
+  expect(await kubectl.feed(snapshot('persistentVolumeClaimName: data'), 'apply', '-f', '-')).toBe(
+    'volumesnapshot.snapshot.storage.k8s.io/s created\n',
+  );
+  expect(await kubectl.run('get', 'vs')).toMatch(
+    /^NAME +READYTOUSE +SOURCEPVC +SOURCESNAPSHOTCONTENT +RESTORESIZE +SNAPSHOTCLASS +SNAPSHOTCONTENT +CREATIONTIME +AGE\ns +data +c +\d+s\n$/,
+  );
+  const changed = await kubectl.feed(snapshot('persistentVolumeClaimName: other'), 'apply', '-f', '-').catch(String);
+  expect(changed).toContain('persistentVolumeClaimName is immutable');
+  const both = snapshot('persistentVolumeClaimName: a, volumeSnapshotContentName: b').replace('name: s', 'name: t');
+  expect(await kubectl.feed(both, 'apply', '-f', '-').catch(String)).toContain(
+    'exactly one of volumeSnapshotContentName and persistentVolumeClaimName must be set',
+  );
+  await kubectl.run('delete', ...names);
+  expect(await kubectl.run('get', 'crd', '-o', 'name')).toBe('');
 });

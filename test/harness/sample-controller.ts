@@ -8,6 +8,8 @@ import { goProgram } from './go-toolchain.ts';
 /** Kubernetes' own example of a custom controller, as its module has it. */
 const moduleVersion = 'k8s.io/sample-controller@v0.36.3';
 
+export type RunningController = ChildProcess & AsyncDisposable;
+
 export interface SampleController {
   /** The definition without and with a status endpoint, and a resource: the documents' examples, word for word. */
   readonly definition: string;
@@ -15,7 +17,9 @@ export interface SampleController {
   readonly example: string;
   text(file: string): string;
   /** Runs the program until disposed. */
-  run(kubeconfig: string): ChildProcess & AsyncDisposable;
+  run(kubeconfig: string): RunningController;
+  /** Runs `examples/sample-controller`, the same in TypeScript. */
+  runOwn(kubeconfig: string): RunningController;
 }
 
 export function sampleController(): SampleController {
@@ -26,16 +30,19 @@ export function sampleController(): SampleController {
     statusDefinition: join(examples, 'crd-status-subresource.yaml'),
     example: join(examples, 'example-foo.yaml'),
     text: (file) => readFileSync(file, 'utf8'),
-    run: (kubeconfig) => {
-      const child = spawn(build(folder), ['-kubeconfig', kubeconfig], { stdio: ['ignore', 'inherit', 'ignore'] });
-      const stop = async () => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        child.kill('SIGTERM');
-        await once(child, 'exit');
-      };
-      return Object.assign(child, { [Symbol.asyncDispose]: stop });
-    },
+    run: (kubeconfig) => running(build(folder), ['-kubeconfig', kubeconfig]),
+    runOwn: (kubeconfig) => running(process.execPath, ['examples/sample-controller/main.ts', kubeconfig]),
   };
+}
+
+function running(program: string, args: string[]): RunningController {
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'ignore'] });
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  };
+  return Object.assign(child, { [Symbol.asyncDispose]: stop });
 }
 
 function moduleFolder(): string {

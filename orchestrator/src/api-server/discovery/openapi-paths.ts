@@ -3,8 +3,8 @@ import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer } from '../server-request.ts';
-import { json } from './discovery-paths.ts';
 import { customComponents, customRoots } from './custom-components.ts';
+import { json } from './discovery-paths.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
@@ -73,7 +73,12 @@ function openApiDocument(definitions: readonly ResourceDefinition[]): Json {
     list.push(definition);
     kinds.set(definition.schema, list);
   }
-  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), deleteOptions, ...customRoots(definitions)];
+  const roots = [
+    ...kinds.keys(),
+    ...[...kinds.keys()].map((name) => `${name}List`),
+    deleteOptions,
+    ...customRoots(definitions),
+  ];
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: versionInfo.gitVersion },
@@ -112,7 +117,11 @@ function pathsOf(definition: ResourceDefinition): [string, Json][] {
 
 type Kind = Pick<SubresourceDefinition, 'group' | 'version' | 'kind'>;
 
-function operations({ schema, custom }: ResourceDefinition, verbs: readonly string[], { group, version, kind }: Kind): Json {
+function operations(
+  { schema, custom }: ResourceDefinition,
+  verbs: readonly string[],
+  { group, version, kind }: Kind,
+): Json {
   const result: Json = {};
   for (const verb of verbs) {
     const [method, action] = methods[verb] ?? [];
@@ -122,7 +131,9 @@ function operations({ schema, custom }: ResourceDefinition, verbs: readonly stri
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': { group, version, kind },
       parameters: parametersOf(verb),
-      ...(['create', 'update', 'patch'].includes(verb) ? { requestBody: requestBody(verb, schema, custom !== undefined) } : {}),
+      ...(['create', 'update', 'patch'].includes(verb)
+        ? { requestBody: requestBody(verb, schema, custom !== undefined) }
+        : {}),
       responses: { 200: { description: 'OK', content: { 'application/json': { schema: { $ref: refOf(of) } } } } },
     };
   }
@@ -132,7 +143,12 @@ function operations({ schema, custom }: ResourceDefinition, verbs: readonly stri
 function requestBody(verb: string, schema: string, isCustom: boolean): Json {
   const types =
     verb === 'patch'
-      ? ['application/json-patch+json', 'application/merge-patch+json', ...(isCustom ? [] : ['application/strategic-merge-patch+json'])]
+      ? [
+          'application/json-patch+json',
+          'application/merge-patch+json',
+          ...(isCustom ? [] : ['application/strategic-merge-patch+json']),
+          'application/apply-patch+yaml',
+        ]
       : ['*/*'];
   const content = { schema: verb === 'patch' ? { type: 'object' } : { $ref: refOf(schema) } };
   return { content: Object.fromEntries(types.map((type) => [type, content])), required: true };
@@ -146,5 +162,5 @@ function parametersOf(verb: string): Json[] {
   if (verb === 'get') return [];
   if (verb === 'delete' || verb === 'deletecollection')
     return ['dryRun', 'gracePeriodSeconds', 'propagationPolicy'].map(query);
-  return ['dryRun', 'fieldManager', 'fieldValidation'].map(query);
+  return ['dryRun', 'fieldManager', 'fieldValidation', ...(verb === 'patch' ? ['force'] : [])].map(query);
 }
