@@ -36,8 +36,7 @@ export class EtcdBridge implements Disposable {
     child.stdout.resume();
     const link = this.#link(index);
     this.#links.add(link);
-    const inside = (...args: string[]) =>
-      execFileSync('nsenter', ['-t', String(child.pid), '-n', 'ip', ...args], { stdio: 'pipe' });
+    const inside = (...args: string[]) => within(child.pid as number, ...args);
     // Of a member that was killed it may still be going.
     for (let tries = 0; exists(link) && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
     ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid));
@@ -57,6 +56,15 @@ export class EtcdBridge implements Disposable {
     ip('link', 'set', this.#link(index), 'master', this.#bridge);
   }
 
+  /** Cuts a process off from some addresses, and leaves it all others. */
+  hide(pid: number, addresses: readonly string[]): void {
+    for (const address of addresses) within(pid, 'route', 'add', 'blackhole', address);
+  }
+
+  show(pid: number, addresses: readonly string[]): void {
+    for (const address of addresses) within(pid, 'route', 'delete', 'blackhole', address);
+  }
+
   [Symbol.dispose](): void {
     // Those of ended processes go by themselves, a little later.
     for (const link of this.#links) remove(link);
@@ -66,6 +74,10 @@ export class EtcdBridge implements Disposable {
   #link(index: number): string {
     return `berthe${this.#tag}m${index}`;
   }
+}
+
+function within(pid: number, ...args: string[]): void {
+  execFileSync('nsenter', ['-t', String(pid), '-n', 'ip', ...args], { stdio: 'pipe' });
 }
 
 function ip(...args: string[]): void {

@@ -99,6 +99,15 @@ export class EtcdCluster implements AsyncDisposable {
     this.#bridge?.mend(index);
   }
 
+  /** The member is cut off from the others; clients reach all of them. */
+  isolate(index: number): void {
+    this.#bridge?.hide(this.#pid(index), this.#others(index));
+  }
+
+  rejoin(index: number): void {
+    this.#bridge?.show(this.#pid(index), this.#others(index));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#members.map((_, i) => this.kill(i)));
     this.#bridge?.[Symbol.dispose]();
@@ -149,6 +158,14 @@ export class EtcdCluster implements AsyncDisposable {
         throw new Error(`etcd ${member.name} did not get ready:\n${member.log.slice(-4000)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  #pid(index: number): number {
+    return this.#member(index).process?.pid as number;
+  }
+
+  #others(index: number): string[] {
+    return this.#members.filter((each) => each.index !== index).map(({ host }) => host);
   }
 
   #member(index: number): Member {
