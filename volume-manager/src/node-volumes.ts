@@ -161,7 +161,7 @@ export class NodeVolumes implements VolumeManager {
     for (const { mounted } of volumes.values()) {
       if (mounted.kind === 'filesystem') await probeFilesystem(mounter, clock, mounted.hostPath);
     }
-    return containerVolumes({ layout: this.#layout, mounter, log, pod, containerName, env, volumes });
+    return await containerVolumes({ layout: this.#layout, mounter, clock, log, pod, containerName, env, volumes });
   }
 
   volumesInUse(): readonly string[] {

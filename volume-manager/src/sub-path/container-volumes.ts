@@ -1,18 +1,20 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, messageOf } from '@berth/kit';
+import { type Clock, type Logger, messageOf } from '@berth/kit';
 import type { Container, Pod, VolumeMount } from '@berth/kube';
-import type { Mounter } from '@berth/linux';
+import { linuxMounter, type Mounter } from '@berth/linux';
 import type { Layout } from '../kubelet-dir/layout.ts';
+import { isOnNetwork } from '../mount-table.ts';
 import { fieldText } from '../plugins/content/downward.ts';
 import type { ContainerDevice, ContainerMount, MountedVolume } from '../volume-manager.ts';
 import { uidOf, type VolumeSpec } from '../volume-spec.ts';
 import { expandSubPath } from './expand-sub-path.ts';
-import { bindSubPath, makeSubPath } from './prepare-sub-path.ts';
+import { prepareInChild, SubPathFailure } from './prepare-in-child.ts';
+import { bindSubPath, ensureSubPath, type SubPath } from './prepare-sub-path.ts';
 
 export interface ContainerVolumesOptions {
   readonly layout: Layout;
   readonly mounter: Mounter;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly pod: Pod;
   readonly containerName: string;
@@ -23,12 +25,15 @@ export interface ContainerVolumesOptions {
 }
 
 /** What a container gets of its pod's volumes (upstream kubelet_pods.go makeMounts, makeBlockVolumes). */
-export function containerVolumes(options: ContainerVolumesOptions): {
+export async function containerVolumes(options: ContainerVolumesOptions): Promise<{
   mounts: readonly ContainerMount[];
   devices: readonly ContainerDevice[];
-} {
+}> {
   const container = findContainer(options.pod, options.containerName);
-  const mounts = (container.volumeMounts ?? []).map((mount, index) => mountOf(options, { container, mount, index }));
+  const mounts: ContainerMount[] = [];
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+    mounts.push(await mountOf(options, { container, mount, index }));
+  }
   const devices = (container.volumeDevices ?? []).map(({ name, devicePath }) => {
     const volume = options.volumes.get(name)?.mounted;
     if (volume?.kind !== 'block')
@@ -44,7 +49,10 @@ interface MountFacts {
   readonly index: number;
 }
 
-function mountOf(options: ContainerVolumesOptions, { container, mount, index }: MountFacts): ContainerMount {
+async function mountOf(
+  options: ContainerVolumesOptions,
+  { container, mount, index }: MountFacts,
+): Promise<ContainerMount> {
   const volume = options.volumes.get(mount.name);
   if (volume?.mounted.kind !== 'filesystem') {
     throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
@@ -54,7 +62,7 @@ function mountOf(options: ContainerVolumesOptions, { container, mount, index }: 
   const hostPath =
     subPath === ''
       ? volume.mounted.hostPath
-      : prepared(options, {
+      : await prepared(options, {
           volume: volume.mounted.hostPath,
           specName: volume.spec.specName,
           subPath,
@@ -81,24 +89,33 @@ interface SubPathFacts {
 }
 
 /** The causes go to the log alone: they would tell a pod about the node's files. */
-function prepared(options: ContainerVolumesOptions, facts: SubPathFacts): string {
-  const { layout, mounter, log, pod, containerName } = options;
+async function prepared(options: ContainerVolumesOptions, facts: SubPathFacts): Promise<string> {
+  const { layout, log, pod, containerName } = options;
   const about = `volumeMount "${facts.mount.name}" of container "${containerName}"`;
   const fields = { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, container: containerName };
-  try {
-    if (!existsSync(join(facts.volume, facts.subPath))) makeSubPath(facts.volume, facts.subPath);
-  } catch (error) {
-    log.warn(`failed to create subPath directory for ${about}`, { ...fields, error, detail: messageOf(error) });
-    throw new Error(`failed to create subPath directory for ${about}`);
-  }
   const target = join(layout.subPaths(uidOf(pod)), facts.specName, containerName, String(facts.index));
+  const { volume, subPath, readOnly } = facts;
   try {
-    bindSubPath(mounter, { volume: facts.volume, subPath: facts.subPath, target, readOnly: facts.readOnly });
+    await prepare(options, { volume, subPath, target, readOnly });
     return target;
   } catch (error) {
-    log.warn(`failed to prepare subPath for ${about}`, { ...fields, error, detail: messageOf(error) });
-    throw new Error(`failed to prepare subPath for ${about}`);
+    const isCreating = error instanceof SubPathFailure && error.step === 'create';
+    const words = isCreating
+      ? `failed to create subPath directory for ${about}`
+      : `failed to prepare subPath for ${about}`;
+    log.warn(words, { ...fields, error, detail: messageOf(error) });
+    throw new Error(words);
   }
+}
+
+async function prepare({ mounter, clock }: ContainerVolumesOptions, wanted: SubPath): Promise<void> {
+  if (mounter === linuxMounter && isOnNetwork(mounter, wanted.volume)) return await prepareInChild(wanted, clock);
+  try {
+    ensureSubPath(wanted.volume, wanted.subPath);
+  } catch (error) {
+    throw new SubPathFailure('create', messageOf(error));
+  }
+  bindSubPath(mounter, wanted);
 }
 
 /** @throws Error – the path is absolute or goes back, in kubelet's words. */

@@ -1,5 +1,5 @@
-import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
   Fd,
   inspect,
@@ -42,6 +42,11 @@ export function bindSubPath(mounter: Mounter, { volume, subPath, target, readOnl
   }
   makeTarget(target, (facts.mode & fileType) === directory);
   mounter.bind(source.number, target, { readOnly });
+}
+
+/** Makes a subPath's directories, unless something is there by its name. @throws KernelError, as {@link makeSubPath}. */
+export function ensureSubPath(volume: string, subPath: string): void {
+  if (!existsSync(join(volume, subPath))) makeSubPath(volume, subPath);
 }
 
 /**
