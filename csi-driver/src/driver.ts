@@ -8,6 +8,7 @@ import {
   messageOf,
   type Rng,
   startHttpEndpoint,
+  syncDirectory,
 } from '@berth/kit';
 import { inspectCached, linuxMounter, type MountInfo } from '@berth/linux';
 import {
@@ -100,6 +101,8 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
     ...openPools(stack, present, tools),
     openNfs(stack, { ...tools, pools, catalog, self: options.self ?? [] }),
   ];
+  // Before any record of what is in them: a pool without its folders would be taken for one that is not there.
+  await Promise.all(present.map(({ path }) => syncDirectory(path)));
   const backends = new Backends(placements, absent);
   for (const { node } of backends.all) {
     for (const mountPoint of (await node.thawAll?.()) ?? [])

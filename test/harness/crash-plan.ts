@@ -17,7 +17,8 @@ export interface ChosenCrash {
 
 /**
  * Where drivers are to end, over many lives, until each place was had: every change of every call, before it and after it,
- * or one of each kind of change in each kind of call. A place is had again as long as the start after it finds new places.
+ * or one of each kind of change in each kind of call. A place is had again as long as the start
+ * after it finds new places: what it is to end is what its kind of call leaves, so they count by that.
  */
 export class CrashPlan {
   /** The places that were had, and how often. */

@@ -146,7 +146,7 @@ class CrashingLife {
       const { point = '' } = this.#crash;
       this.#points.push(point);
       await this.#end();
-      const isNew = await this.#start(`start after ${step.what}, ${point.split(': ')[1]}`, this.#plan);
+      const isNew = await this.#start(`start after ${step.what}`, this.#plan);
       if (!isNew) this.#plan?.exhaust(point);
       this.#crash.enter(step.what, true);
       await checkKept(this.#driver, this.#life, { step, log: this.#log, pool: this.#place.pool });

@@ -68,7 +68,9 @@ export class PowerDisks implements Disposable {
       using _device = device;
       mkdirSync(path, { recursive: true });
       const fsType = name === 'catalog' ? 'ext4' : this.#dataFs;
-      linuxMounter.mount({ fsType, source: loopPath(number), target: path });
+      // What else on the machine copies the mounts may hold the state before a while longer, with the same id.
+      const options = fsType === 'xfs' ? ['nouuid'] : [];
+      linuxMounter.mount({ fsType, source: loopPath(number), target: path, options });
       stack.defer(() => linuxMounter.unmount(path));
       pool.push({ name, path });
     }
