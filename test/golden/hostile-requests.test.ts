@@ -190,3 +190,18 @@ test('a selector of thousands of terms is answered, one that is too long refused
   expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${terms}` })).toMatchObject({ status: 200 });
   expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${'a,'.repeat(50_000)}a` })).toMatchObject({ status: 431 });
 });
+
+test('a long list is whole and in order in every form', async () => {
+  const path = '/api/v1/namespaces/kube-public/configmaps';
+  const names = Array.from({ length: 620 }, (_, i) => `c${String(i).padStart(3, '0')}`);
+  for (const name of names) await server.store.write({ key: `/registry/configmaps/kube-public/${name}`, value: Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"kube-public"},"data":{"a":"b"}}`) });
+  const get = (accept: string) => server.send({ method: 'GET', path, accept });
+  const table = JSON.parse((await get('application/json;as=Table;v=v1;g=meta.k8s.io')).text);
+  expect(table.rows.map(({ cells }: { cells: string[] }) => cells[0])).toEqual(names);
+  expect(table).toMatchObject({ kind: 'Table', columnDefinitions: [{ name: 'Name' }, { name: 'Data' }, { name: 'Age' }] });
+  const partial = JSON.parse((await get('application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io')).text);
+  expect(partial.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(names);
+  const yaml = await get('application/yaml');
+  expect([...yaml.text.matchAll(/^ {6}name: (c\d+)$/gm)].map(([, name]) => name)).toEqual(names);
+  expect(yaml.text).toMatch(/^kind: ConfigMapList\napiVersion: v1\n/);
+});

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { parseJson } from '@berth/kube';
+import { stringify } from 'yaml';
 import { refuseManyValues, tooManyValues } from './large-bodies.ts';
 import { lenientYaml, repeatedKeys, type YamlReply, type YamlWork, yamlValue } from './yaml-work.ts';
 
@@ -50,16 +51,28 @@ function jsonValue(text: string): unknown {
   }
 }
 
+/** A value as YAML, given as JSON text. @throws ApiError RequestEntityTooLarge – it takes too long */
+export async function writeYaml(json: string, signal: AbortSignal): Promise<string> {
+  if (json.length < ownThreadFrom) return stringify(JSON.parse(json));
+  const reply = await inTurn({ json }, signal);
+  if ('text' in reply) return reply.text;
+  throw new Error('error' in reply ? reply.error : 'the answer could not be written');
+}
+
 async function inOwnThread(
   work: YamlWork,
   signal: AbortSignal,
 ): Promise<{ value: unknown; repeated: string | undefined }> {
-  const turn = last.then(() => ask(work, signal));
-  last = turn.catch(() => undefined);
-  const reply = await turn;
-  if ('error' in reply) throw new Error(reply.error);
+  const reply = await inTurn(work, signal);
+  if (!('json' in reply)) throw new Error('error' in reply ? reply.error : 'the document could not be read');
   refuseManyValues(reply.json);
   return { value: parseJson(reply.json), repeated: reply.repeated };
+}
+
+function inTurn(work: YamlWork, signal: AbortSignal): Promise<YamlReply> {
+  const turn = last.then(() => ask(work, signal));
+  last = turn.catch(() => undefined);
+  return turn;
 }
 
 function ask(workerData: YamlWork, client: AbortSignal): Promise<YamlReply> {

@@ -1,4 +1,4 @@
-import { LineCounter, parse, parseDocument } from 'yaml';
+import { LineCounter, parse, parseDocument, stringify } from 'yaml';
 
 /** What a client wrote is told to the client, not to the server's log. */
 const quiet = { logLevel: 'error' } as const;
@@ -29,18 +29,25 @@ export function repeatedKeys(text: string): string | undefined {
   return `error converting YAML to JSON: yaml: unmarshal errors:\n${lines.join('\n')}`;
 }
 
-/** What the worker of long texts is asked. */
-export interface YamlWork {
-  readonly text: string;
-  /** A key may be there twice; the answer says which are. */
-  readonly lenient: boolean;
-}
+/** What the worker of long texts is asked: to read one, or to write one. */
+export type YamlWork =
+  | {
+      readonly text: string;
+      /** A key may be there twice; the answer says which are. */
+      readonly lenient: boolean;
+    }
+  | { readonly json: string };
 
-/** The value as JSON, or what is wrong with the text. */
-export type YamlReply = { readonly json: string; readonly repeated: string | undefined } | { readonly error: string };
+/** The value as JSON, the text, or what is wrong with it. */
+export type YamlReply =
+  | { readonly json: string; readonly repeated: string | undefined }
+  | { readonly text: string }
+  | { readonly error: string };
 
-export function doYamlWork({ text, lenient }: YamlWork): YamlReply {
+export function doYamlWork(work: YamlWork): YamlReply {
   try {
+    if ('json' in work) return { text: stringify(JSON.parse(work.json)) };
+    const { text, lenient } = work;
     const value = lenient ? lenientYaml(text) : yamlValue(text);
     return { json: JSON.stringify(value ?? null), repeated: lenient ? repeatedKeys(text) : undefined };
   } catch (error) {

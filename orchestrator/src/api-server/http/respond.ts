@@ -46,7 +46,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       return pump(mapped(answer.frames, encode), reply);
     }
     default: {
-      const { body, contentType } = documentOf(answer, presentationOf(reply));
+      const { body, contentType } = await documentOf(answer, presentationOf(reply), reply.request.signal);
       const status = answer.type === 'list' ? 200 : answer.status;
       return send(reply, status, body, { 'content-type': contentType });
     }

@@ -1,5 +1,6 @@
 import { apiError, type KubeObject, LruMap } from '@berth/kube';
-import { stringify as stringifyYaml } from 'yaml';
+import { breathe } from '../decoding/large-bodies.ts';
+import { writeYaml } from '../decoding/yaml-text.ts';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, wholeSplice } from '../splice.ts';
@@ -17,21 +18,42 @@ export interface Presentation {
 
 const encoder = new TextEncoder();
 
+/** So many items are made ready in some milliseconds; others are served before the next. */
+const itemsAtOnce = 250;
+
 /** The body of an answer that is one document, and its media type. */
-export function documentOf(
+export async function documentOf(
   answer: Extract<Answer, { type: 'object' | 'list' }>,
   presentation: Presentation,
-): { readonly body: Uint8Array; readonly contentType: string } {
+  signal: AbortSignal,
+): Promise<{ readonly body: Uint8Array; readonly contentType: string }> {
   const { representation } = presentation;
   const plain = representation.as === undefined;
   if (representation.format === 'json' && plain) {
     const body = answer.type === 'list' ? listJson(answer) : objectJson(answer.object);
     return { body, contentType: 'application/json' };
   }
-  const value = answer.type === 'list' ? listValue(answer, presentation) : objectValue(answer, presentation);
+  const json =
+    answer.type === 'list' ? await madeList(answer, presentation) : JSON.stringify(objectValue(answer, presentation));
   return representation.format === 'yaml'
-    ? { body: encoder.encode(stringifyYaml(value)), contentType: 'application/yaml' }
-    : { body: encoder.encode(JSON.stringify(value)), contentType: 'application/json' };
+    ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
+    : { body: encoder.encode(json), contentType: 'application/json' };
+}
+
+/** The text of a list whose items are made for it, in steps. */
+async function madeList(answer: ListAnswer, presentation: Presentation): Promise<string> {
+  const { items } = answer;
+  const slice = (from: number) => listValue({ ...answer, items: items.slice(from, from + itemsAtOnce) }, presentation);
+  const parts = [JSON.stringify(slice(0))];
+  if (items.length <= itemsAtOnce) return parts[0] as string;
+  const end = ']}';
+  parts[0] = (parts[0] as string).slice(0, -end.length);
+  for (let from = itemsAtOnce; from < items.length; from += itemsAtOnce) {
+    await breathe();
+    // The items, or a table's rows, come last in a list.
+    parts.push(JSON.stringify(Object.values(slice(from)).at(-1)).slice(1, -1));
+  }
+  return parts.join(',') + end;
 }
 
 function objectJson(object: AnswerObject): Uint8Array {
