@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { lazyBuiltins } from './lazy-builtins.ts';
 
 const root = join(import.meta.dirname, '..');
 /** `BERTH_DIST` builds elsewhere, e.g. beside a run of the tests. */
@@ -9,7 +10,9 @@ const out = process.env['BERTH_DIST'] ?? join(root, 'dist');
 const programs: Record<string, string> = {
   berth: 'orchestrator/src/berth/main.ts',
   'store-worker': 'orchestrator/src/store/store-worker.ts',
+  'sub-path-child': 'volume-manager/src/sub-path/sub-path-child.ts',
   'yaml-worker': 'orchestrator/src/api-server/decoding/yaml-worker.ts',
+  'cel-worker': 'orchestrator/src/cel/offload/cel-worker.ts',
   'csi-driver': 'csi-driver/src/main.ts',
   provisioner: 'provisioner/src/main.ts',
   csictl: 'csictl/src/main.ts',
@@ -28,6 +31,7 @@ await build({
   external: ['koffi'],
   // Its Node build is CommonJS, whose names a dynamic import of a bundle does not see.
   alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
+  plugins: [lazyBuiltins],
   sourcemap: 'linked',
   sourcesContent: false,
   minifySyntax: true,
