@@ -16,6 +16,9 @@ function stopped(untilStdinCloses: boolean): Promise<void> {
   });
 }
 
+// A reader of our output that goes away is no reason to fail.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
