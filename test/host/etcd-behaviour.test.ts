@@ -79,6 +79,15 @@ test('what kube-apiserver wrote as JSON is read, and followed', async () => {
   expect(await client.find(resources.nodes, { name: 'theirs' })).toMatchObject({ metadata: { labels: { a: 'b' } } });
 });
 
+test('objects in protobuf, which only kube-apiserver reads, are told before anything is served', async () => {
+  using etcd = await raw();
+  await etcd.kv.Put({ key: bytes('/protobuf/pods/default/p'), value: bytes('k8s\0 and more') });
+  await expect(open('/protobuf')).rejects.toMatchObject({
+    code: 'Unusable',
+    message: expect.stringContaining('/protobuf/pods/default/p as protobuf'),
+  });
+});
+
 test('stores of different prefixes do not see each other', async () => {
   await using one = await open('/one');
   await using other = await open('/other');

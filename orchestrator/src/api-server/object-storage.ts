@@ -88,7 +88,7 @@ export class ObjectStorage {
    */
   async reserve(value: string): Promise<boolean> {
     if (!this.#store.shared) return true;
-    const key = `/registry/ranges/${this.definition.plural}/${value}`;
+    const key = `/ranges/${this.definition.plural}/${value}`;
     const kept = await storeCall(this.#store.write({ key, value: nothing, expected: 0, ttlSeconds: 60 }));
     if (!kept.ok) return false;
     if (this.#store.revision < kept.revision) throw asApiError(new StoreError('Unavailable', 'the store is late'));

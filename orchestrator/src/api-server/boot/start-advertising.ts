@@ -6,7 +6,8 @@ import { type AdvertisedAddress, advertise } from './advertise.ts';
 const ttlSeconds = 15;
 const everyMs = 10_000;
 
-const prefix = '/registry/masterleases/';
+/** Apart from kube-apiserver's, which are others. */
+const prefix = '/masterleases/';
 const encoder = new TextEncoder();
 
 /**
