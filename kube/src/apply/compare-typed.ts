@@ -32,7 +32,6 @@ class Comparing {
   readonly written = new FieldSetBuilder();
   readonly removed = new FieldSetBuilder();
   readonly problems: TypedProblem[] = [];
-  readonly #path: PathElement[] = [];
 
   value(before: unknown, after: unknown, type: MergeType | undefined): void {
     if (before === after) return;
@@ -46,8 +45,8 @@ class Comparing {
       whole = this.#form(before, after, right);
     }
     if (whole) return;
-    if (before === undefined) this.written.insert(this.#path);
-    else if (after === undefined) this.removed.insert(this.#path);
+    if (before === undefined) this.written.insert();
+    else if (after === undefined) this.removed.insert();
   }
 
   /** Answers whether the value was compared as one. */
@@ -68,8 +67,8 @@ class Comparing {
   }
 
   #leaf(before: unknown, after: unknown): true {
-    if (after === undefined) this.removed.insert(this.#path);
-    else if (before === undefined || !equalValues(before, after)) this.written.insert(this.#path);
+    if (after === undefined) this.removed.insert();
+    else if (before === undefined || !equalValues(before, after)) this.written.insert();
     return true;
   }
 
@@ -85,9 +84,9 @@ class Comparing {
 
   #field(name: string, before: unknown, after: unknown, type: MergeType | undefined): void {
     if (before === after) return;
-    this.#path.push(fieldElement(name));
+    this.#enter(fieldElement(name));
     this.value(before, after, type);
-    this.#path.pop();
+    this.#leave();
   }
 
   #list(before: unknown, after: unknown, list: MergeList): boolean {
@@ -118,22 +117,32 @@ class Comparing {
 
   /** Items that are there several times are compared, and owned, together. */
   #items(list: MergeList, element: PathElement, [olds, news]: readonly [readonly unknown[], readonly unknown[]]): void {
-    this.#path.push(element);
+    this.#enter(element);
     if (olds.length <= 1 && news.length <= 1) this.value(olds[0], news[0], list.element);
     else if (olds.length >= 2 && news.length >= 2) {
-      if (!equalValues(olds, news)) this.written.insert(this.#path);
+      if (!equalValues(olds, news)) this.written.insert();
     } else if (olds.length >= 2) {
       if (news.length > 0) this.value(undefined, news[0], list.element);
-      this.removed.insert(this.#path);
+      this.removed.insert();
     } else {
       if (olds.length > 0) this.value(olds[0], undefined, list.element);
-      this.written.insert(this.#path);
+      this.written.insert();
     }
-    this.#path.pop();
+    this.#leave();
+  }
+
+  #enter(element: PathElement): void {
+    this.written.enter(element);
+    this.removed.enter(element);
+  }
+
+  #leave(): void {
+    this.written.leave();
+    this.removed.leave();
   }
 
   #report(message: string): void {
-    this.problems.push({ path: printPath(this.#path), message });
+    this.problems.push({ path: printPath(this.written.path), message });
   }
 }
 

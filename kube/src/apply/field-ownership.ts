@@ -125,14 +125,16 @@ function settle({ before, after, writing, managers, force }: Settling) {
   comparisons.set(apiVersion, comparison);
   const conflicts: Conflict[] = [];
   const result = new Map<string, ManagedSet>();
-  for (const [name, managed] of [...managers].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  // Conflicts are told in the order of managers; where there can be none, no order is needed.
+  const inTurn = force ? managers : [...managers].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, managed] of inTurn) {
     const version = managed.apiVersion;
     if (name !== manager && !comparisons.has(version))
       comparisons.set(version, compareIn({ before, after, writing }, version));
     const change = name === manager ? nothing : comparisons.get(version);
     if (!change) continue;
-    const taken = intersection(managed.set, change.written);
-    if (!force) for (const path of pathsOf(taken)) conflicts.push({ manager: name, path });
+    if (!force)
+      for (const path of pathsOf(intersection(managed.set, change.written))) conflicts.push({ manager: name, path });
     const set = difference(difference(managed.set, change.written), change.removed);
     if (!isEmptySet(set)) result.set(name, set === managed.set ? managed : { ...managed, set });
   }

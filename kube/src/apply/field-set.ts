@@ -44,30 +44,49 @@ function withoutMark(node: FieldSet): FieldSet {
   return rest;
 }
 
-/** Collects paths into a set. */
+/**
+ * Collects paths into a set while a value is walked: `enter` and `leave` follow the walk, `insert` adds where it stands.
+ * Each node is made once, and only where something is inserted.
+ */
 export class FieldSetBuilder {
   readonly #root: Growing = {};
-  /** Members without children: looking for a child costs as much as there are. */
-  readonly #leaves = new Set<Growing>();
+  readonly #path: PathElement[] = [];
+  /** The nodes on the way, as far as they exist. */
+  readonly #nodes: Growing[] = [];
 
-  /** The object as a whole is nobody's: an empty path adds nothing. */
-  insert(path: readonly PathElement[]): void {
-    let node = this.#root;
-    let isNew = false;
-    for (const element of path) {
-      // What was a member without children stays one.
-      if (this.#leaves.delete(node)) node['.'] = {};
-      const child = node[element];
-      isNew = child === undefined;
-      if (child) node = child;
-      else {
-        const made: Growing = {};
-        node[element] = made;
-        node = made;
-      }
+  enter(element: PathElement): void {
+    this.#path.push(element);
+  }
+
+  leave(): void {
+    this.#path.pop();
+    if (this.#nodes.length > this.#path.length) this.#nodes.pop();
+  }
+
+  /** Where the walk stands. */
+  get path(): readonly PathElement[] {
+    return this.#path;
+  }
+
+  /** The object as a whole is nobody's: at its root nothing is added. */
+  insert(): void {
+    const depth = this.#path.length;
+    const from = this.#nodes.length;
+    const here = from === depth ? this.#nodes[depth - 1] : undefined;
+    if (here && !isMember(here)) here['.'] = {};
+    let made = false;
+    for (let at = from; at < depth; at++) {
+      const parent = at === 0 ? this.#root : (this.#nodes[at - 1] as Growing);
+      // What was in the set by itself stays so when something below is added.
+      if (at > 0 && !made && isEmptySet(parent)) parent['.'] ??= {};
+      const element = this.#path[at] as PathElement;
+      const known = parent[element];
+      made = known === undefined;
+      const node = known ?? {};
+      if (made) parent[element] = node;
+      else if (at === depth - 1 && !isMember(node)) node['.'] = {};
+      this.#nodes.push(node);
     }
-    if (isNew) this.#leaves.add(node);
-    else if (path.length > 0 && !this.#leaves.has(node)) node['.'] ??= {};
   }
 
   build(): FieldSet {
@@ -186,23 +205,19 @@ export function pathsOf(set: FieldSet, prefix: readonly PathElement[] = []): Pat
 
 /** The steps of one level, in order. */
 export function elementsOf(set: FieldSet): PathElement[] {
-  return sortPathElements(Object.keys(set).filter((key) => key !== '.'));
+  const elements: PathElement[] = [];
+  for (const key in set) if (key !== '.') elements.push(key);
+  return sortPathElements(elements);
 }
 
-/** The same set with its steps in the order they are written in; itself where they are. */
+/** The same set with its steps in the order they are written in. */
 export function inOrder(set: FieldSet): FieldSet {
-  const elements = elementsOf(set);
   const result: Record<PathElement, FieldSet> = set['.'] === undefined ? {} : { '.': leaf };
-  let changed = false;
-  for (const element of elements) {
+  for (const element of elementsOf(set)) {
     const node = set[element] as FieldSet;
-    const sorted = isEmptySet(node) ? node : inOrder(node);
-    changed ||= sorted !== node;
-    result[element] = sorted;
+    result[element] = isEmptySet(node) ? node : inOrder(node);
   }
-  if (changed) return result;
-  const keys = Object.keys(set);
-  return Object.keys(result).every((key, i) => key === keys[i]) ? set : result;
+  return result;
 }
 
 /** A field set as a client wrote it, in canonical form. @throws FieldSetError */

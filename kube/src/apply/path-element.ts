@@ -54,6 +54,8 @@ const kinds = 'fkvi';
 
 /** In the order a field set is written in: fields, keys, values, indexes, each among themselves. */
 export function sortPathElements(elements: readonly PathElement[]): PathElement[] {
+  if (elements.length < 2) return [...elements];
+  if (elements.every((element) => element.startsWith('f:'))) return [...elements].sort(compareText);
   const read = elements.map((element) => ({
     element,
     kind: kinds.indexOf(element.charAt(0)),

@@ -17,7 +17,6 @@ export function reconcileFieldSet(set: FieldSet, type: MergeType): FieldSet {
 class Reconciling {
   readonly whole = new FieldSetBuilder();
   found = false;
-  readonly #path: PathElement[] = [];
 
   type(set: FieldSet | undefined, { map, scalar, list }: MergeType, isWhole: boolean): void {
     if (map) this.#map(set, map, isWhole);
@@ -47,14 +46,14 @@ class Reconciling {
       const type = step === '.' ? undefined : typeAt(step);
       if (!type) continue;
       const bare = isEmptySet(node);
-      this.#path.push(step);
+      this.whole.enter(step);
       this.type(bare ? undefined : node, type, bare && hasElement(set as FieldSet, step));
-      this.#path.pop();
+      this.whole.leave();
     }
   }
 
   #take(): void {
     this.found = true;
-    this.whole.insert(this.#path);
+    this.whole.insert();
   }
 }

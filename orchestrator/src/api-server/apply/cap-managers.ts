@@ -7,6 +7,7 @@ const joinedName = 'ancient-changes';
 
 /** Joins the oldest update managers of a version until no more than ten are left (managedfields capManagersManager). */
 export function capManagers(managed: Managed): Managed {
+  if (managed.managers.size <= maxUpdateManagers) return managed;
   const updaters = [...managed.managers].filter(([, { applied }]) => !applied).map(([id]) => id);
   if (updaters.length <= maxUpdateManagers) return managed;
   const managers = new Map(managed.managers);

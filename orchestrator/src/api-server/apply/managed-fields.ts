@@ -87,13 +87,22 @@ export function writeManaged({ managers, times, entries }: Managed): ManagedFiel
   const entry = (id: string, managed: ManagedSet) => {
     const [stored, time] = [entries?.get(id), times.get(id)];
     const isSame = stored && stored.fieldsV1 === managed.set && stored.time === time;
-    return isSame && stored.apiVersion === managed.apiVersion ? stored : entryOf(id, managed, time);
+    return isSame && stored.apiVersion === managed.apiVersion
+      ? stored
+      : entryOf(stored ?? identityOf(id), managed, time);
   };
   return [...managers].map(([id, managed]) => entry(id, managed)).sort(compareEntries);
 }
 
-function entryOf(id: string, { apiVersion, set }: ManagedSet, time: string | undefined): ManagedFieldsEntry {
-  const { manager, operation, subresource } = identityOf(id);
+function entryOf(
+  {
+    manager = '',
+    operation = 'Update',
+    subresource = '',
+  }: Pick<ManagedFieldsEntry, 'manager' | 'operation' | 'subresource'>,
+  { apiVersion, set }: ManagedSet,
+  time: string | undefined,
+): ManagedFieldsEntry {
   return {
     ...(manager === '' ? {} : { manager }),
     operation,
