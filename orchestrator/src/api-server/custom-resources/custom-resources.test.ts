@@ -179,3 +179,25 @@ test('names that others of the group have are not given twice, and are once they
     )
     .toBe('True');
 });
+
+test('a schema keeps the nulls of its defaults and loses fields that are empty', async () => {
+  await using h = await aCustomServer();
+  const schema = {
+    type: 'object',
+    properties: {
+      spec: {
+        type: 'object',
+        properties: {
+          o: { type: 'object', default: { a: null }, properties: { a: { type: 'string', nullable: true } } },
+          l: { type: 'array', items: { type: 'string', description: '', nullable: false } },
+        },
+      },
+    },
+  };
+  const { spec } = await h.define(fooDefinition({ schema }));
+  expect(spec.versions[0]?.schema?.openAPIV3Schema?.properties?.['spec']?.properties).toEqual({
+    o: { type: 'object', default: { a: null }, properties: { a: { type: 'string', nullable: true } } },
+    l: { type: 'array', items: { type: 'string' } },
+  });
+  expect(await h.send('POST', foosPath, aFoo('a', {}))).toMatchObject({ spec: { o: { a: null } } });
+});

@@ -15,6 +15,14 @@ interface FieldForm {
 
 type Json = Record<string, unknown>;
 
+/** Raw values, and the types that are a schema or something simpler: what is in them has the form of the type they name. */
+const standsFor: Readonly<Record<string, string | undefined>> = {
+  'apiextensions.v1.JSON': undefined,
+  'apiextensions.v1.JSONSchemaPropsOrArray': 'apiextensions.v1.JSONSchemaProps',
+  'apiextensions.v1.JSONSchemaPropsOrBool': 'apiextensions.v1.JSONSchemaProps',
+  'apiextensions.v1.JSONSchemaPropsOrStringArray': 'apiextensions.v1.JSONSchemaProps',
+};
+
 const parsed = new Map<string, readonly FieldForm[]>();
 
 /** Brings a decoded object into the form upstream's Go types give it: null and empty fields dropped or filled, quantities canonical. */
@@ -60,7 +68,9 @@ function formsOf(type: string): readonly FieldForm[] {
   return forms;
 }
 
-function normalize(object: Json, type: string, nulls: boolean): void {
+function normalize(object: Json, named: string, nulls: boolean): void {
+  const type = named in standsFor ? standsFor[named] : named;
+  if (type === undefined) return;
   for (const key of Object.keys(object)) if (object[key] === null) delete object[key];
   for (const form of formsOf(type)) {
     const value = normalizeField(object[form.name], form, nulls);
