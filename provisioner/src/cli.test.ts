@@ -32,7 +32,9 @@ for (const { argv, message } of [
   { argv: ['--timeout', '10x'], message: '"10x" is not a duration' },
   { argv: ['--worker-threads', '0'], message: '"0" is not a whole number of at least 1' },
   { argv: ['--strict-topology=maybe'], message: '"maybe" is neither true nor false' },
-  { argv: ['--enable-capacity'], message: "unknown option '--enable-capacity'" },
+  { argv: ['--enable-capacities'], message: "unknown option '--enable-capacities'" },
+  { argv: ['--enable-capacity'], message: 'NAMESPACE' },
+  { argv: ['--capacity-ownerref-level', '-2'], message: '"-2" is not a whole number of at least -1' },
   { argv: ['--node-deployment'], message: 'NODE_NAME' },
 ]) {
   test(`${argv.join(' ')} is wrong usage`, async () => {

@@ -39,6 +39,12 @@ async function serve(flags: Flags, terminal: Terminal): Promise<void> {
   if (flags.nodeDeployment && !terminal.env['NODE_NAME']) {
     throw new RangeError('--node-deployment needs the name of the node in the environment variable NODE_NAME');
   }
+  if (flags.enableCapacity && !terminal.env['NAMESPACE']) {
+    throw new RangeError('--enable-capacity needs a namespace for its objects in the environment variable NAMESPACE');
+  }
+  if (flags.enableCapacity && flags.capacityOwnerrefLevel >= 0 && !terminal.env['POD_NAME']) {
+    throw new RangeError('--capacity-ownerref-level needs the name of the pod in the environment variable POD_NAME');
+  }
   const log = createLogger({ level, format, now: terminal.now, write: terminal.err });
   // Here, not at the top: --help and --version need neither gRPC nor the Kubernetes types.
   const { serveDriver } = await import('./serve-driver.ts');

@@ -18,6 +18,10 @@ export interface Flags {
   readonly extraCreateMetadata: boolean;
   readonly controllerPublishReadonly: boolean;
   readonly nodeDeployment: boolean;
+  readonly enableCapacity: boolean;
+  readonly capacityPollInterval: number;
+  readonly capacityForImmediateBinding: boolean;
+  readonly capacityOwnerrefLevel: number;
   readonly attacher: boolean;
   readonly resizer: boolean;
   readonly journalDir?: string;
@@ -69,6 +73,17 @@ export function defineFlags(program: Command): Command {
     .addOption(flag('extra-create-metadata', 'tell the driver the names of claim and volume'))
     .addOption(flag('controller-publish-readonly', 'mark volumes of read-only claims as read-only'))
     .addOption(flag('node-deployment', "one provisioner beside every node's driver; needs NODE_NAME"))
+    .addOption(flag('enable-capacity', 'tell schedulers what room there is (CSIStorageCapacity); needs NAMESPACE'))
+    .addOption(
+      duration('capacity-poll-interval', 'how often the driver is asked for its room without a reason', 60_000),
+    )
+    .addOption(flag('capacity-for-immediate-binding', 'tell it also for classes that do not wait for a node'))
+    .addOption(
+      whole('capacity-ownerref-level', 'who owns those objects: -1 nobody, 0 the pod POD_NAME, 1 its controller, …', {
+        least: -1,
+        value: 1,
+      }),
+    )
     .addOption(flag('attacher', 'also attach and detach, as external-attacher does'))
     .addOption(flag('resizer', 'also expand volumes, as external-resizer does'))
     .option('--journal-dir <dir>', 'records of calls under way, so that no crash leaves a volume behind')

@@ -14,7 +14,7 @@ import { GrpcConnection } from '@berth/protos';
 import { connectDriver } from './driver/connect-driver.ts';
 import { csiClients } from './driver/csi-clients.ts';
 import type { Flags } from './flags.ts';
-import type { ProvisionerSettings } from './provisioner-settings.ts';
+import type { CapacitySettings, ProvisionerSettings } from './provisioner-settings.ts';
 import { startAttacher } from './start-attacher.ts';
 import { type RunningSidecar, type SidecarOptions, startProvisioner } from './start-provisioner.ts';
 import { startResizer } from './start-resizer.ts';
@@ -67,7 +67,9 @@ async function runSidecars({ flags, env, log, client, csi, metrics }: RunOptions
     stack.use(createEventRecorder(client, { component, clock, log }));
   const informers = stack.use(startInformers(client, { clock, log }, signal));
   const shared = { client, informers, csi, clock, rng: systemRng, log, recorder, metrics };
-  const provisioner = stack.use(startProvisioner({ ...shared, settings: settingsOf(flags, env) }, signal));
+  const capacity = flags.enableCapacity ? { capacity: await capacityOf({ client, flags, env }, signal) } : {};
+  const settings = { ...settingsOf(flags, env), ...capacity };
+  const provisioner = stack.use(startProvisioner({ ...shared, settings }, signal));
   const others = startOthers(shared, { flags, env }, signal).map((sidecar) => stack.use(sidecar));
   await Promise.all(others.map(({ ready }) => ready));
   const { name, version: driverVersion } = await provisioner.ready;
@@ -119,6 +121,21 @@ function settingsOf(flags: Flags, env: ServeOptions['env']): Partial<Provisioner
     workers: flags.workerThreads,
     ...(flags.nodeDeployment && nodeName ? { nodeName } : {}),
     ...(flags.journalDir === undefined ? {} : { journalDir: flags.journalDir }),
+  };
+}
+
+async function capacityOf(
+  { client, flags, env }: Pick<RunOptions, 'client' | 'flags' | 'env'>,
+  signal: AbortSignal,
+): Promise<CapacitySettings> {
+  const { NAMESPACE: namespace = '', POD_NAME: podName = '' } = env;
+  const { findOwner } = await import('./capacity/find-owner.ts');
+  const owner = await findOwner(client, { namespace, podName, level: flags.capacityOwnerrefLevel }, signal);
+  return {
+    namespace,
+    pollIntervalMs: flags.capacityPollInterval,
+    forImmediateBinding: flags.capacityForImmediateBinding,
+    ...(owner ? { owner } : {}),
   };
 }
 
