@@ -6,6 +6,10 @@ import type { Store } from '../store/store.ts';
 import { builtInAdmission } from './admission/built-in.ts';
 import type { PluginChoice } from './admission/plugin-names.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
+import { proxyPath } from './aggregation/proxy-path.ts';
+import { RemoteApis } from './aggregation/remote-apis.ts';
+import { remoteDiscovery } from './aggregation/remote-discovery.ts';
+import type { ProxyClient } from './aggregation/remote-target.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
 import type { AuthorizationOptions } from './authorization/authorization-options.ts';
@@ -53,6 +57,8 @@ export interface ApiServerOptions {
   readonly authorization?: Omit<AuthorizationOptions, 'modes'>;
   /** Which resources are stored encrypted, and with which keys (--encryption-provider-config). */
   readonly encryptionConfigFile?: string;
+  /** Who this server is to those that serve APIServices (--proxy-client-cert-file, --proxy-client-key-file). */
+  readonly proxyClient?: ProxyClient;
   /** Which admission plugins, other than by default. */
   readonly admissionPlugins?: PluginChoice;
   /** Makes and reads service account tokens; absent: none are given out. */
@@ -109,6 +115,7 @@ class Server implements ApiServer {
   readonly #listeners: Listener[] = [];
   readonly #services: ServiceAllocation;
   readonly #authorization: Authorization;
+  readonly #remotes: RemoteApis;
   #known: Promise<Authentication> | undefined;
   readonly #tokens: (TokenIssuer & TokenAuthenticator) | undefined;
   readonly #end = new AbortController();
@@ -148,10 +155,13 @@ class Server implements ApiServer {
       isEnding: () => this.#end.signal.aborted,
       withRoles: this.#authorization.policy !== undefined,
     });
+    this.#remotes = new RemoteApis(context, options.proxyClient ?? {});
     this.pipeline = new RequestPipeline({
       context,
       authorizer,
       paths: [
+        remoteDiscovery(registry, this.#remotes),
+        proxyPath(context, this.#remotes),
         discoveryPaths(registry, () => this.#address()),
         openApiPaths(registry),
         swaggerPath(registry),
@@ -180,6 +190,7 @@ class Server implements ApiServer {
     await Promise.all([
       this.#authorization.start(this.#end.signal, this.#options.log),
       context.admission.start(this.#end.signal),
+      this.#remotes.start(this.#end.signal),
     ]);
     this.#started = true;
   }

@@ -27,7 +27,8 @@ export class InProcessTransport implements Transport {
 
   async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
     signal.throwIfAborted();
-    return resultOf(await this.#pipeline.handle(this.#serverRequest(request, signal)));
+    const answer = await this.#pipeline.handle(this.#serverRequest(request, signal));
+    return answer.type === 'proxied' ? proxiedResult(answer) : resultOf(answer);
   }
 
   async *watch(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
@@ -63,6 +64,14 @@ function bodyOf(value: unknown): RequestBody {
 
 function objectOf(object: AnswerObject): KubeObject {
   return object instanceof StoredObject ? object.plain : object;
+}
+
+async function proxiedResult({ status, chunks }: Extract<Answer, { type: 'proxied' }>): Promise<unknown> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  const text = Buffer.concat(parts).toString();
+  if (status >= 400) throw apiError('Unknown', text.slice(0, 512), { code: status });
+  return JSON.parse(text);
 }
 
 function resultOf(answer: Answer): unknown {

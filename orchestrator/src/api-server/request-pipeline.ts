@@ -3,6 +3,7 @@ import type { Attributes, Authorizer } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
+import { requestInfoOf } from './request-info.ts';
 import { type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
@@ -108,7 +109,10 @@ function isPublic(path: string): boolean {
 }
 
 function attributesOf(route: Route, { user, method, path, query }: ServerRequest): Attributes {
-  if (route.type === 'other')
+  if (route.type === 'other') {
+    // What other servers serve has resources as well.
+    const info = requestInfoOf(method, path, query);
+    if (info.isResource && info.group !== '') return { ...info, user };
     return {
       user,
       verb: method.toLowerCase(),
@@ -119,6 +123,7 @@ function attributesOf(route: Route, { user, method, path, query }: ServerRequest
       name: '',
       path,
     };
+  }
   const { definition, verb, namespace, name, subresource } = route;
   const { group, version, plural: resource } = definition;
   const attributes = { user, verb, namespace, group, version, resource, subresource: subresource?.name ?? '', path };

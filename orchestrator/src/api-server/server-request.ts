@@ -76,4 +76,11 @@ export type Answer =
       readonly body: Uint8Array;
       readonly headers: Readonly<Record<string, string>>;
     }
+  | {
+      /** Another server's, on its way through. */
+      readonly type: 'proxied';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string | string[]>>;
+      readonly chunks: AsyncIterable<Uint8Array>;
+    }
   | { readonly type: 'stream'; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> };

@@ -35,6 +35,10 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       });
     case 'document':
       return send(reply, answer.status, answer.body, answer.headers);
+    case 'proxied':
+      reply.response.writeHead(answer.status, { ...headersOf(reply), ...answer.headers });
+      (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
+      return pump(answer.chunks, reply);
     case 'stream':
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
       return pump(answer.chunks, reply);

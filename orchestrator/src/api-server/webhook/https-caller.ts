@@ -21,14 +21,17 @@ export interface HttpsTarget {
   readonly key?: string;
   /** The server may be anyone. */
   readonly insecure?: boolean;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
-export interface HttpsCall {
+export interface HttpsRequest {
   readonly target: HttpsTarget;
-  readonly method: 'GET' | 'POST';
-  /** JSON. */
-  readonly body?: string;
+  readonly method: string;
+  /** JSON, unless the target's headers say otherwise. */
+  readonly body?: string | Uint8Array;
+}
+
+export interface HttpsCall extends HttpsRequest {
   readonly timeoutMs: number;
 }
 
@@ -74,6 +77,16 @@ export class HttpsCaller implements Disposable {
     }
   }
 
+  /** The answer as it comes, as long as it takes: whoever asks for it reads it. @throws CallError – there is no connection. */
+  async open(request: HttpsRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    try {
+      return await this.#send(request, signal);
+    } catch (error) {
+      if (!signal.aborted) throw callError(request, signal, error);
+      throw new CallError('context canceled');
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#agent.destroy();
   }
@@ -94,7 +107,7 @@ export class HttpsCaller implements Disposable {
     }
   }
 
-  async #send(call: HttpsCall, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(call: HttpsRequest, signal: AbortSignal): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
       let reused = false;
       try {
@@ -115,7 +128,7 @@ interface Way {
 }
 
 function sendOnce(
-  call: HttpsCall,
+  call: HttpsRequest,
   { agent, signal }: Way,
   failed: (reused: boolean) => void,
 ): Promise<IncomingMessage> {
@@ -129,7 +142,7 @@ function sendOnce(
   });
 }
 
-function optionsOf({ target, method, body }: HttpsCall): RequestOptions {
+function optionsOf({ target, method, body }: HttpsRequest): RequestOptions {
   const { connect, ca, cert, key } = target;
   const url = new URL(target.url);
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -169,8 +182,8 @@ async function readAnswer(message: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks, length);
 }
 
-function callError({ target, method }: HttpsCall, signal: AbortSignal, error: unknown): CallError {
+function callError({ target, method }: HttpsRequest, signal: AbortSignal, error: unknown): CallError {
   const why = signal.aborted ? (signal.reason as CallError).message : networkWords(error);
-  const verb = method === 'POST' ? 'Post' : 'Get';
+  const verb = method.charAt(0) + method.slice(1).toLowerCase();
   return new CallError(`${verb} ${JSON.stringify(target.url)}: ${why}`, { cause: error });
 }

@@ -1,0 +1,89 @@
+import { aggregatedDiscovery } from '../discovery/aggregated.ts';
+import { json } from '../discovery/discovery-paths.ts';
+import { apiGroupList } from '../discovery/legacy.ts';
+import { acceptedAs } from '../representation/negotiate.ts';
+import type { PathHandler } from '../request-pipeline.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
+import type { RemoteApi, RemoteResource } from './remote-api.ts';
+import type { RemoteApis } from './remote-apis.ts';
+
+const offered = ['apidiscovery.k8s.io/v2', 'apidiscovery.k8s.io/v2beta1'];
+
+/** `/apis` and `/apis/GROUP` with what other servers serve, while there are such; else the server's own handler answers. */
+export function remoteDiscovery(registry: ResourceRegistry, apis: RemoteApis): PathHandler {
+  return (segments, request) => {
+    const [root, group, ...more] = segments;
+    if (root !== 'apis' || more.length > 0 || request.method !== 'GET') return undefined;
+    const remotes = apis.list();
+    if (remotes.length === 0) return undefined;
+    if (group !== undefined) {
+      const own = remotes.filter(({ spec }) => spec.group === group);
+      if (own.length === 0 || registry.versionsOf(group).length > 0) return undefined;
+      return json({ kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(group, own) });
+    }
+    const groups = byGroup(remotes.filter(({ spec }) => registry.versionsOf(spec.group).length === 0));
+    const as = acceptedAs(request.accept, 'APIGroupDiscoveryList', offered);
+    if (as === undefined) {
+      const local = apiGroupList(registry) as { groups: object[] };
+      return json({ ...local, groups: [...local.groups, ...[...groups].map(([name, own]) => groupEntry(name, own))] });
+    }
+    const version = as.split('/')[1] as string;
+    const local = aggregatedDiscovery(registry, false, version) as { items: object[] };
+    const items = [...groups].map(([name, own]) => ({ metadata: { name }, versions: own.map(versionEntry) }));
+    return json(
+      { ...local, items: [...local.items, ...items] },
+      `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    );
+  };
+}
+
+function byGroup(remotes: readonly RemoteApi[]): Map<string, RemoteApi[]> {
+  const groups = new Map<string, RemoteApi[]>();
+  for (const api of remotes) groups.set(api.spec.group, [...(groups.get(api.spec.group) ?? []), api]);
+  return groups;
+}
+
+function groupEntry(name: string, apis: readonly RemoteApi[]) {
+  const versions = apis.map(({ spec: { version } }) => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions, preferredVersion: versions[0] };
+}
+
+function versionEntry({ spec, available, resources }: RemoteApi): object {
+  const main = resources.filter(({ name }) => !name.includes('/'));
+  return {
+    version: spec.version,
+    resources: main.map((resource) => resourceEntry(spec, resource, resources)),
+    freshness: available ? 'Current' : 'Stale',
+  };
+}
+
+function resourceEntry(
+  spec: RemoteApi['spec'],
+  { name, kind, namespaced = false, singularName = '', verbs = [], shortNames, categories, ...own }: RemoteResource,
+  all: readonly RemoteResource[],
+): object {
+  const kindOf = (resource: Pick<RemoteResource, 'kind' | 'group' | 'version'>) => ({
+    group: resource.group ?? spec.group,
+    version: resource.version ?? spec.version,
+    kind: resource.kind,
+  });
+  const subresources = all.filter((each) => each.name.startsWith(`${name}/`));
+  return {
+    resource: name,
+    responseKind: kindOf({ kind, ...own }),
+    scope: namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singularName,
+    verbs,
+    ...(shortNames?.length ? { shortNames } : {}),
+    ...(categories?.length ? { categories } : {}),
+    ...(subresources.length > 0
+      ? {
+          subresources: subresources.map((each) => ({
+            subresource: each.name.slice(name.length + 1),
+            responseKind: kindOf(each),
+            verbs: each.verbs ?? [],
+          })),
+        }
+      : {}),
+  };
+}
