@@ -62,8 +62,15 @@ test('RunPodSandbox refuses a second sandbox of the same pod and attempt', async
 
 test('StopContainer sends TERM, then KILL after the timeout', async () => {
   await using h = await runtimeHarness();
-  const polite = await runContainer(h, 'polite', ['sh', '-c', 'trap "exit 7" TERM; while true; do sleep 0.1; done']);
-  const deaf = await runContainer(h, 'deaf', ['sh', '-c', 'trap "" TERM; while true; do sleep 0.1; done']);
+  const polite = await runContainer(h, 'polite', [
+    'sh',
+    '-c',
+    'trap "exit 7" TERM; echo ready; while true; do sleep 0.1; done',
+  ]);
+  const deaf = await runContainer(h, 'deaf', ['sh', '-c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done']);
+  // Started is not yet trapped.
+  for (const name of ['polite', 'deaf'])
+    await expect.poll(() => logLines(h, name).catch(() => []), { timeout: 20_000 }).toEqual(['ready']);
   await Promise.all([
     h.runtime.runtime.StopContainer({ containerId: polite.containerId, timeout: '10' }),
     h.runtime.runtime.StopContainer({ containerId: deaf.containerId, timeout: '1' }),
