@@ -1,19 +1,31 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+
+const start = 'berthe';
+let bridges = 0;
+
+/** Bridges and members' links of tests that were killed: the process in the name is gone. */
+function abandonedLinks(): string[] {
+  return readdirSync('/sys/class/net').filter((name) => {
+    const pid = Number.parseInt(new RegExp(`^${start}([0-9a-z]+)_\\d+(m\\d+)?$`).exec(name)?.[1] ?? '', 36);
+    return pid > 0 && !existsSync(`/proc/${pid}`);
+  });
+}
 
 /**
  * A network of its own for the members of a cluster. A member's namespace and its link are those of its process and end
  * with it; the bridge has a name that the tests' clean-up knows.
  */
 export class EtcdBridge implements Disposable {
-  readonly #tag = randomInt(0x1000, 0xffff).toString(16);
-  readonly #bridge = `berthe${this.#tag}`;
+  readonly #bridge = `${start}${process.pid.toString(36)}_${bridges++}`;
   /** Of the part of 198.18.0.0/15, which is for tests of networks (RFC 2544). */
   readonly #net = `198.18.${randomInt(1, 255)}`;
 
   readonly #links = new Set<string>();
 
   constructor() {
+    for (const link of abandonedLinks()) remove(link);
     ip('link', 'add', this.#bridge, 'type', 'bridge');
     ip('addr', 'add', `${this.#net}.1/24`, 'dev', this.#bridge);
     ip('link', 'set', this.#bridge, 'up');
@@ -72,7 +84,7 @@ export class EtcdBridge implements Disposable {
   }
 
   #link(index: number): string {
-    return `berthe${this.#tag}m${index}`;
+    return `${this.#bridge}m${index}`;
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
 import { EtcdBridge } from './etcd-bridge.ts';
 import { debianEtcd } from './etcd-program.ts';
+import { disown, own } from './owned-directory.ts';
 
 export interface EtcdClusterOptions {
   readonly program?: string;
@@ -36,6 +37,7 @@ export class EtcdCluster implements AsyncDisposable {
 
   private constructor(options: EtcdClusterOptions) {
     this.#options = options;
+    own(this.#folder);
     this.#bridge = options.cuttable ? new EtcdBridge() : undefined;
   }
 
@@ -112,6 +114,7 @@ export class EtcdCluster implements AsyncDisposable {
     await Promise.all(this.#members.map((_, i) => this.kill(i)));
     this.#bridge?.[Symbol.dispose]();
     rmSync(this.#folder, { recursive: true, force: true });
+    disown(this.#folder);
   }
 
   async #prepare(): Promise<void> {

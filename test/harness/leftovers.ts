@@ -40,7 +40,7 @@ function processes(): string[] {
     .flatMap((pid) => {
       const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
       const ours =
-        /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts|qemu-system-\S+ -name berth/.test(
+        /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts|--data-dir \S*berth-etcd-|qemu-system-\S+ -name berth/.test(
           command,
         );
       return ours ? [`process ${pid} ${command.slice(0, 300)}`] : [];

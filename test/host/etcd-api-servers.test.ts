@@ -10,7 +10,7 @@ const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as 
 
 /** Several API servers of one etcd, all started in the same moment. */
 async function servers(program: string, count: number) {
-  const stack = new AsyncDisposableStack();
+  await using stack = new AsyncDisposableStack();
   const { endpoints } = stack.use(await EtcdCluster.start({ program }));
   const started = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
@@ -20,7 +20,8 @@ async function servers(program: string, count: number) {
       return { ...running, store, client: new KubeClient(running.server.transport()) };
     }),
   );
-  return { all: started, endpoints, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
+  const own = stack.move();
+  return { all: started, endpoints, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
 }
 
 const aMap = (name: string, data: Record<string, string> = {}) => ({ metadata: { name, namespace: 'default' }, data });

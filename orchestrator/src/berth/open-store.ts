@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Logger, messageOf } from '@berth/kit';
+import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
 import { openSqliteStore } from '../store/store.sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -13,6 +13,7 @@ export interface OpenStoreOptions {
   /** Absent: a file in the data directory. */
   readonly etcd: EtcdChoice | undefined;
   readonly clock: Clock;
+  readonly rng: Rng;
   readonly log: Logger;
 }
 
@@ -31,7 +32,7 @@ async function openFile({ data, clock }: OpenStoreOptions): Promise<Store> {
   return openSqliteStore({ file: join(data.store, 'berth.db'), clock });
 }
 
-async function openEtcd(choice: EtcdChoice, { clock, log }: OpenStoreOptions): Promise<Store> {
+async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOptions): Promise<Store> {
   const { endpoints, prefix, compactionMs, caFile, certFile, keyFile } = choice;
   const [ca, cert, key] = await Promise.all([
     read('--etcd-cafile', caFile),
@@ -40,7 +41,7 @@ async function openEtcd(choice: EtcdChoice, { clock, log }: OpenStoreOptions): P
   ]);
   const tls = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
   const { openEtcdStore } = await import('../store/etcd/store.etcd.ts');
-  return openEtcdStore({ endpoints, tls, prefix, compactionMs, clock, log });
+  return openEtcdStore({ endpoints, tls, prefix, compactionMs, clock, rng, log });
 }
 
 async function read(flag: string, file: string | undefined): Promise<Buffer | undefined> {

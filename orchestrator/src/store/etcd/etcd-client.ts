@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf } from '@berth/kit';
+import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
 import { type CallOptions, type etcd, GrpcConnection, loadEtcd, type ServiceClient } from '@berth/protos';
 import { StoreError } from '../store-error.ts';
 import type { EtcdEndpoint } from './etcd-endpoint.ts';
@@ -13,6 +13,8 @@ export interface EtcdTls {
 export interface EtcdClientOptions {
   readonly endpoints: readonly EtcdEndpoint[];
   readonly tls: EtcdTls;
+  /** Which endpoint is called first; the first one where absent. Servers of one etcd should not all begin at the same. */
+  readonly rng?: Rng;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -51,8 +53,9 @@ export class EtcdClient implements Disposable {
   readonly #end = new AbortController();
   #current = 0;
 
-  private constructor(members: readonly EtcdMember[], { clock, log }: EtcdClientOptions) {
+  private constructor(members: readonly EtcdMember[], { clock, log, rng }: EtcdClientOptions) {
     this.#members = members;
+    this.#current = rng ? Math.floor(rng.next() * members.length) : 0;
     this.#clock = clock;
     this.#log = log;
   }

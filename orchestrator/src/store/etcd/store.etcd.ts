@@ -1,4 +1,4 @@
-import { type Clock, type Logger, startTask } from '@berth/kit';
+import { type Clock, type Logger, type Rng, startTask } from '@berth/kit';
 import { type Change, KeySpace } from '../key-space.ts';
 import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from '../store.ts';
 import { StoreError } from '../store-error.ts';
@@ -24,6 +24,8 @@ export interface EtcdStoreOptions {
   readonly prefix?: string;
   /** `--etcd-compaction-interval`; 0: another's affair. */
   readonly compactionMs?: number;
+  /** Chooses the endpoint to begin with. */
+  readonly rng?: Rng;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -252,8 +254,8 @@ async function spaceOf(client: EtcdClient, keys: EtcdKeys): Promise<KeySpace> {
  * @throws StoreError Unavailable – no member answers; Unusable – it refuses us.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { endpoints, tls = {}, clock, log, prefix = '/registry' } = options;
-  const client = await EtcdClient.create({ endpoints, tls, clock, log });
+  const { tls = {}, prefix = '/registry' } = options;
+  const client = await EtcdClient.create({ ...options, tls });
   const keys = new EtcdKeys(prefix);
   try {
     const store = new EtcdStore(client, await spaceOf(client, keys), keys, options);

@@ -25,7 +25,8 @@ export function resourceQuota(context: ServerContext): AdmissionPlugin {
     const storage = context.storageOf('', 'resourcequotas');
     if (!storage || !isCounted(request)) return;
     const { namespace } = request;
-    if ((await storage.range({ namespace, limit: 1 })).objects.length === 0) return;
+    // As this server knows it: most namespaces have none, and need not ask a store elsewhere.
+    if ((await storage.range({ namespace, limit: 1, notOlderThan: 0 })).objects.length === 0) return;
     await turns.run(namespace, () => charge(storage, request));
   };
 }
