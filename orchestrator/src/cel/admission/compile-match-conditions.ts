@@ -1,9 +1,11 @@
 import { boolType } from '../language/cel-type.ts';
 import type { Decide } from '../library/authorization.ts';
+import type { SentInput } from '../offload/evaluation-task.ts';
+import { evaluateAside, patience } from '../offload/evaluation-thread.ts';
 import { withDecisions } from './decisions.ts';
 import { type Expression, ExpressionCompiler } from './expression-compiler.ts';
 import { ExpressionRun, OutOfBudget } from './expression-run.ts';
-import type { ExpressionInput, MatchCondition, MatchConditions, MatchVerdict } from './match-conditions.ts';
+import type { MatchCondition, MatchConditions, MatchVerdict } from './match-conditions.ts';
 
 /** celconfig.RuntimeCELCostBudgetMatchConditions */
 const budget = 2_500_000;
@@ -16,35 +18,56 @@ export interface NamedExpression {
 
 /** The match conditions of a webhook. */
 export function compileMatchConditions(conditions: readonly MatchCondition[]): MatchConditions {
-  const compiler = new ExpressionCompiler({ hasParams: false });
-  const compiled = conditions.map(({ name, expression }) => ({
-    name,
-    expression: compiler.compile(expression, [boolType]),
-  }));
+  const compiled = new CompiledConditions(conditions);
   return {
-    match: (input, failurePolicy) =>
-      withDecisions(input.authorizer, (decide) =>
-        matchConditions(compiled, input, { failurePolicy, decide, variables: none }),
-      ),
+    match: ({ authorizer, ...input }, failurePolicy) =>
+      withDecisions<MatchVerdict>(authorizer, {
+        here: (decide) => compiled.run(input, { failurePolicy, decide, patience }),
+        aside: async (known) => {
+          const reply = await evaluateAside({ type: 'conditions', conditions, failurePolicy, input, known }).catch(
+            (error: Error) => ({ type: 'failed' as const, message: error.message }),
+          );
+          if (reply.type === 'undecided') return { undecided: reply.attributes };
+          if (reply.type === 'conditions') return reply.verdict;
+          const message = reply.type === 'failed' ? reply.message : 'operation cancelled';
+          return failurePolicy === 'Ignore' ? { type: 'no match' } : { type: 'error', message };
+        },
+      }),
   };
+}
+
+/** Conditions that were read. */
+export class CompiledConditions {
+  readonly #conditions: readonly NamedExpression[];
+
+  constructor(conditions: readonly MatchCondition[]) {
+    const compiler = new ExpressionCompiler({ hasParams: false, hasVariables: false });
+    this.#conditions = conditions.map(({ name, expression }) => ({
+      name,
+      expression: compiler.compile(expression, [boolType]),
+    }));
+  }
+
+  run(input: SentInput, options: Omit<ConditionOptions, 'variables'>): MatchVerdict {
+    return matchConditions(this.#conditions, input, { ...options, variables: none });
+  }
+}
+
+export interface ConditionOptions {
+  readonly failurePolicy: string;
+  readonly decide: Decide;
+  readonly variables: ReadonlyMap<string, Expression>;
+  readonly patience: number;
 }
 
 /** A condition that is false decides; else one that fails is the policy's matter (webhook/matchconditions). */
 export function matchConditions(
   conditions: readonly NamedExpression[],
-  input: ExpressionInput,
-  {
-    failurePolicy,
-    decide,
-    variables,
-  }: {
-    readonly failurePolicy: string;
-    readonly decide: Decide;
-    readonly variables: ReadonlyMap<string, Expression>;
-  },
+  input: SentInput,
+  { failurePolicy, ...options }: ConditionOptions,
 ): MatchVerdict {
   const errors: string[] = [];
-  const run = new ExpressionRun(input, { budget, decide, variables });
+  const run = new ExpressionRun(input, { budget, ...options });
   try {
     const outcomes = conditions.map(({ name, expression }) => ({ name, outcome: run.evaluate(expression) }));
     for (const { name, outcome } of outcomes) {

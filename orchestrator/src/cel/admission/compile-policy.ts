@@ -1,11 +1,11 @@
 import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
 import { boolType, nullType, stringType } from '../language/cel-type.ts';
 import type { Decide } from '../library/authorization.ts';
+import type { SentInput } from '../offload/evaluation-task.ts';
 import { typeOfValue } from '../values/type-of-value.ts';
 import { matchConditions, type NamedExpression } from './compile-match-conditions.ts';
 import { type Expression, ExpressionCompiler } from './expression-compiler.ts';
 import { ExpressionRun, type Outcome, OutOfBudget } from './expression-run.ts';
-import type { ExpressionInput } from './match-conditions.ts';
 
 /** For a policy's validations on one object (celconfig.RuntimeCELCostBudget). */
 const policyBudget = 10_000_000;
@@ -37,6 +37,7 @@ const nothing: PolicyVerdict = { decisions: [], annotations: [] };
 /** A ValidatingAdmissionPolicy, ready to run (policy/validating/validator.go). */
 export class CompiledPolicy {
   readonly #failurePolicy: string;
+  #patience = Number.POSITIVE_INFINITY;
   readonly #variables = new Map<string, Expression>();
   readonly #conditions: readonly NamedExpression[];
   readonly #validations: readonly CompiledValidation[];
@@ -64,11 +65,14 @@ export class CompiledPolicy {
     }));
   }
 
-  run(input: ExpressionInput, decide: Decide): PolicyVerdict {
+  /** @throws TooLong – more effort than `patience`. */
+  run(input: SentInput, decide: Decide, patience: number): PolicyVerdict {
+    this.#patience = patience;
     const verdict = matchConditions(this.#conditions, input, {
       failurePolicy: this.#failurePolicy,
       decide,
       variables: this.#variables,
+      patience,
     });
     if (verdict.type === 'error') return this.#failed(verdict.message);
     if (verdict.type === 'no match') return nothing;
@@ -89,8 +93,13 @@ export class CompiledPolicy {
     return this.#failurePolicy === 'Ignore' ? { action: 'admit' } : { action: 'deny', message };
   }
 
-  #decide(input: ExpressionInput, decide: Decide): PolicyDecision[] {
-    const run = new ExpressionRun(input, { budget: policyBudget, decide, variables: this.#variables });
+  #decide(input: SentInput, decide: Decide): PolicyDecision[] {
+    const run = new ExpressionRun(input, {
+      budget: policyBudget,
+      decide,
+      variables: this.#variables,
+      patience: this.#patience,
+    });
     const outcomes = this.#validations.map(({ expression }) => run.evaluate(expression));
     const messages = this.#messages(input, decide, run.budget);
     return this.#validations.map((validation, i) => {
@@ -103,8 +112,8 @@ export class CompiledPolicy {
   }
 
   /** All of them, or why their budget did not do. */
-  #messages(input: ExpressionInput, decide: Decide, budget: number): readonly (Outcome | undefined)[] | string {
-    const run = new ExpressionRun(input, { budget, decide, variables: this.#variables });
+  #messages(input: SentInput, decide: Decide, budget: number): readonly (Outcome | undefined)[] | string {
+    const run = new ExpressionRun(input, { budget, decide, variables: this.#variables, patience: this.#patience });
     try {
       return this.#validations.map(({ messageExpression }) => messageExpression && run.evaluate(messageExpression));
     } catch (error) {
@@ -113,8 +122,13 @@ export class CompiledPolicy {
     }
   }
 
-  #annotate(input: ExpressionInput, decide: Decide): AuditValue[] {
-    const run = new ExpressionRun(input, { budget: policyBudget, decide, variables: this.#variables });
+  #annotate(input: SentInput, decide: Decide): AuditValue[] {
+    const run = new ExpressionRun(input, {
+      budget: policyBudget,
+      decide,
+      variables: this.#variables,
+      patience: this.#patience,
+    });
     return this.#annotations.flatMap(({ key, text, expression }): AuditValue[] => {
       const outcome = run.evaluate(expression);
       if ('error' in outcome)

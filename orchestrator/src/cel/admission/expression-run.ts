@@ -1,13 +1,13 @@
-import { perCallLimit } from '../environment.ts';
+import { type Evaluation, type Program, perCallLimit } from '../environment.ts';
 import { CostExceeded, CostMeter } from '../evaluation/cost-meter.ts';
 import type { Activation } from '../evaluation/frame.ts';
 import { authorizerOf, type Decide, requestResource } from '../library/authorization.ts';
+import type { SentInput } from '../offload/evaluation-task.ts';
 import { CelError } from '../values/cel-error.ts';
 import type { CelMap } from '../values/cel-map.ts';
 import { jsonValue } from '../values/json-value.ts';
 import type { Result, Value } from '../values/value.ts';
 import type { Expression } from './expression-compiler.ts';
-import type { ExpressionInput } from './match-conditions.ts';
 
 /** An expression's value, or why it has none, in upstream's words. */
 export type Outcome = { readonly value: Value } | { readonly error: string };
@@ -19,20 +19,23 @@ export class OutOfBudget extends Error {
   }
 }
 
+export interface RunOptions {
+  readonly budget: number;
+  readonly decide: Decide;
+  readonly variables: ReadonlyMap<string, Expression>;
+  /** What may be spent before it is broken off as too long to wait for. */
+  readonly patience: number;
+}
+
 /** Evaluations on one input with one budget (admission/plugin/cel/activation.go); variables are evaluated once. */
 export class ExpressionRun {
   readonly #activation: Activation;
   #budget: number;
+  #patience: number;
   #variableCost = 0;
 
-  constructor(
-    input: ExpressionInput,
-    {
-      budget,
-      decide,
-      variables,
-    }: { readonly budget: number; readonly decide: Decide; readonly variables: ReadonlyMap<string, Expression> },
-  ) {
+  constructor(input: SentInput, { budget, decide, variables, patience }: RunOptions) {
+    this.#patience = patience;
     this.#budget = budget;
     const values = new Map<string, Value>();
     const makers = makersOf(
@@ -56,13 +59,29 @@ export class ExpressionRun {
   /** @throws OutOfBudget */
   evaluate({ text, program, error }: Expression): Outcome {
     if (!program) return { error: `compilation error: ${error ?? ''}` };
-    const { result, cost } = run(() => program.evaluate(this.#activation, new CostMeter(perCallLimit)));
+    const { result, cost } = this.#run(program);
     this.#spend(this.#variableCost);
     this.#variableCost = 0;
     this.#spend(cost);
     return result instanceof CelError
       ? { error: `expression '${text}' resulted in error: ${result.message}` }
       : { value: result };
+  }
+
+  get patience(): number {
+    return this.#patience;
+  }
+
+  #run(program: Program): Evaluation {
+    const meter = new CostMeter(perCallLimit, this.#patience);
+    try {
+      return program.evaluate(this.#activation, meter);
+    } catch (error) {
+      if (!(error instanceof CostExceeded)) throw error;
+      return { result: new CelError(error.message), cost: meter.spent };
+    } finally {
+      this.#patience -= meter.effort;
+    }
   }
 
   #spend(cost: number): void {
@@ -73,7 +92,7 @@ export class ExpressionRun {
   #variable(name: string, { program, error }: Expression): Result {
     const quoted = JSON.stringify(name);
     if (!program) return new CelError(`composited variable ${quoted} fails to compile: ${error ?? ''}`);
-    const { result, cost } = run(() => program.evaluate(this.#activation, new CostMeter(perCallLimit)));
+    const { result, cost } = this.#run(program);
     this.#variableCost += cost;
     return result instanceof CelError
       ? new CelError(`composited variable ${quoted} fails to evaluate: ${result.message}`)
@@ -81,17 +100,8 @@ export class ExpressionRun {
   }
 }
 
-function run(evaluate: () => { readonly result: Result; readonly cost: number }) {
-  try {
-    return evaluate();
-  } catch (error) {
-    if (!(error instanceof CostExceeded)) throw error;
-    return { result: new CelError(error.message), cost: perCallLimit + 1 };
-  }
-}
-
 function makersOf(
-  input: ExpressionInput,
+  input: SentInput,
   decide: Decide,
   variables: CelMap,
 ): Readonly<Record<string, () => Value | undefined>> {

@@ -152,6 +152,7 @@ export class RuleRun {
     const meter = new CostMeter(perCallLimit, this.#patience);
     try {
       const { result, cost } = program.evaluate(activation, meter);
+      this.#patience -= meter.effort;
       if (cost > this.#budget) return { type: 'out of budget' };
       this.#budget -= cost;
       return { type: 'done', result };

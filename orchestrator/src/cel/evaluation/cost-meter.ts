@@ -12,13 +12,14 @@ export class TooLong extends Error {
   }
 }
 
-/** Counts what an evaluation costs. */
+/** Counts what an evaluation costs, and what it takes. */
 export class CostMeter {
   #spent = 0;
+  #unpaid = 0;
   readonly #limit: number;
   readonly #patience: number;
 
-  /** `patience`: how much may be spent before the evaluation is broken off as too long to wait for. */
+  /** `patience`: how much effort may be made before the evaluation is broken off as too long to wait for. */
   constructor(limit: number, patience = Number.POSITIVE_INFINITY) {
     this.#limit = limit;
     this.#patience = patience;
@@ -28,10 +29,22 @@ export class CostMeter {
     return this.#spent;
   }
 
-  /** @throws CostExceeded, TooLong */
-  add(cost: number): void {
+  /** What was spent, and the work that costs do not count. */
+  get effort(): number {
+    return this.#spent + this.#unpaid;
+  }
+
+  /** `idle`: it costs, and is no work of this thread. @throws CostExceeded, TooLong */
+  add(cost: number, idle = false): void {
     this.#spent += cost;
+    if (idle) this.#unpaid -= cost;
     if (this.#spent > this.#limit) throw new CostExceeded();
-    if (this.#spent > this.#patience) throw new TooLong();
+    if (this.#spent + this.#unpaid > this.#patience) throw new TooLong();
+  }
+
+  /** Work that costs nothing, such as comparing all that is in two objects. @throws TooLong */
+  addUnpaid(work: number): void {
+    this.#unpaid += work;
+    if (this.#spent + this.#unpaid > this.#patience) throw new TooLong();
   }
 }

@@ -7,6 +7,7 @@ import { Optional } from '../values/optional.ts';
 import { typeOfValue } from '../values/type-of-value.ts';
 import { Uint } from '../values/uint.ts';
 import type { Result, Value } from '../values/value.ts';
+import { weightOf } from '../values/weight.ts';
 import { dispatch } from './dispatch.ts';
 import { type Frame, isError, type Step } from './frame.ts';
 import { constant, PlanError, type Planned, type Planner } from './plan.ts';
@@ -87,6 +88,7 @@ function comparison(planner: Planner, first: Step, second: Step, wanted: boolean
   return (frame) => {
     const left = first(frame);
     const right = second(frame);
+    frame.run.meter.addUnpaid(Math.min(weightOf(left), weightOf(right)));
     const result = isError(left) ? left : isError(right) ? right : equal(left, right) === wanted;
     frame.run.meter.add(cost([left, right], result));
     return result;
@@ -112,6 +114,8 @@ function planFunction(planner: Planner, expr: Call, args: readonly Planned[]): P
       cost,
       lazy,
       lenient,
+      idle: expr.name === 'check',
+      heavy: expr.name === 'flatten' || expr.name === 'format',
       late: planner.context.costOfResult.has(overload),
     }),
   };
@@ -123,11 +127,15 @@ interface FunctionCall {
   readonly cost: (args: readonly Result[], result: Result) => number;
   readonly lazy: boolean;
   readonly lenient: boolean;
+  /** Someone else does it: an authorizer. */
+  readonly idle: boolean;
+  /** Its cost does not count all that it goes through. */
+  readonly heavy: boolean;
   /** Its cost depends on its result. */
   readonly late: boolean;
 }
 
-function call({ steps, run, cost, lazy, lenient, late }: FunctionCall): Step {
+function call({ steps, run, cost, lazy, lenient, late, idle, heavy }: FunctionCall): Step {
   if (lenient) return lenientCall(steps[0] as Step, cost);
   return (frame: Frame) => {
     const args: Result[] = [];
@@ -140,7 +148,8 @@ function call({ steps, run, cost, lazy, lenient, late }: FunctionCall): Step {
       if (lazy) break;
     }
     const complete = args.length === steps.length;
-    if (complete && !late) frame.run.meter.add(cost(args, null));
+    if (complete && !late) frame.run.meter.add(cost(args, null), idle);
+    if (complete && heavy) frame.run.meter.addUnpaid(args.reduce((sum: number, arg) => sum + weightOf(arg), 0));
     const result = failed ?? run(...(args as Value[]));
     if (complete && late) frame.run.meter.add(cost(args, result));
     return result;

@@ -1,6 +1,6 @@
 import { Uint } from '../values/uint.ts';
 import { maxInt, maxUint, minInt, type Value } from '../values/value.ts';
-import type { Call, Expr, FieldEntry, MapEntry } from './ast.ts';
+import { type Call, type Expr, type FieldEntry, type MapEntry, partsOf } from './ast.ts';
 import { type Token, type TokenType, tokenize } from './lexer.ts';
 import { type Macro, MacroError, type MacroHelper, macroHelper } from './macro.ts';
 import type { Issue } from './source.ts';
@@ -59,6 +59,7 @@ class Parser {
   #next = 0;
   #ids = 0;
   #depth = 0;
+  readonly #depths = new WeakMap<Expr, number>();
 
   constructor(tokens: readonly Token[], macros: ReadonlyMap<string, Macro>) {
     this.#tokens = tokens;
@@ -135,7 +136,24 @@ class Parser {
       result = this.#call(id, mark.at, '_?_:_', undefined, [condition, yes, this.#expr()]);
     }
     this.#depth--;
-    return result;
+    return this.#bounded(result);
+  }
+
+  /** Everything that goes through expressions goes into them: they must not be deep, however they are written. */
+  #bounded(expr: Expr): Expr {
+    if (this.#depthOf(expr) <= maxDepth) return expr;
+    this.#report(-1, 'max recursion depth exceeded');
+    throw new SyntaxStop();
+  }
+
+  /** What is inside was asked before, so this goes no deeper than a macro makes it. */
+  #depthOf(expr: Expr): number {
+    let depth = this.#depths.get(expr);
+    if (depth === undefined) {
+      depth = Math.max(0, ...partsOf(expr).map((part) => this.#depthOf(part))) + (nests(expr) ? 1 : 0);
+      this.#depths.set(expr, depth);
+    }
+    return depth;
   }
 
   /** `a && b && c`, as cel-go has it: a balanced tree. */
@@ -168,7 +186,7 @@ class Parser {
       if (name === undefined || !Object.hasOwn(operators, text)) return left;
       this.#next++;
       const id = this.#id();
-      left = this.#call(id, at, name, undefined, [left, part()]);
+      left = this.#bounded(this.#call(id, at, name, undefined, [left, part()]));
     }
   }
 
@@ -199,7 +217,7 @@ class Parser {
     for (;;) {
       const dot = this.#take('.');
       if (dot) {
-        expr = this.#select(expr, dot);
+        expr = this.#bounded(this.#select(expr, dot));
         continue;
       }
       const bracket = this.#take('[');
@@ -208,7 +226,7 @@ class Parser {
       const id = this.#id();
       const index = this.#expr();
       this.#close(']');
-      expr = this.#call(id, bracket.at, optional ? '_[?_]' : '_[_]', undefined, [expr, index]);
+      expr = this.#bounded(this.#call(id, bracket.at, optional ? '_[?_]' : '_[_]', undefined, [expr, index]));
     }
   }
 
@@ -383,6 +401,14 @@ class Parser {
     this.#expect('}', "{'}', ','}");
     return { kind: 'map', id, at: open.at, entries };
   }
+}
+
+/** What cel-go counts: operators between two, fields, calls on something, indexes, alternatives. */
+function nests(expr: Expr): boolean {
+  if (expr.kind === 'select') return true;
+  return (
+    expr.kind === 'call' && (expr.target !== undefined || (expr.args.length > 1 && !/^_(&&|\|\|)_$/.test(expr.name)))
+  );
 }
 
 function numberValue({ type, text }: Token, sign: string): Value | undefined {

@@ -92,13 +92,13 @@ function same(names: string, rule: Rule): Readonly<Record<string, Rule>> {
 }
 
 /** What costs as much as its result is large; everything else is paid for before it is done. */
-export const costOfResult: ReadonlySet<string> = new Set(['list_slice', 'lists_range', 'list_reverse']);
+export const costOfResult: ReadonlySet<string> = new Set(['list_slice']);
 
 /** cel-go's own extensions count by overload, and before everything else. */
 const byOverload: Readonly<Record<string, Rule>> = {
   list_slice: (_, result) => allocating(1, costSize(result)),
-  lists_range: (_, result) => allocating(1, costSize(result)),
-  list_reverse: (_, result) => allocating(1, costSize(result)),
+  lists_range: ([count]) => allocating(1, typeof count === 'bigint' ? Math.max(0, Number(count)) : 1),
+  list_reverse: (args) => allocating(1, size(args, 0)),
   list_flatten: (args) => allocating(1, size(args, 0)),
   list_flatten_int: (args) => allocating(Number(args[1]), size(args, 0)),
   list_distinct: (args) => selfComparison(args[0]),

@@ -1,6 +1,8 @@
 import { ApiError, type ValidatingAdmissionPolicyBindingSpec, type ValidatingAdmissionPolicySpec } from '@berth/kube';
 import { CompiledPolicy, type PolicyVerdict } from '../../../cel/admission/compile-policy.ts';
 import { withDecisions } from '../../../cel/admission/decisions.ts';
+import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
+import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
@@ -83,12 +85,9 @@ class PolicyCheck {
       const place = { kind: this.#spec.paramKind, ref: spec.paramRef, namespace };
       const params = await paramsOf(this.#parts.context, place);
       if (params.length === 0) return;
-      const input = await policyInput(definition, this.#request, this.#parts);
+      const { authorizer, ...input } = await policyInput(definition, this.#request, this.#parts);
       for (const each of params) {
-        const program = this.#compiled();
-        const verdict = await withDecisions(this.#parts.authorizer, (decide) =>
-          program.run({ ...input, params: each }, decide),
-        );
+        const verdict = await this.#evaluate({ ...input, params: each }, authorizer);
         this.#settle(verdict, binding, spec);
       }
     } catch (error) {
@@ -97,6 +96,22 @@ class PolicyCheck {
       const about = error.of === 'binding' ? { binding } : {};
       this.#denials.push({ policy: this.#name, message: error.message, ...about });
     }
+  }
+
+  #evaluate(input: SentInput, authorizer: Authorizer): Promise<PolicyVerdict> {
+    const program = this.#compiled();
+    const spec = this.#spec;
+    return withDecisions<PolicyVerdict>(authorizer, {
+      here: (decide) => program.run(input, decide, patience),
+      aside: async (known) => {
+        const reply = await evaluateAside({ type: 'policy', spec, input, known }).catch((error: Error) => {
+          throw new PolicyConfigError('policy', error.message);
+        });
+        if (reply.type === 'undecided') return { undecided: reply.attributes };
+        if (reply.type === 'policy') return reply.verdict;
+        throw new PolicyConfigError('policy', 'operation cancelled');
+      },
+    });
   }
 
   #compiled(): CompiledPolicy {
