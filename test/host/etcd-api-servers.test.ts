@@ -118,6 +118,47 @@ for (const [version, program] of Object.entries(programs)) {
     await expect.poll(addresses).toEqual(['192.0.2.1']);
   });
 
+  test(`kinds and rights that one API server of etcd ${version} is told of, the others follow`, async () => {
+    await using group = await servers(program, 2);
+    const [one, two] = group.all;
+    const post = (path: string, body: object) =>
+      one!.send({ method: 'POST', path, contentType: 'application/json', body });
+    const versions = [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ];
+    const names = { plural: 'foos', singular: 'foo', kind: 'Foo', listKind: 'FooList' };
+    const definition = {
+      metadata: { name: 'foos.example.com' },
+      spec: { group: 'example.com', scope: 'Namespaced', names, versions },
+    };
+    expect(await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)).toMatchObject({
+      status: 201,
+    });
+    const path = '/apis/example.com/v1/namespaces/default/foos';
+    const make = {
+      method: 'POST',
+      path,
+      contentType: 'application/json',
+      body: { apiVersion: 'example.com/v1', kind: 'Foo', metadata: { name: 'a' } },
+    };
+    await expect.poll(async () => (await two!.send(make)).status, { timeout: 10_000 }).toBe(201);
+    expect((await one!.send({ method: 'GET', path: `${path}/a` })).status).toBe(200);
+
+    const jane = { 'impersonate-user': 'jane' };
+    const asks = { method: 'GET', path: '/api/v1/namespaces/default/configmaps', headers: jane };
+    expect((await two!.send(asks)).status).toBe(403);
+    const rbac = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
+    const subjects = [{ kind: 'User', name: 'jane', apiGroup: 'rbac.authorization.k8s.io' }];
+    expect(await post(rbac, { metadata: { name: 'jane' }, roleRef, subjects })).toMatchObject({ status: 201 });
+    await expect.poll(async () => (await two!.send(asks)).status).toBe(200);
+  });
+
   test(`a page goes on at another API server of etcd ${version} at its own revision, also after the cache forgot it`, async () => {
     await using group = await servers(program, 2);
     const [one, two] = group.all;
