@@ -1,5 +1,6 @@
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect, type TLSSocket } from 'node:tls';
+import { FakeClock } from '@berth/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
 
@@ -204,4 +205,27 @@ test('a long list is whole and in order in every form', async () => {
   const yaml = await get('application/yaml');
   expect([...yaml.text.matchAll(/^ {6}name: (c\d+)$/gm)].map(([, name]) => name)).toEqual(names);
   expect(yaml.text).toMatch(/^kind: ConfigMapList\napiVersion: v1\n/);
+});
+
+test('a connection on which nothing is asked ends after a minute and a half; one with a silent watch stays', async () => {
+  const clock = new FakeClock();
+  await using own = await anApiServer({ clock });
+  const admin = await own.authority.issue('CN=admin, O=system:masters', 'client');
+  const session = async () => {
+    const made = connectHttp2(`https://127.0.0.1:${own.port}`, { ca: own.authority.cert, ...admin });
+    made.on('error', () => undefined);
+    await new Promise((resolve) => made.once('connect', resolve));
+    const stream = made.request({ ':path': '/readyz' });
+    await new Promise((resolve) => stream.resume().once('close', resolve));
+    return made;
+  };
+  const [idle, watching] = await Promise.all([session(), session()]);
+  const watch = watching.request({ ':path': `${configmaps}?watch=1&resourceVersion=0&timeoutSeconds=3000` });
+  watch.on('error', () => undefined);
+  await new Promise((resolve) => watch.once('response', resolve));
+  const ended = new Promise((resolve) => idle.once('close', resolve));
+  await clock.advance(90_000);
+  await ended;
+  expect(watching.closed).toBe(false);
+  watching.destroy();
 });

@@ -1,7 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '@berth/kit';
 import { certificatesOf } from '../authentication/certificate-roots.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
@@ -29,6 +35,8 @@ export interface Listener extends AsyncDisposable {
  */
 const mostHeaderBytes = 64 * 1024;
 
+/** A connection that nothing is asked on ends after this, as Go's server has it. */
+const idleMs = 90_000;
 /** How long what is left of a bad request may take to come. */
 const lingerMs = 1000;
 
@@ -37,7 +45,8 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   const { frontProxy } = parts.authentication;
   const server = createSecureServer(serverOptions(options, frontProxy?.ca));
   // An HTTP/1.1 client that opens a connection and says nothing is cut off; how long a request may take is not known here.
-  Object.assign(server, { headersTimeout: 32_000, requestTimeout: 0, maxRequestsPerSocket: 0 });
+  const idle = { keepAliveTimeout: idleMs, headersTimeout: 32_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
+  Object.assign(server, idle);
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
   serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
   const sockets = trackSockets(server);
@@ -84,12 +93,27 @@ function serve(server: Http2SecureServer, parts: HandlerParts): void {
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     void handler.upgrade(message, socket, head).catch(failed);
   });
+  server.on('session', (session) => endWhenIdle(session, parts.clock));
   server.on('sessionError', (error) => log.debug('a connection failed', { error }));
   server.on('tlsClientError', (error) => {
     metrics.tlsErrors.add();
     log.debug('a TLS handshake failed', { error });
   });
   server.on('clientError', refuse);
+}
+
+/** A watch that is silent is not idle: only a session without streams is. */
+function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
+  let streams = 0;
+  let idle = clock.schedule(idleMs, () => session.close());
+  session.on('stream', (stream) => {
+    idle[Symbol.dispose]();
+    streams++;
+    stream.once('close', () => {
+      if (--streams === 0 && !session.closed) idle = clock.schedule(idleMs, () => session.close());
+    });
+  });
+  session.once('close', () => idle[Symbol.dispose]());
 }
 
 const refused = new WeakSet<Duplex>();
