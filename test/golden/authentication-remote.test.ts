@@ -176,5 +176,15 @@ test('a proxy names the user, and nobody else does', async () => {
   expect(await world.whoAmI({ certificate: await proxies.issue('CN=front, O=system:masters', 'client') })).toBe(401);
   expect(await world.whoAmI({ certificate: true, headers })).toMatchObject({ username: 'admin' });
   expect(await world.whoAmI({ headers })).toBe(401);
+  const published = await world.api.send({ method: 'GET', path: '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication' });
+  expect(JSON.parse(published.text).data).toEqual({
+    'client-ca-file': world.api.authority.cert,
+    'requestheader-client-ca-file': proxies.cert,
+    'requestheader-allowed-names': '["front"]',
+    'requestheader-username-headers': '["X-Remote-User"]',
+    'requestheader-uid-headers': '["X-Remote-Uid"]',
+    'requestheader-group-headers': '["X-Remote-Group"]',
+    'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
+  });
   expect(await world.whoAmI({ certificate: await twin.issue('CN=front', 'client'), headers })).toBe(401);
 });

@@ -17,6 +17,7 @@ import type { AuthorizationMode } from './authorization/modes.ts';
 import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { bootstrap } from './boot/bootstrap.ts';
+import { publishAuthentication } from './boot/publish-authentication.ts';
 import { startAdvertising } from './boot/start-advertising.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
 import { mostValues } from './decoding/large-bodies.ts';
@@ -216,7 +217,11 @@ class Server implements ApiServer {
       requestTimeoutMs,
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });
-    if (this.#listeners.push(listener) === 1) await this.#advertise(listener);
+    if (this.#listeners.push(listener) === 1) {
+      const { frontProxy } = authentication;
+      await publishAuthentication(this.pipeline.context, { clientCa: options.clientCa, frontProxy });
+      await this.#advertise(listener);
+    }
     return listener;
   }
 

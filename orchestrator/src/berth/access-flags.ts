@@ -13,6 +13,8 @@ export interface AccessOptions {
   readonly authorization: Omit<AuthorizationOptions, 'modes'>;
   readonly authentication: AuthenticationOptions;
   readonly encryptionConfigFile?: string;
+  /** Who this server is to those behind APIServices. */
+  readonly proxyClientFiles?: { readonly cert: string; readonly key: string };
 }
 
 export interface AccessFlags {
@@ -46,6 +48,8 @@ export interface AccessFlags {
   readonly authorizationWebhookCacheAuthorizedTtl: string;
   readonly authorizationWebhookCacheUnauthorizedTtl: string;
   readonly encryptionProviderConfig?: string;
+  readonly proxyClientCertFile?: string;
+  readonly proxyClientKeyFile?: string;
 }
 
 /** kube-apiserver's flags. */
@@ -62,7 +66,9 @@ export function addAccessFlags(command: Command): Command {
     )
     .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its permissions are kept', '5m0s')
     .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its refusals are kept', '30s')
-    .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration');
+    .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration')
+    .option('--proxy-client-cert-file <file>', 'the certificate to show to servers behind APIServices')
+    .option('--proxy-client-key-file <file>', 'its private key');
 }
 
 function addAuthenticationFlags(command: Command): void {
@@ -98,12 +104,15 @@ function collected(value: string, before: readonly string[] = []): readonly stri
 
 /** @throws BerthError Usage */
 export function accessOf(flags: AccessFlags): AccessOptions {
-  const { encryptionProviderConfig } = flags;
+  const { encryptionProviderConfig, proxyClientCertFile: cert, proxyClientKeyFile: key } = flags;
+  if ((cert === undefined) !== (key === undefined))
+    throw new BerthError('Usage', '--proxy-client-cert-file and --proxy-client-key-file go together');
   return {
     authorizationModes: modesOf(flags.authorizationMode),
     authorization: authorizationOf(flags),
     authentication: authenticationOf(flags),
     ...(encryptionProviderConfig === undefined ? {} : { encryptionConfigFile: encryptionProviderConfig }),
+    ...(cert === undefined || key === undefined ? {} : { proxyClientFiles: { cert, key } }),
   };
 }
 

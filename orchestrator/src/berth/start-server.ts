@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { isErrno } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
@@ -64,6 +65,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       admissionPlugins: options.admissionPlugins,
       limits: options.limits,
       ...(options.encryptionConfigFile === undefined ? {} : { encryptionConfigFile: options.encryptionConfigFile }),
+      ...(await proxyClientOf(options)),
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),
@@ -72,6 +74,19 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const own = stack.move();
   const host = address.includes(':') ? `[${address}]` : address;
   return { api, url: `https://${host}:${listener.port}`, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+}
+
+async function proxyClientOf({ proxyClientFiles }: AccessOptions): Promise<Pick<ApiServerOptions, 'proxyClient'>> {
+  if (!proxyClientFiles) return {};
+  const read = (flag: string, path: string) =>
+    readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new BerthError('Usage', `${flag} ${path} cannot be read: ${error.code}`);
+    });
+  const [cert, key] = await Promise.all([
+    read('--proxy-client-cert-file', proxyClientFiles.cert),
+    read('--proxy-client-key-file', proxyClientFiles.key),
+  ]);
+  return { proxyClient: { cert, key } };
 }
 
 /** @throws BerthError Usage – a file of a flag that is wrong. */

@@ -44,6 +44,19 @@ export class FrontProxy {
     };
   }
 
+  /** What servers behind this one need to know the same proxies by. */
+  published(): Record<string, string> {
+    const { allowedNames, usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = this.#options;
+    return {
+      'requestheader-client-ca-file': this.ca,
+      'requestheader-allowed-names': JSON.stringify(allowedNames),
+      'requestheader-username-headers': JSON.stringify(usernameHeaders),
+      ...(uidHeaders.length > 0 ? { 'requestheader-uid-headers': JSON.stringify(uidHeaders) } : {}),
+      'requestheader-group-headers': JSON.stringify(groupHeaders),
+      'requestheader-extra-headers-prefix': JSON.stringify(extraHeaderPrefixes),
+    };
+  }
+
   #isProxy(socket: TLSSocket): boolean {
     if (!socket.authorized) return false;
     const certificate = socket.getPeerCertificate();
