@@ -179,6 +179,8 @@ export interface ServerNotes {
    * @throws GrpcError UNAVAILABLE – the server does not answer; FAILED_PRECONDITION – it has no such share.
    */
   find(stored: Stored, at: NotedAt, signal: AbortSignal): Promise<Uint8Array | undefined> | undefined;
+  /** What is noted of volumes that use the place a context speaks of already; of a few at most, and unchecked. */
+  ofPlace(context: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Whether a note found so may have this context: others can write to a share too. */
   isCredible(id: string, context: Readonly<Record<string, string>>, at: NotedAt): boolean;
 }

@@ -9,7 +9,7 @@ import { requireFields } from '../rules/required.ts';
 import { mayBeHere } from '../rules/topology.ts';
 import { reservePlace } from './choose-placement.ts';
 import { findSource, type Source } from './content-source.ts';
-import { lookOnServer } from './look-on-server.ts';
+import { lookByName, lookOnServer } from './look-on-server.ts';
 import { finish, makeNew } from './make-volume.ts';
 import type { ServiceContext } from './services.ts';
 import { volumeMessage } from './volume-message.ts';
@@ -22,7 +22,7 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
     keys: ({ name }) => [name, ...idOf(context, name)],
     run: async (request, signal) => {
       const wish = wishOf(context, request);
-      const existing = await findExisting(context, request.name, signal);
+      const existing = await findExisting(context, { request, wish }, signal);
       if (existing) {
         refuseDifferent(context, existing, wish);
         if (!wish.backend.remote) refuseElsewhere(context, request);
@@ -50,11 +50,25 @@ function idOf({ catalog }: ServiceContext, name: string): string[] {
   return id === undefined ? [] : [id];
 }
 
-/** Where it is on a server, another instance of the driver may have deleted it. */
-async function findExisting(context: ServiceContext, name: string, signal: AbortSignal) {
-  const existing = context.catalog.findByName(name);
+/** Where it is on a server, another instance of the driver may have deleted it, or made it. */
+async function findExisting(
+  context: ServiceContext,
+  { request: { name, parameters: remarks }, wish: { backend, parameters } }: Asked,
+  signal: AbortSignal,
+) {
+  const { catalog } = context;
+  const existing = catalog.findByName(name);
   if (existing) await lookOnServer(context, { kind: 'volume', id: existing.id }, { signal });
-  return existing && context.catalog.findByName(name);
+  if (!backend.notes || catalog.findByName(name)) return catalog.findByName(name);
+  // A name that cannot be a directory's is replaced by one that nobody has.
+  const described = backend.describe?.({ id: context.rng.uuid(), name, parameters }, remarks) ?? {};
+  await lookByName(context, { backend, name, described }, signal);
+  return catalog.findByName(name);
+}
+
+interface Asked {
+  readonly request: csi.CreateVolumeRequest;
+  readonly wish: Wish;
 }
 
 /** One that another instance made is on the share of the class, if anywhere. */

@@ -33,6 +33,25 @@ export async function lookOnServer(
   await context.jobs.run(`note of ${kind} ${id}`, work, signal);
 }
 
+/**
+ * Takes in a volume of this name that another instance of the driver made where the new one would be: whose answer was lost
+ * asks again, and may ask another instance.
+ * @throws GrpcError – as {@link lookOnServer}.
+ */
+export async function lookByName(
+  context: Known,
+  { backend, name, described }: { readonly backend: Backend; readonly name: string; readonly described: Described },
+  signal: AbortSignal,
+): Promise<void> {
+  for (const note of (await backend.notes?.ofPlace(described, signal)) ?? []) {
+    const own = openRecord(Buffer.from(note));
+    if (typeof own === 'string' || own.kind !== 'volume' || own.record.name !== name) continue;
+    await lookOnServer(context, { kind: 'volume', id: own.record.id }, { signal });
+  }
+}
+
+type Described = Readonly<Record<string, string>>;
+
 interface Question {
   readonly stored: Stored;
   readonly backend: Noting;

@@ -27,6 +27,10 @@ export class NfsServerNotes implements ServerNotes {
     return access && this.#notes.get(access, { kind, name: nameIn(id) }, signal);
   }
 
+  async ofPlace(context: Strings, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+    return await this.#notes.ofUsers(nfsVolumeOf(context), signal);
+  }
+
   isCredible(id: string, context: Strings, at: NotedAt): boolean {
     try {
       const volume = nfsVolumeOf(context);

@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { isNfsError, type NfsClient } from '@berth/nfs-client';
-import type { NfsAccess } from './nfs-parameters.ts';
-import { removeMark } from './nfs-paths.ts';
+import { isPlainId } from '../../rules/volume-id.ts';
+import { usersFolder } from './directory-users.ts';
+import type { NfsAccess, NfsVolume } from './nfs-parameters.ts';
+import { namesIn, removeMark } from './nfs-paths.ts';
 import type { NfsServers } from './nfs-servers.ts';
 import { ownFolder } from './path-rules.ts';
 
@@ -15,6 +17,8 @@ export const notesFolder = `${ownFolder}/records`;
 
 /** Far above any record: what is longer is nobody's note. */
 const maxNoteBytes = 64 * 1024;
+
+const mostUsers = 16;
 
 const fileName = /^(volume|snapshot)-([a-z0-9-]{1,64})$/;
 
@@ -47,6 +51,21 @@ export class ShareNotes {
   /** @returns undefined where there is none, or something else has its name. */
   async get(access: NfsAccess, noted: NotedName, signal?: AbortSignal): Promise<Buffer | undefined> {
     return await this.#servers.use(access, (client, limit) => readNote(client, noted, limit), signal);
+  }
+
+  /** Of the volumes that use a directory already, where they are few. */
+  async ofUsers(volume: NfsVolume, signal?: AbortSignal): Promise<Buffer[]> {
+    return await this.#servers.use(
+      volume,
+      async (client, limit) => {
+        const users = (await namesIn(client, usersFolder(volume.subDir), limit)).filter(isPlainId);
+        // A directory that so many share is nobody's own.
+        if (users.length > mostUsers) return [];
+        const notes = await Promise.all(users.map((name) => readNote(client, { kind: 'volume', name }, limit)));
+        return notes.filter((note) => note !== undefined);
+      },
+      signal,
+    );
   }
 
   async remove(access: NfsAccess, noted: NotedName): Promise<void> {
