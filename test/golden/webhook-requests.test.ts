@@ -1,4 +1,8 @@
+import { silentLogger, systemClock, systemRng } from '@berth/kit';
+import { KubeClient, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { createApiServer, definitions, MemoryStore } from '../../orchestrator/src/index.ts';
+import { anAuthority } from '../harness/api-server.ts';
 import { allow, aWorld, patch, review } from '../harness/webhook-world.ts';
 
 /** Which requests webhooks are asked about, and in which form they see them. */
@@ -100,4 +104,32 @@ test('many large warnings do not grow the headers of an answer without end', asy
   const { status, headers } = await world.create('one');
   expect(status).toBe(201);
   expect(String(headers['warning']).length).toBeLessThan(8192);
+});
+
+test('a webhook that is gone, and that is asked about everything, does not keep the server from starting', async () => {
+  const store = new MemoryStore({ clock: systemClock });
+  const options = { definitions, clock: systemClock, rng: systemRng, log: silentLogger, nodeApi: () => undefined };
+  const start = () => createApiServer({ store, ...options, authorizationModes: ['RBAC'], advertiseAddress: '192.0.2.7' });
+  const authority = await anAuthority();
+  const tls = { ...(await authority.issue('CN=berth', 'server')), clientCa: authority.cert, address: '127.0.0.1', port: 0 };
+  const webhook = {
+    name: 'all.example.com',
+    clientConfig: { url: 'https://127.0.0.1:1' },
+    rules: [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*/*'] }],
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  };
+  {
+    await using first = await start();
+    await first.listen(tls);
+    const client = new KubeClient(first.transport());
+    await client.create(resources.validatingwebhookconfigurations, { metadata: { name: 'all' }, webhooks: [webhook] } as never);
+    await expect.poll(() => client.create(resources.configmaps, { metadata: { name: 'x', namespace: 'default' } }).catch(({ message }) => message)).toMatch(/connection refused/);
+  }
+  // At another port: where it is reached is to be written anew.
+  await using second = await start();
+  await second.listen({ ...tls, clientCa: (await anAuthority()).cert });
+  const client = new KubeClient(second.transport());
+  expect(await client.delete(resources.validatingwebhookconfigurations, { name: 'all' })).toBeDefined();
+  await store[Symbol.asyncDispose]();
 });

@@ -7,7 +7,12 @@ export interface Asked {
   /** Aborts when the client is gone. */
   readonly signal?: AbortSignal;
   readonly audit?: Pick<RequestAudit, 'annotate'>;
+  /** The server itself wants it, to be there at all: nobody outside is asked. */
+  readonly own?: boolean;
 }
+
+/** What the server needs to start is not refused by a webhook that only answers once it has started. */
+export const own: Asked = { own: true };
 
 export function askedOf({ signal, audit }: ServerRequest, options: () => object): Asked {
   return audit ? { signal, options, audit } : { signal, options };

@@ -3,10 +3,15 @@
  * the object after the others had seen it (apiserver admission/reinvocation).
  */
 export class Reinvocation {
-  /** What plugins keep about this request between the rounds, by their names. */
-  readonly kept = new Map<string, unknown>();
+  #kept: Map<string, unknown> | undefined;
   #wanted = false;
   #again = false;
+
+  /** What plugins keep about this request between the rounds, by their names. */
+  get kept(): Map<string, unknown> {
+    this.#kept ??= new Map();
+    return this.#kept;
+  }
 
   /** True in the second round. */
   get again(): boolean {

@@ -1,4 +1,5 @@
 import { isAlreadyExists, type PolicyRule, type RbacV1Subject } from '@berth/kube';
+import { own } from '../admission/asked.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -36,7 +37,14 @@ async function ensure(context: ServerContext, plural: string, wanted: AnyObject)
   if (current) return mend(storage, current, wanted);
   const object = { apiVersion: `${group}/${definition.version}`, kind: definition.kind, ...wanted } as AnyObject;
   try {
-    await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+    await createChecked(context, {
+      definition,
+      object,
+      user: loopback,
+      dryRun: false,
+      warn: () => undefined,
+      asked: own,
+    });
   } catch (error) {
     // Another server of the same store was faster.
     if (!isAlreadyExists(error)) throw error;

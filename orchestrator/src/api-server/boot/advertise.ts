@@ -1,4 +1,5 @@
 import { isAlreadyExists } from '@berth/kube';
+import { own } from '../admission/asked.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
@@ -61,7 +62,14 @@ async function ensure(context: ServerContext, resource: Resource, wanted: AnyObj
   if (await context.storage(definition).find(place.namespace, place.name)) return change();
   const object = structuredClone(wanted);
   try {
-    await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+    await createChecked(context, {
+      definition,
+      object,
+      user: loopback,
+      dryRun: false,
+      warn: () => undefined,
+      asked: own,
+    });
   } catch (error) {
     // Another server of the same store was faster.
     if (!isAlreadyExists(error)) throw error;
@@ -73,5 +81,5 @@ async function edit(context: ServerContext, resource: Resource, change: (object:
   const definition = context.registry.ofResource(...resource);
   if (!definition) return;
   const request = { definition, ...place, subresource: '', endpoint: 'main', user: loopback, dryRun: false } as const;
-  await changeObject(context, { ...request, warn: () => undefined, change });
+  await changeObject(context, { ...request, warn: () => undefined, asked: own, change });
 }

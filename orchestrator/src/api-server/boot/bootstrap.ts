@@ -1,4 +1,5 @@
 import { isAlreadyExists } from '@berth/kube';
+import { own } from '../admission/asked.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -72,7 +73,14 @@ async function ensure(context: ServerContext, group: string, plural: string, obj
   if (await context.storage(definition).find(namespace, name)) return;
   try {
     const copy = structuredClone(object);
-    await createChecked(context, { definition, object: copy, user: loopback, dryRun: false, warn: () => undefined });
+    await createChecked(context, {
+      definition,
+      object: copy,
+      user: loopback,
+      dryRun: false,
+      warn: () => undefined,
+      asked: own,
+    });
   } catch (error) {
     // Another server of the same store was faster, or is just about it.
     if (!isAlreadyExists(error) && !(await appears(context, context.storage(definition), object))) throw error;

@@ -1,4 +1,5 @@
 import { isAlreadyExists } from '@berth/kube';
+import { own } from '../admission/asked.ts';
 import type { FrontProxy } from '../authentication/front-proxy.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -17,7 +18,7 @@ export async function publishAuthentication(
   const definition = context.registry.ofResource('', 'configmaps');
   if (!definition) return;
   const data = { 'client-ca-file': clientCa, ...frontProxy?.published() };
-  const by = { definition, user: loopback, dryRun: false, warn: () => undefined };
+  const by = { definition, user: loopback, dryRun: false, warn: () => undefined, asked: own };
   const current = await context.storage(definition).find(place.namespace, place.name);
   // Another server of the same store may say more than this one: what it says stays.
   const wanted = { ...current?.object['data'], ...data };

@@ -1,4 +1,5 @@
 import { isAlreadyExists, isConflict, isNotFound } from '@berth/kube';
+import { own } from '../admission/asked.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -42,7 +43,14 @@ async function create(context: ServerContext, definition: ResourceDefinition, { 
   const apiVersion = `${flowControlGroup}/${definition.version}`;
   const object = { apiVersion, kind: definition.kind, metadata, spec: structuredClone(spec) } as AnyObject;
   try {
-    await createChecked(context, { definition, object, user: loopback, dryRun: false, warn: () => undefined });
+    await createChecked(context, {
+      definition,
+      object,
+      user: loopback,
+      dryRun: false,
+      warn: () => undefined,
+      asked: own,
+    });
   } catch (error) {
     // Another server of the same store was faster.
     if (!isAlreadyExists(error)) throw error;
@@ -70,7 +78,7 @@ async function revise(
   };
   const place = { definition, namespace: '', name, subresource: '', endpoint: 'main' } as const;
   try {
-    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, change });
+    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, asked: own, change });
   } catch (error) {
     // The next round looks at what the other writer made of it.
     if (!isConflict(error) && !isNotFound(error)) throw error;
@@ -86,7 +94,14 @@ const plainDeletion = {
 
 async function remove(context: ServerContext, definition: ResourceDefinition, name: string): Promise<void> {
   try {
-    await deleteChecked(context, { definition, namespace: '', name, options: plainDeletion, user: loopback });
+    await deleteChecked(context, {
+      definition,
+      namespace: '',
+      name,
+      options: plainDeletion,
+      user: loopback,
+      asked: own,
+    });
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }

@@ -1,5 +1,6 @@
 import { rfc3339 } from '@berth/kit';
 import { type FlowSchema, type FlowSchemaCondition, isConflict, isNotFound } from '@berth/kube';
+import { own } from '../admission/asked.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
@@ -20,7 +21,7 @@ export async function writeDangling(context: ServerContext, schema: FlowSchema, 
   const name = schema.metadata.name ?? '';
   const place = { definition, namespace: '', name, subresource: 'status', endpoint: 'status' } as const;
   try {
-    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, change });
+    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, asked: own, change });
   } catch (error) {
     // Its next event, or its deletion, is on its way.
     if (!isConflict(error) && !isNotFound(error)) throw error;

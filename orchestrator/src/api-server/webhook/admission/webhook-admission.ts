@@ -3,6 +3,7 @@ import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admissio
 import type { Authorizer } from '../../authorizer.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { HookParts } from './call-hook.ts';
+import type { Hook } from './hook.ts';
 import { HookList } from './hook-list.ts';
 import { isExempt, ruledDefinition } from './invocation.ts';
 
@@ -36,15 +37,16 @@ export class WebhookAdmission {
 
   /** Whether a webhook may be asked about such a request, so that its answer takes long. */
   callsOut(about: Pick<AdmissionRequest, 'definition' | 'operation' | 'subresource' | 'namespace' | 'name'>): boolean {
-    const lists = [this.#mutating.hooks, this.#validating.hooks].filter(({ length }) => length > 0);
-    if (lists.length === 0 || isExempt(about)) return false;
-    return lists.some((hooks) => hooks.some((hook) => ruledDefinition(hook, this.#context.registry, about)));
+    const [mutating, validating] = [this.#mutating.hooks, this.#validating.hooks];
+    if (mutating.length + validating.length === 0 || isExempt(about)) return false;
+    const concerns = (hook: Hook) => ruledDefinition(hook, this.#context.registry, about) !== undefined;
+    return mutating.some(concerns) || validating.some(concerns);
   }
 
   /** The plugin MutatingAdmissionWebhook. */
   readonly mutate: AdmissionPlugin = (request) => {
     const { hooks } = this.#mutating;
-    if (hooks.length === 0 || isExempt(request)) return undefined;
+    if (hooks.length === 0 || request.own || isExempt(request)) return undefined;
     return (async () => {
       const { mutate } = await import('./mutate.ts');
       await mutate(hooks, request, await this.#parts());
@@ -54,7 +56,7 @@ export class WebhookAdmission {
   /** The plugin ValidatingAdmissionWebhook. */
   readonly validate: AdmissionPlugin = (request) => {
     const { hooks } = this.#validating;
-    if (hooks.length === 0 || isExempt(request)) return undefined;
+    if (hooks.length === 0 || request.own || isExempt(request)) return undefined;
     return (async () => {
       const { validate } = await import('./validate.ts');
       await validate(hooks, request, await this.#parts());
