@@ -1,8 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { anApiServer } from '../harness/api-server.ts';
+import { anApiServer, anAuthority } from '../harness/api-server.ts';
 
 const configmaps = '/api/v1/namespaces/default/configmaps';
 const json = 'application/json';
@@ -130,4 +132,38 @@ test.each<[string, object, RegExp]>([
   expect(failed).toBeInstanceOf(RangeError);
   expect((failed as Error).message).toMatch(words);
   expect((failed as Error).message).toContain('policy.yaml');
+});
+
+test('events are sent to a server that a kubeconfig names, the last ones when ours stops', async () => {
+  const authority = await anAuthority();
+  const lists: { kind: string; items: { verb: string; stage: string }[] }[] = [];
+  const sink = createServer(await authority.issue('CN=audit', 'server'), async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    lists.push(JSON.parse(text));
+    response.end('{}');
+  });
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise<void>((resolve) => void (sink.closeAllConnections(), sink.close(() => resolve()))));
+  const folder = mkdtempSync(join(tmpdir(), 'berth-audit-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const webhookConfigFile = join(folder, 'kubeconfig');
+  const cluster = {
+    server: `https://127.0.0.1:${(sink.address() as AddressInfo).port}/audit`,
+    'certificate-authority-data': Buffer.from(authority.cert).toString('base64'),
+  };
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'a', cluster }],
+    users: [{ name: 'a', user: {} }],
+    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+    'current-context': 'a',
+  };
+  writeFileSync(webhookConfigFile, JSON.stringify(kubeconfig));
+  const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'Metadata' }] }, { webhookConfigFile });
+  await server.send({ method: 'GET', path: '/api/v1/pods' });
+  expect(lists).toEqual([]);
+  await server[Symbol.asyncDispose]();
+  expect(lists).toMatchObject([{ kind: 'EventList', items: [{ verb: 'list', stage: 'ResponseComplete', responseStatus: { code: 200 } }] }]);
 });

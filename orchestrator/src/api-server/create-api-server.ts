@@ -252,9 +252,10 @@ class Server implements ApiServer {
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
     await this.#customResources?.[Symbol.asyncDispose]();
-    this.pipeline.context.outbound[Symbol.dispose]();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#limits[Symbol.asyncDispose]();
+    // Last: audit events still go through it.
+    this.pipeline.context.outbound[Symbol.dispose]();
   }
 
   #address(): string {

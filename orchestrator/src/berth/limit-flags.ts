@@ -10,6 +10,7 @@ export interface LimitFlags {
   readonly requestTimeout: string;
   readonly auditPolicyFile?: string;
   readonly auditLogPath?: string;
+  readonly auditWebhookConfigFile?: string;
   readonly auditLogMaxage: string;
   readonly auditLogMaxbackup: string;
   readonly auditLogMaxsize: string;
@@ -32,6 +33,7 @@ export function addLimitFlags(command: Command): Command {
     )
     .option('--audit-policy-file <file>', 'what is written down of whom: a Policy of audit.k8s.io/v1')
     .option('--audit-log-path <file>', 'where audit events go, one a line; -: standard output')
+    .option('--audit-webhook-config-file <file>', 'a kubeconfig file that says where audit events are sent')
     .option('--audit-log-maxage <days>', 'remove older audit logs; 0: never', '0')
     .option('--audit-log-maxbackup <n>', 'keep that many old audit logs; 0: all', '0')
     .option('--audit-log-maxsize <megabytes>', 'begin a new audit log when one is that large', '100');
@@ -55,17 +57,19 @@ export function limitsOf(flags: LimitFlags): LimitOptions {
 }
 
 function auditOf(flags: LimitFlags): AuditOptions {
-  const { auditPolicyFile, auditLogPath } = flags;
+  const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = flags;
   for (const [flag, file] of [
     ['--audit-policy-file', auditPolicyFile],
     ['--audit-log-path', auditLogPath],
+    ['--audit-webhook-config-file', auditWebhookConfigFile],
   ] as const)
     if (file === '') throw new BerthError('Usage', `${flag} takes the name of a file, not ""`);
-  if (auditLogPath !== undefined && auditPolicyFile === undefined)
-    throw new BerthError('Usage', '--audit-log-path writes what --audit-policy-file says: give both');
+  if ((auditLogPath ?? auditWebhookConfigFile) !== undefined && auditPolicyFile === undefined)
+    throw new BerthError('Usage', 'what is written to the audit log or sent, --audit-policy-file says: give it, too');
   return {
     ...(auditPolicyFile === undefined ? {} : { policyFile: auditPolicyFile }),
     ...(auditLogPath === undefined ? {} : { logPath: auditLogPath }),
+    ...(auditWebhookConfigFile === undefined ? {} : { webhookConfigFile: auditWebhookConfigFile }),
     maxAgeDays: count('--audit-log-maxage', flags.auditLogMaxage),
     maxBackups: count('--audit-log-maxbackup', flags.auditLogMaxbackup),
     maxSizeMb: count('--audit-log-maxsize', flags.auditLogMaxsize),

@@ -13,6 +13,8 @@ export interface AuditSink extends AsyncDisposable {
   readonly name: string;
   /** @throws Error – the event is lost. */
   write(line: string): void;
+  /** Hears of events that are lost later. */
+  tellLost?(lost: (events: number, why: string) => void): void;
 }
 
 export interface AuditorParts {
@@ -36,6 +38,7 @@ export class Auditor {
     this.#events = metrics.counter('apiserver_audit_event_total', 'Audit events made.');
     this.#errors = metrics.counter('apiserver_audit_error_total', 'Audit events that were lost.', ['plugin']);
     this.#levels = metrics.counter('apiserver_audit_level_total', 'Requests by their audit level.', ['level']);
+    for (const sink of parts.sinks) sink.tellLost?.((events, why) => this.#lost(sink, events, why));
     metrics.counter('apiserver_audit_requests_rejected_total', 'Requests refused for want of an audit.');
   }
 
@@ -70,10 +73,14 @@ export class Auditor {
       try {
         sink.write(line);
       } catch (error) {
-        this.#errors.at(sink.name).add();
-        this.#parts.log.error('an audit event is lost', { plugin: sink.name, reason: messageOf(error) });
+        this.#lost(sink, 1, messageOf(error));
       }
     }
+  }
+
+  #lost({ name }: AuditSink, events: number, reason: string): void {
+    this.#errors.at(name).add(events);
+    this.#parts.log.error('audit events are lost', { plugin: name, events, reason });
   }
 }
 

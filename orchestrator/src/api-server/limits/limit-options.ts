@@ -16,6 +16,8 @@ export interface AuditOptions {
   readonly policyFile?: string;
   /** `-`: standard output. */
   readonly logPath?: string;
+  /** A kubeconfig file that says where events are sent. */
+  readonly webhookConfigFile?: string;
   readonly maxAgeDays?: number;
   readonly maxBackups?: number;
   readonly maxSizeMb?: number;

@@ -81,29 +81,41 @@ export class ServerLimits implements AsyncDisposable {
   }
 
   async #startAudit(options: AuditOptions): Promise<void> {
-    const { policyFile, logPath } = options;
-    if (policyFile === undefined || logPath === undefined) return;
+    const { policyFile, logPath, webhookConfigFile } = options;
+    if (policyFile === undefined || (logPath === undefined && webhookConfigFile === undefined)) return;
     const { context, metrics, log } = this.#parts;
-    const [{ loadAuditPolicy }, { openAuditLog }, { Auditor: Made }] = await Promise.all([
+    const [{ loadAuditPolicy }, { Auditor: Made }] = await Promise.all([
       import('../audit/load-policy.ts'),
-      import('../audit/audit-log.ts'),
       import('../audit/auditor.ts'),
     ]);
     const policy = loadAuditPolicy(policyFile);
+    if (logPath !== undefined) this.#sinks.push(await this.#openLog(logPath, options));
+    if (webhookConfigFile !== undefined) this.#sinks.push(await this.#webhook(webhookConfigFile));
+    const parts = { policy, sinks: [...this.#sinks], clock: context.clock, log, metrics: metrics.registry };
+    this.auditor = new Made(parts);
+  }
+
+  async #openLog(
+    path: string,
+    { maxAgeDays = 0, maxBackups = 0, maxSizeMb, stdout }: AuditOptions,
+  ): Promise<AuditSink> {
+    const { openAuditLog } = await import('../audit/audit-log.ts');
+    const maxBytes = (maxSizeMb || defaultSizeMb) * bytesPerMb;
     try {
-      const { maxAgeDays = 0, maxBackups = 0, maxSizeMb = defaultSizeMb, stdout } = options;
-      const { clock } = context;
-      const file = {
-        path: logPath,
-        maxBytes: (maxSizeMb || defaultSizeMb) * bytesPerMb,
-        maxAgeDays,
-        maxBackups,
-        clock,
-      };
-      this.#sinks.push(openAuditLog({ ...file, ...(stdout ? { stdout } : {}) }));
+      const { clock } = this.#parts.context;
+      return openAuditLog({ path, maxBytes, maxAgeDays, maxBackups, clock, ...(stdout ? { stdout } : {}) });
     } catch (error) {
-      throw new RangeError(`--audit-log-path ${logPath} cannot be written: ${messageOf(error)}`);
+      throw new RangeError(`--audit-log-path ${path} cannot be written: ${messageOf(error)}`);
     }
-    this.auditor = new Made({ policy, sinks: this.#sinks, clock: context.clock, log, metrics: metrics.registry });
+  }
+
+  async #webhook(file: string): Promise<AuditSink> {
+    const [{ AuditWebhook }, { fileWebhookTarget }] = await Promise.all([
+      import('../audit/audit-webhook.ts'),
+      import('../webhook/file-webhook.ts'),
+    ]);
+    const { outbound, clock } = this.#parts.context;
+    const target = await fileWebhookTarget('--audit-webhook-config-file', file);
+    return new AuditWebhook({ target, caller: await outbound.caller(), clock });
   }
 }
