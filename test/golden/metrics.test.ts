@@ -44,6 +44,7 @@ beforeAll(async () => {
   await server.send({ method: 'PUT', path: `${path}?dryRun=All`, contentType: json, body: { metadata: { name: 'c' } } });
   await server.send({ method: 'GET', path: '/api/v1/pods', headers: { 'Impersonate-User': 'jane@example.com' } });
   await server.send({ method: 'GET', path: '/api/v1/invented-by-a-client' });
+  await server.send({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=1` });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -102,6 +103,14 @@ test('requests are counted by what they were about, as upstream calls it', async
   expect(users).toEqual(['admin']);
 });
 
+test('events that watches were sent are counted, with their sizes', async () => {
+  const families = await scrape();
+  const about = { group: '', resource: 'configmaps', version: 'v1' };
+  expect(families.get('apiserver_watch_events_total')?.lines).toEqual([{ labels: about, value: 1, suffix: '' }]);
+  const sum = families.get('apiserver_watch_events_sizes')?.lines.find(({ suffix }) => suffix === '_sum');
+  expect(sum?.value).toBeGreaterThan(100);
+});
+
 test('a histogram’s buckets rise to its count, and gauges tell what is', async () => {
   const families = await scrape();
   const durations = families.get('apiserver_request_duration_seconds')?.lines ?? [];
@@ -109,7 +118,8 @@ test('a histogram’s buckets rise to its count, and gauges tell what is', async
   expect(buckets).toEqual(buckets.toSorted((a, b) => a - b));
   expect(buckets.at(-1)).toBe(1);
   const objects = families.get('apiserver_resource_objects')?.lines.find(({ labels }) => labels['resource'] === 'configmaps');
-  expect(objects?.value).toBe(1);
+  const { text } = await server.send({ method: 'GET', path: '/api/v1/configmaps' });
+  expect(objects?.value).toBe(JSON.parse(text).items.length);
   const stored = families.get('apiserver_storage_objects')?.lines.find(({ labels }) => labels['resource'] === 'flowschemas.flowcontrol.apiserver.k8s.io');
   expect(stored?.value).toBe(11);
   expect(families.get('apiserver_flowcontrol_nominal_limit_seats')?.lines.find(({ labels }) => labels['priority_level'] === 'workload-low')?.value).toBe(245);

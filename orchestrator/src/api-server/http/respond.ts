@@ -6,6 +6,7 @@ import { gzip } from 'node:zlib';
 import type { ApiError } from '@berth/kube';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf, frameEncoder, type Presentation } from '../representation/represent.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { warningHeaders } from './warning-headers.ts';
 
@@ -22,6 +23,8 @@ export interface Reply {
   readonly now: number;
   /** Headers of every answer to it. */
   readonly extra: Record<string, string>;
+  /** Hears of each event a watch is sent. */
+  readonly watched?: (definition: ResourceDefinition, bytes: number) => void;
   /** How long the answer was, where it is known. */
   sentBytes: number | undefined;
 }
@@ -47,7 +50,13 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': 'application/json' });
       // A client waits for the head to know that it watches.
       (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
-      return pump(mapped(answer.frames, encode), reply);
+      const { watched } = reply;
+      const counted: typeof encode = (frame) => {
+        const line = encode(frame);
+        watched?.(answer.definition, line.byteLength);
+        return line;
+      };
+      return pump(mapped(answer.frames, counted), reply);
     }
     default: {
       const { body, contentType } = await documentOf(answer, presentationOf(reply), reply.request.signal);

@@ -49,7 +49,8 @@ export class ServedRequest {
     this.auditId = auditIdOf(message, parts.rng);
     const extra = { 'audit-id': this.auditId };
     const now = parts.clock.now();
-    this.reply = { response, request, headers: message.headers, warnings, now, extra, sentBytes: undefined };
+    const { watched } = parts.metrics;
+    this.reply = { response, request, headers: message.headers, warnings, now, extra, watched, sentBytes: undefined };
     this.#ended = parts.metrics.requests.begin(this.info, request.method);
     if (!isLongRunning(this.info)) this.#setDeadline(request.query);
   }

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Clock } from '@berth/kit';
 import { versionInfo } from '../discovery/version.ts';
 import { countOf } from '../flow-control/object-counts.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
@@ -15,6 +16,8 @@ export class ServerMetrics {
   readonly registry = new MetricRegistry();
   readonly requests: RequestMetrics;
   readonly tlsErrors: Counter;
+  /** A watch was sent an event of so many bytes. */
+  readonly watched: (definition: ResourceDefinition, bytes: number) => void;
   readonly #authenticated: SeriesOf<Counter>;
   readonly #attempts: SeriesOf<Counter>;
   readonly #allowed: Counter;
@@ -31,6 +34,7 @@ export class ServerMetrics {
     const decisions = registry.counter('authorization_attempts_total', 'Questions to the authorizers.', ['result']);
     this.#allowed = decisions.at('allowed');
     this.#denied = decisions.at('denied');
+    this.watched = watchEvents(registry);
     addBuild(registry);
     addProcess(registry, context.clock);
     addObjects(registry, context);
@@ -53,6 +57,21 @@ export class ServerMetrics {
   text(): Promise<string> {
     return this.registry.text();
   }
+}
+
+function watchEvents(registry: MetricRegistry): ServerMetrics['watched'] {
+  const about = ['group', 'resource', 'version'];
+  const counts = registry.counter('apiserver_watch_events_total', 'Events sent to watches.', about);
+  const sizes = registry.histogram(
+    'apiserver_watch_events_sizes',
+    'Bytes of events sent to watches.',
+    about,
+    [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072],
+  );
+  return ({ group, plural, version }, bytes) => {
+    counts.at(group, plural, version).add();
+    sizes.at(group, plural, version).observe(bytes);
+  };
 }
 
 function addBuild(registry: MetricRegistry): void {
