@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@berth/kit';
+import { grpcError } from '@berth/protos';
 import { expect, test, vi } from 'vitest';
 import { recover } from './recover.ts';
 import { serviceHarness } from './services/service.harness.ts';
@@ -48,6 +49,18 @@ test('a start after a crash between record and data keeps neither, and loses no 
   await vi.waitFor(() => expect(h.context.catalog.find('id-2')?.state).toBe('ready'));
   using after = h.crash();
   expect(await recovered(h, after)).toEqual({ volumes: [volumeId], catalog: [volumeId] });
+});
+
+test('a volume that cannot be removed yet keeps no other from its driver, and goes when it is deleted again', async () => {
+  await using h = serviceHarness();
+  const { volumeId } = await h.createVolume('pvc-2');
+  await crashes['after the intent to delete']?.(h);
+  const inUse = grpcError('FAILED_PRECONDITION', 'volume "id-1" is still in use: a process has /dev/loop7 open');
+  const held = vi.spyOn(h.backend, 'delete').mockRejectedValueOnce(inUse);
+  expect((await recovered(h)).catalog).toEqual([volumeId, 'id-1']);
+  held.mockRestore();
+  await h.call('DeleteVolume')({ volumeId: 'id-1' });
+  expect(await recovered(h)).toEqual({ volumes: [volumeId], catalog: [volumeId] });
 });
 
 test('a start keeps the record of a volume whose data somebody removed', async () => {

@@ -1,6 +1,7 @@
-import type { Clock, Logger } from '@berth/kit';
+import { type Clock, type LogFields, type Logger, messageOf } from '@berth/kit';
 import type { Backends, Whereabouts } from './backend/backends.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import { CatalogError } from './catalog/catalog-error.ts';
 import { comparePools } from './compare-pools.ts';
 import { removeSnapshot } from './services/delete-snapshot.ts';
 import { removeVolume } from './services/delete-volume.ts';
@@ -27,22 +28,39 @@ export async function recover(recovery: Recovery): Promise<AsyncDisposable> {
     log.info(volume.state === 'creating' ? 'undoing a half-made volume' : 'finishing a deletion', {
       volume: volume.id,
     });
-    await removeVolume(recovery, volume);
+    await attempt(recovery, { volume: volume.id }, () => removeVolume(recovery, volume));
   }
   for (const snapshot of catalog.snapshots.unfinished()) {
     if (isAway(recovery, snapshot) || isRemote(recovery, snapshot)) continue;
     log.info(snapshot.state === 'creating' ? 'undoing a half-made snapshot' : 'finishing a deletion', {
       snapshot: snapshot.id,
     });
-    await removeSnapshot(recovery, snapshot);
+    await attempt(recovery, { snapshot: snapshot.id }, () => removeSnapshot(recovery, snapshot));
   }
   for (const group of catalog.groups.unfinished()) {
     log.info(group.state === 'creating' ? 'undoing a half-made group snapshot' : 'finishing a deletion', {
       group: group.id,
     });
-    await removeGroup(recovery, group);
+    await attempt(recovery, { group: group.id }, () => removeGroup(recovery, group));
   }
   return await comparePools(recovery);
+}
+
+/**
+ * One that cannot be removed now, such as an image whose device a process still has, keeps no other from its driver: its
+ * record says that it is half-made or half-deleted, for the repetition of the call or the next start.
+ * @throws CatalogError – that is everybody's trouble.
+ */
+async function attempt({ log }: Recovery, what: LogFields, remove: () => Promise<void>): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    if (error instanceof CatalogError) throw error;
+    log.warn('cannot be removed now; trying again when it is asked for, and at the next start', {
+      ...what,
+      reason: messageOf(error),
+    });
+  }
 }
 
 /** What is in a pool that this driver was not given waits for it. */

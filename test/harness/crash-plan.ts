@@ -3,10 +3,8 @@ export interface Change {
   /** The call that is under way, with the name of its volume; or `start`, and what a start follows. */
   readonly during: string;
   readonly call: string;
-  /** How many changes this call made, with this one. */
+  /** How many of its kind this call made, with this one: what runs side by side comes in any order. */
   readonly nth: number;
-  /** How many of this kind. */
-  readonly nthOfKind: number;
 }
 
 export interface ChosenCrash {
@@ -42,7 +40,7 @@ export class CrashPlan {
 
   /** @returns undefined where the driver is to go on. */
   choose(change: Change): ChosenCrash | undefined {
-    const isUsual = change.during.startsWith('start after') && change.nthOfKind <= (this.#quiet.get(change.call) ?? 0);
+    const isUsual = change.during.startsWith('start after') && change.nth <= (this.#quiet.get(change.call) ?? 0);
     for (const when of this.#every ? (['before', 'after'] as const) : [this.#inTurn()]) {
       const point = this.#pointOf(isUsual ? { ...change, during: 'start' } : change, when);
       if (this.#exhausted.has(point) || !this.#only.test(point)) continue;

@@ -47,8 +47,8 @@ class Crash {
     if (!call.changes) return undefined;
     this.calls.push(call.name);
     const own = this.calls.slice(this.#from);
-    const nthOfKind = own.filter((name) => name === call.name).length;
-    const change = { during: this.#during, call: call.name, nth: own.length, nthOfKind };
+    const nth = own.filter((name) => name === call.name).length;
+    const change = { during: this.#during, call: call.name, nth };
     const chosen = this.#isArmed ? this.#plan?.choose(change) : undefined;
     if (!chosen) return undefined;
     this.#isArmed = false;

@@ -13,7 +13,7 @@ export interface Attempt {
   /** The call of CSI that is under way, with the name of its volume; or `start`. */
   readonly during: string;
   readonly call: SystemCall;
-  /** How many system calls this call made, with this one. */
+  /** How many of its kind this call made, with this one: calls that run beside each other come in any order. */
   readonly nth: number;
 }
 

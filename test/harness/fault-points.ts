@@ -40,7 +40,7 @@ class FaultyLife {
   readonly #plan: FaultPlan | undefined;
   readonly #met: MetFault[] = [];
   #during = 'start';
-  #calls = 0;
+  readonly #calls = new Map<string, number>();
   /** What failed in the call under way. */
   #fault: ChosenFault | undefined;
   #isArmed: boolean;
@@ -88,7 +88,7 @@ class FaultyLife {
 
   async #failing<T>(during: string, work: () => Promise<T>, again: () => Promise<T>): Promise<T> {
     this.#during = during;
-    this.#calls = 0;
+    this.#calls.clear();
     this.#fault = undefined;
     this.#isArmed = this.#plan !== undefined;
     let said: string | undefined;
@@ -109,9 +109,10 @@ class FaultyLife {
 
   #watch(call: SystemCall): Fault | undefined {
     if (this.#quiet) return undefined;
-    this.#calls++;
+    const nth = (this.#calls.get(call.name) ?? 0) + 1;
+    this.#calls.set(call.name, nth);
     if (!this.#isArmed) return undefined;
-    const fault = this.#plan?.choose({ during: this.#during, call, nth: this.#calls });
+    const fault = this.#plan?.choose({ during: this.#during, call, nth });
     if (!fault) return undefined;
     this.#fault = fault;
     this.#isArmed = false;

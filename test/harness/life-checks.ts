@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { linuxMounter } from '@berth/linux';
+import { linuxMounter, listLoops } from '@berth/linux';
 import { type Life, type LifeClients, type LifeStep, leftInPool, loopsOf } from './volume-life.ts';
 
 /** A caller repeats what was interrupted, and waits where it is told that something is still under way. */
@@ -39,7 +39,7 @@ export async function make(step: LifeStep, driver: LifeClients): Promise<unknown
     try {
       return await step.run(driver);
     } catch (error) {
-      const device = /still in use: a process has \/dev\/(loop\d+)/.exec(wordsOf(error))?.[1];
+      const device = deviceIn(wordsOf(error));
       if (device === undefined) throw error;
       if (tries < 2) continue;
       const users = usersOf(device);
@@ -47,6 +47,15 @@ export async function make(step: LifeStep, driver: LifeClients): Promise<unknown
       throw users.some(({ pid }) => pid !== process.pid) ? new Disturbed(words) : new Error(words);
     }
   }
+}
+
+/** The loop device that an error says is in somebody's use, by its name or by its volume's. */
+function deviceIn(words: string): string | undefined {
+  const named = /still in use: a process has \/dev\/(loop\d+)/.exec(words)?.[1];
+  const volume = /volume "([^"]+)" is in use as a block device/.exec(words)?.[1];
+  if (named !== undefined || volume === undefined) return named;
+  const loop = listLoops().find(({ backingFile }) => backingFile.endsWith(`/${volume}`));
+  return loop && `loop${loop.number}`;
 }
 
 /** Who has a loop device: open, or mounted in a namespace of its own. */

@@ -70,7 +70,7 @@ async function liveAndCut(disks: PowerDisks, { kind, every, forget }: PowerCutOp
     if (quiet) return undefined;
     if (forget?.(call)) return { at: 'skip' };
     if (!call.changes || !during) return undefined;
-    const chosen = plan.choose({ during: during.what, call: call.name, nth: ++calls, nthOfKind: 1 });
+    const chosen = plan.choose({ during: during.what, call: call.name, nth: ++calls });
     if (chosen) {
       plan.exhaust(chosen.point);
       cut(`power cut before ${call.name} (${calls}) of ${during.what}`, during);

@@ -17,6 +17,9 @@ const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
 /** Those whose names this matches alone, such as one that a test has named. */
 const only = process.env['BERTH_FAILPOINT'];
 
+/** What one kind of image had is not had again by the next, which differs in some of its calls; where asked, it is. */
+const plans = new Map<string, FaultPlan>();
+
 const timeout = every ? 7_200_000 : 180_000;
 const enoughFailures = 20;
 
@@ -24,10 +27,13 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
   test(`${what}: a system call that fails is told with a code, changes nothing, and the call succeeds when repeated`, {
     timeout,
   }, async () => {
-    const plan = new FaultPlan({ every, only });
+    const { backend = 'none' } = kind.parameters;
+    const known = every ? undefined : plans.get(backend);
+    const plan = known ?? new FaultPlan({ every, only });
+    plans.set(backend, plan);
     const { failures, told } = await outcomesOf(kind, plan);
     expect(failures).toEqual([]);
-    if (only === undefined) expect([...told].sort()).toEqual(Object.keys(allowed).sort());
+    if (only === undefined && !known) expect([...told].sort()).toEqual(Object.keys(allowed).sort());
   });
 }
 
