@@ -53,6 +53,8 @@ export class FieldSetBuilder {
   readonly #path: PathElement[] = [];
   /** The nodes on the way, as far as they exist. */
   readonly #nodes: Growing[] = [];
+  /** Nodes that have something below: to look for a key takes as long as a node is wide. */
+  readonly #parents = new Set<Growing>();
 
   enter(element: PathElement): void {
     this.#path.push(element);
@@ -73,18 +75,21 @@ export class FieldSetBuilder {
     const depth = this.#path.length;
     const from = this.#nodes.length;
     const here = from === depth ? this.#nodes[depth - 1] : undefined;
-    if (here && !isMember(here)) here['.'] = {};
+    if (here && this.#parents.has(here)) here['.'] ??= {};
     let made = false;
     for (let at = from; at < depth; at++) {
       const parent = at === 0 ? this.#root : (this.#nodes[at - 1] as Growing);
       // What was in the set by itself stays so when something below is added.
-      if (at > 0 && !made && isEmptySet(parent)) parent['.'] ??= {};
+      if (at > 0 && !this.#parents.has(parent)) {
+        this.#parents.add(parent);
+        if (!made) parent['.'] ??= {};
+      }
       const element = this.#path[at] as PathElement;
       const known = parent[element];
       made = known === undefined;
       const node = known ?? {};
       if (made) parent[element] = node;
-      else if (at === depth - 1 && !isMember(node)) node['.'] = {};
+      else if (at === depth - 1 && this.#parents.has(node)) node['.'] ??= {};
       this.#nodes.push(node);
     }
   }
