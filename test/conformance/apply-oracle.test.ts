@@ -1,4 +1,12 @@
-import { applyStrategicMergePatch, decodeObject, inOrder, readFieldSet, schemas } from '@berth/kube';
+import {
+  applyStrategicMergePatch,
+  decodeObject,
+  inOrder,
+  type ObjectSchema,
+  readFieldSet,
+  schemaFor,
+  schemas,
+} from '@berth/kube';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -13,7 +21,7 @@ import {
   thingSchema,
 } from '../harness/apply-objects.ts';
 import { ApplyOracle, type OracleAnswer, type OracleStep } from '../harness/apply-oracle.ts';
-import { randomFieldSet, randomPatch } from '../harness/apply-patches.ts';
+import { asPatch, randomFieldSet, randomPatch } from '../harness/apply-patches.ts';
 import { builtInWorld, customWorld, type StepWorld, takeSteps } from '../harness/apply-steps.ts';
 
 /** Every run the same cases; another seed by hand finds others. */
@@ -160,24 +168,45 @@ test('field sets are read and written as upstream reads and writes them', async 
   );
 });
 
-test('strategic merge patches give what upstream gives', async () => {
-  const schema = schemas.get('io.k8s.api.core.v1.Pod');
-  await fc.assert(
-    fc.asyncProperty(aPod, randomPatch, async (pod, patch) => {
-      const original = { apiVersion: 'v1', kind: 'Pod', ...pod };
-      const answer = await oracle.ask({ op: 'strategic', apiVersion: 'v1', kind: 'Pod', original, patch });
-      let own: unknown;
-      try {
-        own = applyStrategicMergePatch(original, patch, schema);
-      } catch {
-        own = undefined;
-      }
-      if (answer.error === undefined) expect(own).toEqual(answer.object);
-      else expect({ refused: own === undefined, why: answer.error }).toEqual({ refused: true, why: answer.error });
-    }),
-    { seed, numRuns: numRuns * 4 },
-  );
-});
+const patched = [
+  { apiVersion: 'v1', kind: 'Pod', object: aPod, patch: randomPatch, of: 'with every directive' },
+  { apiVersion: 'v1', kind: 'Pod', object: aPod, patch: asPatch(aPod), of: 'made of pods' },
+  { apiVersion: 'v1', kind: 'Service', object: aService, patch: asPatch(aService), of: 'made of services' },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    object: aDeployment,
+    patch: asPatch(aDeployment),
+    of: 'made of deployments',
+  },
+] as const;
+
+for (const { apiVersion, kind, object, patch, of } of patched)
+  test(`strategic merge patches ${of} give what upstream gives`, async () => {
+    const [group = '', version = apiVersion] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+    const schema = schemaFor(group, version, kind) as ObjectSchema;
+    await fc.assert(
+      fc.asyncProperty(object, patch, async (made, change) => {
+        const original = withoutRepeats({ apiVersion, kind, ...made });
+        const answer = await oracle.ask({ op: 'strategic', apiVersion, kind, original, patch: change });
+        let own: unknown;
+        try {
+          own = applyStrategicMergePatch(original, change, schema);
+        } catch {
+          own = undefined;
+        }
+        if (answer.error === undefined) expect(own).toEqual(answer.object);
+        else expect({ refused: own === undefined, why: answer.error }).toEqual({ refused: true, why: answer.error });
+      }),
+      { seed, numRuns: numRuns * 3 },
+    );
+  });
+
+/** Where a set of scalars has one twice, what upstream makes of it depends on how much room Go gave the slice. */
+function withoutRepeats<T>(value: T): T {
+  const unique = (_key: string, each: unknown) => (Array.isArray(each) ? [...new Set(each)] : each);
+  return JSON.parse(JSON.stringify(value), unique) as T;
+}
 
 /**
  * Fields are looked at in the order of Go's maps, which is none, up to the first unknown one: where there may be several

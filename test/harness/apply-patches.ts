@@ -101,3 +101,35 @@ export const randomPatch: fc.Arbitrary<Json> = optional({
     unknown: fc.constantFrom(1),
   }),
 });
+
+const mergeKeys = ['containerPort', 'mountPath', 'port', 'ip', 'topologyKey', 'uid', 'type', 'name'];
+
+/** A patch that names an item twice has no meaning of its own: upstream's depends on an unstable sort. */
+function withoutTwins(items: readonly unknown[]): unknown[] {
+  const seen = new Set<unknown>();
+  return items.filter((item) => {
+    if (typeof item !== 'object' || item === null) return true;
+    const key = mergeKeys.find((name) => name in item);
+    const value = key === undefined ? undefined : (item as Json)[key];
+    if (value === undefined || seen.has(value)) return value === undefined;
+    seen.add(value);
+    return true;
+  });
+}
+
+/** An object as a patch: here and there a null, a directive, or a list's order. */
+export function asPatch(object: fc.Arbitrary<Json>): fc.Arbitrary<Json> {
+  return fc.tuple(object, fc.infiniteStream(fc.nat(11))).map(([made, chance]) => {
+    const draw = () => chance.next().value as number;
+    const disturb = (each: unknown): unknown => {
+      if (Array.isArray(each)) return withoutTwins(each).map(disturb);
+      if (typeof each !== 'object' || each === null) return draw() === 0 ? null : each;
+      const entries = Object.entries(each).map(([key, member]) => [key, draw() === 0 ? null : disturb(member)]);
+      const directive = { 0: { $patch: 'replace' }, 1: { $patch: 'delete' }, 2: { $retainKeys: Object.keys(each) } }[
+        draw()
+      ];
+      return { ...Object.fromEntries(entries), ...directive };
+    };
+    return disturb(made) as Json;
+  });
+}

@@ -17,14 +17,17 @@ export function mergeLists(
   }
   if (mergeKey === undefined) throw patchFailure('cannot merge lists without merge key for type struct');
   const { kept, additions, replaced } = heedDirectives(original as JsonMap[], patch as JsonMap[], mergeKey);
-  if (replaced) return kept.map((item) => merge({}, item));
+  if (replaced) {
+    for (const item of kept) keyValue(item, mergeKey);
+    return kept;
+  }
   const merged: JsonMap[] = [...kept];
   const places = new Map<unknown, number>();
   for (const [i, each] of merged.entries()) if (!places.has(each[mergeKey])) places.set(each[mergeKey], i);
   for (const item of additions) {
     const value = keyValue(item, mergeKey);
     const at = places.get(value);
-    if (at === undefined) places.set(value, merged.push(merge({}, item)) - 1);
+    if (at === undefined) places.set(value, merged.push(item) - 1);
     else merged[at] = merge(merged[at] as JsonMap, item);
   }
   return orderLike(merged, { patchOrder: additions, liveOrder: kept, mergeKey });
@@ -35,7 +38,8 @@ function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
   const all = lists.flat(1);
   if (all.some(Array.isArray)) throw patchFailure('lists of lists are not supported');
   const kinds = new Set(all.map((item) => (isRecord(item) ? 'map' : typeof item)));
-  if (kinds.size > 1) throw patchFailure(`list element types are not identical: ${goValue(lists)}`);
+  if (kinds.size > 1 || all.includes(null))
+    throw patchFailure(`list element types are not identical: ${goValue(lists)}`);
   return kinds.has('map');
 }
 

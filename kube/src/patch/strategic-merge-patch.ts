@@ -40,7 +40,7 @@ function mergeField(result: Record<string, unknown>, name: string, value: unknow
   const before = Object.hasOwn(result, name) ? result[name] : undefined;
   const bothMaps = isRecord(before) && isRecord(value);
   if (!bothMaps && !(Array.isArray(before) && Array.isArray(value))) {
-    const plain = withoutDirectives(value);
+    const plain = withoutDirectives(withoutNulls(value));
     if (plain === undefined) delete result[name];
     else setOwn(result, name, plain);
     return;
@@ -76,7 +76,9 @@ function retained(original: JsonMap, patch: JsonMap): Record<string, unknown> {
   const names = patch['$retainKeys'];
   if (names === undefined) return without(original);
   const keep = new Set(Array.isArray(names) ? names : []);
-  const given = Object.entries(patch).filter(([name, value]) => value !== null && !name.startsWith('$'));
+  const isDirective = (name: string) =>
+    name === '$retainKeys' || name.startsWith(deletePrefix) || name.startsWith(orderPrefix);
+  const given = Object.entries(patch).filter(([name, value]) => value !== null && !isDirective(name));
   if (!Array.isArray(names) || given.some(([name]) => !keep.has(name))) {
     throw badPatch('invalid patch format of retainKeys');
   }
@@ -97,6 +99,8 @@ function mergeOrderedLists(result: Record<string, unknown>, patch: JsonMap, plac
     const field = fieldAt(place, name);
     const mergeKey = field?.mergeKey;
     checkOrder(value ?? [], order, mergeKey);
+    if ((before ?? []).length + (value ?? []).length === 0)
+      throw patchFailure('no elements in any of the given slices');
     const merged = mergeList(before, value, field);
     settled.add(name);
     const wish = { patchOrder: order, liveOrder: before ?? [], ...(mergeKey === undefined ? {} : { mergeKey }) };
@@ -129,23 +133,34 @@ function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeK
 }
 
 function deleteFromList(result: Record<string, unknown>, name: string, values: unknown): void {
+  if (name === '') throw badPatch('invalid patch format of primitive list');
   const before = result[name];
-  if (name === '' || !Array.isArray(values)) throw badPatch('invalid patch format of primitive list');
-  const gone = new Set<unknown>(values);
-  if (Array.isArray(before)) result[name] = before.filter((item) => !gone.has(item));
+  if (values === null) delete result[name];
+  else if (Array.isArray(before) && Array.isArray(values)) {
+    const gone = new Set<unknown>(values);
+    result[name] = before.filter((item) => !gone.has(item));
+  }
 }
 
-/** A value that is new as a whole: nulls in it say nothing, and what carries a `$patch` is not there. */
+/** A value that is new as a whole: what carries a `$patch` is not there. Other directives stay, as upstream leaves them. */
 function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
   if (!isRecord(value)) return value;
   if ('$patch' in value) return undefined;
   const result: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(value)) {
-    const directive = name === '$retainKeys' || name.startsWith(orderPrefix) || name.startsWith(deletePrefix);
-    const plain = item === null || directive ? undefined : withoutDirectives(item);
+    const plain = withoutDirectives(item);
     if (plain !== undefined) setOwn(result, name, plain);
   }
+  return result;
+}
+
+/** Nulls in something new say nothing; in lists they are items. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isRecord(value)) return value;
+  const result: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value)) if (item !== null) setOwn(result, name, withoutNulls(item));
   return result;
 }
 
