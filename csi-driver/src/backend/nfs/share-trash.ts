@@ -99,10 +99,14 @@ export class ShareTrash implements AsyncDisposable {
     return undefined;
   }
 
-  /** @returns undefined where the file is none of ours any more: nothing on a server is to be removed by it. */
+  /**
+   * @returns undefined where the file is none of ours any more: nothing on a server is to be removed by it.
+   * @throws Error – it cannot be read now, and says what nothing else says.
+   */
   #read(path: string): NfsAccess | undefined {
+    const text = readFileSync(path, 'utf8');
     try {
-      return JSON.parse(readFileSync(path, 'utf8')) as NfsAccess;
+      return JSON.parse(text) as NfsAccess;
     } catch (error) {
       this.#options.log.warn('a list of deleted data cannot be read', { path, reason: messageOf(error) });
       return undefined;
