@@ -219,8 +219,8 @@ class Server implements ApiServer {
     });
     if (this.#listeners.push(listener) === 1) {
       const { frontProxy } = authentication;
-      await publishAuthentication(this.pipeline.context, { clientCa: options.clientCa, frontProxy });
-      await this.#advertise(listener);
+      const published = { clientCa: options.clientCa, frontProxy };
+      await Promise.all([publishAuthentication(this.pipeline.context, published), this.#advertise(listener)]);
     }
     return listener;
   }
