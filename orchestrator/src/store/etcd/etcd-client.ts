@@ -15,6 +15,8 @@ export interface EtcdClientOptions {
   readonly tls: EtcdTls;
   /** Which endpoint is called first; the first one where absent. Servers of one etcd should not all begin at the same. */
   readonly rng?: Rng;
+  /** How long anything is tried. */
+  readonly giveUpMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -35,8 +37,8 @@ type Call<T> = (member: EtcdMember, options: CallOptions) => Promise<T>;
 const connectMs = 2_000;
 /** How long one member may take for a read before another is asked, at first. */
 const readMs = 1_000;
-/** How long anything is tried; etcd itself gives a proposal up after 5 s and an election. */
-const giveUpMs = 10_000;
+/** How long anything is tried unless told otherwise; etcd itself gives a proposal up after 5 s and an election. */
+const defaultGiveUpMs = 10_000;
 /** Between rounds over all endpoints. */
 const pauseMs = 100;
 /** etcd refuses clients that ask more often than every 5 s (its grpc-keepalive-min-time). */
@@ -51,10 +53,15 @@ export class EtcdClient implements Disposable {
   readonly #log: Logger;
   readonly #members: readonly EtcdMember[];
   readonly #end = new AbortController();
+  readonly #giveUpMs: number;
   #current = 0;
 
-  private constructor(members: readonly EtcdMember[], { clock, log, rng }: EtcdClientOptions) {
+  private constructor(
+    members: readonly EtcdMember[],
+    { clock, log, rng, giveUpMs = defaultGiveUpMs }: EtcdClientOptions,
+  ) {
     this.#members = members;
+    this.#giveUpMs = giveUpMs;
     this.#current = rng ? Math.floor(rng.next() * members.length) : 0;
     this.#clock = clock;
     this.#log = log;
@@ -98,7 +105,7 @@ export class EtcdClient implements Disposable {
 
   /** A call that must not be done twice. @throws StoreError Unavailable – not done; Uncertain – perhaps done. */
   write<T>(call: Call<T>): Promise<T> {
-    return this.#run(call, { attemptMs: giveUpMs, mayRepeat: false });
+    return this.#run(call, { attemptMs: this.#giveUpMs, mayRepeat: false });
   }
 
   [Symbol.dispose](): void {
@@ -108,7 +115,7 @@ export class EtcdClient implements Disposable {
 
   async #run<T>(call: Call<T>, { attemptMs, mayRepeat }: { attemptMs: number; mayRepeat: boolean }): Promise<T> {
     const { signal } = this.#end;
-    const endAt = this.#clock.monotonicMs() + giveUpMs;
+    const endAt = this.#clock.monotonicMs() + this.#giveUpMs;
     let last: unknown;
     for (let tries = 1; ; tries++) {
       signal.throwIfAborted();

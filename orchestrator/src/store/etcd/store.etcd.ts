@@ -26,6 +26,8 @@ export interface EtcdStoreOptions {
   readonly compactionMs?: number;
   /** Chooses the endpoint to begin with. */
   readonly rng?: Rng;
+  /** How long a call is tried before it is Unavailable. */
+  readonly giveUpMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }

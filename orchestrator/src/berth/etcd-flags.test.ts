@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { type EtcdFlags, etcdOf } from './etcd-flags.ts';
+
+const flags = (more: Partial<EtcdFlags>): EtcdFlags => ({
+  etcdPrefix: '/registry',
+  etcdCompactionInterval: '5m0s',
+  ...more,
+});
+
+test('without --etcd-servers the store is a file', () => {
+  expect(etcdOf(flags({}))).toBeUndefined();
+});
+
+test('what is said about etcd is taken over', () => {
+  const said = { etcdServers: 'https://a:1,https://b:2', etcdCafile: 'ca', etcdCertfile: 'cert', etcdKeyfile: 'key' };
+  expect(etcdOf(flags({ ...said, etcdPrefix: '/x/y', etcdCompactionInterval: '0' }))).toMatchObject({
+    endpoints: [{ address: 'a:1' }, { address: 'b:2' }],
+    caFile: 'ca',
+    certFile: 'cert',
+    keyFile: 'key',
+    prefix: '/x/y',
+    compactionMs: 0,
+  });
+});
+
+const servers = { etcdServers: 'http://a:1' };
+
+test.each<[string, Partial<EtcdFlags>]>([
+  ['give it too', { etcdCafile: 'ca' }],
+  ['give both', { ...servers, etcdCertfile: 'cert' }],
+  ['give both', { ...servers, etcdKeyfile: 'key' }],
+  ['--etcd-servers takes URLs', { etcdServers: 'a:1' }],
+  ['--etcd-servers takes URLs', { etcdServers: '' }],
+  ['--etcd-compaction-interval takes a duration', { ...servers, etcdCompactionInterval: '5' }],
+  ['--etcd-compaction-interval takes a duration', { ...servers, etcdCompactionInterval: '-1s' }],
+  ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '' }],
+  ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '/' }],
+  ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '/a//b' }],
+])('"%s" is said where flags do not fit: %j', (words, more) => {
+  expect(() => etcdOf(flags(more))).toThrow(words);
+});
