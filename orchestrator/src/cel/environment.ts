@@ -20,6 +20,8 @@ export interface EnvironmentOptions {
   readonly objects?: readonly ObjectDeclaration[];
   /** Beyond the base. */
   readonly functions?: readonly FunctionDeclaration[];
+  /** Objects that are known by their names' form. */
+  readonly namedObject?: (name: string) => ObjectDeclaration | undefined;
 }
 
 export type Compilation =
@@ -36,10 +38,10 @@ export class Environment {
   readonly #functions: ReadonlyMap<string, FunctionDeclaration>;
   readonly #types: DeclaredTypes;
 
-  constructor({ variables, objects = [], functions = [] }: EnvironmentOptions) {
+  constructor({ variables, objects = [], functions = [], namedObject }: EnvironmentOptions) {
     this.#variables = new Map(Object.entries(variables));
     this.#functions = functions.length > 0 ? functionTable([[...baseFunctions.values()], functions]) : baseFunctions;
-    this.#types = new DeclaredTypes(objects, baseTypes);
+    this.#types = new DeclaredTypes(objects, baseTypes, namedObject);
   }
 
   compile(text: string): Compilation {

@@ -101,6 +101,7 @@ function pluginTable(
     CertificateSigning: { validate: certificateSigning(authorizer) },
     CertificateSubjectRestriction: { validate: certificateSubjectRestriction },
     DefaultIngressClass: { mutate: defaultIngressClass(lookup) },
+    MutatingAdmissionPolicy: { mutate: policies.mutate },
     MutatingAdmissionWebhook: {
       mutate: webhooks.mutate,
       validate: (request) => (request.operation === 'delete' ? webhooks.mutate(request) : undefined),

@@ -45,7 +45,10 @@ export function policyExpressionErrors(name: string, spec: ValidatingAdmissionPo
 const reserved =
   /^(as|break|const|continue|else|false|for|function|if|import|in|let|loop|namespace|null|package|return|true|var|void|while)$/;
 
-function variableErrors(compiler: ExpressionCompiler, { variables = [] }: ValidatingAdmissionPolicySpec): FieldError[] {
+export function variableErrors(
+  compiler: ExpressionCompiler,
+  { variables = [] }: Pick<ValidatingAdmissionPolicySpec, 'variables'>,
+): FieldError[] {
   return variables.flatMap(({ name = '', expression = '' }, i) => {
     const path = `spec.variables[${i}]`;
     const errors: FieldError[] = [];

@@ -22,6 +22,8 @@ export interface CompilerOptions {
   readonly types?: Readonly<Record<string, CelType>>;
   readonly objects?: readonly ObjectDeclaration[];
   readonly functions?: readonly FunctionDeclaration[];
+  /** Objects that are known by their names' form. */
+  readonly namedObject?: (name: string) => ObjectDeclaration | undefined;
 }
 
 const variablesType = 'kubernetes.variables';
@@ -31,7 +33,14 @@ export class ExpressionCompiler {
   readonly #environments: Readonly<Record<'withAuthorizer' | 'without', () => Environment>>;
   readonly #fields = new Map<string, CelType>();
 
-  constructor({ hasParams, hasVariables = true, types = {}, objects = [], functions = [] }: CompilerOptions) {
+  constructor({
+    hasParams,
+    hasVariables = true,
+    types = {},
+    objects = [],
+    functions = [],
+    namedObject,
+  }: CompilerOptions) {
     const variables: Record<string, CelType> = {
       object: types['object'] ?? dynType,
       oldObject: types['oldObject'] ?? dynType,
@@ -41,7 +50,11 @@ export class ExpressionCompiler {
       ...(hasParams ? { params: types['params'] ?? dynType } : {}),
     };
     const own: ObjectDeclaration = { name: variablesType, field: (name) => this.#fields.get(name) };
-    const shared = { objects: [...admissionObjects, own, ...objects], functions };
+    const shared = {
+      objects: [...admissionObjects, own, ...objects],
+      functions,
+      ...(namedObject ? { namedObject } : {}),
+    };
     const authorizers = { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType };
     this.#environments = {
       without: lazy(() => new Environment({ ...shared, variables })),

@@ -50,16 +50,23 @@ export class DeclaredTypes implements TypeProvider {
   readonly #types: ReadonlyMap<string, CelType>;
   readonly #objects: ReadonlyMap<string, ObjectDeclaration>;
 
-  constructor(objects: readonly ObjectDeclaration[] = [], types: readonly CelType[] = []) {
+  readonly #named: (name: string) => ObjectDeclaration | undefined;
+
+  constructor(
+    objects: readonly ObjectDeclaration[] = [],
+    types: readonly CelType[] = [],
+    byName: (name: string) => ObjectDeclaration | undefined = () => undefined,
+  ) {
+    this.#named = byName;
     this.#types = new Map([...named, ...types.map((type) => [type.name, type] as const)]);
     this.#objects = new Map(objects.map((object) => [object.name, object]));
   }
 
   type(name: string): CelType | undefined {
-    return this.#types.get(name) ?? (this.#objects.has(name) ? objectType(name) : undefined);
+    return this.#types.get(name) ?? (this.object(name) ? objectType(name) : undefined);
   }
 
   object(name: string): ObjectDeclaration | undefined {
-    return this.#objects.get(name);
+    return this.#objects.get(name) ?? this.#named(name);
   }
 }

@@ -1,7 +1,8 @@
-import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
+import type { MutatingAdmissionPolicySpec, ValidatingAdmissionPolicySpec } from '@berth/kube';
 import type { Attributes } from '../../api-server/authorizer.ts';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
 import { CompiledConditions } from '../admission/compile-match-conditions.ts';
+import { CompiledMutations, type Mutation } from '../admission/compile-mutations.ts';
 import { CompiledPolicy, type PolicyVerdict } from '../admission/compile-policy.ts';
 import { decideBy, type KnownDecisions, Undecided } from '../admission/decisions.ts';
 import type { ExpressionInput, MatchCondition, MatchVerdict } from '../admission/match-conditions.ts';
@@ -20,6 +21,14 @@ export type EvaluationTask =
       readonly input: SentInput;
       readonly known: KnownDecisions;
     }
+  /** The policy's conditions, or its n-th mutation. */
+  | {
+      readonly type: 'mutation';
+      readonly spec: MutatingAdmissionPolicySpec;
+      readonly index: number | 'match';
+      readonly input: SentInput;
+      readonly known: KnownDecisions;
+    }
   | {
       readonly type: 'conditions';
       readonly conditions: readonly MatchCondition[];
@@ -32,6 +41,7 @@ export type EvaluationReply =
   | { readonly type: 'rules'; readonly verdict: RuleVerdict; readonly warnings: readonly string[] }
   | { readonly type: 'policy'; readonly verdict: PolicyVerdict }
   | { readonly type: 'conditions'; readonly verdict: MatchVerdict }
+  | { readonly type: 'mutation'; readonly mutation: Mutation }
   /** Someone must be asked first. */
   | { readonly type: 'undecided'; readonly attributes: Attributes };
 
@@ -46,6 +56,13 @@ export function doTask(task: EvaluationTask): EvaluationReply {
       case 'policy': {
         const policy = new CompiledPolicy(task.spec);
         return { type: 'policy', verdict: policy.run(task.input, decideBy(task.known), forEver) };
+      }
+      case 'mutation': {
+        const { index, input, known } = task;
+        const mutations = new CompiledMutations(task.spec);
+        const decide = decideBy(known);
+        if (index === 'match') return { type: 'conditions', verdict: mutations.match(input, decide, forEver) };
+        return { type: 'mutation', mutation: mutations.mutation(index, input, { decide, patience: forEver }) };
       }
       case 'conditions': {
         const conditions = new CompiledConditions(task.conditions);

@@ -9,6 +9,7 @@ import { PolicyList } from './policy-list.ts';
 export class PolicyAdmission {
   readonly #context: ServerContext;
   readonly #authorizer: () => Authorizer;
+  readonly #mutating = new PolicyList('mutatingadmissionpolicies', 'mutatingadmissionpolicybindings');
   readonly #validating = new PolicyList('validatingadmissionpolicies', 'validatingadmissionpolicybindings');
 
   /** `authorizer` is asked for at each request: it is made after admission. */
@@ -18,8 +19,18 @@ export class PolicyAdmission {
   }
 
   async start(log: Logger, signal: AbortSignal): Promise<void> {
-    await this.#validating.start(this.#context, { log, signal });
+    await Promise.all([this.#mutating, this.#validating].map((list) => list.start(this.#context, { log, signal })));
   }
+
+  /** The plugin MutatingAdmissionPolicy. */
+  readonly mutate: AdmissionPlugin = (request) => {
+    const { bound } = this.#mutating;
+    if (bound.length === 0 || isExempt(request)) return undefined;
+    return (async () => {
+      const { mutateByPolicies } = await import('./mutate-policies.ts');
+      await mutateByPolicies(bound, request, { context: this.#context, authorizer: this.#authorizer() });
+    })();
+  };
 
   /** The plugin ValidatingAdmissionPolicy. */
   readonly validate: AdmissionPlugin = (request) => {

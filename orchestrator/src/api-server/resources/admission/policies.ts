@@ -1,4 +1,10 @@
-import type { MatchResources, ParamKind, ParamRef, ValidatingAdmissionPolicySpec } from '@berth/kube';
+import type {
+  MatchResources,
+  MutatingAdmissionPolicySpec,
+  ParamKind,
+  ParamRef,
+  ValidatingAdmissionPolicySpec,
+} from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { formatSelector, validateLabelSelector } from '../label-selector.ts';
@@ -26,7 +32,7 @@ function policyRules(column: string, list: 'validations' | 'mutations'): KindRul
         defaultMatch(spec.matchConstraints);
       },
       validate: (object) => policyErrors(object, list),
-      ...(list === 'validations' ? { checkAlso: expressionErrors } : {}),
+      checkAlso: list === 'validations' ? expressionErrors : mutationErrors,
     },
   };
 }
@@ -36,6 +42,11 @@ async function expressionErrors(object: AnyObject): Promise<readonly FieldError[
   const { policyExpressionErrors } = await import('../../../cel/admission/check-expressions.ts');
   const spec = (object['spec'] ?? {}) as ValidatingAdmissionPolicySpec;
   return policyExpressionErrors(object.metadata.name ?? '', spec);
+}
+
+async function mutationErrors(object: AnyObject): Promise<readonly FieldError[]> {
+  const { mutationExpressionErrors } = await import('../../../cel/admission/check-mutations.ts');
+  return mutationExpressionErrors((object['spec'] ?? {}) as MutatingAdmissionPolicySpec);
 }
 
 function paramKind(kind: ParamKind | undefined): string {

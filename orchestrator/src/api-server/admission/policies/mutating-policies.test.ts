@@ -1,0 +1,135 @@
+import { type ConfigMap, type Pod, resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aConfigMap, aPod, aServer } from '../../server.test-harness.ts';
+
+type Server = Awaited<ReturnType<typeof aServer>>;
+
+const about = (plural: string) => ({
+  resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: [plural] }],
+});
+const apply = (expression: string) => ({ patchType: 'ApplyConfiguration', applyConfiguration: { expression } });
+const patch = (expression: string) => ({ patchType: 'JSONPatch', jsonPatch: { expression } });
+
+async function policy(s: Server, name: string, spec: object): Promise<void> {
+  await s.client.create(resources.mutatingadmissionpolicies, {
+    metadata: { name },
+    spec: { matchConstraints: about('pods'), reinvocationPolicy: 'Never', ...spec } as never,
+  });
+  await s.client.create(resources.mutatingadmissionpolicybindings, {
+    metadata: { name: `${name}-binding` },
+    spec: { policyName: name } as never,
+  });
+  await new Promise((done) => setImmediate(done));
+}
+
+const createPod = async (s: Server, name: string, more: object = {}) =>
+  (await s.client.create(resources.pods, aPod(name, more) as never)) as Pod;
+
+test('an apply configuration is merged: lists by their keys, other fields stay', async () => {
+  await using s = await aServer();
+  const expression = `Object{
+    spec: Object.spec{
+      initContainers: [Object.spec.initContainers{name: "mesh-proxy", image: "mesh/proxy:v1", restartPolicy: "Always"}],
+      containers: object.spec.containers.map(c, Object.spec.containers{name: c.name, env: [Object.spec.containers.env{name: "FROM", value: "policy"}]})
+    }
+  }`;
+  const matchConditions = [
+    {
+      name: 'not-there',
+      expression: '!has(object.spec.initContainers) || !object.spec.initContainers.exists(c, c.name == "mesh-proxy")',
+    },
+  ];
+  await policy(s, 'sidecar', { matchConditions, mutations: [apply(expression)] });
+  const pod = await createPod(s, 'p');
+  expect(pod.spec?.initContainers).toMatchObject([
+    { name: 'mesh-proxy', image: 'mesh/proxy:v1', restartPolicy: 'Always' },
+  ]);
+  expect(pod.spec?.containers).toMatchObject([{ name: 'c', image: 'i', env: [{ name: 'FROM', value: 'policy' }] }]);
+  expect(pod.spec?.initContainers?.[0]?.terminationMessagePath).toBe('/dev/termination-log');
+});
+
+test('a JSON patch is made of operations; one whose test fails changes nothing', async () => {
+  await using s = await aServer();
+  const label =
+    'JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("example.com/from"), value: "policy"}';
+  await policy(s, 'labels', {
+    matchConstraints: about('configmaps'),
+    mutations: [
+      patch('[JSONPatch{op: "test", path: "/data/x", value: "no"}, JSONPatch{op: "remove", path: "/data"}]'),
+      patch(
+        `has(object.metadata.labels) ? [${label}] : [JSONPatch{op: "add", path: "/metadata/labels", value: {"a": "b"}}, ${label}]`,
+      ),
+    ],
+  });
+  const made = (await s.client.create(
+    resources.configmaps,
+    aConfigMap('m', { data: { x: '1' } }) as never,
+  )) as ConfigMap;
+  expect(made.data).toEqual({ x: '1' });
+  expect(made.metadata.labels).toEqual({ a: 'b', 'example.com/from': 'policy' });
+});
+
+test('what cannot be done is refused, or left out where failures are ignored', async () => {
+  await using s = await aServer();
+  const mutations = [apply('Object{spec: Object.spec{nope: 5}}')];
+  await policy(s, 'lenient', { failurePolicy: 'Ignore', mutations });
+  await createPod(s, 'a');
+  await policy(s, 'strict', { mutations });
+  await expect(createPod(s, 'b')).rejects.toMatchObject({
+    status: {
+      reason: 'Invalid',
+      message:
+        "policy 'strict' with binding 'strict-binding' denied request: error applying patch: failed to convert patch object to typed object: .spec.nope: field not declared in schema",
+    },
+  });
+  await s.client.delete(resources.mutatingadmissionpolicybindings, { name: 'strict-binding' });
+  await policy(s, 'atomic', { mutations: [apply('Object{spec: Object.spec{nodeSelector: {"a": "b"}}}')] });
+  await expect(createPod(s, 'c')).rejects.toMatchObject({
+    status: {
+      message:
+        "policy 'atomic' with binding 'atomic-binding' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.nodeSelector",
+    },
+  });
+});
+
+test('a policy sees what those after it changed, if it wants to', async () => {
+  await using s = await aServer();
+  const count =
+    'Object{metadata: Object.metadata{annotations: {"count": string(has(object.metadata.labels) ? size(object.metadata.labels) : 0)}}}';
+  await policy(s, 'a-counts', { reinvocationPolicy: 'IfNeeded', mutations: [apply(count)] });
+  await policy(s, 'b-labels', { mutations: [apply('Object{metadata: Object.metadata{labels: {"x": "y"}}}')] });
+  const pod = await createPod(s, 'p');
+  expect(pod.metadata).toMatchObject({ labels: { x: 'y' }, annotations: { count: '1' } });
+});
+
+test('a policy whose mutations cannot be read is refused with the place', async () => {
+  await using s = await aServer();
+  const answer = s.client.create(resources.mutatingadmissionpolicies, {
+    metadata: { name: 'p' },
+    spec: {
+      matchConstraints: about('pods'),
+      reinvocationPolicy: 'Never',
+      mutations: [apply('{"a": "b"}'), patch('object.spec'), { patchType: 'Magic' }],
+    } as never,
+  });
+  await expect(answer).rejects.toMatchObject({
+    status: {
+      details: {
+        causes: [
+          {
+            field: 'spec.mutations[0].applyConfiguration.expression',
+            message: expect.stringMatching(/: must evaluate to Object but got map\(string, string\)$/),
+          },
+          {
+            field: 'spec.mutations[1].jsonPatch.expression',
+            message: 'Invalid value: "object.spec": must evaluate to list(JSONPatch) but got dyn',
+          },
+          {
+            field: 'spec.mutations[2].patchType',
+            message: 'Unsupported value: "Magic": supported values: "ApplyConfiguration", "JSONPatch"',
+          },
+        ],
+      },
+    },
+  });
+});
