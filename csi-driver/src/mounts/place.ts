@@ -40,6 +40,10 @@ const brokenMount: PathFacts = {
   isMountRoot: true,
 };
 
+export function brokenMountAt(path: string): Error {
+  return grpcError('INTERNAL', `the mount at ${path} answers errors only; take it off`);
+}
+
 export function isBroken(facts: PathFacts): boolean {
   return facts.mountId === brokenMount.mountId;
 }

@@ -1,6 +1,5 @@
 import { backingFileOf, type MountInfo, type PathFacts } from '@berth/linux';
-import { grpcError } from '@berth/protos';
-import { isBroken, Place, type PlaceTools } from './place.ts';
+import { brokenMountAt, isBroken, Place, type PlaceTools } from './place.ts';
 
 /** What stands at a path: nothing, a name without a mount, this volume, or a mount of something else. */
 export type Standing = 'absent' | 'unmounted' | 'volume' | 'other';
@@ -34,7 +33,7 @@ export class VolumeMounts {
     const facts = place.facts();
     if (!facts) return 'absent';
     if (!facts.isMountRoot) return 'unmounted';
-    if (isBroken(facts)) throw grpcError('INTERNAL', `the mount at ${place.path} answers errors only; take it off`);
+    if (isBroken(facts)) throw brokenMountAt(place.path);
     return isVolume(facts) ? 'volume' : 'other';
   }
 

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import type { MountInfo } from '@berth/linux';
 import { type csi, grpcError } from '@berth/protos';
-import { Place } from '../mounts/place.ts';
+import { brokenMountAt, isBroken, Place } from '../mounts/place.ts';
 import { requireCapability } from '../rules/capability-rules.ts';
 import { ephemeralSize, ephemeralSource, isEphemeralId } from '../rules/ephemeral.ts';
 import { parseMountFlags, unsupportedFlag } from '../rules/mount-flags.ts';
@@ -29,8 +29,10 @@ export function publishEphemeral(context: ServiceContext, request: Request): voi
       `the directory of target path ${request.targetPath} does not exist; the CO makes it`,
     );
   }
-  if (target.facts()?.isMountRoot) return refuseOther(context, target, { volumeId, sizeBytes });
-  if (!target.facts()) target.makeDirectory();
+  const facts = target.facts();
+  if (facts && isBroken(facts)) throw brokenMountAt(target.path);
+  if (facts?.isMountRoot) return refuseOther(context, target, { volumeId, sizeBytes });
+  if (!facts) target.makeDirectory();
   else if (!target.isEmptyDirectory()) {
     throw grpcError('FAILED_PRECONDITION', `target path ${target.path} holds files that a mount would hide`);
   }
