@@ -1,6 +1,6 @@
 import { ApiError, apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
-import { breathe, largeBytes, markLarge, refuseManyValues } from './decoding/large-bodies.ts';
+import { breathe, largeBytes, markLarge, mostValuesOf, refuseManyValues } from './decoding/large-bodies.ts';
 import { readYaml } from './decoding/yaml-text.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
@@ -96,8 +96,9 @@ export class BodyDecoder {
     if (media === protobufMedia) return this.#parseProtobuf(bytes, kind);
     const text = bytes.toString();
     const summary = summaryOf(bytes);
-    if (media === 'application/yaml') return this.#parseYaml(text, { kind, summary, signal: request.signal });
-    refuseManyValues(text);
+    const most = mostValuesOf({ kind, custom });
+    if (media === 'application/yaml') return this.#parseYaml(text, { kind, summary, most, signal: request.signal });
+    refuseManyValues(text, most);
     const wrong = (why: string) => unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
     return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes };
@@ -114,10 +115,11 @@ export class BodyDecoder {
 
   async #parseYaml(
     text: string,
-    { kind, summary, signal }: { readonly kind: string; readonly summary: string; readonly signal: AbortSignal },
+    about: { readonly kind: string; readonly summary: string; readonly most: number; readonly signal: AbortSignal },
   ): Promise<Parsed> {
+    const { kind, summary, most, signal } = about;
     try {
-      return { value: await readYaml(text, signal), duplicates: [], summary, large: text.length > largeBytes };
+      return { value: await readYaml(text, signal, most), duplicates: [], summary, large: text.length > largeBytes };
     } catch (error) {
       if (error instanceof ApiError || signal.aborted) throw error;
       throw unrecognized(kind, `yaml: ${(error as Error).message.split('\n')[0]}`, summary);

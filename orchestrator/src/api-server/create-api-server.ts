@@ -20,7 +20,7 @@ import { bootstrap } from './boot/bootstrap.ts';
 import { publishAuthentication } from './boot/publish-authentication.ts';
 import { startAdvertising } from './boot/start-advertising.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
-import { mostValues } from './decoding/large-bodies.ts';
+import { mostFields } from './decoding/large-bodies.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
 import { swaggerPath } from './discovery/swagger-path.ts';
@@ -138,7 +138,7 @@ class Server implements ApiServer {
       clock,
       rng,
       log,
-      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes, mostValues)).object),
+      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes, mostFields)).object),
       admission: (self) => builtInAdmission(self, { services, plugins, authorization: () => this.#authorization }),
     });
     this.#authorization = new Authorization(context, {

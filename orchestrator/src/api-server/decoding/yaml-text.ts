@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { parseJson } from '@berth/kube';
 import { stringify } from 'yaml';
-import { refuseManyValues, tooManyValues } from './large-bodies.ts';
+import { mostCustomValues, mostValues, refuseManyValues, tooManyValues } from './large-bodies.ts';
 import { lenientYaml, repeatedKeys, type YamlReply, type YamlWork, yamlValue } from './yaml-work.ts';
 
 /** A megabyte takes the reader a second or more. */
@@ -20,11 +20,11 @@ let last: Promise<unknown> = Promise.resolve();
  * after another.
  * @throws Error – the text is no YAML; ApiError RequestEntityTooLarge – more values than anyone has use for.
  */
-export async function readYaml(text: string, signal: AbortSignal): Promise<unknown> {
-  const json = jsonValue(text);
+export async function readYaml(text: string, signal: AbortSignal, most = mostValues): Promise<unknown> {
+  const json = jsonValue(text, most);
   if (json !== undefined) return json;
   if (text.length < ownThreadFrom) return yamlValue(text);
-  return (await inOwnThread({ text, lenient: false }, signal)).value;
+  return (await inOwnThread({ text, lenient: false }, signal, most)).value;
 }
 
 export interface LenientYaml {
@@ -36,14 +36,14 @@ export interface LenientYaml {
 /** The same where keys may be there twice. @throws as {@link readYaml} */
 export async function readLenientYaml(text: string, signal: AbortSignal): Promise<LenientYaml> {
   if (text.length < ownThreadFrom) return { value: lenientYaml(text), repeated: () => repeatedKeys(text) };
-  const { value, repeated } = await inOwnThread({ text, lenient: true }, signal);
+  const { value, repeated } = await inOwnThread({ text, lenient: true }, signal, mostCustomValues);
   return { value, repeated: () => repeated };
 }
 
 /** Undefined: it is no JSON, yet may be YAML in braces. */
-function jsonValue(text: string): unknown {
+function jsonValue(text: string, most: number): unknown {
   if (!/^\s*[{[]/.test(text.slice(0, 1000))) return undefined;
-  refuseManyValues(text);
+  refuseManyValues(text, most);
   try {
     return parseJson(text);
   } catch {
@@ -62,10 +62,11 @@ export async function writeYaml(json: string, signal: AbortSignal): Promise<stri
 async function inOwnThread(
   work: YamlWork,
   signal: AbortSignal,
+  most: number,
 ): Promise<{ value: unknown; repeated: string | undefined }> {
   const reply = await inTurn(work, signal);
   if (!('json' in reply)) throw new Error('error' in reply ? reply.error : 'the document could not be read');
-  refuseManyValues(reply.json);
+  refuseManyValues(reply.json, most);
   return { value: parseJson(reply.json), repeated: reply.repeated };
 }
 
