@@ -31,7 +31,10 @@ test('a server that starts again serves custom resources by the time it is ready
   await first.server[Symbol.asyncDispose]();
   const second = await start(store, clock);
   await using _server = second.server;
-  expect(await second.client.raw({ method: 'GET', path: `${foosPath}/a` })).toMatchObject({ kind: 'Foo', spec: { replicas: 1 } });
+  expect(await second.client.raw({ method: 'GET', path: `${foosPath}/a` })).toMatchObject({
+    kind: 'Foo',
+    spec: { replicas: 1 },
+  });
 });
 
 test('a definition whose deletion was broken off goes when the server is back', async () => {
@@ -59,7 +62,21 @@ test('two servers on one store serve what either defines', async () => {
   await using _one = one.server;
   await using _two = two.server;
   await one.client.create(crds, fooDefinition() as never);
-  await expect.poll(() => two.client.raw({ method: 'GET', path: foosPath }).then(() => true, () => false)).toBe(true);
+  await expect
+    .poll(() =>
+      two.client.raw({ method: 'GET', path: foosPath }).then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true);
   await one.client.delete(crds, { name });
-  await expect.poll(() => two.client.raw({ method: 'GET', path: foosPath }).then(() => true, () => false)).toBe(false);
+  await expect
+    .poll(() =>
+      two.client.raw({ method: 'GET', path: foosPath }).then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(false);
 });
