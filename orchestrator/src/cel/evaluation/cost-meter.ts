@@ -34,6 +34,16 @@ export class CostMeter {
     return this.#spent + this.#unpaid;
   }
 
+  /** It is to end soon, or else be done elsewhere. */
+  get hurried(): boolean {
+    return this.#patience !== Number.POSITIVE_INFINITY;
+  }
+
+  /** How much effort may still be made. */
+  get left(): number {
+    return this.#patience - this.effort;
+  }
+
   /** `idle`: it costs, and is no work of this thread. @throws CostExceeded, TooLong */
   add(cost: number, idle = false): void {
     this.#spent += cost;

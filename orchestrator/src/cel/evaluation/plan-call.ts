@@ -88,9 +88,10 @@ function comparison(planner: Planner, first: Step, second: Step, wanted: boolean
   return (frame) => {
     const left = first(frame);
     const right = second(frame);
-    frame.run.meter.addUnpaid(Math.min(weightOf(left), weightOf(right)));
+    const { meter } = frame.run;
+    if (meter.hurried) meter.addUnpaid(Math.min(weightOf(left, meter.left), weightOf(right, meter.left)));
     const result = isError(left) ? left : isError(right) ? right : equal(left, right) === wanted;
-    frame.run.meter.add(cost([left, right], result));
+    meter.add(cost([left, right], result));
     return result;
   };
 }
@@ -148,10 +149,11 @@ function call({ steps, run, cost, lazy, lenient, late, idle, heavy }: FunctionCa
       if (lazy) break;
     }
     const complete = args.length === steps.length;
-    if (complete && !late) frame.run.meter.add(cost(args, null), idle);
-    if (complete && heavy) frame.run.meter.addUnpaid(args.reduce((sum: number, arg) => sum + weightOf(arg), 0));
+    const { meter } = frame.run;
+    if (complete && !late) meter.add(cost(args, null), idle);
+    if (complete && heavy && meter.hurried) for (const arg of args) meter.addUnpaid(weightOf(arg, meter.left));
     const result = failed ?? run(...(args as Value[]));
-    if (complete && late) frame.run.meter.add(cost(args, result));
+    if (complete && late) meter.add(cost(args, result));
     return result;
   };
 }

@@ -4,17 +4,23 @@ import type { Result, Value } from './value.ts';
 
 const known = new WeakMap<object, number>();
 
-/** How much is in a value, all the way down; counted once for each. */
-export function weightOf(value: Result): number {
+/** How much is in a value, all the way down; no further than `limit`, which is not far enough to know more. */
+export function weightOf(value: Result, limit: number): number {
   if (typeof value === 'string') return Math.trunc(value.length / 10);
   if (typeof value !== 'object' || value === null) return 0;
   if (!isList(value) && !isMap(value)) return 1;
-  let weight = known.get(value);
-  if (weight === undefined) {
-    weight = 1;
-    if (isList(value)) for (const item of value) weight += 1 + weightOf(item);
-    else for (const key of value.keys()) weight += 1 + weightOf(value.find(key) as Value);
-    known.set(value, weight);
+  const counted = known.get(value);
+  if (counted !== undefined) return counted;
+  let weight = 1;
+  for (const inner of parts(value)) {
+    weight += 1 + weightOf(inner, limit - weight);
+    if (weight > limit) return weight;
   }
+  known.set(value, weight);
   return weight;
+}
+
+function* parts(value: Value): Iterable<Value> {
+  if (isList(value)) yield* value;
+  else if (isMap(value)) for (const key of value.keys()) yield value.find(key) as Value;
 }
