@@ -77,6 +77,7 @@ test.each<[string, string, number, string]>([
   ['no object', '[]', 400, 'the object provided is unrecognized (must be of type ConfigMap): couldn\'t get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (5b5d)'],
   ['half an object', '{"metadata":{"name":"bad"', 400, `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: unexpected end of JSON input ({"metadata":{"name":"bad")`],
   ['two objects', '{"metadata":{"name":"bad"}}{}', 400, `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: invalid character '{' after top-level value ({"metadata":{"name":"bad"}}{})`],
+  ['an object for a kind', '{"kind":{"toString":null}}', 400, `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: json: cannot unmarshal object into Go struct field .kind of type string ({"kind":{"toString":null}})`],
   ['a lone surrogate for a name', '{"metadata":{"name":"\\ud800"}}', 422, ''],
   ['__proto__', '{"metadata":{"name":"bad","labels":{"__proto__":"x"}}}', 422, ''],
 ])('%s is refused as upstream refuses it', async (_what, text, status, message) => {

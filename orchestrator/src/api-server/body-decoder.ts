@@ -178,6 +178,12 @@ function summaryOf(bytes: Buffer): string {
 
 /** @throws ApiError BadRequest – the body says it is something else. */
 function withKind(value: Record<string, unknown>, expected: ExpectedKind, summary: string): Record<string, unknown> {
+  for (const field of ['apiVersion', 'kind'] as const) {
+    const given = value[field] ?? '';
+    if (typeof given === 'string') continue;
+    const why = `json: cannot unmarshal ${goTypeOf(given)} into Go struct field .${field} of type string`;
+    throw unrecognized(expected.kind, `couldn't get version/kind; json parse error: ${why}`, summary);
+  }
   const expectedVersion = apiVersionOf(expected);
   // Another kind is refused by validation, none cannot be told from any other.
   if (expected.custom && !value['kind'])
@@ -203,8 +209,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+function goTypeOf(value: unknown): string {
+  return Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
 function notAnObject(value: unknown): string {
-  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const type = goTypeOf(value);
   const target =
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
   return `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type ${target}`;
