@@ -98,8 +98,16 @@ test('secrets are rotated by replacing them, and lie nowhere in the clear', asyn
     ['berth.db', 'berth.db-wal'].some((file) => readFileSync(join(berth.dataDir, 'store', file)).includes(text));
   expect([inStore('k8s:enc:aesgcm:v1:first:'), inStore(encoded)]).toEqual([true, false]);
   await berth.stop();
-  const rotated = files.use(aFile(encryption({ name: 'second', secret: randomBytes(16).toString('base64') }, { name: 'first', secret: firstKey })));
-  await using again = await Berth.start({ command: 'apiserver', dataDir: berth.dataDir, args: ['--encryption-provider-config', rotated.path] });
+  const rotated = files.use(
+    aFile(
+      encryption({ name: 'second', secret: randomBytes(16).toString('base64') }, { name: 'first', secret: firstKey }),
+    ),
+  );
+  await using again = await Berth.start({
+    command: 'apiserver',
+    dataDir: berth.dataDir,
+    args: ['--encryption-provider-config', rotated.path],
+  });
   const all = await again.kubectl(['get', 'secrets', '-A', '-o', 'json']);
   await again.kubectl(['replace', '-f', '-'], { input: all });
   expect(inStore('k8s:enc:aesgcm:v1:second:')).toBe(true);
