@@ -17,7 +17,13 @@ export function startNamespaceController(deps: EveryKindDeps, signal: AbortSigna
   namespaces.onChange((name, { after }) => {
     if (after?.metadata.deletionTimestamp) running.queue.add(name);
   });
-  const note = ({ before, after }: { readonly before: KubeObject | undefined; readonly after: KubeObject | undefined }) => {
+  const note = ({
+    before,
+    after,
+  }: {
+    readonly before: KubeObject | undefined;
+    readonly after: KubeObject | undefined;
+  }) => {
     const name = before?.metadata.namespace;
     if (!after && name && namespaces.get(name)?.metadata.deletionTimestamp) running.queue.add(name);
   };

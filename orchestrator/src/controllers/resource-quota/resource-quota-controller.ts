@@ -38,7 +38,13 @@ export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortS
       if (after && JSON.stringify(before?.spec) !== JSON.stringify(after.spec)) controller.queue.add(key);
     }),
   );
-  const recount = ({ before, after }: { readonly before: KubeObject | undefined; readonly after: KubeObject | undefined }) => {
+  const recount = ({
+    before,
+    after,
+  }: {
+    readonly before: KubeObject | undefined;
+    readonly after: KubeObject | undefined;
+  }) => {
     if (after && !(before && hasEnded(before) !== hasEnded(after))) return;
     const namespace = (after ?? before)?.metadata.namespace ?? '';
     for (const quota of quotas.list(namespace))
