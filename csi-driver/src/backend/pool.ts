@@ -1,6 +1,7 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
+import { brokenMountErrors } from '../mounts/place.ts';
 import type { PoolCapacity } from './backend.ts';
 import { DataRecords } from './data-records.ts';
 import { DiskAccount, PoolLedger } from './pool-ledger.ts';
@@ -65,8 +66,9 @@ export class Pool implements AsyncDisposable {
   isThere(): boolean {
     try {
       return placeAt(this.path) === this.#place;
-    } catch {
-      return false;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', ...brokenMountErrors)) return false;
+      throw error;
     }
   }
 

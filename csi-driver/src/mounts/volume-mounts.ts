@@ -93,7 +93,8 @@ export class VolumeMounts {
   looksLike(path: string, volumeId: string): boolean {
     const mount = this.#topmost(path);
     if (!mount) return false;
-    const loop = /^\/dev\/loop(\d+)$/.exec(mount.source)?.[1];
+    // Its filesystem is mounted, or the device itself, from the filesystem of devices.
+    const loop = /^\/dev\/loop(\d+)$/.exec(mount.source)?.[1] ?? /^\/loop(\d+)$/.exec(mount.root)?.[1];
     const file = loop === undefined ? undefined : backingFileOf(Number(loop));
     return [mount.root, file?.replace(/ \(deleted\)$/, '')].some((name) => name?.split('/').at(-1) === volumeId);
   }
