@@ -36,7 +36,7 @@ export class RuleRun {
   run(node: RuleNode, { value, old, path = '' }: RuleInput): RuleVerdict {
     const before = old === undefined ? undefined : new Correlated(value, old, node.schema);
     this.#visit(node, { value, old, path, correlated: before, parent: undefined });
-    return { errors: this.#errors, budget: this.#budget };
+    return { errors: this.#errors.map(named), budget: this.#budget };
   }
 
   #visit(node: RuleNode, place: Place): void {
@@ -128,7 +128,7 @@ export class RuleRun {
       // What was wrong before and did not change stays allowed.
       const unchanged = (place.correlated ?? place.parent)?.isUnchanged ?? false;
       if (usesOldSelf || !unchanged) this.#errors.push(error);
-      else this.#warn(`${error.field}: ${error.message}`);
+      else this.#warn(`${named(error).field}: ${error.message}`);
     };
     let detail: string | undefined;
     if (message) {
@@ -192,6 +192,11 @@ function variables({ self, oldSelf }: RulePlace, optional: boolean): Activation 
     if (!optional || oldSelf instanceof CelError) return oldSelf;
     return oldSelf === undefined ? none : new Optional(oldSelf);
   };
+}
+
+/** Go writes a path that leads nowhere in its own way. */
+function named(error: FieldError): FieldError {
+  return error.field === '' ? { ...error, field: '<nil>' } : error;
 }
 
 function shown({ rule }: CompiledRule): string {
