@@ -1,10 +1,8 @@
-import { Uint } from '../values/uint.ts';
-import { maxInt, maxUint, minInt, type Value } from '../values/value.ts';
 import { type Call, type Expr, type FieldEntry, type MapEntry, partsOf } from './ast.ts';
-import { type Token, type TokenType, tokenize } from './lexer.ts';
+import { type Token, tokenize } from './lexer.ts';
 import { type Macro, MacroError, type MacroHelper, macroHelper } from './macro.ts';
+import { readLiteral } from './read-literal.ts';
 import type { Issue } from './source.ts';
-import { unescapeBytes, unescapeString } from './unescape.ts';
 
 export type ParseResult =
   | { readonly type: 'parsed'; readonly expr: Expr }
@@ -283,41 +281,18 @@ class Parser {
     if (this.#take('{')) return this.#map(token);
     if (this.#isNegativeNumber()) {
       this.#next++;
-      return this.#number(this.#peek, '-', token.at);
+      return this.#literal(this.#peek, '-', token.at);
     }
     if (token.type === 'ident' || this.#isMark('.')) return this.#name();
     return this.#literal(token);
   }
 
-  #literal(token: Token): Expr {
-    const make = (value: Value): Expr => ({ kind: 'literal', id: this.#id(), at: token.at, value });
-    switch (token.type as TokenType) {
-      case 'int':
-      case 'uint':
-      case 'double':
-        return this.#number(token, '', token.at);
-      case 'string': {
-        this.#next++;
-        const text = unescapeString(token.text);
-        if (text === undefined) this.#report(token.at, 'invalid unicode code point');
-        return make(text ?? '');
-      }
-      case 'bytes': {
-        this.#next++;
-        const bytes = unescapeBytes(token.text.slice(1));
-        if (bytes === undefined) this.#report(token.at, 'unable to unescape string');
-        return make(bytes ?? new Uint8Array());
-      }
-      default:
-        return this.#fail(beginnings);
-    }
-  }
-
-  #number(token: Token, sign: string, at: number): Expr {
+  #literal(token: Token, sign = '', at = token.at): Expr {
+    const read = readLiteral(token, sign);
+    if (!read) return this.#fail(beginnings);
     this.#next++;
-    const value = numberValue(token, sign);
-    if (value === undefined) this.#report(at, `invalid ${token.type} literal`);
-    return { kind: 'literal', id: this.#id(), at, value: value ?? 0n };
+    if (read.problem !== undefined) this.#report(at, read.problem);
+    return { kind: 'literal', id: this.#id(), at, value: read.value };
   }
 
   #name(): Expr {
@@ -409,17 +384,4 @@ function nests(expr: Expr): boolean {
   return (
     expr.kind === 'call' && (expr.target !== undefined || (expr.args.length > 1 && !/^_(&&|\|\|)_$/.test(expr.name)))
   );
-}
-
-function numberValue({ type, text }: Token, sign: string): Value | undefined {
-  if (type === 'double') {
-    const value = Number(sign + text);
-    return Number.isFinite(value) ? value : undefined;
-  }
-  if (type === 'uint') {
-    const value = BigInt(text.slice(0, -1));
-    return value > maxUint ? undefined : new Uint(value);
-  }
-  const value = sign === '-' ? -BigInt(text) : BigInt(text);
-  return value > maxInt || value < minInt ? undefined : value;
 }

@@ -51,7 +51,7 @@ function ownerProblem(node: string, owners: readonly OwnerReference[]): string |
   const self = `node ${JSON.stringify(node)}`;
   const [owner, ...more] = owners;
   if (more.length > 0) return `${self} can only create pods with a single owner reference set to itself`;
-  if (!owner || owner.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node)
+  if (owner?.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node)
     return `${self} can only create pods with an owner reference set to itself`;
   if (!owner.controller) return `${self} can only create pods with a controller owner reference set to itself`;
   return owner.blockOwnerDeletion ? `${self} must not set blockOwnerDeletion on an owner reference` : undefined;
