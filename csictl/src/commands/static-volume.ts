@@ -26,8 +26,8 @@ export function staticVolume(driver: string, volume: berth.Volume) {
   };
 }
 
-/** A provisioner names volumes as their PersistentVolumes; a name that cannot be an object's becomes the id. */
+/** A provisioner names volumes as their PersistentVolumes; a name that cannot be an object's becomes the id, up to where its server is. */
 function objectName(name: string, volumeId: string): string {
   const fits = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name) && name.length <= 253;
-  return fits ? name : `restored-${volumeId}`;
+  return fits ? name : `restored-${volumeId.replace(/[+@].*$/, '')}`;
 }

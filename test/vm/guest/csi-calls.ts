@@ -37,14 +37,14 @@ export async function createVolume({ controller }: Driver, name: string, wish: W
   return volume;
 }
 
-/** Stages and publishes a volume below the folder. */
+/** Stages and publishes a volume below the folder. Ids of volumes on servers have slashes. */
 export async function useVolume(
   { node }: Driver,
   volumeId: string,
   { folder, capability = oneWriter }: { readonly folder: string; readonly capability?: Capability },
 ) {
-  const stagingTargetPath = join(folder, `stage-${volumeId}`);
-  const targetPath = join(folder, `target-${volumeId}`);
+  const stagingTargetPath = join(folder, `stage-${encodeURIComponent(volumeId)}`);
+  const targetPath = join(folder, `target-${encodeURIComponent(volumeId)}`);
   mkdirSync(stagingTargetPath, { recursive: true });
   const request = { volumeId, stagingTargetPath, volumeCapability: capability };
   await node.NodeStageVolume(request);
