@@ -1,12 +1,4 @@
-import { type ChildProcessWithoutNullStreams, type ExecFileSyncOptions, execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { goProgram } from './go-toolchain.ts';
-
-const source = join(import.meta.dirname, 'apply-oracle');
+import { GoOracle } from './go-oracle.ts';
 
 /** One write of an object's history. */
 export interface OracleStep {
@@ -39,45 +31,8 @@ export interface OracleAnswer {
 }
 
 /** Kubernetes' own managedfields, structured-merge-diff and strategicpatch, in a process of their own. */
-export class ApplyOracle implements Disposable {
-  readonly #child: ChildProcessWithoutNullStreams;
-  readonly #waiting: ((line: string) => void)[] = [];
-
+export class ApplyOracle extends GoOracle<OracleQuestion, OracleAnswer> {
   constructor() {
-    this.#child = spawn(buildOracle(), [], { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.#child.stderr.resume();
-    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#waiting.shift()?.(line));
-  }
-
-  ask(question: OracleQuestion): Promise<OracleAnswer> {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    this.#waiting.push(resolve);
-    this.#child.stdin.write(`${JSON.stringify(question)}\n`);
-    return promise.then((line) => JSON.parse(line) as OracleAnswer);
-  }
-
-  [Symbol.dispose](): void {
-    this.#child.kill();
-  }
-}
-
-/** Builds it once for each state of its source; versions are pinned by go.mod and go.sum beside it. */
-function buildOracle(): string {
-  const hash = createHash('sha256');
-  for (const name of readdirSync(source).sort()) hash.update(name).update(readFileSync(join(source, name)));
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth', 'apply-oracle');
-  const program = join(cache, hash.digest('hex').slice(0, 16));
-  if (existsSync(program)) return program;
-  const folder = mkdtempSync(join(tmpdir(), 'berth-apply-oracle-'));
-  try {
-    cpSync(source, folder, { recursive: true });
-    const options: ExecFileSyncOptions = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] };
-    execFileSync(goProgram(), ['build', '-trimpath', '-ldflags=-s -w', '-o', 'oracle', '.'], options);
-    mkdirSync(cache, { recursive: true });
-    cpSync(join(folder, 'oracle'), `${program}.new`);
-    renameSync(`${program}.new`, program);
-    return program;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    super('apply-oracle');
   }
 }

@@ -1,12 +1,8 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { GoOracle, oracleSource } from './go-oracle.ts';
 import { goProgram } from './go-toolchain.ts';
-
-const source = join(import.meta.dirname, 'cel-oracle');
 
 export interface CelQuestion {
   readonly expression: string;
@@ -30,33 +26,17 @@ export interface CelAnswer {
 }
 
 /** Kubernetes' own CEL (cel-go with its libraries and costs), in a process of its own. */
-export class CelOracle implements Disposable {
-  readonly #child: ChildProcessWithoutNullStreams;
-  readonly #waiting: ((line: string) => void)[] = [];
-
+export class CelOracle extends GoOracle<CelQuestion, CelAnswer> {
   constructor() {
-    this.#child = spawn(build(), [], { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.#child.stderr.resume();
-    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#waiting.shift()?.(line));
-  }
-
-  ask(question: CelQuestion): Promise<CelAnswer> {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    this.#waiting.push(resolve);
-    this.#child.stdin.write(`${JSON.stringify(question)}\n`);
-    return promise.then((line) => JSON.parse(line) as CelAnswer);
-  }
-
-  [Symbol.dispose](): void {
-    this.#child.kill();
+    super('cel-oracle');
   }
 }
 
 /** The expressions of cel-spec's conformance tests that need no protobuf, from the module that has them. */
 export function specExpressions(): readonly string[] {
   const list = ['list', '-mod=mod', '-m', '-f', '{{.Dir}}', 'cel.dev/expr'];
-  execFileSync(goProgram(), ['mod', 'download', 'cel.dev/expr'], { cwd: source });
-  const folder = execFileSync(goProgram(), list, { cwd: source, encoding: 'utf8' }).trim();
+  execFileSync(goProgram(), ['mod', 'download', 'cel.dev/expr'], { cwd: oracleSource('cel-oracle') });
+  const folder = execFileSync(goProgram(), list, { cwd: oracleSource('cel-oracle'), encoding: 'utf8' }).trim();
   const data = join(folder, 'tests/simple/testdata');
   const texts = specFiles.map((name) => readFileSync(join(data, `${name}.textproto`), 'utf8'));
   return texts.flatMap((text) =>
@@ -77,26 +57,3 @@ function unquoted([, literal = '']: RegExpMatchArray): readonly string[] {
 }
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
-
-/** Built once for each state of its source; versions are pinned by go.mod and go.sum beside it. */
-function build(): string {
-  const hash = createHash('sha256');
-  for (const name of readdirSync(source).sort()) hash.update(name).update(readFileSync(join(source, name)));
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth', 'cel-oracle');
-  const program = join(cache, hash.digest('hex').slice(0, 16));
-  if (existsSync(program)) return program;
-  const folder = mkdtempSync(join(tmpdir(), 'berth-cel-oracle-'));
-  try {
-    cpSync(source, folder, { recursive: true });
-    execFileSync(goProgram(), ['build', '-trimpath', '-ldflags=-s -w', '-o', 'oracle', '.'], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    mkdirSync(cache, { recursive: true });
-    cpSync(join(folder, 'oracle'), `${program}.new`);
-    renameSync(`${program}.new`, program);
-    return program;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
