@@ -1,12 +1,10 @@
-import { isAlreadyExists, type PolicyRule, type RbacV1Subject } from '@berth/kube';
-import { own } from '../admission/asked.ts';
+import type { PolicyRule, RbacV1Subject } from '@berth/kube';
+import { createOwn } from '../boot/create-own.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { StoredObject } from '../stored-object.ts';
-import { loopback } from '../user.ts';
-import { createChecked } from '../verbs/create-object.ts';
 import { missingRules } from './rule-coverage.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -36,19 +34,7 @@ async function ensure(context: ServerContext, plural: string, wanted: AnyObject)
   const current = await storage.find(namespace, name);
   if (current) return mend(storage, current, wanted);
   const object = { apiVersion: `${group}/${definition.version}`, kind: definition.kind, ...wanted } as AnyObject;
-  try {
-    await createChecked(context, {
-      definition,
-      object,
-      user: loopback,
-      dryRun: false,
-      warn: () => undefined,
-      asked: own,
-    });
-  } catch (error) {
-    // Another server of the same store was faster.
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await createOwn(context, definition, object);
 }
 
 /** Another writer at the same moment is right as well: the next start looks again. */

@@ -1,10 +1,9 @@
-import { isAlreadyExists } from '@berth/kube';
 import { own } from '../admission/asked.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
 import { changeObject } from '../verbs/change-object.ts';
-import { createChecked } from '../verbs/create-object.ts';
+import { createOwn } from './create-own.ts';
 
 /** Where clients reach this server. */
 export interface AdvertisedAddress {
@@ -61,20 +60,7 @@ async function ensure(context: ServerContext, resource: Resource, wanted: AnyObj
     });
   if (await context.storage(definition).find(place.namespace, place.name)) return change();
   const object = structuredClone(wanted);
-  try {
-    await createChecked(context, {
-      definition,
-      object,
-      user: loopback,
-      dryRun: false,
-      warn: () => undefined,
-      asked: own,
-    });
-  } catch (error) {
-    // Another server of the same store was faster.
-    if (!isAlreadyExists(error)) throw error;
-    await change();
-  }
+  if (!(await createOwn(context, definition, object))) await change();
 }
 
 async function edit(context: ServerContext, resource: Resource, change: (object: AnyObject) => AnyObject) {

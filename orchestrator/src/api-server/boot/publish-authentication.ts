@@ -1,4 +1,3 @@
-import { isAlreadyExists } from '@berth/kube';
 import { own } from '../admission/asked.ts';
 import type { FrontProxy } from '../authentication/front-proxy.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -6,7 +5,7 @@ import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
 import { changeObject } from '../verbs/change-object.ts';
-import { createChecked } from '../verbs/create-object.ts';
+import { createOwn } from './create-own.ts';
 
 const place = { namespace: 'kube-system', name: 'extension-apiserver-authentication' } as const;
 
@@ -34,9 +33,5 @@ export async function publishAuthentication(
     return;
   }
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: place, data } as unknown as AnyObject;
-  try {
-    await createChecked(context, { ...by, object });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await createOwn(context, definition, object);
 }

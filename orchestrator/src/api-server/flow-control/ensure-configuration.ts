@@ -1,11 +1,11 @@
-import { isAlreadyExists, isConflict, isNotFound } from '@berth/kube';
+import { isConflict, isNotFound } from '@berth/kube';
 import { own } from '../admission/asked.ts';
+import { createOwn } from '../boot/create-own.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
 import { changeObject } from '../verbs/change-object.ts';
-import { createChecked } from '../verbs/create-object.ts';
 import { deleteChecked } from '../verbs/delete-object.ts';
 import { type DefaultObject, defaultLevels, defaultSchemas, mandatoryNames } from './default-objects.ts';
 
@@ -42,19 +42,7 @@ async function create(context: ServerContext, definition: ResourceDefinition, { 
   const metadata = { name, annotations: { [autoUpdate]: 'true' } };
   const apiVersion = `${flowControlGroup}/${definition.version}`;
   const object = { apiVersion, kind: definition.kind, metadata, spec: structuredClone(spec) } as AnyObject;
-  try {
-    await createChecked(context, {
-      definition,
-      object,
-      user: loopback,
-      dryRun: false,
-      warn: () => undefined,
-      asked: own,
-    });
-  } catch (error) {
-    // Another server of the same store was faster.
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await createOwn(context, definition, object);
 }
 
 async function revise(
