@@ -32,6 +32,6 @@ export async function publishAuthentication(
     });
     return;
   }
-  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: place, data } as unknown as AnyObject;
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...place }, data } as unknown as AnyObject;
   await createOwn(context, definition, object);
 }
