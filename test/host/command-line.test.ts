@@ -66,7 +66,7 @@ const cases: readonly Case[] = [
   },
   {
     program: 'berth',
-    args: ['up', '--data-dir', '$DIR/d', '--nodes', '0'],
+    args: ['up', '--data-dir', '$DIR/d', '--nodes', '101'],
     code: 2,
     says: /--nodes takes a whole number/,
   },
