@@ -5,7 +5,7 @@ import { type Endpoint, RawConnection } from './raw-connection.ts';
 
 export const namespace = 'bench';
 
-/** A berth whose API server is asked by a user with rights of RBAC's, not by an administrator. */
+/** `berth apiserver`, asked by a user with rights of RBAC's, not by an administrator. */
 export class ApiServer implements AsyncDisposable {
   readonly #berth: Berth;
   readonly #user: Pick<Endpoint, 'ca' | 'token'>;
@@ -16,7 +16,7 @@ export class ApiServer implements AsyncDisposable {
   }
 
   static async start(): Promise<ApiServer> {
-    const berth = await Berth.start();
+    const berth = await Berth.start({ command: 'apiserver' });
     const { transport } = await loadKubeconfig(berth.ready.kubeconfig);
     using http = httpTransport(transport);
     const token = await userToken(new KubeClient(http));
@@ -52,7 +52,9 @@ export class ApiServer implements AsyncDisposable {
 async function userToken(client: KubeClient): Promise<string> {
   const name = 'bench-user';
   await client.create(resources.namespaces, { metadata: { name: namespace } });
-  await client.create(resources.serviceaccounts, { metadata: { name, namespace } });
+  // Pods want the second, and no controller runs that makes it.
+  for (const each of [name, 'default'])
+    await client.create(resources.serviceaccounts, { metadata: { name: each, namespace } });
   const rules = [{ apiGroups: [''], resources: ['configmaps', 'pods'], verbs: ['*'] }];
   await client.create(resources.clusterroles, { metadata: { name }, rules });
   await client.create(resources.clusterrolebindings, {
