@@ -14,10 +14,11 @@ const MADV_DONTNEED = 4;
 
 /** Without work for so long, a process is at rest. */
 const quietMs = 2000;
-/** A collection costs some 50 ms, so a process that works now and then does it no more often. */
+/** A process that works now and then does it no more often, nor for more than a two-hundredth of its time. */
 const betweenMs = 20_000;
+const shareOfTime = 200;
 /** A full collection of more would hold up the next call for longer than anyone should wait. */
-const collectUpToBytes = 128 * 1024 * 1024;
+const collectUpToBytes = 256 * 1024 * 1024;
 
 /**
  * Gives memory that a burst of work left behind back to the kernel once the process rests: V8 keeps a heap as large as it
@@ -27,19 +28,21 @@ const collectUpToBytes = 128 * 1024 * 1024;
 export function returnMemoryWhenQuiet(clock: Clock): Disposable {
   const collect = collector();
   let workedAt = clock.monotonicMs();
-  let returnedAt = Number.NEGATIVE_INFINITY;
+  let notBefore = Number.NEGATIVE_INFINITY;
   let isReturning = false;
   let timer: Disposable | undefined;
   const wait = (ms: number) => {
     timer = clock.schedule(ms, check);
   };
   const check = () => {
-    const left = Math.max(workedAt + quietMs, returnedAt + betweenMs) - clock.monotonicMs();
+    const left = Math.max(workedAt + quietMs, notBefore) - clock.monotonicMs();
     if (left > 0) return wait(left);
     timer = undefined;
     isReturning = true;
+    const started = clock.monotonicMs();
     void returnMemory(collect).finally(() => {
-      returnedAt = clock.monotonicMs();
+      const now = clock.monotonicMs();
+      notBefore = now + Math.max(betweenMs, (now - started) * shareOfTime);
       // Our own collection is told a turn later.
       timer = clock.schedule(100, () => {
         timer = undefined;

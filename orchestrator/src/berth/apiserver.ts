@@ -1,4 +1,5 @@
 import { createLogger, systemClock, systemRng } from '@berth/kit';
+import { returnMemoryWhenQuiet } from '@berth/linux';
 import { announce } from './announce.ts';
 import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
@@ -20,6 +21,7 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
     await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi: () => undefined });
     const kubeconfig = await writeKubeconfig(options.kubeconfig ?? data.kubeconfig, server.url, pki);
     await announce(options, { server, kubeconfig, what: '' });
+    using _memory = returnMemoryWhenQuiet(systemClock);
     await stopped;
     terminal.err('berth: stopping\n');
   } catch (error) {
