@@ -4,14 +4,14 @@ const lane = (name: string, include: string[], options: Record<string, unknown> 
   test: { name, include, ...options },
 });
 
-/** Lanes by what they need: `unit` and `arch` run anywhere; the others need root, and but for host and guests run one file at a time. */
+/** Lanes by what they need: `unit` and `arch` run anywhere; the others need root. Two files at a time where most of it is waiting. */
 export default defineConfig({
   test: {
     projects: [
       lane('unit', ['*/src/**/*.test.ts']),
       lane('arch', ['test/arch/**/*.test.ts']),
       lane('sim', ['test/sim/**/*.test.ts'], { testTimeout: 120_000 }),
-      // Two at a time: most of them wait for the machine. Each looks at what is its own alone.
+      // Each looks at what is its own alone.
       lane('host', ['test/host/**/*.test.ts'], { maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 }),
       lane('golden', ['test/golden/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       lane('conformance', ['test/conformance/**/*.test.ts'], {
@@ -21,7 +21,7 @@ export default defineConfig({
       }),
       // Guests share nothing with each other.
       lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
-      lane('e2e', ['test/e2e/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 120_000 }),
+      lane('e2e', ['test/e2e/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],
   },
 });
