@@ -99,10 +99,15 @@ async function configure(device: Fd, file: Fd, { readOnly, autoclear, directIo }
   }
 }
 
-/** Detaches a device; one that is in use goes with its last user. @returns false where nothing was attached. */
-export async function detachLoop(number: number): Promise<boolean> {
+/**
+ * Detaches a device; one that is in use goes with its last user. Between a look at what it shows and this call the kernel may have
+ * given its number to another file: `isStill` is asked while the device is open, which keeps it what it is.
+ * @returns false where nothing was attached, or something else.
+ */
+export async function detachLoop(number: number, isStill: () => boolean = () => true): Promise<boolean> {
   try {
     using device = openLoop(number, true);
+    if (!isStill()) return false;
     await callAsync(libc.ioctlNumber, [device.number, flags.IOCTL.loopClearFd, 0], {
       syscall: 'ioctl',
       what: `LOOP_CLR_FD ${loopPath(number)}`,

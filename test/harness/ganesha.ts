@@ -12,6 +12,7 @@ import { systemClock, systemRng } from '@berth/kit';
  */
 const holderScript = `
 mount -t tmpfs tmpfs /run && mkdir -p /run/ganesha /run/rpcbind /run/etc /run/work && ip link set lo up || exit 1
+for point in $(cut -d ' ' -f 5 /proc/self/mountinfo); do case $point in "$2"/*) umount -l "$point" 2>/dev/null; esac; done
 [ -e /etc/mtab ] || { mount -t overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work overlay /etc && ln -s /proc/mounts /etc/mtab; } || exit 1
 until ip addr add "$1/30" dev eth0 2>/dev/null; do sleep 0.02; done
 ip link set eth0 up
@@ -48,7 +49,7 @@ export class Ganesha implements AsyncDisposable {
     // 198.18.0.0/15 is for testing networks (RFC 2544): nobody's own.
     const net = Math.floor(systemRng.next() * 2 ** 15) * 4;
     const address = (last: number) => `198.${18 + (net >>> 16)}.${(net >>> 8) & 255}.${(net & 255) + last}`;
-    const arguments_ = ['-n', '-m', 'sh', '-c', holderScript, 'sh', address(2)];
+    const arguments_ = ['-n', '-m', 'sh', '-c', holderScript, 'sh', address(2), tmpdir()];
     const holder = spawn('unshare', arguments_, { stdio: 'ignore', detached: true });
     const ganesha = new Ganesha(folder, holder, address(2));
     try {

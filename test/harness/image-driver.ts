@@ -35,7 +35,7 @@ export async function imageFolder(poolFs?: 'xfs' | 'btrfs', poolMiB = 2048) {
         if (mountPoint !== pool) linuxMounter.unmount(mountPoint, { lazy: true });
       }
       try {
-        for (const { number } of loops()) await detachLoop(number);
+        for (const { number } of loops()) await detachLoop(number, () => loops().some((one) => one.number === number));
         await expect.poll(loops, { timeout: 20_000 }).toEqual([]);
       } finally {
         place[Symbol.dispose]();

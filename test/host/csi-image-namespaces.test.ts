@@ -12,6 +12,7 @@ async function otherNamespace() {
   const namespaceOf = (pid: string) => readlinkSync(`/proc/${pid}/ns/mnt`);
   await expect.poll(() => namespaceOf(String(child.pid)), { timeout: 10_000 }).not.toBe(namespaceOf('self'));
   return {
+    pid: child.pid,
     [Symbol.asyncDispose]: async () => {
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
@@ -43,3 +44,21 @@ for (const fsType of ['ext4', 'xfs', 'btrfs']) {
     await driver.controller.DeleteVolume({ volumeId });
   });
 }
+
+test('DeleteVolume of a volume that another mount namespace still has mounted says which process that is, and deletes nothing', async () => {
+  await using place = await imageFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const access = { mount: { fsType: 'ext4' } };
+  const volumeId = await createImage(driver, 'v', { access });
+  const use = await useImage(driver, volumeId, { folder: place.folder, access });
+  {
+    await using other = await otherNamespace();
+    await use.release();
+    await expect(driver.controller.DeleteVolume({ volumeId })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringContaining(`in the mount namespace of process ${other.pid} (sleep)`),
+    });
+    expect((await driver.controller.ListVolumes({})).entries).toHaveLength(1);
+  }
+  await driver.controller.DeleteVolume({ volumeId });
+});

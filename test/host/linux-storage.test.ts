@@ -101,6 +101,8 @@ test('a loop device shows the file, grows with it, and is found again by its fil
   await growLoop(number);
   expect(deviceSize(device)).toBe(500 * MiB);
   device[Symbol.dispose]();
+  expect(await detachLoop(number, () => false)).toBe(false);
+  expect(s.attached()).toHaveLength(1);
   expect(await detachLoop(number)).toBe(true);
   expect(s.attached()).toEqual([]);
   expect(await detachLoop(number)).toBe(false);

@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import { detachLoop, type Mounter, openFileAt } from '@berth/linux';
+import { type Mounter, openFileAt } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type {
   Backend,
@@ -14,6 +14,7 @@ import type {
 import type { Pool } from '../pool.ts';
 import type { Commitment } from '../pool-ledger.ts';
 import { Filesystems } from './filesystem.ts';
+import { loopUser } from './foreign-mount.ts';
 import { imageBlocks } from './image-blocks.ts';
 import { ImageFiles } from './image-files.ts';
 import { imageInspector } from './image-inspector.ts';
@@ -143,12 +144,9 @@ export class ImageBackend implements Backend {
     for (let tries = 0; ; tries++) {
       const attached = this.#loops.all(id);
       if (attached.length === 0) return;
-      for (const number of attached) await detachLoop(number);
+      await this.#loops.release(id);
       if (tries >= detachTries) {
-        throw grpcError(
-          'FAILED_PRECONDITION',
-          `volume "${id}" is still in use: a process has /dev/loop${attached[0]} open`,
-        );
+        throw grpcError('FAILED_PRECONDITION', `volume "${id}" is still in use: ${loopUser(attached[0]!)}`);
       }
       if (this.#loops.all(id).length > 0) await this.#clock.sleep(detachWaitMs);
     }

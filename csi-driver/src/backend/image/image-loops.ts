@@ -85,7 +85,7 @@ export class ImageLoops {
 
   /** Detaches every device of the image; one that is in use goes with its last user. */
   async release(id: string): Promise<void> {
-    for (const number of this.all(id)) await detachLoop(number);
+    for (const number of this.all(id)) await detachLoop(number, () => this.isOf(number, id));
     this.#hints.delete(id);
   }
 
