@@ -49,7 +49,11 @@ async function runLanes(lanes: readonly string[]): Promise<void> {
   const { status } = spawnSync(
     join(root, 'node_modules/.bin/node'),
     [join(root, 'node_modules/.bin/vitest'), ...args, ...lanes.flatMap((lane) => ['--project', lane])],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NO_COLOR: '1' } },
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { BERTH_DIST: join(root, 'dist'), ...process.env, NO_COLOR: '1' },
+    },
   );
   count(file, status ?? 1);
   rmSync(file, { force: true });

@@ -6,12 +6,9 @@ import { linuxMounter, lockHolder, openRoot } from '@berth/linux';
 import { FuseShareMounter } from '../../csi-driver/src/backend/nfs/fuse-share-mounter.ts';
 import type { NfsLocation } from '../../csi-driver/src/backend/nfs/nfs-location.ts';
 import { parseNfsOptions } from '../../csi-driver/src/backend/nfs/nfs-options.ts';
+import { driverProgram } from './driver-process.ts';
 
-const self = [
-  process.execPath,
-  '--disable-warning=ExperimentalWarning',
-  join(import.meta.dirname, '../../csi-driver/src/main.ts'),
-];
+const self = [process.execPath, '--disable-warning=ExperimentalWarning', driverProgram];
 
 export interface FuseShare extends AsyncDisposable {
   /** Where the share shows. */
