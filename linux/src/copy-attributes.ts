@@ -2,12 +2,13 @@ import type { BigIntStats } from 'node:fs';
 import * as flags from './flags.ts';
 import { check, libc } from './libc.ts';
 import type { Fd } from './open-in-root.ts';
-import { getXattr, listXattrs, putXattr } from './xattr.ts';
+import { getXattr, listXattrs, putXattr, type XattrSource } from './xattr.ts';
 
 export interface AttributeCopy {
-  readonly from: Fd;
+  /** What the attributes are of: as it was opened, since its name may be another's by now. */
+  readonly source: XattrSource;
   readonly to: Fd;
-  /** Name of the entry in both directories; bytes, since it need not be UTF-8. */
+  /** The copy's name in its directory; bytes, since it need not be UTF-8. */
   readonly name: Buffer;
   readonly stat: BigIntStats;
 }
@@ -16,14 +17,14 @@ export interface AttributeCopy {
 const notCopied = /^(security\.(selinux|ima|evm)|system\.(nfs4_acl|btrfs)|btrfs\.|trusted\.(overlay|berth)\.)/;
 
 /** Owner, mode, extended attributes and times of one entry. The order matters: chown(2) clears capabilities and set-id bits. */
-export function copyAttributes({ from, to, name, stat }: AttributeCopy): void {
+export function copyAttributes({ source, to, name, stat }: AttributeCopy): void {
   const entry = terminated(name);
   const owner = libc.fchownat(to.number, entry, Number(stat.uid), Number(stat.gid), flags.AT_SYMLINK_NOFOLLOW);
   check(owner, 'fchownat', name.toString());
   if (!stat.isSymbolicLink()) {
     check(libc.fchmodat(to.number, entry, Number(stat.mode) & 0o7777, 0), 'fchmodat', name.toString());
   }
-  copyXattrs(pathOf(from, name), pathOf(to, name));
+  copyXattrs(source, pathOf(to, name));
   const times = Buffer.alloc(32);
   for (const [offset, ns] of [stat.atimeNs, stat.mtimeNs].entries()) {
     const seconds = ns / 1_000_000_000n - (ns % 1_000_000_000n < 0n ? 1n : 0n);
@@ -38,7 +39,7 @@ export function makeNode(to: Fd, name: Buffer, stat: BigIntStats): void {
   check(libc.mknodat(to.number, terminated(name), Number(stat.mode), stat.rdev), 'mknodat', name.toString());
 }
 
-function copyXattrs(source: Buffer, target: Buffer): void {
+function copyXattrs(source: XattrSource, target: Buffer): void {
   for (const key of listXattrs(source)) {
     const value = notCopied.test(key) ? undefined : getXattr(source, key);
     if (value) putXattr(target, key, value);

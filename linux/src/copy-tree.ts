@@ -42,7 +42,7 @@ const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | 
 export async function copyTree(source: Fd, target: Fd, signal: AbortSignal): Promise<TreeCopy> {
   const copy = new Copy(target, signal);
   await copy.directory(source, target, Buffer.from('.'));
-  copy.finish(source, target, Buffer.from('.'));
+  copy.finish(source, { to: target, name: Buffer.from('.') });
   return { entries: copy.entries, copiedBytes: copy.copiedBytes, method: copy.shared === false ? 'copy' : 'reflink' };
 }
 
@@ -100,9 +100,9 @@ class Copy {
   }
 
   /** Attributes of a directory come last: its times change with every entry, and its mode may forbid writing. */
-  finish(from: Fd, to: Fd, name: Buffer): void {
-    const stat = vanishing(() => lstatSync(below(from, name), { bigint: true }));
-    if (stat) copyAttributes({ from, to, name, stat });
+  finish(source: Fd, { to, name }: Pick<Entry, 'to' | 'name'>): void {
+    const self = below(source, Buffer.from('.'));
+    copyAttributes({ source: self, to, name, stat: lstatSync(self, { bigint: true }) });
   }
 
   async #subdirectory({ from, to, name }: Entry, path: Buffer): Promise<void> {
@@ -113,7 +113,7 @@ class Copy {
     this.entries++;
     using target = new Fd(openSync(below(to, name), directoryFlags));
     await this.directory(source, target, path);
-    this.finish(from, to, name);
+    this.finish(source, { to, name });
   }
 
   #special(entry: Entry): void {
@@ -124,7 +124,8 @@ class Copy {
       symlinkSync(text, below(to, name));
     } else makeNode(to, name, stat);
     this.entries++;
-    copyAttributes(entry);
+    // Only its name can be asked; where that has gone meanwhile, it had no attributes.
+    vanishing(() => copyAttributes({ source: below(from, name), to, name, stat }));
   }
 
   async #file(entry: Entry, { path, running }: { path: Buffer; running: Set<Promise<void>> }): Promise<void> {
@@ -160,7 +161,7 @@ class Copy {
       this.copiedBytes += copied;
       await setFileSize(target, size);
     }
-    copyAttributes({ ...entry, stat });
+    copyAttributes({ ...entry, source, stat });
   }
 
   async #share(source: Fd, target: Fd): Promise<boolean> {

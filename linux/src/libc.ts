@@ -42,6 +42,8 @@ export const libc = {
   copyFileRange: lib.func(
     'int64_t copy_file_range(int fdIn, uint8_t *offIn, int fdOut, uint8_t *offOut, size_t length, unsigned int flags)',
   ),
+  flistxattr: lib.func('int64_t flistxattr(int fd, uint8_t *list, size_t size)'),
+  fgetxattr: lib.func('int64_t fgetxattr(int fd, const uint8_t *name, uint8_t *value, size_t size)'),
   llistxattr: lib.func('int64_t llistxattr(const uint8_t *path, uint8_t *list, size_t size)'),
   lgetxattr: lib.func('int64_t lgetxattr(const uint8_t *path, const uint8_t *name, uint8_t *value, size_t size)'),
   lsetxattr: lib.func(

@@ -1,5 +1,6 @@
 import { isErrno, KernelError } from './kernel-error.ts';
 import { check, libc, pathBytes } from './libc.ts';
+import { Fd } from './open-in-root.ts';
 
 /** The kernel's own bounds (XATTR_LIST_MAX, XATTR_SIZE_MAX). */
 const maxBytes = 65_536;
@@ -7,13 +8,19 @@ const maxBytes = 65_536;
 /** A path reached through /proc/self/fd, as bytes: names need not be UTF-8. Its last segment is not followed. */
 export type XattrPath = string | Buffer;
 
+/** Something opened for reading, which stays the same whatever becomes of its name, or a path. */
+export type XattrSource = Fd | XattrPath;
+
 /** Names of the extended attributes, those the filesystem shows to root. None where it has no such thing. */
-export function listXattrs(path: XattrPath): string[] {
+export function listXattrs(source: XattrSource): string[] {
   const list = Buffer.alloc(maxBytes);
   try {
-    const length = check(Number(libc.llistxattr(terminated(path), list, maxBytes)), 'llistxattr', String(path));
+    const listed =
+      source instanceof Fd
+        ? check(Number(libc.flistxattr(source.number, list, maxBytes)), 'flistxattr', source.path)
+        : check(Number(libc.llistxattr(terminated(source), list, maxBytes)), 'llistxattr', String(source));
     return list
-      .subarray(0, length)
+      .subarray(0, listed)
       .toString('latin1')
       .split('\0')
       .filter((name) => name !== '');
@@ -24,11 +31,14 @@ export function listXattrs(path: XattrPath): string[] {
 }
 
 /** @returns undefined where it has no such attribute. */
-export function getXattr(path: XattrPath, name: string): Buffer | undefined {
+export function getXattr(source: XattrSource, name: string): Buffer | undefined {
   const value = Buffer.alloc(maxBytes);
   try {
     const key = Buffer.from(`${name}\0`, 'latin1');
-    const length = check(Number(libc.lgetxattr(terminated(path), key, value, maxBytes)), 'lgetxattr', name);
+    const length =
+      source instanceof Fd
+        ? check(Number(libc.fgetxattr(source.number, key, value, maxBytes)), 'fgetxattr', name)
+        : check(Number(libc.lgetxattr(terminated(source), key, value, maxBytes)), 'lgetxattr', name);
     return value.subarray(0, length);
   } catch (error) {
     if (isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'ENOTSUP')) return undefined;

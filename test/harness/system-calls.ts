@@ -83,7 +83,18 @@ interface Native extends Any {
   async: Any;
 }
 
-const looking = new Set(['flock', 'statx', 'lseek', 'llistxattr', 'lgetxattr', 'openTree', 'openat2', 'getdents']);
+const looking = new Set([
+  'flock',
+  'statx',
+  'lseek',
+  'llistxattr',
+  'lgetxattr',
+  'flistxattr',
+  'fgetxattr',
+  'openTree',
+  'openat2',
+  'getdents',
+]);
 const lookingRequests = new Map<unknown, string>([
   [IOCTL.blkroget, 'BLKROGET'],
   [IOCTL.blkgetsize64, 'BLKGETSIZE64'],

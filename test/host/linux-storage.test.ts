@@ -274,6 +274,22 @@ test('a tree copy enters no other mount, follows no link, and stops when told', 
   expect(readlinkSync(join(to, 'link'))).toBe(other);
 });
 
+test('a file that is removed while it is copied is copied as it was opened, attributes and all', async () => {
+  await using s = scene();
+  const [from, to] = [join(s.folder, 'from'), join(s.folder, 'to')];
+  for (const path of [from, to]) mkdirSync(path);
+  writeFileSync(join(from, 'file'), Buffer.alloc(4 * MiB, 1));
+  putXattr(join(from, 'file'), 'user.note', Buffer.from('kept'));
+  using source = openRoot(from);
+  using target = openRoot(to);
+  const copying = copyTree(source, target, never);
+  rmSync(join(from, 'file'));
+  writeFileSync(join(from, 'file'), 'another');
+  expect(await copying).toMatchObject({ entries: 1 });
+  expect(statSync(join(to, 'file')).size).toBe(4 * MiB);
+  expect(getXattr(join(to, 'file'), 'user.note')).toEqual(Buffer.from('kept'));
+});
+
 test('a tree copy into a full filesystem is ENOSPC', async () => {
   await using s = scene(50);
   const mount = await mounted(s, 'ext4');
