@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { type Logger, messageOf, type Rng } from '@berth/kit';
-import { isNfsError } from '../nfs-error.ts';
+import { isNfsError, type NfsError } from '../nfs-error.ts';
 import { type RetryLaterOptions, retryLater } from '../retry-later.ts';
 import { authSys, type Credential, type UnixIdentity } from '../rpc/credentials.ts';
 import type { RpcClient } from '../rpc/rpc-client.ts';
@@ -41,6 +41,18 @@ const wanted: ops.ChannelLimits = {
 };
 const mostSlots = 64;
 
+/** A server that loses session after session is broken; more than a restart now and then is not to be waited out. */
+export const maxRounds = 4;
+
+/** SEQUENCE's failures that a new session cures (RFC 8881 §18.46.3). */
+export const sessionFaults = [
+  ...(['BADSESSION', 'DEADSESSION', 'BADSLOT', 'BAD_HIGH_SLOT', 'SEQ_MISORDERED', 'SEQ_FALSE_RETRY'] as const),
+  ...(['CONN_NOT_BOUND_TO_SESSION', 'STALE_CLIENTID', 'EXPIRED'] as const),
+] as const;
+
+/** CREATE_SESSION's failures that a new client id cures. */
+const clientFaults = ['STALE_CLIENTID', 'SEQ_MISORDERED', 'CLID_INUSE', 'EXPIRED'] as const;
+
 /** Gets client ids and sessions from a server, and gives them back. */
 export class SessionMaker {
   readonly #options: SessionOptions;
@@ -48,7 +60,7 @@ export class SessionMaker {
   readonly #owner: ops.ClientOwner;
   /** What is open now: claimed again when a new client id replaces the one it was opened under. */
   readonly opens = new Set<Reclaimable>();
-  #client: { readonly clientId: bigint; sequence: number } | undefined;
+  #client: { readonly clientId: bigint; sequence: number; hasReclaimed: boolean } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -58,15 +70,22 @@ export class SessionMaker {
     this.#owner = { verifier, id: Buffer.from(`berth:${identity.machineName ?? 'berth'}:${rng.uuid()}`) };
   }
 
-  /** A session of the client id there is, or of a new one where the server has forgotten it. */
+  /**
+   * A session of the client id there is, or of a new one where the server has forgotten it. One that the server loses before
+   * what was open is claimed, as by another restart, is made once more.
+   */
   async make(signal: AbortSignal): Promise<LiveSession> {
-    const known = this.#client;
-    try {
-      return await this.#makeSession(signal);
-    } catch (error) {
-      if (!known || !isNfsError(error, 'STALE_CLIENTID', 'SEQ_MISORDERED', 'CLID_INUSE', 'EXPIRED')) throw error;
-      this.#client = undefined;
-      return await this.#makeSession(signal);
+    for (let round = 1; ; round++) {
+      const known = this.#client;
+      try {
+        const session = await this.#makeSession(signal);
+        await this.#reclaim(session, signal);
+        return session;
+      } catch (error) {
+        const isCurable = error instanceof LostSession || (known && isNfsError(error, ...clientFaults));
+        if (!isCurable || round >= maxRounds) throw error instanceof LostSession ? error.cause : error;
+        if (!(error instanceof LostSession)) this.#client = undefined;
+      }
     }
   }
 
@@ -101,20 +120,19 @@ export class SessionMaker {
   }
 
   async #makeSession(signal: AbortSignal): Promise<LiveSession> {
-    const isNew = !this.#client;
-    const client = this.#client ?? { ...(await this.#one(ops.exchangeId(this.#owner), signal)) };
+    const client = this.#client ?? { ...(await this.#one(ops.exchangeId(this.#owner), signal)), hasReclaimed: false };
     this.#client = client;
     const args = { ...client, limits: wanted, identity: this.#options.identity };
     const { id, limits } = await this.#one(ops.createSession(args), signal);
     client.sequence = (client.sequence + 1) >>> 0;
     const slots = new SlotTable(Math.max(1, Math.min(limits.maxRequests, mostSlots)));
-    const session = { id, clientId: client.clientId, limits, slots };
-    if (isNew) await this.#reclaim(session, signal);
-    return session;
+    return { id, clientId: client.clientId, limits, slots };
   }
 
   /** Before RECLAIM_COMPLETE a restarted server gives back what was open; whatever it refuses is opened anew when used. */
   async #reclaim(session: LiveSession, signal: AbortSignal): Promise<void> {
+    const client = this.#client;
+    if (!client || client.hasReclaimed) return;
     for (const open of [...this.opens]) {
       const { operations, take } = open.reclaim(session.clientId);
       const { results, failure } = await this.#inSession(session, operations, signal);
@@ -124,15 +142,19 @@ export class SessionMaker {
     }
     const { failure } = await this.#inSession(session, [ops.reclaimComplete], signal);
     if (failure && !isNfsError(failure.error, 'COMPLETE_ALREADY')) throw failure.error;
+    client.hasReclaimed = true;
   }
 
-  /** In the first slot of a session nobody else uses yet. */
+  /** In the first slot of a session nobody else uses yet. @throws LostSession */
   async #inSession({ id, slots }: LiveSession, operations: Operations, signal: AbortSignal): Promise<CompoundOutcome> {
     const slot = await slots.acquire(signal);
     const next = (slot.sequence + 1) >>> 0;
     const first = ops.sequence({ sessionId: id, sequence: next, slot: slot.id, highestSlot: 0, keepReply: true });
     const outcome = await this.send([first, ...operations], signal);
     slots.release(slot, outcome.failure && outcome.failure.index < 1 ? 'refused' : 'taken');
+    if (outcome.failure?.index === 0 && isNfsError(outcome.failure.error, ...sessionFaults)) {
+      throw new LostSession(outcome.failure.error);
+    }
     return outcome;
   }
 
@@ -151,5 +173,15 @@ export class SessionMaker {
     } catch (error) {
       this.#options.log.debug('the server keeps what we no longer need', { reason: messageOf(error) });
     }
+  }
+}
+
+/** The server does not know the session it has just made. */
+class LostSession extends Error {
+  override readonly cause: NfsError;
+
+  constructor(cause: NfsError) {
+    super(cause.message);
+    this.cause = cause;
   }
 }

@@ -236,6 +236,26 @@ test('a restarted server is asked for what was open before it hears that this is
   expect(nfs.events).toEqual(['RECLAIM_COMPLETE 1', 'OPEN claim 1', 'RECLAIM_COMPLETE 3']);
 });
 
+test('a server that restarts again while it is asked for what was open is asked once more', async () => {
+  let lost = 0;
+  await using nfs = await aFileServer(({ session, call }) => {
+    if (session === 1) nfs.nextCreateStatus = statusNumber('STALE_CLIENTID');
+    // The session made after the first restart is lost by the second.
+    if (session === 3) {
+      lost++;
+      nfs.nextCreateStatus = statusNumber('STALE_CLIENTID');
+      return true;
+    }
+    return session === 1 && call.connection > 0;
+  });
+  await using client = sessionOf(nfs);
+  const state = await openState(client.session);
+  expect(await state.run(() => commit, signal)).toBe('07'.repeat(8));
+  expect(lost).toBe(1);
+  expect(nfs.exchanges).toHaveLength(3);
+  expect(nfs.events).toEqual(['RECLAIM_COMPLETE 1', 'OPEN claim 1', 'RECLAIM_COMPLETE 5']);
+});
+
 test.each([
   ['more results than operations', { count: 2 }],
   [

@@ -3,19 +3,18 @@ import { isNfsError, NfsError } from '../nfs-error.ts';
 import { retryLater } from '../retry-later.ts';
 import { authSys, type Credential, type UnixIdentity } from '../rpc/credentials.ts';
 import type { CompoundOutcome, Operations, Results } from './operation.ts';
-import { type LiveSession, type Reclaimable, SessionMaker, type SessionOptions } from './session-maker.ts';
+import {
+  type LiveSession,
+  maxRounds,
+  type Reclaimable,
+  SessionMaker,
+  type SessionOptions,
+  sessionFaults,
+} from './session-maker.ts';
 import { type SequenceResult, sequence } from './session-operations.ts';
 import type { Slot } from './slot-table.ts';
 
-/** A server that loses session after session is broken; more than a restart now and then is not to be waited out. */
-const maxRounds = 4;
 const farewellMs = 2000;
-
-/** SEQUENCE's failures that a new session cures (RFC 8881 §18.46.3). */
-const sessionFaults = [
-  ...(['BADSESSION', 'DEADSESSION', 'BADSLOT', 'BAD_HIGH_SLOT', 'SEQ_MISORDERED', 'SEQ_FALSE_RETRY'] as const),
-  ...(['CONN_NOT_BOUND_TO_SESSION', 'STALE_CLIENTID', 'EXPIRED'] as const),
-] as const;
 
 interface Sending {
   readonly signal: AbortSignal;
