@@ -48,7 +48,12 @@ export class EtcdTruth implements Disposable {
   /** Forgets what was before the newest `keep` revisions, as another server of this etcd would. */
   async compact(keep: number): Promise<void> {
     const revision = this.#revision - keep;
-    if (revision > 1) await this.#connection.service(this.#services.etcdKv).Compact({ revision: String(revision) });
+    if (revision <= 1) return;
+    const kv = this.#connection.service(this.#services.etcdKv);
+    await kv.Compact({ revision: String(revision) }).catch((error: unknown) => {
+      // A server has done so itself, and further.
+      if (!/has been compacted/.test(String(error))) throw error;
+    });
   }
 
   [Symbol.dispose](): void {

@@ -57,6 +57,13 @@ export class HistoryRun {
     this.#watches.catch(() => undefined);
   }
 
+  /** Until so many more writes were answered, or `mostMs` passed. */
+  async progress(writes: number, mostMs: number): Promise<void> {
+    const { clock } = this.#o;
+    const enough = this.recorder.writes.length + writes;
+    for (let waited = 0; this.recorder.writes.length < enough && waited < mostMs; waited += 20) await clock.sleep(20);
+  }
+
   /** From then on nothing is written. */
   async stopWorking(): Promise<void> {
     this.#working.abort();

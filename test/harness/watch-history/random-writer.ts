@@ -184,7 +184,7 @@ export class RandomWriter {
   async #outcome(wire: Wire, { plural }: WatchedKind, request: WireRequest): Promise<Outcome> {
     try {
       const answer = await wire.request(request);
-      if (answer.status < 300) return request.path.includes('dryRun') ? { is: 'refused' } : outcomeOf(plural, answer);
+      if (answer.status < 300) return isPretended(request) ? { is: 'refused' } : outcomeOf(plural, request, answer);
       if (answer.status === 504) return { is: 'unknown' };
       if (!refusals.has(answer.status) && !passing.has(answer.status)) this.#surprised(request, answer);
       // Some of a collection may be gone.
@@ -203,10 +203,16 @@ export class RandomWriter {
 
 const typeOf = ({ plural }: WatchedKind) => ({ apiVersion: 'v1', kind: plural === 'nodes' ? 'Node' : 'ConfigMap' });
 
-function outcomeOf(plural: string, { body }: WireAnswer): Outcome {
+const isPretended = ({ path }: WireRequest) => path.includes('dryRun');
+
+function outcomeOf(plural: string, { method }: WireRequest, { body }: WireAnswer): Outcome {
   const answer = body as KubeObject & { details?: { uid?: string }; items?: readonly KubeObject[] };
   if (answer.items) return { is: 'deleted', uids: answer.items.map(({ metadata }) => metadata.uid ?? '') };
   if (answer.kind === 'Status') return { is: 'deleted', uids: [answer.details?.uid ?? ''] };
-  const revision = Number(answer.metadata.resourceVersion);
+  const { metadata } = answer;
+  // It waits for others, perhaps since an earlier deletion; or it went as nothing kept it any more.
+  if (method === 'DELETE' || (metadata.deletionTimestamp && !metadata['finalizers']))
+    return { is: 'deleted', uids: [metadata.uid ?? ''] };
+  const revision = Number(metadata.resourceVersion);
   return { is: 'done', written: { key: keyOfObject(plural, answer), revision, object: answer } };
 }
