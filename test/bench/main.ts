@@ -1,6 +1,6 @@
-/** `npm run bench -- [job|driver|api] [rounds]`: what it costs, as a table of medians. */
+/** `npm run bench -- [job|driver|api|api-etcd] [rounds]`: what it costs, as a table of medians. */
 
-import { benchApi } from './api/bench-api.ts';
+import { benchApi, benchApiOnEtcd } from './api/bench-api.ts';
 import { benchDriver } from './driver/bench-driver.ts';
 import { benchJob } from './job.ts';
 import { Table } from './table.ts';
@@ -8,6 +8,7 @@ import { Table } from './table.ts';
 const benches = {
   job: { run: benchJob, reference: 'real Kubernetes' },
   api: { run: benchApi, reference: 'kube-apiserver, etcd' },
+  'api-etcd': { run: benchApiOnEtcd, reference: 'kube-apiserver, etcd' },
   driver: { run: benchDriver, reference: 'csi-driver-host-path' },
 } as const;
 

@@ -103,11 +103,11 @@ export class EtcdCluster implements AsyncDisposable {
 
   /** The member is cut off from the others; clients reach all of them. */
   isolate(index: number): void {
-    this.#bridge?.hide(this.#pid(index), this.#others(index));
+    this.#bridge?.hide(this.pid(index), this.#others(index));
   }
 
   rejoin(index: number): void {
-    this.#bridge?.show(this.#pid(index), this.#others(index));
+    this.#bridge?.show(this.pid(index), this.#others(index));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -163,7 +163,7 @@ export class EtcdCluster implements AsyncDisposable {
     }
   }
 
-  #pid(index: number): number {
+  pid(index: number): number {
     return this.#member(index).process?.pid as number;
   }
 

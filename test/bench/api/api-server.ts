@@ -15,8 +15,9 @@ export class ApiServer implements AsyncDisposable {
     this.#user = user;
   }
 
-  static async start(): Promise<ApiServer> {
-    const berth = await Berth.start({ command: 'apiserver' });
+  /** `args`: of `berth apiserver`, such as which etcd is its store. */
+  static async start(args: readonly string[] = []): Promise<ApiServer> {
+    const berth = await Berth.start({ command: 'apiserver', args });
     const { transport } = await loadKubeconfig(berth.ready.kubeconfig);
     using http = httpTransport(transport);
     const token = await userToken(new KubeClient(http));
@@ -40,12 +41,16 @@ export class ApiServer implements AsyncDisposable {
   }
 
   rssMb(): number {
-    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    return rssMbOf(this.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#berth[Symbol.asyncDispose]();
   }
+}
+
+export function rssMbOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
 /** The token of a service account that may do what the bench does, and no more. */

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EtcdCluster } from '../../harness/etcd-cluster.ts';
 import { rate } from '../driver/rates.ts';
 import { median, ms, type Table } from '../table.ts';
-import { ApiServer, namespace } from './api-server.ts';
+import { ApiServer, namespace, rssMbOf } from './api-server.ts';
 import type { RawConnection } from './raw-connection.ts';
 import { latencyOfEvents, manyWatchers } from './watching.ts';
 
@@ -13,6 +14,18 @@ const untilRestMs = 25_000;
 /** What the API server costs: the built program, TLS, authentication and RBAC, durable writes, real sockets. */
 export async function benchApi(table: Table, rounds: number): Promise<void> {
   await using server = await ApiServer.start();
+  await benchServer(table, rounds, server);
+}
+
+/** The same with one member of Debian's etcd on this machine as the store, as the reference has it. */
+export async function benchApiOnEtcd(table: Table, rounds: number): Promise<void> {
+  await using cluster = await EtcdCluster.start();
+  await using server = await ApiServer.start(['--etcd-servers', cluster.servers]);
+  await benchServer(table, rounds, server);
+  table.record('RSS of etcd after all that', '–', '–', `${rssMbOf(cluster.pid(0)).toFixed(0)} MB`);
+}
+
+async function benchServer(table: Table, rounds: number, server: ApiServer): Promise<void> {
   const starts: number[] = [];
   for (let i = 0; i < rounds; i++) starts.push(await server.restart());
   table.record('start until ready, warm data directory', '≤ 400 ms', '3.3 s', ms(starts));
