@@ -7,6 +7,8 @@ export class ResourceRegistry {
   readonly #builtInVersions: ReadonlySet<string>;
   readonly #byPath = new Map<string, ResourceDefinition>();
   readonly #groupVersions = new Map<string, ResourceDefinition[]>();
+  /** Asked several times a request. */
+  readonly #byResource = new Map<string, ResourceDefinition>();
   #definitions: readonly ResourceDefinition[];
   #generation = 0;
 
@@ -38,6 +40,7 @@ export class ResourceRegistry {
     for (const definition of after) this.#add(definition);
     const custom = this.#definitions.filter((each) => each.custom && !before.includes(each));
     this.#definitions = [...this.#builtIn, ...[...custom, ...after].sort(inOrder)];
+    this.#byResource.clear();
     this.#generation++;
   }
 
@@ -58,8 +61,13 @@ export class ResourceRegistry {
 
   /** Any served version of a resource, the stored one first. */
   ofResource(group: string, plural: string): ResourceDefinition | undefined {
+    const key = `${group}/${plural}`;
+    const known = this.#byResource.get(key);
+    if (known) return known;
     const all = this.definitions.filter((each) => each.group === group && each.plural === plural);
-    return all.find((each) => !each.storedAs) ?? all[0];
+    const found = all.find((each) => !each.storedAs) ?? all[0];
+    if (found) this.#byResource.set(key, found);
+    return found;
   }
 
   resourcesOf(group: string, version: string): readonly ResourceDefinition[] | undefined {

@@ -25,7 +25,18 @@ export class RbacAuthorizer implements Authorizer {
   }
 }
 
-function grantText({ binding, subject }: Grant): string {
+/** By subject, which is a binding's own: told with each request that it allows. */
+const texts = new WeakMap<RbacV1Subject, string>();
+
+function grantText(grant: Grant): string {
+  const known = texts.get(grant.subject);
+  if (known !== undefined) return known;
+  const text = grantTextOf(grant);
+  texts.set(grant.subject, text);
+  return text;
+}
+
+function grantTextOf({ binding, subject }: Grant): string {
   const { namespace, name, roleRef } = binding;
   const [kind, full] = namespace === '' ? ['ClusterRoleBinding', name] : ['RoleBinding', `${name}/${namespace}`];
   const role = `${roleRef.kind} ${JSON.stringify(roleRef.name)}`;

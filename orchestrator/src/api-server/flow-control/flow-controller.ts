@@ -3,10 +3,10 @@ import type { MetricRegistry } from '../metrics/metric-registry.ts';
 import { isLongRunning, isMutating, type RequestInfo } from '../request-info.ts';
 import type { User } from '../user.ts';
 import { DroppedRequests } from './dropped-requests.ts';
-import { FlowMetrics } from './flow-metrics.ts';
-import { schemaMatches } from './flow-schema-matching.ts';
+import { FlowMetrics, FlowSeries } from './flow-metrics.ts';
+import { rulesAbout, rulesMatch } from './flow-schema-matching.ts';
 import type { Admitted, Arrival, InFlight, Refused } from './in-flight.ts';
-import type { PriorityLevel } from './priority-level.ts';
+import type { LevelObject, PriorityLevel } from './priority-level.ts';
 import type { PriorityLevels, SchemaObject } from './priority-levels.ts';
 import type { Ticket } from './queue-set.ts';
 import type { WatchCounts } from './watch-counts.ts';
@@ -31,6 +31,8 @@ export class FlowController implements InFlight {
   readonly #watches: WatchCounts;
   readonly #dropped: DroppedRequests;
   readonly #metrics: FlowMetrics;
+  readonly #flows = new WeakMap<SchemaObject, Flow>();
+  readonly #candidates = new WeakMap<User, Candidates>();
 
   constructor({ clock, levels, estimator, watches, metrics }: FlowControllerParts) {
     this.levels = levels;
@@ -44,33 +46,46 @@ export class FlowController implements InFlight {
   enter(arrival: Arrival): Admitted | Refused | Promise<Admitted | Refused> {
     const { info, user, query } = arrival;
     if (isLongRunning(info) && info.verb !== 'watch') return free;
-    const schema = this.#classify(info, user);
-    const level = this.levels.all.get(schema.spec.priorityLevelConfiguration.name) as PriorityLevel;
-    const headers = {
-      'x-kubernetes-pf-flowschema-uid': schema.uid,
-      'x-kubernetes-pf-prioritylevel-uid': level.object.uid,
-    };
+    const flow = this.#flowOf(this.#classify(info, user));
+    const { schema, level, series } = flow;
     const work = this.#estimator.estimate(info, query, level.mostSeatsOfOne);
-    this.#metrics.estimatedSeats.at(schema.name, level.name).observe(mostSeats(work));
-    if (isMutating(info) && info.isResource)
-      this.#metrics.watchCounts.at(schema.name, level.name).observe(this.#watches.interestedIn(info));
+    series.estimatedSeats.observe(mostSeats(work));
+    if (isMutating(info) && info.isResource) series.watchCounts.observe(this.#watches.interestedIn(info));
     const distinguisher = distinguisherOf(schema, info, user);
     const ticket = level.queues.start({ schema: schema.name, distinguisher, work, info, user });
-    if (typeof ticket === 'string') return this.#refuse({ schema, level, headers }, ticket);
-    const flow = { schema, level, headers, ticket, arrival };
-    if (ticket.queue) this.#noteLength(flow, ticket);
-    return ticket.state === 'running' ? this.#admit(flow) : this.#wait(flow);
+    if (typeof ticket === 'string') return this.#refuse(flow, ticket);
+    if (ticket.queue) series.queueLength.observe(lengthWith(ticket));
+    return ticket.state === 'running' ? this.#admit(flow, ticket, arrival) : this.#wait(flow, ticket, arrival);
   }
 
   #classify(info: RequestInfo, user: User): SchemaObject {
     const { schemas } = this.levels;
-    const found = schemas.find(({ spec }) => schemaMatches(spec, info, user));
+    let known = this.#candidates.get(user);
+    if (known?.of !== schemas) {
+      known = { of: schemas, each: candidatesOf(schemas, user) };
+      this.#candidates.set(user, known);
+    }
+    const found = known.each.find(({ rules }) => rulesMatch(rules, info));
     // Someone may have narrowed what catches all; it still does.
-    return found ?? (schemas.find(({ name }) => name === 'catch-all') as SchemaObject);
+    return found?.schema ?? (schemas.find(({ name }) => name === 'catch-all') as SchemaObject);
   }
 
-  #wait(flow: Waiting): Promise<Admitted | Refused> {
-    const { ticket, arrival, level, schema } = flow;
+  #flowOf(schema: SchemaObject): Flow {
+    const level = this.levels.all.get(schema.spec.priorityLevelConfiguration.name) as PriorityLevel;
+    const known = this.#flows.get(schema);
+    if (known?.level === level && known.of === level.object) return known;
+    const headers = {
+      'x-kubernetes-pf-flowschema-uid': schema.uid,
+      'x-kubernetes-pf-prioritylevel-uid': level.object.uid,
+    };
+    const series = new FlowSeries(this.#metrics, schema.name, level.name);
+    const flow = { schema, level, of: level.object, headers, series };
+    this.#flows.set(schema, flow);
+    return flow;
+  }
+
+  #wait(flow: Flow, ticket: Ticket, arrival: Arrival): Promise<Admitted | Refused> {
+    const { level, schema } = flow;
     const { signal, waitMs } = arrival;
     return new Promise((resolve) => {
       const settle = (executed: boolean) => {
@@ -78,7 +93,7 @@ export class FlowController implements InFlight {
         signal.removeEventListener('abort', giveUp);
         const seconds = (this.#clock.monotonicMs() - ticket.arrivedAt) / 1000;
         this.#metrics.waited.at(String(executed), schema.name, level.name).observe(seconds);
-        resolve(executed ? this.#admit(flow) : this.#refuse(flow, 'time-out'));
+        resolve(executed ? this.#admit(flow, ticket, arrival) : this.#refuse(flow, 'time-out'));
       };
       const giveUp = () => {
         if (ticket.state !== 'waiting') return;
@@ -93,15 +108,15 @@ export class FlowController implements InFlight {
     });
   }
 
-  #admit({ ticket, level, schema, headers, arrival }: Waiting): Admitted {
-    this.#metrics.dispatched.at(schema.name, level.name).add();
-    const { info, query } = arrival;
+  #admit({ level, schema, headers, series }: Flow, ticket: Ticket, { info, query }: Arrival): Admitted {
+    series.dispatched.add();
     const watch = info.verb === 'watch' ? this.#watches.add(info, query) : undefined;
     const release = () => {
       if (ticket.state !== 'running') return;
       level.queues.finish(ticket);
       const seconds = (this.#clock.monotonicMs() - (ticket.startedAt ?? 0)) / 1000;
-      this.#metrics.executed.at(schema.name, level.name, watch ? 'watch' : 'regular').observe(seconds);
+      const executed = watch ? this.#metrics.executed.at(schema.name, level.name, 'watch') : series.executed;
+      executed.observe(seconds);
       this.#reap(level);
     };
     let open = true;
@@ -113,14 +128,9 @@ export class FlowController implements InFlight {
     return { admitted: true, headers, started: release, finish };
   }
 
-  #refuse({ schema, level, headers }: Pick<Waiting, 'schema' | 'level' | 'headers'>, reason: string): Refused {
+  #refuse({ schema, level, headers }: Flow, reason: string): Refused {
     this.#metrics.rejected.at(schema.name, level.name, reason).add();
     return { admitted: false, headers, retryAfterSeconds: this.#dropped.record(level.name) };
-  }
-
-  #noteLength({ schema, level }: Pick<Waiting, 'schema' | 'level'>, { queue, state }: Ticket): void {
-    const length = (queue?.waiting.size ?? 0) + (state === 'running' ? 1 : 0);
-    this.#metrics.queueLength.at(schema.name, level.name).observe(length);
   }
 
   #reap(level: PriorityLevel): void {
@@ -128,12 +138,30 @@ export class FlowController implements InFlight {
   }
 }
 
-interface Waiting {
+/** What requests of a schema have in common, for as long as it and its level are what they are. */
+interface Flow {
   readonly schema: SchemaObject;
   readonly level: PriorityLevel;
+  readonly of: LevelObject;
   readonly headers: Readonly<Record<string, string>>;
-  readonly ticket: Ticket;
-  readonly arrival: Arrival;
+  readonly series: FlowSeries;
+}
+
+/** The schemas of a list that a user's requests may be of, with the rules that are about the user. */
+interface Candidates {
+  readonly of: readonly SchemaObject[];
+  readonly each: ReturnType<typeof candidatesOf>;
+}
+
+function candidatesOf(schemas: readonly SchemaObject[], user: User) {
+  return schemas
+    .map((schema) => ({ schema, rules: rulesAbout(schema.spec, user) }))
+    .filter(({ rules }) => rules.length > 0);
+}
+
+/** How long its queue is with it. */
+function lengthWith({ queue, state }: Ticket): number {
+  return (queue?.waiting.size ?? 0) + (state === 'running' ? 1 : 0);
 }
 
 function distinguisherOf({ spec }: SchemaObject, info: RequestInfo, user: User): string {

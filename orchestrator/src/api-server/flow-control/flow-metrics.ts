@@ -59,6 +59,48 @@ export class FlowMetrics {
   }
 }
 
+/** The series of one schema's requests, each there from its first use on: looking them up by their labels costs more than counting. */
+export class FlowSeries {
+  readonly #metrics: FlowMetrics;
+  readonly #labels: readonly [schema: string, level: string];
+  #dispatched: Counter | undefined;
+  #executed: Histogram | undefined;
+  #queueLength: Histogram | undefined;
+  #estimatedSeats: Histogram | undefined;
+  #watchCounts: Histogram | undefined;
+
+  constructor(metrics: FlowMetrics, schema: string, level: string) {
+    this.#metrics = metrics;
+    this.#labels = [schema, level];
+  }
+
+  get dispatched(): Counter {
+    this.#dispatched ??= this.#metrics.dispatched.at(...this.#labels);
+    return this.#dispatched;
+  }
+
+  /** Of all but watches. */
+  get executed(): Histogram {
+    this.#executed ??= this.#metrics.executed.at(...this.#labels, 'regular');
+    return this.#executed;
+  }
+
+  get queueLength(): Histogram {
+    this.#queueLength ??= this.#metrics.queueLength.at(...this.#labels);
+    return this.#queueLength;
+  }
+
+  get estimatedSeats(): Histogram {
+    this.#estimatedSeats ??= this.#metrics.estimatedSeats.at(...this.#labels);
+    return this.#estimatedSeats;
+  }
+
+  get watchCounts(): Histogram {
+    this.#watchCounts ??= this.#metrics.watchCounts.at(...this.#labels);
+    return this.#watchCounts;
+  }
+}
+
 function addLevelGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (rest: string) => string): void {
   const table: readonly [string, string, (level: PriorityLevel) => number][] = [
     ['nominal_limit_seats', 'Seats of a level by its share.', (level) => level.nominal],

@@ -1,17 +1,32 @@
-import type { FlowSchemaSpec, NonResourcePolicyRule, ResourcePolicyRule, Subject } from '@berth/kube';
+import type {
+  FlowSchemaSpec,
+  NonResourcePolicyRule,
+  PolicyRulesWithSubjects,
+  ResourcePolicyRule,
+  Subject,
+} from '@berth/kube';
 import type { RequestInfo } from '../request-info.ts';
 import type { User } from '../user.ts';
 
 const accountPrefix = 'system:serviceaccount:';
 
 /** Whether a request is of a schema's flows (apiserver util/flowcontrol rule.go). */
-export function schemaMatches({ rules = [] }: FlowSchemaSpec, info: RequestInfo, user: User): boolean {
-  return rules.some(({ subjects = [], resourceRules = [], nonResourceRules = [] }) => {
-    if (!subjects.some((subject) => subjectMatches(subject, user))) return false;
-    return info.isResource
+export function schemaMatches(spec: FlowSchemaSpec, info: RequestInfo, user: User): boolean {
+  return rulesMatch(rulesAbout(spec, user), info);
+}
+
+/** The rules of a schema that are about a user, whatever is asked. */
+export function rulesAbout({ rules = [] }: FlowSchemaSpec, user: User): readonly PolicyRulesWithSubjects[] {
+  return rules.filter(({ subjects = [] }) => subjects.some((subject) => subjectMatches(subject, user)));
+}
+
+/** Whether one of the rules is about what is asked. */
+export function rulesMatch(rules: readonly PolicyRulesWithSubjects[], info: RequestInfo): boolean {
+  return rules.some(({ resourceRules = [], nonResourceRules = [] }) =>
+    info.isResource
       ? resourceRules.some((rule) => resourceMatches(rule, info))
-      : nonResourceRules.some((rule) => pathMatches(rule, info));
-  });
+      : nonResourceRules.some((rule) => pathMatches(rule, info)),
+  );
 }
 
 function subjectMatches({ kind, user: named, group, serviceAccount }: Subject, user: User): boolean {

@@ -28,7 +28,7 @@ export async function authenticate(
   const { authorization } = headers;
   const certificate = certificateUser(socket, userRoots);
   if (certificate !== undefined && certificate !== 'invalid') return certificate;
-  const token = /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1];
+  const token = bearerToken(authorization);
   if (token !== undefined) {
     const user = await tokenUser(token, { tokens });
     if (user) return user;
@@ -57,6 +57,14 @@ export function unauthorized() {
   return apiError('Unauthorized', 'Unauthorized');
 }
 
+/** Tokens are long: only their beginning is searched. */
+function bearerToken(authorization = ''): string | undefined {
+  const text = authorization.trim();
+  if (!/^bearer /i.test(text)) return undefined;
+  const token = text.slice('bearer '.length).replace(/^ +/, '');
+  return /\s/.test(token) ? undefined : token;
+}
+
 /** HTTP basic authentication (RFC 7617): a name has no colon. */
 function loginOf(authorization: string | undefined): { name: string; password: string } | undefined {
   const encoded = /^basic +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1];
@@ -67,11 +75,11 @@ function loginOf(authorization: string | undefined): { name: string; password: s
 
 /** Who is nobody stays so, also where a proxy says it (apiserver AuthenticatedGroupAdder). */
 function authenticated(user: User): User {
-  if (user.name === anonymous.name || user.groups.includes('system:unauthenticated')) return user;
-  return {
-    ...user,
-    groups: [...user.groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'],
-  };
+  const { name, groups } = user;
+  if (name === anonymous.name || groups.includes('system:unauthenticated')) return user;
+  // What is known of a user is known by this very object.
+  if (groups.indexOf('system:authenticated') === groups.length - 1 && groups.length > 0) return user;
+  return { ...user, groups: [...groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'] };
 }
 
 function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']): User | 'invalid' | undefined {

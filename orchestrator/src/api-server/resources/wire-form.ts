@@ -4,7 +4,7 @@ import { canonicalQuantity, resourceAmount } from './quantity.ts';
 
 /**
  * Codes of gen/wire-forms.ts: s string, b bool, n number, l list, m map, o struct, p pointer to struct, P pointer to a
- * scalar, t time, q quantity, Q pointer to quantity, i int-or-string, r raw JSON. `!`: written even when empty.
+ * scalar, y bytes, t time, q quantity, Q pointer to quantity, i int-or-string, r raw JSON. `!`: written even when empty.
  */
 interface FieldForm {
   readonly name: string;
@@ -23,7 +23,14 @@ const standsFor: Readonly<Record<string, string | undefined>> = {
   'apiextensions.v1.JSONSchemaPropsOrStringArray': 'apiextensions.v1.JSONSchemaProps',
 };
 
-const parsed = new Map<string, readonly FieldForm[]>();
+/** The fields of a type: what an object has is looked up, what it may lack is filled; most types have far more fields than any object. */
+interface TypeForms {
+  readonly byName: ReadonlyMap<string, FieldForm>;
+  /** Those that may have a value where none was given. */
+  readonly filled: readonly FieldForm[];
+}
+
+const parsed = new Map<string, TypeForms>();
 
 /** Brings a decoded object into the form upstream's Go types give it: null and empty fields dropped or filled, quantities canonical. */
 export function toWireForm(object: AnyObject, schema: string): void {
@@ -57,25 +64,36 @@ export function withoutNulls<T>(value: T): T {
   return (copy ?? value) as T;
 }
 
-function formsOf(type: string): readonly FieldForm[] {
+function formsOf(type: string): TypeForms {
   const known = parsed.get(type);
   if (known) return known;
-  const forms = (wireForms[type]?.split(' ') ?? []).map((text) => {
+  const forms = (wireForms[type]?.split(' ') ?? []).map((text): FieldForm => {
     const [name, code, target] = text.split(':') as [string, string, string | undefined];
     return { name, code: code.charAt(0), always: code.endsWith('!'), type: target };
   });
-  parsed.set(type, forms);
-  return forms;
+  const made: TypeForms = {
+    byName: new Map(forms.map((form) => [form.name, form])),
+    filled: forms.filter(({ code, always }) => always || 'oqit'.includes(code)),
+  };
+  parsed.set(type, made);
+  return made;
 }
 
 function normalize(object: Json, named: string, nulls: boolean): void {
   const type = named in standsFor ? standsFor[named] : named;
   if (type === undefined) return;
-  for (const key of Object.keys(object)) if (object[key] === null) delete object[key];
-  for (const form of formsOf(type)) {
-    const value = normalizeField(object[form.name], form, nulls);
-    if (value === undefined) delete object[form.name];
-    else object[form.name] = value;
+  const { byName, filled } = formsOf(type);
+  for (const key of Object.keys(object)) {
+    const given = object[key];
+    const form = byName.get(key);
+    const value = form ? normalizeField(given ?? undefined, form, nulls) : (given ?? undefined);
+    if (value === undefined) delete object[key];
+    else if (value !== given) object[key] = value;
+  }
+  for (const form of filled) {
+    if (object[form.name] !== undefined) continue;
+    const value = normalizeField(undefined, form, nulls);
+    if (value !== undefined) object[form.name] = value;
   }
 }
 
@@ -98,6 +116,8 @@ function normalizeField(value: unknown, form: FieldForm, nulls: boolean): unknow
       return value === undefined || value === '' ? '0' : canonicalQuantity(value);
     case 'Q':
       return value === undefined ? undefined : canonicalQuantity(value);
+    case 'y':
+      return value === '' && !always ? undefined : (value ?? (always && nulls ? null : undefined));
     case 't':
     case 'r':
     case 'P':

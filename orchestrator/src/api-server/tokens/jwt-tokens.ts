@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
@@ -50,7 +50,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly #public: KeyObject;
   readonly #algorithm: 'ES256' | 'RS256';
   readonly #keyId: string;
-  /** By digest: whether a signature is ours never changes. What else makes a token good is asked each time. */
+  /** By token: whether a signature is ours never changes. What else makes a token good is asked each time. */
   readonly #signed = new LruMap<string, Signed>(signedAtMost);
   readonly #legacy = new LruMap<string, LegacyClaims>(signedAtMost);
 
@@ -100,10 +100,11 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
 
   /** What such a token says; undefined: it is none of ours. Whether its Secret is still there is for others to see. */
   readLegacy(token: string): LegacyClaims | undefined {
-    const digest = hash('sha256', token, 'base64');
-    const known = this.#legacy.get(digest) ?? legacyOf(this.#claimsBy(legacyIssuer, token));
-    if (known) this.#legacy.set(digest, known);
-    return known;
+    const known = this.#legacy.get(token);
+    if (known) return known;
+    const claims = legacyOf(this.#claimsBy(legacyIssuer, token));
+    if (claims) this.#legacy.set(token, claims);
+    return claims;
   }
 
   async authenticate(token: string): Promise<User | undefined> {
@@ -125,13 +126,12 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 
   #read(token: string): Signed | undefined {
-    const digest = hash('sha256', token, 'base64');
-    const known = this.#signed.get(digest);
+    const known = this.#signed.get(token);
     if (known) return known;
     const claims = this.#verified(token);
     if (!claims) return undefined;
     const signed = { claims, user: userOf(claims) };
-    this.#signed.set(digest, signed);
+    this.#signed.set(token, signed);
     return signed;
   }
 
