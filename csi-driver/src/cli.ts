@@ -38,6 +38,7 @@ Examples:
     --registration-socket /registration/csi.berth.local-reg.sock
   csi-driver --endpoint unix:///run/csi.sock --node-id node-1 \\
     --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme,backend=image|directory,limit=200Gi,overcommit=1.5
+  csi-driver --endpoint unix:///run/csi.sock --node-id node-1 --pool /mnt/disk,mount=required
   csi-driver recover --pool /var/lib/berth/pool --dry-run
   csi-driver --endpoint unix:///run/csi.sock --node-id node-1 --pool /pool --attach --max-volumes-per-node 64
   csi-driver version
@@ -52,7 +53,8 @@ Examples:
 
 const poolHelp =
   'directory that holds the catalog and the volumes; or, repeated, ' +
-  'NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO], the first with the catalog';
+  'NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO][,mount=required|MOUNTPOINT], the first with the catalog. With mount= it is ' +
+  'used only while a filesystem is mounted there';
 
 const shareHelp =
   'also what is noted on this share of an NFS server, SERVER:/SHARE[,nfsvers=V][,port=P]; repeated for more. ' +

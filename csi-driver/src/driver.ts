@@ -23,12 +23,11 @@ import {
 } from '@berth/protos';
 import { Backends } from './backend/backends.ts';
 import { type PoolOptions, parsePools } from './backend/pool-options.ts';
-import { Catalog } from './catalog/catalog.ts';
 import { observeDriver } from './driver-metrics.ts';
 import type { PlaceTools } from './mounts/place.ts';
 import { VolumeMounts } from './mounts/volume-mounts.ts';
 import { openNfs } from './open-nfs.ts';
-import { absentPools, catalogOptions, openPools, takePools } from './open-pools.ts';
+import { openPools } from './open-pools.ts';
 import { handlersOf, type PipelineOptions } from './pipeline/pipeline.ts';
 import { recover } from './recover.ts';
 import { recoverRemote } from './recover-remote.ts';
@@ -48,6 +47,7 @@ import { trashMethods } from './services/trash.ts';
 import { TrashBin } from './services/trash-bin.ts';
 import { socketPath } from './socket-path.ts';
 import { StartError } from './start-error.ts';
+import { takePools } from './take-pools.ts';
 import { version } from './version.ts';
 
 export interface DriverOptions {
@@ -85,17 +85,12 @@ export async function startDriver(options: DriverOptions): Promise<AsyncDisposab
   const { endpoint, log, clock, rng } = options;
   const socket = socketPath(endpoint);
   await using stack = new AsyncDisposableStack();
-  const pools = await takePools(
-    stack,
-    typeof options.pool === 'string' ? parsePools([options.pool]) : options.pool,
-    clock,
-  );
-  const catalog = stack.use(new Catalog(catalogOptions(pools)));
   const places = options.places ?? { mounter: linuxMounter, inspect: inspectCached };
-  const { mounter } = places;
-  const tools = { mounter, clock, rng, log };
-  const absent = absentPools(catalog, pools);
-  for (const [pool, path] of absent) log.error('the pool is not there: mount its disk, and start anew', { pool, path });
+  const tools = { mounter: places.mounter, clock, rng, log };
+  const wanted = typeof options.pool === 'string' ? parsePools([options.pool]) : options.pool;
+  const { pools, catalog, absent } = await takePools(stack, wanted, tools);
+  for (const [pool, { path, why }] of absent)
+    log.error('the pool is not there: mount its disk, and start anew', { pool, path, why });
   const present = pools.filter(({ name }) => !absent.has(name));
   const placements = [
     ...openPools(stack, present, tools),

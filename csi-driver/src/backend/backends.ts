@@ -3,6 +3,9 @@ import type { Backend } from './backend.ts';
 import type { Pool } from './pool.ts';
 import { byQuota } from './quota-choice.ts';
 
+/** What pools have, where their filesystem can. */
+const ownBackends: ReadonlySet<string> = new Set(['directory', 'image', 'btrfs']);
+
 /** Who keeps a volume that names nobody. */
 export const defaultBackend = 'directory';
 
@@ -12,6 +15,12 @@ export interface Placement {
   readonly pool?: Pool;
   /** False where nothing new may be put: what is there stays usable. */
   readonly offered?: boolean;
+}
+
+/** A pool whose disk is not mounted. What is in it waits for it, and nothing is put where it should be. */
+export interface AbsentPool {
+  readonly path: string;
+  readonly why: string;
 }
 
 /** What a record says about where its data is. One without a pool is in the first, as all were once. */
@@ -27,12 +36,13 @@ export class Backends {
   readonly #offered: readonly Placement[];
   readonly #firstPool: string | undefined;
   readonly #byPlace: ReadonlyMap<string, Placement>;
-  readonly #absent: ReadonlyMap<string, string>;
+  /** Pools that were not there at the start. */
+  readonly absent: ReadonlyMap<string, AbsentPool>;
 
-  /** In the order of the pools. `absent` are pools that were not there at the start, and where they should be. */
-  constructor(placements: readonly Placement[], absent: ReadonlyMap<string, string> = new Map()) {
+  /** In the order of the pools. */
+  constructor(placements: readonly Placement[], absent: ReadonlyMap<string, AbsentPool> = new Map()) {
     this.placements = placements;
-    this.#absent = absent;
+    this.absent = absent;
     this.#offered = placements.filter(({ offered }) => offered !== false);
     this.#firstPool = placements.find(({ pool }) => pool)?.pool?.name;
     this.#byPlace = new Map(
@@ -63,12 +73,14 @@ export class Backends {
   #named(parameters: Readonly<Record<string, string>>): readonly Placement[] {
     const name = parameters['backend'] ?? this.#defaultBackend(parameters['pool']);
     const offered = this.#offered.filter(({ backend }) => backend.name === name);
+    const pool = parameters['pool'];
+    if (pool !== undefined && this.absent.has(pool)) throw this.#notThere(pool);
     if (offered.length === 0) {
+      const [away] = this.absent.keys();
+      if (away !== undefined && ownBackends.has(name)) throw this.#notThere(away);
       const allowed = [...new Set(this.#offered.map(({ backend }) => backend.name))].join(', ');
       throw grpcError('INVALID_ARGUMENT', `parameter "backend" is "${name}"; allowed are ${allowed}`);
     }
-    const pool = parameters['pool'];
-    if (pool !== undefined && this.#absent.has(pool)) throw this.#notThere(pool);
     const wanted = offered.filter((placement) => pool === undefined || placement.pool?.name === pool);
     const there = wanted.filter((placement) => placement.pool?.isThere() !== false);
     if (there.length > 0) return there;
@@ -101,7 +113,7 @@ export class Backends {
     if (placement?.pool?.isThere() === false) throw this.#notThere(placement.pool.name, record.id);
     if (placement) return placement;
     const { id, backend, pool = this.#firstPool } = record;
-    if (pool !== undefined && this.#absent.has(pool)) throw this.#notThere(pool, id);
+    if (pool !== undefined && this.absent.has(pool)) throw this.#notThere(pool, id);
     throw grpcError(
       'FAILED_PRECONDITION',
       `"${id}" is kept by the backend "${backend}" in the pool "${pool}", which this driver has not now`,
@@ -114,9 +126,10 @@ export class Backends {
   }
 
   #notThere(name: string, id?: string): Error {
-    const path = this.pools.find((pool) => pool.name === name)?.path ?? this.#absent.get(name);
+    const absent = this.absent.get(name);
+    const path = absent?.path ?? this.pools.find((pool) => pool.name === name)?.path;
     const what = id === undefined ? `the pool "${name}"` : `"${id}" is in the pool "${name}", which`;
-    const is = this.#absent.has(name) ? 'was not there when this driver started' : 'is not there any more';
+    const is = absent ? `was not there when this driver started (${absent.why})` : 'is not there any more';
     return grpcError('UNAVAILABLE', `${what} ${is}: mount its disk at ${path}, and start the driver anew`);
   }
 

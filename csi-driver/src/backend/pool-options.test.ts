@@ -16,6 +16,21 @@ const read: Record<string, object> = {
     limitBytes: 10 * GiB,
     overcommit: 1.5,
   },
+  'disk=/mnt/disk/pool,mount=/mnt/disk': {
+    name: 'disk',
+    named: true,
+    path: '/mnt/disk/pool',
+    overcommit: 2,
+    mount: '/mnt/disk',
+  },
+  '/srv/a,b,mount=required,limit=5000': {
+    name: 'default',
+    named: false,
+    path: '/srv/a,b',
+    overcommit: 2,
+    mount: 'required',
+    limitBytes: 5000,
+  },
   'a=/x,limit=5000': { name: 'a', named: true, path: '/x', limitBytes: 5000, overcommit: 2 },
 };
 
@@ -41,6 +56,9 @@ const refused = {
   'a=/x,overcommit=0.5': 'from 1',
   'a=/x,overcommit=Infinity': 'from 1',
   'a=/x,size=1Gi': 'unknown',
+  'a=/x,mount=yes': 'must be required',
+  'a=/x,mount=': 'is no setting',
+  '/x,mount=': 'is no setting',
 };
 
 for (const [text, why] of Object.entries(refused)) {

@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly limitBytes?: number;
   /** How many times its room thin volumes may be promised together. */
   readonly overcommit: number;
+  /** What has to be a mount point for the pool to be used: `required`, the directory itself; or one that it is in. */
+  readonly mount?: string;
 }
 
 /** The name of a pool that is only a directory. */
@@ -37,14 +39,17 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads one `--pool`: a directory, or `NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO]`.
+ * Reads one `--pool`: `[NAME=]DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO][,mount=required|DIR]`.
  * @throws StartError Usage
  */
 export function parsePool(text: string): PoolOptions {
   const [, name = '', rest = ''] = /^([^/=]*)=(.*)$/s.exec(text) ?? [];
   if (rest === '' && name === '') {
     if (text === '' || text.startsWith('=')) refuse(text, 'give a directory, or NAME=DIR');
-    return { name: unnamedPool, named: false, path: text, overcommit: defaultOvercommit };
+    // A directory may have a comma in its name: only what can be nothing else is a setting.
+    const [, path = '', settings = ''] = /^(.*?)((?:,(?:backend|limit|overcommit|mount)=[^,]*)*)$/s.exec(text) ?? [];
+    const pool = { name: unnamedPool, named: false, path, overcommit: defaultOvercommit };
+    return withSettings(text, pool, settings === '' ? [] : settings.slice(1).split(','));
   }
   if (!namePattern.test(name)) {
     refuse(
@@ -53,10 +58,14 @@ export function parsePool(text: string): PoolOptions {
     );
   }
   const [path = '', ...settings] = rest.split(',');
-  if (path === '') refuse(text, 'the directory is missing');
-  let pool: PoolOptions = { name, named: true, path, overcommit: defaultOvercommit };
-  for (const setting of settings) pool = { ...pool, ...parseSetting(text, setting, pool) };
-  return pool;
+  return withSettings(text, { name, named: true, path, overcommit: defaultOvercommit }, settings);
+}
+
+function withSettings(text: string, pool: PoolOptions, settings: readonly string[]): PoolOptions {
+  if (pool.path === '') refuse(text, 'the directory is missing');
+  let whole = pool;
+  for (const setting of settings) whole = { ...whole, ...parseSetting(text, setting, whole) };
+  return whole;
 }
 
 /** @throws StartError Usage – none, two with one name, or several of which one has none. */
@@ -77,14 +86,14 @@ export function parsePools(texts: readonly string[]): readonly PoolOptions[] {
 
 function parseSetting(text: string, setting: string, pool: PoolOptions): Partial<PoolOptions> {
   const [key = '', value = ''] = setting.split(/=(.*)/s);
-  if (value === '') refuse(text, `"${setting}" is no setting; give backend=, limit= or overcommit=`);
+  if (value === '') refuse(text, `"${setting}" is no setting; give backend=, limit=, overcommit= or mount=`);
   if (key === 'backend' && !pool.backends) return { backends: [...new Set(value.split('|'))] };
   if (key === 'limit' && pool.limitBytes === undefined) return { limitBytes: sizeOf(text, value) };
   if (key === 'overcommit') return { overcommit: ratioOf(text, value) };
-  return refuse(
-    text,
-    `"${key}" is ${key === 'backend' || key === 'limit' ? 'given twice' : 'unknown; settings are backend, limit, overcommit'}`,
-  );
+  if (key === 'mount') return { mount: mountOf(text, value) };
+  const why =
+    key === 'backend' || key === 'limit' ? 'given twice' : 'unknown; settings are backend, limit, overcommit, mount';
+  return refuse(text, `"${key}" is ${why}`);
 }
 
 function sizeOf(text: string, value: string): number {
@@ -98,6 +107,11 @@ function ratioOf(text: string, value: string): number {
   const ratio = /^\d{1,4}(\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN;
   if (ratio >= 1 && ratio <= 1000) return ratio;
   return refuse(text, `overcommit "${value}" must be a number from 1 (none) to 1000, such as 2.0`);
+}
+
+function mountOf(text: string, value: string): string {
+  if (value === 'required' || isAbsolute(value)) return value;
+  return refuse(text, `mount "${value}" must be required, or the mount point that the directory is in`);
 }
 
 function refuse(text: string, why: string): never {

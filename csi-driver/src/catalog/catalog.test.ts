@@ -107,7 +107,7 @@ test('a catalog of the first schema keeps its volumes and learns of snapshots', 
   await filled(s.open, 3);
   const database = new DatabaseSync(s.path);
   database.exec(
-    'DROP TABLE snapshots; DROP TABLE snapshot_groups; DROP TABLE attachments; DROP TABLE settled; DROP TABLE trashed; DROP TABLE upkeep; DROP INDEX volumes_unfinished; PRAGMA user_version = 1',
+    'DROP TABLE snapshots; DROP TABLE snapshot_groups; DROP TABLE attachments; DROP TABLE settled; DROP TABLE trashed; DROP TABLE upkeep; DROP TABLE pools; DROP INDEX volumes_unfinished; PRAGMA user_version = 1',
   );
   database.close();
   using catalog = s.open();

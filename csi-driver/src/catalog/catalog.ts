@@ -58,6 +58,25 @@ export class Catalog extends VolumeTable implements Disposable {
     const insert = this.connection.database.prepare('INSERT OR IGNORE INTO upkeep (name) VALUES (?)');
     await this.write(() => insert.run(name));
   }
+
+  /** The id of the pool that has this name; undefined where none had it yet. */
+  poolId(name: string): string | undefined {
+    const row = this.connection.database.prepare('SELECT id FROM pools WHERE name = ?').get(name);
+    return row?.['id'] as string | undefined;
+  }
+
+  /** The name that a pool has or had. */
+  poolWithId(id: string): string | undefined {
+    const row = this.connection.database.prepare('SELECT name FROM pools WHERE id = ? ORDER BY name').get(id);
+    return row?.['name'] as string | undefined;
+  }
+
+  async notePool(name: string, id: string): Promise<void> {
+    const upsert = this.connection.database.prepare(
+      'INSERT INTO pools (name, id) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET id = excluded.id',
+    );
+    await this.write(() => upsert.run(name, id));
+  }
 }
 
 function connect(options: CatalogOptions): Connection {

@@ -4,7 +4,7 @@ import { asCatalogError, CatalogError, damaged } from './catalog-error.ts';
 import { reserveRoom } from './reserve-room.ts';
 
 /** Raised with every change of the schema; the step that leads there is in `migrations`. */
-const schemaVersion = 7;
+const schemaVersion = 8;
 
 /** A driver that is just ending still holds the catalog; its successor waits this long. */
 const successorWaitMs = 3000;
@@ -71,6 +71,7 @@ const migrations: readonly string[] = [
   'CREATE TABLE upkeep (name TEXT PRIMARY KEY) STRICT;',
   `CREATE INDEX volumes_unfinished ON volumes (sequence) WHERE state <> 'ready';
   CREATE INDEX snapshots_unfinished ON snapshots (sequence) WHERE state <> 'ready';`,
+  'CREATE TABLE pools (name TEXT PRIMARY KEY, id TEXT NOT NULL) STRICT;',
 ];
 
 /**

@@ -1,4 +1,4 @@
-import { type NfsAccess, nfsClassOf } from '../backend/nfs/nfs-parameters.ts';
+import { type NfsAccess, nfsAccessOf, nfsClassOf } from '../backend/nfs/nfs-parameters.ts';
 import { StartError } from '../start-error.ts';
 
 const pattern = /^(\[[^\]]+\]|[^[\]:,]+):(\/[^,]*)((?:,[a-z]+=[^,]*)*)$/;
@@ -15,15 +15,13 @@ export function parseShare(text: string): NfsAccess {
       if (key !== '' && key !== 'nfsvers' && key !== 'port') throw new RangeError(`"${key}" is none of nfsvers, port`);
       return key === '' ? [] : [[key, value]];
     });
-    const {
-      onDelete: _onDelete,
-      mode: _mode,
-      ...access
-    } = nfsClassOf({
-      server,
-      share,
-      ...(Object.fromEntries(parameters) as Record<string, string>),
-    });
+    const access = nfsAccessOf(
+      nfsClassOf({
+        server,
+        share,
+        ...(Object.fromEntries(parameters) as Record<string, string>),
+      }),
+    );
     return access;
   } catch (error) {
     const why = (error as Error).message;

@@ -2,15 +2,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, type Rng, silentLogger } from '@berth/kit';
+import { linuxMounter } from '@berth/linux';
 import { connectNfs } from '@berth/nfs-client';
 import { sharesIn } from '../backend/nfs/known-shares.ts';
-import { type NfsAccess, nfsVolumeOf } from '../backend/nfs/nfs-parameters.ts';
+import { type NfsAccess, nfsAccessOf, nfsVolumeOf } from '../backend/nfs/nfs-parameters.ts';
 import { NfsServers } from '../backend/nfs/nfs-servers.ts';
 import { stagedContexts } from '../backend/nfs/staged-volumes.ts';
 import type { PoolOptions } from '../backend/pool-options.ts';
 import { asCatalogError, CatalogError } from '../catalog/catalog-error.ts';
-import { catalogOf, takePools } from '../open-pools.ts';
+import { poolIdAt } from '../pool-identity.ts';
 import { StartError } from '../start-error.ts';
+import { catalogOf, takeForRecovery } from '../take-pools.ts';
 import { type Line, planRebuild } from './plan-rebuild.ts';
 import { type Salvage, salvageCatalog } from './salvage-catalog.ts';
 import { type Found, scanPools } from './scan-pools.ts';
@@ -48,7 +50,7 @@ export async function recoverCatalog(options: RecoverOptions): Promise<RecoverRe
   const absent = pools.find(({ path }) => !existsSync(path));
   if (absent) throw new StartError('Pool', `there is no pool ${absent.path}`);
   await using stack = new AsyncDisposableStack();
-  const taken = await takePools(stack, pools, clock);
+  const taken = await takeForRecovery(stack, pools, { mounter: linuxMounter, clock });
   const path = catalogOf(taken[0]?.path ?? '');
   refuseInUse(path);
   if (!dryRun) await finishRecovery(path);
@@ -57,8 +59,9 @@ export async function recoverCatalog(options: RecoverOptions): Promise<RecoverRe
   const onServers = state === 'whole' ? [] : await lookOnServers(options, salvage);
   const rebuild = planRebuild([...scanPools(taken), ...onServers], salvage, taken);
   const report = { catalog: path, state, reason, found: rebuild.lines, written: false };
-  // An empty catalog of an empty pool is as it should be.
-  if (state === 'whole' || dryRun || (rebuild.records.length === 0 && state === 'missing')) return report;
+  // An empty catalog of an empty pool is as it should be; one that other pools were used with is not there.
+  const isNew = state === 'missing' && !taken.slice(1).some((pool) => poolIdAt(pool.path) !== undefined);
+  if (state === 'whole' || dryRun || (rebuild.records.length === 0 && isNew)) return report;
   const keepAs = `${path}.damaged-${new Date(clock.now()).toISOString().replace(/[-:]|\.\d+/g, '')}`;
   const keptAs = await writeCatalog(path, rebuild, keepAs);
   return { ...report, written: true, ...(keptAs === undefined ? {} : { keptAs }) };
@@ -80,8 +83,7 @@ async function lookOnServers({ pools, nfs, clock, rng }: RecoverOptions, { recor
 
 function accessOf(context: Readonly<Record<string, string>>): NfsAccess[] {
   try {
-    const { subDir: _subDir, onDelete: _onDelete, mode: _mode, ...access } = nfsVolumeOf(context);
-    return [access];
+    return [nfsAccessOf(nfsVolumeOf(context))];
   } catch {
     return [];
   }

@@ -49,9 +49,13 @@ async function findExisting(context: ServiceContext, name: string, signal: Abort
 }
 
 /**
- * A CO that asked for one place alone, which is where the snapshot is, is not told so again: it hears nothing that it did not
- * say. (csi-sanity 5.6.0 compares this answer with what it asked by Go's identity, caches of the encoder included: nothing
- * would do.) Lists tell it in any case.
+ * A CO that required one place alone, which is where the snapshot is, is not told so again.
+ *
+ * The field is OPTIONAL (CSI spec, Snapshot.accessible_topology), and a CO without it "MAY assume the snapshot is equally usable
+ * from all topologies": told it would be better. But csi-sanity 5.6.0 (controller.go, "constrained to the node's topology")
+ * compares what it is told by reflect.DeepEqual with a message that it has sent before, whose cached size is set then and never is
+ * in one just received: no answer that has the field passes. Nothing is lost by it: whoever requires one place knows it, a volume
+ * from the snapshot wanted elsewhere is refused with RESOURCE_EXHAUSTED, and ListSnapshots and GetSnapshot tell it in any case.
  */
 function answerOf(context: ServiceContext, snapshot: SnapshotRecord, asked: csi.TopologyRequirement | null) {
   const message = snapshotMessage(context, snapshot);

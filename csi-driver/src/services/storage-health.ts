@@ -25,7 +25,12 @@ export function getStorageHealth(
     run: async () => {
       const mounts = context.places.mounter.mounts();
       const found = context.backends.pools.flatMap((pool) => conditionsOf(pool, mountOf(context, pool, mounts)));
-      return { backendHealth: combined(found).map((condition) => ({ ...condition, volumeCapability: null })) };
+      const absent = [...context.backends.absent].map(([name, { path, why }]) =>
+        unreachable(`pool "${name}" at ${path} was not there when the driver started: ${why}`),
+      );
+      return {
+        backendHealth: combined([...found, ...absent]).map((condition) => ({ ...condition, volumeCapability: null })),
+      };
     },
   };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileDurably } from '@berth/kit';
-import { type NfsAccess, nfsClassOf } from './nfs-parameters.ts';
+import { type NfsAccess, nfsAccessOf, nfsClassOf } from './nfs-parameters.ts';
 
 const fileName = /^[0-9a-f]{32}\.json$/;
 
@@ -37,8 +37,7 @@ export function sharesIn(folder: string): NfsAccess[] {
     try {
       const { server, share, version, port } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as NfsAccess;
       const how = { ...(version ? { nfsvers: String(version) } : {}), ...(port ? { port: String(port) } : {}) };
-      const { onDelete: _onDelete, mode: _mode, ...access } = nfsClassOf({ server, share, ...how });
-      return [access];
+      return [nfsAccessOf(nfsClassOf({ server, share, ...how }))];
     } catch {
       return [];
     }

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { isPlainId } from '../../rules/volume-id.ts';
-import { type NfsAccess, nfsClassOf } from './nfs-parameters.ts';
+import { type NfsAccess, nfsAccessOf, nfsClassOf } from './nfs-parameters.ts';
 
 /** CSI's limit for an id. One that would be longer does without the place. */
 const maxBytes = 128;
@@ -31,16 +31,14 @@ export function accessIn(id: string): NfsAccess | undefined {
   const [, name = '', nfsvers, server = '', port, share = ''] = pattern.exec(id) ?? [];
   if (!isPlainId(name)) return undefined;
   try {
-    const {
-      onDelete: _onDelete,
-      mode: _mode,
-      ...access
-    } = nfsClassOf({
-      server,
-      share,
-      ...(nfsvers === undefined ? {} : { nfsvers }),
-      ...(port === undefined ? {} : { port }),
-    });
+    const access = nfsAccessOf(
+      nfsClassOf({
+        server,
+        share,
+        ...(nfsvers === undefined ? {} : { nfsvers }),
+        ...(port === undefined ? {} : { port }),
+      }),
+    );
     // One spelling for each: what has another is not of this driver.
     return nfsIdOf(name, access) === id ? access : undefined;
   } catch {

@@ -29,6 +29,11 @@ export interface NfsVolume extends NfsAccess, NfsLocation {
   readonly mode: number | undefined;
 }
 
+/** How a share is reached, of all that a class or a volume says. */
+export function nfsAccessOf({ server, share, version, port }: NfsAccess): NfsAccess {
+  return { server, share, ...(version === undefined ? {} : { version }), ...(port === undefined ? {} : { port }) };
+}
+
 const known = ['server', 'share', 'subDir', 'onDelete', 'mountPermissions', 'nfsvers', 'port'] as const;
 type Key = (typeof known)[number];
 type Values = Readonly<Partial<Record<Key, string>>>;
