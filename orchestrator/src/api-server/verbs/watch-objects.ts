@@ -2,6 +2,7 @@ import { type Clock, isAbort } from '@berth/kit';
 import { apiError, type KubeObject } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
+import { breathe } from '../decoding/large-bodies.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
@@ -120,12 +121,17 @@ class ObjectWatch {
     while (true) {
       const result = await Promise.race([next, due.wait()]);
       if (result === 'due') {
-        // Nothing of ours can be between the last batch and the store's revision: batches are delivered synchronously.
-        if ((await settledFirst(next)) === 'pending') {
-          // A watch may begin where a server that is late has not come to yet.
-          this.#revision = Math.max(this.#revision, storage.revision);
-          yield bookmark(storage.definition, this.#revision);
+        // What was written up to here is in the batch that comes next, if it was not told yet; that takes some steps.
+        const written = storage.revision;
+        await breathe();
+        const waiting = await settledFirst(next);
+        if (waiting === undefined) this.#revision = Math.max(this.#revision, written);
+        else if (waiting.done) return;
+        else {
+          yield* this.#framesOf(waiting.value);
+          next = iterator.next();
         }
+        yield bookmark(storage.definition, this.#revision);
         due.again();
         continue;
       }
@@ -160,9 +166,9 @@ function matches(selection: Selection, object: StoredObject): boolean {
   return selection.all || selection.matches(object.object);
 }
 
-/** Which of the two comes first when nothing is awaited in between: a batch that is there wins over a bookmark. */
-async function settledFirst(promise: Promise<unknown>): Promise<unknown> {
-  return Promise.race([promise, Promise.resolve('pending')]);
+/** What is there without waiting for it. */
+async function settledFirst<T>(promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([promise, Promise.resolve(undefined)]);
 }
 
 class BookmarkTimer implements Disposable {
