@@ -1,10 +1,10 @@
 import type { CrashPlan } from './crash-plan.ts';
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
+import type { Life, LifeStep } from './life.ts';
 import { checkKept, checkNothingLeft, Disturbed, make, repeat, undisturbed, wordsOf } from './life-checks.ts';
 import { type LifeKind, lifeOf } from './life-kinds.ts';
-import { lifePlace } from './life-place.ts';
+import { emptyPlace, type Living, lifePool } from './life-pool.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
-import type { Life, LifeStep } from './volume-life.ts';
 
 class Crashed extends Error {}
 
@@ -72,35 +72,37 @@ class Crash {
   };
 }
 
-/** A pool on which lives are lived one after the other, with crashes as planned: one at most in each call, and one in the start after it. */
-export async function crashingPool(kind: LifeKind) {
-  let place = await lifePlace(kind.poolFs, kind.poolMiB);
-  let lives = 0;
-  const live = (plan?: CrashPlan) => new CrashingLife({ kind, place, name: `life${lives++}` }, plan).run();
-  const renew = async () => {
-    place[Symbol.dispose]();
-    place = await lifePlace(kind.poolFs, kind.poolMiB);
-    await live();
-  };
-  return {
-    /** Without a plan nothing crashes. @returns what happened. @throws where something was lost or is left. */
-    live: (plan?: CrashPlan) => undisturbed(() => live(plan), renew),
-    [Symbol.dispose]: () => place[Symbol.dispose](),
-  };
+/** As many tell what is wrong. */
+const enoughFailures = 10;
+
+/** Lives with crashes as planned, one at most in each call and one in the start after it, until one had none. @returns what is wrong. */
+export async function crashAll(kind: LifeKind, plan: CrashPlan): Promise<string[]> {
+  const failures: string[] = [];
+  using pool = await lifePool(kind, (living, given?: CrashPlan) => new CrashingLife(living, given).run());
+  plan.learnQuietStart((await pool.live()).atRestart);
+  for (let isOver = false; !isOver && failures.length < enoughFailures; ) {
+    await pool.live(plan).then(
+      ({ points }) => {
+        isOver = points.length === 0;
+      },
+      (error: Error) => failures.push(error.message),
+    );
+  }
+  return failures;
 }
 
-/** The first start there ever is on a pool, ended as planned; then a whole life. */
-export async function crashFirstStart(kind: LifeKind, plan: CrashPlan): Promise<CrashedLife> {
-  return await undisturbed(async () => {
-    using place = await lifePlace(kind.poolFs, kind.poolMiB);
-    return await new CrashingLife({ kind, place, name: 'life0' }, undefined).run('start of a new pool', plan);
-  });
-}
-
-interface Living {
-  readonly kind: LifeKind;
-  readonly place: { readonly folder: string; readonly pool: string };
-  readonly name: string;
+/** First starts there ever are on pools, each ended as planned, with a whole life after it, until one had no new place. */
+export async function crashFirstStarts(kind: LifeKind, plan: CrashPlan): Promise<string[]> {
+  const failures: string[] = [];
+  for (let tried = -1; tried < plan.tried.size && failures.length < enoughFailures; ) {
+    tried = plan.tried.size;
+    const live = async () => {
+      using place = await emptyPlace(kind);
+      await new CrashingLife({ kind, place, name: 'life0' }, undefined).run('start of a new pool', plan);
+    };
+    await undisturbed(live).catch(({ message }: Error) => failures.push(message));
+  }
+  return failures;
 }
 
 /** A whole life, with crashes and new starts in it. */
@@ -145,11 +147,29 @@ class CrashingLife {
     for (let again = false; !(await this.#attempt(step, again)); again = true) {
       const { point = '' } = this.#crash;
       this.#points.push(point);
-      await this.#end();
-      const isNew = await this.#start(`start after ${step.what}`, this.#plan);
+      const isNew = await this.#startAnew(step);
       if (!isNew) this.#plan?.exhaust(point);
       this.#crash.enter(step.what, true);
-      await checkKept(this.#driver, this.#life, { step, log: this.#log, pool: this.#place.pool });
+    }
+  }
+
+  /**
+   * Starts until what a crash left is ended, be it in the background; the first of these starts may crash too.
+   * @returns whether it did.
+   */
+  async #startAnew(step: LifeStep): Promise<boolean> {
+    for (let crashed = false; ; ) {
+      await this.#end();
+      crashed = (await this.#start(`start after ${step.what}`, crashed ? undefined : this.#plan)) || crashed;
+      const crash = this.#crash;
+      try {
+        await checkKept(this.#driver, this.#life, { step, log: this.#log, pool: this.#place.pool });
+        if (!crash.dead) return crashed;
+      } catch (error) {
+        if (!crash.dead) throw error;
+      }
+      this.#points.push(crash.point ?? '');
+      crashed = true;
     }
   }
 

@@ -1,9 +1,14 @@
+import { nfsStatuses } from './rpc-calls.ts';
 import type { SystemCall } from './system-calls.ts';
 
 const errnos = ['ENOSPC', 'EIO', 'EROFS', 'EBUSY', 'EMFILE'] as const;
 
 /** What a call that only looks may fail with. */
 const looking = ['EIO', 'EMFILE'] as const;
+
+/** What a server may say to any call of NFSv3. Of version 4 a call has many operations, and its answer many statuses. */
+const refusals = Object.keys(nfsStatuses);
+const onServer = /^(NFS|PORTMAP|MOUNT)/;
 
 /** What is no failure: the kernel says so of a filesystem that stands still already, with all that was written on its disk. */
 const meanings: ReadonlySet<string> = new Set(['EBUSY ioctl fifreeze']);
@@ -31,7 +36,7 @@ export class FaultPlan {
   readonly tried = new Map<string, string>();
   readonly #every: boolean;
   readonly #only: RegExp;
-  readonly #turns = { changing: 0, looking: 0 };
+  readonly #turns = { changing: 0, looking: 0, onServer: 0 };
 
   constructor({ every = false, only = '' }: { readonly every?: boolean; readonly only?: string | undefined }) {
     this.#every = every;
@@ -43,18 +48,29 @@ export class FaultPlan {
     const kind = this.#every
       ? `${during.replace(/life\d+-/, '')}: ${call.name} (${nth})`
       : `${during.replace(/ ?life\d+-.*/, '')}: ${call.name}`;
-    const possible = (call.changes ? errnos : looking).filter((errno) => !meanings.has(`${errno} ${call.name}`));
-    for (const errno of this.#every ? possible : [possible[this.#turn(call.changes) % possible.length] as string]) {
+    const possible = errnosOf(call);
+    for (const errno of this.#every ? possible : possible.slice(this.#turn(call) % possible.length).slice(0, 1)) {
       const point = this.#every ? `${kind}: ${errno}` : kind;
       if (this.tried.has(point) || !this.#only.test(point)) continue;
       this.tried.set(point, errno);
-      this.#turns[call.changes ? 'changing' : 'looking']++;
+      this.#turns[turnOf(call)]++;
       return { point, errno };
     }
     return undefined;
   }
 
-  #turn(changes: boolean): number {
-    return this.#turns[changes ? 'changing' : 'looking'];
+  #turn(call: SystemCall): number {
+    return this.#turns[turnOf(call)];
   }
+}
+
+function errnosOf({ name, changes }: SystemCall): readonly string[] {
+  if (name.startsWith('NFS3 ')) return refusals;
+  if (onServer.test(name)) return [];
+  return (changes ? errnos : looking).filter((errno) => !meanings.has(`${errno} ${name}`));
+}
+
+function turnOf({ name, changes }: SystemCall) {
+  if (onServer.test(name)) return 'onServer';
+  return changes ? 'changing' : 'looking';
 }

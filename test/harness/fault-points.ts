@@ -1,38 +1,65 @@
 import type { ChosenFault, FaultPlan } from './fault-plan.ts';
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
-import { checkNothingLeft, Disturbed, make, repeat, undisturbed, wordsOf } from './life-checks.ts';
+import type { LifeStep } from './life.ts';
+import { checkNothingLeft, Disturbed, make, repeat, wordsOf } from './life-checks.ts';
 import { type LifeKind, lifeOf } from './life-kinds.ts';
-import { lifePlace } from './life-place.ts';
+import { type Living, lifePool } from './life-pool.ts';
 import { type Fault, type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
-import type { LifeStep } from './volume-life.ts';
+
+/** What each is told as. A path that answers EIO is taken for a broken mount, which is not what was asked for; a pool for one that is gone. */
+const codes: Readonly<Record<string, readonly string[]>> = {
+  ENOSPC: ['RESOURCE_EXHAUSTED'],
+  EIO: ['INTERNAL', 'DATA_LOSS', 'FAILED_PRECONDITION', 'NOT_FOUND', 'UNAVAILABLE'],
+  EROFS: ['FAILED_PRECONDITION'],
+  EBUSY: ['FAILED_PRECONDITION', 'ABORTED'],
+  EMFILE: ['UNAVAILABLE'],
+  NFS3ERR_IO: ['UNAVAILABLE', 'INTERNAL'],
+  NFS3ERR_NOSPC: ['RESOURCE_EXHAUSTED'],
+  NFS3ERR_ROFS: ['FAILED_PRECONDITION'],
+  NFS3ERR_DQUOT: ['RESOURCE_EXHAUSTED'],
+  NFS3ERR_STALE: ['UNAVAILABLE'],
+  // It is asked again, and told to nobody.
+  NFS3ERR_JUKEBOX: [],
+};
+
+/** As many tell what is wrong. */
+const enoughFailures = 20;
 
 /** A system call that failed, and what came of it. */
-export interface MetFault extends ChosenFault {
+interface MetFault extends ChosenFault {
   /** What the call said that met it; undefined where it did without, or the fault came to nobody's ears. */
   readonly said: string | undefined;
 }
 
-/** A pool on which lives are lived one after the other, with one failing system call at most in each of their calls. */
-export async function faultyPool(kind: LifeKind) {
-  let place = await lifePlace(kind.poolFs, kind.poolMiB);
-  let lives = 0;
-  const live = (plan?: FaultPlan) => new FaultyLife({ kind, place, name: `life${lives++}` }, plan).run();
-  const renew = async () => {
-    place[Symbol.dispose]();
-    place = await lifePlace(kind.poolFs, kind.poolMiB);
-    await live();
-  };
-  return {
-    /** Without a plan nothing fails. @throws where a call fails without a fault, a repetition fails, or something is left. */
-    live: (plan?: FaultPlan) => undisturbed(() => live(plan), renew),
-    [Symbol.dispose]: () => place[Symbol.dispose](),
-  };
+/**
+ * Lives with one failing system call at most in each of their calls, until one had nothing new.
+ * @returns what is wrong, and the errors that callers heard of.
+ */
+export async function failAll(kind: LifeKind, plan: FaultPlan) {
+  const failures: string[] = [];
+  const told = new Set<string>();
+  using pool = await lifePool(kind, (living, given?: FaultPlan) => new FaultyLife(living, given).run());
+  for (let tried = -1; tried < plan.tried.size && failures.length < enoughFailures; ) {
+    tried = plan.tried.size;
+    try {
+      for (const fault of await pool.live(plan)) {
+        const objection = objectionTo(fault);
+        if (objection !== undefined) failures.push(objection);
+        if (fault.said !== undefined) told.add(fault.errno);
+      }
+    } catch (error) {
+      failures.push((error as Error).message);
+    }
+  }
+  return { failures, told: [...told].sort() };
 }
 
-interface Living {
-  readonly kind: LifeKind;
-  readonly place: { readonly folder: string; readonly pool: string };
-  readonly name: string;
+function objectionTo({ point, errno, said }: MetFault): string | undefined {
+  if (said === undefined) return undefined;
+  const what = `${errno} at ${point} was told as ${said}`;
+  if (said.includes('unexpected')) return what;
+  const code = said.split(' ', 1)[0] as string;
+  return point.startsWith('start') || codes[errno]?.includes(code) ? undefined : what;
 }
 
 class FaultyLife {

@@ -7,7 +7,7 @@ import {
   GrpcConnection,
   type ServiceClient,
 } from '@berth/protos';
-import type { LifeClients } from './volume-life.ts';
+import type { LifeClients } from './life.ts';
 
 export interface InProcessDriver extends LifeClients, AsyncDisposable {
   readonly groups: ServiceClient<csi.GroupControllerService>;

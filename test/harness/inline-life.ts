@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Life, LifeOptions, LifeStep } from './volume-life.ts';
+import type { Life, LifeOptions, LifeStep } from './life.ts';
 
 const volumeCapability = { mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };
 const grouped = { mount: { volumeMountGroup: '2000' }, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };

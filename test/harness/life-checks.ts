@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMounter, listLoops } from '@berth/linux';
-import { type Life, type LifeClients, type LifeStep, leftInPool, loopsOf } from './volume-life.ts';
+import type { Life, LifeClients, LifeStep } from './life.ts';
+import { leftInPool, loopsOf } from './life-traces.ts';
 
 /** A caller repeats what was interrupted, and waits where it is told that something is still under way. */
 export async function repeat(step: LifeStep, driver: LifeClients): Promise<unknown> {
@@ -101,6 +102,8 @@ export async function checkKept(
   if (unknown.length > 0) throw new Error(`the start after the crash left ${unknown.join(', ')}`);
   const bad = log.find((line) => /missing from the pool|does not know|ERROR|error /.test(line));
   if (bad !== undefined) throw new Error(`the start after the crash says: ${bad}`);
+  // On a server it goes as soon as that answers.
+  await gone('the start after the crash left', async () => life.strays?.(await everythingListed(driver)) ?? []);
 }
 
 /** Ids of volumes and snapshots that have data in the pool. */
@@ -131,15 +134,23 @@ export async function checkNothingLeft(
   const left = async () => [
     ...(await everythingListed(driver)),
     ...leftInPool(pool),
+    ...(life.left?.() ?? []),
     ...loopsOf(life.ids),
     ...linuxMounter
       .mounts()
       .filter(({ mountPoint }) => mountPoint.startsWith(`${folder}/`) && !known.includes(mountPoint))
       .map(({ mountPoint }) => `mount ${mountPoint}`),
   ];
-  const deadline = Date.now() + 5000;
+  await gone('left behind:', left);
+}
+
+/** What goes in the background gets this long. */
+const patienceMs = 15_000;
+
+async function gone(what: string, left: () => Promise<readonly string[]>): Promise<void> {
+  const deadline = Date.now() + patienceMs;
   for (let rest = await left(); rest.length > 0; rest = await left()) {
-    if (Date.now() > deadline) throw new Error(`left behind: ${rest.join(', ')}`);
+    if (Date.now() > deadline) throw new Error(`${what} ${rest.join(', ')}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,11 +1,15 @@
 import type { Access } from './image-driver.ts';
 import { InlineLife } from './inline-life.ts';
-import { type Life, type LifeOptions, VolumeLife } from './volume-life.ts';
+import type { Life, LifeOptions } from './life.ts';
+import { type LifeOnShare, ShareLife } from './share-life.ts';
+import { VolumeLife } from './volume-life.ts';
 
 /** What a life's volumes are. */
 export interface LifeKind {
   readonly parameters: Readonly<Record<string, string>>;
   readonly access: Access;
+  /** One pod at a time writes to it unless told otherwise. */
+  readonly mode?: 'MULTI_NODE_MULTI_WRITER';
   readonly poolFs?: 'xfs' | 'btrfs';
   readonly mib: number;
   readonly poolMiB?: number;
@@ -13,6 +17,8 @@ export interface LifeKind {
   readonly inline?: true;
   /** Copying them takes more than a step, which cannot be while they are written to. */
   readonly copiedIdle?: true;
+  /** They are on a share of a server; `isMounted`: staged and published too. */
+  readonly share?: LifeOnShare & { readonly isMounted: boolean };
 }
 
 const image = { backend: 'image' };
@@ -48,5 +54,6 @@ export const lifeKinds: Readonly<Record<string, LifeKind>> = {
 };
 
 export function lifeOf(options: LifeOptions): Life {
+  if (options.kind.share) return new ShareLife(options);
   return options.kind.inline ? new InlineLife(options) : new VolumeLife(options);
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { CrashPlan } from './crash-plan.ts';
 import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
+import type { LifeStep } from './life.ts';
 import { checkKept, checkNothingLeft, Disturbed, make, wordsOf } from './life-checks.ts';
 import type { LifeKind } from './life-kinds.ts';
 import { type DataFs, type DiskState, PowerDisks } from './power-disks.ts';
 import { type SystemCall, systemCallsEnded, watchSystemCalls } from './system-calls.ts';
-import { type LifeStep, VolumeLife } from './volume-life.ts';
+import { VolumeLife } from './volume-life.ts';
 
 export interface PowerCutOptions {
   readonly kind: LifeKind;

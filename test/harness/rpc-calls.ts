@@ -8,7 +8,14 @@ const looking =
   /^(PORTMAP|MOUNT|NFS3 (NULL|GETATTR|LOOKUP|ACCESS|READLINK|READ|READDIR|READDIRPLUS|FSSTAT|FSINFO|PATHCONF)$)/;
 
 /** What a server may say instead of doing it, in the names of RFC 1813. */
-export const nfsStatuses = { IO: 5, NOSPC: 28, ROFS: 30, DQUOT: 69, STALE: 70, JUKEBOX: 10008 } as const;
+export const nfsStatuses = {
+  NFS3ERR_IO: 5,
+  NFS3ERR_NOSPC: 28,
+  NFS3ERR_ROFS: 30,
+  NFS3ERR_DQUOT: 69,
+  NFS3ERR_STALE: 70,
+  NFS3ERR_JUKEBOX: 10008,
+} as const;
 
 export interface RpcTap {
   readonly ask: (call: SystemCall) => Fault | undefined;
@@ -31,6 +38,6 @@ export function patchRpc({ ask, during }: RpcTap): void {
 /** A status alone; what may follow it is not there, in each of its forms. */
 function refusal(name: string): RpcReply {
   const bytes = Buffer.alloc(64);
-  bytes.writeUInt32BE(nfsStatuses[name as keyof typeof nfsStatuses] ?? nfsStatuses.IO);
+  bytes.writeUInt32BE(nfsStatuses[name as keyof typeof nfsStatuses]);
   return { results: new XdrReader(bytes), resent: false };
 }

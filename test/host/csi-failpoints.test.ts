@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CrashPlan } from '../harness/crash-plan.ts';
-import { crashFirstStart, crashingPool } from '../harness/crash-points.ts';
+import { crashAll, crashFirstStarts } from '../harness/crash-points.ts';
 import { type LifeKind, lifeKinds, plainKinds } from '../harness/life-kinds.ts';
 
 /** All of them where asked; otherwise one of each kind of change in each kind of call, before or after it in turn. */
@@ -14,9 +14,6 @@ const timeout = every ? 7_200_000 : 180_000;
 /** What one kind of image had is not had again by the next, which differs in some of its calls; where asked, it is. */
 const plans = new Map<string, CrashPlan>();
 
-/** As many tell what is wrong. */
-const enoughFailures = 10;
-
 for (const [what, kind] of Object.entries(lifeKinds)) {
   test(`${what}: a crash at any side effect of a volume's life, and of the start after it, loses and leaves nothing`, {
     timeout,
@@ -24,7 +21,7 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
     const { backend = 'none' } = kind.parameters;
     const plan = (every ? undefined : plans.get(backend)) ?? new CrashPlan({ every, only });
     plans.set(backend, plan);
-    expect(await failuresOf(kind, plan)).toEqual([]);
+    expect(await crashAll(kind, plan)).toEqual([]);
     if (only !== undefined) return;
     const points = [...plan.tried.keys()];
     expect(points.filter((point) => !point.startsWith('start')).length).toBeGreaterThan(kind.inline ? 2 : 35);
@@ -37,36 +34,7 @@ for (const poolFs of [undefined, 'xfs', 'btrfs'] as const) {
   test(`a crash of the first start of a new pool on ${what} is mended by the next one`, { timeout }, async () => {
     const kind: LifeKind = { ...plainKinds['directory']!, ...(poolFs ? { poolFs } : {}) };
     const plan = new CrashPlan({ every, only });
-    const failures: string[] = [];
-    for (let tried = -1; tried < plan.tried.size && failures.length < enoughFailures; ) {
-      tried = plan.tried.size;
-      await crashFirstStart(kind, plan).catch(({ message }) => failures.push(message));
-    }
-    expect(failures).toEqual([]);
+    expect(await crashFirstStarts(kind, plan)).toEqual([]);
     if (only === undefined) expect(plan.tried.size).toBeGreaterThanOrEqual(5);
   });
-}
-
-/** Lives until one has had no crash. */
-async function failuresOf(kind: LifeKind, plan: CrashPlan): Promise<string[]> {
-  const failures: string[] = [];
-  let pool = await crashingPool(kind);
-  try {
-    // The second: what a pool is made of is there.
-    await pool.live();
-    plan.learnQuietStart((await pool.live()).atRestart);
-    for (let isOver = false; !isOver && failures.length < enoughFailures; ) {
-      try {
-        isOver = (await pool.live(plan)).points.length === 0;
-      } catch (error) {
-        failures.push((error as Error).message);
-        pool[Symbol.dispose]();
-        pool = await crashingPool(kind);
-        await pool.live();
-      }
-    }
-  } finally {
-    pool[Symbol.dispose]();
-  }
-  return failures;
 }
