@@ -70,6 +70,7 @@ export { createEventRecorder, type EventRecorderOptions } from './create-event-r
 export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';
 export { type Decoded, decodeObject } from './decode.ts';
 export { decodeProtobuf, type ProtobufBody } from './decode-protobuf.ts';
+export { encodeProtobuf } from './encode-protobuf.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';

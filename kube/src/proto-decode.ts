@@ -1,118 +1,116 @@
-import { protoTableJson } from './gen/proto-table.ts';
 import { DecodeError } from './go-json.ts';
 import { setOwn } from './json-value.ts';
+import { messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
 import { type ReadBudget, WireReader } from './wire-reader.ts';
 
-interface Field {
-  /** Empty where the message is embedded: its fields are the parent's. */
-  readonly name: string;
-  readonly many: '' | '*' | '%';
-  /** A letter as scripts/gen/kube-proto.ts gives it; `@` and a number is a message. */
-  readonly code: string;
-}
-
-type Message = ReadonlyMap<number, Field>;
 type Json = Record<string, unknown>;
 
 /** Messages cannot nest deeper than the types do, but CRD-like recursion is bounded anyway. */
 const maxDepth = 200;
 
-/** Reads protobuf messages of the built-in kinds as the JSON they stand for. */
-export class ProtoTable {
-  readonly #indexes: ReadonlyMap<string, number>;
-  readonly #rows: readonly Readonly<Record<string, string>>[];
-  readonly #messages = new Map<number, Message>();
+/**
+ * Reads a protobuf message of the built-in kinds as the JSON it stands for.
+ * @throws DecodeError – the bytes are no such message; ApiError RequestEntityTooLarge – the budget is spent.
+ */
+export function decodeMessage(name: string, bytes: Uint8Array, budget?: ReadBudget): Json {
+  const index = messageIndex(name);
+  if (index === undefined) throw new DecodeError(`no protobuf message for ${name}`);
+  const target: Json = {};
+  readMessage(index, new WireReader(bytes, budget), target, 0);
+  return target;
+}
 
-  constructor() {
-    const { names, rows } = JSON.parse(protoTableJson) as { names: string[]; rows: Record<string, string>[] };
-    this.#indexes = new Map(names.map((name, i) => [name, i]));
-    this.#rows = rows;
+function readMessage(index: number, reader: WireReader, target: Json, depth: number): void {
+  if (depth > maxDepth) throw new DecodeError('exceeded max depth');
+  const message = protoMessage(index);
+  while (!reader.atEnd) {
+    const { id, wire } = reader.tag();
+    const field = message.get(id);
+    if (!field || !fits(field, wire)) reader.ignore(wire);
+    else if (field.name === '') readMessage(messageOf(field.code), within(reader), target, depth + 1);
+    else readField(field, wire, { reader, target, depth });
   }
+}
 
-  has(name: string): boolean {
-    return this.#indexes.has(name);
+interface Place {
+  readonly reader: WireReader;
+  readonly target: Json;
+  readonly depth: number;
+}
+
+function readField({ name, many, code }: ProtoField, wire: number, { reader, target, depth }: Place): void {
+  if (many === '%') {
+    target[name] ??= {};
+    readEntry(code, { reader: within(reader), target: target[name] as Json, depth });
+  } else if (many === '*') {
+    target[name] ??= [];
+    const list = target[name] as unknown[];
+    if (code === 'i' && wire === 2) {
+      const packed = within(reader);
+      for (; !packed.atEnd; packed.spend()) list.push(packed.integer());
+    } else list.push(readValue(code, reader, depth) ?? null);
+  } else {
+    const value = readValue(code, reader, depth);
+    if (value !== undefined) target[name] = value;
   }
+}
 
-  /** @throws DecodeError – the bytes are no such message */
-  decode(name: string, bytes: Uint8Array, budget?: ReadBudget): Json {
-    const index = this.#indexes.get(name);
-    if (index === undefined) throw new DecodeError(`no protobuf message for ${name}`);
-    const target: Json = {};
-    this.#read(index, new WireReader(bytes, budget), target, 0);
-    return target;
+function readEntry(code: string, { reader, target, depth }: Place): void {
+  let key = '';
+  let value: unknown;
+  while (!reader.atEnd) {
+    const { id, wire } = reader.tag();
+    if (id === 1 && wire === 2) key = reader.text();
+    else if (id === 2 && fits({ code }, wire)) value = readValue(code, reader, depth);
+    else reader.ignore(wire);
   }
+  setOwn(target, key, value ?? null);
+}
 
-  #read(index: number, reader: WireReader, target: Json, depth: number): void {
-    if (depth > maxDepth) throw new DecodeError('exceeded max depth');
-    const message = this.#message(index);
-    while (!reader.atEnd) {
-      const { id, wire } = reader.tag();
-      const field = message.get(id);
-      if (!field || !fits(field, wire)) reader.ignore(wire);
-      else if (field.name === '') this.#read(Number(field.code.slice(1)), within(reader), target, depth + 1);
-      else this.#add(field, wire, reader, target, depth);
+/** Undefined for what Go's JSON leaves out: a zero time. */
+function readValue(code: string, reader: WireReader, depth: number): unknown {
+  switch (code) {
+    case 's':
+      return reader.text();
+    case 'b':
+      return reader.varint() !== 0n;
+    case 'i':
+      return reader.integer();
+    case 'd':
+      return reader.double();
+    case 'y':
+      return Buffer.from(reader.bytes()).toString('base64');
+    default: {
+      const at = code.indexOf('@');
+      if (at < 0) return special(code, reader.bytes());
+      if (at > 0) return readChoice(code, within(reader), depth + 1);
+      const result: Json = {};
+      readMessage(messageOf(code), within(reader), result, depth + 1);
+      return result;
     }
   }
+}
 
-  #add({ name, many, code }: Field, wire: number, reader: WireReader, target: Json, depth: number): void {
-    if (many === '%') {
-      target[name] ??= {};
-      this.#entry(code, within(reader), target[name] as Json, depth);
-    } else if (many === '*') {
-      target[name] ??= [];
-      const list = target[name] as unknown[];
-      if (code === 'i' && wire === 2) {
-        const packed = within(reader);
-        for (; !packed.atEnd; packed.spend()) list.push(packed.integer());
-      } else list.push(this.#value(code, reader, depth));
-    } else {
-      const value = this.#value(code, reader, depth);
-      if (value !== undefined) target[name] = value;
+/** A schema, or what stands in its place: a list of schemas (A), a bool (B), a list of strings (C). */
+function readChoice(code: string, reader: WireReader, depth: number): unknown {
+  let schema: Json | undefined;
+  let allowed = false;
+  const list: unknown[] = [];
+  const schemaId = code.startsWith('B') ? 2 : 1;
+  while (!reader.atEnd) {
+    const { id, wire } = reader.tag();
+    if (id > 2 || wire !== (code.startsWith('B') && id === 1 ? 0 : 2)) reader.ignore(wire);
+    else if (wire === 0) allowed = reader.varint() !== 0n;
+    else if (id === 2 && code.startsWith('C')) list.push(reader.text());
+    else {
+      const read: Json = {};
+      readMessage(messageOf(code), within(reader), read, depth);
+      if (id === schemaId) schema = read;
+      else list.push(read);
     }
   }
-
-  #entry(code: string, reader: WireReader, target: Json, depth: number): void {
-    let key = '';
-    let value: unknown;
-    while (!reader.atEnd) {
-      const { id, wire } = reader.tag();
-      if (id === 1 && wire === 2) key = reader.text();
-      else if (id === 2 && fits({ code }, wire)) value = this.#value(code, reader, depth);
-      else reader.ignore(wire);
-    }
-    setOwn(target, key, value ?? null);
-  }
-
-  /** Undefined for what Go's JSON leaves out: a zero time. */
-  #value(code: string, reader: WireReader, depth: number): unknown {
-    switch (code) {
-      case 's':
-        return reader.text();
-      case 'b':
-        return reader.varint() !== 0n;
-      case 'i':
-        return reader.integer();
-      case 'd':
-        return reader.double();
-      case 'y':
-        return Buffer.from(reader.bytes()).toString('base64');
-      default: {
-        if (!code.startsWith('@')) return special(code, reader.bytes());
-        const result: Json = {};
-        this.#read(Number(code.slice(1)), within(reader), result, depth + 1);
-        return result;
-      }
-    }
-  }
-
-  #message(index: number): Message {
-    let message = this.#messages.get(index);
-    if (!message) {
-      message = new Map(Object.entries(this.#rows[index] ?? {}).map(([id, text]) => [Number(id), parseField(text)]));
-      this.#messages.set(index, message);
-    }
-    return message;
-  }
+  if (list.length > 0) return list;
+  return schema ?? (code.startsWith('B') ? allowed : undefined);
 }
 
 /** A reader of the message that comes next. */
@@ -120,12 +118,7 @@ function within(reader: WireReader): WireReader {
   return new WireReader(reader.bytes(), reader.budget);
 }
 
-function parseField(text: string): Field {
-  const [, name, many, code] = /^(.*)=([*%]?)(.+)$/.exec(text) as unknown as [string, string, Field['many'], string];
-  return { name, many, code };
-}
-
-function fits({ code, many }: { code: string; many?: string }, wire: number): boolean {
+function fits({ code, many }: { readonly code: string; readonly many?: string }, wire: number): boolean {
   if (many === '%') return wire === 2;
   if (code === 'i') return wire === 0 || (many === '*' && wire === 2);
   if (code === 'b') return wire === 0;

@@ -105,7 +105,7 @@ function formOf(field: GoField, from: GoPackage): string | undefined {
 function codeOf(type: string, from: GoPackage): string | undefined {
   if (type in special) return special[type];
   if (type in scalars) return scalars[type];
-  if (type === '[]byte') return 's';
+  if (type === '[]byte') return 'y';
   if (type.startsWith('*')) return pointerCode(codeOf(type.slice(1), from));
   const list = /^\[\](.*)$/.exec(type)?.[1];
   if (list !== undefined) return container('l', codeOf(list, from));

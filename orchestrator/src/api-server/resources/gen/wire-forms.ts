@@ -70,7 +70,7 @@ export const wireForms: Readonly<Record<string, string>> = {
   'admissionregistration.v1.Variable':
     'name:s! expression:s!',
   'admissionregistration.v1.WebhookClientConfig':
-    'service:p:admissionregistration.v1.ServiceReference caBundle:s',
+    'service:p:admissionregistration.v1.ServiceReference caBundle:y',
   'admissionregistration.v1alpha1.ApplyConfiguration':
     'expression:s',
   'admissionregistration.v1alpha1.JSONPatch':
@@ -346,9 +346,9 @@ export const wireForms: Readonly<Record<string, string>> = {
   'certificates.v1.CertificateSigningRequestList':
     'metadata:o:meta.v1.ListMeta items:l!:certificates.v1.CertificateSigningRequest',
   'certificates.v1.CertificateSigningRequestSpec':
-    'request:s! signerName:s! usages:l username:s uid:s groups:l extra:m',
+    'request:y! signerName:s! usages:l username:s uid:s groups:l extra:m',
   'certificates.v1.CertificateSigningRequestStatus':
-    'conditions:l:certificates.v1.CertificateSigningRequestCondition certificate:s',
+    'conditions:l:certificates.v1.CertificateSigningRequestCondition certificate:y',
   'certificates.v1alpha1.ClusterTrustBundle':
     'metadata:o:meta.v1.ObjectMeta spec:o!:certificates.v1alpha1.ClusterTrustBundleSpec',
   'certificates.v1alpha1.ClusterTrustBundleList':
@@ -366,7 +366,7 @@ export const wireForms: Readonly<Record<string, string>> = {
   'certificates.v1beta1.PodCertificateRequestList':
     'metadata:o:meta.v1.ListMeta items:l!:certificates.v1beta1.PodCertificateRequest',
   'certificates.v1beta1.PodCertificateRequestSpec':
-    'signerName:s! podName:s! podUID:s! serviceAccountName:s! serviceAccountUID:s! nodeName:r! nodeUID:s! pkixPublicKey:s! proofOfPossession:s! stubPKCS10Request:s! unverifiedUserAnnotations:m',
+    'signerName:s! podName:s! podUID:s! serviceAccountName:s! serviceAccountUID:s! nodeName:r! nodeUID:s! pkixPublicKey:y! proofOfPossession:y! stubPKCS10Request:y! unverifiedUserAnnotations:m',
   'certificates.v1beta1.PodCertificateRequestStatus':
     'conditions:l:meta.v1.Condition certificateChain:s',
   'coordination.v1.Lease':
@@ -1414,7 +1414,7 @@ export const wireForms: Readonly<Record<string, string>> = {
   'apiextensions.v1.ValidationRule':
     'rule:s! message:s messageExpression:s fieldPath:s',
   'apiextensions.v1.WebhookClientConfig':
-    'service:p:apiextensions.v1.ServiceReference caBundle:s',
+    'service:p:apiextensions.v1.ServiceReference caBundle:y',
   'apiextensions.v1.WebhookConversion':
     'clientConfig:p:apiextensions.v1.WebhookClientConfig conversionReviewVersions:l!',
   'meta.v1.APIGroup':
@@ -1468,7 +1468,7 @@ export const wireForms: Readonly<Record<string, string>> = {
   'apiregistration.v1.APIServiceList':
     'metadata:o:meta.v1.ListMeta items:l!:apiregistration.v1.APIService',
   'apiregistration.v1.APIServiceSpec':
-    'service:p:apiregistration.v1.ServiceReference group:s version:s insecureSkipTLSVerify:b caBundle:s groupPriorityMinimum:n! versionPriority:n!',
+    'service:p:apiregistration.v1.ServiceReference group:s version:s insecureSkipTLSVerify:b caBundle:y groupPriorityMinimum:n! versionPriority:n!',
   'apiregistration.v1.APIServiceStatus':
     'conditions:l:apiregistration.v1.APIServiceCondition',
   'apiregistration.v1.ServiceReference':

@@ -1,0 +1,73 @@
+import { DecodeError } from './go-json.ts';
+import { schemaFor } from './schema.ts';
+import { WireReader } from './wire-reader.ts';
+import { WireWriter } from './wire-writer.ts';
+
+/** `k8s\0`: what every protobuf body begins with (apimachinery runtime/serializer/protobuf). */
+const magic = [0x6b, 0x38, 0x73, 0x00] as const;
+
+export interface ProtobufEnvelope {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly raw: Uint8Array;
+}
+
+/** @throws DecodeError – the bytes are no envelope. */
+export function openEnvelope(body: Uint8Array): ProtobufEnvelope {
+  if (body.length === 0) throw new DecodeError('empty data');
+  if (!magic.every((byte, i) => body[i] === byte)) {
+    throw new DecodeError(
+      `provided data does not appear to be a protobuf message, expected prefix [${magic.join(' ')}]`,
+    );
+  }
+  if (body.length === magic.length) throw new DecodeError('empty body');
+  return readUnknown(body.subarray(magic.length));
+}
+
+/** `runtime.Unknown`: typeMeta{apiVersion, kind} = 1, raw = 2. */
+function readUnknown(bytes: Uint8Array): ProtobufEnvelope {
+  const reader = new WireReader(bytes);
+  let [apiVersion, kind, raw]: [string, string, Uint8Array] = ['', '', new Uint8Array()];
+  while (!reader.atEnd) {
+    const { id, wire } = reader.tag();
+    if (id === 1 && wire === 2) {
+      const meta = new WireReader(reader.bytes());
+      while (!meta.atEnd) {
+        const field = meta.tag();
+        if (field.wire !== 2) meta.ignore(field.wire);
+        else if (field.id === 1) apiVersion = meta.text();
+        else if (field.id === 2) kind = meta.text();
+        else meta.bytes();
+      }
+    } else if (id === 2 && wire === 2) raw = reader.bytes();
+    else reader.ignore(wire);
+  }
+  return { apiVersion, kind, raw };
+}
+
+/** The body that carries a message, as Go writes it: contentEncoding (3) and contentType (4) are there and empty. */
+export function sealEnvelope({ apiVersion, kind, raw }: ProtobufEnvelope): Uint8Array {
+  const writer = new WireWriter();
+  for (const id of [4, 3]) {
+    writer.text('');
+    writer.tag(id, 2);
+  }
+  writer.bytes(raw);
+  writer.tag(2, 2);
+  const mark = writer.length;
+  writer.text(kind);
+  writer.tag(2, 2);
+  writer.text(apiVersion);
+  writer.tag(1, 2);
+  writer.message(mark);
+  writer.tag(1, 2);
+  return Buffer.concat([Uint8Array.from(magic), writer.finish()]);
+}
+
+/** The message that stands for a kind; undefined where none is built in. */
+export function messageName({ apiVersion, kind }: Pick<ProtobufEnvelope, 'apiVersion' | 'kind'>): string | undefined {
+  // Served by every group, whichever it names.
+  if (kind === 'DeleteOptions') return 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+  const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
+  return schemaFor(group, version, kind)?.name;
+}
