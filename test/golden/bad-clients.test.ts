@@ -55,6 +55,46 @@ test('acting as another user has that user’s rights, not the caller’s', asyn
   expect(await as(account)).toMatchObject({ status: 403 });
 });
 
+test('a body without a name, or with another, is refused in one way wherever it is sent', async () => {
+  const path = `${configmaps}/named`;
+  const json = 'application/json';
+  const made = await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: 'named' } } });
+  expect(made.status).toBe(201);
+  const merge = 'application/merge-patch+json';
+  for (const [name, what] of [
+    [null, '(named based on URL) was undeterminable: name must be provided'],
+    ['', '(named based on URL) was undeterminable: name must be provided'],
+    ['other', '(other) does not match the name on the URL (named)'],
+  ] as const)
+    for (const [method, contentType] of [['PUT', json], ['PATCH', merge]] as const) {
+      const { status, text } = await server.send({ method, path, contentType, body: { metadata: { name } } });
+      expect([status, JSON.parse(text).message]).toEqual([400, `the name of the object ${what}`]);
+    }
+});
+
+test('whom someone acts as is what each header says, commas and all', async () => {
+  const as = async (headers: Record<string, string | string[]>) => {
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const { status, text } = await server.send({ method: 'POST', path, contentType: 'application/json', body: {}, headers });
+    return status === 201 ? JSON.parse(text).status.userInfo : status;
+  };
+  const authenticated = 'system:authenticated';
+  expect(await as({ 'Impersonate-User': 'jane', 'Impersonate-Group': 'cn=a,ou=b' })).toEqual({
+    username: 'jane',
+    groups: ['cn=a,ou=b', authenticated],
+  });
+  const extra = { 'Impersonate-Extra-Scopes': ['a, b', 'c'], 'Impersonate-Extra-Acme.com%2FKey%41': 'x' };
+  expect(await as({ 'Impersonate-User': 'a, b', 'Impersonate-Group': ['one, two', 'three'], ...extra })).toEqual({
+    username: 'a, b',
+    groups: ['one, two', 'three', authenticated],
+    extra: { scopes: ['a, b', 'c'], 'acme.com/keyA': ['x'] },
+  });
+  // Of several users the first counts, as for Go's Header.Get.
+  expect(await as({ 'Impersonate-User': ['jane', 'joe'], 'Impersonate-Uid': ['1', '2'] })).toMatchObject({ username: 'jane', uid: '1' });
+  expect(await as({ 'Impersonate-User': '', 'Impersonate-Group': 'a' })).toBe(500);
+  expect(await as({ 'Impersonate-User': '' })).toMatchObject({ username: 'admin' });
+});
+
 test('a client that goes away in the middle of its body leaves nothing behind', async () => {
   const socket = await tls();
   socket.write(`POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"meta`);

@@ -76,7 +76,7 @@ export interface Exchange {
   readonly path: string;
   readonly contentType?: string | undefined;
   readonly accept?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: unknown;
   /** Sent as it is. */
   readonly raw?: string | Uint8Array | undefined;

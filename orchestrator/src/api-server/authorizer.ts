@@ -17,6 +17,11 @@ export interface Attributes {
   readonly fieldSelector?: readonly { readonly field: string; readonly equals?: string }[];
 }
 
+/** What is asked of a path that is no resource. */
+export function pathAttributes(user: User, verb: string, path: string): Attributes {
+  return { user, verb, namespace: '', group: '', resource: '', subresource: '', name: '', path };
+}
+
 export interface Decision {
   readonly allowed: boolean;
   /** Nobody else is asked. Absent: others may still allow it. */

@@ -139,7 +139,13 @@ class Server implements ApiServer {
       rng,
       log,
       bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes, mostFields)).object),
-      admission: (self) => builtInAdmission(self, { services, plugins, authorization: () => this.#authorization }),
+      admission: (self) =>
+        builtInAdmission(self, {
+          services,
+          plugins,
+          authorization: () => this.#authorization,
+          metrics: () => this.#metrics.admission,
+        }),
     });
     this.#authorization = new Authorization(context, {
       ...options.authorization,

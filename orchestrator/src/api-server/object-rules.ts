@@ -103,3 +103,17 @@ export function ensureNamespace(object: AnyObject, namespaced: boolean, namespac
       'the namespace of the provided object does not match the namespace sent on the request',
     );
 }
+
+/** The object is the one of the path. @throws ApiError BadRequest */
+export function ensureName({ metadata }: AnyObject, name: string): void {
+  if (!metadata.name)
+    throw apiError(
+      'BadRequest',
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (metadata.name !== name)
+    throw apiError(
+      'BadRequest',
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
+    );
+}

@@ -1,5 +1,5 @@
 import { apiError, FieldSelector } from '@berth/kube';
-import type { Attributes, Authorizer } from './authorizer.ts';
+import { type Attributes, type Authorizer, pathAttributes } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
@@ -113,16 +113,7 @@ function attributesOf(route: Route, { user, method, path, query }: ServerRequest
     // What other servers serve has resources as well.
     const info = requestInfoOf(method, path, query);
     if (info.isResource && info.group !== '') return { ...info, user };
-    return {
-      user,
-      verb: method.toLowerCase(),
-      namespace: '',
-      group: '',
-      resource: '',
-      subresource: '',
-      name: '',
-      path,
-    };
+    return pathAttributes(user, method.toLowerCase(), path);
   }
   const { definition, verb, namespace, name, subresource } = route;
   const { group, version, plural: resource } = definition;

@@ -1,10 +1,10 @@
+import { holds, outside } from './assertion.ts';
 import { parseRe2 } from './parse-re2.ts';
 import { compileProgram, type Instruction } from './program.ts';
 import { Re2LimitError } from './re2-error.ts';
 
 /** Steps of one search: some 20 ms. */
 const maxSteps = 2_000_000;
-const outside = -1;
 
 interface Thread {
   readonly index: number;
@@ -94,25 +94,4 @@ export class FindingRe2 {
 function codeBefore(text: string, at: number): number {
   const unit = text.charCodeAt(at - 1);
   return unit >= 0xdc00 && unit <= 0xdfff && at > 1 ? (text.codePointAt(at - 2) as number) : unit;
-}
-
-function holds(assertion: string, before: number, after: number): boolean {
-  switch (assertion) {
-    case 'textStart':
-      return before === outside;
-    case 'textEnd':
-      return after === outside;
-    case 'lineStart':
-      return before === outside || before === 0x0a;
-    case 'lineEnd':
-      return after === outside || after === 0x0a;
-    case 'wordBoundary':
-      return isWord(before) !== isWord(after);
-    default:
-      return isWord(before) === isWord(after);
-  }
-}
-
-function isWord(code: number): boolean {
-  return code >= 0 && code < 0x80 && /\w/.test(String.fromCharCode(code));
 }

@@ -1,3 +1,4 @@
+import { holds, outside } from './assertion.ts';
 import type { Assertion } from './parse-re2.ts';
 import { parseRe2 } from './parse-re2.ts';
 import { compileProgram, type Instruction } from './program.ts';
@@ -7,7 +8,6 @@ import { Re2LimitError } from './re2-error.ts';
 const maxStates = 500;
 /** Steps that had to be worked out in one check: some 10 ms. What is known already costs nothing of it. */
 const maxSteps = 1_000_000;
-const newline = 0x0a;
 
 interface State {
   /** The instructions that wait for the next character or for the end. */
@@ -22,7 +22,6 @@ interface Place {
   readonly after: number;
 }
 
-const outside = -1;
 /** Some character; what looks at it is not asked. */
 const unknown = 0;
 
@@ -108,7 +107,7 @@ export class Re2 {
       if (step.op === 'match') matched = true;
       else if (step.op === 'set') waiting.push(index);
       else if (step.op === 'split') stack.push(...step.targets);
-      else if (holds(step.assertion, place)) stack.push(step.next);
+      else if (holds(step.assertion, place.before, place.after)) stack.push(step.next);
       else if (step.assertion === 'textEnd') waiting.push(index);
     }
     return this.#shared(
@@ -135,26 +134,3 @@ export class Re2 {
 }
 
 const ends: ReadonlySet<Assertion> = new Set(['textStart', 'textEnd'] as const);
-
-function holds(assertion: Assertion, { before, after }: Place): boolean {
-  switch (assertion) {
-    case 'textStart':
-      return before === outside;
-    case 'textEnd':
-      return after === outside;
-    case 'lineStart':
-      return before === outside || before === newline;
-    case 'lineEnd':
-      return after === outside || after === newline;
-    case 'wordBoundary':
-      return isWord(before) !== isWord(after);
-    case 'noWordBoundary':
-      return isWord(before) === isWord(after);
-  }
-}
-
-function isWord(code: number): boolean {
-  return (
-    (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39) || code === 0x5f
-  );
-}

@@ -1,4 +1,5 @@
 import type { Authorization } from '../authorization/authorization.ts';
+import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
@@ -35,6 +36,8 @@ export interface BuiltInParts {
   /** Asked at each request: it is made after admission. */
   readonly authorization: () => Authorization;
   readonly plugins: PluginChoice;
+  /** The same. Absent: nothing is counted. */
+  readonly metrics?: () => AdmissionMetrics;
 }
 
 interface Phases {
@@ -44,8 +47,8 @@ interface Phases {
 
 /** The plugins that are on, in upstream's order, and the rules that are no plugins upstream and always hold. */
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
-  const { services, authorization, plugins } = parts;
-  const webhooks = new WebhookAdmission(context, () => authorization().authorizer);
+  const { services, authorization, plugins, metrics } = parts;
+  const webhooks = new WebhookAdmission(context, () => authorization().authorizer, metrics);
   const policies = new PolicyAdmission(context, () => authorization().authorizer);
   const table = pluginTable(context, { authorization, webhooks, policies, plugins });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
@@ -69,7 +72,10 @@ function pluginTable(
     webhooks,
     policies,
     plugins,
-  }: Omit<BuiltInParts, 'services'> & { readonly webhooks: WebhookAdmission; readonly policies: PolicyAdmission },
+  }: Omit<BuiltInParts, 'services' | 'metrics'> & {
+    readonly webhooks: WebhookAdmission;
+    readonly policies: PolicyAdmission;
+  },
 ): Readonly<Record<AdmissionPluginName, Phases>> {
   const lookup = new AdmissionLookup(context);
   const lifecycle = namespaceLifecycle(lookup);

@@ -3,7 +3,7 @@ import { askedOf } from '../admission/asked.ts';
 import type { Authorizer } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { forbiddenError } from '../forbidden.ts';
-import { ensureNamespace } from '../object-rules.ts';
+import { ensureName, ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { conflict } from '../resource-errors.ts';
@@ -109,7 +109,7 @@ function next({ context, route, request, options, read }: Attempt, live: AnyObje
       `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`,
     );
   ensureNamespace(object, definition.namespaced, namespace);
-  checkName(object, name);
+  ensureName(object, name);
   return object;
 }
 
@@ -118,20 +118,6 @@ function decode(context: ServerContext, definition: ResourceDefinition, merged: 
   if (!schema)
     return context.bodies.conform(merged, expectedKind(definition), { validation: 'Ignore', warn: () => undefined });
   return decodeObject(schema, merged).object as AnyObject;
-}
-
-/** @throws ApiError BadRequest – the configuration is about another object, or names none */
-function checkName({ metadata }: AnyObject, name: string): void {
-  if (!metadata.name)
-    throw apiError(
-      'BadRequest',
-      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
-    );
-  if (metadata.name !== name)
-    throw apiError(
-      'BadRequest',
-      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
-    );
 }
 
 async function create(attempt: Attempt, authorizer: Authorizer): Promise<AnswerObject> {

@@ -1,6 +1,7 @@
 import { copyJson, decodeObject, schemas } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
 import { applyPatch } from '../apply-patch.ts';
+import { ensureName } from '../object-rules.ts';
 import { patchOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -8,7 +9,6 @@ import type { ServerContext } from '../server-context.ts';
 import type { AnswerObject, ServerRequest } from '../server-request.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import { changeObject } from '../verbs/change-object.ts';
-import { checkName } from '../verbs/update-object.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
 import { applyObject } from './apply-object.ts';
 import { managerOf } from './manager-name.ts';
@@ -76,7 +76,7 @@ async function sentScale(context: ServerContext, { route, request, options }: Wr
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const patch = route.verb === 'patch' ? await patchOf(request) : undefined;
   const body = patch ? undefined : await context.bodies.object(request, scaleKind, options.fieldValidation);
-  if (body) checkName(body, route.name);
+  if (body) ensureName(body, route.name);
   const manager = managerOf(options.fieldManager, request.userAgent);
   return (live) => {
     const next = patch

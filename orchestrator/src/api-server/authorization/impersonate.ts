@@ -1,33 +1,39 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { apiError } from '@berth/kube';
-import type { Attributes, Authorizer } from '../authorizer.ts';
+import { type Attributes, type Authorizer, pathAttributes } from '../authorizer.ts';
 import { forbiddenError } from '../forbidden.ts';
 import { anonymous, type User } from '../user.ts';
 
 const authentication = 'authentication.k8s.io';
 const serviceAccountPrefix = 'system:serviceaccount:';
+const prefix = 'impersonate-';
+const extraPrefix = 'extra-';
+
+/** Whether there is anything of that in a request. */
+export function asksToImpersonate(headers: IncomingHttpHeaders): boolean {
+  for (const name in headers) if (name.startsWith(prefix)) return true;
+  return false;
+}
 
 /**
  * The user a request acts as by its Impersonate-* headers; the caller where there are none
- * (apiserver endpoints/filters/impersonation).
+ * (apiserver endpoints/filters/impersonation). Header by header, as they came: Node joins those of one name, and a group's
+ * name may have a comma.
  * @throws ApiError Forbidden – the caller may not act as that user, group, uid or extra; InternalError – no user is named.
  */
-export async function impersonated(caller: User, headers: IncomingHttpHeaders, authorizer: Authorizer): Promise<User> {
-  const name = headers['impersonate-user'];
-  const groups = listOf(headers['impersonate-group']);
-  const uid = headers['impersonate-uid'];
-  const extra = extraOf(headers);
-  if (!name) {
-    if (groups.length === 0 && uid === undefined && Object.keys(extra).length === 0) return caller;
+export async function impersonated(caller: User, rawHeaders: readonly string[], authorizer: Authorizer): Promise<User> {
+  const wanted = wantedBy(rawHeaders);
+  if (!wanted) return caller;
+  const { name, uid, groups, extra } = wanted;
+  if (name === '') {
+    if (groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return caller;
     throw apiError('InternalError', 'requested impersonation of groups, a uid or extras without impersonating a user');
   }
-  if (Array.isArray(name) || Array.isArray(uid))
-    throw apiError('BadRequest', 'Impersonate-User and Impersonate-Uid may be given once');
   const account = serviceAccountOf(name);
   const wishes: Partial<Attributes>[] = [
     account ? { resource: 'serviceaccounts', ...account } : { resource: 'users', name },
     ...groups.map((group) => ({ resource: 'groups', name: group })),
-    ...(uid === undefined ? [] : [{ group: authentication, resource: 'uids', name: uid }]),
+    ...(uid === '' ? [] : [{ group: authentication, resource: 'uids', name: uid }]),
     ...Object.entries(extra).flatMap(([key, values]) =>
       values.map((value) => ({ group: authentication, resource: 'userextras', subresource: key, name: value })),
     ),
@@ -36,24 +42,55 @@ export async function impersonated(caller: User, headers: IncomingHttpHeaders, a
   return {
     name,
     groups: groupsOf(name, groups, account),
-    ...(uid === undefined ? {} : { uid }),
+    ...(uid === '' ? {} : { uid }),
     ...(Object.keys(extra).length > 0 ? { extra } : {}),
   };
 }
 
+interface Wanted {
+  /** Of a name that is there more than once, the first counts; empty: none. */
+  readonly name: string;
+  readonly uid: string;
+  readonly groups: readonly string[];
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Undefined: no header speaks of it. */
+function wantedBy(rawHeaders: readonly string[]): Wanted | undefined {
+  const values = new Map<string, string[]>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const header = rawHeaders[i] as string;
+    if (!/^impersonate-/i.test(header)) continue;
+    const name = nameOf(header.slice(prefix.length).toLowerCase());
+    const value = rawHeaders[i + 1] as string;
+    const known = values.get(name);
+    if (known) known.push(value);
+    else values.set(name, [value]);
+  }
+  if (values.size === 0) return undefined;
+  const extras = [...values].filter(([name]) => name.startsWith(extraPrefix));
+  return {
+    name: values.get('user')?.[0] ?? '',
+    uid: values.get('uid')?.[0] ?? '',
+    groups: values.get('group') ?? [],
+    extra: Object.fromEntries(extras.map(([name, all]) => [name.slice(extraPrefix.length), all])),
+  };
+}
+
 async function allow(user: User, wish: Partial<Attributes>, authorizer: Authorizer): Promise<void> {
-  const none = { namespace: '', group: '', resource: '', subresource: '', name: '', path: '' };
-  const attributes: Attributes = { ...none, ...wish, user, verb: 'impersonate' };
+  const attributes: Attributes = { ...pathAttributes(user, 'impersonate', ''), ...wish };
   const { allowed, reason } = await authorizer.authorize(attributes);
   if (!allowed) throw forbiddenError(attributes, reason);
 }
 
 /** What the name brings along, as authentication would have given it. */
-function groupsOf(name: string, asked: string[], account: { namespace: string } | undefined): string[] {
+function groupsOf(
+  name: string,
+  asked: readonly string[],
+  account: { namespace: string } | undefined,
+): readonly string[] {
   const groups =
-    asked.length === 0 && account
-      ? ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`]
-      : [...asked];
+    asked.length === 0 && account ? ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`] : asked;
   if (name === anonymous.name)
     return groups.includes('system:unauthenticated') ? groups : [...groups, 'system:unauthenticated'];
   const known = groups.includes('system:authenticated') || groups.includes('system:unauthenticated');
@@ -67,29 +104,12 @@ function serviceAccountOf(user: string): { namespace: string; name: string } | u
   return namespace && name && rest.length === 0 ? { namespace, name } : undefined;
 }
 
-/** Node joins headers of one name with a comma; only for these a list is meant. */
-function listOf(value: string | string[] | undefined): string[] {
-  return [value ?? []]
-    .flat()
-    .flatMap((one) => one.split(/, ?/))
-    .filter((one) => one !== '');
-}
-
 /** Keys are percent-encoded, as header names cannot hold all of them. */
-function extraOf(headers: IncomingHttpHeaders): Record<string, string[]> {
-  const extra: Record<string, string[]> = {};
-  for (const [header, value] of Object.entries(headers)) {
-    if (!header.startsWith('impersonate-extra-')) continue;
-    const key = header.slice('impersonate-extra-'.length);
-    extra[decoded(key).toLowerCase()] = listOf(value);
-  }
-  return extra;
-}
-
-function decoded(key: string): string {
+function nameOf(header: string): string {
+  if (!header.startsWith(extraPrefix)) return header;
   try {
-    return decodeURIComponent(key);
+    return decodeURIComponent(header);
   } catch {
-    return key;
+    return header;
   }
 }

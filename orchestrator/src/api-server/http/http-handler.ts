@@ -139,7 +139,7 @@ export class HttpHandler {
   }
 
   async #impersonate(caller: User, message: IncomingMessage, audit: AuditedRequest | undefined): Promise<User> {
-    const user = await impersonated(caller, message.headers, this.#parts.pipeline.authorizer);
+    const user = await impersonated(caller, message.rawHeaders, this.#parts.pipeline.authorizer);
     if (user !== caller) audit?.impersonates(user);
     return user;
   }

@@ -5,6 +5,7 @@ import { countOf } from '../flow-control/object-counts.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
+import { AdmissionMetrics } from './admission-metrics.ts';
 import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
@@ -16,6 +17,7 @@ export class ServerMetrics {
   readonly registry = new MetricRegistry();
   readonly requests: RequestMetrics;
   readonly tlsErrors: Counter;
+  readonly admission: AdmissionMetrics;
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
   readonly #authenticated: SeriesOf<Counter>;
@@ -25,6 +27,7 @@ export class ServerMetrics {
 
   constructor(context: ServerContext) {
     const { registry } = this;
+    this.admission = new AdmissionMetrics(registry);
     this.requests = new RequestMetrics(registry, context.registry, context.clock);
     this.tlsErrors = registry
       .counter('apiserver_tls_handshake_errors_total', 'Requests lost because a TLS handshake failed.')

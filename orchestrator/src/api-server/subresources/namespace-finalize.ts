@@ -1,11 +1,11 @@
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
+import { ensureName } from '../object-rules.ts';
 import { untilUncontended } from '../object-storage.ts';
 import { modified, notFound } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
-import { checkName } from '../verbs/update-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
 
 /** PUT of a namespace's `spec.finalizers`; a terminating namespace goes with the last of them (registry/core/namespace FinalizeREST). */
@@ -17,7 +17,7 @@ export async function finalizeNamespace(
   const { definition, name } = route;
   const { dryRun, fieldValidation } = writeOptionsOf(request.query, 'UpdateOptions');
   const body = await context.bodies.object(request, expectedKind(definition), fieldValidation);
-  checkName(body, name);
+  ensureName(body, name);
   const storage = context.storage(definition);
   const object = await untilUncontended(storage, name, async () => {
     const current = await storage.find('', name);

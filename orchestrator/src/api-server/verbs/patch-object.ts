@@ -1,9 +1,8 @@
-import { apiError } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
-import { ensureNamespace } from '../object-rules.ts';
+import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { type ParsedPatch, patchOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -28,11 +27,7 @@ export async function patchObject(
     const patched = applyPatch(patch, current, definition.schema);
     const next = context.bodies.conform(patched, expected, strictness);
     ensureNamespace(next, definition.namespaced, namespace);
-    if (next.metadata.name !== name)
-      throw apiError(
-        'BadRequest',
-        'the name of the object (' + next.metadata.name + ') does not match the name on the URL (' + name + ')',
-      );
+    ensureName(next, name);
     return next;
   };
   const object = await changeObject(context, {

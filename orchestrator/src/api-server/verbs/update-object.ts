@@ -1,8 +1,8 @@
-import { apiError, copyJson } from '@berth/kube';
+import { copyJson } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
-import { ensureNamespace } from '../object-rules.ts';
+import { ensureName, ensureNamespace } from '../object-rules.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -38,7 +38,7 @@ export async function updateObject(
   const manager = managerOf(options.fieldManager, request.userAgent);
   const body = await context.bodies.object(request, expectedKind(definition), options.fieldValidation);
   ensureNamespace(body, definition.namespaced, namespace);
-  checkName(body, name);
+  ensureName(body, name);
   if (
     !subresource &&
     createdByUpdate.has(`${definition.group}/${definition.plural}`) &&
@@ -74,19 +74,4 @@ export async function updateObject(
 
 export function endpointOf(subresource: string | undefined): 'main' | 'status' | 'other' {
   return subresource === undefined ? 'main' : subresource === 'status' ? 'status' : 'other';
-}
-
-/** @throws ApiError BadRequest – the body is about another object than the path. */
-export function checkName(object: AnyObject, name: string): void {
-  const given = object.metadata.name;
-  if (!given)
-    throw apiError(
-      'BadRequest',
-      'the name of the object (<empty>) does not match the name on the URL'.replace(
-        '<empty>',
-        `based on URL was undeterminable: name must be provided`,
-      ),
-    );
-  if (given !== name)
-    throw apiError('BadRequest', `the name of the object (${given}) does not match the name on the URL (${name})`);
 }

@@ -1,4 +1,4 @@
-import type { Attributes, Decision } from '../../api-server/authorizer.ts';
+import { type Attributes, type Decision, pathAttributes } from '../../api-server/authorizer.ts';
 import { dns1123Label, dns1123Subdomain } from '../../api-server/resources/names.ts';
 import type { User } from '../../api-server/user.ts';
 import { objectType } from '../language/cel-type.ts';
@@ -132,17 +132,7 @@ function serviceAccount(authorizer: Value, namespace: Value, name: Value): Resul
 function checkPath(check: Value, verb: Value): Result {
   const { of, path } = check as PathCheck;
   const { user, decide } = of;
-  const attributes = {
-    user,
-    verb: verb as string,
-    namespace: '',
-    group: '',
-    resource: '',
-    subresource: '',
-    name: '',
-    path,
-  };
-  return new DecisionValue(decide(attributes));
+  return new DecisionValue(decide(pathAttributes(user, verb as string, path)));
 }
 
 function checkResource(check: Value, verb: Value): Result {

@@ -1,9 +1,8 @@
-import { type MatchResources, type NamedRuleWithOperations, Selector } from '@berth/kube';
+import type { MatchResources, NamedRuleWithOperations } from '@berth/kube';
 import type { ResourceDefinition } from '../../resource-definition.ts';
-import { notFound } from '../../resource-errors.ts';
 import type { ServerContext } from '../../server-context.ts';
-import { namespaceOf } from '../../webhook/admission/invocation.ts';
 import { ruleMatches } from '../../webhook/admission/rule-match.ts';
+import { namespaceOf, selectedBy } from '../../webhook/admission/selected-by.ts';
 import type { AdmissionRequest } from '../admission.ts';
 
 /**
@@ -19,8 +18,7 @@ export async function matchedDefinition(
   const found = ruled(resourceRules, matchPolicy, context, request);
   const excluded = ruled(excludeResourceRules, matchPolicy, context, request);
   if (excluded || (resourceRules.length > 0 && !found)) return undefined;
-  if (!matchesObject(match, request) || !(await matchesNamespace(match, context, request))) return undefined;
-  return found ?? request.definition;
+  return (await selectedBy(match, context, request)) ? (found ?? request.definition) : undefined;
 }
 
 function ruled(
@@ -50,27 +48,4 @@ function isAbout(rule: NamedRuleWithOperations, definition: ResourceDefinition, 
   };
   const { resourceNames = [] } = rule;
   return ruleMatches(rule, subject) && (resourceNames.length === 0 || resourceNames.includes(request.name));
-}
-
-function matchesObject({ objectSelector }: MatchResources, { operation, object, old }: AdmissionRequest): boolean {
-  const selector = Selector.fromObject(objectSelector ?? {});
-  if (selector.isEmpty) return true;
-  const now = operation === 'delete' ? undefined : object;
-  return [now, old].some((each) => each && selector.matches(each.metadata?.labels));
-}
-
-async function matchesNamespace(
-  { namespaceSelector }: MatchResources,
-  context: ServerContext,
-  request: AdmissionRequest,
-): Promise<boolean> {
-  const selector = Selector.fromObject(namespaceSelector ?? {});
-  const namespace = namespaceOf(request);
-  if (selector.isEmpty || namespace === '') return true;
-  const { definition, operation, subresource, object } = request;
-  const isNamespace = definition.group === '' && definition.plural === 'namespaces' && subresource === '';
-  if (isNamespace && operation !== 'delete') return selector.matches(object.metadata.labels);
-  const found = await context.storageOf('', 'namespaces')?.find('', namespace);
-  if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
-  return selector.matches(found.object.metadata.labels);
 }

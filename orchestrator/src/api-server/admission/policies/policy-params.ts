@@ -1,4 +1,5 @@
-import { type ParamKind, type ParamRef, Selector } from '@berth/kube';
+import type { ParamKind, ParamRef } from '@berth/kube';
+import { parsedSelector } from '../../parsed-selector.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
 
@@ -67,7 +68,7 @@ async function lookUp(
     const found = await storage.find(where, name);
     return found ? [found.object] : [];
   }
-  const wanted = Selector.fromObject(selector ?? {});
+  const wanted = parsedSelector(selector);
   const { objects } = await storage.range({ namespace: where });
   return objects.map(({ object }) => object).filter((object) => wanted.matches(object.metadata.labels));
 }

@@ -2,6 +2,7 @@ import type { Logger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorizer.ts';
+import type { AdmissionMetrics } from '../../metrics/admission-metrics.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../call-error.ts';
@@ -16,6 +17,8 @@ export interface HookParts {
   readonly client: WebhookClient;
   /** For match conditions that ask what the caller may do. */
   readonly authorizer: Authorizer;
+  /** Absent: nothing is counted. */
+  readonly metrics: AdmissionMetrics | undefined;
 }
 
 const never = new AbortController().signal;
@@ -49,7 +52,9 @@ export async function callHook(
   const review = reviewOf(invocation, request, { objects, uid: context.rng.uuid() });
   const post = { config: clientConfig, review: review.body, timeoutSeconds };
   const answer = await client.post(post, request.signal ?? never).catch((error: unknown) => {
-    throw error instanceof CallError ? new CallError(`failed to call webhook: ${error.message}`) : error;
+    if (!(error instanceof CallError)) throw error;
+    const { status } = error;
+    throw new CallError(`failed to call webhook: ${error.message}`, status === undefined ? {} : { status });
   });
   const verdict = valid(() => verdictOf(review, mutating, answer));
   for (const [key, value] of Object.entries(verdict.auditAnnotations)) request.audit?.annotate(`${name}/${key}`, value);

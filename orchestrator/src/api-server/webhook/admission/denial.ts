@@ -1,11 +1,14 @@
 import { ApiError, apiError, type Status } from '@berth/kube';
 
+/** A webhook said no. */
+export class WebhookDenial extends ApiError {}
+
 /** A webhook's refusal as its client gets it (apiserver webhook/errors.ToStatusErr). */
-export function denial(name: string, result: Readonly<Record<string, unknown>> | undefined): ApiError {
+export function denial(name: string, result: Readonly<Record<string, unknown>> | undefined): WebhookDenial {
   const by = `admission webhook ${JSON.stringify(name)} denied the request`;
   const { code, reason, message, details } = (result ?? {}) as Partial<Status>;
   const said = [message, reason].find((text) => typeof text === 'string' && text !== '');
-  return new ApiError({
+  return new WebhookDenial({
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},

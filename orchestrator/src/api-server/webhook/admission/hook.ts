@@ -1,4 +1,4 @@
-import { type MutatingWebhook, Selector, type ValidatingWebhook } from '@berth/kube';
+import type { MutatingWebhook, ValidatingWebhook } from '@berth/kube';
 import type { MatchConditions } from '../../../cel/admission/match-conditions.ts';
 
 export type AnyWebhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
@@ -9,24 +9,12 @@ export class Hook {
   readonly uid: string;
   readonly configuration: string;
   readonly webhook: AnyWebhook;
-  #namespaces: Selector | undefined;
-  #objects: Selector | undefined;
   #conditions: Promise<MatchConditions> | undefined;
 
   constructor(uid: string, configuration: string, webhook: AnyWebhook) {
     this.uid = uid;
     this.configuration = configuration;
     this.webhook = webhook;
-  }
-
-  get namespaceSelector(): Selector {
-    this.#namespaces ??= Selector.fromObject(this.webhook.namespaceSelector ?? {});
-    return this.#namespaces;
-  }
-
-  get objectSelector(): Selector {
-    this.#objects ??= Selector.fromObject(this.webhook.objectSelector ?? {});
-    return this.#objects;
   }
 
   /** Its match conditions, compiled at the first request that is about it. */

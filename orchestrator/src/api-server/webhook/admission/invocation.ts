@@ -1,10 +1,10 @@
 import { ApiError, apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { ResourceDefinition } from '../../resource-definition.ts';
-import { notFound } from '../../resource-errors.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { Hook } from './hook.ts';
 import { type RuleSubject, ruleMatches } from './rule-match.ts';
+import { namespaceOf, selectedBy } from './selected-by.ts';
 
 /** A webhook that is to be called about a request, and the version of the object it wants. */
 export interface Invocation {
@@ -24,11 +24,6 @@ const exempt = new Set([
 /** What admits others is never asked about itself: nobody could mend it. */
 export function isExempt({ definition }: Pick<AdmissionRequest, 'definition'>): boolean {
   return definition.group === 'admissionregistration.k8s.io' && exempt.has(definition.kind);
-}
-
-/** The request's namespace as webhooks are told it: a Namespace's own name for itself. */
-export function namespaceOf({ definition, namespace, name }: AdmissionRequest): string {
-  return definition.group === '' && definition.plural === 'namespaces' ? name : namespace;
 }
 
 /** The definition a webhook's rules want of a request, if it is about it at all; no object is looked at. */
@@ -68,31 +63,8 @@ export async function invocationOf(
   request: AdmissionRequest,
 ): Promise<Invocation | undefined> {
   const definition = ruledDefinition(hook, context.registry, request);
-  if (!definition || !matchesObject(hook, request)) return undefined;
-  return (await matchesNamespace(hook, context, request)) ? { hook, definition } : undefined;
-}
-
-function matchesObject({ objectSelector }: Hook, { operation, object, old }: AdmissionRequest): boolean {
-  if (objectSelector.isEmpty) return true;
-  const now = operation === 'delete' ? undefined : object;
-  return [now, old].some((each) => each && objectSelector.matches(each.metadata?.labels));
-}
-
-async function matchesNamespace(
-  { namespaceSelector }: Hook,
-  context: ServerContext,
-  request: AdmissionRequest,
-): Promise<boolean> {
-  const { definition, operation, subresource, object } = request;
-  const namespace = namespaceOf(request);
-  if (namespaceSelector.isEmpty || namespace === '') return true;
-  const isNamespace = definition.group === '' && definition.plural === 'namespaces' && subresource === '';
-  // The one that is stored is not the one that will be.
-  if (isNamespace && (operation === 'create' || operation === 'update'))
-    return namespaceSelector.matches(object.metadata.labels);
-  const found = await context.storageOf('', 'namespaces')?.find('', namespace);
-  if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
-  return namespaceSelector.matches(found.object.metadata.labels);
+  if (!definition) return undefined;
+  return (await selectedBy(hook.webhook, context, request)) ? { hook, definition } : undefined;
 }
 
 /** An error of ours in the middle of admission. */

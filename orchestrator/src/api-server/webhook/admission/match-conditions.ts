@@ -1,8 +1,9 @@
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import { forbidden } from '../../resource-errors.ts';
 import { type HookParts, reviewedObjects } from './call-hook.ts';
-import { type Invocation, namespaceOf } from './invocation.ts';
+import type { Invocation } from './invocation.ts';
 import { requestFields } from './review.ts';
+import { namespaceOf } from './selected-by.ts';
 
 /**
  * Whether all of a webhook's match conditions hold.

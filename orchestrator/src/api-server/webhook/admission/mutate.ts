@@ -11,6 +11,7 @@ import type { Hook } from './hook.ts';
 import { applyHookPatch, decodePatch } from './hook-patch.ts';
 import { type Invocation, internalError, invocationOf } from './invocation.ts';
 import { conditionsMatch } from './match-conditions.ts';
+import { observedCall } from './observed-call.ts';
 
 /** Which webhooks are called once more when something changed after them. */
 class Rounds {
@@ -64,13 +65,15 @@ type Placed = HookParts & { readonly place: string };
 
 /** @returns whether the object is another one now. */
 async function callMutating(invocation: Invocation, request: AdmissionRequest, parts: Placed): Promise<boolean> {
-  const { place } = parts;
+  const { place, context, metrics } = parts;
   const { configuration, webhook } = invocation.hook;
   let mutated = false;
   try {
-    mutated = await callAndApply(invocation, request, parts);
+    mutated = await observedCall({ invocation, request, type: 'admit', context, metrics }, () =>
+      callAndApply(invocation, request, parts),
+    );
   } catch (error) {
-    settleFailure(error, invocation, { request, log: parts.context.log });
+    settleFailure(error, invocation, { request, log: context.log });
     request.audit?.annotate(`failed-open.mutation.webhook.admission.k8s.io/${place}`, webhook.name);
   } finally {
     const note = { configuration, webhook: webhook.name, mutated };
@@ -91,7 +94,8 @@ async function callAndApply(invocation: Invocation, request: AdmissionRequest, p
     throw internalError(
       `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`,
     );
-  if (patchType !== 'JSONPatch') throw new CallError(`unsupported patch type ${JSON.stringify(patchType)}`);
+  if (patchType !== 'JSONPatch')
+    throw new CallError(`unsupported patch type ${JSON.stringify(patchType)}`, { status: 400 });
   const shown = objects.object;
   const patched = conformed(applyHookPatch(shown, patch), shown, { definition, context: parts.context });
   const note = { configuration: hook.configuration, webhook: name, patch, patchType };

@@ -2,7 +2,8 @@ import { decodeObject, schemas } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { CallError } from '../call-error.ts';
-import { type Invocation, namespaceOf } from './invocation.ts';
+import type { Invocation } from './invocation.ts';
+import { namespaceOf } from './selected-by.ts';
 
 const versions = ['v1', 'v1beta1'] as const;
 type ReviewVersion = (typeof versions)[number];

@@ -4,6 +4,7 @@ import { callHook, type HookParts, reviewedObjects, settleFailure } from './call
 import type { Hook } from './hook.ts';
 import { type Invocation, invocationOf } from './invocation.ts';
 import { conditionsMatch } from './match-conditions.ts';
+import { observedCall } from './observed-call.ts';
 
 /** All at once; of several refusals the first in the order of the webhooks is told. @throws ApiError – see callHook and settleFailure. */
 export async function validate(hooks: readonly Hook[], request: AdmissionRequest, parts: HookParts): Promise<void> {
@@ -27,11 +28,14 @@ async function callValidating(
   request: AdmissionRequest,
   parts: HookParts & { readonly index: number },
 ): Promise<void> {
+  const { context, metrics } = parts;
   try {
-    const objects = await reviewedObjects(invocation, request);
-    await callHook(invocation, request, { ...parts, objects, mutating: false });
+    await observedCall({ invocation, request, type: 'validating', context, metrics }, async () => {
+      const objects = await reviewedObjects(invocation, request);
+      await callHook(invocation, request, { ...parts, objects, mutating: false });
+    });
   } catch (error) {
-    settleFailure(error, invocation, { request, log: parts.context.log });
+    settleFailure(error, invocation, { request, log: context.log });
     const key = `failed-open.validating.webhook.admission.k8s.io/round_0_index_${parts.index}`;
     request.audit?.annotate(key, invocation.hook.webhook.name);
   }

@@ -1,6 +1,7 @@
 import type { Logger } from '@berth/kit';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorizer.ts';
+import type { AdmissionMetrics } from '../../metrics/admission-metrics.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { HookParts } from './call-hook.ts';
 import type { Hook } from './hook.ts';
@@ -13,13 +14,15 @@ const group = 'admissionregistration.k8s.io';
 export class WebhookAdmission {
   readonly #context: ServerContext;
   readonly #authorizer: () => Authorizer;
+  readonly #metrics: (() => AdmissionMetrics) | undefined;
   readonly #mutating = new HookList();
   readonly #validating = new HookList();
 
-  /** `authorizer` is asked for at each request: it is made after admission. */
-  constructor(context: ServerContext, authorizer: () => Authorizer) {
+  /** `authorizer` and `metrics` are asked for at each request: they are made after admission. */
+  constructor(context: ServerContext, authorizer: () => Authorizer, metrics?: () => AdmissionMetrics) {
     this.#context = context;
     this.#authorizer = authorizer;
+    this.#metrics = metrics;
   }
 
   async start(log: Logger, signal: AbortSignal): Promise<void> {
@@ -68,6 +71,7 @@ export class WebhookAdmission {
       context: this.#context,
       client: await this.#context.outbound.webhooks(),
       authorizer: this.#authorizer(),
+      metrics: this.#metrics?.(),
     };
   }
 }

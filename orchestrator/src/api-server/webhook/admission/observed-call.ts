@@ -1,0 +1,49 @@
+import type { AdmissionRequest } from '../../admission/admission.ts';
+import type { AdmissionMetrics, HookCall } from '../../metrics/admission-metrics.ts';
+import type { ServerContext } from '../../server-context.ts';
+import { CallError } from '../call-error.ts';
+import { WebhookDenial } from './denial.ts';
+import type { Invocation } from './invocation.ts';
+
+interface Observed {
+  readonly invocation: Invocation;
+  readonly request: AdmissionRequest;
+  readonly type: HookCall['type'];
+  readonly context: ServerContext;
+  readonly metrics: AdmissionMetrics | undefined;
+}
+
+type Outcome = Pick<HookCall, 'code' | 'rejection' | 'failedOpen'>;
+
+/** Calls a webhook and counts how that went. @throws what `call` throws. */
+export async function observedCall<T>(
+  { invocation, request, type, context, metrics }: Observed,
+  call: () => Promise<T>,
+): Promise<T> {
+  const { clock } = context;
+  const begun = clock.monotonicMs();
+  let outcome: Outcome = { code: 200, failedOpen: false };
+  try {
+    return await call();
+  } catch (error) {
+    const ignored = invocation.hook.webhook.failurePolicy === 'Ignore';
+    outcome = failed(error, ignored, request.signal?.aborted === true);
+    throw error;
+  } finally {
+    const { name } = invocation.hook.webhook;
+    const seconds = (clock.monotonicMs() - begun) / 1000;
+    metrics?.called({ name, type, operation: request.operation.toUpperCase(), seconds, ...outcome });
+  }
+}
+
+/** What upstream counts of an error (webhook/validating/dispatcher.go). */
+function failed(error: unknown, ignored: boolean, gone: boolean): Outcome {
+  if (error instanceof CallError) {
+    // A call without any answer is a server that is not there.
+    const code = error.status ?? 503;
+    if (ignored) return { code, failedOpen: !gone };
+    return { code, rejection: gone ? 'client_gone' : 'calling_webhook_error', failedOpen: false };
+  }
+  if (error instanceof WebhookDenial) return { code: error.status.code ?? 0, rejection: 'no_error', failedOpen: false };
+  return { code: 0, rejection: 'apiserver_internal_error', failedOpen: false };
+}
