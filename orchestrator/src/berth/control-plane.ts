@@ -15,6 +15,7 @@ import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
+import { startPolicyStatusController } from '../controllers/policy-status/policy-status-controller.ts';
 import { startResourceQuotaController } from '../controllers/resource-quota/resource-quota-controller.ts';
 import { startServiceAccountControllers } from '../controllers/service-account/service-account-controllers.ts';
 import {
@@ -87,6 +88,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const everyKind = { ...deps, customTypes: stack.use(new CustomTypes(deps)) };
   stack.use(startGarbageCollector(everyKind, signal));
   stack.use(startClusterRoleAggregation(deps, signal));
+  stack.use(startPolicyStatusController(deps, signal));
   stack.use(startResourceQuotaController(everyKind, signal));
   stack.use(startNamespaceController(everyKind, signal));
   stack.use(startServiceAccountControllers(deps, options.caPem, signal));

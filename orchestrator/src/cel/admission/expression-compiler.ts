@@ -18,6 +18,8 @@ export interface CompilerOptions {
   readonly hasParams: boolean;
   /** Absent: there are. */
   readonly hasVariables?: boolean;
+  /** Absent: `authorizer.requestResource` is known. */
+  readonly hasRequestResource?: boolean;
   /** What `object`, `oldObject` and `params` are known to be; absent: anything. */
   readonly types?: Readonly<Record<string, CelType>>;
   readonly objects?: readonly ObjectDeclaration[];
@@ -36,6 +38,7 @@ export class ExpressionCompiler {
   constructor({
     hasParams,
     hasVariables = true,
+    hasRequestResource = true,
     types = {},
     objects = [],
     functions = [],
@@ -55,7 +58,10 @@ export class ExpressionCompiler {
       functions,
       ...(namedObject ? { namedObject } : {}),
     };
-    const authorizers = { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType };
+    const authorizers = {
+      authorizer: authorizerType,
+      ...(hasRequestResource ? { 'authorizer.requestResource': resourceCheckType } : {}),
+    };
     this.#environments = {
       without: lazy(() => new Environment({ ...shared, variables })),
       withAuthorizer: lazy(() => new Environment({ ...shared, variables: { ...variables, ...authorizers } })),
@@ -75,6 +81,12 @@ export class ExpressionCompiler {
     const problem = program.planError();
     if (problem !== undefined) return { text, error: `program instantiation failed: ${problem}`, outputType: dynType };
     return { text, program, outputType };
+  }
+
+  /** What the checker complains of, in cel-go's words; undefined: of nothing. */
+  issues(text: string): string | undefined {
+    const compiled = this.#environments.withAuthorizer().compile(text);
+    return compiled.type === 'invalid' ? compiled.message : undefined;
   }
 
   /** From here on expressions can name it. */
