@@ -3,11 +3,11 @@ import { comparable, created, type GoldenCase, goldenFile, statusOf, targetOf } 
 
 const { cases } = goldenFile<{ cases: readonly GoldenCase[] }>('defaults.json');
 
-/** Reviews are answered by authentication and authorization, not stored. */
+/** Reviews are answered by authentication and authorization, not stored: a whole server has them in server-answers.test.ts. */
 const elsewhere = (id: string) => id.startsWith('review/');
 
-for (const { id, request, status, response } of cases)
-  test.skipIf(elsewhere(id))(`${id} is filled as upstream fills it`, () => {
+for (const { id, request, status, response } of cases.filter(({ id }) => !elsewhere(id)))
+  test(`${id} is filled as upstream fills it`, () => {
     const answer = statusOf(() => created(targetOf(request.path), request.body));
     if (status === 201) expect(comparable(answer as GoldenCase['response'])).toEqual(comparable(response));
     else expect(answer).toEqual(response);
