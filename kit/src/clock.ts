@@ -13,13 +13,25 @@ export interface Clock {
 /** Node caps a timer at 2^31-1 ms and fires at once beyond it, so longer waits are clamped. */
 const maxTimerMs = 2 ** 31 - 1;
 
+/** There is one for each request: a class costs less than an object with a computed name. */
+class SystemTimer implements Disposable {
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(timer: NodeJS.Timeout) {
+    this.#timer = timer;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) => sleepBySchedule(systemClock, ms, signal),
   schedule(ms, run) {
-    const timer = setTimeout(run, Math.min(Math.max(ms, 0), maxTimerMs));
-    return { [Symbol.dispose]: () => clearTimeout(timer) };
+    return new SystemTimer(setTimeout(run, Math.min(Math.max(ms, 0), maxTimerMs)));
   },
 };
 

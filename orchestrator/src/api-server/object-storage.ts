@@ -50,8 +50,12 @@ export class ObjectStorage {
 
   /** The newest, or with `notOlderThan` any state of that revision or later (0: what is at hand). */
   async find(namespace: string, name: string, notOlderThan?: number): Promise<StoredObject | undefined> {
-    const kv = await storeCall(this.#store.get(this.keyOf(namespace, name), notOlderThan));
-    return kv && this.#codec.view(kv);
+    try {
+      const kv = await this.#store.get(this.keyOf(namespace, name), notOlderThan);
+      return kv && this.#codec.view(kv);
+    } catch (error) {
+      throw asApiError(error);
+    }
   }
 
   async range({

@@ -28,20 +28,25 @@ const methodVerbs: Readonly<Record<string, string>> = {
 
 export function requestInfoOf(method: string, path: string, query: URLSearchParams): RequestInfo {
   const decoded = decodedPath(path);
-  const none = { group: '', version: '', namespace: '', resource: '', subresource: '', name: '' };
-  const other: RequestInfo = { isResource: false, path: decoded, verb: method.toLowerCase(), ...none };
-  const [root = '', ...parts] = segmentsOf(decoded);
-  if (parts.length < 2 || (root !== 'api' && root !== 'apis')) return other;
+  const parts = segmentsOf(decoded);
+  const root = parts.shift();
+  if (parts.length < 2 || (root !== 'api' && root !== 'apis')) return otherInfo(method, decoded, '');
   const group = root === 'api' ? '' : (parts.shift() as string);
-  if (parts.length < 2) return { ...other, group };
+  if (parts.length < 2) return otherInfo(method, decoded, group);
   const version = parts.shift() as string;
   const first = parts[0] as string;
   // Old clients' way to ask for a watch or a proxy; upstream knows it still.
   const asPrefix = (first === 'proxy' || first === 'watch') && parts.length >= 2;
   if (asPrefix) parts.shift();
   const verb = asPrefix ? first : (methodVerbs[method] ?? '');
-  const about = { ...other, isResource: true, group, version, verb, ...objectOf(parts, verb) };
-  return about.name === '' ? ofCollection(about, query) : about;
+  const { namespace, resource, name, subresource } = objectOf(parts, verb);
+  const about = { isResource: true, path: decoded, verb, group, version, namespace, resource, subresource, name };
+  return name === '' ? ofCollection(about, query) : about;
+}
+
+function otherInfo(method: string, path: string, group: string): RequestInfo {
+  const none = { version: '', namespace: '', resource: '', subresource: '', name: '' };
+  return { isResource: false, path, verb: method.toLowerCase(), group, ...none };
 }
 
 function objectOf(parts: string[], verb: string) {
@@ -85,8 +90,10 @@ function decodedPath(path: string): string {
 }
 
 function segmentsOf(path: string): string[] {
-  const trimmed = path.replace(/^\/+/, '').replace(/\/+$/, '');
-  return trimmed === '' ? [] : trimmed.split('/');
+  let [start, end] = [0, path.length];
+  while (path[start] === '/') start++;
+  while (end > start && path[end - 1] === '/') end--;
+  return start === end ? [] : path.slice(start, end).split('/');
 }
 
 const longSubresources = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);

@@ -1,12 +1,18 @@
 import { compareVersions } from './custom-resources/version-order.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 
+/** What is served of a version of a group. */
+interface Served {
+  readonly list: readonly ResourceDefinition[];
+  readonly byPlural: ReadonlyMap<string, ResourceDefinition>;
+}
+
 /** The table of what is served, by group, version and plural: what is built in, and custom resources, which come and go. */
 export class ResourceRegistry {
   readonly #builtIn: readonly ResourceDefinition[];
   readonly #builtInVersions: ReadonlySet<string>;
-  readonly #byPath = new Map<string, ResourceDefinition>();
-  readonly #groupVersions = new Map<string, ResourceDefinition[]>();
+  /** By group, then by version: a joined text would be made and hashed for each request. */
+  readonly #served = new Map<string, Map<string, Served>>();
   /** Asked several times a request. */
   readonly #byResource = new Map<string, ResourceDefinition>();
   #definitions: readonly ResourceDefinition[];
@@ -17,7 +23,7 @@ export class ResourceRegistry {
     this.#builtIn = definitions.filter(({ verbs }) => verbs.length > 0);
     this.#definitions = this.#builtIn;
     for (const definition of this.#builtIn) this.#add(definition);
-    this.#builtInVersions = new Set(this.#groupVersions.keys());
+    this.#builtInVersions = new Set(this.#builtIn.map(({ group, version }) => `${group}/${version}`));
   }
 
   get definitions(): readonly ResourceDefinition[] {
@@ -45,7 +51,7 @@ export class ResourceRegistry {
   }
 
   find(group: string, version: string, plural: string): ResourceDefinition | undefined {
-    return this.#byPath.get(`${group}/${version}/${plural}`);
+    return this.#served.get(group)?.get(version)?.byPlural.get(plural);
   }
 
   /** The definition whose form `definition`'s objects have in the store: itself, unless it says otherwise. */
@@ -71,7 +77,7 @@ export class ResourceRegistry {
   }
 
   resourcesOf(group: string, version: string): readonly ResourceDefinition[] | undefined {
-    return this.#groupVersions.get(`${group}/${version}`);
+    return this.#served.get(group)?.get(version)?.list;
   }
 
   /** Versions of a group in the order of the table, preferred first. */
@@ -86,18 +92,25 @@ export class ResourceRegistry {
 
   #add(definition: ResourceDefinition): void {
     const { group, version, plural } = definition;
-    this.#byPath.set(`${group}/${version}/${plural}`, definition);
-    const list = this.#groupVersions.get(`${group}/${version}`) ?? [];
-    this.#groupVersions.set(`${group}/${version}`, [...list, definition]);
+    const before = this.#served.get(group)?.get(version);
+    const byPlural = new Map(before?.byPlural).set(plural, definition);
+    this.#set(group, version, { list: [...(before?.list ?? []), definition], byPlural });
   }
 
   #remove(definition: ResourceDefinition): void {
     const { group, version, plural } = definition;
-    if (this.#byPath.get(`${group}/${version}/${plural}`) === definition)
-      this.#byPath.delete(`${group}/${version}/${plural}`);
-    const left = (this.#groupVersions.get(`${group}/${version}`) ?? []).filter((each) => each !== definition);
-    if (left.length > 0) this.#groupVersions.set(`${group}/${version}`, left);
-    else this.#groupVersions.delete(`${group}/${version}`);
+    const before = this.#served.get(group)?.get(version);
+    const byPlural = new Map(before?.byPlural);
+    if (byPlural.get(plural) === definition) byPlural.delete(plural);
+    this.#set(group, version, { list: (before?.list ?? []).filter((each) => each !== definition), byPlural });
+  }
+
+  #set(group: string, version: string, served: Served): void {
+    const versions = this.#served.get(group) ?? new Map<string, Served>();
+    if (served.list.length > 0) versions.set(version, served);
+    else versions.delete(version);
+    if (versions.size > 0) this.#served.set(group, versions);
+    else this.#served.delete(group);
   }
 }
 

@@ -53,7 +53,8 @@ function resourceRoute({ registry, group, version, rest, method, query }: Resour
   const definition = registry.find(group, version, plural);
   if (!definition || inNamespace !== (definition.namespaced && inNamespace)) throw notFoundPath();
   if (definition.namespaced && !inNamespace && name !== '') throw notFoundPath();
-  const subresource = definition.subresources.find((each) => each.name === subresourceName);
+  const subresource =
+    subresourceName === undefined ? undefined : definition.subresources.find((each) => each.name === subresourceName);
   if (subresourceName !== undefined && (!subresource || (more.length > 0 && subresource.name !== 'proxy')))
     throw notFoundPath();
   const acrossNamespaces = definition.namespaced && !inNamespace;
@@ -89,7 +90,11 @@ function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly strin
   return rest.length === 3 && (namespaces?.subresources.some(({ name }) => name === rest[2]) ?? false);
 }
 
+/** Most paths: nothing in them is escaped, empty, or another thing than it seems. */
+const plainPath = /^(?:\/[\w:-][\w.:-]*)+$/;
+
 function segmentsOf(path: string): string[] {
+  if (plainPath.test(path)) return path.slice(1).split('/');
   const raw = path.replace(/^\//, '').replace(/\/$/, '');
   return raw.split('/').map((escaped) => {
     let segment: string;

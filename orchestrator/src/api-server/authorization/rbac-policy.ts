@@ -27,8 +27,11 @@ const serviceAccountPrefix = 'system:serviceaccount:';
 export class RbacPolicy {
   readonly #context: ServerContext;
   readonly #rules = new Map<string, readonly PolicyRule[]>();
-  readonly #bindings = new Map<string, Binding>();
-  readonly #bySubject = new Map<string, Set<Binding>>();
+  /** What each binding gives, by its key. */
+  readonly #bindings = new Map<string, readonly (readonly [subject: string, grant: Grant])[]>();
+  /** By namespace (empty: of the cluster as a whole), then by subject. */
+  readonly #grants = new Map<string, Map<string, Set<Grant>>>();
+  readonly #subjects = new WeakMap<User, readonly string[]>();
 
   constructor(context: ServerContext) {
     this.#context = context;
@@ -45,15 +48,22 @@ export class RbacPolicy {
   }
 
   /** What is bound to a user in a namespace (empty: in the cluster as a whole), ClusterRoleBindings first. */
-  *grants(user: User, namespace: string): Generator<Grant> {
+  grants(user: User, namespace: string): readonly Grant[] {
+    let subjects = this.#subjects.get(user);
+    if (!subjects) {
+      subjects = subjectsOf(user);
+      this.#subjects.set(user, subjects);
+    }
+    const found: Grant[] = [];
     for (const scope of namespace === '' ? [''] : ['', namespace]) {
-      for (const subject of subjectsOf(user)) {
-        for (const binding of this.#bySubject.get(`${scope}/${subject}`) ?? []) {
-          const found = binding.subjects.find((one) => keyOf(one, binding.namespace) === subject);
-          if (found) yield { binding, subject: found };
-        }
+      const bySubject = this.#grants.get(scope);
+      if (!bySubject) continue;
+      for (const subject of subjects) {
+        const grants = bySubject.get(subject);
+        if (grants) found.push(...grants);
       }
     }
+    return found;
   }
 
   /** The rules a reference stands for; undefined where the role does not exist. */
@@ -79,24 +89,36 @@ export class RbacPolicy {
   }
 
   #setBinding(key: string, object: RoleObject | undefined): void {
-    const before = this.#bindings.get(key);
-    if (before) this.#index(before, (set) => set.delete(before));
+    for (const [subject, grant] of this.#bindings.get(key) ?? []) this.#revoke(subject, grant);
     this.#bindings.delete(key);
     if (!object?.roleRef) return;
     const { namespace = '', name = '' } = object.metadata;
-    const binding: Binding = { namespace, name, subjects: object.subjects ?? [], roleRef: object.roleRef };
-    this.#bindings.set(key, binding);
-    this.#index(binding, (set) => set.add(binding));
+    const { subjects = [], roleRef } = object;
+    const binding: Binding = { namespace, name, subjects, roleRef };
+    const grants = new Map<string, Grant>();
+    for (const subject of subjects) {
+      const who = keyOf(subject, namespace);
+      if (!grants.has(who)) grants.set(who, { binding, subject });
+    }
+    this.#bindings.set(key, [...grants]);
+    for (const [subject, grant] of grants) this.#give(subject, grant);
   }
 
-  #index(binding: Binding, change: (set: Set<Binding>) => void): void {
-    for (const subject of binding.subjects) {
-      const key = `${binding.namespace}/${keyOf(subject, binding.namespace)}`;
-      const set = this.#bySubject.get(key) ?? new Set();
-      change(set);
-      if (set.size > 0) this.#bySubject.set(key, set);
-      else this.#bySubject.delete(key);
-    }
+  #give(subject: string, grant: Grant): void {
+    const { namespace } = grant.binding;
+    const bySubject = this.#grants.get(namespace) ?? new Map<string, Set<Grant>>();
+    this.#grants.set(namespace, bySubject);
+    const grants = bySubject.get(subject) ?? new Set();
+    bySubject.set(subject, grants.add(grant));
+  }
+
+  #revoke(subject: string, grant: Grant): void {
+    const { namespace } = grant.binding;
+    const bySubject = this.#grants.get(namespace);
+    const grants = bySubject?.get(subject);
+    grants?.delete(grant);
+    if (grants?.size === 0) bySubject?.delete(subject);
+    if (bySubject?.size === 0) this.#grants.delete(namespace);
   }
 
   async #follow(plural: string, set: (key: string, object: RoleObject | undefined) => void, run: Run): Promise<void> {
@@ -130,10 +152,11 @@ interface RoleObject {
   readonly roleRef?: RoleRef;
 }
 
-function* subjectsOf({ name, groups }: User): Generator<string> {
-  yield `User:${name}`;
-  for (const one of groups) yield `Group:${one}`;
-  if (name.startsWith(serviceAccountPrefix)) yield `ServiceAccount:${name.slice(serviceAccountPrefix.length)}`;
+function subjectsOf({ name, groups }: User): string[] {
+  const subjects = [`User:${name}`, ...groups.map((one) => `Group:${one}`)];
+  return name.startsWith(serviceAccountPrefix)
+    ? [...subjects, `ServiceAccount:${name.slice(serviceAccountPrefix.length)}`]
+    : subjects;
 }
 
 /** A service account without a namespace is of the binding's. */

@@ -28,7 +28,7 @@ export async function authenticate(
   const { authorization } = headers;
   const certificate = certificateUser(socket, userRoots);
   if (certificate !== undefined && certificate !== 'invalid') return certificate;
-  const token = bearerToken(authorization);
+  const token = authorization === undefined ? undefined : tokenSaid(socket, authorization);
   if (token !== undefined) {
     const user = await tokenUser(token, { tokens });
     if (user) return user;
@@ -57,8 +57,18 @@ export function unauthorized() {
   return apiError('Unauthorized', 'Unauthorized');
 }
 
-/** Tokens are long: only their beginning is searched. */
-function bearerToken(authorization = ''): string | undefined {
+/** A connection mostly says the same as before: tokens are long, and what is known of one is found fast by the same text. */
+const said = new WeakMap<object, { readonly authorization: string; readonly token: string | undefined }>();
+
+function tokenSaid(socket: TLSSocket, authorization: string): string | undefined {
+  const known = said.get(socket);
+  if (known?.authorization === authorization) return known.token;
+  const token = bearerToken(authorization);
+  said.set(socket, { authorization, token });
+  return token;
+}
+
+function bearerToken(authorization: string): string | undefined {
   const text = authorization.trim();
   if (!/^bearer /i.test(text)) return undefined;
   const token = text.slice('bearer '.length).replace(/^ +/, '');

@@ -7,6 +7,9 @@ import type { ApiError } from '@berth/kube';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
 import { readBody } from './read-body.ts';
 
+/** Shared: nobody changes a request's query. */
+const noQuery = new URLSearchParams();
+
 /** What a message asks, before anyone knows whose it is. `bodyRead` hears how long its body was. */
 export function serverRequest(
   message: IncomingMessage,
@@ -18,7 +21,7 @@ export function serverRequest(
   return {
     method: message.method ?? 'GET',
     path: question < 0 ? url : url.slice(0, question),
-    query: new URLSearchParams(question < 0 ? '' : url.slice(question + 1)),
+    query: question < 0 ? noQuery : new URLSearchParams(url.slice(question + 1)),
     user: { name: '', groups: [] },
     accept,
     contentType,

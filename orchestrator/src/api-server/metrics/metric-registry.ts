@@ -27,6 +27,11 @@ export class Histogram {
   }
 }
 
+/** One label's value is mostly a constant, whose hash is known. */
+function keyOf(labels: Values): string {
+  return labels.length === 1 ? (labels[0] as string) : labels.join('\0');
+}
+
 /** Series of a family by the values of their labels; hold on to a series where it is used often. */
 export class SeriesOf<T> {
   readonly #make: () => T;
@@ -37,7 +42,7 @@ export class SeriesOf<T> {
   }
 
   at(...labels: Values): T {
-    const key = labels.join('\0');
+    const key = keyOf(labels);
     const known = this.#all.get(key);
     if (known) return known.series;
     const series = this.#make();
@@ -47,7 +52,7 @@ export class SeriesOf<T> {
 
   /** What is no more is told no more. */
   forget(...labels: Values): void {
-    this.#all.delete(labels.join('\0'));
+    this.#all.delete(keyOf(labels));
   }
 
   *[Symbol.iterator](): Generator<readonly [Values, T]> {

@@ -1,5 +1,6 @@
 import type { Clock } from '@berth/kit';
 import { isLongRunning, isMutating, type RequestInfo } from '../request-info.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import { HighWaterMark } from './high-water-mark.ts';
 import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
@@ -38,7 +39,8 @@ export class RequestMetrics {
   readonly mutating: HighWaterMark;
   readonly readOnly: HighWaterMark;
   readonly #registry: ResourceRegistry;
-  readonly #known = new Map<string, Series>();
+  /** By what was asked for (none: no resource), then by what else tells series apart. */
+  readonly #known = new WeakMap<object, Map<string, Series>>();
   readonly #long = new Map<string, { readonly labels: readonly string[]; count: number }>();
   readonly #total: SeriesOf<Counter>;
   readonly #duration: SeriesOf<Histogram>;
@@ -136,24 +138,31 @@ export class RequestMetrics {
 
   #seriesOf(request: FinishedRequest): Series {
     const { info, method, contentType, dryRun, code } = request;
-    const labels = this.#labelsOf(info, method, contentType);
+    const definition = this.#definitionOf(info);
     // Whatever else a client writes there was refused.
     const dry = dryRun === 'All' ? 'All' : '';
-    const key = `${code}\0${dry}\0${labels.join('\0')}`;
-    const known = this.#known.get(key);
+    const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : '';
+    const key = `${code}${verbOf(info, method, contentType)}${dry}${what}`;
+    const all = this.#known.get(definition ?? this) ?? new Map<string, Series>();
+    const known = all.get(key);
     if (known) return known;
+    const series = this.#newSeries(request, dry);
+    this.#known.set(definition ?? this, all.set(key, series));
+    return series;
+  }
+
+  #newSeries({ info, method, contentType, code }: FinishedRequest, dry: string): Series {
+    const labels = this.#labelsOf(info, method, contentType);
     const [component = '', ...rest] = labels;
     const [group = '', resource = '', , , verb = ''] = rest;
     const withDryRun = [component, dry, ...rest];
-    const series: Series = {
+    return {
       total: this.#total.at(String(code), ...withDryRun),
       duration: this.#duration.at(...withDryRun),
       sli: this.#sli.at(...labels),
       sizes: verb === 'GET' || verb === 'LIST' ? this.#sizes.at(...labels) : undefined,
       body: this.#bodies.at(group, resource, verb.toLowerCase()),
     };
-    this.#known.set(key, series);
-    return series;
   }
 
   #beginLong(info: RequestInfo, method: string): () => void {
@@ -169,13 +178,20 @@ export class RequestMetrics {
 
   /** Only what is served makes series: what clients invent would fill the memory. */
   #labelsOf(info: RequestInfo, method: string, contentType: string | undefined): string[] {
-    const { group, version, resource, subresource, isResource } = info;
-    const definition = isResource ? this.#registry.find(group, version, resource) : undefined;
+    const { group, version, resource } = info;
+    const definition = this.#definitionOf(info);
     const verb = verbOf(info, method, contentType);
     if (!definition) return ['apiserver', '', '', '', '', verb, ''];
-    const known = definition.subresources.some(({ name }) => name === subresource) ? subresource : '';
-    return ['apiserver', group, resource, scopeOf(info), known, verb, version];
+    return ['apiserver', group, resource, scopeOf(info), subresourceOf(definition, info), verb, version];
   }
+
+  #definitionOf({ isResource, group, version, resource }: RequestInfo): ResourceDefinition | undefined {
+    return isResource ? this.#registry.find(group, version, resource) : undefined;
+  }
+}
+
+function subresourceOf({ subresources }: ResourceDefinition, { subresource }: RequestInfo): string {
+  return subresource !== '' && subresources.some(({ name }) => name === subresource) ? subresource : '';
 }
 
 function scopeOf({ name, namespace, verb }: RequestInfo): string {

@@ -26,20 +26,36 @@ export function liveAccounts(
   };
 }
 
-async function isLive(context: ServerContext, { name, uid, extra = {} }: User): Promise<boolean> {
-  const [system, kind, namespace = '', account = '', ...more] = name.split(':');
-  if (system !== 'system' || kind !== 'serviceaccount' || more.length > 0) return true;
-  if (!(await exists(context, 'serviceaccounts', { namespace, name: account, uid }))) return false;
-  const pod = extra['authentication.kubernetes.io/pod-name']?.[0];
-  if (pod === undefined) return true;
-  return exists(context, 'pods', { namespace, name: pod, uid: extra['authentication.kubernetes.io/pod-uid']?.[0] });
+/** What a token's user ends with. */
+interface Needed {
+  readonly plural: 'serviceaccounts' | 'pods';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string | undefined;
 }
 
-async function exists(
-  context: ServerContext,
-  plural: string,
-  { namespace, name, uid }: { namespace: string; name: string; uid: string | undefined },
-): Promise<boolean> {
-  const found = await context.storageOf('', plural)?.find(namespace, name);
-  return found !== undefined && found.object.metadata.uid === uid;
+/** By user, who is the same for each request with a token. */
+const needs = new WeakMap<User, readonly Needed[]>();
+
+async function isLive(context: ServerContext, user: User): Promise<boolean> {
+  let needed = needs.get(user);
+  if (!needed) {
+    needed = neededBy(user);
+    needs.set(user, needed);
+  }
+  for (const { plural, namespace, name, uid } of needed) {
+    const found = await context.storageOf('', plural)?.find(namespace, name);
+    if (!found || found.object.metadata.uid !== uid) return false;
+  }
+  return true;
+}
+
+function neededBy({ name: full, uid, extra = {} }: User): readonly Needed[] {
+  const [system, kind, namespace = '', name = '', ...more] = full.split(':');
+  if (system !== 'system' || kind !== 'serviceaccount' || more.length > 0) return [];
+  const account: Needed = { plural: 'serviceaccounts', namespace, name, uid };
+  const pod = extra['authentication.kubernetes.io/pod-name']?.[0];
+  if (pod === undefined) return [account];
+  const podUid = extra['authentication.kubernetes.io/pod-uid']?.[0];
+  return [account, { plural: 'pods', namespace, name: pod, uid: podUid }];
 }
