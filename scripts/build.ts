@@ -12,6 +12,7 @@ const programs: Record<string, string> = {
   'store-worker': 'orchestrator/src/store/store-worker.ts',
   'sub-path-child': 'volume-manager/src/sub-path/sub-path-child.ts',
   'yaml-worker': 'orchestrator/src/api-server/decoding/yaml-worker.ts',
+  'aside-worker': 'orchestrator/src/api-server/aside/aside-worker.ts',
   'cel-worker': 'orchestrator/src/cel/offload/cel-worker.ts',
   'csi-driver': 'csi-driver/src/main.ts',
   provisioner: 'provisioner/src/main.ts',

@@ -192,8 +192,13 @@ function zeroOf({ type }: FieldSchema): unknown {
 
 function isZero(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
-  if (isRecord(value)) return Object.keys(value).length === 0;
+  if (isRecord(value)) return isEmpty(value);
   return value === '' || value === 0 || value === false;
+}
+
+function isEmpty(map: Record<string, unknown>): boolean {
+  for (const _ in map) return false;
+  return true;
 }
 
 function structOf(schema: ObjectSchema, name: string): ObjectSchema {

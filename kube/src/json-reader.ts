@@ -3,14 +3,19 @@ import { joinPath, setOwn } from './json-value.ts';
 
 const maxDuplicates = 100;
 
-/** A string without escapes, which most are; and a number. Sticky: they match where the reader stands. */
+/** A string without escapes, which most are; what is between two escapes; and a number. Sticky: they match where the reader stands. */
 const plainString = /"[^"\\\x00-\x1f]*"/y;
+const plainPart = /[^"\\\x00-\x1f]*/y;
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
 
 /** Reads JSON with Go's words for errors, noting fields that occur twice in an object. */
 export function readJson(text: string): { value: unknown; duplicateFields: readonly string[] } {
   const reader = new JsonReader(text);
   return { value: reader.document(), duplicateFields: reader.duplicates };
+}
+
+function isHexDigit(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 }
 
 class JsonReader {
@@ -98,12 +103,15 @@ class JsonReader {
     }
     const start = this.#at++;
     while (true) {
+      plainPart.lastIndex = this.#at;
+      plainPart.test(this.#text);
+      this.#at = plainPart.lastIndex;
       const character = this.#text[this.#at];
       if (character === undefined) throw this.#unexpected('');
       if (character < ' ') throw this.#unexpected('in string literal');
       this.#at++;
       if (character === '"') return JSON.parse(this.#text.slice(start, this.#at)) as string;
-      if (character === '\\') this.#escape();
+      this.#escape();
     }
   }
 
@@ -113,8 +121,7 @@ class JsonReader {
     this.#at++;
     if (character !== 'u') return;
     for (let i = 0; i < 4; i++, this.#at++) {
-      if (!/^[0-9a-fA-F]$/.test(this.#text[this.#at] ?? ''))
-        throw this.#unexpected('in \\u hexadecimal character escape');
+      if (!isHexDigit(this.#text.charCodeAt(this.#at))) throw this.#unexpected('in \\u hexadecimal character escape');
     }
   }
 

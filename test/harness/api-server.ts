@@ -116,6 +116,7 @@ export async function anApiServer(
     log: options.log ?? silentLogger,
     nodeApi: () => undefined,
     authorizationModes: ['RBAC'],
+    aside: true,
     ...(options.authentication ? { authentication: options.authentication } : {}),
     ...options.more,
     ...(options.limits ? { limits: options.limits } : {}),

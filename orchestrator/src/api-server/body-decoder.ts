@@ -1,6 +1,6 @@
 import { ApiError, apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
-import { breathe, largeBytes, markLarge, mostValuesOf, refuseManyValues } from './decoding/large-bodies.ts';
+import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { readYaml } from './decoding/yaml-text.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
@@ -39,12 +39,12 @@ export class BodyDecoder {
     const { value, duplicates, summary, large } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
     const typed = withKind(value, expected, summary);
-    if (large) await breathe();
+    if (large) await this.#pause(request);
     const object = this.conform(typed, expected, { validation, duplicates, warn: request.warn });
     request.audit?.requestObject(object);
     if (large) {
       markLarge(object);
-      await breathe();
+      await this.#pause(request);
     }
     return object;
   }
@@ -82,6 +82,12 @@ export class BodyDecoder {
     return object as AnyObject;
   }
 
+  /** Whoever has gone meanwhile gets no more of it. */
+  async #pause({ signal }: ServerRequest): Promise<void> {
+    await breathe();
+    signal.throwIfAborted();
+  }
+
   async #parse(request: ServerRequest, { kind, custom }: ExpectedKind): Promise<Parsed> {
     const { body } = request;
     if (body.type === 'value') return { value: body.value, duplicates: [], summary: '' };
@@ -96,9 +102,7 @@ export class BodyDecoder {
     if (media === protobufMedia) return this.#parseProtobuf(bytes, kind);
     const text = bytes.toString();
     const summary = summaryOf(bytes);
-    const most = mostValuesOf({ kind, custom });
-    if (media === 'application/yaml') return this.#parseYaml(text, { kind, summary, most, signal: request.signal });
-    refuseManyValues(text, most);
+    if (media === 'application/yaml') return this.#parseYaml(text, { kind, summary, signal: request.signal });
     const wrong = (why: string) => unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
     return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes };
@@ -115,11 +119,11 @@ export class BodyDecoder {
 
   async #parseYaml(
     text: string,
-    about: { readonly kind: string; readonly summary: string; readonly most: number; readonly signal: AbortSignal },
+    about: { readonly kind: string; readonly summary: string; readonly signal: AbortSignal },
   ): Promise<Parsed> {
-    const { kind, summary, most, signal } = about;
+    const { kind, summary, signal } = about;
     try {
-      return { value: await readYaml(text, signal, most), duplicates: [], summary, large: text.length > largeBytes };
+      return { value: await readYaml(text, signal), duplicates: [], summary, large: text.length > largeBytes };
     } catch (error) {
       if (error instanceof ApiError || signal.aborted) throw error;
       throw unrecognized(kind, `yaml: ${(error as Error).message.split('\n')[0]}`, summary);

@@ -10,6 +10,7 @@ import { proxyPath } from './aggregation/proxy-path.ts';
 import { RemoteApis } from './aggregation/remote-apis.ts';
 import { remoteDiscovery } from './aggregation/remote-discovery.ts';
 import type { ProxyClient } from './aggregation/remote-target.ts';
+import type { AsideWork } from './aside/aside-work.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
 import type { AuthorizationOptions } from './authorization/authorization-options.ts';
@@ -20,7 +21,6 @@ import { bootstrap } from './boot/bootstrap.ts';
 import { publishAuthentication } from './boot/publish-authentication.ts';
 import { startAdvertising } from './boot/start-advertising.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
-import { mostFields } from './decoding/large-bodies.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
 import { swaggerPath } from './discovery/swagger-path.ts';
@@ -70,6 +70,8 @@ export interface ApiServerOptions {
   readonly advertiseAddress?: string;
   /** For clients outside the process. Absent: all are served as they come. */
   readonly limits?: LimitOptions;
+  /** Requests that take long are answered by a thread of their own, whose definitions are the built-in ones. */
+  readonly aside?: boolean;
   /** Beyond the server's own: what /readyz also waits for. */
   readonly healthChecks?: readonly HealthCheck[];
   /** Serves exec, attach and port-forward connections. */
@@ -108,6 +110,8 @@ async function openEncrypted(store: Store, path: string, definitions: readonly R
   return openEncryptedStore(store, path, definitions);
 }
 
+const defaultServiceCidr = '10.96.0.0/16';
+
 class Server implements ApiServer {
   readonly pipeline: RequestPipeline;
   readonly #options: ApiServerOptions;
@@ -120,6 +124,7 @@ class Server implements ApiServer {
   #known: Promise<Authentication> | undefined;
   readonly #tokens: (TokenIssuer & TokenAuthenticator) | undefined;
   readonly #end = new AbortController();
+  #aside: Promise<AsideWork> | undefined;
   #started = false;
   #compaction: AsyncDisposable | undefined;
   #advertising: AsyncDisposable | undefined;
@@ -130,7 +135,7 @@ class Server implements ApiServer {
     const plugins = options.admissionPlugins ?? { enable: [], disable: [] };
     this.#options = options;
     const registry = new ResourceRegistry(definitions);
-    const services = new ServiceAllocation({ cidr: options.serviceCidr ?? '10.96.0.0/16', clock, rng });
+    const services = new ServiceAllocation({ cidr: options.serviceCidr ?? defaultServiceCidr, clock, rng });
     this.#services = services;
     const context = new ServerContext({
       registry,
@@ -138,7 +143,8 @@ class Server implements ApiServer {
       clock,
       rng,
       log,
-      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes, mostFields)).object),
+      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
+      aside: options.aside ?? false,
       admission: (self) =>
         builtInAdmission(self, {
           services,
@@ -178,6 +184,7 @@ class Server implements ApiServer {
         this.#limits.debugPaths,
       ],
       noteDecision: (allowed) => this.#metrics.authorized(allowed),
+      aside: options.aside ? async (request, custom) => (await this.#asideWork()).answer(request, custom) : undefined,
       special: specialHandlers({
         nodeApi: options.nodeApi,
         authorization: this.#authorization,
@@ -231,6 +238,27 @@ class Server implements ApiServer {
     return listener;
   }
 
+  /** Loaded with the first such request. */
+  #asideWork(): Promise<AsideWork> {
+    const { store, clock, log, authorization, authorizationModes = [], admissionPlugins, serviceCidr } = this.#options;
+    this.#aside ??= import('./aside/aside-work.ts').then(
+      ({ AsideWork }) =>
+        new AsideWork({
+          store,
+          clock,
+          log,
+          reserve: (value) => this.#services.reserve(value),
+          written: (key, value) => noteSettled(this.pipeline.context, key, value),
+          options: {
+            authorization: { ...authorization, modes: authorizationModes },
+            admissionPlugins: admissionPlugins ?? { enable: [], disable: [] },
+            serviceCidr: serviceCidr ?? defaultServiceCidr,
+          },
+        }),
+    );
+    return this.#aside;
+  }
+
   #authentication(): Promise<Authentication> {
     const own = this.#tokens ? [this.#tokens] : [];
     const options = { audiences: own.map(({ issuer }) => issuer), ...this.#options.authentication };
@@ -260,6 +288,7 @@ class Server implements ApiServer {
     await this.#customResources?.[Symbol.asyncDispose]();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#limits[Symbol.asyncDispose]();
+    await (await this.#aside)?.[Symbol.asyncDispose]();
     // Last: audit events still go through it.
     this.pipeline.context.outbound[Symbol.dispose]();
   }
@@ -268,4 +297,11 @@ class Server implements ApiServer {
     const listener = this.#listeners[0];
     return listener ? `${listener.address}:${listener.port}` : '';
   }
+}
+
+/** What the other thread's codec wrote need not be read here to know that it is as today's schema says. */
+function noteSettled({ registry }: ServerContext, key: string, value: Uint8Array): void {
+  const [, root, group = '', plural = ''] = key.split('/');
+  const found = root === 'registry' ? registry.ofResource(group, plural) : undefined;
+  found?.custom?.noteSettled(value);
 }

@@ -7,6 +7,8 @@ import {
   type Transport,
   type WatchEvent,
 } from '@berth/kube';
+import { readingCost } from './decoding/costs.ts';
+import { turns } from './decoding/turns.ts';
 import type { RequestPipeline } from './request-pipeline.ts';
 import { listKindOf } from './resource-definition.ts';
 import type { Answer, AnswerObject, RequestBody, ServerRequest } from './server-request.ts';
@@ -52,6 +54,7 @@ export class InProcessTransport implements Transport {
       accept: undefined,
       contentType: request.contentType,
       body: bodyOf(request.body),
+      asValues: true,
       signal,
       warn: () => undefined,
     };
@@ -74,7 +77,25 @@ async function proxiedResult({ status, chunks }: Extract<Answer, { type: 'proxie
   return JSON.parse(text);
 }
 
-function resultOf(answer: Answer): unknown {
+/** Read in steps: whoever starts to follow a kind asks for all of it. */
+async function plainItems(items: readonly StoredObject[]): Promise<readonly KubeObject[]> {
+  const read: KubeObject[] = [];
+  for (const item of items) {
+    const pause = turns.goOn(readingCost(item));
+    if (pause) await pause;
+    read.push(item.plain);
+  }
+  return read;
+}
+
+/** Made elsewhere, it may be a refusal. */
+function documentResult({ status, body }: Extract<Answer, { type: 'document' }>): unknown {
+  const value: unknown = JSON.parse(Buffer.from(body).toString());
+  if (status >= 400) throw new ApiError(value as Status);
+  return value;
+}
+
+async function resultOf(answer: Answer): Promise<unknown> {
   switch (answer.type) {
     case 'object': {
       const value = objectOf(answer.object);
@@ -84,13 +105,13 @@ function resultOf(answer: Answer): unknown {
     case 'list': {
       const { definition, metadata, items } = answer;
       const kind = listKindOf(definition);
-      return { kind, apiVersion: apiVersionOf(definition), metadata, items: items.map(({ plain }) => plain) };
+      return { kind, apiVersion: apiVersionOf(definition), metadata, items: await plainItems(items) };
     }
     case 'text':
       if (answer.status >= 400) throw apiError('NotFound', answer.text.trim(), { code: answer.status });
       return answer.text;
     case 'document':
-      return JSON.parse(Buffer.from(answer.body).toString());
+      return documentResult(answer);
     default:
       throw apiError('BadRequest', `a ${answer.type} can't be read as one value`);
   }

@@ -1,6 +1,5 @@
 import { apiError, parseJson } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
-import { mostValues, mostValuesOf, refuseManyValues } from './decoding/large-bodies.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
 
@@ -20,7 +19,7 @@ export async function patchOf(request: ServerRequest, definition?: ResourceDefin
   // Nothing says how lists of a custom resource would be merged.
   if (definition?.custom && (!type || type === 'strategic')) throw unknownFormat();
   if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
-  const value = await readBody(request, definition ? mostValuesOf(definition) : mostValues);
+  const value = await readBody(request);
   request.audit?.requestObject(value);
   if (type === 'json') {
     if (!Array.isArray(value))
@@ -46,10 +45,9 @@ function unknownFormat() {
   );
 }
 
-async function readBody(request: ServerRequest, most: number): Promise<unknown> {
+async function readBody(request: ServerRequest): Promise<unknown> {
   if (request.body.type === 'value') return request.body.value;
   const text = Buffer.from(await bytesOf(request.body)).toString();
-  refuseManyValues(text, most);
   try {
     return parseJson(text);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { apiError, FieldSelector } from '@berth/kube';
+import { guarded, heavyWork } from './aside/heavy-work.ts';
 import { type Attributes, type Authorizer, pathAttributes } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
@@ -21,6 +22,9 @@ export type SpecialHandler = (
   request: ServerRequest,
 ) => Promise<Answer> | undefined;
 
+/** Answers a request by a thread of its own. */
+export type AsideHandler = (request: ServerRequest, custom: boolean) => Promise<Answer>;
+
 /** The way every request goes, from whichever transport: route → authorize → handle. */
 export class RequestPipeline {
   readonly context: ServerContext;
@@ -28,6 +32,7 @@ export class RequestPipeline {
   readonly #paths: readonly PathHandler[];
   readonly #special: readonly SpecialHandler[];
   readonly #note: ((allowed: boolean) => void) | undefined;
+  readonly #aside: AsideHandler | undefined;
 
   constructor(parts: {
     readonly context: ServerContext;
@@ -36,12 +41,15 @@ export class RequestPipeline {
     readonly special: readonly SpecialHandler[];
     /** Hears of every decision. */
     readonly noteDecision?: (allowed: boolean) => void;
+    /** Absent: all is done here. */
+    readonly aside?: AsideHandler | undefined;
   }) {
     this.context = parts.context;
     this.authorizer = parts.authorizer;
     this.#paths = parts.paths;
     this.#special = parts.special;
     this.#note = parts.noteDecision;
+    this.#aside = parts.aside;
   }
 
   /** @throws ApiError; anything else is a mistake of ours. */
@@ -49,9 +57,20 @@ export class RequestPipeline {
     try {
       const route = routeOf(this.context.registry, request.method, request.path, request.query);
       await this.authorize(route, request);
+      if (this.#aside && route.type === 'resource') return await this.#light(route, request, this.#aside);
       return await this.#dispatch(route, request);
     } catch (error) {
       throw asApiError(error);
+    }
+  }
+
+  /** Here, unless it takes long. Nothing was changed by then. */
+  async #light(route: ResourceRoute, request: ServerRequest, aside: AsideHandler): Promise<Answer> {
+    try {
+      return await this.#dispatch(route, guarded(request));
+    } catch (error) {
+      if (error !== heavyWork) throw error;
+      return aside(request, route.definition.custom !== undefined);
     }
   }
 

@@ -19,6 +19,8 @@ export class ServerContext {
   readonly log: Logger;
   readonly admission: Admission;
   readonly bodies: BodyDecoder;
+  /** What takes long is left to another thread: {@link heavyWork} is thrown. */
+  readonly aside: boolean;
   /** Turns of those who read, change and write the same object. */
   readonly writers = new KeyedMutex();
   /** What is asked of servers outside: webhooks, tokens, accesses. */
@@ -36,6 +38,7 @@ export class ServerContext {
     readonly rng: Rng;
     readonly log: Logger;
     readonly bodies: BodyDecoder;
+    readonly aside?: boolean;
     readonly admission: (context: ServerContext) => Admission;
   }) {
     this.registry = parts.registry;
@@ -45,6 +48,7 @@ export class ServerContext {
     this.rng = parts.rng;
     this.log = parts.log;
     this.bodies = parts.bodies;
+    this.aside = parts.aside ?? false;
     this.outbound = new Outbound(this);
     this.admission = parts.admission(this);
   }

@@ -14,6 +14,8 @@ export interface ServerRequest {
   readonly contentType: string | undefined;
   readonly userAgent?: string;
   readonly body: RequestBody;
+  /** Whoever asks wants objects, not their text: it is in this thread. */
+  readonly asValues?: true;
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
   /** Texts for `Warning` headers. */
@@ -75,6 +77,8 @@ export type Answer =
       readonly status: number;
       readonly body: Uint8Array;
       readonly headers: Readonly<Record<string, string>>;
+      /** It is an object or a list, made elsewhere. */
+      readonly made?: true;
     }
   | {
       /** Another server's, on its way through. */

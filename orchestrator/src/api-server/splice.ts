@@ -23,18 +23,37 @@ export function splicedBytes(splice: Splice): Uint8Array {
   return target;
 }
 
+/** Writes documents with commas between them, one after the other. */
+export class SpliceWriter {
+  readonly #target: Buffer;
+  #at: number;
+  #first = true;
+
+  /** Room for all of them, after `head` and before `tail`. */
+  constructor(head: string, splices: readonly Splice[], tail: string) {
+    let size = Buffer.byteLength(head) + tail.length + Math.max(0, splices.length - 1);
+    for (const splice of splices) size += sizeOf(splice);
+    this.#target = Buffer.allocUnsafe(size);
+    this.#at = this.#target.write(head);
+    this.#target.write(tail, size - tail.length, 'latin1');
+  }
+
+  write(splice: Splice): void {
+    if (!this.#first) this.#target[this.#at++] = comma;
+    this.#first = false;
+    this.#at = write(this.#target, this.#at, splice);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#target;
+  }
+}
+
 /** The documents with commas between them, after `head` and before `tail`. */
 export function joinedSplices(head: string, splices: readonly Splice[], tail: string): Uint8Array {
-  let size = Buffer.byteLength(head) + tail.length + Math.max(0, splices.length - 1);
-  for (const splice of splices) size += sizeOf(splice);
-  const target = Buffer.allocUnsafe(size);
-  let at = target.write(head);
-  for (const [index, splice] of splices.entries()) {
-    if (index > 0) target[at++] = comma;
-    at = write(target, at, splice);
-  }
-  target.write(tail, at, 'latin1');
-  return target;
+  const writer = new SpliceWriter(head, splices, tail);
+  for (const splice of splices) writer.write(splice);
+  return writer.bytes;
 }
 
 function sizeOf({ bytes, from, text }: Splice): number {

@@ -64,6 +64,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       authentication: options.authentication,
       admissionPlugins: options.admissionPlugins,
       limits: options.limits,
+      aside: true,
       ...(options.encryptionConfigFile === undefined ? {} : { encryptionConfigFile: options.encryptionConfigFile }),
       ...(await proxyClientOf(options)),
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),

@@ -126,7 +126,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     const newest = await put(store, '/r/a/x', '2');
     await store.compact(newest);
     await expect(store.range({ prefix: '/r/a/', revision: first })).rejects.toMatchObject({ code: 'Compacted' });
-    expect(() => store.watch('/r/a/', first, new AbortController().signal)).toThrow(/gone/);
+    const watch = async () => Array.fromAsync(store.watch('/r/a/', first, new AbortController().signal));
+    await expect(watch()).rejects.toThrow(/gone/);
     expect((await store.range({ prefix: '/r/a/' })).items.map(({ value }) => text(value))).toEqual(['2']);
   });
 

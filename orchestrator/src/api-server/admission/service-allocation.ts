@@ -42,6 +42,12 @@ export class ServiceAllocation {
     void this.#follow(storage, storage.watch('', revision, signal), signal);
   }
 
+  /** Takes an address or a port for another server of the same store; false: it is not free. */
+  async reserve(value: string): Promise<boolean> {
+    const free = isAddress(value) ? this.#addresses.reserve([value]) : this.#ports.reserve([Number(value)]);
+    return free !== undefined && (await this.#storage?.reserve(value)) !== false;
+  }
+
   async #follow(
     storage: ObjectStorage,
     events: AsyncIterable<readonly StoreEvent[]>,

@@ -176,7 +176,7 @@ export class RemoteApis {
     };
     const request = { definition, namespace: '', name, subresource: 'status', endpoint: 'status' } as const;
     const by = { user: loopback, dryRun: false, warn: () => undefined };
-    await changeObject(this.#context, { ...request, ...by, change });
+    await changeObject(this.#context, { own: true, ...request, ...by, change });
   }
 }
 

@@ -1,6 +1,5 @@
 import { ApiError, apiError, parseJsonStrict } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from '../body-decoder.ts';
-import { mostCustomValues, refuseManyValues } from '../decoding/large-bodies.ts';
 import { type LenientYaml, readLenientYaml } from '../decoding/yaml-text.ts';
 import { repeatedKeys } from '../decoding/yaml-work.ts';
 import type { ServerRequest } from '../server-request.ts';
@@ -29,8 +28,6 @@ export async function readConfig(request: ServerRequest): Promise<ReadConfig> {
 /** Most clients send JSON, which is YAML and far quicker to read. */
 function asJson(text: string): { readonly value: unknown; readonly repeats: boolean } | undefined {
   if (!text.trimStart().startsWith('{')) return undefined;
-  // Whose configuration it is is not known here.
-  refuseManyValues(text, mostCustomValues);
   try {
     const { value, duplicateFields } = parseJsonStrict(text);
     return { value, repeats: duplicateFields.length > 0 };

@@ -41,14 +41,18 @@ export class Authorization {
   }
 
   /** Resolves when the roles every cluster begins with are there, and known. @throws RangeError – a file of a mode that is wrong. */
-  async start(signal: AbortSignal, log: Logger): Promise<void> {
+  async start(
+    signal: AbortSignal,
+    log: Logger,
+    /** Another server of the same store has made the roles. */
+    { follows = false }: { readonly follows?: boolean } = {},
+  ): Promise<void> {
     const authorizers: Authorizer[] = [];
     for (const mode of this.#options.modes) authorizers.push(await this.#authorizerOf(mode, { signal, log }));
     this.#chain = authorizerChain(authorizers);
     if (!this.policy) return;
     // Read at a start only.
-    const { ensureDefaultRoles } = await import('./ensure-default-roles.ts');
-    await ensureDefaultRoles(this.#context);
+    if (!follows) await import('./ensure-default-roles.ts').then((roles) => roles.ensureDefaultRoles(this.#context));
     await this.policy.start(signal, log);
   }
 

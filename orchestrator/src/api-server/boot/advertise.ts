@@ -67,5 +67,5 @@ async function edit(context: ServerContext, resource: Resource, change: (object:
   const definition = context.registry.ofResource(...resource);
   if (!definition) return;
   const request = { definition, ...place, subresource: '', endpoint: 'main', user: loopback, dryRun: false } as const;
-  await changeObject(context, { ...request, warn: () => undefined, asked: own, change });
+  await changeObject(context, { own: true, ...request, warn: () => undefined, asked: own, change });
 }

@@ -24,6 +24,7 @@ export async function publishAuthentication(
   if (current && semanticEqual(current.object['data'], wanted)) return;
   if (current) {
     await changeObject(context, {
+      own: true,
       ...by,
       ...place,
       subresource: '',

@@ -38,4 +38,6 @@ export interface CustomResource {
   /** A client's object, pruned; the value is copied. @throws ApiError BadRequest */
   decode(value: Readonly<Record<string, unknown>>, options: DecodeOptions): AnyObject;
   storage(store: Store, written: WrittenObjects): ObjectStorage;
+  /** These bytes were made by this very definition, in another thread: no schema would change them. */
+  noteSettled(value: Uint8Array): void;
 }

@@ -7,7 +7,12 @@ import type { DefinitionController } from './serving/definition-controller.ts';
  * Serves what CustomResourceDefinitions define, for as long as they are there: those that are there already when this
  * resolves. Without any, nothing of it is loaded.
  */
-export async function serveCustomResources(context: ServerContext, signal: AbortSignal): Promise<AsyncDisposable> {
+export async function serveCustomResources(
+  context: ServerContext,
+  signal: AbortSignal,
+  /** Another server of the same store gives definitions their names, and ends them. */
+  { follows = false }: { readonly follows?: boolean } = {},
+): Promise<AsyncDisposable> {
   const storage = context.storageOf('apiextensions.k8s.io', 'customresourcedefinitions');
   let controller: DefinitionController | undefined;
   /** What came while the controller was being loaded. */
@@ -21,7 +26,7 @@ export async function serveCustomResources(context: ServerContext, signal: Abort
     waiting.push(() => change(controller as DefinitionController));
     loading ??= import('./serving/definition-controller.ts').then(({ DefinitionController }) => {
       if (!storage || signal.aborted) return;
-      controller = new DefinitionController({ context, storage, signal });
+      controller = new DefinitionController({ context, storage, signal, follows });
       for (const each of waiting.splice(0)) each();
     });
   };

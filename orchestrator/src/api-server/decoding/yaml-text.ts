@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { parseJson } from '@berth/kube';
+import { apiError, parseJson } from '@berth/kube';
 import { stringify } from 'yaml';
-import { mostCustomValues, mostValues, refuseManyValues, tooManyValues } from './large-bodies.ts';
 import { lenientYaml, repeatedKeys, type YamlReply, type YamlWork, yamlValue } from './yaml-work.ts';
 
 /** A megabyte takes the reader a second or more. */
@@ -18,13 +17,13 @@ let last: Promise<unknown> = Promise.resolve();
 /**
  * A YAML body, without keeping others waiting: what is JSON is read as such, long texts by a thread of their own, one
  * after another.
- * @throws Error – the text is no YAML; ApiError RequestEntityTooLarge – more values than anyone has use for.
+ * @throws Error – the text is no YAML; ApiError RequestEntityTooLarge – it takes too long.
  */
-export async function readYaml(text: string, signal: AbortSignal, most = mostValues): Promise<unknown> {
-  const json = jsonValue(text, most);
+export async function readYaml(text: string, signal: AbortSignal): Promise<unknown> {
+  const json = jsonValue(text);
   if (json !== undefined) return json;
   if (text.length < ownThreadFrom) return yamlValue(text);
-  return (await inOwnThread({ text, lenient: false }, signal, most)).value;
+  return (await inOwnThread({ text, lenient: false }, signal)).value;
 }
 
 export interface LenientYaml {
@@ -36,14 +35,13 @@ export interface LenientYaml {
 /** The same where keys may be there twice. @throws as {@link readYaml} */
 export async function readLenientYaml(text: string, signal: AbortSignal): Promise<LenientYaml> {
   if (text.length < ownThreadFrom) return { value: lenientYaml(text), repeated: () => repeatedKeys(text) };
-  const { value, repeated } = await inOwnThread({ text, lenient: true }, signal, mostCustomValues);
+  const { value, repeated } = await inOwnThread({ text, lenient: true }, signal);
   return { value, repeated: () => repeated };
 }
 
 /** Undefined: it is no JSON, yet may be YAML in braces. */
-function jsonValue(text: string, most: number): unknown {
+function jsonValue(text: string): unknown {
   if (!/^\s*[{[]/.test(text.slice(0, 1000))) return undefined;
-  refuseManyValues(text, most);
   try {
     return parseJson(text);
   } catch {
@@ -59,14 +57,19 @@ export async function writeYaml(json: string, signal: AbortSignal): Promise<stri
   throw new Error('error' in reply ? reply.error : 'the answer could not be written');
 }
 
+function tooLong() {
+  return apiError(
+    'RequestEntityTooLarge',
+    `Request entity too large: reading it takes more than ${mostMs / 1000} seconds`,
+  );
+}
+
 async function inOwnThread(
   work: YamlWork,
   signal: AbortSignal,
-  most: number,
 ): Promise<{ value: unknown; repeated: string | undefined }> {
   const reply = await inTurn(work, signal);
   if (!('json' in reply)) throw new Error('error' in reply ? reply.error : 'the document could not be read');
-  refuseManyValues(reply.json, most);
   return { value: parseJson(reply.json), repeated: reply.repeated };
 }
 
@@ -84,7 +87,7 @@ function ask(workerData: YamlWork, client: AbortSignal): Promise<YamlReply> {
     const worker = new Worker(workerFile, { name: 'yaml', workerData, resourceLimits: limits });
     const stop = () => {
       void worker.terminate();
-      reject(client.aborted ? client.reason : tooManyValues());
+      reject(client.aborted ? client.reason : tooLong());
     };
     signal.addEventListener('abort', stop, { once: true });
     worker.once('message', resolve);

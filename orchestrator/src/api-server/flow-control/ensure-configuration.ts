@@ -66,7 +66,15 @@ async function revise(
   };
   const place = { definition, namespace: '', name, subresource: '', endpoint: 'main' } as const;
   try {
-    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, asked: own, change });
+    await changeObject(context, {
+      own: true,
+      ...place,
+      user: loopback,
+      dryRun: false,
+      warn: () => undefined,
+      asked: own,
+      change,
+    });
   } catch (error) {
     // The next round looks at what the other writer made of it.
     if (!isConflict(error) && !isNotFound(error)) throw error;

@@ -21,7 +21,15 @@ export async function writeDangling(context: ServerContext, schema: FlowSchema, 
   const name = schema.metadata.name ?? '';
   const place = { definition, namespace: '', name, subresource: 'status', endpoint: 'status' } as const;
   try {
-    await changeObject(context, { ...place, user: loopback, dryRun: false, warn: () => undefined, asked: own, change });
+    await changeObject(context, {
+      own: true,
+      ...place,
+      user: loopback,
+      dryRun: false,
+      warn: () => undefined,
+      asked: own,
+      change,
+    });
   } catch (error) {
     // Its next event, or its deletion, is on its way.
     if (!isConflict(error) && !isNotFound(error)) throw error;

@@ -1,9 +1,10 @@
 import { apiError, type KubeObject, LruMap } from '@berth/kube';
-import { breathe } from '../decoding/large-bodies.ts';
+import { copyingCost, readingCost } from '../decoding/costs.ts';
+import { turns } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
-import { joinedSplices, type Splice, wholeSplice } from '../splice.ts';
+import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
 import type { Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
@@ -18,9 +19,6 @@ export interface Presentation {
 
 const encoder = new TextEncoder();
 
-/** So many items are made ready in some milliseconds; others are served before the next. */
-const itemsAtOnce = 250;
-
 /** The body of an answer that is one document, and its media type. */
 export async function documentOf(
   answer: Extract<Answer, { type: 'object' | 'list' }>,
@@ -30,30 +28,42 @@ export async function documentOf(
   const { representation } = presentation;
   const plain = representation.as === undefined;
   if (representation.format === 'json' && plain) {
-    const body = answer.type === 'list' ? listJson(answer) : objectJson(answer.object);
+    const body = answer.type === 'list' ? await listJson(answer) : objectJson(answer.object);
     return { body, contentType: 'application/json' };
   }
   const json =
-    answer.type === 'list' ? await madeList(answer, presentation) : JSON.stringify(objectValue(answer, presentation));
+    answer.type === 'list'
+      ? await madeList(answer, presentation)
+      : Buffer.from(JSON.stringify(objectValue(answer, presentation)));
   return representation.format === 'yaml'
-    ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
-    : { body: encoder.encode(json), contentType: 'application/json' };
+    ? { body: encoder.encode(await writeYaml(json.toString(), signal)), contentType: 'application/yaml' }
+    : { body: json, contentType: 'application/json' };
 }
 
 /** The text of a list whose items are made for it, in steps. */
-async function madeList(answer: ListAnswer, presentation: Presentation): Promise<string> {
+async function madeList(answer: ListAnswer, presentation: Presentation): Promise<Buffer> {
   const { items } = answer;
-  const slice = (from: number) => listValue({ ...answer, items: items.slice(from, from + itemsAtOnce) }, presentation);
-  const parts = [JSON.stringify(slice(0))];
-  if (items.length <= itemsAtOnce) return parts[0] as string;
+  const made = (from: number, to: number) => listValue({ ...answer, items: items.slice(from, to) }, presentation);
   const end = ']}';
-  parts[0] = (parts[0] as string).slice(0, -end.length);
-  for (let from = itemsAtOnce; from < items.length; from += itemsAtOnce) {
-    await breathe();
-    // The items, or a table's rows, come last in a list.
-    parts.push(JSON.stringify(Object.values(slice(from)).at(-1)).slice(1, -1));
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (const [i, item] of items.entries()) {
+    // Read, made into something else, and written.
+    const pause = turns.goOn(3 * readingCost(item));
+    if (!pause) continue;
+    parts.push(partOf(made(from, i), parts.length === 0));
+    from = i;
+    await pause;
   }
-  return parts.join(',') + end;
+  parts.push(partOf(made(from, items.length), parts.length === 0));
+  return Buffer.concat([...parts, Buffer.from(end)]);
+}
+
+/** The text of a list's first part but for its end, or of what is in another one. */
+function partOf(list: object, first: boolean): Buffer {
+  if (first) return Buffer.from(JSON.stringify(list).slice(0, -2));
+  // The items, or a table's rows, come last in a list.
+  return Buffer.from(`,${JSON.stringify(Object.values(list).at(-1)).slice(1, -1)}`);
 }
 
 function objectJson(object: AnswerObject): Uint8Array {
@@ -64,14 +74,26 @@ function plainObject(object: AnswerObject): KubeObject {
   return object instanceof StoredObject ? object.object : object;
 }
 
+/** What it costs to find where an item's text goes. */
+const perItem = 5;
+
 /** A list made of the stored bytes of its items. */
-function listJson({ definition, metadata, items }: ListAnswer): Uint8Array {
+async function listJson({ definition, metadata, items }: ListAnswer): Promise<Uint8Array> {
   const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
-  return joinedSplices(
-    head,
-    items.map((item) => item.item()),
-    ']}',
-  );
+  const splices: Splice[] = [];
+  for (const item of items) {
+    // Custom objects may have to be filled and pruned.
+    const pause = turns.goOn(definition.custom ? readingCost(item) : perItem);
+    if (pause) await pause;
+    splices.push(item.item());
+  }
+  const writer = new SpliceWriter(head, splices, ']}');
+  for (const splice of splices) {
+    const pause = turns.goOn(copyingCost(splice.bytes.length));
+    if (pause) await pause;
+    writer.write(splice);
+  }
+  return writer.bytes;
 }
 
 function listValue({ definition, metadata, items }: ListAnswer, presentation: Presentation): object {

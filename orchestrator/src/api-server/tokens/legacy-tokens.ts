@@ -45,6 +45,7 @@ async function noteUse(context: ServerContext, { metadata }: AnyObject): Promise
   const { namespace = '', name = '', uid = '' } = metadata;
   try {
     await changeObject(context, {
+      own: true,
       definition,
       namespace,
       name,

@@ -5,6 +5,7 @@ import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { keepTimes } from '../apply/keep-times.ts';
 import { shedFields } from '../apply/shed-fields.ts';
+import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodies.ts';
 import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
@@ -39,6 +40,8 @@ export interface ChangeRequest {
   readonly tracked?: boolean;
   /** `change` looks at managedFields; for all others they are not copied. */
   readonly readsFields?: boolean;
+  /** The server's own doing, which no thread takes over. */
+  readonly own?: true;
   /** The object that is meant, where the request says so. */
   readonly uid?: string;
   /** Makes the next state of a copy of the current one; called again when another writer came first. */
@@ -55,9 +58,11 @@ export function changeObject(context: ServerContext, request: ChangeRequest): Pr
 }
 
 function attempt(context: ServerContext, storage: ObjectStorage, request: ChangeRequest): Promise<AnswerObject> {
+  const leaves = context.aside && !request.own;
   return untilUncontended(storage, request.name, async () => {
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);
+    if (leaves && isHeavy(current.kv)) throw heavyWork;
     const next = await request.change(changeable(request, current));
     if (current.kv.value.byteLength > largeBytes) markLarge(next);
     if (isLarge(next)) await breathe();

@@ -1,6 +1,7 @@
 import { rfc3339 } from '@berth/kit';
 import { apiError, type KubeObject } from '@berth/kube';
 import { type Asked, askedOf } from '../admission/asked.ts';
+import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { type DeleteOptions, deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
 import { untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
@@ -26,6 +27,7 @@ export async function deleteObject(
     user: request.user,
     warn: request.warn,
     asked: askedOf(request, () => deleteOptionsObject(options)),
+    leaves: context.aside,
   });
   return { type: 'object', status: 200, object, definition };
 }
@@ -40,6 +42,8 @@ export interface DeleteRequest {
   readonly asked?: Asked;
   /** Another action's admission has let it be done. */
   readonly admitted?: boolean;
+  /** May be left to another thread. */
+  readonly leaves?: boolean;
 }
 
 /** Deletes at once, or marks the object where finalizers or a grace period say so (apiserver Store.Delete). @throws ApiError */
@@ -49,6 +53,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
   const attempt = async () => {
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
+    if (request.leaves && isHeavy(current.kv)) throw heavyWork;
     const old = current.object;
     checkPreconditions(definition, old, options);
     const admission = {

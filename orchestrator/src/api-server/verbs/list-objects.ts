@@ -1,10 +1,14 @@
 import { ApiError, apiError } from '@berth/kube';
 import { StoreError } from '../../store/store-error.ts';
+import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../continue-token.ts';
-import { breathe } from '../decoding/large-bodies.ts';
+import { readingCost } from '../decoding/costs.ts';
+import { turns } from '../decoding/turns.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
+import { negotiate, plainJson } from '../representation/negotiate.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import { type Selection, selectionOf } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -22,12 +26,18 @@ export async function listObjects(
   const start = startOf(storage, namespace, options);
   try {
     const page = await readPage(storage, { namespace, selection, limit: options.limit, ...start });
+    if (context.aside && isMade(definition, request) && page.objects.some(({ kv }) => isHeavy(kv))) throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };
   } catch (error) {
     if (options.continue !== '' && isExpired(error) && name === '')
       throw expiredContinue(decodeContinue(options.continue).after);
     throw error;
   }
+}
+
+/** What is stored has to be read, and written anew, for the answer. */
+export function isMade({ custom, storedAs }: ResourceDefinition, { accept, asValues }: ServerRequest): boolean {
+  return !asValues && (custom !== undefined || storedAs !== undefined || negotiate(accept) !== plainJson);
 }
 
 interface Start {
@@ -58,11 +68,6 @@ interface PageRequest extends Start {
   readonly limit: number;
 }
 
-/** So many take some milliseconds; others are served before the next. */
-const conditionsAtOnce = 50_000;
-/** What an object costs that has to be read for it, in conditions. */
-const conditionsOfReading = 50;
-
 interface Page {
   readonly revision: number;
   readonly objects: readonly StoredObject[];
@@ -80,9 +85,9 @@ async function readPage(storage: ObjectStorage, request: PageRequest): Promise<P
   }
   const { objects: candidates, revision } = await storage.range(range);
   const objects: StoredObject[] = [];
-  const step = Math.max(1, Math.floor(conditionsAtOnce / (selection.conditions + conditionsOfReading)));
   for (const [i, candidate] of candidates.entries()) {
-    if (i > 0 && i % step === 0) await breathe();
+    const pause = turns.goOn(selection.conditions + readingCost(candidate));
+    if (pause) await pause;
     if (!selection.matches(candidate.object)) continue;
     objects.push(candidate);
     if (limit > 0 && objects.length === limit && i + 1 < candidates.length)

@@ -1,6 +1,7 @@
 import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
+import { heavyWork } from '../aside/heavy-work.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { type ParsedPatch, patchOf } from '../patch-body.ts';
@@ -21,6 +22,7 @@ export async function patchObject(
   const { definition, namespace, name, subresource } = route;
   const options = writeOptionsOf(request.query, 'PatchOptions');
   const patch = await patchOf(request, definition);
+  if (context.aside && doubles(patch)) throw heavyWork;
   const expected = expectedKind(definition);
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const change = (current: AnyObject): AnyObject => {
@@ -45,6 +47,13 @@ export async function patchObject(
     change,
   });
   return { type: 'object', status: 200, object, definition };
+}
+
+/** Copies of copies make much of little. */
+function doubles({ type, patch }: ParsedPatch): boolean {
+  if (type !== 'json') return false;
+  const operations = patch as readonly { readonly op?: unknown }[];
+  return operations.filter((each) => each?.op === 'copy').length > 1;
 }
 
 /** Whether the patch's result may depend on metadata.managedFields. */

@@ -2,7 +2,9 @@ import { type Clock, isAbort } from '@berth/kit';
 import { apiError, type KubeObject } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
+import { readingCost } from '../decoding/costs.ts';
 import { breathe } from '../decoding/large-bodies.ts';
+import { turns } from '../decoding/turns.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
@@ -71,8 +73,11 @@ class ObjectWatch {
         namespace,
         ...(after === undefined ? {} : { notOlderThan: after }),
       });
-      for (const object of objects)
+      for (const object of objects) {
+        const pause = selection.all ? undefined : turns.goOn(selection.conditions + readingCost(object));
+        if (pause) await pause;
         if (selection.all || selection.matches(object.object)) initial.push({ type: 'ADDED', object });
+      }
       if (options.sendInitialEvents && options.allowWatchBookmarks)
         initial.push(bookmark(storage.definition, revision, { 'k8s.io/initial-events-end': 'true' }));
       this.#revision = revision;

@@ -55,6 +55,10 @@ export class CustomCodec extends ObjectCodec {
     return object;
   }
 
+  noteSettled(value: Uint8Array): void {
+    this.#settled.add(value);
+  }
+
   noteConverted(kv: KeyValue, object: AnyObject): void {
     this.#o.forms.get(this.definition.version)?.settle(object);
     this.#converted.set(kv, object);

@@ -101,6 +101,7 @@ function schemaOf({ schema }: DefinitionVersion): JsonSchema {
 function customOf(version: DefinitionVersion, shared: Shared, definition: () => ResourceDefinition): CustomResource {
   const { crd, names, forms, storageVersion, ended, convert } = shared;
   const form = forms.get(version.name) as CustomForm;
+  let codec: CustomCodec | undefined;
   return {
     listKind: names.listKind ?? `${names.kind}List`,
     storageVersion,
@@ -112,9 +113,10 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     schema: schemaOf(version),
     ended,
     decode: (value, options) => form.decode(value, options),
+    noteSettled: (value) => codec?.noteSettled(value),
     storage: (store, written) => {
       const own = definition();
-      const codec = new CustomCodec({ definition: own, storageVersion, written, forms });
+      codec = new CustomCodec({ definition: own, storageVersion, written, forms });
       const parts = { store, definition: own, codec, root: `/registry/${own.group}/${own.plural}` };
       return convert ? new ConvertingStorage({ ...parts, convert, storageVersion }) : new ObjectStorage(parts);
     },

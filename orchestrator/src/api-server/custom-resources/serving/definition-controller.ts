@@ -23,6 +23,8 @@ export interface DefinitionRun {
   readonly context: ServerContext;
   readonly storage: ObjectStorage;
   readonly signal: AbortSignal;
+  /** Serves them and writes nothing. */
+  readonly follows?: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ export class DefinitionController implements AsyncDisposable {
     } catch (error) {
       this.#run.context.log.error('a custom resource definition cannot be served', { name, reason: messageOf(error) });
     }
-    this.#queue.add(name);
+    if (!this.#run.follows) this.#queue.add(name);
   }
 
   remove(object: AnyObject): void {
@@ -89,6 +91,7 @@ export class DefinitionController implements AsyncDisposable {
 
   /** Others of the group may now have names they had to do without. */
   #reconsider(group: string | undefined, except: string): void {
+    if (this.#run.follows) return;
     for (const [name, { spec }] of this.#known) if (spec.group === group && name !== except) this.#queue.add(name);
   }
 

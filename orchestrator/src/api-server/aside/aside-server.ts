@@ -1,0 +1,166 @@
+import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
+import { ApiError, apiError, decodeProtobuf } from '@berth/kube';
+import type { Store } from '../../store/store.ts';
+import { builtInAdmission } from '../admission/built-in.ts';
+import { ServiceAllocation } from '../admission/service-allocation.ts';
+import { Authorization } from '../authorization/authorization.ts';
+import { alwaysAllow } from '../authorization/authorizer-chain.ts';
+import { BodyDecoder } from '../body-decoder.ts';
+import { serveCustomResources } from '../custom-resources/serve-custom-resources.ts';
+import { negotiate } from '../representation/negotiate.ts';
+import { documentOf } from '../representation/represent.ts';
+import { RequestPipeline } from '../request-pipeline.ts';
+import { ResourceRegistry } from '../resource-registry.ts';
+import { definitions } from '../resources/definitions.ts';
+import { notFoundPath } from '../route.ts';
+import { ServerContext } from '../server-context.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
+import { specialHandlers } from '../subresources/special-handlers.ts';
+import type { AsideOptions, SentAnswer, SentRequest, Told } from './aside-protocol.ts';
+
+export interface AsideServerParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  readonly options: AsideOptions;
+}
+
+const mostQuoted = 64 * 1024;
+
+/** Longer than a definition takes to come from one thread to the other. */
+const definitionWaits = { tries: 200, everyMs: 10 } as const;
+
+/**
+ * The same server once more, for what takes long: everything between a request that was let in and its answer. What the
+ * first one keeps (addresses, definitions, roles, webhooks) this one follows in the store, as servers of one etcd do.
+ */
+export class AsideServer implements AsyncDisposable {
+  readonly #parts: AsideServerParts;
+  readonly #pipeline: RequestPipeline;
+  readonly #authorization: Authorization;
+  readonly #services: ServiceAllocation;
+  readonly #end = new AbortController();
+  #customResources: AsyncDisposable | undefined;
+
+  constructor(parts: AsideServerParts) {
+    const { options, clock, rng } = parts;
+    this.#parts = parts;
+    this.#services = new ServiceAllocation({ cidr: options.serviceCidr, clock, rng });
+    const context = new ServerContext({
+      ...parts,
+      registry: new ResourceRegistry(definitions),
+      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
+      admission: (self) =>
+        builtInAdmission(self, {
+          services: this.#services,
+          plugins: options.admissionPlugins,
+          authorization: () => this.#authorization,
+        }),
+    });
+    this.#authorization = new Authorization(context, options.authorization);
+    this.#pipeline = new RequestPipeline({
+      context,
+      // Whose it is and that it may be was found before.
+      authorizer: alwaysAllow,
+      paths: [],
+      special: specialHandlers({
+        nodeApi: () => undefined,
+        authorization: this.#authorization,
+        tokens: undefined,
+        authentication: () => Promise.reject(apiError('RequestEntityTooLarge', 'Request entity too large')),
+      }),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { context } = this.#pipeline;
+    const { signal } = this.#end;
+    const storage = context.storageOf('', 'services');
+    if (storage) await this.#services.start(storage, signal);
+    this.#customResources = await serveCustomResources(context, signal, { follows: true });
+    await Promise.all([
+      this.#authorization.start(signal, this.#parts.log, { follows: true }),
+      context.admission.start(signal),
+    ]);
+  }
+
+  async answer(sent: SentRequest, signal: AbortSignal): Promise<SentAnswer> {
+    const warnings = new Set<string>();
+    const annotations: [string, string][] = [];
+    let audited: string | undefined;
+    const told = (): Told => ({ warnings: [...warnings], audited, annotations });
+    const request = requestOf(sent, {
+      signal,
+      warn: (text) => warnings.add(text),
+      audit: {
+        requestObject: (object) => {
+          if (sent.audited) audited = JSON.stringify(object);
+        },
+        annotate: (key, value) => annotations.push([key, value]),
+      },
+    });
+    try {
+      const answer = await this.#answer(request, sent.custom);
+      const made = await this.#documentOf(answer, request);
+      return { ...made, told: told() };
+    } catch (error) {
+      if (error instanceof ApiError) return refused(error, told());
+      this.#parts.log.error('a request failed', { path: sent.path, stack: (error as Error).stack });
+      return { failure: messageOf(error) };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#customResources?.[Symbol.asyncDispose]();
+    this.#pipeline.context.outbound[Symbol.dispose]();
+  }
+
+  async #answer(request: ServerRequest, custom: boolean): Promise<Answer> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.#pipeline.handle(request);
+      } catch (error) {
+        if (!custom || !isUnknownPath(error) || tries >= definitionWaits.tries) throw error;
+        await this.#parts.clock.sleep(definitionWaits.everyMs, request.signal);
+      }
+    }
+  }
+
+  async #documentOf(answer: Answer, { query, accept, signal }: ServerRequest) {
+    if (answer.type !== 'object' && answer.type !== 'list') throw new Error(`a ${answer.type} is not answered aside`);
+    const includeObject = query.get('includeObject') ?? 'Metadata';
+    const presentation = { representation: negotiate(accept), includeObject, now: this.#parts.clock.now() };
+    const { body, contentType } = await documentOf(answer, presentation, signal);
+    return { status: answer.type === 'list' ? 200 : answer.status, body, contentType };
+  }
+}
+
+/** A refusal that quotes much is sent as it is. */
+function refused({ status }: ApiError, told: Told): SentAnswer {
+  const body = Buffer.from(JSON.stringify(status));
+  if (body.length < mostQuoted) return { error: status, told };
+  return { status: status.code ?? 500, body, contentType: 'application/json', told };
+}
+
+function isUnknownPath(error: unknown): boolean {
+  return error instanceof ApiError && error.message === notFoundPath().message;
+}
+
+function requestOf(
+  { method, path, query, user, accept, contentType, userAgent, body }: SentRequest,
+  more: Pick<ServerRequest, 'signal' | 'warn'> & Required<Pick<ServerRequest, 'audit'>>,
+): ServerRequest {
+  return {
+    method,
+    path,
+    query: new URLSearchParams(query),
+    user,
+    accept,
+    contentType,
+    ...(userAgent === undefined ? {} : { userAgent }),
+    body: body ? { type: 'bytes', read: async () => body } : { type: 'none' },
+    ...more,
+  };
+}

@@ -1,0 +1,86 @@
+/** Answers requests that take long, away from the thread that serves all others. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { type Logger, systemClock, systemRng } from '@berth/kit';
+import type { AsideOptions, FromThread, SentRequest, ToThread } from './aside-protocol.ts';
+import { AsideServer } from './aside-server.ts';
+import { RemoteStore } from './remote-store.ts';
+
+function post(message: FromThread, transfer: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, [...transfer]);
+}
+
+function logger(bound: object = {}): Logger {
+  const line =
+    (level: 'info' | 'warn' | 'error') =>
+    (message: string, more: object = {}) => {
+      const fields = JSON.stringify({ ...bound, ...more }, (_, value) =>
+        value instanceof Error ? value.message : value,
+      );
+      post({ type: 'log', level, message, fields });
+    };
+  return {
+    debug: () => undefined,
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+    with: (more) => logger({ ...bound, ...more }),
+  };
+}
+
+const store = new RemoteStore(post);
+const server = new AsideServer({
+  store,
+  clock: systemClock,
+  rng: systemRng,
+  log: logger(),
+  options: workerData as AsideOptions,
+});
+const started = server.start();
+const underway = new Map<number, AbortController>();
+
+async function answer(id: number, request: SentRequest): Promise<void> {
+  const gone = new AbortController();
+  underway.set(id, gone);
+  try {
+    await started;
+    const answer = await server.answer(request, gone.signal);
+    const transfer = 'body' in answer ? [ownBuffer(answer.body)] : [];
+    post(
+      {
+        type: 'answer',
+        id,
+        answer:
+          transfer.length > 0 && 'body' in answer
+            ? { ...answer, body: new Uint8Array(transfer[0] as ArrayBuffer) }
+            : answer,
+      },
+      transfer,
+    );
+  } catch (error) {
+    post({ type: 'answer', id, answer: { failure: (error as Error).message } });
+  } finally {
+    underway.delete(id);
+  }
+}
+
+/** What nobody else has a part of can be given away. */
+function ownBuffer(body: Uint8Array): ArrayBuffer {
+  const whole = body.byteLength === body.buffer.byteLength;
+  return (whole ? body.buffer : body.slice().buffer) as ArrayBuffer;
+}
+
+parentPort?.on('message', (message: ToThread) => {
+  switch (message.type) {
+    case 'request':
+      void answer(message.id, message.request);
+      break;
+    case 'abort':
+      underway.get(message.id)?.abort();
+      break;
+    case 'ping':
+      post({ type: 'pong' });
+      break;
+    default:
+      store.told(message);
+  }
+});

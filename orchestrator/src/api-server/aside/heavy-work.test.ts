@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import type { ServerRequest } from '../server-request.ts';
+import { guarded, hasMoreValues, heavyWork, isHeavy } from './heavy-work.ts';
+
+const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+
+test('values are counted, and what is in strings is none', () => {
+  expect(hasMoreValues(bytes(Array(100).fill(0)), 100)).toBe(false);
+  expect(hasMoreValues(bytes(Array(101).fill(0)), 100)).toBe(true);
+  expect(hasMoreValues(bytes(Array(101).fill({})), 100)).toBe(true);
+  expect(hasMoreValues(bytes({ a: ',[{'.repeat(1000) }), 100)).toBe(false);
+  expect(hasMoreValues(bytes({ a: '\\",[{'.repeat(1000), b: '\\' }), 100)).toBe(false);
+  expect(hasMoreValues(bytes(`{"a":"${',"'.repeat(300)}`), 100)).toBe(true);
+});
+
+function post(body: Uint8Array, contentType = 'application/json'): ServerRequest {
+  return {
+    method: 'POST',
+    path: '/',
+    query: new URLSearchParams(),
+    user: { name: 'u', groups: [] },
+    accept: undefined,
+    contentType,
+    body: { type: 'bytes', read: async () => body },
+    signal: new AbortController().signal,
+    warn: () => undefined,
+  };
+}
+
+async function read(request: ServerRequest): Promise<unknown> {
+  const { body } = guarded(request);
+  return body.type === 'bytes' ? body.read() : undefined;
+}
+
+test.each([
+  ['half a megabyte in one string', post(bytes({ data: { a: 'x'.repeat(500_000) } })), false],
+  ['a megabyte in one string', post(bytes({ data: { a: 'x'.repeat(1_000_000) } })), true],
+  ['four thousand values', post(bytes({ data: Array(3990).fill(1) })), false],
+  ['five thousand values', post(bytes({ data: Array(5000).fill(1) })), true],
+  ['five thousand values as a patch', post(bytes(Array(5000).fill({})), 'application/json-patch+json'), true],
+  ['long YAML', post(Buffer.alloc(40_000, 'a: b\n'), 'application/yaml'), true],
+  ['long YAML that is JSON', post(bytes({ a: 'x'.repeat(40_000) }), 'application/apply-patch+yaml'), false],
+  ['long protobuf', post(Buffer.alloc(40_000), 'application/vnd.kubernetes.protobuf'), true],
+])('%s is read here, or left to a thread', async (_what, request, heavy) => {
+  const reading = read(request);
+  await (heavy ? expect(reading).rejects.toBe(heavyWork) : expect(reading).resolves.toBeDefined());
+});
+
+test('what is stored is heavy by its values, not by its bytes', () => {
+  const item = (value: unknown) => ({ key: 'k', value: bytes(value), createRevision: 1, modRevision: 1 });
+  expect(isHeavy(item({ a: 'x'.repeat(1_000_000) }))).toBe(false);
+  expect(isHeavy(item(Array(20_000).fill(0)))).toBe(true);
+});

@@ -1,0 +1,81 @@
+import type { KeyValue } from '../../store/store.ts';
+import type { RequestBody, ServerRequest } from '../server-request.ts';
+
+/** What is thrown where a request would keep all others waiting: it is begun again in a thread of its own. */
+export const heavyWork = new Error('this request is answered by a thread of its own');
+
+/** Of a body: some milliseconds each for reading, tracking, checking and writing. Few objects have a tenth of it. */
+const mostValues = 4_000;
+/** Few values can be long: they are quoted in errors, matched and copied. */
+const mostBytes = 512 * 1024;
+/** Of what is stored, where each field that someone owns is there twice. */
+const mostStoredValues = 3 * mostValues;
+/** YAML takes twenty times as long to read; protobuf packs more into a byte. */
+const mostPackedBytes = 32 * 1024;
+
+const [quote, backslash, comma, bracket, brace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b] as const;
+
+/** Whether a JSON text has more values than that; what is in strings does not count. */
+export function hasMoreValues(bytes: Uint8Array, most: number): boolean {
+  // Each takes two characters and more.
+  if (bytes.length < 2 * most) return false;
+  const text = bytes as Buffer;
+  let values = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const code = bytes[i];
+    // A comma, a bracket or a brace begins a value.
+    if (code === comma || code === bracket || code === brace) {
+      if (++values > most) return true;
+    } else if (code === quote) i = endOfString(text, i + 1);
+  }
+  return false;
+}
+
+/** Where the string that begins at `from` ends. */
+function endOfString(bytes: Uint8Array, from: number): number {
+  for (let i = from; i < bytes.length; i++) {
+    if (bytes[i] === quote) return i;
+    if (bytes[i] === backslash) i++;
+  }
+  return bytes.length;
+}
+
+/** The same request, whose body is not read where working on it takes long. */
+export function guarded(request: ServerRequest): ServerRequest {
+  if (request.body.type !== 'bytes') return request;
+  return { ...request, body: guardedBody(request.body, request.contentType) };
+}
+
+function guardedBody({ read }: Extract<RequestBody, { type: 'bytes' }>, contentType: string | undefined): RequestBody {
+  return {
+    type: 'bytes',
+    read: async () => {
+      const bytes = await read();
+      if (isHeavyBody(bytes, contentType)) throw heavyWork;
+      return bytes;
+    },
+  };
+}
+
+function isHeavyBody(bytes: Uint8Array, contentType = ''): boolean {
+  if (bytes.length > mostBytes) return true;
+  if (bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes)) return true;
+  return hasMoreValues(bytes, mostValues);
+}
+
+function beginsAsJson(bytes: Uint8Array): boolean {
+  return bytes[0] === brace;
+}
+
+const known = new WeakMap<KeyValue, boolean>();
+
+/** Whether working on what is stored takes long. */
+export function isHeavy(item: KeyValue): boolean {
+  if (item.value.length < 2 * mostStoredValues) return false;
+  let heavy = known.get(item);
+  if (heavy === undefined) {
+    heavy = hasMoreValues(item.value, mostStoredValues);
+    known.set(item, heavy);
+  }
+  return heavy;
+}

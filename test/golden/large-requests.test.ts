@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+let server: Awaited<ReturnType<typeof anApiServer>>;
+
+beforeAll(async () => {
+  server = await anApiServer();
+  await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: json, body: lists });
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: json, body: { metadata: { name: 'default' } } });
+  await vi.waitFor(async () => expect(await server.send({ method: 'GET', path: customs })).toMatchObject({ status: 200 }), 5000);
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const json = 'application/json';
+const configmaps = '/api/v1/namespaces/default/configmaps';
+const customs = '/apis/example.com/v1/namespaces/default/lists';
+const pods = '/api/v1/namespaces/default/pods';
+
+const schema = {
+  type: 'object',
+  properties: {
+    spec: {
+      type: 'object',
+      properties: {
+        numbers: { type: 'array', items: { type: 'integer' } },
+        more: { type: 'string', default: 'filled in' },
+      },
+    },
+  },
+};
+const lists = {
+  metadata: { name: 'lists.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'lists', kind: 'List' },
+    versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+  },
+};
+
+const entries = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, `${i}`]));
+const aConfigMap = (name: string, count: number) => ({ metadata: { name }, data: entries(count) });
+
+/** The most that this thread, which is the server's and the client's, computed without letting others in; in ms. */
+async function longestTurn(run: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let before = process.threadCpuUsage();
+  const look = () => {
+    const now = process.threadCpuUsage();
+    longest = Math.max(longest, (now.user - before.user + now.system - before.system) / 1000);
+    before = now;
+  };
+  const timer = setInterval(look, 1);
+  await run();
+  look();
+  clearInterval(timer);
+  return longest;
+}
+
+test('a ConfigMap of 20,000 keys is kept, with who owns each, and changed by a small patch', async () => {
+  const created = await server.send({ method: 'POST', path: configmaps, contentType: json, body: aConfigMap('keys', 20_000) });
+  expect(created.status).toBe(201);
+  const { metadata, data } = JSON.parse(created.text);
+  expect(Object.keys(data)).toHaveLength(20_000);
+  expect(Object.keys(metadata.managedFields[0].fieldsV1['f:data'])).toHaveLength(20_001);
+  const patch = { method: 'PATCH', path: `${configmaps}/keys`, contentType: 'application/merge-patch+json', body: { data: { k0: 'changed', k1: null } } };
+  expect(JSON.parse((await server.send(patch)).text).data).toMatchObject({ k0: 'changed', k2: '2' });
+  const stored = JSON.parse((await server.send({ method: 'GET', path: `${configmaps}/keys` })).text);
+  expect(Object.keys(stored.data)).toHaveLength(19_999);
+  expect(stored.metadata.uid).toBe(metadata.uid);
+  expect(await server.send({ method: 'DELETE', path: `${configmaps}/keys` })).toMatchObject({ status: 200 });
+});
+
+test('a Pod of 10,000 variables is checked, filled and kept as a small one is', async () => {
+  const env = Array.from({ length: 10_000 }, (_, i) => ({ name: `E${i}`, value: 'v' }));
+  const pod = (name: string) => ({ metadata: { name }, spec: { containers: [{ name: 'c', image: 'i', env }] } });
+  const created = await server.send({ method: 'POST', path: pods, contentType: json, body: pod('large') });
+  expect(created.status).toBe(201);
+  const { spec } = JSON.parse(created.text);
+  expect(spec.containers[0].env).toHaveLength(10_000);
+  expect(spec).toMatchObject({ serviceAccountName: 'default', restartPolicy: 'Always', tolerations: [{}, {}] });
+  const wrong = await server.send({ method: 'POST', path: pods, contentType: json, body: pod('Large') });
+  expect(wrong.status).toBe(422);
+  expect(JSON.parse(wrong.text).message).toMatch(/^Pod "Large" is invalid: metadata\.name: Invalid value: "Large": a lowercase RFC 1123/);
+});
+
+test('a custom resource of 100,000 numbers is filled, kept and told to watchers', async () => {
+  const body = { apiVersion: 'example.com/v1', kind: 'List', metadata: { name: 'numbers' }, spec: { numbers: Array(100_000).fill(7) } };
+  const end = new AbortController();
+  const seen: string[] = [];
+  const watch = server.stream({ method: 'GET', path: `${customs}?watch=1` }, (line) => seen.push(line), end.signal).catch(() => undefined);
+  const created = await server.send({ method: 'POST', path: customs, contentType: json, body });
+  expect(created.status).toBe(201);
+  expect(JSON.parse(created.text).spec).toEqual({ ...body.spec, more: 'filled in' });
+  await expect.poll(() => seen.length, { timeout: 5000 }).toBe(1);
+  expect(JSON.parse(seen[0] ?? '')).toMatchObject({ type: 'ADDED', object: { spec: { more: 'filled in' } } });
+  end.abort();
+  await watch;
+  const found = JSON.parse((await server.send({ method: 'GET', path: `${customs}/numbers` })).text);
+  expect(found).toEqual(JSON.parse(created.text));
+  const list = JSON.parse((await server.send({ method: 'GET', path: customs })).text);
+  expect(list.items).toEqual([found]);
+});
+
+test('large YAML, protobuf and apply configurations are read as small ones are', async () => {
+  const yaml = `metadata:\n  name: yaml\ndata:\n${Array.from({ length: 5000 }, (_, i) => `  k${i}: "${i}"\n`).join('')}`;
+  const fromYaml = await server.send({ method: 'POST', path: configmaps, contentType: 'application/yaml', raw: yaml });
+  expect(JSON.parse(fromYaml.text).data).toEqual(entries(5000));
+  const apply = { method: 'PATCH', path: `${configmaps}/applied?fieldManager=me`, contentType: 'application/apply-patch+yaml' };
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', ...aConfigMap('applied', 5000) };
+  const applied = await server.send({ ...apply, body: config });
+  expect(applied.status).toBe(201);
+  expect(JSON.parse(applied.text)).toMatchObject({ data: entries(5000), metadata: { managedFields: [{ manager: 'me', operation: 'Apply' }] } });
+  const proto = Buffer.concat([Buffer.from('k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\xe0\xa7\x12', 'latin1'), Buffer.alloc(300_000, Buffer.from([0x12, 0]))]);
+  const fromProto = await server.send({ method: 'POST', path: configmaps, contentType: 'application/vnd.kubernetes.protobuf', raw: proto });
+  expect({ status: fromProto.status, message: JSON.parse(fromProto.text).message }).toEqual({
+    status: 422,
+    message: expect.stringMatching(/^ConfigMap "" is invalid: \[?metadata\.name: Required value: name or generateName is required/),
+  });
+});
+
+test('large refusals and warnings come as small ones do', async () => {
+  const many = JSON.stringify({ ...aConfigMap('refused', 20_000), nonsense: 1 });
+  const post = (query: string) => server.send({ method: 'POST', path: configmaps + query, contentType: json, raw: many });
+  const strict = await post('?fieldValidation=Strict');
+  expect(JSON.parse(strict.text).message).toBe('ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "nonsense"');
+  expect((await post('?dryRun=All')).headers['warning']).toBe('299 - "unknown field \\"nonsense\\""');
+  const name = await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: 'a'.repeat(1_000_000) } } });
+  expect(name.status).toBe(422);
+  expect(JSON.parse(name.text)).toMatchObject({ kind: 'Status', reason: 'Invalid' });
+  const stored = await server.send({ method: 'GET', path: `${configmaps}/refused` });
+  expect(stored.status).toBe(404);
+});
+
+test('an address that a large Service got is nobody else’s', async () => {
+  const services = '/api/v1/namespaces/default/services';
+  const clusterIP = '10.96.7.7';
+  const annotations = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, '']));
+  const create = (metadata: object) => server.send({ method: 'POST', path: services, contentType: json, body: { metadata, spec: { clusterIP, ports: [{ port: 1 }] } } });
+  const answers = await Promise.all([create({ name: 'large', annotations }), create({ name: 'small' }), create({ name: 'large-too', annotations })]);
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, 422, 422]);
+});
+
+test('no turn of the loop takes a quarter of what a large request takes', async () => {
+  const raw = JSON.stringify(aConfigMap('Refused', 80_000));
+  const refused = (by: typeof server) => longestTurn(() => by.send({ method: 'POST', path: configmaps, contentType: json, raw }));
+  await using other = await anApiServer({ more: { aside: false } });
+  await refused(other);
+  await refused(server);
+  expect(await refused(server)).toBeLessThan((await refused(other)) / 4);
+});
+
+test('a large request whose client goes away is given up, and the next one is answered', async () => {
+  const gone = new AbortController();
+  const many = JSON.stringify(aConfigMap('gone', 20_000));
+  const sent = Array.from({ length: 6 }, () => server.stream({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: json, raw: many }, () => undefined, gone.signal).catch(() => undefined));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  gone.abort();
+  await Promise.all(sent);
+  expect(await server.send({ method: 'POST', path: configmaps, contentType: json, body: aConfigMap('next', 5000) })).toMatchObject({ status: 201 });
+});
+
+test('copies of copies in a JSON patch end at three megabytes', async () => {
+  await server.send({ method: 'POST', path: configmaps, contentType: json, raw: JSON.stringify({ metadata: { name: 'copied' }, data: { a: 'x'.repeat(1000) } }) });
+  const ops = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/c${i}` }));
+  const answer = await server.send({ method: 'PATCH', path: `${configmaps}/copied`, contentType: 'application/json-patch+json', body: ops });
+  expect(answer.status).toBe(413);
+  expect(JSON.parse(answer.text).message).toMatch(/^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/);
+});
