@@ -1,7 +1,9 @@
 import { FakeClock, silentLogger, systemClock } from '@berth/kit';
-import { KubeClient, resources } from '@berth/kube';
+import { encodeProtobuf, KubeClient, resources } from '@berth/kube';
 import { GrpcConnection, loadEtcd } from '@berth/protos';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { foreignValues } from '../../orchestrator/src/api-server/foreign-values.ts';
+import { definitions } from '../../orchestrator/src/api-server/resources/definitions.ts';
 import { runCompactor } from '../../orchestrator/src/store/etcd/compactor.ts';
 import { EtcdClient } from '../../orchestrator/src/store/etcd/etcd-client.ts';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
@@ -63,30 +65,76 @@ test('objects are where kube-apiserver has them, as JSON that says what it is', 
   expect(found.get('/layout/configmaps/default/a')).not.toContain('resourceVersion');
 });
 
-test('what kube-apiserver wrote as JSON is read, and followed', async () => {
+const aFoo = { metadata: { name: 'f', namespace: 'default', uid: 'u2' }, spec: { z: 1, a: 2 } };
+const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+const names = { plural: 'foos', singular: 'foo', kind: 'Foo', listKind: 'FooList' };
+const fooDefinition = {
+  kind: 'CustomResourceDefinition',
+  apiVersion: 'apiextensions.k8s.io/v1',
+  metadata: { name: 'foos.example.com', uid: 'u3', creationTimestamp: '2026-01-01T00:00:00Z', generation: 1 },
+  spec: {
+    group: 'example.com',
+    names,
+    scope: 'Namespaced',
+    versions: [{ name: 'v1', served: true, storage: true, schema }],
+    conversion: { strategy: 'None' },
+  },
+};
+
+test('what kube-apiserver wrote, as protobuf, JSON or a custom resource, is read, followed and changed', async () => {
   using etcd = await raw();
-  const node = {
-    kind: 'Node',
+  const put = (key: string, value: string | Uint8Array) =>
+    etcd.kv.Put({ key: bytes(`/theirs/${key}`), value: typeof value === 'string' ? bytes(`${value}\n`) : value });
+  const metadata = { name: 'theirs', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' };
+  const inProtobuf = async (labels: Record<string, string>) =>
+    (await encodeProtobuf({ kind: 'Node', apiVersion: 'v1', metadata: { ...metadata, labels } })) as Uint8Array;
+  await put('minions/theirs', await inProtobuf({}));
+  const map = {
+    kind: 'ConfigMap',
     apiVersion: 'v1',
-    metadata: { name: 'theirs', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' },
+    metadata: { ...metadata, namespace: 'default' },
+    data: { a: '1' },
   };
-  await etcd.kv.Put({ key: bytes('/theirs/minions/theirs'), value: bytes(`${JSON.stringify(node)}\n`) });
-  await using store = await open('/theirs');
+  await put('configmaps/default/theirs', JSON.stringify(map));
+  await put('apiextensions.k8s.io/customresourcedefinitions/foos.example.com', JSON.stringify(fooDefinition));
+  await put('example.com/foos/default/f', JSON.stringify({ apiVersion: 'example.com/v1', kind: 'Foo', ...aFoo }));
+  const { endpoints } = cluster;
+  const foreign = foreignValues(definitions);
+  await using store = await openEtcdStore({ endpoints, prefix: '/theirs', ...common, foreign });
   await using running = await anApiServer({ more: { store } });
   const client = new KubeClient(running.server.transport());
-  expect(await client.find(resources.nodes, { name: 'theirs' })).toMatchObject({ metadata: { uid: 'u' } });
-  const changed = { ...node, metadata: { ...node.metadata, labels: { a: 'b' } } };
-  await etcd.kv.Put({ key: bytes('/theirs/minions/theirs'), value: bytes(JSON.stringify(changed)) });
-  expect(await client.find(resources.nodes, { name: 'theirs' })).toMatchObject({ metadata: { labels: { a: 'b' } } });
-});
+  const found = { metadata: { uid: 'u' } };
+  expect(await client.find(resources.nodes, { name: 'theirs' })).toMatchObject(found);
+  const list = await running.send({ method: 'GET', path: '/api/v1/nodes' });
+  const { resourceVersion } = JSON.parse(list.text).metadata as { resourceVersion: string };
+  expect(JSON.parse(list.text)).toMatchObject({ items: [found] });
 
-test('objects in protobuf, which only kube-apiserver reads, are told before anything is served', async () => {
-  using etcd = await raw();
-  await etcd.kv.Put({ key: bytes('/protobuf/pods/default/p'), value: bytes('k8s\0 and more') });
-  await expect(open('/protobuf')).rejects.toMatchObject({
-    code: 'Unusable',
-    message: expect.stringContaining('/protobuf/pods/default/p as protobuf'),
-  });
+  const lines: string[] = [];
+  const stop = new AbortController();
+  const path = `/api/v1/nodes?watch=true&resourceVersion=${resourceVersion}`;
+  const watch = running.stream({ method: 'GET', path }, (line) => lines.push(line), stop.signal).catch(() => undefined);
+  await put('minions/theirs', await inProtobuf({ a: 'b' }));
+  await expect.poll(() => lines.length).toBe(1);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ type: 'MODIFIED', object: { metadata: { labels: { a: 'b' } } } });
+  stop.abort();
+  await watch;
+
+  const merge = 'application/merge-patch+json';
+  for (const [of, key] of [
+    ['/api/v1/nodes/theirs', 'minions/theirs'],
+    ['/api/v1/namespaces/default/configmaps/theirs', 'configmaps/default/theirs'],
+    ['/apis/example.com/v1/namespaces/default/foos/f', 'example.com/foos/default/f'],
+    [
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com',
+      'apiextensions.k8s.io/customresourcedefinitions/foos.example.com',
+    ],
+  ] as const) {
+    await expect.poll(async () => (await running.send({ method: 'GET', path: of })).status).toBe(200);
+    const body = { metadata: { labels: { by: 'us' } } };
+    expect(await running.send({ method: 'PATCH', path: of, contentType: merge, body })).toMatchObject({ status: 200 });
+    const stored = new Map(await etcd.keys('/theirs/')).get(`/theirs/${key}`) ?? '';
+    expect(JSON.parse(stored)).toMatchObject({ metadata: { labels: { by: 'us' } } });
+  }
 });
 
 test('stores of different prefixes do not see each other', async () => {

@@ -1,6 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
+import { foreignValues } from '../api-server/foreign-values.ts';
+import { definitions } from '../api-server/resources/definitions.ts';
 import { openSqliteStore } from '../store/store.sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -41,7 +43,8 @@ async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOption
   ]);
   const tls = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
   const { openEtcdStore } = await import('../store/etcd/store.etcd.ts');
-  return openEtcdStore({ endpoints, tls, prefix, compactionMs, clock, rng, log });
+  const foreign = foreignValues(definitions);
+  return openEtcdStore({ endpoints, tls, prefix, foreign, compactionMs, clock, rng, log });
 }
 
 async function read(flag: string, file: string | undefined): Promise<Buffer | undefined> {

@@ -4,12 +4,13 @@ import type { Change } from '../key-space.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdClient, EtcdMember } from './etcd-client.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
-import { ownBytes } from './load-state.ts';
+import type { EtcdValues } from './etcd-values.ts';
 import { answersProgress } from './server-version.ts';
 
 export interface FollowerOptions {
   readonly client: EtcdClient;
   readonly keys: EtcdKeys;
+  readonly values: EtcdValues;
   readonly clock: Clock;
   readonly log: Logger;
   /** The revision up to which everything was told already. */
@@ -118,15 +119,15 @@ export class EtcdFollower {
       events = events.length === 0 ? response.events : [...events, ...response.events];
       // The rest of these revisions is in the next one.
       if (response.fragment) continue;
-      if (events.length > 0) this.#tell(events);
+      if (events.length > 0) await this.#tell(events);
       else this.#o.onProgress(Number(response.header?.revision));
       events = [];
     }
     throw new StoreError('Unavailable', 'etcd ended the watch');
   }
 
-  #tell(events: readonly etcd.Event[]): void {
-    const { keys, revision, onChanges } = this.#o;
+  async #tell(events: readonly etcd.Event[]): Promise<void> {
+    const { keys, values, revision, onChanges } = this.#o;
     const known = revision();
     const changes: Change[] = [];
     for (const { type, kv } of events) {
@@ -134,7 +135,8 @@ export class EtcdFollower {
       const key = kv ? keys.ours(kv.key) : undefined;
       // A member that was behind may tell again what another told.
       if (!kv || key === undefined || at <= known) continue;
-      const value = type === 'DELETE' ? undefined : ownBytes(kv.value);
+      const read = type === 'DELETE' ? undefined : values.read(kv.value);
+      const value = read instanceof Promise ? await read : read;
       changes.push({ key, value, revision: at, ...(value ? { created: Number(kv.createRevision) } : {}) });
     }
     if (changes.length > 0) onChanges(changes);

@@ -8,6 +8,9 @@ const upstreamNames: Readonly<Record<string, string>> = {
   services: 'services/specs',
   endpoints: 'services/endpoints',
   ingresses: 'ingress',
+  // Of its extension servers, which put the group in front.
+  customresourcedefinitions: 'apiextensions.k8s.io/customresourcedefinitions',
+  apiservices: 'apiregistration.k8s.io/apiservices',
 };
 
 const ourNames = new Map(Object.entries(upstreamNames).map(([ours, theirs]) => [theirs, ours]));

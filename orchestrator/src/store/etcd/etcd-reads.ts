@@ -1,23 +1,27 @@
 import type { KeyValue, RangeRequest, RangeResult } from '../store.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
+import type { EtcdValues } from './etcd-values.ts';
 import { keyValueOf } from './etcd-writes.ts';
+import type { StateSource } from './load-state.ts';
 
 /** Reads at etcd itself: of history, and while the watch is late. */
 export class EtcdReads {
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
+  readonly #values: EtcdValues;
 
-  constructor(client: EtcdClient, keys: EtcdKeys) {
+  constructor({ client, keys, values }: StateSource) {
     this.#client = client;
     this.#keys = keys;
+    this.#values = values;
   }
 
   /** The newest. */
   async get(key: string): Promise<KeyValue | undefined> {
     const request = { key: this.#keys.key(key) };
     const { kvs } = await this.#client.read((member, call) => member.kv.Range(request, call));
-    return kvs[0] && keyValueOf(key, kvs[0]);
+    return kvs[0] && keyValueOf(key, kvs[0], await this.#values.read(kvs[0].value));
   }
 
   /** @throws StoreError Compacted, Future. */
@@ -30,10 +34,13 @@ export class EtcdReads {
     };
     const bounded = span && limit !== undefined ? { ...request, limit: String(limit) } : request;
     const { kvs, count, header } = await this.#client.read((member, call) => member.kv.Range(bounded, call));
-    const found = kvs.flatMap((kv) => {
+    const found: KeyValue[] = [];
+    for (const kv of kvs) {
       const key = this.#keys.ours(kv.key);
-      return key === undefined || !key.startsWith(prefix) || key < start ? [] : [keyValueOf(key, kv)];
-    });
+      if (key === undefined || !key.startsWith(prefix) || key < start) continue;
+      const value = this.#values.read(kv.value);
+      found.push(keyValueOf(key, kv, value instanceof Uint8Array ? value : await value));
+    }
     found.sort((a, b) => (a.key < b.key ? -1 : 1));
     const items = found.slice(0, limit);
     const total = span ? Number(count) : found.length;

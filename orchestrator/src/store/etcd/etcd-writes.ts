@@ -1,6 +1,5 @@
 import type { etcd, Init } from '@berth/protos';
 import type { KeyValue, WriteRequest } from '../store.ts';
-import { ownBytes } from './load-state.ts';
 
 /** One compare-and-write as a transaction; what stands there comes back where the comparison fails. */
 export function transactionOf(
@@ -27,10 +26,11 @@ export function hasWritten({ succeeded, responses }: etcd.TxnResponse): boolean 
   return succeeded && (!deletion || Number(deletion.deleted) > 0);
 }
 
-export function keyValueOf(key: string, kv: etcd.KeyValue): KeyValue {
+/** With its value as it is read here. */
+export function keyValueOf(key: string, kv: etcd.KeyValue, value: Uint8Array): KeyValue {
   return {
     key,
-    value: ownBytes(kv.value),
+    value,
     createRevision: Number(kv.createRevision),
     modRevision: Number(kv.modRevision),
   };

@@ -10,9 +10,10 @@ import { isLeaseGone } from './etcd-error.ts';
 import { EtcdFollower } from './etcd-follower.ts';
 import { EtcdKeys } from './etcd-keys.ts';
 import { EtcdReads } from './etcd-reads.ts';
+import { EtcdValues, type ForeignReader } from './etcd-values.ts';
 import { hasWritten, keyValueOf, transactionOf } from './etcd-writes.ts';
 import { Leases } from './leases.ts';
-import { loadState, newestRevision } from './load-state.ts';
+import { loadState, newestRevision, type StateSource } from './load-state.ts';
 import { PendingValues } from './pending-values.ts';
 import { RevisionProbe } from './revision-probe.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
@@ -22,6 +23,8 @@ export interface EtcdStoreOptions {
   readonly tls?: EtcdTls;
   /** `--etcd-prefix`. */
   readonly prefix?: string;
+  /** How values are read that another program wrote; absent: all are ours. */
+  readonly foreign?: ForeignReader;
   /** `--etcd-compaction-interval`; 0: another's affair. */
   readonly compactionMs?: number;
   /** Chooses the endpoint to begin with. */
@@ -51,6 +54,7 @@ class EtcdStore implements Store {
   readonly shared = true;
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
+  readonly #values: EtcdValues;
   readonly #clock: Clock;
   readonly #reads: EtcdReads;
   readonly #leases: Leases;
@@ -65,19 +69,20 @@ class EtcdStore implements Store {
   #asking: Disposable | undefined;
   #closed = false;
 
-  constructor(client: EtcdClient, space: KeySpace, keys: EtcdKeys, options: EtcdStoreOptions) {
+  constructor(source: StateSource, space: KeySpace, options: EtcdStoreOptions) {
     const { clock, log, compactionMs = 0 } = options;
+    const { client, keys, values } = source;
     this.#client = client;
     this.#keys = keys;
+    this.#values = values;
     this.#space = space;
     this.#clock = clock;
-    this.#reads = new EtcdReads(client, keys);
+    this.#reads = new EtcdReads(source);
     this.#leases = new Leases(client, clock);
     this.#probe = new RevisionProbe(() => newestRevision(client, keys));
     this.#waiters = new RevisionWaiters(clock);
     this.#follower = new EtcdFollower({
-      client,
-      keys,
+      ...source,
       clock,
       log,
       revision: () => this.#space.revision,
@@ -120,7 +125,7 @@ class EtcdStore implements Store {
     const revision = Number(response.header?.revision);
     if (!response.succeeded) {
       const kv = response.responses[0]?.responseRange?.kvs[0];
-      return { ok: false, current: kv && keyValueOf(key, kv) };
+      return { ok: false, current: kv && keyValueOf(key, kv, await this.#values.read(kv.value)) };
     }
     if (!hasWritten(response)) return { ok: false, current: undefined };
     // Acknowledged is on etcd's disks; the cache only follows.
@@ -229,7 +234,7 @@ class EtcdStore implements Store {
   /** Changes are missing: all who follow have to list again. */
   async #loadAnew(): Promise<void> {
     const before = this.#space;
-    const next = await spaceOf(this.#client, this.#keys);
+    const next = await spaceOf({ client: this.#client, keys: this.#keys, values: this.#values });
     if (this.#closed) return;
     this.#space = next;
     before.end(new StoreError('Compacted', 'etcd has forgotten changes that were not seen yet; list again'));
@@ -244,8 +249,8 @@ class EtcdStore implements Store {
 /** Of an etcd that nobody has written to: there is nothing before it. */
 const firstRevision = 1;
 
-async function spaceOf(client: EtcdClient, keys: EtcdKeys): Promise<KeySpace> {
-  const { revision, changes } = await loadState(client, keys);
+async function spaceOf(source: StateSource): Promise<KeySpace> {
+  const { revision, changes } = await loadState(source);
   const space = new KeySpace({ limits: windowLimits, revision, start: revision === firstRevision ? 0 : revision });
   space.load(changes);
   return space;
@@ -258,9 +263,9 @@ async function spaceOf(client: EtcdClient, keys: EtcdKeys): Promise<KeySpace> {
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const { tls = {}, prefix = '/registry' } = options;
   const client = await EtcdClient.create({ ...options, tls });
-  const keys = new EtcdKeys(prefix);
+  const source = { client, keys: new EtcdKeys(prefix), values: new EtcdValues(options.foreign) };
   try {
-    const store = new EtcdStore(client, await spaceOf(client, keys), keys, options);
+    const store = new EtcdStore(source, await spaceOf(source), options);
     await store.catchUp();
     return store;
   } catch (error) {
