@@ -1,6 +1,8 @@
+import { decodeObject } from './decode.ts';
 import { DecodeError } from './go-json.ts';
 import { setOwn } from './json-value.ts';
-import { messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
+import { definitionOf, messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
+import { schemas } from './schema.ts';
 import { type ReadBudget, WireReader } from './wire-reader.ts';
 
 type Json = Record<string, unknown>;
@@ -103,14 +105,20 @@ function readChoice(code: string, reader: WireReader, depth: number): unknown {
     else if (wire === 0) allowed = reader.varint() !== 0n;
     else if (id === 2 && code.startsWith('C')) list.push(reader.text());
     else {
-      const read: Json = {};
-      readMessage(messageOf(code), within(reader), read, depth);
+      const read = readSchema(messageOf(code), within(reader), depth);
       if (id === schemaId) schema = read;
       else list.push(read);
     }
   }
   if (list.length > 0) return list;
   return schema ?? (code.startsWith('B') ? allowed : undefined);
+}
+
+/** Without what Go omits: whoever reads the result as its kind takes what stands here as it is. */
+function readSchema(index: number, reader: WireReader, depth: number): Json {
+  const read: Json = {};
+  readMessage(index, reader, read, depth);
+  return decodeObject(schemas.get(definitionOf(index)), read).object;
 }
 
 /** A reader of the message that comes next. */

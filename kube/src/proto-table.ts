@@ -28,6 +28,11 @@ export function messageIndex(name: string): number | undefined {
   return indexes.get(name);
 }
 
+/** The definition that a message stands for. */
+export function definitionOf(index: number): string {
+  return names[index] as string;
+}
+
 /** Of what a field's code names: `@7` is 7. */
 export function messageOf(code: string): number {
   return Number(code.slice(code.indexOf('@') + 1));

@@ -1,3 +1,4 @@
+import { decodeObject, decodeProtobuf, encodeProtobuf, schemas } from '@berth/kube';
 import { afterAll, expect, test } from 'vitest';
 import { checkDefinition } from '../../orchestrator/src/api-server/custom-resources/definition/check-definition.ts';
 import type { JsonSchema } from '../../orchestrator/src/api-server/custom-resources/schema/json-schema.ts';
@@ -12,9 +13,11 @@ import { ValueValidator } from '../../orchestrator/src/api-server/custom-resourc
 import type { AnyObject, FieldError } from '../../orchestrator/src/api-server/resource-definition.ts';
 import { customResourceRules } from '../../orchestrator/src/api-server/resources/extensions/custom-resource-definition.ts';
 import { validateObjectMeta } from '../../orchestrator/src/api-server/resources/metadata.ts';
+import { toWireForm } from '../../orchestrator/src/api-server/resources/wire-form.ts';
 import { SchemaOracle } from '../harness/schema-oracle.ts';
 import { aDefinition, definitionChanges, specSchemas, specValues } from './schema-cases.ts';
 
+const definitionType = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition';
 const oracle = new SchemaOracle();
 afterAll(() => oracle[Symbol.dispose]());
 
@@ -36,10 +39,23 @@ async function ours(definition: object): Promise<string[]> {
   return texts([...validateObjectMeta(object, false, 'dnsSubdomain'), ...errors]);
 }
 
+function asStored(definition: object): AnyObject {
+  const { object } = decodeObject(schemas.get(definitionType), JSON.parse(JSON.stringify(definition)));
+  toWireForm(object as AnyObject, definitionType);
+  return object as AnyObject;
+}
+
 async function expectSame(definition: object): Promise<void> {
-  const { errors, failure } = await oracle.ask({ definition });
+  const { errors, failure, protobuf = '' } = await oracle.ask({ definition });
   expect(failure).toBeUndefined();
   expect(await ours(definition)).toEqual(texts(errors ?? []));
+  const object = asStored(definition);
+  const written = await encodeProtobuf(object as { apiVersion: string; kind: string });
+  expect(Buffer.from(written ?? []).toString('base64')).toBe(protobuf);
+  const read = asStored((await decodeProtobuf(Buffer.from(protobuf, 'base64'))).object);
+  // Protobuf knows no list that is there and empty.
+  if (object['spec'].versions.length === 0) object['spec'].versions = null;
+  expect(read).toEqual(object);
 }
 
 for (const [name, schema] of Object.entries(specSchemas))

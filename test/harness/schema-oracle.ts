@@ -15,6 +15,8 @@ export interface SchemaAnswer {
   /** Pruned and filled with defaults. */
   readonly object?: unknown;
   readonly failure?: string;
+  /** The definition as Go writes it, in base64. */
+  readonly protobuf?: string;
 }
 
 /** Kubernetes' own apiextensions code, in a process of its own. */

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -40,6 +43,8 @@ type answer struct {
 	Pruned  []string     `json:"pruned,omitempty"`
 	Object  any          `json:"object,omitempty"`
 	Failure string       `json:"failure,omitempty"`
+	// The definition as it was given.
+	Protobuf []byte `json:"protobuf,omitempty"`
 }
 
 func main() {
@@ -80,6 +85,11 @@ func definition(asked question) answer {
 	if err := json.Unmarshal(asked.Definition, &v1); err != nil {
 		return answer{Failure: err.Error()}
 	}
+	var written bytes.Buffer
+	scheme := runtime.NewScheme()
+	if err := protobuf.NewSerializer(scheme, scheme).Encode(&v1, &written); err != nil {
+		return answer{Failure: err.Error()}
+	}
 	apiextensionsv1.SetDefaults_CustomResourceDefinition(&v1)
 	apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&v1.Spec)
 	for i := range v1.Spec.Versions {
@@ -91,7 +101,8 @@ func definition(asked question) answer {
 	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(&v1, &internal, nil); err != nil {
 		return answer{Failure: err.Error()}
 	}
-	return answer{Errors: listed(validation.ValidateCustomResourceDefinition(context.Background(), &internal))}
+	errs := listed(validation.ValidateCustomResourceDefinition(context.Background(), &internal))
+	return answer{Errors: errs, Protobuf: written.Bytes()}
 }
 
 func object(asked question) answer {
