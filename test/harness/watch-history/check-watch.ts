@@ -47,8 +47,8 @@ function checkFrom(history: TrueHistory, session: WatchSession, index: number, a
       const problem = difference(form, frame, expected);
       if (problem !== undefined) return { right: i, problem: `after ${known} ${problem}` };
       next++;
-    } else if (frame.revision < known || frame.revision > Math.max(history.newest, after))
-      return { right: i, problem: `a bookmark of ${frame.revision} after ${known}, in a history to ${history.newest}` };
+    } else if (frame.revision < known || frame.revision > Math.max(history.end, after))
+      return { right: i, problem: `a bookmark of ${frame.revision} after ${known}, in a history to ${history.end}` };
     else if (expected && expected.revision <= frame.revision)
       return { right: i, problem: `a bookmark of ${frame.revision} before ${text(expected)}` };
     known = frame.revision;

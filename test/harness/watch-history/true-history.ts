@@ -33,13 +33,18 @@ export interface TrueEvent extends At {
 /** Everything a store ever held of some kinds, in the order of its revisions. */
 export class TrueHistory {
   readonly changes: readonly TrueChange[];
+  readonly end: number;
   readonly #byKey = new Map<string, TrueChange[]>();
   readonly #byRevision = new Map<number, TrueChange>();
   readonly #events = new Map<View, readonly TrueEvent[]>();
 
-  /** @throws RangeError – it is none: revisions have to grow, and only what is there can go. */
-  constructor(changes: readonly TrueChange[]) {
+  /**
+   * `end`: the newest revision of the whole store, in which others may write other things.
+   * @throws RangeError – it is none: revisions have to grow, and only what is there can go.
+   */
+  constructor(changes: readonly TrueChange[], end = changes.at(-1)?.revision ?? 0) {
     this.changes = changes;
+    this.end = end;
     let last = 0;
     for (const change of changes) {
       const { revision, key, object } = change;
