@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import type { CrashPlan } from './crash-plan.ts';
-import { type InProcessDriver, startInProcess } from './in-process-driver.ts';
+import { type InProcessDriver, type NamedPool, startInProcess } from './in-process-driver.ts';
 import type { Life, LifeStep } from './life.ts';
 import { checkKept, checkNothingLeft, Disturbed, make, repeat, undisturbed, wordsOf } from './life-checks.ts';
 import { type LifeKind, lifeOf } from './life-kinds.ts';
@@ -91,13 +92,21 @@ export async function crashAll(kind: LifeKind, plan: CrashPlan): Promise<string[
   return failures;
 }
 
-/** First starts there ever are on pools, each ended as planned, with a whole life after it, until one had no new place. */
-export async function crashFirstStarts(kind: LifeKind, plan: CrashPlan): Promise<string[]> {
+/**
+ * First starts there ever are on pools, each ended as planned, with a whole life after it, until one had no new place. With
+ * `beside` the catalog is in another pool than the one that is looked at.
+ */
+export async function crashFirstStarts(kind: LifeKind, plan: CrashPlan, beside = false): Promise<string[]> {
   const failures: string[] = [];
   for (let tried = -1; tried < plan.tried.size && failures.length < enoughFailures; ) {
     tried = plan.tried.size;
     const live = async () => {
-      using place = await emptyPlace(kind);
+      using base = await emptyPlace(kind);
+      const pools = [
+        { name: 'main', path: join(base.folder, 'main') },
+        { name: 'other', path: base.pool },
+      ];
+      const place = beside ? { ...base, pools } : base;
       await new CrashingLife({ kind, place, name: 'life0' }, undefined).run('start of a new pool', plan);
     };
     await undisturbed(live).catch(({ message }: Error) => failures.push(message));
@@ -105,9 +114,11 @@ export async function crashFirstStarts(kind: LifeKind, plan: CrashPlan): Promise
   return failures;
 }
 
+type CrashPlace = Living['place'] & { readonly pools?: readonly NamedPool[] };
+
 /** A whole life, with crashes and new starts in it. */
 class CrashingLife {
-  readonly #place: Living['place'];
+  readonly #place: CrashPlace;
   readonly #life: Life;
   readonly #plan: CrashPlan | undefined;
   readonly #log: string[] = [];
@@ -115,7 +126,7 @@ class CrashingLife {
   #crash = new Crash('', undefined, false);
   #running: { readonly tap: Disposable; readonly driver: InProcessDriver } | undefined;
 
-  constructor({ kind, place, name }: Living, plan: CrashPlan | undefined) {
+  constructor({ kind, place, name }: Living & { readonly place: CrashPlace }, plan: CrashPlan | undefined) {
     this.#place = place;
     this.#plan = plan;
     this.#life = lifeOf({ kind, folder: place.folder, name, quietly: (work) => this.#crash.quietly(work) });
@@ -195,10 +206,11 @@ class CrashingLife {
       const crash = new Crash(during, plan ?? this.#plan, plan !== undefined && crashes === 0);
       this.#crash = crash;
       const tap = watchSystemCalls((call) => crash.watch(call));
+      const { folder, pool, pools } = this.#place;
       try {
         // A driver that is dead says nothing.
         const log = (line: string) => void (crash.dead || this.#log.push(line));
-        this.#running = { tap, driver: await startInProcess({ ...this.#place, log }) };
+        this.#running = { tap, driver: await startInProcess({ folder, pool: pools ?? pool, log }) };
         return crashes > 0;
       } catch (error) {
         await systemCallsEnded();

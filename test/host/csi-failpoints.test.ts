@@ -29,12 +29,18 @@ for (const [what, kind] of Object.entries(lifeKinds)) {
   });
 }
 
-for (const poolFs of [undefined, 'xfs', 'btrfs'] as const) {
-  const what = poolFs ?? 'a directory';
-  test(`a crash of the first start of a new pool on ${what} is mended by the next one`, { timeout }, async () => {
-    const kind: LifeKind = { ...plainKinds['directory']!, ...(poolFs ? { poolFs } : {}) };
+const directory = plainKinds['directory'] as LifeKind;
+const firstStarts: readonly [what: string, kind: LifeKind, beside?: true][] = [
+  ['a new pool on a directory', directory],
+  ['a new pool on xfs', { ...directory, poolFs: 'xfs' }],
+  ['a new pool on btrfs', { ...directory, poolFs: 'btrfs' }],
+  ['a new pool beside another', { ...directory, parameters: { ...directory.parameters, pool: 'other' } }, true],
+];
+
+for (const [what, kind, beside] of firstStarts) {
+  test(`a crash of the first start of ${what} is mended by the next one`, { timeout }, async () => {
     const plan = new CrashPlan({ every, only });
-    expect(await crashFirstStarts(kind, plan)).toEqual([]);
+    expect(await crashFirstStarts(kind, plan, beside)).toEqual([]);
     if (only === undefined) expect(plan.tried.size).toBeGreaterThanOrEqual(5);
   });
 }
