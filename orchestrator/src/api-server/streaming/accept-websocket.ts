@@ -13,7 +13,7 @@ export interface UpgradeSocket {
 }
 
 /**
- * Completes the WebSocket handshake with a protocol the client offered. The header is written here and hidden from ws,
+ * Completes the WebSocket handshake with a protocol the client offered, if any. The header is written here and hidden from ws,
  * which refuses names with a slash, such as `SPDY/3.1+portforward.k8s.io`.
  */
 export function acceptWebSocket({ request, socket, head }: UpgradeSocket, protocol: string): Promise<WebSocket> {
@@ -23,7 +23,7 @@ export function acceptWebSocket({ request, socket, head }: UpgradeSocket, protoc
     maxPayload: maxMessageBytes,
   });
   delete request.headers['sec-websocket-protocol'];
-  server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
+  if (protocol !== '') server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new Error('the client left during the handshake'));
     socket.once('close', onClose);

@@ -46,10 +46,11 @@ export class PortForwarder {
     const { data, error } = pair;
     if (!data || !error) return;
     this.#pairs.delete(id);
-    void this.#forward(data, error, port);
+    void this.forward(data, error, port);
   }
 
-  async #forward(data: SpdyStream, error: SpdyStream, port: number): Promise<void> {
+  /** Connects `data` to the pod's port until both have ended; what went wrong is said on `error`. */
+  async forward(data: Duplex, error: Duplex, port: number): Promise<void> {
     const { node, namespace, pod, uid } = this.#target;
     // The client says nothing here; reading lets the stream end.
     error.resume();
@@ -66,7 +67,7 @@ export class PortForwarder {
 }
 
 /** Carries bytes both ways, half-closing as either side does, until both have ended or one broke. */
-async function join(data: SpdyStream, connection: Duplex): Promise<void> {
+async function join(data: Duplex, connection: Duplex): Promise<void> {
   let clientLeft = false;
   data.once('close', () => {
     // kubectl resets a stream whose local connection is done; what ended in order is left to flush.

@@ -4,6 +4,7 @@ import { apiError } from '@berth/kube';
 import { createWebSocketStream } from 'ws';
 import type { NodeApi } from '../../node-api.ts';
 import { acceptSpdy, acceptWebSocket, type UpgradeSocket } from './accept-websocket.ts';
+import { forwardChannels, forwardProtocols, wantedPorts } from './forward-channels.ts';
 import { PortForwarder } from './port-forward.ts';
 import type { WantedStreams } from './remote-streams.ts';
 import { type RemoteCommand, runRemoteCommand } from './run-remote-command.ts';
@@ -125,9 +126,10 @@ async function servePortForward(upgrade: UpgradeRequest, kind: 'websocket' | 'sp
     return new SpdyConnection(socket, onStream).serve(head);
   }
   const tunnel = `${spdyUpgrade}+${portForwardProtocol}`;
-  const accepted = await acceptWebSocket(
-    upgrade,
-    negotiate(offered(request.headers, 'sec-websocket-protocol'), [tunnel]),
-  );
+  const client = offered(request.headers, 'sec-websocket-protocol');
+  const protocol = client.length === 0 ? '' : negotiate(client, [tunnel, ...forwardProtocols]);
+  const ports = protocol === tunnel ? [] : wantedPorts(target.query);
+  const accepted = await acceptWebSocket(upgrade, protocol);
+  if (protocol !== tunnel) return await forwardChannels(accepted, { ports, protocol, forwarder });
   return new SpdyConnection(createWebSocketStream(accepted), onStream).serve();
 }

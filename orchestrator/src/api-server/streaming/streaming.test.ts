@@ -147,7 +147,11 @@ test.each([
   ['exec?command=cat', 'v5.channel.k8s.io', 400],
   ['exec?stdout=true', 'v5.channel.k8s.io', 400],
   ['exec?command=cat&stdout=true', 'v9.channel.k8s.io', 403],
-  ['portforward', 'v4.channel.k8s.io', 403],
+  ['portforward', 'v5.channel.k8s.io', 403],
+  ['portforward', 'v4.channel.k8s.io', 400],
+  ['portforward?ports=80,0', 'v4.channel.k8s.io', 400],
+  ['portforward?ports=80&ports=65536', 'v4.channel.k8s.io', 400],
+  ['portforward?ports=-1', 'v4.base64.channel.k8s.io', 400],
 ])('%s with %s is refused with %i before the upgrade', async (path, protocol, code) => {
   await using server = await serve();
   const socket = new WebSocket(`${server.url}/${path}`, protocol);
@@ -207,4 +211,39 @@ test('port-forward pairs streams by request and tells a failed connection on the
   expect(client.text(3)).toBe('error forwarding port 1 to pod p, uid u: connection refused');
   expect(client.text(1)).toBe('');
   socket.destroy();
+});
+
+test.each([
+  ['v4.channel.k8s.io', (channel: number, text: string) => Buffer.concat([Uint8Array.of(channel), Buffer.from(text)])],
+  ['v4.base64.channel.k8s.io', (channel: number, text: string) => `${channel}${Buffer.from(text).toString('base64')}`],
+  [undefined, (channel: number, text: string) => Buffer.concat([Uint8Array.of(channel), Buffer.from(text)])],
+])('port-forward over %s has a channel for data and one for errors, for each port', async (protocol, message) => {
+  await using server = await serve();
+  const socket = new WebSocket(`${server.url}/portforward?ports=80,1&ports=258`, protocol ?? []);
+  const said: Record<number, Buffer> = {};
+  socket.on('message', (data: Buffer) => {
+    const isText = protocol?.includes('base64');
+    const number = isText ? Number(data.toString('latin1', 0, 1)) : (data[0] as number);
+    const content = isText ? Buffer.from(data.toString('latin1', 1), 'base64') : data.subarray(1);
+    said[number] = Buffer.concat([said[number] ?? Buffer.alloc(0), content]);
+  });
+  await once(socket, 'open');
+  expect(socket.protocol).toBe(protocol ?? '');
+  for (const junk of [message(9, 'none'), message(1, 'errors take nothing'), Buffer.alloc(0)]) socket.send(junk);
+  socket.send(message(0, 'echo me'));
+  socket.send(message(4, 'x'.repeat(1_000_000)));
+  await expect.poll(() => said[0]?.toString('latin1')).toBe('\x50\x00echo me');
+  await expect.poll(() => said[4]?.length).toBe(1_000_002);
+  expect(said[4]?.subarray(0, 2)).toEqual(Buffer.from([2, 1]));
+  expect([said[1], said[2]]).toEqual([Buffer.from([80, 0]), Buffer.from([1, 0])]);
+  expect(said[3]?.toString('latin1')).toBe('\x01\x00error forwarding port 1 to pod p, uid u: connection refused');
+  socket.close();
+  await once(socket, 'close');
+});
+
+test('port-forward over channels ends once no connection is left', async () => {
+  await using server = await serve();
+  const socket = new WebSocket(`${server.url}/portforward?ports=1`, 'v4.channel.k8s.io');
+  const [code] = (await once(socket, 'close')) as [number];
+  expect(code).toBe(1005);
 });
