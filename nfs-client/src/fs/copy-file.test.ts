@@ -5,6 +5,7 @@ import type { NfsExtendedFile, NfsFile } from '../protocol/nfs-file.ts';
 import type { NameAt, NfsProtocol } from '../protocol/nfs-protocol.ts';
 import { MemoryFile } from '../testing/memory-file.ts';
 import { FileCopier } from './copy-file.ts';
+import { WriteMemory } from './write-memory.ts';
 
 const { signal } = new AbortController();
 const at = (name: string) => ({ name }) as NameAt;
@@ -21,7 +22,7 @@ function aServer(extended?: Partial<NfsExtendedFile>) {
     open: async ({ name }: NameAt): Promise<NfsFile> => (name === 'from' ? source : target),
     remove: async ({ name }: NameAt) => void removed.push(name),
   } as unknown as NfsProtocol;
-  return { source, target, removed, copier: new FileCopier(protocol) };
+  return { source, target, removed, copier: new FileCopier(protocol, new WriteMemory()) };
 }
 
 const fails = (code: NfsErrorCode) => async () => {

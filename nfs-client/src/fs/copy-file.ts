@@ -4,6 +4,7 @@ import { type NfsExtendedFile, type NfsFile, stability } from '../protocol/nfs-f
 import type { NameAt, NfsProtocol } from '../protocol/nfs-protocol.ts';
 import type { CopyMethod, CopyResult } from './nfs-client.ts';
 import { readStream } from './read-stream.ts';
+import type { WriteMemory } from './write-memory.ts';
 import { writeStream } from './write-stream.ts';
 
 export interface FileCopy {
@@ -28,10 +29,12 @@ const cannot = [
 /** Copies regular files within one export, by the cheapest way the server has. Remembers what it has not. */
 export class FileCopier {
   readonly #protocol: NfsProtocol;
+  readonly #memory: WriteMemory;
   readonly #unsupported = new Set<CopyMethod>();
 
-  constructor(protocol: NfsProtocol) {
+  constructor(protocol: NfsProtocol, memory: WriteMemory) {
     this.#protocol = protocol;
+    this.#memory = memory;
   }
 
   /** A copy that fails leaves no file behind, unless there was one to overwrite. @throws NfsError EXIST – the target is there. */
@@ -63,7 +66,8 @@ export class FileCopier {
     }
     const { readBytes, writeBytes } = this.#protocol.limits;
     const data = readStream(source, { chunkBytes: readBytes }, signal);
-    return { method: 'client', bytes: await writeStream(target, data, { offset: 0, chunkBytes: writeBytes, signal }) };
+    const how = { offset: 0, chunkBytes: writeBytes, memory: this.#memory, signal };
+    return { method: 'client', bytes: await writeStream(target, data, how) };
   }
 
   async #try(method: CopyMethod, run: () => Promise<void>): Promise<boolean> {

@@ -21,16 +21,18 @@ import type {
 import { readStream } from './read-stream.ts';
 import { removeTree } from './remove-tree.ts';
 import { resolveParent, resolvePath } from './resolve-path.ts';
+import { WriteMemory } from './write-memory.ts';
 import { writeStream } from './write-stream.ts';
 
 /** {@link NfsClient} over any version of the protocol. */
 export class MountedNfs implements NfsClient {
   readonly protocol: NfsProtocol;
   readonly #copier: FileCopier;
+  readonly #memory = new WriteMemory();
 
   constructor(protocol: NfsProtocol) {
     this.protocol = protocol;
-    this.#copier = new FileCopier(protocol);
+    this.#copier = new FileCopier(protocol, this.#memory);
   }
 
   get version(): NfsVersion {
@@ -125,7 +127,8 @@ export class MountedNfs implements NfsClient {
     const changes = truncate ? { mode, sizeBytes: 0 } : { mode };
     const file = await this.#open(path, { access: 'write', create, changes }, signal);
     try {
-      return await writeStream(file, source, { offset, chunkBytes: this.protocol.limits.writeBytes, signal });
+      const chunkBytes = this.protocol.limits.writeBytes;
+      return await writeStream(file, source, { offset, chunkBytes, memory: this.#memory, signal });
     } finally {
       await file.close(new AbortController().signal).catch(() => undefined);
     }

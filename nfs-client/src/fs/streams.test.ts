@@ -4,7 +4,6 @@ import { expect, test } from 'vitest';
 import { MemoryFile } from '../testing/memory-file.ts';
 import { byteBlocks } from './byte-blocks.ts';
 import { readStream } from './read-stream.ts';
-import { writeStream } from './write-stream.ts';
 
 const { signal } = new AbortController();
 
@@ -49,71 +48,6 @@ test('a server that sends nothing and claims more is BAD_REPLY', async () => {
   const file = new MemoryFile(Buffer.alloc(100));
   file.mostBytes = 0;
   await expect(readAll(file, { chunkBytes: 10 })).rejects.toMatchObject({ code: 'BAD_REPLY' });
-});
-
-test('what a restarted server lost before the commit is sent again', async () => {
-  const data = randomBytes(200_000);
-  const file = new MemoryFile();
-  file.onWrite = () => file.writes === 120 && file.restart();
-  expect(await writeStream(file, [data], { offset: 0, chunkBytes: 1000, signal })).toBe(data.length);
-  expect(file.content.equals(data)).toBe(true);
-  expect(file.writes).toBeGreaterThan(300);
-});
-
-test('a restart between the last write and the commit is seen by the verifier', async () => {
-  const data = randomBytes(50_000);
-  const file = new MemoryFile();
-  file.onCommit = () => file.commits === 1 && file.restart();
-  await writeStream(file, [data], { offset: 0, chunkBytes: 1000, signal });
-  expect(file.content.equals(data)).toBe(true);
-});
-
-test('memory stays bounded: a long stream is committed batch by batch while it goes on', async () => {
-  const file = new MemoryFile();
-  file.content = Buffer.alloc(64 << 20);
-  const chunk = randomBytes(1 << 20);
-  const written = await writeStream(file, Array(64).fill(chunk), { offset: 0, chunkBytes: 1 << 20, signal });
-  expect(written).toBe(64 << 20);
-  expect(file.commits).toBe(4);
-  expect(file.mostOpenCalls).toBeLessThanOrEqual(9);
-});
-
-test('short writes go on where the server stopped; small files need one call', async () => {
-  const file = new MemoryFile();
-  file.mostBytes = 300;
-  const data = randomBytes(10_000);
-  await writeStream(file, [data], { offset: 5, chunkBytes: 1000, signal });
-  expect(file.content.subarray(5).equals(data)).toBe(true);
-  const small = new MemoryFile();
-  await writeStream(small, [Buffer.from('ab'), Buffer.from('c')], { offset: 0, chunkBytes: 1000, signal });
-  expect([small.content.toString(), small.writes, small.commits]).toEqual(['abc', 1, 0]);
-});
-
-test('a source that fails ends the stream with its error and nothing under way', async () => {
-  const file = new MemoryFile();
-  async function* source() {
-    yield randomBytes(5000);
-    throw new Error('source broke');
-  }
-  await expect(writeStream(file, source(), { offset: 0, chunkBytes: 100, signal })).rejects.toThrow('source broke');
-  expect(file.openCalls).toBe(0);
-});
-
-test('a write that fails ends the stream and the source', async () => {
-  const file = new MemoryFile();
-  file.onWrite = () => {
-    if (file.writes === 3) throw new Error('NOSPC');
-  };
-  let closed = false;
-  async function* source() {
-    try {
-      while (true) yield Buffer.alloc(4 << 20);
-    } finally {
-      closed = true;
-    }
-  }
-  await expect(writeStream(file, source(), { offset: 0, chunkBytes: 1 << 20, signal })).rejects.toThrow('NOSPC');
-  expect(closed).toBe(true);
 });
 
 test('blocks have one size but the last, whatever the chunks', async () => {

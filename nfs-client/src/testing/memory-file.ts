@@ -22,14 +22,21 @@ export class MemoryFile implements NfsFile {
   mostOpenCalls = 0;
   /** Called before each write. */
   onWrite: () => void = () => undefined;
-  onCommit: () => void = () => undefined;
+  /** What it waits for comes before the answer; what is written meanwhile is not covered. */
+  onCommit: () => unknown = () => undefined;
   #boot = 1;
+  #room: Buffer = Buffer.alloc(0);
   #unstable: { readonly offset: number; readonly before: Buffer }[] = [];
   readonly #known: number;
 
   constructor(content: Buffer = Buffer.alloc(0), knownSize = content.length) {
     this.content = content;
     this.#known = knownSize;
+  }
+
+  /** What a restart would lose now. */
+  get unstableBytes(): number {
+    return this.#unstable.reduce((sum, { before }) => sum + before.length, 0);
   }
 
   get attributes(): NfsAttributes {
@@ -71,8 +78,10 @@ export class MemoryFile implements NfsFile {
   async commit(signal: AbortSignal): Promise<string> {
     await this.#call(signal);
     this.commits += 1;
-    this.onCommit();
-    this.#unstable = [];
+    const covered = new Set(this.#unstable);
+    const boot = this.#boot;
+    await this.onCommit();
+    if (boot === this.#boot) this.#unstable = this.#unstable.filter((one) => !covered.has(one));
     return String(this.#boot);
   }
 
@@ -87,12 +96,18 @@ export class MemoryFile implements NfsFile {
   }
 
   #put(offset: number, data: Buffer): void {
-    const size = Math.max(this.content.length, offset + data.length);
-    const grown =
-      size === this.content.length
-        ? this.content
-        : Buffer.concat([this.content, Buffer.alloc(size - this.content.length)]);
-    data.copy(grown, offset);
-    this.content = grown;
+    const size = offset + data.length;
+    if (size > this.content.length) this.content = this.#grown(size);
+    data.copy(this.content, offset);
+  }
+
+  /** What grows by each write is not to be copied by each write. */
+  #grown(size: number): Buffer {
+    if (this.content.buffer !== this.#room.buffer || size > this.#room.length) {
+      const room = Buffer.alloc(2 * size);
+      this.content.copy(room);
+      this.#room = room;
+    }
+    return this.#room.subarray(0, size);
   }
 }
