@@ -136,8 +136,10 @@ class FaultyLife {
 
   #watch(call: SystemCall): Fault | undefined {
     if (this.#quiet) return undefined;
-    const nth = (this.#calls.get(call.name) ?? 0) + 1;
-    this.#calls.set(call.name, nth);
+    // Of a look at all devices of the machine, which may be hundreds, one call fails.
+    const what = call.at ?? call.name;
+    const nth = (this.#calls.get(what) ?? 0) + 1;
+    this.#calls.set(what, nth);
     if (!this.#isArmed) return undefined;
     const fault = this.#plan?.choose({ during: this.#during, call, nth });
     if (!fault) return undefined;

@@ -15,6 +15,8 @@ const koffi = createRequire(new URL('../../linux/src/libc.ts', import.meta.url))
 /** One thing a program asks of the machine. */
 export interface SystemCall {
   readonly name: string;
+  /** What it looks at, where one look at the machine takes many of its kind. */
+  readonly at?: string;
   /** False for what only looks: a crash before or after it is the same crash. */
   readonly changes: boolean;
 }
@@ -190,13 +192,19 @@ function patchFileSystem(): void {
 
 function syncCall(name: string, original: Any, changes: boolean): Any {
   return Object.assign((...args: unknown[]) => {
-    const fault = watch?.({ name, changes });
+    const fault = watch?.({ name, changes, ...ofKernel(name, args[0]) });
     if (!fault) return original(...args);
     if (fault.at === 'errno') throw errnoError(fault.errno, name);
     if (fault.at === 'skip') return undefined;
     if (fault.at === 'after') original(...args);
     return fault.end();
   }, original);
+}
+
+/** Of what the kernel tells of processes and devices there is as much as there are of them on the machine. */
+function ofKernel(name: string, path: unknown): Pick<SystemCall, 'name' | 'at'> | undefined {
+  if (typeof path !== 'string' || !/^\/(sys|proc\/\d+)\//.test(path)) return undefined;
+  return { name: `${name} ${path.replaceAll(/\d+/g, '#')}`, at: path };
 }
 
 function callbackCall(name: string, original: Any, changes: boolean): Any {
