@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 
 export interface LogOptions {
@@ -45,5 +46,30 @@ export interface NodeApi {
   portForward(target: Omit<ContainerRef, 'container'>, port: number, signal: AbortSignal): Promise<Duplex>;
 }
 
+/** What a stream to a pod is about: exec, attach or port-forward, with the query that a client asks with. */
+export interface StreamTarget {
+  readonly subresource: 'exec' | 'attach' | 'portforward';
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  /** Chosen by the caller; unused for portforward. */
+  readonly container: string;
+  /** stdin, stdout, stderr, tty and command as kubectl gives them. */
+  readonly query: URLSearchParams;
+}
+
+/** A request to change protocols, with what its client sent after it already. */
+export interface UpgradedConnection {
+  readonly message: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** A kubelet in another process, at an address of its own. All throw ApiError. */
+export interface RemoteNodeApi extends Pick<NodeApi, 'logs'> {
+  /** Hands a client's connection over as it is, until it ends. @throws before anything was written to it */
+  passOn(connection: UpgradedConnection, target: StreamTarget, signal: AbortSignal): Promise<void>;
+}
+
 /** How the API server finds the kubelet of a node by name; undefined where none is connected. */
-export type NodeApiLookup = (nodeName: string) => NodeApi | undefined;
+export type NodeApiLookup = (nodeName: string) => NodeApi | RemoteNodeApi | undefined;

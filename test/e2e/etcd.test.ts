@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ApiError, isAlreadyExists, type KubeObject } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { anAuthority } from '../harness/api-server.ts';
-import { Berth, eventually, sleep } from '../harness/berth.ts';
+import { Berth, eventually, execute, findKubectl, sleep } from '../harness/berth.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
 import { webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
 import { RetryingClient } from '../harness/retrying-client.ts';
@@ -39,6 +39,36 @@ async function etcdFiles(folder: string) {
   };
 }
 
+/** A data directory whose server trusts the same people and tokens. */
+function aDirectoryLike({ dataDir: of }: Berth): string {
+  const dataDir = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+  mkdirSync(join(dataDir, 'pki'), { mode: 0o700 });
+  for (const name of ['ca.crt', 'ca.key', 'sa.key']) cpSync(join(of, 'pki', name), join(dataDir, 'pki', name));
+  return dataDir;
+}
+
+/** Pods of a berth, through an API server that has no nodes. */
+async function throughAnother(berth: Berth, args: readonly string[]): Promise<void> {
+  await using other = await Berth.start({ command: 'apiserver', dataDir: aDirectoryLike(berth), args });
+  for (const minor of ['1.27', '1.33']) {
+    const kubectl = (more: readonly string[], input?: string) =>
+      execute(findKubectl(minor), ['--kubeconfig', other.ready.kubeconfig, ...more], {
+        timeoutMs: 60_000,
+        ...(input === undefined ? {} : { input }),
+      });
+    expect(await kubectl(['exec', '-i', 'web-1', '--', 'cat'], 'to and fro')).toMatchObject({ stdout: 'to and fro' });
+    expect(await kubectl(['exec', 'web-1', '--', 'sh', '-c', 'exit 3'])).toMatchObject({ code: 3 });
+    expect(await kubectl(['logs', 'web-1'])).toEqual(
+      await execute(findKubectl(minor), ['--kubeconfig', berth.ready.kubeconfig, 'logs', 'web-1'], {
+        timeoutMs: 60_000,
+      }),
+    );
+    expect(await kubectl(['logs', 'web-1', '-c', 'nobody'])).toMatchObject({
+      stderr: expect.stringContaining('container nobody is not valid for pod web-1'),
+    });
+  }
+}
+
 test("the documents' StatefulSet runs on an etcd that asks for certificates, over crashes of berth and of etcd's members", async () => {
   using folder = aFolder();
   const files = await etcdFiles(folder.path);
@@ -69,6 +99,7 @@ test("the documents' StatefulSet runs on an etcd that asks for certificates, ove
   await eventually(() => berth.tryKubectl(['get', 'pod', 'web-1']).then(({ code }) => code === 0), { what: 'web-1' });
   await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=90s']);
   expect(await berth.kubectl(['exec', 'web-1', '--', 'cat', '/usr/share/nginx/html/index.html'])).toBe('kept\n');
+  await throughAnother(berth, args);
   await cluster.run(1);
   await berth.kubectl(['delete', 'statefulset', 'web']);
   await berth.kubectl(['delete', 'pvc', '--all', '--timeout=60s']);
@@ -89,13 +120,7 @@ async function apiServers(cluster: EtcdCluster, count: number, stack: AsyncDispo
     return stack.use(await Berth.start(options));
   };
   const first = await start();
-  const others = Array.from({ length: count - 1 }, () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
-    mkdirSync(join(dataDir, 'pki'), { mode: 0o700 });
-    for (const name of ['ca.crt', 'ca.key', 'sa.key'])
-      cpSync(join(first.dataDir, 'pki', name), join(dataDir, 'pki', name));
-    return start(dataDir);
-  });
+  const others = Array.from({ length: count - 1 }, () => start(aDirectoryLike(first)));
   return [first, ...(await Promise.all(others))];
 }
 
@@ -188,10 +213,7 @@ test('of several control planes on one etcd one runs, and another goes on when i
   await using cluster = await EtcdCluster.start();
   const args = ['--etcd-servers', cluster.servers];
   await using first = await Berth.start({ nodes: 0, args });
-  const dataDir = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
-  mkdirSync(join(dataDir, 'pki'), { mode: 0o700 });
-  for (const name of ['ca.crt', 'ca.key', 'sa.key'])
-    cpSync(join(first.dataDir, 'pki', name), join(dataDir, 'pki', name));
+  const dataDir = aDirectoryLike(first);
   await using second = await Berth.start({ nodes: 0, args, dataDir });
   const holder = async (berth: Berth) =>
     (await berth.get<{ spec: { holderIdentity: string } }>('lease', '-n', 'kube-system', 'kube-controller-manager'))

@@ -1,8 +1,10 @@
 import { createLogger, systemClock, systemRng } from '@berth/kit';
+import { KubeClient } from '@berth/kube';
 import { returnMemoryWhenQuiet } from '@berth/linux';
 import { announce } from './announce.ts';
 import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
+import { remoteNodes } from './remote-nodes.ts';
 import { machineAddress, serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
 import type { UpOptions } from './up.ts';
@@ -18,7 +20,8 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
   try {
     const pki = await ensurePki(data.pki, serverNames(address), systemClock);
     const hostAddress = machineAddress();
-    await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi: () => undefined });
+    const nodeApi = remoteNodes(pki, () => new KubeClient(server.api.transport()));
+    await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi });
     const kubeconfig = await writeKubeconfig(options.kubeconfig ?? data.kubeconfig, server.url, pki);
     await announce(options, { server, kubeconfig, what: '' });
     using _memory = returnMemoryWhenQuiet(systemClock);

@@ -7,11 +7,15 @@ import { CsiPluginRegistry, startVolumeManager } from '@berth/volume-manager';
 import { createImageService } from '../images/cri-image-service.ts';
 import type { Images } from '../images/image-store.ts';
 import { type Kubelet, startKubelet } from '../kubelet/kubelet.ts';
+import type { KubeletServer } from '../kubelet/server/kubelet-server.ts';
+import type { NodeApi } from '../node-api.ts';
 import { startEmbeddedRuntime } from '../runtime/embedded-runtime.ts';
 import { StateLayout } from '../runtime/state-layout.ts';
 import { Recorders } from './control-plane.ts';
 import { CsiDriverProcess } from './csi-driver-process.ts';
 import type { NodeDirs } from './data-dir.ts';
+import { kubeletAccess } from './kubelet-access.ts';
+import type { Pki } from './pki.ts';
 import { kubernetesVersion } from './version.ts';
 
 /** As external-provisioner looks by default. */
@@ -29,6 +33,8 @@ export interface NodeStackOptions {
   readonly driverCommand: readonly [string, ...string[]];
   /** Pools of its driver beside its own. With some, schedulers are told what room there is. */
   readonly pools: readonly string[];
+  /** With it, API servers of other processes reach the kubelet, too. */
+  readonly kubeletPki?: Pki;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;
@@ -72,6 +78,9 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
   const volumes = stack.use(
     await startVolumeManager({ ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry }, signal),
   );
+  let running: Kubelet | undefined;
+  const server = await startServer(options, () => running?.api, signal);
+  if (server) stack.use(server);
   const kubelet = stack.use(
     await startKubelet(
       {
@@ -82,16 +91,31 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
         addresses: options.addresses,
         cgroupRoot: new StateLayout(dirs.runtime).identity.cgroupRoot,
         version: kubernetesVersion,
+        ...(server ? { kubeletPort: server.port } : {}),
       },
       signal,
     ),
   );
+  running = kubelet;
   const sidecars = startSidecars(options, stack, signal);
   const registered = whenRegistered(registry, signal);
   const ready = Promise.race([Promise.all([kubelet.ready, sidecars, registered]), driver.gaveUp]).then(() => undefined);
   ready.catch(() => undefined);
   const own = stack.move();
   return { name, kubelet, ready, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+}
+
+/** Where others may have to reach the kubelet. */
+async function startServer(
+  { name, addresses, kubeletPki: pki, client, log }: NodeStackOptions,
+  api: () => NodeApi | undefined,
+  signal: AbortSignal,
+): Promise<KubeletServer | undefined> {
+  const [address] = addresses;
+  if (!pki || address === undefined) return undefined;
+  const { startKubeletServer } = await import('../kubelet/server/kubelet-server.ts');
+  const tls = { ...pki.server, clientCa: pki.ca };
+  return startKubeletServer({ nodeName: name, address, ...tls, api, mayDo: kubeletAccess(client, name), log }, signal);
 }
 
 async function startRuntime(options: NodeStackOptions, signal: AbortSignal) {

@@ -5,7 +5,6 @@ import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
-import type { NodeApi } from '../node-api.ts';
 import type { AccessOptions } from './access-flags.ts';
 import { announce } from './announce.ts';
 import { startControlPlane } from './control-plane.ts';
@@ -18,6 +17,7 @@ import { type NodeStack, startNode } from './node-stack.ts';
 import { ensurePki } from './pki.ts';
 import { podNetwork } from './pod-subnets.ts';
 import { type ExtraPool, poolsOfNode } from './pool-flag.ts';
+import { remoteNodes } from './remote-nodes.ts';
 import { machineAddress, serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
 import { ensureStorageObjects } from './storage-objects.ts';
@@ -84,14 +84,15 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const machine = machineAddress();
   const hostAddress = machine ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
-  const lookup = (name: string): NodeApi | undefined => nodes.get(name)?.kubelet.api;
   const [pki, images, network] = await Promise.all([
     ensurePki(data.pki, serverNames(address), clock),
     Images.open({ folder: data.images, mounter: linuxMounter, clock, usedIds: () => usedImageIds(data) }),
     podNetwork(data.path),
   ]);
   images.provide(toolsImageName, toolsImage(process.execPath));
-  const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi: lookup }));
+  const elsewhere = remoteNodes(pki, () => client);
+  const nodeApi = (name: string) => nodes.get(name)?.kubelet.api ?? elsewhere(name);
+  const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi }));
   const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));
@@ -107,6 +108,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     imagesFolder: data.images,
     addresses: [hostAddress],
     driverCommand: context.driverCommand,
+    ...(context.etcd ? { kubeletPki: pki } : {}),
     clock,
     rng,
     log,

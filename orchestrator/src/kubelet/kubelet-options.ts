@@ -41,6 +41,8 @@ export interface KubeletOptions {
   readonly clusterDomain?: string;
   /** True in a process of one node: only its own pods are watched. Else the process' one informer of pods serves all nodes. */
   readonly watchOwnPodsOnly?: boolean;
+  /** Of its own server, told in the node's status; absent: it has none. */
+  readonly kubeletPort?: number;
   /** Default 110. */
   readonly maxPods?: number;
   /** Added to the labels of the node object. */

@@ -30,12 +30,8 @@ export async function servePodUpgrade(
     container,
     query: request.query,
   };
-  await serveUpgrade({
-    request: message,
-    socket,
-    head,
-    target,
-    node: nodeOf(server.nodeApi, pod),
-    signal: request.signal,
-  });
+  const node = nodeOf(server.nodeApi, pod);
+  const { signal } = request;
+  if ('passOn' in node) return await node.passOn({ message, socket, head }, target, signal);
+  await serveUpgrade({ request: message, socket, head, target, node, signal });
 }

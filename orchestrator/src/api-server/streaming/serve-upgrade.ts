@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type Clock, systemClock } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import { createWebSocketStream } from 'ws';
-import type { NodeApi } from '../../node-api.ts';
+import type { NodeApi, StreamTarget } from '../../node-api.ts';
 import { acceptSpdy, acceptWebSocket, type UpgradeSocket } from './accept-websocket.ts';
 import { forwardChannels, forwardProtocols, wantedPorts } from './forward-channels.ts';
 import { PortForwarder } from './port-forward.ts';
@@ -15,16 +15,7 @@ import { negotiate, offered, spdyUpgrade, upgradeKind } from './streaming-protoc
 import { websocketStreams } from './websocket-channels.ts';
 
 /** What a request to a pod's exec, attach or portforward is about; already authorized, its pod known to exist. */
-export interface StreamingTarget {
-  readonly subresource: 'exec' | 'attach' | 'portforward';
-  readonly namespace: string;
-  readonly pod: string;
-  readonly uid: string;
-  /** Chosen by the caller; unused for portforward. */
-  readonly container: string;
-  /** stdin, stdout, stderr, tty and command as kubectl gives them. */
-  readonly query: URLSearchParams;
-}
+export type StreamingTarget = StreamTarget;
 
 export interface UpgradeRequest extends UpgradeSocket {
   readonly target: StreamingTarget;

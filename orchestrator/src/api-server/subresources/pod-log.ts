@@ -1,6 +1,6 @@
 import type { Container, PodSpec } from '@berth/kube';
 import { apiError } from '@berth/kube';
-import type { LogOptions, NodeApi, NodeApiLookup } from '../../node-api.ts';
+import type { LogOptions, NodeApi, NodeApiLookup, RemoteNodeApi } from '../../node-api.ts';
 import { booleanOf, integerOf } from '../query-values.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -59,7 +59,7 @@ export function containerOf(pod: AnyObject, asked: string): string {
 }
 
 /** The kubelet a pod is with. @throws ApiError BadRequest, ServiceUnavailable. */
-export function nodeOf(nodeApi: NodeApiLookup, pod: AnyObject): NodeApi {
+export function nodeOf(nodeApi: NodeApiLookup, pod: AnyObject): NodeApi | RemoteNodeApi {
   const { nodeName } = pod.spec as PodSpec;
   if (!nodeName) throw apiError('BadRequest', `pod ${pod.metadata.name} does not have a host assigned`);
   const node = nodeApi(nodeName);

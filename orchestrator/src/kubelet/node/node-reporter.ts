@@ -104,6 +104,7 @@ export class NodeReporter {
       machine: this.#machine,
       addresses: this.#options.addresses,
       maxPods: this.#options.maxPods ?? 110,
+      ...(this.#options.kubeletPort === undefined ? {} : { kubeletPort: this.#options.kubeletPort }),
       version: this.#options.version,
       ...(await this.#runtime(signal)),
       volumesInUse: volumes.volumesInUse(),

@@ -8,6 +8,8 @@ export interface NodeStatusInput {
   readonly machine: MachineFacts;
   readonly addresses: readonly string[];
   readonly maxPods: number;
+  /** Where the kubelet itself is to be had; absent where only its own process needs it. */
+  readonly kubeletPort?: number;
   readonly version: string;
   /** `containerd://1.7.0` */
   readonly runtimeVersion: string;
@@ -20,7 +22,7 @@ export interface NodeStatusInput {
 
 /** The status a kubelet reports of its node (pkg/kubelet/nodestatus/setters.go). */
 export function nodeStatus(input: NodeStatusInput): NodeStatus {
-  const { machine, addresses, old } = input;
+  const { machine, addresses, kubeletPort, old } = input;
   const capacity = capacityOf(input);
   return {
     ...old,
@@ -28,6 +30,7 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
       ...addresses.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: input.nodeName },
     ],
+    ...(kubeletPort === undefined ? {} : { daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } } }),
     capacity,
     allocatable: capacity,
     conditions: conditions(input),

@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { type Logger, messageOf } from '@berth/kit';
+import { ApiError, apiError } from '@berth/kube';
+import { serveUpgrade } from '../../api-server/streaming/serve-upgrade.ts';
+import type { NodeApi } from '../../node-api.ts';
+import { type KubeletRequest, kubeletRequest } from './kubelet-request.ts';
+
+/** Who asks, by their certificate. */
+export interface KubeletUser {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+export interface KubeletServerOptions {
+  readonly nodeName: string;
+  readonly address: string;
+  /** PEM: its own certificate and key, and the authority of those who may come. */
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
+  /** Undefined until the kubelet runs. */
+  readonly api: () => NodeApi | undefined;
+  /** Whether somebody may do this with `nodes/proxy` of the node (the authorizer of kubelet's server). */
+  readonly mayDo: (user: KubeletUser, verb: 'get' | 'create') => Promise<boolean>;
+  readonly log: Logger;
+}
+
+export interface KubeletServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Logs, exec, attach and port-forward for API servers of other processes, by kubelet's own paths over TLS. */
+export async function startKubeletServer(options: KubeletServerOptions, signal: AbortSignal): Promise<KubeletServer> {
+  const { address, cert, key, clientCa } = options;
+  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const handler = new Handler(options, signal);
+  server.on('request', (request, response) => void handler.request(request, response));
+  server.on('upgrade', (request, socket, head) => void handler.upgrade(request, socket, head));
+  await listening(server, address);
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+function listening(server: Server, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, address, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+class Handler {
+  readonly #o: KubeletServerOptions;
+  readonly #signal: AbortSignal;
+
+  constructor(options: KubeletServerOptions, signal: AbortSignal) {
+    this.#o = options;
+    this.#signal = signal;
+  }
+
+  async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    try {
+      const asked = await this.#admitted(request);
+      if (asked.type === 'health') return void response.end('ok');
+      if (asked.type !== 'logs') throw apiError('BadRequest', 'Upgrade request required');
+      if (request.method !== 'GET') throw apiError('MethodNotAllowed', '405: Method Not Allowed');
+      const signal = AbortSignal.any([gone.signal, this.#signal]);
+      const chunks = await this.#kubelet().logs(asked.target, asked.options, signal);
+      response.writeHead(200, { 'content-type': 'text/plain' });
+      response.flushHeaders();
+      for await (const chunk of chunks) if (!response.write(chunk)) await drained(response, signal);
+      response.end();
+    } catch (error) {
+      if (response.headersSent) return void response.destroy();
+      const { code, text } = answerOf(error);
+      response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+    }
+  }
+
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => undefined);
+    try {
+      const asked = await this.#admitted(request);
+      if (asked.type !== 'stream') throw notThere();
+      const { target } = asked;
+      await serveUpgrade({ request, socket, head, target, node: this.#kubelet(), signal: this.#signal });
+    } catch (error) {
+      const { code, text } = answerOf(error);
+      const head = `HTTP/1.1 ${code} ${code}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n`;
+      socket.end(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+    }
+  }
+
+  /** @throws ApiError Unauthorized, Forbidden, NotFound. */
+  async #admitted(request: IncomingMessage): Promise<KubeletRequest> {
+    const user = userOf(request.socket as TLSSocket);
+    if (!user) throw apiError('Unauthorized', 'Unauthorized');
+    const verb = request.method === 'POST' ? 'create' : 'get';
+    if (!(await this.#o.mayDo(user, verb)))
+      throw apiError(
+        'Forbidden',
+        `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[proxy])`,
+      );
+    const asked = kubeletRequest(request.url ?? '');
+    if (!asked) throw notThere();
+    return asked;
+  }
+
+  #kubelet(): NodeApi {
+    const api = this.#o.api();
+    if (!api) throw apiError('ServiceUnavailable', `the kubelet of node ${this.#o.nodeName} is starting`);
+    return api;
+  }
+}
+
+const notThere = () => apiError('NotFound', '404 page not found');
+
+/** Undefined: the certificate is none of the authority's. */
+function userOf(socket: TLSSocket): KubeletUser | undefined {
+  if (!socket.authorized) return undefined;
+  const { subject } = socket.getPeerCertificate();
+  const { CN: name, O: groups } = subject as { readonly CN?: string | string[]; readonly O?: string | string[] };
+  if (typeof name !== 'string' || name === '') return undefined;
+  return { name, groups: [groups ?? []].flat() };
+}
+
+function answerOf(error: unknown): { readonly code: number; readonly text: string } {
+  if (error instanceof ApiError) return { code: error.status.code ?? 500, text: error.message };
+  return { code: 500, text: messageOf(error) };
+}
+
+function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    response.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
