@@ -7,7 +7,7 @@ import { overlap, type PoolOptions } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { catalogInUse } from './catalog/catalog-error.ts';
 import type { CatalogOptions } from './catalog/open-database.ts';
-import { identifyPools, objectionToId, poolIdAt } from './pool-identity.ts';
+import { identifyPools, idFileOf, objectionToId, poolIdAt } from './pool-identity.ts';
 import { objectionToMount } from './pool-mount.ts';
 import { StartError } from './start-error.ts';
 
@@ -164,7 +164,8 @@ function refuseLostCatalog(first: PoolOptions, others: readonly PoolOptions[]): 
   throw new StartError(
     'Pool',
     `the pool "${first.name}" at ${first.path} has no catalog, though "${used.name}" at ${used.path} was used with one: ` +
-      'mount its disk there, and start the driver anew. Where the catalog is lost, `csi-driver recover` with the same pools makes it anew',
+      'mount its disk there, and start the driver anew. Where the catalog is lost, `csi-driver recover` with the same pools makes it anew; ' +
+      `where the pools are to begin anew, remove ${idFileOf(used.path)}`,
   );
 }
 
