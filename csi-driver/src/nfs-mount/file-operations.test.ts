@@ -23,6 +23,8 @@ const { O_RDWR, O_APPEND, O_DSYNC, O_DIRECT } = constants;
 function aShare() {
   let gate = Promise.withResolvers<void>();
   gate.resolve();
+  let flush = Promise.withResolvers<void>();
+  flush.resolve();
   const server = { content: Buffer.alloc(0), changedNs: 1n, refusal: undefined as NfsError | undefined, calls: [''] };
   const attributesOf = (type: 'file' | 'directory') =>
     ({
@@ -55,6 +57,7 @@ function aShare() {
     },
     commit: async () => {
       server.calls.push('commit');
+      await flush.promise;
       return 'v';
     },
     setattr: async () => void server.calls.push('setattr'),
@@ -85,6 +88,11 @@ function aShare() {
     hold: () => {
       gate = Promise.withResolvers<void>();
       return { [Symbol.dispose]: () => gate.resolve() };
+    },
+    /** The same of COMMITs. */
+    holdCommits: () => {
+      flush = Promise.withResolvers<void>();
+      return { [Symbol.dispose]: () => flush.resolve() };
     },
     open: async (flags = O_RDWR) => {
       const entry = await fs.lookup({ parent: rootNode, name: Buffer.from('file') }, caller, signal);
@@ -201,4 +209,24 @@ test('closing waits for what is under way before the server hears of it', async 
   }
   await released;
   expect(w.server.calls).toEqual(['write 0+4', 'commit', 'close']);
+});
+
+test('a COMMIT that takes long holds up no write while there is room for it, and then all of them', async () => {
+  const w = aShare();
+  const file = await w.open();
+  const megabyte = 'x'.repeat(1 << 20);
+  const commits = () => w.server.calls.filter((call) => call === 'commit').length;
+  let taken = 0;
+  let writing: Promise<void>;
+  {
+    using _held = w.holdCommits();
+    writing = (async () => {
+      for (; taken < 100; taken++) await file.write(0, megabyte);
+    })();
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect([taken, commits()]).toEqual([48, 1]);
+  }
+  await writing;
+  await file.sync();
+  expect(commits()).toBeLessThan(20);
 });

@@ -26,7 +26,9 @@ export interface By {
 }
 
 /** What a crashed server could make us send again, of one file and of all. */
-const mostUnstable = { ofFile: 16 << 20, ofAll: 64 << 20 };
+const mostUnstable = { ofFile: 48 << 20, ofAll: 64 << 20 };
+/** From this part on it is committed behind; the rest is for what comes while the server's disk takes its time. */
+const commitFrom = { ofFile: mostUnstable.ofFile / 4, ofAll: mostUnstable.ofAll / 2 };
 
 /** What the kernel has open, and what was written and is not committed. */
 export class OpenFiles {
@@ -65,14 +67,14 @@ export class OpenFiles {
     return open;
   }
 
-  /** Keeps what may be lost within bounds: commits behind from half of them on; a write that goes beyond waits for that. */
+  /** Keeps what may be lost within bounds: commits behind long before; a write that goes beyond waits for that. */
   async bound({ node, written }: OpenEntry, signal: AbortSignal): Promise<void> {
     let all = 0;
     for (const { node: each } of this.#open.values()) all += each.unstable.bytes / each.opens;
-    const share = Math.max(node.unstable.bytes / mostUnstable.ofFile, all / mostUnstable.ofAll);
-    if (share <= 0.5) return;
+    const isBeyond = (limit: typeof mostUnstable) => node.unstable.bytes > limit.ofFile || all > limit.ofAll;
+    if (!isBeyond(commitFrom)) return;
     const committed = node.unstable.commitBehind(written, this.#life.signal);
-    if (share > 1) await abortable(committed, signal);
+    if (isBeyond(mostUnstable)) await abortable(committed, signal);
   }
 
   /** Tells who has the file open, once, that what was taken on trust came to nothing. */
