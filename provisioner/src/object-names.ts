@@ -11,6 +11,10 @@ export const betaStorageClass = 'volume.beta.kubernetes.io/storage-class';
 export const volumeFinalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 /** On a claim of which a clone is being made. */
 export const cloningProtection = 'provisioner.storage.kubernetes.io/cloning-protection';
+/** On a snapshot of which a volume is being made. */
+export const snapshotProtection = 'provisioner.storage.kubernetes.io/volumesnapshot-as-source-protection';
+export const modifySecretName = 'volume.kubernetes.io/controller-modify-secret-name';
+export const modifySecretNamespace = 'volume.kubernetes.io/controller-modify-secret-namespace';
 export const attachedNodeId = 'csi.alpha.kubernetes.io/node-id';
 
 /** `external-attacher/hostpath-csi-k8s-io`: a finalizer's name allows less than a driver's (external-attacher util). */

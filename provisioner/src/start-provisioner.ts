@@ -11,6 +11,7 @@ import { ClaimView } from './provision/claim-view.ts';
 import { releaseSource } from './provision/clone-source.ts';
 import { NodeShare } from './provision/node-share.ts';
 import { ProvisionStats } from './provision/provision-stats.ts';
+import { enqueueProtected, releaseUnused, watchRestores } from './provision/release-snapshots.ts';
 import { VolumeMaker } from './provision/volume-maker.ts';
 import { watchClaims } from './provision/watch-claims.ts';
 import { defaultSettings, type ProvisionerSettings } from './provisioner-settings.ts';
@@ -65,7 +66,7 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
       clock,
       backoff: new Backoff({ initialMs: settings.retryIntervalStartMs, maxMs: settings.retryIntervalMaxMs }),
     });
-  const queues = { claims: queue(), volumes: queue(), sources: queue() };
+  const queues = { claims: queue(), volumes: queue(), sources: queue(), snapshots: queue() };
   using _handlers = watch(parts, queues, { journal, view, driverName: driver.name });
   const { provisioner, deleter } = parts;
   const client = options.client.as('csi-provisioner');
@@ -93,10 +94,18 @@ async function run(options: ProvisionerOptions, begun: (driver: ConnectedDriver)
         return isFree ? undefined : { afterMs: settings.retryIntervalStartMs };
       }),
     }),
+    runController({
+      ...shared,
+      name: 'snapshot-protection',
+      queue: queues.snapshots,
+      reconcile: retryConflicts(releaseUnused(view, client)),
+    }),
   ]);
   const telling = settings.capacity && tellCapacity(options, { settings, driver, view }, signal);
   begun(driver);
-  await Promise.all([running, telling]);
+  const restores = driver.can('CREATE_DELETE_SNAPSHOT');
+  const protectedOnes = restores && enqueueProtected(client, { queue: queues.snapshots, log, signal });
+  await Promise.all([running, telling, protectedOnes]);
 }
 
 /** Loaded where it is asked for. */
@@ -159,15 +168,18 @@ interface Queues {
   readonly volumes: WorkQueue;
   /** Claims that are cloned. */
   readonly sources: WorkQueue;
+  /** Snapshots that volumes were made of. */
+  readonly snapshots: WorkQueue;
 }
 
 function watch(
   { use, share, deleter }: Parts,
-  { claims, volumes, sources }: Queues,
+  { claims, volumes, sources, snapshots }: Queues,
   { journal, view, driverName }: Pick<Base, 'journal' | 'view'> & { readonly driverName: string },
 ): Disposable {
   const handlers = new DisposableStack();
   handlers.use(watchClaims(view, { queue: claims, journal, driverName }));
+  handlers.use(watchRestores(view, { queue: snapshots, driverName }));
   handlers.use(view.volumes.onChange((name) => volumes.add(name)));
   handlers.use(
     view.claims.onChange((key, { after }) => {

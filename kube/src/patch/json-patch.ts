@@ -16,7 +16,8 @@ interface Operation {
 }
 
 /**
- * Applies a JSON patch (RFC 6902) to a copy.
+ * Applies a JSON patch (RFC 6902) to a copy, as json-patch v4 does, which API servers use: a member that is replaced or
+ * copied need not be there, and indices may count from the end.
  * @throws ApiError BadRequest – no list of operations; RequestEntityTooLarge; Invalid – an operation does not apply
  */
 export function applyJsonPatch(object: unknown, patch: unknown): unknown {
@@ -32,7 +33,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   for (const item of patch) {
     const operation = readOperation(item);
     if (operation.op === 'copy') {
-      copied += JSON.stringify(find(result, operation.from as readonly string[]) ?? null).length;
+      copied += JSON.stringify(find(result, operation.from as readonly string[], true) ?? null).length;
       if (copied > maxCopied) {
         const words = `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopied}`;
         throw apiError('RequestEntityTooLarge', words);
@@ -72,8 +73,7 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
     case 'remove':
       return remove(root, path);
     case 'replace':
-      find(root, path);
-      return path.length === 0 ? (value ?? null) : add(remove(root, path), path, value ?? null);
+      return path.length === 0 ? (value ?? null) : replace(root, path, value ?? null);
     case 'move': {
       const source = from as readonly string[];
       if (path.length > source.length && source.every((segment, i) => segment === path[i])) {
@@ -83,7 +83,7 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
       return add(remove(root, source), path, moved);
     }
     case 'copy':
-      return add(root, path, structuredClone(find(root, from as readonly string[])));
+      return add(root, path, structuredClone(find(root, from as readonly string[], true)));
     case 'test':
       if (!isDeepStrictEqual(find(root, path, true), value ?? null)) {
         throw unappliedPatch(`testing value /${path.join('/')} failed`);
@@ -94,10 +94,11 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
   }
 }
 
+/** With `absentIsNull`, the last member of the path need not be there. */
 function find(root: unknown, path: readonly string[], absentIsNull = false): unknown {
   let value = root;
   for (const [depth, segment] of path.entries()) {
-    if (Array.isArray(value)) value = value[indexOf(segment, value.length - 1, path)];
+    if (Array.isArray(value)) value = value[indexOf(segment, value.length, path)];
     else if (isRecord(value) && Object.hasOwn(value, segment)) value = value[segment];
     else if (absentIsNull && isRecord(value) && depth === path.length - 1) return null;
     else throw missing(path);
@@ -105,29 +106,44 @@ function find(root: unknown, path: readonly string[], absentIsNull = false): unk
   return value;
 }
 
+/** The object or list that has, or is to have, what the path names; the whole document is in none. */
+function parentOf(root: unknown, path: readonly string[]): { parent: unknown; last: string } {
+  const last = path.at(-1);
+  if (last === undefined) throw missing(path);
+  return { parent: find(root, path.slice(0, -1)), last };
+}
+
 function add(root: unknown, path: readonly string[], value: unknown): unknown {
-  if (path.length === 0) return value;
-  const parent = find(root, path.slice(0, -1));
-  const last = path.at(-1) as string;
-  if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : indexOf(last, parent.length, path), 0, value);
+  const { parent, last } = parentOf(root, path);
+  if (Array.isArray(parent)) {
+    parent.splice(last === '-' ? parent.length : indexOf(last, parent.length + 1, path), 0, value);
+  } else if (isRecord(parent)) setOwn(parent, last, value);
+  else throw missing(path);
+  return root;
+}
+
+function replace(root: unknown, path: readonly string[], value: unknown): unknown {
+  const { parent, last } = parentOf(root, path);
+  if (Array.isArray(parent)) parent[indexOf(last, parent.length, path)] = value;
   else if (isRecord(parent)) setOwn(parent, last, value);
   else throw missing(path);
   return root;
 }
 
 function remove(root: unknown, path: readonly string[]): unknown {
-  if (path.length === 0) return null;
-  const parent = find(root, path.slice(0, -1));
-  const last = path.at(-1) as string;
-  if (Array.isArray(parent)) parent.splice(indexOf(last, parent.length - 1, path), 1);
+  const { parent, last } = parentOf(root, path);
+  if (Array.isArray(parent)) parent.splice(indexOf(last, parent.length, path), 1);
   else if (isRecord(parent) && Object.hasOwn(parent, last)) delete parent[last];
   else throw missing(path);
   return root;
 }
 
-function indexOf(segment: string, max: number, path: readonly string[]): number {
-  if (!/^(0|[1-9]\d*)$/.test(segment) || Number(segment) > max) throw missing(path);
-  return Number(segment);
+/** As Go's Atoi reads it, of a list of `length`; below zero it counts from the end. */
+function indexOf(segment: string, length: number, path: readonly string[]): number {
+  const given = /^[+-]?\d{1,15}$/.test(segment) ? Number(segment) : Number.NaN;
+  const index = given < 0 ? given + length : given;
+  if (index >= 0 && index < length) return index;
+  throw missing(path);
 }
 
 function missing(path: readonly string[]): Error {

@@ -130,6 +130,23 @@ test.each([
     { op: 'add', path: '/a/1', value: 9 },
     { a: [1, 9, 2], b: { c: 3 } },
   ],
+  // external-snapshotter replaces annotations that an object has none of.
+  [
+    { op: 'replace', path: '/b/x', value: { y: 1 } },
+    { a: [1, 2], b: { c: 3, x: { y: 1 } } },
+  ],
+  [
+    { op: 'copy', from: '/b/x', path: '/b/y' },
+    { a: [1, 2], b: { c: 3, y: null } },
+  ],
+  [
+    { op: 'replace', path: '/a/-1', value: 9 },
+    { a: [1, 9], b: { c: 3 } },
+  ],
+  [
+    { op: 'add', path: '/a/-1', value: 9 },
+    { a: [1, 2, 9], b: { c: 3 } },
+  ],
   [
     { op: 'remove', path: '/b/c' },
     { a: [1, 2], b: {} },
@@ -159,7 +176,14 @@ test.each([
   { op: 'add', path: '/a/5', value: 1 },
   { op: 'add', path: '/x/y', value: 1 },
   { op: 'remove', path: '/x' },
-  { op: 'replace', path: '/x', value: 1 },
+  { op: 'replace', path: '/x/y', value: 1 },
+  { op: 'replace', path: '/a/2', value: 1 },
+  { op: 'replace', path: '/a/-', value: 1 },
+  { op: 'remove', path: '/a/-3' },
+  { op: 'add', path: '/a/-4', value: 1 },
+  { op: 'add', path: '', value: 1 },
+  { op: 'remove', path: '' },
+  { op: 'move', from: '/x', path: '/y' },
   { op: 'test', path: '/b/c', value: 4 },
   { op: 'move', from: '/b', path: '/b/c' },
   { op: 'add', path: 'a', value: 1 },

@@ -8,6 +8,8 @@ import type { csi } from '@berth/protos';
 import {
   deletionSecretName,
   deletionSecretNamespace,
+  modifySecretName,
+  modifySecretNamespace,
   provisionedBy,
   provisionerIdentity,
   volumeFinalizer,
@@ -28,7 +30,8 @@ export interface BuildOptions {
 /** The PersistentVolume for a volume the driver made, field by field as external-provisioner writes it. */
 export function buildVolume(options: BuildOptions): PersistentVolume {
   const { plan, volume, driverName, hasTopology } = options;
-  const { claim, storageClass, provisionerSecret } = plan;
+  const { claim, storageClass, provisionerSecret, modifySecret } = plan;
+  const attributesClass = claim.spec?.volumeAttributesClassName;
   const bytes = BigInt(volume.capacityBytes) === 0n ? plan.sizeBytes : BigInt(volume.capacityBytes);
   const reclaimPolicy = storageClass.reclaimPolicy ?? 'Delete';
   const nodeAffinity = hasTopology ? nodeAffinityOf(volume.accessibleTopology) : undefined;
@@ -39,6 +42,9 @@ export function buildVolume(options: BuildOptions): PersistentVolume {
         [provisionedBy]: driverName,
         [deletionSecretName]: provisionerSecret?.name ?? '',
         [deletionSecretNamespace]: provisionerSecret?.namespace ?? '',
+        ...(modifySecret
+          ? { [modifySecretName]: modifySecret.name ?? '', [modifySecretNamespace]: modifySecret.namespace ?? '' }
+          : {}),
       },
       // A volume that is kept needs nobody to wait for its deletion.
       ...(reclaimPolicy === 'Delete' ? { finalizers: [volumeFinalizer] } : {}),
@@ -52,6 +58,7 @@ export function buildVolume(options: BuildOptions): PersistentVolume {
       ...(storageClass.mountOptions ? { mountOptions: [...storageClass.mountOptions] } : {}),
       ...(claim.spec?.volumeMode ? { volumeMode: claim.spec.volumeMode } : {}),
       ...(nodeAffinity ? { nodeAffinity } : {}),
+      ...(attributesClass ? { volumeAttributesClassName: attributesClass } : {}),
       csi: source(options),
     },
   };

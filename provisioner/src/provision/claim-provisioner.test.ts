@@ -169,11 +169,6 @@ for (const { about, parameters, spec, message } of [
     },
     message: 'invalid tokens: ["pvc.annotations[\'ns\']"]',
   },
-  {
-    about: 'a data source',
-    spec: { dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'other' } },
-    message: 'data source VolumeSnapshot "other" is not supported by this provisioner',
-  },
   { about: 'a selector', spec: { selector: { matchLabels: { a: 'b' } } }, message: 'claim Selector is not supported' },
 ]) {
   test(`a claim with ${about} is refused without asking the driver`, async () => {

@@ -14,10 +14,12 @@ import {
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
 import { selectedNode } from '../object-names.ts';
 import type { ProvisionerSettings } from '../provisioner-settings.ts';
+import { attributesOf } from './attributes-class.ts';
 import type { CallJournal, OpenCall } from './call-journal.ts';
 import { type ClaimView, classNameOf, nodeSelectedFor } from './claim-view.ts';
 import { driverParameters } from './class-parameters.ts';
-import { clonedVolume, cloneSource, protectSource } from './clone-source.ts';
+import { clonedVolume } from './clone-source.ts';
+import { contentSource } from './content-source.ts';
 import { type CreatePlan, createPlan, volumeNameFor } from './create-plan.ts';
 import type { NodeShare } from './node-share.ts';
 import { ProvisionError } from './outcome.ts';
@@ -113,6 +115,10 @@ export class ClaimProvisioner {
       return;
     } catch (error) {
       if (signal.aborted || isConflict(error)) throw error;
+      if (error instanceof ProvisionError && error.code === 'Ignored') {
+        events.event(claim, 'Normal', 'Provisioning', error.message);
+        return;
+      }
       timer.failed();
       return this.#afterFailure(claim, error, signal);
     }
@@ -135,21 +141,10 @@ export class ClaimProvisioner {
     }
     const cluster = { nodes: (name: string) => nodes?.get(name), csiNodes: csiNodes?.list() ?? [] };
     const node = await this.#selectedNode(claim, signal);
-    const content = await this.#content(claim, signal);
-    return createPlan({ claim, storageClass, driver, settings, client, selectedNode: node, content, cluster });
-  }
-
-  /** Where the claim is to be a clone, its source stays until that is made. */
-  async #content(claim: PersistentVolumeClaim, signal: AbortSignal) {
-    const { view, driver, client } = this.#options;
-    let content: ReturnType<typeof cloneSource>;
-    try {
-      content = cloneSource(claim, { view, driver });
-    } catch (error) {
-      throw new ProvisionError('NotStarted', messageOf(error), { cause: error });
-    }
-    if (content) await protectSource(claim, { view, client }, signal);
-    return content;
+    const attributes = await attributesOf(claim, { client, driver }, signal);
+    const content = await contentSource(claim, { client, view, driver, nodeName: settings.nodeName }, signal);
+    const facts = { claim, storageClass, selectedNode: node, content, attributes, cluster };
+    return createPlan({ ...facts, driver, settings, client });
   }
 
   /** A clone is made where its source is: only that driver has it. */

@@ -85,6 +85,8 @@ test('a clone of a claim that is not bound yet waits for it', async () => {
 test('a driver that does not clone is not asked to', async () => {
   await using world = await aWorld(['CREATE_DELETE_VOLUME']);
   await world.create(claims, aClaim('clone', cloneOf('source')));
-  await world.until(() => world.events.lines.some((line) => line.includes('CSI driver does not support clone')));
+  await world.until(() =>
+    world.events.lines.some((line) => line.includes('CSI driver does not support clone operations')),
+  );
   expect(world.csi.count('CreateVolume')).toBe(1);
 });

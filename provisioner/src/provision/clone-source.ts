@@ -35,7 +35,10 @@ export function cloneSource(
 ): Init<csi.VolumeContentSource> | undefined {
   const name = clonedClaimOf(claim);
   if (name === undefined) return undefined;
-  if (!driver.can('CLONE_VOLUME')) throw new Error('CSI driver does not support clone');
+  if (!driver.can('CLONE_VOLUME')) {
+    const missing = 'controller CLONE_VOLUME capability is not reported';
+    throw new Error(`CSI driver does not support clone operations: ${missing}`);
+  }
   const { namespace = '' } = claim.metadata;
   const source = view.claims.get(`${namespace}/${name}`);
   if (!source) {

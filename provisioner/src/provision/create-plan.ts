@@ -5,7 +5,6 @@ import type { ConnectedDriver } from '../driver/connect-driver.ts';
 import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import { volumeCapability } from '../volume-capability.ts';
 import { driverParameters, fsTypeOf, secretsOfClass } from './class-parameters.ts';
-import { clonedClaimOf, dataSourceOf } from './clone-source.ts';
 import { type LaterSecrets, laterSecrets } from './later-secrets.ts';
 import { ProvisionError } from './outcome.ts';
 import { secretReference } from './secret-reference.ts';
@@ -20,6 +19,8 @@ export interface CreatePlan {
   readonly fsType: string;
   readonly request: Init<csi.CreateVolumeRequest>;
   readonly provisionerSecret: SecretReference | undefined;
+  /** For ControllerModifyVolume; absent in the records of earlier versions. */
+  readonly modifySecret?: SecretReference | undefined;
   /** References for the calls that come after, which go into the volume. */
   readonly laterSecrets: LaterSecrets;
   /** A node was selected and matters: another one may do where this one cannot. */
@@ -35,6 +36,8 @@ export interface PlanOptions {
   readonly selectedNode: Node | undefined;
   /** What the volume is filled from; absent for an empty one. */
   readonly content: Init<csi.VolumeContentSource> | undefined;
+  /** What may be changed later, as the claim's VolumeAttributesClass has it. */
+  readonly attributes: Readonly<Record<string, string>> | undefined;
   readonly cluster: Pick<TopologyOptions, 'nodes' | 'csiNodes'>;
 }
 
@@ -52,7 +55,7 @@ export function createPlan(options: PlanOptions): CreatePlan {
 }
 
 function plan(options: PlanOptions): CreatePlan {
-  const { claim, storageClass, driver, settings, selectedNode, content } = options;
+  const { claim, storageClass, driver, settings, selectedNode, content, attributes } = options;
   refuseUnsupported(claim, driver);
   const volumeName = volumeNameFor(claim, settings);
   const fsType = fsTypeOf(storageClass.parameters, settings.defaultFsType);
@@ -65,6 +68,7 @@ function plan(options: PlanOptions): CreatePlan {
     parameters: { ...driverParameters(storageClass.parameters), ...extraMetadata(claim, volumeName, settings) },
     ...(topology ? { accessibilityRequirements: topology } : {}),
     ...(content ? { volumeContentSource: content } : {}),
+    ...(attributes ? { mutableParameters: { ...attributes } } : {}),
   };
   const subject = { volumeName, claim };
   return {
@@ -75,20 +79,14 @@ function plan(options: PlanOptions): CreatePlan {
     fsType,
     request,
     provisionerSecret: secretReference(secretsOfClass.provisioner, storageClass.parameters, subject),
+    modifySecret: secretReference(secretsOfClass.controllerModify, storageClass.parameters, subject),
     laterSecrets: laterSecrets(storageClass.parameters, subject),
     mayReschedule: driver.hasTopology && selectedNode !== undefined,
   };
 }
 
 function refuseUnsupported(claim: PersistentVolumeClaim, driver: ConnectedDriver): void {
-  const { selector, volumeAttributesClassName } = claim.spec ?? {};
-  const source = dataSourceOf(claim);
-  if (source && clonedClaimOf(claim) === undefined)
-    throw new Error(`data source ${source.kind} "${source.name}" is not supported by this provisioner`);
-  if (selector) throw new Error('claim Selector is not supported');
-  if (volumeAttributesClassName) {
-    throw new Error(`volumeAttributesClassName "${volumeAttributesClassName}" is not supported by this provisioner`);
-  }
+  if (claim.spec?.selector) throw new Error('claim Selector is not supported');
   if (!driver.can('CREATE_DELETE_VOLUME')) {
     throw new Error(`CSI driver ${driver.name} does not support dynamic provisioning of volumes`);
   }

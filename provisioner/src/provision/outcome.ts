@@ -5,9 +5,9 @@ import { type GrpcCode, GrpcError, rpcErrorText } from '@berth/protos';
  * What a failed attempt leaves behind, and so what must follow.
  * `NotStarted`: the driver was not asked. `Finished`: it was, and surely made nothing.
  * `InBackground`: it may have made, or still be making, the volume: the same call must be repeated until it is final.
- * `Reschedule`: surely nothing, and another node may do better.
+ * `Reschedule`: surely nothing, and another node may do better. `Ignored`: somebody else makes the volume.
  */
-export type Outcome = 'NotStarted' | 'Finished' | 'InBackground' | 'Reschedule';
+export type Outcome = 'NotStarted' | 'Finished' | 'InBackground' | 'Reschedule' | 'Ignored';
 
 /** A failed attempt to provision. */
 export class ProvisionError extends CodedError<Outcome> {

@@ -57,8 +57,11 @@ export class Binder {
     phase: ClaimPhase,
     { volume, signal }: { volume?: PersistentVolume; signal: AbortSignal },
   ): Promise<PersistentVolumeClaim> {
-    const { accessModes, capacity, ...rest } = copyJson(claim.status ?? {});
+    const { accessModes, capacity, currentVolumeAttributesClassName: current, ...rest } = copyJson(claim.status ?? {});
     const becomes = claim.status?.phase !== phase;
+    // Later changes are the resizer's.
+    const isBinding = claim.status?.phase === 'Pending' && phase === 'Bound';
+    const attributes = volume && (isBinding ? volume.spec?.volumeAttributesClassName : current);
     const nextCapacity = volume && (becomes ? { ...volume.spec?.capacity } : capacity);
     const nextModes = volume?.spec?.accessModes;
     const status = {
@@ -66,9 +69,11 @@ export class Binder {
       phase,
       ...(nextModes ? { accessModes: [...nextModes] } : {}),
       ...(nextCapacity ? { capacity: nextCapacity } : {}),
+      ...(attributes === undefined ? {} : { currentVolumeAttributesClassName: attributes }),
     };
     const unchanged =
       !becomes &&
+      current === attributes &&
       JSON.stringify(accessModes ?? []) === JSON.stringify(nextModes ?? []) &&
       JSON.stringify(capacity) === JSON.stringify(nextCapacity);
     if (unchanged) return claim;

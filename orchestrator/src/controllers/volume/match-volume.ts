@@ -37,9 +37,13 @@ function couldHold(volume: PersistentVolume, claim: PersistentVolumeClaim): bool
     (!volume.spec?.claimRef || isBoundToClaim(volume, claim)) &&
     capacityOf(volume).compare(requestedStorage(claim)) >= 0 &&
     volumeModeOf(volume) === volumeModeOf(claim) &&
-    (volume.spec?.volumeAttributesClassName ?? '') === (claim.spec?.volumeAttributesClassName ?? '') &&
+    attributesClassOf(volume) === attributesClassOf(claim) &&
     volume.metadata.deletionTimestamp === undefined
   );
+}
+
+function attributesClassOf({ spec }: PersistentVolume | PersistentVolumeClaim): string {
+  return spec?.volumeAttributesClassName ?? '';
 }
 
 function isReachable(volume: PersistentVolume, node: Node | undefined): boolean {
@@ -57,6 +61,7 @@ function byFit(a: PersistentVolume, b: PersistentVolume): number {
 export function whyUnsatisfied(volume: PersistentVolume, claim: PersistentVolumeClaim): string | undefined {
   if (capacityOf(volume).compare(requestedStorage(claim)) < 0) return 'requested PV is too small';
   if (classOf(volume) !== classOf(claim)) return 'storageClassName does not match';
+  if (attributesClassOf(volume) !== attributesClassOf(claim)) return 'volumeAttributesClassName does not match';
   if (volumeModeOf(volume) !== volumeModeOf(claim)) return 'incompatible volumeMode';
   if (!includesModes(volume, claim)) return 'incompatible accessMode';
   return undefined;

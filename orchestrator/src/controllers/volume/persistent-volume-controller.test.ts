@@ -49,6 +49,7 @@ for (const { about, spec } of [
   { about: 'a block volume', spec: { volumeMode: 'Block' } },
   { about: 'a volume with other access modes', spec: { accessModes: ['ReadOnlyMany'] } },
   { about: 'a volume reserved for another claim', spec: { claimRef: { namespace: 'NS', name: 'other' } } },
+  { about: 'a volume of another attributes class', spec: { volumeAttributesClassName: 'gold' } },
   { about: 'a volume that is too small', spec: { capacity: { storage: '1Ki' } } },
 ]) {
   test(`a claim does not take ${about}`, async () => {
