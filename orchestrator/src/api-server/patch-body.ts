@@ -13,12 +13,18 @@ const types: Readonly<Record<string, ParsedPatch['type']>> = {
   'application/strategic-merge-patch+json': 'strategic',
 };
 
-/** Reads a PATCH body by its media type. @throws ApiError UnsupportedMediaType, BadRequest. */
-export async function patchOf(request: ServerRequest, definition?: ResourceDefinition): Promise<ParsedPatch> {
-  const type = types[mediaTypeOf(request.contentType)];
+/** What kind of patch it is; asked before anything else of the request is looked at. @throws ApiError UnsupportedMediaType */
+export function patchTypeOf({ contentType }: ServerRequest, definition?: ResourceDefinition): ParsedPatch['type'] {
+  const type = types[mediaTypeOf(contentType)];
   // Nothing says how lists of a custom resource would be merged.
   if (definition?.custom && (!type || type === 'strategic')) throw unknownFormat();
   if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+  return type;
+}
+
+/** Reads a PATCH body by its media type. @throws ApiError UnsupportedMediaType, BadRequest. */
+export async function patchOf(request: ServerRequest, definition?: ResourceDefinition): Promise<ParsedPatch> {
+  const type = patchTypeOf(request, definition);
   const value = await readBody(request);
   request.audit?.requestObject(value);
   if (type === 'json') {

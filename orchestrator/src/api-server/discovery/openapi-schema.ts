@@ -48,10 +48,11 @@ function component(schema: ObjectSchema, kinds: readonly ResourceDefinition[], n
 }
 
 function property(field: FieldSchema, needs: string[]): Json {
-  const { listType, mapKeys, mergeKey, patchStrategies } = field;
+  const { type, atomic, listType, mapKeys, mergeKey, patchStrategies } = field;
   return {
     ...shape(field, needs),
     ...(listType ? { 'x-kubernetes-list-type': listType } : {}),
+    ...(type === 'map' && atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
     ...(mapKeys ? { 'x-kubernetes-list-map-keys': mapKeys } : {}),
     ...(mergeKey ? { 'x-kubernetes-patch-merge-key': mergeKey } : {}),
     ...(patchStrategies.length > 0 ? { 'x-kubernetes-patch-strategy': patchStrategies.join(',') } : {}),

@@ -1,17 +1,16 @@
-import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { heavyWork } from '../aside/heavy-work.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import { type ParsedPatch, patchOf } from '../patch-body.ts';
+import { type ParsedPatch, patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { changeObject } from './change-object.ts';
-import { endpointOf } from './update-object.ts';
+import { requestedChange } from './requested-change.ts';
 
 /** PATCH of the object itself or of one of its subresources that have its own kind. */
 export async function patchObject(
@@ -19,7 +18,8 @@ export async function patchObject(
   route: ResourceRoute,
   request: ServerRequest,
 ): Promise<Answer> {
-  const { definition, namespace, name, subresource } = route;
+  const { definition, namespace, name } = route;
+  patchTypeOf(request, definition);
   const options = writeOptionsOf(request.query, 'PatchOptions');
   const patch = await patchOf(request, definition);
   if (context.aside && doubles(patch)) throw heavyWork;
@@ -33,15 +33,7 @@ export async function patchObject(
     return next;
   };
   const object = await changeObject(context, {
-    definition,
-    namespace,
-    name,
-    subresource: subresource?.name ?? '',
-    endpoint: endpointOf(subresource?.name),
-    user: request.user,
-    dryRun: options.dryRun,
-    warn: request.warn,
-    asked: askedOf(request, options.asObject),
+    ...requestedChange(route, request, options),
     manager: managerOf(options.fieldManager, request.userAgent),
     readsFields: mentionsFields(patch),
     change,

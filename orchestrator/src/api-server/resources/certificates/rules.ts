@@ -1,10 +1,10 @@
 import type { CertificateSigningRequest } from '@berth/kube';
 import type { AnyObject, FieldError, RequestContext } from '../../resource-definition.ts';
 import { humanDuration } from '../columns.ts';
-import { semanticEqual } from '../equality.ts';
 import { duplicate, invalid, notSupported, required } from '../field.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
+import { approvalUpdateErrors, prepareApproval, prepareStatus, statusErrors } from './signing-request-status.ts';
 
 const usages = [
   'any',
@@ -53,17 +53,11 @@ export const signingRequestRules: KindRules = {
     },
     validate,
     validateUpdate: (next, old) => immutable(next['spec'], old['spec'], 'spec'),
-    validateStatusUpdate: (next, old) =>
-      semanticEqual(next['spec'], old['spec']) ? [] : [invalid('spec', null, 'field is immutable')],
+    prepareForStatusUpdate: prepareStatus,
+    validateStatusUpdate: statusErrors,
     selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
     subresources: {
-      approval: {
-        prepareForUpdate: (next, old) => {
-          const conditions = next['status']?.conditions;
-          next['spec'] = structuredClone(old['spec']);
-          next['status'] = { ...structuredClone(old['status']), ...(conditions ? { conditions } : {}) };
-        },
-      },
+      approval: { prepareForUpdate: prepareApproval, validateUpdate: approvalUpdateErrors },
     },
   },
 };

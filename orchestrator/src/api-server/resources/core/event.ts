@@ -11,13 +11,15 @@ import { fromCoreEvent, toCoreEvent } from './event-conversion.ts';
 /** `--event-ttl` of the API server. */
 const ttlSeconds = 3600;
 
-const selectable: readonly (readonly [string, (event: Event) => string | undefined])[] = [
+type Selectable = readonly (readonly [string, (event: Event) => string | undefined])[];
+
+/** What both groups select by, under names of their own for whom it is about. */
+const selectableAs = (about: string, reporter: string): Selectable => [
   ...(['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const).map(
-    (name) => [`involvedObject.${name}`, (event: Event) => event.involvedObject?.[name]] as const,
+    (name) => [`${about}.${name}`, (event: Event) => event.involvedObject?.[name]] as const,
   ),
   ['reason', ({ reason }) => reason],
-  ['reportingComponent', ({ reportingComponent }) => reportingComponent],
-  ['source', ({ source, reportingComponent }) => source?.component || reportingComponent],
+  [reporter, ({ reportingComponent }) => reportingComponent],
   ['type', ({ type }) => type],
 ];
 
@@ -42,11 +44,14 @@ export const eventRules: KindRules = {
   rules: {
     ttlSeconds,
     validate: (object) => legacyErrors(object as Event, 'reportingComponent'),
-    selectableFields: selectableFields((object) => object as Event),
+    selectableFields: {
+      ...selectableFields(selectableAs('involvedObject', 'reportingComponent'), (object) => object as Event),
+      source: (object) => (object as Event).source?.component || (object as Event).reportingComponent || '',
+    },
   },
 };
 
-function selectableFields(toEvent: (object: AnyObject) => Event) {
+function selectableFields(selectable: Selectable, toEvent: (object: AnyObject) => Event) {
   return Object.fromEntries(
     selectable.map(([name, read]) => [name, (object: AnyObject) => read(toEvent(object)) ?? '']),
   );
@@ -67,7 +72,11 @@ export const newEventRules: KindRules = {
       ];
     },
     validateUpdate,
-    selectableFields: selectableFields((object) => toCoreEvent(object) as Event),
+    // apis/events/v1/conversion.go: AddFieldLabelConversionsForEvent.
+    selectableFields: selectableFields(
+      selectableAs('regarding', 'reportingController'),
+      (object) => toCoreEvent(object) as Event,
+    ),
   },
   versions: {
     v1: { storedAs: { group: '', plural: 'events', toStored: toCoreEvent, fromStored: fromCoreEvent } },
