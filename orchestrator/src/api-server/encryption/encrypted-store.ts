@@ -59,13 +59,9 @@ export class EncryptedStore implements Store {
     return this.#result(await this.#inner.write({ ...request, value: sealed }));
   }
 
-  async *watch(prefix: string, after: number, signal: AbortSignal): AsyncGenerator<readonly StoreEvent[]> {
-    for await (const events of this.#inner.watch(prefix, after, signal))
-      yield events.map(({ type, item, previous }) => ({
-        type,
-        item: this.#openOf(item),
-        previous: previous && this.#openOf(previous),
-      }));
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    // At once, so that nothing is forgotten until the first event is asked for.
+    return this.#opening(this.#inner.watch(prefix, after, signal));
   }
 
   compact(revision: number): Promise<void> {
@@ -79,6 +75,15 @@ export class EncryptedStore implements Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#inner[Symbol.asyncDispose]() as Promise<void>;
+  }
+
+  async *#opening(sealed: AsyncIterable<readonly StoreEvent[]>): AsyncGenerator<readonly StoreEvent[]> {
+    for await (const events of sealed)
+      yield events.map(({ type, item, previous }) => ({
+        type,
+        item: this.#openOf(item),
+        previous: previous && this.#openOf(previous),
+      }));
   }
 
   #result(result: WriteResult): WriteResult {

@@ -63,7 +63,7 @@ class ObjectWatch {
     this.#o = options;
   }
 
-  /** Reads the initial state where one is wanted, and subscribes before the first frame is asked for. */
+  /** Reads the initial state where one is wanted. What follows is subscribed to when the first frame is asked for. */
   async start(after: number | undefined): Promise<AsyncIterable<WatchFrame>> {
     const { storage, namespace, options, selection } = this.#o;
     const wantsState = options.sendInitialEvents ?? (after === undefined || after === 0);
@@ -82,8 +82,7 @@ class ObjectWatch {
         initial.push(bookmark(storage.definition, revision, { 'k8s.io/initial-events-end': 'true' }));
       this.#revision = revision;
     } else this.#revision = after === undefined || after === 0 ? storage.revision : after;
-    const events = this.#subscribe();
-    return this.#frames(initial, events);
+    return this.#frames(initial);
   }
 
   #subscribe(): AsyncIterable<readonly StoreEvent[]> | WatchFrame {
@@ -95,15 +94,14 @@ class ObjectWatch {
     }
   }
 
-  async *#frames(
-    initial: readonly WatchFrame[],
-    events: AsyncIterable<readonly StoreEvent[]> | WatchFrame,
-  ): AsyncGenerator<WatchFrame> {
+  async *#frames(initial: readonly WatchFrame[]): AsyncGenerator<WatchFrame> {
     const { clock, signal, timeoutMs } = this.#o;
     const stop = () => this.#end.abort();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     using _timeout = clock.schedule(timeoutMs, stop);
+    // Not earlier: an answer that nobody can read ends before its first frame, and nothing would end its subscription.
+    const events = this.#subscribe();
     try {
       yield* initial;
       if ('type' in events) yield events;
