@@ -1,4 +1,4 @@
-import { apiError, decodeObject, isAlreadyExists, isNotFound, schemas } from '@berth/kube';
+import { decodeObject, isAlreadyExists, isNotFound, schemas } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
 import type { Authorizer } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
@@ -12,10 +12,9 @@ import type { ServerContext } from '../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
 import { changeObject } from '../verbs/change-object.ts';
 import { createChecked } from '../verbs/create-object.ts';
-import { endpointOf } from '../verbs/update-object.ts';
-import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
-import { applyObject } from './apply-object.ts';
-import { isApplyPatch, type ReadConfig, readConfig, reportDuplicates } from './read-config.ts';
+import { requestedChange } from '../verbs/requested-change.ts';
+import { applySent, type SentConfig, sentConfig } from './apply-sent.ts';
+import { isApplyPatch } from './read-config.ts';
 
 /** Between looking and writing, an object may come and go this often. */
 const maxTries = 5;
@@ -36,9 +35,7 @@ interface Applying {
 
 async function apply(context: ServerContext, { route, request, authorizer }: Applying): Promise<Answer> {
   const { definition } = route;
-  const options = writeOptionsOf(request.query, 'PatchOptions', 'apply');
-  const read = await readConfig(request);
-  const attempt = { context, route, request, options, read };
+  const attempt = { context, route, sent: await sentConfig(request) };
   for (let tries = 1; ; tries++) {
     try {
       const object = await change(attempt);
@@ -59,9 +56,7 @@ async function apply(context: ServerContext, { route, request, authorizer }: App
 interface Attempt {
   readonly context: ServerContext;
   readonly route: ResourceRoute;
-  readonly request: ServerRequest;
-  readonly options: WriteOptions;
-  readonly read: ReadConfig;
+  readonly sent: SentConfig;
 }
 
 /** Subresources never create the object. */
@@ -72,36 +67,23 @@ function isMissing(error: unknown, { definition, name, subresource }: ResourceRo
 }
 
 function change(attempt: Attempt): Promise<AnswerObject> {
-  const { context, route, request, options } = attempt;
-  const { definition, namespace, name, subresource } = route;
+  const { context, route, sent } = attempt;
+  const { request, options } = sent;
   return changeObject(context, {
-    definition,
-    namespace,
-    name,
-    subresource: subresource?.name ?? '',
-    endpoint: endpointOf(subresource?.name),
-    user: request.user,
-    dryRun: options.dryRun,
-    warn: request.warn,
-    asked: askedOf(request, options.asObject),
+    ...requestedChange(route, request, options),
     tracked: true,
     change: (live) => next(attempt, live),
   });
 }
 
 /** The object as it would be, at the place the request is about. @throws ApiError */
-function next({ context, route, request, options, read }: Attempt, live: AnyObject | undefined): AnyObject {
+function next({ context, route, sent }: Attempt, live: AnyObject | undefined): AnyObject {
   const { definition, namespace, name, subresource } = route;
-  const object = applyObject({
+  const object = applySent(context, sent, {
     scope: context.fields.of(definition, subresource?.name ?? ''),
     live,
-    config: read.config,
-    manager: options.fieldManager,
-    force: options.force === true,
-    now: context.clock.now(),
     decode: (merged) => decode(context, definition, merged),
   });
-  reportDuplicates(read, options.fieldValidation, request.warn);
   if (!live && object.metadata.uid)
     throw conflict(
       definition,
@@ -121,7 +103,8 @@ function decode(context: ServerContext, definition: ResourceDefinition, merged: 
 }
 
 async function create(attempt: Attempt, authorizer: Authorizer): Promise<AnswerObject> {
-  const { context, route, request, options } = attempt;
+  const { context, route, sent } = attempt;
+  const { request, options } = sent;
   const { definition } = route;
   const object = next(attempt, undefined);
   await mayCreate(route, request, authorizer);

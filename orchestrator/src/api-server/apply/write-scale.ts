@@ -1,5 +1,4 @@
 import { copyJson, decodeObject, schemas } from '@berth/kube';
-import { askedOf } from '../admission/asked.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { ensureName } from '../object-rules.ts';
 import { patchOf } from '../patch-body.ts';
@@ -9,10 +8,11 @@ import type { ServerContext } from '../server-context.ts';
 import type { AnswerObject, ServerRequest } from '../server-request.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import { changeObject } from '../verbs/change-object.ts';
+import { requestedChange } from '../verbs/requested-change.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
-import { applyObject } from './apply-object.ts';
+import { applySent, sentConfig } from './apply-sent.ts';
 import { managerOf } from './manager-name.ts';
-import { isApplyPatch, readConfig, reportDuplicates } from './read-config.ts';
+import { isApplyPatch } from './read-config.ts';
 import { parentEntries, type ReplicasPaths, scaleEntries } from './scale-fields.ts';
 import { scaleScope } from './scale-scope.ts';
 import { trackUpdate } from './track-update.ts';
@@ -42,21 +42,12 @@ export async function writeScale(
   context: ServerContext,
   { route, request, scaling }: ScaleRequest,
 ): Promise<AnswerObject> {
-  const { definition, namespace, name, verb } = route;
+  const { verb } = route;
   const isApply = verb === 'patch' && isApplyPatch(request);
-  const kind = verb === 'patch' ? 'PatchOptions' : 'UpdateOptions';
-  const options = writeOptionsOf(request.query, kind, isApply ? 'apply' : undefined);
-  const write = await (isApply ? appliedScale : sentScale)(context, { route, request, options });
+  const { options, write } = await (isApply ? appliedScale(context, request) : sentScale(context, route, request));
   return changeObject(context, {
-    definition,
-    namespace,
-    name,
-    subresource: 'scale',
+    ...requestedChange(route, request, options),
     endpoint: 'main',
-    user: request.user,
-    dryRun: options.dryRun,
-    warn: request.warn,
-    asked: askedOf(request, options.asObject),
     tracked: true,
     shownAs: { of: scaling.scaleOf, take: scaling.take },
     change: (current) => withScale(context, { current, write, route, scaling }),
@@ -66,19 +57,19 @@ export async function writeScale(
 /** What becomes of the scale there is, with its managedFields. */
 type ScaleWrite = (before: AnyObject) => AnyObject;
 
-interface WriteParts {
-  readonly route: ResourceRoute;
-  readonly request: ServerRequest;
+interface AskedScale {
   readonly options: WriteOptions;
+  readonly write: ScaleWrite;
 }
 
-async function sentScale(context: ServerContext, { route, request, options }: WriteParts): Promise<ScaleWrite> {
+async function sentScale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<AskedScale> {
+  const options = writeOptionsOf(request.query, route.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const patch = route.verb === 'patch' ? await patchOf(request) : undefined;
   const body = patch ? undefined : await context.bodies.object(request, scaleKind, options.fieldValidation);
   if (body) ensureName(body, route.name);
   const manager = managerOf(options.fieldManager, request.userAgent);
-  return (live) => {
+  const write = (live: AnyObject) => {
     const next = patch
       ? context.bodies.conform(applyPatch(patch, live, scaleKind.schema), scaleKind, strictness)
       : copyJson(body as AnyObject);
@@ -87,23 +78,18 @@ async function sentScale(context: ServerContext, { route, request, options }: Wr
     const fields = trackUpdate(update);
     return fields ? { ...next, metadata: { ...next.metadata, managedFields: fields } } : next;
   };
+  return { options, write };
 }
 
-async function appliedScale(context: ServerContext, { request, options }: WriteParts): Promise<ScaleWrite> {
-  const read = await readConfig(request);
-  return (live) => {
-    const applied = applyObject({
+async function appliedScale(context: ServerContext, request: ServerRequest): Promise<AskedScale> {
+  const sent = await sentConfig(request);
+  const write = (live: AnyObject) =>
+    applySent(context, sent, {
       scope: scaleScope(),
       live,
-      config: read.config,
-      manager: options.fieldManager,
-      force: options.force === true,
-      now: context.clock.now(),
       decode: (merged) => decodeObject(schemas.get(scaleKind.schema), merged).object as AnyObject,
     });
-    reportDuplicates(read, options.fieldValidation, request.warn);
-    return applied;
-  };
+  return { options: sent.options, write };
 }
 
 interface Taking {

@@ -1,9 +1,9 @@
 import { type Container, decodeObject, type Pod, type PodSpec, type ResourceRequirements, schemas } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
-import { applyObject } from '../apply/apply-object.ts';
+import { applySent, sentConfig } from '../apply/apply-sent.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
-import { isApplyPatch, readConfig, reportDuplicates } from '../apply/read-config.ts';
+import { isApplyPatch } from '../apply/read-config.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
@@ -26,9 +26,7 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
   const { definition, namespace, name, verb } = route;
   if (verb === 'get') return getObject(context, route, request);
   const isApply = verb === 'patch' && isApplyPatch(request);
-  const kind = verb === 'patch' ? 'PatchOptions' : 'UpdateOptions';
-  const options = writeOptionsOf(request.query, kind, isApply ? 'apply' : undefined);
-  const resize = await (isApply ? appliedResize : sentResize)(context, { route, request, options });
+  const { options, resize } = await (isApply ? appliedResize : sentResize)(context, route, request);
   const edit = async (pod: AnyObject) => {
     const wanted = resize(pod);
     const { resourceVersion } = wanted.metadata;
@@ -59,44 +57,43 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
 /** The pod as the request wants it, with its managedFields; `pod` is not changed. */
 type Resize = (pod: AnyObject) => AnyObject;
 
-interface ResizeRequest {
-  readonly route: ResourceRoute;
-  readonly request: ServerRequest;
+interface AskedResize {
   readonly options: WriteOptions;
+  readonly resize: Resize;
 }
 
-async function sentResize(context: ServerContext, { route, request, options }: ResizeRequest): Promise<Resize> {
+async function sentResize(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<AskedResize> {
   const { definition, verb } = route;
+  const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const expected = expectedKind(definition);
   const patch = verb === 'patch' ? await patchOf(request) : undefined;
   const body = patch ? undefined : await context.bodies.object(request, expected, options.fieldValidation);
   const manager = managerOf(options.fieldManager, request.userAgent);
-  return (pod) => {
+  const resize = (pod: AnyObject) => {
     const object = patch
       ? context.bodies.conform(applyPatch(patch, pod, definition.schema), expected, strictness)
       : structuredClone(body as AnyObject);
     defaultAndTrack(context, { definition, subresource: 'resize', object, live: pod, manager });
     return object;
   };
+  return { options, resize };
 }
 
-async function appliedResize(context: ServerContext, { route, request, options }: ResizeRequest): Promise<Resize> {
+async function appliedResize(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<AskedResize> {
   const { definition } = route;
-  const read = await readConfig(request);
-  return (pod) => {
-    const applied = applyObject({
+  const sent = await sentConfig(request);
+  const resize = (pod: AnyObject) =>
+    applySent(context, sent, {
       scope: context.fields.of(definition, 'resize'),
       live: pod,
-      config: read.config,
-      manager: options.fieldManager,
-      force: options.force === true,
-      now: context.clock.now(),
       decode: (merged) => decodeObject(schemas.get(definition.schema), merged).object as AnyObject,
     });
-    reportDuplicates(read, options.fieldValidation, request.warn);
-    return applied;
-  };
+  return { options: sent.options, resize };
 }
 
 /** What a resize may not do (ValidatePodResize). */

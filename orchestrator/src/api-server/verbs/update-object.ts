@@ -3,13 +3,13 @@ import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { changeObject } from './change-object.ts';
 import { createChecked } from './create-object.ts';
+import { requestedChange } from './requested-change.ts';
 
 /** Kinds that a PUT creates where there is none (their strategies' AllowCreateOnUpdate is true). */
 const createdByUpdate = new Set([
@@ -56,22 +56,10 @@ export async function updateObject(
     return { type: 'object', status: 201, object: created, definition };
   }
   const object = await changeObject(context, {
-    definition,
-    namespace,
-    name,
-    subresource: subresource?.name ?? '',
-    endpoint: endpointOf(subresource?.name),
-    user: request.user,
-    dryRun: options.dryRun,
-    warn: request.warn,
-    asked: askedOf(request, options.asObject),
+    ...requestedChange(route, request, options),
     manager,
     ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
     change: () => copyJson(body),
   });
   return { type: 'object', status: 200, object, definition };
-}
-
-export function endpointOf(subresource: string | undefined): 'main' | 'status' | 'other' {
-  return subresource === undefined ? 'main' : subresource === 'status' ? 'status' : 'other';
 }
