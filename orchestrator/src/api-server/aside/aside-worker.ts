@@ -44,29 +44,17 @@ async function answer(id: number, request: SentRequest): Promise<void> {
   try {
     await started;
     const answer = await server.answer(request, gone.signal);
-    const transfer = 'body' in answer ? [ownBuffer(answer.body)] : [];
-    post(
-      {
-        type: 'answer',
-        id,
-        answer:
-          transfer.length > 0 && 'body' in answer
-            ? { ...answer, body: new Uint8Array(transfer[0] as ArrayBuffer) }
-            : answer,
-      },
-      transfer,
-    );
+    if (!('body' in answer)) post({ type: 'answer', id, answer });
+    else {
+      // A copy to give away: what was written last and what is cached are these very bytes.
+      const body = new Uint8Array(answer.body);
+      post({ type: 'answer', id, answer: { ...answer, body } }, [body.buffer]);
+    }
   } catch (error) {
     post({ type: 'answer', id, answer: { failure: (error as Error).message } });
   } finally {
     underway.delete(id);
   }
-}
-
-/** What nobody else has a part of can be given away. */
-function ownBuffer(body: Uint8Array): ArrayBuffer {
-  const whole = body.byteLength === body.buffer.byteLength;
-  return (whole ? body.buffer : body.slice().buffer) as ArrayBuffer;
 }
 
 parentPort?.on('message', (message: ToThread) => {
