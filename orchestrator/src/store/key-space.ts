@@ -1,4 +1,5 @@
 import { EventWindow, type WindowLimits } from './event-window.ts';
+import { PackedValues } from './packed-values.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import type { KeyValue, RangeRequest, RangeResult, StoreEvent } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -20,6 +21,7 @@ export interface Change {
 export class KeySpace {
   readonly #current = new Map<string, KeyValue>();
   readonly #keys = new SortedKeys();
+  readonly #values = new PackedValues(this.#current);
   readonly #window: EventWindow;
   readonly #hub = new WatchHub();
   #revision: number;
@@ -86,6 +88,7 @@ export class KeySpace {
 
   #applyOne({ key, revision, value, created }: Change): StoreEvent | undefined {
     const previous = this.#current.get(key);
+    if (previous) this.#values.remove(previous);
     if (value === undefined) {
       if (!previous) return undefined;
       this.#current.delete(key);
@@ -96,6 +99,7 @@ export class KeySpace {
     const item: KeyValue = { key, value, createRevision, modRevision: revision };
     if (!previous) this.#keys.add(key);
     this.#current.set(key, item);
+    this.#values.add(item);
     return { type: 'put', item, previous };
   }
 
@@ -154,6 +158,11 @@ export class KeySpace {
   compact(revision: number): void {
     this.#compacted = Math.max(this.#compacted, revision);
     this.#window.forget(revision);
+  }
+
+  /** Brings values together in memory, a step each time it is asked. */
+  pack(): Generator<void> {
+    return this.#values.pack();
   }
 
   close(): void {

@@ -122,6 +122,11 @@ export class SqliteLog {
     this.#db.exec('PRAGMA incremental_vacuum(256)');
   }
 
+  /** Forgets the pages it has read; they are in the kernel's cache. */
+  shrinkCache(): void {
+    this.#db.exec('PRAGMA shrink_memory');
+  }
+
   close(): void {
     this.#db.close();
   }

@@ -19,6 +19,8 @@ export type WorkerRequest =
   | { readonly op: 'beginBackup'; readonly file: string }
   | { readonly op: 'backup'; readonly after: number; readonly target: number; readonly limit: number }
   | { readonly op: 'endBackup' }
+  /** Gives back the memory that pages of the file take. */
+  | { readonly op: 'shrinkCache' }
   | { readonly op: 'close' };
 
 export interface WorkerAnswers {
@@ -32,6 +34,7 @@ export interface WorkerAnswers {
   /** The revision up to which the copy has all; the target when it is whole. */
   backup: number;
   endBackup: undefined;
+  shrinkCache: undefined;
   close: undefined;
 }
 

@@ -36,6 +36,9 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
     case 'endBackup':
       opened().endBackup();
       return undefined;
+    case 'shrinkCache':
+      opened().shrinkCache();
+      return undefined;
     case 'close':
       log?.close();
       log = undefined;

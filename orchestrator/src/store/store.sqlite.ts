@@ -1,9 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@berth/kit';
 import { CommitQueue, type DurableChange } from './commit-queue.ts';
 import { Expiries } from './expiries.ts';
 import { KeySpace } from './key-space.ts';
+import { QuietMoments } from './quiet-moments.ts';
 import type { LogRow } from './sqlite-protocol.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 import type {
@@ -21,6 +23,9 @@ import { windowLimits } from './window-limits.ts';
 
 /** Longer than the steps between the writes of one piece of work, too short for anyone who reads events to notice. */
 const eventPatienceMs = 10;
+
+/** Before the process itself gives memory back, which it does after two seconds without work. */
+const tidying = { everyMs: 500, little: 50, worth: 1000 };
 
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
@@ -46,6 +51,7 @@ class SqliteStore implements Store {
   readonly #space: KeySpace;
   readonly #expiries: Expiries;
   readonly #queue: CommitQueue;
+  readonly #tidying: QuietMoments;
   #compacting: Promise<void> = Promise.resolve();
   #closed = false;
   #backups = 0;
@@ -60,8 +66,12 @@ class SqliteStore implements Store {
       commit: (changes) => thread.ask({ op: 'commit', changes }),
       clock,
       patienceMs: eventPatienceMs,
-      onApplied: (changes) => this.expireAt(changes),
+      onApplied: (changes) => {
+        this.expireAt(changes);
+        this.#tidying.worked(changes.length);
+      },
     });
+    this.#tidying = new QuietMoments({ ...tidying, clock, run: () => this.#tidy() });
   }
 
   get revision(): number {
@@ -117,6 +127,7 @@ class SqliteStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     this.#expiries[Symbol.dispose]();
+    this.#tidying[Symbol.dispose]();
     await this.#queue.close();
     await this.#compacting.catch(() => undefined);
     this.#space.close();
@@ -125,6 +136,21 @@ class SqliteStore implements Store {
 
   expireAt(changes: readonly Pick<DurableChange, 'key' | 'expiresAt'>[]): void {
     for (const { key, expiresAt } of changes) this.#expiries.set(key, expiresAt);
+  }
+
+  /** Rows were read: as much was done as if they had been written. */
+  loaded(rows: number): void {
+    this.#tidying.worked(rows);
+  }
+
+  /** Takes less memory for what there is. */
+  async #tidy(): Promise<void> {
+    for (const _ of this.#space.pack()) {
+      await setImmediate();
+      if (this.#closed) return;
+    }
+    // The file is as it is; where the disk fails, the next write says so.
+    await this.#thread.ask({ op: 'shrinkCache' }).catch(() => undefined);
   }
 
   async #rangeFromDisk(request: RangeRequest & { revision: number }): Promise<RangeResult> {
@@ -201,6 +227,7 @@ export async function openSqliteStore(options: { readonly file: string; readonly
       const rows = await thread.ask({ op: 'load', after, limit: loadPage });
       space.load(rows.map((row) => ({ ...row, value: row.value ?? undefined })));
       store.expireAt(rows.map((row) => ({ key: row.key, expiresAt: row.expires ?? undefined })));
+      store.loaded(rows.length);
       const last = rows.at(-1);
       if (!last || rows.length < loadPage) break;
       after = last.revision;
