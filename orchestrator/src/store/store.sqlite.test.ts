@@ -112,3 +112,25 @@ test('a folder that is not there is a clear error', async () => {
   const opening = openSqliteStore({ file, clock: systemClock });
   await expect(opening).rejects.toMatchObject({ code: 'Unusable', message: expect.stringContaining('nowhere') });
 });
+
+test('after much work values come together in memory; what is read, written and seen stays the same', async () => {
+  const clock = new FakeClock();
+  await using store = await openSqliteStore({ file: newFile(), clock });
+  const keys = Array.from({ length: 1100 }, (_, i) => `/r/a/${String(i).padStart(4, '0')}`);
+  await Promise.all(keys.map((key) => store.write({ key, value: bytes(`value of ${key}`) })));
+  const before = (await store.range({ prefix: '/r/a/' })).items;
+  const read = () => before.map(({ value }) => Buffer.from(value).toString());
+  const texts = read();
+  const blocks = () => new Set(before.map(({ value }) => value.buffer)).size;
+  // The first look finds that there was much to do, the second that there is nothing.
+  for (let i = 0; i < 100 && blocks() > 1; i++) await clock.advance(500);
+  expect(blocks()).toBe(1);
+  expect(read()).toEqual(texts);
+  const [first, second] = before;
+  if (!first || !second) throw new Error('nothing was written');
+  expect(await store.get(first.key)).toBe(first);
+  await store.write({ key: first.key, value: second.value, expected: first.modRevision });
+  await store.write({ key: second.key });
+  expect(Buffer.from((await store.get(first.key))?.value ?? []).toString()).toBe(texts[1]);
+  expect(read()).toEqual(texts);
+});
