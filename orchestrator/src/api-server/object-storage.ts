@@ -1,6 +1,7 @@
 import { apiError } from '@berth/kube';
-import type { RangeResult, Store, StoreEvent } from '../store/store.ts';
+import type { KeyValue, RangeResult, Store, StoreEvent } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
+import { turns } from './decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { alreadyExists, modified } from './resource-errors.ts';
 import type { ObjectCodec, StoredObject } from './stored-object.ts';
@@ -15,12 +16,18 @@ export interface ObjectRange {
   readonly notOlderThan?: number;
 }
 
+/** Of {@link turns}, for an item that is found, and looked at as an object. */
+const unitsPerItem = 1;
+const viewsAtOnce = 4096;
+
 /** The objects of one served resource in the store. Every method throws ApiError. */
 export class ObjectStorage {
   readonly definition: ResourceDefinition;
   readonly #store: Store;
   readonly #root: string;
   readonly #codec: ObjectCodec;
+  /** What the next range may bring. */
+  #lastCount = 0;
 
   constructor(options: {
     readonly store: Store;
@@ -62,8 +69,22 @@ export class ObjectStorage {
     namespace,
     ...range
   }: ObjectRange): Promise<RangeResult & { readonly objects: readonly StoredObject[] }> {
+    const pause = turns.goOn(this.#lastCount * unitsPerItem);
+    if (pause) await pause;
     const result = await storeCall(this.#store.range({ prefix: this.prefixOf(namespace), ...range }));
-    return { ...result, objects: result.items.map((kv) => this.#codec.view(kv)) };
+    this.#lastCount = result.items.length;
+    return { ...result, objects: await this.#views(result.items) };
+  }
+
+  async #views(items: readonly KeyValue[]): Promise<readonly StoredObject[]> {
+    const views: StoredObject[] = [];
+    for (const kv of items) {
+      views.push(this.#codec.view(kv));
+      if (views.length % viewsAtOnce !== 0) continue;
+      const pause = turns.goOn(viewsAtOnce * unitsPerItem);
+      if (pause) await pause;
+    }
+    return views;
   }
 
   /** @throws ApiError AlreadyExists */

@@ -5,6 +5,7 @@ import { messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
 import type { AuditedRequest } from '../audit/audited-request.ts';
 import { asksToImpersonate, impersonated } from '../authorization/impersonate.ts';
+import { turns } from '../decoding/turns.ts';
 import type { Refused } from '../flow-control/in-flight.ts';
 import { isLongRunning, requestInfoOf } from '../request-info.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -21,6 +22,10 @@ const tooMany: Answer = {
   body: Buffer.from('Too many requests, please try again later.\n'),
   headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
 };
+
+/** In units of {@link turns}: a tenth of a millisecond, and three. */
+const readingCost = 500;
+const writingCost = 1500;
 
 /** Requests from the wire: deadline, authentication, audit, impersonation and fairness around the pipeline. */
 export class HttpHandler {
@@ -73,6 +78,9 @@ export class HttpHandler {
   async #serve(served: ServedRequest): Promise<void> {
     const { auditor, inFlight, pipeline } = this.#parts;
     const { info, message } = served;
+    // A client may send a thousand in one packet.
+    const pause = turns.arrive(message.method === 'GET' ? readingCost : writingCost);
+    if (pause) await pause;
     const caller = await this.#callerOf(served);
     served.audit = auditor?.begin(served.subject(caller), served.auditId);
     const user = asksToImpersonate(message.headers) ? await this.#impersonate(caller, message, served.audit) : caller;

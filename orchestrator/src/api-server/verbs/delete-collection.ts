@@ -1,4 +1,6 @@
 import { isNotFound } from '@berth/kube';
+import { readingCost } from '../decoding/costs.ts';
+import { turns } from '../decoding/turns.ts';
 import { deleteOptionsOf } from '../delete-options.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -8,6 +10,8 @@ import { listObjects } from './list-objects.ts';
 
 /** Upstream deletes with a few workers; one object's turn does not wait for another's disk write. */
 const concurrency = 16;
+/** In units of {@link turns}: checks, a write and its event. */
+const deletingCost = 500;
 
 /** Deletes what the selectors match and answers with the list as it was. */
 export async function deleteCollection(
@@ -20,7 +24,10 @@ export async function deleteCollection(
   const list = await listObjects(context, route, request);
   const waiting = list.items.values();
   const work = async () => {
-    for (const { object } of waiting) {
+    for (const each of waiting) {
+      const pause = turns.goOn(deletingCost + readingCost(each));
+      if (pause) await pause;
+      const { object } = each;
       const { namespace = '', name = '' } = object.metadata;
       try {
         await deleteChecked(context, { definition, namespace, name, options, user: request.user });
