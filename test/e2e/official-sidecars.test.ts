@@ -1,0 +1,209 @@
+import { readdirSync } from 'node:fs';
+import { resources } from '@berth/kube';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { officialSidecars } from '../harness/csi-sidecars.ts';
+import type { ManifestProcess } from '../harness/manifest-process.ts';
+import { claim } from '../harness/manifests.ts';
+import { SidecarWorld } from '../harness/sidecar-world.ts';
+import {
+  consumer,
+  contents,
+  fromSnapshot,
+  installSnapshots,
+  snapshotOf,
+  snapshotOwnDriver,
+  snapshots,
+  startCentralSidecars,
+  startNodeSidecars,
+} from './official-sidecars-stage.ts';
+
+/** The Kubernetes project's sidecars, unmodified: beside our driver as deploy/ starts them, with its flags, accounts and roles, and with their own. */
+const programs = officialSidecars();
+
+const { persistentvolumeclaims: claims, persistentvolumes: volumes, pods, volumeattachments } = resources;
+const at = (name: string) => ({ namespace: 'default', name });
+
+describe.skipIf(!programs)('the official sidecars', () => {
+  let world: SidecarWorld;
+
+  const running = (name: string) => world.until(pods, at(name), ({ status }) => status?.phase === 'Running');
+  const volumeOf = async (name: string) => {
+    const { spec } = await world.until(claims, at(name), ({ status }) => status?.phase === 'Bound');
+    return await world.client.get(volumes, { name: spec?.volumeName ?? '' });
+  };
+  const read = (name: string) => world.kubectl.run('exec', name, '--', 'cat', '/data/file');
+  const remove = (...names: string[]) => world.kubectl.run('delete', '--wait=false', ...names);
+
+  beforeAll(async () => {
+    world = await SidecarWorld.start({ programs: programs ?? '' });
+    await installSnapshots(world);
+  });
+  afterAll(() => world?.[Symbol.asyncDispose]());
+
+  describe('beside the driver of each node, as deploy/kubernetes/local-sidecars has them', () => {
+    let stage: Awaited<ReturnType<typeof startNodeSidecars>>;
+    let provisioner: ManifestProcess;
+    beforeAll(async () => {
+      stage = await startNodeSidecars(world, 'local-sidecars');
+      provisioner = stage.provisioner;
+    });
+
+    test('a claim waits for its pod, and gets a volume on its node', async () => {
+      const script = 'echo mine > /data/file';
+      await world.apply(claim('first', { storageClassName: 'official' }), consumer('first', 'first', script));
+      await running('first');
+      const { spec } = await volumeOf('first');
+      const here = { key: `topology.${stage.driver.name}/node`, operator: 'In', values: [world.node] };
+      expect(spec?.nodeAffinity).toEqual({ required: { nodeSelectorTerms: [{ matchExpressions: [here] }] } });
+      expect(await read('first')).toBe('mine\n');
+    });
+
+    test('schedulers are told what room the node has for each class', async () => {
+      const { items } = await world.client.list(resources.csistoragecapacities, { namespace: 'berth-system' });
+      expect(items.map(({ storageClassName }) => storageClassName).sort()).toEqual([
+        'official',
+        'official-image',
+        'official-keep-a-day',
+      ]);
+      for (const { metadata, capacity, nodeTopology } of items) {
+        expect(metadata.ownerReferences).toMatchObject([{ kind: 'DaemonSet', name: 'berth-node' }]);
+        expect(capacity).toMatch(/^[1-9]/);
+        expect(nodeTopology).toEqual({ matchLabels: { [`topology.${stage.driver.name}/node`]: world.node } });
+      }
+    });
+
+    test('a snapshot is taken on the node, and restored', async () => {
+      await world.apply(snapshotOf('taken', 'first', 'official'));
+      const { status } = await world.until(snapshots, at('taken'), (one) => one.status?.readyToUse);
+      const content = { name: status?.boundVolumeSnapshotContentName ?? '' };
+      expect((await world.client.get(contents, content)).metadata.labels).toEqual({
+        'snapshot.storage.kubernetes.io/managed-by': world.node,
+      });
+      const dataSource = fromSnapshot('taken');
+      await world.apply(
+        claim('restored', { storageClassName: 'official', dataSource }),
+        consumer('restored', 'restored'),
+      );
+      await running('restored');
+      expect(await read('restored')).toBe('mine\n');
+    });
+
+    test('a clone of a class that binds at once is made beside its source', async () => {
+      const dataSource = { kind: 'PersistentVolumeClaim', name: 'first' };
+      await world.apply(claim('clone', { storageClassName: 'official-now', dataSource }), consumer('clone', 'clone'));
+      await running('clone');
+      expect(await read('clone')).toBe('mine\n');
+    });
+
+    test('a provisioner that is killed in the middle makes no volume twice and leaves none behind', async () => {
+      const before = readdirSync(stage.driver.volumes).length;
+      const names = Array.from({ length: 8 }, (_, i) => `many-${i}`);
+      await world.apply(...names.map((name) => claim(name, { storageClassName: 'official-now' })));
+      await Promise.race(names.map(volumeOf));
+      await provisioner.end('SIGKILL');
+      provisioner = await stage.startProvisioner();
+      await Promise.all(names.map(volumeOf));
+      expect(readdirSync(stage.driver.volumes)).toHaveLength(before + names.length);
+      await remove(...names.map((name) => `pvc/${name}`));
+      await Promise.all(names.map((name) => world.untilGone(claims, at(name))));
+    });
+
+    test('what is deleted is gone from the cluster and from the node', async () => {
+      await remove('pod/first', 'pod/restored', 'pod/clone', 'volumesnapshot/taken');
+      await remove('pvc/first', 'pvc/restored', 'pvc/clone');
+      await world.untilGone(snapshots, at('taken'));
+      await Promise.all(['first', 'restored', 'clone'].map((name) => world.untilGone(claims, at(name))));
+      const { items } = await world.client.list(volumes);
+      await Promise.all(items.map(({ metadata: { name = '' } }) => world.untilGone(volumes, { name })));
+      expect((await world.client.list(contents)).items).toEqual([]);
+      expect(readdirSync(stage.driver.volumes)).toEqual([]);
+    });
+
+    test("berth's own provisioner restores what external-snapshotter took of its volumes", async () => {
+      await snapshotOwnDriver(world, 'berth-system/berth-node');
+      const script = 'echo own > /data/file';
+      await world.apply(claim('own', { storageClassName: 'berth' }), consumer('own', 'own', script));
+      await running('own');
+      await world.apply(snapshotOf('of-own', 'own', 'own'));
+      await world.until(snapshots, at('of-own'), ({ status }) => status?.readyToUse);
+      const dataSource = fromSnapshot('of-own');
+      await world.apply(
+        claim('own-again', { storageClassName: 'berth', dataSource }),
+        consumer('own-again', 'own-again'),
+      );
+      await running('own-again');
+      expect(await read('own-again')).toBe('own\n');
+      await remove('pod/own', 'pod/own-again', 'pvc/own', 'pvc/own-again', 'volumesnapshot/of-own');
+      await world.untilGone(snapshots, at('of-own'));
+    });
+  });
+
+  describe('one of each for the cluster, with the roles of their own projects', () => {
+    let stage: Awaited<ReturnType<typeof startCentralSidecars>>;
+    beforeAll(async () => {
+      stage = await startCentralSidecars(world);
+    });
+
+    const attached = async () =>
+      (await world.client.list(volumeattachments)).items.filter(({ spec }) => spec.attacher === stage.driver.name);
+
+    test('a volume is attached before its pod runs', async () => {
+      await world.apply(claim('fixed', { storageClassName: 'central' }), consumer('fixed', 'fixed'));
+      await running('fixed');
+      expect(await attached()).toMatchObject([{ spec: { nodeName: world.node }, status: { attached: true } }]);
+    });
+
+    test('it grows while it is used, and while nobody uses it', async () => {
+      await world.apply(claim('idle', { storageClassName: 'central-now' }));
+      await volumeOf('idle');
+      const patch = JSON.stringify({ spec: { resources: { requests: { storage: '16Mi' } } } });
+      for (const name of ['fixed', 'idle']) {
+        await world.kubectl.run('patch', 'pvc', name, '-p', patch);
+        await world.until(claims, at(name), ({ status }) => status?.capacity?.['storage'] === '16Mi');
+      }
+    });
+
+    test('it is modified by another VolumeAttributesClass', async () => {
+      const patch = JSON.stringify({ spec: { volumeAttributesClassName: 'central-keep-a-week' } });
+      await world.kubectl.run('patch', 'pvc', 'fixed', '-p', patch);
+      await world.until(claims, at('fixed'), ({ status }) => {
+        return status?.currentVolumeAttributesClassName === 'central-keep-a-week';
+      });
+    });
+
+    test('it is detached when its pod is gone, and deleted when its claim is', async () => {
+      const { metadata } = await volumeOf('idle');
+      await remove('pod/fixed', 'pvc/idle', 'pvc/fixed');
+      await world.untilGone(volumes, { name: metadata.name ?? '' });
+      await world.untilGone(claims, at('fixed'));
+      const [attachment] = await attached();
+      if (attachment) await world.untilGone(volumeattachments, { name: attachment.metadata.name ?? '' });
+    });
+
+    test('when the leading provisioner is killed, the other takes its lease and goes on', async () => {
+      const lease = { namespace: 'default', name: stage.driver.name.replaceAll('.', '-') };
+      const { spec } = await world.until(resources.leases, lease, (one) => one.spec?.holderIdentity);
+      const leader = stage.provisioners.find(({ log }) => log.includes('Started provisioner controller'));
+      await leader?.end('SIGKILL');
+      const classes = { storageClassName: 'central-now', volumeAttributesClassName: 'central-keep-a-week' };
+      await world.apply(claim('after', classes));
+      await world.until(resources.leases, lease, (one) => one.spec?.holderIdentity !== spec?.holderIdentity);
+      const { spec: made } = await volumeOf('after');
+      expect(made?.volumeAttributesClassName).toBe('central-keep-a-week');
+    });
+  });
+
+  test('none of their requests was refused', () => {
+    const usual = [
+      // What is there no more, and what somebody else changed meanwhile.
+      /: (404|409) /,
+      // external-provisioner finds out with a name that is none which version of the API there is.
+      /create \S+\/csistoragecapacities: 422 .*"#%123-invalid-name"/,
+      // A JSON patch that tests whether the list of finalizers is still what it was.
+      /csi-attacher patch \S+\/persistentvolumes\/\S+: 422 /,
+    ];
+    const refused = world.refusals();
+    console.log(refused.filter((line) => / 409 /.test(line)).join('\n'));
+    expect(refused.filter((line) => !usual.some((pattern) => pattern.test(line)))).toEqual([]);
+  });
+});
