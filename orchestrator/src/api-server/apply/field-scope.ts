@@ -27,7 +27,7 @@ export interface FieldScope {
   readonly filter: (set: FieldSet, apiVersion: string) => FieldSet;
   /** The schema may be another than when a set was written: custom resources'. */
   readonly reconcile: boolean;
-  /** An object of the kind of which nothing is set, in wire form. */
+  /** An object of the kind of which nothing is set, in wire form. Shared: nobody changes it. */
   readonly empty: () => AnyObject;
 }
 
@@ -39,6 +39,7 @@ export function fieldScopeOf(
 ): FieldScope {
   const { group, version, kind } = definition;
   const reset = resetFieldsOf(definition, subresource);
+  let empty: AnyObject | undefined;
   return {
     group,
     version,
@@ -49,7 +50,10 @@ export function fieldScopeOf(
     versions: versionsOf(registry, definition),
     filter: (set, apiVersion) => (groupOf(apiVersion) === group ? withoutReset(set, reset) : set),
     reconcile: definition.merge !== undefined,
-    empty: () => emptyObject(definition),
+    empty: () => {
+      empty ??= emptyObject(definition);
+      return empty;
+    },
   };
 }
 
