@@ -3,6 +3,8 @@ import { StoreError } from './store-error.ts';
 
 /** Events one watcher may be behind; a watcher of every change of a busy server reads far faster than this fills. */
 const maxBuffered = 10_000;
+/** Bytes of values a watcher may keep from being forgotten before more comes: some times what the window of events has. */
+const maxBufferedBytes = 32 * 1024 * 1024;
 
 /** The part of a key that names its resource: `/registry/pods/`. Watchers are found by it, so that a write meets only its own. */
 function bucketOf(path: string): string | undefined {
@@ -75,6 +77,7 @@ class Watcher implements AsyncIterable<readonly StoreEvent[]>, AsyncIterator<rea
   readonly #after: number;
   readonly #leave: () => void;
   #buffer: StoreEvent[];
+  #bytes = 0;
   #wake: (() => void) | undefined;
   #ended = false;
   #error: StoreError | undefined;
@@ -87,9 +90,16 @@ class Watcher implements AsyncIterable<readonly StoreEvent[]>, AsyncIterator<rea
   }
 
   offer(events: readonly StoreEvent[]): void {
-    for (const event of events)
-      if (event.item.modRevision > this.#after && event.item.key.startsWith(this.#prefix)) this.#buffer.push(event);
-    if (this.#buffer.length > maxBuffered) {
+    // One batch may be larger, of which nobody has had a chance to take anything.
+    let isFull = false;
+    const before = this.#bytes;
+    for (const event of events) {
+      if (event.item.modRevision <= this.#after || !event.item.key.startsWith(this.#prefix)) continue;
+      this.#buffer.push(event);
+      this.#bytes += event.item.value.byteLength;
+      isFull = before > maxBufferedBytes;
+    }
+    if (this.#buffer.length > maxBuffered || isFull) {
       this.#buffer = [];
       this.end(new StoreError('Compacted', `a watcher of "${this.#prefix}" fell too far behind; list again`));
     } else if (this.#buffer.length > 0) this.#signal();
@@ -116,6 +126,7 @@ class Watcher implements AsyncIterable<readonly StoreEvent[]>, AsyncIterator<rea
     if (this.#buffer.length > 0) {
       const value = this.#buffer;
       this.#buffer = [];
+      this.#bytes = 0;
       return { done: false, value };
     }
     if (this.#error) throw this.#error;
