@@ -167,3 +167,19 @@ test('copies of copies in a JSON patch end at three megabytes', async () => {
   expect(answer.status).toBe(413);
   expect(JSON.parse(answer.text).message).toMatch(/^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/);
 });
+
+test('what a definition of many rules defines is checked and described aside, as ever', async () => {
+  const property = { type: 'string', maxLength: 9, 'x-kubernetes-validations': [{ rule: 'self.size() < 5', message: 'too long' }] };
+  const properties = Object.fromEntries(Array.from({ length: 210 }, (_, i) => [`p${i}`, property]));
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties } } };
+  const definition = { metadata: { name: 'rules.example.com' }, spec: { group: 'example.com', scope: 'Namespaced', names: { plural: 'rules', kind: 'Rule' }, versions: [version] } };
+  expect(await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: json, body: definition })).toMatchObject({ status: 201 });
+  const rules = customs.replace('lists', 'rules');
+  const create = (p209: string) => server.send({ method: 'POST', path: rules, contentType: json, body: { apiVersion: 'example.com/v1', kind: 'Rule', metadata: { name: 'r' }, p209 } });
+  await vi.waitFor(async () => expect(await create('123456')).toMatchObject({ status: 422 }), 5000);
+  expect(JSON.parse((await create('123456')).text).message).toBe('Rule.example.com "r" is invalid: p209: Invalid value: "123456": too long');
+  expect(await create('1234')).toMatchObject({ status: 201 });
+  const described = await server.send({ method: 'GET', path: '/openapi/v3/apis/example.com/v1' });
+  expect(JSON.parse(described.text).components.schemas['com.example.v1.Rule'].properties.p209).toMatchObject({ type: 'string', maxLength: 9 });
+  expect(described.headers['etag']).toMatch(/^"[0-9A-F]{128}"$/);
+});

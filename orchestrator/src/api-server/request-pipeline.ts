@@ -5,6 +5,7 @@ import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
 import { requestInfoOf } from './request-info.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
 import { type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
@@ -58,6 +59,7 @@ export class RequestPipeline {
       const route = routeOf(this.context.registry, request.method, request.path, request.query);
       await this.authorize(route, request);
       if (this.#aside && route.type === 'resource') return await this.#light(route, request, this.#aside);
+      if (this.#aside && isSchema(route, this.context.registry)) return await this.#aside(request, false);
       return await this.#dispatch(route, request);
     } catch (error) {
       throw asApiError(error);
@@ -66,11 +68,13 @@ export class RequestPipeline {
 
   /** Here, unless it takes long. Nothing was changed by then. */
   async #light(route: ResourceRoute, request: ServerRequest, aside: AsideHandler): Promise<Answer> {
+    const { custom } = route.definition;
     try {
+      if (custom?.isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
       return await this.#dispatch(route, guarded(request));
     } catch (error) {
       if (error !== heavyWork) throw error;
-      return aside(request, route.definition.custom !== undefined);
+      return aside(request, custom !== undefined);
     }
   }
 
@@ -106,6 +110,15 @@ export class RequestPipeline {
     }
     return { type: 'text', status: 404, text: '404 page not found\n' };
   }
+}
+
+/** Of built-in kinds they are soon made; of definitions they are as large as their authors like. */
+function isSchema(route: Route, { definitions }: ResourceRegistry): boolean {
+  return (
+    route.type === 'other' &&
+    route.segments[0] === 'openapi' &&
+    definitions.some(({ custom }) => custom?.isLarge === true)
+  );
 }
 
 /** What a collection is limited to; of one object that is named so it is as if its name were in the path. */

@@ -41,7 +41,7 @@ export type SentAnswer =
   | {
       readonly status: number;
       readonly body: Uint8Array;
-      readonly contentType: string;
+      readonly headers: Readonly<Record<string, string>>;
       readonly told: Told;
     }
   | { readonly error: Status; readonly told: Told }

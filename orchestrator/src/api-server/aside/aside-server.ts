@@ -7,6 +7,8 @@ import { Authorization } from '../authorization/authorization.ts';
 import { alwaysAllow } from '../authorization/authorizer-chain.ts';
 import { BodyDecoder } from '../body-decoder.ts';
 import { serveCustomResources } from '../custom-resources/serve-custom-resources.ts';
+import { openApiPaths } from '../discovery/openapi-paths.ts';
+import { swaggerPath } from '../discovery/swagger-path.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
@@ -47,9 +49,10 @@ export class AsideServer implements AsyncDisposable {
     const { options, clock, rng } = parts;
     this.#parts = parts;
     this.#services = new ServiceAllocation({ cidr: options.serviceCidr, clock, rng });
+    const registry = new ResourceRegistry(definitions);
     const context = new ServerContext({
       ...parts,
-      registry: new ResourceRegistry(definitions),
+      registry,
       bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
       admission: (self) =>
         builtInAdmission(self, {
@@ -63,7 +66,7 @@ export class AsideServer implements AsyncDisposable {
       context,
       // Whose it is and that it may be was found before.
       authorizer: alwaysAllow,
-      paths: [],
+      paths: [openApiPaths(registry), swaggerPath(registry)],
       special: specialHandlers({
         nodeApi: () => undefined,
         authorization: this.#authorization,
@@ -129,11 +132,13 @@ export class AsideServer implements AsyncDisposable {
   }
 
   async #documentOf(answer: Answer, { query, accept, signal }: ServerRequest) {
+    // Kept for others: what is sent is given away.
+    if (answer.type === 'document') return { ...answer, body: answer.body.slice() };
     if (answer.type !== 'object' && answer.type !== 'list') throw new Error(`a ${answer.type} is not answered aside`);
     const includeObject = query.get('includeObject') ?? 'Metadata';
     const presentation = { representation: negotiate(accept), includeObject, now: this.#parts.clock.now() };
     const { body, contentType } = await documentOf(answer, presentation, signal);
-    return { status: answer.type === 'list' ? 200 : answer.status, body, contentType };
+    return { status: answer.type === 'list' ? 200 : answer.status, body, headers: { 'content-type': contentType } };
   }
 }
 
@@ -141,7 +146,7 @@ export class AsideServer implements AsyncDisposable {
 function refused({ status }: ApiError, told: Told): SentAnswer {
   const body = Buffer.from(JSON.stringify(status));
   if (body.length < mostQuoted) return { error: status, told };
-  return { status: status.code ?? 500, body, contentType: 'application/json', told };
+  return { status: status.code ?? 500, body, headers: { 'content-type': 'application/json' }, told };
 }
 
 function isUnknownPath(error: unknown): boolean {

@@ -84,6 +84,6 @@ function answerOf(answer: SentAnswer, { warn, audit }: ServerRequest): Answer {
   for (const [key, value] of annotations) audit?.annotate(key, value);
   if (audited !== undefined) audit?.requestObject(JSON.parse(audited));
   if ('error' in answer) throw new ApiError(answer.error);
-  const { status, body, contentType } = answer;
-  return { type: 'document', status, body, headers: { 'content-type': contentType }, made: true };
+  const { status, body, headers } = answer;
+  return { type: 'document', status, body, headers, made: true };
 }

@@ -27,6 +27,8 @@ export interface CustomResource {
   /** The version its objects are stored in. */
   readonly storageVersion: string;
   readonly scale: ScaleFields | undefined;
+  /** Working by its schema takes long. */
+  readonly isLarge: boolean;
   /** For the `Warning` header of every request. */
   readonly deprecation: string | undefined;
   /** Its definition is being deleted: nothing new is made. */

@@ -5,6 +5,7 @@ import type { AnyObject, ResourceDefinition, SubresourceDefinition } from '../..
 import type { CustomResource, ScaleFields } from '../custom-resource.ts';
 import { isConditionTrue } from '../definition/conditions.ts';
 import { type DefinitionVersion, versionsOf } from '../definition/internal-spec.ts';
+import { isLargeSchema } from '../schema/is-large-schema.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { compareVersions } from '../version-order.ts';
 import { ConvertingStorage, type ConvertObjects } from './converting-storage.ts';
@@ -106,6 +107,7 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     listKind: names.listKind ?? `${names.kind}List`,
     storageVersion,
     scale: scaleOf(version),
+    isLarge: isLargeSchema(schemaOf(version)),
     deprecation: version.deprecated
       ? (version.deprecationWarning ?? deprecationWarning(crd.spec, version.name))
       : undefined,

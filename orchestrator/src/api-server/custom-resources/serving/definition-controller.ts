@@ -1,5 +1,7 @@
 import { Backoff, messageOf, runController, WorkQueue } from '@berth/kit';
 import { type CustomResourceDefinition, copyJson } from '@berth/kube';
+import { isHeavy } from '../../aside/heavy-work.ts';
+import { breathe } from '../../decoding/large-bodies.ts';
 import type { ObjectStorage } from '../../object-storage.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { semanticEqual } from '../../resources/equality.ts';
@@ -100,11 +102,17 @@ export class DefinitionController implements AsyncDisposable {
     const stored = await storage.find('', name);
     if (!stored) return undefined;
     const crd = stored.object as unknown as CustomResourceDefinition;
-    const isWritten =
-      (await this.#settleNames(stored, crd)) ||
-      (await this.#settleStructure(stored, crd)) ||
-      (await this.#settleApproval(stored, crd)) ||
-      (await this.#establish(stored, crd));
+    const steps = [
+      () => this.#settleNames(stored, crd),
+      () => this.#settleStructure(stored, crd),
+      () => this.#settleApproval(stored, crd),
+      () => this.#establish(stored, crd),
+    ];
+    let isWritten = false;
+    for (const step of steps) {
+      if (isHeavy(stored.kv)) await breathe();
+      isWritten ||= await step();
+    }
     // What was written comes again.
     if (!isWritten && crd.metadata.deletionTimestamp) await finalizeDefinition({ context, storage, signal }, name);
     return undefined;
@@ -166,8 +174,9 @@ export class DefinitionController implements AsyncDisposable {
     change: (next: AnyObject) => void = () => undefined,
   ): Promise<boolean> {
     const { context, storage } = this.#run;
-    const next = copyJson(stored.object);
-    next['status'] ??= {};
+    // Definitions may be large, and only their status changes.
+    const next: AnyObject = { ...stored.object, metadata: { ...stored.object.metadata } };
+    next['status'] = copyJson(stored.object['status'] ?? {});
     next['status'].conditions ??= [];
     for (const condition of conditions)
       next['status'].conditions = withCondition(next['status'].conditions, condition, context.clock.now());
