@@ -1,22 +1,20 @@
-import { messageName, sealEnvelope } from './protobuf-envelope.ts';
+import type { ProtobufWriter } from './protobuf-writer.ts';
 
-interface Typed {
-  readonly apiVersion: string;
-  readonly kind: string;
+let loaded: Promise<ProtobufWriter> | undefined;
+
+/** What writes `application/vnd.kubernetes.protobuf`; its tables are loaded at the first call. */
+export function protobufWriter(): Promise<ProtobufWriter> {
+  loaded ??= import('./protobuf-writer.ts').then((module) => new module.ProtobufWriter());
+  return loaded;
 }
 
 /**
  * An object of a built-in kind as the `application/vnd.kubernetes.protobuf` body Go would write. The object has the forms
- * that `decodeObject` gives. Undefined for kinds that have no protobuf form. The tables are loaded at the first call.
+ * that `decodeObject` gives. Undefined for kinds that have no protobuf form.
  */
-export async function encodeProtobuf<T extends Typed>(object: T): Promise<Uint8Array | undefined> {
-  const [{ encodeMessage }, { messageIndex }] = await Promise.all([
-    import('./proto-encode.ts'),
-    import('./proto-table.ts'),
-  ]);
-  const { apiVersion, kind } = object;
-  const name = messageName(object);
-  const index = name === undefined ? undefined : messageIndex(name);
-  if (index === undefined) return undefined;
-  return sealEnvelope({ apiVersion, kind, raw: encodeMessage(index, object as unknown as Record<string, unknown>) });
+export async function encodeProtobuf<T extends { readonly apiVersion: string; readonly kind: string }>(
+  object: T,
+): Promise<Uint8Array | undefined> {
+  const writer = await protobufWriter();
+  return writer.writes(object) ? writer.object(object) : undefined;
 }

@@ -70,7 +70,7 @@ export { createEventRecorder, type EventRecorderOptions } from './create-event-r
 export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';
 export { type Decoded, decodeObject } from './decode.ts';
 export { decodeProtobuf, type ProtobufBody } from './decode-protobuf.ts';
-export { encodeProtobuf } from './encode-protobuf.ts';
+export { encodeProtobuf, protobufWriter } from './encode-protobuf.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
@@ -100,6 +100,7 @@ export { parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';
 export { applyJsonPatch } from './patch/json-patch.ts';
 export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
+export type { ProtobufWriter } from './protobuf-writer.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';

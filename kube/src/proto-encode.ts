@@ -15,6 +15,14 @@ export function encodeMessage(index: number, value: Json): Uint8Array {
   return writer.finish();
 }
 
+/** One field of a message alone: messages of one kind that follow each other are one. */
+export function encodeField(index: number, name: string, value: unknown): Uint8Array {
+  const writer = new WireWriter();
+  const field = fieldsOf(index).find((each) => each.name === name);
+  if (field) writeField(field, { [name]: value }, writer);
+  return writer.finish();
+}
+
 const descending = new WeakMap<ProtoMessage, readonly ProtoField[]>();
 
 function fieldsOf(index: number): readonly ProtoField[] {
@@ -28,15 +36,17 @@ function fieldsOf(index: number): readonly ProtoField[] {
 }
 
 function writeFields(index: number, from: Json, writer: WireWriter): void {
-  for (const field of fieldsOf(index)) {
-    const { id, name, many, code } = field;
-    if (name === '') writeEmbedded(field, from, writer);
-    else if (many === '*') {
-      const items = (from[name] ?? []) as readonly unknown[];
-      for (let i = items.length - 1; i >= 0; i--) writeValue(id, code, items[i], writer);
-    } else if (many === '%') writeEntries(field, (from[name] ?? {}) as Json, writer);
-    else if (isThere(from[name]) || field.always) writeValue(id, code, from[name], writer);
-  }
+  for (const field of fieldsOf(index)) writeField(field, from, writer);
+}
+
+function writeField(field: ProtoField, from: Json, writer: WireWriter): void {
+  const { id, name, many, code } = field;
+  if (name === '') writeEmbedded(field, from, writer);
+  else if (many === '*') {
+    const items = (from[name] ?? []) as readonly unknown[];
+    for (let i = items.length - 1; i >= 0; i--) writeValue(id, code, items[i], writer);
+  } else if (many === '%') writeEntries(field, (from[name] ?? {}) as Json, writer);
+  else if (isThere(from[name]) || field.always) writeValue(id, code, from[name], writer);
 }
 
 /** Null is how JSON has what is not there. */

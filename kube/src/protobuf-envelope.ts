@@ -3,6 +3,7 @@ import { schemaFor } from './schema.ts';
 import { WireReader } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
 
+const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 /** `k8s\0`: what every protobuf body begins with (apimachinery runtime/serializer/protobuf). */
 const magic = [0x6b, 0x38, 0x73, 0x00] as const;
 
@@ -67,7 +68,8 @@ export function sealEnvelope({ apiVersion, kind, raw }: ProtobufEnvelope): Uint8
 /** The message that stands for a kind; undefined where none is built in. */
 export function messageName({ apiVersion, kind }: Pick<ProtobufEnvelope, 'apiVersion' | 'kind'>): string | undefined {
   // Served by every group, whichever it names.
-  if (kind === 'DeleteOptions') return 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+  if (kind === 'DeleteOptions') return `${meta}.DeleteOptions`;
+  if (/^PartialObjectMetadata(List)?$/.test(kind) && apiVersion.startsWith('meta.k8s.io/')) return `${meta}.${kind}`;
   const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
   return schemaFor(group, version, kind)?.name;
 }

@@ -30,6 +30,8 @@ const special: Record<string, string> = {
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON': 'R',
 };
 const schemaProps = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+/** What OpenAPI does not know and answers may be. */
+const beyond = ['PartialObjectMetadata', 'PartialObjectMetadataList'].map((name) => `io.k8s.apimachinery.pkg.apis.meta.v1.${name}`);
 /** A schema or something else: the code is followed by the schema's. */
 const choices: Record<string, string> = { [`${schemaProps}OrArray`]: 'A', [`${schemaProps}OrBool`]: 'B', [`${schemaProps}OrStringArray`]: 'C' };
 const scalars: Record<string, string> = { string: 's', bool: 'b', int32: 'i', int64: 'i', double: 'd', bytes: 'y' };
@@ -41,7 +43,8 @@ function writeTable(): void {
   const { definitions } = readFacts<{ definitions: Record<string, unknown> }>('kubernetes-1.36.openapi.json');
   const messages = new Map<string, Readonly<Record<string, Field>>>();
   collect(readFacts<Node>('kubernetes-1.36.descriptor.json'), '', messages);
-  const order = [...messages.keys()].filter((name) => name in definitions && !(name in special) && !(name in choices));
+  const named = [...messages.keys()].filter((name) => name in definitions && !(name in special) && !(name in choices));
+  const order = [...named, ...beyond];
   const indexes = new Map(order.map((name, index) => [name, index]));
   const indexOf = (name: string): number => {
     const index = indexes.get(name) ?? order.push(name) - 1;

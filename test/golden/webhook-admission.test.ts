@@ -185,7 +185,7 @@ test('a webhook that may be reinvoked is called once more when another changed t
 });
 
 test.each([
-  ['a path that is not there', { op: 'replace', path: '/data/none', value: 'x' }, 'replace operation does not apply: doc is missing key: /data/none: missing value'],
+  ['a place that is not there', { op: 'replace', path: '/none/x', value: 'x' }, 'replace operation does not apply: doc is missing path: /none/x: missing value'],
   ['a parent that is not there', { op: 'add', path: '/none/at/all', value: 'x' }, 'add operation does not apply: doc is missing path: "/none/at/all": missing value'],
   ['a test that fails', { op: 'test', path: '/data/a', value: '2' }, 'testing value /data/a failed: test failed'],
 ])('a patch with %s is an internal error', async (_what, operation, why) => {

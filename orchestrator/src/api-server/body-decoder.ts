@@ -2,6 +2,7 @@ import { ApiError, apiError, decodeObject, parseJsonStrict, schemas } from '@ber
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { readYaml } from './decoding/yaml-text.ts';
+import { protobufMedia } from './representation/negotiate.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
 import { apiVersionOf } from './stored-object.ts';
@@ -21,7 +22,6 @@ export interface ExpectedKind {
 }
 
 const textMedia = ['application/json', 'application/yaml'];
-const protobufMedia = 'application/vnd.kubernetes.protobuf';
 
 /** Turns request bodies into objects, as upstream's decoders do. */
 export class BodyDecoder {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ApiError } from '@berth/kube';
 import { negotiate } from '../representation/negotiate.ts';
-import { documentOf, frameEncoder, type Presentation } from '../representation/represent.ts';
+import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { warningHeaders } from './warning-headers.ts';
@@ -49,8 +49,8 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
       return pump(answer.chunks, reply);
     case 'watch': {
-      const encode = frameEncoder(answer.definition, presentationOf(reply));
-      reply.response.writeHead(200, { ...headersOf(reply), 'content-type': 'application/json' });
+      const { encode, contentType } = await framesOf(answer.definition, presentationOf(reply));
+      reply.response.writeHead(200, { ...headersOf(reply), 'content-type': contentType });
       // A client waits for the head to know that it watches.
       (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
       const { watched } = reply;

@@ -7,6 +7,12 @@ test.each([
   [undefined, json],
   ['*/*', json],
   ['application/vnd.kubernetes.protobuf,application/json', json],
+  ['application/vnd.kubernetes.protobuf', { ...json, format: 'protobuf' }],
+  ['application/vnd.kubernetes.protobuf, text/*', { ...json, format: 'protobuf' }],
+  [
+    'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
+    { format: 'protobuf', as: 'PartialObjectMetadata', version: 'v1' },
+  ],
   ['application/yaml', { ...json, format: 'yaml' }],
   ['application/json;q=0.1, application/yaml', { ...json, format: 'yaml' }],
   ['application/json;as=Table;v=v1;g=meta.k8s.io,application/json', { ...json, as: 'Table' }],
@@ -18,9 +24,14 @@ test.each([
 });
 
 test('what can not be made is refused with what can', () => {
-  expect(() => negotiate('text/html')).toThrow(
-    expect.objectContaining({ code: 'NotAcceptable', message: expect.stringContaining('application/json') }),
-  );
+  for (const accept of ['text/html', 'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io'])
+    expect(() => negotiate(accept)).toThrow(
+      expect.objectContaining({
+        code: 'NotAcceptable',
+        message:
+          'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+      }),
+    );
 });
 
 test('the first offered version of a form is chosen, unless the plain form comes before it', () => {

@@ -1,4 +1,4 @@
-import { apiError, type KubeObject, LruMap } from '@berth/kube';
+import { type KubeObject, LruMap } from '@berth/kube';
 import { copyingCost, readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
@@ -6,7 +6,7 @@ import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
-import type { Representation } from './negotiate.ts';
+import { notAcceptable, protobufMedia, type Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
 import { tableOf } from './table.ts';
 
@@ -30,6 +30,10 @@ export async function documentOf(
   if (representation.format === 'json' && plain) {
     const body = answer.type === 'list' ? await listJson(answer) : objectJson(answer.object);
     return { body, contentType: 'application/json' };
+  }
+  if (representation.format === 'protobuf') {
+    const { protobufDocument } = await import('./protobuf-answer.ts');
+    return protobufDocument(answer, presentation);
   }
   const json =
     answer.type === 'list'
@@ -131,18 +135,22 @@ function converted(
   return tableOf(definition, [object], metadata, { ...representation, includeObject, now, withColumns });
 }
 
-/** Turns watch frames into lines; for tables it remembers that the columns were sent. */
-export function frameEncoder(
+/** How what a watch tells is written, and as what. @throws ApiError NotAcceptable */
+export async function framesOf(
   definition: ResourceDefinition,
   presentation: Presentation,
-): (frame: WatchFrame) => Uint8Array {
-  const { representation } = presentation;
-  if (representation.format === 'yaml')
-    throw apiError(
-      'NotAcceptable',
-      'only the following media types are accepted: application/json, application/json;stream=watch',
-    );
-  if (representation.as === undefined) return plainLine;
+): Promise<{ readonly encode: (frame: WatchFrame) => Uint8Array; readonly contentType: string }> {
+  const { format } = presentation.representation;
+  if (format === 'yaml') throw notAcceptable(`application/json;stream=watch, ${protobufMedia};stream=watch`);
+  if (format === 'json') return { encode: lineEncoder(definition, presentation), contentType: 'application/json' };
+  const { protobufFrames } = await import('./protobuf-answer.ts');
+  const encode = await protobufFrames(definition, presentation);
+  return { encode, contentType: `${protobufMedia};stream=watch` };
+}
+
+/** Turns watch frames into lines; for tables it remembers that the columns were sent. */
+function lineEncoder(definition: ResourceDefinition, presentation: Presentation): (frame: WatchFrame) => Uint8Array {
+  if (presentation.representation.as === undefined) return plainLine;
   let first = true;
   return ({ type, object }) => {
     if (type === 'ERROR') return line(type, objectJson(object));

@@ -70,8 +70,9 @@ function operationWords(state: unknown, { op, path }: Operation, error: Error): 
 }
 
 function exists(state: unknown, pointer: string): boolean {
+  if (pointer === '') return true;
   try {
-    applyJsonPatch(state, [{ op: 'copy', from: pointer, path: pointer }]);
+    applyJsonPatch(state, [{ op: 'remove', path: pointer }]);
     return true;
   } catch {
     return false;

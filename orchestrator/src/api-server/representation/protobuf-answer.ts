@@ -1,0 +1,81 @@
+import { type KubeObject, type ProtobufWriter, protobufWriter } from '@berth/kube';
+import { readingCost } from '../decoding/costs.ts';
+import { turns } from '../decoding/turns.ts';
+import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
+import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
+import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { notAcceptable, protobufMedia } from './negotiate.ts';
+import { partialOf } from './partial-metadata.ts';
+import type { Presentation } from './represent.ts';
+
+interface Document {
+  readonly body: Uint8Array;
+  readonly contentType: string;
+}
+
+/** An answer as protobuf, for clients that accept nothing else. @throws ApiError NotAcceptable – the kind has no such form. */
+export async function protobufDocument(
+  answer: Extract<Answer, { type: 'object' | 'list' }>,
+  presentation: Presentation,
+): Promise<Document> {
+  const writer = await protobufWriter();
+  const body =
+    answer.type === 'list'
+      ? await listBody(answer, presentation, writer)
+      : writer.object(written(shown(answer.object, answer.definition, presentation), writer));
+  return { body, contentType: protobufMedia };
+}
+
+/** The same for what a watch tells. @throws as {@link protobufDocument}. */
+export async function protobufFrames(
+  definition: ResourceDefinition,
+  presentation: Presentation,
+): Promise<(frame: WatchFrame) => Uint8Array> {
+  const writer = await protobufWriter();
+  written({ apiVersion: apiVersionOf(definition), kind: definition.kind }, writer);
+  return ({ type, object }) => writer.watchEvent(type, written(shown(object, definition, presentation), writer));
+}
+
+interface Named {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+function written({ apiVersion = '', kind = '', ...rest }: Partial<Named>, writer: ProtobufWriter): Named {
+  const named = { ...rest, apiVersion, kind };
+  if (!writer.writes(named)) throw notAcceptable('application/json, application/yaml');
+  return named;
+}
+
+function shown(
+  given: AnswerObject,
+  definition: ResourceDefinition | undefined,
+  { representation }: Presentation,
+): KubeObject {
+  const object = given instanceof StoredObject ? given.object : given;
+  // A Status or a review has no part that is asked for alone.
+  const partial = representation.as === 'PartialObjectMetadata' && object.kind === definition?.kind;
+  return partial ? partialOf(object, representation.version) : object;
+}
+
+async function listBody(
+  { definition, metadata, items }: ListAnswer,
+  presentation: Presentation,
+  writer: ProtobufWriter,
+): Promise<Uint8Array> {
+  const { as, version } = presentation.representation;
+  const type = written(
+    as === undefined
+      ? { apiVersion: apiVersionOf(definition), kind: listKindOf(definition) }
+      : { apiVersion: `meta.k8s.io/${version}`, kind: 'PartialObjectMetadataList' },
+    writer,
+  );
+  const parts = [writer.listHead(type, metadata)];
+  for (const item of items) {
+    // Read, and written.
+    const pause = turns.goOn(2 * readingCost(item));
+    if (pause) await pause;
+    parts.push(writer.listItems(type, [shown(item, definition, presentation)]));
+  }
+  return writer.list(type, parts);
+}

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { decodeObject, decodeProtobuf, schemas } from '@berth/kube';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+/** Clients that accept nothing but protobuf get what others get as JSON (apimachinery runtime/serializer/protobuf). */
+const protobuf = 'application/vnd.kubernetes.protobuf';
+const configmaps = '/api/v1/namespaces/default/configmaps';
+const core = 'io.k8s.api.core.v1';
+const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+
+let server: Awaited<ReturnType<typeof anApiServer>>;
+let credentials: object;
+
+beforeAll(async () => {
+  server = await anApiServer();
+  credentials = { ...(await server.authority.issue('CN=admin, O=system:masters', 'client')), ca: server.authority.cert };
+  for (let i = 0; i < 30; i++) {
+    const body = { metadata: { name: `c-${i}` }, data: { x: '\0', y: 'ä'.repeat(i) }, binaryData: { b: 'AP8=' } };
+    await send('POST', configmaps, { body: JSON.stringify(body), accept: 'application/json' });
+  }
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+interface Sent {
+  readonly accept: string;
+  readonly body?: string | Uint8Array;
+  readonly contentType?: string;
+}
+
+async function open(method: string, path: string, { accept, body, contentType = 'application/json' }: Sent): Promise<IncomingMessage> {
+  const headers = { accept, ...(body === undefined ? {} : { 'content-type': contentType }) };
+  const sent = request({ host: '127.0.0.1', port: server.port, method, path, headers, agent: false, ...credentials });
+  sent.end(body);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  return answer;
+}
+
+async function send(method: string, path: string, sent: Sent) {
+  const answer = await open(method, path, sent);
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
+  return { status: answer.statusCode, type: answer.headers['content-type'], body: Buffer.concat(chunks) };
+}
+
+/** The same thing asked for in both forms. */
+async function both(path: string, schema: string, as = '') {
+  const json = await send('GET', path, { accept: `application/json${as}` });
+  const binary = await send('GET', path, { accept: `${protobuf}${as}` });
+  expect([binary.status, binary.type]).toEqual([200, protobuf]);
+  const { object } = await decodeProtobuf(binary.body);
+  const known = schemas.find(schema);
+  return { json: JSON.parse(json.body.toString()), binary: known ? decodeObject(known, object).object : object };
+}
+
+test('an object, a list and their metadata alone are the same as in JSON', async () => {
+  const one = await both(`${configmaps}/c-7`, `${core}.ConfigMap`);
+  expect(one.binary).toEqual(one.json);
+  const list = await both(configmaps, `${core}.ConfigMapList`);
+  expect(list.json.items.length).toBeGreaterThanOrEqual(30);
+  expect(list.binary).toEqual(list.json);
+  const page = await both(`${configmaps}?limit=2`, `${core}.ConfigMapList`);
+  expect(page.binary).toMatchObject({ metadata: { remainingItemCount: page.json.metadata.remainingItemCount } });
+  const as = (kind: string) => `;as=${kind};v=v1;g=meta.k8s.io`;
+  const partial = await both(`${configmaps}/c-7`, '', as('PartialObjectMetadata'));
+  expect(partial.binary).toMatchObject({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { name: 'c-7', uid: partial.json.metadata.uid } });
+  const partials = await both(configmaps, '', as('PartialObjectMetadataList'));
+  expect(partials.binary['items']).toHaveLength(partials.json.items.length);
+});
+
+test('what is written and what goes is answered in it, too', async () => {
+  const { body } = await send('GET', `${configmaps}/c-1`, { accept: protobuf });
+  const put = await send('PUT', `${configmaps}/c-1`, { accept: protobuf, contentType: protobuf, body });
+  expect([put.status, put.type]).toEqual([200, protobuf]);
+  expect(put.body.equals(body)).toBe(true);
+  const gone = await send('DELETE', `${configmaps}/c-1`, { accept: protobuf });
+  const status = decodeObject(schemas.get(`${meta}.Status`), (await decodeProtobuf(gone.body)).object).object;
+  expect(status).toMatchObject({ kind: 'Status', apiVersion: 'v1', status: 'Success', details: { name: 'c-1', kind: 'configmaps' } });
+});
+
+test('a watch tells its events in frames', async () => {
+  const answer = await open('GET', `${configmaps}?watch=1&fieldSelector=metadata.name%3Dc-2`, { accept: protobuf });
+  expect(answer.headers['content-type']).toBe(`${protobuf};stream=watch`);
+  const frames = framesOf(answer);
+  expect((await frames.next()).value).toMatchObject({ type: 'ADDED', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'c-2' } } });
+  await send('PATCH', `${configmaps}/c-2`, { accept: protobuf, contentType: 'application/merge-patch+json', body: '{"data":{"z":"1"}}' });
+  expect((await frames.next()).value).toMatchObject({ type: 'MODIFIED', object: { data: { z: '1' } } });
+  await send('DELETE', `${configmaps}/c-2`, { accept: protobuf });
+  expect((await frames.next()).value).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'c-2' } } });
+  answer.destroy();
+});
+
+/** A length in four bytes, then WatchEvent{type = 1, object = 2{raw = 1}}. */
+async function* framesOf(answer: IncomingMessage) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE(0)) {
+      const message = rest.subarray(4, 4 + rest.readUInt32BE(0));
+      rest = rest.subarray(4 + message.length);
+      const typeLength = message[1] as number;
+      const type = message.subarray(2, 2 + typeLength).toString();
+      const object = message.subarray(message.indexOf('k8s\0'));
+      yield { type, object: (await decodeProtobuf(object)).object };
+    }
+  }
+}
+
+test('what has no such form is not acceptable, in upstream’s words', async () => {
+  const refused = async (path: string, accept: string) => {
+    const { status, body } = await send('GET', path, { accept });
+    return [status, JSON.parse(body.toString()).message];
+  };
+  const words = (types: string) => `only the following media types are accepted: ${types}`;
+  const all = `application/json, application/yaml, ${protobuf}`;
+  expect(await refused(configmaps, `${protobuf};as=Table;v=v1;g=meta.k8s.io`)).toEqual([406, words(all)]);
+  expect(await refused(configmaps, 'text/html')).toEqual([406, words(all)]);
+  const watch = `application/json;stream=watch, ${protobuf};stream=watch`;
+  expect(await refused(`${configmaps}?watch=1`, 'application/yaml')).toEqual([406, words(watch)]);
+  // Whoever takes JSON as well gets JSON, as it costs less here.
+  expect(await send('GET', `${configmaps}/c-7`, { accept: `${protobuf},application/json` })).toMatchObject({ type: 'application/json' });
+});
