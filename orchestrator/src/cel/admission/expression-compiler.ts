@@ -1,5 +1,5 @@
 import { Environment, type Program } from '../environment.ts';
-import { type CelType, dynType, objectType } from '../language/cel-type.ts';
+import { type CelType, dynType, listOf, mapOf, objectType } from '../language/cel-type.ts';
 import type { FunctionDeclaration } from '../language/declarations.ts';
 import type { ObjectDeclaration } from '../language/type-provider.ts';
 import { authorizerType, resourceCheckType } from '../library/authorization.ts';
@@ -104,8 +104,10 @@ function unwanted(wanted: readonly CelType[], got: CelType): string {
     : `must evaluate to one of [${names.join(' ')}] but got ${got.declaredName}`;
 }
 
-/** Objects and what libraries bring is anything for those who use the variable. */
+/** Objects and what libraries bring is anything for those who use the variable, also inside of lists and maps. */
 function knownType(type: CelType): CelType {
+  if (type.kind === 'list') return listOf(knownType(type.parameter(0)));
+  if (type.kind === 'map') return mapOf(knownType(type.parameter(0)), knownType(type.parameter(1)));
   return ['object', 'opaque', 'type', 'param', 'error'].includes(type.kind) ? dynType : type;
 }
 

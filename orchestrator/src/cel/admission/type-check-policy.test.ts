@@ -88,6 +88,9 @@ test('types are compared: of fields, variables, params and what the server bring
   // A variable that is wrong in itself is nothing to warn of, and anything for those who use it.
   const wrong = [{ name: 'name', expression: "object.foo == 'text'" }];
   expect(await warnings(spec('variables.name == object.foo', { variables: wrong }), int)).toEqual([]);
+  // So is an object, also in a list.
+  const objects = [{ name: 'all', expression: '[object, oldObject]' }];
+  expect(await warnings(spec('variables.all[0].anything == 1', { variables: objects }), int)).toEqual([]);
   const paramKind = { apiVersion: 'v1', kind: 'ConfigMap' };
   expect(await warnings(spec('params.data.x == object.metadata.name', { paramKind }))).toEqual([]);
   expect(await warnings(spec('params.datum == null', { paramKind }))).toMatchObject([
