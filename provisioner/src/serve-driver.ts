@@ -45,7 +45,7 @@ export async function serveDriver({ flags, env, log }: ServeOptions, signal: Abo
     stack.use(await startHttpEndpoint({ address, metricsPath, metrics, health }));
   }
   const run = (stop: AbortSignal) => runSidecars({ flags, env, log, client, csi, metrics }, stop);
-  if (!flags.leaderElection) return run(signal);
+  if (!flags.leaderElection) return await run(signal);
   const namespace = flags.leaderElectionNamespace ?? access.namespace;
   const { timeout: timeoutMs } = flags;
   const { name: driver } = await connectDriver({ clients: csi, clock: systemClock, log, metrics, timeoutMs }, signal);

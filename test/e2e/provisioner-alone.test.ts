@@ -104,7 +104,7 @@ test('a provisioner killed at random moments makes no volume twice and leaves no
   world.driver();
   const rng = seededRng(42);
   for (let round = 0; round < 5; round++) {
-    const { child } = world.provisioner();
+    const { child } = world.provisioner('--http-endpoint', '127.0.0.1:0');
     for (let i = 0; i < 10; i++) await world.client.create(claims, aClaim(`c${round}-${i}`));
     // From the middle of the first calls to well after the last one.
     const enough = world.api.writes.length + 10 + Math.floor(rng.next() * 60);
@@ -112,7 +112,7 @@ test('a provisioner killed at random moments makes no volume twice and leaves no
     await end(child, 'SIGKILL');
     for (let i = 0; i < 5; i++) await world.client.delete(claims, { namespace: 'NS', name: `c${round}-${i}` });
   }
-  world.provisioner();
+  world.provisioner('--http-endpoint', '127.0.0.1:0');
   await until(() => world.api.all(claims).every(({ status }) => status?.phase === 'Bound'));
   await until(() => world.api.all(volumes).length === 25);
   await until(async () => (await volumesOnDisk(world.directory)) === 25);
