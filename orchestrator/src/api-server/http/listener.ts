@@ -76,6 +76,8 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
     key,
     ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
     requestCert: true,
+    // As Go's roots: an intermediate authority may be one.
+    allowPartialTrustChain: true,
     // Who has no certificate may have a token, or may look at the version.
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,

@@ -56,6 +56,8 @@ export class HttpsCaller implements Disposable {
     scheduling: 'lifo',
     // The agent's own: with one of each request's no connection would be used again.
     checkServerIdentity: identityError,
+    // As Go's roots: any certificate may be one, a server's own or an intermediate authority's.
+    allowPartialTrustChain: true,
   });
 
   constructor(clock: Clock) {
