@@ -34,6 +34,13 @@ export const snapshotOf = (name: string, claimName: string, className: string) =
   spec: { volumeSnapshotClassName: className, source: { persistentVolumeClaimName: claimName } },
 });
 
+export const groupOf = (name: string, matchLabels: Record<string, string>, className: string) => ({
+  apiVersion: `${groups}/v1`,
+  kind: 'VolumeGroupSnapshot',
+  metadata: { name },
+  spec: { volumeGroupSnapshotClassName: className, source: { selector: { matchLabels } } },
+});
+
 export const fromSnapshot = (name: string) => ({ apiGroup: group, kind: 'VolumeSnapshot', name });
 
 /** A pod that has the claim at /data. */
@@ -105,8 +112,15 @@ export async function startNodeSidecars(world: SidecarWorld, directory: string) 
   // Twenty seconds, by default, before one of many provisioners claims what is not tied to a node.
   const startProvisioner = () => driver.run(daemonSet, 'provisioner', { more: ['--node-deployment-base-delay=100ms'] });
   const provisioner = await startProvisioner();
-  await driver.run(daemonSet, 'snapshotter');
-  return { driver, daemonSet, provisioner, startProvisioner };
+  const snapshotter = await driver.run(daemonSet, 'snapshotter');
+  return { driver, provisioner, snapshotter, startProvisioner };
+}
+
+/** deploy/kubernetes/group-snapshots has another snapshotter, and is for clusters of one node. */
+export async function startGroupSnapshotter(world: SidecarWorld, driver: DeployedDriver) {
+  const objects = await driver.render('group-snapshots');
+  await world.apply(...objects);
+  return await driver.run(objects.find(({ kind }) => kind === 'DaemonSet') as Rendered, 'snapshotter');
 }
 
 /** What POD_NAME names: nobody runs it here, but CSIStorageCapacities belong to who owns it. */
@@ -166,16 +180,17 @@ export async function startCentralSidecars(world: SidecarWorld) {
   return { driver, provisioners };
 }
 
-/** external-snapshotter at the driver that berth itself runs and provisions for. */
-export async function snapshotOwnDriver(world: SidecarWorld, account: string): Promise<void> {
-  const socket = join(world.berth.dataDir, 'nodes', world.node, 'csi/csi.berth.local/csi.sock');
-  await world.apply({
-    apiVersion: `${group}/v1`,
-    kind: 'VolumeSnapshotClass',
-    metadata: { name: 'own' },
-    driver: 'csi.berth.local',
-    deletionPolicy: 'Delete',
-  });
-  const more = [`--csi-address=${socket}`, '--node-deployment=true'];
+/** deploy/kubernetes/local: Berth's provisioner beside the driver, with its own roles; and external-snapshotter with those of its project. */
+export async function startOwnProvisioner(world: SidecarWorld) {
+  const driver = new DeployedDriver(world, 'plain');
+  const objects = [...(await driver.render('local')), ...(await driver.render('snapshots'))];
+  await world.apply(...objects);
+  const daemonSet = objects.find(({ kind }) => kind === 'DaemonSet') as Rendered;
+  await driver.run(daemonSet, 'csi-driver');
+  await registered(world, driver);
+  await driver.run(daemonSet, 'provisioner');
+  const account = await applyRoles(world, snapshotter, 'deploy/kubernetes/csi-snapshotter/rbac-csi-snapshotter.yaml');
+  const more = [`--csi-address=${driver.socket}`, '--node-deployment=true'];
   await world.runOfficial('csi-snapshotter', { account, more, env: { NODE_NAME: world.node } });
+  return { driver };
 }

@@ -9,12 +9,15 @@ import {
   consumer,
   contents,
   fromSnapshot,
+  groupOf,
+  groupSnapshots,
   installSnapshots,
   snapshotOf,
-  snapshotOwnDriver,
   snapshots,
   startCentralSidecars,
+  startGroupSnapshotter,
   startNodeSidecars,
+  startOwnProvisioner,
 } from './official-sidecars-stage.ts';
 
 /** The Kubernetes project's sidecars, unmodified: beside our driver as deploy/ starts them, with its flags, accounts and roles, and with their own. */
@@ -34,11 +37,36 @@ describe.skipIf(!programs)('the official sidecars', () => {
   const read = (name: string) => world.kubectl.run('exec', name, '--', 'cat', '/data/file');
   const remove = (...names: string[]) => world.kubectl.run('delete', '--wait=false', ...names);
 
+  const untilNoVolumes = async () => {
+    const { items } = await world.client.list(volumes);
+    await Promise.all(items.map(({ metadata: { name = '' } }) => world.untilGone(volumes, { name })));
+  };
+
   beforeAll(async () => {
     world = await SidecarWorld.start({ programs: programs ?? '' });
     await installSnapshots(world);
   });
   afterAll(() => world?.[Symbol.asyncDispose]());
+
+  test("Berth's provisioner, as deploy/kubernetes/local has it, restores what external-snapshotter took", async () => {
+    const { driver } = await startOwnProvisioner(world);
+    const script = 'echo own > /data/file';
+    await world.apply(claim('own', { storageClassName: 'plain' }), consumer('own', 'own', script));
+    await running('own');
+    await world.apply(snapshotOf('of-own', 'own', 'plain'));
+    await world.until(snapshots, at('of-own'), ({ status }) => status?.readyToUse);
+    const dataSource = fromSnapshot('of-own');
+    await world.apply(claim('again', { storageClassName: 'plain', dataSource }), consumer('again', 'again'));
+    await running('again');
+    expect(await read('again')).toBe('own\n');
+    const patch = JSON.stringify({ spec: { resources: { requests: { storage: '16Mi' } } } });
+    await world.kubectl.run('patch', 'pvc', 'again', '-p', patch);
+    await world.until(claims, at('again'), ({ status }) => status?.capacity?.['storage'] === '16Mi');
+    await remove('pod/own', 'pod/again', 'pvc/own', 'pvc/again', 'volumesnapshot/of-own');
+    await world.untilGone(snapshots, at('of-own'));
+    await untilNoVolumes();
+    expect(readdirSync(driver.volumes)).toEqual([]);
+  });
 
   describe('beside the driver of each node, as deploy/kubernetes/local-sidecars has them', () => {
     let stage: Awaited<ReturnType<typeof startNodeSidecars>>;
@@ -108,33 +136,40 @@ describe.skipIf(!programs)('the official sidecars', () => {
       await Promise.all(names.map((name) => world.untilGone(claims, at(name))));
     });
 
+    test('a group of claims is taken at one moment, and each of them restored', async () => {
+      await stage.snapshotter.end('SIGTERM');
+      await startGroupSnapshotter(world, stage.driver);
+      const labels = { of: 'group' };
+      const members = ['member-0', 'member-1'].map((name) => ({
+        ...claim(name, { storageClassName: 'official-now' }),
+        metadata: { name, labels },
+      }));
+      await world.apply(...members);
+      await Promise.all(members.map(({ metadata }) => volumeOf(metadata.name)));
+      await world.apply(groupOf('both', labels, 'official'));
+      await world.until(groupSnapshots, at('both'), ({ status }) => status?.readyToUse);
+      const { items } = await world.client.list(snapshots, { namespace: 'default' });
+      const names = items.flatMap(({ metadata }) => (metadata.ownerReferences ? [metadata.name ?? ''] : []));
+      expect(names).toHaveLength(2);
+      const restored = names.map((name, i) =>
+        claim(`of-member-${i}`, { storageClassName: 'official-now', dataSource: fromSnapshot(name) }),
+      );
+      await world.apply(...restored);
+      await Promise.all(['of-member-0', 'of-member-1'].map(volumeOf));
+      await remove('volumegroupsnapshot/both');
+      await world.untilGone(groupSnapshots, at('both'));
+      await Promise.all(names.map((name) => world.untilGone(snapshots, at(name))));
+      await remove(...['member-0', 'member-1', 'of-member-0', 'of-member-1'].map((name) => `pvc/${name}`));
+    });
+
     test('what is deleted is gone from the cluster and from the node', async () => {
       await remove('pod/first', 'pod/restored', 'pod/clone', 'volumesnapshot/taken');
       await remove('pvc/first', 'pvc/restored', 'pvc/clone');
       await world.untilGone(snapshots, at('taken'));
       await Promise.all(['first', 'restored', 'clone'].map((name) => world.untilGone(claims, at(name))));
-      const { items } = await world.client.list(volumes);
-      await Promise.all(items.map(({ metadata: { name = '' } }) => world.untilGone(volumes, { name })));
+      await untilNoVolumes();
       expect((await world.client.list(contents)).items).toEqual([]);
       expect(readdirSync(stage.driver.volumes)).toEqual([]);
-    });
-
-    test("berth's own provisioner restores what external-snapshotter took of its volumes", async () => {
-      await snapshotOwnDriver(world, 'berth-system/berth-node');
-      const script = 'echo own > /data/file';
-      await world.apply(claim('own', { storageClassName: 'berth' }), consumer('own', 'own', script));
-      await running('own');
-      await world.apply(snapshotOf('of-own', 'own', 'own'));
-      await world.until(snapshots, at('of-own'), ({ status }) => status?.readyToUse);
-      const dataSource = fromSnapshot('of-own');
-      await world.apply(
-        claim('own-again', { storageClassName: 'berth', dataSource }),
-        consumer('own-again', 'own-again'),
-      );
-      await running('own-again');
-      expect(await read('own-again')).toBe('own\n');
-      await remove('pod/own', 'pod/own-again', 'pvc/own', 'pvc/own-again', 'volumesnapshot/of-own');
-      await world.untilGone(snapshots, at('of-own'));
     });
   });
 
@@ -203,7 +238,6 @@ describe.skipIf(!programs)('the official sidecars', () => {
       /csi-attacher patch \S+\/persistentvolumes\/\S+: 422 /,
     ];
     const refused = world.refusals();
-    console.log(refused.filter((line) => / 409 /.test(line)).join('\n'));
     expect(refused.filter((line) => !usual.some((pattern) => pattern.test(line)))).toEqual([]);
   });
 });
