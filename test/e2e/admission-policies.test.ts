@@ -125,3 +125,33 @@ test('the documents’ replica limit: params of an own kind, bound to namespaces
     /^NAME +VALIDATIONS +PARAMKIND +AGE\nreplicalimit-policy.example.com +1 +rules.example.com\/v1\/ReplicaLimit +/,
   );
 });
+
+const mistyped = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: deploy-replica-policy.example.com}
+spec:${onDeployments(`
+  validations:
+    - expression: "object.replicas > 1" # should be "object.spec.replicas > 1"
+      message: "must be replicated"
+`)}
+`;
+
+test('the documents’ mistyped policy: its status says which field there is not', async () => {
+  const kubectl = new Kubectl(berth, '1.33', 'default');
+  await kubectl.feed(mistyped, 'apply', '-f', '-');
+  const status = '--for=jsonpath={.status.observedGeneration}=1';
+  const name = 'validatingadmissionpolicy/deploy-replica-policy.example.com';
+  await kubectl.run('wait', status, name, '--timeout=10s');
+  expect(JSON.parse(await kubectl.run('get', name, '-o', 'jsonpath={.status.typeChecking}'))).toEqual({
+    expressionWarnings: [
+      {
+        fieldRef: 'spec.validations[0].expression',
+        warning: `apps/v1, Kind=Deployment: ERROR: <input>:1:7: undefined field 'replicas'
+ | object.replicas > 1
+ | ......^
+`,
+      },
+    ],
+  });
+});
