@@ -44,7 +44,7 @@ test('protobuf is read as it would have been written here', async () => {
   expect([...value.subarray(0, 4)]).toEqual([...bytes('k8s\0')]);
   const own = await read(value);
   expect(own.startsWith('{"kind":"Pod","apiVersion":"v1","metadata":{')).toBe(true);
-  expect(JSON.parse(own)).toEqual(pod);
+  expect(JSON.parse(own)).toMatchObject(pod);
 });
 
 test.each([
@@ -62,6 +62,63 @@ test.each([
     apiVersion: expected,
     metadata: { name: 'x' },
   });
+});
+
+test('a definition is kept in v1beta1 by kube-apiserver, with what all versions share said once', async () => {
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object' } } } };
+  const clientConfig = { url: 'https://convert.example.com', caBundle: 'Cg==' };
+  const beta = {
+    kind: 'CustomResourceDefinition',
+    apiVersion: 'apiextensions.k8s.io/v1beta1',
+    metadata: { name: 'foos.example.com' },
+    spec: {
+      group: 'example.com',
+      version: 'v1',
+      names: { plural: 'foos', singular: 'foo', kind: 'Foo', listKind: 'FooList' },
+      scope: 'Namespaced',
+      validation: schema,
+      subresources: { status: {} },
+      versions: [
+        { name: 'v1', served: true, storage: true },
+        {
+          name: 'v2',
+          served: true,
+          storage: false,
+          additionalPrinterColumns: [{ name: 'A', type: 'string', JSONPath: '.spec.a' }],
+        },
+      ],
+      conversion: { strategy: 'Webhook', webhookClientConfig: clientConfig, conversionReviewVersions: ['v1'] },
+      preserveUnknownFields: false,
+    },
+    status: { conditions: [], acceptedNames: { plural: 'foos', kind: 'Foo' }, storedVersions: ['v1'] },
+  };
+  expect(JSON.parse(await read(bytes(`${JSON.stringify(beta)}\n`)))).toMatchObject({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    spec: {
+      group: 'example.com',
+      versions: [
+        { name: 'v1', served: true, storage: true, schema, subresources: { status: {} } },
+        {
+          name: 'v2',
+          schema,
+          subresources: { status: {} },
+          additionalPrinterColumns: [{ name: 'A', type: 'string', jsonPath: '.spec.a' }],
+        },
+      ],
+      conversion: { strategy: 'Webhook', webhook: { clientConfig, conversionReviewVersions: ['v1'] } },
+    },
+    status: { storedVersions: ['v1'] },
+  });
+  const oldest = { ...beta, spec: { ...beta.spec, versions: undefined, conversion: { strategy: 'None' } } };
+  expect(JSON.parse(await read(bytes(`${JSON.stringify(oldest)}\n`)))).toMatchObject({
+    spec: { versions: [{ name: 'v1', served: true, storage: true, schema }], conversion: { strategy: 'None' } },
+  });
+});
+
+test('what kube-apiserver makes of an object when it reads it is made here too', async () => {
+  const claim = { kind: 'PersistentVolumeClaim', apiVersion: 'v1', metadata: { name: 'c', namespace: 'n' }, spec: {} };
+  const own = await read((await encodeProtobuf(claim)) as Uint8Array);
+  expect(JSON.parse(own)).toMatchObject({ spec: { volumeMode: 'Filesystem' }, status: { phase: 'Pending' } });
 });
 
 test.each(['k8s\0', 'k8s\0 and more', `k8s\0${'\xff'.repeat(40)}`])(

@@ -1,4 +1,5 @@
 import { decodeObject, decodeProtobuf, schemas } from '@berth/kube';
+import { definitionOfBeta } from './foreign-definition.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { apiVersionOf, encodeObject } from './stored-object.ts';
 
@@ -56,9 +57,12 @@ function asStored({ known, stored }: Kinds, object: AnyObject): AnyObject {
   if (!form) return object;
   const definition = known.get(`${apiVersion} ${kind}`) ?? form;
   const schema = definition.schema === undefined ? undefined : schemas.find(definition.schema);
-  const decoded = (schema ? decodeObject(schema, object).object : object) as AnyObject;
+  const given = apiVersion === 'apiextensions.k8s.io/v1beta1' ? definitionOfBeta(object) : object;
+  const decoded = (schema ? decodeObject(schema, given).object : given) as AnyObject;
   const converted = definition.storedAs ? definition.storedAs.toStored(decoded) : decoded;
-  return { ...converted, kind, apiVersion: apiVersionOf(form) };
+  const own = { ...converted, kind, apiVersion: apiVersionOf(form) };
+  form.rules.default?.(own);
+  return own;
 }
 
 function startsWith(value: Uint8Array, head: Buffer): boolean {

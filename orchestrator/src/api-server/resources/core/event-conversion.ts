@@ -18,7 +18,10 @@ export function toCoreEvent(event: AnyObject): AnyObject {
 }
 
 export function fromCoreEvent(event: AnyObject): AnyObject {
-  return rename(event, back, 'events.k8s.io/v1');
+  const own = rename(event, back, 'events.k8s.io/v1');
+  // Here Go leaves them out where they are empty.
+  for (const name of ['reportingController', 'reportingInstance']) if (own[name] === '') delete own[name];
+  return own;
 }
 
 function rename(event: AnyObject, names: Readonly<Record<string, string>>, apiVersion: string): AnyObject {
