@@ -42,11 +42,21 @@ export function objectionToId(catalog: Catalog, { name, path }: PoolOptions): st
 export async function identifyPools(catalog: Catalog, pools: readonly PoolOptions[], rng: Rng): Promise<void> {
   for (const { name, path } of pools) {
     const known = catalog.poolId(name);
-    const id = poolIdAt(path) ?? known ?? rng.uuid();
-    if (poolIdAt(path) === undefined) {
-      await removeHalfWritten(idFileOf(path));
-      await writeFileDurably(idFileOf(path), `${id}\n`);
-    }
+    const found = poolIdAt(path);
+    const id = found ?? known ?? rng.uuid();
+    if (found === undefined && !(await writeId(path, id))) continue;
     if (id !== known) await catalog.notePool(name, id);
+  }
+}
+
+/** @returns false where the disk is full: what is on it has to be deleted by a driver, and a later start has the room. */
+async function writeId(path: string, id: string): Promise<boolean> {
+  try {
+    await removeHalfWritten(idFileOf(path));
+    await writeFileDurably(idFileOf(path), `${id}\n`);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOSPC', 'EDQUOT')) return false;
+    throw error;
   }
 }

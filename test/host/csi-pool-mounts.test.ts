@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
 import { type DriverProcess, driverFolder, runDriver, startDriverProcess } from '../harness/driver-process.ts';
 import { capabilityOf } from '../harness/image-driver.ts';
 import { mountPool, mountPoolAgain } from '../harness/mount-pool.ts';
+import { fillDisk, mountSmallDisk } from '../harness/small-disk.ts';
 
 const xfs = { poolFs: 'xfs', poolMiB: 512 };
 
@@ -131,4 +133,27 @@ test('the first pool is not begun anew where another one was used with a catalog
   expect(runDriver('recover', ...pools, '-o', 'json')).toMatchObject({ code: 0 });
   await using anew = await startDriverProcess(place.folder, pools);
   expect((await anew.controller.ListVolumes({})).entries).toEqual([]);
+});
+
+test('a pool that is full when it is to get its id is used all the same, and gets it later', async () => {
+  using place = driverFolder();
+  const fast = join(place.folder, 'fast');
+  mountSmallDisk(fast, '1m');
+  const pools = ['--pool', `main=${join(place.folder, 'main')}`, '--pool', `fast=${fast}`];
+  const first = await startDriverProcess(place.folder, pools);
+  const volumeId = await create(first, 'pvc-1', { pool: 'fast' });
+  await first[Symbol.asyncDispose]();
+  // As a driver left it that knew of no ids.
+  const database = new DatabaseSync(join(place.folder, 'main/catalog.db'));
+  database.exec('DELETE FROM pools');
+  database.close();
+  rmSync(join(fast, 'pool-id'));
+  const full = fillDisk(fast);
+  const second = await startDriverProcess(place.folder, pools);
+  expect(existsSync(join(fast, 'pool-id'))).toBe(false);
+  await second.controller.DeleteVolume({ volumeId });
+  await second[Symbol.asyncDispose]();
+  full[Symbol.dispose]();
+  await using _third = await startDriverProcess(place.folder, pools);
+  expect(idIn(fast)).toMatch(/^[-0-9a-f]{36}$/);
 });
