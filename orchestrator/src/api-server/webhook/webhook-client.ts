@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { answerWords } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
@@ -56,7 +57,7 @@ export class WebhookClient {
     if (service) {
       const { namespace, name, path = '', port = 443 } = service;
       const serverName = `${name}.${namespace}.svc`;
-      const at = `https://${serverName}:${port}${path.startsWith('/') ? path : `/${path}`}${query}`;
+      const at = `https://${serverName}:${port}${cleaned(path)}${query}`;
       const connect = await this.#resolve({ namespace, name, port }).catch((error: unknown) => {
         if (!(error instanceof CallError)) throw error;
         throw new CallError(`Post ${JSON.stringify(at)}: ${error.message}`);
@@ -65,6 +66,12 @@ export class WebhookClient {
     }
     if (!url || !URL.canParse(url)) throw new CallError('webhook configuration must have either service or URL');
     const { host, pathname } = new URL(url);
-    return { url: `https://${host}${pathname}${query}`, ...ca };
+    return { url: `https://${host}${cleaned(pathname)}${query}`, ...ca };
   }
+}
+
+/** As client-go asks for it: one slash before each part and none after the last (path.Join). */
+function cleaned(path: string): string {
+  const whole = posix.join('/', path);
+  return whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole;
 }

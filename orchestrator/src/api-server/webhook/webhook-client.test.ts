@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import type { HttpsCall, HttpsCaller } from './https-caller.ts';
+import { WebhookClient, type WebhookClientConfig } from './webhook-client.ts';
+
+async function asked(config: WebhookClientConfig): Promise<string> {
+  const urls: string[] = [];
+  const caller = {
+    call: async ({ target }: HttpsCall) => {
+      urls.push(target.url);
+      return { status: 200, headers: {}, body: Buffer.from('{}') };
+    },
+  };
+  const client = new WebhookClient(caller as unknown as HttpsCaller, async () => ({ host: '127.0.0.1', port: 1 }));
+  await client.post({ config, review: {}, timeoutSeconds: 3 }, AbortSignal.timeout(1000));
+  return urls.join();
+}
+
+/** client-go's rest.DefaultVersionedAPIPath. envtest names its webhooks with two slashes. */
+test.each([
+  ['https://hooks:9443//mutate', 'https://hooks:9443/mutate?timeout=3s'],
+  ['https://hooks/a//b/', 'https://hooks/a/b?timeout=3s'],
+  ['https://hooks', 'https://hooks/?timeout=3s'],
+  ['https://hooks/a/../b', 'https://hooks/b?timeout=3s'],
+])('a webhook at %s is asked at %s', async (url, expected) => {
+  expect(await asked({ url })).toBe(expected);
+});
+
+test.each([
+  [undefined, '/'],
+  ['/validate', '/validate'],
+  ['validate/', '/validate'],
+  ['//a//b', '/a/b'],
+])('a Service with the path %s is asked at %s', async (path, expected) => {
+  const service = { namespace: 'ns', name: 'hook', ...(path === undefined ? {} : { path }) };
+  expect(await asked({ service })).toBe(`https://hook.ns.svc:443${expected}?timeout=3s`);
+});
