@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { aClaim, aClass } from '../../../test/harness/storage-builders.ts';
 import { StorageWorld } from '../../../test/harness/storage-world.ts';
 import { snapshotProtection } from '../object-names.ts';
+import type { ProvisionerSettings } from '../provisioner-settings.ts';
 import {
   type VolumeSnapshot,
   type VolumeSnapshotContent,
@@ -30,8 +31,9 @@ interface Parts {
 async function aWorld(
   parts: Parts = {},
   capabilities: csi.ControllerServiceCapabilityRPCType[] = ['CREATE_DELETE_VOLUME', 'CREATE_DELETE_SNAPSHOT'],
+  settings: Partial<ProvisionerSettings> = {},
 ) {
-  const world = await StorageWorld.start({ csi: { capabilities } });
+  const world = await StorageWorld.start({ csi: { capabilities }, settings });
   await world.create(resources.storageclasses, aClass('csi-hostpath-sc'));
   const { status, content, handle = 'handle-1', metadata, finalizers } = parts;
   const snapshot = await world.create(volumeSnapshots, {
@@ -153,6 +155,24 @@ test('a driver without snapshots is not asked to restore one', async () => {
     'CSI driver does not support snapshot restore: controller CREATE_DELETE_SNAPSHOT capability is not reported';
   await world.until(() => world.events.lines.some((line) => line.includes(message)));
   expect(world.csi.count('CreateVolume')).toBe(0);
+});
+
+test('where each node takes its snapshots, the node that has one restores it', async () => {
+  const labels = { 'snapshot.storage.kubernetes.io/managed-by': 'n2' };
+  await using world = await aWorld({ metadata: { labels } }, undefined, { nodeName: 'n1' });
+  for (const name of ['n1', 'n2']) {
+    await world.create(resources.nodes, { metadata: { name } });
+    const drivers = [{ name: 'hostpath.csi.k8s.io', nodeID: name, topologyKeys: [] }];
+    await world.create(resources.csinodes, { metadata: { name }, spec: { drivers } });
+  }
+  await world.create(claims, aClaim('restored', restoreOf('taken')));
+  await world.until(() => world.events.lines.some((line) => line.includes('snapshot taken is on node n2 only')));
+  await world.clock.advance(10_000);
+  expect(world.csi.count('CreateVolume')).toBe(0);
+  expect(finalizersOf(world)).toEqual([]);
+  // The other node's provisioner.
+  await world.startProvisioner({ nodeName: 'n2' });
+  await world.until(() => world.claimPhase('restored') === 'Bound');
 });
 
 test('a source of another kind is left to a populator, and said so once', async () => {
