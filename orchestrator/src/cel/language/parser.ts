@@ -3,6 +3,7 @@ import { type Token, tokenize } from './lexer.ts';
 import { type Macro, MacroError, type MacroHelper, macroHelper } from './macro.ts';
 import { readLiteral } from './read-literal.ts';
 import type { Issue } from './source.ts';
+import { beginnings, comparisons, products, reserved, sums } from './vocabulary.ts';
 
 export type ParseResult =
   | { readonly type: 'parsed'; readonly expr: Expr }
@@ -20,7 +21,7 @@ export function parse(text: string, macros: ReadonlyMap<string, Macro>): ParseRe
       { at: -1, message: `expression code point size exceeds limit: size: ${length}, limit ${maxCodePoints}` },
     ]);
   const { tokens, issues } = tokenize(text);
-  const parser = new Parser(tokens, macros);
+  const parser = new Parser(text, tokens, macros);
   const result = parser.run();
   const all = [...issues, ...parser.issues];
   return all.length > 0 || !result ? invalid(all) : { type: 'parsed', expr: result };
@@ -30,27 +31,9 @@ const invalid = (issues: readonly Issue[]): ParseResult => ({ type: 'invalid', i
 
 class SyntaxStop extends Error {}
 
-const reserved = new Set(
-  'as break const continue else false for function if import in let loop package namespace null return true var void while'.split(
-    ' ',
-  ),
-);
-const comparisons: Readonly<Record<string, string>> = {
-  '<': '_<_',
-  '<=': '_<=_',
-  '>=': '_>=_',
-  '>': '_>_',
-  '==': '_==_',
-  '!=': '_!=_',
-  in: '@in',
-};
-const sums: Readonly<Record<string, string>> = { '+': '_+_', '-': '_-_' };
-const products: Readonly<Record<string, string>> = { '*': '_*_', '/': '_/_', '%': '_%_' };
-const beginnings =
-  "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
-
 class Parser {
   readonly issues: Issue[] = [];
+  readonly #text: string;
   readonly #tokens: readonly Token[];
   readonly #macros: ReadonlyMap<string, Macro>;
   readonly #helper: MacroHelper;
@@ -59,7 +42,8 @@ class Parser {
   #depth = 0;
   readonly #depths = new WeakMap<Expr, number>();
 
-  constructor(tokens: readonly Token[], macros: ReadonlyMap<string, Macro>) {
+  constructor(text: string, tokens: readonly Token[], macros: ReadonlyMap<string, Macro>) {
+    this.#text = text;
     this.#tokens = tokens;
     this.#macros = macros;
     this.#helper = macroHelper(() => this.#id());
@@ -231,11 +215,11 @@ class Parser {
   #select(operand: Expr, dot: Token): Expr {
     const optional = this.#take('?');
     const name = this.#peek;
-    if (name.type !== 'ident' && name.type !== 'escaped') this.#fail('IDENTIFIER');
+    if (name.type !== 'ident' && name.type !== 'escaped') this.#noName(dot, optional !== undefined);
     if (/^(true|false|null|in)$/.test(name.text))
       throw this.#syntax(`mismatched input '${name.text}' expecting IDENTIFIER`);
     this.#next++;
-    const field = name.type === 'escaped' ? name.text.slice(1, -1) : name.text;
+    const field = this.#fieldName(name);
     if (optional) {
       const id = this.#id();
       const literal: Expr = { kind: 'literal', id: this.#id(), at: name.at, value: field };
@@ -245,6 +229,25 @@ class Parser {
     if (!open) return { kind: 'select', id: this.#id(), at: dot.at, operand, field, testOnly: false };
     const id = this.#id();
     return this.#call(id, open.at, field, operand, this.#args(')'));
+  }
+
+  /** After a dot there is none. */
+  #noName(dot: Token, optional: boolean): never {
+    const { at, text, type } = this.#peek;
+    if (optional) {
+      const stop = this.#syntax(`mismatched input '${text}' expecting {IDENTIFIER, ESC_IDENTIFIER}`);
+      this.#report(at, 'unsupported ident kind');
+      throw stop;
+    }
+    const read = this.#text.slice(dot.at, type === 'end' ? undefined : at + text.length);
+    throw this.#syntax(`no viable alternative at input '${JSON.stringify(read).slice(1, -1).replaceAll('\\"', '"')}'`);
+  }
+
+  /** Kubernetes has the syntax of names that are no identifiers switched off. */
+  #fieldName({ type, text, at }: Token): string {
+    if (type !== 'escaped') return text;
+    this.#report(at, "unsupported syntax: '`'");
+    return text.slice(1, -1);
   }
 
   #args(close: string): Expr[] {
@@ -298,7 +301,7 @@ class Parser {
   #name(): Expr {
     const dot = this.#take('.');
     const token = this.#peek;
-    if (token.type !== 'ident') this.#fail('IDENTIFIER');
+    if (token.type !== 'ident') dot ? this.#noName(dot, false) : this.#fail('IDENTIFIER');
     this.#next++;
     const start = dot?.at ?? token.at;
     const constant = { true: true, false: false, null: null }[token.text];
@@ -342,8 +345,7 @@ class Parser {
       this.#next++;
       const colon = this.#expect(':', "':'");
       const entry = { id: this.#id(), at: colon.at, optional };
-      const field = token.type === 'escaped' ? token.text.slice(1, -1) : token.text;
-      fields.push({ ...entry, field, value: this.#expr() });
+      fields.push({ ...entry, field: this.#fieldName(token), value: this.#expr() });
       if (!this.#take(',')) break;
     }
     this.#expect('}', "{'}', ','}");
