@@ -67,6 +67,7 @@ test('whatever an object of a kind has comes back from protobuf', async () => {
     ['coordination.k8s.io', 'v1', 'Lease'],
     ['networking.k8s.io', 'v1', 'NetworkPolicy'],
     ['flowcontrol.apiserver.k8s.io', 'v1', 'FlowSchema'],
+    ['apiregistration.k8s.io', 'v1', 'APIService'],
   ] as const) {
     const schema = schemaFor(group, version, kind) as ObjectSchema;
     const apiVersion = group === '' ? version : `${group}/${version}`;

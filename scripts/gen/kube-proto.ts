@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFacts } from './facts.ts';
-import { hasGoTypes, protoFieldsOf } from './go-types/proto-fields.ts';
+import { hasGoTypes, messagesOf, protoFieldsOf } from './go-types/proto-fields.ts';
 
 interface Field {
   readonly type: string;
@@ -43,6 +43,7 @@ function writeTable(): void {
   const { definitions } = readFacts<{ definitions: Record<string, unknown> }>('kubernetes-1.36.openapi.json');
   const messages = new Map<string, Readonly<Record<string, Field>>>();
   collect(readFacts<Node>('kubernetes-1.36.descriptor.json'), '', messages);
+  for (const [name, fields] of messagesOf('io.k8s.kube-aggregator.pkg.apis.apiregistration.v1')) messages.set(name, fields);
   const named = [...messages.keys()].filter((name) => name in definitions && !(name in special) && !(name in choices));
   const order = [...named, ...beyond];
   const indexes = new Map(order.map((name, index) => [name, index]));

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { decodeObject, decodeProtobuf, schemas } from '@berth/kube';
+import { decodeObject, decodeProtobuf, protobufWriter, schemas } from '@berth/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { definitions } from '../../orchestrator/src/api-server/resources/definitions.ts';
 import { anApiServer } from '../harness/api-server.ts';
 
 /** Clients that accept nothing but protobuf get what others get as JSON (apimachinery runtime/serializer/protobuf). */
@@ -107,6 +108,15 @@ async function* framesOf(answer: IncomingMessage) {
     }
   }
 }
+
+test('every built-in kind can be written, and so can lists of those that are listed', async () => {
+  const writer = await protobufWriter();
+  const types = definitions.flatMap(({ group, version, kind, verbs }) => {
+    const apiVersion = group === '' ? version : `${group}/${version}`;
+    return [{ apiVersion, kind }, ...(verbs.includes('list') ? [{ apiVersion, kind: `${kind}List` }] : [])];
+  });
+  expect(types.filter((type) => !writer.writes(type))).toEqual([]);
+});
 
 test('what has no such form is not acceptable, in upstream’s words', async () => {
   const refused = async (path: string, accept: string) => {

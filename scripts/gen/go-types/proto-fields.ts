@@ -38,6 +38,29 @@ export function protoFieldsOf(message: string): ReadonlyMap<number, ProtoField> 
   return protoFieldsOf(other);
 }
 
+/** The fields of a package's messages as its .proto file has them, for packages that no descriptor has. */
+export function messagesOf(pkg: string): ReadonlyMap<string, Readonly<Record<string, ProtoDeclaration>>> {
+  const text = readFileSync(join(folderOf(pkg), 'generated.proto'), 'utf8').replace(/^\s*\/\/.*$/gm, '');
+  const messages = [...text.matchAll(/^message (\w+) \{(.*?)^\}/gms)];
+  return new Map(messages.map(([, name, body]) => [`${pkg}.${name}`, declarations(body as string)]));
+}
+
+export interface ProtoDeclaration {
+  readonly type: string;
+  readonly id: number;
+  readonly rule?: 'repeated';
+}
+
+function declarations(body: string): Readonly<Record<string, ProtoDeclaration>> {
+  const fields = [...body.matchAll(/^\s*(optional|repeated) (\S+) (\w+) = (\d+);/gm)];
+  return Object.fromEntries(
+    fields.map(([, rule, type = '', name = '', id]) => [
+      name,
+      { type, id: Number(id), ...(rule === 'repeated' ? { rule: 'repeated' as const } : {}) },
+    ]),
+  );
+}
+
 export const hasGoTypes = existsSync(join(modules, `api@v${release}`));
 
 function folderOf(pkg: string): string {
