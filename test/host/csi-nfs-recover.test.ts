@@ -127,3 +127,31 @@ test('another machine without any memory recovers by --nfs, and believes nothing
   for (const flag of ['nas', 'nas:export', 'nas:/a/../b', 'nas,ro:/a', ':/a', 'nas:/a,uid=0'])
     expect(runDriver('recover', '--pool', pool, '--nfs', flag)).toMatchObject({ code: 2 });
 }, 60_000);
+
+test('two drivers of one share list each other’s volumes, page by page, each once', async () => {
+  using placeOfA = driverFolder();
+  using placeOfB = driverFolder();
+  await using a = await startDriverProcess(placeOfA.folder);
+  await using b = await startDriverProcess(placeOfB.folder);
+  // The other tests leave things on the other share.
+  const at = { parameters: { backend: 'nfs', server: server.host, share: '/secure' } };
+  const made = [await create(a, 'of-a', at), await create(b, 'of-b-1', at), await create(b, 'of-b-2', at)];
+  const names = async ({ controller }: DriverProcess, maxEntries: number) => {
+    const names: string[] = [];
+    for (let startingToken = '', isFirst = true; isFirst || startingToken !== ''; isFirst = false) {
+      const page = await controller.ListVolumes({ maxEntries, startingToken });
+      names.push(...page.entries.map(({ volume }) => volume?.volumeContext['subDir'] ?? ''));
+      startingToken = page.nextToken;
+    }
+    return names;
+  };
+  for (const maxEntries of [0, 1, 2]) {
+    expect(await names(a, maxEntries)).toEqual(['of-a', expect.anything(), expect.anything()]);
+    expect((await names(b, maxEntries)).sort()).toEqual(['of-a', 'of-b-1', 'of-b-2']);
+  }
+  const [first, second, third] = made.map(({ volumeId }) => volumeId);
+  await b.controller.DeleteVolume({ volumeId: first! });
+  expect((await names(a, 0)).sort()).toEqual(['of-b-1', 'of-b-2']);
+  for (const volumeId of [second!, third!]) await a.controller.DeleteVolume({ volumeId });
+  expect([await names(a, 0), await names(b, 1)]).toEqual([[], []]);
+});

@@ -15,7 +15,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger, systemClock, systemRng } from '@berth/kit';
-import { type ConnectNfsOptions, connectNfs, listNfsExports, type NfsClient, type NfsVersion } from '@berth/nfs-client';
+import {
+  type ConnectNfsOptions,
+  connectNfs,
+  type DirectoryCursor,
+  listNfsExports,
+  type NfsClient,
+  type NfsVersion,
+} from '@berth/nfs-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Ganesha } from '../harness/ganesha.ts';
 
@@ -130,6 +137,17 @@ describe.each([3, 4.1, 4.2] as const)('NFSv%s on nfs-ganesha', (version: NfsVers
     const listed = await collect(client.readdir(`${top}/many`, signal));
     expect(listed.map(({ name }) => name).sort()).toEqual(names.sort());
     expect(listed.every(({ attributes }) => attributes.type === 'file')).toBe(true);
+    // A cursor outlives its connection, and the entry that it is behind.
+    let cursor: DirectoryCursor | undefined;
+    const paged: string[] = [];
+    for (let isLast = false; !isLast; ) {
+      await using another = await connect({ version });
+      const page = await another.readdirPage(`${top}/many`, cursor, signal);
+      paged.push(...page.entries.map(({ name }) => name));
+      await client.remove(`${top}/many/${paged.at(-1)}`, signal);
+      [cursor, isLast] = [page.next, page.end];
+    }
+    expect(paged.sort()).toEqual(names);
     await client.removeTree(`${top}/many`, signal);
     expect(existsSync(local('many'))).toBe(false);
   });

@@ -164,6 +164,25 @@ export interface NotedAt {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
+export interface NotesWanted {
+  readonly most: number;
+  readonly isKnown: (id: string) => boolean;
+}
+
+/** A note as it was found: anybody may have written it. */
+export interface NotedVolume {
+  readonly bytes: Uint8Array;
+  readonly at: NotedAt;
+  /** Whether the note of this volume would be there. */
+  readonly isOf: (id: string) => boolean;
+}
+
+export interface NotesPage {
+  readonly notes: readonly NotedVolume[];
+  /** Where there may be more; a page may be empty and yet not the last. */
+  readonly next: string | undefined;
+}
+
 /**
  * What is noted of volumes and snapshots on their server itself, so that every instance of the driver knows them, whichever
  * made them. {@link Backend.delete} takes a note away, as its last step.
@@ -181,6 +200,15 @@ export interface ServerNotes {
   find(stored: Stored, at: NotedAt, signal: AbortSignal): Promise<Uint8Array | undefined> | undefined;
   /** What is noted of volumes that use the place a context speaks of already; of a few at most, and unchecked. */
   ofPlace(context: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** Which of these volumes are noted no more; those of a server that does not answer are not among them. */
+  missing(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /**
+   * Volumes noted where this driver ever put something, without those that are known, unchecked; in the servers' own order,
+   * a part of a directory a call. What does not answer is left out.
+   * @param from – {@link NotesPage.next} of the page before.
+   * @throws GrpcError ABORTED – `from` is none of these, or a server has forgotten it.
+   */
+  page(from: string | undefined, wanted: NotesWanted, signal: AbortSignal): Promise<NotesPage>;
   /** Whether a note found so may have this context: others can write to a share too. */
   isCredible(id: string, context: Readonly<Record<string, string>>, at: NotedAt): boolean;
 }

@@ -2,7 +2,7 @@ import { splitPath } from '../names/file-name.ts';
 import { isNfsError, NfsError } from '../nfs-error.ts';
 import type { NfsAttributes, NfsChanges, NfsStatFs } from '../protocol/nfs-attributes.ts';
 import type { ByteRange, NfsFile, OpenOptions } from '../protocol/nfs-file.ts';
-import type { DirectoryCursor, NfsProtocol, NfsVersion } from '../protocol/nfs-protocol.ts';
+import type { DirectoryCursor, DirectoryPage, NfsProtocol, NfsVersion } from '../protocol/nfs-protocol.ts';
 import { FileCopier } from './copy-file.ts';
 import { copyTree } from './copy-tree.ts';
 import { dataRanges } from './data-ranges.ts';
@@ -66,6 +66,11 @@ export class MountedNfs implements NfsClient {
       if (page.end) return;
       cursor = page.next;
     }
+  }
+
+  async readdirPage(path: string, cursor: DirectoryCursor | undefined, signal: AbortSignal): Promise<DirectoryPage> {
+    const { handle: dir } = await resolvePath(this.protocol, path, signal);
+    return await readPage(this.protocol, { dir, cursor }, signal);
   }
 
   async mkdir(

@@ -1,6 +1,6 @@
 import type { NfsAttributes, NfsChanges, NfsStatFs } from '../protocol/nfs-attributes.ts';
 import type { ByteRange } from '../protocol/nfs-file.ts';
-import type { NfsProtocol, NfsVersion } from '../protocol/nfs-protocol.ts';
+import type { DirectoryCursor, DirectoryPage, NfsProtocol, NfsVersion } from '../protocol/nfs-protocol.ts';
 
 export interface ReadOptions {
   readonly offset?: number;
@@ -68,6 +68,8 @@ export interface NfsClient extends AsyncDisposable {
   statfs(path: string, signal: AbortSignal): Promise<NfsStatFs>;
   /** Streams a directory page by page; a listing of a changing directory is as consistent as the server makes it. */
   readdir(path: string, signal: AbortSignal): AsyncIterable<NfsEntry>;
+  /** One page of a directory, to go on from another time. @throws NfsError BAD_COOKIE, NOT_SAME – the server has forgotten the cursor. */
+  readdirPage(path: string, cursor: DirectoryCursor | undefined, signal: AbortSignal): Promise<DirectoryPage>;
   mkdir(
     path: string,
     options: { readonly mode?: number; readonly recursive?: boolean },

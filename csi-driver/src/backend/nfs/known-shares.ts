@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileDurably } from '@berth/kit';
-import { type NfsAccess, nfsAccessOf, nfsClassOf } from './nfs-parameters.ts';
+import { type NfsAccess, nfsAccessOf, nfsClassOf, parametersOf } from './nfs-parameters.ts';
 
 const fileName = /^[0-9a-f]{32}\.json$/;
 
@@ -10,6 +10,7 @@ const fileName = /^[0-9a-f]{32}\.json$/;
 export class KnownShares {
   readonly #folder: string;
   readonly #known: Set<string>;
+  #all: readonly NfsAccess[] | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -27,6 +28,13 @@ export class KnownShares {
     if (this.#known.has(name)) return;
     await writeFileDurably(join(this.#folder, name), text);
     this.#known.add(name);
+    this.#all = undefined;
+  }
+
+  /** All of them; what of the list cannot be read is left out. */
+  all(): readonly NfsAccess[] {
+    this.#all ??= sharesIn(this.#folder);
+    return this.#all;
   }
 }
 
@@ -35,9 +43,8 @@ export function sharesIn(folder: string): NfsAccess[] {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => fileName.test(name)) : [];
   return names.flatMap((name) => {
     try {
-      const { server, share, version, port } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as NfsAccess;
-      const how = { ...(version ? { nfsvers: String(version) } : {}), ...(port ? { port: String(port) } : {}) };
-      return [nfsAccessOf(nfsClassOf({ server, share, ...how }))];
+      const access = JSON.parse(readFileSync(join(folder, name), 'utf8')) as NfsAccess;
+      return [nfsAccessOf(nfsClassOf(parametersOf(access)))];
     } catch {
       return [];
     }

@@ -11,6 +11,7 @@ import { nfsOffer } from './nfs-offer.ts';
 import { contextFor, type NfsVolume, nfsClassOf, nfsVolumeOf } from './nfs-parameters.ts';
 import { NfsServers } from './nfs-servers.ts';
 import { NfsServerNotes } from './server-notes.ts';
+import { ShareList } from './share-list.ts';
 import type { ShareMounter } from './share-mounter.ts';
 import { ShareNotes } from './share-notes.ts';
 import { ShareTrash } from './share-trash.ts';
@@ -65,8 +66,9 @@ export class NfsBackend implements Backend, AsyncDisposable {
     this.trash = new ShareTrash({ folder: join(folder, 'trash'), servers, clock, rng, log });
     this.#volumes = new ShareVolumes({ servers, trash: this.trash, log });
     this.#noted = new ShareNotes(servers);
-    this.notes = new NfsServerNotes(this.#noted);
     this.#shares = new KnownShares(join(folder, 'shares'));
+    const list = new ShareList({ servers, shares: this.#shares, clock, rng, log });
+    this.notes = new NfsServerNotes(this.#noted, list);
     const staged = new StagedVolumes(join(folder, 'staged'), log);
     this.#staged = staged;
     const contextOf = (id: string) => this.#contextOf(id);

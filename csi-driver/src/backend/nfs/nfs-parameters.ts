@@ -34,6 +34,12 @@ export function nfsAccessOf({ server, share, version, port }: NfsAccess): NfsAcc
   return { server, share, ...(version === undefined ? {} : { version }), ...(port === undefined ? {} : { port }) };
 }
 
+/** The parameters of a class that reaches a share so. */
+export function parametersOf({ server, share, version, port }: NfsAccess): Record<string, string> {
+  const how = { ...(version ? { nfsvers: String(version) } : {}), ...(port ? { port: String(port) } : {}) };
+  return { server, share, ...how };
+}
+
 const known = ['server', 'share', 'subDir', 'onDelete', 'mountPermissions', 'nfsvers', 'port'] as const;
 type Key = (typeof known)[number];
 type Values = Readonly<Partial<Record<Key, string>>>;

@@ -1,4 +1,11 @@
-import { type ConnectNfsOptions, type NfsAttributes, type NfsClient, NfsError } from '@berth/nfs-client';
+import {
+  type ConnectNfsOptions,
+  type DirectoryCursor,
+  type DirectoryPage,
+  type NfsAttributes,
+  type NfsClient,
+  NfsError,
+} from '@berth/nfs-client';
 
 interface FakeNode {
   readonly type: 'file' | 'directory' | 'symlink';
@@ -14,6 +21,7 @@ type Clients = Pick<
   | 'setattr'
   | 'statfs'
   | 'readdir'
+  | 'readdirPage'
   | 'mkdir'
   | 'rmdir'
   | 'remove'
@@ -36,6 +44,12 @@ export class FakeNfsServer {
   connections = 0;
   disposed = 0;
   bytes = { total: 1000, free: 600, available: 500 };
+  /** Entries of a page of a directory. */
+  pageEntries = 100;
+  /** A restart that forgets where listings were. */
+  verifier = 1;
+  readonly #cookies = new WeakMap<FakeNode, bigint>();
+  #lastCookie = 0n;
 
   readonly connect = async (_options: ConnectNfsOptions, signal: AbortSignal): Promise<NfsClient> => {
     await this.#wire(signal);
@@ -111,6 +125,7 @@ export class FakeNfsServer {
         const names = await call(signal, `readdir ${path}`, () => [...server.#get(path).children]);
         for (const [name, node] of names) yield { name, attributes: attributesOf(node) };
       },
+      readdirPage: (path, cursor, signal) => call(signal, `readdirPage ${path}`, () => this.#page(path, cursor)),
       mkdir: (path, options, signal) => call(signal, `mkdir ${path}`, () => this.#mkdir(path, options)),
       rmdir: (path, signal) => call(signal, `rmdir ${path}`, () => this.#rmdir(path)),
       remove: (path, signal) =>
@@ -162,6 +177,30 @@ export class FakeNfsServer {
     signal.throwIfAborted();
     if (!this.away) return;
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  }
+
+  #page(path: string, cursor: DirectoryCursor | undefined): DirectoryPage {
+    const verifier = Buffer.from([this.verifier]);
+    if (cursor && !verifier.equals(cursor.verifier)) throw new NfsError('BAD_COOKIE', path);
+    const all = [...this.#get(path).children].map(([name, node]) => ({
+      name,
+      fileId: 1n,
+      cookie: this.#cookieOf(node),
+    }));
+    const rest = all
+      .sort((a, b) => Number(a.cookie - b.cookie))
+      .filter(({ cookie }) => cookie > (cursor?.cookie ?? 0n));
+    const entries = rest.slice(0, this.pageEntries);
+    const end = entries.length === rest.length;
+    return { entries, next: { cookie: entries.at(-1)?.cookie ?? 0n, verifier }, end };
+  }
+
+  #cookieOf(node: FakeNode): bigint {
+    const known = this.#cookies.get(node);
+    if (known !== undefined) return known;
+    this.#lastCookie += 1n;
+    this.#cookies.set(node, this.#lastCookie);
+    return this.#lastCookie;
   }
 
   #mkdir(path: string, { mode = 0o755, recursive = false }: { mode?: number; recursive?: boolean }): void {

@@ -1,7 +1,8 @@
 import { isPlainId } from '../../rules/volume-id.ts';
-import type { NotedAt, ServerNotes, Stored } from '../backend.ts';
+import type { NotedAt, NotesPage, NotesWanted, ServerNotes, Stored } from '../backend.ts';
 import { accessIn, nameIn, nfsIdOf } from './nfs-id.ts';
 import { type NfsAccess, nfsClassOf, nfsVolumeOf } from './nfs-parameters.ts';
+import type { ShareList } from './share-list.ts';
 import type { ShareNotes } from './share-notes.ts';
 
 type Strings = Readonly<Record<string, string>>;
@@ -9,9 +10,11 @@ type Strings = Readonly<Record<string, string>>;
 /** Notes on shares as the services know them: by id and context. */
 export class NfsServerNotes implements ServerNotes {
   readonly #notes: ShareNotes;
+  readonly #list: ShareList;
 
-  constructor(notes: ShareNotes) {
+  constructor(notes: ShareNotes, list: ShareList) {
     this.#notes = notes;
+    this.#list = list;
   }
 
   idFor(name: string, context: Strings): string {
@@ -29,6 +32,14 @@ export class NfsServerNotes implements ServerNotes {
 
   async ofPlace(context: Strings, signal: AbortSignal): Promise<readonly Uint8Array[]> {
     return await this.#notes.ofUsers(nfsVolumeOf(context), signal);
+  }
+
+  async missing(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return await this.#list.missing(ids, signal);
+  }
+
+  async page(from: string | undefined, wanted: NotesWanted, signal: AbortSignal): Promise<NotesPage> {
+    return await this.#list.page(from, wanted, signal);
   }
 
   isCredible(id: string, context: Strings, at: NotedAt): boolean {
