@@ -1,4 +1,5 @@
-import { LineCounter, parse, parseDocument, stringify } from 'yaml';
+import { LineCounter, parse, parseDocument } from 'yaml';
+import { yamlOf } from './yaml-of.ts';
 
 /** What a client wrote is told to the client, not to the server's log. */
 const quiet = { logLevel: 'error' } as const;
@@ -46,7 +47,7 @@ export type YamlReply =
 
 export function doYamlWork(work: YamlWork): YamlReply {
   try {
-    if ('json' in work) return { text: stringify(JSON.parse(work.json)) };
+    if ('json' in work) return { text: yamlOf(JSON.parse(work.json)) };
     const { text, lenient } = work;
     const value = lenient ? lenientYaml(text) : yamlValue(text);
     return { json: JSON.stringify(value ?? null), repeated: lenient ? repeatedKeys(text) : undefined };
