@@ -100,6 +100,15 @@ describe.skipIf(!programs)('the official sidecars', () => {
       }
     });
 
+    test('a pod whose claim no node has room for waits', async () => {
+      await world.apply(claim('vast', { storageClassName: 'official', storage: '1Pi' }), consumer('vast', 'vast'));
+      const words = 'node(s) did not have enough free storage';
+      await world.until(pods, at('vast'), ({ status }) =>
+        status?.conditions?.some(({ message }) => message?.includes(words)),
+      );
+      await remove('pod/vast', 'pvc/vast');
+    });
+
     test('a snapshot is taken on the node, and restored', async () => {
       await world.apply(snapshotOf('taken', 'first', 'official'));
       const { status } = await world.until(snapshots, at('taken'), (one) => one.status?.readyToUse);

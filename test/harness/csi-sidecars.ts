@@ -1,20 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { moduleHash } from './go-program.ts';
+import { goModule, moduleHash } from './go-program.ts';
 import { goProgram } from './go-toolchain.ts';
 import { madeOnce, testCache } from './made-once.ts';
-
-/** The Kubernetes project's own, by the names of their images. */
-export const sidecarNames = [
-  'csi-attacher',
-  'csi-provisioner',
-  'csi-resizer',
-  'csi-snapshotter',
-  'snapshot-controller',
-] as const;
-
-export type SidecarName = (typeof sidecarNames)[number];
 
 /** Versions are pinned by go.mod and go.sum there; all are built against one release of Kubernetes' libraries. */
 const source = join(import.meta.dirname, 'csi-sidecars');
@@ -38,12 +27,8 @@ export function officialSidecars(): string | undefined {
   });
 }
 
-/** The folder of a file of theirs, such as their own roles, as the module has it. @throws Error – it cannot be had. */
+/** The folder of one of their modules, where the files are that its project ships, such as roles. @throws Error – it cannot be had. */
 export function sidecarModule(module: string): string {
-  const answer = execFileSync(goProgram(), ['list', '-m', '-f', '{{.Dir}}', module], {
-    cwd: source,
-    encoding: 'utf8',
-    env: { ...process.env, GOFLAGS: '-mod=mod', GOWORK: 'off' },
-  });
-  return answer.trim();
+  const version = readFileSync(join(source, 'go.mod'), 'utf8').split(`\t${module} `)[1]?.split(/\s/)[0];
+  return goModule(`${module}@${version}`);
 }

@@ -39,6 +39,7 @@ export class SidecarWorld implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #processes: ManifestProcess[] = [];
   readonly #auditLog: string;
+  readonly #kubeconfigs = new Map<string, Promise<string>>();
 
   private constructor(
     berth: Berth,
@@ -88,7 +89,13 @@ export class SidecarWorld implements AsyncDisposable {
   }
 
   /** A kubeconfig with a token of `NAMESPACE/NAME`. */
-  async kubeconfigOf(account: string): Promise<string> {
+  kubeconfigOf(account: string): Promise<string> {
+    const known = this.#kubeconfigs.get(account) ?? this.#writeKubeconfig(account);
+    this.#kubeconfigs.set(account, known);
+    return known;
+  }
+
+  async #writeKubeconfig(account: string): Promise<string> {
     const [namespace = '', name = ''] = account.split('/');
     const path = join(this.berth.dataDir, `kubeconfig-${namespace}-${name}`);
     const token = (await this.kubectl.run('create', 'token', name, '-n', namespace)).trim();
