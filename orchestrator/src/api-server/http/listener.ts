@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, setMaxIdleHTTPParsers } from 'node:http';
 import {
   createSecureServer,
   type Http2SecureServer,
@@ -37,12 +37,15 @@ const mostHeaderBytes = 64 * 1024;
 
 /** A connection that nothing is asked on ends after this, as Go's server has it. */
 const idleMs = 90_000;
+/** Parsers kept for connections to come: Node keeps a thousand once there were so many, of 17 kB each. */
+const idleParsers = 16;
 /** How long what is left of a bad request may take to come. */
 const lingerMs = 1000;
 
 /** HTTPS for everyone outside the process: HTTP/2, and HTTP/1.1 for upgrades and old clients. */
 export async function listen(options: ListenOptions, parts: HandlerParts): Promise<Listener> {
   const { frontProxy } = parts.authentication;
+  setMaxIdleHTTPParsers(idleParsers);
   const server = createSecureServer(serverOptions(options, frontProxy?.ca));
   // An HTTP/1.1 client that opens a connection and says nothing is cut off; how long a request may take is not known here.
   const idle = { keepAliveTimeout: idleMs, headersTimeout: 32_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
