@@ -21,7 +21,8 @@ export function formOf(rng: Rng, { life }: Wire): { readonly form: Form; readonl
 export const watchForms = {
   full: { form: 'full', accept: 'application/json' },
   /** As client-go asks. */
-  protobuf: { form: 'full', accept: 'application/vnd.kubernetes.protobuf,application/json' },
+  either: { form: 'full', accept: 'application/vnd.kubernetes.protobuf,application/json' },
+  protobuf: { form: 'metadata', accept: 'application/vnd.kubernetes.protobuf' },
   metadata: { form: 'metadata', accept: `application/json;${partial}` },
   table: { form: 'metadata', accept: 'application/json;as=Table;g=meta.k8s.io;v=v1,application/json' },
 } as const satisfies Record<string, { form: Form; accept: string }>;

@@ -1,7 +1,8 @@
 import { connect, constants } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
-import { type HttpTransportOptions, type KubeObject, loadKubeconfig } from '@berth/kube';
+import { DecodeError, type HttpTransportOptions, type KubeObject, loadKubeconfig } from '@berth/kube';
+import { protobufFrames } from './protobuf-frames.ts';
 import {
   LostConnection,
   type Wire,
@@ -13,6 +14,7 @@ import {
 
 interface Opened {
   readonly status: number;
+  readonly type: string;
   readonly stream: Readable;
 }
 
@@ -49,8 +51,11 @@ export class SocketWire implements Wire, Disposable {
     { isNew, ...request }: WireRequest & { readonly isNew: boolean },
     signal: AbortSignal,
   ): Promise<WireWatch> {
-    const { status, stream } = isNew ? await this.#openNew(request, signal) : await this.#open(request, false, signal);
-    return { status, frames: framesOf(stream) };
+    const { status, type, stream } = isNew
+      ? await this.#openNew(request, signal)
+      : await this.#open(request, false, signal);
+    const frames = type.startsWith('application/vnd.kubernetes.protobuf') ? protobufFrames(stream) : framesOf(stream);
+    return { status, frames: untilLost(frames) };
   }
 
   [Symbol.dispose](): void {
@@ -68,7 +73,9 @@ export class SocketWire implements Wire, Disposable {
     };
     const options = { hostname, port, method, path, headers, agent, ...this.#tls, ...(signal ? { signal } : {}) };
     return new Promise<Opened>((resolve, reject) => {
-      const sent = httpsRequest(options, (stream) => resolve({ status: stream.statusCode ?? 0, stream }));
+      const sent = httpsRequest(options, (stream) =>
+        resolve({ status: stream.statusCode ?? 0, type: stream.headers['content-type'] ?? '', stream }),
+      );
       sent.once('error', (error: NodeJS.ErrnoException) =>
         reject(new LostConnection(error.code !== 'ECONNREFUSED', error)),
       );
@@ -83,29 +90,37 @@ export class SocketWire implements Wire, Disposable {
       const lost = (error?: unknown) => reject(new LostConnection(true, error));
       session.once('error', lost);
       session.once('close', lost);
-      const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS, HTTP2_HEADER_ACCEPT } = constants;
+      const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS, HTTP2_HEADER_ACCEPT, HTTP2_HEADER_CONTENT_TYPE } = constants;
       const headers = { [HTTP2_HEADER_PATH]: path, [HTTP2_HEADER_ACCEPT]: accept ?? 'application/json' };
       const stream = session.request(headers, { signal });
       stream.once('error', lost);
       stream.once('close', () => session.destroy());
-      stream.once('response', (answer) => resolve({ status: Number(answer[HTTP2_HEADER_STATUS]), stream }));
+      stream.once('response', (answer) => {
+        const type = String(answer[HTTP2_HEADER_CONTENT_TYPE]);
+        resolve({ status: Number(answer[HTTP2_HEADER_STATUS]), type, stream });
+      });
     });
+  }
+}
+
+/** However a connection ends, the watcher goes on from what it has. */
+async function* untilLost(frames: AsyncIterable<WireFrame>): AsyncGenerator<WireFrame> {
+  try {
+    yield* frames;
+  } catch (error) {
+    // Not of the connection: what came is wrong.
+    if (error instanceof SyntaxError || error instanceof DecodeError) throw error;
   }
 }
 
 /** Lines as objects; a line that was cut off is none. */
 async function* framesOf(stream: Readable): AsyncGenerator<WireFrame> {
   let rest = '';
-  try {
-    for await (const chunk of stream.setEncoding('utf8')) {
-      const lines = (rest + (chunk as string)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) yield JSON.parse(line) as WireFrame;
-    }
-    // An answer that is no watch is one document.
-    if (rest.startsWith('{"kind":"Status"')) yield { type: 'ERROR', object: JSON.parse(rest) as KubeObject };
-  } catch (error) {
-    if (error instanceof SyntaxError) throw error;
-    // However a connection ends, the watcher goes on from what it has.
+  for await (const chunk of stream.setEncoding('utf8')) {
+    const lines = (rest + (chunk as string)).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield JSON.parse(line) as WireFrame;
   }
+  // An answer that is no watch is one document.
+  if (rest.startsWith('{"kind":"Status"')) yield { type: 'ERROR', object: JSON.parse(rest) as KubeObject };
 }
