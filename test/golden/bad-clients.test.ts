@@ -121,7 +121,7 @@ test('yaml goes in and comes out', async () => {
   const raw = 'metadata:\n  name: y\ndata:\n  a: "1"\n';
   const created = await server.send({ method: 'POST', path: configmaps, contentType: 'application/yaml', raw, accept: 'application/yaml' });
   expect(created).toMatchObject({ status: 201, headers: { 'content-type': 'application/yaml' } });
-  expect(created.text).toContain('name: y\n');
+  expect(created.text).toContain('name: "y"\n');
 });
 
 test('an unknown field warns, is dropped in silence, or is refused, as the request wants', async () => {
