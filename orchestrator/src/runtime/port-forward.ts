@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { Duplex, type Readable } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Duplex, type Readable, type Writable } from 'node:stream';
 import { grpcError } from '@berth/protos';
 import { programPath } from './run-program.ts';
 
@@ -49,11 +49,27 @@ export async function forwardPort(netns: string | undefined, port: number, signa
     child.kill('SIGKILL');
     throw grpcError('UNAVAILABLE', `port ${port} of the pod: ${answer || 'the connection could not be made'}`);
   }
-  const pair = { readable: child.stdout!, writable: child.stdin! };
-  // The pair is a documented source that the type declarations leave out.
-  const stream = Duplex.from(pair as unknown as AsyncIterable<Buffer>);
-  stream.on('close', () => child.kill('SIGKILL'));
-  stream.on('error', () => child.kill('SIGKILL'));
+  return relayed(child);
+}
+
+/** What the relay reads and writes. It ends once the program has, whatever it may still be told: all that was said arrives. */
+function relayed(child: ChildProcess): Duplex {
+  const [stdin, stdout] = [child.stdin as Writable, child.stdout as Readable];
+  const stream = new Duplex({
+    read: () => stdout.resume(),
+    write: (chunk: Buffer, _, done) => void (stdin.writable ? stdin.write(chunk, () => done()) : done()),
+    final: (done) => void (stdin.writable ? stdin.end(() => done()) : done()),
+    destroy(error, done) {
+      child.kill('SIGKILL');
+      done(error);
+    },
+  });
+  stdin.on('error', () => undefined);
+  stdout.on('error', (error) => stream.destroy(error));
+  stdout.on('data', (chunk: Buffer) => {
+    if (!stream.push(chunk)) stdout.pause();
+  });
+  stdout.on('end', () => stream.push(null));
   return stream;
 }
 

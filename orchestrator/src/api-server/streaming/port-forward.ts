@@ -66,7 +66,7 @@ export class PortForwarder {
   }
 }
 
-/** Carries bytes both ways, half-closing as either side does, until both have ended or one broke. */
+/** Carries bytes both ways, the client's end included, until the pod has ended or one broke. */
 async function join(data: Duplex, connection: Duplex): Promise<void> {
   let clientLeft = false;
   data.once('close', () => {
@@ -77,7 +77,8 @@ async function join(data: Duplex, connection: Duplex): Promise<void> {
   data.pipe(connection);
   connection.pipe(data);
   try {
-    await finished(connection);
+    // A program that said all it had to say is not told the rest.
+    await finished(connection, { writable: false });
   } catch (error) {
     if (!clientLeft) throw error;
   } finally {
