@@ -13,7 +13,9 @@ import type { ServerRequest } from './server-request.ts';
 const registry = new ResourceRegistry(definitions);
 const pods = registry.find('', 'v1', 'pods')!;
 /** More of them look longer: `FUZZ_RUNS=10000`. */
-fc.configureGlobal({ numRuns: Number(process.env['FUZZ_RUNS'] ?? 100) });
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 100);
+const timeout = 30_000 + 20 * numRuns;
+fc.configureGlobal({ numRuns });
 
 const never = new AbortController().signal;
 const decoder = new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object);
@@ -79,7 +81,7 @@ const { value: anyJson } = fc.letrec((tie) => ({
   ),
 }));
 
-test('no JSON, damaged or made up, is more than refused', { timeout: 30_000 }, async () => {
+test('no JSON, damaged or made up, is more than refused', { timeout }, async () => {
   await fc.assert(fc.asyncProperty(damaged(seedText), (text) => decodes('application/json', Buffer.from(text))));
   await fc.assert(
     fc.asyncProperty(anyJson, (value) => decodes('application/json', Buffer.from(JSON.stringify(value)))),

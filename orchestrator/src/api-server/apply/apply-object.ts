@@ -18,7 +18,7 @@ import type { FieldScope } from './field-scope.ts';
 import { allowedConflicts, withLastApplied } from './last-applied.ts';
 import { type Managed, managerId, storedManaged, writeManaged } from './managed-fields.ts';
 import { withoutServerFields } from './reset-fields.ts';
-import { followUpdate } from './track-update.ts';
+import { followUpdate, type TrackedUpdate } from './track-update.ts';
 
 export interface ApplyRequest {
   readonly scope: FieldScope;
@@ -43,11 +43,25 @@ export function applyObject(request: ApplyRequest): AnyObject {
   if (managed.managers.size === 0 && stored) {
     // Whatever nobody is known to own is the update's that came before.
     const first = { scope, live: undefined, next: live, sent: undefined, manager: beforeApply, now: request.now };
-    managed = followUpdate(first, managed);
+    managed = ownedBefore(first, managed);
   }
   const { object, entries } = applied(request, live, managed);
   const next = manager === 'kubectl' ? withLastApplied(object, config) : object;
   return { ...next, metadata: { ...next.metadata, ...(entries ? { managedFields: entries } : {}) } };
+}
+
+/** @throws ApiError – what is stored is not typed, as lists without their keys are not. */
+function ownedBefore(first: TrackedUpdate, managed: Managed): Managed {
+  try {
+    return followUpdate(first, managed);
+  } catch (error) {
+    if (!(error instanceof TypedError)) throw error;
+    const { group, version, kind } = first.scope;
+    const what = `${printName(first.next)}; ${group}/${version}, Kind=${kind}`;
+    throw failed(
+      `failed to create manager for existing fields: failed to convert new object (${what}) to smd typed: ${error.message}`,
+    );
+  }
 }
 
 function checkConfig(config: Record<string, unknown>, { group, version, kind, apiVersion, type }: FieldScope): void {
