@@ -1,10 +1,7 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { goProgram } from './go-toolchain.ts';
+import { builtGoProgram, moduleHash } from './go-program.ts';
 
 /** Upstream's own code in a process of its own: a Go program below this folder that answers each line of JSON with one. */
 export class GoOracle<Question, Answer> implements Disposable {
@@ -41,26 +38,8 @@ export function oracleSource(name: string): string {
   return join(import.meta.dirname, name);
 }
 
-/** Builds it once for each state of its source; versions are pinned by go.mod and go.sum beside it. */
+/** Built once for each state of its source; versions are pinned by go.mod and go.sum beside it. */
 function build(name: string): string {
   const source = oracleSource(name);
-  const hash = createHash('sha256');
-  for (const file of readdirSync(source).sort()) hash.update(file).update(readFileSync(join(source, file)));
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth', name);
-  const program = join(cache, hash.digest('hex').slice(0, 16));
-  if (existsSync(program)) return program;
-  const folder = mkdtempSync(join(tmpdir(), `berth-${name}-`));
-  try {
-    cpSync(source, folder, { recursive: true });
-    execFileSync(goProgram(), ['build', '-trimpath', '-ldflags=-s -w', '-o', 'oracle', '.'], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    mkdirSync(cache, { recursive: true });
-    cpSync(join(folder, 'oracle'), `${program}.new`);
-    renameSync(`${program}.new`, program);
-    return program;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return builtGoProgram({ name: `${name}/${moduleHash(source)}`, source });
 }

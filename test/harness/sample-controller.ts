@@ -1,9 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { goProgram } from './go-toolchain.ts';
+import { builtGoProgram, goModule } from './go-program.ts';
 
 /** Kubernetes' own example of a custom controller, as its module has it. */
 const moduleVersion = 'k8s.io/sample-controller@v0.36.3';
@@ -23,7 +22,7 @@ export interface SampleController {
 }
 
 export function sampleController(): SampleController {
-  const folder = moduleFolder();
+  const folder = goModule(moduleVersion);
   const examples = join(folder, 'artifacts/examples');
   return {
     definition: join(examples, 'crd.yaml'),
@@ -45,31 +44,7 @@ function running(program: string, args: string[]): RunningController {
   return Object.assign(child, { [Symbol.asyncDispose]: stop });
 }
 
-function moduleFolder(): string {
-  const answer = execFileSync(goProgram(), ['mod', 'download', '-json', moduleVersion], { cwd: '/', encoding: 'utf8' });
-  return (JSON.parse(answer) as { Dir: string }).Dir;
-}
-
 /** Its sources as they are, built once a machine. */
-function build(folder: string): string {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth', 'sample-controller');
-  const program = join(cache, moduleVersion.replaceAll('/', '-'));
-  if (existsSync(program)) return program;
-  const copy = mkdtempSync(join(tmpdir(), 'berth-sample-controller-'));
-  try {
-    cpSync(folder, copy, { recursive: true });
-    execFileSync('chmod', ['-R', 'u+w', copy]);
-    const env = { ...process.env, GOFLAGS: '-mod=mod', CGO_ENABLED: '0' };
-    execFileSync(goProgram(), ['build', '-buildvcs=false', '-o', join(copy, 'program'), '.'], {
-      cwd: copy,
-      env,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    mkdirSync(cache, { recursive: true });
-    cpSync(join(copy, 'program'), `${program}.new`);
-    renameSync(`${program}.new`, program);
-    return program;
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
+function build(source: string): string {
+  return builtGoProgram({ name: `sample-controller/${moduleVersion.replaceAll('/', '-')}`, source });
 }
