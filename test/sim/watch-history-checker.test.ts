@@ -68,6 +68,8 @@ test.each<[string, WatchSession]>([
     'the state of a revision that is told',
     session([frame('ADDED', 'n', 2), mark(7, true), ...ofMoves.slice(4)], fromState(0, true)),
   ],
+  ['what came after the newest there was', session(ofMoves.slice(4), { start: { afterNewest: 6 } })],
+  ['nothing after the newest there was', session([mark(9)], { start: { afterNewest: 9 } })],
   ['the state at the end', session([frame('ADDED', 'n', 2)], fromState(9))],
 ])('a watch is right: %s', (_, right) => {
   expect(checkWatch(moves, right)).toBeUndefined();
@@ -102,6 +104,16 @@ test.each<[string, WatchSession, string]>([
   ['a bookmark comes too early', session([mark(3), ...ofMoves]), 'a bookmark of 3 before ADDED configmaps/a/n@2'],
   ['a bookmark goes back', session([...ofMoves, mark(8)]), 'a bookmark of 8 after 9'],
   ['a bookmark is of what never was', session([...ofMoves, mark(12)]), 'a bookmark of 12 after 9'],
+  [
+    'what was there before comes',
+    session(ofMoves.slice(3), { start: { afterNewest: 7 } }),
+    'where only what is after 7',
+  ],
+  [
+    'one is missed after a bookmark',
+    session([mark(5), ...ofMoves.slice(4)], { start: { afterNewest: 5 } }),
+    'a bookmark of 5 after 7',
+  ],
   ['a state lacks an object', session([frame('ADDED', 'm', 5), ...ofMoves.slice(3)], fromState(0)), 'as a state of'],
   [
     'a state is too old',

@@ -15,7 +15,9 @@ export interface WatchSession {
   readonly start:
     | { readonly after: number }
     /** With what is there first: of `notOlderThan` or later. `isMarked`: a bookmark says where that ends. */
-    | { readonly notOlderThan: number; readonly isMarked: boolean };
+    | { readonly notOlderThan: number; readonly isMarked: boolean }
+    /** With what comes after the newest revision there was, which is at least this one. */
+    | { readonly afterNewest: number };
   readonly frames: readonly SeenFrame[];
   /** All up to this revision has to have come; absent where it was cut off. */
   readonly until?: number;
@@ -24,8 +26,22 @@ export interface WatchSession {
 /** What is wrong with what a watcher was told; undefined where it is the store's history. */
 export function checkWatch(history: TrueHistory, session: WatchSession): string | undefined {
   const { start, who } = session;
-  const problem = 'after' in start ? checkFrom(history, session, 0, start.after).problem : checkState(history, session);
+  const problem = problemOf(history, session, start);
   return problem === undefined ? undefined : `${who}: ${problem}`;
+}
+
+function problemOf(history: TrueHistory, session: WatchSession, start: WatchSession['start']): string | undefined {
+  if ('after' in start) return checkFrom(history, session, 0, start.after).problem;
+  return 'afterNewest' in start ? checkNewest(history, session, start.afterNewest) : checkState(history, session);
+}
+
+/** The first event tells after which revision it began. */
+function checkNewest(history: TrueHistory, session: WatchSession, least: number): string | undefined {
+  const first = session.frames.find(({ type }) => type !== 'BOOKMARK');
+  if (!first) return undefined;
+  if (first.revision <= least) return `came ${text(first)}, where only what is after ${least} was to come`;
+  const before = history.events(session.view).findLast(({ revision }) => revision < first.revision)?.revision ?? 0;
+  return checkFrom(history, session, 0, Math.max(least, before)).problem;
 }
 
 interface Verdict {
@@ -69,7 +85,7 @@ function difference(form: Form, frame: SeenFrame & { type: EventType }, expected
 /** The state of some revision, not told which unless it is marked, and all that followed. */
 function checkState(history: TrueHistory, session: WatchSession): string | undefined {
   const { frames, start } = session;
-  if ('after' in start) return undefined;
+  if (!('isMarked' in start)) return undefined;
   const end = frames.findIndex((frame) => frame.type === 'BOOKMARK' && frame.isEnd);
   if (start.isMarked && end >= 0) {
     const { revision } = frames[end] as SeenFrame;
@@ -102,7 +118,7 @@ function checkStateOf(history: TrueHistory, session: WatchSession, revision: num
     const problem = difference(form, frame, { ...item, type: 'ADDED' });
     if (problem !== undefined) return { right: i, problem };
   }
-  const isMarked = !('after' in start) && start.isMarked;
+  const isMarked = 'isMarked' in start && start.isMarked;
   const mark = frames[state.length];
   if (isMarked && mark && !(mark.type === 'BOOKMARK' && mark.isEnd))
     return { right: state.length, problem: `${text(mark)} before the end of the state was told` };

@@ -21,7 +21,9 @@ interface Began {
 export interface OpenSession extends Began {
   readonly view: View;
   readonly form: Form;
-  readonly start: { readonly after: number } | { readonly asked: Asked; readonly isMarked: boolean };
+  readonly start:
+    | { readonly after: number }
+    | { readonly asked: Asked; readonly isMarked: boolean; readonly isBare?: boolean };
   readonly frames: { readonly frame: SeenFrame; readonly at: number }[];
   until?: number;
 }
@@ -64,7 +66,7 @@ export class HistoryRecorder {
   /** Whether a connection has told all up to a revision by now; then it is held to it. */
   isWhole(history: TrueHistory, session: OpenSession, until: number): boolean {
     const { start, startedAt, frames, ...rest } = session;
-    const from = 'after' in start ? start : { isMarked: start.isMarked, notOlderThan: 0 };
+    const from = 'after' in start ? start : startOf(start, 0);
     const seen = { ...rest, start: from, frames: frames.map(({ frame }) => frame), until };
     if (checkWatch(history, seen) !== undefined) return false;
     session.until = until;
@@ -90,8 +92,7 @@ export class HistoryRecorder {
       ...this.lists.flatMap((list) => checkList(history, { ...list, ...seen(list) } satisfies SeenList) ?? []),
       ...this.objects.flatMap((read) => checkObject(history, { ...read, ...seen(read) } satisfies SeenObject) ?? []),
       ...this.sessions.flatMap(({ start, frames, startedAt, ...rest }) => {
-        const from =
-          'after' in start ? start : { isMarked: start.isMarked, notOlderThan: floor(start.asked, startedAt) };
+        const from = 'after' in start ? start : startOf(start, floor(start.asked, startedAt));
         const session: WatchSession = { ...rest, start: from, frames: frames.map(({ frame }) => frame) };
         return checkWatch(history, session) ?? [];
       }),
@@ -126,4 +127,11 @@ export class HistoryRecorder {
       if ('asked' in start) for (const { at, frame } of frames) add(start.asked, at, frame.revision);
     return new Map([...heard].map(([life, each]) => [life, new KnownRevisions(each)]));
   }
+}
+
+function startOf(
+  { isMarked, isBare }: Extract<OpenSession['start'], { readonly asked: Asked }>,
+  notOlderThan: number,
+): WatchSession['start'] {
+  return isBare ? { afterNewest: notOlderThan } : { isMarked, notOlderThan };
 }

@@ -24,7 +24,7 @@ export interface HistoryRunOptions {
   readonly isInProcess?: boolean;
 }
 
-const beginnings: readonly Beginning[] = ['list', 'stream', 'any', 'newest'];
+const beginnings: readonly Beginning[] = ['list', 'stream', 'any', 'newest', 'bare'];
 
 /** Writers, readers and watchers at once, all of one seed. */
 export class HistoryRun {

@@ -16,7 +16,9 @@ export type Beginning =
   /** `resourceVersion=0`: any state as events. */
   | 'any'
   /** `sendInitialEvents`, whose end is told. */
-  | 'stream';
+  | 'stream'
+  /** `sendInitialEvents=false`: only what comes. */
+  | 'bare';
 
 export interface WatcherOptions {
   readonly asked: AskedView;
@@ -94,6 +96,11 @@ export class RecordingWatcher {
     if (beginning === 'any')
       return { start: { asked: { anyOf: wire.life }, isMarked: false }, query: { resourceVersion: '0' } };
     if (beginning === 'newest') return { start: { asked: { newest: true }, isMarked: false }, query: {} };
+    if (beginning === 'bare')
+      return {
+        start: { asked: { newest: true }, isMarked: false, isBare: true },
+        query: { sendInitialEvents: 'false', resourceVersionMatch: 'NotOlderThan' },
+      };
     const isAny = this.#c.rng.next() < 0.5;
     return {
       start: { asked: isAny ? { anyOf: wire.life } : { newest: true }, isMarked: true },
@@ -158,7 +165,8 @@ export class RecordingWatcher {
       if (!seen) throw new Error(`${session.who}: a frame of type ${frame.type}`);
       session.frames.push({ frame: seen, at: recorder.moment() });
       // The state has revisions of its own in any order; where it is a state of, only a mark or what follows tells.
-      if ('after' in session.start || (session.start.isMarked && this.#isPast(session))) this.#last = seen.revision;
+      if ('after' in session.start || session.start.isBare || (session.start.isMarked && this.#isPast(session)))
+        this.#last = seen.revision;
       else if (seen.type === 'BOOKMARK' || seen.type !== 'ADDED') this.#last = seen.revision;
       if (this.#o.slowMs > 0) await clock.sleep(this.#o.slowMs, signal).catch(() => undefined);
     }

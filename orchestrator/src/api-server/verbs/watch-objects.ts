@@ -81,7 +81,8 @@ class ObjectWatch {
       if (options.sendInitialEvents && options.allowWatchBookmarks)
         initial.push(bookmark(storage.definition, revision, { 'k8s.io/initial-events-end': 'true' }));
       this.#revision = revision;
-    } else this.#revision = after === undefined || after === 0 ? storage.revision : after;
+    } else if (after === undefined) this.#revision = (await storage.range({ namespace, limit: 1 })).revision;
+    else this.#revision = after === 0 ? storage.revision : after;
     return this.#frames(initial);
   }
 
