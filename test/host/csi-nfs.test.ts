@@ -282,13 +282,15 @@ describe('a server that is away', () => {
       await expect(deleted).rejects.toMatchObject({ code: 'UNAVAILABLE' });
       await first.kill();
       await using second = await startDriverProcess(place.folder);
-      await create(second, 'local', {}, { volumeCapabilities: [localCapability] });
+      const local = await create(second, 'local', {}, { volumeCapabilities: [localCapability] });
       expect(existsSync(join(server.root, 'doomed/file'))).toBe(true);
       await server.startServer();
       await eventually('the deletion is finished', () => !existsSync(join(server.root, 'doomed')));
       await eventually('the trash is empty', () => inTrash(server).length === 0);
-      const listed = async () => (await second.controller.ListVolumes({})).entries;
-      await expect.poll(listed, { timeout: 30_000 }).toHaveLength(1);
+      const listed = async () =>
+        (await second.controller.ListVolumes({})).entries.map(({ volume: one }) => one?.volumeId);
+      await expect.poll(listed, { timeout: 30_000 }).not.toContain(volume.volumeId);
+      expect(await listed()).toContain(local.volumeId);
     } finally {
       await server.killServer();
       await server.startServer();
