@@ -52,10 +52,16 @@ const testPackages = {
   // Both work on files served by FUSE; python3-minimal, which has the program too, has no mmap.
   git: ['/usr/bin/git', '/usr/local/bin/git'],
   python3: ['/usr/bin/pydoc3', '/usr/local/bin/python3'],
+  // Brings the Python client that is tried.
+  'python3-pip': onPath('pip3'),
   'etcd-server': ['/usr/bin/etcd'],
   // Guests of test/vm; without it, or on another architecture, that lane says why it skips.
   ...(process.arch === 'x64' ? { 'qemu-system-x86': ['/usr/bin/qemu-system-x86_64'] } : {}),
 };
+
+function onPath(name) {
+  return (process.env.PATH ?? '').split(':').map((folder) => join(folder, name));
+}
 
 /** Debian keeps the server's modules in the architecture's own folder. */
 function ganeshaModules() {
