@@ -194,3 +194,14 @@ export async function startOwnProvisioner(world: SidecarWorld) {
   await world.runOfficial('csi-snapshotter', { account, more, env: { NODE_NAME: world.node } });
   return { driver };
 }
+
+/** The controller of deploy/kubernetes/nfs: returns the lease it works by. */
+export async function startNfsController(world: SidecarWorld) {
+  const driver = new DeployedDriver(world, 'shares');
+  const objects = await driver.render('nfs');
+  await world.apply(...objects);
+  const deployment = objects.find(({ kind }) => kind === 'Deployment') as Rendered;
+  await driver.run(deployment, 'csi-driver');
+  await driver.run(deployment, 'provisioner');
+  return { namespace: 'berth-nfs', name: `external-provisioner-leader-nfs-${driver.name.replaceAll('.', '-')}` };
+}

@@ -16,6 +16,7 @@ import {
   snapshots,
   startCentralSidecars,
   startGroupSnapshotter,
+  startNfsController,
   startNodeSidecars,
   startOwnProvisioner,
 } from './official-sidecars-stage.ts';
@@ -235,6 +236,12 @@ describe.skipIf(!programs)('the official sidecars', () => {
       const { spec: made } = await volumeOf('after');
       expect(made?.volumeAttributesClassName).toBe('central-keep-a-week');
     });
+  });
+
+  test('the controller of deploy/kubernetes/nfs is elected and has what it wants', async () => {
+    const lease = await startNfsController(world);
+    await world.until(resources.leases, lease, ({ spec }) => spec?.holderIdentity);
+    await world.said('provisioner', /serving driver=nfs|"serving","driver":"nfs/);
   });
 
   test('none of their requests was refused', () => {

@@ -57,8 +57,9 @@ export class DeployedDriver {
     const program = programOf(container);
     if (program !== 'berth') return await this.#world.runOfficial(program, { account, env, more: [...args, ...more] });
     const [first = '', ...rest] = args;
-    const own =
-      first === 'csi-driver' ? [`--name=${this.name}`] : [`--kubeconfig=${await this.#world.kubeconfigOf(account)}`];
+    // Those of deploy/ have the name that the driver has by default.
+    const named = rest.some((arg) => arg.startsWith('--name=')) ? [] : [`--name=${this.name}`];
+    const own = first === 'csi-driver' ? named : [`--kubeconfig=${await this.#world.kubeconfigOf(account)}`];
     return this.#world.launch(first, [process.execPath, ...nodeFlags, dist(first), ...rest, ...own, ...more], env);
   }
 

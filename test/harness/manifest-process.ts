@@ -13,7 +13,11 @@ export interface ManifestContainer {
 
 export interface ManifestPod {
   readonly containers: readonly ManifestContainer[];
-  readonly volumes: readonly { readonly name: string; readonly hostPath?: { readonly path: string } }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly hostPath?: { readonly path: string };
+    readonly emptyDir?: object;
+  }[];
 }
 
 export interface ContainerPlace {
@@ -35,7 +39,8 @@ export function argumentsOf(container: ManifestContainer, { pod, fields, hostPat
     (container.env ?? []).map(({ name, valueFrom }) => [name, fields[valueFrom.fieldRef.fieldPath] ?? '']),
   );
   const mounts = (container.volumeMounts ?? []).map(({ name, mountPath }) => {
-    const source = pod.volumes.find((volume) => volume.name === name)?.hostPath?.path;
+    const volume = pod.volumes.find((one) => one.name === name);
+    const source = volume?.hostPath?.path ?? (volume?.emptyDir ? `/var/lib/empty-dir/${name}` : undefined);
     if (source === undefined) throw new Error(`volume ${name} of ${container.name} is no folder of the node`);
     return { mountPath, source: hostPath(source) };
   });

@@ -144,6 +144,16 @@ export class SidecarWorld implements AsyncDisposable {
     }
   }
 
+  /** Waits until a program of that name logged it. */
+  async said(name: string, words: RegExp): Promise<void> {
+    const heard = () => this.#processes.some((one) => one.name === name && words.test(one.log));
+    await eventually(async () => heard(), { what: `${words} of ${name}`, timeoutMs: 20_000 }).catch(
+      (cause: unknown) => {
+        throw new Error(this.logs(), { cause });
+      },
+    );
+  }
+
   logs(): string {
     return this.#processes.map(({ name, log }) => `--- ${name}\n${log.slice(-3000)}`).join('\n');
   }
