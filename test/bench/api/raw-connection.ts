@@ -84,8 +84,11 @@ export class RawConnection implements Disposable {
   }
 
   /** Sends a watch and tells of all that comes for it, which is gone after the call. The connection serves nothing else from then on. */
-  watch(path: string, onData: (data: Buffer) => void): void {
+  watch(path: string, onData: (data: Buffer) => void, onEnd: (error: Error) => void): void {
+    // On a slow machine it may have waited for its first request for longer than the server does.
+    if (this.#socket.destroyed) throw new Error('the server closed the connection');
     this.#onData = onData;
+    this.#onEnd = onEnd;
     this.#socket.write(`GET ${path}${this.#head}\r\n`);
   }
 

@@ -13,7 +13,10 @@ export async function latencyOfEvents(table: Table, server: ApiServer): Promise<
   const { body } = await ask(writer, 'GET', `${maps}?limit=1`);
   const { metadata } = JSON.parse(body.toString()) as { metadata: { resourceVersion: string } };
   let heard: (data: Buffer) => void = () => undefined;
-  watcher.watch(`${maps}?watch=true&resourceVersion=${metadata.resourceVersion}`, (data) => heard(data));
+  const ended = new Promise<never>((_, reject) => {
+    watcher.watch(`${maps}?watch=true&resourceVersion=${metadata.resourceVersion}`, (data) => heard(data), reject);
+  });
+  ended.catch(() => undefined);
   const times: number[] = [];
   for (let i = 0; i < 1200; i++) {
     const event = new Promise<void>((resolve) => {
@@ -22,7 +25,7 @@ export async function latencyOfEvents(table: Table, server: ApiServer): Promise<
     const started = performance.now();
     await Promise.all([
       ask(writer, 'POST', maps, aMap(`event-${i}`)),
-      event.then(() => times.push(performance.now() - started)),
+      Promise.race([event.then(() => times.push(performance.now() - started)), ended]),
     ]);
   }
   const counted = times.slice(200).toSorted((a, b) => a - b);
@@ -48,22 +51,25 @@ export async function manyWatchers(table: Table, server: ApiServer): Promise<voi
   const heardAt = new Array<number>(count).fill(0);
   let missing = 0;
   let all: () => void = () => undefined;
+  let failed: (error: Error) => void = () => undefined;
   const { body } = await ask(writer, 'GET', `${maps}?limit=1`);
   const { metadata } = JSON.parse(body.toString()) as { metadata: { resourceVersion: string } };
   for (const [index, watcher] of watchers.entries()) {
-    watcher.watch(`${maps}?watch=true&resourceVersion=${metadata.resourceVersion}`, (data) => {
+    const onData = (data: Buffer) => {
       if (!data.includes('"ADDED"') || heardAt[index] !== 0) return;
       heardAt[index] = performance.now();
       if (--missing === 0) all();
-    });
+    };
+    watcher.watch(`${maps}?watch=true&resourceVersion=${metadata.resourceVersion}`, onData, (error) => failed(error));
   }
   // Every watch is served once its headers came; a first change tells of the last.
   const p99s: number[] = [];
   for (let i = 0; i < 12; i++) {
     heardAt.fill(0);
     missing = count;
-    const done = new Promise<void>((resolve) => {
+    const done = new Promise<void>((resolve, reject) => {
       all = resolve;
+      failed = reject;
     });
     const started = performance.now();
     await Promise.all([ask(writer, 'POST', maps, aMap(`heard-${i}`)), done]);
