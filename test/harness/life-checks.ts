@@ -40,6 +40,10 @@ export async function make(step: LifeStep, driver: LifeClients): Promise<unknown
     try {
       return await step.run(driver);
     } catch (error) {
+      if (isMountedElsewhere(wordsOf(error))) {
+        if (tries < 2) continue;
+        throw new Disturbed(wordsOf(error));
+      }
       const device = deviceIn(wordsOf(error));
       if (device === undefined) throw error;
       if (tries < 2) continue;
@@ -48,6 +52,12 @@ export async function make(step: LifeStep, driver: LifeClients): Promise<unknown
       throw users.some(({ pid }) => pid !== process.pid) ? new Disturbed(words) : new Error(words);
     }
   }
+}
+
+/** Somebody who copied all mounts has one that is gone here. No program of a driver has mounts of its own. */
+function isMountedElsewhere(words: string): boolean {
+  const pid = /in the mount namespace of process (\d+)/.exec(words)?.[1];
+  return pid !== undefined && Number(pid) !== process.pid;
 }
 
 /** The loop device that an error says is in somebody's use, by its name or by its volume's. */
