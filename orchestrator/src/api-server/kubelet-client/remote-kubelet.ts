@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
+import { systemClock } from '@berth/kit';
 import { apiError, type KubeClient, type Node, resources } from '@berth/kube';
 import { logPath, streamPath } from '../../kubelet/server/kubelet-request.ts';
 import type { ContainerRef, LogOptions, RemoteNodeApi, StreamTarget, UpgradedConnection } from '../../node-api.ts';
@@ -78,20 +79,26 @@ export class RemoteKubelet implements RemoteNodeApi {
   #connect({ host, port }: Place, signal: AbortSignal): Promise<TLSSocket> {
     const { cert, key, ca } = this.#o;
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port, cert, key, ca, ALPNProtocols: ['http/1.1'], timeout: connectMs });
-      const failed = (error: unknown) => {
+      const socket = connect({ host, port, cert, key, ca, ALPNProtocols: ['http/1.1'] });
+      const settle = () => {
         signal.removeEventListener('abort', onAbort);
+        timer[Symbol.dispose]();
+      };
+      const failed = (error: unknown) => {
+        settle();
         socket.destroy();
         reject(error);
       };
       const onAbort = () => failed(signal.reason);
       const onError = (error: unknown) => failed(unreachable(error));
-      const onTimeout = () => failed(unreachable(new Error(`dial tcp ${host}:${port}: i/o timeout`)));
+      const timer = systemClock.schedule(connectMs, () =>
+        failed(unreachable(new Error(`dial tcp ${host}:${port}: i/o timeout`))),
+      );
       signal.addEventListener('abort', onAbort, { once: true });
-      socket.once('error', onError).once('timeout', onTimeout);
+      socket.once('error', onError);
       socket.once('secureConnect', () => {
-        socket.off('error', onError).off('timeout', onTimeout).setTimeout(0);
-        signal.removeEventListener('abort', onAbort);
+        socket.off('error', onError);
+        settle();
         resolve(socket);
       });
       if (signal.aborted) onAbort();
