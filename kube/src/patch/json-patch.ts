@@ -33,7 +33,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   for (const item of patch) {
     const operation = readOperation(item);
     if (operation.op === 'copy') {
-      copied += JSON.stringify(find(result, operation.from as readonly string[], true) ?? null).length;
+      copied += JSON.stringify(copySource(result, operation.from as readonly string[]) ?? null).length;
       if (copied > maxCopied) {
         const words = `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopied}`;
         throw apiError('RequestEntityTooLarge', words);
@@ -73,7 +73,9 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
     case 'remove':
       return remove(root, path);
     case 'replace':
-      return path.length === 0 ? (value ?? null) : replace(root, path, value ?? null);
+      if (path.length > 0) return replace(root, path, value ?? null);
+      if (isRecord(value) || Array.isArray(value)) return value;
+      throw unappliedPatch('replace operation value must be object or array');
     case 'move': {
       const source = from as readonly string[];
       if (path.length > source.length && source.every((segment, i) => segment === path[i])) {
@@ -83,7 +85,7 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
       return add(remove(root, source), path, moved);
     }
     case 'copy':
-      return add(root, path, structuredClone(find(root, from as readonly string[], true)));
+      return add(root, path, structuredClone(copySource(root, from as readonly string[])));
     case 'test':
       if (!isDeepStrictEqual(find(root, path, true), value ?? null)) {
         throw unappliedPatch(`testing value /${path.join('/')} failed`);
@@ -92,6 +94,12 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
     default:
       throw unappliedPatch(`Unexpected kind: ${op}`);
   }
+}
+
+/** The whole document cannot be copied into itself. */
+function copySource(root: unknown, from: readonly string[]): unknown {
+  if (from.length === 0) throw missing(from);
+  return find(root, from, true);
 }
 
 /** With `absentIsNull`, the last member of the path need not be there. */

@@ -182,6 +182,8 @@ test.each([
   { op: 'remove', path: '/a/-3' },
   { op: 'add', path: '/a/-4', value: 1 },
   { op: 'add', path: '', value: 1 },
+  { op: 'replace', path: '', value: 1 },
+  { op: 'copy', from: '', path: '/x' },
   { op: 'remove', path: '' },
   { op: 'move', from: '/x', path: '/y' },
   { op: 'test', path: '/b/c', value: 4 },
