@@ -1,6 +1,8 @@
 package helm
 
 import (
+	"strings"
+
 	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 )
@@ -86,14 +88,14 @@ spec:
 	"templates/NOTES.txt": `{{ .Release.Name }} has {{ .Values.replicas }}`,
 }
 
-// tea is the chart.
-func tea() *chart.Chart {
+// tea is the chart; the group of its definition is its own.
+func tea(prefix string) *chart.Chart {
 	made := &chart.Chart{
 		Metadata: &chart.Metadata{APIVersion: chart.APIVersionV2, Name: "tea", Version: "1.2.3", KubeVersion: ">= 1.30.0-0"},
 		Values:   map[string]any{"replicas": 1, "color": "green"},
 	}
 	for name, text := range files {
-		file := &common.File{Name: name, Data: []byte(text)}
+		file := &common.File{Name: name, Data: []byte(strings.ReplaceAll(text, "helm.berth.test", prefix+".helm.berth.test"))}
 		made.Raw = append(made.Raw, file)
 		if name[:4] == "crds" {
 			made.Files = append(made.Files, file)

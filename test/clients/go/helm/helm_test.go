@@ -54,7 +54,7 @@ func (s stage) install(values map[string]any) *release.Release {
 	install := action.NewInstall(configuration(s.T, s.namespace))
 	install.ReleaseName, install.Namespace, install.CreateNamespace = name, s.namespace, true
 	install.WaitStrategy, install.Timeout, install.ServerSideApply = kube.StatusWatcherStrategy, patience, s.serverSide
-	made, err := install.Run(tea(), values)
+	made, err := install.Run(tea(s.namespace), values)
 	cluster.NoError(s.T, err)
 	return made.(*release.Release)
 }
@@ -63,7 +63,7 @@ func (s stage) upgrade(values map[string]any) (*release.Release, error) {
 	upgrade := action.NewUpgrade(configuration(s.T, s.namespace))
 	upgrade.Namespace, upgrade.WaitStrategy, upgrade.Timeout = s.namespace, kube.StatusWatcherStrategy, patience
 	upgrade.ServerSideApply = fmt.Sprint(s.serverSide)
-	made, err := upgrade.Run(name, tea(), values)
+	made, err := upgrade.Run(name, tea(s.namespace), values)
 	upgraded, _ := made.(*release.Release)
 	return upgraded, err
 }
