@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ApiError } from '@berth/kube';
+import { turns } from '../decoding/turns.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
@@ -14,6 +15,10 @@ const compress = promisify(gzip);
 
 /** More is encrypted piece by piece, as the client takes it: a hundred megabytes at once take long, and twice the room. */
 const pieceBytes = 1024 * 1024;
+
+/** In units of {@link turns}: framing, and encrypting. */
+const perChunk = 60;
+const bytesPerUnit = 100;
 
 /** Upstream's: below this, compressing costs more than it saves. */
 const gzipFromBytes = 128 * 1024;
@@ -128,6 +133,10 @@ async function* mapped<T>(items: AsyncIterable<T>, encode: (item: T) => Uint8Arr
 async function pump(chunks: AsyncIterable<Uint8Array>, { response, request }: Reply): Promise<void> {
   const sink = response as unknown as Writable;
   for await (const chunk of chunks) {
+    if (request.signal.aborted) break;
+    // A thousand watchers hear of the same in one turn.
+    const pause = turns.arrive(perChunk + chunk.byteLength / bytesPerUnit);
+    if (pause) await pause;
     if (request.signal.aborted) break;
     if (!sink.write(chunk)) await drained(sink, request.signal);
   }
