@@ -1,4 +1,4 @@
-import { Disturbed, undisturbed } from './life-checks.ts';
+import { undisturbed } from './life-checks.ts';
 import type { LifeKind } from './life-kinds.ts';
 import { lifePlace } from './life-place.ts';
 import { emptyShare } from './share-life.ts';
@@ -34,7 +34,7 @@ export async function lifePool<P, T>(kind: LifeKind, run: (living: Living, plan?
       try {
         return await undisturbed(() => live(plan), renew);
       } catch (error) {
-        if (!(error instanceof Disturbed)) await renew();
+        await renew();
         throw error;
       }
     },
