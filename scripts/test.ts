@@ -2,7 +2,8 @@
  * The whole test suite: fast lanes first, then those that share the machine (mounts, containers, ports) one after the other.
  * Ends with `N passed, N failed[, N skipped]`, the sum over all. Names of lanes as arguments run just those.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,8 @@ interface Report {
 
 const root = join(import.meta.dirname, '..');
 const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance'], ['vm'], ['e2e']];
+/** Lanes with programs and packages of others. */
+const usesMade = new Set(['conformance', 'vm', 'e2e']);
 const chosen = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -31,8 +34,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 await clean('an earlier run');
+const making = chosen.length === 0 ? makeAhead() : undefined;
 for (const group of groups) {
   const lanes = chosen.length === 0 ? group : group.filter((lane) => chosen.includes(lane));
+  if (lanes.some((lane) => usesMade.has(lane)) && !interrupted) await making;
   if (lanes.length > 0 && !interrupted) await runLanes(lanes);
 }
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
@@ -66,6 +71,15 @@ async function runLanes(lanes: readonly string[]): Promise<void> {
     process.stdout.write(`left behind by ${lanes.join(', ')}:\n${left.map((line) => `  ${line}\n`).join('')}`);
   }
   process.stdout.write(`${lanes.join(', ')}: ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** Ends when everything is made; with this process at the latest. */
+async function makeAhead(): Promise<void> {
+  const child = spawn(join(root, 'node_modules/.bin/node'), [join(root, 'scripts/make-ahead.ts')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  process.once('exit', () => child.kill());
+  await once(child, 'exit');
 }
 
 /** Takes away what tests left that were killed. Only root has anything to take away. */

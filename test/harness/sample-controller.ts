@@ -29,7 +29,7 @@ export function sampleController(): SampleController {
     statusDefinition: join(examples, 'crd-status-subresource.yaml'),
     example: join(examples, 'example-foo.yaml'),
     text: (file) => readFileSync(file, 'utf8'),
-    run: (kubeconfig) => running(build(folder), ['-kubeconfig', kubeconfig]),
+    run: (kubeconfig) => running(builtSampleController(), ['-kubeconfig', kubeconfig]),
     runOwn: (kubeconfig) => running(process.execPath, ['examples/sample-controller/main.ts', kubeconfig]),
   };
 }
@@ -44,7 +44,10 @@ function running(program: string, args: string[]): RunningController {
   return Object.assign(child, { [Symbol.asyncDispose]: stop });
 }
 
-/** Its sources as they are, built once a machine. */
-function build(source: string): string {
-  return builtGoProgram({ name: `sample-controller/${moduleVersion.replaceAll('/', '-')}`, source });
+/** Its sources as they are, built once a machine. @returns the program. */
+export function builtSampleController(): string {
+  return builtGoProgram({
+    name: `sample-controller/${moduleVersion.replaceAll('/', '-')}`,
+    source: goModule(moduleVersion),
+  });
 }
