@@ -1,4 +1,4 @@
-import { LineCounter, parse, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parse, parseDocument, visit, type YAMLMap } from 'yaml';
 import { yamlOf } from './yaml-of.ts';
 
 /** What a client wrote is told to the client, not to the server's log. */
@@ -6,7 +6,31 @@ const quiet = { logLevel: 'error' } as const;
 
 /** YAML as kubectl's users write it: anchors within reason, merge keys. @throws Error */
 export function yamlValue(text: string): unknown {
+  const document = parseDocument(text, { uniqueKeys: false, merge: true, ...quiet });
+  if (document.errors.length === 0 && !hasRepeats(document)) return document.toJS({ maxAliasCount: 100 });
   return parse(text, { maxAliasCount: 100, merge: true, ...quiet });
+}
+
+/** Whether a map has a key twice. The library looks at each pair of keys for it, which of many takes for ever. */
+function hasRepeats(document: Document.Parsed): boolean {
+  let found = false;
+  visit(document, {
+    Map: (_, map) => {
+      found ||= repeatsKeys(map);
+      return found ? visit.BREAK : undefined;
+    },
+  });
+  return found;
+}
+
+function repeatsKeys({ items }: YAMLMap): boolean {
+  const known = new Set<unknown>();
+  for (const { key } of items) {
+    if (!isScalar(key)) continue;
+    if (known.has(key.value)) return true;
+    known.add(key.value);
+  }
+  return false;
 }
 
 /** The same where a key may be there twice: the last one counts. @throws Error */
@@ -20,6 +44,7 @@ export function lenientYaml(text: string): unknown {
 /** The keys that are there twice, in the words of Go's reader. */
 export function repeatedKeys(text: string): string | undefined {
   const lineCounter = new LineCounter();
+  if (!hasRepeats(parseDocument(text, { uniqueKeys: false, merge: true, ...quiet }))) return undefined;
   const { errors } = parseDocument(text, { lineCounter, merge: true, ...quiet });
   const found = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
   if (found.length === 0) return undefined;
