@@ -68,10 +68,11 @@ export class RequestPipeline {
 
   /** Here, unless it takes long. Nothing was changed by then. */
   async #light(route: ResourceRoute, request: ServerRequest, aside: AsideHandler): Promise<Answer> {
-    const { custom } = route.definition;
+    const { custom, plural } = route.definition;
     try {
       if (custom?.isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
-      return await this.#dispatch(route, guarded(request));
+      // Only this server knows whose tokens are; one may be long.
+      return await this.#dispatch(route, guarded(request, plural === 'tokenreviews'));
     } catch (error) {
       if (error !== heavyWork) throw error;
       return aside(request, custom !== undefined);

@@ -1,5 +1,5 @@
 import type { KeyValue } from '../../store/store.ts';
-import type { RequestBody, ServerRequest } from '../server-request.ts';
+import type { ServerRequest } from '../server-request.ts';
 
 /** What is thrown where a request would keep all others waiting: it is begun again in a thread of its own. */
 export const heavyWork = new Error('this request is answered by a thread of its own');
@@ -40,25 +40,23 @@ function endOfString(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-/** The same request, whose body is not read where working on it takes long. */
-export function guarded(request: ServerRequest): ServerRequest {
-  if (request.body.type !== 'bytes') return request;
-  return { ...request, body: guardedBody(request.body, request.contentType) };
-}
-
-function guardedBody({ read }: Extract<RequestBody, { type: 'bytes' }>, contentType: string | undefined): RequestBody {
-  return {
-    type: 'bytes',
-    read: async () => {
-      const bytes = await read();
-      if (isHeavyBody(bytes, contentType)) throw heavyWork;
-      return bytes;
-    },
+/** The same request, whose body is not read where working on it takes long. `mayBeLong`: what is long in it is only compared. */
+export function guarded(request: ServerRequest, mayBeLong = false): ServerRequest {
+  const { body, contentType = '' } = request;
+  if (body.type !== 'bytes') return request;
+  const read = async () => {
+    const bytes = await body.read();
+    if (isHeavyBody(bytes, { contentType, mayBeLong })) throw heavyWork;
+    return bytes;
   };
+  return { ...request, body: { type: 'bytes', read } };
 }
 
-function isHeavyBody(bytes: Uint8Array, contentType = ''): boolean {
-  if (bytes.length > mostBytes) return true;
+function isHeavyBody(
+  bytes: Uint8Array,
+  { contentType, mayBeLong }: { contentType: string; mayBeLong: boolean },
+): boolean {
+  if (bytes.length > mostBytes && !mayBeLong) return true;
   if (bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes)) return true;
   return hasMoreValues(bytes, mostValues);
 }
