@@ -115,19 +115,21 @@ test('a server that takes nothing is not asked for ever', async () => {
 test('what is taken on trust goes side by side and arrives in any order, and yet later bytes are over earlier ones', async () => {
   const step = fc.oneof(
     { weight: 8, arbitrary: fc.record({ offset: fc.nat(40), length: fc.integer({ min: 1, max: 20 }) }) },
+    // Pages: one begins where another ends, so that they are put together.
+    { weight: 8, arbitrary: fc.nat(3).map((page) => ({ offset: 4 * page, length: 4 })) },
     { weight: 1, arbitrary: fc.constant('restart' as const) },
     { weight: 1, arbitrary: fc.constant('commit' as const) },
     { weight: 1, arbitrary: fc.constant('behind' as const) },
     { weight: 1, arbitrary: fc.constant('drain' as const) },
   );
-  const delays = fc.infiniteStream(fc.nat(6));
+  const delays = fc.infiniteStream(fc.nat(40));
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), delays, async (steps, delay) => {
       const server = new LossyFile();
       server.arrival = async () => {
         for (let turns = delay.next().value ?? 0; turns > 0; turns--) await Promise.resolve();
       };
-      const [writes, writer, file] = [new UnstableWrites(), server.asWriter(7), server.asFile()];
+      const [writes, writer, file] = [new UnstableWrites(), server.asWriter(12), server.asFile()];
       const model = Buffer.alloc(64);
       for (const [index, one] of [...steps, 'commit' as const].entries()) {
         if (one === 'restart') server.restart();
@@ -156,6 +158,27 @@ test('small writes behind those under way are put together, up to what the serve
   gate.resolve();
   await writes.drain(signal);
   expect(server.writes).toEqual([...Array.from({ length: 8 }, (_, i) => [i * 2, 2]), [16, 6], [22, 2]]);
+});
+
+test('what is put together does not pass an older write of its second part', async () => {
+  const server = new LossyFile();
+  const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+  let sent = 0;
+  server.arrival = () => gates[sent++]?.promise ?? Promise.resolve();
+  const [writes, writer] = [new UnstableWrites(), server.asWriter(12)];
+  for (const [offset, value] of [
+    [0, 1],
+    [4, 2],
+    [0, 3],
+    [4, 4],
+  ] as const)
+    await writes.accept(writer, { offset, data: Buffer.alloc(4, value) }, signal);
+  for (const index of [0, 2, 3, 1]) {
+    gates[index]?.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await writes.drain(signal);
+  expect([...server.content.subarray(0, 8)]).toEqual([3, 3, 3, 3, 4, 4, 4, 4]);
 });
 
 test('a refusal is told by the count of failures, and what is held goes', async () => {

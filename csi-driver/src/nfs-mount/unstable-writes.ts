@@ -153,6 +153,8 @@ export class UnstableWrites {
       const next = this.#waiting[0];
       if (!next || next.answer || next.by !== first.by || next.offset !== end) break;
       if (end + next.data.length - first.offset > first.by.chunkBytes) break;
+      // An older write of its bytes may arrive after it.
+      if (this.#isFlying({ offset: end, length: next.data.length })) break;
       parts.push(next.data);
       end += next.data.length;
       this.#waiting.shift();
