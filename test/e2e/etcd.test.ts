@@ -93,10 +93,9 @@ test("the documents' StatefulSet runs on an etcd that asks for certificates, ove
   await berth.stop('SIGKILL');
   await cluster.kill(0);
   await berth.up();
-  await berth.kubectl(['delete', 'pod', 'web-1']);
+  await berth.replacePods('web-1');
   await cluster.run(0);
   await cluster.kill(1);
-  await eventually(() => berth.tryKubectl(['get', 'pod', 'web-1']).then(({ code }) => code === 0), { what: 'web-1' });
   await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=90s']);
   expect(await berth.kubectl(['exec', 'web-1', '--', 'cat', '/usr/share/nginx/html/index.html'])).toBe('kept\n');
   await throughAnother(berth, args);

@@ -336,7 +336,7 @@ test('kubectl cordons, taints and drains a node', async () => {
   expect(await kubectl.run(...drain, '--force', '--grace-period=1', '--timeout=30s')).toMatch(
     /pod\/bare evicted\nnode\/node-1 drained/,
   );
-  await kubectl.run('delete', 'pod', 'web-0', '--now');
+  await kubectl.run('delete', 'pod', 'web-0', '--now', '--wait=false');
   const scheduled = 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}';
   await eventually(async () =>
     (await kubectl.run('get', 'pod', 'web-0', '-o', scheduled)).startsWith(

@@ -434,7 +434,7 @@ test.concurrent("pods spread over nodes, and a claim's pod goes back to the node
   const node = async (name: string) => (await getPod(name)).spec.nodeName;
   const before = [await node('spread-0'), await node('spread-1')];
   expect(before.toSorted()).toEqual(['node-1', 'node-2']);
-  await berth.kubectl(['delete', 'pod', 'spread-0', 'spread-1']);
+  await berth.replacePods('spread-0', 'spread-1');
   await berth.kubectl(['rollout', 'status', 'sts/spread', '--timeout=60s']);
   expect([await node('spread-0'), await node('spread-1')]).toEqual(before);
 });

@@ -43,7 +43,7 @@ for (const kubectl of ['1.32', '1.33']) {
     for (const i of [0, 1, 2]) await berth.kubectl(['exec', `web-${i}`, '--', 'sh', '-c', `echo pod ${i} > ${page}`]);
     const read = (i: number) => berth.kubectl(['exec', `web-${i}`, '--', 'cat', page]);
 
-    await berth.kubectl(['delete', 'pod', 'web-1']);
+    await berth.replacePods('web-1');
     await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=60s']);
     expect(await read(1)).toBe('pod 1\n');
 

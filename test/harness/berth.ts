@@ -123,6 +123,19 @@ export class Berth implements AsyncDisposable {
     return result.stdout;
   }
 
+  /**
+   * Deletes pods of the default namespace that their controller makes anew, and waits until it has. kubectl's own wait looks at a
+   * name twice: where the new pod has it by the second time, it waits for the end of that one.
+   */
+  async replacePods(...names: readonly string[]): Promise<void> {
+    const uid = async (name: string) =>
+      (await this.tryKubectl(['get', 'pod', name, '-o', 'jsonpath={.metadata.uid}'])).stdout;
+    const before = await Promise.all(names.map(uid));
+    await this.kubectl(['delete', 'pod', ...names, '--wait=false']);
+    const isNew = async (name: string, i: number) => !['', before[i]].includes(await uid(name));
+    await eventually(async () => (await Promise.all(names.map(isNew))).every(Boolean), { what: `new ${names}` });
+  }
+
   tryKubectl(
     args: readonly string[],
     { input, timeoutMs = 120_000 }: { readonly input?: string; readonly timeoutMs?: number } = {},
