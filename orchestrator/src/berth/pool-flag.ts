@@ -11,8 +11,8 @@ export interface ExtraPool {
 }
 
 export const poolHelp =
-  'a further pool of volumes, for parameters.pool of a class: NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO]; ' +
-  'repeatable. With several nodes each has a directory of its own in DIR';
+  'a further pool of volumes, for parameters.pool of a class: NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO]' +
+  '[,mount=required|MOUNTPOINT]; repeatable. With several nodes each has a directory of its own in DIR';
 
 /** @throws BerthError Usage – not a name and an absolute directory, or one name twice. What the settings mean the driver says. */
 export function poolsOf(texts: readonly string[] = []): readonly ExtraPool[] {
