@@ -308,6 +308,16 @@ async function liveThrough(driver: Driver, folder: string, round: number): Promi
   await driver.controller.DeleteVolume({ volumeId });
 }
 
+test('a volume is staged again at once, while the kernel still lets go of its device', async () => {
+  await using place = await imageFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const volumeId = await createImage(driver, 'pvc-1', { access: fs('ext4'), mib: 16 });
+  for (let round = 0; round < 40; round++) {
+    const use = await useImage(driver, volumeId, { folder: place.folder, access: fs('ext4') });
+    await use.release();
+  }
+});
+
 test('an image that is being copied is not staged before that has ended', async () => {
   await using place = await imageFolder();
   await using driver = await startDriverProcess(place.folder);

@@ -118,13 +118,13 @@ export function loopOfNode({ mode, node }: PathFacts): number | undefined {
 /** This process or machine is short of something: it says nothing about the device. */
 const noAnswer = ['EMFILE', 'ENFILE', 'ENOMEM'];
 
-/** Whether the kernel detaches the device with its last user. */
-export function isAutoclear(number: number): boolean {
+/** Whether the kernel detaches the device with its last user; undefined where it has done so. */
+export function isAutoclear(number: number): boolean | undefined {
   try {
     return readFileSync(`/sys/block/loop${number}/loop/autoclear`, 'utf8').trim() === '1';
   } catch (error) {
     if (isErrno(error, ...noAnswer)) throw error;
-    return false;
+    return undefined;
   }
 }
 

@@ -101,7 +101,7 @@ export class ImageNode implements NodeSide {
   /** Synchronous, as the publish that calls it. A device is read-only for all of its users or for none. */
   device(id: string, readOnly: boolean): Fd {
     const number = this.#loops.find(id);
-    if (number === undefined || isAutoclear(number)) {
+    if (number === undefined || isAutoclear(number) !== false) {
       throw grpcError('FAILED_PRECONDITION', `volume "${id}" is not staged as a block device on this node`);
     }
     using device = openLoop(number, true);
@@ -242,9 +242,12 @@ export class ImageNode implements NodeSide {
         `volume "${id}" is mounted at ${mount.mountPoint}; it is no block device now`,
       );
     }
-    if (mount || access === 'block') {
-      if (mount || !isAutoclear(number)) return;
-    } else if (!isAutoclear(number)) {
+    const autoclear = isAutoclear(number);
+    // Gone since it was found: with the last user of a mount that has ended.
+    if (mount || autoclear === undefined) return;
+    if (access === 'block') {
+      if (!autoclear) return;
+    } else if (!autoclear) {
       throw grpcError('FAILED_PRECONDITION', `volume "${id}" is staged as a block device; unstage it first`);
     }
     if (access === 'mount' && foreignMount(number)) return;
