@@ -88,12 +88,14 @@ describe.skipIf(!programs)('the official sidecars', () => {
     });
 
     test('schedulers are told what room the node has for each class', async () => {
-      const { items } = await world.client.list(resources.csistoragecapacities, { namespace: 'berth-system' });
-      expect(items.map(({ storageClassName }) => storageClassName).sort()).toEqual([
-        'official',
-        'official-image',
-        'official-keep-a-day',
-      ]);
+      const told = async () =>
+        (await world.client.list(resources.csistoragecapacities, { namespace: 'berth-system' })).items;
+      const classes = ['official', 'official-image', 'official-keep-a-day'];
+      // The sidecar asks the driver class after class.
+      await expect
+        .poll(async () => (await told()).map(({ storageClassName }) => storageClassName).sort(), { timeout: 30_000 })
+        .toEqual(classes);
+      const items = await told();
       for (const { metadata, capacity, nodeTopology } of items) {
         expect(metadata.ownerReferences).toMatchObject([{ kind: 'DaemonSet', name: 'berth-node' }]);
         expect(capacity).toMatch(/^[1-9]/);
