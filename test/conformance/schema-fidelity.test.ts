@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -14,19 +13,14 @@ import { readYaml } from '../../orchestrator/src/api-server/decoding/yaml-text.t
 import type { AnyObject } from '../../orchestrator/src/api-server/resource-definition.ts';
 import { definitions } from '../../orchestrator/src/api-server/resources/definitions.ts';
 import { toWireForm } from '../../orchestrator/src/api-server/resources/wire-form.ts';
-import { goProgram } from '../harness/go-toolchain.ts';
+import { goModule } from '../harness/go-program.ts';
 
 /**
  * k8s.io/api's own fixtures: an object of each kind with all its fields, as JSON, YAML and protobuf. All three are the same
  * object to us, and we write it as Go does. What older releases wrote is read too; where fields are gone or came since, a
  * file says what is written (`after_roundtrip`).
  */
-const fixtures = join(moduleFolder('k8s.io/api@v0.36.3'), 'testdata');
-
-function moduleFolder(nameAtVersion: string): string {
-  const answer = execFileSync(goProgram(), ['mod', 'download', '-json', nameAtVersion], { cwd: '/', encoding: 'utf8' });
-  return (JSON.parse(answer) as { Dir: string }).Dir;
-}
+const fixtures = join(goModule('k8s.io/api@v0.36.3'), 'testdata');
 
 /** Reading those takes seconds in all: of older releases by request. */
 const largeYaml = 32 * 1024;

@@ -1,8 +1,6 @@
-import { own } from '../admission/asked.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { changeObject } from '../verbs/change-object.ts';
+import { changeOwn } from './change-own.ts';
 import { createOwn } from './create-own.ts';
 
 /** Where clients reach this server. */
@@ -66,6 +64,5 @@ async function ensure(context: ServerContext, resource: Resource, wanted: AnyObj
 async function edit(context: ServerContext, resource: Resource, change: (object: AnyObject) => AnyObject) {
   const definition = context.registry.ofResource(...resource);
   if (!definition) return;
-  const request = { definition, ...place, subresource: '', endpoint: 'main', user: loopback, dryRun: false } as const;
-  await changeObject(context, { own: true, ...request, warn: () => undefined, asked: own, change });
+  await changeOwn(context, { definition, ...place, subresource: '', endpoint: 'main', change });
 }

@@ -1,10 +1,8 @@
-import { own } from '../admission/asked.ts';
 import type { FrontProxy } from '../authentication/front-proxy.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { changeObject } from '../verbs/change-object.ts';
+import { changeOwn } from './change-own.ts';
 import { createOwn } from './create-own.ts';
 
 const place = { namespace: 'kube-system', name: 'extension-apiserver-authentication' } as const;
@@ -17,15 +15,13 @@ export async function publishAuthentication(
   const definition = context.registry.ofResource('', 'configmaps');
   if (!definition) return;
   const data = { 'client-ca-file': clientCa, ...frontProxy?.published() };
-  const by = { definition, user: loopback, dryRun: false, warn: () => undefined, asked: own };
   const current = await context.storage(definition).find(place.namespace, place.name);
   // Another server of the same store may say more than this one: what it says stays.
   const wanted = { ...current?.object['data'], ...data };
   if (current && semanticEqual(current.object['data'], wanted)) return;
   if (current) {
-    await changeObject(context, {
-      own: true,
-      ...by,
+    await changeOwn(context, {
+      definition,
       ...place,
       subresource: '',
       endpoint: 'main',

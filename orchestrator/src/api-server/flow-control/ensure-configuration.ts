@@ -1,11 +1,11 @@
 import { isConflict, isNotFound } from '@berth/kube';
 import { own } from '../admission/asked.ts';
+import { changeOwn } from '../boot/change-own.ts';
 import { createOwn } from '../boot/create-own.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
-import { changeObject } from '../verbs/change-object.ts';
 import { deleteChecked } from '../verbs/delete-object.ts';
 import { type DefaultObject, defaultLevels, defaultSchemas, mandatoryNames } from './default-objects.ts';
 
@@ -66,15 +66,7 @@ async function revise(
   };
   const place = { definition, namespace: '', name, subresource: '', endpoint: 'main' } as const;
   try {
-    await changeObject(context, {
-      own: true,
-      ...place,
-      user: loopback,
-      dryRun: false,
-      warn: () => undefined,
-      asked: own,
-      change,
-    });
+    await changeOwn(context, { ...place, change });
   } catch (error) {
     // The next round looks at what the other writer made of it.
     if (!isConflict(error) && !isNotFound(error)) throw error;

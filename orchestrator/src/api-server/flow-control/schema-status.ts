@@ -1,10 +1,8 @@
 import { rfc3339 } from '@berth/kit';
 import { type FlowSchema, type FlowSchemaCondition, isConflict, isNotFound } from '@berth/kube';
-import { own } from '../admission/asked.ts';
+import { changeOwn } from '../boot/change-own.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { changeObject } from '../verbs/change-object.ts';
 import { flowControlGroup } from './ensure-configuration.ts';
 
 /** Says on a schema whether its level exists, where that is not said yet. */
@@ -21,15 +19,7 @@ export async function writeDangling(context: ServerContext, schema: FlowSchema, 
   const name = schema.metadata.name ?? '';
   const place = { definition, namespace: '', name, subresource: 'status', endpoint: 'status' } as const;
   try {
-    await changeObject(context, {
-      own: true,
-      ...place,
-      user: loopback,
-      dryRun: false,
-      warn: () => undefined,
-      asked: own,
-      change,
-    });
+    await changeOwn(context, { ...place, change });
   } catch (error) {
     // Its next event, or its deletion, is on its way.
     if (!isConflict(error) && !isNotFound(error)) throw error;
