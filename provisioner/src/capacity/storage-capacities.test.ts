@@ -2,6 +2,8 @@ import { type CSIStorageCapacity, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aClaim, aClass } from '../../../test/harness/storage-builders.ts';
 import { StorageWorld } from '../../../test/harness/storage-world.ts';
+// The provisioner loads it when it is first needed: from a disk, which knows nothing of virtual time.
+import './run-storage-capacities.ts';
 
 const driver = 'hostpath.csi.k8s.io';
 const later = { volumeBindingMode: 'WaitForFirstConsumer' as const };
