@@ -14,18 +14,25 @@ export interface OutboxItem {
   readonly send: (signal: AbortSignal) => Promise<unknown>;
 }
 
+interface QueuedItem extends OutboxItem {
+  /** By the monotonic clock. */
+  readonly dueMs: number;
+}
+
 /** Beyond it events are dropped: they are best effort, memory is not (client-go's broadcaster queue). */
 const queueLimit = 1000;
 /** client-go's record package: a dozen tries, ten seconds apart. */
 const maxTries = 12;
 const retryMs = 10_000;
+/** What an event tells of is still under way, often in this very process: it goes first, and the event is written while it waits. */
+const giveWayMs = 2;
 /** How long disposal waits for the server to take what is queued. */
 const drainMs = 5_000;
 
 /** Sends events in the background, in order; disposing it sends what is queued, for at most five seconds. */
 export class EventOutbox implements AsyncDisposable {
   readonly #options: EventOutboxOptions;
-  readonly #queue = new Channel<OutboxItem>(queueLimit);
+  readonly #queue = new Channel<QueuedItem>(queueLimit);
   readonly #stop = new AbortController();
   readonly #closing = new AbortController();
   readonly #done: Promise<void>;
@@ -36,9 +43,10 @@ export class EventOutbox implements AsyncDisposable {
   }
 
   post(item: OutboxItem): void {
-    if (this.#queue.push(item)) return;
+    const { clock, log } = this.#options;
+    if (this.#queue.push({ ...item, dueMs: clock.monotonicMs() + giveWayMs })) return;
     const { reason, object } = item;
-    this.#options.log.warn('event dropped: too many are queued', { reason, object });
+    log.warn('event dropped: too many are queued', { reason, object });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -51,9 +59,16 @@ export class EventOutbox implements AsyncDisposable {
 
   async #drain(): Promise<void> {
     for await (const item of this.#queue) {
+      await this.#giveWay(item.dueMs);
       if (this.#stop.signal.aborted) return;
       await this.#send(item);
     }
+  }
+
+  async #giveWay(dueMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const leftMs = dueMs - clock.monotonicMs();
+    if (leftMs > 0) await clock.sleep(leftMs, this.#closing.signal).catch(() => undefined);
   }
 
   async #send({ reason, object, send }: OutboxItem): Promise<void> {

@@ -1,4 +1,4 @@
-import { FakeClock, seededRng, settle, silentLogger } from '@berth/kit';
+import { FakeClock, seededRng, silentLogger } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { apiError } from './api-error.ts';
 import { KubeClient } from './client.ts';
@@ -7,6 +7,9 @@ import type { Event } from './gen/types.ts';
 import type { ApiRequest, Transport } from './transport.ts';
 
 const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'c', namespace: 'ns', uid: 'u1' } };
+
+/** An event gives way to what it tells of for so long. */
+const untilSentMs = 2;
 
 /** Keeps events by name, as the server would. */
 class EventStore implements Transport {
@@ -83,7 +86,7 @@ test('the same event again raises the count of the first', async () => {
   ]);
   store.events.clear();
   recorder.event(claim, 'Warning', 'Failed', 'no space');
-  await settle();
+  await clock.advance(untilSentMs);
   expect(store.log.slice(3)).toEqual(['PATCH', 'POST']);
   expect(all()).toMatchObject([{ count: 4 }]);
   await recorder[Symbol.asyncDispose]();
@@ -107,6 +110,20 @@ test('two components’ events about one object in one millisecond stay two, and
   ]);
 });
 
+test('an event gives way for a moment to what it tells of, and those behind it wait no longer', async () => {
+  const { recorder, store, clock } = setup();
+  recorder.event(claim, 'Normal', 'A', 'a');
+  await clock.advance(1);
+  recorder.event(claim, 'Normal', 'B', 'b');
+  expect(store.log).toEqual([]);
+  await clock.advance(1);
+  expect(store.log).toHaveLength(1);
+  await clock.advance(1);
+  expect(store.log).toHaveLength(2);
+  await recorder[Symbol.asyncDispose]();
+  expect(clock.pending).toBe(0);
+});
+
 test('the tenth event that differs only by its message is combined', async () => {
   const { recorder, all } = setup();
   for (let i = 1; i <= 12; i++) recorder.event(claim, 'Warning', 'Failed', `try ${i}`);
@@ -118,12 +135,12 @@ test('the tenth event that differs only by its message is combined', async () =>
 test('an object gets 25 events at once, then one in five minutes', async () => {
   const { recorder, store, clock } = setup();
   for (let i = 0; i < 40; i++) recorder.event(claim, 'Normal', 'Same', 'again');
-  await settle();
+  await clock.advance(untilSentMs);
   expect(store.log.length).toBe(25);
   await clock.advance(300_000);
   for (let i = 0; i < 5; i++) recorder.event(claim, 'Normal', 'Same', 'again');
   recorder.event({ ...claim, metadata: { name: 'other' } }, 'Normal', 'Same', 'again');
-  await settle();
+  await clock.advance(untilSentMs);
   expect(store.log.length).toBe(27);
   await recorder[Symbol.asyncDispose]();
 });

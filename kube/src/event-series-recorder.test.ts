@@ -1,4 +1,4 @@
-import { FakeClock, seededRng, settle, silentLogger } from '@berth/kit';
+import { FakeClock, seededRng, silentLogger } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { apiError } from './api-error.ts';
 import { KubeClient } from './client.ts';
@@ -7,6 +7,9 @@ import type { EventsV1Event } from './gen/types.ts';
 import type { ApiRequest, Transport } from './transport.ts';
 
 const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ns', uid: 'u1' } };
+
+/** An event gives way to what it tells of for so long. */
+const untilSentMs = 2;
 
 class Events implements Transport {
   readonly kept = new Map<string, EventsV1Event>();
@@ -65,10 +68,11 @@ test('an event of events.k8s.io has a moment and an action, and neither count no
 test('repeats become a series that is told once in six minutes, and over after six without one', async () => {
   const { recorder, all, server, clock } = setup();
   const fail = async (afterMs: number) => {
-    await clock.advance(afterMs);
+    await clock.advance(afterMs - untilSentMs);
     recorder.event(pod, 'Warning', 'FailedScheduling', 'no room', { action: 'Scheduling' });
-    await settle();
+    await clock.advance(untilSentMs);
   };
+  await clock.advance(untilSentMs);
   for (let i = 0; i < 5; i++) await fail(60_000);
   expect(all()).toMatchObject([{ series: { count: 2, lastObservedTime: '2030-01-01T00:02:00.000000Z' } }]);
   for (let i = 0; i < 3; i++) await fail(60_000);
