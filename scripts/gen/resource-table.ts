@@ -104,7 +104,7 @@ function rowOf(group: Group, rank: number, resource: Discovered): unknown {
   if (!schema) return undefined;
   const first = group.versions.find((other) => other.resources.some((r) => r.resource === resource.resource))!;
   const stored = schemaOf.get(gvkKey({ group: name, version: first.version, kind }))!;
-  const converts = name === 'autoscaling';
+  const converts = ['autoscaling', 'resource.k8s.io'].includes(name);
   if (stored !== schema && !converts && canonical(schema) !== canonical(stored)) return undefined;
   return {
     group: name,

@@ -8,6 +8,7 @@ import { dynType } from './language/cel-type.ts';
 import { check } from './language/checker.ts';
 import { type FunctionDeclaration, functionTable } from './language/declarations.ts';
 import { literalIssues } from './language/literal-checks.ts';
+import type { Macro } from './language/macro.ts';
 import { parse } from './language/parser.ts';
 import { displayIssues, type Issue } from './language/source.ts';
 import { DeclaredTypes, type ObjectDeclaration } from './language/type-provider.ts';
@@ -20,6 +21,8 @@ export interface EnvironmentOptions {
   readonly objects?: readonly ObjectDeclaration[];
   /** Beyond the base. */
   readonly functions?: readonly FunctionDeclaration[];
+  /** Beyond the base, keyed as {@link parse} says. */
+  readonly macros?: Readonly<Record<string, Macro>>;
   /** Objects that are known by their names' form. */
   readonly namedObject?: (name: string) => ObjectDeclaration | undefined;
 }
@@ -37,15 +40,17 @@ export class Environment {
   readonly #variables: Map<string, CelType>;
   readonly #functions: ReadonlyMap<string, FunctionDeclaration>;
   readonly #types: DeclaredTypes;
+  readonly #macros: ReadonlyMap<string, Macro>;
 
-  constructor({ variables, objects = [], functions = [], namedObject }: EnvironmentOptions) {
+  constructor({ variables, objects = [], functions = [], macros, namedObject }: EnvironmentOptions) {
     this.#variables = new Map(Object.entries(variables));
     this.#functions = functions.length > 0 ? functionTable([[...baseFunctions.values()], functions]) : baseFunctions;
     this.#types = new DeclaredTypes(objects, baseTypes, namedObject);
+    this.#macros = macros ? new Map([...baseMacros, ...Object.entries(macros)]) : baseMacros;
   }
 
   compile(text: string): Compilation {
-    const parsed = parse(text, baseMacros);
+    const parsed = parse(text, this.#macros);
     if (parsed.type === 'invalid') return this.#invalid(text, parsed.issues);
     const { expr } = parsed;
     const issues = check(expr, { variables: this.#variables, types: this.#types, functions: this.#functions });

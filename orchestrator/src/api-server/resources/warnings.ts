@@ -23,6 +23,7 @@ const byKind: Readonly<Record<string, Warnings>> = {
   StorageClass: (object) => classWarnings(object as StorageClass),
   Service: (object) => serviceWarnings(object as Service),
   Ingress: (object) => ingressWarnings(object as Ingress),
+  ResourceSlice: ({ spec }) => driverWarnings(spec?.driver ?? ''),
 };
 
 export function warningsOf(kind: string): Warnings | undefined {
@@ -94,4 +95,9 @@ function serviceWarnings({ spec = {} }: Service): string[] {
 function ingressWarnings({ metadata }: Ingress): string[] {
   if (metadata.annotations?.['kubernetes.io/ingress.class'] === undefined) return [];
   return [`annotation "kubernetes.io/ingress.class" is deprecated, please use 'spec.ingressClassName' instead`];
+}
+
+function driverWarnings(driver: string): string[] {
+  if (driver === driver.toLowerCase()) return [];
+  return [`spec.driver: driver names should be lowercase; ${JSON.stringify(driver)} contains uppercase characters`];
 }

@@ -1,17 +1,57 @@
-import type { ResourceV1ResourceClaim as ResourceClaim } from '@berth/kube';
-import { immutable } from '../metadata.ts';
+import { rfc3339 } from '@berth/kit';
+import type { DeviceTaint, ResourceV1ResourceClaim as ResourceClaim } from '@berth/kube';
+import type { AnyObject, RequestContext, ResourceDefinition, Rules } from '../../resource-definition.ts';
 import type { KindRules } from '../rules.ts';
+import { withoutNulls } from '../wire-form.ts';
+import { beta1Claims, beta1Slices, beta1Templates } from './conversion-v1beta1.ts';
+import { defaultClaim, defaultTemplate, dropDeallocatedDevices, dropDisabledFields, stampTaints } from './defaults.ts';
+import type { deviceChecks } from './device-checks.ts';
 
-/** Dynamic resource allocation: stored and shown; no driver acts on it yet. */
+type StoredAs = NonNullable<ResourceDefinition['storedAs']>;
+
+/** Checks of v1's form, loaded with the first object they are about. */
+function checked(kind: keyof typeof deviceChecks, toStored = (object: AnyObject) => object): Pick<Rules, 'checkAlso'> {
+  return {
+    checkAlso: async (next, old, about) => {
+      const { deviceChecks } = await import('./device-checks.ts');
+      const plain = (object: AnyObject) => toStored(withoutNulls(object));
+      return deviceChecks[kind](plain(next), old && plain(old), about);
+    },
+  };
+}
+
+/** In v1beta1 the same rules are about what is stored. */
+function beta1(kind: keyof typeof deviceChecks, storedAs: StoredAs): NonNullable<KindRules['versions']> {
+  return { v1beta1: { storedAs, rules: checked(kind, storedAs.toStored) } };
+}
+
+const sliceStamps: Pick<Rules, 'prepareForCreate' | 'prepareForUpdate'> = {
+  prepareForCreate: (object, { now }) => stampTaints(object, rfc3339(now)),
+  prepareForUpdate: (next, _old, { now }) => stampTaints(next, rfc3339(now)),
+};
+
+/** Dynamic resource allocation: stored, checked and shown; no driver acts on it yet. */
 export const deviceRules: Readonly<Record<string, KindRules>> = {
-  'resource.k8s.io/deviceclasses': { generation: { initial: true, of: ({ spec }) => spec } },
-  'resource.k8s.io/devicetaintrules': { generation: { initial: true, of: ({ spec }) => spec } },
+  'resource.k8s.io/deviceclasses': {
+    generation: { initial: true, of: ({ spec }) => spec },
+    rules: checked('DeviceClass'),
+  },
+  'resource.k8s.io/devicetaintrules': {
+    generation: { initial: true, of: ({ spec }) => spec },
+    rules: {
+      prepareForCreate: ({ spec }, context) => stampRule(spec?.taint, undefined, context),
+      prepareForUpdate: (next, old, context) => stampRule(next['spec']?.taint, old['spec']?.taint, context),
+      ...checked('DeviceTaintRule'),
+    },
+  },
   'resource.k8s.io/resourceclaims': {
     cells: { State: (object) => claimState(object as ResourceClaim) },
-    rules: { validateUpdate: (next, old) => immutable(next['spec'], old['spec'], 'spec') },
+    rules: { default: defaultClaim, prepareForStatusUpdate: dropDeallocatedDevices, ...checked('ResourceClaim') },
+    versions: beta1('ResourceClaim', beta1Claims),
   },
   'resource.k8s.io/resourceclaimtemplates': {
-    rules: { validateUpdate: (next, old) => immutable(next['spec'], old['spec'], 'spec') },
+    rules: { default: defaultTemplate, ...checked('ResourceClaimTemplate') },
+    versions: beta1('ResourceClaimTemplate', beta1Templates),
   },
   'resource.k8s.io/resourceslices': {
     generation: { initial: true, of: ({ spec }) => spec },
@@ -20,8 +60,25 @@ export const deviceRules: Readonly<Record<string, KindRules>> = {
       Driver: ({ spec }) => spec?.driver ?? '',
       Pool: ({ spec }) => spec?.pool?.name ?? '',
     },
+    rules: {
+      default: dropDisabledFields,
+      ...sliceStamps,
+      ...checked('ResourceSlice'),
+      selectableFields: {
+        'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
+        'spec.driver': ({ spec }) => spec?.driver ?? '',
+      },
+    },
+    versions: beta1('ResourceSlice', beta1Slices),
   },
 };
+
+/** A taint's time is that of its effect. */
+function stampRule(taint: DeviceTaint | undefined, before: DeviceTaint | undefined, { now }: RequestContext): void {
+  if (!taint) return;
+  const changed = before !== undefined && before.effect !== taint.effect && before.timeAdded === taint.timeAdded;
+  if (changed || taint.timeAdded === undefined) taint.timeAdded = rfc3339(now);
+}
 
 function claimState({ metadata, status }: ResourceClaim): string {
   const deleted = metadata.deletionTimestamp !== undefined;

@@ -1,0 +1,79 @@
+import type {
+  DeviceClass,
+  DeviceTaintRule,
+  ResourceV1ResourceClaim as ResourceClaim,
+  ResourceClaimTemplate,
+  ResourceSlice,
+} from '@berth/kube';
+import type { AnyObject, CheckAbout, FieldError } from '../../resource-definition.ts';
+import { isExtendedResource } from '../core/pod/resource-requirements.ts';
+import { semanticEqual } from '../equality.ts';
+import { forbidden, invalid } from '../field.ts';
+import { validateLabels } from '../label-selector.ts';
+import { immutable, validateAnnotations } from '../metadata.ts';
+import { boundedList } from './bounded.ts';
+import { validateClaimStatus } from './claim-status.ts';
+import { mostConfigurations, validateClaimSpec, validateConfiguration, validateSelectors } from './device-claim.ts';
+import { classSelectorErrors, requestSelectorErrors } from './device-selectors.ts';
+import { validateSlice } from './slice.ts';
+import { validateTaintRule, validateTaintRuleStatus } from './taints.ts';
+
+/** What is wrong with an object of resource.k8s.io in v1's form; `old`: what it replaces. */
+export type DeviceCheck = (
+  next: AnyObject,
+  old: AnyObject | undefined,
+  about: Pick<CheckAbout, 'endpoint'>,
+) => Promise<readonly FieldError[]>;
+
+/** By kind (apis/resource/validation). A spec that cannot change is checked once. */
+export const deviceChecks = {
+  ResourceClaim: async (next, old, { endpoint }) => {
+    const claim = next as ResourceClaim;
+    if (old && endpoint === 'status') return validateClaimStatus(claim, old as ResourceClaim);
+    if (old) return immutable(next['spec'], old['spec'], 'spec');
+    const expressions = await requestSelectorErrors(claim.spec?.devices?.requests, 'spec.devices.requests');
+    return [...validateClaimSpec(claim.spec ?? {}, 'spec'), ...expressions];
+  },
+  ResourceClaimTemplate: async (next, old) => {
+    const { spec } = next as ResourceClaimTemplate;
+    const requests = spec?.spec?.devices?.requests;
+    return [
+      ...templateMetadataErrors(spec?.metadata ?? {}, 'spec.metadata'),
+      ...validateClaimSpec(spec?.spec ?? {}, 'spec.spec'),
+      ...(await requestSelectorErrors(requests, 'spec.spec.devices.requests')),
+      ...(old ? immutable(next['spec'], old['spec'], 'spec') : []),
+    ];
+  },
+  ResourceSlice: async (next, old) => validateSlice(next as ResourceSlice, old as ResourceSlice | undefined),
+  DeviceClass: (next, old) => classErrors(next as DeviceClass, old as DeviceClass | undefined),
+  DeviceTaintRule: async (next, old, { endpoint }) =>
+    endpoint === 'status'
+      ? validateTaintRuleStatus(next as DeviceTaintRule)
+      : validateTaintRule(next as DeviceTaintRule, old as DeviceTaintRule | undefined),
+} as const satisfies Readonly<Record<string, DeviceCheck>>;
+
+function templateMetadataErrors(metadata: object, field: string): FieldError[] {
+  const { annotations, labels, ...others } = metadata as NonNullable<ResourceClaimTemplate['spec']['metadata']>;
+  return [
+    ...validateAnnotations(annotations, `${field}.annotations`),
+    ...validateLabels(labels, `${field}.labels`),
+    ...Object.entries(others).flatMap(([name, value]) =>
+      value ? [forbidden(`${field}.${name}`, 'cannot be set')] : [],
+    ),
+  ];
+}
+
+async function classErrors({ spec }: DeviceClass, old: DeviceClass | undefined): Promise<readonly FieldError[]> {
+  const { selectors, config, extendedResourceName: name } = spec ?? {};
+  const stored = old !== undefined && semanticEqual(config, old.spec?.config);
+  return [
+    ...validateSelectors(selectors, 'spec.selectors'),
+    ...(await classSelectorErrors(selectors, old?.spec?.selectors)),
+    ...boundedList(config, mostConfigurations, 'spec.config', ({ opaque }, at) =>
+      validateConfiguration(opaque, at, stored),
+    ),
+    ...(name === undefined || isExtendedResource(name)
+      ? []
+      : [invalid('spec.extendedResourceName', name, 'must be a valid extended resource name')]),
+  ];
+}
