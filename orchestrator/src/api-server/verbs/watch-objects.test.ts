@@ -60,6 +60,17 @@ test('a watch from a compacted revision is told to list again', async () => {
   await expect(follow(client, { resourceVersion: old }).ended).rejects.toMatchObject({ code: 'Expired' });
 });
 
+test('a store that closes ends its watches without a word', async () => {
+  await using server = await aServer();
+  const { client, clock, store } = server;
+  const watch = follow(client, { resourceVersion: String(store.revision) });
+  await client.create(resources.configmaps, aConfigMap('a'));
+  await clock.advance(1);
+  await store[Symbol.asyncDispose]();
+  await watch.ended;
+  expect(watch.lines).toEqual(['ADDED a']);
+});
+
 test('a watch in one namespace sees nothing of another', async () => {
   await using server = await aServer();
   const { client, clock, store } = server;

@@ -91,7 +91,8 @@ class ObjectWatch {
     try {
       return storage.watch(namespace, this.#revision, this.#end.signal);
     } catch (error) {
-      return expired(error, this.#revision);
+      if (isExpired(error)) return expired(this.#revision);
+      throw error;
     }
   }
 
@@ -102,14 +103,16 @@ class ObjectWatch {
     if (signal.aborted) stop();
     using _timeout = clock.schedule(timeoutMs, stop);
     // Not earlier: an answer that nobody can read ends before its first frame, and nothing would end its subscription.
-    const events = this.#subscribe();
     try {
+      const events = this.#subscribe();
       yield* initial;
       if ('type' in events) yield events;
       else if (this.#o.options.allowWatchBookmarks) yield* this.#withBookmarks(events);
       else for await (const batch of events) yield* this.#framesOf(batch);
     } catch (error) {
-      if (!isAbort(error)) yield expired(error, this.#revision);
+      if (isExpired(error)) yield expired(this.#revision);
+      // A store that closes, or is out of reach, ends its watches without a word; watchers come back, here or elsewhere.
+      else if (!isAbort(error) && !(error instanceof StoreError)) throw error;
     } finally {
       signal.removeEventListener('abort', stop);
       this.#end.abort();
@@ -210,10 +213,11 @@ function bookmark(definition: ResourceDefinition, revision: number, annotations?
   return { type: 'BOOKMARK', object: { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } };
 }
 
-function expired(error: unknown, revision: number): WatchFrame {
-  const status =
-    error instanceof StoreError && error.code === 'Compacted'
-      ? apiError('Expired', `too old resource version: ${revision}`).status
-      : apiError('ServiceUnavailable', 'the watch ended: the server is shutting down').status;
+function isExpired(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'Compacted';
+}
+
+function expired(revision: number): WatchFrame {
+  const { status } = apiError('Expired', `too old resource version: ${revision}`);
   return { type: 'ERROR', object: status as unknown as KubeObject };
 }
