@@ -13,6 +13,7 @@ const programs: Record<string, string> = {
   'sub-path-child': 'volume-manager/src/sub-path/sub-path-child.ts',
   'yaml-worker': 'orchestrator/src/api-server/decoding/yaml-worker.ts',
   'aside-worker': 'orchestrator/src/api-server/aside/aside-worker.ts',
+  'schema-worker': 'orchestrator/src/api-server/aggregation/schema-worker.ts',
   'cel-worker': 'orchestrator/src/cel/offload/cel-worker.ts',
   'csi-driver': 'csi-driver/src/main.ts',
   provisioner: 'provisioner/src/main.ts',

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { networkInterfaces } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { connect, type TLSSocket } from 'node:tls';
 import { expect, test } from 'vitest';
 import { anApiServer, anAuthority, type Exchange } from '../harness/api-server.ts';
 import { aFile } from '../harness/kubeconfig-file.ts';
@@ -149,4 +153,178 @@ test.skipIf(!address)('a server that hangs up is told of, and an answer that doe
   end.abort();
   await watching;
   await expect.poll(() => open).toBe(0);
+});
+
+const schema = { type: 'object', properties: { spec: { $ref: '#/definitions/com.example.Spec' } } };
+const kinds = [{ group: 'metrics.example.com', version: 'v1', kind: 'Load' }];
+const ref = { $ref: '#/definitions/com.example.Load' };
+const patch = {
+  parameters: [
+    { in: 'body', name: 'body', required: true, schema: ref },
+    { in: 'query', name: 'dryRun', type: 'string', uniqueItems: true },
+  ],
+  responses: { 200: { description: 'OK', schema: ref } },
+  'x-kubernetes-action': 'patch',
+  'x-kubernetes-group-version-kind': kinds[0],
+};
+const swagger = {
+  swagger: '2.0',
+  info: { title: 'Loads', version: '1' },
+  paths: { [`${root}/namespaces/{namespace}/loads/{name}`]: { patch }, '/apis/apps/v1/': { get: {} }, '/evil': {} },
+  definitions: {
+    'com.example.Load': { ...schema, 'x-kubernetes-group-version-kind': kinds },
+    'com.example.Spec': { type: 'object', properties: { self: ref, meta: { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' } } },
+    'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta': { type: 'object', description: 'another one' },
+    'com.example.Unused': { type: 'object' },
+  },
+};
+
+test.skipIf(!address)('schemas of another server are found among the server’s own', async () => {
+  const v3 = { openapi: '3.0.0', components: { schemas: { 'com.example.Load': {} } } };
+  await using world = await aWorld(({ path, headers }, response) => {
+    if (path === '/openapi/v3')
+      return { paths: { 'apis/metrics.example.com/v1': { serverRelativeURL: '/openapi/v3/apis/metrics.example.com/v1?hash=AB12' }, 'apis/apps/v1': { serverRelativeURL: 'https://evil.example.com' } } };
+    if (path === '/openapi/v3/apis/metrics.example.com/v1?hash=old') return void response.writeHead(301, { location: `${path}er` }).end();
+    if (path === '/openapi/v2') return swagger;
+    response.setHeader('etag', '"AB12"');
+    return headers['if-none-match'] === '"AB12"' ? void response.writeHead(304).end() : v3;
+  });
+  await world.serve();
+  const get = (path: string, headers = {}) => world.send({ method: 'GET', path, headers });
+  const { paths } = (await get('/openapi/v3')).json;
+  expect(paths['apis/metrics.example.com/v1'].serverRelativeURL).toBe('/openapi/v3/apis/metrics.example.com/v1?hash=AB12');
+  expect(paths['apis/apps/v1'].serverRelativeURL).toMatch(/^\/openapi\/v3\/apis\/apps\/v1\?hash=/);
+  const document = await get('/openapi/v3/apis/metrics.example.com/v1?hash=AB12');
+  expect(document).toMatchObject({ status: 200, json: v3, headers: { etag: '"AB12"' } });
+  expect((await get('/openapi/v3/apis/metrics.example.com/v1', { 'if-none-match': '"AB12"' })).status).toBe(304);
+  // An address from before the server's schemas changed.
+  expect((await get('/openapi/v3/apis/metrics.example.com/v1?hash=old')).json).toEqual(v3);
+
+  const merged = await get('/openapi/v2');
+  expect(merged.headers['etag']).toMatch(/^"[0-9A-F]{128}"$/);
+  const { definitions, paths: all } = merged.json;
+  expect(all[`${root}/namespaces/{namespace}/loads/{name}`]).toEqual({ patch });
+  expect(all['/evil'] ?? all['/apis/apps/v1/'] ?? definitions['com.example.Unused']).toBeUndefined();
+  const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+  expect(definitions['com.example.Spec'].properties.meta).toEqual({ $ref: `#/definitions/${meta}_v2` });
+  expect(definitions[`${meta}_v2`]).toEqual({ type: 'object', description: 'another one' });
+  expect(definitions['io.k8s.api.core.v1.Pod']).toBeDefined();
+  const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+  const packed = await get('/openapi/v2', { accept });
+  expect(packed.text).toContain('com.example.Load');
+  expect(packed.text).toContain('io.k8s.api.core.v1.Pod');
+});
+
+test.skipIf(!address)('a server with v2 alone has it as v3 here, and one that sends nonsense is left out', async () => {
+  let nonsense = false;
+  await using world = await aWorld(({ path }, response) => {
+    if (path === '/openapi/v3') return void response.writeHead(404).end();
+    return nonsense ? void response.end(`{"paths":${'['.repeat(200_000)}`) : swagger;
+  });
+  await world.serve();
+  const get = (path: string) => world.send({ method: 'GET', path });
+  const address = (await get('/openapi/v3')).json.paths['apis/metrics.example.com/v1'].serverRelativeURL;
+  const { headers, json } = await get(address);
+  expect(headers).toMatchObject({ 'cache-control': 'public, immutable' });
+  expect(json.components.schemas['com.example.Load'].properties.spec).toEqual({ $ref: '#/components/schemas/com.example.Spec' });
+  expect(json.paths[`${root}/namespaces/{namespace}/loads/{name}`].patch).toMatchObject({
+    parameters: [{ in: 'query', name: 'dryRun', schema: { type: 'string', uniqueItems: true } }],
+    requestBody: { required: true, content: { '*/*': { schema: { $ref: '#/components/schemas/com.example.Load' } } } },
+  });
+  nonsense = true;
+  await using other = await aWorld((_, response) => void response.end(`{"paths":${'['.repeat(200_000)}`));
+  await other.serve();
+  expect((await other.send({ method: 'GET', path: '/openapi/v2' })).json.definitions['io.k8s.api.core.v1.Pod']).toBeDefined();
+  expect((await other.send({ method: 'GET', path: '/openapi/v3' })).json.paths['apis/apps/v1']).toBeDefined();
+});
+
+test.skipIf(!address)('a server that hangs holds the first who asks for schemas a moment, and nobody else', async () => {
+  await using world = await aWorld(() => undefined);
+  await world.serve();
+  const taken = async (path: string) => {
+    const before = performance.now();
+    expect((await world.send({ method: 'GET', path })).status).toBe(200);
+    return performance.now() - before;
+  };
+  await Promise.all([taken('/openapi/v2'), taken('/openapi/v3')]);
+  // Longer than it takes, and far shorter than what a server has for its answer.
+  expect(await taken('/openapi/v3')).toBeLessThan(400);
+  expect(await taken('/openapi/v2')).toBeLessThan(400);
+});
+
+async function upgraded(world: Awaited<ReturnType<typeof aWorld>>, path: string): Promise<TLSSocket> {
+  const socket = connect({ host: '127.0.0.1', port: world.api.port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+  await once(socket, 'secureConnect');
+  const lines = ['Host: x', 'Connection: Upgrade', 'Upgrade: SPDY/3.1', 'X-Stream-Protocol-Version: v4', 'Authorization: Bearer jane-token', 'X-Remote-User: root'];
+  socket.write(`POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  return socket;
+}
+
+/** All that comes until the connection ends, or `enough` is among it. */
+async function heard(socket: TLSSocket, enough?: string): Promise<string> {
+  let text = '';
+  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    text += chunk.toString();
+    if (enough !== undefined && text.includes(enough)) break;
+  }
+  return text;
+}
+
+test.skipIf(!address)('a connection that changes its protocol goes through to the server, both ways', async () => {
+  const asked: IncomingMessage[] = [];
+  await using world = await aWorld(() => ({}));
+  world.remote.upgrades((message: IncomingMessage, socket: Duplex) => {
+    asked.push(message);
+    if (message.url?.includes('refuse')) return void socket.end('HTTP/1.1 418 No\r\nContent-Length: 2\r\n\r\nno');
+    if (message.url?.includes('elsewhere')) return void socket.end('HTTP/1.1 302 Found\r\nLocation: https://evil/\r\nContent-Length: 0\r\n\r\n');
+    if (message.url?.includes('endless')) return void socket.write(`HTTP/1.1 101 ${'x'.repeat(70_000)}`);
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\nhello ');
+    socket.pipe(socket);
+  });
+  await world.serve();
+  const path = `${root}/namespaces/default/loads/l/exec`;
+  const forbidden = await upgraded(world, path);
+  expect(await heard(forbidden)).toContain('User \\"jane\\" cannot create resource \\"loads/exec\\"');
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  await world.make(`${rbac}/clusterrolebindings`, { metadata: { name: 'b' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' }, subjects: [{ kind: 'User', name: 'jane', apiGroup: 'rbac.authorization.k8s.io' }] });
+  await expect.poll(async () => (await heard(await upgraded(world, `${path}?refuse`))).includes('418 No\r\nContent-Length: 2\r\n\r\nno')).toBe(true);
+  const socket = await upgraded(world, `${path}?command=a&command=b`);
+  expect(await heard(socket, 'hello ')).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\nhello $/s);
+  socket.write('and back');
+  expect(await heard(socket, 'and back')).toBe('and back');
+  const { url, headers } = asked.at(-1) as IncomingMessage;
+  expect(url).toBe(`${path}?command=a&command=b`);
+  expect(headers).toMatchObject({ 'x-remote-user': 'jane', 'x-remote-group': 'devs, system:authenticated', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': 'v4' });
+  expect(headers.authorization).toBeUndefined();
+  expect(await heard(await upgraded(world, `${path}?elsewhere`))).toMatch(/^HTTP\/1\.1 503 .*invalid upgrade response: status code 302\n$/s);
+  expect(await heard(await upgraded(world, `${path}?endless`))).toMatch(/^HTTP\/1\.1 503 .*malformed HTTP response\n$/s);
+  socket.destroy();
+});
+
+test.skipIf(!address)('redirects are not passed on, headers are, and bodies of any length', async () => {
+  await using world = await aWorld(({ path, headers, body }, response) => {
+    if (path.includes('away')) return void response.writeHead(302, { location: 'https://evil.example.com/' }).end();
+    return { headers, length: body?.data?.length };
+  });
+  await world.serve();
+  const path = `${root}/namespaces/default/loads`;
+  expect(await world.send({ method: 'GET', path: `${path}/away` })).toMatchObject({ status: 502, text: 'the backend attempted to redirect this request, which is not permitted' });
+  const headers = { 'x-own': 'yes', 'x-remote-user': 'root', 'x-remote-extra-scopes': 'all', connection: 'x-hop, close', 'x-hop': 'no', 'x-forwarded-for': '192.0.2.1', 'audit-id': 'a-1' };
+  const { json } = await world.send({ method: 'POST', path, headers, body: { data: 'x'.repeat(4_000_000) } });
+  expect(json.length).toBe(4_000_000);
+  expect(json.headers).toMatchObject({ 'x-own': 'yes', 'x-remote-user': 'admin', 'x-forwarded-for': '192.0.2.1, 127.0.0.1', 'audit-id': 'a-1' });
+  expect([json.headers['x-hop'], json.headers['x-remote-extra-scopes']]).toEqual([undefined, undefined]);
+});
+
+test.skipIf(!address)('an APIService says why its server cannot be asked, and hears at once of what it hangs on', async () => {
+  await using world = await aWorld(() => ({}));
+  const services = '/api/v1/namespaces/default/services';
+  await world.make(services, { metadata: { name: 'metrics' }, spec: { ports: [{ name: 'https', port: 444 }] } });
+  await expect.poll(world.condition).toEqual(['False', 'ServicePortError', 'service/metrics in "default" is not listening on port 443']);
+  await world.send({ method: 'DELETE', path: `${services}/metrics` });
+  await world.make(services, { metadata: { name: 'metrics' }, spec: { ports: [{ name: 'https', port: 443 }] } });
+  await expect.poll(world.condition).toEqual(['False', 'EndpointsNotFound', 'cannot find endpointslices for service/metrics in "default"']);
+  const slice = { metadata: { name: 'm', labels: { 'kubernetes.io/service-name': 'metrics' } }, addressType: 'IPv4', ports: [{ name: 'other', port: 1 }], endpoints: [{ addresses: [address] }] };
+  await world.make('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', slice);
+  await expect.poll(world.condition).toEqual(['False', 'MissingEndpoints', 'endpointslices for service/metrics in "default" have no addresses with port name "https"']);
 });

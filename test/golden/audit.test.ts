@@ -84,6 +84,21 @@ test('levels keep objects out, stages can be left out, and managed fields too', 
   expect(configMap.responseObject).toBeUndefined();
 });
 
+test('of large objects as much is written down as of small ones', async () => {
+  const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'RequestResponse', resources: [{ resources: ['configmaps'] }], omitManagedFields: true }] });
+  const data = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 'v']));
+  const body = { metadata: { name: 'large' }, data };
+  await server.send({ method: 'POST', path: configmaps, contentType: json, accept: 'application/vnd.kubernetes.protobuf', body });
+  await server.send({ method: 'POST', path: configmaps, contentType: json, body: { ...body, data: { ...data, 'no/key': 'x'.repeat(70_000) } } });
+  const [made, refused, ...others] = server.events();
+  expect(others).toEqual([]);
+  expect(made).toMatchObject({ objectRef: { name: 'large', namespace: 'default' }, requestObject: body, responseStatus: { code: 201 } });
+  expect(made.responseObject).toMatchObject({ kind: 'ConfigMap', apiVersion: 'v1', data });
+  expect(made.responseObject.metadata.managedFields).toBeUndefined();
+  expect(Object.keys(made).slice(-6)).toEqual(['responseStatus', 'requestObject', 'responseObject', 'requestReceivedTimestamp', 'stageTimestamp', 'annotations']);
+  expect(refused).toMatchObject({ responseStatus: { status: 'Failure', reason: 'Invalid', code: 422 }, responseObject: { kind: 'Status', reason: 'Invalid' } });
+});
+
 test('what is refused says why: forbidden, not found, not known', async () => {
   const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'Metadata' }] });
   await server.send({ method: 'GET', path: configmaps, headers: { 'Impersonate-User': 'jane' } });

@@ -42,3 +42,13 @@ test('calls to webhooks are counted by how they went', async () => {
     ['0.005', '0.025', '0.1', '0.5', '1', '2.5', '10', '25', '+Inf'],
   );
 });
+
+test('calls that the thread of large requests makes are counted with the others', async () => {
+  await using world = await aWorld(({ body }) => review(body, { allowed: true }));
+  await world.configure({ name: 'fine.example.com' });
+  const data = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 'v']));
+  expect(await world.create('large', { data })).toMatchObject({ status: 201 });
+  const { text } = await world.api.send({ method: 'GET', path: '/metrics' });
+  const of = 'name="fine.example.com",operation="CREATE",rejected="false",type="validating"';
+  expect(text).toContain(`apiserver_admission_webhook_request_total{code="200",${of}} 1`);
+});

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { anAuthority } from './api-server.ts';
 
 export interface Asked {
@@ -56,6 +57,8 @@ export async function aWebhookServer(
     asked,
     port,
     url: `https://127.0.0.1:${port}`,
+    /** Takes over connections that want another protocol. */
+    upgrades: (take: (message: IncomingMessage, socket: Duplex) => void) => void server.on('upgrade', take),
     caBundle: Buffer.from(authority.cert).toString('base64'),
     get connections() {
       return connections;

@@ -10,6 +10,7 @@ import { proxyPath } from './aggregation/proxy-path.ts';
 import { RemoteApis } from './aggregation/remote-apis.ts';
 import { remoteDiscovery } from './aggregation/remote-discovery.ts';
 import type { ProxyClient } from './aggregation/remote-target.ts';
+import { remoteSchemaPaths } from './aggregation/schema-paths.ts';
 import type { AsideWork } from './aside/aside-work.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
@@ -183,6 +184,7 @@ class Server implements ApiServer {
         backupPath(store),
         this.#limits.debugPaths,
       ],
+      schemas: remoteSchemaPaths(context, this.#remotes),
       noteDecision: (allowed) => this.#metrics.authorized(allowed),
       aside: options.aside ? async (request, custom) => (await this.#asideWork()).answer(request, custom) : undefined,
       special: specialHandlers({
@@ -249,6 +251,7 @@ class Server implements ApiServer {
           log,
           reserve: (value) => this.#services.reserve(value),
           written: (key, value) => noteSettled(this.pipeline.context, key, value),
+          called: (call) => this.#metrics.admission.called(call),
           options: {
             authorization: { ...authorization, modes: authorizationModes },
             admissionPlugins: admissionPlugins ?? { enable: [], disable: [] },
@@ -276,9 +279,21 @@ class Server implements ApiServer {
     const { serveUpgrade, nodeApi } = this.#options;
     const { context } = this.pipeline;
     const { method, path, query } = upgrade.request;
-    await this.pipeline.authorize(routeOf(context.registry, method, path, query), upgrade.request);
+    const route = routeOf(context.registry, method, path, query);
+    await this.pipeline.authorize(route, upgrade.request);
+    if (route.type === 'other' && (await this.#forwarded(route.segments, upgrade))) return;
     if (!serveUpgrade) throw apiError('BadRequest', 'this server does not serve upgraded connections');
     await serveUpgrade(upgrade, { context, pipeline: this.pipeline, nodeApi });
+  }
+
+  /** Whether it is another server's, which has it then. */
+  async #forwarded([root, group = '', version = '']: readonly string[], upgrade: Upgrade): Promise<boolean> {
+    const { context } = this.pipeline;
+    const api = root === 'apis' ? this.#remotes.find(group, version) : undefined;
+    if (!api) return false;
+    const { forwardUpgrade } = await import('./aggregation/forward-upgrade.ts');
+    await forwardUpgrade({ context, apis: this.#remotes, api }, upgrade);
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

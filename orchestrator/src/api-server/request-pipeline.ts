@@ -5,7 +5,6 @@ import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
 import { requestInfoOf } from './request-info.ts';
-import type { ResourceRegistry } from './resource-registry.ts';
 import { type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
@@ -23,6 +22,12 @@ export type SpecialHandler = (
   request: ServerRequest,
 ) => Promise<Answer> | undefined;
 
+/** The server's own answer about schemas. */
+export type OwnSchemas = (request: ServerRequest) => Promise<Answer>;
+
+/** Requests about schemas (`/openapi/…`), which others may know of as well. */
+export type SchemaHandler = (segments: readonly string[], request: ServerRequest, own: OwnSchemas) => Promise<Answer>;
+
 /** Answers a request by a thread of its own. */
 export type AsideHandler = (request: ServerRequest, custom: boolean) => Promise<Answer>;
 
@@ -32,6 +37,7 @@ export class RequestPipeline {
   readonly authorizer: Authorizer;
   readonly #paths: readonly PathHandler[];
   readonly #special: readonly SpecialHandler[];
+  readonly #schemas: SchemaHandler;
   readonly #note: ((allowed: boolean) => void) | undefined;
   readonly #aside: AsideHandler | undefined;
 
@@ -40,6 +46,8 @@ export class RequestPipeline {
     readonly authorizer: Authorizer;
     readonly paths: readonly PathHandler[];
     readonly special: readonly SpecialHandler[];
+    /** Absent: the server's own schemas are all. */
+    readonly schemas?: SchemaHandler;
     /** Hears of every decision. */
     readonly noteDecision?: (allowed: boolean) => void;
     /** Absent: all is done here. */
@@ -49,6 +57,7 @@ export class RequestPipeline {
     this.authorizer = parts.authorizer;
     this.#paths = parts.paths;
     this.#special = parts.special;
+    this.#schemas = parts.schemas ?? ((_segments, request, own) => own(request));
     this.#note = parts.noteDecision;
     this.#aside = parts.aside;
   }
@@ -59,11 +68,19 @@ export class RequestPipeline {
       const route = routeOf(this.context.registry, request.method, request.path, request.query);
       await this.authorize(route, request);
       if (this.#aside && route.type === 'resource') return await this.#light(route, request, this.#aside);
-      if (this.#aside && isSchema(route, this.context.registry)) return await this.#aside(request, false);
+      if (route.type === 'other' && route.segments[0] === 'openapi')
+        return await this.#schemas(route.segments, request, (asked) => this.#ownSchema(route, asked));
       return await this.#dispatch(route, request);
     } catch (error) {
       throw asApiError(error);
     }
+  }
+
+  #ownSchema(route: Route, request: ServerRequest): Promise<Answer> {
+    const { definitions } = this.context.registry;
+    // Of built-in kinds they are soon made; of definitions they are as large as their authors like.
+    const takesLong = definitions.some(({ custom }) => custom?.isLarge === true);
+    return this.#aside && takesLong ? this.#aside(request, false) : this.#dispatch(route, request);
   }
 
   /** Here, unless it takes long. Nothing was changed by then. */
@@ -111,15 +128,6 @@ export class RequestPipeline {
     }
     return { type: 'text', status: 404, text: '404 page not found\n' };
   }
-}
-
-/** Of built-in kinds they are soon made; of definitions they are as large as their authors like. */
-function isSchema(route: Route, { definitions }: ResourceRegistry): boolean {
-  return (
-    route.type === 'other' &&
-    route.segments[0] === 'openapi' &&
-    definitions.some(({ custom }) => custom?.isLarge === true)
-  );
 }
 
 /** What a collection is limited to; of one object that is named so it is as if its name were in the path. */

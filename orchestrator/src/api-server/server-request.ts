@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { KubeObject } from '@berth/kube';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { StoredObject } from './stored-object.ts';
@@ -14,6 +16,8 @@ export interface ServerRequest {
   readonly contentType: string | undefined;
   readonly userAgent?: string;
   readonly body: RequestBody;
+  /** As it came, where it came over the wire. */
+  readonly wire?: WireMessage;
   /** Whoever asks wants objects, not their text: it is in this thread. */
   readonly asValues?: true;
   /** Aborts when the client is gone. */
@@ -24,18 +28,46 @@ export interface ServerRequest {
   readonly audit?: RequestAudit;
 }
 
+export interface WireMessage {
+  /** Its headers and its connection; the body is read by {@link RequestBody} alone. */
+  readonly message: IncomingMessage;
+  readonly auditId: string;
+}
+
 /** What is added to a request's audit on its way. */
 export interface RequestAudit {
+  readonly bodies: AuditedBodies;
   /** What the client sent, read. */
   requestObject(object: unknown): void;
+  /** The same, read and made into JSON by another thread; without a text where none is written down. */
+  requestText(text: string | undefined, names: AuditedNames): void;
+  /** What the client is answered, as JSON, where another thread made it. */
+  responseText(text: string): void;
   annotate(key: string, value: string): void;
 }
+
+/** What is written down of what was sent and answered. */
+export interface AuditedBodies {
+  readonly sent: boolean;
+  readonly answered: boolean;
+  readonly omitManagedFields: boolean;
+}
+
+/** Which object a body is about, as far as it says. */
+export type AuditedNames =
+  | { readonly namespace: string; readonly name: string; readonly uid?: string; readonly resourceVersion?: string }
+  | undefined;
 
 /** Bytes from the wire, or a JSON value the sender gave away. */
 export type RequestBody =
   | { readonly type: 'none' }
   | { readonly type: 'value'; readonly value: unknown }
-  | { readonly type: 'bytes'; readonly read: () => Promise<Uint8Array> };
+  | {
+      readonly type: 'bytes';
+      readonly read: () => Promise<Uint8Array>;
+      /** The same as it comes, for those who pass it on; absent: it is at hand. */
+      readonly stream?: () => Readable;
+    };
 
 /** An object on its way out: as stored (bytes at hand), or made for this answer. */
 export type AnswerObject = StoredObject | KubeObject;

@@ -1,5 +1,5 @@
 import type { Authorization } from '../authorization/authorization.ts';
-import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
+import type { HookCallObserver } from '../metrics/admission-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
@@ -37,7 +37,7 @@ export interface BuiltInParts {
   readonly authorization: () => Authorization;
   readonly plugins: PluginChoice;
   /** The same. Absent: nothing is counted. */
-  readonly metrics?: () => AdmissionMetrics;
+  readonly metrics?: () => HookCallObserver;
 }
 
 interface Phases {

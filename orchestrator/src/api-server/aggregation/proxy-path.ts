@@ -1,77 +1,103 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { bytesOf } from '../body-decoder.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { CallError } from '../webhook/call-error.ts';
+import { networkWords } from '../webhook/network-words.ts';
+import { answeredHeaders, forwardedHeaders } from './forwarded-headers.ts';
 import type { RemoteApi } from './remote-api.ts';
 import type { RemoteApis } from './remote-apis.ts';
 import { remoteTarget } from './remote-target.ts';
 
-const unavailable: Answer = { type: 'text', status: 503, text: 'service unavailable\n' };
+/** What clients ask to know what there is: they wait no longer for it (aggregatedDiscoveryTimeout). */
+const discoveryMs = 5_000;
 
-/** What is meant for this connection, not for the client's. */
-const ofConnection = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'te',
-  'trailer',
-]);
+export const unavailable = textAnswer(503, 'service unavailable');
 
 /** `/apis/GROUP/VERSION` and below, where another server serves it (kube-aggregator proxyHandler). */
 export function proxyPath(context: ServerContext, apis: RemoteApis): PathHandler {
   return (segments, request) => {
     const [root, group = '', version = ''] = segments;
     const api = root === 'apis' && version !== '' ? apis.find(group, version) : undefined;
-    return api && proxied(context, { api, apis }, request);
+    if (!api) return undefined;
+    return proxied({ context, apis, api }, request, segments.length === 3 ? discoveryMs : undefined);
   };
 }
 
-interface Remote {
-  readonly api: RemoteApi;
+export interface Remote {
+  readonly context: ServerContext;
   readonly apis: RemoteApis;
+  readonly api: RemoteApi;
 }
 
-async function proxied(context: ServerContext, { api, apis }: Remote, request: ServerRequest): Promise<Answer> {
+/** The request as it came, answered by the server behind an APIService. `withinMs`: how long all of it may take. */
+export async function proxied(
+  { context, apis, api }: Remote,
+  request: ServerRequest,
+  withinMs?: number,
+): Promise<Answer> {
   if (!api.available) return unavailable;
-  const { method, user, query, signal } = request;
-  const search = query.size > 0 ? `?${query}` : '';
+  const end = new AbortController();
+  const signal = AbortSignal.any([request.signal, end.signal]);
+  const timer = withinMs === undefined ? undefined : context.clock.schedule(withinMs, () => end.abort());
+  const target = await remoteTarget(context, api.spec, {
+    path: pathOf(request),
+    user: request.user,
+    client: apis.client,
+    headers: forwardedHeaders(request),
+  }).catch(unresolved);
+  if (!target) return unavailable;
   try {
-    const path = `${request.path}${search}`;
-    const target = await remoteTarget(context, api.spec, { path, user, client: apis.client });
-    const body = Buffer.from(await bytesOf(request.body));
-    const headers = { ...target.headers, ...sentHeaders(request) };
     const caller = await context.outbound.caller();
-    const call = { target: { ...target, headers }, method, ...(body.length > 0 ? { body } : {}) };
-    const message = await caller.open(call, signal);
-    return {
-      type: 'proxied',
-      status: message.statusCode ?? 502,
-      headers: keptHeaders(message.headers),
-      chunks: message as AsyncIterable<Uint8Array>,
-    };
+    const body = await bodyOf(request);
+    const call = { target, method: request.method, ...(body ? { body } : {}) };
+    return answerOf(await caller.open(call, signal), timer);
   } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    context.log.debug('a server behind an APIService did not answer', { name: api.spec.name, reason: error.message });
-    return { type: 'text', status: 503, text: `${error.message}\n` };
+    timer?.[Symbol.dispose]();
+    const why = end.signal.aborted ? 'context deadline exceeded' : reasonOf(error);
+    context.log.debug('a server behind an APIService did not answer', { name: api.spec.name, reason: why });
+    return textAnswer(503, `error trying to reach service: ${why}`);
   }
 }
 
-function sentHeaders({ accept, contentType, userAgent }: ServerRequest): Record<string, string> {
-  return {
-    ...(accept === undefined ? {} : { accept }),
-    ...(contentType === undefined ? {} : { 'content-type': contentType }),
-    ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
-  };
+export function pathOf({ path, query }: Pick<ServerRequest, 'path' | 'query'>): string {
+  return query.size > 0 ? `${path}?${query}` : path;
 }
 
-function keptHeaders(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined || ofConnection.has(name) ? [] : [[name, value]],
-    ),
-  );
+/** Nothing stands behind the Service now. */
+function unresolved(error: unknown): undefined {
+  if (!(error instanceof CallError)) throw error;
+}
+
+export function reasonOf(error: unknown): string {
+  if (error instanceof CallError) return error.cause === undefined ? error.message : networkWords(error.cause);
+  // A header that cannot be sent, such as a user's name with a line's end.
+  if ((error as { code?: unknown }).code === 'ERR_INVALID_CHAR') return 'net/http: invalid header field value';
+  throw error;
+}
+
+/** As it comes: what another server takes is not limited here. */
+async function bodyOf({ body }: ServerRequest): Promise<Uint8Array | Readable | undefined> {
+  if (body.type === 'none') return undefined;
+  if (body.type === 'bytes' && body.stream) return body.stream();
+  const bytes = await bytesOf(body);
+  return bytes.length > 0 ? bytes : undefined;
+}
+
+function answerOf(message: IncomingMessage, timer: Disposable | undefined): Answer {
+  message.once('close', () => timer?.[Symbol.dispose]());
+  const status = message.statusCode ?? 502;
+  // Its clients would go there with what they have to show here.
+  if (status >= 300 && status <= 399 && message.headers.location !== undefined) {
+    message.destroy();
+    return textAnswer(502, 'the backend attempted to redirect this request, which is not permitted', '');
+  }
+  const chunks = message as AsyncIterable<Uint8Array>;
+  return { type: 'proxied', status, headers: answeredHeaders(message.headers), chunks };
+}
+
+function textAnswer(status: number, text: string, end = '\n'): Answer {
+  return { type: 'text', status, text: `${text}${end}` };
 }

@@ -1,4 +1,4 @@
-import { messageOf, rfc3339 } from '@berth/kit';
+import { Backoff, messageOf, rfc3339 } from '@berth/kit';
 import type { KubeObject } from '@berth/kube';
 import { followObjects } from '../follow-objects.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -6,21 +6,22 @@ import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
 import { changeObject } from '../verbs/change-object.ts';
 import { CallError } from '../webhook/call-error.ts';
-import type { RemoteApi, RemoteResource, RemoteSpec } from './remote-api.ts';
+import { discover, unreachable, type Verdict } from './availability.ts';
+import type { RemoteApi } from './remote-api.ts';
 import { remoteSpecOf } from './remote-api.ts';
-import { type ProxyClient, remoteTarget } from './remote-target.ts';
+import type { ProxyClient } from './remote-target.ts';
 
-/** How soon a server that is there, or not there, is asked again. */
+/** How soon a server that is there is asked again. */
 const recheckMs = 30_000;
-const retryMs = 2_000;
-/** Upstream's limit on one discovery. */
-const timeoutMs = 5_000;
+/** One that is not: upstream's queue. */
+const retry = { initialMs: 5, maxMs: 30_000 } as const;
 
-interface Verdict {
-  readonly status: 'True' | 'False';
-  readonly reason: string;
-  readonly message: string;
-}
+/** What a server's being there hangs on, beside itself. */
+const watched = [
+  ['', 'services'],
+  ['', 'endpoints'],
+  ['discovery.k8s.io', 'endpointslices'],
+] as const;
 
 /** APIServices that stand for other servers: which there are, whether they answer, what they serve. Without any it costs nothing. */
 export class RemoteApis {
@@ -28,6 +29,9 @@ export class RemoteApis {
   readonly #client: ProxyClient;
   readonly #apis = new Map<string, RemoteApi>();
   readonly #checks = new Map<string, Disposable>();
+  readonly #backoff = new Backoff(retry);
+  /** Ends following what servers hang on; absent: there are none. */
+  #following: AbortController | undefined;
 
   constructor(context: ServerContext, client: ProxyClient) {
     this.#context = context;
@@ -36,6 +40,10 @@ export class RemoteApis {
 
   get client(): ProxyClient {
     return this.#client;
+  }
+
+  get isEmpty(): boolean {
+    return this.#apis.size === 0;
   }
 
   /** What is served elsewhere, groups by their priority. */
@@ -72,8 +80,12 @@ export class RemoteApis {
 
   #remove(name: string): void {
     this.#apis.delete(name);
+    this.#backoff.forget(name);
     this.#checks.get(name)?.[Symbol.dispose]();
     this.#checks.delete(name);
+    if (this.#apis.size > 0) return;
+    this.#following?.abort();
+    this.#following = undefined;
   }
 
   #set(object: AnyObject, signal: AbortSignal): void {
@@ -93,6 +105,27 @@ export class RemoteApis {
     this.#remove(name);
     this.#apis.set(name, { spec, available: false, resources: [] });
     this.#checkIn(name, 0, signal);
+    if (!this.#following) this.#follow(signal);
+  }
+
+  /** A server whose Service or whose endpoints change is asked at once. */
+  #follow(signal: AbortSignal): void {
+    const end = new AbortController();
+    this.#following = end;
+    const run = { log: this.#context.log, signal: AbortSignal.any([signal, end.signal]) };
+    const changed = ({ kind, metadata }: AnyObject) => {
+      const { namespace, labels } = metadata;
+      const name = kind === 'EndpointSlice' ? labels?.['kubernetes.io/service-name'] : metadata.name;
+      for (const { spec } of this.#apis.values())
+        if (spec.service.name === name && spec.service.namespace === namespace) this.#checkIn(spec.name, 0, signal);
+    };
+    for (const [group, plural] of watched) {
+      const storage = this.#context.storageOf(group, plural);
+      if (!storage) continue;
+      followObjects(storage, { reset: () => undefined, set: changed, remove: changed }, run).catch((error: unknown) => {
+        if (!run.signal.aborted) run.log.warn('servers of APIServices are looked for more slowly', { plural, error });
+      });
+    }
   }
 
   #checkIn(name: string, ms: number, signal: AbortSignal): void {
@@ -107,10 +140,14 @@ export class RemoteApis {
   async #check(name: string, signal: AbortSignal): Promise<void> {
     const api = this.#apis.get(name);
     if (!api || signal.aborted) return;
+    const scheduled = this.#checks.get(name);
     const verdict = await this.#ask(api, signal);
     if (this.#apis.get(name) !== api || signal.aborted) return;
     api.available = verdict.status === 'True';
-    this.#checkIn(name, api.available ? recheckMs : retryMs, signal);
+    const soon = verdict.reason === 'FailedDiscoveryCheck';
+    if (!soon) this.#backoff.forget(name);
+    // What changed meanwhile is looked at already.
+    if (this.#checks.get(name) === scheduled) this.#checkIn(name, soon ? this.#backoff.next(name) : recheckMs, signal);
     try {
       await this.#write(name, verdict);
     } catch (error) {
@@ -121,43 +158,13 @@ export class RemoteApis {
   async #ask(api: RemoteApi, signal: AbortSignal): Promise<Verdict> {
     const { spec } = api;
     try {
-      const missing = await this.#missing(spec);
+      const missing = await unreachable(this.#context, spec);
       if (missing) return missing;
-      api.resources = await this.#discover(spec, signal);
+      api.resources = await discover(this.#context, { spec, client: this.#client }, signal);
       return { status: 'True', reason: 'Passed', message: 'all checks passed' };
     } catch (error) {
       if (!(error instanceof CallError)) this.#context.log.warn('an APIService was not checked', { error });
       return { status: 'False', reason: 'FailedDiscoveryCheck', message: messageOf(error) };
-    }
-  }
-
-  /** What there is to say before it can be asked (kube-aggregator remote_available_controller). */
-  async #missing({ service }: RemoteSpec): Promise<Verdict | undefined> {
-    const { namespace, name, port } = service;
-    const place = `service/${name} in ${JSON.stringify(namespace)}`;
-    const found = (await this.#context.storageOf('', 'services')?.find(namespace, name))?.object;
-    if (!found) return { status: 'False', reason: 'ServiceNotFound', message: `${place} is not present` };
-    const ports = (found.spec?.ports ?? []) as { port?: number }[];
-    if (found.spec?.type === 'ExternalName' || ports.some((one) => one.port === port)) return undefined;
-    return { status: 'False', reason: 'ServicePortError', message: `${place} is not listening on port ${port}` };
-  }
-
-  async #discover(spec: RemoteSpec, signal: AbortSignal): Promise<readonly RemoteResource[]> {
-    const path = `/apis/${spec.group}/${spec.version}`;
-    const target = await remoteTarget(this.#context, spec, {
-      path,
-      user: { name: 'system:kube-aggregator', groups: ['system:masters'] },
-      client: this.#client,
-    });
-    const caller = await this.#context.outbound.caller();
-    const { status, body } = await caller.call({ target, method: 'GET', timeoutMs }, signal);
-    const failed = (why: string) => new CallError(`failing or missing response from ${target.url}: ${why}`);
-    if (status < 200 || status >= 300) throw failed(`bad status from ${target.url}: ${status}`);
-    try {
-      const { resources } = JSON.parse(body.toString()) as { resources?: unknown };
-      return Array.isArray(resources) ? resources.filter(isResource) : [];
-    } catch {
-      throw failed('no APIResourceList');
     }
   }
 
@@ -178,13 +185,4 @@ export class RemoteApis {
     const by = { user: loopback, dryRun: false, warn: () => undefined };
     await changeObject(this.#context, { own: true, ...request, ...by, change });
   }
-}
-
-function isResource(value: unknown): value is RemoteResource {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as RemoteResource).name === 'string' &&
-    typeof (value as RemoteResource).kind === 'string'
-  );
 }

@@ -2,6 +2,7 @@ import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import type { HttpsTarget } from '../webhook/https-caller.ts';
 import { resolveService } from '../webhook/service-resolver.ts';
+import { type Headers, identityHeaders } from './forwarded-headers.ts';
 import type { RemoteSpec } from './remote-api.ts';
 
 /** Who we are to servers we stand before. */
@@ -11,29 +12,30 @@ export interface ProxyClient {
   readonly key?: string;
 }
 
+export interface RemoteAsk {
+  /** With its query, as it is sent. */
+  readonly path: string;
+  readonly user: User;
+  readonly client: ProxyClient;
+  readonly headers?: Headers;
+}
+
 /** Where a request for `path` goes and what says for whom it is. @throws CallError – nothing stands behind the Service. */
 export async function remoteTarget(
   context: ServerContext,
   { service, ca, insecure }: RemoteSpec,
-  { path, user, client }: { readonly path: string; readonly user: User; readonly client: ProxyClient },
+  { path, user, client, headers }: RemoteAsk,
 ): Promise<HttpsTarget> {
   const serverName = `${service.name}.${service.namespace}.svc`;
   const { cert, key } = client;
   return {
     url: `https://${serverName}:${service.port}${path}`,
+    path,
     connect: await resolveService(context, service),
     serverName,
-    headers: identityHeaders(user),
+    headers: { ...headers, ...identityHeaders(user) },
     ...(ca === undefined ? {} : { ca }),
     ...(insecure ? { insecure: true } : {}),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   };
-}
-
-function identityHeaders({ name, uid, groups, extra = {} }: User): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { 'x-remote-user': name, 'x-remote-group': [...groups] };
-  if (uid) headers['x-remote-uid'] = uid;
-  for (const [key, values] of Object.entries(extra))
-    headers[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values];
-  return headers;
 }

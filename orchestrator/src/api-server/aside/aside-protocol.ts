@@ -3,6 +3,8 @@ import type { RangeRequest, WriteRequest } from '../../store/store.ts';
 import type { StoreErrorCode } from '../../store/store-error.ts';
 import type { PluginChoice } from '../admission/plugin-names.ts';
 import type { AuthorizationOptions } from '../authorization/authorization-options.ts';
+import type { HookCall } from '../metrics/admission-metrics.ts';
+import type { AuditedBodies, AuditedNames } from '../server-request.ts';
 import type { User } from '../user.ts';
 
 /** What the thread's server has to know of the one it works for. */
@@ -25,15 +27,17 @@ export interface SentRequest {
   readonly body: Uint8Array | undefined;
   /** A custom resource's: the thread may get to know its definition a moment later. */
   readonly custom: boolean;
-  /** What was sent is to be told as it was read. */
-  readonly audited: boolean;
+  /** What is to be told of it beside its answer; undefined: nothing. */
+  readonly audited: AuditedBodies | undefined;
 }
 
 /** What is said of a request beside its answer. */
 export interface Told {
   readonly warnings: readonly string[];
-  /** What was sent, as JSON; where it was asked for. */
-  readonly audited: string | undefined;
+  /** What was sent, and its text where that is written down. */
+  readonly sent: { readonly names: AuditedNames; readonly text: string | undefined } | undefined;
+  /** What is answered, as JSON, where that is written down. */
+  readonly answered: string | undefined;
   readonly annotations: readonly (readonly [key: string, value: string])[];
 }
 
@@ -109,4 +113,6 @@ export type FromThread =
       readonly message: string;
       readonly fields: string;
     }
+  /** Called an admission webhook. */
+  | { readonly type: 'called'; readonly call: HookCall }
   | { readonly type: 'pong' };

@@ -9,6 +9,7 @@ import { BodyDecoder } from '../body-decoder.ts';
 import { serveCustomResources } from '../custom-resources/serve-custom-resources.ts';
 import { openApiPaths } from '../discovery/openapi-paths.ts';
 import { swaggerPath } from '../discovery/swagger-path.ts';
+import type { HookCall } from '../metrics/admission-metrics.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
@@ -18,6 +19,7 @@ import { notFoundPath } from '../route.ts';
 import { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { specialHandlers } from '../subresources/special-handlers.ts';
+import { AsideAudit } from './aside-audit.ts';
 import type { AsideOptions, SentAnswer, SentRequest, Told } from './aside-protocol.ts';
 
 export interface AsideServerParts {
@@ -26,6 +28,8 @@ export interface AsideServerParts {
   readonly rng: Rng;
   readonly log: Logger;
   readonly options: AsideOptions;
+  /** Hears of each call to an admission webhook. */
+  readonly called: (call: HookCall) => void;
 }
 
 const mostQuoted = 64 * 1024;
@@ -59,6 +63,7 @@ export class AsideServer implements AsyncDisposable {
           services: this.#services,
           plugins: options.admissionPlugins,
           authorization: () => this.#authorization,
+          metrics: () => parts,
         }),
     });
     this.#authorization = new Authorization(context, options.authorization);
@@ -90,25 +95,23 @@ export class AsideServer implements AsyncDisposable {
 
   async answer(sent: SentRequest, signal: AbortSignal): Promise<SentAnswer> {
     const warnings = new Set<string>();
-    const annotations: [string, string][] = [];
-    let audited: string | undefined;
-    const told = (): Told => ({ warnings: [...warnings], audited, annotations });
-    const request = requestOf(sent, {
-      signal,
-      warn: (text) => warnings.add(text),
-      audit: {
-        requestObject: (object) => {
-          if (sent.audited) audited = JSON.stringify(object);
-        },
-        annotate: (key, value) => annotations.push([key, value]),
-      },
+    const audit = sent.audited && new AsideAudit(sent.audited);
+    const told = (): Told => ({
+      warnings: [...warnings],
+      sent: audit?.sent,
+      answered: audit?.answer,
+      annotations: audit?.annotations ?? [],
     });
+    const warn = (text: string) => warnings.add(text);
+    const request = requestOf(sent, { signal, warn, ...(audit ? { audit } : {}) });
     try {
       const answer = await this.#answer(request, sent.custom);
+      audit?.answered(answer);
       const made = await this.#documentOf(answer, request);
       return { ...made, told: told() };
     } catch (error) {
-      if (error instanceof ApiError) return refused(error, told());
+      // What is written down is a Status all the same.
+      if (error instanceof ApiError) return audit ? { error: error.status, told: told() } : refused(error, told());
       this.#parts.log.error('a request failed', { path: sent.path, stack: (error as Error).stack });
       return { failure: messageOf(error) };
     }
@@ -155,7 +158,7 @@ function isUnknownPath(error: unknown): boolean {
 
 function requestOf(
   { method, path, query, user, accept, contentType, userAgent, body }: SentRequest,
-  more: Pick<ServerRequest, 'signal' | 'warn'> & Required<Pick<ServerRequest, 'audit'>>,
+  more: Pick<ServerRequest, 'signal' | 'warn' | 'audit'>,
 ): ServerRequest {
   return {
     method,

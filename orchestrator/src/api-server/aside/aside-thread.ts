@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock, Logger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { Store } from '../../store/store.ts';
+import type { HookCall } from '../metrics/admission-metrics.ts';
 import type { AsideOptions, FromThread, SentAnswer, SentRequest, ToThread } from './aside-protocol.ts';
 import { StoreService } from './store-service.ts';
 
@@ -20,6 +21,8 @@ export interface AsideThreadParts {
   readonly store: Store;
   readonly reserve: (value: string) => Promise<boolean>;
   readonly written: (key: string, value: Uint8Array) => void;
+  /** Hears of each call to an admission webhook. */
+  readonly called: (call: HookCall) => void;
   readonly options: AsideOptions;
   readonly clock: Clock;
   readonly log: Logger;
@@ -112,6 +115,9 @@ export class AsideThread implements AsyncDisposable {
         break;
       case 'log':
         this.#parts.log[message.level](message.message, JSON.parse(message.fields));
+        break;
+      case 'called':
+        this.#parts.called(message.call);
         break;
       case 'pong':
         this.#deaf?.[Symbol.dispose]();

@@ -73,16 +73,17 @@ export class AsideWork implements AsyncDisposable {
 
 function sent(request: ServerRequest, body: Uint8Array | undefined, custom: boolean): SentRequest {
   const { method, path, query, user, accept, contentType, userAgent, audit } = request;
-  const audited = audit !== undefined;
+  const audited = audit?.bodies;
   return { method, path, query: query.toString(), user, accept, contentType, userAgent, body, custom, audited };
 }
 
 function answerOf(answer: SentAnswer, { warn, audit }: ServerRequest): Answer {
   if ('failure' in answer) throw new Error(answer.failure);
-  const { warnings, audited, annotations } = answer.told;
+  const { warnings, sent, answered, annotations } = answer.told;
   for (const text of warnings) warn(text);
   for (const [key, value] of annotations) audit?.annotate(key, value);
-  if (audited !== undefined) audit?.requestObject(JSON.parse(audited));
+  if (sent) audit?.requestText(sent.text, sent.names);
+  if (answered !== undefined) audit?.responseText(answered);
   if ('error' in answer) throw new ApiError(answer.error);
   const { status, body, headers } = answer;
   return { type: 'document', status, body, headers, made: true };

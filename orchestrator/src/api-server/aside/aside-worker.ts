@@ -34,6 +34,7 @@ const server = new AsideServer({
   rng: systemRng,
   log: logger(),
   options: workerData as AsideOptions,
+  called: (call) => post({ type: 'called', call }),
 });
 const started = server.start();
 const underway = new Map<number, AbortController>();

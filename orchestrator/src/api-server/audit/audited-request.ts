@@ -1,10 +1,11 @@
 import { type Clock, rfc3339Micro } from '@berth/kit';
 import type { KubeObject, Status } from '@berth/kube';
-import type { Answer, AnswerObject, RequestAudit } from '../server-request.ts';
-import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
 import type { User } from '../user.ts';
 import { type AuditEvent, userInfo } from './audit-event.ts';
 import { type AuditDecision, type AuditStage, auditLevels } from './audit-policy.ts';
+import { JsonText, jsonLine } from './json-text.ts';
+import { responseObjectOf, withoutManagedFields } from './response-object.ts';
 
 export interface AuditedRequestParts {
   readonly clock: Clock;
@@ -18,14 +19,19 @@ export interface AuditedRequestParts {
 export class AuditedRequest implements RequestAudit {
   readonly #parts: AuditedRequestParts;
   readonly #event: AuditEvent;
-  readonly #level: number;
+  readonly bodies: AuditedBodies;
   #started = false;
   #done = false;
 
   constructor(parts: AuditedRequestParts) {
     this.#parts = parts;
     this.#event = parts.event;
-    this.#level = auditLevels.indexOf(parts.decision.level);
+    const level = auditLevels.indexOf(parts.decision.level);
+    this.bodies = {
+      sent: level >= auditLevels.indexOf('Request'),
+      answered: level >= auditLevels.indexOf('RequestResponse'),
+      omitManagedFields: parts.decision.omitManagedFields,
+    };
     this.#write('RequestReceived');
   }
 
@@ -40,34 +46,32 @@ export class AuditedRequest implements RequestAudit {
 
   /** Taken as it is now: it is changed on its way to the store. */
   requestObject(object: unknown): void {
-    const { objectRef } = this.#event;
     const metadata = (object as Partial<KubeObject> | null)?.metadata;
-    if (objectRef && typeof metadata === 'object') {
-      objectRef['namespace'] ??= metadata.namespace ?? '';
-      objectRef['name'] ??= metadata.name ?? '';
-      if (metadata.uid) objectRef['uid'] ??= metadata.uid;
-      if (metadata.resourceVersion) objectRef['resourceVersion'] ??= metadata.resourceVersion;
-      for (const key of ['namespace', 'name']) if (objectRef[key] === '') delete objectRef[key];
-    }
-    if (this.#level >= auditLevels.indexOf('Request')) this.#event.requestObject = this.#copy(object);
+    if (typeof metadata === 'object') this.#name({ namespace: '', name: '', ...metadata });
+    const { sent, omitManagedFields } = this.bodies;
+    if (sent) this.#event.requestObject = structuredClone(omitManagedFields ? withoutManagedFields(object) : object);
+  }
+
+  requestText(text: string | undefined, names: AuditedNames): void {
+    this.#name(names);
+    if (text !== undefined) this.#event.requestObject = new JsonText(text);
+  }
+
+  responseText(text: string): void {
+    this.#event.responseObject = new JsonText(text);
   }
 
   answered(answer: Answer): void {
     this.#event.responseStatus = { metadata: {}, code: codeOf(answer) };
-    if (this.#level < auditLevels.indexOf('RequestResponse')) return;
-    if (answer.type === 'object') this.#event.responseObject = this.#copy(plainObject(answer.object));
-    else if (answer.type === 'list') {
-      const { definition, metadata, items } = answer;
-      const objects = items.map(({ object }) => this.#copy(object));
-      const kind = `${definition.kind}List`;
-      this.#event.responseObject = { kind, apiVersion: apiVersionOf(definition), metadata, items: objects };
-    }
+    const { answered, omitManagedFields } = this.bodies;
+    const object = answered ? responseObjectOf(answer, omitManagedFields) : undefined;
+    if (object !== undefined) this.#event.responseObject = structuredClone(object);
   }
 
   failed(status: Status): void {
     const { message, reason, details, code } = status;
     this.#event.responseStatus = { metadata: {}, status: 'Failure', message, reason, details, code };
-    if (this.#level >= auditLevels.indexOf('RequestResponse')) this.#event.responseObject = status;
+    if (this.bodies.answered) this.#event.responseObject = status;
   }
 
   /** What lasts is written down when it begins, too. */
@@ -91,21 +95,18 @@ export class AuditedRequest implements RequestAudit {
     if (decision.omitStages.has(stage)) return;
     this.#event.stage = stage;
     if (stage !== 'RequestReceived') this.#event.stageTimestamp = rfc3339Micro(clock.now());
-    write(`${JSON.stringify(this.#event)}\n`);
+    write(jsonLine(this.#event));
   }
 
-  #copy(object: unknown): unknown {
-    const isObject = typeof object === 'object' && object !== null && 'metadata' in object;
-    if (!isObject || !this.#parts.decision.omitManagedFields) return structuredClone(object);
-    const { managedFields: _, ...metadata } = object.metadata as Record<string, unknown>;
-    return structuredClone({ ...object, metadata });
+  /** What the path does not say of its object. */
+  #name(names: AuditedNames): void {
+    const { objectRef } = this.#event;
+    if (!objectRef || !names) return;
+    for (const key of ['namespace', 'name', 'uid', 'resourceVersion'] as const)
+      if (names[key]) objectRef[key] ??= names[key];
   }
 }
 
 function codeOf(answer: Answer): number {
   return 'status' in answer ? answer.status : 200;
-}
-
-function plainObject(object: AnswerObject): unknown {
-  return object instanceof StoredObject ? object.object : object;
 }

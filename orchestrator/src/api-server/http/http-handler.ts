@@ -53,7 +53,8 @@ export class HttpHandler {
     const gone = new AbortController();
     socket.once('close', () => gone.abort());
     socket.on('error', () => gone.abort());
-    const request = serverRequest(message, { signal: gone.signal, warnings: new Set() });
+    const auditId = auditIdOf(message, rng);
+    const request = serverRequest(message, { signal: gone.signal, auditId, warnings: new Set() });
     const info = requestInfoOf(request.method, request.path, request.query);
     const end = metrics.requests.begin(info, request.method);
     let audit: AuditedRequest | undefined;
@@ -61,7 +62,7 @@ export class HttpHandler {
       const caller = await this.#authenticate(message);
       const address = tlsSocketOf(message).remoteAddress;
       const subject = { info, user: caller, uri: message.url ?? '/', headers: message.headers, address };
-      audit = auditor?.begin(subject, auditIdOf(message, rng));
+      audit = auditor?.begin(subject, auditId);
       const user = await this.#impersonate(caller, message, audit);
       await this.#parts.upgrade({ message, socket, head, request: { ...request, user, ...(audit ? { audit } : {}) } });
       audit?.complete(101);

@@ -10,10 +10,17 @@ import { readBody } from './read-body.ts';
 /** Shared: nobody changes a request's query. */
 const noQuery = new URLSearchParams();
 
+interface IncomingParts {
+  readonly signal: AbortSignal;
+  readonly auditId: string;
+  readonly warnings: Set<string>;
+  readonly bodyRead?: (bytes: number) => void;
+}
+
 /** What a message asks, before anyone knows whose it is. `bodyRead` hears how long its body was. */
 export function serverRequest(
   message: IncomingMessage,
-  { signal, warnings, bodyRead }: { signal: AbortSignal; warnings: Set<string>; bodyRead?: (bytes: number) => void },
+  { signal, auditId, warnings, bodyRead }: IncomingParts,
 ): ServerRequest {
   const url = message.url ?? '/';
   const question = url.indexOf('?');
@@ -27,6 +34,7 @@ export function serverRequest(
     contentType,
     ...(userAgent === undefined ? {} : { userAgent }),
     body: bodyOf(message, bodyRead),
+    wire: { message, auditId },
     signal,
     warn: (text) => warnings.add(text),
   };
@@ -46,6 +54,7 @@ function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = ()
       read ??= readOnce();
       return read;
     },
+    stream: () => message as Readable,
   };
 }
 

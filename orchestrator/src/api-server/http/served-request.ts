@@ -44,10 +44,11 @@ export class ServedRequest {
     const bodyRead = (bytes: number) => {
       this.#bodyBytes = bytes;
     };
-    const request = serverRequest(message, { signal: this.#gone.signal, warnings, bodyRead });
+    const auditId = auditIdOf(message, parts.rng);
+    this.auditId = auditId;
+    const request = serverRequest(message, { signal: this.#gone.signal, auditId, warnings, bodyRead });
     this.info = requestInfoOf(request.method, request.path, request.query);
-    this.auditId = auditIdOf(message, parts.rng);
-    const extra = { 'audit-id': this.auditId };
+    const extra = { 'audit-id': auditId };
     const now = parts.clock.now();
     const { watched } = parts.metrics;
     this.reply = { response, request, headers: message.headers, warnings, now, extra, watched, sentBytes: undefined };

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect, type TLSSocket } from 'node:tls';
-import { systemClock } from '@berth/kit';
+import type { TLSSocket } from 'node:tls';
 import { apiError, type KubeClient, type Node, resources } from '@berth/kube';
 import { logPath, streamPath } from '../../kubelet/server/kubelet-request.ts';
 import type { ContainerRef, LogOptions, RemoteNodeApi, StreamTarget, UpgradedConnection } from '../../node-api.ts';
 import { networkWords } from '../webhook/network-words.ts';
+import { connectTls, joinSockets } from '../webhook/tls-connection.ts';
 
 export interface RemoteKubeletOptions {
   readonly nodeName: string;
@@ -20,7 +20,6 @@ export interface RemoteKubeletOptions {
 const addressTypes = ['InternalIP', 'ExternalIP'];
 /** What belongs to a connection's protocol, and so to whoever ends it. */
 const passedOn = /^(upgrade|connection|sec-websocket-.*|x-stream-protocol-version)$/i;
-const connectMs = 30_000;
 
 interface Place {
   readonly host: string;
@@ -51,7 +50,7 @@ export class RemoteKubelet implements RemoteNodeApi {
     const kubelet = await this.#connect(place, signal);
     kubelet.write(`${requestHead(message, place, streamPath(target))}\r\n`);
     if (head.length > 0) kubelet.write(head);
-    await joined(kubelet, socket, signal);
+    await joinSockets(socket, kubelet, signal);
   }
 
   async #get(path: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -76,33 +75,13 @@ export class RemoteKubelet implements RemoteNodeApi {
     throw apiError('ServiceUnavailable', `the kubelet of node ${JSON.stringify(name)} is not connected`);
   }
 
-  #connect({ host, port }: Place, signal: AbortSignal): Promise<TLSSocket> {
+  async #connect(place: Place, signal: AbortSignal): Promise<TLSSocket> {
     const { cert, key, ca } = this.#o;
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host, port, cert, key, ca, ALPNProtocols: ['http/1.1'] });
-      const settle = () => {
-        signal.removeEventListener('abort', onAbort);
-        timer[Symbol.dispose]();
-      };
-      const failed = (error: unknown) => {
-        settle();
-        socket.destroy();
-        reject(error);
-      };
-      const onAbort = () => failed(signal.reason);
-      const onError = (error: unknown) => failed(unreachable(error));
-      const timer = systemClock.schedule(connectMs, () =>
-        failed(unreachable(new Error(`dial tcp ${host}:${port}: i/o timeout`))),
-      );
-      signal.addEventListener('abort', onAbort, { once: true });
-      socket.once('error', onError);
-      socket.once('secureConnect', () => {
-        socket.off('error', onError);
-        settle();
-        resolve(socket);
-      });
-      if (signal.aborted) onAbort();
-    });
+    try {
+      return await connectTls({ ...place, cert, key, ca }, signal);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : unreachable(error);
+    }
   }
 }
 
@@ -114,25 +93,6 @@ function requestHead(message: IncomingMessage, { host, port }: Place, path: stri
     if (passedOn.test(name)) lines.push(`${name}: ${value}`);
   }
   return lines.map((line) => `${line}\r\n`).join('');
-}
-
-/** Bytes both ways, until one side ends or the server does. */
-function joined(kubelet: TLSSocket, client: UpgradedConnection['socket'], signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      signal.removeEventListener('abort', end);
-      kubelet.destroy();
-      client.destroy();
-      resolve();
-    };
-    kubelet.once('error', end).once('close', () => client.end());
-    client.once('error', end).once('close', end);
-    signal.addEventListener('abort', end, { once: true });
-    (client as Partial<Pick<TLSSocket, 'setTimeout'>>).setTimeout?.(0);
-    kubelet.pipe(client);
-    client.pipe(kubelet);
-    if (signal.aborted) end();
-  });
 }
 
 function unreachable(error: unknown) {

@@ -19,8 +19,13 @@ export interface HookCall {
   readonly failedOpen: boolean;
 }
 
+/** Hears of calls to admission webhooks. */
+export interface HookCallObserver {
+  called(call: HookCall): void;
+}
+
 /** Calls to admission webhooks, under upstream's names. */
-export class AdmissionMetrics {
+export class AdmissionMetrics implements HookCallObserver {
   readonly #durations: SeriesOf<Histogram>;
   readonly #requests: SeriesOf<Counter>;
   readonly #rejections: SeriesOf<Counter>;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import type { Clock } from '@berth/kit';
 import { CallError } from './call-error.ts';
 import { networkWords } from './network-words.ts';
@@ -10,6 +11,8 @@ import { identityError } from './server-identity.ts';
 export interface HttpsTarget {
   /** `https://host[:port]/path?query`, as messages name it. */
   readonly url: string;
+  /** Sent in place of the URL's, as it is. */
+  readonly path?: string;
   /** Where to connect, where the URL's name is none the resolver knows. */
   readonly connect?: { readonly host: string; readonly port: number };
   /** PEM; absent: the authorities that this system trusts. */
@@ -27,12 +30,14 @@ export interface HttpsTarget {
 export interface HttpsRequest {
   readonly target: HttpsTarget;
   readonly method: string;
-  /** JSON, unless the target's headers say otherwise. */
-  readonly body?: string | Uint8Array;
+  /** JSON, unless the target's headers say otherwise; a stream is sent as it comes. */
+  readonly body?: string | Uint8Array | Readable;
 }
 
 export interface HttpsCall extends HttpsRequest {
   readonly timeoutMs: number;
+  /** Where an answer is known to be shorter than {@link maxAnswerBytes}. */
+  readonly mostBytes?: number;
 }
 
 export interface HttpsAnswer {
@@ -101,7 +106,11 @@ export class HttpsCaller implements Disposable {
       throw callError(call, signal, error);
     }
     try {
-      return { status: message.statusCode ?? 0, headers: message.headers, body: await readAnswer(message) };
+      return {
+        status: message.statusCode ?? 0,
+        headers: message.headers,
+        body: await readAnswer(message, call.mostBytes),
+      };
     } catch (error) {
       if (error instanceof CallError) throw error;
       const why = signal.aborted ? (signal.reason as CallError).message : networkWords(error);
@@ -118,7 +127,8 @@ export class HttpsCaller implements Disposable {
         });
       } catch (error) {
         // A kept connection may have ended while the request was on its way to it.
-        if (!reused || tries > 2 || (error as { code?: string }).code !== 'ECONNRESET') throw error;
+        const once = call.body instanceof Readable;
+        if (once || !reused || tries > 2 || (error as { code?: string }).code !== 'ECONNRESET') throw error;
       }
     }
   }
@@ -140,7 +150,8 @@ function sendOnce(
       failed(sent.reusedSocket);
       reject(error);
     });
-    sent.end(call.body);
+    if (call.body instanceof Readable) pipeline(call.body, sent, () => undefined);
+    else sent.end(call.body);
   });
 }
 
@@ -153,7 +164,7 @@ function optionsOf({ target, method, body }: HttpsRequest): RequestOptions {
     method,
     host: connect?.host ?? host,
     port: connect?.port ?? Number(url.port || 443),
-    path: `${url.pathname}${url.search}`,
+    path: target.path ?? `${url.pathname}${url.search}`,
     // A name goes into the handshake, an address does not (RFC 6066 §3).
     servername: isIP(serverName) === 0 ? serverName : '',
     rejectUnauthorized: target.insecure !== true,
@@ -164,7 +175,7 @@ function optionsOf({ target, method, body }: HttpsRequest): RequestOptions {
       host: target.url.slice('https://'.length).split(/[/?]/, 1)[0],
       accept: 'application/json, */*',
       'user-agent': 'kube-apiserver-admission',
-      ...(body === undefined
+      ...(body === undefined || body instanceof Readable
         ? {}
         : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
       ...target.headers,
@@ -172,13 +183,13 @@ function optionsOf({ target, method, body }: HttpsRequest): RequestOptions {
   };
 }
 
-async function readAnswer(message: IncomingMessage): Promise<Buffer> {
+async function readAnswer(message: IncomingMessage, mostBytes = maxAnswerBytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
     length += chunk.byteLength;
     // Leaving the loop destroys the connection with what is left of the answer.
-    if (length > maxAnswerBytes) throw new CallError(`response body is larger than ${maxAnswerBytes} bytes`);
+    if (length > mostBytes) throw new CallError(`response body is larger than ${mostBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);

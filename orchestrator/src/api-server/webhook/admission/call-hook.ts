@@ -2,7 +2,7 @@ import type { Logger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorizer.ts';
-import type { AdmissionMetrics } from '../../metrics/admission-metrics.ts';
+import type { HookCallObserver } from '../../metrics/admission-metrics.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../call-error.ts';
@@ -18,7 +18,7 @@ export interface HookParts {
   /** For match conditions that ask what the caller may do. */
   readonly authorizer: Authorizer;
   /** Absent: nothing is counted. */
-  readonly metrics: AdmissionMetrics | undefined;
+  readonly metrics: HookCallObserver | undefined;
 }
 
 const never = new AbortController().signal;

@@ -1,5 +1,5 @@
 import type { AdmissionRequest } from '../../admission/admission.ts';
-import type { AdmissionMetrics, HookCall } from '../../metrics/admission-metrics.ts';
+import type { HookCall, HookCallObserver } from '../../metrics/admission-metrics.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../call-error.ts';
 import { WebhookDenial } from './denial.ts';
@@ -10,7 +10,7 @@ interface Observed {
   readonly request: AdmissionRequest;
   readonly type: HookCall['type'];
   readonly context: ServerContext;
-  readonly metrics: AdmissionMetrics | undefined;
+  readonly metrics: HookCallObserver | undefined;
 }
 
 type Outcome = Pick<HookCall, 'code' | 'rejection' | 'failedOpen'>;

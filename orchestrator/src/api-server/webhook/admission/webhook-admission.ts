@@ -1,7 +1,7 @@
 import type { Logger } from '@berth/kit';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorizer.ts';
-import type { AdmissionMetrics } from '../../metrics/admission-metrics.ts';
+import type { HookCallObserver } from '../../metrics/admission-metrics.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { HookParts } from './call-hook.ts';
 import type { Hook } from './hook.ts';
@@ -14,12 +14,12 @@ const group = 'admissionregistration.k8s.io';
 export class WebhookAdmission {
   readonly #context: ServerContext;
   readonly #authorizer: () => Authorizer;
-  readonly #metrics: (() => AdmissionMetrics) | undefined;
+  readonly #metrics: (() => HookCallObserver) | undefined;
   readonly #mutating = new HookList();
   readonly #validating = new HookList();
 
   /** `authorizer` and `metrics` are asked for at each request: they are made after admission. */
-  constructor(context: ServerContext, authorizer: () => Authorizer, metrics?: () => AdmissionMetrics) {
+  constructor(context: ServerContext, authorizer: () => Authorizer, metrics?: () => HookCallObserver) {
     this.#context = context;
     this.#authorizer = authorizer;
     this.#metrics = metrics;

@@ -1,0 +1,44 @@
+import { responseObjectOf, withoutManagedFields } from '../audit/response-object.ts';
+import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
+
+/** What the audit of a request is to hear of what this thread does with it: made here, told by the other one. */
+export class AsideAudit implements RequestAudit {
+  readonly bodies: AuditedBodies;
+  readonly annotations: [key: string, value: string][] = [];
+  sent: { readonly names: AuditedNames; readonly text: string | undefined } | undefined;
+  answer: string | undefined;
+
+  constructor(bodies: AuditedBodies) {
+    this.bodies = bodies;
+  }
+
+  annotate(key: string, value: string): void {
+    this.annotations.push([key, value]);
+  }
+
+  requestObject(object: unknown): void {
+    const { sent, omitManagedFields } = this.bodies;
+    const shown = omitManagedFields ? withoutManagedFields(object) : object;
+    this.requestText(sent ? JSON.stringify(shown) : undefined, namesOf(object));
+  }
+
+  requestText(text: string | undefined, names: AuditedNames): void {
+    this.sent = { names, text };
+  }
+
+  responseText(text: string): void {
+    this.answer = text;
+  }
+
+  answered(answer: Answer): void {
+    if (this.bodies.answered)
+      this.responseText(JSON.stringify(responseObjectOf(answer, this.bodies.omitManagedFields)));
+  }
+}
+
+function namesOf(object: unknown): AuditedNames {
+  const metadata = (object as { metadata?: Record<string, unknown> } | null)?.metadata;
+  if (typeof metadata !== 'object' || metadata === null) return undefined;
+  const { namespace = '', name = '', uid, resourceVersion } = metadata as NonNullable<AuditedNames>;
+  return { namespace, name, ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
+}

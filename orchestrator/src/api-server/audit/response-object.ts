@@ -1,0 +1,24 @@
+import { listKindOf } from '../resource-definition.ts';
+import type { Answer, AnswerObject } from '../server-request.ts';
+import { apiVersionOf, StoredObject } from '../stored-object.ts';
+
+/** What an answer says, where it is an object or a list; shares its parts. */
+export function responseObjectOf(answer: Answer, omitManagedFields: boolean): unknown {
+  const shown = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
+  if (answer.type === 'object') return shown(plainObject(answer.object));
+  if (answer.type !== 'list') return undefined;
+  const { definition, metadata, items } = answer;
+  const objects = items.map(({ object }) => shown(object));
+  return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
+}
+
+export function withoutManagedFields(object: unknown): unknown {
+  const isObject = typeof object === 'object' && object !== null && 'metadata' in object;
+  if (!isObject) return object;
+  const { managedFields: _, ...metadata } = object.metadata as Record<string, unknown>;
+  return { ...object, metadata };
+}
+
+function plainObject(object: AnswerObject): unknown {
+  return object instanceof StoredObject ? object.object : object;
+}
