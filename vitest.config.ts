@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 
 const lane = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
   test: { name, include, ...options },
@@ -10,6 +11,7 @@ const lane = (name: string, include: string[], options: Record<string, unknown> 
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       // Nothing in a process is changed by them: modules are loaded once for many files, which takes half as long.
       lane('unit', ['*/src/**/*.test.ts'], { isolate: false }),
