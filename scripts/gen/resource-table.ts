@@ -147,6 +147,8 @@ function canonical(key: string): string {
   const visit = (name: string): void => {
     if (seen.has(name)) return;
     const { 'x-kubernetes-group-version-kind': _, ...schema } = definitions[name] as Schema;
+    // How it is merged says nothing about its form.
+    delete (schema as Record<string, unknown>)['x-kubernetes-map-type'];
     const text = JSON.stringify(schema);
     seen.set(name, text);
     for (const [, ref] of text.matchAll(/#\/definitions\/([^"]+)/g)) visit(ref as string);
