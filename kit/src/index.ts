@@ -9,6 +9,15 @@ export { FakeClock, settle } from './fake-clock.ts';
 export { BusyError, Guard, KeyedMutex } from './guard.ts';
 export { type HttpEndpointOptions, httpAddress, startHttpEndpoint } from './http-endpoint.ts';
 export {
+  type Integer,
+  integerOf,
+  isInteger,
+  isNumber,
+  mayHaveLargeInteger,
+  numberOf,
+  roundedIntegers,
+} from './json-integers.ts';
+export {
   createLogger,
   type LogFields,
   type Logger,

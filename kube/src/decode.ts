@@ -1,4 +1,4 @@
-import { rfc3339 } from '@berth/kit';
+import { type Integer, isNumber, rfc3339 } from '@berth/kit';
 import { checkBase64, DecodeError, goTypeName, goValueName, parseTime } from './go-json.ts';
 import { isRecord, joinPath, setOwn } from './json-value.ts';
 import { Quantity } from './quantity.ts';
@@ -89,7 +89,11 @@ class Decoder {
     }
   }
 
-  #number(field: FieldSchema, value: unknown): number {
+  #number(field: FieldSchema, value: unknown): Integer {
+    if (typeof value === 'bigint') {
+      if (field.type === 'double') return Number(value);
+      return field.type === 'int64' ? value : this.#wrong(field, value, `number ${value}`);
+    }
     if (typeof value !== 'number') return this.#wrong(field, value);
     if (field.type === 'double') return value;
     const limit = field.type === 'int32' ? 2 ** 31 : 2 ** 63;
@@ -162,7 +166,7 @@ function readQuantity(value: unknown): string {
 }
 
 function wrongValue(value: unknown, type: string): never {
-  const name = typeof value === 'number' ? `number ${value}` : goValueName(value);
+  const name = isNumber(value) ? `number ${value}` : goValueName(value);
   throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${type}`);
 }
 

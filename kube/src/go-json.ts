@@ -9,7 +9,7 @@ export class DecodeError extends Error {
 export function goValueName(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  return typeof value;
+  return typeof value === 'bigint' ? 'number' : typeof value;
 }
 
 /** How Go prints the type of a field. */

@@ -96,7 +96,7 @@ export {
   type Labels,
 } from './label-selector.ts';
 export { LruMap } from './lru-map.ts';
-export { parseJson, parseJsonStrict } from './parse-json.ts';
+export { parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';
 export { applyJsonPatch } from './patch/json-patch.ts';
 export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';

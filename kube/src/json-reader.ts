@@ -1,3 +1,4 @@
+import { type Integer, numberOf } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
 import { joinPath, setOwn } from './json-value.ts';
 
@@ -125,12 +126,15 @@ class JsonReader {
     }
   }
 
-  #number(context: string): number {
+  #number(context: string): Integer {
     number.lastIndex = this.#at;
     if (number.test(this.#text)) {
-      const from = this.#at;
+      const text = this.#text.slice(this.#at, number.lastIndex);
+      const value = numberOf(text);
+      if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
+        throw new DecodeError(`json: cannot unmarshal number ${text} into Go value of type float64`);
       this.#at = number.lastIndex;
-      return Number(this.#text.slice(from, this.#at));
+      return value;
     }
     if (this.#text[this.#at] !== '-') throw this.#unexpected(context);
     this.#at++;

@@ -1,16 +1,26 @@
+import { mayHaveLargeInteger } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
 import { readJson } from './json-reader.ts';
 
 /** Deeper than any object there is; a stack of ours holds it, and what walks the value later may recurse. */
 const maxDepth = 1000;
 
+/** A power of ten that may be beyond every float. */
+const largeExponent = /\d[eE]\+?\d{3}/;
+
+/** A JSON document of our own, or one that was read before: integers exactly. @throws SyntaxError, DecodeError */
+export function parseExact(text: string): unknown {
+  return mayHaveLargeInteger(text) ? readJson(text).value : (JSON.parse(text) as unknown);
+}
+
 /**
- * A JSON document as a value. @throws DecodeError – in the words of Go's scanner, or `exceeded max depth`.
+ * A JSON document as a value, its integers exactly. @throws DecodeError – in the words of Go's scanner, or `exceeded max depth`.
  */
 export function parseJson(text: string): unknown {
   checkDepth(text);
+  if (largeExponent.test(text)) return readJson(text).value;
   try {
-    return JSON.parse(text) as unknown;
+    return parseExact(text);
   } catch {
     // Again with the reader that knows Go's words for what is wrong.
     return readJson(text).value;

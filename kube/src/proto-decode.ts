@@ -1,6 +1,7 @@
 import { decodeObject } from './decode.ts';
 import { DecodeError } from './go-json.ts';
 import { setOwn } from './json-value.ts';
+import { parseExact } from './parse-json.ts';
 import { definitionOf, messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
 import { schemas } from './schema.ts';
 import { type ReadBudget, WireReader } from './wire-reader.ts';
@@ -186,7 +187,7 @@ function stringList(bytes: Uint8Array): string[] {
 function jsonOf(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
+    return parseExact(bytes.toString('utf8'));
   } catch (error) {
     throw new DecodeError(`raw extension is no JSON: ${(error as Error).message}`);
   }

@@ -1,3 +1,4 @@
+import type { Integer } from '@berth/kit';
 import { compareText } from './apply/compare-text.ts';
 import { parseTime } from './go-json.ts';
 import { messageOf, type ProtoField, type ProtoMessage, protoMessage } from './proto-table.ts';
@@ -81,7 +82,7 @@ function writeValue(id: number, code: string, value: unknown, writer: WireWriter
       writer.varint(value === true ? 1 : 0);
       return writer.tag(id, 0);
     case 'i':
-      writer.varint((value ?? 0) as number);
+      writer.varint((value ?? 0) as Integer);
       return writer.tag(id, 0);
     case 'd':
       writer.double((value ?? 0) as number);

@@ -1,3 +1,4 @@
+import { type Integer, integerOf } from '@berth/kit';
 import { apiError } from './api-error.ts';
 import { DecodeError } from './go-json.ts';
 
@@ -48,8 +49,8 @@ export class WireReader {
   }
 
   /** An int32 or int64; negative ones are ten bytes of two's complement. */
-  integer(): number {
-    return Number(BigInt.asIntN(64, this.varint()));
+  integer(): Integer {
+    return integerOf(BigInt.asIntN(64, this.varint()));
   }
 
   double(): number {

@@ -1,3 +1,5 @@
+import type { Integer } from '@berth/kit';
+
 const firstSize = 1024;
 
 /**
@@ -22,8 +24,9 @@ export class WireWriter {
   }
 
   /** An int32, int64, length or tag; negative ones as ten bytes of two's complement. */
-  varint(value: number): void {
-    if (value < 0 || !Number.isSafeInteger(value)) return this.#largeVarint(BigInt.asUintN(64, BigInt(value)));
+  varint(value: Integer): void {
+    if (typeof value === 'bigint' || value < 0 || !Number.isSafeInteger(value))
+      return this.#largeVarint(BigInt.asUintN(64, BigInt(value)));
     let size = 1;
     for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) size++;
     this.#reserve(size);

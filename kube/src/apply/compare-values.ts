@@ -1,3 +1,4 @@
+import { isNumber } from '@berth/kit';
 import { isRecord } from '../json-value.ts';
 import { compareText } from './compare-text.ts';
 
@@ -8,11 +9,12 @@ export function compareValues(a: unknown, b: unknown): number {
   if (typeof a === 'string') return compareText(a, b as string);
   if (Array.isArray(a)) return compareLists(a, b as unknown[]);
   if (isRecord(a)) return compareMaps(a, b as Record<string, unknown>);
+  if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : 0;
   return Number(a) - Number(b);
 }
 
 function rankOf(value: unknown): number {
-  if (typeof value === 'number') return 0;
+  if (isNumber(value)) return 0;
   if (typeof value === 'string') return 1;
   if (typeof value === 'boolean') return 2;
   if (Array.isArray(value)) return 3;
@@ -46,6 +48,9 @@ export function equalValues(a: unknown, b: unknown): boolean {
     for (let i = 0; i < a.length; i++) if (!equalValues(a[i], b[i])) return false;
     return true;
   }
+  // A float is compared with an integer as a float.
+  if (typeof a === 'bigint' || typeof b === 'bigint')
+    return typeof a !== typeof b && isNumber(a) && isNumber(b) && Number(a) === Number(b);
   if (!isRecord(a) || !isRecord(b)) return false;
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;

@@ -1,3 +1,4 @@
+import { isInteger, isNumber } from '@berth/kit';
 import { isRecord } from '../json-value.ts';
 import { goValue } from '../patch/patch-error.ts';
 import { compareText } from './compare-text.ts';
@@ -30,6 +31,6 @@ export function goType(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (Array.isArray(value)) return '[]interface {}';
   if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (isNumber(value)) return isInteger(value) ? 'int64' : 'float64';
   return typeof value === 'string' ? 'string' : 'map[string]interface {}';
 }

@@ -1,5 +1,5 @@
 import { isRecord } from '../json-value.ts';
-import { parseJson } from '../parse-json.ts';
+import { parseExact, parseJson } from '../parse-json.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { compareText } from './compare-text.ts';
 import { compareValues } from './compare-values.ts';
@@ -60,7 +60,7 @@ export function sortPathElements(elements: readonly PathElement[]): PathElement[
     element,
     kind: kinds.indexOf(element.charAt(0)),
     // Once for each, not for each comparison.
-    content: /^[kv]/.test(element) ? (JSON.parse(element.slice(2)) as unknown) : undefined,
+    content: /^[kv]/.test(element) ? parseExact(element.slice(2)) : undefined,
   }));
   return read.sort(compareRead).map(({ element }) => element);
 }
@@ -98,11 +98,11 @@ export function printPathElement(element: PathElement): string {
     case 'f':
       return `.${content}`;
     case 'k': {
-      const fields = Object.entries(JSON.parse(content) as Record<string, unknown>);
+      const fields = Object.entries(parseExact(content) as Record<string, unknown>);
       return `[${fields.map(([name, value]) => `${name}=${printValue(value)}`).join(',')}]`;
     }
     case 'v':
-      return `[=${printValue(JSON.parse(content))}]`;
+      return `[=${printValue(parseExact(content))}]`;
     default:
       return `[${content}]`;
   }

@@ -1,3 +1,4 @@
+import { isNumber } from '@berth/kit';
 import { isRecord } from '../json-value.ts';
 import { goHeld, goHeldSyntax, goType } from './go-format.ts';
 import type { MergeList, MergeType } from './merge-type.ts';
@@ -47,7 +48,7 @@ export function scalarProblem(scalar: MergeType['scalar'], value: unknown, prefi
   if (value === undefined || value === null) return undefined;
   switch (scalar) {
     case 'numeric':
-      return typeof value === 'number' ? undefined : `${prefix}expected numeric (int or float), got ${goType(value)}`;
+      return isNumber(value) ? undefined : `${prefix}expected numeric (int or float), got ${goType(value)}`;
     case 'string':
       return typeof value === 'string' ? undefined : `${prefix}expected string, got ${goHeldSyntax(value)}`;
     case 'boolean':

@@ -1,3 +1,4 @@
+import { isNumber } from '@berth/kit';
 import { isRecord } from '../json-value.ts';
 import { badPatch, goValue, patchFailure } from './patch-error.ts';
 
@@ -37,7 +38,7 @@ export function mergeLists(
 function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
   const all = lists.flat(1);
   if (all.some(Array.isArray)) throw patchFailure('lists of lists are not supported');
-  const kinds = new Set(all.map((item) => (isRecord(item) ? 'map' : typeof item)));
+  const kinds = new Set(all.map((item) => (isRecord(item) ? 'map' : isNumber(item) ? 'number' : typeof item)));
   if (kinds.size > 1 || all.includes(null))
     throw patchFailure(`list element types are not identical: ${goValue(lists)}`);
   return kinds.has('map');

@@ -1,3 +1,4 @@
+import { isInteger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { BodyDecoder } from './body-decoder.ts';
 import { invalid } from './invalid.ts';
@@ -77,9 +78,10 @@ async function fromBody(request: ServerRequest, bodies: BodyDecoder): Promise<Gi
   const expected = { group: '', version: 'v1', kind: 'DeleteOptions', schema };
   const options = await bodies.anyVersion(known, expected);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = options;
-  if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds))
+  if (gracePeriodSeconds !== undefined && !isInteger(gracePeriodSeconds))
     throw apiError('BadRequest', 'gracePeriodSeconds must be a whole number of seconds');
-  return { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun };
+  const seconds = gracePeriodSeconds === undefined ? undefined : Number(gracePeriodSeconds);
+  return { gracePeriodSeconds: seconds, propagationPolicy, orphanDependents, preconditions, dryRun };
 }
 
 function fromQuery(query: URLSearchParams): Given {

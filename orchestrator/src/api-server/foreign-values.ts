@@ -1,4 +1,4 @@
-import { decodeObject, decodeProtobuf, schemas } from '@berth/kube';
+import { decodeObject, decodeProtobuf, parseExact, schemas } from '@berth/kube';
 import { definitionOfBeta } from './foreign-definition.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { apiVersionOf, encodeObject } from './stored-object.ts';
@@ -39,7 +39,7 @@ async function ownForm(kinds: Kinds, value: Uint8Array): Promise<Uint8Array> {
   try {
     const object =
       value[0] === openBrace
-        ? (JSON.parse(Buffer.from(value).toString()) as AnyObject)
+        ? (parseExact(Buffer.from(value).toString()) as AnyObject)
         : ((await decodeProtobuf(value)).object as AnyObject);
     if (typeof object.kind !== 'string' || typeof object.metadata !== 'object') return new Uint8Array(value);
     return encodeObject(asStored(kinds, object));

@@ -98,6 +98,8 @@ const texts = [
   'storage',
 ] as const;
 const numbers = [0, 1, -1, 2, 3, 80, 443, 65535, 65536, 30000, 2 ** 31 - 1, -(2 ** 31), 1e6] as const;
+/** Beyond what a JavaScript number holds. */
+const largeNumbers = [...numbers, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)] as const;
 const quantities = ['0', '1', '-1', '1Gi', '1e3', '1m', '100Ei', '0.5', '1n'] as const;
 const times = ['2026-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z'] as const;
 
@@ -162,8 +164,9 @@ export class ObjectMaker {
       case 'boolean':
         return this.below(2) === 1;
       case 'int32':
-      case 'int64':
         return this.one(numbers);
+      case 'int64':
+        return this.one(largeNumbers);
       case 'double':
         return this.one([0, 0.5, -1]);
       case 'quantity':

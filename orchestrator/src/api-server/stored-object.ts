@@ -1,4 +1,5 @@
-import { copyJson } from '@berth/kube';
+import { mayHaveLargeInteger, roundedIntegers } from '@berth/kit';
+import { copyJson, parseExact } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { type Splice, splicedBytes, wholeSplice } from './splice.ts';
@@ -54,13 +55,22 @@ export class StoredObject {
     return object;
   }
 
-  /** Without managedFields, which parts of this process have no use for: what they keep of an object stays small. */
+  /** Without managedFields, for what takes them over later. */
+  get shed(): AnyObject {
+    const { object } = this;
+    const { managedFields, ...metadata } = object.metadata;
+    return managedFields ? { ...object, metadata } : object;
+  }
+
+  /**
+   * As parts of this process get it: without managedFields, which they have no use for, so that what they keep stays small.
+   * They reckon with numbers: integers that are none are rounded.
+   */
   get plain(): AnyObject {
     const known = this.#plain?.deref();
     if (known) return known;
-    const { object } = this;
-    const { managedFields, ...metadata } = object.metadata;
-    const plain = managedFields ? { ...object, metadata } : object;
+    const { shed } = this;
+    const plain = mayHaveLargeInteger(Buffer.from(this.kv.value).toString('latin1')) ? roundedIntegers(shed) : shed;
     this.#plain = new WeakRef(plain);
     return plain;
   }
@@ -118,7 +128,7 @@ export class ObjectCodec {
   }
 
   decode(kv: KeyValue): AnyObject {
-    const base = this.#written.get(kv.value)?.deref() ?? (JSON.parse(Buffer.from(kv.value).toString()) as AnyObject);
+    const base = this.#written.get(kv.value)?.deref() ?? (parseExact(Buffer.from(kv.value).toString()) as AnyObject);
     const { storedAs } = this.definition;
     const own: AnyObject = storedAs ? storedAs.fromStored(copyJson(base)) : base;
     return {

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { apiError, parseJson } from '@berth/kube';
+import { apiError, parseExact, parseJson } from '@berth/kube';
 import { yamlOf } from './yaml-of.ts';
 import { lenientYaml, repeatedKeys, type YamlReply, type YamlWork, yamlValue } from './yaml-work.ts';
 
@@ -51,7 +51,7 @@ function jsonValue(text: string): unknown {
 
 /** A value as YAML, given as JSON text. @throws ApiError RequestEntityTooLarge – it takes too long */
 export async function writeYaml(json: string, signal: AbortSignal): Promise<string> {
-  if (json.length < ownThreadFrom) return yamlOf(JSON.parse(json));
+  if (json.length < ownThreadFrom) return yamlOf(parseExact(json));
   const reply = await inTurn({ json }, signal);
   if ('text' in reply) return reply.text;
   throw new Error('error' in reply ? reply.error : 'the answer could not be written');

@@ -1,14 +1,28 @@
-import { type Document, isScalar, LineCounter, parse, parseDocument, visit, type YAMLMap } from 'yaml';
+import { integerOf } from '@berth/kit';
+import { parseExact } from '@berth/kube';
+import { type Document, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { yamlOf } from './yaml-of.ts';
 
 /** What a client wrote is told to the client, not to the server's log. */
-const quiet = { logLevel: 'error' } as const;
+const quiet = { logLevel: 'error', intAsBigInt: true } as const;
 
 /** YAML as kubectl's users write it: anchors within reason, merge keys. @throws Error */
 export function yamlValue(text: string): unknown {
   const document = parseDocument(text, { uniqueKeys: false, merge: true, ...quiet });
-  if (document.errors.length === 0 && !hasRepeats(document)) return document.toJS({ maxAliasCount: 100 });
-  return parse(text, { maxAliasCount: 100, merge: true, ...quiet });
+  if (document.errors.length === 0 && !hasRepeats(document)) return readValue(document);
+  return readValue(parseDocument(text, { merge: true, ...quiet }));
+}
+
+/** With integers as JSON's are. @throws Error */
+function readValue(document: Document.Parsed): unknown {
+  const [error] = document.errors;
+  if (error) throw error;
+  visit(document, {
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === 'bigint') scalar.value = integerOf(scalar.value);
+    },
+  });
+  return document.toJS({ maxAliasCount: 100 }) as unknown;
 }
 
 /** Whether a map has a key twice. The library looks at each pair of keys for it, which of many takes for ever. */
@@ -35,10 +49,7 @@ function repeatsKeys({ items }: YAMLMap): boolean {
 
 /** The same where a key may be there twice: the last one counts. @throws Error */
 export function lenientYaml(text: string): unknown {
-  const document = parseDocument(text, { uniqueKeys: false, merge: true, ...quiet });
-  const [error] = document.errors;
-  if (error) throw error;
-  return document.toJS({ maxAliasCount: 100 }) as unknown;
+  return readValue(parseDocument(text, { uniqueKeys: false, merge: true, ...quiet }));
 }
 
 /** The keys that are there twice, in the words of Go's reader. */
@@ -72,7 +83,7 @@ export type YamlReply =
 
 export function doYamlWork(work: YamlWork): YamlReply {
   try {
-    if ('json' in work) return { text: yamlOf(JSON.parse(work.json)) };
+    if ('json' in work) return { text: yamlOf(parseExact(work.json)) };
     const { text, lenient } = work;
     const value = lenient ? lenientYaml(text) : yamlValue(text);
     return { json: JSON.stringify(value ?? null), repeated: lenient ? repeatedKeys(text) : undefined };

@@ -74,7 +74,7 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
 
 function changeable({ tracked, readsFields }: ChangeRequest, current: StoredObject): AnyObject {
   if (tracked) return current.object;
-  return copyJson(readsFields ? current.object : current.plain);
+  return copyJson(readsFields ? current.object : current.shed);
 }
 
 interface Step {

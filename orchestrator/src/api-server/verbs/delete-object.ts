@@ -152,11 +152,15 @@ function isNamespace({ group, plural }: ResourceDefinition): boolean {
   return group === '' && plural === 'namespaces';
 }
 
+/** The last that is written with a year of four digits. */
+const lastTime = Date.UTC(10_000, 0) - 1000;
+
 /** A shortened grace period counts from when the deletion began. */
 function deletionTime(metadata: AnyObject['metadata'], seconds: number, now: number): string {
-  if (!metadata.deletionTimestamp) return rfc3339(now + seconds * 1000);
-  const began = Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-  return rfc3339(began + seconds * 1000);
+  const began = metadata.deletionTimestamp
+    ? Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000
+    : now;
+  return rfc3339(Math.min(began + seconds * 1000, lastTime));
 }
 
 /** Seconds of grace this request sets; undefined: the kind knows none; `pending`: no shorter than what already runs (rest.BeforeDelete). */

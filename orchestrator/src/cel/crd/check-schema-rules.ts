@@ -162,7 +162,7 @@ function below(schema: JsonSchema, cardinality: bigint | undefined): bigint | un
 }
 
 function elements({ type, maxItems, maxProperties, additionalProperties }: JsonSchema): bigint | undefined {
-  const limit = (most: number | undefined) => (most === undefined ? undefined : BigInt(Math.max(0, most)));
+  const limit = (most: number | undefined) => (most === undefined ? undefined : BigInt(Math.max(0, Number(most))));
   if (type === 'array') return limit(maxItems);
   return type === 'object' && additionalProperties !== undefined ? limit(maxProperties) : 1n;
 }

@@ -66,7 +66,7 @@ function intOrString({ maxLength }: JsonSchema): DeclType {
   return {
     type: dynType,
     minSize: 1,
-    maxElements: maxLength === undefined ? longestString : Math.max(0, maxLength) * 4,
+    maxElements: maxLength === undefined ? longestString : Math.max(0, Number(maxLength)) * 4,
   };
 }
 
@@ -74,7 +74,7 @@ function listType(schema: JsonSchema, name: string): DeclType | undefined {
   const items = itemsOf(schema);
   const element = items && declTypeOf(items, isEmbedded(items), `${name}.@idx`);
   if (!element) return undefined;
-  const most = schema.maxItems ?? Math.floor((maxRequestBytes - 2) / (element.minSize + 1));
+  const most = Number(schema.maxItems ?? Math.floor((maxRequestBytes - 2) / (element.minSize + 1)));
   return { type: listOf(element.type), element, maxElements: Math.max(0, most), minSize: 2 };
 }
 
@@ -82,7 +82,7 @@ function mapType(schema: JsonSchema, name: string): DeclType | undefined {
   const values = additionalOf(schema) as JsonSchema;
   const element = declTypeOf(values, isEmbedded(values), `${name}.@elem`);
   if (!element) return undefined;
-  const most = schema.maxProperties ?? Math.floor((maxRequestBytes - 2) / (element.minSize + 6));
+  const most = Number(schema.maxProperties ?? Math.floor((maxRequestBytes - 2) / (element.minSize + 6)));
   const key: DeclType = { type: stringType, maxElements: 0, minSize: 2 };
   return { type: mapOf(stringType, element.type), key, element, maxElements: Math.max(0, most), minSize: 2 };
 }
@@ -109,10 +109,11 @@ const formats: Readonly<Record<string, readonly [type: CelType, max: number, min
 };
 
 function textType({ format = '', maxLength, enum: values = [] }: JsonSchema): DeclType {
-  if (format === 'byte') return { type: bytesType, minSize: 2, maxElements: Math.max(0, maxLength ?? longestString) };
+  if (format === 'byte')
+    return { type: bytesType, minSize: 2, maxElements: Math.max(0, Number(maxLength ?? longestString)) };
   const timed = Object.hasOwn(formats, format) ? formats[format] : undefined;
   if (timed) return { type: timed[0], maxElements: timed[1], minSize: timed[2] };
-  if (maxLength !== undefined) return { type: stringType, minSize: 2, maxElements: Math.max(0, maxLength) * 4 };
+  if (maxLength !== undefined) return { type: stringType, minSize: 2, maxElements: Math.max(0, Number(maxLength)) * 4 };
   const lengths = values.map((value) => (typeof value === 'string' ? Buffer.byteLength(value) : 0));
   return { type: stringType, minSize: 2, maxElements: values.length > 0 ? Math.max(0, ...lengths) : longestString };
 }

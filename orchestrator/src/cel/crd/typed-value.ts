@@ -1,3 +1,4 @@
+import { isInteger, isNumber } from '@berth/kit';
 import {
   additionalOf,
   isEmbedded,
@@ -28,9 +29,9 @@ export function typedValue(json: unknown, schema: JsonSchema): Result {
     case 'string':
       return typeof json === 'string' ? text(json, schema.format ?? '') : wrong('string', json);
     case 'number':
-      return typeof json === 'number' ? json : wrong('float', json);
+      return isNumber(json) ? Number(json) : wrong('float', json);
     case 'integer':
-      return Number.isInteger(json) ? BigInt(json as number) : wrong('int', json);
+      return isInteger(json) ? BigInt(json) : wrong('int', json);
     case 'boolean':
       return typeof json === 'boolean' ? json : wrong('bool', json);
     default:
@@ -45,7 +46,7 @@ export function typedValue(json: unknown, schema: JsonSchema): Result {
 /** As Go names the types of decoded JSON. */
 function wrong(expected: string, json: unknown): CelError {
   const names: Readonly<Record<string, string>> = { number: 'float64', boolean: 'bool', string: 'string' };
-  const name = Number.isInteger(json)
+  const name = isInteger(json)
     ? 'int64'
     : (names[typeof json] ?? (Array.isArray(json) ? '[]interface {}' : 'map[string]interface {}'));
   return new CelError(`invalid data, expected ${expected}, got ${name}`);
@@ -53,7 +54,7 @@ function wrong(expected: string, json: unknown): CelError {
 
 function intOrString(json: unknown): Result {
   if (typeof json === 'string') return json;
-  if (Number.isInteger(json)) return BigInt(json as number);
+  if (isInteger(json)) return BigInt(json);
   return new CelError('invalid data, expected XIntOrString value to be either a string or integer');
 }
 

@@ -7,6 +7,7 @@ export function jsonValue(json: unknown): Value {
   switch (typeof json) {
     case 'number':
       return Number.isSafeInteger(json) ? BigInt(json) : json;
+    case 'bigint':
     case 'string':
     case 'boolean':
       return json;

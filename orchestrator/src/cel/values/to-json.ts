@@ -1,3 +1,4 @@
+import { integerOf } from '@berth/kit';
 import { isList } from './cel-list.ts';
 import { isMap } from './cel-map.ts';
 import { Duration } from './duration.ts';
@@ -9,8 +10,8 @@ import type { Value } from './value.ts';
 export function toJson(value: Value): unknown {
   if (value === null || typeof value === 'boolean' || typeof value === 'string' || typeof value === 'number')
     return value;
-  if (typeof value === 'bigint') return Number(value);
-  if (value instanceof Uint) return Number(value.value);
+  if (typeof value === 'bigint') return integerOf(value);
+  if (value instanceof Uint) return integerOf(value.value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (value instanceof Timestamp || value instanceof Duration) return value.toString();
   if (isList(value)) return Array.from(value, toJson);

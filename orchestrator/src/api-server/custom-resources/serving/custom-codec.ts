@@ -1,4 +1,4 @@
-import { copyJson } from '@berth/kube';
+import { copyJson, parseExact } from '@berth/kube';
 import type { KeyValue } from '../../../store/store.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { type Splice, wholeSplice } from '../../splice.ts';
@@ -48,7 +48,7 @@ export class CustomCodec extends ObjectCodec {
 
   /** The stored object in its own version. */
   asStored(kv: KeyValue): AnyObject {
-    const object = JSON.parse(Buffer.from(kv.value).toString()) as AnyObject;
+    const object = parseExact(Buffer.from(kv.value).toString()) as AnyObject;
     const form = this.#o.forms.get(this.versionOf(kv));
     form?.settle(object);
     form?.fill(object);

@@ -1,3 +1,4 @@
+import { isInteger, isNumber } from '@berth/kit';
 import { isRecord } from '../values/json-record.ts';
 
 export interface Nested<T> {
@@ -10,7 +11,7 @@ export interface Nested<T> {
 export function nestedNumber(object: unknown, path: readonly string[]): Nested<number> {
   const { value, problem } = nested(object, path);
   if (problem !== undefined || value === undefined) return problem === undefined ? {} : { problem };
-  if (typeof value === 'number' && Number.isInteger(value)) return { value };
+  if (isInteger(value)) return { value: Number(value) };
   return { problem: wrongType(path, value, 'int64') };
 }
 
@@ -39,7 +40,7 @@ function wrongType(path: readonly string[], value: unknown, wanted: string): str
 function goType(value: unknown): string {
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (isNumber(value)) return isInteger(value) ? 'int64' : 'float64';
   if (typeof value === 'boolean') return 'bool';
   return typeof value === 'string' ? 'string' : 'map[string]interface {}';
 }

@@ -1,3 +1,4 @@
+import { isNumber } from '@berth/kit';
 import type { AnyObject, TableColumn } from '../../resource-definition.ts';
 import { age } from '../../resources/columns.ts';
 import type { PrinterColumn } from '../definition/internal-spec.ts';
@@ -60,9 +61,9 @@ function cellOf(object: AnyObject, { type, jsonPath, now }: Cell): unknown {
     case 'string':
       return isRecord(value) || Array.isArray(value) ? JSON.stringify(value) : String(value);
     case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : null;
+      return typeof value === 'bigint' ? value : typeof value === 'number' ? Math.trunc(value) : null;
     case 'number':
-      return typeof value === 'number' ? value : null;
+      return isNumber(value) ? Number(value) : null;
     case 'boolean':
       return typeof value === 'boolean' ? value : null;
     case 'date':

@@ -1,3 +1,4 @@
+import { type Integer, isInteger } from '@berth/kit';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { failure, SchemaResult } from './schema-result.ts';
 
@@ -5,14 +6,14 @@ import { failure, SchemaResult } from './schema-result.ts';
  * Limits of numbers. What does not fit the type is compared as it is, after a complaint; whole values are compared with
  * the whole part of a limit, as upstream does.
  */
-export function numberResult(schema: JsonSchema, value: number, path: string): SchemaResult {
+export function numberResult(schema: JsonSchema, value: Integer, path: string): SchemaResult {
   const result = new SchemaResult();
   const { multipleOf, maximum, minimum, exclusiveMaximum, exclusiveMinimum } = schema;
   const add = (words: string) => result.add(failure(path, value, words));
   const bound = (limit: number, prefix: string) => {
     const misfit = misfitOf(schema, limit, prefix, path);
     if (misfit !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: misfit });
-    return misfit === undefined && Number.isInteger(value) ? Math.trunc(limit) : limit;
+    return misfit === undefined && isInteger(value) ? Math.trunc(limit) : limit;
   };
   const own = misfitOf(schema, value, 'Checked', path);
   if (own !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: own });
@@ -37,21 +38,25 @@ export function numberResult(schema: JsonSchema, value: number, path: string): S
 }
 
 /** Why a number is none of the schema's type and format; undefined: it is. */
-function misfitOf({ type, format }: JsonSchema, value: number, prefix: string, path: string): string | undefined {
+function misfitOf({ type, format }: JsonSchema, value: Integer, prefix: string, path: string): string | undefined {
   const about = (name: string, known: boolean) =>
     `${prefix} value must be of type ${name} ${known ? `with format ${format}` : '(default format)'} in ${path}`;
   if (type === 'integer') {
     const known = format === 'int32' || format === 'int64';
     const limit = format === 'int32' ? 2 ** 31 : 2 ** 63;
-    return Number.isInteger(value) && value >= -limit && value < limit ? undefined : about(type, known);
+    return isInteger(value) && value >= -limit && value < limit ? undefined : about(type, known);
   }
   if (type !== 'number' || format !== 'float') return undefined;
-  return Number.isFinite(Math.fround(value)) ? undefined : about(type, true);
+  return Number.isFinite(Math.fround(Number(value))) ? undefined : about(type, true);
 }
 
-function isMultiple(value: number, factor: number): boolean {
-  if (Number.isInteger(value) && Number.isInteger(factor)) return Math.abs(value) < 2 ** 63 && value % factor === 0;
-  const quotient = factor < 1 ? (1 / factor) * value : value / factor;
+function isMultiple(value: Integer, factor: number): boolean {
+  if (Number.isInteger(factor)) {
+    if (typeof value === 'bigint') return value % BigInt(factor) === 0n;
+    if (Number.isInteger(value)) return Math.abs(value) < 2 ** 63 && value % factor === 0;
+  }
+  const near = Number(value);
+  const quotient = factor < 1 ? (1 / factor) * near : near / factor;
   // As upstream: what rounding leaves is no remainder, and large numbers are no multiples.
   if (Math.abs(quotient) > Number.MAX_SAFE_INTEGER) return false;
   return Math.abs(quotient - Math.round(quotient)) < Number.EPSILON * Math.max(1, Math.abs(quotient));

@@ -1,3 +1,4 @@
+import { isNumber } from '@berth/kit';
 import { Re2 } from '../../../re2/re2.ts';
 import { Re2LimitError } from '../../../re2/re2-error.ts';
 import { additionalOf, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
@@ -48,7 +49,7 @@ export class ValueValidator {
     if (typeof value === 'string') {
       apply(this.#stringResult(schema, value, path));
       if (format !== undefined && !isNumeric(types)) apply(formatResult(format, value, path));
-    } else if (typeof value === 'number') apply(numberResult(schema, value, path));
+    } else if (isNumber(value)) apply(numberResult(schema, value, path));
     else if (Array.isArray(value)) apply(this.#listResult(schema, value, path, old));
     apply(enumResult(schema, value, path));
     if (isRecord(value)) apply(this.#objectResult(schema, value, path, old));
@@ -194,6 +195,7 @@ function isOfType(types: readonly string[], name: string): boolean {
 function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint') return 'integer';
   if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? 'integer' : 'number';
   return typeof value;
 }

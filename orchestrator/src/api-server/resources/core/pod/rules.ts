@@ -118,7 +118,7 @@ function prepareForStatusUpdate(next: AnyObject, old: AnyObject, _: RequestConte
 /** Pods that no kubelet runs go at once (CheckGracefulDelete). */
 function gracePeriod({ spec, status }: AnyObject): number {
   if (!spec?.nodeName || status?.phase === 'Failed' || status?.phase === 'Succeeded') return 0;
-  const seconds = spec.terminationGracePeriodSeconds ?? 0;
+  const seconds = Number(spec.terminationGracePeriodSeconds ?? 0);
   return seconds < 0 ? 1 : seconds;
 }
 
