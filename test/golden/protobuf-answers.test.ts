@@ -132,3 +132,41 @@ test('what has no such form is not acceptable, in upstream’s words', async () 
   // Whoever takes JSON as well gets JSON, as it costs less here.
   expect(await send('GET', `${configmaps}/c-7`, { accept: `${protobuf},application/json` })).toMatchObject({ type: 'application/json' });
 });
+
+test('claims and slices of resource.k8s.io are the same objects in every version, whichever was written', async () => {
+  const of = (version: string) => `/apis/resource.k8s.io/${version}/namespaces/default/resourceclaims`;
+  const json = async (method: string, path: string, body?: object, contentType = 'application/json') => {
+    const reply = await server.send({ method, path, contentType, body });
+    return { status: reply.status, json: JSON.parse(reply.text) };
+  };
+  const request = { name: 'r', deviceClassName: 'gpu', selectors: [{ cel: { expression: 'device.driver == "d"' } }] };
+  const flat = { ...request, allocationMode: 'ExactCount', count: 1 };
+  const { name, ...exactly } = flat;
+  expect(await json('POST', of('v1beta1'), { metadata: { name: 'one' }, spec: { devices: { requests: [request] } } })).toMatchObject({
+    status: 201,
+    json: { apiVersion: 'resource.k8s.io/v1beta1', spec: { devices: { requests: [flat] } } },
+  });
+  for (const version of ['v1', 'v1beta2']) expect((await json('GET', `${of(version)}/one`)).json.spec.devices.requests).toEqual([{ name, exactly }]);
+  const { json: same, binary } = await both(`${of('v1beta1')}/one`, 'io.k8s.api.resource.v1beta1.ResourceClaim');
+  expect(binary).toEqual(same);
+  const table = await send('GET', of('v1beta1'), { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+  expect(JSON.parse(table.body.toString()).rows[0].cells.slice(0, 2)).toEqual(['one', 'pending']);
+
+  const apply = (version: string, manager: string, spec: object) =>
+    json('PATCH', `${of(version)}/two?fieldManager=${manager}`, { apiVersion: `resource.k8s.io/${version}`, kind: 'ResourceClaim', metadata: { name: 'two' }, spec }, 'application/apply-patch+yaml');
+  expect(await apply('v1beta1', 'a', { devices: { requests: [{ name: 'r', deviceClassName: 'gpu' }] } })).toMatchObject({ status: 201 });
+  expect(await apply('v1', 'b', { devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'tpu' } }] } })).toMatchObject({ status: 409 });
+  const status = { allocation: { devices: { results: [{ request: 'r', driver: 'd.example.com', pool: 'p', device: 'x' }] } } };
+  const asked = await json('PATCH', `${of('v1beta1')}/two/status`, { status }, 'application/merge-patch+json');
+  expect(asked).toMatchObject({ status: 200, json: { apiVersion: 'resource.k8s.io/v1beta1', status } });
+
+  const slices = (version: string) => `/apis/resource.k8s.io/${version}/resourceslices`;
+  const device = { attributes: { model: { string: 'm' } }, capacity: { memory: { value: '1Gi' } } };
+  const spec = { driver: 'd.example.com', nodeName: 'n1', pool: { name: 'p', generation: 1, resourceSliceCount: 1 } };
+  const slice = { metadata: { name: 's' }, spec: { ...spec, devices: [{ name: 'x', ...device }] } };
+  expect(await json('POST', slices('v1'), slice)).toMatchObject({ status: 201 });
+  const read = await json('GET', `${slices('v1beta1')}?fieldSelector=spec.nodeName%3Dn1`);
+  expect(read.json.items.map((item: { spec: object }) => item.spec)).toEqual([{ ...spec, devices: [{ name: 'x', basic: device }] }]);
+  const refused = await json('PUT', `${slices('v1beta1')}/s`, { ...slice, spec: { ...spec, driver: 'Other', devices: [{ name: 'x', basic: { ...device, nodeName: 'n' } }] } });
+  expect(refused.json.details.causes.map(({ field }: { field: string }) => field)).toEqual(['spec.driver', 'spec.devices[0]']);
+});
