@@ -51,9 +51,14 @@ export function sleepBySchedule(clock: Clock, ms: number, signal?: AbortSignal):
   });
 }
 
+/** A busy server writes the same second many times. */
+let lastSecond = { at: Number.NaN, text: '' };
+
 /** RFC 3339 in whole seconds, the form of Kubernetes' `metav1.Time`. */
 export function rfc3339(epochMs: number): string {
-  return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+  const at = Math.floor(epochMs / 1000);
+  if (at !== lastSecond.at) lastSecond = { at, text: new Date(at * 1000).toISOString().replace('.000Z', 'Z') };
+  return lastSecond.text;
 }
 
 /** RFC 3339 with microseconds, the form of Kubernetes' `metav1.MicroTime`. */

@@ -64,8 +64,16 @@ const ranges: Readonly<Record<string, readonly [string, number, number]>> = {
   '05': ['second', 0, 59],
 };
 
+/** As the server itself writes times. */
+const wholeSecondsUtc = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
 /** Milliseconds and left-over microseconds of an RFC 3339 time. @throws DecodeError – in the words of Go's time.Parse */
 export function parseTime(text: string): { epochMs: number; micros: number } {
+  if (wholeSecondsUtc.test(text)) {
+    const epochMs = Date.parse(text);
+    // A day that a month has not, and 24:00, are read as another day.
+    if (new Date(epochMs).getUTCDate() === Number(text.slice(8, 10))) return { epochMs, micros: 0 };
+  }
   let rest = text;
   for (const piece of layout) {
     const isNumber = /^\d/.test(piece);

@@ -49,19 +49,31 @@ function typeName(schema: string): string {
 /** The object without nulls; itself where it has none. */
 export function withoutNulls<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const items = value.map(withoutNulls);
-    return items.some((item, index) => item !== value[index]) ? (items as T) : value;
+  return (Array.isArray(value) ? itemsWithoutNulls(value) : fieldsWithoutNulls(value as Json)) as T;
+}
+
+function itemsWithoutNulls(items: readonly unknown[]): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < items.length; i++) {
+    const plain = withoutNulls(items[i]);
+    if (plain === items[i]) continue;
+    copy ??= [...items];
+    copy[i] = plain;
   }
-  let copy: Record<string, unknown> | undefined;
-  for (const [key, field] of Object.entries(value)) {
-    const plain: unknown = withoutNulls(field);
+  return copy ?? items;
+}
+
+function fieldsWithoutNulls(object: Json): Json {
+  let copy: Json | undefined;
+  for (const key of Object.keys(object)) {
+    const field = object[key];
+    const plain = withoutNulls(field);
     if (plain === field && field !== null) continue;
-    copy ??= { ...(value as Record<string, unknown>) };
+    copy ??= { ...object };
     if (field === null) delete copy[key];
     else copy[key] = plain;
   }
-  return (copy ?? value) as T;
+  return copy ?? object;
 }
 
 function formsOf(type: string): TypeForms {
