@@ -7,6 +7,8 @@ export interface Asked {
   /** Aborts when the client is gone. */
   readonly signal?: AbortSignal;
   readonly audit?: Pick<RequestAudit, 'annotate'>;
+  /** Of a change of an object: `update`, `patch`. */
+  readonly verb?: string;
   /** The server itself wants it, to be there at all: nobody outside is asked. */
   readonly own?: boolean;
 }
@@ -14,6 +16,7 @@ export interface Asked {
 /** What the server needs to start is not refused by a webhook that only answers once it has started. */
 export const own: Asked = { own: true };
 
-export function askedOf({ signal, audit }: ServerRequest, options: () => object): Asked {
-  return audit ? { signal, options, audit } : { signal, options };
+export function askedOf({ method, signal, audit }: ServerRequest, options: () => object): Asked {
+  const verb = method === 'PATCH' ? 'patch' : 'update';
+  return audit ? { signal, options, verb, audit } : { signal, options, verb };
 }

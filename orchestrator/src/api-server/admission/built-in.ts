@@ -14,6 +14,7 @@ import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { deviceAccess } from './device-access.ts';
 import { eventLimitsOf } from './event-rate-limit/event-limits.ts';
 import { eventRateLimit } from './event-rate-limit/event-rate-limit.ts';
 import { extendedResourceToleration } from './extended-resource-toleration.ts';
@@ -57,7 +58,7 @@ export function builtInAdmission(context: ServerContext, parts: BuiltInParts): A
     mutating: inOrder('mutate'),
     // Upstream's storages look at what is to be written (registry/rbac), and give addresses to it.
     finishing: [(request) => authorization().admit(request), services.admit],
-    validating: inOrder('validate'),
+    validating: [deviceAccess(context, () => authorization().authorizer), ...inOrder('validate')],
     callsOut: (about) => webhooks.callsOut(about),
     start: async (signal) => {
       await Promise.all([webhooks.start(context.log, signal), policies.start(context.log, signal)]);
