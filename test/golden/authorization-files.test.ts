@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
 import { aFile, aKubeconfig } from '../harness/kubeconfig-file.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
+
+const alone = anApiServer();
+afterAll(async () => (await alone)[Symbol.asyncDispose]());
 
 type More = NonNullable<NonNullable<Parameters<typeof anApiServer>[0]>['more']>;
 
@@ -13,7 +16,15 @@ async function aWorld(more: More) {
     const { status, text } = await api.send({ method, path, certificate: false, headers });
     return status === 200 ? 200 : [status, text.startsWith('{') ? JSON.parse(text).message : text];
   };
-  return { api, as, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() };
+  /** What `kubectl auth can-i --list` shows. */
+  const rules = async (name: string) => {
+    const headers = { authorization: `Bearer ${name}-token` };
+    const body = { spec: { namespace: 'default' } };
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
+    const { text } = await api.send({ method: 'POST', path, contentType: 'application/json', certificate: false, headers, body });
+    return JSON.parse(text).status;
+  };
+  return { api, as, rules, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() };
 }
 
 const pods = (namespace: string) => `/api/v1/namespaces/${namespace}/pods`;
@@ -25,6 +36,7 @@ test('a policy file says who may do what', async () => {
       '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"group": "devs", "namespace": "default", "resource": "pods", "readonly": true}}',
       '',
       '{"user": "joe", "namespace": "kube-system"}',
+      '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"group": "system:authenticated", "apiGroup": "authorization.k8s.io", "resource": "selfsubjectrulesreviews"}}',
       '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"user": "*", "nonResourcePath": "/api*", "readonly": true}}',
     ].join('\n'),
   );
@@ -37,6 +49,15 @@ test('a policy file says who may do what', async () => {
     'pods is forbidden: User "joe" cannot list resource "pods" in API group "" in the namespace "default": No policy matched.',
   ]);
   expect(await world.as('jane', 'DELETE', pods('default'))).toEqual([403, expect.anything()]);
+  // A star is everyone who is known.
+  const unknown = await world.api.send({ method: 'GET', path: '/apis', certificate: false });
+  expect([unknown.status, unknown.text]).toEqual([403, expect.stringContaining('User \\"system:anonymous\\" cannot get path')]);
+  expect(await world.rules('jane')).toEqual({
+    resourceRules: [{ verbs: ['get', 'list', 'watch'], apiGroups: [''], resources: ['pods'] }],
+    // Listed by namespace, as upstream does: a line of paths has none.
+    nonResourceRules: [],
+    incomplete: false,
+  });
 });
 
 test.each([
@@ -62,6 +83,10 @@ test('a webhook is asked who may do what, and its answers are kept', async () =>
     403,
     'pods is forbidden: User "joe" cannot list resource "pods" in API group "" in the namespace "default": because joe',
   ]);
+  expect(await world.rules('jane')).toMatchObject({
+    incomplete: true,
+    evaluationError: 'webhook authorizer does not support user rule resolution',
+  });
   expect(hooks.asked).toHaveLength(2);
   expect(hooks.asked[0]?.headers.authorization).toBe('Bearer from-the-api-server');
   expect(hooks.asked[0]?.body).toEqual({
@@ -90,4 +115,56 @@ test('a webhook that denies ends the matter; one that fails is an error, unless 
   expect(await world.as('jane', 'GET', pods('default'))).toBe(200);
   await using alone = await aWorld({ authorizationModes: ['Webhook'], authorization });
   expect(await alone.as('jane', 'GET', pods('default'))).toEqual([500, `Internal Server Error: "${pods('default')}": go away`]);
+});
+
+const reviews = '/apis/authorization.k8s.io/v1';
+const both = { resourceAttributes: { verb: 'get', resource: 'pods' }, nonResourceAttributes: { path: '/x', verb: 'get' } };
+
+/** Words are upstream's (pkg/apis/authorization/validation, pkg/registry/authentication/tokenreview). */
+test.each<[what: string, path: string, body: object, causes: readonly [field: string, message: string][]]>([
+  [
+    'of two things at once',
+    `${reviews}/subjectaccessreviews`,
+    { spec: { user: 'u', ...both } },
+    [['spec.nonResourceAttributes', 'Invalid value: {"Path":"/x","Verb":"get"}: cannot be specified in combination with resourceAttributes']],
+  ],
+  [
+    'of nothing, by nobody',
+    `${reviews}/subjectaccessreviews`,
+    { spec: {} },
+    [
+      ['spec.resourceAttributes', 'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified'],
+      ['spec.user', 'Invalid value: "": at least one of user or group must be specified'],
+    ],
+  ],
+  [
+    'with a name and a selector that says nothing',
+    `${reviews}/selfsubjectaccessreviews`,
+    { metadata: { name: 'n' }, spec: { resourceAttributes: { fieldSelector: {}, labelSelector: { requirements: [{ key: 'a', operator: 'In' }] } } } },
+    [
+      [
+        'spec.resourceAttributes.fieldSelector.requirements',
+        'Required value: when spec.resourceAttributes.fieldSelector is specified, requirements or rawSelector is required',
+      ],
+      ['spec.resourceAttributes.labelSelector.requirements[0].values', "Required value: must be specified when `operator` is 'In' or 'NotIn'"],
+      ['metadata', expect.stringMatching(/^Invalid value: \{"name":"n".*\}: must be empty$/) as string],
+    ],
+  ],
+  [
+    'of another namespace than its own',
+    `${reviews}/namespaces/default/localsubjectaccessreviews`,
+    { spec: { user: 'u', resourceAttributes: { namespace: 'other' } } },
+    [['spec.resourceAttributes.namespace', 'Invalid value: "other": must match metadata.namespace']],
+  ],
+])('a review %s is invalid', async (_, path, body, causes) => {
+  const { send } = await alone;
+  const { status, text } = await send({ method: 'POST', path, contentType: 'application/json', body });
+  expect([status, JSON.parse(text).details.causes.map((cause: { field: string; message: string }) => [cause.field, cause.message])]).toEqual([422, causes]);
+});
+
+test('a review of no token is refused', async () => {
+  const { send } = await alone;
+  const path = '/apis/authentication.k8s.io/v1/tokenreviews';
+  const { status, text } = await send({ method: 'POST', path, contentType: 'application/json', body: { spec: {} } });
+  expect([status, JSON.parse(text).message]).toEqual([400, 'token is required for TokenReview in authentication']);
 });

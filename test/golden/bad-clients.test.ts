@@ -37,18 +37,21 @@ test('a body over 3 MiB is refused with 413, and the server goes on', async () =
   expect(await server.send({ method: 'GET', path: `${configmaps}/big` })).toMatchObject({ status: 404 });
 });
 
-test('without a certificate there is the version and the health, and 401 for everything else', async () => {
+test('without a certificate there is the version and the health, and 403 for everything else', async () => {
   const bare = (path: string) => server.send({ method: 'GET', path, certificate: false });
   for (const path of ['/version', '/healthz', '/livez', '/readyz']) expect(await bare(path)).toMatchObject({ status: 200 });
   for (const path of ['/api', '/apis', '/metrics', configmaps, '/openapi/v3'])
-    expect(await bare(path)).toMatchObject({ status: 401 });
+    expect(await bare(path)).toMatchObject({ status: 403 });
+  expect(JSON.parse((await bare(configmaps)).text).message).toBe(
+    'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "default"',
+  );
 });
 
 test('acting as another user has that user’s rights, not the caller’s', async () => {
   const as = (headers: Record<string, string>, path = configmaps) => server.send({ method: 'GET', path, headers });
   expect(await as({ 'Impersonate-User': 'jane' })).toMatchObject({ status: 403 });
   expect(await as({ 'Impersonate-User': 'jane', 'Impersonate-Group': 'system:masters' })).toMatchObject({ status: 200 });
-  expect(await as({ 'Impersonate-User': 'system:anonymous' }, '/api')).toMatchObject({ status: 401 });
+  expect(await as({ 'Impersonate-User': 'system:anonymous' }, '/api')).toMatchObject({ status: 403 });
   expect(await as({ 'Impersonate-Group': 'system:masters' })).toMatchObject({ status: 500 });
   const account = { 'Impersonate-User': 'system:serviceaccount:default:default' };
   expect(await as(account, '/api')).toMatchObject({ status: 200 });

@@ -1,3 +1,4 @@
+import type { PolicyRule } from '@berth/kube';
 import type { User } from './user.ts';
 
 /** What someone wants to do: a verb on a resource, or on a path that is none. */
@@ -31,9 +32,33 @@ export interface Decision {
   readonly error?: string;
 }
 
+/** What someone may do in a namespace, as far as it can be listed (`kubectl auth can-i --list`). */
+export interface KnownRules {
+  readonly rules: readonly PolicyRule[];
+  /** Why there may be more than `rules`, or less. */
+  readonly errors: readonly string[];
+  readonly incomplete: boolean;
+}
+
 /** Says who may do what. */
 export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision>;
+  rulesFor(user: User, namespace: string): KnownRules;
+}
+
+export const noRules: KnownRules = { rules: [], errors: [], incomplete: false };
+
+export const allRules: KnownRules = {
+  ...noRules,
+  rules: [
+    { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+    { verbs: ['*'], nonResourceURLs: ['*'] },
+  ],
+};
+
+/** Of those whose permissions cannot be listed; words are upstream's. */
+export function unlistedRules(authorizer: 'webhook' | 'node'): KnownRules {
+  return { rules: [], errors: [`${authorizer} authorizer does not support user rule resolution`], incomplete: true };
 }
 
 /**
@@ -48,6 +73,8 @@ export const authenticatedOnly: Authorizer = {
     if (!groups.includes('system:authenticated')) return { allowed: false, reason: '' };
     return { allowed: !groups.includes('system:serviceaccounts') || isBasic(attributes), reason: '' };
   },
+  rulesFor: ({ groups }) =>
+    groups.includes('system:authenticated') && !groups.includes('system:serviceaccounts') ? allRules : noRules,
 };
 
 /** What upstream's roles system:discovery and system:basic-user hold. */

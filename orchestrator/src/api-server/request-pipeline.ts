@@ -96,7 +96,7 @@ export class RequestPipeline {
     }
   }
 
-  /** @throws ApiError Unauthorized, Forbidden. */
+  /** @throws ApiError Forbidden, also to who is unknown; InternalError – who may do it could not be told. */
   async authorize(route: Route, request: ServerRequest): Promise<void> {
     const attributes = attributesOf(route, request);
     const decision = await this.authorizer.authorize(attributes);
@@ -106,11 +106,12 @@ export class RequestPipeline {
       request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
       return;
     }
+    if (decision.error !== undefined) {
+      request.audit?.annotate('authorization.k8s.io/reason', 'internal error');
+      throw apiError('InternalError', `Internal Server Error: ${JSON.stringify(request.path)}: ${decision.error}`);
+    }
     request.audit?.annotate('authorization.k8s.io/decision', 'forbid');
     request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
-    if (decision.error !== undefined)
-      throw apiError('InternalError', `Internal Server Error: ${JSON.stringify(request.path)}: ${decision.error}`);
-    if (request.user.groups.includes('system:unauthenticated')) throw apiError('Unauthorized', 'Unauthorized');
     throw forbiddenError(attributes, decision.reason);
   }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Attributes, Authorizer } from '../authorizer.ts';
+import type { PolicyRule } from '@berth/kube';
+import { type Attributes, type Authorizer, type KnownRules, noRules } from '../authorizer.ts';
 import type { User } from '../user.ts';
 
 /** One line of a policy file, as its newest version has it (abac.authorization.kubernetes.io/v1beta1). */
@@ -30,7 +31,21 @@ export async function abacAuthorizer(path: string): Promise<Authorizer> {
       policies.some((policy) => allows(policy, attributes))
         ? { allowed: true, reason: '' }
         : { allowed: false, reason: 'No policy matched.' },
+    rulesFor: (user, namespace) => rulesOf(policies, user, namespace),
   };
+}
+
+function rulesOf(policies: readonly Policy[], user: User, namespace: string): KnownRules {
+  const rules = policies
+    .filter((policy) => isSubject(policy, user) && (policy.namespace === '*' || policy.namespace === namespace))
+    .flatMap(({ readonly, apiGroup, resource, nonResourcePath }): PolicyRule[] => {
+      const verbs = readonly ? [...readVerbs] : ['*'];
+      return [
+        ...(resource === '' ? [] : [{ verbs, apiGroups: [apiGroup], resources: [resource] }]),
+        ...(nonResourcePath === '' ? [] : [{ verbs, nonResourceURLs: [nonResourcePath] }]),
+      ];
+    });
+  return { ...noRules, rules };
 }
 
 function readPolicies(text: string, path: string): Policy[] {
@@ -57,7 +72,13 @@ function policyOf(value: Record<string, unknown>, wrong: (why: string) => Error)
     throw wrong(`no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(given ?? '')}`);
   const { spec } = value;
   if (typeof spec !== 'object' || spec === null) throw wrong('has no spec');
-  return fieldsOf(spec as Record<string, unknown>, wrong);
+  return toEveryoneKnown(fieldsOf(spec as Record<string, unknown>, wrong));
+}
+
+/** Who was not authenticated is never meant by a star (abac/v1beta1 conversion). */
+function toEveryoneKnown(policy: Policy): Policy {
+  const { user, group } = policy;
+  return user === '*' || group === '*' ? { ...policy, group: 'system:authenticated', user: '' } : policy;
 }
 
 function fieldsOf(fields: Record<string, unknown>, wrong: (why: string) => Error): Policy {
@@ -83,11 +104,8 @@ function fieldsOf(fields: Record<string, unknown>, wrong: (why: string) => Error
 /** Lines of old left fields out where they meant all (abac/v0 conversion). */
 function fromUnversioned(policy: Policy): Policy {
   const { user, group, namespace, resource } = policy;
-  // Who was not authenticated was never meant.
-  const everyone = (user === '' && group === '') || user === '*' || group === '*';
   return {
-    ...policy,
-    ...(everyone ? { group: 'system:authenticated', user: '' } : {}),
+    ...toEveryoneKnown(user === '' && group === '' ? { ...policy, user: '*' } : policy),
     namespace: namespace || '*',
     resource: resource || '*',
     apiGroup: '*',
@@ -106,8 +124,8 @@ function allows(policy: Policy, attributes: Attributes): boolean {
 
 /** Both where both are named; a line that names nobody is nobody's. */
 function isSubject({ user, group }: Policy, { name, groups }: User): boolean {
-  if (user !== '' && user !== '*' && user !== name) return false;
-  if (group !== '' && group !== '*' && !groups.includes(group)) return false;
+  if (user !== '' && user !== name) return false;
+  if (group !== '' && !groups.includes(group)) return false;
   return user !== '' || group !== '';
 }
 

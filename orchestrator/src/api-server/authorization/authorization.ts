@@ -36,7 +36,12 @@ export class Authorization {
     const policy = options.modes.includes('RBAC') ? new RbacPolicy(context) : undefined;
     this.policy = policy;
     this.authorizer =
-      options.modes.length === 0 ? authenticatedOnly : { authorize: (attributes) => this.#chain.authorize(attributes) };
+      options.modes.length === 0
+        ? authenticatedOnly
+        : {
+            authorize: (attributes) => this.#chain.authorize(attributes),
+            rulesFor: (user, namespace) => this.#chain.rulesFor(user, namespace),
+          };
     this.admit = policy ? preventEscalation({ policy, authorizer: this.authorizer }) : () => undefined;
   }
 

@@ -1,4 +1,4 @@
-import type { Authorizer } from '../authorizer.ts';
+import { type Authorizer, allRules, noRules } from '../authorizer.ts';
 import { aggregate } from './rbac-authorizer.ts';
 
 /** Who may do everything, whatever the modes are (upstream's privileged group). */
@@ -20,11 +20,23 @@ export function authorizerChain(authorizers: readonly Authorizer[]): Authorizer 
       const reason = reasons.join('\n');
       return errors.length === 0 ? { allowed: false, reason } : { allowed: false, reason, error: aggregate(errors) };
     },
+    rulesFor: (user, namespace) => {
+      const known = authorizers.map((authorizer) => authorizer.rulesFor(user, namespace));
+      return {
+        rules: known.flatMap(({ rules }) => rules),
+        errors: known.flatMap(({ errors }) => errors),
+        incomplete: known.some(({ incomplete }) => incomplete),
+      };
+    },
   };
 }
 
-export const alwaysAllow: Authorizer = { authorize: async () => ({ allowed: true, reason: '' }) };
+export const alwaysAllow: Authorizer = {
+  authorize: async () => ({ allowed: true, reason: '' }),
+  rulesFor: () => allRules,
+};
 
 export const alwaysDeny: Authorizer = {
   authorize: async () => ({ allowed: false, reason: 'Everything is forbidden.' }),
+  rulesFor: () => noRules,
 };

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@berth/kit';
-import type { Attributes, Authorizer, Decision } from '../authorizer.ts';
+import { type Attributes, type Authorizer, type Decision, type KnownRules, unlistedRules } from '../authorizer.ts';
 import type { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
 import type { FileWebhook } from '../webhook/file-webhook.ts';
@@ -58,6 +58,10 @@ export class WebhookAuthorizer implements Authorizer {
         error: 'webhook subject access review returned both allow and deny response',
       };
     return denied ? { allowed: false, denied, reason } : { allowed, reason };
+  }
+
+  rulesFor(): KnownRules {
+    return unlistedRules('webhook');
   }
 
   #ask(key: string, spec: object, attributes: Attributes): Promise<ReviewStatus> {

@@ -1,3 +1,4 @@
+import { apiError } from '@berth/kube';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { rulesReview } from '../authorization/rules-review.ts';
@@ -12,6 +13,7 @@ import type { ServerRequest } from '../server-request.ts';
 import type { User } from '../user.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import type { SpecialParts } from './special-handlers.ts';
+import { validateAccessReview } from './validate-review.ts';
 
 type Reviewer = (spec: Spec, request: ServerRequest, route: ResourceRoute) => Promise<object>;
 // biome-ignore lint/suspicious/noExplicitAny: a review's spec, decoded by its schema.
@@ -29,7 +31,16 @@ export function review(parts: SpecialParts): SpecialHandler {
       const object = await context.bodies.object(request, expectedKind(definition), fieldValidation);
       const manager = managerOf(fieldManager, request.userAgent);
       defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager });
-      const status = await reviewer((object.spec ?? {}) as Spec, request, route);
+      const spec = (object.spec ?? {}) as Spec;
+      if (definition.kind.endsWith('SubjectAccessReview')) {
+        const errors = validateAccessReview(
+          definition.kind,
+          { metadata: { ...object.metadata }, spec },
+          route.namespace,
+        );
+        if (errors.length > 0) throw invalid(definition, '', errors);
+      }
+      const status = await reviewer(spec, request, route);
       const metadata = metadataOf(object, context.clock.now());
       return { type: 'object', status: 201, object: { ...object, metadata, status } as AnyObject };
     })();
@@ -58,11 +69,7 @@ function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
       ...(error === undefined ? {} : { evaluationError: error }),
     };
   };
-  const subject: Reviewer = async (spec, _request, { definition }) => {
-    if (!spec['user'] && !spec['groups']?.length) {
-      const message = 'Invalid value: "": at least one of user or group must be specified';
-      throw invalid(definition, '', [{ reason: 'FieldValueInvalid', field: 'spec.user', message }]);
-    }
+  const subject: Reviewer = async (spec) => {
     const { user: name = '', groups = [], uid, extra } = spec;
     return decide({ name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) }, spec);
   };
@@ -73,6 +80,7 @@ function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
     SelfSubjectRulesReview: async (spec, { user }) => rulesReview(authorization, user, spec['namespace'] ?? ''),
     SelfSubjectReview: async (_spec, { user }) => ({ userInfo: userInfoOf(user) }),
     TokenReview: async (spec) => {
+      if (!spec['token']) throw apiError('BadRequest', 'token is required for TokenReview in authentication');
       const known = await reviewToken(parts, spec['token'] ?? '', spec['audiences'] ?? []);
       if (!known) return { user: {}, error: 'invalid bearer token' };
       return { authenticated: true, user: userInfoOf(known.user), audiences: known.audiences };

@@ -1,7 +1,15 @@
 import type { PolicyRule } from '@berth/kube';
-import type { Attributes, Authorizer, Decision } from '../../authorizer.ts';
+import {
+  type Attributes,
+  type Authorizer,
+  type Decision,
+  type KnownRules,
+  noRules,
+  unlistedRules,
+} from '../../authorizer.ts';
 import type { FollowRun } from '../../follow-objects.ts';
 import type { ServerContext } from '../../server-context.ts';
+import type { User } from '../../user.ts';
 import { ruleAllows } from '../rule-matching.ts';
 import { NodeGraph } from './node-graph.ts';
 import { nodeOf } from './node-identity.ts';
@@ -36,6 +44,10 @@ export class NodeAuthorizer implements Authorizer {
     if (attributes.resource !== '' && special)
       return special({ node, attributes, leads: () => this.#leads(node, attributes) });
     return (await this.#nodeRules()).some((rule) => ruleAllows(rule, attributes)) ? allowed : noOpinion();
+  }
+
+  rulesFor(user: User): KnownRules {
+    return nodeOf(user) === undefined ? noRules : unlistedRules('node');
   }
 
   async #leads(node: string, { resource, namespace, name }: Attributes): Promise<Decision> {
