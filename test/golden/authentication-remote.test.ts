@@ -163,19 +163,20 @@ test('a proxy names the user, and nobody else does', async () => {
       extraHeaderPrefixes: ['X-Remote-Extra-'],
     },
   });
-  const headers = { 'x-remote-user': 'jane', 'x-remote-group': 'dev', 'x-remote-uid': '7', 'x-remote-extra-acme.com%2fproject': 'p' };
+  const headers = { 'x-remote-user': 'jane', 'x-remote-group': ['dev', 'cn=ops,system:masters'], 'x-remote-uid': '7', 'x-remote-extra-acme.com%2fproject': 'p' };
   const front = await proxies.issue('CN=front', 'client');
   expect(await world.whoAmI({ certificate: front, headers })).toEqual({
     username: 'jane',
     uid: '7',
-    groups: ['dev', 'system:authenticated'],
+    // A comma is part of a name.
+    groups: ['dev', 'cn=ops,system:masters', 'system:authenticated'],
     extra: { 'acme.com/project': ['p'] },
   });
   expect(await world.whoAmI({ certificate: await proxies.issue('CN=other', 'client'), headers })).toBe(401);
   // What a proxy's authority signs is no user, though it were an administrator by its name.
   expect(await world.whoAmI({ certificate: await proxies.issue('CN=front, O=system:masters', 'client') })).toBe(401);
   expect(await world.whoAmI({ certificate: true, headers })).toMatchObject({ username: 'admin' });
-  expect(await world.whoAmI({ headers })).toBe(401);
+  expect(await world.whoAmI({ headers })).toBe(403);
   const published = await world.api.send({ method: 'GET', path: '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication' });
   expect(JSON.parse(published.text).data).toEqual({
     'client-ca-file': world.api.authority.cert,

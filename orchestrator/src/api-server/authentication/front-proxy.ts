@@ -1,6 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { User } from '../user.ts';
 import { certificatesOf, isIssuedBy } from './certificate-roots.ts';
@@ -29,16 +28,17 @@ export class FrontProxy {
     this.#roots = certificatesOf(ca);
   }
 
-  /** Who a request is for, where a proxy sent it. */
-  userOf(headers: IncomingHttpHeaders, socket: TLSSocket): User | undefined {
+  /** Who a request is for, where a proxy sent it. Header by header, as they came: a group's name may have a comma. */
+  userOf(rawHeaders: readonly string[], socket: TLSSocket): User | undefined {
     const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = this.#options;
+    const headers = valuesByName(rawHeaders);
     const name = firstOf(headers, usernameHeaders);
     if (name === undefined || !this.#isProxy(socket)) return undefined;
     const uid = firstOf(headers, uidHeaders);
     const extra = extraOf(headers, extraHeaderPrefixes);
     return {
       name,
-      groups: groupHeaders.flatMap((header) => valuesOf(headers[header.toLowerCase()])),
+      groups: groupHeaders.flatMap((header) => (headers.get(header.toLowerCase()) ?? []).filter((one) => one !== '')),
       ...(uid === undefined ? {} : { uid }),
       ...(Object.keys(extra).length > 0 ? { extra } : {}),
     };
@@ -80,29 +80,34 @@ export async function frontProxyOf(options: FrontProxyOptions): Promise<FrontPro
   }
 }
 
-function firstOf(headers: IncomingHttpHeaders, names: readonly string[]): string | undefined {
+type Headers = ReadonlyMap<string, readonly string[]>;
+
+function valuesByName(rawHeaders: readonly string[]): Headers {
+  const values = new Map<string, string[]>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    const known = values.get(name);
+    if (known) known.push(rawHeaders[i + 1] as string);
+    else values.set(name, [rawHeaders[i + 1] as string]);
+  }
+  return values;
+}
+
+function firstOf(headers: Headers, names: readonly string[]): string | undefined {
   for (const name of names) {
-    const value = [headers[name.toLowerCase()]].flat()[0];
+    const value = headers.get(name.toLowerCase())?.[0];
     if (value) return value;
   }
   return undefined;
 }
 
-/** Node joins headers of one name with a comma. */
-function valuesOf(value: string | string[] | undefined): string[] {
-  return [value ?? []]
-    .flat()
-    .flatMap((one) => one.split(/, ?/))
-    .filter((one) => one !== '');
-}
-
-function extraOf(headers: IncomingHttpHeaders, prefixes: readonly string[]): Record<string, string[]> {
-  const extra = new Map<string, string[]>();
+function extraOf(headers: Headers, prefixes: readonly string[]): Record<string, readonly string[]> {
+  const extra = new Map<string, readonly string[]>();
   for (const prefix of prefixes.map((one) => one.toLowerCase()))
-    for (const [header, value] of Object.entries(headers))
+    for (const [header, values] of headers)
       if (header.startsWith(prefix)) {
-        const key = decoded(header.slice(prefix.length)).toLowerCase();
-        extra.set(key, [...(extra.get(key) ?? []), ...valuesOf(value)]);
+        const key = decoded(header.slice(prefix.length));
+        extra.set(key, [...(extra.get(key) ?? []), ...values]);
       }
   return Object.fromEntries(extra);
 }

@@ -19,11 +19,11 @@ const known = new WeakMap<object, User | 'invalid' | undefined>();
  * @throws ApiError Unauthorized – a credential that is there but not valid; none where nobody may be anonymous.
  */
 export async function authenticate(
-  { headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>,
+  { headers, rawHeaders, url = '' }: Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>,
   socket: TLSSocket,
   { frontProxy, userRoots, tokens, passwords, anonymous: anyone }: Authentication,
 ): Promise<User> {
-  const proxied = frontProxy?.userOf(headers, socket);
+  const proxied = frontProxy?.userOf(rawHeaders, socket);
   if (proxied) return authenticated(proxied);
   const { authorization } = headers;
   const certificate = certificateUser(socket, userRoots);

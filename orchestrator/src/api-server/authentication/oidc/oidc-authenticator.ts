@@ -52,7 +52,7 @@ export class OidcAuthenticator implements TokenAuthenticator {
       return this.#userOf(jwt.claims);
     } catch (error) {
       if (!(error instanceof ClaimError || error instanceof CallError)) throw error;
-      this.#parts.log.debug('a token was refused', { issuer: this.#options.issuer, reason: error.message });
+      this.#parts.log.warn('a token was refused', { issuer: this.#options.issuer, reason: error.message });
       return undefined;
     }
   }
