@@ -40,6 +40,8 @@ export interface RequestContext {
   readonly now: number;
   readonly user: string;
   readonly groups: readonly string[];
+  readonly uid?: string | undefined;
+  readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Epoch-independent chance for generated names and uids. */
   readonly newUid: () => string;
 }

@@ -75,6 +75,7 @@ export class ServerContext {
   }
 
   requestContext(user: User): RequestContext {
-    return { now: this.clock.now(), user: user.name, groups: user.groups, newUid: () => this.rng.uuid() };
+    const { name, groups, uid, extra } = user;
+    return { now: this.clock.now(), user: name, groups, uid, extra, newUid: () => this.rng.uuid() };
   }
 }

@@ -2,7 +2,7 @@ import { createLogger, systemClock, systemRng } from '@berth/kit';
 import { KubeClient } from '@berth/kube';
 import { returnMemoryWhenQuiet } from '@berth/linux';
 import { announce } from './announce.ts';
-import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
+import { prepareKubeconfig, writeKubeconfigs } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import { machineAddress, serverNames } from './server-names.ts';
@@ -22,7 +22,7 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
     const hostAddress = machineAddress();
     const nodeApi = remoteNodes(pki, () => new KubeClient(server.api.transport()));
     await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi });
-    const kubeconfig = await writeKubeconfig(options.kubeconfig ?? data.kubeconfig, server.url, pki);
+    const kubeconfig = await writeKubeconfigs(options, server.url, pki);
     await announce(options, { server, kubeconfig, what: '' });
     using _memory = returnMemoryWhenQuiet(systemClock);
     await stopped;

@@ -9,6 +9,8 @@ import {
 } from '@berth/kube';
 import { startAttachDetachController } from '@berth/volume-manager';
 import type { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
+import type { SigningAuthority } from '../controllers/certificates/sign-request.ts';
+import { startCertificateController } from '../controllers/certificates/start-certificate-controller.ts';
 import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
@@ -39,6 +41,8 @@ export interface ControlPlaneOptions {
   readonly caPem: string;
   /** PEM: signs the tokens that lie in Secrets. */
   readonly serviceAccountKey: string;
+  /** Signs certificates, read when one is asked for. */
+  readonly authority: () => Promise<SigningAuthority>;
 }
 
 /** One recorder a component, so that repeats are counted together; disposing sends what is queued. */
@@ -88,6 +92,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const everyKind = { ...deps, customTypes: stack.use(new CustomTypes(deps)) };
   stack.use(startGarbageCollector(everyKind, signal));
   stack.use(startClusterRoleAggregation(deps, signal));
+  stack.use(startCertificateController(deps, options, signal));
   stack.use(startPolicyStatusController(deps, signal));
   stack.use(startResourceQuotaController(everyKind, signal));
   stack.use(startNamespaceController(everyKind, signal));

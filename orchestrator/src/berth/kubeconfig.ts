@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { makeFolders, messageOf, removeHalfWritten, writeFileDurably } from '@berth/kit';
 import { BerthError } from './berth-error.ts';
+import type { DataDir } from './data-dir.ts';
 import type { Pki } from './pki.ts';
 
 /**
@@ -19,10 +20,23 @@ export async function prepareKubeconfig(file: string): Promise<void> {
 }
 
 /**
- * Writes the administrator's kubeconfig, readable by its owner alone. @returns its absolute path.
+ * Writes the data directory's own kubeconfig, by which other commands find this server, and the one that was asked for.
+ * @returns the path of the latter. @throws BerthError Failed – one cannot be written.
+ */
+export async function writeKubeconfigs(
+  { data, kubeconfig = data.kubeconfig }: { readonly data: DataDir; readonly kubeconfig?: string },
+  server: string,
+  pki: Pki,
+): Promise<string> {
+  for (const file of new Set([data.kubeconfig, kubeconfig])) await writeKubeconfig(file, server, pki);
+  return resolve(kubeconfig);
+}
+
+/**
+ * Writes the administrator's kubeconfig, readable by its owner alone.
  * @throws BerthError Failed – the file cannot be written.
  */
-export async function writeKubeconfig(file: string, server: string, pki: Pki): Promise<string> {
+async function writeKubeconfig(file: string, server: string, pki: Pki): Promise<void> {
   const path = resolve(file);
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   const config = {
@@ -45,7 +59,6 @@ export async function writeKubeconfig(file: string, server: string, pki: Pki): P
   } catch (error) {
     throw cannotWrite('Failed', path, error);
   }
-  return path;
 }
 
 function cannotWrite(code: 'Usage' | 'Failed', path: string, cause: unknown): BerthError {

@@ -39,7 +39,7 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
   )
     return found;
   const { makePki } = await import('./make-pki.ts');
-  const authority = await readAuthority(folder);
+  const authority = await readAuthority(folder).catch(() => undefined);
   const keep = authority && holds(authority.cert, now) && belongs(authority, authority.cert) ? authority : undefined;
   const made = await makePki({ addresses, now, validDays, ...(keep ? { keep } : {}) });
   for (const [name, text] of Object.entries(made)) {
@@ -50,14 +50,10 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
 }
 
 /** All that the servers of one cluster have in common; it may have been put there for a new one. */
-async function readAuthority(folder: string): Promise<(KeyPair & { readonly serviceAccountKey: string }) | undefined> {
+export async function readAuthority(folder: string): Promise<KeyPair & { readonly serviceAccountKey: string }> {
   const read = (name: string) => readFile(join(folder, name), 'utf8');
-  try {
-    const [cert, key, serviceAccountKey] = await Promise.all([read('ca.crt'), read('ca.key'), read('sa.key')]);
-    return { cert, key, serviceAccountKey };
-  } catch {
-    return undefined;
-  }
+  const [cert, key, serviceAccountKey] = await Promise.all([read('ca.crt'), read('ca.key'), read('sa.key')]);
+  return { cert, key, serviceAccountKey };
 }
 
 async function readPki(folder: string): Promise<Pki | undefined> {

@@ -11,10 +11,10 @@ import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
 import { candidateOf, startElectedControlPlane } from './elected-control-plane.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
-import { prepareKubeconfig, writeKubeconfig } from './kubeconfig.ts';
+import { prepareKubeconfig, writeKubeconfigs } from './kubeconfig.ts';
 import { checkMachine } from './machine-check.ts';
 import { type NodeStack, startNode } from './node-stack.ts';
-import { ensurePki } from './pki.ts';
+import { ensurePki, readAuthority } from './pki.ts';
 import { podNetwork } from './pod-subnets.ts';
 import { type ExtraPool, poolsOfNode } from './pool-flag.ts';
 import { remoteNodes } from './remote-nodes.ts';
@@ -93,10 +93,18 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const elsewhere = remoteNodes(pki, () => client);
   const nodeApi = (name: string) => nodes.get(name)?.kubelet.api ?? elsewhere(name);
   const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi }));
-  const kubeconfig = await writeKubeconfig(context.kubeconfig ?? data.kubeconfig, server.url, pki);
+  const kubeconfig = await writeKubeconfigs(context, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));
-  const control = { client, clock, rng, log, caPem: pki.ca, serviceAccountKey: pki.serviceAccountKey };
+  const control = {
+    client,
+    clock,
+    rng,
+    log,
+    caPem: pki.ca,
+    serviceAccountKey: pki.serviceAccountKey,
+    authority: () => readAuthority(data.pki),
+  };
   // What others may run too, one of all runs.
   const plane = context.etcd
     ? candidateOf(data.path).then((identity) => startElectedControlPlane({ ...control, identity }, signal))

@@ -173,7 +173,9 @@ test('approval of a certificate request takes its conditions and nothing else', 
   await using server = await aServer();
   const { client } = server;
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
-  const pem = '-----BEGIN CERTIFICATE REQUEST-----\neA==\n-----END CERTIFICATE REQUEST-----\n';
+  const der =
+    'MIGsMGACAQAwLTENMAsGA1UECgwEZGV2czENMAsGA1UECgwEdGVhbTENMAsGA1UEAwwEamFuZTAqMAUGAytlcAMhAOazjAzOOtiEKHAyP38r5K4GZ3nzQMUAts+TdUGUSfqEoAAwBQYDK2VwA0EAMqVo/mj0/r01ZdAs7geJEsXB2oprpV05q3S8wr7HOq19N8skC1lwPrW1v8+Bd82s/qho2/cJRqaeD69eHdYGAg==';
+  const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${der}\n-----END CERTIFICATE REQUEST-----\n`;
   const spec = { signerName: 'example.com/s', usages: ['client auth'], request: Buffer.from(pem).toString('base64') };
   await client.raw({ method: 'POST', path, body: { metadata: { name: 'r' }, spec } });
   const conditions = [{ type: 'Approved', status: 'True', reason: 'x' }];

@@ -4,6 +4,7 @@ import { humanDuration } from '../columns.ts';
 import { duplicate, invalid, notSupported, required } from '../field.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
+import { requestFault } from './request-signature.ts';
 import { approvalUpdateErrors, prepareApproval, prepareStatus, statusErrors } from './signing-request-status.ts';
 
 const usages = [
@@ -31,7 +32,6 @@ const usages = [
   'signing',
   'timestamping',
 ];
-const pem = /^-----BEGIN (NEW )?CERTIFICATE REQUEST-----[\s\S]+-----END (NEW )?CERTIFICATE REQUEST-----\s*$/;
 
 export const signingRequestRules: KindRules = {
   cells: {
@@ -44,9 +44,15 @@ export const signingRequestRules: KindRules = {
   rules: {
     nameRule: 'pathSegment',
     // Who asks is not what the request says, but who sends it.
-    prepareForCreate: (object: AnyObject, { user, groups }: RequestContext) => {
+    prepareForCreate: (object: AnyObject, { user, groups, uid, extra = {} }: RequestContext) => {
       const { uid: _, extra: __, ...spec } = (object as CertificateSigningRequest).spec;
-      object['spec'] = { ...spec, username: user, groups: [...groups] };
+      object['spec'] = {
+        ...spec,
+        username: user,
+        groups: [...groups],
+        ...(uid ? { uid } : {}),
+        ...(Object.keys(extra).length > 0 ? { extra: structuredClone(extra) } : {}),
+      };
     },
     prepareForUpdate: (next, old) => {
       next['spec'] = structuredClone(old['spec']);
@@ -65,11 +71,9 @@ export const signingRequestRules: KindRules = {
 function validate(object: AnyObject): FieldError[] {
   const { spec } = object as CertificateSigningRequest;
   const list = spec.usages ?? [];
-  const request = Buffer.from(spec.request ?? '', 'base64').toString();
+  const fault = requestFault(Buffer.from(spec.request ?? '', 'base64').toString());
   return [
-    ...(pem.test(request)
-      ? []
-      : [invalid('spec.request', spec.request ?? null, 'PEM block type must be CERTIFICATE REQUEST')]),
+    ...(fault === undefined ? [] : [invalid('spec.request', spec.request ?? null, fault)]),
     ...(list.length > 0 ? [] : [required('spec.usages')]),
     ...list.flatMap((usage, index) => [
       ...(usages.includes(usage) ? [] : [notSupported(`spec.usages[${index}]`, usage, usages)]),

@@ -1,0 +1,139 @@
+import 'reflect-metadata';
+import { createPublicKey, webcrypto, X509Certificate } from 'node:crypto';
+import { seededRng, silentLogger } from '@berth/kit';
+import { type CertificateSigningRequest, KubeClient, resources, startInformers } from '@berth/kube';
+import * as x509 from '@peculiar/x509';
+import { expect, test } from 'vitest';
+import { aServer } from '../../api-server/server.test-harness.ts';
+import { makePki } from '../../berth/make-pki.ts';
+import { startCertificateController } from './start-certificate-controller.ts';
+
+type Keys = Parameters<typeof webcrypto.subtle.generateKey>[0];
+const rsa = {
+  name: 'RSASSA-PKCS1-v1_5',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: 'SHA-256',
+};
+const ec = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+async function aRequest(subject: string, algorithm: Keys = ec, names: x509.JsonGeneralNames = []): Promise<string> {
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: subject,
+    keys: keys as webcrypto.CryptoKeyPair,
+    signingAlgorithm: algorithm as webcrypto.EcdsaParams,
+    extensions: names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : [],
+  });
+  return Buffer.from(`${request.toString('pem')}\n`).toString('base64');
+}
+
+async function scene() {
+  const server = await aServer();
+  const { clock } = server;
+  const files = await makePki({ addresses: [], now: clock.now(), validDays: 3650 });
+  const authority = { cert: files['ca.crt'] as string, key: files['ca.key'] as string };
+  const client = new KubeClient(server.server.transport());
+  const stop = new AbortController();
+  const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
+  const recorder = () => ({ event: () => undefined });
+  const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
+  const controller = startCertificateController(deps, { authority: async () => authority }, stop.signal);
+  const type = resources.certificatesigningrequests;
+  const get = (name: string) => client.find<CertificateSigningRequest>(type, { name });
+  return {
+    clock,
+    authority,
+    get,
+    async make(name: string, spec: object): Promise<CertificateSigningRequest> {
+      return client.create<CertificateSigningRequest>(type, {
+        metadata: { name },
+        spec: { signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'], ...spec },
+      } as CertificateSigningRequest);
+    },
+    async decide(request: CertificateSigningRequest, decision: 'Approved' | 'Denied'): Promise<void> {
+      const condition = { type: decision, status: 'True', reason: 'Trial' };
+      await client.update(type, { ...request, status: { conditions: [condition] } } as never, {
+        subresource: 'approval',
+      });
+    },
+    async until<T>(look: () => Promise<T | undefined>): Promise<T> {
+      for (let turn = 0; turn < 2000; turn++) {
+        const seen = await look();
+        if (seen !== undefined) return seen;
+        await clock.advance(1);
+        await new Promise(setImmediate);
+      }
+      throw new Error(`never so: ${look}`);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await controller[Symbol.asyncDispose]();
+      await informers[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const certificateOf = (request?: CertificateSigningRequest) =>
+  request?.status?.certificate === undefined
+    ? undefined
+    : new X509Certificate(Buffer.from(request.status.certificate, 'base64'));
+
+test.each<[string, Keys]>([
+  ['EC', ec],
+  ['RSA', rsa],
+])('an approved request with an %s key gets its certificate, as long as was asked for', async (_, algorithm) => {
+  await using s = await scene();
+  const request = await aRequest('CN=ann, O=devs, O=ops', algorithm);
+  const made = await s.make('ann', { request, expirationSeconds: 3600, usages: ['client auth', 'digital signature'] });
+  await s.decide(made, 'Approved');
+  const certificate = await s.until(async () => certificateOf(await s.get('ann')));
+  expect(certificate.verify(createPublicKey(s.authority.cert))).toBe(true);
+  expect(certificate.subject.split('\n')).toEqual(['CN=ann', 'O=devs', 'O=ops']);
+  expect([certificate.ca, certificate.keyUsage]).toEqual([false, ['1.3.6.1.5.5.7.3.2']]);
+  const seconds = (certificate.validToDate.getTime() - certificate.validFromDate.getTime()) / 1000;
+  // It begins five minutes ago, and ends in an hour.
+  expect(seconds).toBe(3900);
+});
+
+test('a request that its signer does not give fails and says why; others are let be', async () => {
+  await using s = await scene();
+  const request = await aRequest('CN=ann');
+  const wrong = await s.make('wrong', { request, usages: ['server auth', 'client auth'] });
+  await s.decide(wrong, 'Approved');
+  const failed = await s.until(async () =>
+    (await s.get('wrong'))?.status?.conditions?.find(({ type }) => type === 'Failed'),
+  );
+  expect(failed).toMatchObject({
+    reason: 'SignerValidationFailure',
+    message: 'invalid usage for client certificate: server auth',
+  });
+  const serving = { signerName: 'kubernetes.io/kubelet-serving', usages: ['server auth', 'digital signature'] };
+  const names: x509.JsonGeneralNames = [
+    { type: 'dns', value: 'n1' },
+    { type: 'ip', value: '10.0.0.1' },
+  ];
+  const node = await s.make('node', {
+    ...serving,
+    request: await aRequest('CN=system:node:n1, O=system:nodes', ec, names),
+  });
+  const other = await s.make('other', { signerName: 'example.com/signer', request });
+  for (const each of [other, node]) await s.decide(each, 'Approved');
+  const certificate = await s.until(async () => certificateOf(await s.get('node')));
+  expect(certificate.subjectAltName).toBe('DNS:n1, IP Address:10.0.0.1');
+  expect(certificateOf(await s.get('other'))).toBeUndefined();
+});
+
+test('requests that were answered go after an hour, others after a day', async () => {
+  await using s = await scene();
+  const request = await aRequest('CN=ann');
+  await s.make('open', { request });
+  await s.decide(await s.make('denied', { request }), 'Denied');
+  await s.until(async () => (await s.get('denied'))?.status?.conditions);
+  await s.clock.advance(3_600_000);
+  await s.until(async () => ((await s.get('denied')) ? undefined : true));
+  expect(await s.get('open')).toBeDefined();
+  await s.clock.advance(23 * 3_600_000);
+  await s.until(async () => ((await s.get('open')) ? undefined : true));
+});
