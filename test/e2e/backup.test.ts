@@ -9,7 +9,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'berth-backup-'));
-  berth = await Berth.start();
+  berth = await Berth.start({ args: ['--kubeconfig', join(folder, 'elsewhere.kubeconfig')] });
 });
 
 afterAll(async () => {

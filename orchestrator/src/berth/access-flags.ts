@@ -54,8 +54,9 @@ export interface AccessFlags {
 
 /** kube-apiserver's flags. */
 export function addAccessFlags(command: Command): Command {
-  addAuthenticationFlags(command);
+  addAuthenticationFlags(command.optionsGroup('Who somebody is:'));
   return command
+    .optionsGroup('Who may do what:')
     .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'Node,RBAC')
     .option('--authorization-policy-file <file>', 'for ABAC: policies, one JSON object a line')
     .option('--authorization-webhook-config-file <file>', 'for Webhook: a kubeconfig that says where it is')
@@ -66,7 +67,9 @@ export function addAccessFlags(command: Command): Command {
     )
     .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its permissions are kept', '5m0s')
     .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its refusals are kept', '30s')
+    .optionsGroup('Where the objects are kept:')
     .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration')
+    .optionsGroup('Servers behind APIServices:')
     .option('--proxy-client-cert-file <file>', 'the certificate to show to servers behind APIServices')
     .option('--proxy-client-key-file <file>', 'its private key');
 }

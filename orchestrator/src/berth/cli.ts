@@ -95,7 +95,10 @@ function addUp(program: Command, options: CliOptions): void {
   addServerFlags(up)
     .addHelpText(
       'after',
-      '\nCtrl-C and SIGTERM stop the control plane only: pods and mounts stay, and the next `berth up` adopts them.\n\nExamples:\n  berth up\n  berth up --data-dir /tmp/try --port 0 --ready-file /tmp/try.json\n',
+      '\nCtrl-C and SIGTERM stop the control plane only: pods and mounts stay, and the next `berth up` adopts them.\n' +
+        '\nExamples:\n  berth up\n  berth up --data-dir /tmp/try --port 0 --ready-file /tmp/try.json\n' +
+        '  berth up --token-auth-file users.csv --anonymous-auth=false\n' +
+        '  berth up --audit-policy-file policy.yaml --audit-log-path /var/log/berth/audit.log\n',
     )
     .action(async (flags: UpFlags) => {
       const { up } = await import('./up.ts');
@@ -113,7 +116,9 @@ function addApiserver(program: Command, { terminal, signal }: CliOptions): void 
   addServerFlags(apiserver)
     .addHelpText(
       'after',
-      '\nSeveral serve one cluster from the same etcd, once they have the same pki/ca.crt, pki/ca.key and pki/sa.key in their data directories.\n\nExample:\n  berth apiserver --data-dir /tmp/second --port 6444 --etcd-servers http://127.0.0.1:2379\n',
+      '\nSeveral serve one cluster from the same etcd, once they have the same pki/ca.crt, pki/ca.key and pki/sa.key in their data directories.\n' +
+        '\nExamples:\n  berth apiserver --data-dir /tmp/alone --port 0\n' +
+        '  berth apiserver --data-dir /tmp/second --port 6444 --etcd-servers http://127.0.0.1:2379\n',
     )
     .action(async (flags: ServerFlags) => {
       const { apiserver } = await import('./apiserver.ts');
@@ -126,13 +131,15 @@ function addServerFlags(command: Command): Command {
     .option('--data-dir <dir>', 'where everything is kept', '/var/lib/berth')
     .option('--address <ip>', 'address the API server listens on', '127.0.0.1')
     .option('--port <port>', 'port of the API server; 0 picks a free one', '6443')
-    .option('--kubeconfig <file>', 'where to write the kubeconfig (default: DATA/admin.kubeconfig)');
+    .option('--kubeconfig <file>', 'where to write the kubeconfig, beside DATA/admin.kubeconfig');
   addAccessFlags(command)
+    .optionsGroup('What is let in, and how it is changed:')
     .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
     .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be')
     .option('--admission-control-config-file <file>', 'what admission plugins are told: an AdmissionConfiguration');
   addEtcdFlags(addLimitFlags(command));
   return command
+    .optionsGroup('')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'));
 }
@@ -217,6 +224,7 @@ function addVersion(program: Command, terminal: Terminal): void {
     .command('version')
     .description('versions of berth, of the Kubernetes API it serves and of Node')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'))
+    .addHelpText('after', '\nExamples:\n  berth version\n  berth version -o json\n')
     .action(async ({ output }: { output: OutputFormat }) => {
       const facts = { berth: version, kubernetes: kubernetesVersion, node: process.version };
       terminal.out(

@@ -25,6 +25,7 @@ export interface EtcdChoice {
 /** kube-apiserver's flags about its store. */
 export function addEtcdFlags(command: Command): Command {
   return command
+    .optionsGroup('Where the objects are kept:')
     .option('--etcd-servers <urls>', 'etcd to keep the API objects in, instead of a file: URLs with commas between')
     .option('--etcd-cafile <file>', "authority that etcd's certificates are of")
     .option('--etcd-certfile <file>', 'certificate to show to etcd')

@@ -19,6 +19,7 @@ export interface LimitFlags {
 /** kube-apiserver's flags about how much it does at once, and what it writes down. */
 export function addLimitFlags(command: Command): Command {
   return command
+    .optionsGroup('How much at once:')
     .option('--max-requests-inflight <n>', 'requests that change nothing served at once; 0: no limit', '400')
     .option('--max-mutating-requests-inflight <n>', 'requests that change something served at once; 0: no limit', '200')
     .option(
@@ -31,6 +32,7 @@ export function addLimitFlags(command: Command): Command {
       'how long a request may take that is no watch, log, exec or the like',
       '1m0s',
     )
+    .optionsGroup('What is written down:')
     .option('--audit-policy-file <file>', 'what is written down of whom: a Policy of audit.k8s.io/v1')
     .option('--audit-log-path <file>', 'where audit events go, one a line; -: standard output')
     .option('--audit-webhook-config-file <file>', 'a kubeconfig file that says where audit events are sent')

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { runCli } from './cli.ts';
+
+async function berth(...argv: string[]) {
+  const out: string[] = [];
+  const terminal = {
+    out: (text: string) => void out.push(text),
+    err: () => undefined,
+    isInteractive: false,
+    env: {},
+  };
+  const signal = new AbortController().signal;
+  return { code: await runCli(argv, { terminal, signal, driverCommand: ['true'] }), out: out.join('') };
+}
+
+const commands = ['up', 'apiserver', 'down', 'image', 'backup', 'restore', 'version'];
+
+test.each(commands)('berth %s --help shows how it is used', async (command) => {
+  const { code, out } = await berth(command, '--help');
+  expect([code, out.split('\nExamples:\n')[1]]).toEqual([0, expect.stringContaining(`  berth ${command}`)]);
+});
+
+test('berth up --help keeps what belongs together in one place', async () => {
+  const { out } = await berth('up', '--help');
+  const groups = Object.fromEntries(
+    out
+      .split('\n\n')
+      .map((part) => [part.slice(0, part.indexOf('\n')), part.match(/^ {2}--[\w-]+/gm)?.map((flag) => flag.trim())]),
+  );
+  expect(groups['Who may do what:']?.[0]).toBe('--authorization-mode');
+  expect(groups['Where the objects are kept:']).toEqual([
+    '--encryption-provider-config',
+    '--etcd-servers',
+    '--etcd-cafile',
+    '--etcd-certfile',
+    '--etcd-keyfile',
+    '--etcd-prefix',
+    '--etcd-compaction-interval',
+  ]);
+  expect(groups['Options:']).toEqual(expect.arrayContaining(['--data-dir', '--ready-file', '--log-level']));
+});
