@@ -93,16 +93,19 @@ export class StoredObject {
 /** Objects as they were encoded, by their bytes, for as long as someone has them. */
 export type WrittenObjects = WeakMap<Uint8Array, WeakRef<AnyObject>>;
 
+/** What an object is, as it lies in the store. */
+type StoredKind = Pick<ResourceDefinition, 'group' | 'version' | 'kind'>;
+
 /** Between stored bytes and objects of one served version. */
 export class ObjectCodec {
   readonly definition: ResourceDefinition;
-  readonly #stored: ResourceDefinition;
+  readonly #stored: StoredKind;
   readonly #headLength: number;
   readonly #views = new WeakMap<KeyValue, StoredObject>();
   /** What was just written, so that it need not be parsed again; by the value's identity. */
   readonly #written: WrittenObjects;
 
-  constructor(definition: ResourceDefinition, stored: ResourceDefinition, written: WrittenObjects) {
+  constructor(definition: ResourceDefinition, stored: StoredKind, written: WrittenObjects) {
     this.definition = definition;
     this.#stored = stored;
     this.#written = written;

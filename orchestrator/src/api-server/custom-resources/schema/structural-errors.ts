@@ -1,5 +1,6 @@
 import { Re2 } from '../../../re2/re2.ts';
 import { Re2SyntaxError } from '../../../re2/re2-error.ts';
+import { breathe } from '../../decoding/large-bodies.ts';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, forbidden, invalid, required } from '../../resources/field.ts';
 import { isIntOrStringAllOf, isIntOrStringAnyOf } from './int-or-string.ts';
@@ -14,6 +15,9 @@ import {
 } from './json-schema.ts';
 import { addIncomplete } from './structural-completeness.ts';
 
+/** What takes a few milliseconds; each may have a pattern. */
+const schemasAtOnce = 2000;
+
 type Level = 'root' | 'item' | 'field';
 
 const levelNames: Readonly<Record<Level, string>> = {
@@ -25,10 +29,46 @@ const levelNames: Readonly<Record<Level, string>> = {
 /** What keeps a schema from being structural, in order of the texts (apiextensions schema.ValidateStructural). */
 export function structuralErrors(schema: JsonSchema, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  addInvariants(schema, 'root', path, errors);
+  for (const place of placesOf(schema, path)) addInvariants(place, errors);
+  return finished(schema, path, errors);
+}
+
+/** The same in steps, between which others are served. */
+export async function structuralErrorsInSteps(schema: JsonSchema, path: string): Promise<FieldError[]> {
+  const errors: FieldError[] = [];
+  let count = 0;
+  for (const place of placesOf(schema, path)) {
+    addInvariants(place, errors);
+    if (++count % schemasAtOnce === 0) await breathe();
+  }
+  return finished(schema, path, errors);
+}
+
+function finished(schema: JsonSchema, path: string, errors: FieldError[]): FieldError[] {
   addIncomplete(schema, path, errors);
   const text = ({ field, message }: FieldError) => `${field}: ${message}`;
   return errors.sort((a, b) => (text(a) < text(b) ? -1 : 1));
+}
+
+interface Place {
+  readonly schema: JsonSchema;
+  readonly level: Level;
+  readonly path: string;
+}
+
+/** Every schema that values are of; those below junctors are looked at with what has them. */
+function* placesOf(schema: JsonSchema, path: string): Generator<Place> {
+  const waiting: Place[] = [{ schema, level: 'root', path }];
+  for (let place = waiting.pop(); place; place = waiting.pop()) {
+    yield place;
+    const { schema, path } = place;
+    const [items, additional, { properties }] = [itemsOf(schema), additionalOf(schema), schema];
+    if (items) waiting.push({ schema: items, level: 'item', path: child(path, 'items') });
+    const at = child(path, 'properties');
+    for (const name in properties)
+      waiting.push({ schema: properties[name] as JsonSchema, level: 'field', path: key(at, name) });
+    if (additional) waiting.push({ schema: additional, level: 'field', path: child(path, 'additionalProperties') });
+  }
 }
 
 /** `path` + `[name]` */
@@ -36,17 +76,10 @@ export function key(path: string, name: string): string {
   return `${path}[${name}]`;
 }
 
-function addInvariants(schema: JsonSchema, level: Level, path: string, errors: FieldError[]): void {
-  const items = itemsOf(schema);
-  if (schema.type === 'array' && !items) errors.push(required(child(path, 'items'), 'must be specified'));
-  if (items) addInvariants(items, 'item', child(path, 'items'), errors);
-  const properties = child(path, 'properties');
-  for (const [name, property] of Object.entries(schema.properties ?? {}))
-    addInvariants(property, 'field', key(properties, name), errors);
+function addInvariants({ schema, level, path }: Place, errors: FieldError[]): void {
+  if (schema.type === 'array' && !itemsOf(schema)) errors.push(required(child(path, 'items'), 'must be specified'));
   if (schema.additionalProperties !== undefined && level === 'root')
     errors.push(forbidden(child(path, 'additionalProperties'), 'must not be used at the root'));
-  const additional = additionalOf(schema);
-  if (additional) addInvariants(additional, 'field', child(path, 'additionalProperties'), errors);
   addExtensionErrors(schema, path, errors);
   const skips = { anyOf: isIntOrStringAnyOf(schema), allOf: isIntOrStringAllOf(schema) };
   addValueErrors(schema, skips, path, errors);

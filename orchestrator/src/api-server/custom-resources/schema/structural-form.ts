@@ -13,7 +13,8 @@ export function formProblem(schema: JsonSchema): string | undefined {
   return undefined;
 }
 
-function nestedProblem({ not, allOf, anyOf, oneOf, items, properties, ...rest }: JsonSchema): string | undefined {
+function nestedProblem(schema: JsonSchema): string | undefined {
+  const { not, allOf, anyOf, oneOf, items, properties } = schema;
   const junctors =
     not || allOf || anyOf || oneOf ? [...(not ? [not] : []), ...(allOf ?? []), ...(anyOf ?? []), ...(oneOf ?? [])] : [];
   for (const each of junctors) {
@@ -26,7 +27,7 @@ function nestedProblem({ not, allOf, anyOf, oneOf, items, properties, ...rest }:
     const problem = formProblem(properties[name] as JsonSchema);
     if (problem !== undefined) return problem;
   }
-  const additional = additionalOf(rest);
+  const additional = additionalOf(schema);
   return additional && formProblem(additional);
 }
 

@@ -34,7 +34,8 @@ export class CustomCodec extends ObjectCodec {
 
   constructor(options: CustomCodecOptions) {
     const { definition, storageVersion, written } = options;
-    super(definition, { ...definition, version: storageVersion }, written);
+    const { group, kind } = definition;
+    super(definition, { group, kind, version: storageVersion }, written);
     this.#o = options;
   }
 

@@ -138,11 +138,13 @@ export class DefinitionController implements AsyncDisposable {
   async #settleStructure(stored: StoredObject, crd: CustomResourceDefinition): Promise<boolean> {
     const { name = '', generation = 0 } = crd.metadata;
     if ((this.#structures.get(name) ?? -1) >= generation) return false;
-    const condition = structureCondition(crd);
-    this.#structures.set(name, generation);
+    const condition = await structureCondition(crd);
     const old = findCondition(crd, 'NonStructuralSchema');
-    if (!condition && !old) return false;
-    if (condition) return isSameCondition(condition, old) ? false : this.#write(stored, [condition]);
+    if (condition ? isSameCondition(condition, old) : !old) {
+      this.#structures.set(name, generation);
+      return false;
+    }
+    if (condition) return this.#write(stored, [condition]);
     return this.#write(stored, [], (next) => {
       next['status'].conditions = next['status'].conditions.filter(
         ({ type }: Condition) => type !== 'NonStructuralSchema',

@@ -1,6 +1,7 @@
 import { deadline, isAbort, messageOf } from '@berth/kit';
-import { type CustomResourceDefinition, copyJson } from '@berth/kube';
+import type { CustomResourceDefinition } from '@berth/kube';
 import type { ObjectStorage } from '../../object-storage.ts';
+import type { AnyObject } from '../../resource-definition.ts';
 import type { StoredObject } from '../../stored-object.ts';
 import { planDeletion } from '../../verbs/delete-object.ts';
 import { cleanupFinalizer } from '../definition/cleanup-finalizer.ts';
@@ -64,21 +65,25 @@ async function setCondition(
   stored: StoredObject,
   condition: Condition,
 ): Promise<StoredObject | undefined> {
-  const next = copyJson(stored.object);
-  next['status'].conditions = withCondition(next['status'].conditions ?? [], condition, context.clock.now());
-  return storage.replace(stored, next);
+  return storage.replace(stored, having(stored.object, condition, context.clock.now()));
+}
+
+/** Definitions may be large: what does not change is shared. */
+function having(object: AnyObject, condition: Condition, now: number): AnyObject {
+  const { status, metadata } = object;
+  const conditions = withCondition(status.conditions ?? [], condition, now);
+  return { ...object, metadata: { ...metadata }, status: { ...status, conditions } };
 }
 
 /** Takes the finalizer off: with the last one the definition is gone. */
 async function finish({ context, storage }: DefinitionRun, stored: StoredObject, condition: Condition): Promise<void> {
-  const next = copyJson(stored.object);
-  const left = (next.metadata.finalizers ?? []).filter((finalizer) => finalizer !== cleanupFinalizer);
+  const left = (stored.object.metadata.finalizers ?? []).filter((finalizer) => finalizer !== cleanupFinalizer);
   if (left.length === 0) {
     await storage.remove(stored);
     return;
   }
+  const next = having(stored.object, condition, context.clock.now());
   next.metadata.finalizers = left;
-  next['status'].conditions = withCondition(next['status'].conditions ?? [], condition, context.clock.now());
   await storage.replace(stored, next);
 }
 

@@ -1,13 +1,14 @@
 import type { CustomResourceDefinition } from '@berth/kube';
+import { breathe } from '../../decoding/large-bodies.ts';
 import type { FieldError } from '../../resource-definition.ts';
 import { invalid } from '../../resources/field.ts';
 import type { Condition } from '../definition/conditions.ts';
 import { versionsOf } from '../definition/internal-spec.ts';
-import { structuralErrors } from '../schema/structural-errors.ts';
+import { structuralErrorsInSteps } from '../schema/structural-errors.ts';
 import { formProblem } from '../schema/structural-form.ts';
 
 /** NonStructuralSchema, for definitions that were stored before structure was asked for; undefined: nothing is wrong. */
-export function structureCondition({ spec }: CustomResourceDefinition): Condition | undefined {
+export async function structureCondition({ spec }: CustomResourceDefinition): Promise<Condition | undefined> {
   const type = 'NonStructuralSchema';
   const errors: FieldError[] = spec.preserveUnknownFields
     ? [invalid('spec.preserveUnknownFields', true, 'must be false')]
@@ -19,7 +20,10 @@ export function structureCondition({ spec }: CustomResourceDefinition): Conditio
       const message = `failed to check validation schema for version ${name}: ${problem}`;
       return { type, status: 'Unknown', reason: 'StructuralError', message };
     }
-    errors.push(...structuralErrors(schema.openAPIV3Schema, `spec.versions[${i}].schema.openAPIV3Schema`));
+    // Schemas may be large.
+    await breathe();
+    const path = `spec.versions[${i}].schema.openAPIV3Schema`;
+    errors.push(...(await structuralErrorsInSteps(schema.openAPIV3Schema, path)));
   }
   if (errors.length === 0) return undefined;
   const texts = [...new Set(errors.map(({ field, message }) => `${field}: ${message}`))];
