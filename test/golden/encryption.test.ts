@@ -11,6 +11,7 @@ const secretOf = (bytes: number) => randomBytes(bytes).toString('base64');
 const [one, two] = [secretOf(32), secretOf(16)];
 const gcm = (...keys: { name: string; secret: string }[]) => ({ aesgcm: { keys } });
 const cbc = (...keys: { name: string; secret: string }[]) => ({ aescbc: { keys } });
+const box = (...keys: { name: string; secret: string }[]) => ({ secretbox: { keys } });
 const identity = { identity: {} };
 const data = { password: Buffer.from('hunter2').toString('base64') };
 
@@ -91,7 +92,12 @@ test('keys are rotated by writing what is there once more, and plain data is tak
   }
   for (const name of ['a', 'b']) expect((await stored(store, name)).toString('latin1')).toMatch(/^k8s:enc:aesgcm:v1:new:/);
   {
-    await using back = await serve(store, [identity, gcm({ name: 'new', secret: one })]);
+    await using third = await serve(store, [box({ name: 'last', secret: one }), gcm({ name: 'new', secret: one })]);
+    await rewrite(third);
+  }
+  for (const name of ['a', 'b']) expect((await stored(store, name)).toString('latin1')).toMatch(/^k8s:enc:secretbox:v1:last:/);
+  {
+    await using back = await serve(store, [identity, box({ name: 'last', secret: one })]);
     await rewrite(back);
   }
   expect((await stored(store, 'a')).toString()).toMatch(/^\{"kind":"Secret"/);
@@ -154,6 +160,7 @@ test.each<[unknown, string]>([
   [{ kind: 'Pod' }, 'is no EncryptionConfiguration of apiserver.config.k8s.io/v1'],
   [{ resources: [] }, 'resources: Required value: at least one resources is required'],
   [{ resources: [{ resources: ['secrets'], providers: [gcm({ name: 'k', secret: 'AAAA' })] }] }, 'resources[0].providers[0].aesgcm.keys[0].secret: Invalid value: "REDACTED": secret is not of the expected length, got 3, expected one of [16 24 32]'],
+  [{ resources: [{ resources: ['secrets'], providers: [box({ name: 'k', secret: two })] }] }, 'resources[0].providers[0].secretbox.keys[0].secret: Invalid value: "REDACTED": secret is not of the expected length, got 16, expected one of [32]'],
   [{ resources: [{ resources: ['secrets'], providers: [gcm({ name: 'k', secret: '***' })] }] }, 'resources[0].providers[0].aesgcm.keys[0].secret: Invalid value: "REDACTED": secrets must be base64 encoded'],
   [{ resources: [{ resources: ['Secrets'], providers: [identity] }] }, 'resources[0].resources[0]: Invalid value: "Secrets": resource name should not contain capital letters'],
   [{ resources: [{ resources: ['secrets'], providers: [{ ...identity, ...gcm({ name: 'k', secret: one }) }] }] }, 'resources[0].providers[0]: more than one provider specified in a single element, should split into different list elements'],

@@ -75,6 +75,8 @@ export interface Store extends AsyncDisposable {
   compact(revision: number): Promise<void>;
   /** Whether an item lies there in another way than it would be written now: a write that changes nothing else mends it. */
   isStale?(item: KeyValue): boolean;
+  /** Where a key lies, if not under its own name: what is sealed is sealed with that. */
+  placeOf?(key: string): string;
   /** All that is committed in a file of its own, while reads and writes go on. Absent where there is no file. */
   backup?(): Promise<StoreBackup>;
 }

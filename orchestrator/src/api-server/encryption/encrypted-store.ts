@@ -13,6 +13,9 @@ import type { Opened, Transformer } from './transformer.ts';
 /** How the value of a key is stored; undefined: as it is. */
 export type TransformerOfKey = (key: string) => Transformer | undefined;
 
+/** Reads what kube-apiserver sealed in a form of its own; undefined: it is as ours are. */
+export type ForeignReader = (value: Uint8Array) => Promise<Uint8Array> | undefined;
+
 /**
  * A store whose values are sealed before they are written and opened when they are read: what lies in files, backups and
  * etcd is encrypted, also for those who read it in other ways. What cannot be opened is an error of its reader alone.
@@ -20,17 +23,19 @@ export type TransformerOfKey = (key: string) => Transformer | undefined;
 export class EncryptedStore implements Store {
   readonly #inner: Store;
   readonly #transformerOf: TransformerOfKey;
+  readonly #foreign: ForeignReader;
   /** By the sealed bytes, as long as the inner store has them: each is opened once. */
   readonly #opened = new WeakMap<Uint8Array, Opened>();
   /** The same view of an item each time, as the inner store gives the same item. */
-  readonly #views = new WeakMap<KeyValue, KeyValue>();
+  readonly #views = new WeakMap<KeyValue, KeyValue | Promise<KeyValue>>();
   readonly #stale = new WeakSet<KeyValue>();
   readonly shared?: true;
   readonly backup?: NonNullable<Store['backup']>;
 
-  constructor(inner: Store, transformerOf: TransformerOfKey) {
+  constructor(inner: Store, transformerOf: TransformerOfKey, foreign: ForeignReader = () => undefined) {
     this.#inner = inner;
     this.#transformerOf = transformerOf;
+    this.#foreign = foreign;
     if (inner.shared) this.shared = inner.shared;
     if (inner.backup) this.backup = () => (inner.backup as NonNullable<Store['backup']>)();
   }
@@ -41,19 +46,19 @@ export class EncryptedStore implements Store {
 
   async get(key: string, notOlderThan?: number): Promise<KeyValue | undefined> {
     const item = await this.#inner.get(key, notOlderThan);
-    return item && this.#open(item);
+    return item && (await this.#open(item));
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     const result = await this.#inner.range(request);
-    return { ...result, items: result.items.map((item) => this.#openOf(item)) };
+    return { ...result, items: await this.#openAll(result.items) };
   }
 
   async write(request: WriteRequest): Promise<WriteResult> {
     const { key, value } = request;
     const transformer = value && this.#transformerOf(key);
     if (!transformer) return this.#result(await this.#inner.write(request));
-    const sealed = transformer.seal(value, key);
+    const sealed = transformer.seal(value, this.#placeOf(key));
     // What was just written is not opened again for whoever reads it.
     this.#opened.set(sealed, { data: value, stale: false });
     return this.#result(await this.#inner.write({ ...request, value: sealed }));
@@ -78,39 +83,63 @@ export class EncryptedStore implements Store {
   }
 
   async *#opening(sealed: AsyncIterable<readonly StoreEvent[]>): AsyncGenerator<readonly StoreEvent[]> {
-    for await (const events of sealed)
-      yield events.map(({ type, item, previous }) => ({
+    for await (const events of sealed) {
+      const items = await this.#openAll(events.map(({ item }) => item));
+      const before = await this.#openAll(events.flatMap(({ previous }) => previous ?? []));
+      let at = 0;
+      yield events.map(({ type, previous }, i) => ({
         type,
-        item: this.#openOf(item),
-        previous: previous && this.#openOf(previous),
+        item: items[i] as KeyValue,
+        previous: previous && before[at++],
       }));
+    }
   }
 
-  #result(result: WriteResult): WriteResult {
-    return result.ok || !result.current ? result : { ok: false, current: this.#open(result.current) };
+  async #result(result: WriteResult): Promise<WriteResult> {
+    return result.ok || !result.current ? result : { ok: false, current: await this.#open(result.current) };
+  }
+
+  /** Waits only where there is something to wait for: nearly all values are ours. */
+  #openAll(items: readonly KeyValue[]): readonly KeyValue[] | Promise<readonly KeyValue[]> {
+    const opened = items.map((item) => this.#openOf(item));
+    return opened.some((each) => each instanceof Promise) ? Promise.all(opened) : (opened as KeyValue[]);
   }
 
   /** @throws StoreError Corrupt – in upstream's words. */
-  #open(item: KeyValue): KeyValue {
+  #open(item: KeyValue): KeyValue | Promise<KeyValue> {
     const known = this.#views.get(item);
     if (known) return known;
     const transformer = this.#transformerOf(item.key);
     if (!transformer) return item;
     let opened = this.#opened.get(item.value);
     try {
-      opened ??= transformer.open(item.value, item.key);
+      opened ??= transformer.open(item.value, this.#placeOf(item.key));
     } catch (error) {
       throw new StoreError('Corrupt', (error as Error).message, { cause: error });
     }
     this.#opened.set(item.value, opened);
-    const view = { ...item, value: opened.data };
+    const own = this.#foreign(opened.data);
+    if (!own) return this.#view(item, opened);
+    const { stale } = opened;
+    const view = own.then((data) => this.#view(item, { data, stale }));
     this.#views.set(item, view);
-    if (opened.stale) this.#stale.add(view);
     return view;
   }
 
+  #view(item: KeyValue, { data, stale }: Opened): KeyValue {
+    const view = { ...item, value: data };
+    this.#views.set(item, view);
+    if (stale) this.#stale.add(view);
+    return view;
+  }
+
+  /** Where it lies, which is sealed with it: in etcd some kinds have other names. */
+  #placeOf(key: string): string {
+    return this.#inner.placeOf?.(key) ?? key;
+  }
+
   /** One of several: which one it was is said as well. */
-  #openOf(item: KeyValue): KeyValue {
+  #openOf(item: KeyValue): KeyValue | Promise<KeyValue> {
     try {
       return this.#open(item);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
 import { aesCbc, aesGcm } from './aes-transformers.ts';
+import { secretbox } from './secretbox.ts';
 import { byPrefix, identity, type PrefixedTransformer, type Transformer } from './transformer.ts';
 
 /** How a resource's objects are stored; undefined: as they are. */
@@ -9,8 +10,12 @@ export type ResourceTransformers = (group: string, plural: string) => Transforme
 type Fields = Readonly<Record<string, unknown>>;
 
 const flag = '--encryption-provider-config';
-const makers = { aesgcm: aesGcm, aescbc: aesCbc } as const;
-const keyBytes = [16, 24, 32];
+const aesKeys = { name: 'AES', keyBytes: [16, 24, 32] } as const;
+const makers = {
+  aesgcm: { make: aesGcm, ...aesKeys },
+  aescbc: { make: aesCbc, ...aesKeys },
+  secretbox: { make: secretbox, name: 'Secretbox', keyBytes: [32] },
+} as const;
 const notStored = new Set(['apiserveripinfo', 'serviceipallocations', 'servicenodeportallocations']);
 
 /**
@@ -114,21 +119,26 @@ function providerOf(provider: Fields, at: string): PrefixedTransformer {
       `${at}: more than one provider specified in a single element, should split into different list elements`,
     );
   if (kind === 'identity') return { prefix: '', transformer: identity };
-  if (kind === 'kms' || kind === 'secretbox') throw new RangeError(`${at}.${kind}: is not supported`);
-  if (kind !== 'aesgcm' && kind !== 'aescbc')
+  if (kind === 'kms') throw new RangeError(`${at}.${kind}: is not supported`);
+  if (kind !== 'aesgcm' && kind !== 'aescbc' && kind !== 'secretbox')
     throw new RangeError(
       `${at}: provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity`,
     );
+  const { make, name: family, keyBytes } = makers[kind];
   const keys = listOf(recordOf(provider[kind], `${at}.${kind}`)['keys'], `${at}.${kind}.keys`);
   const transformers = keys.map((value, index) => {
-    const { name, secret } = keyOf(recordOf(value, ''), `${at}.${kind}.keys[${index}]`);
-    return { prefix: `${name}:`, transformer: makers[kind](secret) };
+    const { name, secret } = keyOf(recordOf(value, ''), `${at}.${kind}.keys[${index}]`, keyBytes);
+    return { prefix: `${name}:`, transformer: make(secret) };
   });
-  const transformer = byPrefix(transformers, 'no matching key was found for the provided AES transformer');
+  const transformer = byPrefix(transformers, `no matching key was found for the provided ${family} transformer`);
   return { prefix: `k8s:enc:${kind}:v1:`, transformer };
 }
 
-function keyOf({ name, secret }: Fields, at: string): { readonly name: string; readonly secret: Buffer } {
+function keyOf(
+  { name, secret }: Fields,
+  at: string,
+  keyBytes: readonly number[],
+): { readonly name: string; readonly secret: Buffer } {
   if (typeof name !== 'string' || name === '')
     throw new RangeError(`${at}.name: Required value: name is a mandatory field for a key`);
   if (typeof secret !== 'string' || secret === '')

@@ -1,4 +1,5 @@
 import type { Store } from '../../store/store.ts';
+import { foreignValues } from '../foreign-values.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { EncryptedStore } from './encrypted-store.ts';
 import { readEncryptionConfiguration } from './encryption-configuration.ts';
@@ -13,7 +14,7 @@ export async function openEncryptedStore(
   const transformersOf = await readEncryptionConfiguration(path);
   const groups = new Map(definitions.filter(({ storedAs }) => !storedAs).map(({ plural, group }) => [plural, group]));
   const known = new Map<string, Transformer | undefined>();
-  return new EncryptedStore(store, (key) => {
+  const transformerOf = (key: string) => {
     // `/registry/PLURAL/…`; custom resources are `/registry/GROUP/PLURAL/…`.
     const [, root = '', first = '', second = ''] = key.split('/', 4);
     if (root !== 'registry') return undefined;
@@ -21,5 +22,7 @@ export async function openEncryptedStore(
     const name = `${group}/${plural}`;
     if (!known.has(name)) known.set(name, transformersOf(group, plural));
     return known.get(name);
-  });
+  };
+  // Of a shared store, kube-apiserver may be another writer.
+  return new EncryptedStore(store, transformerOf, store.shared && foreignValues(definitions));
 }

@@ -36,14 +36,14 @@ export class EtcdKeys {
   }
 
   key(ours: string): Uint8Array {
-    return encoder.encode(this.#theirs(ours));
+    return encoder.encode(this.text(ours));
   }
 
   /** The keys of a prefix at or after `start`; undefined where they are not beside each other in etcd. */
   range(prefix: string, start: string): { readonly key: Uint8Array; readonly rangeEnd: Uint8Array } | undefined {
     // Shorter ones span kinds, which are in another order there.
     if (!prefix.startsWith(root) || prefix.indexOf('/', root.length) < 0) return undefined;
-    return { key: this.key(start), rangeEnd: this.#span(this.#theirs(prefix)).rangeEnd };
+    return { key: this.key(start), rangeEnd: this.#span(this.text(prefix)).rangeEnd };
   }
 
   /** Undefined: a key that is nobody's here. */
@@ -58,7 +58,8 @@ export class EtcdKeys {
     return `${root}${ourNames.get(first) ?? first}${rest.slice(first.length)}`;
   }
 
-  #theirs(ours: string): string {
+  /** A key of ours as etcd has it. */
+  text(ours: string): string {
     if (!ours.startsWith(root)) return `${this.#prefix}${apart}${ours}`;
     const rest = ours.slice(root.length);
     const slash = rest.indexOf('/');

@@ -102,6 +102,10 @@ class EtcdStore implements Store {
     return this.#space.revision;
   }
 
+  placeOf(key: string): string {
+    return this.#keys.text(key);
+  }
+
   async get(key: string, notOlderThan?: number): Promise<KeyValue | undefined> {
     this.#checkOpen();
     if (await this.#isFresh(notOlderThan)) return this.#space.get(key);
