@@ -127,7 +127,8 @@ function normalizeField(value: unknown, form: FieldForm, nulls: boolean): unknow
     case 'q':
       return value === undefined || value === '' ? '0' : canonicalQuantity(value);
     case 'Q':
-      return value === undefined ? undefined : canonicalQuantity(value);
+      if (value === undefined) return always && nulls ? null : undefined;
+      return canonicalQuantity(value);
     case 'y':
       return value === '' && !always ? undefined : (value ?? (always && nulls ? null : undefined));
     case 't':

@@ -8,9 +8,6 @@ import { type Macro, MacroError } from '../language/macro.ts';
 import { bind } from '../library/optionals.ts';
 import { quantityType } from '../library/quantities.ts';
 
-/** Longer ones are refused without being read (resource.CELSelectorExpressionMaxLength). */
-const longest = 10 * 1024;
-
 /** What is known of a part of a device, and how large it can be. */
 interface Sized {
   readonly type: CelType;
@@ -70,7 +67,6 @@ function environment(): Environment {
 
 /** What is wrong with an expression that chooses devices, in upstream's words. */
 export function deviceExpressionErrors(expression: string, field: string): FieldError[] {
-  if (Buffer.byteLength(expression) > longest) return [];
   const compiled = environment().compile(expression);
   if (compiled.type === 'invalid') return [invalid(field, expression, `compilation failed: ${compiled.message}`)];
   const { program } = compiled;

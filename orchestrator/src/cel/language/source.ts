@@ -14,7 +14,7 @@ export function displayIssues(text: string, issues: readonly Issue[]): string {
   placed.sort((a, b) => a.line - b.line || a.column - b.column);
   const shown = placed.map(({ line, column, message }) => {
     const head = `ERROR: <input>:${line}:${column + 1}: ${message}`;
-    const code = lines[line - 1];
+    const code = text === '' ? undefined : lines[line - 1];
     return code === undefined ? head : `${head}\n | ${code.replaceAll('\t', ' ')}\n | ${pointer(code, column)}`;
   });
   if (issues.length > maxReported) shown.push(`${issues.length - maxReported} more errors were truncated`);
@@ -23,6 +23,8 @@ export function displayIssues(text: string, issues: readonly Issue[]): string {
 
 function placeOf(text: string, at: number): { readonly line: number; readonly column: number } {
   if (at < 0) return { line: -1, column: -1 };
+  // Nothing has no first character, and no line to show.
+  if (text === '') return { line: 1, column: -1 };
   const before = text.slice(0, at);
   const start = before.lastIndexOf('\n') + 1;
   return { line: before.split('\n').length, column: [...before.slice(start)].length };

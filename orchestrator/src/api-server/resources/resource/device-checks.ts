@@ -14,7 +14,7 @@ import { immutable, validateAnnotations } from '../metadata.ts';
 import { boundedList } from './bounded.ts';
 import { validateClaimStatus } from './claim-status.ts';
 import { mostConfigurations, validateClaimSpec, validateConfiguration, validateSelectors } from './device-claim.ts';
-import { classSelectorErrors, requestSelectorErrors } from './device-selectors.ts';
+import { expressionCheck, selectorsOf } from './device-selectors.ts';
 import { validateSlice } from './slice.ts';
 import { validateTaintRule, validateTaintRuleStatus } from './taints.ts';
 
@@ -31,16 +31,14 @@ export const deviceChecks = {
     const claim = next as ResourceClaim;
     if (old && endpoint === 'status') return validateClaimStatus(claim, old as ResourceClaim);
     if (old) return immutable(next['spec'], old['spec'], 'spec');
-    const expressions = await requestSelectorErrors(claim.spec?.devices?.requests, 'spec.devices.requests');
-    return [...validateClaimSpec(claim.spec ?? {}, 'spec'), ...expressions];
+    return validateClaimSpec(claim.spec ?? {}, 'spec', await expressionCheck(selectorsOf(claim.spec?.devices)));
   },
   ResourceClaimTemplate: async (next, old) => {
     const { spec } = next as ResourceClaimTemplate;
-    const requests = spec?.spec?.devices?.requests;
+    const expressions = await expressionCheck(selectorsOf(spec?.spec?.devices));
     return [
       ...templateMetadataErrors(spec?.metadata ?? {}, 'spec.metadata'),
-      ...validateClaimSpec(spec?.spec ?? {}, 'spec.spec'),
-      ...(await requestSelectorErrors(requests, 'spec.spec.devices.requests')),
+      ...validateClaimSpec(spec?.spec ?? {}, 'spec.spec', expressions),
       ...(old ? immutable(next['spec'], old['spec'], 'spec') : []),
     ];
   },
@@ -66,9 +64,10 @@ function templateMetadataErrors(metadata: object, field: string): FieldError[] {
 async function classErrors({ spec }: DeviceClass, old: DeviceClass | undefined): Promise<readonly FieldError[]> {
   const { selectors, config, extendedResourceName: name } = spec ?? {};
   const stored = old !== undefined && semanticEqual(config, old.spec?.config);
+  // Expressions that stay are not read again.
+  const isRead = old !== undefined && semanticEqual(selectors, old.spec?.selectors);
   return [
-    ...validateSelectors(selectors, 'spec.selectors'),
-    ...(await classSelectorErrors(selectors, old?.spec?.selectors)),
+    ...validateSelectors(selectors, 'spec.selectors', await expressionCheck(isRead ? [] : selectors)),
     ...boundedList(config, mostConfigurations, 'spec.config', ({ opaque }, at) =>
       validateConfiguration(opaque, at, stored),
     ),

@@ -14,6 +14,7 @@ import { validateDriverName } from '../core/pod/volume-sources.ts';
 import { invalid, notSupported, required, tooLong } from '../field.ts';
 import { boundedList, boundedSet } from './bounded.ts';
 import { validateFullyQualifiedName, validateLabel, validateSubdomain } from './device-names.ts';
+import type { ExpressionCheck } from './device-selectors.ts';
 import { validateToleration } from './taints.ts';
 
 export const mostRequests = 32;
@@ -23,26 +24,26 @@ const mostSelectors = 32;
 export const longestParameters = 10 * 1024;
 const longestExpression = 10 * 1024;
 
-/** What may be named where a request is meant: `request` and, of one with alternatives, `request/alternative`. */
-export type RequestNames = ReadonlySet<string>;
+/** Requests by their names, the last of each, and the alternatives these have: what may be named as `request` or `request/alternative`. */
+export type RequestNames = ReadonlyMap<string, ReadonlySet<string>>;
 
 export function requestNames({ requests }: DeviceClaim = {}): RequestNames {
-  return new Set(
-    (requests ?? []).flatMap(({ name, firstAvailable = [] }) => [
-      name,
-      ...firstAvailable.map((alternative) => `${name}/${alternative.name}`),
-    ]),
-  );
+  const namesOf = (alternatives: readonly DeviceSubRequest[] = []) => new Set(alternatives.map(({ name }) => name));
+  return new Map((requests ?? []).map(({ name, firstAvailable }) => [name, namesOf(firstAvailable)]));
 }
 
-/** A claim's spec in v1's form (apis/resource/validation validateResourceClaimSpec); expressions are compiled elsewhere. */
-export function validateClaimSpec({ devices = {} }: ResourceClaimSpec, path: string): FieldError[] {
+/** A claim's spec in v1's form (apis/resource/validation validateResourceClaimSpec); `expressions` reads those. */
+export function validateClaimSpec(
+  { devices = {} }: ResourceClaimSpec,
+  path: string,
+  expressions: ExpressionCheck,
+): FieldError[] {
   const names = requestNames(devices);
   const field = `${path}.devices`;
   return [
     ...boundedSet(
       devices.requests ?? [],
-      { max: mostRequests, check: requestErrors, keyOf: ({ name }) => name },
+      { max: mostRequests, check: (each, at) => requestErrors(each, at, expressions), keyOf: ({ name }) => name },
       `${field}.requests`,
     ),
     ...boundedList(devices.constraints, 32, `${field}.constraints`, (constraint, at) =>
@@ -55,30 +56,34 @@ export function validateClaimSpec({ devices = {} }: ResourceClaimSpec, path: str
   ];
 }
 
-function requestErrors({ name = '', exactly, firstAvailable = [] }: DeviceRequest, field: string): FieldError[] {
+function requestErrors(
+  { name = '', exactly, firstAvailable = [] }: DeviceRequest,
+  field: string,
+  expressions: ExpressionCheck,
+): FieldError[] {
   const errors = validateLabel(name, `${field}.name`);
   const detail = 'exactly one of `exactly` or `firstAvailable` is required';
   if (exactly && firstAvailable.length > 0)
     return [...errors, invalid(field, null, `${detail}, but multiple fields are set`)];
-  if (exactly) return [...errors, ...exactErrors(exactly, `${field}.exactly`)];
+  if (exactly) return [...errors, ...exactErrors(exactly, `${field}.exactly`, expressions)];
   if (firstAvailable.length === 0) return [...errors, required(field, detail)];
-  const rules = { max: mostAlternatives, check: alternativeErrors, keyOf: (each: DeviceSubRequest) => each.name };
+  const check = (each: DeviceSubRequest, at: string) => [
+    ...validateLabel(each.name ?? '', `${at}.name`),
+    ...exactErrors(each, at, expressions),
+  ];
+  const rules = { max: mostAlternatives, check, keyOf: (each: DeviceSubRequest) => each.name };
   return [...errors, ...boundedSet(firstAvailable, rules, `${field}.firstAvailable`)];
-}
-
-function alternativeErrors(alternative: DeviceSubRequest, field: string): FieldError[] {
-  return [...validateLabel(alternative.name ?? '', `${field}.name`), ...exactErrors(alternative, field)];
 }
 
 type Asked = Pick<ExactDeviceRequest, 'deviceClassName' | 'selectors' | 'allocationMode' | 'count' | 'tolerations'>;
 
-function exactErrors(asked: Asked, field: string): FieldError[] {
+function exactErrors(asked: Asked, field: string, expressions: ExpressionCheck): FieldError[] {
   const { deviceClassName = '', selectors, tolerations = [] } = asked;
   return [
     ...(deviceClassName === ''
       ? [required(`${field}.deviceClassName`)]
       : validateSubdomain(deviceClassName, `${field}.deviceClassName`)),
-    ...validateSelectors(selectors, `${field}.selectors`),
+    ...validateSelectors(selectors, `${field}.selectors`, expressions),
     ...countErrors(asked, field),
     ...validateTolerations(tolerations, `${field}.tolerations`),
   ];
@@ -98,11 +103,16 @@ function countErrors({ allocationMode = '', count = 0 }: Asked, field: string): 
   return wrong ? [invalid(`${field}.count`, count, detail)] : [];
 }
 
-export function validateSelectors(selectors: readonly DeviceSelector[] | undefined, field: string): FieldError[] {
+export function validateSelectors(
+  selectors: readonly DeviceSelector[] | undefined,
+  field: string,
+  expressions: ExpressionCheck,
+): FieldError[] {
   return boundedList(selectors, mostSelectors, field, ({ cel }, at) => {
     if (!cel) return [required(`${at}.cel`)];
-    const bytes = Buffer.byteLength(cel.expression ?? '');
-    return bytes > longestExpression ? [tooLong(`${at}.cel.expression`, longestExpression)] : [];
+    const { expression = '' } = cel;
+    if (Buffer.byteLength(expression) > longestExpression) return [tooLong(`${at}.cel.expression`, longestExpression)];
+    return expressions(expression, `${at}.cel.expression`);
   });
 }
 
@@ -134,10 +144,10 @@ export function validateRequestRef(name: string, field: string, names: RequestNa
     "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
   const parts = name.split('/');
   if (parts.length > 2) return [invalid(field, name, detail)];
-  return [
-    ...parts.flatMap((part) => validateLabel(part, field)),
-    ...(names.has(name) ? [] : [invalid(field, name, detail)]),
-  ];
+  const [request = '', alternative] = parts;
+  const alternatives = names.get(request);
+  const isKnown = alternative === undefined ? alternatives !== undefined : alternatives?.has(alternative);
+  return [...parts.flatMap((part) => validateLabel(part, field)), ...(isKnown ? [] : [invalid(field, name, detail)])];
 }
 
 /** `stored`: it was there before, when nobody limited its length. */

@@ -1,43 +1,22 @@
-import type { DeviceRequest, DeviceSelector } from '@berth/kube';
+import type { DeviceClaim, DeviceSelector } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { semanticEqual } from '../equality.ts';
 
-interface Placed {
-  readonly field: string;
-  readonly expression: string;
-}
+/** What is wrong with an expression that chooses devices. */
+export type ExpressionCheck = (expression: string, field: string) => readonly FieldError[];
 
-/** What is wrong with the expressions of a claim's requests; what reads them is loaded with the first of them. */
-export function requestSelectorErrors(
-  requests: readonly DeviceRequest[] | undefined,
-  path: string,
-): Promise<readonly FieldError[]> {
-  const placed = (requests ?? []).flatMap(({ exactly, firstAvailable = [] }, index) => [
-    ...placedIn(exactly?.selectors, `${path}[${index}].exactly.selectors`),
-    ...firstAvailable.flatMap(({ selectors }, at) =>
-      placedIn(selectors, `${path}[${index}].firstAvailable[${at}].selectors`),
-    ),
-  ]);
-  return expressionErrors(placed);
-}
+const nothingWrong: ExpressionCheck = () => [];
 
-/** The same for a class, whose expressions are not read again while they stay. */
-export async function classSelectorErrors(
-  selectors: readonly DeviceSelector[] | undefined,
-  before: readonly DeviceSelector[] | undefined,
-): Promise<readonly FieldError[]> {
-  if (before && semanticEqual(selectors, before)) return [];
-  return expressionErrors(placedIn(selectors, 'spec.selectors'));
-}
-
-function placedIn(selectors: readonly DeviceSelector[] = [], field: string): Placed[] {
-  return selectors.flatMap(({ cel }, index) =>
-    cel ? [{ field: `${field}[${index}].cel.expression`, expression: cel.expression ?? '' }] : [],
-  );
-}
-
-async function expressionErrors(placed: readonly Placed[]): Promise<readonly FieldError[]> {
-  if (placed.length === 0) return [];
+/** What reads expressions, loaded where there are some. */
+export async function expressionCheck(selectors: readonly DeviceSelector[] | undefined): Promise<ExpressionCheck> {
+  if (!selectors?.some(({ cel }) => cel)) return nothingWrong;
   const { deviceExpressionErrors } = await import('../../../cel/devices/device-expressions.ts');
-  return placed.flatMap(({ field, expression }) => deviceExpressionErrors(expression, field));
+  return deviceExpressionErrors;
+}
+
+/** All that a claim says of the devices it wants. */
+export function selectorsOf({ requests }: DeviceClaim = {}): readonly DeviceSelector[] {
+  return (requests ?? []).flatMap(({ exactly, firstAvailable = [] }) => [
+    ...(exactly?.selectors ?? []),
+    ...firstAvailable.flatMap(({ selectors = [] }) => selectors),
+  ]);
 }

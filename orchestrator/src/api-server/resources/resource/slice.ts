@@ -1,4 +1,4 @@
-import type { CounterSet, Device, ResourcePool, ResourceSlice, ResourceSliceSpec } from '@berth/kube';
+import type { CounterSet, Device, NodeSelectorTerm, ResourcePool, ResourceSlice, ResourceSliceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validateNodeSelector } from '../core/node-selector.ts';
 import { validateDriverName } from '../core/pod/volume-sources.ts';
@@ -68,13 +68,23 @@ function placeErrors({ nodeName, nodeSelector, allNodes, perDeviceNodeSelection 
       : []),
     ...(nodeSelector ? validateNodeSelector(nodeSelector, 'spec.nodeSelector') : []),
     ...(nodeSelector && terms.length !== 1
-      ? [invalid('spec.nodeSelector.nodeSelectorTerms', terms, 'must have exactly one node selector term')]
+      ? [invalid('spec.nodeSelector.nodeSelectorTerms', goTerms(terms), 'must have exactly one node selector term')]
       : []),
     ...unset('allNodes', allNodes),
     ...unset('perDeviceNodeSelection', perDeviceNodeSelection),
     ...(given.length === 0 ? [required('spec', one)] : []),
     ...(given.length > 1 ? [invalid('spec', `{${given.join(', ')}}`, `${one}, but multiple fields are set`)] : []),
   ];
+}
+
+/** As Go prints the unversioned form. */
+function goTerms(terms: readonly NodeSelectorTerm[]) {
+  const requirements = (list: NodeSelectorTerm['matchFields']) =>
+    list?.map(({ key, operator, values }) => ({ Key: key, Operator: operator, Values: values ?? null })) ?? null;
+  return terms.map(({ matchExpressions, matchFields }) => ({
+    MatchExpressions: requirements(matchExpressions),
+    MatchFields: requirements(matchFields),
+  }));
 }
 
 function deviceErrors(
