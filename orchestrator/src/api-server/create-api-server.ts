@@ -282,6 +282,10 @@ class Server implements ApiServer {
     const route = routeOf(context.registry, method, path, query);
     await this.pipeline.authorize(route, upgrade.request);
     if (route.type === 'other' && (await this.#forwarded(route.segments, upgrade))) return;
+    if (route.type === 'resource' && route.subresource?.name === 'proxy') {
+      const { upgradeProxy } = await import('./subresources/proxy/upgrade-proxy.ts');
+      return await upgradeProxy(context, route, upgrade);
+    }
     if (!serveUpgrade) throw apiError('BadRequest', 'this server does not serve upgraded connections');
     await serveUpgrade(upgrade, { context, pipeline: this.pipeline, nodeApi });
   }

@@ -5,7 +5,7 @@ import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
 import { requestInfoOf } from './request-info.ts';
-import { type ResourceRoute, type Route, routeOf } from './route.ts';
+import { notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
 
@@ -86,6 +86,8 @@ export class RequestPipeline {
   /** Here, unless it takes long. Nothing was changed by then. */
   async #light(route: ResourceRoute, request: ServerRequest, aside: AsideHandler): Promise<Answer> {
     const { custom, plural } = route.definition;
+    // What is passed on is not read here.
+    if (route.subresource?.name === 'proxy') return this.#dispatch(route, request);
     try {
       if (custom?.isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
       // Only this server knows whose tokens are; one may be long.
@@ -127,8 +129,15 @@ export class RequestPipeline {
       const answer = await handler(route.segments, request);
       if (answer) return answer;
     }
+    if (isBelowOwn(route.segments, this.context.registry)) throw notFoundPath();
     return { type: 'text', status: 404, text: '404 page not found\n' };
   }
+}
+
+/** Below `/api` and the groups that are built in a Status says what elsewhere a page does. */
+function isBelowOwn([root, group, ...more]: readonly string[], { definitions }: ResourceRegistry): boolean {
+  if (root === 'api') return group !== undefined;
+  return root === 'apis' && more.length > 0 && definitions.some((each) => each.group === group && !each.custom);
 }
 
 /** What a collection is limited to; of one object that is named so it is as if its name were in the path. */

@@ -191,3 +191,18 @@ test('approving and signing take the right to that signer, or to all of its doma
   const failed = { conditions: [{ type: 'Failed', status: 'True', reason: 'r' }] };
   await patch('two', 'status', failed);
 });
+
+test('one class of priority is the default', async () => {
+  await using s = await aServer();
+  const make = (name: string, more: object = { globalDefault: true }) =>
+    s.client.create(resources.priorityclasses, { metadata: { name }, value: 1000, ...more });
+  const first = await make('first');
+  const message =
+    'priorityclasses.scheduling.k8s.io "second" is forbidden: PriorityClass first is already marked as default. Only one default can exist';
+  await expect(make('second')).rejects.toMatchObject({ code: 'Forbidden', message });
+  const second = await make('second', {});
+  await expect(s.client.update(resources.priorityclasses, { ...second, globalDefault: true })).rejects.toMatchObject({
+    message,
+  });
+  await s.client.update(resources.priorityclasses, { ...first, description: 'still' });
+});

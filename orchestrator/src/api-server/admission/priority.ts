@@ -1,11 +1,12 @@
 import type { AnyObject } from '../resource-definition.ts';
 import { forbidden } from '../resource-errors.ts';
-import { type AdmissionPlugin, isResource } from './admission.ts';
+import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import type { AdmissionLookup } from './lookup.ts';
 
 /** Resolves a pod's priority class to its number (admission Priority). */
 export function priority(lookup: AdmissionLookup): AdmissionPlugin {
   return async (request) => {
+    if (isResource(request, 'scheduling.k8s.io', 'priorityclasses')) return oneDefault(lookup, request);
     if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
     const { object, definition, name } = request;
     const spec = object.spec as Record<string, unknown>;
@@ -33,6 +34,18 @@ export function priority(lookup: AdmissionLookup): AdmissionPlugin {
       );
     spec['preemptionPolicy'] = policy;
   };
+}
+
+/** A class is not made the default while another one is. */
+async function oneDefault(
+  lookup: AdmissionLookup,
+  { operation, object, definition, name }: AdmissionRequest,
+): Promise<void> {
+  if (operation === 'delete' || object['globalDefault'] !== true) return;
+  const other = await defaultClass(lookup);
+  if (!other || (operation === 'update' && other.metadata.name === name)) return;
+  const why = `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`;
+  throw forbidden(definition, name, why);
 }
 
 /** Of several global defaults the lowest counts, as upstream decides. */

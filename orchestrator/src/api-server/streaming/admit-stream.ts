@@ -8,19 +8,33 @@ import type { StreamingTarget } from './serve-upgrade.ts';
 const kinds = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions' } as const;
 
 /** Admission of a stream, with what it is asked with as the object (upstream's operation CONNECT). @throws ApiError */
-export async function admitStream(
+export function admitStream(
   context: ServerContext,
-  { route, request }: { readonly route: ResourceRoute; readonly request: ServerRequest },
+  about: Connection,
   subresource: StreamingTarget['subresource'],
 ): Promise<void> {
-  const { definition, namespace, name } = route;
+  return admitConnect(context, about, optionsOf(subresource, about.request.query));
+}
+
+interface Connection {
+  readonly route: ResourceRoute;
+  readonly request: ServerRequest;
+}
+
+/** Admission of what connects to something, by the options it comes with. @throws ApiError */
+export async function admitConnect(
+  context: ServerContext,
+  { route, request }: Connection,
+  options: object,
+): Promise<void> {
+  const { definition, namespace, name, subresource } = route;
   const admission = {
     operation: 'connect',
     definition,
-    subresource,
+    subresource: subresource?.name ?? '',
     namespace,
     name,
-    object: optionsOf(subresource, request.query),
+    object: options as AnyObject,
     old: undefined,
     user: request.user,
     dryRun: false,

@@ -18,7 +18,7 @@ export async function bindPod(context: ServerContext, route: ResourceRoute, requ
   const { dryRun } = options;
   const binding = await context.bodies.object(request, kind, options.fieldValidation);
   const name = route.name || (binding.metadata.name ?? '');
-  if (binding.metadata.name && binding.metadata.name !== name)
+  if (route.name && binding.metadata.name !== name)
     throw apiError('BadRequest', `name in URL does not match name in Binding object`);
   await admitAction(context, { route, request }, { object: binding, name, options });
   const target = binding['target'] as { kind?: string; name?: string } | undefined;

@@ -19,7 +19,7 @@ export async function evictPod(context: ServerContext, route: ResourceRoute, req
   const written = writeOptionsOf(request.query, 'CreateOptions');
   const { dryRun } = written;
   const eviction = await context.bodies.anyVersion(request, kind);
-  if (eviction.metadata.name && eviction.metadata.name !== name)
+  if (eviction.metadata.name !== name)
     throw apiError('BadRequest', 'name in URL does not match name in Eviction object');
   eviction.metadata.namespace ??= namespace;
   await admitAction(context, { route, request }, { object: eviction, name, options: written });

@@ -12,6 +12,8 @@ export function podLog(nodeApi: NodeApiLookup): SpecialHandler {
     const { query, signal } = request;
     const { object: pod } = await requireObject(context, route);
     const container = containerOf(pod, query.get('container') ?? '');
+    // Nothing has run yet, so that there is nothing to read, which is no mistake (registry/core/pod/rest LogREST).
+    if (!pod.spec?.nodeName) return { type: 'text', status: 204, text: '' };
     const node = nodeOf(nodeApi, pod);
     const target = { namespace: route.namespace, pod: route.name, container };
     const chunks = await node.logs(target, logOptionsOf(query), signal);

@@ -3,7 +3,7 @@ import { serveApply } from '../apply/serve-apply.ts';
 import type { Authentication } from '../authentication/authentication.ts';
 import type { Authorization } from '../authorization/authorization.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
-import { notAllowed, type ResourceRoute } from '../route.ts';
+import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import type { TokenIssuer } from '../tokens/token-issuer.ts';
@@ -42,14 +42,16 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
   const reviews = review(parts);
   return [
     (context, route, request) => table[keyOf(route)]?.(context, route, request),
+    (context, route, request) => (route.subresource?.name === 'proxy' ? proxy(context, route, request) : undefined),
     (context, route, request) => (route.subresource?.name === 'scale' ? scale(context, route, request) : undefined),
     serveApply(parts.authorization.authorizer),
     (context, route, request) => reviews(context, route, request),
-    (_context, { subresource }) => {
-      if (subresource?.name === 'proxy') throw notAllowed();
-      return undefined;
-    },
   ];
+}
+
+async function proxy(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+  const { serveProxy } = await import('./proxy/serve-proxy.ts');
+  return serveProxy(context, route, request);
 }
 
 function scale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {

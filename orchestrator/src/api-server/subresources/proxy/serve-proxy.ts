@@ -1,0 +1,127 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { apiError } from '@berth/kube';
+import { answeredHeaders, forwardedHeaders, type Headers } from '../../aggregation/forwarded-headers.ts';
+import { bytesOf } from '../../body-decoder.ts';
+import type { ResourceRoute } from '../../route.ts';
+import type { ServerContext } from '../../server-context.ts';
+import type { Answer, ServerRequest } from '../../server-request.ts';
+import { admitConnect } from '../../streaming/admit-stream.ts';
+import { networkWords } from '../../webhook/network-words.ts';
+import { type ProxyTarget, proxyTarget } from './proxy-target.ts';
+
+/** A request passed on to a pod, to one behind a service, or to a port of a node (registry/core/{pod,service,node}/rest, ProxyREST). */
+export async function serveProxy(
+  context: ServerContext,
+  route: ResourceRoute,
+  request: ServerRequest,
+): Promise<Answer> {
+  const { prefix, rest } = splitPath(request.path);
+  await admitProxy(context, { route, request }, rest);
+  const target = await proxyTarget(context, route);
+  const query = request.query.size > 0 ? `?${request.query}` : '';
+  if (rest === '' && /^(GET|HEAD)$/.test(request.method))
+    // What its pages name relatively would else be sought beside it.
+    return { type: 'proxied', status: 301, headers: { location: `${prefix}/${query}` }, chunks: nothing() };
+  const sent = far(target, { request, prefix, path: `${rest || '/'}${query}` });
+  const stop = () => sent.destroy();
+  request.signal.addEventListener('abort', stop, { once: true });
+  try {
+    const message = await answerOf(sent, request);
+    return {
+      type: 'proxied',
+      status: message.statusCode ?? 502,
+      headers: { ...answeredHeaders(message.headers), ...locationOf(message, { target, prefix }) },
+      chunks: message as AsyncIterable<Uint8Array>,
+    };
+  } catch (error) {
+    stop();
+    throw unreachable(error);
+  }
+}
+
+/** Admission hears of it as upstream's does: operation CONNECT, with the path that is asked for. */
+export function admitProxy(
+  context: ServerContext,
+  about: { readonly route: ResourceRoute; readonly request: ServerRequest },
+  path: string,
+): Promise<void> {
+  const kind = `${about.route.definition.kind}ProxyOptions`;
+  return admitConnect(context, about, { kind, apiVersion: 'v1', ...(path === '' ? {} : { path }) });
+}
+
+/** What of a path names the proxy, and what is behind it, escaped as it came. */
+export function splitPath(path: string): { readonly prefix: string; readonly rest: string } {
+  const [, prefix = path, rest = ''] = /^(.*?\/(?:pods|services|nodes)\/[^/]+\/proxy)(\/.*)?$/.exec(path) ?? [];
+  return { prefix, rest };
+}
+
+export interface PassedOn {
+  readonly request: ServerRequest;
+  /** Of the path here. */
+  readonly prefix: string;
+  /** Of the path there, with its query. */
+  readonly path: string;
+  /** Of its own, beside what came. */
+  readonly headers?: Headers;
+}
+
+/** The request there, not sent yet. Certificates of pods are nobody's to know (upstream's InsecureSkipVerify). */
+export function far({ scheme, host, port }: ProxyTarget, { request, prefix, path, headers }: PassedOn) {
+  const options: RequestOptions & { rejectUnauthorized: false } = {
+    host,
+    ...(port === undefined ? {} : { port }),
+    method: request.method,
+    path,
+    headers: { ...forwardedHeaders(request), ...wayHeaders(request, prefix, path), ...headers },
+    agent: false,
+    rejectUnauthorized: false,
+  };
+  return (scheme === 'https' ? httpsRequest : httpRequest)(options);
+}
+
+function wayHeaders({ wire }: ServerRequest, prefix: string, path: string): Headers {
+  const { host, ':authority': authority } = (wire?.message.headers ?? {}) as Readonly<
+    Record<string, string | undefined>
+  >;
+  const name = host ?? authority;
+  return {
+    'x-forwarded-uri': `${prefix}${path.split('?', 1)[0]}`,
+    'x-forwarded-proto': 'https',
+    ...(name === undefined ? {} : { 'x-forwarded-host': name }),
+  };
+}
+
+async function answerOf(sent: ReturnType<typeof httpRequest>, { body }: ServerRequest): Promise<IncomingMessage> {
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.once('response', resolve);
+    sent.on('error', reject);
+  });
+  if (body.type === 'bytes' && body.stream)
+    body
+      .stream()
+      .on('error', () => sent.destroy())
+      .pipe(sent);
+  else sent.end(body.type === 'none' ? undefined : await bytesOf(body));
+  return answered;
+}
+
+/** A place on the same server is one behind this proxy. */
+function locationOf(
+  { headers: { location } }: IncomingMessage,
+  { target, prefix }: { readonly target: ProxyTarget; readonly prefix: string },
+): Headers {
+  if (location === undefined) return {};
+  const { scheme, host, port } = target;
+  const base = `${scheme}://${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`;
+  if (!URL.canParse(location, base)) return {};
+  const url = new URL(location, base);
+  if (url.origin !== new URL(base).origin || !/^(\/|https?:)/.test(location)) return {};
+  return { location: `${prefix}${url.pathname}${url.search}${url.hash}` };
+}
+
+export function unreachable(error: unknown) {
+  return apiError('ServiceUnavailable', `error trying to reach service: ${networkWords(error)}`);
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

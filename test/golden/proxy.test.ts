@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { networkInterfaces } from 'node:os';
+import { connect } from 'node:tls';
+import { afterAll, expect, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+/** Words are upstream's (registry/core/pod, service and node, ResourceLocation; apimachinery util/proxy). */
+
+/** A pod's address is none of this machine alone. */
+const ip = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address as string;
+
+const core = '/api/v1/namespaces/default';
+const world = (async () => {
+  const pod = createServer(async (request, response) => {
+    if (request.url === '/away') return response.writeHead(302, { location: '/there?a=1' }).end();
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    response.setHeader('x-pod', 'yes').end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, body }));
+  });
+  pod.on('upgrade', (_request: IncomingMessage, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+    socket.pipe(socket);
+  });
+  pod.listen(0, ip);
+  await once(pod, 'listening');
+  const { port } = pod.address() as { port: number };
+  const api = await anApiServer();
+  const send = async (method: string, path: string, body?: object, headers: Record<string, string> = {}) => {
+    const reply = await api.send({ method, path, contentType: 'application/json', headers, ...(body ? { body } : {}) });
+    const isJson = reply.text.startsWith('{');
+    return { status: reply.status, headers: reply.headers, json: isJson ? JSON.parse(reply.text) : reply.text };
+  };
+  await send('POST', `${core}/serviceaccounts`, { metadata: { name: 'default' } });
+  for (const [name, podIP] of Object.entries({ web: ip, mine: '127.0.0.1', link: '169.254.169.254' })) {
+    const spec = { nodeName: 'n', containers: [{ name: 'c', image: 'i', ports: [{ containerPort: port }] }] };
+    const made = await send('POST', `${core}/pods`, { metadata: { name, labels: { app: name } }, spec });
+    await send('PUT', `${core}/pods/${name}/status`, { ...made.json, status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }] } });
+  }
+  const ports = [{ name: 'http', port: 80, targetPort: port }];
+  for (const name of ['web', 'empty']) await send('POST', `${core}/services`, { metadata: { name }, spec: { ports } });
+  const targetRef = { kind: 'Pod', name: 'web', namespace: 'default' };
+  const subset = (addresses: object[]) => ({ addresses, ports: [{ name: 'http', port }] });
+  const endpoints = { web: [subset([{ ip: '10.9.9.9', targetRef }, { ip, targetRef }, { ip }])], empty: [subset([{ ip }])] };
+  for (const [name, subsets] of Object.entries(endpoints)) await send('POST', `${core}/endpoints`, { metadata: { name }, subsets });
+  return { api, pod, port, send };
+})();
+
+afterAll(async () => {
+  const { api, pod } = await world;
+  pod.closeAllConnections();
+  pod.close();
+  await api[Symbol.asyncDispose]();
+});
+
+test.each([
+  ['a pod', 'pods/web/proxy/some/p%20th?x=1'],
+  ['a pod by its port', 'pods/http:web:PORT/proxy/some/p%20th?x=1'],
+  ['a service', 'services/web:http/proxy/some/p%20th?x=1'],
+  ['a service by the number of its port', 'services/http:web:80/proxy/some/p%20th?x=1'],
+])('a request to %s is passed on, without what lets its sender in here', async (_, path) => {
+  const { send, port } = await world;
+  const headers = { 'x-own': 'kept', authorization: 'Bearer secret' };
+  const { status, json, headers: answered } = await send('POST', `${core}/${path.replace('PORT', String(port))}`, { a: 1 }, headers);
+  expect([status, answered['x-pod'], json.method, json.url, json.body]).toEqual([200, 'yes', 'POST', '/some/p%20th?x=1', '{"a":1}']);
+  expect(json.headers).toMatchObject({ 'x-own': 'kept', 'x-forwarded-proto': 'https' });
+  expect(json.headers['x-forwarded-uri']).toMatch(/^\/api\/v1\/namespaces\/default\/(pods|services)\/[^/]+\/proxy\/some\/p%20th$/);
+  expect(json.headers).not.toHaveProperty('authorization');
+});
+
+test('links stay behind the proxy', async () => {
+  const { send } = await world;
+  const root = await send('GET', `${core}/pods/web/proxy?a=1`);
+  expect([root.status, root.headers['location']]).toEqual([301, `${core}/pods/web/proxy/?a=1`]);
+  const away = await send('GET', `${core}/pods/web/proxy/away`);
+  expect([away.status, away.headers['location']]).toEqual([302, `${core}/pods/web/proxy/there?a=1`]);
+});
+
+test.each([
+  ['pods/none/proxy/', 404, 'pods "none" not found'],
+  ['pods/a:b:c:d/proxy/', 400, 'invalid pod request "a:b:c:d"'],
+  ['services/ftp:web:80/proxy/', 400, 'invalid service request "ftp:web:80"'],
+  ['pods/mine/proxy/', 400, 'address not allowed'],
+  ['pods/link:80/proxy/', 400, 'address not allowed'],
+  ['services/web:81/proxy/', 503, 'no service port 81 found for service "web"'],
+  ['services/empty:http/proxy/', 503, 'no endpoints available for service "empty"'],
+  ['pods/web:1/proxy/', 503, `error trying to reach service: dial tcp ${ip}:1: connect: connection refused`],
+])('%s is answered %d: %s', async (path, code, message) => {
+  const { send } = await world;
+  const { status, json } = await send('GET', `${core}/${path}`);
+  expect([status, json.message]).toEqual([code, message]);
+});
+
+test('nobody is proxied who may not', async () => {
+  const { send } = await world;
+  const { status, json } = await send('GET', `${core}/pods/web/proxy/`, undefined, { 'impersonate-user': 'jane' });
+  expect([status, json.message]).toEqual([
+    403,
+    'pods "web" is forbidden: User "jane" cannot get resource "pods/proxy" in API group "" in the namespace "default"',
+  ]);
+});
+
+test('a connection that changes its protocol is joined with the pod’s', async () => {
+  const { api } = await world;
+  const { cert, key } = await api.authority.issue('CN=admin, O=system:masters', 'client');
+  const socket = connect({ host: '127.0.0.1', port: api.port, ca: api.authority.cert, cert, key, ALPNProtocols: ['http/1.1'] });
+  let text = '';
+  socket.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
+  socket.write(`GET ${core}/pods/web/proxy/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
+  while (!text.includes('\r\n\r\n')) await once(socket, 'data');
+  expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
+  socket.write('hello there');
+  while (!text.endsWith('hello there')) await once(socket, 'data');
+  socket.destroy();
+});
