@@ -5,6 +5,7 @@ import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
 import { requestInfoOf } from './request-info.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
 import { notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
