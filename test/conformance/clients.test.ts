@@ -17,6 +17,7 @@ const suites: Readonly<Record<string, ClientSuite>> = {
   ...(withHelm ? { Helm: goSuite('helm') } : {}),
   '@kubernetes/client-node': nodeSuite('client-node.test.mjs'),
   "Python's kubernetes": pythonSuite('test_kubernetes'),
+  kubernetes_asyncio: pythonSuite('test_asyncio'),
 };
 
 const berth = await Berth.start();

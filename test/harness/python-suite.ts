@@ -6,7 +6,7 @@ import { type ClientSuite, output, resultsOf, titlesIn } from './client-suite.ts
 import { madeOnce } from './made-once.ts';
 
 const source = join(import.meta.dirname, '../clients/python');
-const titled = /^ {4}def (?<name>test_\w+)\(self\):\n {8}"""(?<title>[^\n]+?)\.?"""$/gm;
+const titled = /^ {4}(?:async )?def (?<name>test_\w+)\(self\):\n {8}"""(?<title>[^\n]+?)\.?"""$/gm;
 
 /** Python tests of test/clients/python; the packages they need are installed here, once, by pip from pinned hashes. */
 export function pythonSuite(module: string): ClientSuite {
