@@ -272,9 +272,14 @@ async function heard(socket: TLSSocket, enough?: string): Promise<string> {
 
 test.skipIf(!address)('a connection that changes its protocol goes through to the server, both ways', async () => {
   const asked: IncomingMessage[] = [];
+  const smuggled: Buffer[] = [];
   await using world = await aWorld(() => ({}));
   world.remote.upgrades((message: IncomingMessage, socket: Duplex) => {
     asked.push(message);
+    if (message.url?.includes('smuggle')) {
+      socket.write('HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno');
+      return void socket.on('data', (chunk: Buffer) => smuggled.push(chunk));
+    }
     if (message.url?.includes('refuse')) return void socket.end('HTTP/1.1 418 No\r\nContent-Length: 2\r\n\r\nno');
     if (message.url?.includes('elsewhere')) return void socket.end('HTTP/1.1 302 Found\r\nLocation: https://evil/\r\nContent-Length: 0\r\n\r\n');
     if (message.url?.includes('endless')) return void socket.write(`HTTP/1.1 101 ${'x'.repeat(70_000)}`);
@@ -299,6 +304,15 @@ test.skipIf(!address)('a connection that changes its protocol goes through to th
   expect(await heard(await upgraded(world, `${path}?elsewhere`))).toMatch(/^HTTP\/1\.1 503 .*invalid upgrade response: status code 302\n$/s);
   expect(await heard(await upgraded(world, `${path}?endless`))).toMatch(/^HTTP\/1\.1 503 .*malformed HTTP response\n$/s);
   socket.destroy();
+  // What comes behind a refused request is no request of ours (CVE-2018-1002105).
+  const refused = await upgraded(world, `${path}?smuggle`);
+  const another = 'GET /secret HTTP/1.1\r\nHost: x\r\nX-Remote-User: root\r\n\r\n';
+  refused.write(another);
+  expect(await heard(refused, 'no')).toContain('400 Bad Request');
+  refused.write(another);
+  await world.send({ method: 'GET', path: root });
+  expect(smuggled).toEqual([]);
+  refused.destroy();
 });
 
 test.skipIf(!address)('redirects are not passed on, headers are, and bodies of any length', async () => {

@@ -40,6 +40,19 @@ export function forwardedHeaders({ wire, accept, contentType, userAgent }: Serve
   };
 }
 
+/** What belongs to the protocol that is changed to, and so to whoever ends it. */
+const ofProtocol = /^(upgrade|sec-websocket-.*|x-stream-protocol-version)$/;
+
+/** What a client that wants another protocol says of it, as it was written: a list in several lines stays one. */
+export function protocolHeaders(rawHeaders: readonly string[]): Headers {
+  const found: Record<string, string[]> = {};
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    if (ofProtocol.test(name)) found[name] = [...(found[name] ?? []), rawHeaders[i + 1] as string];
+  }
+  return { ...found, connection: 'Upgrade' };
+}
+
 /** What another server answered, for the client. */
 export function answeredHeaders(headers: IncomingHttpHeaders): Headers {
   return without(headers, () => false);

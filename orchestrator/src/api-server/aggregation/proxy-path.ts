@@ -5,6 +5,7 @@ import type { PathHandler } from '../request-pipeline.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { CallError } from '../webhook/call-error.ts';
+import type { HttpsTarget } from '../webhook/https-caller.ts';
 import { networkWords } from '../webhook/network-words.ts';
 import { answeredHeaders, forwardedHeaders } from './forwarded-headers.ts';
 import type { RemoteApi } from './remote-api.ts';
@@ -52,7 +53,7 @@ export async function proxied(
   try {
     const caller = await context.outbound.caller();
     const body = await bodyOf(request);
-    const call = { target, method: request.method, ...(body ? { body } : {}) };
+    const call = { target: body ? target : bodiless(target), method: request.method, ...(body ? { body } : {}) };
     return answerOf(await caller.open(call, signal), timer);
   } catch (error) {
     timer?.[Symbol.dispose]();
@@ -84,6 +85,12 @@ async function bodyOf({ body }: ServerRequest): Promise<Uint8Array | Readable | 
   if (body.type === 'bytes' && body.stream) return body.stream();
   const bytes = await bytesOf(body);
   return bytes.length > 0 ? bytes : undefined;
+}
+
+/** A server that is told of a body waits for it, or takes what comes next for it. */
+function bodiless(target: HttpsTarget): HttpsTarget {
+  const { 'content-length': _, ...headers } = target.headers ?? {};
+  return { ...target, headers };
 }
 
 function answerOf(message: IncomingMessage, timer: Disposable | undefined): Answer {

@@ -4,8 +4,9 @@ import type { TLSSocket } from 'node:tls';
 import { apiError, type KubeClient, type Node, resources } from '@berth/kube';
 import { logPath, streamPath } from '../../kubelet/server/kubelet-request.ts';
 import type { ContainerRef, LogOptions, RemoteNodeApi, StreamTarget, UpgradedConnection } from '../../node-api.ts';
+import { joinUpgraded } from '../webhook/join-upgraded.ts';
 import { networkWords } from '../webhook/network-words.ts';
-import { connectTls, joinSockets } from '../webhook/tls-connection.ts';
+import { connectTls } from '../webhook/tls-connection.ts';
 
 export interface RemoteKubeletOptions {
   readonly nodeName: string;
@@ -49,8 +50,11 @@ export class RemoteKubelet implements RemoteNodeApi {
     const place = await this.#place(signal);
     const kubelet = await this.#connect(place, signal);
     kubelet.write(`${requestHead(message, place, streamPath(target))}\r\n`);
-    if (head.length > 0) kubelet.write(head);
-    await joinSockets(socket, kubelet, signal);
+    try {
+      await joinUpgraded({ near: socket, head, far: kubelet }, signal);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : unreachable(error);
+    }
   }
 
   async #get(path: string, signal: AbortSignal): Promise<IncomingMessage> {

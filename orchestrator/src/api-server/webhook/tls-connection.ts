@@ -14,6 +14,8 @@ export interface TlsPlace extends ConnectionOptions {
 export function connectTls(place: TlsPlace, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ ...place, ALPNProtocols: ['http/1.1'] });
+    // Whoever has it looks for its end; an error on the way from one to the other is none of the process.
+    socket.on('error', () => undefined);
     const settle = () => {
       signal.removeEventListener('abort', onAbort);
       timer[Symbol.dispose]();
