@@ -1,6 +1,7 @@
 import type { Metrics } from '@berth/kit';
 import { type GrpcCode, goCodeName } from '@berth/protos';
 import type { Backends } from './backend/backends.ts';
+import type { Pool } from './backend/pool.ts';
 import type { Catalog } from './catalog/catalog.ts';
 
 /** Hears how each call ended: the method as it is on the wire (`/csi.v1.Node/NodePublishVolume`), its code, its seconds. */
@@ -25,12 +26,29 @@ export function observeDriver(
   const labels = { driver_name: driverName };
   metrics.gauge('berth_csi_volumes', 'Volumes in the catalog.', () => [[labels, catalog.count()]]);
   metrics.gauge('berth_csi_snapshots', 'Snapshots in the catalog.', () => [[labels, catalog.snapshots.count()]]);
-  metrics.gauge('berth_csi_pool_available_bytes', 'Bytes a new volume without a promise could get.', () =>
-    backends.pools.map((pool) => [{ ...labels, pool: pool.name }, pool.ledger.available('none')] as const),
+  const ofPools = (read: (pool: Pool) => number) => () =>
+    backends.pools.flatMap((pool) =>
+      valueIn(pool, read).map((value) => [{ ...labels, pool: pool.name }, value] as const),
+    );
+  metrics.gauge(
+    'berth_csi_pool_available_bytes',
+    'Bytes a new volume without a promise could get.',
+    ofPools(({ ledger }) => ledger.available('none')),
   );
-  metrics.gauge('berth_csi_pool_free_bytes', 'Bytes free on the filesystem below the pool.', () =>
-    backends.pools.map((pool) => [{ ...labels, pool: pool.name }, pool.disk.freeBytes] as const),
+  metrics.gauge(
+    'berth_csi_pool_free_bytes',
+    'Bytes free on the filesystem below the pool.',
+    ofPools(({ disk }) => disk.freeBytes),
   );
   return (method_name, code, seconds) =>
     metrics.observe(operations, { ...labels, method_name, grpc_status_code: goCodeName(code) }, seconds);
+}
+
+/** Of a pool whose disk is gone, or answers errors, nothing is told: what is below its path is not its. */
+function valueIn(pool: Pool, read: (pool: Pool) => number): number[] {
+  try {
+    return pool.isThere() ? [read(pool)] : [];
+  } catch {
+    return [];
+  }
 }

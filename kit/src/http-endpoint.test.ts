@@ -47,7 +47,12 @@ test('the endpoint serves metrics, and health as the driver has it', async () =>
   expect(await get('/healthz')).toEqual({ status: 200, text: 'ok' });
   healthy = false;
   expect(await get('/healthz')).toEqual({ status: 500, text: 'the driver does not answer\n' });
-  expect((await get('/else')).status).toBe(404);
+  for (const path of ['/else', '//', '/metrics/']) expect((await get(path)).status).toBe(404);
+  expect((await get('/metrics?x=//')).status).toBe(200);
+  metrics.gauge('g', 'x', () => {
+    throw new Error('the disk is gone');
+  });
+  expect(await get('/metrics')).toEqual({ status: 500, text: 'the disk is gone\n' });
 });
 
 test('an address in use or malformed is an error that says so', async () => {

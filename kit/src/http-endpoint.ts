@@ -28,10 +28,11 @@ export async function startHttpEndpoint(
   // Importing it as a module makes Node load its fetch and WebSocket too: 5 MB that most processes never use.
   const { createServer } = process.getBuiltinModule('node:http');
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://endpoint');
+    // Not read as a URL: what anybody may send, such as "//", need not be one.
+    const [pathname = ''] = (request.url ?? '').split('?', 1);
     const answer = (status: number, text: string) =>
       response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
-    if (pathname === metricsPath) answer(200, metrics.text());
+    if (pathname === metricsPath) answer(...told(metrics));
     else if (pathname.startsWith('/healthz')) {
       health().then(
         () => answer(200, 'ok'),
@@ -49,6 +50,15 @@ export async function startHttpEndpoint(
         server.closeAllConnections();
       }),
   };
+}
+
+/** Gauges look at the machine: what they meet there is an answer, and no end of the program. */
+function told(metrics: Metrics): [status: number, text: string] {
+  try {
+    return [200, metrics.text()];
+  } catch (error) {
+    return [500, `${messageOf(error)}\n`];
+  }
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

@@ -1,4 +1,6 @@
+import { renameSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { driverFolder, startDriverProcess } from '../harness/driver-process.ts';
 
@@ -26,6 +28,14 @@ test('the driver tells its calls by name and code, its pool, and whether it is w
   expect(metrics).toContain(count('ControllerGetVolume', 'NotFound'));
   expect(metrics).toContain('berth_csi_volumes{driver_name="csi.berth.local"} 1');
   expect(metrics).toMatch(/^berth_csi_pool_available_bytes\{driver_name="csi.berth.local",pool="default"\} [1-9]\d+$/m);
+  // What is told of a pool looks at its disk, which may be gone.
+  const pool = join(place.folder, 'pool');
+  renameSync(pool, `${pool}.gone`);
+  const without = await (await fetch(`http://${address}/metrics`)).text();
+  expect(without).toContain('berth_csi_volumes{driver_name="csi.berth.local"} 1');
+  expect(without).not.toContain('pool="default"');
+  renameSync(`${pool}.gone`, pool);
+  expect(await (await fetch(`http://${address}/metrics`)).text()).toContain('pool="default"');
 });
 
 test('an address that cannot be is one line that says so', async () => {
