@@ -37,15 +37,10 @@ export class FakeKernel implements Mounter {
   mount({ fsType, source, target, options = [] }: FilesystemMount): void {
     this.#fail('mount');
     const mountPoint = existing(target, 'mount');
-    const own = options.filter((option) => !option.includes('='));
-    this.#add({
-      mountPoint,
-      root: '/',
-      device: `0:${this.#nextId}`,
-      fsType,
-      source,
-      options: own.includes('ro') ? own : ['rw', ...own],
-    });
+    const own = options.filter((option) => !option.includes('=') && option !== 'remount' && option !== 'rw');
+    const shown = own.includes('ro') ? own : ['rw', ...own];
+    if (options.includes('remount')) return this.#change(mountPoint, shown);
+    this.#add({ mountPoint, root: '/', device: `0:${this.#nextId}`, fsType, source, options: shown });
   }
 
   unmount(target: string): void {
@@ -66,6 +61,13 @@ export class FakeKernel implements Mounter {
 
   #add(mount: Omit<MountInfo, 'id' | 'parentId' | 'propagation' | 'superOptions'>): void {
     this.#table.push({ id: this.#nextId++, parentId: 1, propagation: [], superOptions: ['rw'], ...mount });
+  }
+
+  #change(mountPoint: string, options: readonly string[]): void {
+    const index = this.#table.findLastIndex((mount) => mount.mountPoint === mountPoint);
+    const mount = this.#table[index];
+    if (!mount) throw new KernelError('EINVAL', errno.EINVAL, 'mount', `mount ${mountPoint}: EINVAL`);
+    this.#table[index] = { ...mount, options };
   }
 
   #fail(call: 'bind' | 'mount' | 'unmount'): void {

@@ -69,4 +69,17 @@ export function mounterContract(name: string, create: () => Mounter): void {
     expect(mountsBelow(s.mounter, s.folder)[0]).toMatchObject({ fsType: 'tmpfs', mountPoint: s.target });
     expect(mountsBelow(s.mounter, s.folder)[0]?.options).toContain('nosuid');
   });
+
+  test(`${name}: remount changes the mount that is there, and there alone`, () => {
+    using s = scene();
+    const tmpfs = { fsType: 'tmpfs', source: 'tmpfs', target: s.target };
+    const options = ['remount', 'size=2m', 'nosuid'];
+    expect(() => s.mounter.mount({ ...tmpfs, options })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    s.mounter.mount({ ...tmpfs, options: ['size=1m', 'nodev'] });
+    s.mounter.mount({ ...tmpfs, options });
+    const mounts = mountsBelow(s.mounter, s.folder);
+    expect(mounts.map((mount) => mount.mountPoint)).toEqual([s.target]);
+    expect(mounts[0]?.options).toContain('nosuid');
+    expect(mounts[0]?.options).not.toContain('nodev');
+  });
 }

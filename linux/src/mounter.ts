@@ -29,7 +29,10 @@ export interface FilesystemMount {
   /** Device, or a label for filesystems without one (`tmpfs`, `overlay`). */
   readonly source: string;
   readonly target: string;
-  /** Options of the filesystem and of the mount as in mount(8): `ro`, `nosuid`, `size=64m`, `lowerdir=…`. */
+  /**
+   * Options of the filesystem and of the mount as in mount(8): `ro`, `nosuid`, `size=64m`, `lowerdir=…`. With `remount` those of
+   * the mount at `target` become these.
+   */
   readonly options?: readonly string[];
 }
 

@@ -23,9 +23,8 @@ test('an inline volume is memory of a hard size, survives kill -9 of the driver,
   expect(place.mounts().at(-1)?.options).toEqual(expect.arrayContaining(['nosuid', 'nodev']));
   const other = { ...request, volumeContext: inline({ size: '9Mi' }) };
   await expect(driver.node.NodePublishVolume(other)).rejects.toEqual(code('ALREADY_EXISTS'));
-  await expect(driver.node.NodePublishVolume({ ...request, volumeId: 'csi-other' })).rejects.toEqual(
-    code('ALREADY_EXISTS'),
-  );
+  for (const change of [{ volumeId: 'csi-other' }, { readonly: true }])
+    await expect(driver.node.NodePublishVolume({ ...request, ...change })).rejects.toEqual(code('ALREADY_EXISTS'));
   await driver.kill();
   driver = await startDriverProcess(place.folder);
   await driver.node.NodePublishVolume(request);
@@ -34,6 +33,18 @@ test('an inline volume is memory of a hard size, survives kill -9 of the driver,
     ['BYTES', String(8 * MiB)],
     ['INODES', 'any'],
   ]);
+  const capacityRange = { requiredBytes: String(12 * MiB) };
+  const expand = { volumeId, volumePath: targetPath, capacityRange };
+  expect(await driver.node.NodeExpandVolume(expand)).toEqual({ capacityBytes: String(12 * MiB) });
+  await driver.node.NodePublishVolume(request);
+  writeFileSync(join(targetPath, 'more'), Buffer.alloc(9 * MiB));
+  expect(place.mounts().at(-1)?.options).toEqual(expect.arrayContaining(['nosuid', 'nodev']));
+  for (const range of [{ limitBytes: String(8 * MiB) }, { requiredBytes: String(2 ** 50) }])
+    await expect(driver.node.NodeExpandVolume({ ...expand, capacityRange: range })).rejects.toEqual(
+      code('OUT_OF_RANGE'),
+    );
+  const { volumeHealth } = await driver.node.NodeGetVolumeHealth({ volumeId, volumePublishPath: targetPath });
+  expect(volumeHealth).toEqual({ volumeId, healthStatuses: [] });
   await driver.node.NodeUnpublishVolume({ volumeId, targetPath });
   await driver.node.NodeUnpublishVolume({ volumeId, targetPath });
   expect([place.mounts(), existsSync(targetPath)]).toEqual([[], false]);

@@ -5,8 +5,9 @@ import type { MountInfo } from '@berth/linux';
 import { type csi, grpcError } from '@berth/protos';
 import { brokenMountAt, isBroken, Place } from '../mounts/place.ts';
 import { requireCapability } from '../rules/capability-rules.ts';
+import type { SizeRange } from '../rules/capacity-range.ts';
 import { ephemeralSize, ephemeralSource, isEphemeralId } from '../rules/ephemeral.ts';
-import { parseMountFlags, unsupportedFlag } from '../rules/mount-flags.ts';
+import { parseMountFlags, sameOptions, unsupportedFlag } from '../rules/mount-flags.ts';
 import { mountGroupOf, objectionToGroup } from '../rules/mount-group.ts';
 import type { ServiceContext } from './services.ts';
 
@@ -31,7 +32,7 @@ export function publishEphemeral(context: ServiceContext, request: Request): voi
   }
   const facts = target.facts();
   if (facts && isBroken(facts)) throw brokenMountAt(target.path);
-  if (facts?.isMountRoot) return refuseOther(context, target, { volumeId, sizeBytes });
+  if (facts?.isMountRoot) return refuseOther(context, target, { volumeId, sizeBytes, options });
   if (!facts) target.makeDirectory();
   else if (!target.isEmptyDirectory()) {
     throw grpcError('FAILED_PRECONDITION', `target path ${target.path} holds files that a mount would hide`);
@@ -60,35 +61,79 @@ function optionsOf(request: Request, sizeBytes: number): string[] {
   return [`size=${sizeBytes}`, ...owner, ...own, ...(ro ? ['ro'] : [])];
 }
 
+interface Repeat {
+  readonly volumeId: string;
+  readonly sizeBytes: number;
+  readonly options: readonly string[];
+}
+
 /** The same call again is fine. */
-function refuseOther(
-  context: ServiceContext,
-  target: Place,
-  { volumeId, sizeBytes }: { readonly volumeId: string; readonly sizeBytes: number },
-): void {
-  if (mountedAt(context, target.path)?.source !== ephemeralSource(context.driverName, volumeId)) {
+function refuseOther(context: ServiceContext, target: Place, { volumeId, sizeBytes, options }: Repeat): void {
+  const mount = mountedAt(context, target.path);
+  if (mount?.source !== ephemeralSource(context.driverName, volumeId)) {
     throw grpcError('ALREADY_EXISTS', `something else is mounted at the target path ${target.path}`);
   }
-  const { blocks, bsize } = statfsSync(target.path);
-  // The kernel rounds up to whole pages.
-  if (Math.abs(blocks * bsize - sizeBytes) >= bsize) {
+  if (!sameOptions(mount.options, parseMountFlags(options), [])) {
+    throw grpcError('ALREADY_EXISTS', `volume "${volumeId}" is published at ${target.path} with other flags`);
+  }
+  // One that was expanded has more. The kernel rounds up to whole pages.
+  if (sizeAt(target.path) < sizeBytes) {
     throw grpcError('ALREADY_EXISTS', `volume "${volumeId}" is published at ${target.path} with another size`);
   }
 }
 
+/**
+ * NodeExpandVolume of such a volume: its memory grows at once, and with it what its pod may use.
+ * @returns the size it has; undefined where the path shows something else.
+ * @throws GrpcError OUT_OF_RANGE – more than this machine's memory, or it has more than limit_bytes.
+ */
+export function expandEphemeral(
+  context: ServiceContext,
+  { volumeId, volumePath }: Pick<csi.NodeExpandVolumeRequest, 'volumeId' | 'volumePath'>,
+  { requiredBytes, limitBytes }: SizeRange,
+): number | undefined {
+  const mount = ephemeralAt(context, volumeId, volumePath);
+  if (!mount) return undefined;
+  const sizeBytes = sizeAt(mount.mountPoint);
+  if (sizeBytes > limitBytes) {
+    throw grpcError('OUT_OF_RANGE', `volume "${volumeId}" has ${sizeBytes} bytes; inline volumes do not shrink`);
+  }
+  if (sizeBytes >= requiredBytes) return sizeBytes;
+  if (requiredBytes > totalmem()) {
+    throw grpcError('OUT_OF_RANGE', `volume "${volumeId}": this node has ${totalmem()} bytes of memory`);
+  }
+  using place = Place.find(mount.mountPoint, context.places);
+  // The mount's own options are said anew with each change, or are lost.
+  place?.mount({
+    fsType: 'tmpfs',
+    source: mount.source,
+    options: [...mount.options, 'remount', `size=${requiredBytes}`],
+  });
+  return sizeAt(mount.mountPoint);
+}
+
+function sizeAt(path: string): number {
+  const { blocks, bsize } = statfsSync(path);
+  return blocks * bsize;
+}
+
+/** The mount of such a volume at the path, if it is one. Of volumes in the catalog the mount table is not read for it. */
+export function ephemeralAt(context: ServiceContext, volumeId: string, path: string): MountInfo | undefined {
+  if (!isEphemeralId(volumeId) || context.catalog.find(volumeId)) return undefined;
+  const mount = mountedAt(context, path);
+  return mount?.source === ephemeralSource(context.driverName, volumeId) ? mount : undefined;
+}
+
 /** Takes such a volume off the path, and with it all it holds. @returns false where the path shows something else. */
 export function unpublishEphemeral(context: ServiceContext, place: Place, volumeId: string): boolean {
-  // Known volumes are no such ones: their unpublish does not read the whole mount table.
-  if (!isEphemeralId(volumeId) || context.catalog.find(volumeId)) return false;
-  if (mountedAt(context, place.path)?.source !== ephemeralSource(context.driverName, volumeId)) return false;
+  if (!ephemeralAt(context, volumeId, place.path)) return false;
   place.unmount();
   return true;
 }
 
 /** What such a volume holds; undefined where the path shows something else. */
 export async function ephemeralUsage(context: ServiceContext, volumeId: string, path: string) {
-  const mount = mountedAt(context, path);
-  if (!isEphemeralId(volumeId) || mount?.source !== ephemeralSource(context.driverName, volumeId)) return undefined;
+  if (!ephemeralAt(context, volumeId, path)) return undefined;
   const { blocks, bavail, bfree, bsize, files, ffree } = await statfs(path);
   return {
     bytes: { total: blocks * bsize, available: bavail * bsize, used: (blocks - bfree) * bsize },

@@ -5,7 +5,7 @@ import { refuseUnsupported, requireCapability } from '../rules/capability-rules.
 import { sizeRangeOf } from '../rules/capacity-range.ts';
 import { requireFields } from '../rules/required.ts';
 import { topologyOf } from '../rules/topology.ts';
-import { ephemeralUsage } from './ephemeral-volume.ts';
+import { ephemeralUsage, expandEphemeral } from './ephemeral-volume.ts';
 import { getOnNode, type NodeVolume } from './node-volume.ts';
 import { publishVolume, unpublishVolume } from './publish-volume.ts';
 import { recognizerOf, type ServiceContext } from './services.ts';
@@ -51,8 +51,7 @@ function getStats(context: ServiceContext): Method<csi.NodeGetVolumeStatsRequest
   return {
     validate: ({ volumeId, volumePath }) => requireFields({ volume_id: volumeId, volume_path: volumePath }),
     run: async ({ volumeId, volumePath }, signal) => {
-      const known = context.catalog.find(volumeId) !== undefined;
-      const inMemory = known ? undefined : await ephemeralUsage(context, volumeId, volumePath);
+      const inMemory = await ephemeralUsage(context, volumeId, volumePath);
       if (inMemory) return { usage: [usageOf('BYTES', inMemory.bytes), usageOf('INODES', inMemory.inodes)] };
       const { volume, place } = requireMounted(context, volumeId, volumePath);
       using _place = place;
@@ -77,11 +76,14 @@ function expandOnNode(context: ServiceContext): Method<csi.NodeExpandVolumeReque
     },
     keys: ({ volumeId }) => [volumeId],
     run: async (request, signal) => {
+      const range = sizeRangeOf(request.capacityRange);
+      const inMemory = expandEphemeral(context, request, range);
+      if (inMemory !== undefined) return { capacityBytes: String(inMemory) };
       const { volume, place } = requireMounted(context, request.volumeId, request.volumePath);
       place[Symbol.dispose]();
       const backend = context.backends.of(volume);
       if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.offer);
-      const { requiredBytes } = sizeRangeOf(request.capacityRange);
+      const { requiredBytes } = range;
       const isOurs = context.catalog.find(volume.id) !== undefined;
       if (isOurs && requiredBytes > volume.capacityBytes) {
         throw grpcError(

@@ -8,6 +8,7 @@ import { brokenMountFinding, findingOf } from '../health/volume-findings.ts';
 import { Place } from '../mounts/place.ts';
 import type { Method } from '../pipeline/pipeline.ts';
 import { requireFields } from '../rules/required.ts';
+import { ephemeralAt } from './ephemeral-volume.ts';
 import { lookOnServer } from './look-on-server.ts';
 import { getOnNode } from './node-volume.ts';
 import { pageSize, sequenceOf, tokenAfter } from './page-token.ts';
@@ -65,6 +66,8 @@ export function getHealthOnNode(
   return {
     validate: ({ volumeId }) => requireFields({ volume_id: volumeId }),
     run: async ({ volumeId, stagingTargetPath, volumePublishPath }) => {
+      // Memory has no trouble of its own.
+      if (ephemeralAt(context, volumeId, volumePublishPath)) return { volumeHealth: healthMessage(volumeId, []) };
       const volume = getOnNode(context, volumeId);
       const paths = [stagingTargetPath, volumePublishPath].filter((path) => path !== '');
       // A path to a server that is away would not answer: its backend looks itself, with a deadline.
