@@ -67,6 +67,24 @@ test('a pool keeps its id, and one that has another or none is not used, nor tou
   expect(f.idIn('fast')).toBe(ids[1]);
 });
 
+test('a setting that is mistyped makes no directory of that name; one that is there is a pool', async () => {
+  using f = folder();
+  const mistyped = `${f.at('main')},limit=5Gi,limt=1Gi`;
+  const start = async () => {
+    await using stack = new AsyncDisposableStack();
+    await takePools(stack, parsePools([mistyped]), {
+      mounter: new FakeKernel(),
+      clock: new FakeClock(),
+      rng: systemRng,
+    });
+  };
+  await expect(start()).rejects.toThrow(/"limt=1Gi" is no setting; settings are backend, limit/);
+  expect(existsSync(mistyped)).toBe(false);
+  mkdirSync(mistyped);
+  await start();
+  expect(existsSync(join(mistyped, 'pool-id'))).toBe(true);
+});
+
 test('a pool whose directory is gone altogether is not made anew', async () => {
   using f = folder();
   await f.start('main', 'fast');

@@ -107,6 +107,7 @@ function locate(pools: readonly PoolOptions[]): readonly PoolOptions[] {
   const located: PoolOptions[] = [];
   for (const pool of pools) {
     const path = realPath(resolve(pool.path));
+    refuseMistyped(pool, path);
     const other = located.find((one) => overlap(one.path, path));
     if (other)
       throw new StartError('Usage', `--pool: "${pool.name}" and "${other.name}" are in one another, at ${path}`);
@@ -120,6 +121,17 @@ function locate(pools: readonly PoolOptions[]): readonly PoolOptions[] {
     located.push({ ...pool, path, mount });
   }
   return located;
+}
+
+/** A directory may have any name, yet nobody has a new one made whose end looks like settings. */
+function refuseMistyped({ named, path: given }: PoolOptions, path: string): void {
+  const [, setting] = /,([a-z]+=[^/,]*)$/i.exec(given) ?? [];
+  if (named || setting === undefined || existsSync(path)) return;
+  const known = 'settings are backend, limit, overcommit, mount';
+  throw new StartError(
+    'Usage',
+    `--pool ${given}: "${setting}" is no setting; ${known}. Where all of it is a directory, make that first`,
+  );
 }
 
 /** Of what is not there yet too, as far as it is. */

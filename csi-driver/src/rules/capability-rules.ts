@@ -51,7 +51,7 @@ export function requireCapabilities(capabilities: readonly csi.VolumeCapability[
 /** Why a complete capability cannot be had, in a sentence; undefined where it can. */
 export function objectionTo(capability: csi.VolumeCapability, offer: Offer): string | undefined {
   if (capability.block && !offer.block) {
-    return 'block volumes are not supported: the volume is a directory; ask for a mounted one';
+    return 'block volumes are not supported: the volume is a directory; ask for a mounted one, or for parameter "backend" = "image"';
   }
   const mode = capability.accessMode?.mode ?? 'UNKNOWN';
   const modes = offer.multiNode ? allModes : oneNodeModes;

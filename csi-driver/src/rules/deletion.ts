@@ -1,7 +1,7 @@
 import { grpcError } from '@berth/protos';
 
 /** What becomes of a volume that is deleted, and in which pool it is to be: parameters of every backend with a pool. */
-const placeParameters = ['pool', 'onDelete', 'trashTTL'] as const;
+export const placeParameters = ['pool', 'onDelete', 'trashTTL'] as const;
 
 /** How long a deleted volume is kept whose class does not say: a week. */
 const defaultTtlMs = 7 * 24 * 3_600_000;

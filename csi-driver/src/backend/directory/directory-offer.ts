@@ -1,4 +1,5 @@
 import { grpcError } from '@berth/protos';
+import { placeParameters } from '../../rules/deletion.ts';
 import { unsupportedFlag } from '../../rules/mount-flags.ts';
 import type { Offer } from '../backend.ts';
 
@@ -20,7 +21,7 @@ export function directoryOffer(
     checkParameters: (parameters) => {
       const unknown = Object.keys(parameters).find((key) => key !== 'quota' || quotas.length === 0);
       if (unknown !== undefined) {
-        const takes = quotas.length === 0 ? 'no parameters' : 'the parameter "quota" alone';
+        const takes = [...(quotas.length === 0 ? [] : ['quota']), ...placeParameters].join(', ');
         throw grpcError('INVALID_ARGUMENT', `parameter "${unknown}" is unknown: the ${backend} backend takes ${takes}`);
       }
       const { quota } = parameters;

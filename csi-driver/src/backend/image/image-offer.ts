@@ -1,4 +1,5 @@
 import { grpcError } from '@berth/protos';
+import { placeParameters } from '../../rules/deletion.ts';
 import type { Offer } from '../backend.ts';
 import { objectionToImageFlags } from './image-flags.ts';
 import { parseMkfsOptions } from './mkfs-options.ts';
@@ -36,7 +37,7 @@ export const imageOffer: Offer = {
         'INVALID_ARGUMENT',
         key === 'provisioning'
           ? `parameter "provisioning" is "${value}"; allowed are thin, reserved`
-          : `parameter "${key}" is unknown: the image backend takes provisioning, mkfsOptions`,
+          : `parameter "${key}" is unknown: the image backend takes provisioning, mkfsOptions, ${placeParameters.join(', ')}`,
       );
     }
   },
