@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { csiController, csiIdentity, GrpcServer, grpcError } from '@berth/protos';
+import { csiController, csiGroupController, csiIdentity, GrpcServer, grpcError } from '@berth/protos';
 import { expect, test } from 'vitest';
 import { runCli } from './cli.ts';
 import { formatTable } from './output/format-table.ts';
@@ -34,8 +34,15 @@ async function otherDriver(path: string, ready = true) {
   const server = new GrpcServer()
     .add(csiIdentity, {
       GetPluginInfo: async () => ({ name: 'other.example.com', vendorVersion: '9' }),
-      GetPluginCapabilities: async () => ({ capabilities: [{ service: { type: 'CONTROLLER_SERVICE' } }] }),
+      GetPluginCapabilities: async () => ({
+        capabilities: [{ service: { type: 'CONTROLLER_SERVICE' } }, { service: { type: 'GROUP_CONTROLLER_SERVICE' } }],
+      }),
       Probe: async () => ({ ready: { value: ready } }),
+    })
+    .add(csiGroupController, {
+      GroupControllerGetCapabilities: async () => ({
+        capabilities: [{ rpc: { type: 'CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT' } }],
+      }),
     })
     .add(csiController, {
       ControllerGetCapabilities: async () => ({ capabilities: [{ rpc: { type: 'LIST_VOLUMES' } }] }),
@@ -58,6 +65,7 @@ test('driver info, capabilities and probe work with any driver', async () => {
   expect(JSON.parse(info.out)).toMatchObject([{ name: 'other.example.com', version: '9' }]);
   const capabilities = await csictl('driver', 'capabilities', ...endpoint);
   expect(capabilities.out).toMatch(/other\.example\.com +controller +LIST_VOLUMES/);
+  expect(capabilities.out).toMatch(/other\.example\.com +group +CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT/);
   expect(await csictl('driver', 'probe', ...endpoint)).toMatchObject({
     exitCode: 0,
     out: expect.stringMatching(/yes/),
@@ -159,8 +167,10 @@ for (const [what, argv, exitCode, err] of failures) {
 }
 
 test('help has examples and ends with 0', async () => {
-  for (const argv of [['--help'], ['driver', '--help'], ['mounts', '--help']]) {
-    expect(await csictl(...argv)).toMatchObject({ exitCode: 0, out: expect.stringContaining('Examples:') });
+  expect(await csictl('--help')).toMatchObject({ exitCode: 0, out: expect.stringContaining('Examples:') });
+  for (const command of ['driver', 'driver probe', 'volumes', 'mounts', 'undelete', 'completion']) {
+    const { exitCode, out } = await csictl(...command.split(' '), '--help');
+    expect([exitCode, out.split('Examples:')[1]]).toEqual([0, expect.stringContaining(`  csictl ${command}`)]);
   }
 });
 

@@ -1,10 +1,10 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './bench/bench-commands.ts';
 import { action } from './command-action.ts';
 import { bashCompletion } from './commands/completion.ts';
 import { addConformanceCommand } from './conformance/conformance-commands.ts';
 import { addCsiCommands } from './csi/csi-commands.ts';
-import { CsictlError, failureOf } from './csictl-error.ts';
+import { failureOf } from './csictl-error.ts';
 import { addNfsCommands } from './nfs/nfs-commands.ts';
 import { outputFormats } from './output/print.ts';
 import { addRecordCommand } from './proxy/record-commands.ts';
@@ -28,6 +28,37 @@ Examples:
   source <(csictl completion bash)
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 124 timed out.
+`;
+
+const driverExamples = `
+Examples:
+  csictl driver info -o wide
+  csictl driver capabilities -o json
+  csictl driver probe --endpoint unix:///var/lib/kubelet/plugins/csi.example.com/csi.sock
+`;
+
+const volumesExamples = `
+Examples:
+  csictl volumes -o wide
+  csictl volumes -n default
+  csictl volumes default/www-web-0 -o json
+  csictl volumes --endpoint unix:///run/csi.sock --kubelet-dir /var/lib/kubelet --kubeconfig ~/.kube/config
+`;
+
+const mountsExamples = `
+Examples:
+  csictl mounts -n default
+  csictl mounts --all -o wide
+  csictl mounts --kubelet-dir /var/lib/kubelet --kubeconfig ~/.kube/config
+
+STATE is ok; orphaned, where nobody wants the mount; missing, where it is recorded and not mounted; or how often it is
+mounted over itself. -o wide says why.
+`;
+
+const completionExamples = `
+Examples:
+  source <(csictl completion bash)
+  csictl completion bash > /etc/bash_completion.d/csictl
 `;
 
 const undeleteExamples = `
@@ -91,19 +122,25 @@ function buildProgram(terminal: Terminal): Command {
 }
 
 function addDriverCommands(program: Command, terminal: Terminal): void {
-  const driver = program.command('driver').description('what a driver is and can do').addHelpText('after', examples);
+  const driver = program
+    .command('driver')
+    .description('what a driver is and can do')
+    .addHelpText('after', driverExamples);
   const commands = () => import('./commands/driver.ts');
   driver
     .command('info', { isDefault: true })
     .description('name, version, node and topology')
+    .addHelpText('after', driverExamples)
     .action(action(terminal, async (session) => (await commands()).driverInfo(session)));
   driver
     .command('capabilities')
     .description('what its services offer')
+    .addHelpText('after', driverExamples)
     .action(action(terminal, async (session) => (await commands()).driverCapabilities(session)));
   driver
     .command('probe')
     .description('whether it is ready; fails where it is not')
+    .addHelpText('after', driverExamples)
     .action(action(terminal, async (session) => (await commands()).driverProbe(session)));
 }
 
@@ -111,7 +148,7 @@ function addLookCommands(program: Command, terminal: Terminal): void {
   program
     .command('volumes [name]')
     .description('volumes a driver has: size, usage, claim; NAME is a volume id, a PV or namespace/claim')
-    .addHelpText('after', examples)
+    .addHelpText('after', volumesExamples)
     .action(
       action(terminal, async (session, { argument }) =>
         (await import('./commands/volumes.ts')).listVolumes(session, argument),
@@ -121,7 +158,7 @@ function addLookCommands(program: Command, terminal: Terminal): void {
     .command('mounts')
     .description('mounts of volumes on this machine, and whether they are as they should be')
     .option('-a, --all', 'also root filesystems and namespaces of containers', false)
-    .addHelpText('after', examples)
+    .addHelpText('after', mountsExamples)
     .action(
       action(terminal, async (session, { all }) => (await import('./commands/mounts.ts')).listMounts(session, all)),
     );
@@ -136,11 +173,9 @@ function addLookCommands(program: Command, terminal: Terminal): void {
       }),
     );
   program
-    .command('completion <shell>')
-    .description('completion script for bash')
-    .action((shell: string) => {
-      if (shell !== 'bash')
-        throw new CsictlError('USAGE', `no completion for "${shell}"`, { hint: 'bash is supported' });
-      terminal.out(bashCompletion(program));
-    });
+    .command('completion')
+    .description('completion script for a shell')
+    .addHelpText('after', completionExamples)
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash']))
+    .action(() => terminal.out(bashCompletion(program)));
 }

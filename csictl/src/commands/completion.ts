@@ -1,53 +1,82 @@
-import type { Command } from 'commander';
-import { outputFormats } from '../output/print.ts';
+import type { Command, Option } from 'commander';
 
 /** Flags whose value is a file or a folder. */
 const fileFlags = [
-  ...['--kubeconfig', '--data-dir', '--kubelet-dir', '--request', '--secrets-file', '--csi-sanity', '--output-file'],
-  ...['--mount-dir', '--params-file'],
+  ...['--kubeconfig', '--data-dir', '--kubelet-dir', '--request', '--secrets-file', '--csi-sanity', '--mount-dir'],
+  '--file',
 ];
+
+/** Arguments that are files, or may be. */
+const fileArguments = new Set(['file', 'from', 'to']);
 
 /** A bash completion script made from the commands themselves. */
 export function bashCompletion(program: Command): string {
-  const leaves = [program, ...program.commands].flatMap(({ commands }) => commands);
-  const own = leaves
-    .filter((command) => flagsOf(command).length > 0)
-    .map((command) => `      ${command.name()}) own="${flagsOf(command).join(' ')}" ;;`);
-  const cases = program.commands
-    .filter((command) => command.commands.length > 0)
-    .map((command) => `    ${command.name()}) words="${namesOf(command)}" ;;`);
-  const choices = leaves.flatMap((command) => command.options).filter(({ argChoices }) => argChoices !== undefined);
-  const answers = new Map(choices.map(({ long, argChoices }) => [long, argChoices]));
-  const values = [...answers].map(
-    ([long, words]) => `    ${long}) COMPREPLY=($(compgen -W "${words?.join(' ')}" -- "$current")); return ;;`,
+  const groups = program.commands.filter(({ commands }) => commands.length > 0);
+  const places = [
+    ...program.commands.map((command) => placeOf('', command)),
+    ...groups.flatMap((group) => group.commands.map((command) => placeOf(group.name(), command))),
+  ];
+  const options = [program, ...program.commands, ...groups.flatMap(({ commands }) => commands)].flatMap(
+    (command) => command.options,
   );
+  const valued = options.filter(({ required, optional }) => required || optional);
   return `# bash completion for csictl; load it with: source <(csictl completion bash)
 _csictl() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words="" own="" word
-  case "$previous" in
-    -o|--output) COMPREPLY=($(compgen -W "${outputFormats.join(' ')}" -- "$current")); return ;;
-    ${fileFlags.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
-${values.join('\n')}
-${cases.join('\n')}
-    --*|-n) return ;;
-    *) words="${namesOf(program)}" ;;
-  esac
+  local current="\${COMP_WORDS[COMP_CWORD]}" place="" words="${namesOf(program)}" own="" files="" value="" word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [[ "$word" == "=" ]] && continue
+    if [[ -n "$value" ]]; then value=""; continue; fi
     case "$word" in
-${own.join('\n')}
+      ${unique(valued.flatMap(flagsOf)).join('|')}) value="$word"; continue ;;
+    esac
+    case "$place $word" in
+${places.join('\n')}
     esac
   done
-  [[ "$current" == -* ]] && words="$own ${flagsOf(program).join(' ')}"
+  case "$value" in
+    "") ;;
+    ${fileFlags.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+${choicesOf(valued).join('\n')}
+    *) return ;;
+  esac
+  [[ "$current" == -* ]] && words="$own ${program.options.flatMap(flagsOf).join(' ')}" files=""
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  [[ -n "$files" ]] && COMPREPLY+=($(compgen -f -- "$current"))
 }
 complete -F _csictl csictl
 `;
 }
 
-function flagsOf({ options }: Command): string[] {
-  return options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
+/** What may stand behind a command: its own commands or words, its flags, files. */
+function placeOf(group: string, command: Command): string {
+  const words = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
+  const hasFiles = command.registeredArguments.some((argument) => fileArguments.has(argument.name()));
+  const own = command.options.flatMap(flagsOf).join(' ');
+  const place = group === '' ? command.name() : `${group} ${command.name()}`;
+  const offers = [namesOf(command), ...words].filter((text) => text !== '').join(' ');
+  return `      "${group} ${command.name()}") place="${place}" words="${offers}" own="${own}" files="${hasFiles ? 'yes' : ''}" ;;`;
 }
 
-function namesOf(command: Command): string {
-  return command.commands.map((child) => child.name()).join(' ');
+/** What flags with a few values take. */
+function choicesOf(options: readonly Option[]): string[] {
+  const lines = options.flatMap((option) =>
+    option.argChoices === undefined
+      ? []
+      : [
+          `    ${flagsOf(option).join('|')}) COMPREPLY=($(compgen -W "${option.argChoices.join(' ')}" -- "$current")); return ;;`,
+        ],
+  );
+  return unique(lines);
+}
+
+function flagsOf({ short, long }: Option): string[] {
+  return [short, long].filter((flag) => typeof flag === 'string');
+}
+
+function namesOf({ commands }: Command): string {
+  return commands.map((child) => child.name()).join(' ');
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
 }

@@ -48,7 +48,7 @@ async function infoOf({ node, driver }: OpenDriver): Promise<InfoRow[]> {
 interface CapabilityRow {
   readonly driver: string;
   readonly node: string;
-  readonly service: 'plugin' | 'controller' | 'node';
+  readonly service: 'plugin' | 'controller' | 'group' | 'node';
   readonly capability: string;
 }
 
@@ -69,7 +69,7 @@ export async function driverCapabilities(session: Session): Promise<void> {
 
 async function capabilitiesOf({ node, driver }: OpenDriver): Promise<CapabilityRow[]> {
   const [{ name }, capabilities] = await Promise.all([driver.info(), driver.capabilities()]);
-  return (['plugin', 'controller', 'node'] as const).flatMap((service) =>
+  return (['plugin', 'controller', 'group', 'node'] as const).flatMap((service) =>
     capabilities[service].map((capability) => ({ driver: name, node, service, capability })),
   );
 }

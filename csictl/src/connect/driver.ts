@@ -3,6 +3,7 @@ import {
   asGrpcError,
   berthTrash,
   csiController,
+  csiGroupController,
   csiIdentity,
   csiNode,
   GrpcConnection,
@@ -34,6 +35,7 @@ export class Driver implements Disposable {
   readonly #connection: GrpcConnection;
   readonly #identity: ServiceClient<csi.IdentityService>;
   readonly #controller: ServiceClient<csi.ControllerService>;
+  readonly #group: ServiceClient<csi.GroupControllerService>;
   readonly #node: ServiceClient<csi.NodeService>;
   readonly #trash: ServiceClient<berth.TrashService>;
 
@@ -44,6 +46,7 @@ export class Driver implements Disposable {
     this.#connection = new GrpcConnection(this.endpoint);
     this.#identity = this.#connection.service(csiIdentity);
     this.#controller = this.#connection.service(csiController);
+    this.#group = this.#connection.service(csiGroupController);
     this.#node = this.#connection.service(csiNode);
     this.#trash = this.#connection.service(berthTrash);
   }
@@ -53,7 +56,7 @@ export class Driver implements Disposable {
   }
 
   /** What the driver can do, by service; a service it does not have is empty. */
-  async capabilities(): Promise<{ plugin: string[]; controller: string[]; node: string[] }> {
+  async capabilities(): Promise<Record<'plugin' | 'controller' | 'group' | 'node', string[]>> {
     const { capabilities } = await this.#call('GetPluginCapabilities', this.#identity.GetPluginCapabilities, {});
     const plugin = capabilities.flatMap(({ service, volumeExpansion }) => [
       ...(service ? [service.type as string] : []),
@@ -62,9 +65,17 @@ export class Driver implements Disposable {
     const controller = plugin.includes('CONTROLLER_SERVICE')
       ? await this.#call('ControllerGetCapabilities', this.#controller.ControllerGetCapabilities, {})
       : { capabilities: [] };
+    const group = plugin.includes('GROUP_CONTROLLER_SERVICE')
+      ? await this.#call('GroupControllerGetCapabilities', this.#group.GroupControllerGetCapabilities, {})
+      : { capabilities: [] };
     const node = await this.#optional('NodeGetCapabilities', this.#node.NodeGetCapabilities, {});
     const names = (list: readonly { rpc?: { type: string } }[]) => list.flatMap(({ rpc }) => (rpc ? [rpc.type] : []));
-    return { plugin, controller: names(controller.capabilities), node: names(node?.capabilities ?? []) };
+    return {
+      plugin,
+      controller: names(controller.capabilities),
+      group: names(group.capabilities),
+      node: names(node?.capabilities ?? []),
+    };
   }
 
   /** An absent `ready` means ready (CSI spec, Probe). */

@@ -38,6 +38,13 @@ async function listening(path: string) {
         asked.push(request);
         return {};
       },
+      NodePublishVolume: async () => {
+        throw grpcError('ALREADY_EXISTS', 'so it is');
+      },
+      NodeGetVolumeHealth: async ({ volumeId }) => {
+        const trouble = { status: 'DEGRADED' as const, reason: 'Worn', message: 'old' };
+        return { volumeHealth: { volumeId, healthStatuses: volumeId === 'v-1' ? [] : [trouble] } };
+      },
     });
   await server.listen(`unix://${path}/csi.sock`);
   return { asked, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
@@ -155,6 +162,15 @@ test('a stream is printed message after message, also when it ends in an error',
   expect(broken.out.match(/byteOffset/g)).toHaveLength(2);
 });
 
+test('a healthy volume is told to be, and what is mounted otherwise is looked for among the mounts', async () => {
+  using place = testFolder();
+  await using _driver = await listening(place.path);
+  const node = (command: string, id: string) => csictl('csi', command, '--volume-id', id, '--endpoint', place.endpoint);
+  expect((await node('node-get-volume-health', 'v-1')).err).toMatch(/^healthy: /);
+  expect(await node('node-get-volume-health', 'v-2')).toMatchObject({ err: '', out: expect.stringContaining('Worn') });
+  expect((await node('node-publish-volume', 'v-1')).err).toMatch(/ALREADY_EXISTS\)\nhint: .*csictl mounts/);
+});
+
 const codes: [code: string, exitCode: number, hint: RegExp][] = [
   ['NOT_FOUND', 3, /csi list-volumes/],
   ['INVALID_ARGUMENT', 1, /csi delete-volume --help/],
@@ -254,4 +270,13 @@ test('completion offers RPCs and their flags', async () => {
   expect(complete('csictl', 'csi', 'create-volume', '--from')).toBe('--from-snapshot --from-volume');
   expect(complete('csictl', 'csi', 'create-volume', '--name', 'x', '--si')).toBe('--size');
   expect(complete('csictl', 'csi', 'probe', '--si')).toBe('');
+  // A switch takes no value; a value may be called as a command is; behind a command there is no other.
+  expect(complete('csictl', 'csi', 'list-volumes', '--all-pages', '--max')).toBe('--max-entries');
+  expect(complete('csictl', '-n', 'csi', 'driver', 'in')).toBe('info');
+  expect(complete('csictl', 'volumes', '')).toBe('');
+  expect(complete('csictl', 'bench', '--param', 'a', '=', 'b', '--dur')).toBe('--duration');
+  expect(complete('csictl', 'volumes', '-o', 'y')).toBe('yaml');
+  expect(complete('csictl', 'completion', '')).toBe('bash');
+  expect(complete('csictl', 'replay', '/etc/passw')).toContain('/etc/passwd');
+  expect(complete('csictl', 'record', '--file', '/etc/passw')).toContain('/etc/passwd');
 });

@@ -10,20 +10,20 @@ const look: Step = ({ serviceName, method }) => {
     : 'see what there is: csictl csi list-volumes --all-pages';
 };
 
+const mounted = 'see what is mounted: csictl mounts';
+
 /** What helps after each code (CSI spec, "Error Scheme" and each RPC's table). */
 const steps: Partial<Record<GrpcCode, Step>> = {
   INVALID_ARGUMENT: ({ command }) => `see what it takes: csictl csi ${command} --help, or --template`,
   NOT_FOUND: look,
-  ALREADY_EXISTS: look,
+  ALREADY_EXISTS: (rpc) => (rpc.serviceName === 'Node' ? mounted : look(rpc)),
   UNIMPLEMENTED: () => 'see what the driver offers: csictl driver capabilities',
   ABORTED: ({ method }) =>
     /^List|ListVolumeHealth/.test(method)
       ? 'begin the list again without --starting-token'
       : 'another call for it is under way: give the same command again in a moment',
   FAILED_PRECONDITION: ({ serviceName }) =>
-    serviceName === 'Node'
-      ? 'see what is mounted: csictl mounts'
-      : 'it is in use, or not in the state that this needs: csictl volumes -o wide',
+    serviceName === 'Node' ? mounted : 'it is in use, or not in the state that this needs: csictl volumes -o wide',
   OUT_OF_RANGE: () => 'give another --size or --limit; what fits: csictl csi get-capacity',
   RESOURCE_EXHAUSTED: () => 'what is left: csictl csi get-capacity',
   UNAUTHENTICATED: () => 'the driver wants secrets: --secret key=@FILE or --secrets-file FILE',

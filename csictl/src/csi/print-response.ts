@@ -42,7 +42,9 @@ export async function printResponse(printer: Printer, type: MessageType, message
         facts.map((fact) => cells(nameOf(fact), fact.text)),
       ),
     );
-  if (list) printRowsOf(printer, (data[list.name] ?? []) as readonly Data[]);
+  if (/HealthResponse$/.test(type.name) && !JSON.stringify(data).includes('"status"'))
+    printer.terminal.err('healthy: the driver tells of no trouble\n');
+  else if (list) printRowsOf(printer, (data[list.name] ?? []) as readonly Data[]);
   else if (facts.length === 0) printer.terminal.err(`${type.name}: OK, nothing in it\n`);
 }
 
