@@ -24,17 +24,17 @@ export function decodeContinue(text: string): ContinueToken {
   } catch {
     throw invalidToken(jsonProblem(bytes));
   }
-  if (parsed?.v !== 'meta.k8s.io/v1') throw invalidToken('server does not recognize this encoded version', '');
+  if (parsed?.v !== 'meta.k8s.io/v1') throw invalidToken(`server does not recognize this encoded version ${parsed?.v ?? ''}`);
   const { rv, start } = parsed;
   if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0)
-    throw invalidToken('incorrect encoded start resourceVersion', '');
+    throw invalidToken('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (typeof start !== 'string' || !start.startsWith('/') || start.split('/').includes('..'))
-    throw invalidToken(`${start}`, '');
+    throw invalidToken(`${start}`);
   return { revision: rv, after: start.slice(1).replace(/\0$/, '') };
 }
 
-function invalidToken(why: string, prefix = 'continue key is not valid: ') {
-  return apiError('BadRequest', `invalid continue token: ${prefix}${why}`);
+function invalidToken(why: string) {
+  return apiError('BadRequest', `invalid continue token: continue key is not valid: ${why}`);
 }
 
 /** Go's words for the first byte that can't begin JSON. */

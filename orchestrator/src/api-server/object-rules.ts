@@ -56,7 +56,6 @@ export function prepareForUpdate(options: {
   metadata.uid ||= before.uid as string;
   metadata.creationTimestamp = before.creationTimestamp as string;
   if (before.deletionTimestamp) metadata.deletionTimestamp ||= before.deletionTimestamp;
-  else delete metadata.deletionTimestamp;
   if (before.deletionGracePeriodSeconds === undefined) delete metadata.deletionGracePeriodSeconds;
   else metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
   delete metadata.selfLink;
@@ -95,7 +94,10 @@ function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors:
 /** The namespace of the path is the object's. @throws ApiError BadRequest */
 export function ensureNamespace(object: AnyObject, namespaced: boolean, namespace: string): void {
   const { metadata } = object;
-  if (!namespaced) return;
+  if (!namespaced) {
+    delete metadata.namespace;
+    return;
+  }
   metadata.namespace ||= namespace;
   if (metadata.namespace !== namespace)
     throw apiError(

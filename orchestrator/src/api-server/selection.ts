@@ -1,6 +1,5 @@
 import { apiError, FieldSelector, Selector, SelectorError } from '@berth/kube';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
-import { apiVersionOf } from './stored-object.ts';
 
 /** Which objects a list or watch wants. */
 export interface Selection {
@@ -24,7 +23,7 @@ export function selectionOf(
   if (labelSelector === '' && fieldSelector === '') return everything;
   const labels = parse(
     () => Selector.parse(labelSelector),
-    (why) => `unable to parse requirement: ${why}`,
+    (why) => why,
   );
   const fields = parse(
     () => FieldSelector.parse(fieldSelector),
@@ -53,14 +52,12 @@ function readersOf({ namespaced, rules }: ResourceDefinition): Readers {
   };
 }
 
-/** Kinds with fields of their own name only the field (their conversion function says so); the generic one names the kind. */
-function unknownField(definition: ResourceDefinition, field: string) {
-  if (definition.rules.selectableFields) return apiError('BadRequest', `field label not supported: ${field}`);
-  const { kind } = definition;
-  return apiError(
-    'BadRequest',
-    `Unable to find ${JSON.stringify(apiVersionOf(definition))} Kind=${kind} that match label selector "", field selector ${JSON.stringify(`${field}`)}: field label not supported: ${field}`,
-  );
+/** Kinds with fields of their own name only the field (their conversion function says so); the generic one those that all have. */
+function unknownField({ group, kind, custom, rules }: ResourceDefinition, field: string) {
+  if (group === 'batch') return apiError('BadRequest', `field label ${JSON.stringify(field)} not supported for ${kind}`);
+  if (custom || rules.selectableFields) return apiError('BadRequest', `field label not supported: ${field}`);
+  const known = 'only "metadata.name", "metadata.namespace"';
+  return apiError('BadRequest', `${JSON.stringify(field)} is not a known field selector: ${known}`);
 }
 
 function parse<T>(read: () => T, words: (why: string) => string): T {

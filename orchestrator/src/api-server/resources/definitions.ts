@@ -4,7 +4,7 @@ import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
 import { resourceTable } from './gen/resource-table.ts';
 import { kindRules } from './kind-rules.ts';
-import { type NameRule, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts';
+import { type NameRule, validateObjectMeta, validateObjectMetaUpdate, validateStandardFinalizers } from './metadata.ts';
 import type { ResourceRow } from './resource-row.ts';
 import type { KindRules } from './rules.ts';
 import { warningsOf } from './warnings.ts';
@@ -40,12 +40,15 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     toPlainForm(object, row.schema);
     own.default?.(object);
   };
+  // Definitions and APIServices are checked by libraries that know no finalizers.
+  const finalizerErrors = /^api(extensions|registration)\./.test(row.group) ? () => [] : validateStandardFinalizers;
   const onUpdate = (check: Rules['validateUpdate']) => (sent: AnyObject, stored: AnyObject) => {
     const next = withoutNulls(sent);
     const old = withoutNulls(stored);
     return [
       ...commonUpdateErrors(row, next, old),
       ...validateObjectMetaUpdate(next, old),
+      ...finalizerErrors(next),
       ...(check?.(next, old) ?? []),
     ];
   };
@@ -60,7 +63,11 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     },
     validate: (sent) => {
       const object = withoutNulls(sent);
-      return [...validateObjectMeta(object, row.namespaced, nameRule), ...(own.validate?.(object) ?? [])];
+      return [
+        ...validateObjectMeta(object, row.namespaced, nameRule),
+        ...finalizerErrors(object),
+        ...(own.validate?.(object) ?? []),
+      ];
     },
     validateUpdate: onUpdate(own.validateUpdate),
     ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate) } : {}),

@@ -37,6 +37,18 @@ export function validateObjectMeta(object: AnyObject, namespaced: boolean, rule:
   ];
 }
 
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/** A finalizer of nobody's is refused (core validation ValidateFinalizerName). */
+export function validateStandardFinalizers({ metadata: { finalizers = [] } }: AnyObject): FieldError[] {
+  const why = 'name is neither a standard finalizer name nor is it fully qualified';
+  return finalizers.flatMap((name, index) =>
+    name.includes('/') || standardFinalizers.has(name) || qualifiedName(name).length > 0
+      ? []
+      : [invalid(`metadata.finalizers[${index}]`, name, why)],
+  );
+}
+
 function nameErrors(name: string, check: NameCheck): FieldError[] {
   if (name === '') return [required('metadata.name', 'name or generateName is required')];
   return check(name).map((text) => invalid('metadata.name', name, text));
@@ -85,7 +97,8 @@ function validateOwnerReferences(references: readonly OwnerReference[]): FieldEr
 function ownerErrors(reference: OwnerReference, field: string): FieldError[] {
   const empty = (name: 'kind' | 'name' | 'uid') =>
     reference[name] ? [] : [invalid(child(field, name), reference[name] ?? '', 'must not be empty')];
-  const version = (reference.apiVersion ?? '').split('/').at(-1);
+  const parts = (reference.apiVersion ?? '').split('/');
+  const version = parts.length > 2 ? '' : parts.at(-1);
   return [
     ...(version ? [] : [invalid(child(field, 'apiVersion'), reference.apiVersion ?? '', 'version must not be empty')]),
     ...empty('kind'),
@@ -102,7 +115,7 @@ function validateFinalizers(finalizers: readonly string[]): FieldError[] {
   const both = finalizers.includes('orphan') && finalizers.includes('foregroundDeletion');
   return [
     ...finalizers.flatMap((name) => qualifiedName(name).map((text) => invalid(field, name, text))),
-    ...(both ? [invalid(field, finalizers, 'finalizer foregroundDeletion and orphan cannot be both set')] : []),
+    ...(both ? [invalid(field, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set')] : []),
   ];
 }
 

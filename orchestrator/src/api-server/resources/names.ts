@@ -8,12 +8,13 @@ const subdomainPattern = whole(subdomain);
 const labelPattern = whole(label);
 
 export function dns1123Subdomain(value: string): Complaints {
+  return [...maxLength(value, 253), ...subdomainShape(value)];
+}
+
+function subdomainShape(value: string): Complaints {
   const message =
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
-  return [
-    ...maxLength(value, 253),
-    ...(subdomainPattern.test(value) ? [] : [regexComplaint(message, subdomain, ['example.com'])]),
-  ];
+  return subdomainPattern.test(value) ? [] : [regexComplaint(message, subdomain, ['example.com'])];
 }
 
 export function dns1123Label(value: string): Complaints {
@@ -69,14 +70,14 @@ export function qualifiedName(value: string): Complaints {
   const name = parts.at(-1) as string;
   return [
     ...(parts.length === 2 ? prefixComplaints(parts[0] as string) : []),
-    ...(name === '' ? ['name part must be non-empty'] : maxLength(name, 63).map((text) => `name part ${text}`)),
+    ...(name === '' ? ['name part must be non-empty'] : maxBytes(name, 63).map((text) => `name part ${text}`)),
     ...(keyPattern.test(name) ? [] : [`name part ${complaint}`]),
   ];
 }
 
 function prefixComplaints(prefix: string): Complaints {
   if (prefix === '') return ['prefix part must be non-empty'];
-  return dns1123Subdomain(prefix).map((text) => `prefix part ${text}`);
+  return [...maxBytes(prefix, 253), ...subdomainShape(prefix)].map((text) => `prefix part ${text}`);
 }
 
 const labelValueFormat = `(${keyName})?`;
@@ -88,7 +89,7 @@ export function labelValue(value: string): Complaints {
   const shape = labelValuePattern.test(value)
     ? []
     : [regexComplaint(message, labelValueFormat, ['MyValue', 'my_value', '12345'])];
-  return [...maxLength(value, 63), ...shape];
+  return [...maxBytes(value, 63), ...shape];
 }
 
 const configKey = '[-._a-zA-Z0-9]+';
@@ -154,6 +155,11 @@ export function regexComplaint(message: string, format: string, examples: readon
   if (examples.length === 0) return `${message} (regex used for validation is '${format}')`;
   const list = examples.map((example) => `'${example}', `).join(' or ');
   return `${message} (e.g. ${list}regex used for validation is '${format}')`;
+}
+
+/** Labels' limits are told in bytes, names' in characters, which are bytes too. */
+function maxBytes(value: string, length: number): Complaints {
+  return Buffer.byteLength(value) > length ? [`must be no more than ${length} bytes`] : [];
 }
 
 function maxLength(value: string, length: number): Complaints {

@@ -56,10 +56,19 @@ function startOf(storage: ObjectStorage, namespace: string, options: ListOptions
     const key = storage.prefixOf(namespace) + after;
     return revision < 0 ? { after: key } : { revision, after: key };
   }
-  const revision = revisionOf(resourceVersion);
+  const revision = listedRevision(resourceVersion);
   if (revision === undefined) return {};
   const exact = match === 'Exact' || (match === '' && limit > 0 && revision > 0);
   return exact ? { revision } : { notOlderThan: revision };
+}
+
+/** @throws ApiError BadRequest */
+function listedRevision(text: string): number | undefined {
+  try {
+    return revisionOf(text);
+  } catch (error) {
+    throw apiError('BadRequest', `invalid resource version: ${(error as ApiError).message}`);
+  }
 }
 
 interface PageRequest extends Start {

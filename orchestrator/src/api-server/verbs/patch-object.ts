@@ -1,7 +1,6 @@
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { heavyWork } from '../aside/heavy-work.ts';
-import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { type ParsedPatch, patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -10,6 +9,7 @@ import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { changeObject } from './change-object.ts';
+import { conformPatched } from './conform-patched.ts';
 import { requestedChange } from './requested-change.ts';
 
 /** PATCH of the object itself or of one of its subresources that have its own kind. */
@@ -23,11 +23,10 @@ export async function patchObject(
   const options = writeOptionsOf(request.query, 'PatchOptions');
   const patch = await patchOf(request, definition);
   if (context.aside && doubles(patch)) throw heavyWork;
-  const expected = expectedKind(definition);
-  const strictness = { validation: options.fieldValidation, warn: request.warn };
+  const patching = { definition, patch, validation: options.fieldValidation, warn: request.warn };
   const change = (current: AnyObject): AnyObject => {
     const patched = applyPatch(patch, current, definition.schema);
-    const next = context.bodies.conform(patched, expected, strictness);
+    const next = conformPatched(context.bodies, patched, patching);
     ensureNamespace(next, definition.namespaced, namespace);
     ensureName(next, name);
     return next;

@@ -32,7 +32,6 @@ export const replicaSetRules: KindRules = {
     validate: (object) => validateSpec((object as ReplicaSet).spec as ReplicaSetSpec),
     validateUpdate: (next, old) => immutable(next['spec'].selector, old['spec'].selector, 'spec.selector'),
     validateStatusUpdate,
-    selectableFields,
   },
 };
 

@@ -8,9 +8,9 @@ import type {
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
 import { invalid, notSupported, required } from '../field.ts';
-import { pathSegment } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { toVersion1, toVersion2 } from './conversion.ts';
+import { metricErrors, referenceErrors } from './metric-errors.ts';
 
 const cells: NonNullable<KindRules['cells']> = {
   Reference: ({ spec }) => `${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`,
@@ -74,34 +74,10 @@ function validate({ spec }: Autoscaler): FieldError[] {
     ...(max === 0 ? [required(field, 'must be set and greater than 0')] : []),
     ...(max < 0 ? [invalid(field, max, 'must be greater than or equal to 1')] : []),
     ...(min !== undefined && max < min ? [invalid(field, max, 'must be greater than or equal to `minReplicas`')] : []),
-    ...(['kind', 'name'] as const).flatMap((name) => {
-      const value = target?.[name];
-      const path = `spec.scaleTargetRef.${name}`;
-      return value ? pathSegment(value).map((text) => invalid(path, value, text)) : [required(path)];
-    }),
+    ...referenceErrors(target ?? {}, 'spec.scaleTargetRef', target?.kind === 'ReplicationController'),
     ...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`)),
     ...scalingErrors(behavior?.scaleUp, 'spec.behavior.scaleUp'),
     ...scalingErrors(behavior?.scaleDown, 'spec.behavior.scaleDown'),
-  ];
-}
-
-const metricTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
-
-function metricErrors(metric: MetricSpec, field: string): FieldError[] {
-  const { type } = metric;
-  const own = `${type?.charAt(0).toLowerCase()}${type?.slice(1)}` as keyof MetricSpec;
-  if (!type) return [required(`${field}.type`, 'must specify a metric source type')];
-  if (!metricTypes.includes(type)) return [notSupported(`${field}.type`, type, metricTypes)];
-  const others = Object.keys(metric).filter((key) => key !== 'type' && key !== own);
-  return [
-    ...(metric[own] ? [] : [required(`${field}.${own}`, 'must populate information for the given metric source')]),
-    ...others.map(
-      (key): FieldError => ({
-        reason: 'FieldValueForbidden',
-        field: `${field}.${key}`,
-        message: 'Forbidden: must populate the given metric source only',
-      }),
-    ),
   ];
 }
 

@@ -4,7 +4,6 @@ import type {
   FlowSchemaSpec,
   LimitedPriorityLevelConfiguration,
   LimitResponse,
-  PolicyRulesWithSubjects,
   PriorityLevelConfiguration,
   PriorityLevelConfigurationSpec,
 } from '@berth/kube';
@@ -15,8 +14,8 @@ import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
+import { ruleErrors } from './rule-errors.ts';
 
-const subjectKinds = ['Group', 'ServiceAccount', 'User'];
 const highestPrecedence = 10_000;
 const mostQueues = 10_000_000;
 
@@ -55,29 +54,12 @@ function schemaErrors(name: string, spec: FlowSchemaSpec): FieldError[] {
       ? [invalid(field, precedence, "only the schema named 'exempt' may have matchingPrecedence 1")]
       : []),
     ...(method && !methods.includes(method.type)
-      ? [notSupported('spec.distinguisherMethod.type', method, methods)]
+      ? [notSupported('spec.distinguisherMethod.type', { Type: method.type }, methods)]
       : []),
     ...(level?.name
       ? dns1123Subdomain(level.name).map((text) => invalid('spec.priorityLevelConfiguration.name', level.name, text))
       : [required('spec.priorityLevelConfiguration.name', 'must reference a priority level')]),
     ...(spec.rules ?? []).flatMap((rule, index) => ruleErrors(rule, `spec.rules[${index}]`)),
-  ];
-}
-
-function ruleErrors(rule: PolicyRulesWithSubjects, field: string): FieldError[] {
-  const { subjects = [], resourceRules = [], nonResourceRules = [] } = rule;
-  const verbs = (list: readonly string[] | undefined, path: string) =>
-    list?.length ? [] : [required(`${path}.verbs`, 'verbs must contain at least one value')];
-  return [
-    ...(subjects.length > 0 ? [] : [required(`${field}.subjects`, 'subjects must contain at least one value')]),
-    ...subjects.flatMap(({ kind }, index) =>
-      subjectKinds.includes(kind) ? [] : [notSupported(`${field}.subjects[${index}].kind`, kind, subjectKinds)],
-    ),
-    ...(resourceRules.length + nonResourceRules.length > 0
-      ? []
-      : [required(field, 'at least one of resourceRules and nonResourceRules has to be non-empty')]),
-    ...resourceRules.flatMap((entry, index) => verbs(entry.verbs, `${field}.resourceRules[${index}]`)),
-    ...nonResourceRules.flatMap((entry, index) => verbs(entry.verbs, `${field}.nonResourceRules[${index}]`)),
   ];
 }
 
