@@ -196,3 +196,19 @@ async function tls(): Promise<TLSSocket> {
   socket.on('error', () => undefined);
   return socket;
 }
+
+test.each([
+  ['/openapi/v2', {}],
+  ['/openapi/v3/apis/apps/v1', {}],
+  ['/apis', { accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' }],
+])('who has %s already is told so, and does not get it again', async (path, more) => {
+  const ask = (headers: Record<string, string>) => server.send({ method: 'GET', path, headers: { ...more, ...headers } });
+  const { status, headers } = await ask({});
+  const etag = headers['etag'] as string;
+  expect([status, etag]).toEqual([200, expect.stringMatching(/^"[0-9A-F]{128}"$/)]);
+  for (const known of [etag, `"x", W/${etag}`, '*']) {
+    const again = await ask({ 'if-none-match': known });
+    expect([again.status, again.text, again.headers['etag']]).toEqual([304, '', etag]);
+  }
+  expect(await ask({ 'if-none-match': '"x"' })).toMatchObject({ status: 200 });
+});

@@ -164,12 +164,13 @@ class Server implements ApiServer {
     this.#limits = new ServerLimits({ context, metrics: this.#metrics, log, options: options.limits });
     const own = ownHealthChecks({
       store,
+      clock,
       limits: this.#limits,
       isStarted: () => this.#started,
       isEnding: () => this.#end.signal.aborted,
       withRoles: this.#authorization.policy !== undefined,
     });
-    this.#remotes = new RemoteApis(context, options.proxyClient ?? {});
+    this.#remotes = new RemoteApis(context, options.proxyClient ?? {}, this.#metrics.registry);
     this.pipeline = new RequestPipeline({
       context,
       authorizer,

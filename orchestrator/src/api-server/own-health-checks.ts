@@ -1,17 +1,22 @@
+import { abortable, type Clock, deadline } from '@berth/kit';
 import type { Store } from '../store/store.ts';
 import type { HealthCheck } from './health-paths.ts';
 import type { ServerLimits } from './limits/server-limits.ts';
 
+/** kube-apiserver's --etcd-healthcheck-timeout. */
+const storeTimeoutMs = 2_000;
+
 /** What a server knows of itself, under upstream's names where it has such a part. */
 export function ownHealthChecks(parts: {
-  readonly store: Store;
+  readonly store: Pick<Store, 'get'>;
+  readonly clock: Clock;
   readonly limits: ServerLimits;
   readonly isStarted: () => boolean;
   readonly isEnding: () => boolean;
   readonly withRoles: boolean;
 }): readonly HealthCheck[] {
-  const { store, limits, isStarted, isEnding, withRoles } = parts;
-  const reachable = async () => void (await store.get('/registry/health'));
+  const { store, clock, limits, isStarted, isEnding, withRoles } = parts;
+  const reachable = reachableWithin(store, clock);
   const started = () => {
     if (!isStarted()) throw new Error('not finished');
   };
@@ -33,4 +38,16 @@ export function ownHealthChecks(parts: {
     { name: 'poststarthook/priority-and-fairness-config-producer', check: configured },
     { name: 'shutdown', only: 'readyz', check: running },
   ];
+}
+
+/** A store that is away may think long: who looks at the server's health does not, and asks it once at a time. */
+function reachableWithin(store: Pick<Store, 'get'>, clock: Clock): () => Promise<void> {
+  let asked: Promise<unknown> | undefined;
+  return async () => {
+    asked ??= store.get('/registry/health').finally(() => {
+      asked = undefined;
+    });
+    using end = deadline(clock, storeTimeoutMs);
+    await abortable(asked, end.signal);
+  };
 }

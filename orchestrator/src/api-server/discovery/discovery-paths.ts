@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { apiError } from '@berth/kube';
 import { acceptedAs } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
@@ -43,15 +44,17 @@ function discovered(
 
 function aggregated(registry: ResourceRegistry, root: 'api' | 'apis', as: string): Answer {
   const version = as.split('/')[1] as string;
-  return json(
-    aggregatedDiscovery(registry, root === 'api', version),
-    `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-  );
+  const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+  const answer = json(aggregatedDiscovery(registry, root === 'api', version), type);
+  const etag = `"${createHash('sha512').update(answer.body).digest('hex').toUpperCase()}"`;
+  return { ...answer, headers: { ...answer.headers, etag, 'cache-control': 'public' } };
 }
 
-export function json(value: object, contentType = 'application/json'): Answer {
+export function json(value: object, contentType = 'application/json'): DocumentAnswer {
   const headers = { 'content-type': contentType, vary: 'Accept' };
   return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value)), headers };
 }
+
+type DocumentAnswer = Extract<Answer, { type: 'document' }>;
 
 export type { ServerRequest };

@@ -108,6 +108,10 @@ async function send(
 ): Promise<void> {
   const { response, headers, request } = reply;
   const all: Record<string, string | string[]> = { ...headersOf(reply), ...more };
+  if (status === 200 && isKnown(headers['if-none-match'], more['etag'])) {
+    delete all['content-type'];
+    return void response.writeHead(304, all).end();
+  }
   let bytes = body;
   if (bytes.byteLength >= gzipFromBytes && /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))) {
     bytes = await compress(bytes, { level: 1 });
@@ -119,6 +123,12 @@ async function send(
   response.writeHead(status, all);
   if (request.method !== 'HEAD' && bytes.byteLength > pieceBytes) return pump(piecesOf(bytes), reply);
   response.end(request.method === 'HEAD' ? new Uint8Array() : bytes);
+}
+
+/** Whether the client has just this already (RFC 9110 §13.1.2). */
+function isKnown(asked: string | undefined, etag: string | undefined): boolean {
+  if (asked === undefined || etag === undefined) return false;
+  return asked === '*' || asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
 }
 
 async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
