@@ -340,5 +340,6 @@ test.skipIf(!address)('an APIService says why its server cannot be asked, and he
   await expect.poll(world.condition).toEqual(['False', 'EndpointsNotFound', 'cannot find endpointslices for service/metrics in "default"']);
   const slice = { metadata: { name: 'm', labels: { 'kubernetes.io/service-name': 'metrics' } }, addressType: 'IPv4', ports: [{ name: 'other', port: 1 }], endpoints: [{ addresses: [address] }] };
   await world.make('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', slice);
+  expect((await world.send({ method: 'GET', path: '/metrics' })).text).toContain('aggregator_unavailable_apiservice{name="v1.metrics.example.com"} 1');
   await expect.poll(world.condition).toEqual(['False', 'MissingEndpoints', 'endpointslices for service/metrics in "default" have no addresses with port name "https"']);
 });

@@ -31,6 +31,8 @@ export interface RemoteApi {
   readonly spec: RemoteSpec;
   /** False until it has answered, and while it does not. */
   available: boolean;
+  /** Which of its checks is the newest. */
+  check?: symbol;
   /** What it answered last. */
   resources: readonly RemoteResource[];
 }

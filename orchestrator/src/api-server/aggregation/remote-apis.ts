@@ -1,15 +1,14 @@
-import { Backoff, messageOf, rfc3339 } from '@berth/kit';
-import type { KubeObject } from '@berth/kube';
+import { Backoff, messageOf } from '@berth/kit';
 import { followObjects } from '../follow-objects.ts';
+import type { Counter, MetricRegistry, SeriesOf } from '../metrics/metric-registry.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { changeObject } from '../verbs/change-object.ts';
 import { CallError } from '../webhook/call-error.ts';
 import { discover, unreachable, type Verdict } from './availability.ts';
 import type { RemoteApi } from './remote-api.ts';
 import { remoteSpecOf } from './remote-api.ts';
 import type { ProxyClient } from './remote-target.ts';
+import { tellAvailability } from './tell-availability.ts';
 
 /** How soon a server that is there is asked again. */
 const recheckMs = 30_000;
@@ -30,12 +29,21 @@ export class RemoteApis {
   readonly #apis = new Map<string, RemoteApi>();
   readonly #checks = new Map<string, Disposable>();
   readonly #backoff = new Backoff(retry);
+  readonly #lost: SeriesOf<Counter>;
   /** Ends following what servers hang on; absent: there are none. */
   #following: AbortController | undefined;
 
-  constructor(context: ServerContext, client: ProxyClient) {
+  constructor(context: ServerContext, client: ProxyClient, metrics: MetricRegistry) {
     this.#context = context;
     this.#client = client;
+    this.#lost = metrics.counter(
+      'aggregator_unavailable_apiservice_total',
+      'How often an APIService became unavailable, by its name and why.',
+      ['name', 'reason'],
+    );
+    metrics.gauge('aggregator_unavailable_apiservice', 'APIServices that are unavailable.', ['name'], () =>
+      [...this.#apis].map(([name, { available }]) => [[name], available ? 0 : 1] as const),
+    );
   }
 
   get client(): ProxyClient {
@@ -140,16 +148,18 @@ export class RemoteApis {
   async #check(name: string, signal: AbortSignal): Promise<void> {
     const api = this.#apis.get(name);
     if (!api || signal.aborted) return;
-    const scheduled = this.#checks.get(name);
+    // The newest check counts: the one before may have asked a server that is gone.
+    const check = Symbol();
+    api.check = check;
     const verdict = await this.#ask(api, signal);
-    if (this.#apis.get(name) !== api || signal.aborted) return;
+    if (this.#apis.get(name) !== api || api.check !== check || signal.aborted) return;
     api.available = verdict.status === 'True';
     const soon = verdict.reason === 'FailedDiscoveryCheck';
     if (!soon) this.#backoff.forget(name);
-    // What changed meanwhile is looked at already.
-    if (this.#checks.get(name) === scheduled) this.#checkIn(name, soon ? this.#backoff.next(name) : recheckMs, signal);
+    this.#checkIn(name, soon ? this.#backoff.next(name) : recheckMs, signal);
     try {
-      await this.#write(name, verdict);
+      const said = await tellAvailability(this.#context, name, verdict);
+      if (said === 'True' && !api.available) this.#lost.at(name, verdict.reason).add();
     } catch (error) {
       if (!signal.aborted) this.#context.log.debug('an APIService was not told', { name, reason: messageOf(error) });
     }
@@ -166,23 +176,5 @@ export class RemoteApis {
       if (!(error instanceof CallError)) this.#context.log.warn('an APIService was not checked', { error });
       return { status: 'False', reason: 'FailedDiscoveryCheck', message: messageOf(error) };
     }
-  }
-
-  async #write(name: string, { status, reason, message }: Verdict): Promise<void> {
-    const definition = this.#context.registry.ofResource('apiregistration.k8s.io', 'apiservices');
-    if (!definition) return;
-    const change = (object: AnyObject): AnyObject => {
-      const conditions = (object.status?.conditions ?? []) as (KubeObject & Record<string, unknown>)[];
-      const before = conditions.find((one) => one['type'] === 'Available');
-      const same = before?.['status'] === status;
-      if (same && before['reason'] === reason && before['message'] === message) return object;
-      const lastTransitionTime = same ? before['lastTransitionTime'] : rfc3339(this.#context.clock.now());
-      const condition = { type: 'Available', status, lastTransitionTime, reason, message };
-      const others = conditions.filter((one) => one['type'] !== 'Available');
-      return { ...object, status: { ...object.status, conditions: [...others, condition] } };
-    };
-    const request = { definition, namespace: '', name, subresource: 'status', endpoint: 'status' } as const;
-    const by = { user: loopback, dryRun: false, warn: () => undefined };
-    await changeObject(this.#context, { own: true, ...request, ...by, change });
   }
 }
