@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -50,12 +52,18 @@ function aDirectoryLike({ dataDir: of }: Berth): string {
 /** Pods of a berth, through an API server that has no nodes. */
 async function throughAnother(berth: Berth, args: readonly string[]): Promise<void> {
   await using other = await Berth.start({ command: 'apiserver', dataDir: aDirectoryLike(berth), args });
-  for (const minor of ['1.27', '1.33']) {
+  const { kubeconfig } = other.ready;
+  const look = async (minor: string) => {
     const kubectl = (more: readonly string[], input?: string) =>
-      execute(findKubectl(minor), ['--kubeconfig', other.ready.kubeconfig, ...more], {
+      execute(findKubectl(minor), ['--kubeconfig', kubeconfig, ...more], {
         timeoutMs: 60_000,
         ...(input === undefined ? {} : { input }),
       });
+    expect(await pageOf({ minor, kubeconfig, pod: 'web-1' })).toBe('kept\n');
+    const oneRun = ['--rm', '-i', '--quiet', '--restart=Never', '--image=registry.k8s.io/nginx-slim:0.8'];
+    const script = 'read word; echo "got $word"; sleep 0.5';
+    const attached = kubectl(['run', `once-${minor.slice(2)}`, ...oneRun, '--command', '--', 'sh', '-c', script], 'hello\n');
+    expect(await attached).toMatchObject({ code: 0, stdout: expect.stringContaining('got hello') });
     expect(await kubectl(['exec', '-i', 'web-1', '--', 'cat'], 'to and fro')).toMatchObject({ stdout: 'to and fro' });
     expect(await kubectl(['exec', 'web-1', '--', 'sh', '-c', 'exit 3'])).toMatchObject({ code: 3 });
     expect(await kubectl(['logs', 'web-1'])).toEqual(
@@ -66,6 +74,19 @@ async function throughAnother(berth: Berth, args: readonly string[]): Promise<vo
     expect(await kubectl(['logs', 'web-1', '-c', 'nobody'])).toMatchObject({
       stderr: expect.stringContaining('container nobody is not valid for pod web-1'),
     });
+  };
+  await Promise.all(['1.27', '1.33'].map(look));
+}
+
+/** What a pod's web server answers through a port that kubectl forwards. */
+async function pageOf({ minor, kubeconfig, pod }: { minor: string; kubeconfig: string; pod: string }): Promise<string> {
+  const forward = spawn(findKubectl(minor), ['--kubeconfig', kubeconfig, 'port-forward', `pod/${pod}`, ':80']);
+  try {
+    const [line] = (await once(forward.stdout, 'data')) as [Buffer];
+    const port = /127\.0\.0\.1:(\d+)/.exec(String(line))?.[1];
+    return await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text();
+  } finally {
+    forward.kill();
   }
 }
 
