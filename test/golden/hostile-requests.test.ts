@@ -187,6 +187,16 @@ test('a long list is whole and in order in every form', async () => {
   expect(yaml.text).toMatch(/^kind: ConfigMapList\napiVersion: v1\n/);
 });
 
+test('a list whose first objects are large is whole', async () => {
+  const path = '/api/v1/namespaces/kube-node-lease/configmaps';
+  const names = ['a', 'b', 'c'];
+  for (const name of names) await server.store.write({ key: `/registry/configmaps/kube-node-lease/${name}`, value: Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"kube-node-lease"},"data":{"a":"${'b'.repeat(400_000)}"}}`) });
+  const get = async (accept: string) => JSON.parse((await server.send({ method: 'GET', path, accept })).text);
+  expect((await get('application/json;as=Table;v=v1;g=meta.k8s.io')).rows.map(({ cells }: { cells: string[] }) => cells[0])).toEqual(names);
+  const { items } = await get('application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io');
+  expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(names);
+});
+
 test('a connection on which nothing is asked ends after a minute and a half; one with a silent watch stays', async () => {
   const clock = new FakeClock();
   await using own = await anApiServer({ clock });

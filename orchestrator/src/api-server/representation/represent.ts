@@ -55,7 +55,8 @@ async function madeList(answer: ListAnswer, presentation: Presentation): Promise
     // Read, made into something else, and written.
     const pause = turns.goOn(3 * readingCost(item));
     if (!pause) continue;
-    parts.push(partOf(made(from, i), parts.length === 0));
+    // Before the first there is nothing to write yet, be it as large as it is.
+    if (i > from) parts.push(partOf(made(from, i), parts.length === 0));
     from = i;
     await pause;
   }
