@@ -103,6 +103,12 @@ test.skipIf(!address)('an APIService is available when its server answers, and i
     ],
   });
   expect((await world.send({ method: 'GET', path: root })).json).toEqual(list);
+  // Another version of a group that is served here.
+  const service = { namespace: 'default', name: 'none' };
+  await world.make('/apis/apiregistration.k8s.io/v1/apiservices', { metadata: { name: 'v9.apps' }, spec: { group: 'apps', version: 'v9', groupPriorityMinimum: 1, versionPriority: 1, service } });
+  const apps = { name: 'apps', versions: [{ version: 'v1' }, { version: 'v9' }], preferredVersion: { version: 'v1' } };
+  await expect.poll(async () => (await world.send({ method: 'GET', path: '/apis/apps' })).json).toMatchObject(apps);
+  expect((await world.send({ method: 'GET', path: '/apis' })).json.groups).toContainEqual(expect.objectContaining({ name: 'apps', versions: [expect.anything(), expect.objectContaining({ version: 'v9' })] }));
   expect((await world.send({ method: 'GET', path: '/apis/metrics.example.com' })).json).toMatchObject({ kind: 'APIGroup', name: 'metrics.example.com' });
 });
 

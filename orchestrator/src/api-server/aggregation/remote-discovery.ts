@@ -1,6 +1,6 @@
 import { aggregatedDiscovery } from '../discovery/aggregated.ts';
 import { json } from '../discovery/discovery-paths.ts';
-import { apiGroupList } from '../discovery/legacy.ts';
+import { apiGroup, apiGroupList } from '../discovery/legacy.ts';
 import { acceptedAs } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
@@ -18,23 +18,63 @@ export function remoteDiscovery(registry: ResourceRegistry, apis: RemoteApis): P
     if (remotes.length === 0) return undefined;
     if (group !== undefined) {
       const own = remotes.filter(({ spec }) => spec.group === group);
-      if (own.length === 0 || registry.versionsOf(group).length > 0) return undefined;
-      return json({ kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(group, own) });
+      if (own.length === 0) return undefined;
+      const known = registry.versionsOf(group).length > 0 ? (apiGroup(registry, group) as GroupEntry) : undefined;
+      return json({ kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(known ?? { name: group, versions: [] }, own) });
     }
-    const groups = byGroup(remotes.filter(({ spec }) => registry.versionsOf(spec.group).length === 0));
+    const groups = byGroup(remotes);
     const as = acceptedAs(request.accept, 'APIGroupDiscoveryList', offered);
     if (as === undefined) {
-      const local = apiGroupList(registry) as { groups: object[] };
-      return json({ ...local, groups: [...local.groups, ...[...groups].map(([name, own]) => groupEntry(name, own))] });
+      const local = apiGroupList(registry) as { groups: GroupEntry[] };
+      const entries = merged(local.groups, groups, {
+        nameOf: ({ name }) => name,
+        bare: (name) => ({ name, versions: [] }),
+        add: groupEntry,
+      });
+      return json({ ...local, groups: entries });
     }
     const version = as.split('/')[1] as string;
-    const local = aggregatedDiscovery(registry, false, version) as { items: object[] };
-    const items = [...groups].map(([name, own]) => ({ metadata: { name }, versions: own.map(versionEntry) }));
-    return json(
-      { ...local, items: [...local.items, ...items] },
-      `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-    );
+    const local = aggregatedDiscovery(registry, false, version) as { items: GroupItem[] };
+    const items = merged(local.items, groups, {
+      nameOf: ({ metadata }) => metadata.name,
+      bare: (name) => ({ metadata: { name }, versions: [] }),
+      add: (item, own) => ({ ...item, versions: [...item.versions, ...own.map(versionEntry)] }),
+    });
+    return json({ ...local, items }, `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
   };
+}
+
+interface GroupEntry {
+  readonly name: string;
+  readonly versions: readonly { readonly groupVersion: string; readonly version: string }[];
+}
+
+interface GroupItem {
+  readonly metadata: { readonly name: string };
+  readonly versions: readonly object[];
+}
+
+/** Groups with the versions that other servers serve of them behind their own, then those that are others' alone. */
+function merged<T>(
+  local: readonly T[],
+  remotes: ReadonlyMap<string, readonly RemoteApi[]>,
+  {
+    nameOf,
+    bare,
+    add,
+  }: {
+    readonly nameOf: (entry: T) => string;
+    readonly bare: (name: string) => T;
+    readonly add: (entry: T, own: readonly RemoteApi[]) => T;
+  },
+): T[] {
+  const others = new Map(remotes);
+  const known = local.map((entry) => {
+    const own = others.get(nameOf(entry));
+    others.delete(nameOf(entry));
+    return own ? add(entry, own) : entry;
+  });
+  return [...known, ...[...others].map(([name, own]) => add(bare(name), own))];
 }
 
 function byGroup(remotes: readonly RemoteApi[]): Map<string, RemoteApi[]> {
@@ -43,8 +83,9 @@ function byGroup(remotes: readonly RemoteApi[]): Map<string, RemoteApi[]> {
   return groups;
 }
 
-function groupEntry(name: string, apis: readonly RemoteApi[]) {
-  const versions = apis.map(({ spec: { version } }) => ({ groupVersion: `${name}/${version}`, version }));
+function groupEntry({ name, versions: own }: GroupEntry, apis: readonly RemoteApi[]) {
+  const others = apis.map(({ spec: { version } }) => ({ groupVersion: `${name}/${version}`, version }));
+  const versions = [...own, ...others];
   return { name, versions, preferredVersion: versions[0] };
 }
 
