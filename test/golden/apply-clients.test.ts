@@ -150,7 +150,7 @@ test('clients write managedFields themselves: by a JSON patch, as kubectl does t
     [{ ...owner, apiVersion: '' }],
   ])
     expect((await patch(garbage)).body.metadata.managedFields).toEqual([owner]);
-  expect((await patch([{ ...owner, manager: 1 }])).status).toBe(400);
+  expect((await patch([{ ...owner, manager: 1 }])).status).toBe(422);
   expect((await patch([])).body.metadata.managedFields).toBeUndefined();
 });
 

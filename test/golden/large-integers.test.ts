@@ -142,7 +142,7 @@ test('a built-in int64 is kept in JSON and protobuf alike, and parts of this pro
   const strategic = await patch(`${templates}/t`, 'strategic', `{"template":{"spec":{"terminationGracePeriodSeconds":${exact}}}}`);
   expect(strategic.text).toContain(`"terminationGracePeriodSeconds":${exact}`);
   const wrong = await patch(`${templates}/t`, 'merge', '{"template":{"spec":{"terminationGracePeriodSeconds":9223372036854775808}}}');
-  expect(wrong.status).toBe(400);
+  expect(wrong.status).toBe(422);
   const client = new KubeClient(server.server.transport());
   const seen = await client.get(resources.podtemplates, { namespace: 'default', name: 't' });
   expect(seen.template?.spec?.terminationGracePeriodSeconds).toBe(Number(exact));
