@@ -11,7 +11,8 @@ declare global {
   }
 }
 
-// Once for all: a replacer at each `JSON.stringify` would cost every object what a few need.
+// Once for all: a replacer at each `JSON.stringify` would cost every object what a few need. A replacer that wants the bigint
+// itself finds it in its `this`.
 Object.defineProperty(BigInt.prototype, 'toJSON', {
   value(this: bigint): unknown {
     return JSON.rawJSON(String(this));

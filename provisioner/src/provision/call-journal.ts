@@ -123,7 +123,13 @@ function zeros(length: number): Buffer {
 
 /** Each line starts with a newline too, so that one torn by a full disk or a crash spoils no other. */
 function encode(line: Line): string {
-  return `\n${JSON.stringify(line, (_key, value: unknown) => (typeof value === 'bigint' ? `bigint:${value}` : value))}\n`;
+  return `\n${JSON.stringify(line, markIntegers)}\n`;
+}
+
+/** What came before any `toJSON`: one of bigint writes plain digits. */
+function markIntegers(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  const given = this[key];
+  return typeof given === 'bigint' ? `bigint:${given}` : value;
 }
 
 function openCalls(text: string, path: string, log: Logger): Map<string, OpenCall> {
