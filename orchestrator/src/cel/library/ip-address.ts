@@ -36,7 +36,8 @@ function parseFour(text: string): bigint | string {
   return parts.reduce((value, part) => (value << 8n) | BigInt(part), 0n);
 }
 
-function parseSix(text: string): bigint | string {
+/** An IPv6 address, IPv4 in IPv6 too; else what is wrong with it. */
+export function parseSix(text: string): bigint | string {
   const halves = text.split('::');
   if (halves.length > 2) return 'multiple :: in address';
   const fields: bigint[][] = [];

@@ -64,10 +64,8 @@ function templateMetadataErrors(metadata: object, field: string): FieldError[] {
 async function classErrors({ spec }: DeviceClass, old: DeviceClass | undefined): Promise<readonly FieldError[]> {
   const { selectors, config, extendedResourceName: name } = spec ?? {};
   const stored = old !== undefined && semanticEqual(config, old.spec?.config);
-  // Expressions that stay are not read again.
-  const isRead = old !== undefined && semanticEqual(selectors, old.spec?.selectors);
   return [
-    ...validateSelectors(selectors, 'spec.selectors', await expressionCheck(isRead ? [] : selectors)),
+    ...validateSelectors(selectors, 'spec.selectors', await expressionCheck(selectors)),
     ...boundedList(config, mostConfigurations, 'spec.config', ({ opaque }, at) =>
       validateConfiguration(opaque, at, stored),
     ),

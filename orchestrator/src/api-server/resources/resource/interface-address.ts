@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from '../../../cel/library/ip-address.ts';
+import { type Address, formatAddress, parseAddress, parseSix } from '../../../cel/library/ip-address.ts';
 import type { FieldError } from '../../resource-definition.ts';
 import { invalid } from '../field.ts';
 
@@ -13,12 +13,19 @@ export function interfaceAddressErrors(value: string, field: string): FieldError
 /** Leading zeros are read as Go once read them, and IPv4 in IPv6 is IPv4. */
 function canonicalInterfaceAddress(value: string): string | undefined {
   const [text = '', length = '', ...rest] = value.split('/');
-  if (rest.length > 0 || !/^\d{1,3}$/.test(length)) return undefined;
+  const address = addressOf(text);
+  if (rest.length > 0 || !/^\d{1,3}$/.test(length) || !address) return undefined;
   const bits = Number(length);
-  const mapped = /^::ffff:(?=\d+\.)/i.exec(text)?.[0] ?? '';
-  const plain = text.slice(mapped.length).replace(/(^|\.)0+(?=\d)/g, '$1');
-  const address = parseAddress(text.includes(':') && mapped === '' ? text : plain);
-  if (typeof address === 'string' || bits > (mapped === '' ? address.bits : 128)) return undefined;
-  const shown = mapped !== '' && bits > address.bits ? bits - 96 : bits;
-  return `${formatAddress(address)}/${shown}`;
+  if (bits > (text.includes(':') ? 128 : 32)) return undefined;
+  return `${formatAddress(address)}/${bits > address.bits ? bits - 96 : bits}`;
+}
+
+function addressOf(text: string): Address | undefined {
+  if (!text.includes(':')) {
+    const address = parseAddress(text.replace(/(^|\.)0+(?=\d)/g, '$1'));
+    return typeof address === 'string' ? undefined : address;
+  }
+  const six = parseSix(text);
+  if (typeof six === 'string') return undefined;
+  return six >> 32n === 0xffffn ? { bits: 32, value: six & 0xffffffffn } : { bits: 128, value: six };
 }

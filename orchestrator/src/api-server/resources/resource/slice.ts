@@ -92,7 +92,8 @@ function deviceErrors(
   old?: ResourceSliceSpec,
 ): FieldError[] {
   const isAdvanced = devices.some(({ taints, consumesCounters }) => taints?.length || consumesCounters?.length);
-  const before = new Map((old?.devices ?? []).map((device) => [device.name, device]));
+  // Of several of a name the first counts.
+  const before = new Map((old?.devices ?? []).toReversed().map((device) => [device.name, device]));
   const check = (device: Device, field: string) =>
     validateDevice(device, field, { old: before.get(device.name), perDevice: perDeviceNodeSelection === true });
   const max = isAdvanced ? mostAdvancedDevices : mostDevices;
