@@ -4,6 +4,7 @@ import type { ResourceDefinition, SubresourceDefinition } from '../resource-defi
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
+import type { Descriptions } from './descriptions/descriptions.ts';
 import { json } from './discovery-paths.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
@@ -20,18 +21,20 @@ interface Document {
 /** `/openapi/v3` and one document a group and version, made when first asked for. */
 export function openApiPaths(registry: ResourceRegistry): PathHandler {
   const documents = new Map<string, Document>();
+  let words: Descriptions | undefined;
   const documentOf = (root: string, group: string, version: string): Document | undefined => {
     const key = root === 'api' ? `api/${version}` : `apis/${group}/${version}`;
     const definitions = registry.resourcesOf(group, version);
     const known = documents.get(key);
     if (known?.definitions === definitions || !definitions) return definitions && known;
-    const body = Buffer.from(JSON.stringify(openApiDocument(definitions)));
+    const body = Buffer.from(JSON.stringify(openApiDocument(definitions, words)));
     const made = { definitions, body, hash: createHash('sha512').update(body).digest('hex').toUpperCase() };
     documents.set(key, made);
     return made;
   };
-  return ([first, second, ...rest], request) => {
+  return async ([first, second, ...rest], request) => {
     if (first !== 'openapi' || second !== 'v3') return undefined;
+    words ??= (await import('./descriptions/described-fields.ts')).describedFields;
     if (rest.length === 0) return index(registry, documentOf);
     const [root = '', group = '', version = ''] = rest[0] === 'api' ? ['api', '', rest[1]] : rest;
     if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return undefined;
@@ -66,7 +69,7 @@ function withHash({ body, hash }: Document, asked: string | null): Answer {
   return { type: 'document', status: 200, body, headers };
 }
 
-function openApiDocument(definitions: readonly ResourceDefinition[]): Json {
+function openApiDocument(definitions: readonly ResourceDefinition[], words: Descriptions | undefined): Json {
   const kinds = new Map<string, ResourceDefinition[]>();
   for (const definition of definitions) {
     const list = kinds.get(definition.schema) ?? [];
@@ -83,7 +86,7 @@ function openApiDocument(definitions: readonly ResourceDefinition[]): Json {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: versionInfo.gitVersion },
     paths: Object.fromEntries(definitions.flatMap(pathsOf)),
-    components: { schemas: { ...componentsOf(roots, kinds), ...customComponents(definitions) } },
+    components: { schemas: { ...componentsOf(roots, kinds, words), ...customComponents(definitions) } },
   };
 }
 

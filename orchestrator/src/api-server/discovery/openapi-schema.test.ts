@@ -1,4 +1,6 @@
+import { schemas } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { describedFields } from './descriptions/described-fields.ts';
 import { componentsOf } from './openapi-schema.ts';
 
 /** What clients merge and extract applied configurations by (k8s.io/api's +mapType, +listType and +listMapKey). */
@@ -15,4 +17,20 @@ test.each([
 test('a struct that is one value says so itself', () => {
   const components = componentsOf(['io.k8s.api.core.v1.SecretKeySelector'], new Map());
   expect(components).toMatchObject({ 'io.k8s.api.core.v1.SecretKeySelector': { 'x-kubernetes-map-type': 'atomic' } });
+});
+
+test('what is described is there, and says so', () => {
+  for (const [name, words] of Object.entries(describedFields)) {
+    const full = `io.k8s.${name}`;
+    const fields = [...(schemas.find(full)?.fields.keys() ?? [])];
+    expect([name, fields]).toEqual([name, expect.arrayContaining(Object.keys(words).filter((field) => field !== ''))]);
+    for (const text of Object.values(words)) expect(text).toMatch(/^.{2,160}$/);
+  }
+  const components = componentsOf(['io.k8s.api.core.v1.Pod'], new Map(), describedFields);
+  expect(components).toMatchObject({
+    'io.k8s.api.core.v1.Pod': { description: expect.stringContaining('one node') },
+    'io.k8s.api.core.v1.Container': {
+      properties: { livenessProbe: { description: expect.stringContaining('alive') } },
+    },
+  });
 });

@@ -1,5 +1,6 @@
 import { type FieldSchema, type ObjectSchema, schemas } from '@berth/kube';
 import type { ResourceDefinition } from '../resource-definition.ts';
+import type { Descriptions } from './descriptions/descriptions.ts';
 
 type Json = Record<string, unknown>;
 
@@ -22,29 +23,46 @@ export function refOf(name: string): string {
 }
 
 /** The component schemas that `roots` need, all the way down; kinds carry their group, version and kind. */
-export function componentsOf(roots: Iterable<string>, kinds: ReadonlyMap<string, readonly ResourceDefinition[]>): Json {
+export function componentsOf(
+  roots: Iterable<string>,
+  kinds: ReadonlyMap<string, readonly ResourceDefinition[]>,
+  descriptions: Descriptions = {},
+): Json {
   const components: Json = {};
   const waiting = [...roots];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (name in components) continue;
     const schema = schemas.find(name);
     if (!schema) continue;
-    components[name] = component(schema, kinds.get(name) ?? [], waiting);
+    const words = descriptions[name.replace(/^io\.k8s\./, '')] ?? {};
+    components[name] = component(schema, kinds.get(name) ?? [], { needs: waiting, words });
   }
   return components;
 }
 
-function component(schema: ObjectSchema, kinds: readonly ResourceDefinition[], needs: string[]): Json {
+interface About {
+  /** Gets the names of the schemas that this one refers to. */
+  readonly needs: string[];
+  readonly words: Descriptions[string];
+}
+
+function component(schema: ObjectSchema, kinds: readonly ResourceDefinition[], { needs, words }: About): Json {
   const properties: Json = {};
-  for (const [name, field] of schema.fields) properties[name] = property(field, needs);
+  for (const [name, field] of schema.fields)
+    properties[name] = { ...described(words[name]), ...property(field, needs) };
   const gvks = kinds.map(({ group, version, kind }) => ({ group, version, kind }));
   return {
+    ...described(words['']),
     type: 'object',
     properties,
     ...(schema.required.size > 0 ? { required: [...schema.required] } : {}),
     ...(schema.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
     ...(gvks.length > 0 ? { 'x-kubernetes-group-version-kind': gvks } : {}),
   };
+}
+
+function described(description: string | undefined): Json {
+  return description === undefined ? {} : { description };
 }
 
 function property(field: FieldSchema, needs: string[]): Json {

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import { customComponents, customRoots } from './custom-components.ts';
+import type { Descriptions } from './descriptions/descriptions.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
@@ -35,10 +36,10 @@ export interface SwaggerDocument {
  * The OpenAPI v2 document that kubectl up to 1.28 reads for apply, diff and explain: every schema, and of the paths
  * the PATCH ones, where it looks whether dryRun and fieldValidation are known.
  */
-export function swaggerDocument({ definitions: all }: ResourceRegistry): SwaggerDocument {
+export function swaggerDocument({ definitions: all }: ResourceRegistry, words: Descriptions = {}): SwaggerDocument {
   const kinds = Map.groupBy(all, ({ schema }) => schema);
   const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), ...customRoots(all)];
-  const components = { ...componentsOf(roots, kinds), ...customComponents(all, 'v2') };
+  const components = { ...componentsOf(roots, kinds, words), ...customComponents(all, 'v2') };
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: versionInfo.gitVersion },

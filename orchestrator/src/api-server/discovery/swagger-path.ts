@@ -12,7 +12,7 @@ const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 export function swaggerPath(registry: ResourceRegistry): PathHandler {
   const made = new Map<string, Answer>();
   let generation = registry.generation;
-  return ([first, second, ...rest], { accept = '' }) => {
+  return async ([first, second, ...rest], { accept = '' }) => {
     if (first !== 'openapi' || second !== 'v2' || rest.length > 0) return undefined;
     const type = /com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf/.test(accept) ? protobuf : 'application/json';
     if (generation !== registry.generation) {
@@ -21,7 +21,8 @@ export function swaggerPath(registry: ResourceRegistry): PathHandler {
     }
     const known = made.get(type);
     if (known) return known;
-    const document = swaggerDocument(registry);
+    const { describedFields } = await import('./descriptions/described-fields.ts');
+    const document = swaggerDocument(registry, describedFields);
     const body = type === protobuf ? encodeSwagger(document) : Buffer.from(JSON.stringify(document));
     const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
     const headers = { 'content-type': type, etag, vary: 'Accept' };
