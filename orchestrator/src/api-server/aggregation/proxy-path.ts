@@ -96,6 +96,10 @@ function bodiless(target: HttpsTarget): HttpsTarget {
 function answerOf(message: IncomingMessage, timer: Disposable | undefined): Answer {
   message.once('close', () => timer?.[Symbol.dispose]());
   const status = message.statusCode ?? 502;
+  if (status < 200 || status > 599) {
+    message.destroy();
+    return textAnswer(502, `the backend answered with the status ${status}`);
+  }
   // Its clients would go there with what they have to show here.
   if (status >= 300 && status <= 399 && message.headers.location !== undefined) {
     message.destroy();
