@@ -1,15 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Headers } from '../../aggregation/forwarded-headers.ts';
+import { protocolHeaders } from '../../aggregation/forwarded-headers.ts';
 import type { Upgrade } from '../../http/listener.ts';
 import type { ResourceRoute } from '../../route.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { joinSockets } from '../../webhook/tls-connection.ts';
 import { proxyTarget } from './proxy-target.ts';
 import { admitProxy, far, splitPath, unreachable } from './serve-proxy.ts';
-
-/** What belongs to the protocol that is changed to. */
-const passedOn = /^(upgrade|sec-websocket-.*|x-stream-protocol-version)$/;
 
 /** A connection that wants another protocol, such as WebSocket, joined with the pod's. @throws ApiError – nothing was written yet */
 export async function upgradeProxy(context: ServerContext, route: ResourceRoute, upgrade: Upgrade): Promise<void> {
@@ -18,7 +15,7 @@ export async function upgradeProxy(context: ServerContext, route: ResourceRoute,
   await admitProxy(context, { route, request }, rest);
   const target = await proxyTarget(context, route);
   const path = `${rest || '/'}${request.query.size > 0 ? `?${request.query}` : ''}`;
-  const headers = { ...protocolOf(message.rawHeaders), connection: 'Upgrade' };
+  const headers = protocolHeaders(message.rawHeaders);
   const sent = far(target, { request, prefix, path, headers });
   const stop = () => sent.destroy();
   request.signal.addEventListener('abort', stop, { once: true });
@@ -33,15 +30,6 @@ export async function upgradeProxy(context: ServerContext, route: ResourceRoute,
   if (answer.head?.length) socket.write(answer.head);
   if (head.length > 0) answer.far.write(head);
   await joinSockets(socket, answer.far, request.signal);
-}
-
-function protocolOf(rawHeaders: readonly string[]): Headers {
-  const found: Record<string, string[]> = {};
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] as string).toLowerCase();
-    if (passedOn.test(name)) found[name] = [...(found[name] ?? []), rawHeaders[i + 1] as string];
-  }
-  return found;
 }
 
 /** As it came; what follows ends with the connection. */
