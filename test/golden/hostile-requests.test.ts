@@ -58,6 +58,8 @@ test.each<[string, string, RegExp]>([
   ['a folded header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a line end alone in a header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\nImpersonate-User: y\r\n\r\n`, /^HTTP\/1\.1 (400|403) /],
   ['a NUL in a header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\0c\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['two hosts', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['no version', `GET ${configmaps}\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['no HTTP at all', 'hello there, this is no request\r\n\r\n', /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['more headers than anyone needs', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(70_000)}\r\n\r\n`, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/],
 ])('a request with %s is refused, and nothing behind it is taken for another', async (_what, bytes, answer) => {

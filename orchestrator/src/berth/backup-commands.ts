@@ -3,6 +3,7 @@ import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { messageOf, syncDirectory, systemClock } from '@berth/kit';
 import { loadKubeconfig } from '@berth/kube';
 import type { Command } from 'commander';
@@ -102,11 +103,20 @@ async function fetchBackup(data: DataDir, to: string): Promise<void> {
       .end();
   });
   if (response.statusCode !== 200) {
-    response.resume();
-    throw new BerthError('Failed', `the server at ${server} answers ${response.statusCode} to a backup`);
+    const why = messageIn(await text(response));
+    throw new BerthError('Failed', `the server at ${server} answers ${response.statusCode} to a backup${why}`);
   }
   await file.writeFile(response);
   await file.sync();
+}
+
+/** What a Status says. */
+function messageIn(body: string): string {
+  try {
+    return `: ${JSON.parse(body).message}`;
+  } catch {
+    return '';
+  }
 }
 
 async function restore(file: string, { dataDir, force }: Flags): Promise<void> {

@@ -2,15 +2,19 @@ import { expect, test } from 'vitest';
 import { runCli } from './cli.ts';
 
 async function berth(...argv: string[]) {
-  const out: string[] = [];
+  const [out, err]: [string[], string[]] = [[], []];
   const terminal = {
     out: (text: string) => void out.push(text),
-    err: () => undefined,
+    err: (text: string) => void err.push(text),
     isInteractive: false,
     env: {},
   };
   const signal = new AbortController().signal;
-  return { code: await runCli(argv, { terminal, signal, driverCommand: ['true'] }), out: out.join('') };
+  return {
+    code: await runCli(argv, { terminal, signal, driverCommand: ['true'] }),
+    out: out.join(''),
+    err: err.join(''),
+  };
 }
 
 const commands = ['up', 'apiserver', 'down', 'image', 'backup', 'restore', 'version'];
@@ -38,4 +42,12 @@ test('berth up --help keeps what belongs together in one place', async () => {
     '--etcd-compaction-interval',
   ]);
   expect(groups['Options:']).toEqual(expect.arrayContaining(['--data-dir', '--ready-file', '--log-level']));
+});
+
+test.each([
+  [['up', '--nosuch'], "berth: unknown option '--nosuch'\n(see berth up --help)\n"],
+  [['image', 'load'], "berth: missing required argument 'file'\n(see berth image load --help)\n"],
+  [['frob'], "berth: unknown command 'frob'\n(see berth --help)\n"],
+])('berth %s says which help has more', async (argv, words) => {
+  expect(await berth(...argv)).toMatchObject({ code: 2, err: words });
 });

@@ -82,8 +82,13 @@ function buildProgram(options: CliOptions): Command {
   addBackupCommands(program, terminal);
   addVersion(program, terminal);
   for (const command of [...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
-    command.exitOverride();
+    command.exitOverride().showHelpAfterError(`(see ${pathOf(command)} --help)`);
   return program;
+}
+
+/** `berth image load` */
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function addUp(program: Command, options: CliOptions): void {

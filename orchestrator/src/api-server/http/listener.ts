@@ -94,8 +94,12 @@ function serve(server: Http2SecureServer, parts: HandlerParts): void {
   const { log, metrics } = parts;
   const handler = new HttpHandler(parts);
   const failed = (error: unknown) => log.error('a connection was not served', { error });
-  server.on('request', (request, response) => void handler.request(request, response).catch(failed));
+  server.on('request', (request, response) => {
+    if (isMalformed(request as unknown as IncomingMessage)) return refuse(new Error('malformed'), request.socket);
+    void handler.request(request, response).catch(failed);
+  });
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isMalformed(message)) return refuse(new Error('malformed'), socket);
     void handler.upgrade(message, socket, head).catch(failed);
   });
   server.on('session', (session) => endWhenIdle(session, parts.clock));
@@ -122,6 +126,17 @@ function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
 }
 
 const refused = new WeakSet<Duplex>();
+
+/**
+ * What Node's parser takes and Go's does not: HTTP/0.9, and a request that names two hosts (RFC 9112 §3.2). Nor is what
+ * comes behind such a one a request.
+ */
+function isMalformed({ httpVersionMajor, rawHeaders, socket }: IncomingMessage): boolean {
+  if (httpVersionMajor >= 2) return false;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i] as string)) hosts++;
+  return httpVersionMajor < 1 || hosts > 1 || refused.has(socket);
+}
 
 /** What cannot be read as a request is answered as Go's server does, and its connection ends. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
