@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { repeatedKeys, yamlValue } from './yaml-work.ts';
+import { doYamlWork, repeatedKeys, yamlValue } from './yaml-work.ts';
 
 function outcome(read: () => unknown): unknown {
   try {
@@ -56,4 +56,12 @@ test('keys are told apart without each being compared with each', () => {
   };
   cost(1000);
   expect(cost(16_000)).toBeLessThan(cost(2000) * 32);
+});
+
+test('integers are read and written as JSON’s are', () => {
+  const text = 'a: 9007199254740993\nb: [0x7fffffffffffffff, 9223372036854775808, -3, 0.5]\n';
+  const json = '{"a":9007199254740993,"b":[9223372036854775807,9223372036854776000,-3,0.5]}';
+  expect(yamlValue(text)).toEqual({ a: 9007199254740993n, b: [2n ** 63n - 1n, 2 ** 63, -3, 0.5] });
+  expect(doYamlWork({ text, lenient: true })).toEqual({ json, repeated: undefined });
+  expect(doYamlWork({ json: '{"a":9007199254740993,"b":1}' })).toEqual({ text: 'a: 9007199254740993\nb: 1\n' });
 });

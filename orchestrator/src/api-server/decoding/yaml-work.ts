@@ -1,5 +1,4 @@
-import { integerOf } from '@berth/kit';
-import { parseExact } from '@berth/kube';
+import { integerOf, mayHaveLargeInteger, numberOf } from '@berth/kit';
 import { type Document, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { yamlOf } from './yaml-of.ts';
 
@@ -83,11 +82,22 @@ export type YamlReply =
 
 export function doYamlWork(work: YamlWork): YamlReply {
   try {
-    if ('json' in work) return { text: yamlOf(parseExact(work.json)) };
+    if ('json' in work) return { text: yamlOf(jsonValue(work.json)) };
     const { text, lenient } = work;
     const value = lenient ? lenientYaml(text) : yamlValue(text);
     return { json: JSON.stringify(value ?? null), repeated: lenient ? repeatedKeys(text) : undefined };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** Integers exactly, without the server's own reader: a thread begins with what it loads. */
+function jsonValue(text: string): unknown {
+  return mayHaveLargeInteger(text) ? JSON.parse(text, exactly as Reviver) : JSON.parse(text);
+}
+
+type Reviver = (key: string, value: unknown) => unknown;
+
+function exactly(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  return typeof value === 'number' && source !== undefined ? numberOf(source) : value;
 }
