@@ -42,7 +42,6 @@ export async function proxied(
   if (!api.available) return unavailable;
   const end = new AbortController();
   const signal = AbortSignal.any([request.signal, end.signal]);
-  const timer = withinMs === undefined ? undefined : context.clock.schedule(withinMs, () => end.abort());
   const target = await remoteTarget(context, api.spec, {
     path: pathOf(request),
     user: request.user,
@@ -50,6 +49,7 @@ export async function proxied(
     headers: forwardedHeaders(request),
   }).catch(unresolved);
   if (!target) return unavailable;
+  const timer = withinMs === undefined ? undefined : context.clock.schedule(withinMs, () => end.abort());
   try {
     const caller = await context.outbound.caller();
     const body = await bodyOf(request);
