@@ -331,11 +331,14 @@ test('an image that is being copied is not staged before that has ended', async 
   await expect.poll(() => readdirSync(join(place.pool, 'image-snapshots')), { interval: 5 }).toHaveLength(1);
   const stagingTargetPath = join(place.folder, 'stage');
   mkdirSync(stagingTargetPath);
-  const stage = () =>
-    driver.node.NodeStageVolume({ volumeId: source, stagingTargetPath, volumeCapability: capabilityOf(block) });
+  const stage = (access: Access = block) =>
+    driver.node.NodeStageVolume({ volumeId: source, stagingTargetPath, volumeCapability: capabilityOf(access) });
   await expect(stage()).rejects.toEqual(code('ABORTED'));
   await copying;
-  await stage();
+  await stage(fs('ext4'));
+  await stage(fs('ext4'));
+  // Staged as something else than is asked for now (CSI spec, NodeStageVolume's errors).
+  await expect(stage(fs('btrfs'))).rejects.toEqual(code('ALREADY_EXISTS'));
   await driver.node.NodeUnstageVolume({ volumeId: source, stagingTargetPath });
 });
 

@@ -113,8 +113,15 @@ test('a mount whose process died is taken away and made again by the CO’s ordi
     for (const pid of serving(place.folder)) process.kill(pid, 'SIGKILL');
     await until(() => isDisconnected(placed.stagingTargetPath));
   };
+  const troubles = async () => {
+    const { volumeId, targetPath: volumePublishPath } = placed;
+    const { volumeHealth } = await driver.node.NodeGetVolumeHealth({ volumeId, volumePublishPath });
+    return volumeHealth?.healthStatuses.map(({ status, reason }) => `${status} ${reason}`);
+  };
+  expect(await troubles()).toEqual([]);
   await killServing();
   expect(isDisconnected(placed.targetPath)).toBe(true);
+  expect(await troubles()).toEqual(['INACCESSIBLE MountBroken']);
   await hide(driver, placed);
   expect(place.mounts()).toEqual([]);
   await show(driver, placed);

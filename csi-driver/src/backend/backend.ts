@@ -236,6 +236,8 @@ export interface NodeSide {
   adopt?(id: string, volumeContext: Readonly<Record<string, string>>): VolumeSpec;
   /** Takes a mount of the volume away that answers nothing any more, since what served it died. @returns false where it lives. */
   takeAwayDead?(id: string, place: Place, signal: AbortSignal): Promise<boolean>;
+  /** Whether mounts of the volume answer nothing any more, since what served them died; absent where nothing can. */
+  isDead?(id: string): boolean;
   /** A volume that is staged here and may not be in the catalog. */
   findStaged?(id: string): VolumeSpec | undefined;
   /** Mount options that every mount of a volume begins with. */

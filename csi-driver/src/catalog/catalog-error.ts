@@ -22,11 +22,14 @@ export function asCatalogError(error: unknown, path: string): CatalogError {
   if (error instanceof CatalogError) return error;
   const { errcode, message } = error as { errcode?: number; message?: string };
   const code = errcode === undefined ? 'Failed' : (codes[errcode & 0xff] ?? 'Failed');
-  return new CatalogError(code, wording(code, path, message ?? String(error)), { cause: error });
+  // SQLite tells of damage in several lines.
+  const reason = (message ?? String(error)).split(/\s*\n\s*/).join(' ');
+  return new CatalogError(code, wording(code, path, reason), { cause: error, detail: reason });
 }
 
+/** Its `detail` is the reason alone. */
 export function damaged(path: string, reason: string): CatalogError {
-  return new CatalogError('Damaged', wording('Damaged', path, reason));
+  return new CatalogError('Damaged', wording('Damaged', path, reason), { detail: reason });
 }
 
 /** Another driver has the pool this catalog is in, or would be in. */
@@ -42,7 +45,8 @@ function wording(code: CatalogErrorCode, path: string, reason: string): string {
   if (code === 'Damaged') {
     return (
       `the catalog ${path} is damaged (${reason}); the data of the volumes was not touched. ` +
-      `Run \`csi-driver recover --pool ${dirname(path)}\` to make it anew from the data, or restore ${path} from a backup`
+      `Run \`csi-driver recover --pool ${dirname(path)}\` (with all --pool flags of the driver, where it has several) ` +
+      `to make it anew from the data, or restore ${path} from a backup`
     );
   }
   return `catalog ${path}: ${reason}`;

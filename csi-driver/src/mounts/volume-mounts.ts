@@ -83,6 +83,10 @@ export class VolumeMounts {
     return this.#topmost(path)?.options ?? [];
   }
 
+  fsTypeAt(path: string): string | undefined {
+    return this.#topmost(path)?.fsType;
+  }
+
   /** Whether what is mounted at the path comes from this pool, also from its trash. */
   isOurs(path: string): boolean {
     const mount = this.#topmost(path);

@@ -49,7 +49,7 @@ function checked(path: string, copy: string): Pick<Salvage, 'state' | 'reason'> 
     return isEmpty ? { state: 'missing', reason: `the catalog ${path} is empty` } : { state: 'whole', reason: '' };
   } catch (error) {
     if (error instanceof CatalogError && error.code === 'Damaged') {
-      return { state: 'damaged', reason: error.message.replaceAll(copy, path) };
+      return { state: 'damaged', reason: `the catalog ${path} is damaged (${error.detail})` };
     }
     throw error;
   }

@@ -43,6 +43,7 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
       const isDead = standing === 'volume' && (await node.takeAwayDead?.(volume.id, place, signal)) === true;
       if (standing === 'volume' && !isDead) {
         refuseOtherFlags(context, volume, { place, flags });
+        refuseOtherFsType(context, volume, { place, fsType: capability.mount?.fsType ?? '' });
         await growLate(context, volume, signal);
         return {};
       }
@@ -70,6 +71,18 @@ function refuseOtherFlags(context: ServiceContext, volume: NodeVolume, { place, 
   const { baseOptions } = context.backends.of(volume).node;
   if (sameOptions(context.mounts.optionsAt(place.path), flags, baseOptions)) return;
   throw grpcError('ALREADY_EXISTS', `volume "${volume.id}" is staged at ${place.path} with other mount flags`);
+}
+
+/** Where a volume has a filesystem of its own, it is mounted with one of those that could have been asked for. */
+function refuseOtherFsType(
+  context: ServiceContext,
+  volume: NodeVolume,
+  { place, fsType }: { readonly place: Place; readonly fsType: string },
+): void {
+  if (fsType === '' || !context.backends.of(volume).offer.block) return;
+  const mounted = context.mounts.fsTypeAt(place.path);
+  if (mounted === fsType) return;
+  throw grpcError('ALREADY_EXISTS', `volume "${volume.id}" is staged at ${place.path} as ${mounted}, not ${fsType}`);
 }
 
 interface Staging extends Standing {

@@ -70,12 +70,31 @@ export function getHealthOnNode(
       if (ephemeralAt(context, volumeId, volumePublishPath)) return { volumeHealth: healthMessage(volumeId, []) };
       const volume = getOnNode(context, volumeId);
       const paths = [stagingTargetPath, volumePublishPath].filter((path) => path !== '');
-      // A path to a server that is away would not answer: its backend looks itself, with a deadline.
-      const local = context.backends.find(volume)?.backend.remote !== true;
-      const onPaths = local ? paths.flatMap((path) => pathFindings(context, path)) : [];
+      const backend = context.backends.find(volume)?.backend;
+      const onPaths = backend?.remote
+        ? deadFindings(context, { backend, volumeId, paths })
+        : paths.flatMap((path) => pathFindings(context, path));
       return { volumeHealth: healthMessage(volumeId, [...inspection(context)(volume), ...onPaths]) };
     },
   };
+}
+
+/**
+ * A path to a server that is away would not answer: its backend looks itself, with a deadline. Whether what serves the
+ * mounts lives is known without a look at them.
+ */
+function deadFindings(
+  { mounts }: ServiceContext,
+  {
+    backend,
+    volumeId,
+    paths,
+  }: { readonly backend: Backend; readonly volumeId: string; readonly paths: readonly string[] },
+): HealthFinding[] {
+  const dead = backend.node.isDead?.(volumeId) ? mounts.uses(volumeId).filter((path) => paths.includes(path)) : [];
+  if (dead.length === 0) return [];
+  const message = `what served the mount at ${dead.join(', ')} has died; stage and publish the volume anew`;
+  return [{ status: 'INACCESSIBLE', reason: 'MountBroken', message }];
 }
 
 /** Nothing mounted is fine: the call is for volumes too that could not be staged. */

@@ -52,7 +52,8 @@ export class Filesystems {
     };
     const program = `mkfs.${fsType}`;
     const { exitCode, output } = await this.#run(program, [...own[fsType], ...options, path], timeouts.make);
-    if (exitCode !== 0) throw grpcError('INTERNAL', `${program} ${path} failed: ${lastLine(output)}`);
+    const asked = options.length === 0 ? '' : ` with mkfsOptions "${options.join(' ')}"`;
+    if (exitCode !== 0) throw grpcError('INTERNAL', `${program} ${path}${asked} failed: ${lastLine(output)}`);
     await syncFile(fd);
   }
 

@@ -97,9 +97,13 @@ export class NfsNode implements NodeSide {
     await this.#options.staged.forget(id);
   }
 
+  isDead(id: string): boolean {
+    return this.#options.shares?.isDead?.(keyOf(id)) === true;
+  }
+
   async takeAwayDead(id: string, place: Place, signal: AbortSignal): Promise<boolean> {
     const { shares } = this.#options;
-    if (!shares?.isDead?.(keyOf(id))) return false;
+    if (!shares || !this.isDead(id)) return false;
     const isVolume = this.recognizer(id);
     for (let count = 0; count < maxStacked; count++) {
       const facts = place.facts();

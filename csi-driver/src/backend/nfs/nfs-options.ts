@@ -114,6 +114,6 @@ function isTuning(key: string, value: string | undefined): boolean {
   return choices.get(key)?.includes(value) ?? false;
 }
 
-function isPort(value: string | undefined): boolean {
+export function isPort(value: string | undefined): boolean {
   return value !== undefined && /^[1-9]\d{0,4}$/.test(value) && Number(value) <= 65535;
 }

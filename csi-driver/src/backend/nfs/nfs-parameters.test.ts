@@ -53,6 +53,10 @@ for (const [key, value] of [
     expect(() => nfsClassOf({ ...nas, [key]: value })).toThrow(refused));
 }
 
+test('a port that cannot be is told as a parameter', () => {
+  expect(() => nfsClassOf({ ...nas, port: '65536' })).toThrow('port "65536" is no port number');
+});
+
 test('a template is filled with what the provisioner tells', () => {
   expect(resolveTemplate('${pvc.metadata.namespace}/${pvc.metadata.name}-${pv.metadata.name}', remarks)).toBe(
     'shop/data-pvc-1',

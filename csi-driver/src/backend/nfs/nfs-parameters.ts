@@ -1,6 +1,6 @@
 import type { NamedVolume } from '../backend.ts';
 import type { NfsLocation } from './nfs-location.ts';
-import { parseNfsOptions } from './nfs-options.ts';
+import { isPort } from './nfs-options.ts';
 import { checkServer, checkShare, checkSubDir, invalid, objectionToName } from './path-rules.ts';
 import { checkTemplate, resolveTemplate } from './sub-dir-template.ts';
 
@@ -118,10 +118,8 @@ function accessOf(values: Values): NfsAccess {
 }
 
 function portOf(port: string): number {
-  // One rule for both ways to say it.
-  const number = /^\d+$/.test(port) ? parseNfsOptions([`port=${port}`]).port : undefined;
-  if (number === undefined) throw invalid('port', port, 'is no port number');
-  return number;
+  if (!isPort(port)) throw invalid('port', port, 'is no port number');
+  return Number(port);
 }
 
 function onDeleteOf({ onDelete = 'delete' }: Values): OnDelete {
