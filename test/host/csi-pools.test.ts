@@ -232,7 +232,10 @@ test('csictl undelete lists the trash, restores a volume and writes the Persiste
   driver = await startDriverProcess(place.folder, pools);
   expect((await run('undelete')).out).toMatch(new RegExp(`${volumeId}.*pvc-1.*16`));
   expect(JSON.parse((await run('undelete', '-o', 'json')).out)).toMatchObject([{ volume: volumeId, pool: 'main' }]);
-  expect(await run('undelete', 'unknown')).toMatchObject({ exitCode: 3, err: expect.stringContaining('trash') });
+  expect(await run('undelete', 'unknown')).toMatchObject({
+    exitCode: 3,
+    err: expect.stringMatching(/trash.*\nhint: /),
+  });
   const restored = await run('undelete', volumeId);
   expect(restored).toMatchObject({ exitCode: 0, err: expect.stringContaining('kubectl apply -f -') });
   expect(restored.out).toMatch(/kind: PersistentVolume/);

@@ -1,8 +1,8 @@
-import type { berth, Timestamp } from '@berth/protos';
+import { asGrpcError, type berth, type Timestamp } from '@berth/protos';
 import { askEach } from '../connect/ask-each.ts';
 import type { Driver } from '../connect/driver.ts';
 import { type OpenDriver, openDrivers } from '../connect/open-drivers.ts';
-import { CsictlError } from '../csictl-error.ts';
+import { CsictlError, RpcError } from '../csictl-error.ts';
 import { formatBytes } from '../output/format-bytes.ts';
 import { type Column, printData, printRows } from '../output/print.ts';
 import type { Session } from '../session.ts';
@@ -59,11 +59,16 @@ function timeOf(time: Timestamp | null): string {
   return time ? new Date(Number(time.seconds) * 1000).toISOString().replace('.000Z', 'Z') : '';
 }
 
+const listHint = 'csictl undelete lists what can be restored';
+
 /** `csictl undelete VOLUME`: makes it a volume again, and says how a cluster gets it back. */
 export async function undelete(session: Session, volumeId: string): Promise<void> {
   using open = openDrivers(session);
   const owner = await ownerOf(open.drivers, volumeId);
-  const { volume } = await owner.undelete(volumeId);
+  const { volume } = await owner.undelete(volumeId).catch((error: unknown) => {
+    const { code, message } = asGrpcError(error);
+    throw new RpcError(code, message, { ...(code === 'NOT_FOUND' ? { hint: listHint } : {}), cause: error });
+  });
   if (!volume) throw new CsictlError('FAILED', `driver at ${owner.endpoint} answered without the volume`);
   const persistentVolume = staticVolume((await owner.info()).name, volume);
   const { printer, terminal } = session;
@@ -86,6 +91,6 @@ async function ownerOf(drivers: readonly OpenDriver[], volumeId: string): Promis
     if ((await driver.listTrash()).some(({ volume }) => volume?.volumeId === volumeId)) return driver;
   }
   throw new CsictlError('NOT_FOUND', `volume "${volumeId}" is in no driver's trash`, {
-    hint: 'csictl undelete lists what can be restored',
+    hint: listHint,
   });
 }

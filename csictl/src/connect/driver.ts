@@ -152,8 +152,8 @@ export class Driver implements Disposable {
   }
 }
 
-/** The transport's own words about a socket nobody listens at are for nobody. */
+/** The transport's own words about a socket nobody listens at are for nobody. A driver may tell of connections of its own. */
 function wording(method: string, { code, message }: GrpcError): string {
-  const refused = code === 'UNAVAILABLE' && /ECONNREFUSED|No connection established/.test(message);
+  const refused = code === 'UNAVAILABLE' && /^No connection established/.test(message);
   return refused ? 'nobody listens at the socket' : `${method}: ${message}`;
 }

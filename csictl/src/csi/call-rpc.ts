@@ -21,14 +21,20 @@ export async function* callRpc(
 export function rpcFailure(rpc: Rpc, error: unknown): RpcError {
   const known = asGrpcError(error);
   return new RpcError(known.code, `${rpc.method}: ${wording(known)}`, {
-    hint: nextStep(rpc, known.code),
+    hint: known.code === 'UNAVAILABLE' && !isUnheard(known) ? awayHint : nextStep(rpc, known.code),
     cause: error,
   });
 }
 
-/** The transport's own words about a socket nobody listens at are for nobody. */
-function wording({ code, message }: GrpcError): string {
-  if (code === 'UNAVAILABLE' && /ECONNREFUSED|No connection established/.test(message))
-    return 'nobody listens at the socket';
+const awayHint = 'what the driver needs for it is away: look after that, then give the same command again';
+
+function isUnheard({ code, message }: GrpcError): boolean {
+  return code === 'UNAVAILABLE' && message.startsWith('No connection established');
+}
+
+/** The transport's own words about a socket nobody listens at are for nobody. A driver may tell of connections of its own. */
+function wording(error: GrpcError): string {
+  const { message } = error;
+  if (isUnheard(error)) return 'nobody listens at the socket';
   return message === '' ? 'the driver says no more' : message;
 }

@@ -15,7 +15,10 @@ async function listening(path: string) {
     .add(csiController, {
       CreateVolume: async (request) => {
         asked.push(request);
-        return { volume };
+        return { volume: { ...volume, contentSource: request.volumeContentSource } };
+      },
+      ControllerPublishVolume: async () => {
+        throw grpcError('RESOURCE_EXHAUSTED', 'so it is');
       },
       DeleteVolume: async ({ volumeId }) => {
         throw grpcError(volumeId as 'NOT_FOUND', 'so it is');
@@ -31,12 +34,16 @@ async function listening(path: string) {
         for (const byteOffset of ['0', '8192'])
           yield { blockMetadataType: 'VARIABLE_LENGTH', blockMetadata: [{ byteOffset, sizeBytes: '4096' }] };
         if (snapshotId === 'broken') throw grpcError('OUT_OF_RANGE', 'no further');
+        if (snapshotId === 'directory') throw grpcError('FAILED_PRECONDITION', 'no blocks');
       },
     })
     .add(csiNode, {
       NodeStageVolume: async (request) => {
         asked.push(request);
         return {};
+      },
+      NodeUnstageVolume: async () => {
+        throw grpcError('UNAVAILABLE', 'connect to nas:2049: connect ECONNREFUSED 10.0.0.1:2049');
       },
       NodePublishVolume: async () => {
         throw grpcError('ALREADY_EXISTS', 'so it is');
@@ -102,7 +109,16 @@ test('the flags of create-volume fill the request as the specification has it', 
   const args = ['csi', 'create-volume', ...flags, ...caps, ...rest, '--secret', `key=@${secret}`];
   const { exitCode, out, err } = await csictl(...args, '--endpoint', place.endpoint, '-o', 'json', '-v');
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: expect.stringMatching(/^CreateVolume OK [\d.]+ ms\n$/) });
-  expect(JSON.parse(out)).toMatchObject({ volume: { volumeId: 'v-1', capacityBytes: '1073741824' } });
+  // Nothing but what the specification has: an answer can be made a request.
+  expect(JSON.parse(out)).toEqual({
+    volume: {
+      volumeId: 'v-1',
+      capacityBytes: '1073741824',
+      volumeContext: { 'x.y/z': 'b' },
+      contentSource: { snapshot: { snapshotId: 's-1' } },
+      accessibleTopology: [],
+    },
+  });
   const accessMode = { mode: 'SINGLE_NODE_WRITER' };
   const mount = { fsType: 'ext4', mountFlags: ['noatime', 'data=ordered'], volumeMountGroup: '7' };
   expect(driver.asked).toEqual([
@@ -158,8 +174,12 @@ test('a stream is printed message after message, also when it ends in an error',
   const get = ['csi', 'get-metadata-allocated', '--endpoint', place.endpoint, '--snapshot-id'];
   expect((await csictl(...get, 's')).out.match(/4096 \(4Ki\)/g)).toHaveLength(2);
   const broken = await csictl(...get, 'broken', '-o', 'yaml');
-  expect(broken).toMatchObject({ exitCode: 1, err: expect.stringContaining('no further (OUT_OF_RANGE)\nhint: ') });
+  expect(broken).toMatchObject({
+    exitCode: 1,
+    err: expect.stringContaining('no further (OUT_OF_RANGE)\nhint: give another --starting-offset'),
+  });
   expect(broken.out.match(/byteOffset/g)).toHaveLength(2);
+  expect((await csictl(...get, 'directory')).err).toMatch(/\nhint: .*csictl csi list-snapshots/);
 });
 
 test('a healthy volume is told to be, and what is mounted otherwise is looked for among the mounts', async () => {
@@ -168,6 +188,11 @@ test('a healthy volume is told to be, and what is mounted otherwise is looked fo
   const node = (command: string, id: string) => csictl('csi', command, '--volume-id', id, '--endpoint', place.endpoint);
   expect((await node('node-get-volume-health', 'v-1')).err).toMatch(/^healthy: /);
   expect(await node('node-get-volume-health', 'v-2')).toMatchObject({ err: '', out: expect.stringContaining('Worn') });
+  // It is the driver that found nobody.
+  expect((await node('node-unstage-volume', 'v-1')).err).toMatch(
+    /connect to nas:2049.*\(UNAVAILABLE\)\nhint: what the/,
+  );
+  expect((await node('controller-publish-volume', 'v-1')).err).toMatch(/\nhint: see where volumes are published/);
   expect((await node('node-publish-volume', 'v-1')).err).toMatch(/ALREADY_EXISTS\)\nhint: .*csictl mounts/);
 });
 

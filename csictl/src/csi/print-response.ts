@@ -16,14 +16,16 @@ export const hidden = '***stripped***';
 /** A message without what is marked secret in the specification. */
 export function withoutSecrets(type: MessageType, message: object): Data {
   const fields = new Map(type.fieldsArray.map((field) => [field.name, field]));
-  const entries = Object.entries(message).map(([name, value]) => {
+  const entries = Object.entries(message).flatMap(([name, value]) => {
     const field = fields.get(name);
-    if (!field || value === null) return [name, value];
-    if (isSecret(field)) return [name, hidden];
+    // Which of a choice was made is no field: no request could have it.
+    if (!field) return [];
+    if (value === null) return [[name, value]];
+    if (isSecret(field)) return [[name, hidden]];
     const nested = messageTypeOf(field);
-    if (!nested || nested.fullName.startsWith('.google.')) return [name, value];
+    if (!nested || nested.fullName.startsWith('.google.')) return [[name, value]];
     const strip = (one: unknown) => withoutSecrets(nested, one as object);
-    return [name, Array.isArray(value) ? value.map(strip) : strip(value)];
+    return [[name, Array.isArray(value) ? value.map(strip) : strip(value)]];
   });
   return Object.fromEntries(entries) as Data;
 }

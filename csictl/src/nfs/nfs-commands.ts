@@ -28,9 +28,26 @@ export function addNfsCommands(program: Command, terminal: Terminal): void {
       .description(description)
       .addHelpText('after', examples)
       .action(action(terminal, async (session, given) => (await load())(session, given), { isLong }));
-  add('ls <url>', 'entries of a directory', async () => (await look()).nfsList);
-  add('cat <url>', 'the bytes of a file', async () => (await look()).nfsCat, true);
-  add('df <url>', 'the room of the filesystem', async () => (await look()).nfsSpace);
+  const named = (choose: (commands: Awaited<ReturnType<typeof look>>) => Run) => async (): Promise<Run> => {
+    const [commands, { naming }] = await Promise.all([look(), import('./named-failure.ts')]);
+    return (session, given) => naming(String(given.argument), () => choose(commands)(session, given));
+  };
+  add(
+    'ls <url>',
+    'entries of a directory',
+    named(({ nfsList }) => nfsList),
+  );
+  add(
+    'cat <url>',
+    'the bytes of a file',
+    named(({ nfsCat }) => nfsCat),
+    true,
+  );
+  add(
+    'df <url>',
+    'the room of the filesystem',
+    named(({ nfsSpace }) => nfsSpace),
+  );
   add(
     'cp <from> <to>',
     'copy from, to or between servers',

@@ -8,6 +8,7 @@ import type { Session } from '../session.ts';
 import { type CopyEntry, type CopySource, type CopyTarget, childOf, nameOf, parentOf } from './copy-place.ts';
 import { type CopyProgress, copyEntry } from './copy-tree.ts';
 import { LocalPlace } from './local-place.ts';
+import { naming } from './named-failure.ts';
 import { NfsPlace } from './nfs-place.ts';
 import { isNfsUrl, parseNfsUrl } from './nfs-url.ts';
 import { openNfs } from './open-nfs.ts';
@@ -29,7 +30,7 @@ export async function nfsCopy(session: Session, { arguments: given, flags }: Giv
   const { signal } = session;
   const source = await openSide(from, session, stack);
   const target = await openSide(to, session, stack);
-  const entry = await source.place.stat(source.path, signal);
+  const entry = await naming(from, () => source.place.stat(source.path, signal));
   if (entry.type === 'directory' && flags['recursive'] !== true)
     throw new CsictlError('USAGE', `${from} is a directory`, { hint: 'copy it with all below: -r' });
   const path = await targetPath(target, entry, { from, signal });
@@ -48,7 +49,8 @@ export async function nfsCopy(session: Session, { arguments: given, flags }: Giv
 
 async function openSide(text: string, session: Session, stack: AsyncDisposableStack): Promise<Side> {
   if (isNfsUrl(text)) {
-    const { client, path, place } = stack.use(await openNfs(parseNfsUrl(text), session));
+    const url = parseNfsUrl(text);
+    const { client, path, place } = stack.use(await naming(text, () => openNfs(url, session)));
     return { place: new NfsPlace(client), path, tree: place };
   }
   // What the user names is followed; what lies below is not.

@@ -14,6 +14,7 @@ export interface Difference {
 const volatile = new Set([
   'creationTime',
   'availableCapacity',
+  'maximumVolumeSize',
   'available',
   'used',
   'total',
