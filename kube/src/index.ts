@@ -104,6 +104,7 @@ export type { ProtobufWriter } from './protobuf-writer.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export { restoreIntegers } from './restore-integers.ts';
 export { type LeaderOptions, LeadershipLostError, runAsLeader } from './run-as-leader.ts';
 export { type FieldSchema, type ObjectSchema, type ScalarType, type Schemas, schemaFor, schemas } from './schema.ts';
 export { SelectorError } from './selector-error.ts';

@@ -146,4 +146,8 @@ test('a built-in int64 is kept in JSON and protobuf alike, and parts of this pro
   const client = new KubeClient(server.server.transport());
   const seen = await client.get(resources.podtemplates, { namespace: 'default', name: 't' });
   expect(seen.template?.spec?.terminationGracePeriodSeconds).toBe(Number(exact));
+  const labels = { seen: 'true' };
+  await client.update(resources.podtemplates, { ...seen, metadata: { ...seen.metadata, labels } });
+  const { text } = await send('GET', `${templates}/t`);
+  for (const part of ['"seen":"true"', `"terminationGracePeriodSeconds":${exact}`, `"tolerationSeconds":${exact}`]) expect(text).toContain(part);
 });

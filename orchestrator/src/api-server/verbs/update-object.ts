@@ -1,4 +1,4 @@
-import { copyJson } from '@berth/kube';
+import { copyJson, restoreIntegers } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
@@ -59,7 +59,8 @@ export async function updateObject(
     ...requestedChange(route, request, options),
     manager,
     ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
-    change: () => copyJson(body),
+    // Parts of this process have integers rounded.
+    change: (current) => (request.asValues ? restoreIntegers(body, current) : copyJson(body)),
   });
   return { type: 'object', status: 200, object, definition };
 }
