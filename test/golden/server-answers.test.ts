@@ -91,6 +91,47 @@ for (const file of files)
     });
   }
 
+type Path = readonly (string | number)[];
+
+interface WrongKind {
+  readonly path: string;
+  readonly object: object;
+  readonly answers: readonly {
+    /** Where, and what is put there; nothing: what is there goes. */
+    readonly change: readonly (readonly [Path, unknown?])[];
+    readonly status: number;
+    readonly message?: string;
+    readonly warnings?: readonly string[];
+  }[];
+}
+
+function changed(object: object, change: WrongKind['answers'][number]['change']): object {
+  const copy = structuredClone(object);
+  for (const [path, ...value] of change) {
+    const last = path.at(-1) as string;
+    // biome-ignore lint/suspicious/noExplicitAny: anything may be there.
+    const place = path.slice(0, -1).reduce<any>((at, key) => at[key], copy);
+    if (value.length > 0) place[last] = value[0];
+    else if (Array.isArray(place)) place.splice(Number(last), 1);
+    else delete place[last];
+  }
+  return copy;
+}
+
+const wrong = goldenFile<{ kinds: readonly WrongKind[] }>('wrong-fields.json').kinds;
+test.each(wrong)('objects at $path with fields of theirs changed are refused, warned of and taken as upstream does', async ({ path, object, answers }) => {
+  const given: unknown[] = [];
+  for (const { change } of answers) {
+    const body = changed(object, change);
+    const { status, text, headers } = await send('defaults.json', { method: 'POST', path: `${path}?dryRun=All&fieldValidation=Strict`, body });
+    const { kind, message } = JSON.parse(text);
+    const warnings = [headers['warning'] ?? []].flat().join(', ');
+    given.push({ change, status, message: kind === 'Status' ? message : undefined, warnings });
+  }
+  const header = (warnings: readonly string[] = []) => warnings.map((text) => `299 - ${JSON.stringify(text)}`).join(', ');
+  expect(given).toEqual(answers.map(({ message, warnings, ...each }) => ({ ...each, message, warnings: header(warnings) })));
+});
+
 /** Without what is one server's own. */
 function comparable(value: unknown): unknown {
   const own = new Set(['uid', 'resourceVersion', 'creationTimestamp', 'clusterIP', 'clusterIPs']);

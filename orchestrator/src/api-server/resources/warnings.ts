@@ -21,6 +21,7 @@ const byKind: Readonly<Record<string, Warnings>> = {
   PersistentVolume: (object) => volumeWarnings(object as PersistentVolume),
   PersistentVolumeClaim: (object) => claimWarnings(object as PersistentVolumeClaim, 'spec'),
   StorageClass: (object) => classWarnings(object as StorageClass),
+  CSIDriver: ({ spec }) => driverTokenWarnings(spec ?? {}),
   Service: (object) => serviceWarnings(object as Service),
   Ingress: (object) => ingressWarnings(object as Ingress),
   ResourceSlice: ({ spec }) => driverWarnings(spec?.driver ?? ''),
@@ -68,6 +69,26 @@ function volumeWarnings({ spec = {} }: PersistentVolume): string[] {
       }),
     ),
     ...(spec.persistentVolumeReclaimPolicy === 'Recycle' ? [`spec.persistentVolumeReclaimPolicy: ${recycle}`] : []),
+    ...legacyPlugins.flatMap(([name, text, shown = name]) =>
+      spec[name] ? [`spec.${shown}: deprecated in ${text}`] : [],
+    ),
+  ];
+}
+
+/** Volume plugins that are gone, in the order upstream looks for them. */
+const legacyPlugins: readonly (readonly [keyof NonNullable<PersistentVolume['spec']>, string, string?])[] = [
+  ['cephfs', 'v1.28, non-functional in v1.31+'],
+  ['photonPersistentDisk', 'v1.11, non-functional in v1.16+'],
+  ['scaleIO', 'v1.16, non-functional in v1.22+'],
+  ['storageos', 'v1.22, non-functional in v1.25+', 'storageOS'],
+  ['glusterfs', 'v1.25, non-functional in v1.26+'],
+  ['rbd', 'v1.28, non-functional in v1.31+'],
+];
+
+function driverTokenWarnings({ tokenRequests, serviceAccountTokenInSecrets }: AnyObject['spec']): string[] {
+  if (!tokenRequests?.length || serviceAccountTokenInSecrets !== undefined) return [];
+  return [
+    'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes',
   ];
 }
 
@@ -80,14 +101,27 @@ function classWarnings({ allowedTopologies = [] }: StorageClass): string[] {
   );
 }
 
-function serviceWarnings({ spec = {} }: Service): string[] {
+function serviceWarnings({ metadata, spec = {} }: Service): string[] {
   const headless = spec.clusterIP === 'None';
+  const hints = 'service.kubernetes.io/topology-aware-hints';
   return [
+    ...(metadata.annotations?.[hints] === undefined
+      ? []
+      : [`annotation ${hints} is deprecated, please use service.kubernetes.io/topology-mode instead`]),
     ...(headless && spec.loadBalancerIP ? ['spec.loadBalancerIP is ignored for headless services'] : []),
     ...(headless && spec.externalIPs?.length ? ['spec.externalIPs is ignored for headless services'] : []),
     ...(headless && spec.sessionAffinity !== 'None' ? ['spec.SessionAffinity is ignored for headless services'] : []),
+    ...(spec.externalIPs?.length && !headless && spec.type !== 'ExternalName'
+      ? ['spec.externalIPs is deprecated and may no longer be implemented in some clusters']
+      : []),
+    ...(spec.externalIPs?.length && spec.type === 'ExternalName'
+      ? ['spec.externalIPs is ignored when spec.type is "ExternalName"']
+      : []),
     ...(spec.externalName && spec.type !== 'ExternalName'
       ? [`spec.externalName is ignored when spec.type is not "ExternalName"`]
+      : []),
+    ...(spec.trafficDistribution === 'PreferClose'
+      ? ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']
       : []),
   ];
 }

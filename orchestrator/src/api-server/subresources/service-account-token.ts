@@ -1,5 +1,6 @@
 import { apiError } from '@berth/kube';
 import { invalid } from '../invalid.ts';
+import { ensureName, ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -32,6 +33,8 @@ export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
     if (!tokens) throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
     const options = writeOptionsOf(request.query, 'CreateOptions');
     const body = await context.bodies.object(request, kind, options.fieldValidation);
+    ensureNamespace(body, true, route.namespace);
+    if (body.metadata.name) ensureName(body, route.name);
     await admitAction(context, { route, request }, { object: body, name: route.name, options });
     const account = (await requireObject(context, route)).object;
     const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: BoundRef };

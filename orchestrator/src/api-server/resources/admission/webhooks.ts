@@ -4,6 +4,7 @@ import { duplicate, invalid, notSupported, required } from '../field.ts';
 import { validateLabelSelector } from '../label-selector.ts';
 import { dns1035Label, dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
+import { webhookServiceErrors, webhookUrlErrors } from '../webhook-client-errors.ts';
 
 type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -72,7 +73,7 @@ function hookErrors(hook: Webhook, field: string): FieldError[] {
     ...(hook.rules ?? []).flatMap((rule, index) => validateRule(rule, `${field}.rules[${index}]`)),
     ...oneOf(hook.failurePolicy, ['Fail', 'Ignore'], `${field}.failurePolicy`),
     ...oneOf(hook.matchPolicy, ['Equivalent', 'Exact'], `${field}.matchPolicy`),
-    ...(hook.sideEffects
+    ...(hook.sideEffects !== undefined
       ? oneOf(hook.sideEffects, ['None', 'NoneOnDryRun'], `${field}.sideEffects`)
       : [required(`${field}.sideEffects`, 'must specify one of None, NoneOnDryRun')]),
     ...(timeout < 1 || timeout > 30
@@ -86,8 +87,13 @@ function hookErrors(hook: Webhook, field: string): FieldError[] {
     ...((url === undefined) === (service === undefined)
       ? [required(`${field}.clientConfig`, 'exactly one of url or service is required')]
       : []),
-    ...(url !== undefined ? urlErrors(url, `${field}.clientConfig.url`) : []),
+    ...((url === undefined) !== (service === undefined) ? clientErrors(hook, `${field}.clientConfig`) : []),
   ];
+}
+
+function clientErrors({ clientConfig: { url, service } = {} }: Webhook, field: string): FieldError[] {
+  if (service) return webhookServiceErrors(service, `${field}.service`);
+  return url === undefined ? [] : webhookUrlErrors(url, `${field}.url`);
 }
 
 export function oneOf(value: string | undefined, supported: readonly string[], field: string): FieldError[] {
@@ -101,21 +107,6 @@ function qualifiedNameErrors(name: string, field: string): FieldError[] {
   if (complaints.length > 0) return [invalid(field, name, complaints.join(','))];
   if (name.split('.').length >= 3) return [];
   return [invalid(field, name, 'should be a domain with at least three segments separated by dots')];
-}
-
-function urlErrors(url: string, field: string): FieldError[] {
-  const form = '; desired format: https://host[/path]';
-  if (!URL.canParse(url)) return [required(field, `url must be a valid URL: parse ${JSON.stringify(url)}${form}`)];
-  const parsed = new URL(url);
-  return [
-    ...(parsed.protocol === 'https:'
-      ? []
-      : [invalid(field, parsed.protocol.slice(0, -1), `'https' is the only allowed URL scheme${form}`)]),
-    ...(parsed.host ? [] : [invalid(field, parsed.host, `host must be specified${form}`)]),
-    ...(parsed.username ? [invalid(field, parsed.username, 'user information is not permitted in the URL')] : []),
-    ...(parsed.hash ? [invalid(field, parsed.hash.slice(1), 'fragments are not permitted in the URL')] : []),
-    ...(parsed.search ? [invalid(field, parsed.search.slice(1), 'query parameters are not permitted in the URL')] : []),
-  ];
 }
 
 function versionErrors(versions: readonly string[], field: string): FieldError[] {

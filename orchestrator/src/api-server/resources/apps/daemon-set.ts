@@ -2,6 +2,7 @@ import type { DaemonSet, DaemonSetSpec } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
+import { validatePodTemplate } from '../core/pod/spec.ts';
 import { semanticEqual } from '../equality.ts';
 import { invalid, notSupported, required } from '../field.ts';
 import { validateLabelSelector } from '../label-selector.ts';
@@ -9,7 +10,7 @@ import { immutable, nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { isZero, validateIntOrPercent } from './int-or-percent.ts';
 import { decremented, nonNegativeCounts } from './status-counts.ts';
-import { selectedTemplate, templateLimits } from './template.ts';
+import { isReadable, selectedTemplate, templateLimits } from './template.ts';
 import { count, templateCells } from './workload-cells.ts';
 
 /** Where the version of the template is kept since the field for it went (apps/v1 conversion). */
@@ -71,7 +72,9 @@ function validateSpec(spec: DaemonSetSpec): FieldError[] {
     ...(selector && Object.keys(selector).length === 0
       ? [invalid('spec.selector', selector, 'empty selector is invalid for daemonset')]
       : []),
-    ...selectedTemplate(template, selector, 'spec.template'),
+    ...(isReadable(selector)
+      ? selectedTemplate(template, selector, 'spec.template')
+      : validatePodTemplate(template, 'spec.template')),
     ...templateLimits(template, 'DaemonSet', 'spec.template'),
     ...nonNegative(spec.minReadySeconds ?? 0, 'spec.minReadySeconds'),
     ...strategyErrors(spec),

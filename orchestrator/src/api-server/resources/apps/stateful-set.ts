@@ -86,7 +86,7 @@ function validateSpec(spec: StatefulSetSpec, stored: boolean): FieldError[] {
     ...(selector && Object.keys(selector).length === 0
       ? [invalid('spec.selector', selector, 'empty selector is invalid for statefulset')]
       : []),
-    ...selectedTemplate(withClaimVolumes(spec), selector, `${field}.template`),
+    ...selectedTemplate(withClaimVolumes(spec), selector, `${field}.template`, ''),
     ...templateLimits(template, 'StatefulSet', `${field}.template`),
   ];
 }

@@ -2,22 +2,30 @@ import type { LabelSelector, PodTemplateSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
 import { forbidden, invalid, notSupported } from '../field.ts';
-import { selectorMatches } from '../label-selector.ts';
+import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
 
 /** The template's pods are those the selector selects, and the template is a valid one. */
 export function selectedTemplate(
   template: PodTemplateSpec,
   selector: LabelSelector | undefined,
   field: string,
+  unreadable = 'invalid label selector',
 ): FieldError[] {
   const labels = template.metadata?.labels;
   const empty = selector !== undefined && Object.keys(selector).length === 0;
+  // Nobody knows then what it selects; upstream looks no further.
+  if (!isReadable(selector)) return [invalid('spec.selector', selector, unreadable)];
   return [
     ...(empty || selectorMatches(selector, labels)
       ? []
       : [invalid(`${field}.metadata.labels`, labels, '`selector` does not match template `labels`')]),
     ...validatePodTemplate(template, field),
   ];
+}
+
+/** Whether a selector selects anything at all (metav1.LabelSelectorAsSelector). */
+export function isReadable(selector: LabelSelector | undefined): boolean {
+  return validateLabelSelector(selector, '').length === 0;
 }
 
 /** Pods of controllers that keep a number of them running restart always and never end by themselves. */

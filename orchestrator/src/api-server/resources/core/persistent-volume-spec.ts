@@ -1,10 +1,22 @@
 import type { CSIPersistentVolumeSource, PersistentVolumeSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
+import { dns1123Label } from '../names.ts';
 import { absolutePath, noBacksteps } from '../paths.ts';
 import { canonicalQuantity, compareQuantities } from '../quantity.ts';
 import { classErrors, validateAccessModes, volumeModes } from './claim-spec.ts';
 import { validateNodeSelector } from './node-selector.ts';
+import {
+  needs,
+  validateAzureDisk,
+  validateDisk,
+  validateFibreChannel,
+  validateFlex,
+  validateFlocker,
+  validateQuobyte,
+  validateStorageOs,
+  validateWithSecret,
+} from './pod/legacy-sources.ts';
 import { validateDriverName, validateHostPath, validateIscsi, validateSecretReference } from './pod/volume-sources.ts';
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain'];
@@ -14,17 +26,25 @@ type Source = (spec: PersistentVolumeSpec, field: string) => readonly FieldError
 const need =
   (name: keyof PersistentVolumeSpec, ...fields: readonly string[]): Source =>
   (spec, field) =>
-    fields.flatMap((key) =>
-      ((spec[name] ?? {}) as Record<string, unknown>)[key] ? [] : [required(`${field}.${name}.${key}`)],
-    );
+    needs((spec[name] ?? {}) as object, `${field}.${name}`, ...fields);
+
+/** What has a secret of a namespace. */
+const secretNames = ['name', 'namespace'];
 
 /** Volume types in the order upstream looks at them. */
 const sources: readonly (readonly [keyof PersistentVolumeSpec, Source])[] = [
   ['hostPath', ({ hostPath }, field) => validateHostPath(hostPath!, `${field}.hostPath`)],
-  ['gcePersistentDisk', need('gcePersistentDisk', 'pdName')],
-  ['awsElasticBlockStore', need('awsElasticBlockStore', 'volumeID')],
-  ['glusterfs', need('glusterfs', 'endpoints', 'path')],
-  ['flocker', () => []],
+  [
+    'gcePersistentDisk',
+    ({ gcePersistentDisk }, field) => validateDisk(gcePersistentDisk!, `${field}.persistentDisk`, 'pdName'),
+  ],
+  [
+    'awsElasticBlockStore',
+    ({ awsElasticBlockStore }, field) =>
+      validateDisk(awsElasticBlockStore!, `${field}.awsElasticBlockStore`, 'volumeID'),
+  ],
+  ['glusterfs', ({ glusterfs }, field) => glusterErrors(glusterfs!, `${field}.glusterfs`)],
+  ['flocker', ({ flocker }, field) => validateFlocker(flocker!, `${field}.flocker`)],
   [
     'nfs',
     (spec, field) => [
@@ -33,20 +53,30 @@ const sources: readonly (readonly [keyof PersistentVolumeSpec, Source])[] = [
     ],
   ],
   ['rbd', need('rbd', 'monitors', 'image')],
-  ['quobyte', need('quobyte', 'registry', 'volume')],
+  ['quobyte', ({ quobyte }, field) => validateQuobyte(quobyte!, `${field}.quobyte`)],
   ['cephfs', need('cephfs', 'monitors')],
-  ['iscsi', ({ iscsi }, field) => validateIscsi(iscsi as Parameters<typeof validateIscsi>[0], `${field}.iscsi`)],
-  ['cinder', need('cinder', 'volumeID')],
-  ['fc', () => []],
-  ['flexVolume', need('flexVolume', 'driver')],
-  ['azureFile', need('azureFile', 'secretName', 'shareName')],
+  ['iscsi', ({ iscsi }, field) => iscsiErrors(iscsi!, `${field}.iscsi`)],
+  [
+    'cinder',
+    ({ cinder }, field) =>
+      validateWithSecret(cinder!, `${field}.cinder`, { fields: ['volumeID'], secret: secretNames }),
+  ],
+  ['fc', ({ fc }, field) => validateFibreChannel(fc!, `${field}.fc`)],
+  ['flexVolume', ({ flexVolume }, field) => validateFlex(flexVolume!, `${field}.flexVolume`)],
+  [
+    'azureFile',
+    (spec, field) => [
+      ...need('azureFile', 'secretName', 'shareName')(spec, field),
+      ...(spec.azureFile?.secretNamespace === '' ? [required(`${field}.azureFile.secretNamespace`)] : []),
+    ],
+  ],
   ['vsphereVolume', need('vsphereVolume', 'volumePath')],
   ['photonPersistentDisk', need('photonPersistentDisk', 'pdID')],
   ['portworxVolume', need('portworxVolume', 'volumeID')],
-  ['azureDisk', need('azureDisk', 'diskName', 'diskURI')],
+  ['azureDisk', ({ azureDisk }, field) => validateAzureDisk(azureDisk!, `${field}.azureDisk`)],
   ['scaleIO', need('scaleIO', 'gateway', 'system', 'volumeName')],
   ['local', (spec, field) => localErrors(spec, field)],
-  ['storageos', need('storageos', 'volumeName')],
+  ['storageos', ({ storageos }, field) => validateStorageOs(storageos!, `${field}.storageos`, ...secretNames)],
   ['csi', ({ csi }, field) => csiErrors(csi as CSIPersistentVolumeSource, `${field}.csi`)],
 ];
 
@@ -95,7 +125,9 @@ function capacityErrors(capacity: Readonly<Record<string, string>>, field: strin
   const names = Object.keys(capacity);
   return [
     ...(names.length > 0 ? [] : [required(field)]),
-    ...(names.length === 1 && names[0] === 'storage' ? [] : [notSupported(field, capacity, ['storage'])]),
+    ...(names.length === 1 && names[0] === 'storage'
+      ? []
+      : [notSupported(field, names.length > 0 ? sortedKeys(capacity) : null, ['storage'])]),
     ...Object.entries(capacity).flatMap(([name, value]) => {
       const path = `${field}[${name}]`;
       const text = canonicalQuantity(value);
@@ -105,6 +137,10 @@ function capacityErrors(capacity: Readonly<Record<string, string>>, field: strin
       ];
     }),
   ];
+}
+
+function sortedKeys(map: Readonly<Record<string, string>>): object {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function affinityErrors({ nodeAffinity }: PersistentVolumeSpec, field: string): FieldError[] {
@@ -117,8 +153,30 @@ function sourceErrors(spec: PersistentVolumeSpec, field: string): FieldError[] {
   const present = sources.filter(([name]) => spec[name] !== undefined);
   if (present.length === 0) return [required(field, 'must specify a volume type')];
   return present.flatMap(([name, check], index) =>
-    index === 0 ? check(spec, field) : [forbidden(`${field}.${name}`, 'may not specify more than 1 volume type')],
+    index === 0 || name === 'flexVolume'
+      ? check(spec, field)
+      : [forbidden(`${field}.${name === 'cephfs' ? 'cephFS' : name}`, 'may not specify more than 1 volume type')],
   );
+}
+
+type Iscsi = NonNullable<PersistentVolumeSpec['iscsi']>;
+
+function iscsiErrors(iscsi: Iscsi, field: string): FieldError[] {
+  return [
+    ...validateIscsi(iscsi as Parameters<typeof validateIscsi>[0], field, ''),
+    ...(iscsi.secretRef ? needs(iscsi.secretRef, `${field}.secretRef`, 'name') : []),
+  ];
+}
+
+function glusterErrors(gluster: NonNullable<PersistentVolumeSpec['glusterfs']>, field: string): FieldError[] {
+  const { endpointsNamespace: namespace } = gluster;
+  const path = `${field}.endpointsNamespace`;
+  return [
+    ...needs(gluster, field, 'endpoints', 'path'),
+    ...(namespace === ''
+      ? [invalid(path, '', 'if the endpointnamespace is set, it must be a valid namespace name')]
+      : dns1123Label(namespace ?? 'default').map((text) => invalid(path, namespace, text))),
+  ];
 }
 
 function localErrors({ local, nodeAffinity }: PersistentVolumeSpec, field: string): FieldError[] {

@@ -1,5 +1,7 @@
-import type { APIService } from '@berth/kube';
-import { forbidden, invalid, required } from '../field.ts';
+import type { APIService, APIServiceSpec } from '@berth/kube';
+import type { FieldError } from '../../resource-definition.ts';
+import { invalid, required } from '../field.ts';
+import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
 export const apiServiceRules: KindRules = {
@@ -12,23 +14,55 @@ export const apiServiceRules: KindRules = {
       const service = (object as APIService).spec?.service;
       if (service) service.port ??= 443;
     },
-    validate: (object) => {
-      const { metadata, spec } = object as APIService;
-      const { group = '', version = '', service, caBundle, insecureSkipTLSVerify } = spec ?? {};
-      const name = `${version}.${group}`;
-      return [
-        ...(metadata.name === name
-          ? []
-          : [invalid('metadata.name', metadata.name ?? '', 'must be `spec.version+"."+spec.group`')]),
-        ...(version ? [] : [required('spec.version')]),
-        ...(!service && caBundle ? [forbidden('spec.caBundle', 'local APIServices may not have a caBundle')] : []),
-        ...(!service && insecureSkipTLSVerify
-          ? [forbidden('spec.insecureSkipTLSVerify', 'local APIServices may not have insecureSkipTLSVerify')]
-          : []),
-      ];
-    },
+    validate: (object) => validate(object as APIService),
   },
 };
+
+function validate({ metadata, spec }: APIService): FieldError[] {
+  const { group = '', version = '', service, groupPriorityMinimum = 0, versionPriority = 0 } = spec ?? {};
+  const name = `${version}.${group}`;
+  const wrongName = 'must be `spec.version+"."+spec.group`';
+  return [
+    ...(!metadata.name || metadata.name === name
+      ? []
+      : [invalid('metadata.name', metadata.name, `${wrongName}: ${JSON.stringify(name)}`)]),
+    ...(group === '' && version !== 'v1'
+      ? [required('spec.group', 'only v1 may have an empty group and it better be legacy kube')]
+      : []),
+    ...(group === '' ? [] : dns1123Subdomain(group).map((text) => invalid('spec.group', group, text))),
+    ...dns1035Label(version).map((text) => invalid('spec.version', version, text)),
+    ...limited(groupPriorityMinimum, 20_000, 'spec.groupPriorityMinimum'),
+    ...limited(versionPriority, 1000, 'spec.versionPriority'),
+    ...(service ? remoteErrors(spec as APIServiceSpec) : localErrors(spec)),
+  ];
+}
+
+function limited(value: number, most: number, field: string): FieldError[] {
+  return value > 0 && value <= most ? [] : [invalid(field, value, `must be positive and less than ${most}`)];
+}
+
+function localErrors({ caBundle, insecureSkipTLSVerify }: Partial<APIServiceSpec> = {}): FieldError[] {
+  const bytes = `${Buffer.from(caBundle ?? '', 'base64').length} bytes`;
+  return [
+    ...(caBundle ? [invalid('spec.caBundle', bytes, 'local APIServices may not have a caBundle')] : []),
+    ...(insecureSkipTLSVerify
+      ? [invalid('spec.insecureSkipTLSVerify', true, 'local APIServices may not have insecureSkipTLSVerify')]
+      : []),
+  ];
+}
+
+function remoteErrors({ service, caBundle, insecureSkipTLSVerify }: APIServiceSpec): FieldError[] {
+  const { namespace, name, port = 443 } = service ?? {};
+  const wrongPort = portNumber(port);
+  return [
+    ...(namespace ? [] : [required('spec.service.namespace')]),
+    ...(name ? [] : [required('spec.service.name')]),
+    ...(wrongPort.length > 0 ? [invalid('spec.service.port', port, `port is not valid: ${wrongPort.join(', ')}`)] : []),
+    ...(insecureSkipTLSVerify && caBundle
+      ? [invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present')]
+      : []),
+  ];
+}
 
 /** `True`, or `False (Reason)` of the Available condition. */
 function availability({ status }: APIService): string {

@@ -62,6 +62,9 @@ function portErrors({ protocol, port, endPort }: NetworkPolicyPort, field: strin
     ...(typeof port === 'number' && endPort !== undefined && endPort < port
       ? [invalid(path, port, 'must be greater than or equal to `port`')]
       : []),
+    ...(typeof port === 'number' && endPort !== undefined
+      ? portNumber(endPort).map((text) => invalid(path, endPort, text))
+      : []),
   ];
 }
 

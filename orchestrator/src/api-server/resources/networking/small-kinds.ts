@@ -1,7 +1,13 @@
-import type { IngressClass, IngressClassParametersReference, IPAddress, ServiceCIDR } from '@berth/kube';
+import type {
+  IngressClass,
+  IngressClassParametersReference,
+  IPAddress,
+  ParentReference,
+  ServiceCIDR,
+} from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
-import { validateCidr } from '../ip.ts';
+import { validateCidr, validateIp } from '../ip.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import type { KindRules } from '../rules.ts';
@@ -78,10 +84,27 @@ export const ipAddressRules: KindRules = {
   cells: { ParentRef: (object) => parent(object as IPAddress) },
   rules: {
     nameRule: 'pathSegment',
-    validate: (object) => ((object as IPAddress).spec?.parentRef ? [] : [required('spec.parentRef')]),
+    validate: (object) => {
+      const { name = '' } = object.metadata;
+      const reference = (object as IPAddress).spec?.parentRef;
+      return [
+        ...(name === '' ? [] : validateIp(name, 'metadata.name')),
+        ...(reference ? parentErrors(reference, 'spec.parentRef') : [required('spec.parentRef')]),
+      ];
+    },
     validateUpdate: (next, old) => immutable(next['spec']?.parentRef, old['spec']?.parentRef, 'spec.parentRef'),
   },
 };
+
+function parentErrors({ group, resource, namespace, name }: ParentReference, field: string): FieldError[] {
+  const segment = (value: string, path: string) => pathSegment(value).map((text) => invalid(path, value, text));
+  return [
+    ...(group ? dns1123Subdomain(group).map((text) => invalid(`${field}.group`, group, text)) : []),
+    ...(resource ? segment(resource, `${field}.resource`) : [required(`${field}.resource`)]),
+    ...(name ? segment(name, `${field}.name`) : [required(`${field}.name`)]),
+    ...(namespace ? segment(namespace, `${field}.namespace`) : []),
+  ];
+}
 
 function parent({ spec }: IPAddress): string {
   if (!spec?.parentRef) return '<none>';

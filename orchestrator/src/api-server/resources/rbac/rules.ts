@@ -28,7 +28,10 @@ export const clusterRoleRules: KindRules = {
         ...(aggregationRule && selectors.length === 0
           ? [required(field, 'at least one clusterRoleSelector required if aggregationRule is non-nil')]
           : []),
-        ...selectors.flatMap((selector, index) => validateLabelSelector(selector, `${field}[${index}]`)),
+        ...selectors.flatMap((selector, index) => {
+          const wrong = validateLabelSelector(selector, `${field}[${index}]`);
+          return wrong.length > 0 ? [...wrong, invalid(`${field}[${index}]`, null, 'invalid label selector.')] : [];
+        }),
       ];
     },
   },

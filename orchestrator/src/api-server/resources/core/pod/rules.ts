@@ -5,6 +5,7 @@ import { forbidden, invalid } from '../../field.ts';
 import type { KindRules } from '../../rules.ts';
 import { podCells } from './cells.ts';
 import { defaultPod } from './defaults.ts';
+import { mergeLabelKeys } from './merge-label-keys.ts';
 import { qosClass } from './qos.ts';
 import { validatePodSpec } from './spec.ts';
 import { validateStatusUpdate } from './status-update.ts';
@@ -40,6 +41,7 @@ export const podRules: KindRules = {
 
 function prepareForCreate(object: AnyObject): void {
   const pod = object as Pod;
+  if (pod.spec) mergeLabelKeys(pod.spec, pod.metadata.labels);
   pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) };
   if (pod.spec?.schedulingGates?.length)
     pod.status.conditions = [

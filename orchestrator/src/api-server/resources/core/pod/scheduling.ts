@@ -1,4 +1,11 @@
-import type { Affinity, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint } from '@berth/kube';
+import type {
+  Affinity,
+  LabelSelector,
+  PodAffinityTerm,
+  PodSpec,
+  Toleration,
+  TopologySpreadConstraint,
+} from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notFound, notSupported, required } from '../../field.ts';
 import { validateLabelName, validateLabelSelector } from '../../label-selector.ts';
@@ -40,6 +47,7 @@ function podTermErrors(term: PodAffinityTerm, field: string): FieldError[] {
     ...validateLabelSelector(term.labelSelector, `${field}.labelSelector`),
     ...validateLabelSelector(term.namespaceSelector, `${field}.namespaceSelector`),
     ...namespaces.flatMap((name) => dns1123Label(name).map((text) => invalid(`${field}.namespace`, name, text))),
+    ...labelKeyErrors(term, field),
     ...(topologyKey ? [] : [required(`${field}.topologyKey`, 'can not be empty')]),
     ...validateLabelName(topologyKey, `${field}.topologyKey`),
   ];
@@ -105,7 +113,7 @@ export function validateSpreadConstraints(
       ...(['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const).flatMap((name) =>
         constraint[name] === undefined ? [] : oneOf(constraint[name], ['Honor', 'Ignore'], `${field}.${name}`),
       ),
-      ...labelKeyErrors(constraint, `${field}.matchLabelKeys`),
+      ...labelKeyErrors(constraint, field),
       ...validateLabelSelector(constraint.labelSelector, `${field}.labelSelector`),
     ];
   });
@@ -121,10 +129,44 @@ function minDomainsErrors(minDomains: number | undefined, action: string, field:
   ];
 }
 
-function labelKeyErrors({ matchLabelKeys = [], labelSelector }: TopologySpreadConstraint, field: string): FieldError[] {
-  if (matchLabelKeys.length === 0) return [];
-  if (!labelSelector) return [forbidden(field, 'must not be specified when labelSelector is not set')];
-  return matchLabelKeys.flatMap((key, index) => validateLabelName(key, `${field}[${index}]`));
+interface LabelKeys {
+  readonly labelSelector?: LabelSelector;
+  readonly matchLabelKeys?: readonly string[];
+  readonly mismatchLabelKeys?: readonly string[];
+}
+
+/** Keys whose values are taken from the pod itself, beside a selector (ValidateMatchLabelKeysAndMismatchLabelKeys). */
+function labelKeyErrors(
+  { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] }: LabelKeys,
+  field: string,
+): FieldError[] {
+  const names = (keys: readonly string[], path: string) => {
+    if (keys.length === 0) return [];
+    if (!labelSelector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
+    return keys.flatMap((key, index) => validateLabelName(key, `${path}[${index}]`));
+  };
+  const match = `${field}.matchLabelKeys`;
+  return [
+    ...names(matchLabelKeys, match),
+    ...names(mismatchLabelKeys, `${field}.mismatchLabelKeys`),
+    ...selectedTwice(labelSelector, matchLabelKeys, field),
+    ...matchLabelKeys.flatMap((key, index) =>
+      mismatchLabelKeys.includes(key)
+        ? [invalid(`${match}[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys')]
+        : [],
+    ),
+  ];
+}
+
+/** The selector has got one expression for each key by now (see `merge-label-keys.ts`): a second one is somebody's own. */
+function selectedTwice(selector: LabelSelector | undefined, keys: readonly string[], field: string): FieldError[] {
+  const seen = new Set(Object.keys(selector?.matchLabels ?? {}));
+  return (selector?.matchExpressions ?? []).flatMap(({ key }) => {
+    const at = keys.lastIndexOf(key);
+    const twice = at >= 0 && seen.has(key);
+    seen.add(key);
+    return twice ? [invalid(`${field}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector')] : [];
+  });
 }
 
 function oneOf(value: string | undefined, supported: readonly string[], field: string): FieldError[] {

@@ -101,7 +101,8 @@ export function validatePodSecurityContext(spec: PodSpec, field: string): FieldE
     ...seccompErrors(context?.seccompProfile, `${field}.seccompProfile`),
     ...appArmorErrors(context?.appArmorProfile, `${field}.appArmorProfile`),
     ...oneOf(context?.supplementalGroupsPolicy, ['Merge', 'Strict'], `${field}.supplementalGroupsPolicy`),
-    ...oneOf(context?.seLinuxChangePolicy, ['MountOption', 'Recursive'], `${field}.seLinuxChangePolicy`),
+    // MountOption needs the feature SELinuxMount, which is off.
+    ...oneOf(context?.seLinuxChangePolicy, ['Recursive'], `${field}.seLinuxChangePolicy`),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { PodDNSConfig, PodSpec, PodTemplateSpec } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
-import { duplicate, forbidden, invalid, notSupported, required } from '../../field.ts';
+import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../field.ts';
 import { validateIp } from '../../ip.ts';
 import { validateLabels } from '../../label-selector.ts';
 import { validateAnnotations } from '../../metadata.ts';
@@ -36,6 +36,9 @@ export function validatePodSpec(spec: PodSpec, field: string, owner: PodOwner = 
     ...validateContainers(context, `${field}.containers`),
     ...validateInitContainers(context, `${field}.initContainers`),
     ...validateEphemeralContainers(context, `${field}.ephemeralContainers`),
+    ...(spec.resources?.claims?.length
+      ? [forbidden(`${field}.resources.claims`, 'claims may not be set for Resources at pod-level')]
+      : []),
     ...validateResources(spec.resources, `${field}.resources`, claimNames),
     ...hostNetworkErrors(spec, field, owner.isPod),
     ...oneOf(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], `${field}.restartPolicy`),
@@ -157,6 +160,7 @@ function hostnameOverrideErrors(spec: PodSpec, field: string): FieldError[] {
   const name = spec.hostnameOverride;
   if (name === undefined) return [];
   return [
+    ...(Buffer.byteLength(name) > 64 ? [tooLong(field, 64)] : []),
     ...(spec.setHostnameAsFQDN ? [forbidden(field, 'may not be specified when setHostnameAsFQDN is true')] : []),
     ...(spec.hostNetwork ? [forbidden(field, 'may not be specified when hostNetwork is true')] : []),
     ...dns1123Subdomain(name).map((text) => invalid(field, name, text)),
@@ -176,7 +180,26 @@ function restErrors(spec: PodSpec, field: string): FieldError[] {
       ? []
       : oneOf(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${field}.preemptionPolicy`)),
     ...(spec.overhead ? validateResources({ limits: spec.overhead }, `${field}.overhead`, new Set()) : []),
-    ...(spec.os ? oneOf(spec.os.name, ['linux', 'windows'], `${field}.os.name`) : []),
+    ...osErrors(spec, field),
+  ];
+}
+
+/** An unknown system is told of the whole of `os`; what is a Windows container's is no Linux one's. */
+function osErrors(spec: PodSpec, field: string): FieldError[] {
+  const { os } = spec;
+  if (!os) return [];
+  if (!os.name) return [required(`${field}.os.name`)];
+  if (os.name !== 'linux')
+    return os.name === 'windows' ? [] : [notSupported(`${field}.os`, os.name, ['linux', 'windows'])];
+  const none = (context: { windowsOptions?: object } | undefined, path: string) =>
+    context?.windowsOptions
+      ? [forbidden(`${path}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod')]
+      : [];
+  return [
+    ...none(spec.securityContext, field),
+    ...(['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
+      (spec[list] ?? []).flatMap(({ securityContext }, index) => none(securityContext, `${field}.${list}[${index}]`)),
+    ),
   ];
 }
 

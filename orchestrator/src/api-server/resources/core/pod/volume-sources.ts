@@ -8,21 +8,36 @@ import { absolutePath, noBacksteps } from '../../paths.ts';
 import { compareQuantities } from '../../quantity.ts';
 import { validateClaimSpec } from '../claim-spec.ts';
 import { fileModeErrors, validateDownwardFiles, validateKeyToPaths, validateProjected } from './file-volumes.ts';
+import {
+  needs,
+  validateAzureDisk,
+  validateDisk,
+  validateFibreChannel,
+  validateFlex,
+  validateFlocker,
+  validateQuobyte,
+  validateStorageOs,
+  validateWithSecret,
+} from './legacy-sources.ts';
 
 type Check = (volume: Volume, field: string) => readonly FieldError[];
 
 const need =
   (...names: readonly string[]) =>
   (source: object, field: string): FieldError[] =>
-    names.flatMap((name) => ((source as Record<string, unknown>)[name] ? [] : [required(`${field}.${name}`)]));
+    needs(source, field, ...names);
 
 /** Sources in the order upstream looks at them: the second of two is the one that is forbidden. */
 const sources: readonly (readonly [keyof Volume, Check, string?])[] = [
   ['emptyDir', ({ emptyDir }, field) => emptyDirErrors(emptyDir?.sizeLimit, field)],
   ['hostPath', ({ hostPath }, field) => validateHostPath(hostPath!, field)],
   ['gitRepo', ({ gitRepo }, field) => need('repository')(gitRepo!, field)],
-  ['gcePersistentDisk', ({ gcePersistentDisk }, field) => need('pdName')(gcePersistentDisk!, field)],
-  ['awsElasticBlockStore', ({ awsElasticBlockStore }, field) => need('volumeID')(awsElasticBlockStore!, field)],
+  [
+    'gcePersistentDisk',
+    ({ gcePersistentDisk }, field) =>
+      validateDisk(gcePersistentDisk!, field.replace(/gcePersistentDisk$/, 'persistentDisk'), 'pdName'),
+  ],
+  ['awsElasticBlockStore', ({ awsElasticBlockStore }, field) => validateDisk(awsElasticBlockStore!, field, 'volumeID')],
   ['secret', ({ secret }, field) => [...need('secretName')(secret!, field), ...validateFiles(secret!, field)]],
   [
     'nfs',
@@ -30,23 +45,23 @@ const sources: readonly (readonly [keyof Volume, Check, string?])[] = [
   ],
   ['iscsi', ({ iscsi }, field) => validateIscsi(iscsi!, field)],
   ['glusterfs', ({ glusterfs }, field) => need('endpoints', 'path')(glusterfs!, field)],
-  ['flocker', () => []],
+  ['flocker', ({ flocker }, field) => validateFlocker(flocker!, field)],
   ['persistentVolumeClaim', ({ persistentVolumeClaim }, field) => need('claimName')(persistentVolumeClaim!, field)],
   ['rbd', ({ rbd }, field) => need('monitors', 'image')(rbd!, field)],
-  ['cinder', ({ cinder }, field) => need('volumeID')(cinder!, field)],
+  ['cinder', ({ cinder }, field) => validateWithSecret(cinder!, field, { fields: ['volumeID'], secret: ['name'] })],
   ['cephfs', ({ cephfs }, field) => need('monitors')(cephfs!, field), 'cephFS'],
-  ['quobyte', ({ quobyte }, field) => need('registry', 'volume')(quobyte!, field)],
+  ['quobyte', ({ quobyte }, field) => validateQuobyte(quobyte!, field)],
   // The misspelt path is upstream's.
   ['downwardAPI', ({ downwardAPI }, field) => validateDownward(downwardAPI!, field), 'downwarAPI'],
-  ['fc', () => []],
-  ['flexVolume', ({ flexVolume }, field) => need('driver')(flexVolume!, field)],
+  ['fc', ({ fc }, field) => validateFibreChannel(fc!, field)],
+  ['flexVolume', ({ flexVolume }, field) => validateFlex(flexVolume!, field)],
   ['configMap', ({ configMap }, field) => [...need('name')(configMap!, field), ...validateFiles(configMap!, field)]],
   ['azureFile', ({ azureFile }, field) => need('secretName', 'shareName')(azureFile!, field)],
   ['vsphereVolume', ({ vsphereVolume }, field) => need('volumePath')(vsphereVolume!, field)],
   ['photonPersistentDisk', ({ photonPersistentDisk }, field) => need('pdID')(photonPersistentDisk!, field)],
   ['portworxVolume', ({ portworxVolume }, field) => need('volumeID')(portworxVolume!, field)],
-  ['azureDisk', ({ azureDisk }, field) => need('diskName', 'diskURI')(azureDisk!, field)],
-  ['storageos', ({ storageos }, field) => need('volumeName')(storageos!, field)],
+  ['azureDisk', ({ azureDisk }, field) => validateAzureDisk(azureDisk!, field)],
+  ['storageos', ({ storageos }, field) => validateStorageOs(storageos!, field, 'name')],
   ['projected', ({ projected }, field) => validateProjected(projected!, field)],
   ['scaleIO', ({ scaleIO }, field) => need('gateway', 'system', 'volumeName')(scaleIO!, field)],
   ['csi', ({ csi }, field) => validateCsiVolume(csi!, field)],
@@ -116,13 +131,18 @@ function validateDownward(source: NonNullable<Volume['downwardAPI']>, field: str
   ];
 }
 
-export function validateIscsi(iscsi: ISCSIVolumeSource, field: string): FieldError[] {
+/** `start`: what more is said of names of other kinds than there are; pods alone say it. */
+export function validateIscsi(
+  iscsi: ISCSIVolumeSource,
+  field: string,
+  start = ' starting with iqn, eui, or naa',
+): FieldError[] {
   return [
     ...(iscsi.targetPortal ? [] : [required(`${field}.targetPortal`)]),
-    ...(iscsi.iqn ? iqnErrors(iscsi.iqn, `${field}.iqn`) : [required(`${field}.iqn`)]),
+    ...(iscsi.iqn ? iqnErrors(iscsi.iqn, `${field}.iqn`, start) : [required(`${field}.iqn`)]),
     ...inRange(iscsi.lun ?? 0, 0, 255).map((text) => invalid(`${field}.lun`, iscsi.lun, text)),
     ...((iscsi.chapAuthDiscovery || iscsi.chapAuthSession) && !iscsi.secretRef ? [required(`${field}.secretRef`)] : []),
-    ...(iscsi.initiatorName === undefined ? [] : iqnErrors(iscsi.initiatorName, `${field}.initiatorname`)),
+    ...(iscsi.initiatorName === undefined ? [] : iqnErrors(iscsi.initiatorName, `${field}.initiatorname`, start)),
   ];
 }
 
@@ -132,9 +152,9 @@ const iqnPatterns: Readonly<Record<string, RegExp>> = {
   naa: /^naa.[a-zA-Z0-9]{32}$/,
 };
 
-function iqnErrors(iqn: string, field: string): FieldError[] {
+function iqnErrors(iqn: string, field: string, start: string): FieldError[] {
   const pattern = iqnPatterns[iqn.slice(0, 3)];
-  if (!pattern) return [invalid(field, iqn, 'must be valid format starting with iqn, eui, or naa')];
+  if (!pattern) return [invalid(field, iqn, `must be valid format${start}`)];
   return pattern.test(iqn) ? [] : [invalid(field, iqn, 'must be valid format')];
 }
 
