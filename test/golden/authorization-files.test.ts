@@ -1,4 +1,6 @@
+import { createLogger, systemClock } from '@berth/kit';
 import { afterAll, expect, test } from 'vitest';
+import { MemoryStore } from '../../orchestrator/src/index.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { aFile, aKubeconfig } from '../harness/kubeconfig-file.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
@@ -66,7 +68,15 @@ test.each([
   ['{"kind": "Role", "apiVersion": "v1"}', /no kind "Role" is registered for version "v1"/],
 ])('a policy file with %s stops the start', async (line, words) => {
   using file = aFile(line);
-  await expect(aWorld({ authorizationModes: ['ABAC'], authorization: { policyFile: file.path } })).rejects.toThrow(words);
+  const store = new MemoryStore({ clock: systemClock });
+  const said: string[] = [];
+  const log = createLogger({ level: 'debug', now: () => 0, write: (text) => void said.push(text) });
+  const start = aWorld({ authorizationModes: ['ABAC'], authorization: { policyFile: file.path }, store, log });
+  await expect(start).rejects.toThrow(words);
+  // Nothing of it goes on, which would miss the store.
+  await store[Symbol.asyncDispose]();
+  await new Promise(setImmediate);
+  expect(said.filter((text) => text.includes('error'))).toEqual([]);
 });
 
 test('a webhook is asked who may do what, and its answers are kept', async () => {

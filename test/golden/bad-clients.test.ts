@@ -212,3 +212,15 @@ test.each([
   }
   expect(await ask({ 'if-none-match': '"x"' })).toMatchObject({ status: 200 });
 });
+
+test('a Scale is printed with what is wanted and what is there', async () => {
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const body = { metadata: { name: 'scaled' }, spec: { replicas: 3, selector: { matchLabels: { a: 'b' } }, template } };
+  await server.send({ method: 'POST', path, contentType: 'application/json', body });
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  const { text } = await server.send({ method: 'GET', path: `${path}/scaled/scale`, accept });
+  const { columnDefinitions, rows } = JSON.parse(text);
+  expect(columnDefinitions.map(({ name }: { name: string }) => name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
+  expect(rows[0]).toMatchObject({ cells: ['scaled', 3, 0, expect.any(String)], object: { kind: 'PartialObjectMetadata' } });
+});

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { seededRng, silentLogger, systemClock, systemRng } from '@berth/kit';
 import { KubeClient, resources, type Secret, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
@@ -97,4 +97,35 @@ test('a token secret goes with its service account, and does not stay without on
   await expect.poll(code).toBe(404);
   await world.make('nobody');
   await expect.poll(code).toBe(404);
+});
+
+test('others verify tokens of service accounts by what the server says of its keys', async () => {
+  await using world = await aWorld();
+  const get = async (path: string) => {
+    const { status, text, headers } = await world.api.send({ method: 'GET', path });
+    return { status, json: JSON.parse(text), type: headers['content-type'], age: headers['cache-control'] };
+  };
+  const configuration = await get('/.well-known/openid-configuration');
+  expect(configuration).toEqual({
+    status: 200,
+    json: {
+      issuer: 'https://berth',
+      jwks_uri: `https://127.0.0.1:${world.api.port}/openid/v1/jwks`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256'],
+    },
+    type: 'application/json',
+    age: 'public, max-age=3600',
+  });
+  const { json, type } = await get('/openid/v1/jwks');
+  expect([type, json.keys.length]).toEqual(['application/jwk-set+json', 1]);
+  expect(json.keys[0]).not.toHaveProperty('d');
+  const { namespace } = world;
+  const request = { serviceAccountUid: world.account.metadata.uid as string, audiences: [], expirationSeconds: 600 };
+  const { token } = await world.tokens.issue({ ...request, namespace, serviceAccount: 'robot' });
+  const [head = '', claims = '', signature = ''] = token.split('.');
+  expect(JSON.parse(Buffer.from(head, 'base64url').toString())).toMatchObject({ alg: json.keys[0].alg, kid: json.keys[0].kid });
+  const key = createPublicKey({ key: json.keys[0], format: 'jwk' });
+  expect(verify('sha256', Buffer.from(`${head}.${claims}`), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'))).toBe(true);
 });

@@ -40,6 +40,7 @@ import { routeOf } from './route.ts';
 import { ServerContext } from './server-context.ts';
 import { rootPaths, serverPaths } from './server-paths.ts';
 import { specialHandlers } from './subresources/special-handlers.ts';
+import { issuerPaths } from './tokens/issuer-paths.ts';
 import { liveAccounts } from './tokens/live-accounts.ts';
 import type { TokenIssuer } from './tokens/token-issuer.ts';
 import { loopback, type User } from './user.ts';
@@ -101,7 +102,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ? options
       : { ...options, store: await openEncrypted(store, encryptionConfigFile, definitions) },
   );
-  await server.start();
+  try {
+    await server.start();
+  } catch (error) {
+    // What it follows by then must not outlive it.
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
   return server;
 }
 
@@ -181,6 +188,7 @@ class Server implements ApiServer {
         openApiPaths(registry),
         swaggerPath(registry),
         healthPaths([...own, ...healthChecks]),
+        issuerPaths(options.tokens, () => this.#address()),
         serverPaths(this.#metrics, () => rootPaths(registry, own)),
         backupPath(store),
         this.#limits.debugPaths,

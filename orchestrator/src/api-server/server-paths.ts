@@ -31,6 +31,7 @@ export function rootPaths(registry: ResourceRegistry, checks: readonly HealthChe
     ...checks.filter(({ only }) => only === undefined || only === root).map(({ name }) => `/${root}/${name}`),
   ]);
   const own = [
+    '/.well-known/openid-configuration',
     '/api',
     '/api/v1',
     '/apis',
@@ -39,6 +40,7 @@ export function rootPaths(registry: ResourceRegistry, checks: readonly HealthChe
     '/openapi/v2',
     '/openapi/v3',
     '/openapi/v3/',
+    '/openid/v1/jwks',
     '/version',
   ];
   return [...own, ...groups, ...health].toSorted();

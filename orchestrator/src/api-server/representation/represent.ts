@@ -8,6 +8,7 @@ import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
 import { notAcceptable, protobufMedia, type Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
+import { scaleTable } from './scale-table.ts';
 import { tableOf } from './table.ts';
 
 /** What the forms of answers depend on. */
@@ -119,9 +120,19 @@ function listValue({ definition, metadata, items }: ListAnswer, presentation: Pr
 
 function objectValue(answer: Extract<Answer, { type: 'object' }>, presentation: Presentation): object {
   const object = plainObject(answer.object);
-  // A Status, a Scale or a review has no table; errors are always themselves.
+  // A Status or a review has no table; errors are always themselves.
+  if (object.kind === 'Scale' && presentation.representation.as === 'Table')
+    return tableOf(scaleTable, [object as AnyObject], metadataOf(object as AnyObject), {
+      ...presentation.representation,
+      ...presentation,
+      withColumns: true,
+    });
   if (!answer.definition || object.kind !== answer.definition.kind) return object;
   return converted(answer.definition, object as AnyObject, presentation, true);
+}
+
+function metadataOf({ metadata: { resourceVersion } }: AnyObject) {
+  return { resourceVersion };
 }
 
 function converted(
@@ -132,8 +143,7 @@ function converted(
 ): KubeObject {
   if (representation.as === undefined) return object;
   if (representation.as === 'PartialObjectMetadata') return partialOf(object, representation.version);
-  const metadata = { resourceVersion: object.metadata.resourceVersion };
-  return tableOf(definition, [object], metadata, { ...representation, includeObject, now, withColumns });
+  return tableOf(definition, [object], metadataOf(object), { ...representation, includeObject, now, withColumns });
 }
 
 /** How what a watch tells is written, and as what. @throws ApiError NotAcceptable */

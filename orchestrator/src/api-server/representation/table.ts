@@ -10,9 +10,12 @@ export interface TableOptions {
   readonly withColumns: boolean;
 }
 
+/** What tables are made of. */
+export type TableKind = Pick<ResourceDefinition, 'group' | 'plural' | 'columns'>;
+
 /** What `kubectl get` prints (meta.k8s.io Table). */
 export function tableOf(
-  definition: ResourceDefinition,
+  definition: TableKind,
   objects: readonly AnyObject[],
   metadata: object,
   options: TableOptions,
@@ -37,7 +40,7 @@ export function tableOf(
 }
 
 /** Rows of finished pods are marked, so that kubectl can leave them out (printers' podSuccessConditions). */
-function conditionsOf({ group, plural }: ResourceDefinition, object: AnyObject): object {
+function conditionsOf({ group, plural }: TableKind, object: AnyObject): object {
   if (group !== '' || plural !== 'pods') return {};
   const phase = object.status?.phase;
   if (phase === 'Succeeded') return { conditions: [completed('Succeeded', 'The pod has completed successfully.')] };

@@ -3,7 +3,7 @@ import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
-import type { IssuedToken, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
+import type { IssuedToken, KeySet, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
 
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */
@@ -45,6 +45,7 @@ const legacyPrefix = 'kubernetes.io/serviceaccount/';
 /** Service account tokens as upstream's: signed JWTs with the claims of bound tokens. */
 export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly issuer: string;
+  readonly keySet: KeySet;
   readonly #options: JwtTokensOptions;
   readonly #private: KeyObject;
   readonly #public: KeyObject;
@@ -62,6 +63,8 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     this.#algorithm = this.#private.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256';
     const der = this.#public.export({ type: 'spki', format: 'der' });
     this.#keyId = createHash('sha256').update(der).digest('base64url');
+    const key = { use: 'sig', kid: this.#keyId, alg: this.#algorithm, ...this.#public.export({ format: 'jwk' }) };
+    this.keySet = { algorithms: [this.#algorithm], keys: [key] };
   }
 
   async issue(request: TokenRequest): Promise<IssuedToken> {

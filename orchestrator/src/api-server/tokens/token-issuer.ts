@@ -25,10 +25,18 @@ export interface LegacyClaims {
   readonly secret: string;
 }
 
+/** Public keys (RFC 7517), and how they sign. */
+export interface KeySet {
+  readonly algorithms: readonly string[];
+  readonly keys: readonly object[];
+}
+
 /** Makes tokens that stand for service accounts. */
 export interface TokenIssuer {
   /** Who signs, and the audience where a request names none. */
   readonly issuer: string;
+  /** By which others verify its tokens; absent: they cannot. */
+  readonly keySet?: KeySet;
   issue(request: TokenRequest): Promise<IssuedToken>;
   /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
   review(

@@ -1,0 +1,32 @@
+import type { PathHandler } from '../request-pipeline.ts';
+import type { Answer } from '../server-request.ts';
+import type { TokenIssuer } from './token-issuer.ts';
+
+const maxAge = { 'cache-control': 'public, max-age=3600' };
+
+/**
+ * By what others verify tokens of service accounts: `/.well-known/openid-configuration` and `/openid/v1/jwks`
+ * (pkg/serviceaccount openidmetadata.go).
+ */
+export function issuerPaths(tokens: TokenIssuer | undefined, serverAddress: () => string): PathHandler {
+  const { issuer, keySet } = tokens ?? {};
+  if (!keySet) return () => undefined;
+  return (segments) => {
+    const path = segments.join('/');
+    if (path === 'openid/v1/jwks') return document({ keys: keySet.keys }, 'application/jwk-set+json');
+    if (path !== '.well-known/openid-configuration') return undefined;
+    const configuration = {
+      issuer,
+      jwks_uri: `https://${serverAddress()}/openid/v1/jwks`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: keySet.algorithms,
+    };
+    return document(configuration, 'application/json');
+  };
+}
+
+function document(value: object, contentType: string): Answer {
+  const headers = { 'content-type': contentType, ...maxAge };
+  return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value)), headers };
+}
