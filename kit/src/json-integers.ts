@@ -25,11 +25,14 @@ const int64 = 2n ** 63n;
 
 /** What a run of digits may be that a number does not hold: 2^53 has sixteen. */
 const doubtfulDigits = 16;
+/** -2^63. Reading as a bigint what is much longer takes long. */
+const longestInt64 = 20;
 
 /** The value of a JSON number. An integer beyond int64 is a float, as Go's decoders have it. */
 export function numberOf(text: string): Integer {
   const value = Number(text);
-  if (text.length < doubtfulDigits || Number.isSafeInteger(value) || !/^-?\d+$/.test(text)) return value;
+  if (text.length < doubtfulDigits || text.length > longestInt64) return value;
+  if (Number.isSafeInteger(value) || !/^-?\d+$/.test(text)) return value;
   return exactOr(BigInt(text), value);
 }
 

@@ -30,6 +30,7 @@ test.each([
     '<<',
     '=',
   ],
+  ...[' \n', '\n \n', ' \t\n\n'],
   ...['a \u2028', '\u2029', 'a\u0085b', '\ufeffa', 'true', '1e3'],
 ])('%j stays the text it is', (text) => {
   const yaml = yamlOf({ key: text, [text]: 1 });

@@ -3,8 +3,8 @@ import { Document, isScalar, type Tags, visit } from 'yaml';
 /** Readers of YAML 1.1, Go's and Python's among them, take these for ends of lines, or drop them. */
 const breaks = /[\u0085\u2028\u2029\ufeff]/g;
 
-/** Text that only some readers take for text. */
-const doubtful = /^(?:<<|=|[-+]?0o[0-7_]+)$/;
+/** Text that only some readers take for text, and lines of nothing but blanks, which are no block. */
+const doubtful = /^(?:<<|=|[-+]?0o[0-7_]+|[ \t\n]+)$/;
 
 /** A value as YAML that readers of 1.1 and of 1.2 read alike. */
 export function yamlOf(value: unknown): string {

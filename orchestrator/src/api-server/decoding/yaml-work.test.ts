@@ -62,6 +62,7 @@ test('integers are read and written as JSON’s are', () => {
   const text = 'a: 9007199254740993\nb: [0x7fffffffffffffff, 9223372036854775808, -3, 0.5]\n';
   const json = '{"a":9007199254740993,"b":[9223372036854775807,9223372036854776000,-3,0.5]}';
   expect(yamlValue(text)).toEqual({ a: 9007199254740993n, b: [2n ** 63n - 1n, 2 ** 63, -3, 0.5] });
+  expect(yamlValue(`a: ${'9'.repeat(400)}`)).toEqual({ a: '9'.repeat(400) });
   expect(doYamlWork({ text, lenient: true })).toEqual({ json, repeated: undefined });
   expect(doYamlWork({ json: '{"a":9007199254740993,"b":1}' })).toEqual({ text: 'a: 9007199254740993\nb: 1\n' });
 });

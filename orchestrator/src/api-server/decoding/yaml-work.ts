@@ -18,7 +18,10 @@ function readValue(document: Document.Parsed): unknown {
   if (error) throw error;
   visit(document, {
     Scalar: (_, scalar) => {
-      if (typeof scalar.value === 'bigint') scalar.value = integerOf(scalar.value);
+      if (typeof scalar.value !== 'bigint') return;
+      const value = integerOf(scalar.value);
+      // Beyond every float it is a text, as Go's reader has it.
+      scalar.value = Number.isFinite(Number(value)) ? value : scalar.source;
     },
   });
   return document.toJS({ maxAliasCount: 100 }) as unknown;
