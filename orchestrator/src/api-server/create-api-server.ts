@@ -1,5 +1,5 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
-import { apiError, decodeProtobuf, type Transport } from '@berth/kube';
+import { apiError, decodeProtobuf, KubeClient, type Transport } from '@berth/kube';
 import type { NodeApiLookup } from '../node-api.ts';
 import { startAutoCompaction } from '../store/auto-compaction.ts';
 import type { Store } from '../store/store.ts';
@@ -137,6 +137,7 @@ class Server implements ApiServer {
   #compaction: AsyncDisposable | undefined;
   #advertising: AsyncDisposable | undefined;
   #customResources: AsyncDisposable | undefined;
+  #localApis: Promise<void> | undefined;
 
   constructor(options: ApiServerOptions) {
     const { store, clock, rng, log, definitions, healthChecks = [] } = options;
@@ -245,8 +246,20 @@ class Server implements ApiServer {
       const { frontProxy } = authentication;
       const published = { clientCa: options.clientCa, frontProxy };
       await Promise.all([publishAuthentication(this.pipeline.context, published), this.#advertise(listener)]);
+      this.#localApis = this.#registerLocalApis();
     }
     return listener;
+  }
+
+  /** Nobody waits for it: what it tells holds without it. */
+  async #registerLocalApis(): Promise<void> {
+    const { signal } = this.#end;
+    try {
+      const { LocalApis } = await import('./aggregation/local-apis.ts');
+      await new LocalApis(this.pipeline.context, new KubeClient(this.transport())).run(signal);
+    } catch (error) {
+      if (!signal.aborted) this.#options.log.error('groups of this server have no APIServices', { error });
+    }
   }
 
   /** Loaded with the first such request. */
@@ -313,6 +326,7 @@ class Server implements ApiServer {
     await this.#advertising?.[Symbol.asyncDispose]();
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
+    await this.#localApis;
     await this.#customResources?.[Symbol.asyncDispose]();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#limits[Symbol.asyncDispose]();

@@ -10,6 +10,7 @@ export const apiServiceRules: KindRules = {
     Available: (object) => availability(object as APIService),
   },
   rules: {
+    nameRule: 'pathSegment',
     default: (object) => {
       const service = (object as APIService).spec?.service;
       if (service) service.port ??= 443;

@@ -1,0 +1,175 @@
+import { Backoff, runController, WorkQueue } from '@berth/kit';
+import {
+  type APIService,
+  type CustomResourceDefinition,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  type KubeClient,
+  resources,
+} from '@berth/kube';
+import { followObjects } from '../follow-objects.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import { semanticEqual } from '../resources/equality.ts';
+import type { ServerContext } from '../server-context.ts';
+import { type ApiPriority, builtInPriority, customPriority } from './api-priorities.ts';
+import { tellAvailability } from './tell-availability.ts';
+
+/** Whose an APIService is: `onstart` those of built-in groups, `true` those of custom resources; all others are somebody's. */
+const managedLabel = 'kube-aggregator.kubernetes.io/automanaged';
+
+/** Writes that wait for the disk together. */
+const workers = 8;
+
+/** The APIServices of what this server serves itself: made and kept as kube-aggregator's autoregister controller does, and always available. */
+export class LocalApis {
+  readonly #context: ServerContext;
+  readonly #client: KubeClient;
+  readonly #queue: WorkQueue;
+  readonly #known = new Map<string, APIService>();
+  /** There when this server started. */
+  readonly #atStart = new Set<string>();
+  /** Of built-in groups: each is seen to once. */
+  readonly #settled = new Set<string>();
+  readonly #builtIn: ReadonlyMap<string, APIService>;
+  /** By definition: the versions it has served. */
+  readonly #custom = new Map<string, readonly APIService[]>();
+
+  constructor(context: ServerContext, client: KubeClient) {
+    this.#context = context;
+    this.#client = client.as('kube-apiserver');
+    this.#queue = new WorkQueue({ clock: context.clock, backoff: new Backoff({ initialMs: 5, maxMs: 1000 }) });
+    this.#builtIn = builtIn(context);
+  }
+
+  /** Runs until `signal`. @throws ApiError – what is there cannot be read. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log } = this.#context;
+    const services = this.#context.storageOf('apiregistration.k8s.io', 'apiservices');
+    const definitions = this.#context.storageOf('apiextensions.k8s.io', 'customresourcedefinitions');
+    if (!services || !definitions) return;
+    const following = { log, signal };
+    await followObjects(
+      services,
+      {
+        reset: () => this.#known.clear(),
+        set: (object) => this.#see(object as unknown as APIService),
+        remove: ({ metadata }) => this.#forget(metadata.name ?? ''),
+      },
+      following,
+    );
+    for (const name of this.#known.keys()) this.#atStart.add(name);
+    await followObjects(
+      definitions,
+      {
+        reset: () => this.#custom.clear(),
+        set: (object) => this.#define(object),
+        remove: ({ metadata }) => this.#undefine(metadata.name ?? ''),
+      },
+      following,
+    );
+    for (const name of this.#builtIn.keys()) this.#queue.add(name);
+    const reconcile = (name: string) => this.#reconcile(name, signal);
+    const isRace = (error: unknown) => isConflict(error) || isNotFound(error) || isAlreadyExists(error);
+    await runController({
+      name: 'local-apis',
+      queue: this.#queue,
+      reconcile,
+      workers,
+      log,
+      signal,
+      isConflict: isRace,
+    });
+  }
+
+  #see(service: APIService): void {
+    const { name = '' } = service.metadata;
+    this.#known.set(name, service);
+    this.#queue.add(name);
+  }
+
+  #forget(name: string): void {
+    this.#known.delete(name);
+    this.#queue.add(name);
+  }
+
+  #define(object: AnyObject): void {
+    const { metadata, spec } = object as unknown as CustomResourceDefinition;
+    const { name = '' } = metadata;
+    this.#undefine(name);
+    const served = spec.versions.filter((version) => version.served);
+    const services = served.map((version) => localService(spec.group, version.name, 'true', customPriority));
+    this.#custom.set(name, services);
+    for (const service of services) this.#queue.add(service.metadata.name ?? '');
+  }
+
+  #undefine(name: string): void {
+    for (const service of this.#custom.get(name) ?? []) this.#queue.add(service.metadata.name ?? '');
+    this.#custom.delete(name);
+  }
+
+  #wanted(name: string): APIService | undefined {
+    const found = this.#builtIn.get(name);
+    if (found) return found;
+    for (const services of this.#custom.values()) {
+      const service = services.find(({ metadata }) => metadata.name === name);
+      if (service) return service;
+    }
+    return undefined;
+  }
+
+  async #reconcile(name: string, signal: AbortSignal): Promise<undefined> {
+    await this.#register(name, signal);
+    this.#settled.add(name);
+    const service = this.#known.get(name);
+    if (!service || service.spec?.service || isAvailable(service)) return;
+    const message = 'Local APIServices are always available';
+    await tellAvailability(this.#context, name, { status: 'True', reason: 'Local', message });
+  }
+
+  /** What upstream's table says to each pair of what is there and what is wanted (autoregister checkAPIService). */
+  async #register(name: string, signal: AbortSignal): Promise<void> {
+    const wanted = this.#wanted(name);
+    const known = this.#known.get(name);
+    const seen = this.#settled.has(name);
+    if (wanted && managementOf(wanted) === 'onstart' && seen) return;
+    if (!known) {
+      if (wanted) await this.#client.create(resources.apiservices, wanted, {}, signal);
+      return;
+    }
+    const management = managementOf(known);
+    if (management === undefined) return;
+    if (management === 'onstart' && (seen || !this.#atStart.has(name))) return;
+    if (!wanted) {
+      const preconditions = known.metadata.uid === undefined ? {} : { uid: known.metadata.uid };
+      await this.#client.delete(resources.apiservices, { name }, { preconditions }, signal);
+    } else if (!semanticEqual(known.spec, wanted.spec)) {
+      await this.#client.update(resources.apiservices, { ...known, spec: wanted.spec as never }, {}, signal);
+    }
+  }
+}
+
+function builtIn({ registry }: ServerContext): ReadonlyMap<string, APIService> {
+  const services = new Map<string, APIService>();
+  for (const { group, version } of registry.definitions) {
+    const priority = registry.isBuiltIn(group, version) ? builtInPriority(group, version) : undefined;
+    if (priority) services.set(`${version}.${group}`, localService(group, version, 'onstart', priority));
+  }
+  return services;
+}
+
+function localService(group: string, version: string, managed: 'onstart' | 'true', priority: ApiPriority): APIService {
+  return {
+    metadata: { name: `${version}.${group}`, labels: { [managedLabel]: managed } },
+    spec: { group, version, groupPriorityMinimum: priority.group, versionPriority: priority.version },
+  };
+}
+
+function managementOf({ metadata }: APIService): string | undefined {
+  const label = metadata.labels?.[managedLabel];
+  return label === 'onstart' || label === 'true' ? label : undefined;
+}
+
+function isAvailable({ status }: APIService): boolean {
+  return status?.conditions?.some(({ type, status: is }) => type === 'Available' && is === 'True') ?? false;
+}
