@@ -1,4 +1,4 @@
-import { ApiError, apiError, decodeObject, parseJsonStrict, schemas } from '@berth/kube';
+import { ApiError, apiError, decodeObject, parseJsonStrict, schemaFor, schemas } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { readYaml } from './decoding/yaml-text.ts';
@@ -196,17 +196,29 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
   const apiVersion = value['apiVersion'] || expectedVersion;
   if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion)
     return { ...value, kind, apiVersion };
-  if (kind === expected.kind || expected.custom)
+  const data = { kind: `${kind}`, apiVersion: `${apiVersion}` };
+  if (data.apiVersion.split('/').length > 2)
+    throw unrecognized(expected.kind, `unexpected GroupVersion string: ${data.apiVersion}`, summary);
+  const unregistered = expected.custom ? undefined : unregisteredKind(data);
+  if ((kind === expected.kind || expected.custom) && !unregistered)
     throw apiError(
       'BadRequest',
       `the API version in the data (${apiVersion}) does not match the expected API version (${expectedVersion})`,
     );
-  const version = `${apiVersion}`.split('/').at(-1);
+  const version = data.apiVersion.split('/').at(-1);
   const internal = expected.group.split('.')[0] || 'core';
+  const why = `converting (${version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`;
   throw apiError(
     'BadRequest',
-    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: converting (${version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`,
+    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: ${unregistered ?? why}`,
   );
+}
+
+/** What is wrong with a kind that is none of Kubernetes' own. */
+export function unregisteredKind({ kind, apiVersion }: { readonly kind: string; readonly apiVersion: string }) {
+  const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
+  if (schemaFor(group, version, kind) || schemaFor(group, version, kind.replace(/List$/, ''))) return undefined;
+  return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -23,7 +23,8 @@ export function selectionOf(
   if (labelSelector === '' && fieldSelector === '') return everything;
   const labels = parse(
     () => Selector.parse(labelSelector),
-    (why) => why,
+    // What is no requirement is told by the values that are wrong.
+    (why) => (/^values\[/.test(why) ? `unable to parse requirement: ${why}` : why),
   );
   const fields = parse(
     () => FieldSelector.parse(fieldSelector),

@@ -5,18 +5,27 @@ import { fractional } from './fractional.ts';
 
 type Warnings = (object: AnyObject) => readonly string[];
 
-const ofTemplate: Warnings = ({ spec }) => templateWarnings(spec?.template, 'spec.template');
+const ofTemplate: Warnings = ({ metadata, spec }) => [
+  ...nameWarnings(metadata.name ?? '', 'Pod names and hostnames'),
+  ...templateWarnings(spec?.template, 'spec.template'),
+];
 
 /** What the strategies' WarningsOnCreate say, by kind; texts are upstream's. */
 const byKind: Readonly<Record<string, Warnings>> = {
-  Pod: ({ metadata, spec }) => [...hostnameWarnings(metadata.name ?? ''), ...podWarnings(spec ?? {}, 'spec')],
+  Pod: ({ metadata, spec }) => [
+    ...nameWarnings(metadata.name ?? '', "the Pod's hostname"),
+    ...podWarnings(spec ?? {}, 'spec'),
+  ],
   PodTemplate: (object) => templateWarnings(object['template'], 'template'),
   Deployment: ofTemplate,
   ReplicaSet: ofTemplate,
   ReplicationController: ofTemplate,
-  DaemonSet: ofTemplate,
+  DaemonSet: ({ spec }) => templateWarnings(spec?.template, 'spec.template'),
   Job: ofTemplate,
-  CronJob: ({ spec }) => templateWarnings(spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+  CronJob: ({ metadata, spec }) => [
+    ...nameWarnings(metadata.name ?? '', 'Pod names and hostnames'),
+    ...templateWarnings(spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+  ],
   StatefulSet: (object) => statefulSetWarnings(object as StatefulSet),
   PersistentVolume: (object) => volumeWarnings(object as PersistentVolume),
   PersistentVolumeClaim: (object) => claimWarnings(object as PersistentVolumeClaim, 'spec'),
@@ -31,11 +40,10 @@ export function warningsOf(kind: string): Warnings | undefined {
   return byKind[kind];
 }
 
-function hostnameWarnings(name: string): string[] {
+function nameWarnings(name: string, use: string): string[] {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
   const why = name.length > 63 ? 'must be no more than 63 characters' : 'must not contain dots';
-  const text =
-    "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
+  const text = `this is used in ${use}, which can result in surprising behavior; a DNS label is recommended`;
   return [`metadata.name: ${text}: [${why}]`];
 }
 

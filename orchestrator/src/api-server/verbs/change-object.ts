@@ -97,7 +97,7 @@ function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, curr
     throw modified(definition, name);
   const required = definition.rules.requiresRevision || needsRevision.has(`${definition.group}/${definition.plural}`);
   if ((!resourceVersion || resourceVersion === '0') && required)
-    throw invalid(definition, name, [
+    throw invalid({ group: definition.group, kind: definition.plural }, name, [
       {
         reason: 'FieldValueInvalid',
         field: 'metadata.resourceVersion',
@@ -112,10 +112,16 @@ const needsRevision = new Set([
   'policy/poddisruptionbudgets',
   'storage.k8s.io/csidrivers',
   'storage.k8s.io/csinodes',
+  'storage.k8s.io/csistoragecapacities',
   'storage.k8s.io/volumeattachments',
   'node.k8s.io/runtimeclasses',
   'admissionregistration.k8s.io/validatingwebhookconfigurations',
   'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/mutatingadmissionpolicies',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
+  'apiregistration.k8s.io/apiservices',
 ]);
 
 async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {

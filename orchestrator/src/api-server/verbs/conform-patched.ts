@@ -1,5 +1,5 @@
-import { ApiError, isReason, schemaFor } from '@berth/kube';
-import { type BodyDecoder, expectedKind } from '../body-decoder.ts';
+import { ApiError, isReason } from '@berth/kube';
+import { type BodyDecoder, expectedKind, unregisteredKind } from '../body-decoder.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
@@ -34,18 +34,15 @@ export function conformPatched(bodies: BodyDecoder, patched: Record<string, unkn
 }
 
 function kindProblem(patched: Record<string, unknown>, definition: ResourceDefinition): string | undefined {
-  const { group, version } = definition;
+  const { group } = definition;
   const [kind, apiVersion] = [`${patched['kind'] ?? ''}`, `${patched['apiVersion'] ?? ''}`];
   if (kind === definition.kind && apiVersion === apiVersionOf(definition)) return undefined;
   if (kind === '') return `Object 'Kind' is missing in '${JSON.stringify(patched)}'`;
   if (apiVersion === '') return `Object 'apiVersion' is missing in '${JSON.stringify(patched)}'`;
-  const [ofGroup, ofVersion] = apiVersion.includes('/')
-    ? (apiVersion.split('/') as [string, string])
-    : ['', apiVersion];
-  if (!schemaFor(ofGroup, ofVersion, kind))
-    return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+  const unregistered = unregisteredKind({ kind, apiVersion });
+  if (unregistered) return unregistered;
   const internal = group.split('.')[0] || 'core';
-  return `converting (${ofVersion || version}.${kind}) to (${internal}.${definition.kind}): unknown conversion`;
+  return `converting (${apiVersion.split('/').at(-1)}.${kind}) to (${internal}.${definition.kind}): unknown conversion`;
 }
 
 /** The answer to a patch that makes something else of an object: with all of what it makes, or the patch where that is merged by type. */

@@ -19,6 +19,7 @@ export async function deleteObject(
 ): Promise<Answer> {
   const { definition, namespace, name } = route;
   const options = await deleteOptionsOf(request, context.bodies);
+  if (definition.group === 'batch' && definition.kind === 'Job' && !options.propagationPolicy) request.warn(keptPods);
   const object = await deleteChecked(context, {
     definition,
     namespace,
@@ -31,6 +32,10 @@ export async function deleteObject(
   });
   return { type: 'object', status: 200, object, definition };
 }
+
+/** Upstream's job strategy warns whoever does not say what becomes of them. */
+const keptPods =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
 
 export interface DeleteRequest {
   readonly definition: ResourceDefinition;
