@@ -80,10 +80,7 @@ test('an update says which revision it replaces', async () => {
   await h.define(fooDefinition());
   await h.send('POST', foosPath, aFoo('a'));
   expect((await refusal(h.send('PUT', `${foosPath}/a`, aFoo('a')))).message).toBe(
-    'foos.samplecontroller.k8s.io "a" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update'.replace(
-      'foos',
-      'Foo',
-    ),
+    'foos.samplecontroller.k8s.io "a" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
   );
 });
 
