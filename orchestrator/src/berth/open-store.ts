@@ -24,8 +24,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   try {
     return await (options.etcd ? openEtcd(options.etcd, options) : openFile(options));
   } catch (error) {
-    if (error instanceof StoreError) throw new BerthError('Failed', error.message, { cause: error });
-    throw error;
+    if (!(error instanceof StoreError)) throw error;
+    const urls = options.etcd?.endpoints.map(({ url }) => url).join(',');
+    const hint = `see that it runs and can be reached: etcdctl --endpoints=${urls} endpoint health`;
+    throw new BerthError('Failed', error.message, { cause: error, ...(urls === undefined ? {} : { hint }) });
   }
 }
 

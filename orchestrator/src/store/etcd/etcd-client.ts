@@ -2,7 +2,7 @@ import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
 import { type CallOptions, type etcd, GrpcConnection, loadEtcd, type ServiceClient } from '@berth/protos';
 import { StoreError } from '../store-error.ts';
 import type { EtcdEndpoint } from './etcd-endpoint.ts';
-import { fateOf, storeErrorOf } from './etcd-error.ts';
+import { connectionWords, fateOf, storeErrorOf } from './etcd-error.ts';
 
 export interface EtcdTls {
   readonly ca?: Buffer;
@@ -148,6 +148,7 @@ export class EtcdClient implements Disposable {
   async #unavailable({ maintenance }: EtcdMember, last: unknown): Promise<StoreError> {
     const cause = last ?? (await maintenance.Status({}, { timeoutMs: 500 }).catch((error: unknown) => error));
     const urls = this.#members.map(({ url }) => url).join(', ');
-    return new StoreError('Unavailable', `etcd at ${urls} does not answer: ${messageOf(cause)}`, { cause });
+    const why = connectionWords(messageOf(cause));
+    return new StoreError('Unavailable', `etcd at ${urls} does not answer: ${why}`, { cause });
   }
 }

@@ -61,3 +61,10 @@ export function isCompacted(error: GrpcError): boolean {
 export function isLeaseGone(error: unknown): boolean {
   return error instanceof StoreError && /requested lease not found/.test(error.message);
 }
+
+/** Why there is no connection, without what grpc-js puts around it. */
+export function connectionWords(message: string): string {
+  return message
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note:.*$/s, '');
+}

@@ -1,7 +1,7 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { etcdEndpointsOf } from './etcd-endpoint.ts';
-import { fateOf, storeErrorOf } from './etcd-error.ts';
+import { connectionWords, fateOf, storeErrorOf } from './etcd-error.ts';
 import { EtcdKeys } from './etcd-keys.ts';
 import { Leases } from './leases.ts';
 import { PendingValues } from './pending-values.ts';
@@ -181,4 +181,15 @@ test('a value that comes back is the very one that was sent, until its write is 
   }
   const back = new Uint8Array([1, 2]);
   expect(pending.same('/a', back)).toBe(back);
+});
+
+test.each([
+  [
+    'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ',
+    'connect ECONNREFUSED 127.0.0.1:1',
+  ],
+  ['Name resolution failed for target dns:nowhere:2379', 'Name resolution failed for target dns:nowhere:2379'],
+  ['etcdserver: no leader', 'etcdserver: no leader'],
+])('%j is told as %j', (message, words) => {
+  expect(connectionWords(message)).toBe(words);
 });
