@@ -1,5 +1,5 @@
 /**
- * Integers of JSON as Kubernetes has them: exact wherever an int64 holds them. JavaScript's numbers are exact up to 2^53 alone,
+ * Integers of JSON as programs of 64 bits have them: exact wherever an int64 holds them. JavaScript's numbers are exact up to 2^53 alone,
  * so an integer beyond is a bigint, and every other number a number: what is equal has one form.
  */
 export type Integer = number | bigint;
