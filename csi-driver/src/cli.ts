@@ -45,6 +45,8 @@ Examples:
 `;
 
 const recoverExamples = `
+Give every --pool that the driver is given, in its order: DIR, or NAME=DIR for each; the first has the catalog.
+
 Examples:
   csi-driver recover --pool /var/lib/berth/pool --dry-run
   csi-driver recover --pool main=/var/lib/berth/pool --pool fast=/mnt/nvme -o json

@@ -113,6 +113,10 @@ test('a lost catalog is made anew from volumes and snapshots of every backend, i
   loseCatalog(place.pool);
   const refused = runDriver('--endpoint', place.endpoint, '--node-id', 'n1', ...pools);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('csi-driver recover --pool') });
+  expect(runDriver('recover', '--help')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Give every --pool'),
+  });
   expect(recover(pools, '--dry-run')).toMatchObject({ state: 'missing', written: false });
   expect(existsSync(join(place.pool, 'catalog.db'))).toBe(false);
   const report = recover(pools);
