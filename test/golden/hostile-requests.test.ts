@@ -189,6 +189,11 @@ test('a long list is whole and in order in every form', async () => {
   expect(yaml.text).toMatch(/^kind: ConfigMapList\napiVersion: v1\n/);
 });
 
+test('who asks for HTTP/2 in HTTP/1.1 is answered in that', async () => {
+  const headers = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n';
+  expect(await raw(`GET /version HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+});
+
 test('a list whose first objects are large is whole', async () => {
   const path = '/api/v1/namespaces/kube-node-lease/configmaps';
   const names = ['a', 'b', 'c'];

@@ -49,7 +49,9 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   const server = createSecureServer(serverOptions(options, frontProxy?.ca));
   // An HTTP/1.1 client that opens a connection and says nothing is cut off; how long a request may take is not known here.
   const idle = { keepAliveTimeout: idleMs, headersTimeout: 32_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
-  Object.assign(server, idle);
+  // HTTP/2 is agreed on with TLS: who asks for it in HTTP/1.1 is answered in that, as by Go's server.
+  const shouldUpgradeCallback = ({ headers }: IncomingMessage) => !/^h2c$/i.test(headers.upgrade ?? '');
+  Object.assign(server, { ...idle, shouldUpgradeCallback });
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
   serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
   const sockets = trackSockets(server);
