@@ -43,9 +43,10 @@ export function asNfsFailure(error: unknown, server: string): unknown {
   if (error instanceof GrpcError) return error;
   if (isTimeout(error)) return grpcError('UNAVAILABLE', `the nfs server ${server} does not answer`, { cause: error });
   if (!isNfsError(error)) return error;
-  return grpcError(codeOf(error.code), `the nfs server ${server}: ${messageOf(error)} (${error.code})`, {
-    cause: error,
-  });
+  const code = codeOf(error.code);
+  // CSI's code may have the same name, and is told anyhow.
+  const status = error.code === code ? '' : ` (${error.code})`;
+  return grpcError(code, `the nfs server ${server}: ${messageOf(error)}${status}`, { cause: error });
 }
 
 function codeOf(code: NfsErrorCode): GrpcCode {

@@ -1,6 +1,7 @@
 import { FakeClock, seededRng, settle, silentLogger } from '@berth/kit';
 import { NfsError } from '@berth/nfs-client';
 import { expect, test } from 'vitest';
+import { asNfsFailure } from './nfs-failure.ts';
 import { FakeNfsServer } from './nfs-server.fake.ts';
 import { NfsServers } from './nfs-servers.ts';
 
@@ -95,4 +96,10 @@ test('a share whose handle went stale is connected to anew', async () => {
   await expect(stale).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   await w.statfs(nas);
   expect(w.nas.connections).toBe(2);
+});
+
+test('a failure of NFS says the server and its status, and a code once', () => {
+  const told = (code: 'UNAVAILABLE' | 'NOENT') => asNfsFailure(new NfsError(code, 'so it is'), 'nas');
+  expect(told('UNAVAILABLE')).toMatchObject({ code: 'UNAVAILABLE', message: 'the nfs server nas: so it is' });
+  expect(told('NOENT')).toMatchObject({ code: 'FAILED_PRECONDITION', message: 'the nfs server nas: so it is (NOENT)' });
 });
