@@ -44,6 +44,30 @@ for (const { id, request, status, response } of patches)
     expect(comparable(answer)).toEqual(comparable(response));
   });
 
+test.each([
+  ['merge-patch+json', { kind: 'Secret', apiVersion: 'v1' }, 'converting (v1.Secret) to (apps.Deployment): unknown conversion'],
+  ['json-patch+json', [{ op: 'replace', path: '/kind', value: 'Foo' }], 'no kind "Foo" is registered for version "apps/v1" in scheme "pkg/runtime/scheme.go:111"'],
+  ['merge-patch+json', { apiVersion: 'v2' }, 'no kind "Deployment" is registered for version "v2" in scheme "pkg/runtime/scheme.go:111"'],
+  ['merge-patch+json', { foo: 1 }, 'strict decoding error: unknown field "foo"'],
+])('a %s of %j is refused as upstream does', async (type, body, why) => {
+  const path = `${base.request.path.split('?')[0]}/${(base.request.body as { metadata: { name: string } }).metadata.name}?fieldValidation=Strict`;
+  const { status, text } = await server.send({ method: 'PATCH', path, contentType: `application/${type}`, body });
+  expect(status).toBe(422);
+  const { message, details } = JSON.parse(text);
+  expect(message).toMatch(/^ "" is invalid: patch: Invalid value: "\{\\"apiVersion/);
+  expect(message.endsWith(`": ${why}`)).toBe(true);
+  expect(details).toMatchObject({ causes: [{ field: 'patch', reason: 'FieldValueInvalid' }] });
+});
+
+test('a strategic patch leaves the kind of an object as it is, and says by its own words what it does not know', async () => {
+  const path = `${base.request.path.split('?')[0]}/${(base.request.body as { metadata: { name: string } }).metadata.name}?dryRun=All&fieldValidation=Strict`;
+  const patch = (body: object) => server.send({ method: 'PATCH', path, contentType: 'application/strategic-merge-patch+json', body });
+  expect(JSON.parse((await patch({ kind: 'Secret' })).text).kind).toBe('Deployment');
+  const { status, text } = await patch({ foo: { b: [1, 'x'], a: null } });
+  const message = ' "" is invalid: patch: Invalid value: "map[foo:map[a:<nil> b:[1 x]]]": strict decoding error: unknown field "foo"';
+  expect({ status, message: JSON.parse(text).message }).toEqual({ status: 422, message });
+});
+
 /** Without what a deployment controller wrote into the recorded object, and what is one cluster's own. */
 function comparable(value: unknown): unknown {
   return JSON.parse(

@@ -41,3 +41,16 @@ export function modified(definition: Named, name: string): ApiError {
   const why = 'the object has been modified; please apply your changes to the latest version and try again';
   return conflict(definition, name, why);
 }
+
+/** The object that a request is about has another uid than it says, or is not there. */
+export function anotherObject(
+  definition: Pick<ResourceDefinition, 'group' | 'plural'>,
+  about: { readonly name: string; readonly key: string; readonly uid: string; readonly have: string | undefined },
+): ApiError {
+  const { name, key, uid, have } = about;
+  return conflict(
+    definition,
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${have}`,
+  );
+}

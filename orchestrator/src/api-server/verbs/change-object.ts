@@ -11,7 +11,7 @@ import { invalid } from '../invalid.ts';
 import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
-import { conflict, modified, notFound } from '../resource-errors.ts';
+import { anotherObject, modified, notFound } from '../resource-errors.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AnswerObject } from '../server-request.ts';
@@ -87,12 +87,7 @@ function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, curr
   const { name = '' } = current.object.metadata;
   const { resourceVersion } = next.metadata;
   const have = current.object.metadata.uid;
-  if (uid && uid !== have)
-    throw conflict(
-      definition,
-      name,
-      `StorageError: invalid object, Code: 4, Key: ${current.kv.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${have}`,
-    );
+  if (uid && uid !== have) throw anotherObject(definition, { name, key: current.kv.key, uid, have });
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion)
     throw modified(definition, name);
   const required = definition.rules.requiresRevision || needsRevision.has(`${definition.group}/${definition.plural}`);

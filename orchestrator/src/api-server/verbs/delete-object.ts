@@ -76,8 +76,9 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     } as const;
     if (!request.admitted) await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
-    if (plan === 'pending' || (plan !== 'remove' && options.dryRun)) return current;
-    if (plan !== 'remove' && !isOver(plan)) return storage.replace(current, plan);
+    if (plan === 'pending') return current;
+    if (plan !== 'remove' && !isOver(plan))
+      return options.dryRun ? storage.pretend(plan, current) : storage.replace(current, plan);
     if (options.dryRun) return deletedAnswer(definition, current);
     // A kind with grace periods is marked first even when nothing is left of its period, as watchers know it.
     const last = plan === 'remove' ? current : await storage.replace(current, plan);

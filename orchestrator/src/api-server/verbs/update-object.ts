@@ -3,7 +3,7 @@ import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import { modified } from '../resource-errors.ts';
+import { anotherObject, modified } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -45,8 +45,12 @@ export async function updateObject(
     createdByUpdate.has(`${definition.group}/${definition.plural}`) &&
     !(await context.storage(definition).find(namespace, name))
   ) {
-    // What had that revision is gone.
-    if (body.metadata.resourceVersion) throw modified(definition, name);
+    // The object that is meant is gone; a revision alone says nothing of another one.
+    const { uid, resourceVersion } = body.metadata;
+    if (uid && resourceVersion) throw modified(definition, name);
+    const key = context.storage(definition).keyOf(namespace, name);
+    if (uid) throw anotherObject(definition, { name, key, uid, have: '' });
+    delete body.metadata.resourceVersion;
     const created = await createChecked(context, {
       definition,
       object: body,

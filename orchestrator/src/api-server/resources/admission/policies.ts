@@ -8,7 +8,7 @@ import type {
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { formatSelector, validateLabelSelector } from '../label-selector.ts';
-import { dns1123Subdomain, pathSegment } from '../names.ts';
+import { dns1035Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { oneOf, validateRule } from './webhooks.ts';
 
@@ -81,10 +81,28 @@ function policyErrors(object: AnyObject, list: 'validations' | 'mutations'): Fie
   ];
 }
 
+function versionErrors(apiVersion: string, field: string): FieldError[] {
+  const parts = apiVersion.split('/');
+  if (parts.length > 2) return [invalid(field, apiVersion, `unexpected GroupVersion string: ${apiVersion}`)];
+  const [group, version] = parts.length === 2 ? (parts as [string, string]) : ['', apiVersion];
+  const wrong = (value: string, complaints: readonly string[]) =>
+    complaints.length > 0 ? [invalid(field, value, complaints.join(','))] : [];
+  return [
+    ...(group ? wrong(group, dns1123Subdomain(group)) : []),
+    ...(version ? wrong(version, dns1035Label(version)) : [invalid(field, apiVersion, 'version must be specified')]),
+  ];
+}
+
+function kindNameErrors(kind: string, field: string): FieldError[] {
+  const complaints = dns1035Label(kind.toLowerCase());
+  if (complaints.length === 0) return [];
+  return [invalid(field, kind, `may have mixed case, but should otherwise match: ${complaints.join(',')}`)];
+}
+
 function kindErrors({ apiVersion, kind }: ParamKind): FieldError[] {
   return [
-    ...(apiVersion ? [] : [required('spec.paramKind.apiVersion')]),
-    ...(kind ? [] : [required('spec.paramKind.kind')]),
+    ...(apiVersion ? versionErrors(apiVersion, 'spec.paramKind.apiVersion') : [required('spec.paramKind.apiVersion')]),
+    ...(kind ? kindNameErrors(kind, 'spec.paramKind.kind') : [required('spec.paramKind.kind')]),
   ];
 }
 
@@ -144,7 +162,7 @@ const actions = ['Audit', 'Deny', 'Warn'];
 function actionErrors(list: readonly string[]): FieldError[] {
   const field = 'spec.validationActions';
   return [
-    ...(list.length > 0 ? [] : [required(field)]),
+    ...(list.length > 0 ? [] : [required(field, 'at least one validation action is required')]),
     ...list.flatMap((action, index) =>
       actions.includes(action) ? [] : [notSupported(`${field}[${index}]`, action, actions)],
     ),

@@ -112,7 +112,7 @@ function ruleErrors(
     message: `Invalid value: ${text}`,
   });
   return [
-    ...(action ? [] : [required(path, `valid values: ${actions.map((a) => JSON.stringify(a)).join(' ')}`)]),
+    ...(action ? [] : [required(path, `valid values: ${goList(actions)}`)]),
     ...(action && !actions.includes(action) ? [notSupported(path, action, actions)] : []),
     ...(action === 'FailIndex' && spec.backoffLimitPerIndex === undefined
       ? [invalid(path, action, 'requires the backoffLimitPerIndex to be set')]
@@ -133,6 +133,13 @@ function ruleErrors(
   ];
 }
 
+const operators = ['In', 'NotIn'];
+
+/** Texts as Go prints a slice of them. */
+function goList(texts: readonly string[]): string {
+  return `[${texts.map((text) => JSON.stringify(text)).join(' ')}]`;
+}
+
 function exitCodeErrors(
   { operator, containerName, values = [] }: NonNullable<PodFailurePolicyRule['onExitCodes']>,
   field: string,
@@ -142,11 +149,12 @@ function exitCodeErrors(
   const unknown = 'must be one of the container or initContainer names in the pod template';
   const ordered = values.every((value, index) => index === 0 || (values[index - 1] as number) <= value);
   return [
-    ...(['In', 'NotIn'].includes(operator) ? [] : [notSupported(`${field}.operator`, operator, ['In', 'NotIn'])]),
+    ...(operator ? [] : [required(`${field}.operator`, `valid values: ${goList(operators)}`)]),
+    ...(operator && !operators.includes(operator) ? [notSupported(`${field}.operator`, operator, operators)] : []),
     ...(containerName !== undefined && !names.has(containerName)
       ? [invalid(`${field}.containerName`, containerName, unknown)]
       : []),
-    ...(values.length === 0 ? [invalid(list, values, 'at least one value is required')] : []),
+    ...(values.length === 0 ? [invalid(list, null, 'at least one value is required')] : []),
     ...(values.length > 255 ? [tooMany(list, values.length, 255)] : []),
     ...values.flatMap((value, index) => [
       ...(operator === 'In' && value === 0

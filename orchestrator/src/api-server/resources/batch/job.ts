@@ -49,7 +49,7 @@ function defaultJob({ metadata, spec }: Job): void {
   spec.manualSelector ??= false;
   if (spec.template) defaultPodTemplate(spec.template);
   for (const rule of spec.podFailurePolicy?.rules ?? [])
-    for (const pattern of rule.onPodConditions ?? []) pattern.status ??= 'True';
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
 }
 
 /** A job selects its pods by its own uid, unless it says how itself. Labels taken from the template follow it. */

@@ -101,6 +101,8 @@ function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
   }
   const changed = 'spec.persistentvolumesource is immutable after creation';
   return [
+    // Upstream looks at the whole volume twice.
+    ...validateVolumeSpec(spec, 'spec'),
     ...(semanticEqual(source, oldSource)
       ? []
       : [

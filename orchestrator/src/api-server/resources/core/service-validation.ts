@@ -211,8 +211,12 @@ function trafficErrors(spec: ServiceSpec): FieldError[] {
       : []),
     ...(type === 'ExternalName' && internal === undefined
       ? []
-      : oneOf(internal, policies, 'spec.internalTrafficPolicy')),
-    ...(trafficDistribution === undefined ? [] : oneOf(trafficDistribution, distributions, 'spec.trafficDistribution')),
+      : internal === ''
+        ? [notSupported('spec.internalTrafficPolicy', '', policies)]
+        : oneOf(internal, policies, 'spec.internalTrafficPolicy')),
+    ...(trafficDistribution === undefined || distributions.includes(trafficDistribution)
+      ? []
+      : [notSupported('spec.trafficDistribution', trafficDistribution, distributions)]),
   ];
 }
 
