@@ -1,6 +1,6 @@
 import { copyJson, decodeObject, schemas } from '@berth/kube';
 import { applyPatch } from '../apply-patch.ts';
-import { ensureName } from '../object-rules.ts';
+import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { patchOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -67,18 +67,24 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const patch = route.verb === 'patch' ? await patchOf(request) : undefined;
   const body = patch ? undefined : await context.bodies.object(request, scaleKind, options.fieldValidation);
-  if (body) ensureName(body, route.name);
+  if (body) ensurePlace(body, route);
   const manager = managerOf(options.fieldManager, request.userAgent);
   const write = (live: AnyObject) => {
     const next = patch
       ? context.bodies.conform(applyPatch(patch, live, scaleKind.schema), scaleKind, strictness)
       : copyJson(body as AnyObject);
+    if (patch) ensurePlace(next, route);
     delete next.metadata.managedFields;
     const update = { scope: scaleScope(), live, next, sent: undefined, manager, now: context.clock.now() };
     const fields = trackUpdate(update);
     return fields ? { ...next, metadata: { ...next.metadata, managedFields: fields } } : next;
   };
   return { options, write };
+}
+
+function ensurePlace(scale: AnyObject, { namespace, name }: ResourceRoute): void {
+  ensureNamespace(scale, true, namespace);
+  ensureName(scale, name);
 }
 
 async function appliedScale(context: ServerContext, request: ServerRequest): Promise<AskedScale> {

@@ -3,7 +3,7 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { ApiError } from '@berth/kube';
+import { type ApiError, apiError } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
@@ -92,7 +92,13 @@ export async function respondError(error: ApiError, reply: Reply): Promise<void>
 
 function presentationOf({ request, now }: Reply): Presentation {
   const includeObject = request.query.get('includeObject') ?? 'Metadata';
-  return { representation: negotiate(request.accept), includeObject, now };
+  const representation = negotiate(request.accept);
+  if (representation.as === 'Table' && !['Metadata', 'Object', 'None', ''].includes(includeObject))
+    throw apiError(
+      'BadRequest',
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(includeObject)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
+  return { representation, includeObject, now };
 }
 
 function headersOf({ warnings, extra }: Reply): Record<string, string | string[]> {
