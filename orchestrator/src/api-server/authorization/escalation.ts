@@ -1,12 +1,12 @@
-import { apiError, type PolicyRule, type RoleRef } from '@berth/kube';
+import type { PolicyRule, RoleRef } from '@berth/kube';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts';
 import type { Authorizer } from '../authorizer.ts';
 import type { AnyObject } from '../resource-definition.ts';
-import { forbidden } from '../resource-errors.ts';
+import { forbidden, notFound } from '../resource-errors.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { User } from '../user.ts';
 import { aggregate } from './rbac-authorizer.ts';
-import { missingRole, type RbacPolicy } from './rbac-policy.ts';
+import type { RbacPolicy } from './rbac-policy.ts';
 import { compactRules, missingRules, quoted, ruleText } from './rule-coverage.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -40,7 +40,7 @@ async function checkRole({ policy, authorizer }: EscalationParts, request: Admis
   if (missing !== undefined) throw forbidden(definition, name, missing);
   if (!aggregates(object) && !(old && aggregates(old))) return;
   if (lacking(policy, { user, namespace: '', rules: everything }) !== undefined)
-    throw forbidden(definition, name, 'must have cluster-admin privileges to use an aggregationRule');
+    throw forbidden(definition, name, 'must have cluster-admin privileges to use the aggregationRule');
 }
 
 function aggregates(object: AnyObject): boolean {
@@ -57,8 +57,8 @@ async function checkBinding({ policy, authorizer }: EscalationParts, request: Ad
   const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   if (await mayVerb({ authorizer, user, verb: 'bind' }, plural, namespace, roleRef.name)) return;
   const rules = policy.rulesOf(roleRef, namespace);
-  if (!rules)
-    throw apiError('NotFound', missingRole(roleRef), { details: { name: roleRef.name, group, kind: plural } });
+  // The name is the role's, the resource the binding's: so upstream has it.
+  if (!rules) throw notFound(definition, roleRef.name);
   const missing = lacking(policy, { user, namespace, rules });
   if (missing !== undefined) throw forbidden(definition, name, missing);
 }

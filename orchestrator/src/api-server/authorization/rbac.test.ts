@@ -149,11 +149,11 @@ test('nobody grants what they have not: roles, bindings and aggregation', async 
     /is attempting to grant RBAC permissions not currently held/,
   );
   await expect(client.create(resources.rolebindings, bind('me', jane, 'none'))).rejects.toThrow(
-    'role.rbac.authorization.k8s.io "none" not found',
+    'rolebindings.rbac.authorization.k8s.io "none" not found',
   );
   const aggregate = { metadata: { name: 'all' }, aggregationRule: { clusterRoleSelectors: [{}] } };
   await expect(client.create(resources.clusterroles, aggregate)).rejects.toThrow(
-    /must have cluster-admin privileges to use an aggregationRule/,
+    /must have cluster-admin privileges to use the aggregationRule/,
   );
   await client.create(resources.rolebindings, bind('me', jane, 'role-writer', 'ClusterRole'));
   expect(await s.admin.find(resources.roles, { namespace: 'default', name: 'pod-reader' })).toBeUndefined();

@@ -9,7 +9,7 @@ import type { MatchCondition } from './match-conditions.ts';
 const maxConditions = 64;
 const maxAnnotations = 20;
 const maxValueExpression = 5 * 1024;
-const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 
 /** What is wrong with match conditions (admissionregistration validateMatchConditions). */
 export function conditionErrors(conditions: readonly MatchCondition[], path: string, hasParams = false): FieldError[] {
