@@ -62,7 +62,10 @@ async function throughAnother(berth: Berth, args: readonly string[]): Promise<vo
     expect(await pageOf({ minor, kubeconfig, pod: 'web-1' })).toBe('kept\n');
     const oneRun = ['--rm', '-i', '--quiet', '--restart=Never', '--image=registry.k8s.io/nginx-slim:0.8'];
     const script = 'read word; echo "got $word"; sleep 0.5';
-    const attached = kubectl(['run', `once-${minor.slice(2)}`, ...oneRun, '--command', '--', 'sh', '-c', script], 'hello\n');
+    const attached = kubectl(
+      ['run', `once-${minor.slice(2)}`, ...oneRun, '--command', '--', 'sh', '-c', script],
+      'hello\n',
+    );
     expect(await attached).toMatchObject({ code: 0, stdout: expect.stringContaining('got hello') });
     expect(await kubectl(['exec', '-i', 'web-1', '--', 'cat'], 'to and fro')).toMatchObject({ stdout: 'to and fro' });
     expect(await kubectl(['exec', 'web-1', '--', 'sh', '-c', 'exit 3'])).toMatchObject({ code: 3 });

@@ -24,7 +24,8 @@ export function decodeContinue(text: string): ContinueToken {
   } catch {
     throw invalidToken(jsonProblem(bytes));
   }
-  if (parsed?.v !== 'meta.k8s.io/v1') throw invalidToken(`server does not recognize this encoded version ${parsed?.v ?? ''}`);
+  if (parsed?.v !== 'meta.k8s.io/v1')
+    throw invalidToken(`server does not recognize this encoded version ${parsed?.v ?? ''}`);
   const { rv, start } = parsed;
   if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0)
     throw invalidToken('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');

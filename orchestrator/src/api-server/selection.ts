@@ -55,7 +55,8 @@ function readersOf({ namespaced, rules }: ResourceDefinition): Readers {
 
 /** Kinds with fields of their own name only the field (their conversion function says so); the generic one those that all have. */
 function unknownField({ group, kind, custom, rules }: ResourceDefinition, field: string) {
-  if (group === 'batch') return apiError('BadRequest', `field label ${JSON.stringify(field)} not supported for ${kind}`);
+  if (group === 'batch')
+    return apiError('BadRequest', `field label ${JSON.stringify(field)} not supported for ${kind}`);
   if (custom || rules.selectableFields) return apiError('BadRequest', `field label not supported: ${field}`);
   const known = 'only "metadata.name", "metadata.namespace"';
   return apiError('BadRequest', `${JSON.stringify(field)} is not a known field selector: ${known}`);

@@ -163,8 +163,7 @@ test('a policy whose expressions cannot be read is refused with the place', asyn
           },
           {
             field: 'spec.validations[0].reason',
-            message:
-              'Unsupported value: "Whatever": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"',
+            message: 'Unsupported value: "Whatever": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"',
           },
         ],
       },
