@@ -100,7 +100,7 @@ export function comparable(object: AnyObject): AnyObject {
   if (copy.metadata) {
     delete copy.metadata.managedFields;
     delete copy.metadata.resourceVersion;
-    const protection = ['kubernetes.io/pvc-protection', 'kubernetes.io/pv-protection'];
+    const protection = ['pvc', 'pv', 'vac'].map((kind) => `kubernetes.io/${kind}-protection`);
     if (copy.metadata.finalizers?.every((name) => protection.includes(name))) delete copy.metadata.finalizers;
   }
   if (copy.kind === 'Pod') withoutPodAdmission(copy);

@@ -6,6 +6,7 @@ export function admit(plural: string, object: KubeObject, clock: Clock, before?:
   if (plural === 'persistentvolumes') admitVolume(object as PersistentVolume, clock, before as PersistentVolume);
   if (before) return;
   if (plural === 'persistentvolumeclaims') admitClaim(object as PersistentVolumeClaim);
+  if (plural === 'volumeattributesclasses') object.metadata.finalizers ??= ['kubernetes.io/vac-protection'];
   if (plural === 'pods') (object as Pod).status ??= { phase: 'Pending' };
   if (plural === 'volumeattachments') (object as VolumeAttachment).status ??= { attached: false };
   if (plural === 'storageclasses') {

@@ -20,7 +20,7 @@ test('nothing is created in a namespace that is missing', async () => {
   await expect(creation).rejects.toMatchObject({ code: 'NotFound', message: 'namespaces "nope" not found' });
 });
 
-test('claims and volumes are born protected, and claims get the newest default class', async () => {
+test('claims, volumes and attributes classes are born protected, and claims get the newest default class', async () => {
   await using server = await aServer();
   const { client, clock } = server;
   const isDefault = { 'storageclass.kubernetes.io/is-default-class': 'true' };
@@ -35,6 +35,16 @@ test('claims and volumes are born protected, and claims get the newest default c
   });
   const none = await client.create(resources.persistentvolumeclaims, aClaim('b', '1Gi', ''));
   expect(none.spec?.storageClassName).toBe('');
+  for (const kind of [resources.volumeattributesclasses, resources.storageV1beta1Volumeattributesclasses]) {
+    const finalizers = kind.version === 'v1' ? ['example.com/mine'] : [];
+    const fast = {
+      metadata: { name: `fast-${kind.version}`, finalizers },
+      driverName: 'csi.berth.local',
+      parameters: { a: 'b' },
+    };
+    const made = await client.create(kind, fast);
+    expect(made.metadata.finalizers).toEqual([...finalizers, 'kubernetes.io/vac-protection']);
+  }
 });
 
 test('a claim grows only when it is bound and its class allows it', async () => {

@@ -7,4 +7,6 @@ export const storageObjectInUseProtection: AdmissionPlugin = (request) => {
     ensureFinalizer(request.object.metadata, 'kubernetes.io/pvc-protection');
   if (isResource(request, '', 'persistentvolumes'))
     ensureFinalizer(request.object.metadata, 'kubernetes.io/pv-protection');
+  if (isResource(request, 'storage.k8s.io', 'volumeattributesclasses'))
+    ensureFinalizer(request.object.metadata, 'kubernetes.io/vac-protection');
 };

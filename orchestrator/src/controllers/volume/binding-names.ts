@@ -9,6 +9,7 @@ export const betaStorageClass = 'volume.beta.kubernetes.io/storage-class';
 export const isDefaultClass = 'storageclass.kubernetes.io/is-default-class';
 export const betaIsDefaultClass = 'storageclass.beta.kubernetes.io/is-default-class';
 
-/** Finalizers that keep a claim while a pod uses it, and a volume while a claim is bound to it. */
+/** Finalizers that keep a claim while a pod uses it, a volume while a claim is bound to it, and a class while one of them has it. */
 export const claimProtection = 'kubernetes.io/pvc-protection';
 export const volumeProtection = 'kubernetes.io/pv-protection';
+export const attributesClassProtection = 'kubernetes.io/vac-protection';

@@ -3,7 +3,13 @@ import { expect, test } from 'vitest';
 import { aClaim, aClass } from '../../../../test/harness/storage-builders.ts';
 import { StorageWorld } from '../../../../test/harness/storage-world.ts';
 
-const { persistentvolumeclaims: claims, persistentvolumes: volumes, pods, storageclasses } = resources;
+const {
+  persistentvolumeclaims: claims,
+  persistentvolumes: volumes,
+  pods,
+  storageclasses,
+  volumeattributesclasses,
+} = resources;
 
 const aWorld = () => StorageWorld.start({ provisioner: false });
 
@@ -189,6 +195,46 @@ test('a claim in use is kept until its last scheduled pod is gone', async () => 
   expect(world.claimPhase('c1')).toBe('Bound');
   await remove('p2');
   await world.until(() => world.api.all(claims).length === 0);
+});
+
+test('an attributes class is kept until no volume and no claim has it, had it or is to get it', async () => {
+  await using world = await aWorld();
+  const { client } = world;
+  const protection = ['kubernetes.io/vac-protection'];
+  const old = { metadata: { name: 'gold', finalizers: [] }, driverName: 'd', parameters: { iops: '9' } };
+  await world.create(volumeattributesclasses, old);
+  await world.until(() => world.one(volumeattributesclasses, 'gold')?.metadata.finalizers?.length === 1);
+  expect(world.one(volumeattributesclasses, 'gold')?.metadata.finalizers).toEqual(protection);
+  await world.create(volumes, aVolume('v', '1Gi', { volumeAttributesClassName: 'gold' }));
+  const claim = await world.create(claims, aClaim('c1', { volumeAttributesClassName: 'gold' }));
+  await client.delete(volumeattributesclasses, { name: 'gold' });
+  const kept = async () => {
+    await world.clock.advance(5000);
+    expect(world.one(volumeattributesclasses, 'gold')?.metadata.deletionTimestamp).toBeDefined();
+  };
+  await kept();
+  await client.delete(volumes, { name: 'v' });
+  await world.until(() => world.api.all(volumes).length === 0);
+  await kept();
+  const at = { namespace: 'NS', name: 'c1' };
+  const status = (more: object) =>
+    client.patch(claims, at, { type: 'merge', patch: { status: more } }, { subresource: 'status' });
+  await status({ currentVolumeAttributesClassName: 'gold' });
+  await client.patch(claims, at, { type: 'merge', patch: { spec: { volumeAttributesClassName: 'silver' } } });
+  await kept();
+  const target = { status: 'InProgress', targetVolumeAttributesClassName: 'gold' };
+  await status({ currentVolumeAttributesClassName: 'silver', modifyVolumeStatus: target });
+  await kept();
+  await status({ modifyVolumeStatus: null });
+  await world.until(() => world.api.all(volumeattributesclasses).length === 0);
+  expect(world.one(claims, 'c1')?.metadata.uid).toBe(claim.metadata.uid);
+});
+
+test('an attributes class that nobody has goes at once', async () => {
+  await using world = await aWorld();
+  await world.create(volumeattributesclasses, { metadata: { name: 'gold' }, driverName: 'd', parameters: {} });
+  await world.client.delete(volumeattributesclasses, { name: 'gold' });
+  await world.until(() => world.api.all(volumeattributesclasses).length === 0);
 });
 
 test('a pod’s ephemeral volume gets a claim of its own, and one of another owner is not used', async () => {

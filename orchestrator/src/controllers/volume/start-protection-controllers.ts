@@ -1,6 +1,7 @@
 import { Backoff, runController, startTask, WorkQueue } from '@berth/kit';
 import { isConflict, isNotFound, resources } from '@berth/kube';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { AttributesClassProtection } from './attributes-class-protection.ts';
 import { ClaimProtection } from './claim-protection.ts';
 import { LatestView } from './latest-view.ts';
 import { LivePods } from './live-pods.ts';
@@ -9,7 +10,7 @@ import { VolumeProtection } from './volume-protection.ts';
 
 const workers = 8;
 
-/** The controllers that keep claims in use by pods, and volumes bound to claims, from being removed. */
+/** The controllers that keep claims in use by pods, volumes bound to claims, and attributes classes of either from being removed. */
 export function startProtectionControllers(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
   return startTask('volume-protection', (stop) => run(deps, stop), { log: deps.log, signal });
 }
@@ -20,9 +21,10 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   indexPodsByClaim(informers);
   const claims = new LatestView(informers.of(resources.persistentvolumeclaims));
   const volumes = new LatestView(informers.of(resources.persistentvolumes));
+  const classProtection = new AttributesClassProtection(client, informers);
   await informers.whenSynced(signal);
   const queue = () => new WorkQueue({ clock, backoff: new Backoff({ initialMs: 5, maxMs: 300_000 }) });
-  const [claimQueue, volumeQueue] = [queue(), queue()];
+  const [claimQueue, volumeQueue, classQueue] = [queue(), queue(), queue()];
   const wake = (key: string) => {
     if (claims.get(key)?.metadata.deletionTimestamp !== undefined) claimQueue.add(key);
   };
@@ -35,6 +37,7 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
       for (const pod of [before, after]) if (pod) for (const key of claimKeysOf(pod)) wake(key);
     }),
   );
+  handlers.use(classProtection.feed(classQueue));
   const claimProtection = new ClaimProtection({ client, informers, claims, livePods: new LivePods(client) });
   const volumeProtection = new VolumeProtection(client, volumes);
   const shared = { workers, log, signal, isConflict: (error: unknown) => isConflict(error) || isNotFound(error) };
@@ -50,6 +53,12 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
       name: 'pv-protection',
       queue: volumeQueue,
       reconcile: (name, stop) => volumeProtection.sync(name, stop),
+    }),
+    runController({
+      ...shared,
+      name: 'vac-protection',
+      queue: classQueue,
+      reconcile: (name, stop) => classProtection.sync(name, stop),
     }),
   ]);
 }
