@@ -117,10 +117,33 @@ class CountingStore extends MemoryStore {
   }
 }
 
+/** As old clients ask (deprecated since 1.11, served by every version). */
+test('a path below watch/ watches a list, or the one object it names', async () => {
+  const under = configmaps.replace('/v1/', '/v1/watch/');
+  const stop = new AbortController();
+  const [all, one]: [string[], string[]] = [[], []];
+  const watching = [`${under}?resourceVersion=${server.store.revision}`, `${under}/old-way`].map((path, i) =>
+    server.stream({ method: 'GET', path }, (line) => (i === 0 ? all : one).push(line), stop.signal).catch(() => undefined),
+  );
+  for (const name of ['old-way', 'other-way']) await write(aCreate({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }));
+  await write(aPatch('old-way', { data: { a: '1' } }));
+  await atLeast(all, 3);
+  await vi.waitFor(() => expect(JSON.parse(one.at(-1) ?? '{}')).toMatchObject({ object: { data: { a: '1' } } }), { timeout: 3000, interval: 5 });
+  stop.abort();
+  await Promise.all(watching);
+  const brief = (lines: readonly string[]) => lines.map((line) => JSON.parse(line)).map(({ type, object }) => `${type} ${object.metadata.name}`);
+  expect(brief(all)).toEqual(['ADDED old-way', 'ADDED other-way', 'MODIFIED old-way']);
+  expect(new Set(brief(one).map((line) => line.split(' ')[1]))).toEqual(new Set(['old-way']));
+  const refused = await server.send({ method: 'GET', path: `${under}/old-way?fieldSelector=metadata.name%3Dother-way` });
+  expect([refused.status, JSON.parse(refused.text).message]).toEqual([400, "fieldSelector metadata.name doesn't match requested name"]);
+  const named = await server.send({ method: 'GET', path: `${configmaps}/old-way?watch=true` });
+  expect(JSON.parse(named.text)).toMatchObject({ kind: 'ConfigMap', metadata: { name: 'old-way' } });
+});
+
 test('a watch whose answer its client cannot read leaves nothing behind', async () => {
   await using store = new CountingStore({ clock: systemClock });
   await using own = await anApiServer({ more: { store } });
-  for (const path of [configmaps, `${configmaps}/a`, '/apis/apps/v1/statefulsets'])
+  for (const path of [configmaps, `${configmaps.replace('/v1/', '/v1/watch/')}/a`, '/apis/apps/v1/statefulsets'])
     for (let i = 0; i < 5; i++)
       expect(await own.send({ method: 'GET', path: `${path}?watch=true`, accept: 'application/yaml' })).toMatchObject({
         status: 406,

@@ -29,6 +29,11 @@ test.each<[string, string, object]>([
     { verb: 'create', group: 'apps', version: 'v1', resource: 'deployments' },
   ],
   ['GET', '/api/v1/watch/pods', { verb: 'watch', resource: 'pods' }],
+  [
+    'GET',
+    '/api/v1/watch/namespaces/a/pods/p?fieldSelector=metadata.name%3Dx',
+    { verb: 'watch', namespace: 'a', name: 'p' },
+  ],
   ['GET', '/api/v1/proxy/nodes/n/x', { verb: 'proxy', resource: 'nodes', name: 'n', subresource: '' }],
   ['GET', '/apis/apps/v1', { isResource: false, verb: 'get', group: 'apps' }],
   ['GET', '/apis', { isResource: false }],

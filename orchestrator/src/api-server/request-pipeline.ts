@@ -170,6 +170,7 @@ function attributesOf(route: Route, { user, method, path, query }: ServerRequest
   const { definition, verb, namespace, name, subresource } = route;
   const { group, version, plural: resource } = definition;
   const attributes = { user, verb, namespace, group, version, resource, subresource: subresource?.name ?? '', path };
-  const text = name === '' ? query.get('fieldSelector') : null;
+  // Of a watch by its path selectors say nothing about who may.
+  const text = name === '' && !route.watchPath ? query.get('fieldSelector') : null;
   return text ? { ...attributes, ...selected(text) } : { ...attributes, name };
 }

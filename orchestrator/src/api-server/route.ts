@@ -12,6 +12,8 @@ export interface ResourceRoute {
   /** Empty for collections. */
   readonly name: string;
   readonly subresource: SubresourceDefinition | undefined;
+  /** The path itself asks for the watch (`/api/v1/watch/pods`), as old clients do. */
+  readonly watchPath?: true;
 }
 
 export type Route = ResourceRoute | { readonly type: 'other'; readonly segments: readonly string[] };
@@ -34,7 +36,11 @@ export function routeOf(registry: ResourceRegistry, method: string, path: string
   const rest = segments.slice(root === 'api' ? 2 : 3);
   if (group === undefined || version === undefined || !registry.resourcesOf(group, version) || rest.length === 0)
     return { type: 'other', segments };
-  return resourceRoute({ registry, group, version, rest, method, query });
+  if (rest[0] === 'watch' && rest.length > 1)
+    return watchRoute({ registry, group, version, rest: rest.slice(1) }, method);
+  const target = targetOf({ registry, group, version, rest });
+  const { definition, namespace, name, subresource } = target;
+  return { type: 'resource', definition, verb: verbOf(target, method, query), namespace, name, subresource };
 }
 
 interface ResourcePath {
@@ -42,11 +48,11 @@ interface ResourcePath {
   readonly group: string;
   readonly version: string;
   readonly rest: readonly string[];
-  readonly method: string;
-  readonly query: URLSearchParams;
 }
 
-function resourceRoute({ registry, group, version, rest, method, query }: ResourcePath): ResourceRoute {
+type Target = Pick<ResourceRoute, 'definition' | 'namespace' | 'name' | 'subresource'>;
+
+function targetOf({ registry, group, version, rest }: ResourcePath): Target {
   const inNamespace = rest[0] === 'namespaces' && rest.length >= 3 && !isNamespaceSubresource(registry, rest);
   const [plural = '', name = '', subresourceName, ...more] = inNamespace ? rest.slice(2) : rest;
   const namespace = inNamespace ? (rest[1] as string) : '';
@@ -57,32 +63,30 @@ function resourceRoute({ registry, group, version, rest, method, query }: Resour
     subresourceName === undefined ? undefined : definition.subresources.find((each) => each.name === subresourceName);
   if (subresourceName !== undefined && (!subresource || (more.length > 0 && subresource.name !== 'proxy')))
     throw notFoundPath();
-  const acrossNamespaces = definition.namespaced && !inNamespace;
-  const verb = verbOf({ definition, subresource, method, name, query, acrossNamespaces });
-  return { type: 'resource', definition, verb, namespace, name, subresource };
+  return { definition, namespace, name, subresource };
 }
 
-interface VerbQuestion {
-  readonly definition: ResourceDefinition;
-  readonly subresource: SubresourceDefinition | undefined;
-  readonly method: string;
-  readonly name: string;
-  readonly query: URLSearchParams;
-  readonly acrossNamespaces: boolean;
+/** Deprecated since 1.11 and still served: a watch of a list, or of one object, by path. */
+function watchRoute(path: ResourcePath, method: string): ResourceRoute {
+  const target = targetOf(path);
+  if (target.subresource || !target.definition.verbs.includes('watch')) throw notFoundPath();
+  if (method !== 'GET') throw notAllowed();
+  return { type: 'resource', ...target, verb: 'watch', watchPath: true };
 }
 
-function verbOf({ definition, subresource, method, name, query, acrossNamespaces }: VerbQuestion): string {
-  const asked = method === 'HEAD' ? 'GET' : method;
+function verbOf({ definition, namespace, name, subresource }: Target, method: string, query: URLSearchParams): string {
+  // What is built in has routes for GET alone; custom objects are found by what HEAD means, and proxies pass it on.
+  const answersHead = definition.custom !== undefined || subresource?.name === 'proxy';
+  const asked = method === 'HEAD' && answersHead ? 'GET' : method;
   const table = subresource ? subresourceVerbs : name === '' ? collectionVerbs : objectVerbs;
   const verb = table[asked];
   const known = subresource ? subresource.verbs : definition.verbs;
+  const acrossNamespaces = definition.namespaced && namespace === '';
   if (verb === undefined || !known.includes(verb) || (acrossNamespaces && verb !== 'list')) throw notAllowed();
-  const watch = query.get('watch');
-  if (!subresource && asked === 'GET' && watch !== null && watch !== 'false' && watch !== '0') {
-    if (!known.includes('watch')) throw notAllowed();
-    return 'watch';
-  }
-  return verb;
+  const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
+  if (watch === undefined || watch === 'false' || watch === '0') return verb;
+  if (!known.includes('watch')) throw notAllowed();
+  return 'watch';
 }
 
 function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly string[]): boolean {

@@ -27,8 +27,7 @@ export async function watchObjects(
   request: ServerRequest,
 ): Promise<Answer> {
   const options = listOptionsOf(request.query, 'watch');
-  const fieldSelector = name === '' ? options.fieldSelector : `metadata.name=${name}`;
-  const selection = selectionOf(definition, { ...options, fieldSelector });
+  const selection = selectionOf(definition, { ...options, fieldSelector: fieldsOf(options, name, definition) });
   const after = revisionOf(options.resourceVersion);
   const seconds = options.timeoutSeconds ?? minTimeoutSeconds * (1 + context.rng.next());
   const watch = new ObjectWatch({
@@ -41,6 +40,15 @@ export async function watchObjects(
     signal: definition.custom ? AbortSignal.any([request.signal, definition.custom.ended]) : request.signal,
   });
   return { type: 'watch', definition, frames: await watch.start(after) };
+}
+
+/** Of a watch whose path names an object, with what its query says of it. @throws ApiError BadRequest – of another one. */
+function fieldsOf({ fieldSelector }: ListOptions, name: string, definition: ResourceDefinition): string {
+  if (name === '') return fieldSelector;
+  if (fieldSelector === '') return `metadata.name=${name.replace(/[\\,=]/g, '\\$&')}`;
+  const { name: selected } = selectionOf(definition, { labelSelector: '', fieldSelector });
+  if (selected !== name) throw apiError('BadRequest', "fieldSelector metadata.name doesn't match requested name");
+  return fieldSelector;
 }
 
 interface ObjectWatchOptions {
