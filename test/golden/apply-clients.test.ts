@@ -95,18 +95,18 @@ test('keys that are there twice are warned of, refused or ignored', async () => 
   const twice = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata:\n  a: "1"\n  a: "2"\n`;
   const why = 'error converting YAML to JSON: yaml: unmarshal errors:\n  line 6: key "a" already set in map';
   const strict = await applyText(twice, 'fieldManager=alice&fieldValidation=Strict');
-  expect(strict.body).toMatchObject({ code: 400, message: `error strict decoding patch: ${why}` });
+  expect(strict.body).toMatchObject({ code: 400, message: `error strict decoding YAML: ${why}` });
   const warned = await applyText(twice);
   expect(warned).toMatchObject({ status: 201, body: { data: { a: '2' } } });
-  expect(warned.warnings).toContain('key \\"a\\" already set in map');
+  expect(warned.warnings).toBe('299 - "line 6: key \\"a\\" already set in map"');
   expect((await applyText(twice, 'fieldManager=alice&fieldValidation=Ignore')).warnings).toBe('');
 });
 
 test.each([
-  ['no map', '[1, 2]', 'error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}'],
-  ['no YAML', '{a: [', 'error decoding patch: error converting YAML to JSON: yaml: '],
-  ['nested deeper than anything is', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'error decoding patch: '],
-  ['a bomb of aliases', `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 9 }, (_, i) => `${'bcdefghij'[i]}: &${'bcdefghij'[i]} [${`*${'abcdefghi'[i]},`.repeat(9)}]`).join('\n')}`, 'error decoding patch: '],
+  ['no map', '[1, 2]', 'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}'],
+  ['no YAML', 'b: 1\na: [', 'error decoding YAML: error converting YAML to JSON: yaml: line 1: did not find expected node content'],
+  ['nested deeper than anything is', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'error decoding YAML: error converting YAML to JSON: yaml: exceeded max depth'],
+  ['a bomb of aliases', `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 9 }, (_, i) => `${'bcdefghij'[i]}: &${'bcdefghij'[i]} [${`*${'abcdefghi'[i]},`.repeat(9)}]`).join('\n')}`, 'error decoding YAML: error converting YAML to JSON: yaml: document contains excessive aliasing'],
 ])('a configuration that is %s is a bad request', async (_what, raw, why) => {
   const { status, body } = await applyText(raw);
   expect({ status, message: body.message.slice(0, why.length) }).toEqual({ status: 400, message: why });

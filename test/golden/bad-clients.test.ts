@@ -121,10 +121,36 @@ test('an answer of 128 KiB and more is compressed for those who accept it', asyn
 });
 
 test('yaml goes in and comes out', async () => {
-  const raw = 'metadata:\n  name: y\ndata:\n  a: "1"\n';
+  const raw = 'metadata:\n  name: "y"\ndata:\n  a: "1"\n';
   const created = await server.send({ method: 'POST', path: configmaps, contentType: 'application/yaml', raw, accept: 'application/yaml' });
   expect(created).toMatchObject({ status: 201, headers: { 'content-type': 'application/yaml' } });
   expect(created.text).toContain('name: "y"\n');
+});
+
+// The words of kube-apiserver 1.36's decoder, which reads YAML 1.1 by sigs.k8s.io/yaml.
+test('YAML with a key twice warns, is read in silence, or is refused, as the request wants', async () => {
+  const send = async (query: string, raw: string) => {
+    const path = `${configmaps}?dryRun=All${query}`;
+    const { headers, text } = await server.send({ method: 'POST', path, contentType: 'application/yaml', raw });
+    return { headers, body: JSON.parse(text) };
+  };
+  const twice = 'metadata:\n  name: t\ndata:\n  a: "1"\n  a: "2"\n  0777: "3"\ndat: {}\n';
+  const warned = await send('', twice);
+  expect(warned.headers['warning']).toBe('299 - "line 5: key \\"a\\" already set in map", 299 - "unknown field \\"dat\\""');
+  expect(warned.body).toMatchObject({ data: { a: '2', 511: '3' } });
+  expect((await send('&fieldValidation=Ignore', twice)).headers['warning']).toBeUndefined();
+  const cannot = 'ConfigMap in version "v1" cannot be handled as a ConfigMap: ';
+  const strict = 'strict decoding error: yaml: unmarshal errors:\n  line 5: key "a" already set in map, unknown field "dat"';
+  expect((await send('&fieldValidation=Strict', twice)).body).toMatchObject({ code: 400, message: `${cannot}${strict}` });
+  const yes = 'json: cannot unmarshal bool into Go struct field ConfigMap.data of type string';
+  expect((await send('', 'metadata: { name: y }\n')).body.message).toContain('cannot unmarshal bool into Go struct field');
+  expect((await send('', 'data:\n  a: yes\n')).body.message).toBe(`${cannot}${yes}`);
+  const raw = 'metadata:\n  name: x\n   labels: {}\n';
+  expect((await send('', raw)).body.message).toBe(
+    'the object provided is unrecognized (must be of type ConfigMap): yaml: line 3: mapping values are not allowed in this context' +
+      ` (${Buffer.from(raw.slice(0, 30)).toString('hex')} ...)`,
+  );
+  expect((await send('', '# nothing\n')).body.message).toContain('name or generateName is required');
 });
 
 test('an unknown field warns, is dropped in silence, or is refused, as the request wants', async () => {

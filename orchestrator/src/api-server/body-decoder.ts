@@ -1,5 +1,6 @@
 import { ApiError, apiError, decodeObject, parseJsonStrict, schemaFor, schemas } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
+import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { readYaml } from './decoding/yaml-text.ts';
 import { protobufMedia } from './representation/negotiate.ts';
@@ -36,11 +37,13 @@ export class BodyDecoder {
    * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
    */
   async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value, duplicates, summary, large } = await this.#parse(request, expected);
+    const { value: read, duplicates, repeated = [], summary, large } = await this.#parse(request, expected);
+    // Go's decoders leave an object as it is where null is to fill it; a document of nothing is null in YAML.
+    const value = read === null && !expected.custom ? {} : read;
     if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
     const typed = withKind(value, expected, summary);
     if (large) await this.#pause(request);
-    const object = this.conform(typed, expected, { validation, duplicates, warn: request.warn });
+    const object = this.conform(typed, expected, { validation, duplicates, repeated, warn: request.warn });
     request.audit?.requestObject(object);
     if (large) {
       markLarge(object);
@@ -72,7 +75,7 @@ export class BodyDecoder {
       );
     const { object, unknownFields } = attempt(() => decodeObject(schema, value), cannot);
     const problems = [
-      ...(how.duplicates ?? []).map((path) => `duplicate field ${JSON.stringify(path)}`),
+      ...duplicateProblems(how, how.validation === 'Warn'),
       ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
     ];
     if (problems.length > 0 && how.validation === 'Strict')
@@ -123,17 +126,17 @@ export class BodyDecoder {
   ): Promise<Parsed> {
     const { kind, summary, signal } = about;
     try {
-      return { value: await readYaml(text, signal), duplicates: [], summary, large: text.length > largeBytes };
+      const { value, repeated } = await readYaml(text, signal);
+      return { value, duplicates: [], repeated, summary, large: text.length > largeBytes };
     } catch (error) {
       if (error instanceof ApiError || signal.aborted) throw error;
-      throw unrecognized(kind, `yaml: ${(error as Error).message.split('\n')[0]}`, summary);
+      throw unrecognized(kind, (error as Error).message, summary);
     }
   }
 }
 
-export interface Strictness {
+export interface Strictness extends Duplicates {
   readonly validation: FieldValidation;
-  readonly duplicates?: readonly string[];
   readonly warn: (text: string) => void;
 }
 
@@ -148,6 +151,7 @@ function attempt<T>(run: () => T, asError: (why: string) => unknown): T {
 interface Parsed {
   readonly value: unknown;
   readonly duplicates: readonly string[];
+  readonly repeated?: readonly string[];
   readonly summary: string;
   /** Working on it takes long. */
   readonly large?: boolean;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { applyPatch } from './apply-patch.ts';
 import { BodyDecoder, expectedKind } from './body-decoder.ts';
-import { readLenientYaml, readYaml } from './decoding/yaml-text.ts';
+import { readYaml } from './decoding/yaml-text.ts';
 import { ResourceRegistry } from './resource-registry.ts';
 import { definitions } from './resources/definitions.ts';
 import { routeOf } from './route.ts';
@@ -116,11 +116,13 @@ test('no protobuf is more than refused', async () => {
 
 test('a long YAML text is read as a short one is, and errors are the same', async () => {
   const padding = `# ${'x'.repeat(40_000)}\n`;
-  expect(await readYaml(`${padding}a: [1, b]\n`, never)).toEqual({ a: [1, 'b'] });
-  const twice = await readLenientYaml(`${padding}a: 1\na: 2\n`, never);
-  expect(twice.value).toEqual({ a: 2 });
-  expect(twice.repeated()).toContain('line 3: key "a" already set in map');
-  await expect(readYaml(`${padding}a: 1\na: 2\n`, never)).rejects.toThrow(/Map keys must be unique/);
+  expect(await readYaml(`${padding}a: [1, b]\n`, never)).toEqual({ value: { a: [1, 'b'] }, repeated: [] });
+  for (const before of ['#\n', padding]) {
+    const repeated = ['line 3: key "a" already set in map'];
+    expect(await readYaml(`${before}a: 1\na: 2\n`, never)).toEqual({ value: { a: 2 }, repeated });
+    const words = 'yaml: line 3: mapping values are not allowed in this context';
+    await expect(readYaml(`${before}a: 1\nb: c: d\n`, never)).rejects.toThrow(words);
+  }
   const gone = AbortSignal.abort(new Error('gone'));
   await expect(readYaml(`${padding}a: 1\n`, gone)).rejects.toThrow('gone');
 });

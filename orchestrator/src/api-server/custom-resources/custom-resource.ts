@@ -1,4 +1,5 @@
 import type { Store } from '../../store/store.ts';
+import type { Duplicates } from '../decoding/duplicate-problems.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { WrittenObjects } from '../stored-object.ts';
@@ -6,9 +7,8 @@ import type { FieldValidation } from '../write-options.ts';
 import type { JsonSchema } from './schema/json-schema.ts';
 
 /** How a body was read, and what is to become of what no schema knows. */
-export interface DecodeOptions {
+export interface DecodeOptions extends Duplicates {
   readonly validation: FieldValidation;
-  readonly duplicates?: readonly string[];
   readonly warn: (text: string) => void;
 }
 

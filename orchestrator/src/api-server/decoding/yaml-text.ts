@@ -1,10 +1,15 @@
 import { Worker } from 'node:worker_threads';
-import { apiError, parseExact, parseJson } from '@berth/kube';
+import { apiError, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
+import { BeyondBudget } from './yaml-decoder.ts';
+import { readDocument, type YamlDocument } from './yaml-document.ts';
 import { yamlOf } from './yaml-of.ts';
-import { lenientYaml, repeatedKeys, type YamlReply, type YamlWork, yamlValue } from './yaml-work.ts';
+import type { YamlReply, YamlWork } from './yaml-work.ts';
 
 /** A megabyte takes the reader a second or more. */
 const ownThreadFrom = 32 * 1024;
+
+/** No text read here has more values, but by aliases. */
+const mostValues = 20_000;
 
 /** Sources run as they are; a build puts the worker beside the bundle under its compiled name. */
 const workerFile = new URL(import.meta.url.endsWith('.ts') ? './yaml-worker.ts' : './yaml-worker.js', import.meta.url);
@@ -17,33 +22,26 @@ let last: Promise<unknown> = Promise.resolve();
 /**
  * A YAML body, without keeping others waiting: what is JSON is read as such, long texts by a thread of their own, one
  * after another.
- * @throws Error – the text is no YAML; ApiError RequestEntityTooLarge – it takes too long.
+ * @throws Error – the text is no YAML, in the words of Go's reader; ApiError RequestEntityTooLarge – it takes too long.
  */
-export async function readYaml(text: string, signal: AbortSignal): Promise<unknown> {
-  const json = jsonValue(text);
+export async function readYaml(text: string, signal: AbortSignal): Promise<YamlDocument> {
+  const json = jsonDocument(text);
   if (json !== undefined) return json;
-  if (text.length < ownThreadFrom) return yamlValue(text);
-  return (await inOwnThread({ text, lenient: false }, signal)).value;
+  if (text.length >= ownThreadFrom) return inOwnThread({ text }, signal);
+  try {
+    return readDocument(text, mostValues);
+  } catch (error) {
+    if (error instanceof BeyondBudget) return inOwnThread({ text }, signal);
+    throw error;
+  }
 }
 
-export interface LenientYaml {
-  readonly value: unknown;
-  /** Says which keys are there twice; undefined: none is. */
-  readonly repeated: () => string | undefined;
-}
-
-/** The same where keys may be there twice. @throws as {@link readYaml} */
-export async function readLenientYaml(text: string, signal: AbortSignal): Promise<LenientYaml> {
-  if (text.length < ownThreadFrom) return { value: lenientYaml(text), repeated: () => repeatedKeys(text) };
-  const { value, repeated } = await inOwnThread({ text, lenient: true }, signal);
-  return { value, repeated: () => repeated };
-}
-
-/** Undefined: it is no JSON, yet may be YAML in braces. */
-function jsonValue(text: string): unknown {
+/** Undefined: it is no JSON, yet may be YAML in braces, or it has a key twice. */
+function jsonDocument(text: string): YamlDocument | undefined {
   if (!/^\s*[{[]/.test(text.slice(0, 1000))) return undefined;
   try {
-    return parseJson(text);
+    const { value, duplicateFields } = parseJsonStrict(text);
+    return duplicateFields.length === 0 ? { value, repeated: [] } : undefined;
   } catch {
     return undefined;
   }
@@ -64,10 +62,7 @@ function tooLong() {
   );
 }
 
-async function inOwnThread(
-  work: YamlWork,
-  signal: AbortSignal,
-): Promise<{ value: unknown; repeated: string | undefined }> {
+async function inOwnThread(work: YamlWork, signal: AbortSignal): Promise<YamlDocument> {
   const reply = await inTurn(work, signal);
   if (!('json' in reply)) throw new Error('error' in reply ? reply.error : 'the document could not be read');
   return { value: parseJson(reply.json), repeated: reply.repeated };

@@ -1,4 +1,5 @@
 import { apiError, copyJson, DecodeError } from '@berth/kube';
+import { duplicateProblems } from '../../decoding/duplicate-problems.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { DecodeOptions } from '../custom-resource.ts';
 import { isEmbedded, type JsonSchema, someSchema } from '../schema/json-schema.ts';
@@ -22,7 +23,8 @@ export class CustomForm {
   }
 
   /** @throws ApiError BadRequest */
-  decode(value: Readonly<Record<string, unknown>>, { validation, duplicates = [], warn }: DecodeOptions): AnyObject {
+  decode(value: Readonly<Record<string, unknown>>, how: DecodeOptions): AnyObject {
+    const { validation, warn } = how;
     const object = copyJson(value) as AnyObject;
     const cannot = (why: string) =>
       apiError(
@@ -31,7 +33,7 @@ export class CustomForm {
       );
     const unknown = this.#coerce(object, cannot);
     const problems = [
-      ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+      ...duplicateProblems(how, validation === 'Warn'),
       ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
     ];
     if (problems.length > 0 && validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`);

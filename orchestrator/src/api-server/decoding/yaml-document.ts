@@ -1,0 +1,71 @@
+import { Composer, type Document, LineCounter, type Pair, Parser, visit } from 'yaml';
+import { decodeYaml } from './yaml-decoder.ts';
+import { checkCharacters, syntaxError } from './yaml-errors.ts';
+
+export interface YamlDocument {
+  readonly value: unknown;
+  /** Of each key that was there before, in the words of Go's reader: `line 3: key "a" already set in map`. */
+  readonly repeated: readonly string[];
+}
+
+/** What a scalar means is told by ours, not by the library. */
+const asTexts = {
+  schema: 'failsafe',
+  version: '1.1',
+  uniqueKeys: false,
+  resolveKnownTags: false,
+  prettyErrors: false,
+  logLevel: 'silent',
+} as const;
+
+/**
+ * The first document of a text, read as sigs.k8s.io/yaml's YAMLToJSON does; what follows it is not looked at.
+ * @throws Error – in Go's words; BeyondBudget – aliases make more of it than `budget` values
+ */
+export function readDocument(text: string, budget = Number.POSITIVE_INFINITY): YamlDocument {
+  checkCharacters(text);
+  const { value, repeats } = decodeYaml(parse(text, false).document, budget);
+  return { value, repeated: repeats.length === 0 ? [] : repeatedKeys(text) };
+}
+
+/** Where values stand is known only to a parser that keeps what it read. */
+function repeatedKeys(text: string): string[] {
+  const { document, lines } = parse(text, true);
+  const { repeats } = decodeYaml(document, Number.POSITIVE_INFINITY);
+  return repeats.map(({ pair, key }) => `line ${lines.linePos(startOf(pair)).line}: key ${key} already set in map`);
+}
+
+function parse(text: string, keepSourceTokens: boolean): { document: Document.Parsed; lines: LineCounter } {
+  const lines = new LineCounter();
+  const tokens = new Parser(lines.addNewLine).parse(text);
+  const composer = new Composer({ ...asTexts, keepSourceTokens });
+  const [document] = composer.compose(tokens, true, text.length) as Iterable<Document.Parsed>;
+  if (!document) throw new Error('yaml: unknown problem parsing YAML content');
+  // Go's reader takes a comment wherever a token ends.
+  const error = document.errors.find(({ message }) => !message.startsWith('Comments must be separated'));
+  if (error) throw syntaxError(error, text);
+  if (/\S[^\n\S]*$/.test(text.slice(-1000)) && /[|>]/.test(text)) endAsWritten(document, text.length);
+  return { document, lines };
+}
+
+/** A block at the end of a text without a last line end has none either. */
+function endAsWritten(document: Document.Parsed, end: number): void {
+  visit(document, {
+    Scalar: (_, node) => {
+      if (node.type !== 'BLOCK_LITERAL' && node.type !== 'BLOCK_FOLDED') return;
+      if (node.range?.[1] === end && node.source?.endsWith('\n')) node.source = node.source.slice(0, -1);
+    },
+  });
+}
+
+/** Where the value begins, its anchor and tag included. */
+function startOf({ key, value, srcToken }: Pair): number {
+  const sep = srcToken?.sep ?? [];
+  const colon = sep.findIndex(({ type }) => type === 'map-value-ind');
+  const property = sep.slice(colon + 1).find(({ type }) => type === 'anchor' || type === 'tag');
+  return property?.offset ?? rangeOf(value)?.[0] ?? rangeOf(key)?.[1] ?? 0;
+}
+
+function rangeOf(node: unknown): readonly number[] | undefined {
+  return (node as { range?: readonly number[] } | null)?.range;
+}
