@@ -73,6 +73,7 @@ export {
   setProject,
 } from './project-quota.ts';
 export { removeEmptyAt, removeTree } from './remove-tree.ts';
+export { resolveLinks } from './resolve-links.ts';
 export { returnMemoryWhenQuiet } from './return-memory.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';
 export { getXattr, listXattrs, putXattr, removeXattr, type XattrPath } from './xattr.ts';

@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
 import { execute } from '../harness/berth.ts';
 import { mountShare } from '../harness/fuse-share.ts';
 import { Ganesha } from '../harness/ganesha.ts';
+import { mountSmallDisk } from '../harness/small-disk.ts';
 
 const root = join(import.meta.dirname, '../..');
 const berth = (args: readonly string[], cwd: string) =>
@@ -51,6 +53,25 @@ test('berth down --purge removes what berth made and leaves the rest', async () 
   expect(await berth(['down', '--purge', '--data-dir', folder.path], '/')).toMatchObject({ code: 0 });
   expect(existsSync(join(folder.path, 'nodes'))).toBe(false);
   expect(existsSync(join(folder.path, 'precious'))).toBe(true);
+});
+
+test('berth down --purge empties a disk that is the data directory, leaves it mounted, and finds all through a link', async () => {
+  using folder = aFolder();
+  const disk = join(folder.path, 'disk');
+  const link = join(folder.path, 'link');
+  const isMounted = (path: string) => linuxMounter.mounts().some(({ mountPoint }) => mountPoint === path);
+  mountSmallDisk(disk, '1m');
+  try {
+    symlinkSync(disk, link);
+    writeFileSync(join(disk, 'berth.lock'), '');
+    mountSmallDisk(join(disk, 'nodes', 'left'), '1m');
+    expect(await berth(['down', '--purge', '--data-dir', link], '/')).toMatchObject({ code: 0 });
+    expect([isMounted(join(disk, 'nodes', 'left')), isMounted(disk)]).toEqual([false, true]);
+    expect(readdirSync(disk)).toEqual([]);
+  } finally {
+    for (const path of [join(disk, 'nodes', 'left'), disk])
+      if (isMounted(path)) linuxMounter.unmount(path, { lazy: true });
+  }
 });
 
 test('berth down ends what serves nfs mounts of its nodes, and takes them away', async () => {

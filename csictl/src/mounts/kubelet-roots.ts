@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { resolveLinks } from '@berth/linux';
 import { namesIn } from '../connect/find-sockets.ts';
 
 /** A kubelet's directory on this machine. */
@@ -12,11 +13,11 @@ export interface KubeletRoot {
 
 /** The kubelet directories of every node of a data directory, and another kubelet's where it is named. */
 export function kubeletRoots(dataDir: string, kubeletDir: string | undefined): KubeletRoot[] {
-  const nodes = join(resolve(dataDir), 'nodes');
+  const nodes = join(resolveLinks(dataDir), 'nodes');
   const own = namesIn(nodes).map((node) => ({
     node,
     path: join(nodes, node, 'kubelet'),
     runtime: join(nodes, node, 'runtime'),
   }));
-  return kubeletDir === undefined ? own : [...own, { node: hostname(), path: resolve(kubeletDir) }];
+  return kubeletDir === undefined ? own : [...own, { node: hostname(), path: resolveLinks(kubeletDir) }];
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { PersistentVolume, Pod } from '@berth/kube';
 import type { MountInfo } from '@berth/linux';
 import { expect, test } from 'vitest';
@@ -157,4 +157,17 @@ test('root filesystems and namespaces of containers are of the runtime', () => {
 test('mounts elsewhere are not ours', () => {
   using s = scene();
   expect(s.rows([mounted('/var/lib/kubelet/pods/u/volumes/kubernetes.io~csi/p/mount'), mounted('/')])).toEqual([]);
+});
+
+test('a data directory or kubelet behind a link is where the mount table has it', () => {
+  using s = scene();
+  const data = resolve(s.kubelet, '../../..');
+  const link = `${data}-link`;
+  symlinkSync(data, link);
+  try {
+    const [own, other] = kubeletRoots(link, join(link, 'nodes/n1/kubelet'));
+    expect([own?.path, other?.path]).toEqual([s.kubelet, s.kubelet]);
+  } finally {
+    rmSync(link);
+  }
 });

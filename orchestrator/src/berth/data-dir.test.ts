@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempDisposableSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempDisposableSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -13,6 +13,16 @@ test("a folder with someone else's files is refused and stays as it was", async 
   writeFileSync(join(folder.path, 'package.json'), '{}');
   await expect(new DataDir(folder.path).take()).rejects.toMatchObject({ code: 'Usage' });
   expect(readdirSync(folder.path)).toEqual(['package.json']);
+});
+
+test('a data directory behind a link is where the link leads, also before it exists', () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-data-dir-'));
+  const disk = join(realpathSync(folder.path), 'disk');
+  mkdirSync(disk);
+  const link = join(folder.path, 'link');
+  symlinkSync(disk, link);
+  expect(new DataDir(link).path).toBe(disk);
+  expect(new DataDir(join(link, 'new/one')).path).toBe(join(disk, 'new/one'));
 });
 
 test('a file is refused as data directory', async () => {

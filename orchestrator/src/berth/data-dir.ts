@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { makeFolders, messageOf } from '@berth/kit';
-import { isErrno, lockFile, lockHolder } from '@berth/linux';
+import { isErrno, lockFile, lockHolder, resolveLinks } from '@berth/linux';
 import { BerthError } from './berth-error.ts';
 
 /** Where everything of one `berth` lives; all its mounts, cgroups and bridges are named for this path. */
 export class DataDir {
+  /** Without symlinks: what is below is looked for in the kernel's mount table. */
   readonly path: string;
 
   constructor(path: string) {
     if (path.trim() === '')
       throw new BerthError('Usage', 'the data directory has no name', { hint: 'name one: --data-dir DIR' });
-    this.path = resolve(path);
+    this.path = resolveLinks(path);
   }
 
   /** Whether `berth up` ever ran here: nothing is removed from a directory that is not ours. */

@@ -112,7 +112,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 function unmountBelow({ mounter, log }: DownOptions, path: string): void {
   for (const { mountPoint } of mounter.mounts().toReversed()) {
-    if (mountPoint !== path && !mountPoint.startsWith(`${path}/`)) continue;
+    // A disk of its own at the path itself is not ours, and has the data.
+    if (!mountPoint.startsWith(`${path}/`)) continue;
     try {
       mounter.unmount(mountPoint, { lazy: true });
     } catch (error) {
