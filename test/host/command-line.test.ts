@@ -48,6 +48,12 @@ const cases: readonly Case[] = [
   },
   {
     program: 'berth',
+    args: ['up', '--data-dir', '$DIR/d', '--port', '0', '--ready-file', '/proc/nope/x'],
+    code: 2,
+    says: /cannot write the ready file \/proc\/nope\/x: ENOENT.*\n {2}name another file/,
+  },
+  {
+    program: 'berth',
     args: ['up', '--data-dir', `$DIR/${'d'.repeat(60)}`],
     code: 2,
     says: /is too long: .* the kernel's limit is 107/,

@@ -1,4 +1,10 @@
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { messageOf, writeFileDurably } from '@berth/kit';
+import { resolveLinks } from '@berth/linux';
+import { BerthError } from './berth-error.ts';
+import type { DataDir } from './data-dir.ts';
+import { prepareFile } from './prepare-file.ts';
 import type { RunningServer } from './start-server.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -7,6 +13,31 @@ interface Announcement {
   readonly kubeconfig: string;
   /** What else there is: `, 3 nodes`. */
   readonly what: string;
+}
+
+/**
+ * Makes the ready file's folder, unless that is in the data directory, which is made later.
+ * @throws BerthError Usage – no file can be there: who waits for it would wait for ever.
+ */
+export async function prepareReadyFile(file: string, data: DataDir): Promise<void> {
+  if (`${dirname(resolveLinks(file))}/`.startsWith(`${data.path}/`)) return;
+  await explaining(file, () => prepareFile(file));
+}
+
+/** Takes away what an earlier run wrote: nothing is ready yet. @throws BerthError Usage – it cannot be removed. */
+export async function withdrawReadyFile(file: string): Promise<void> {
+  await explaining(file, () => rm(file, { force: true }));
+}
+
+async function explaining(file: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (cause) {
+    throw new BerthError('Usage', `cannot write the ready file ${file}: ${messageOf(cause)}`, {
+      hint: 'name another file: berth up --ready-file FILE',
+      cause,
+    });
+  }
 }
 
 /** Says that all is ready, to who looks on and to who waits for the file. */

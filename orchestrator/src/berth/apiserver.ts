@@ -1,7 +1,7 @@
 import { createLogger, systemClock, systemRng } from '@berth/kit';
 import { KubeClient } from '@berth/kube';
 import { returnMemoryWhenQuiet } from '@berth/linux';
-import { announce } from './announce.ts';
+import { announce, prepareReadyFile, withdrawReadyFile } from './announce.ts';
 import { prepareKubeconfig, writeKubeconfigs } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
 import { remoteNodes } from './remote-nodes.ts';
@@ -13,7 +13,9 @@ import type { UpOptions } from './up.ts';
 export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'driverCommand'>): Promise<void> {
   const { data, address, signal, terminal, logLevel } = options;
   if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
+  if (options.readyFile !== undefined) await prepareReadyFile(options.readyFile, data);
   using _ = await data.take();
+  if (options.readyFile !== undefined) await withdrawReadyFile(options.readyFile);
   const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
   const parts = { clock: systemClock, rng: systemRng, log };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

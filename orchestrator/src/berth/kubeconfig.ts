@@ -1,19 +1,15 @@
-import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { makeFolders, messageOf, removeHalfWritten, writeFileDurably } from '@berth/kit';
+import { resolve } from 'node:path';
+import { messageOf, removeHalfWritten, writeFileDurably } from '@berth/kit';
 import { BerthError } from './berth-error.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Pki } from './pki.ts';
+import { prepareFile } from './prepare-file.ts';
 
-/**
- * Makes the kubeconfig's folder, before anything is started that would have to be stopped again.
- * @throws BerthError Usage – no file can be there.
- */
+/** Makes the kubeconfig's folder. @throws BerthError Usage – no file can be there. */
 export async function prepareKubeconfig(file: string): Promise<void> {
   const path = resolve(file);
   try {
-    await makeFolders(dirname(path));
-    if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a directory');
+    await prepareFile(path);
   } catch (error) {
     throw cannotWrite('Usage', path, error);
   }

@@ -6,7 +6,7 @@ import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { AccessOptions } from './access-flags.ts';
-import { announce } from './announce.ts';
+import { announce, prepareReadyFile, withdrawReadyFile } from './announce.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
 import { candidateOf, startElectedControlPlane } from './elected-control-plane.ts';
@@ -53,7 +53,9 @@ export async function up(options: UpOptions): Promise<void> {
   checkMachine();
   data.checkSocketPaths(options.nodes);
   if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
+  if (options.readyFile !== undefined) await prepareReadyFile(options.readyFile, data);
   using _ = await data.take();
+  if (options.readyFile !== undefined) await withdrawReadyFile(options.readyFile);
   const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
   const context: Context = { ...options, clock: systemClock, rng: systemRng, log };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

@@ -1,0 +1,10 @@
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { makeFolders } from '@berth/kit';
+
+/** Makes a file's folder, before anything is started that would have to be stopped again. @throws an error – no file can be there. */
+export async function prepareFile(file: string): Promise<void> {
+  const path = resolve(file);
+  await makeFolders(dirname(path));
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a directory');
+}
