@@ -128,6 +128,23 @@ test('init containers run in order, each to its end, before the others', async (
   ]);
 });
 
+test('containers whose turn never came, as an init container failed, stay as they were', async () => {
+  await using node = await testNode();
+  const initContainers = [aContainer({ name: 'i1' }), aContainer({ name: 'i2' })];
+  node.api.put(podPath('p1'), aPod({ restartPolicy: 'Never', initContainers }));
+  await node.until(() => node.runtime.running('i1') !== undefined, 'the first init container');
+  node.runtime.exit('i1', 4);
+  await node.until(() => node.pod('p1')?.status?.phase === 'Failed', 'failure');
+  await node.settled();
+  expect(node.pod('p1')?.status).toMatchObject({
+    initContainerStatuses: [
+      { name: 'i1', state: { terminated: { exitCode: 4, reason: 'Error' } } },
+      { name: 'i2', state: { waiting: { reason: 'PodInitializing' } } },
+    ],
+    containerStatuses: [{ name: 'c', state: { waiting: { reason: 'PodInitializing' } }, lastState: {} }],
+  });
+});
+
 test('sidecars start before and end after the containers they serve', async () => {
   await using node = await testNode();
   const initContainers = [

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { rfc3339 } from '@berth/kit';
-import type { ContainerStatus, Pod, PodCondition, PodStatus } from '@berth/kube';
+import type { Pod, PodCondition, PodStatus } from '@berth/kube';
 import { isTerminalPhase } from '../pods/pod-facts.ts';
 import type { RuntimePod } from '../pods/runtime-pod.ts';
 import { computeConditions } from './compute-conditions.ts';
 import { computePhase } from './compute-phase.ts';
-import { assumeEnded } from './container-state.ts';
 import { containerStatuses, type Readiness, type WaitingReason } from './container-statuses.ts';
+import { endStatuses } from './end-statuses.ts';
 import { qosClassOf } from './pod-qos.ts';
 
 /** Why the kubelet itself ended a pod, such as DeadlineExceeded or OutOfcpu. */
@@ -39,15 +39,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
   const { pod, old, seen, verdict } = input;
   if (verdict?.rejected) return rejectedStatus(input, verdict);
   let statuses = containerStatuses({ ...input, old: oldStatuses(old) });
-  if (input.ended) {
-    const end = statuses.main.map((status) => assumeEnded(pod, status));
-    const endRunning = (status: ContainerStatus) => (status.state?.running ? assumeEnded(pod, status) : status);
-    statuses = {
-      init: statuses.init.map(endRunning),
-      main: end,
-      ephemeral: statuses.ephemeral.map(endRunning),
-    };
-  }
+  if (input.ended) statuses = endStatuses(pod, statuses);
   let phase = verdict ? 'Failed' : computePhase(pod, statuses, input.terminal);
   // A pod never leaves a final phase.
   if (!isTerminalPhase(phase) && isTerminalPhase(old.phase)) phase = old.phase as string;
