@@ -133,10 +133,17 @@ test('an emptyDir in memory ends at its size limit; a secret is never on the dis
   await using h = await realHarness();
   const data = { key: Buffer.from('value').toString('base64') };
   await h.client.create(resources.secrets, { metadata: { name: 's', namespace: 'default' }, data });
-  const { pod, path } = await mount(h, [
+  const volumes: Volume[] = [
     { name: 'mem', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
-    { name: 's', secret: { secretName: 's' } },
-  ]);
+    { name: 's', secret: { secretName: 's', defaultMode: 0o400 } },
+  ];
+  const { pod, path } = await mount(h, volumes, (pod) => {
+    pod.spec!.securityContext = { fsGroup: 4321 };
+  });
+  // Its group may read, and no more; kubelet gives it the volume's own directory too.
+  const modeOf = (at: string) => (statSync(at).mode & 0o7777).toString(8);
+  expect(modeOf(join(path('s'), 'key'))).toBe('440');
+  expect([modeOf(join(path('s'), '..data')), statSync(path('s')).gid]).toEqual(['2755', 4321]);
   expect(() => writeFileSync(join(path('mem'), 'big'), Buffer.alloc(2 << 20))).toThrow('ENOSPC');
   expect(mountsOf(h).find(({ mountPoint }) => mountPoint === path('s'))?.fsType).toBe('tmpfs');
   await end(h, pod);

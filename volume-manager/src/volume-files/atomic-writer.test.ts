@@ -22,7 +22,7 @@ function directory() {
 }
 
 const rng = seededRng(5);
-const write = (path: string, files: Record<string, string>, prepare?: (at: string) => Promise<void>) =>
+const write = (path: string, files: Record<string, string>, prepare?: () => Promise<void>) =>
   writeAtomically({
     directory: path,
     payload: new Map(Object.entries(files).map(([name, text]) => [name, { data: Buffer.from(text), mode: 0o644 }])),

@@ -26,7 +26,7 @@ export interface AtomicWrite {
   readonly nowMs: number;
   readonly rng: Rng;
   /** Owners and modes of the new files, set before a container can see them. */
-  readonly prepare?: (directory: string) => Promise<void>;
+  readonly prepare?: () => Promise<void>;
 }
 
 /**
@@ -47,7 +47,7 @@ export async function writeAtomically(write: AtomicWrite): Promise<boolean> {
     using fresh = openSegment(root, name);
     chmodSync(fresh.path, 0o755);
     for (const [path, file] of payload) writeFile(fresh, path, file);
-    await write.prepare?.(join(write.directory, name));
+    await write.prepare?.();
   }
   rmSync(join(root.path, newDataLink), { force: true });
   symlinkSync(name, join(root.path, newDataLink));

@@ -54,7 +54,10 @@ function contentPlugin({ name, collect, inMemory }: Kind, options: ContentPlugin
         payload,
         nowMs,
         rng,
-        ...(fsGroup === undefined ? {} : { prepare: (path) => setVolumeOwnership({ path, fsGroup }, signal) }),
+        // Of the whole volume, as upstream: nobody writes to it, so that its group may only read.
+        ...(fsGroup === undefined
+          ? {}
+          : { prepare: () => setVolumeOwnership({ path: directory, fsGroup, readOnly: true }, signal) }),
       });
       return renewAtMs === undefined ? {} : { refreshAfterMs: Math.max(1000, renewAtMs - nowMs) };
     },
