@@ -132,6 +132,25 @@ test.each(wrong)('objects at $path with fields of theirs changed are refused, wa
   expect(given).toEqual(answers.map(({ message, warnings, ...each }) => ({ ...each, message, warnings: header(warnings) })));
 });
 
+/** What is stored first, and then put back with a field changed: to itself or to its status. */
+type WrongUpdate = WrongKind & { readonly endpoint?: 'status'; readonly object: { readonly metadata: { readonly name: string } } };
+
+const putBack = goldenFile<{ kinds: readonly WrongUpdate[] }>('wrong-updates.json').kinds;
+test.each(putBack)('stored objects at $path that are put back with fields changed get the answers upstream gives: $endpoint', async ({ path, endpoint, object, answers }) => {
+  const file = 'updates.json';
+  const made = await send(file, { method: 'POST', path, body: object });
+  expect([201, 409]).toContain(made.status);
+  const one = `${path}/${object.metadata.name}`;
+  const live = JSON.parse((await send(file, { method: 'GET', path: one })).text);
+  const given: unknown[] = [];
+  for (const { change } of answers) {
+    const sent = { method: 'PUT', path: `${one}${endpoint ? `/${endpoint}` : ''}?dryRun=All&fieldValidation=Strict`, body: changed(live, change) };
+    const { status, text } = await send(file, sent);
+    given.push({ change, status, message: JSON.parse(text).message });
+  }
+  expect(given).toEqual(answers);
+});
+
 /** Without what is one server's own. */
 function comparable(value: unknown): unknown {
   const own = new Set(['uid', 'resourceVersion', 'creationTimestamp', 'clusterIP', 'clusterIPs']);

@@ -56,8 +56,8 @@ export function prepareForUpdate(options: {
   metadata.uid ||= before.uid as string;
   metadata.creationTimestamp = before.creationTimestamp as string;
   if (before.deletionTimestamp) metadata.deletionTimestamp ||= before.deletionTimestamp;
-  if (before.deletionGracePeriodSeconds === undefined) delete metadata.deletionGracePeriodSeconds;
-  else metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
+  if (before.deletionGracePeriodSeconds !== undefined)
+    metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
   delete metadata.selfLink;
 }
 

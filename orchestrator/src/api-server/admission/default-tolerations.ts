@@ -7,7 +7,8 @@ const taints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'
 
 /** Pods tolerate a node that is not ready or not reachable for a while (admission DefaultTolerationSeconds). */
 export const defaultTolerationSeconds: AdmissionPlugin = (request) => {
-  if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
+  const writes = request.operation === 'create' || request.operation === 'update';
+  if (!writes || !isResource(request, '', 'pods')) return;
   const spec = request.object.spec as { tolerations?: Toleration[] };
   const have = spec.tolerations ?? [];
   const missing = taints.filter((key) => !have.some((toleration) => tolerates(toleration, key)));

@@ -1,4 +1,4 @@
-import type { PodSpec } from '@berth/kube';
+import type { PersistentVolumeSpec, PodSpec, PodTemplateSpec, VolumeNodeAffinity } from '@berth/kube';
 import { goJson } from './field.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
 import { unifiedDiff } from './unified-diff.ts';
@@ -15,9 +15,50 @@ export function specDiff(type: string, before: object, after: object): string {
   return unifiedDiff(printed(type, before), printed(type, after));
 }
 
+/** A versioned value of `type` as errors about the unversioned one show it. */
+export function shownForm(type: string, object: object): Json {
+  return internalForm(type, type === 'PodSpec' ? withHostNamespaces(object as PodSpec) : (object as Json));
+}
+
+/** The fields of metadata in the order of Go's struct. */
+const metadataFields = ['name', 'generateName', 'namespace', 'labels', 'annotations', 'ownerReferences', 'finalizers'];
+
+/** Keys of maps in Go's order. */
+export function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The same for a template, whose metadata upstream embeds without a name. */
+export function shownTemplate({ metadata = {}, spec = { containers: [] } }: PodTemplateSpec): Json {
+  const given = metadataFields
+    .filter((name) => name in metadata)
+    .map((name) => [name, inOrder((metadata as Json)[name])]);
+  return { ...Object.fromEntries(given), Spec: shownForm('PodSpec', spec) };
+}
+
+/** The same for a volume's spec, whose source upstream embeds. */
+export function shownVolumeSpec(spec: PersistentVolumeSpec): Json {
+  return {
+    Capacity: spec.capacity ?? null,
+    ...internalForm('PersistentVolumeSource', spec as Json),
+    AccessModes: spec.accessModes ?? null,
+    ClaimRef: spec.claimRef ? internalForm('ObjectReference', spec.claimRef as Json) : null,
+    PersistentVolumeReclaimPolicy: spec.persistentVolumeReclaimPolicy ?? '',
+    StorageClassName: spec.storageClassName ?? '',
+    MountOptions: spec.mountOptions ?? null,
+    VolumeMode: spec.volumeMode ?? null,
+    NodeAffinity: spec.nodeAffinity ? shownVolumeAffinity(spec.nodeAffinity) : null,
+    VolumeAttributesClassName: spec.volumeAttributesClassName ?? null,
+  };
+}
+
+export function shownVolumeAffinity({ required }: VolumeNodeAffinity): Json {
+  return { Required: required ? internalForm('NodeSelector', required as unknown as Json) : null };
+}
+
 function printed(type: string, object: object): string {
-  const form = internalForm(type, type === 'PodSpec' ? withHostNamespaces(object as PodSpec) : (object as Json));
-  return goIndented(form);
+  return goIndented(shownForm(type, object));
 }
 
 /** Unversioned pods keep the host's namespaces in the security context. */

@@ -22,8 +22,8 @@ test('shows nothing where nothing changed', () => {
   expect(unifiedDiff(lines('a', 'b'), lines('a', 'b'))).toBe('');
 });
 
-test('of very long texts only the ends are compared', () => {
-  const before = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
+test('of very long texts whose lines repeat only the ends are compared', () => {
+  const before = Array.from({ length: 20_000 }, (_, i) => `line ${i % 150}`);
   const after = [...before.slice(0, 10), ...before.slice(10, -10).reverse(), ...before.slice(-10)];
   const lines = unifiedDiff(before.join('\n'), after.join('\n')).split('\n');
   expect(lines[0]).toBe('@@ -8,19986 +8,19986 @@');

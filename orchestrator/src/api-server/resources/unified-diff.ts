@@ -33,11 +33,10 @@ const context = 3;
 /** From this many lines on, lines that make up more than one in a hundred don't start a match. */
 const popularFrom = 200;
 
-/** Finding blocks takes the product of the lengths, at worst. */
-const mostComparisons = 1_000_000;
+/** Finding blocks takes the product of the lengths and more, at worst. */
+const mostSteps = 2_000_000;
 
 function matchingBlocks(a: readonly string[], b: readonly string[]): Block[] {
-  if (a.length * b.length > mostComparisons) return sameEnds(a, b);
   const positions = new Map<string, number[]>();
   for (const [index, line] of b.entries()) {
     const known = positions.get(line);
@@ -48,11 +47,13 @@ function matchingBlocks(a: readonly string[], b: readonly string[]): Block[] {
   if (b.length >= popularFrom)
     for (const [line, places] of positions) if (places.length > popular) positions.delete(line);
 
+  const effort = { steps: 0 };
   const blocks: Block[] = [];
   const pending: [number, number, number, number][] = [[0, a.length, 0, b.length]];
   for (let part = pending.pop(); part; part = pending.pop()) {
     const [a1, a2, b1, b2] = part;
-    const match = longestMatch({ a, b, positions }, part);
+    const match = longestMatch({ a, b, positions, effort }, part);
+    if (effort.steps > mostSteps) return sameEnds(a, b);
     if (match.size === 0) continue;
     blocks.push(match);
     pending.push([a1, match.a, b1, match.b], [match.a + match.size, a2, match.b + match.size, b2]);
@@ -77,14 +78,18 @@ interface Sequences {
   readonly a: readonly string[];
   readonly b: readonly string[];
   readonly positions: ReadonlyMap<string, readonly number[]>;
+  readonly effort: { steps: number };
 }
 
-function longestMatch({ a, b, positions }: Sequences, [a1, a2, b1, b2]: [number, number, number, number]): Block {
+function longestMatch({ a, b, positions, effort }: Sequences, part: [number, number, number, number]): Block {
+  const [a1, a2, b1, b2] = part;
   let best: Block = { a: a1, b: b1, size: 0 };
   let lengths = new Map<number, number>();
-  for (let i = a1; i < a2; i += 1) {
+  for (let i = a1; i < a2 && effort.steps <= mostSteps; i += 1) {
     const next = new Map<number, number>();
-    for (const j of positions.get(a[i] as string) ?? []) {
+    const places = positions.get(a[i] as string) ?? [];
+    effort.steps += places.length + 1;
+    for (const j of places) {
       if (j < b1 || j >= b2) continue;
       const size = (lengths.get(j - 1) ?? 0) + 1;
       next.set(j, size);

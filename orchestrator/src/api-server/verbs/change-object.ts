@@ -159,9 +159,14 @@ async function mutate(
   shownAs.take(admission.object, seen.object);
 }
 
-/** Who changes only metadata was told before; people do not change pods (pod strategy WarningsOnUpdate). */
+/** Kinds whose every change is warned of (their strategies' WarningsOnUpdate). */
+const alwaysWarned = new Set(['PersistentVolume', 'PersistentVolumeClaim', 'StorageClass', 'Service', 'ResourceSlice']);
+
+/** Who changes only metadata of the others was told before; people do not change pods (pod strategy WarningsOnUpdate). */
 function warns({ endpoint, definition }: ChangeRequest, next: AnyObject, old: AnyObject): boolean {
   if (endpoint !== 'main' || definition.kind === 'Pod') return false;
+  if (alwaysWarned.has(definition.kind)) return true;
+  if (definition.kind === 'CSIDriver') return !semanticEqual(next['spec']?.tokenRequests, old['spec']?.tokenRequests);
   return !('spec' in next) || !semanticEqual(next['spec'], old['spec']);
 }
 

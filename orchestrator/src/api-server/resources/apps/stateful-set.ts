@@ -54,8 +54,9 @@ function defaultStatefulSet(set: StatefulSet): void {
   spec.revisionHistoryLimit ??= 10;
   defaultPodTemplate(spec.template);
   for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.apiVersion ??= 'v1';
-    claim.kind ??= 'PersistentVolumeClaim';
+    // Whatever is said: the unversioned form has neither.
+    claim.apiVersion = 'v1';
+    claim.kind = 'PersistentVolumeClaim';
     claim.status ??= {};
     claim.status.phase ??= 'Pending';
     if (claim.spec) defaultClaimSpec(claim.spec);

@@ -5,6 +5,7 @@ import { duplicate, invalid, notSupported, required, tooLong, tooMany } from '..
 import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
 import { nonNegative } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
+import { successPolicyErrors } from './success-policy.ts';
 
 const largest = 100_000;
 const manyCompletions = 100_000;
@@ -166,33 +167,6 @@ function exitCodeErrors(
   ];
 }
 
-function successPolicyErrors(
-  { successPolicy: policy, completionMode, completions = 0 }: JobSpec,
-  field: string,
-): FieldError[] {
-  if (!policy) return [];
-  if (completionMode !== 'Indexed') return [invalid(field, policy, 'requires indexed completion mode')];
-  const list = `${field}.rules`;
-  const { rules = [] } = policy;
-  return [
-    ...(rules.length === 0
-      ? [required(list, 'at least one rules must be specified when the successPolicy is specified')]
-      : []),
-    ...(rules.length > 20 ? [tooMany(list, rules.length, 20)] : []),
-    ...rules.flatMap(({ succeededCount, succeededIndexes }, index) => {
-      const path = `${list}[${index}]`;
-      const text = `must be less than or equal to ${completions} (the number of specified completions)`;
-      return [
-        ...(succeededCount === undefined && succeededIndexes === undefined
-          ? [required(path, 'at least one of succeededCount or succeededIndexes must be specified')]
-          : []),
-        ...nonNegative(succeededCount ?? 0, `${path}.succeededCount`),
-        ...((succeededCount ?? 0) > completions ? [invalid(`${path}.succeededCount`, succeededCount, text)] : []),
-      ];
-    }),
-  ];
-}
-
 function replacementErrors({ podReplacementPolicy: policy, podFailurePolicy }: JobSpec, field: string): FieldError[] {
   if (policy === undefined) return [];
   const supported = podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
@@ -207,19 +181,23 @@ function restartErrors({ template, podFailurePolicy }: JobSpec, field: string): 
   return [invalid(field, policy, 'only "Never" is supported when podFailurePolicy is specified')];
 }
 
-/** The selector is there and selects the template's pods; a long name makes no pod of an index invalid. */
-export function validateSelector({ metadata, spec }: Job): FieldError[] {
+/** The selector is there and selects the template's pods. */
+export function validateSelector({ spec }: Job): FieldError[] {
   const selector = spec?.selector;
   const labels = spec?.template?.metadata?.labels;
-  const last = `${metadata.name}-${(spec?.completions ?? 0) - 1}`;
-  const indexed = spec?.completionMode === 'Indexed' && (spec.completions ?? 0) > 0;
   return [
     ...(selector ? validateLabelSelector(selector, 'spec.selector') : [required('spec.selector')]),
     ...(selectorMatches(selector, labels)
       ? []
       : [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')]),
-    ...(indexed && dns1123Label(last).length > 0
-      ? [invalid('metadata.name', metadata.name, `will not able to create pod with invalid DNS label: ${last}`)]
-      : []),
   ];
+}
+
+/** A long name makes no pod of an index invalid. */
+export function indexedNameErrors({ metadata, spec }: Job): FieldError[] {
+  const last = `${metadata.name}-${(spec?.completions ?? 0) - 1}`;
+  const indexed = spec?.completionMode === 'Indexed' && (spec.completions ?? 0) > 0;
+  if (!indexed || dns1123Label(last).length === 0) return [];
+  const text = `will not able to create pod with invalid DNS label: ${last}`;
+  return [invalid('metadata.name', metadata.name, text)];
 }

@@ -1,14 +1,17 @@
-import type { Job, JobSpec, JobStatus } from '@berth/kube';
+import type { Container, Job, JobSpec, JobStatus, PodSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { templateCells } from '../apps/workload-cells.ts';
 import { age, humanDuration } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { semanticEqual } from '../equality.ts';
-import { invalid } from '../field.ts';
+import { invalid, required } from '../field.ts';
+import { shownForm, shownTemplate } from '../internal-form.ts';
+import { selectorMatches } from '../label-selector.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
-import { validateJobSpec, validateSelector } from './job-spec.ts';
+import { indexedNameErrors, validateJobSpec, validateSelector } from './job-spec.ts';
 import { hasCondition, validateJobStatus } from './job-status.ts';
+import { shownFailurePolicy, shownSuccessPolicy } from './shown-policies.ts';
 
 const unlimitedBackoff = 2 ** 31 - 1;
 
@@ -26,11 +29,14 @@ export const jobRules: KindRules = {
     prepareForCreate: (object) => generateSelector(object as Job),
     validate: (object) => {
       const job = object as Job;
-      const spec = job.spec as JobSpec;
-      return [...validateJobSpec(spec, 'spec'), ...validateSelector(job)];
+      return [...generatedErrors(job), ...specErrors(job), ...indexedNameErrors(job)];
     },
     validateUpdate: (next, old) =>
-      validateUpdate((next as Job).spec as JobSpec, (old as Job).spec as JobSpec, old as Job),
+      // Upstream looks at the whole spec twice.
+      [
+        ...specErrors(next as Job),
+        ...validateUpdate((next as Job).spec as JobSpec, (old as Job).spec as JobSpec, old as Job),
+      ],
     validateStatusUpdate: (next, old) => validateJobStatus(next as Job, old as Job),
     selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
   },
@@ -72,6 +78,34 @@ function generateSelector({ metadata, spec }: Job): void {
   spec.selector.matchLabels = { 'batch.kubernetes.io/controller-uid': uid, ...spec.selector.matchLabels };
 }
 
+function specErrors(job: Job): FieldError[] {
+  return [...validateJobSpec(job.spec as JobSpec, 'spec'), ...validateSelector(job)];
+}
+
+/** Labels and selector that the server makes stay as it made them (validateGeneratedSelector). */
+function generatedErrors({ metadata, spec }: Job): FieldError[] {
+  if (!spec?.selector || spec.manualSelector) return [];
+  const labels = spec.template?.metadata?.labels ?? {};
+  const uid = metadata.uid ?? '';
+  const name = metadata.name ?? '';
+  const generated: Readonly<Record<string, string>> = {
+    'controller-uid': uid,
+    'job-name': name,
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+  };
+  return [
+    ...Object.entries(generated).flatMap(([key, value]) => {
+      const field = `spec.template.metadata.labels[${key}]`;
+      if (labels[key] === undefined) return [required(field, `must be '${value}'`)];
+      return labels[key] === value ? [] : [invalid(field, labels, `must be '${value}'`)];
+    }),
+    ...(selectorMatches(spec.selector, generated)
+      ? []
+      : [invalid('spec.selector', spec.selector, '`selector` not auto-generated')]),
+  ];
+}
+
 function validateUpdate(spec: JobSpec, before: JobSpec, old: Job): FieldError[] {
   const fixed = (name: keyof JobSpec) => immutable(spec[name], before[name], `spec.${name}`);
   return [
@@ -79,10 +113,14 @@ function validateUpdate(spec: JobSpec, before: JobSpec, old: Job): FieldError[] 
     ...fixed('selector'),
     ...templateErrors(spec, before, old),
     ...fixed('completionMode'),
-    ...fixed('podFailurePolicy'),
+    ...(semanticEqual(spec.podFailurePolicy, before.podFailurePolicy)
+      ? []
+      : [invalid('spec.podFailurePolicy', shownFailurePolicy(spec.podFailurePolicy), 'field is immutable')]),
     ...fixed('backoffLimitPerIndex'),
     ...fixed('managedBy'),
-    ...fixed('successPolicy'),
+    ...(semanticEqual(spec.successPolicy, before.successPolicy)
+      ? []
+      : [invalid('spec.successPolicy', shownSuccessPolicy(spec.successPolicy), 'field is immutable')]),
   ];
 }
 
@@ -96,20 +134,47 @@ function completionErrors(spec: JobSpec, before: JobSpec): FieldError[] {
 }
 
 /** A suspended job that runs no pods may still change where they will be scheduled and what they ask for. */
-function templateErrors(spec: JobSpec, before: JobSpec, old: Job): FieldError[] {
-  const suspended = before.suspend === true && !old.status?.active;
-  const idle = !old.status?.startTime || hasCondition(old, 'Suspended');
-  if (!suspended || !idle) return immutable(spec.template, before.template, 'spec.template');
-  const fixed = ({ template }: JobSpec) => {
-    const { nodeSelector, tolerations, schedulingGates, affinity, containers, initContainers, ...rest } =
-      template.spec ?? { containers: [] };
-    const { nodeAffinity, ...otherAffinity } = affinity ?? {};
-    const strip = (list: typeof containers = []) => list.map(({ resources, ...container }) => container);
-    return { rest, otherAffinity, containers: strip(containers), initContainers: strip(initContainers) };
-  };
-  return semanticEqual(fixed(spec), fixed(before))
+function templateErrors({ template }: JobSpec, before: JobSpec, old: Job): FieldError[] {
+  const idle = !old.status?.active && (!old.status?.startTime || hasCondition(old, 'Suspended'));
+  if (!before.suspend || !idle)
+    return semanticEqual(template, before.template)
+      ? []
+      : [invalid('spec.template', shownTemplate(template), 'field is immutable')];
+  const spec = template?.spec ?? { containers: [] };
+  const allowed = withAllowedChanges(spec, before.template.spec ?? { containers: [] });
+  return semanticEqual(spec, allowed)
     ? []
-    : [invalid('spec.template', spec.template, 'field is immutable')];
+    : [invalid('spec.template.spec', shownForm('PodSpec', spec), 'field is immutable')];
+}
+
+/** The old spec with what may change as it is in the new (validatePodTemplateUpdate, validatePodResourceUpdatesOnly). */
+function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
+  const { nodeSelector, tolerations, schedulingGates, affinity } = spec;
+  const { nodeSelector: _, tolerations: __, schedulingGates: ___, affinity: oldAffinity, ...others } = before;
+  const { nodeAffinity: ____, ...otherAffinity } = oldAffinity ?? {};
+  const merged = affinity
+    ? { ...otherAffinity, ...(affinity.nodeAffinity ? { nodeAffinity: affinity.nodeAffinity } : {}) }
+    : otherAffinity;
+  return {
+    ...others,
+    ...(nodeSelector ? { nodeSelector } : {}),
+    ...(tolerations ? { tolerations } : {}),
+    ...(schedulingGates ? { schedulingGates } : {}),
+    ...(affinity || Object.keys(merged).length > 0 ? { affinity: merged } : {}),
+    containers: withResourcesOf(spec.containers ?? [], before.containers ?? []),
+    ...(before.initContainers
+      ? { initContainers: withResourcesOf(spec.initContainers ?? [], before.initContainers) }
+      : {}),
+  };
+}
+
+function withResourcesOf(next: readonly Container[], old: readonly Container[]): Container[] {
+  return old.map((container, index) => {
+    const other = next[index];
+    if (next.length !== old.length || other?.name !== container.name) return container;
+    const { resources: _, ...rest } = container;
+    return other.resources ? { ...rest, resources: other.resources } : rest;
+  });
 }
 
 function jobState(job: Job): string {

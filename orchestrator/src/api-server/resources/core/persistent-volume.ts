@@ -1,8 +1,14 @@
-import type { PersistentVolume, PersistentVolumeSpec, PersistentVolumeStatus } from '@berth/kube';
+import {
+  copyJson,
+  type PersistentVolume,
+  type PersistentVolumeSpec,
+  type PersistentVolumeStatus,
+  type VolumeNodeAffinity,
+} from '@berth/kube';
 import type { AnyObject, FieldError, RequestContext } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
-import { forbidden } from '../field.ts';
-import { specDiff } from '../internal-form.ts';
+import { forbidden, invalid } from '../field.ts';
+import { shownVolumeAffinity, specDiff } from '../internal-form.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { accessModes } from './access-modes.ts';
@@ -62,6 +68,11 @@ function defaultVolume(volume: PersistentVolume): void {
   const spec = volume.spec;
   spec.persistentVolumeReclaimPolicy ??= 'Retain';
   spec.volumeMode ??= 'Filesystem';
+  defaultVolumeSource(spec);
+}
+
+/** What the sources of volumes and of attachments' inline volumes have where they don't say. */
+export function defaultVolumeSource(spec: PersistentVolumeSpec): void {
   if (spec.hostPath) spec.hostPath.type ??= '';
   if (spec.rbd) defaultRbd(spec.rbd);
   if (spec.iscsi) spec.iscsi.iscsiInterface ||= 'default';
@@ -112,10 +123,40 @@ function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
           ),
         ]),
     ...immutable(spec.volumeMode, before.volumeMode, 'volumeMode'),
+    ...affinityErrors(spec.nodeAffinity, before.nodeAffinity),
     ...(before.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined
       ? [forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden')]
       : []),
   ];
+}
+
+/** Labels that nodes once had under other names (validation betaToGALabel). */
+const newLabels: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+};
+
+/** Where a volume can be reached from may be said later, not otherwise. */
+function affinityErrors(next: VolumeNodeAffinity | undefined, old: VolumeNodeAffinity | undefined): FieldError[] {
+  if (!old || semanticEqual(next, old) || semanticEqual(next, renamed(old, next))) return [];
+  const text = 'field is immutable, except for updating from beta label to GA';
+  return [invalid('nodeAffinity', next && shownVolumeAffinity(next), text)];
+}
+
+/** The old affinity with the labels' new names where the new one has them. */
+function renamed(old: VolumeNodeAffinity, next: VolumeNodeAffinity | undefined): VolumeNodeAffinity {
+  const copy = copyJson(old);
+  for (const [index, term] of (copy.required?.nodeSelectorTerms ?? []).entries())
+    for (const list of ['matchExpressions', 'matchFields'] as const)
+      for (const [at, requirement] of (term[list] ?? []).entries()) {
+        const key = next?.required?.nodeSelectorTerms?.[index]?.[list]?.[at]?.key;
+        // An unknown label's new name is the empty one, upstream.
+        if (key !== undefined && (newLabels[requirement.key] ?? '') === key) requirement.key = key;
+      }
+  return copy;
 }
 
 function sourceOf(spec: PersistentVolumeSpec): PersistentVolumeSpec {

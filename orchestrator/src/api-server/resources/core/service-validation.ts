@@ -1,7 +1,7 @@
 import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
-import { isIpAddress, isIpv4Address, validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
+import { isIpv4Address, validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
 import { validateLabels } from '../label-selector.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts';
 import { validatePort } from './pod/handlers.ts';
@@ -174,7 +174,7 @@ function portClashes({ type, ports = [] }: ServiceSpec): FieldError[] {
 }
 
 function balancerErrors(spec: ServiceSpec): FieldError[] {
-  const { type, loadBalancerSourceRanges: ranges = [], allocateLoadBalancerNodePorts, loadBalancerClass } = spec;
+  const { type, loadBalancerSourceRanges: ranges = [], allocateLoadBalancerNodePorts } = spec;
   const only = "may only be used when `type` is 'LoadBalancer'";
   const balanced = type === 'LoadBalancer';
   return [
@@ -184,11 +184,15 @@ function balancerErrors(spec: ServiceSpec): FieldError[] {
     ...(allocateLoadBalancerNodePorts !== undefined && !balanced
       ? [forbidden('spec.allocateLoadBalancerNodePorts', only)]
       : []),
-    ...(loadBalancerClass !== undefined && !balanced ? [forbidden('spec.loadBalancerClass', only)] : []),
-    ...(loadBalancerClass !== undefined && balanced
-      ? qualifiedName(loadBalancerClass).map((text) => invalid('spec.loadBalancerClass', loadBalancerClass, text))
-      : []),
+    ...loadBalancerClassErrors(spec),
   ];
+}
+
+export function loadBalancerClassErrors({ type, loadBalancerClass: name }: ServiceSpec): FieldError[] {
+  if (name === undefined) return [];
+  const field = 'spec.loadBalancerClass';
+  if (type !== 'LoadBalancer') return [forbidden(field, "may only be used when `type` is 'LoadBalancer'")];
+  return qualifiedName(name).map((text) => invalid(field, name, text));
 }
 
 function trafficErrors(spec: ServiceSpec): FieldError[] {
@@ -218,48 +222,4 @@ function trafficErrors(spec: ServiceSpec): FieldError[] {
       ? []
       : [notSupported('spec.trafficDistribution', trafficDistribution, distributions)]),
   ];
-}
-
-/** Addresses stay while the service needs any (ValidateServiceUpdate). */
-export function validateServiceUpdate({ spec = {} }: Service, { spec: old = {} }: Service): FieldError[] {
-  if (spec.type === 'ExternalName' || old.type === 'ExternalName') return [];
-  if (isHeadless(spec) && isHeadless(old)) return [];
-  return [
-    ...listErrors('clusterIPs', spec, old),
-    ...(isHeadless(spec) === isHeadless(old) ? listErrors('ipFamilies', spec, old) : []),
-  ];
-}
-
-function listErrors(name: 'clusterIPs' | 'ipFamilies', spec: ServiceSpec, old: ServiceSpec): FieldError[] {
-  const now = spec[name] ?? [];
-  const before = old[name] ?? [];
-  const field = `spec.${name}`;
-  const what = name === 'clusterIPs' ? 'clusterIP' : 'ipFamily';
-  if (now.length === 0 && before.length > 0) return [invalid(`${field}[0]`, now, `primary ${what} can not be unset`)];
-  const changed = before.flatMap((value, index) =>
-    now[index] === undefined || now[index] === value
-      ? []
-      : [invalid(`${field}[${name === 'clusterIPs' ? index : 0}]`, now, 'may not change once set')],
-  );
-  if (before.length > now.length && spec.ipFamilyPolicy !== 'SingleStack') {
-    const text = `must be set to 'SingleStack' when releasing the secondary ${what}`;
-    return [...changed, invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, text)];
-  }
-  return changed;
-}
-
-export function validateServiceStatus({ spec = {}, status }: Service): FieldError[] {
-  const field = 'status.loadBalancer.ingress';
-  const ingress = status?.loadBalancer?.ingress ?? [];
-  if (spec.type !== 'LoadBalancer' && ingress.length > 0)
-    return [forbidden(field, "may only be used when `spec.type` is 'LoadBalancer'")];
-  return ingress.flatMap(({ ip, hostname }, index) => [
-    ...(ip ? validateIp(ip, `${field}[${index}].ip`) : []),
-    ...(hostname
-      ? dns1123Subdomain(hostname).map((text) => invalid(`${field}[${index}].hostname`, hostname, text))
-      : []),
-    ...(hostname && isIpAddress(hostname)
-      ? [invalid(`${field}[${index}].hostname`, hostname, 'must be a DNS name, not an IP address')]
-      : []),
-  ]);
 }

@@ -2,7 +2,8 @@ import type { Service, ServiceSpec } from '@berth/kube';
 import { formatLabels } from '../columns.ts';
 import type { KindRules } from '../rules.ts';
 import { normalizeFamilies } from './service-allocation.ts';
-import { validateService, validateServiceStatus, validateServiceUpdate } from './service-validation.ts';
+import { validateServiceStatus, validateServiceUpdate } from './service-update.ts';
+import { validateService } from './service-validation.ts';
 
 /** How much of a load balancer's address a table shows. */
 const addressWidth = 16;

@@ -25,8 +25,13 @@ export const csiNodeRules: KindRules = {
       ((old as CSINode).spec?.drivers ?? []).flatMap((before) => {
         const driver = (next as CSINode).spec?.drivers?.find(({ name }) => name === before.name);
         if (!driver) return [];
-        const fixed = ({ name, nodeID, topologyKeys }: CSINodeDriver) => ({ name, nodeID, topologyKeys });
-        return immutable(fixed(driver), fixed(before), 'spec.drivers');
+        const shown = (one: CSINodeDriver) => ({
+          Name: one.name,
+          NodeID: one.nodeID,
+          TopologyKeys: one.topologyKeys ?? null,
+          Allocatable: null,
+        });
+        return immutable(shown(driver), shown(before), 'spec.drivers');
       }),
   },
 };

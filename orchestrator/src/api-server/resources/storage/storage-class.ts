@@ -2,6 +2,7 @@ import type { StorageClass, TopologySelectorTerm, VolumeAttributesClass } from '
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
+import { inOrder } from '../internal-form.ts';
 import { validateLabelName } from '../label-selector.ts';
 import { immutable } from '../metadata.ts';
 import { qualifiedName } from '../names.ts';
@@ -35,7 +36,7 @@ export const storageClassRules: KindRules = {
     validate,
     validateUpdate: (next, old) =>
       ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'].flatMap((name) =>
-        immutable(next[name], old[name], name),
+        immutable(inOrder(next[name]), inOrder(old[name]), name),
       ),
   },
 };
@@ -45,7 +46,7 @@ function validate(object: AnyObject): FieldError[] {
   return [
     ...provisionerErrors(provisioner, 'provisioner'),
     ...parameterErrors(parameters ?? {}),
-    ...oneOf(reclaimPolicy, ['Delete', 'Retain'], 'reclaimPolicy'),
+    ...(reclaimPolicy === '' ? [] : oneOf(reclaimPolicy, ['Delete', 'Retain'], 'reclaimPolicy')),
     ...oneOf(volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'),
     ...(allowedTopologies ?? []).flatMap((term, index) => topologyErrors(term, `allowedTopologies[${index}]`)),
     ...sameTopologies(allowedTopologies ?? []),

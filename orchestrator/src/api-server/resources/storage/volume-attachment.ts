@@ -1,9 +1,11 @@
 import type { VolumeAttachment, VolumeAttachmentSource, VolumeError } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { defaultVolumeSource } from '../core/persistent-volume.ts';
 import { validateVolumeSpec } from '../core/persistent-volume-spec.ts';
 import { validateDriverName } from '../core/pod/volume-sources.ts';
+import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, required, tooLong } from '../field.ts';
-import { immutable } from '../metadata.ts';
+import { shownVolumeSpec } from '../internal-form.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -18,11 +20,28 @@ export const volumeAttachmentRules: KindRules = {
     Attached: ({ status }) => status?.attached ?? false,
   },
   rules: {
+    default: (object) => {
+      const inline = (object as VolumeAttachment).spec?.source?.inlineVolumeSpec;
+      if (inline) defaultVolumeSource(inline);
+    },
     validate,
-    validateUpdate: (next, old) => immutable(next['spec'], old['spec'], 'spec'),
+    validateUpdate: (next, old) =>
+      semanticEqual(next['spec'], old['spec'])
+        ? []
+        : [invalid('spec', shownSpec(next as VolumeAttachment), 'field is immutable')],
     validateStatusUpdate: validate,
   },
 };
+
+/** As Go shows the unversioned spec. */
+function shownSpec({ spec }: VolumeAttachment): object {
+  const { inlineVolumeSpec: inline, persistentVolumeName: name } = spec.source ?? {};
+  return {
+    Attacher: spec.attacher ?? '',
+    Source: { PersistentVolumeName: name ?? null, InlineVolumeSpec: inline ? shownVolumeSpec(inline) : null },
+    NodeName: spec.nodeName ?? '',
+  };
+}
 
 function validate(object: AnyObject): FieldError[] {
   const { spec, status } = object as VolumeAttachment;
@@ -34,7 +53,7 @@ function validate(object: AnyObject): FieldError[] {
     ...metadataErrors(status?.attachmentMetadata ?? {}),
     ...messageErrors(status?.attachError, 'status.attachError'),
     ...messageErrors(status?.detachError, 'status.detachError'),
-    ...(volume
+    ...(volume !== undefined
       ? dns1123Subdomain(volume).map((text) => invalid('spec.source.persistentVolumeName', volume, text))
       : []),
   ];

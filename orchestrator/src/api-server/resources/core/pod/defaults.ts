@@ -1,9 +1,10 @@
-import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, ResourceRequirements } from '@berth/kube';
+import type { Container, Pod, PodSpec, PodStatus, PodTemplateSpec, Probe, ResourceRequirements } from '@berth/kube';
 import { defaultVolume } from './volume-defaults.ts';
 
 /** What SetDefaults_Pod and the defaults of everything inside fill (kubernetes apis/core/v1/defaults.go). */
 export function defaultPod(pod: Pod): void {
   const spec = pod.spec;
+  if (pod.status) alignAddresses(pod.status);
   if (!spec) return;
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])])
     requestsFromLimits(container.resources);
@@ -11,6 +12,13 @@ export function defaultPod(pod: Pod): void {
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) defaultHostPorts(spec);
   defaultPodSpec(spec);
+}
+
+/** The one address of old clients is the first of all; where they differ, it is the one that was meant (v1 conversion). */
+function alignAddresses(status: PodStatus): void {
+  const first = status.podIPs?.[0]?.ip;
+  if (status.podIP && status.podIP !== first) status.podIPs = [{ ip: status.podIP }];
+  else if (!status.podIP && first) status.podIP = first;
 }
 
 /** A template gets the defaults of a spec, but not those that only a pod has. */

@@ -3,6 +3,7 @@ import type { AnyObject, FieldError, RequestContext, Rules } from '../../../reso
 import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid } from '../../field.ts';
 import type { KindRules } from '../../rules.ts';
+import { changedAnnotationErrors, podAnnotationErrors } from './annotations.ts';
 import { podCells } from './cells.ts';
 import { defaultPod } from './defaults.ts';
 import { mergeLabelKeys } from './merge-label-keys.ts';
@@ -20,7 +21,10 @@ export const podRules: KindRules = {
     prepareForCreate,
     prepareForStatusUpdate,
     validate,
-    validateUpdate: (next, old) => validatePodUpdate(next as Pod, old as Pod),
+    validateUpdate: (next, old) => [
+      ...changedAnnotationErrors(next as Pod, old as Pod),
+      ...validatePodUpdate(next as Pod, old as Pod),
+    ],
     validateStatusUpdate: (next, old) => validateStatusUpdate(next as Pod, old as Pod),
     selectableFields: {
       'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
@@ -58,6 +62,7 @@ function validate(object: AnyObject): FieldError[] {
   const pod = object as Pod;
   const spec = pod.spec ?? { containers: [] };
   return [
+    ...podAnnotationErrors(pod.metadata.annotations, spec, 'metadata.annotations'),
     ...validatePodSpec(spec, 'spec', { podName: pod.metadata.name ?? '', isPod: true }),
     ...tokenErrors(spec),
     ...imageErrors(spec),
@@ -111,9 +116,15 @@ function prepareForStatusUpdate(next: AnyObject, old: AnyObject, _: RequestConte
   const before = (old as Pod).status ?? {};
   if (before.qosClass) status.qosClass ??= before.qosClass;
   if (before.observedGeneration) status.observedGeneration ||= before.observedGeneration;
+  // Behind a gate that is closed (DRANodeAllocatableResources).
+  delete status.nodeAllocatableResourceClaimStatuses;
+  const generations = new Map<string, (number | undefined)[]>();
+  for (const { type, observedGeneration } of before.conditions ?? [])
+    generations.set(type, [...(generations.get(type) ?? []), observedGeneration]);
+  // Conditions of one type keep their order.
   for (const condition of status.conditions ?? []) {
-    const earlier = before.conditions?.find(({ type }) => type === condition.type);
-    if (earlier?.observedGeneration) condition.observedGeneration ||= earlier.observedGeneration;
+    const earlier = generations.get(condition.type)?.shift();
+    if (earlier) condition.observedGeneration ||= earlier;
   }
 }
 

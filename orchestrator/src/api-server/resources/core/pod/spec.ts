@@ -5,6 +5,7 @@ import { validateIp } from '../../ip.ts';
 import { validateLabels } from '../../label-selector.ts';
 import { validateAnnotations } from '../../metadata.ts';
 import { dns1123Label, dns1123Subdomain, inRange, qualifiedName, subdomainWithUnderscore } from '../../names.ts';
+import { podAnnotationErrors } from './annotations.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './containers.ts';
 import { validateResources } from './resource-requirements.ts';
 import {
@@ -217,6 +218,7 @@ export function validatePodTemplate(template: PodTemplateSpec, field: string): F
   return [
     ...validateLabels(metadata.labels, `${field}.labels`),
     ...validateAnnotations(metadata.annotations, `${field}.annotations`),
+    ...podAnnotationErrors(metadata.annotations, spec ?? { containers: [] }, `${field}.annotations`),
     ...validatePodSpec(spec ?? { containers: [] }, `${field}.spec`),
     ...(spec?.ephemeralContainers?.length
       ? [forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]

@@ -1,9 +1,12 @@
-import type { ContainerStatus, Pod, PodSpec } from '@berth/kube';
+import type { Pod, PodCondition, PodStatus } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
-import { forbidden, invalid } from '../../field.ts';
-import { isIpv4Address, validateIp } from '../../ip.ts';
+import { forbidden, internalError, invalid } from '../../field.ts';
+import { isIpAddress, isIpv4Address, validateIp } from '../../ip.ts';
 import { immutable } from '../../metadata.ts';
 import { dns1123Subdomain, qualifiedName } from '../../names.ts';
+import { changedAnnotationErrors } from './annotations.ts';
+import { claimStatusErrors } from './claim-status.ts';
+import { containerStatusErrors, restartErrors } from './container-status.ts';
 
 const systemConditions = new Set(['PodScheduled', 'Ready', 'Initialized']);
 
@@ -13,19 +16,31 @@ export function validateStatusUpdate(next: Pod, old: Pod): FieldError[] {
   const before = old.status ?? {};
   const spec = old.spec ?? { containers: [] };
   return [
-    ...(status.conditions ?? []).flatMap(({ type }, index) =>
-      systemConditions.has(type)
-        ? []
-        : qualifiedName(type).map((text) => invalid(`status.conditions[${index}].Type`, type, text)),
+    ...changedAnnotationErrors(next, old),
+    ...(status.conditions ?? []).flatMap((condition, index) =>
+      conditionErrors(condition, `status.conditions[${index}]`),
     ),
     ...nominationErrors(next, old),
+    ...observedErrors(status.observedGeneration, 'status'),
     ...immutable(status.qosClass ?? '', before.qosClass ?? '', 'status.qosClass'),
-    ...(['containerStatuses', 'initContainerStatuses'] as const).flatMap((list) =>
-      restartErrors(status[list] ?? [], before[list] ?? [], { spec, list }),
-    ),
+    ...restartErrors(status, before, spec),
+    ...claimStatusErrors(status, spec),
     ...addressErrors(status.podIPs ?? [], 'status.podIPs'),
-    ...hostAddressErrors(next),
+    ...hostAddressErrors(status),
+    ...containerStatusErrors(status, spec),
   ];
+}
+
+function conditionErrors({ type = '', observedGeneration }: PodCondition, field: string): FieldError[] {
+  return [
+    ...observedErrors(observedGeneration, field),
+    ...(systemConditions.has(type) ? [] : qualifiedName(type).map((text) => invalid(`${field}.Type`, type, text))),
+  ];
+}
+
+function observedErrors(generation: number | undefined, field: string): FieldError[] {
+  if (generation === undefined || generation >= 0) return [];
+  return [invalid(`${field}.observedGeneration`, generation, 'must be a non-negative integer')];
 }
 
 function nominationErrors(next: Pod, old: Pod): FieldError[] {
@@ -38,45 +53,34 @@ function nominationErrors(next: Pod, old: Pod): FieldError[] {
   ];
 }
 
-/** A container that has ended for good can't come back to life. */
-function restartErrors(
-  next: readonly ContainerStatus[],
-  old: readonly ContainerStatus[],
-  { spec, list }: { spec: PodSpec; list: 'containerStatuses' | 'initContainerStatuses' },
-): FieldError[] {
-  return old.flatMap((before, index) => {
-    const ended = before.state?.terminated;
-    const now = next.find(({ name }) => name === before.name);
-    if (!ended || !now || now.state?.terminated) return [];
-    const containers = list === 'containerStatuses' ? spec.containers : spec.initContainers;
-    const container = containers?.find(({ name }) => name === before.name);
-    if (!container || mayRestart(container.restartPolicy ?? spec.restartPolicy, ended.exitCode)) return [];
-    // Rules of a container of its own are the kubelet's to follow.
-    if (container.restartPolicyRules?.length) return [];
-    return [forbidden(`status.${list}[${index}].state`, 'may not be transitioned to non-terminated state')];
-  });
-}
-
-function mayRestart(policy: string | undefined, exitCode: number): boolean {
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
-}
-
+/** One address, or one of each family. */
 function addressErrors(addresses: readonly { ip?: string }[], field: string): FieldError[] {
-  const families = new Set(addresses.map(({ ip = '' }) => isIpv4Address(ip)));
+  const ips = addresses.map(({ ip = '' }) => ip);
+  const wrong = ips.findIndex((ip) => !isIpAddress(ip));
+  const families = new Set(ips.map(isIpv4Address));
+  const dual = wrong < 0 && families.size === 2 && ips.length === 2;
   return [
-    ...addresses.flatMap(({ ip = '' }, index) => validateIp(ip, `${field}[${index}]`)),
-    ...(addresses.length > families.size
-      ? [invalid(field, addresses, 'may specify no more than one IP for each IP family')]
+    ...ips.flatMap((ip, index) => validateIp(ip, `${field}[${index}]`)),
+    ...(ips.length > 1 && wrong >= 0
+      ? [internalError(field, `failed to check for dual stack with error:invalid IP[${wrong}]: ${ips[wrong]}`)]
+      : []),
+    ...(ips.length > 1 && !dual
+      ? [
+          invalid(
+            field,
+            ips.map((IP) => ({ IP })),
+            'may specify no more than one IP for each IP family',
+          ),
+        ]
       : []),
   ];
 }
 
-function hostAddressErrors({ status }: Pod): FieldError[] {
-  const addresses = status?.hostIPs ?? [];
-  if (addresses.length === 0) return [];
-  const first = addresses[0]?.ip ?? '';
+function hostAddressErrors({ hostIP = '', hostIPs = [] }: PodStatus): FieldError[] {
+  if (hostIPs.length === 0) return [];
+  const first = hostIPs[0]?.ip ?? '';
   return [
-    ...(first === status?.hostIP ? [] : [invalid('status.hostIPs[0].ip', first, 'must be equal to `hostIP`')]),
-    ...addressErrors(addresses, 'status.hostIPs'),
+    ...(first === hostIP ? [] : [invalid('status.hostIPs[0].ip', first, 'must be equal to `hostIP`')]),
+    ...addressErrors(hostIPs, 'status.hostIPs'),
   ];
 }

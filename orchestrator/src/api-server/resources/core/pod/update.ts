@@ -1,7 +1,7 @@
-import { copyJson, type NodeAffinity, type Pod, type PodSpec, type Toleration } from '@berth/kube';
+import { type Container, copyJson, type NodeAffinity, type Pod, type PodSpec, type Toleration } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
-import { forbidden, invalid } from '../../field.ts';
+import { forbidden, invalid, required } from '../../field.ts';
 import { specDiff } from '../../internal-form.ts';
 import { inRange } from '../../names.ts';
 import { validateTolerations } from './scheduling.ts';
@@ -18,12 +18,17 @@ const updatable = [
 export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
   const spec = next.spec as PodSpec;
   const before = old.spec as PodSpec;
-  for (const list of ['containers', 'initContainers'] as const)
+  const containers: FieldError[] = [];
+  for (const list of ['containers', 'initContainers'] as const) {
     if ((spec[list]?.length ?? 0) !== (before[list]?.length ?? 0))
-      return [forbidden(`spec.${list}`, 'pod updates may not add or remove containers')];
+      return [...containers, forbidden(`spec.${list}`, 'pod updates may not add or remove containers')];
+    containers.push(...imageErrors(spec[list] ?? [], `spec.${list}`));
+  }
   const deadline = deadlineErrors(spec.activeDeadlineSeconds, before.activeDeadlineSeconds);
-  if (deadline.length > 0) return deadline;
+  if (deadline.length > 0 && spec.activeDeadlineSeconds !== undefined) return [...containers, ...deadline];
   const errors = [
+    ...containers,
+    ...deadline,
     ...addedTolerations(spec.tolerations ?? [], before.tolerations ?? []),
     ...deletedGates(spec, before),
     ...(before.schedulingGates?.length ? narrowedPlacement(spec, before) : []),
@@ -33,6 +38,15 @@ export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
   if (semanticEqual(munged, before)) return errors;
   const diff = specDiff('PodSpec', before, munged);
   return [...errors, forbidden('spec', `pod updates may not change fields other than ${updatable}\n${diff}`)];
+}
+
+function imageErrors(containers: readonly Container[], field: string): FieldError[] {
+  return containers.flatMap(({ image = '' }, index) => [
+    ...(image === '' ? [required(`${field}[${index}].image`)] : []),
+    ...(image === image.trim()
+      ? []
+      : [invalid(`${field}[${index}].image`, image, 'must not have leading or trailing whitespace')]),
+  ]);
 }
 
 function deadlineErrors(next: number | undefined, old: number | undefined): FieldError[] {
