@@ -126,10 +126,23 @@ test('what has no such form is not acceptable, in upstream’s words', async () 
   const words = (types: string) => `only the following media types are accepted: ${types}`;
   const all = `application/json, application/yaml, ${protobuf}`;
   expect(await refused(configmaps, `${protobuf};as=Table;v=v1;g=meta.k8s.io`)).toEqual([406, words(all)]);
-  expect(await refused(configmaps, 'text/html')).toEqual([406, words(all)]);
   const watch = `application/json;stream=watch, ${protobuf};stream=watch`;
-  expect(await refused(`${configmaps}?watch=1`, 'application/yaml')).toEqual([406, words(watch)]);
-  // Whoever takes JSON as well gets JSON, as it costs less here.
+  expect(await refused(`${configmaps}?watch=1`, 'application/yaml;as=Table;v=v1;g=meta.k8s.io')).toEqual([406, words(watch)]);
+  // Nor is anything done by then.
+  const made = await send('POST', configmaps, { accept: `${protobuf};as=Table;v=v1;g=meta.k8s.io`, body: '{"metadata":{"name":"unseen"}}' });
+  expect([made.status, (await send('GET', `${configmaps}/unseen`, { accept: '*/*' })).status]).toEqual([406, 404]);
+});
+
+test('errors come in the form that is asked for, where there is one', async () => {
+  const yaml = await send('GET', `${configmaps}/nope`, { accept: 'application/yaml' });
+  expect([yaml.status, yaml.type, yaml.body.toString().includes('code: 404')]).toEqual([404, 'application/yaml', true]);
+  const packed = await send('GET', `${configmaps}/nope`, { accept: protobuf });
+  expect([packed.status, packed.type, packed.body.subarray(0, 4).toString('latin1')]).toEqual([404, protobuf, 'k8s\0']);
+  const api = await send('GET', '/api', { accept: 'application/yaml' });
+  expect([api.type, api.body.toString().includes('kind: APIVersions')]).toEqual(['application/yaml', true]);
+});
+
+test('who takes JSON as well gets JSON, as it costs less here', async () => {
   expect(await send('GET', `${configmaps}/c-7`, { accept: `${protobuf},application/json` })).toMatchObject({ type: 'application/json' });
 });
 

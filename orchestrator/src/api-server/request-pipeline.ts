@@ -1,9 +1,10 @@
-import { apiError, FieldSelector } from '@berth/kube';
+import { ApiError, apiError, FieldSelector, isReason } from '@berth/kube';
 import { guarded, heavyWork } from './aside/heavy-work.ts';
 import { type Attributes, type Authorizer, pathAttributes } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
+import { checkAccept } from './representation/check-accept.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
@@ -66,8 +67,10 @@ export class RequestPipeline {
   /** @throws ApiError; anything else is a mistake of ours. */
   async handle(request: ServerRequest): Promise<Answer> {
     try {
-      const route = routeOf(this.context.registry, request.method, request.path, request.query);
+      const route = this.#routeOf(request);
+      if (route instanceof ApiError) return await this.#unrouted(request, route);
       await this.authorize(route, request);
+      if (route.type === 'resource') checkAccept(route, request.accept);
       if (this.#aside && route.type === 'resource') return await this.#light(route, request, this.#aside);
       if (route.type === 'other' && route.segments[0] === 'openapi')
         return await this.#schemas(route.segments, request, (asked) => this.#ownSchema(route, asked));
@@ -75,6 +78,26 @@ export class RequestPipeline {
     } catch (error) {
       throw asApiError(error);
     }
+  }
+
+  #routeOf({ method, path, query }: ServerRequest): Route | ApiError {
+    try {
+      return routeOf(this.context.registry, method, path, query);
+    } catch (error) {
+      if (isReason(error, 'NotFound', 'MethodNotAllowed')) return error;
+      throw error;
+    }
+  }
+
+  /** That there is no such thing is told to those who might ask for it. */
+  async #unrouted(request: ServerRequest, why: ApiError): Promise<Answer> {
+    const { path } = request;
+    if (/^\/(api|apis\/[^/]+)\/[^/]+\/(watch|proxy)\/?$/.test(path)) {
+      const text = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
+      return { type: 'text', status: 500, text: `Internal Server Error: ${JSON.stringify(path)}: ${text}\n` };
+    }
+    await this.#permit(infoAttributes(request), request);
+    throw why;
   }
 
   #ownSchema(route: Route, request: ServerRequest): Promise<Answer> {
@@ -101,7 +124,10 @@ export class RequestPipeline {
 
   /** @throws ApiError Forbidden, also to who is unknown; InternalError – who may do it could not be told. */
   async authorize(route: Route, request: ServerRequest): Promise<void> {
-    const attributes = attributesOf(route, request);
+    await this.#permit(attributesOf(route, request), request);
+  }
+
+  async #permit(attributes: Attributes, request: ServerRequest): Promise<void> {
     const decision = await this.authorizer.authorize(attributes);
     this.#note?.(decision.allowed);
     if (decision.allowed || isPublic(request.path)) {
@@ -160,6 +186,11 @@ function isPublic(path: string): boolean {
   return /^\/(version|healthz|livez|readyz)\/?$/.test(path);
 }
 
+function infoAttributes({ user, method, path, query }: ServerRequest): Attributes {
+  const info = requestInfoOf(method, path, query);
+  return info.isResource ? { ...info, user } : pathAttributes(user, method.toLowerCase(), path);
+}
+
 function attributesOf(route: Route, { user, method, path, query }: ServerRequest): Attributes {
   if (route.type === 'other') {
     // What other servers serve has resources as well.
@@ -167,8 +198,10 @@ function attributesOf(route: Route, { user, method, path, query }: ServerRequest
     if (info.isResource && info.group !== '') return { ...info, user };
     return pathAttributes(user, method.toLowerCase(), path);
   }
-  const { definition, verb, namespace, name, subresource } = route;
+  const { definition, verb, name, subresource } = route;
   const { group, version, plural: resource } = definition;
+  // What may be done to a namespace may be granted in it.
+  const namespace = resource === 'namespaces' && group === '' ? name : route.namespace;
   const attributes = { user, verb, namespace, group, version, resource, subresource: subresource?.name ?? '', path };
   // Of a watch by its path selectors say nothing about who may.
   const text = name === '' && !route.watchPath ? query.get('fieldSelector') : null;

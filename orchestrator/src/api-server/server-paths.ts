@@ -2,17 +2,23 @@ import { json } from './discovery/discovery-paths.ts';
 import { versionInfo } from './discovery/version.ts';
 import type { HealthCheck } from './health-paths.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
+import { checkProduced } from './representation/check-accept.ts';
 import type { PathHandler } from './request-pipeline.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
+import { notAllowed } from './route.ts';
 
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** `/`, `/version` and `/metrics`. `paths`: what `/` names. */
 export function serverPaths(metrics: ServerMetrics, paths: () => readonly string[]): PathHandler {
-  return async ([root, ...rest]) => {
+  return async ([root, ...rest], { accept, method }) => {
     if (rest.length > 0) return undefined;
     if (root === '') return json({ paths: paths() });
-    if (root === 'version') return json(versionInfo);
+    if (root === 'version') {
+      if (method !== 'GET') throw notAllowed();
+      checkProduced(accept, ['application/json']);
+      return json(versionInfo);
+    }
     if (root !== 'metrics') return undefined;
     return { type: 'text', status: 200, text: await metrics.text(), contentType: metricsType };
   };

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { apiError } from '@berth/kube';
-import { acceptedAs } from '../representation/negotiate.ts';
+import { writeYaml } from '../decoding/yaml-text.ts';
+import { checkProduced } from '../representation/check-accept.ts';
+import { acceptedAs, mediaTypes, notAcceptable, plainFormatOf } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import { notAllowed } from '../route.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
@@ -15,13 +17,18 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
     const [root, ...rest] = segments;
     if (root !== 'api' && root !== 'apis') return undefined;
     const value = discovered(registry, root, rest, serverAddress);
-    if (value && request.method !== 'GET' && request.method !== 'HEAD')
-      throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
-        details: {},
-      });
-    if (rest.length > 0 || !value) return value && json(value);
-    const as = acceptedAs(request.accept, 'APIGroupDiscoveryList', offered);
-    return as === undefined ? { ...json(value) } : aggregated(registry, root, as);
+    if (!value) return undefined;
+    const { accept, method } = request;
+    const [group = '', version] = root === 'api' ? ['', rest[0]] : rest;
+    // The others are no routes with a method and types of their own, but handlers that negotiate.
+    const routed = root === 'api' || (version !== undefined && registry.isBuiltIn(group, version));
+    if (method !== 'GET' && (routed || method !== 'HEAD')) throw notAllowed();
+    if (routed) checkProduced(accept, mediaTypes);
+    const as = rest.length === 0 ? acceptedAs(accept, 'APIGroupDiscoveryList', offered) : undefined;
+    if (as !== undefined) return aggregated(registry, root, as);
+    const format = plainFormatOf(accept);
+    if (format === undefined) throw notAcceptable(mediaTypes.join(', '));
+    return format === 'yaml' ? yaml(value, request.signal) : json(value);
   };
 }
 
@@ -53,6 +60,12 @@ function aggregated(registry: ResourceRegistry, root: 'api' | 'apis', as: string
 export function json(value: object, contentType = 'application/json'): DocumentAnswer {
   const headers = { 'content-type': contentType, vary: 'Accept' };
   return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value)), headers };
+}
+
+async function yaml(value: object, signal: AbortSignal): Promise<DocumentAnswer> {
+  const headers = { 'content-type': 'application/yaml', vary: 'Accept' };
+  const body = Buffer.from(await writeYaml(JSON.stringify(value), signal));
+  return { type: 'document', status: 200, body, headers };
 }
 
 type DocumentAnswer = Extract<Answer, { type: 'document' }>;

@@ -3,9 +3,9 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { type ApiError, apiError } from '@berth/kube';
+import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
-import { negotiate } from '../representation/negotiate.ts';
+import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -84,10 +84,21 @@ export async function respondError(error: ApiError, reply: Reply): Promise<void>
   }
   const { status } = error;
   const retry = status.details?.retryAfterSeconds;
-  await send(reply, status.code ?? 500, Buffer.from(JSON.stringify(status)), {
-    'content-type': 'application/json',
+  const { body, contentType } = await statusDocument(status, reply);
+  await send(reply, status.code ?? 500, body, {
+    'content-type': contentType,
     ...(retry === undefined ? {} : { 'retry-after': String(retry) }),
   });
+}
+
+/** In JSON, too, where the client accepts nothing that there is. */
+async function statusDocument(status: Status, { request, now }: Reply) {
+  const format = plainFormatOf(request.accept) ?? 'json';
+  const object = status as unknown as KubeObject;
+  const representation = { ...plainJson, format };
+  // That the request has ended is no reason to say nothing.
+  const { signal } = new AbortController();
+  return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', now }, signal);
 }
 
 function presentationOf({ request, now }: Reply): Presentation {

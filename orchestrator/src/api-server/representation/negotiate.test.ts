@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { acceptedAs, negotiate } from './negotiate.ts';
+import { acceptedAs, negotiate, plainFormatOf } from './negotiate.ts';
 
 const json = { format: 'json', as: undefined, version: 'v1' };
 
@@ -18,13 +18,44 @@ test.each([
   ['application/json;as=Table;v=v1;g=meta.k8s.io,application/json', { ...json, as: 'Table' }],
   ['application/json;as=Table;v=v9;g=meta.k8s.io,application/json', json],
   ['application/json;as=Table;g=meta.k8s.io;v=v1beta1', { ...json, as: 'Table', version: 'v1beta1' }],
-  ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', { ...json, as: 'PartialObjectMetadata' }],
+  ['application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io', { ...json, as: 'PartialObjectMetadata' }],
+  [
+    'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io',
+    { ...json, as: 'PartialObjectMetadata', ofList: true },
+  ],
 ])('Accept: %s', (accept, representation) => {
   expect(negotiate(accept)).toEqual(representation);
 });
 
+test.each([
+  ['application/xml,application/json;q=0', json],
+  ['application/json;stream=watch', json],
+  ['application/yaml;stream=watch,application/json', json],
+  ['application/json;sv=v1', json],
+  ['*/*,application/yaml', { ...json, format: 'yaml' }],
+  ['application/json;as=Foo;v=v1;g=meta.k8s.io,application/yaml', { ...json, format: 'yaml' }],
+])('as upstream reads it, Accept: %s', (accept, representation) => {
+  expect(negotiate(accept)).toEqual(representation);
+});
+
+test.each([
+  ['application/json;as=Table', undefined],
+  ['application/json;sv=v1', undefined],
+  ['text/html', undefined],
+  ['application/json;as=Table;v=v1;g=meta.k8s.io,application/yaml', 'yaml'],
+  [undefined, 'json'],
+])('of what has one form only, Accept: %s', (accept, format) => {
+  expect(plainFormatOf(accept)).toBe(format);
+});
+
 test('what can not be made is refused with what can', () => {
-  for (const accept of ['text/html', 'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io'])
+  const unmade = [
+    'application/json;stream=foo',
+    'application/json;sv=v2',
+    'application/json;g=meta.k8s.io',
+    'APPLICATION/JSON',
+  ];
+  for (const accept of ['text/html', ...unmade, 'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io'])
     expect(() => negotiate(accept)).toThrow(
       expect.objectContaining({
         code: 'NotAcceptable',

@@ -1,4 +1,4 @@
-import { apiError } from '@berth/kube';
+import { apiError, LruMap } from '@berth/kube';
 
 /** The form a client wants an answer in. */
 export interface Representation {
@@ -7,11 +7,16 @@ export interface Representation {
   readonly as: 'Table' | 'PartialObjectMetadata' | undefined;
   /** Of `as`: v1 or v1beta1 of meta.k8s.io. */
   readonly version: string;
+  /** Metadata are asked for as those of a list. */
+  readonly ofList?: true;
 }
 
 export const plainJson: Representation = { format: 'json', as: undefined, version: 'v1' };
 
 export const protobufMedia = 'application/vnd.kubernetes.protobuf';
+
+/** What objects, lists, errors and discovery can be made into. */
+export const mediaTypes: readonly string[] = ['application/json', 'application/yaml', protobufMedia];
 
 const formats: Readonly<Record<string, Representation['format']>> = {
   'application/json': 'json',
@@ -26,42 +31,64 @@ interface MediaRange {
   readonly quality: number;
 }
 
+/** Clients send few different headers, and each of them with every request. */
+const recent = new LruMap<string, Representation>(16);
+const recentAtMostLength = 500;
+
 /**
  * The first form the client accepts that there is; protobuf only where it takes neither JSON nor YAML, which cost less
  * here. @throws ApiError NotAcceptable
  */
 export function negotiate(accept: string | undefined): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plainJson;
-  const ranges = rangesOf(accept);
-  return (
-    chosen(ranges, ({ type }) => formats[type]) ??
-    chosen(ranges, ({ type, parameters }) =>
-      type === protobufMedia && parameters.get('as') !== 'Table' ? 'protobuf' : undefined,
-    ) ??
-    refuse()
-  );
+  const known = recent.get(accept);
+  if (known) return known;
+  const found = firstOf(rangesOf(accept), formOf);
+  if (!found) throw notAcceptable(mediaTypes.join(', '));
+  if (accept.length <= recentAtMostLength) recent.set(accept, found);
+  return found;
 }
 
-function chosen(
-  ranges: readonly MediaRange[],
-  formatOf: (range: MediaRange) => Representation['format'] | undefined,
-): Representation | undefined {
-  for (const range of ranges) {
-    const format = formatOf(range);
-    if (!format) continue;
-    const as = range.parameters.get('as');
-    if (as === undefined) return { ...plainJson, format };
-    const [group, version = ''] = [range.parameters.get('g'), range.parameters.get('v')];
-    if (group !== 'meta.k8s.io' || !['v1', 'v1beta1'].includes(version)) continue;
-    if (as === 'Table') return { format, as, version };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
-      return { format, as: 'PartialObjectMetadata', version };
-  }
+/** The same of what has one form only: errors and discovery. Undefined: the client accepts none. */
+export function plainFormatOf(accept: string | undefined): Representation['format'] | undefined {
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return 'json';
+  return firstOf(rangesOf(accept), ({ parameters }, format) =>
+    isConverted(parameters) || parameters.has('sv') ? undefined : { ...plainJson, format },
+  )?.format;
+}
+
+type Form = (range: MediaRange, format: Representation['format']) => Representation | undefined;
+
+function firstOf(ranges: readonly MediaRange[], form: Form): Representation | undefined {
+  const protobuf = ({ type }: MediaRange) => (type === protobufMedia ? 'protobuf' : undefined);
+  for (const formatOf of [({ type }: MediaRange) => formats[type], protobuf])
+    for (const range of ranges) {
+      const format = formatOf(range);
+      const found = format && isStreamed(range, format) ? form(range, format) : undefined;
+      if (found) return found;
+    }
   return undefined;
 }
 
-function refuse(): never {
-  throw notAcceptable(`application/json, application/yaml, ${protobufMedia}`);
+/** Streams are those of watches, which there are none of in YAML. */
+function isStreamed({ parameters }: MediaRange, format: Representation['format']): boolean {
+  const stream = parameters.get('stream');
+  return stream === undefined || (stream === 'watch' && format !== 'yaml');
+}
+
+function isConverted(parameters: ReadonlyMap<string, string>): boolean {
+  return parameters.has('as') || parameters.has('g') || parameters.has('v');
+}
+
+function formOf({ parameters }: MediaRange, format: Representation['format']): Representation | undefined {
+  if ((parameters.get('sv') ?? 'v1') !== 'v1') return undefined;
+  if (!isConverted(parameters)) return format === 'json' ? plainJson : { ...plainJson, format };
+  const [as, group, version = ''] = [parameters.get('as'), parameters.get('g'), parameters.get('v')];
+  if (group !== 'meta.k8s.io' || !['v1', 'v1beta1'].includes(version)) return undefined;
+  if (as === 'Table') return format === 'protobuf' ? undefined : { format, as, version };
+  if (as === 'PartialObjectMetadata') return { format, as, version };
+  if (as === 'PartialObjectMetadataList') return { format, as: 'PartialObjectMetadata', version, ofList: true };
+  return undefined;
 }
 
 /** Whether the header prefers `as` of `group` in `version`, and in which of the versions offered. */
@@ -79,15 +106,42 @@ export function acceptedAs(accept: string | undefined, as: string, offered: read
 }
 
 export function notAcceptable(accepted: string) {
-  return apiError('NotAcceptable', `only the following media types are accepted: ${accepted}`);
+  return refusedForm(`only the following media types are accepted: ${accepted}`);
 }
 
+export function refusedForm(why: string) {
+  return apiError('NotAcceptable', why);
+}
+
+/** As upstream's parser reads it: letter by letter, and none is left out for being liked least. */
 function rangesOf(accept: string): MediaRange[] {
-  const ranges = accept.split(',').map((text) => {
-    const [type = '', ...rest] = text.split(';').map((part) => part.trim());
-    const pairs = rest.map((part) => part.split('=', 2).map((side) => side.trim()) as [string, string]);
-    const parameters = new Map(pairs);
-    return { type: type.toLowerCase(), parameters, quality: Number(parameters.get('q') ?? 1) };
-  });
-  return ranges.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
+  const ranges: MediaRange[] = [];
+  for (const text of accept.split(',')) {
+    const [first = '', ...rest] = text.split(';').map((part) => part.trim());
+    const type =
+      first === '*'
+        ? '*/*'
+        : first
+            .split('/', 3)
+            .map((part) => part.trim())
+            .join('/');
+    if (!/^[^/]*\/[^/]+$/.test(type)) continue;
+    const pairs = rest.map((part) => part.split('=')).filter((pair) => pair.length === 2 && pair[1] !== '');
+    const parameters = new Map(pairs.map(([key = '', value = '']) => [key.trim(), value.trim()]));
+    insert(ranges, { type, parameters, quality: Number(parameters.get('q') ?? 1) || 0 });
+  }
+  return ranges;
+}
+
+/** Behind those that are not less: what is named goes before what is not, whatever its quality. */
+function insert(ranges: MediaRange[], range: MediaRange): void {
+  let at = ranges.length;
+  while (at > 0 && goesBefore(range, ranges[at - 1] as MediaRange)) at--;
+  ranges.splice(at, 0, range);
+}
+
+function goesBefore(a: MediaRange, b: MediaRange): boolean {
+  if (a.quality > b.quality) return true;
+  if (!a.type.startsWith('*/') && b.type.startsWith('*/')) return true;
+  return !a.type.endsWith('/*') && b.type.endsWith('/*');
 }

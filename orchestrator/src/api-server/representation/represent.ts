@@ -6,6 +6,7 @@ import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { checkMetadataForm } from './metadata-alone.ts';
 import { notAcceptable, protobufMedia, type Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
 import { scaleTable } from './scale-table.ts';
@@ -28,6 +29,7 @@ export async function documentOf(
 ): Promise<{ readonly body: Uint8Array; readonly contentType: string }> {
   const { representation } = presentation;
   const plain = representation.as === undefined;
+  if (!plain) checkMetadataForm(answer, representation);
   if (representation.format === 'json' && plain) {
     const body = answer.type === 'list' ? await listJson(answer) : objectJson(answer.object);
     return { body, contentType: 'application/json' };

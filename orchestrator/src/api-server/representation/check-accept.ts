@@ -1,0 +1,33 @@
+import { apiError } from '@berth/kube';
+import type { ResourceRoute } from '../route.ts';
+import { mediaTypes, negotiate, protobufMedia } from './negotiate.ts';
+
+const streamTypes = ['application/json;stream=watch', `${protobufMedia};stream=watch`];
+const collectionTypes = [...mediaTypes, ...streamTypes];
+const logTypes = ['text/plain', ...mediaTypes];
+
+/** What they answer is another's, or no answer at all. */
+const connecting = new Set(['proxy', 'exec', 'attach', 'portforward']);
+
+/**
+ * Refuses what cannot be answered in a form the client accepts, before anything is done: first what no route of what is
+ * built in produces, then what cannot be made of an object. @throws ApiError NotAcceptable
+ */
+export function checkAccept({ definition, verb, subresource }: ResourceRoute, accept: string | undefined): void {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return;
+  if (subresource && connecting.has(subresource.name)) return;
+  if (!definition.custom) {
+    const isLog = subresource?.name === 'log';
+    checkProduced(accept, isLog ? logTypes : verb === 'list' || verb === 'watch' ? collectionTypes : mediaTypes);
+  }
+  negotiate(accept);
+}
+
+/** Whether one of the types that a route produces is named, letter by letter. @throws ApiError NotAcceptable */
+export function checkProduced(accept: string | undefined, produced: readonly string[]): void {
+  if (accept === undefined || accept === '') return;
+  const named = accept.split(',').map((range) => (range.split(';', 1)[0] as string).trim());
+  if (named.some((type) => type === '*/*' || produced.includes(type))) return;
+  const message = `406: Not Acceptable\n\nAvailable representations: ${produced.join(', ')}`;
+  throw apiError('NotAcceptable', message, { details: {} });
+}
