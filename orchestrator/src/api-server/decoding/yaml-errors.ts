@@ -87,6 +87,7 @@ const rules: readonly Rule[] = [
     by: 'parser',
     found: ({ pos: [start] }, places) => ({ words: places.isInList(start) ? noEntry : noKey }),
   },
+  { code: 'UNEXPECTED_TOKEN', message: /map-value-ind/, by: 'scanner', found: always(notHere('values')) },
   { code: 'TAB_AS_INDENT', by: 'scanner', found: tabbed },
   {
     code: 'BAD_INDENT',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { readDocument } from './yaml-document.ts';
 import { yamlOf } from './yaml-of.ts';
 
 test('it looks as YAML does', () => {
@@ -30,19 +31,29 @@ test.each([
     '<<',
     '=',
   ],
-  ...[' \n', '\n \n', ' \t\n\n'],
+  ...[' \n', '\n \n', ' \t\n\n', '\ta\nb', '\n\ta\n', 'a\u007f', '\u0080', '\u009f ', '\ufffe', 'a\uffff'],
   ...['a \u2028', '\u2029', 'a\u0085b', '\ufeffa', 'true', '1e3'],
 ])('%j stays the text it is', (text) => {
   const yaml = yamlOf({ key: text, [text]: 1 });
   expect(yaml).toMatch(/^key: "/);
-  expect(yaml).not.toMatch(/[\u0085\u2028\u2029\ufeff]/);
+  expect(yaml).not.toMatch(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/);
   for (const version of ['1.1', '1.2'] as const) expect(parse(yaml, { version })).toEqual({ key: text, [text]: 1 });
 });
 
-test('any value comes back, whichever version reads it', () => {
+const signs = [
+  ...' \t\n\r#-:?"\'\\|>%@`&*!{}[],ab10._+e~=',
+  ...['  ', '\r\n', '---', '...', ': ', ' #', '- ', '<<', '%YAML', 'null', 'yes'],
+  ...'\0\u0007\u001b\u007f\u0080\u0085\u00a0\u200b\u2028\u2029\ue000\ufeff\ufffe\uffff',
+];
+
+test('any value comes back, whichever version reads it, and Go’s reader', () => {
   const text = fc.oneof(
     fc.string({ unit: 'grapheme' }),
-    fc.string({ unit: fc.constantFrom(...' \n\u2028\u0085:-#"\'\\') }),
+    fc.string({ unit: fc.constantFrom(...signs) }),
+    fc.string({ unit: fc.constantFrom(' ', '\t', '\n', 'a'), maxLength: 6 }),
+    fc
+      .array(fc.string({ unit: fc.constantFrom(...signs) }), { minLength: 20, maxLength: 20 })
+      .map((all) => all.join(' ')),
   );
   const value = fc.letrec((tie) => ({
     any: fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), tie('list'), tie('map')),
@@ -57,7 +68,8 @@ test('any value comes back, whichever version reads it', () => {
     fc.property(value, (given) => {
       const yaml = yamlOf(given);
       for (const version of ['1.1', '1.2'] as const) expect(parse(yaml, { version })).toEqual(given);
+      expect(readDocument(yaml).value).toEqual(given);
     }),
-    { numRuns: 300 },
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 300) },
   );
 });

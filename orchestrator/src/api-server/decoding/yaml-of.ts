@@ -1,19 +1,22 @@
 import { Document, isScalar, type Tags, visit } from 'yaml';
 
-/** Readers of YAML 1.1, Go's and Python's among them, take these for ends of lines, or drop them. */
-const breaks = /[\u0085\u2028\u2029\ufeff]/g;
+/** Readers of YAML 1.1, Go's and Python's among them, take these for ends of lines, drop them, or refuse the document. */
+const unfit = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
-/** Text that only some readers take for text, and lines of nothing but blanks, which are no block. */
-const doubtful = /^(?:<<|=|[-+]?0o[0-7_]+|[ \t\n]+)$/;
+/** Text that only some readers take for text, and lines of nothing but blanks, or that begin with a tab, which are no block. */
+const doubtful = /^(?:(?:<<|=|[-+]?0o[0-7_]+|[ \t\n]+)$|[ \n]*\t)/;
+
+/** Each text on one line, or as it is: where the library breaks a line at blanks it loses some. */
+const unbroken = { lineWidth: 0, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER };
 
 /** A value as YAML that readers of 1.1 and of 1.2 read alike. */
 export function yamlOf(value: unknown): string {
   const document = new Document(value, { version: '1.1', customTags: withoutMerge });
   visit(document, (_, node) => {
     if (!isScalar(node) || typeof node.value !== 'string') return;
-    if (doubtful.test(node.value) || node.value.search(breaks) >= 0) node.type = 'QUOTE_DOUBLE';
+    if (doubtful.test(node.value) || node.value.search(unfit) >= 0) node.type = 'QUOTE_DOUBLE';
   });
-  return document.toString().replace(breaks, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return document.toString(unbroken).replace(unfit, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** An object has keys, not what to merge. */
