@@ -98,6 +98,30 @@ test('a user may do what a role bound to the name, a group or the service accoun
   await vi.waitFor(() => expect(listPods(s.as('jane'))).rejects.toThrow(denied));
 });
 
+test('what may be done to a namespace may be granted in it', async () => {
+  await using s = await roleServer();
+  const keeper = role('keeper', [{ apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }]);
+  await s.make(resources.roles, keeper);
+  await s.make(resources.rolebindings, bind('b', jane, 'keeper'));
+  const read = (name: string) => s.as('jane').get(resources.namespaces, { name });
+  expect((await read('default')).metadata.name).toBe('default');
+  const message =
+    'namespaces "kube-system" is forbidden: User "jane" cannot get resource "namespaces" in API group "" in the namespace "kube-system"';
+  await expect(read('kube-system')).rejects.toMatchObject({ code: 'Forbidden', message });
+});
+
+test('who may not ask for it is not told what there is', async () => {
+  await using s = await roleServer();
+  const ask = (client: KubeClient, method: 'GET' | 'PUT', path: string) =>
+    client.raw({ method, path }).catch(({ status }) => status.message);
+  const refused = (verb: string) =>
+    `foos is forbidden: User "jane" cannot ${verb} resource "foos" in API group "" at the cluster scope`;
+  expect(await ask(s.as('jane'), 'GET', '/api/v1/foos')).toBe(refused('list'));
+  expect(await ask(s.as('jane'), 'GET', '/api/v1/watch/foos')).toBe(refused('watch'));
+  expect(await ask(s.as('jane'), 'PUT', '/api/v1/pods')).toMatch(/^pods is forbidden: User "jane" cannot update/);
+  expect(await ask(s.admin, 'GET', '/api/v1/foos')).toBe('the server could not find the requested resource');
+});
+
 test('a binding to a role that does not exist says so where something is refused', async () => {
   await using s = await roleServer();
   await s.make(resources.rolebindings, bind('jane', jane, 'gone'));
