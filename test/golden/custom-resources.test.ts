@@ -36,7 +36,7 @@ const foo = (metadata: object, more: object = {}) => ({ apiVersion: 'samplecontr
 
 test('bodies come as JSON and YAML, not as protobuf', async () => {
   await define(fooDefinition());
-  const yaml = 'apiVersion: samplecontroller.k8s.io/v1alpha1\nkind: Foo\nmetadata: { name: y }\nspec: { replicas: 3 }\n';
+  const yaml = 'apiVersion: samplecontroller.k8s.io/v1alpha1\nkind: Foo\nmetadata: { name: "y" }\nspec: { replicas: 3 }\n';
   const made = await send('POST', foos, undefined, { raw: yaml, contentType: 'application/yaml' });
   expect(made).toMatchObject({ status: 201, body: { spec: { replicas: 3 } } });
   const protobuf = await send('POST', foos, undefined, { raw: Buffer.from('6b387300', 'hex'), contentType: 'application/vnd.kubernetes.protobuf' });
