@@ -1,4 +1,4 @@
-import { copyJson } from '@berth/kube';
+import { copyJson, type ObjectMeta } from '@berth/kube';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
 import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
@@ -119,6 +119,7 @@ function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
             fill(next);
             if (old.metadata.generation !== undefined) next.metadata.generation = old.metadata.generation;
             keepAllButStatus(next, old);
+            if (kind.statusKeepsMetadata) keepMetadata(next.metadata, old.metadata);
             own.prepareForStatusUpdate?.(next, old, context);
           },
         }
@@ -140,6 +141,15 @@ function commonUpdateErrors(row: ResourceRow, next: AnyObject, old: AnyObject): 
 function keepAllButStatus(next: AnyObject, old: AnyObject): void {
   for (const key of new Set([...Object.keys(next), ...Object.keys(old)]))
     if (!['status', 'metadata', 'apiVersion', 'kind'].includes(key)) takeOver(next, old, key);
+}
+
+function keepMetadata(next: ObjectMeta, old: ObjectMeta): void {
+  const { labels, annotations, finalizers, ownerReferences } = old;
+  const kept = { labels, annotations, finalizers, ownerReferences };
+  for (const [name, value] of Object.entries(kept)) {
+    if (value === undefined) delete next[name as keyof typeof kept];
+    else Object.assign(next, { [name]: copyJson(value) });
+  }
 }
 
 /** Another version of the same schema: only apiVersion differs. */

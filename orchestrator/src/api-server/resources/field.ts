@@ -72,7 +72,13 @@ export function quote(text: string): string {
 
 const goEscapes: Readonly<Record<string, string>> = { '07': '\\a', '0b': '\\v' };
 
-/** JSON as Go marshals it: `<`, `>`, `&` escaped, keys of maps in order. */
+/** A map with its keys in the order in which Go shows them. */
+export function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** JSON as Go marshals it: `<`, `>`, `&` escaped. */
 export function goJson(value: unknown): string {
   return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }

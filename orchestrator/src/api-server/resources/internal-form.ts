@@ -1,5 +1,5 @@
 import type { PersistentVolumeSpec, PodSpec, PodTemplateSpec, VolumeNodeAffinity } from '@berth/kube';
-import { goJson } from './field.ts';
+import { goJson, inOrder } from './field.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
@@ -22,12 +22,6 @@ export function shownForm(type: string, object: object): Json {
 
 /** The fields of metadata in the order of Go's struct. */
 const metadataFields = ['name', 'generateName', 'namespace', 'labels', 'annotations', 'ownerReferences', 'finalizers'];
-
-/** Keys of maps in Go's order. */
-export function inOrder(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
 
 /** The same for a template, whose metadata upstream embeds without a name. */
 export function shownTemplate({ metadata = {}, spec = { containers: [] } }: PodTemplateSpec): Json {

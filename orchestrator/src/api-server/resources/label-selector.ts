@@ -1,6 +1,7 @@
 import type { LabelSelector, LabelSelectorRequirement } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
-import { child, forbidden, invalid, required } from './field.ts';
+import { semanticEqual } from './equality.ts';
+import { child, forbidden, inOrder, invalid, required } from './field.ts';
 import { labelValue, qualifiedName } from './names.ts';
 
 export function validateLabelName(name: string, field: string): FieldError[] {
@@ -12,6 +13,30 @@ export function validateLabels(labels: Readonly<Record<string, string>> = {}, fi
     ...validateLabelName(key, field),
     ...labelValue(value).map((text) => invalid(field, value, text)),
   ]);
+}
+
+/** A selector as Go shows it: fields in the order of its type, labels in order. */
+export function shownSelector(selector: LabelSelector | undefined): object | undefined {
+  if (!selector) return undefined;
+  const { matchLabels, matchExpressions } = selector;
+  const shown = matchExpressions?.map(({ key = '', operator, values }) => ({
+    key,
+    operator,
+    ...(values?.length ? { values } : {}),
+  }));
+  return {
+    ...(matchLabels && Object.keys(matchLabels).length > 0 ? { matchLabels: inOrder(matchLabels) } : {}),
+    ...(shown?.length ? { matchExpressions: shown } : {}),
+  };
+}
+
+/** The selector that was there at creation is the one to stay. */
+export function fixedSelector(
+  next: LabelSelector | undefined,
+  old: LabelSelector | undefined,
+  field: string,
+): FieldError[] {
+  return semanticEqual(next, old) ? [] : [invalid(field, shownSelector(next), 'field is immutable')];
 }
 
 /** Keys, operators and values of a selector (apimachinery ValidateLabelSelector). */

@@ -7,6 +7,8 @@ export interface KindRules {
   readonly generation?: { readonly initial: boolean; readonly of: (object: AnyObject) => unknown };
   /** True where creators may send a status (nodes). */
   readonly keepsStatusOnCreate?: true;
+  /** True where the status endpoint writes no labels, annotations, finalizers and owners (metav1.ResetObjectMetaForStatus). */
+  readonly statusKeepsMetadata?: true;
   /** Cells by column name. */
   readonly cells?: Readonly<Record<string, TableColumn['cell']>>;
   /** False for kinds that are computed on reading (componentstatuses). */

@@ -20,6 +20,7 @@ export const mutatingBindingRules = bindingRules(false);
 
 function policyRules(column: string, list: 'validations' | 'mutations'): KindRules {
   return {
+    statusKeepsMetadata: true,
     generation: { initial: true, of: ({ spec }) => spec },
     cells: {
       [column]: ({ spec }) => spec?.[list]?.length ?? 0,

@@ -5,8 +5,8 @@ import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
 import { semanticEqual } from '../equality.ts';
 import { invalid, notSupported, required } from '../field.ts';
-import { validateLabelSelector } from '../label-selector.ts';
-import { immutable, nonNegative } from '../metadata.ts';
+import { fixedSelector, validateLabelSelector } from '../label-selector.ts';
+import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { isZero, validateIntOrPercent } from './int-or-percent.ts';
 import { decremented, nonNegativeCounts } from './status-counts.ts';
@@ -39,7 +39,7 @@ export const daemonSetRules: KindRules = {
       setTemplateGeneration(next, generationOf(old) + (changed ? 1 : 0));
     },
     validate: (object) => validateSpec((object as DaemonSet).spec as DaemonSetSpec),
-    validateUpdate: (next, old) => immutable(next['spec'].selector, old['spec'].selector, 'spec.selector'),
+    validateUpdate: (next, old) => fixedSelector(next['spec'].selector, old['spec'].selector, 'spec.selector'),
     validateStatusUpdate,
   },
 };

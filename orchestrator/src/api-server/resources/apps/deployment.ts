@@ -2,8 +2,8 @@ import type { Deployment, DeploymentSpec } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
-import { formatSelector, validateLabelSelector } from '../label-selector.ts';
-import { immutable, nonNegative } from '../metadata.ts';
+import { fixedSelector, formatSelector, validateLabelSelector } from '../label-selector.ts';
+import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { isZero, validateIntOrPercent } from './int-or-percent.ts';
 import { decremented, nonNegativeCounts, notMoreThan } from './status-counts.ts';
@@ -22,8 +22,13 @@ export const deploymentRules: KindRules = {
   },
   rules: {
     default: (object) => defaultDeployment(object as Deployment),
+    // The labels are not the controller's to change.
+    prepareForStatusUpdate: ({ metadata }, { metadata: { labels } }) => {
+      if (labels) metadata.labels = { ...labels };
+      else delete metadata.labels;
+    },
     validate: (object) => validateSpec((object as Deployment).spec as DeploymentSpec),
-    validateUpdate: (next, old) => immutable(next['spec'].selector, old['spec'].selector, 'spec.selector'),
+    validateUpdate: (next, old) => fixedSelector(next['spec'].selector, old['spec'].selector, 'spec.selector'),
     validateStatusUpdate,
   },
 };

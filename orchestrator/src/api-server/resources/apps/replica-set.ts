@@ -3,9 +3,9 @@ import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
-import { invalid, required } from '../field.ts';
-import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
-import { immutable, nonNegative } from '../metadata.ts';
+import { inOrder, invalid, required } from '../field.ts';
+import { fixedSelector, selectorMatches, validateLabelSelector } from '../label-selector.ts';
+import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { nonNegativeCounts, notMoreThan } from './status-counts.ts';
 import { selectedTemplate, templateLimits } from './template.ts';
@@ -30,7 +30,7 @@ export const replicaSetRules: KindRules = {
       if (spec.template) defaultPodTemplate(spec.template);
     },
     validate: (object) => validateSpec((object as ReplicaSet).spec as ReplicaSetSpec),
-    validateUpdate: (next, old) => immutable(next['spec'].selector, old['spec'].selector, 'spec.selector'),
+    validateUpdate: (next, old) => fixedSelector(next['spec'].selector, old['spec'].selector, 'spec.selector'),
     validateStatusUpdate,
   },
 };
@@ -88,7 +88,7 @@ function validateController(spec: ReplicationControllerSpec): FieldError[] {
     ...nonNegative(replicas, 'spec.replicas'),
     ...(template ? [] : [required('spec.template')]),
     ...(template && !empty && !selectorMatches({ matchLabels: selector }, labels)
-      ? [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')]
+      ? [invalid('spec.template.metadata.labels', inOrder(labels), '`selector` does not match template `labels`')]
       : []),
     ...(template ? validatePodTemplate(template, 'spec.template') : []),
     ...(template ? templateLimits(template, 'ReplicationController', 'spec.template') : []),

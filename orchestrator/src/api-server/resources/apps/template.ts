@@ -1,8 +1,8 @@
 import type { LabelSelector, PodTemplateSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
-import { forbidden, invalid, notSupported } from '../field.ts';
-import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
+import { forbidden, inOrder, invalid, notSupported } from '../field.ts';
+import { selectorMatches, shownSelector, validateLabelSelector } from '../label-selector.ts';
 
 /** The template's pods are those the selector selects, and the template is a valid one. */
 export function selectedTemplate(
@@ -14,11 +14,11 @@ export function selectedTemplate(
   const labels = template.metadata?.labels;
   const empty = selector !== undefined && Object.keys(selector).length === 0;
   // Nobody knows then what it selects; upstream looks no further.
-  if (!isReadable(selector)) return [invalid('spec.selector', selector, unreadable)];
+  if (!isReadable(selector)) return [invalid('spec.selector', shownSelector(selector), unreadable)];
   return [
     ...(empty || selectorMatches(selector, labels)
       ? []
-      : [invalid(`${field}.metadata.labels`, labels, '`selector` does not match template `labels`')]),
+      : [invalid(`${field}.metadata.labels`, inOrder(labels), '`selector` does not match template `labels`')]),
     ...validatePodTemplate(template, field),
   ];
 }

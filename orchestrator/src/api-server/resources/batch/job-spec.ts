@@ -1,7 +1,7 @@
 import type { Job, JobSpec, PodFailurePolicyRule } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
-import { duplicate, invalid, notSupported, required, tooLong, tooMany } from '../field.ts';
+import { duplicate, inOrder, invalid, notSupported, required, tooLong, tooMany } from '../field.ts';
 import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
 import { nonNegative } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
@@ -189,7 +189,7 @@ export function validateSelector({ spec }: Job): FieldError[] {
     ...(selector ? validateLabelSelector(selector, 'spec.selector') : [required('spec.selector')]),
     ...(selectorMatches(selector, labels)
       ? []
-      : [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')]),
+      : [invalid('spec.template.metadata.labels', inOrder(labels), '`selector` does not match template `labels`')]),
   ];
 }
 

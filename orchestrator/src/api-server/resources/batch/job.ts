@@ -4,9 +4,9 @@ import { templateCells } from '../apps/workload-cells.ts';
 import { age, humanDuration } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { semanticEqual } from '../equality.ts';
-import { invalid, required } from '../field.ts';
+import { inOrder, invalid, required } from '../field.ts';
 import { shownForm, shownTemplate } from '../internal-form.ts';
-import { selectorMatches } from '../label-selector.ts';
+import { fixedSelector, selectorMatches, shownSelector } from '../label-selector.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { indexedNameErrors, validateJobSpec, validateSelector } from './job-spec.ts';
@@ -98,11 +98,11 @@ function generatedErrors({ metadata, spec }: Job): FieldError[] {
     ...Object.entries(generated).flatMap(([key, value]) => {
       const field = `spec.template.metadata.labels[${key}]`;
       if (labels[key] === undefined) return [required(field, `must be '${value}'`)];
-      return labels[key] === value ? [] : [invalid(field, labels, `must be '${value}'`)];
+      return labels[key] === value ? [] : [invalid(field, inOrder(labels), `must be '${value}'`)];
     }),
     ...(selectorMatches(spec.selector, generated)
       ? []
-      : [invalid('spec.selector', spec.selector, '`selector` not auto-generated')]),
+      : [invalid('spec.selector', shownSelector(spec.selector), '`selector` not auto-generated')]),
   ];
 }
 
@@ -110,7 +110,7 @@ function validateUpdate(spec: JobSpec, before: JobSpec, old: Job): FieldError[] 
   const fixed = (name: keyof JobSpec) => immutable(spec[name], before[name], `spec.${name}`);
   return [
     ...completionErrors(spec, before),
-    ...fixed('selector'),
+    ...fixedSelector(spec.selector, before.selector, 'spec.selector'),
     ...templateErrors(spec, before, old),
     ...fixed('completionMode'),
     ...(semanticEqual(spec.podFailurePolicy, before.podFailurePolicy)

@@ -114,6 +114,7 @@ function parent({ spec }: IPAddress): string {
 }
 
 export const serviceCidrRules: KindRules = {
+  statusKeepsMetadata: true,
   cells: { CIDRs: ({ spec }) => spec?.cidrs?.join(',') ?? '' },
   rules: {
     validate: (object) => {

@@ -1,6 +1,6 @@
 import type { CSIStorageCapacity } from '@berth/kube';
 import { invalid } from '../field.ts';
-import { validateLabelSelector } from '../label-selector.ts';
+import { fixedSelector, validateLabelSelector } from '../label-selector.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Subdomain } from '../names.ts';
 import { canonicalQuantity, compareQuantities } from '../quantity.ts';
@@ -18,7 +18,9 @@ export const csiStorageCapacityRules: KindRules = {
           : []),
       ];
     },
-    validateUpdate: (next, old) =>
-      ['nodeTopology', 'storageClassName'].flatMap((name) => immutable(next[name], old[name], name)),
+    validateUpdate: (next, old) => [
+      ...fixedSelector(next['nodeTopology'], old['nodeTopology'], 'nodeTopology'),
+      ...immutable(next['storageClassName'], old['storageClassName'], 'storageClassName'),
+    ],
   },
 };

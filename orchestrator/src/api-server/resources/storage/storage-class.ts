@@ -1,8 +1,7 @@
 import type { StorageClass, TopologySelectorTerm, VolumeAttributesClass } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
-import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
-import { inOrder } from '../internal-form.ts';
+import { duplicate, forbidden, inOrder, invalid, notSupported, required, tooLong } from '../field.ts';
 import { validateLabelName } from '../label-selector.ts';
 import { immutable } from '../metadata.ts';
 import { qualifiedName } from '../names.ts';

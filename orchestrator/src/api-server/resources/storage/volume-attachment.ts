@@ -13,6 +13,7 @@ const largestMetadata = 256 * 1024;
 const longestMessage = 1024;
 
 export const volumeAttachmentRules: KindRules = {
+  statusKeepsMetadata: true,
   cells: {
     Attacher: ({ spec }) => spec?.attacher ?? '',
     PV: ({ spec }) => spec?.source?.persistentVolumeName ?? '',
