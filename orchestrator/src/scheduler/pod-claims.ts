@@ -45,7 +45,7 @@ export function sortClaims(pod: Pod, listers: VolumeListers): PodClaims | { read
     const claim = listers.claims.get(key);
     const refused = refuseClaim(pod, claim, { name: splitKey(key).name, ephemeral });
     if (!claim || refused) return { refused: refused ?? 'persistentvolumeclaim not found' };
-    if (isBound(claim) || isSettled(claim)) bound.push(claim);
+    if (isUsable(claim)) bound.push(claim);
     else if (waitsForConsumer(claim, listers)) delayed.push(claim);
     else return { refused: 'pod has unbound immediate PersistentVolumeClaims' };
   }
@@ -81,6 +81,11 @@ export function isBound(claim: PersistentVolumeClaim): boolean {
 }
 
 /** Bound in all but its status, whose write comes next: for upstream's scheduler it is bound (volume_binder.go isPVCFullyBound). */
+/** Its volume is known, although its status may not say so yet. */
+export function isUsable(claim: PersistentVolumeClaim): boolean {
+  return isBound(claim) || isSettled(claim);
+}
+
 function isSettled({ metadata, spec }: PersistentVolumeClaim): boolean {
   return Boolean(spec?.volumeName) && metadata.annotations?.[bindCompleted] !== undefined;
 }

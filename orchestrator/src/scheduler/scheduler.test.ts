@@ -130,6 +130,35 @@ test('a claim that waits for its consumer gets the node first, and the pod follo
   expect((await pod(s.client, 'p')).spec?.nodeName).toBe('a');
 });
 
+test('a claim that its provisioner gives back is tried again after a back-off that grows', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  const volumeBindingMode = 'WaitForFirstConsumer';
+  await s.client.create(resources.storageclasses, { metadata: { name: 'late' }, provisioner: 'd', volumeBindingMode });
+  await s.client.create(resources.persistentvolumeclaims, {
+    metadata: { name: 'c', namespace: 'default' },
+    spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+  await s.client.create(resources.pods, aPod('p', { volumes }));
+  const ref = { namespace: 'default', name: 'c' };
+  const selected = async () => {
+    await s.quiet();
+    const { metadata } = await s.client.get(resources.persistentvolumeclaims, ref);
+    return metadata.annotations?.['volume.kubernetes.io/selected-node'];
+  };
+  for (const backoffMs of [1000, 2000, 4000]) {
+    expect(await selected()).toBe('a');
+    const patch = { metadata: { annotations: { 'volume.kubernetes.io/selected-node': null } } };
+    await s.client.patch(resources.persistentvolumeclaims, ref, { type: 'merge', patch });
+    expect(await selected()).toBeUndefined();
+    await s.clock.advance(backoffMs - 100);
+    expect(await selected()).toBeUndefined();
+    await s.clock.advance(100);
+  }
+  expect(s.events.lines).toContain('FailedScheduling: provisioning of default/c was given back by node a');
+});
+
 test('a claim that is bound in all but its status is waited for, without a word to the user', async () => {
   await using s = await scene();
   await s.client.create(resources.nodes, aNode('a'));

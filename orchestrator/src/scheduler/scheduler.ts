@@ -1,11 +1,13 @@
 import { type Clock, isAbort, type Logger, messageOf } from '@berth/kit';
 import {
   type EventRecorder,
+  type Informer,
   type Informers,
   isConflict,
   isNotFound,
   type KubeClient,
   keyOf,
+  type PersistentVolumeClaim,
   type Pod,
   resources,
 } from '@berth/kube';
@@ -16,7 +18,7 @@ import { type Reasons, refuse } from './filters.ts';
 import { fitErrorMessage, preFilterMessage, type Refusal, refusalOf } from './fit-error.ts';
 import { type Neighbourhood, Neighbours, neighbourhoodOf } from './neighbours.ts';
 import type { NodeInfo } from './node-info.ts';
-import { claimKeys, type PodClaims } from './pod-claims.ts';
+import { claimKeys, isUsable, type PodClaims } from './pod-claims.ts';
 import { podRequests } from './pod-requests.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 import { score } from './scores.ts';
@@ -97,8 +99,14 @@ class Scheduler implements AsyncDisposable {
       this.#state.setNode(name, after);
       this.#queue.clusterChanged();
     });
-    claims.onChange((key) => {
-      for (const pod of this.#pods.byIndex('claim', key)) if (!pod.spec?.nodeName) this.#queue.activateNow(keyOf(pod));
+    claims.onChange((key, { before, after }) => {
+      const isThere = after !== undefined && (before === undefined || (isUsable(after) && !isUsable(before)));
+      for (const pod of this.#pods.byIndex('claim', key)) {
+        if (pod.spec?.nodeName) continue;
+        // What a provisioner gave back is no news worth skipping the back-off for: it would be tried without end.
+        if (isThere) this.#queue.activateNow(keyOf(pod));
+        else this.#queue.reconsider(keyOf(pod));
+      }
     });
     for (const informer of [volumes, classes, capacities, csiNodes])
       informer.onChange(() => this.#queue.clusterChanged());
@@ -242,7 +250,7 @@ class Scheduler implements AsyncDisposable {
 }
 
 interface VolumeInformers {
-  readonly claims: { onChange(handler: (key: string) => void): Disposable };
+  readonly claims: Pick<Informer<PersistentVolumeClaim>, 'onChange'>;
   readonly volumes: { onChange(handler: () => void): Disposable };
   readonly classes: { onChange(handler: () => void): Disposable };
   readonly capacities: { onChange(handler: () => void): Disposable };

@@ -78,11 +78,13 @@ export class SchedulingQueue implements Disposable {
   /** Something changed that may make room: parked pods are tried again, no sooner than their back-off allows. */
   clusterChanged(): void {
     this.#changes++;
-    for (const [key, { timer, readyAt }] of this.#unschedulable) {
-      timer[Symbol.dispose]();
-      this.#unschedulable.delete(key);
-      this.#backOff(key, readyAt - this.#clock.now());
-    }
+    for (const key of [...this.#unschedulable.keys()]) this.#unpark(key);
+  }
+
+  /** Something of one pod's own changed, which may help it: like {@link clusterChanged}, for it alone. */
+  reconsider(key: ObjectKey): void {
+    this.#changes++;
+    this.#unpark(key);
   }
 
   /** The one thing a parked pod was waiting for came (its claim, its volume): no need to wait for the back-off. */
@@ -114,6 +116,13 @@ export class SchedulingQueue implements Disposable {
       this.#activate(key);
     });
     this.#backingOff.set(key, timer);
+  }
+
+  #unpark(key: ObjectKey): void {
+    const parked = this.#unschedulable.get(key);
+    if (!parked) return;
+    this.#leaveUnschedulable(key);
+    this.#backOff(key, parked.readyAt - this.#clock.now());
   }
 
   #retry(key: ObjectKey): void {
