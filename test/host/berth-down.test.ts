@@ -40,6 +40,15 @@ test('berth down --purge refuses a directory that berth never ran in', async () 
   expect(existsSync(join(folder.path, 'precious'))).toBe(true);
 });
 
+test('berth down says when there was nothing to take down', async () => {
+  using folder = aFolder();
+  const missing = join(folder.path, 'mistyped');
+  expect(await berth(['down', '--data-dir', missing], '/')).toMatchObject({
+    code: 0,
+    stdout: `nothing to do: there is no berth in ${missing}\n`,
+  });
+});
+
 test('berth down --purge refuses an empty --data-dir, which would be the current directory', async () => {
   using folder = aFolder();
   writeFileSync(join(folder.path, 'berth.lock'), '');

@@ -215,12 +215,11 @@ function addDown(program: Command, { terminal }: CliOptions): void {
         throw new BerthError('NotRoot', 'removing mounts and cgroups takes root', { hint: 'run it with sudo' });
       const { down } = await import('./down.ts');
       const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
-      await down({ data: new DataDir(dataDir), purge, mounter: linuxMounter, clock: systemClock, log });
-      terminal.out(
-        purge
-          ? `removed ${dataDir} and all that ran from it\n`
-          : `stopped; volumes are kept in ${dataDir} (delete them with --purge)\n`,
-      );
+      const found = await down({ data: new DataDir(dataDir), purge, mounter: linuxMounter, clock: systemClock, log });
+      const done = purge
+        ? `removed ${dataDir} and all that ran from it\n`
+        : `stopped; volumes are kept in ${dataDir} (delete them with --purge)\n`;
+      terminal.out(found ? done : `nothing to do: there is no berth in ${dataDir}\n`);
     });
 }
 

@@ -22,11 +22,11 @@ const stopPatienceMs = 15_000;
 
 /**
  * Removes everything of a data directory from this machine: processes, mounts, cgroups, namespaces, links, firewall rules.
- * What volumes hold stays, unless purged. Idempotent, and needs no record of what there was.
+ * What volumes hold stays, unless purged. Idempotent, and needs no record of what there was. @returns whether there was anything.
  */
-export async function down(options: DownOptions): Promise<void> {
+export async function down(options: DownOptions): Promise<boolean> {
   const { data, purge } = options;
-  if (!existsSync(data.path) || readdirSync(data.path).length === 0) return;
+  if (!existsSync(data.path) || readdirSync(data.path).length === 0) return false;
   if (!data.isOurs)
     throw new BerthError(
       'NotFound',
@@ -42,6 +42,7 @@ export async function down(options: DownOptions): Promise<void> {
   unmountBelow(options, data.path);
   await detachLoopsBelow(data.path, options.log);
   if (purge) await removeData(options);
+  return true;
 }
 
 /** Removes what berth made, by name: a directory that also holds other things keeps them. */
