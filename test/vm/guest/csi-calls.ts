@@ -66,11 +66,11 @@ export interface DriverPlace extends Disposable {
 }
 
 /** A driver's folder with a pool on a disk of its own. */
-export function driverPlace(fsType: QuotaFs, options?: readonly string[], device?: string): DriverPlace {
+export function driverPlace(fsType: QuotaFs, options?: readonly string[]): DriverPlace {
   const own = driverFolder();
   // A pod's own user goes through it.
   chmodSync(own.folder, 0o711);
   const pool = join(own.folder, 'pool');
-  const disk = freshDisk(fsType, options, pool, device);
+  const disk = freshDisk(fsType, options, pool);
   return { ...own, pool, disk, [Symbol.dispose]: () => own[Symbol.dispose]() };
 }

@@ -6,14 +6,11 @@ import { startDriverHere } from './driver-here.ts';
 import type { GuestCase } from './guest-case.ts';
 import { sanityTwice } from './sanity-twice.ts';
 
-/** A volume of csi-sanity has a gigabyte, grown two, which the disks of the other cases have not. */
-const largeDisk = '/dev/vde';
-
 export const cases: readonly GuestCase[] = [
   {
     name: 'csi-sanity passes twice in a row with directories of required quota, and leaves nothing behind',
     run: async () => {
-      using here = driverPlace('ext4', undefined, largeDisk);
+      using here = driverPlace('ext4');
       await using driver = await startDriverHere(here.folder);
       await sanityTwice(here.folder, { quota: 'required' });
       for (const name of ['volumes', 'snapshots']) assert.deepEqual(readdirSync(join(here.pool, name)), []);

@@ -1,4 +1,5 @@
 import { copyJson, type ObjectMeta } from '@berth/kube';
+import { nextGeneration } from '../next-generation.ts';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
 import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
@@ -110,7 +111,7 @@ function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
       else next.metadata.generation = old.metadata.generation;
       own.prepareForUpdate?.(next, old, context);
       if (kind.generation && !semanticEqual(kind.generation.of(next), kind.generation.of(old)))
-        next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+        next.metadata.generation = nextGeneration(old.metadata.generation);
     },
     ...(hasStatus
       ? {

@@ -7,6 +7,7 @@ import { isApplyPatch } from '../apply/read-config.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
+import { nextGeneration } from '../next-generation.ts';
 import { patchOf } from '../patch-body.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject, FieldError } from '../resource-definition.ts';
@@ -127,5 +128,5 @@ function takeResources(pod: AnyObject, wanted: AnyObject): void {
     if (resources) container.resources = resources;
     if (resizePolicy) container.resizePolicy = resizePolicy;
   }
-  if (changed) pod.metadata.generation = (pod.metadata.generation ?? 0) + 1;
+  if (changed) pod.metadata.generation = nextGeneration(pod.metadata.generation);
 }

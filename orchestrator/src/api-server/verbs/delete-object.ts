@@ -3,6 +3,7 @@ import { apiError, type KubeObject } from '@berth/kube';
 import { type Asked, askedOf } from '../admission/asked.ts';
 import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { type DeleteOptions, deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
+import { nextGeneration } from '../next-generation.ts';
 import { untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { notFound } from '../resource-errors.ts';
@@ -149,7 +150,7 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
     if (!held) next.metadata.deletionGracePeriodSeconds = seconds;
   }
   if (isNamespace(definition)) next['status'] = { ...next.status, phase: 'Terminating' };
-  if (first && metadata.generation) next.metadata.generation = metadata.generation + 1;
+  if (first && metadata.generation) next.metadata.generation = nextGeneration(metadata.generation);
   return next;
 }
 

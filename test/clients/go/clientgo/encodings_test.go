@@ -136,7 +136,7 @@ func TestRefusedEncodings(t *testing.T) {
 		"UnsupportedMediaType: the body of the request was in an unknown format - accepted media types include: " + served})
 	response, body = answer(t, config, "GET", path, map[string]string{"Accept": cbor}, nil)
 	cluster.Equal(t, "CBOR asked for", []any{response.StatusCode, text(body)}, []any{406,
-		"NotAcceptable: only the following media types are accepted: " + served})
+		"NotAcceptable: 406: Not Acceptable\n\nAvailable representations: " + served + ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"})
 	response, body = answer(t, config, "PATCH", path+"/c", map[string]string{"Content-Type": "application/apply-patch+cbor"}, []byte{0xa0})
 	cluster.Equal(t, "an apply of CBOR", []any{response.StatusCode, text(body)}, []any{415, "UnsupportedMediaType: 415: Unsupported Media Type"})
 	response, body = answer(t, config, "GET", path+"?watch=1", map[string]string{"Accept": "application/cbor-seq"}, nil)

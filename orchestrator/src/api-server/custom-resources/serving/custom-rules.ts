@@ -1,3 +1,4 @@
+import { nextGeneration } from '../../next-generation.ts';
 import type { AnyObject, RequestContext, Rules } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
 import { semanticEqual } from '../../resources/equality.ts';
@@ -40,7 +41,8 @@ export function customRules(options: CustomRulesOptions): Rules {
     },
     prepareForUpdate: (next, old) => {
       if (hasStatus) takeOver(next, old, 'status');
-      if (!semanticEqual(content(next), content(old))) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+      if (!semanticEqual(content(next), content(old)))
+        next.metadata.generation = nextGeneration(old.metadata.generation);
     },
     ...(hasStatus ? { prepareForStatusUpdate: keepAllButStatus } : {}),
     checkAlso: async (next, old, about) => {

@@ -1,4 +1,5 @@
 import { copyJson, type Pod, type PodSpec, type PodStatus } from '@berth/kube';
+import { nextGeneration } from '../../../next-generation.ts';
 import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid } from '../../field.ts';
@@ -143,7 +144,7 @@ function keepAllBut(field: keyof PodSpec): NonNullable<Rules['prepareForUpdate']
     Object.assign(next, copyJson(old), { metadata });
     if (value === undefined) delete next['spec'][field];
     else next['spec'][field] = value;
-    if (!semanticEqual(next['spec'], old['spec'])) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    if (!semanticEqual(next['spec'], old['spec'])) next.metadata.generation = nextGeneration(old.metadata.generation);
   };
 }
 
