@@ -44,7 +44,7 @@ export class RandomReader {
     const { recorder, who, rng } = this.#c;
     const asked = how ?? this.#asked(wire, true);
     const limit = rng.next() < 0.4 ? 1 + Math.floor(rng.next() * 5) : 0;
-    const { form, accept } = formOf(rng, wire);
+    const { form, accept } = formOf(rng, wire, 'list');
     const startedAt = recorder.moment();
     const first = { ...query, ...queryOf(asked, limit > 0), ...(limit > 0 ? { limit: String(limit) } : {}) };
     const items: At[] = [];
@@ -77,7 +77,7 @@ export class RandomReader {
     const name = pick(rng, namesOf(6));
     const asked = this.#asked(wire, false);
     const startedAt = recorder.moment();
-    const { form, accept } = formOf(rng, wire);
+    const { form, accept } = formOf(rng, wire, 'object');
     const object = await this.#get<KubeObject>(
       wire,
       `${path}/${name}?${new URLSearchParams(queryOf(asked, false))}`,

@@ -5,16 +5,22 @@ import type { Form } from './same-object.ts';
 import { keyOfObject } from './watched-kinds.ts';
 import type { Wire, WireFrame } from './wire.ts';
 
-const partial = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
-const partialList = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+const partial = {
+  object: 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json',
+  list: 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+};
 
-/** In which form to ask for an answer. Servers of this process know one. */
-export function formOf(rng: Rng, { life }: Wire): { readonly form: Form; readonly accept: string } {
+/** In which form to ask for an object, or for a list. Servers of this process know one. */
+export function formOf(
+  rng: Rng,
+  { life }: Wire,
+  what: keyof typeof partial,
+): { readonly form: Form; readonly accept: string } {
   if (life.startsWith('in-process')) return { form: 'plain', accept: '' };
   const way = rng.next();
   if (way < 0.4) return { form: 'full', accept: 'application/json' };
   if (way < 0.7) return { form: 'full', accept: 'application/vnd.kubernetes.protobuf,application/json' };
-  return { form: 'metadata', accept: `application/json;${way < 0.85 ? partial : partialList}` };
+  return { form: 'metadata', accept: `application/json;${partial[what]}` };
 }
 
 /** How a watcher asks for its frames. */
@@ -23,7 +29,7 @@ export const watchForms = {
   /** As client-go asks. */
   either: { form: 'full', accept: 'application/vnd.kubernetes.protobuf,application/json' },
   protobuf: { form: 'metadata', accept: 'application/vnd.kubernetes.protobuf' },
-  metadata: { form: 'metadata', accept: `application/json;${partial}` },
+  metadata: { form: 'metadata', accept: `application/json;${partial.object}` },
   table: { form: 'metadata', accept: 'application/json;as=Table;g=meta.k8s.io;v=v1,application/json' },
 } as const satisfies Record<string, { form: Form; accept: string }>;
 
