@@ -39,6 +39,7 @@ export {
   recursiveDifference,
   union,
 } from './apply/field-set.ts';
+export { goType } from './apply/go-format.ts';
 export {
   deduced,
   type MergeList,
@@ -76,6 +77,7 @@ export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
 export { DecodeError } from './go-json.ts';
+export { goQuote } from './go-quote.ts';
 export { type HttpTransportOptions, httpTransport } from './http-transport.ts';
 export {
   type ChangeHandler,
@@ -99,6 +101,7 @@ export { LruMap } from './lru-map.ts';
 export { parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';
 export { applyJsonPatch } from './patch/json-patch.ts';
+export { goValue } from './patch/patch-error.ts';
 export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 export type { ProtobufWriter } from './protobuf-writer.ts';
 export { Quantity } from './quantity.ts';

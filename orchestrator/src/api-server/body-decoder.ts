@@ -209,17 +209,29 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
       'BadRequest',
       `the API version in the data (${apiVersion}) does not match the expected API version (${expectedVersion})`,
     );
-  const version = data.apiVersion.split('/').at(-1);
-  const internal = expected.group.split('.')[0] || 'core';
-  const why = `converting (${version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`;
   throw apiError(
     'BadRequest',
-    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: ${unregistered ?? why}`,
+    `${kind} in version ${JSON.stringify(versionOf(data))} cannot be handled as a ${expected.kind}: ${unregistered ?? unknownConversion(data, expected)}`,
   );
 }
 
+interface TypeMeta {
+  readonly kind: string;
+  readonly apiVersion: string;
+}
+
+function versionOf({ apiVersion }: TypeMeta): string | undefined {
+  return apiVersion.split('/').at(-1);
+}
+
+/** Why an object of one kind is not taken for one of another. */
+export function unknownConversion(data: TypeMeta, expected: { readonly group: string; readonly kind: string }): string {
+  const internal = expected.group.split('.')[0] || 'core';
+  return `converting (${versionOf(data)}.${data.kind}) to (${internal}.${expected.kind}): unknown conversion`;
+}
+
 /** What is wrong with a kind that is none of Kubernetes' own. */
-export function unregisteredKind({ kind, apiVersion }: { readonly kind: string; readonly apiVersion: string }) {
+export function unregisteredKind({ kind, apiVersion }: TypeMeta): string | undefined {
   const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
   if (schemaFor(group, version, kind) || schemaFor(group, version, kind.replace(/List$/, ''))) return undefined;
   return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;

@@ -1,13 +1,14 @@
+import { goQuote } from '@berth/kube';
 import type { ResolvedScalar } from './yaml-scalars.ts';
 
 /** A value as Go prints it by `%#v`, which is how its reader of YAML names keys. */
 export function goSyntax(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
-  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'string') return goQuote(value);
   if (Array.isArray(value)) return `[]interface {}{${value.map(inInterface).join(', ')}}`;
   if (typeof value !== 'object') return typeof value === 'number' ? numberSyntax(value) : String(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[interface {}]interface {}{${entries.map(([key, each]) => `${quoted(key)}:${inInterface(each)}`).join(', ')}}`;
+  return `map[interface {}]interface {}{${entries.map(([key, each]) => `${goQuote(key)}:${inInterface(each)}`).join(', ')}}`;
 }
 
 /** A key as Go prints it by `%#v`. */
@@ -47,27 +48,4 @@ function floatText(value: number, means: (digits: string) => boolean): string {
 
 function sign(value: number): string {
   return value < 0 || Object.is(value, -0) ? '-' : '';
-}
-
-function quoted(text: string): string {
-  const inner = text.replace(/["\\]/g, '\\$&').replace(/[^\P{C}]|[^\P{Z} ]/gu, escaped);
-  return `"${inner}"`;
-}
-
-const short: Readonly<Record<string, string>> = {
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-function escaped(sign: string): string {
-  const code = sign.codePointAt(0) as number;
-  const hex = code.toString(16);
-  if (short[sign] !== undefined) return short[sign];
-  if (code < 0x80) return `\\x${hex.padStart(2, '0')}`;
-  return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
 }

@@ -1,4 +1,4 @@
-import { type DownwardAPIVolumeFile, type Pod, Quantity, type ResourceFieldSelector } from '@berth/kube';
+import { type DownwardAPIVolumeFile, goQuote, type Pod, Quantity, type ResourceFieldSelector } from '@berth/kube';
 import { VolumeError } from '../../executor/volume-error.ts';
 import type { PayloadFile } from '../../volume-files/payload.ts';
 
@@ -53,30 +53,8 @@ export function fieldText(pod: Pod, path: string): string {
 function mapText(map: Record<string, string> = {}): string {
   return Object.keys(map)
     .sort()
-    .map((key) => `${key}=${goQuoted(map[key] as string)}`)
+    .map((key) => `${key}=${goQuote(map[key] as string)}`)
     .join('\n');
-}
-
-const escapes: Record<string, string> = {
-  '\\': '\\\\',
-  '"': '\\"',
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-function goQuoted(text: string): string {
-  const body = text.replace(/[\\"\p{C}\u2028\u2029]/gu, (char) => {
-    const code = char.codePointAt(0) as number;
-    if (escapes[char] !== undefined) return escapes[char];
-    if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
-    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
-  });
-  return `"${body}"`;
 }
 
 function resourceText(pod: Pod, ref: ResourceFieldSelector, allocatable: Readonly<Record<string, string>>): string {

@@ -1,4 +1,5 @@
-import { isInteger, isNumber } from '@berth/kit';
+import { isInteger } from '@berth/kit';
+import { goType, goValue } from '@berth/kube';
 import { isRecord } from '../values/json-record.ts';
 
 export interface Nested<T> {
@@ -34,22 +35,5 @@ function nested(object: unknown, path: readonly string[]): Nested<unknown> {
 }
 
 function wrongType(path: readonly string[], value: unknown, wanted: string): string {
-  return `.${path.join('.')} accessor error: ${goPrinted(value)} is of the type ${goType(value)}, expected ${wanted}`;
-}
-
-function goType(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isNumber(value)) return isInteger(value) ? 'int64' : 'float64';
-  if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'string' ? 'string' : 'map[string]interface {}';
-}
-
-/** As Go's %v does. */
-function goPrinted(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goPrinted).join(' ')}]`;
-  if (!isRecord(value)) return String(value);
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${entries.map(([key, each]) => `${key}:${goPrinted(each)}`).join(' ')}]`;
+  return `.${path.join('.')} accessor error: ${goValue(value)} is of the type ${goType(value)}, expected ${wanted}`;
 }
