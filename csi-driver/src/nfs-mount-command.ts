@@ -24,10 +24,14 @@ export async function runNfsMount(
   try {
     const share = JSON.parse(request) as ServedShare;
     const lockPath = join(folder, `${key}.lock`);
-    const mount = await serveShare({ share, lockPath, targetFd, clock: systemClock, rng: systemRng, log });
+    // Heard from the start: a signal that ended us once the mount is there would leave it behind, dead.
+    const stop = new AbortController();
+    const asked = terminal.stopped(false).then(() => stop.abort(new Error('it was told to stop')));
+    const options = { share, lockPath, targetFd, clock: systemClock, rng: systemRng, log };
+    const mount = await serveShare(options, stop.signal);
     say({ ready: true });
     using _memory = returnMemoryWhenQuiet(systemClock);
-    const stopped = terminal.stopped(false).then(async () => {
+    const stopped = asked.then(async () => {
       log.info('stopping');
       await mount.stop().catch((error: unknown) => log.warn('cannot unmount', { error }));
       await systemClock.sleep(stopMs);

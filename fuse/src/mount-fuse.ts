@@ -62,11 +62,18 @@ export async function mountFuse(options: MountFuseOptions): Promise<FuseMount> {
     await fileSystem[Symbol.asyncDispose]();
     throw error;
   }
+  let stopping: Promise<void> | undefined;
   const ended = server.run().finally(async () => {
+    // The kernel cuts the connection before it takes a mount out of the table.
+    await stopping?.catch(() => undefined);
     await fileSystem[Symbol.asyncDispose]();
     device[Symbol.dispose]();
   });
   ended.catch(() => undefined);
   await server.ready;
-  return { ended, stop: (path) => unmountAside(path, { lazy: true, force: true }) };
+  const stop = (path: string) => {
+    stopping = unmountAside(path, { lazy: true, force: true });
+    return stopping;
+  };
+  return { ended, stop };
 }

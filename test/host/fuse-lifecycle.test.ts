@@ -27,10 +27,11 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 const mount = (flags: readonly string[] = [], subDir = '') =>
   mountShare({ server: server.host, share: '/share', subDir }, flags);
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 1000) throw new Error(`still not so: ${condition}`);
-    await systemClock.sleep(20);
+async function until(condition: () => boolean, lookMs = 20): Promise<void> {
+  const endMs = systemClock.monotonicMs() + 20_000;
+  while (!condition()) {
+    if (systemClock.monotonicMs() > endMs) throw new Error(`still not so: ${condition}`);
+    await systemClock.sleep(lookMs);
   }
 }
 
@@ -159,6 +160,19 @@ test('SIGTERM takes the mount away with what serves it', async () => {
   process.kill(share.pid() ?? 0, 'SIGTERM');
   await until(() => share.pid() === undefined);
   expect(share.isMounted()).toBe(false);
+});
+
+test('SIGTERM takes the mount away from its first moment on', async () => {
+  await using share = await mount();
+  for (let round = 0; round < 5; round++) {
+    await share.unmount();
+    const mounting = share.mount().catch(() => undefined);
+    await until(() => share.isMounted(), 0);
+    process.kill(share.pid() ?? 0, 'SIGTERM');
+    await mounting;
+    await until(() => share.pid() === undefined);
+    expect(share.isMounted()).toBe(false);
+  }
 });
 
 test('a mount in use is not taken away, and its files are closed at the server when it is', async () => {

@@ -31,13 +31,16 @@ const farewellMs = 5000;
 /** The kernel reads this far ahead, in requests of a megabyte; its own default is 128 KiB. */
 const readAheadKb = 4096;
 
-/** Mounts a directory of an NFS server and serves it. Resolves when it can be used. @throws NfsError, KernelError */
-export async function serveShare(options: ServeShareOptions): Promise<ServedMount> {
+/**
+ * Mounts a directory of an NFS server and serves it. Resolves when it can be used. `signal` ends it until it is mounted.
+ * @throws NfsError, KernelError
+ */
+export async function serveShare(options: ServeShareOptions, signal: AbortSignal): Promise<ServedMount> {
   const { share, lockPath, targetFd, clock, log } = options;
   const lock = lockFile(lockPath);
   if (!lock) throw new Error(`another process serves ${share.source}`);
   const tuning = tuningOf(share.tuning);
-  using limit = deadline(clock, connectMs);
+  using limit = deadline(clock, connectMs, signal);
   const client = await connect(options, tuning, limit.signal);
   try {
     const nfs = client.protocol;
