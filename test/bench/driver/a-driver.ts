@@ -1,12 +1,24 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dist, nodeFlags } from '../../harness/berth.ts';
-import { type DriverProcess, startProgram } from '../../harness/driver-process.ts';
+import { type DriverProcess, driverFolder, startProgram } from '../../harness/driver-process.ts';
 
 export const mountCapability = (fsType = '') => ({
   mount: { fsType },
   accessMode: { mode: 'SINGLE_NODE_WRITER' as const },
 });
+
+/**
+ * A folder whose directories ext4 spreads over the disk (`chattr +T`), so that one run does not pay for another: where
+ * files were removed in the last minutes, ext4 looks at each of their inodes again for every file that is made.
+ */
+export function benchFolder(): ReturnType<typeof driverFolder> {
+  const place = driverFolder();
+  // Other filesystems have no such flag, and no need of it.
+  spawnSync('chattr', ['+T', place.folder], { stdio: 'ignore' });
+  return place;
+}
 
 /** The built driver, with the flags users start it with. */
 export function startBuilt(folder: string): Promise<DriverProcess> {

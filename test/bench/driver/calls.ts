@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
-import { type DriverProcess, driverFolder } from '../../harness/driver-process.ts';
+import type { DriverProcess } from '../../harness/driver-process.ts';
 import type { Table } from '../table.ts';
-import { create, places, startBuilt } from './a-driver.ts';
+import { benchFolder, create, places, startBuilt } from './a-driver.ts';
 import { perSecond, rate, repeated, took } from './rates.ts';
 
 const volumes = 16;
@@ -12,7 +12,7 @@ const batch = 640;
 
 /** Rates of single calls over the socket, beside a call that does nothing and beside forking mount(8). */
 export async function benchCalls(table: Table, rounds: number): Promise<void> {
-  using place = driverFolder();
+  using place = benchFolder();
   await using driver = await startBuilt(place.folder);
   for (const inFlight of [1, 16]) {
     const label = inFlight === 1 ? 'one at a time' : `${inFlight} in flight`;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DriverProcess, driverFolder } from '../../harness/driver-process.ts';
+import type { DriverProcess } from '../../harness/driver-process.ts';
 import { median, type Table } from '../table.ts';
-import { create, mountCapability, places, startBuilt } from './a-driver.ts';
+import { benchFolder, create, mountCapability, places, startBuilt } from './a-driver.ts';
 import { rate, took } from './rates.ts';
 
 const few = 100;
@@ -14,8 +14,8 @@ const untilRestMs = 25_000;
 
 /** Whether a call costs more where more volumes are: the same calls at two drivers, in turns. */
 export async function benchScale(table: Table, rounds: number): Promise<void> {
-  using smallPlace = driverFolder();
-  using largePlace = driverFolder();
+  using smallPlace = benchFolder();
+  using largePlace = benchFolder();
   await using small = await startBuilt(smallPlace.folder);
   await fill(small, 0, few);
   {

@@ -1,16 +1,15 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { driverFolder } from '../../harness/driver-process.ts';
 import { mountPool } from '../../harness/mount-pool.ts';
 import { median, ms, type Table } from '../table.ts';
-import { create, places, startBuilt } from './a-driver.ts';
+import { benchFolder, create, places, startBuilt } from './a-driver.ts';
 import { took } from './rates.ts';
 
 const GiB = 2 ** 30;
 
 /** What a volume with a filesystem of its own costs, and a clone of a large one. */
 export async function benchVolumes(table: Table, rounds: number): Promise<void> {
-  using place = driverFolder();
+  using place = benchFolder();
   await mountPool(place.folder, { pool: join(place.folder, 'pool'), poolFs: 'xfs', poolMiB: 16 * 1024 });
   await using driver = await startBuilt(place.folder);
   const image = { bytes: GiB, fsType: 'ext4', parameters: { backend: 'image' } };
