@@ -56,6 +56,7 @@ export class GrpcConnection implements Disposable {
       // An address may not be sent as the name that is asked for, which grpc-js would; the certificate is held against the address.
       ...(ip ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
       'grpc.max_receive_message_length': -1,
+      'grpc.enable_channelz': 0,
       // A driver that restarts must be reached again at once: grpc-js would otherwise wait up to 2 minutes.
       'grpc.initial_reconnect_backoff_ms': 20,
       'grpc.max_reconnect_backoff_ms': 500,

@@ -32,7 +32,10 @@ type Streaming = (request: unknown, context: CallContext) => AsyncIterable<objec
 /** A gRPC server on a Unix socket. Handlers throw GrpcError; anything else they throw is INTERNAL. */
 export class GrpcServer implements AsyncDisposable {
   #socket: { readonly path: string; readonly inode: number } | undefined;
-  readonly #server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
+  readonly #server = new Server({
+    'grpc.max_receive_message_length': 16 * 1024 * 1024,
+    'grpc.enable_channelz': 0,
+  });
 
   add<S extends ServiceType>(service: Service<S>, handlers: ServiceHandlers<S>): this {
     const implementation: Record<string, unknown> = {};

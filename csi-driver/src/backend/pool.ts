@@ -1,4 +1,4 @@
-import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
 import { brokenMountErrors } from '../mounts/place.ts';
@@ -136,14 +136,9 @@ function placeAt(path: string): string {
   return `${dev}:${ino}`;
 }
 
-function isThere(folder: Fd, name: string): boolean {
-  try {
-    openSegment(folder, name)[Symbol.dispose]();
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
+/** Whether a folder of the driver's own has the name. */
+export function isThere(folder: Fd, name: string): boolean {
+  return lstatSync(`${folder.path}/${name}`, { throwIfNoEntry: false }) !== undefined;
 }
 
 function freeBytesOf(path: string): number {

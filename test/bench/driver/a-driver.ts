@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { dist, nodeFlags } from '../../harness/berth.ts';
 import { type DriverProcess, driverFolder, startProgram } from '../../harness/driver-process.ts';
@@ -9,15 +9,23 @@ export const mountCapability = (fsType = '') => ({
   accessMode: { mode: 'SINGLE_NODE_WRITER' as const },
 });
 
-/**
- * A folder whose directories ext4 spreads over the disk (`chattr +T`), so that one run does not pay for another: where
- * files were removed in the last minutes, ext4 looks at each of their inodes again for every file that is made.
- */
+/** A folder for one driver whose files are away from those of earlier runs ({@link freshFolder}). */
 export function benchFolder(): ReturnType<typeof driverFolder> {
   const place = driverFolder();
+  return Object.assign(place, { folder: freshFolder(place.folder, 'run') });
+}
+
+/**
+ * Makes a directory away from where files were removed in the last minutes: ext4 looks at each of their inodes again for
+ * every file that is made near them. It spreads what is in a directory with the flag T over the disk, each with what is in it.
+ */
+export function freshFolder(parent: string, name: string): string {
+  const spread = mkdtempSync(join(parent, `${name}-`));
   // Other filesystems have no such flag, and no need of it.
-  spawnSync('chattr', ['+T', place.folder], { stdio: 'ignore' });
-  return place;
+  spawnSync('chattr', ['+T', spread], { stdio: 'ignore' });
+  const folder = join(spread, name);
+  mkdirSync(folder);
+  return folder;
 }
 
 /** The built driver, with the flags users start it with. */

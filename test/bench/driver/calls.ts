@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import type { DriverProcess } from '../../harness/driver-process.ts';
 import type { Table } from '../table.ts';
-import { benchFolder, create, places, startBuilt } from './a-driver.ts';
+import { benchFolder, create, freshFolder, places, startBuilt } from './a-driver.ts';
 import { perSecond, rate, repeated, took } from './rates.ts';
 
 const volumes = 16;
@@ -43,15 +43,13 @@ async function publishRate(
     }),
   );
   const mode = { mode: 'SINGLE_NODE_MULTI_WRITER' as const };
-  const request = (i: number) => {
-    const own = staged[i % volumes] as (typeof staged)[number];
-    return {
-      ...own,
-      targetPath: `${own.targetPath}-${i}`,
-      volumeCapability: { ...own.volumeCapability, accessMode: mode },
-    };
-  };
   const publishes = async () => {
+    const targets = freshFolder(folder, 'targets');
+    const request = (i: number) => {
+      const own = staged[i % volumes] as (typeof staged)[number];
+      const targetPath = join(targets, String(i));
+      return { ...own, targetPath, volumeCapability: { ...own.volumeCapability, accessMode: mode } };
+    };
     const published = await rate(batch, inFlight, (i) => driver.node.NodePublishVolume(request(i)));
     await rate(batch, volumes, (i) => driver.node.NodeUnpublishVolume(request(i)));
     return published;

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
+import { chmodSync, readdirSync, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Clock, Logger } from '@berth/kit';
 import {
@@ -14,7 +14,7 @@ import {
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeSpec, VolumeUsage } from '../backend.ts';
-import type { Pool, PoolFolder } from '../pool.ts';
+import { isThere, type Pool, type PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
 import { DirectoryNode, type KeepToSize, type Measure } from './directory-node.ts';
 import { directoryOffer } from './directory-offer.ts';
@@ -231,8 +231,4 @@ interface Content {
   /** Absent for a snapshot, which has no limit of its own. */
   readonly capacityBytes?: number;
   readonly record: Uint8Array | undefined;
-}
-
-function isThere(folder: Fd, name: string): boolean {
-  return lstatSync(`${folder.path}/${name}`, { throwIfNoEntry: false }) !== undefined;
 }

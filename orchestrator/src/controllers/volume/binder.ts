@@ -7,8 +7,8 @@ export type VolumePhase = 'Pending' | 'Available' | 'Bound' | 'Released' | 'Fail
 export type ClaimPhase = 'Pending' | 'Bound' | 'Lost';
 
 /**
- * The writes of binding, each skipped where the object already says so. Their order is the protocol:
- * volume to claim, volume phase, claim to volume, claim status; a crash between two is picked up by the next sync.
+ * The writes of binding, each skipped where the object already says so. Their order is the protocol: volume to claim, then
+ * the volume's phase and claim to volume, then the claim's status; a crash between two is picked up by the next sync.
  */
 export class Binder {
   readonly #client: KubeClient;
@@ -22,9 +22,14 @@ export class Binder {
   async bind(volume: PersistentVolume, claim: PersistentVolumeClaim, signal: AbortSignal): Promise<void> {
     using _ = this.#view.promise(volume, claim);
     const reserved = await this.#reserve(volume, claim, signal);
-    const bound = await this.setVolumePhase(reserved, 'Bound', { signal });
-    const pointing = await this.#point(claim, bound, signal);
-    await this.setClaimStatus(pointing, 'Bound', { volume: bound, signal });
+    // Sent in this order, and neither waits for the other. Both are waited for: nothing is written after this has ended.
+    const [bound, pointing] = await Promise.allSettled([
+      this.setVolumePhase(reserved, 'Bound', { signal }),
+      this.#point(claim, reserved, signal),
+    ]);
+    if (bound.status === 'rejected') throw bound.reason;
+    if (pointing.status === 'rejected') throw pointing.reason;
+    await this.setClaimStatus(pointing.value, 'Bound', { volume: bound.value, signal });
   }
 
   /** Takes back a reservation: wholly where the controller made it, down to the claim's name where a user did. */
