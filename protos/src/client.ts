@@ -37,10 +37,12 @@ export type ServiceClient<S extends ServiceType> = {
 
 /** One connection to a gRPC endpoint such as `unix:///run/csi.sock`; services are called through {@link service}. */
 export class GrpcConnection implements Disposable {
+  readonly endpoint: string;
   readonly #client: Client;
   readonly #metadata = new Metadata();
 
   constructor(endpoint: string, { tls, keepalive, metadata = {} }: ConnectionOptions = {}) {
+    this.endpoint = endpoint;
     for (const [name, value] of Object.entries(metadata)) this.#metadata.set(name, value);
     const ip = tls && ipOf(endpoint);
     const security = tls

@@ -32,10 +32,8 @@ type Streaming = (request: unknown, context: CallContext) => AsyncIterable<objec
 /** A gRPC server on a Unix socket. Handlers throw GrpcError; anything else they throw is INTERNAL. */
 export class GrpcServer implements AsyncDisposable {
   #socket: { readonly path: string; readonly inode: number } | undefined;
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': 16 * 1024 * 1024,
-    'grpc.enable_channelz': 0,
-  });
+  // With channelz: without it grpc-js does not know the sessions that it has to end.
+  readonly #server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
 
   add<S extends ServiceType>(service: Service<S>, handlers: ServiceHandlers<S>): this {
     const implementation: Record<string, unknown> = {};

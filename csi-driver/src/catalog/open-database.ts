@@ -87,7 +87,7 @@ export function openDatabase(options: CatalogOptions): DatabaseSync {
     // Exclusive: no second driver, and WAL without a shared-memory file. FULL: what was answered survives a power cut.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     // Writing over a used part of the write-ahead log costs the disk half of what lengthening it does: begin anew early.
-    database.exec('PRAGMA wal_autocheckpoint = 512;');
+    database.exec('PRAGMA wal_autocheckpoint = 128;');
     database.exec('BEGIN EXCLUSIVE; COMMIT;');
     prepare(database, options);
     reserveRoom(database);

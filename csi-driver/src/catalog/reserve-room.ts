@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** A little more than the write-ahead log grows to before it begins anew (`wal_autocheckpoint`), in bytes. */
-const roomBytes = 520 * 4096;
+const roomBytes = 132 * 4096;
 
 const sqliteFull = 13;
 

@@ -36,6 +36,8 @@ export class Executor {
   /** Kubelet's per-operation back-off (exponentialbackoff.go). */
   readonly #backoff = new Backoff({ initialMs: 500, maxMs: 122_000 });
   readonly #notBefore = new Map<string, number>();
+  /** Operations under way, and whether what they may fail on has changed since they began. */
+  readonly #attempts = new Map<string, { forgiven: boolean }>();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -54,6 +56,7 @@ export class Executor {
       this.#notBefore.delete(key);
       this.#backoff.forget(key);
     }
+    for (const [key, attempt] of this.#attempts) if (key.startsWith(`${name} `)) attempt.forgiven = true;
   }
 
   /** Runs one operation to its end and marks what it did. Never throws. */
@@ -61,6 +64,8 @@ export class Executor {
     const { clock, log } = this.#options;
     const started = clock.monotonicMs();
     const key = keyFor(name, operation);
+    const attempt = { forgiven: false };
+    this.#attempts.set(key, attempt);
     try {
       await this.#perform(name, operation, signal);
       this.#notBefore.delete(key);
@@ -69,10 +74,12 @@ export class Executor {
       this.#observe(operation, 'success', started);
     } catch (error) {
       if (signal.aborted && (isAbort(error) || error === signal.reason)) return;
-      const delayMs = this.#backoff.next(key);
+      const delayMs = attempt.forgiven ? 0 : this.#backoff.next(key);
       this.#notBefore.set(key, clock.monotonicMs() + delayMs);
       this.#report(name, operation, error, delayMs);
       this.#observe(operation, 'fail-unknown', started);
+    } finally {
+      this.#attempts.delete(key);
     }
   }
 
