@@ -1,6 +1,7 @@
 import { copyJson, type ObjectMeta } from '@berth/kube';
 import { nextGeneration } from '../next-generation.ts';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
+import { dropClosedFields } from './closed-fields.ts';
 import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
 import { resourceTable } from './gen/resource-table.ts';
@@ -55,7 +56,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
   };
   return {
     ...own,
-    ...preparations({ kind, own, hasStatus, fill }),
+    ...preparations({ kind, own, hasStatus, fill, dropClosed: dropClosedFields[`${row.group}/${row.plural}`] }),
     nameRule,
     warnings: (object) => warningsOf(row.kind)?.(withoutNulls(object)) ?? [],
     default: (object) => {
@@ -92,13 +93,15 @@ interface Preparation {
   readonly own: Rules;
   readonly hasStatus: boolean;
   readonly fill: (object: AnyObject) => void;
+  readonly dropClosed: (typeof dropClosedFields)[string] | undefined;
 }
 
 /** Defaults come before, as upstream fills them while decoding; comparing what was sent with what is stored needs that. */
-function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
+function preparations({ kind, own, hasStatus, fill, dropClosed }: Preparation): Rules {
   return {
     prepareForCreate: (object, context) => {
       fill(object);
+      dropClosed?.(object, undefined);
       if (hasStatus && !kind.keepsStatusOnCreate) delete object['status'];
       own.prepareForCreate?.(object, context);
       if (kind.generation?.initial) object.metadata.generation = 1;
@@ -106,6 +109,7 @@ function preparations({ kind, own, hasStatus, fill }: Preparation): Rules {
     prepareForUpdate: (next, stored, context) => {
       const old = withoutNulls(stored);
       fill(next);
+      dropClosed?.(next, old);
       if (hasStatus) takeOver(next, old, 'status');
       if (old.metadata.generation === undefined) delete next.metadata.generation;
       else next.metadata.generation = old.metadata.generation;
