@@ -9,6 +9,7 @@ export { FakeClock, settle } from './fake-clock.ts';
 export { BusyError, Guard, KeyedMutex } from './guard.ts';
 export { type HttpEndpointOptions, httpAddress, startHttpEndpoint } from './http-endpoint.ts';
 export {
+  exactIntegers,
   type Integer,
   integerOf,
   isInteger,

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Integer, integerOf, mayHaveLargeInteger, numberOf, roundedIntegers } from './json-integers.ts';
+import {
+  exactIntegers,
+  type Integer,
+  integerOf,
+  mayHaveLargeInteger,
+  numberOf,
+  roundedIntegers,
+} from './json-integers.ts';
 
 const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
 
@@ -59,5 +66,14 @@ test.each([
 test('rounded, what has no large integer is itself', () => {
   const plain = { a: [1, 'b', null, { c: true }] };
   expect(roundedIntegers(plain)).toBe(plain);
-  expect(roundedIntegers({ a: [1, { b: most }], c: plain })).toEqual({ a: [1, { b: 2 ** 63 }], c: plain });
+  const large = { a: [1, { b: most }], c: plain };
+  expect(roundedIntegers(large)).toEqual({ a: [1, { b: 2 ** 63 }], c: plain });
+});
+
+test('parts of a rounded copy are found exact again, wherever they are put', () => {
+  const large = { a: [1, { b: most }], c: { d: true } };
+  const copy = roundedIntegers(large);
+  expect(exactIntegers(copy)).toBe(large);
+  expect(exactIntegers({ x: { ...copy, c: 1 }, y: [copy.a] })).toEqual({ x: { a: large.a, c: 1 }, y: [large.a] });
+  expect(exactIntegers(large)).toBe(large);
 });

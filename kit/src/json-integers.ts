@@ -83,7 +83,13 @@ function isWholeNumber(text: string, from: number, end: number): boolean {
   return (start < 0 || ':[, \n\r\t'.includes(text.charAt(start))) && ',]} \n\r\t'.includes(text.charAt(end));
 }
 
-/** A copy whose integers are numbers, rounded where they have to be; the value itself where it has no others. */
+/** What copies with rounded integers were made of. */
+const originals = new WeakMap<object, object>();
+
+/**
+ * A copy whose integers are numbers, rounded where they have to be; the value itself where it has no others.
+ * {@link exactIntegers} finds them again.
+ */
 export function roundedIntegers<T>(value: T): T {
   return rounded(value) as T;
 }
@@ -93,9 +99,32 @@ function rounded(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     const items = value.map(rounded);
-    return items.some((item, i) => item !== value[i]) ? items : value;
+    return items.some((item, i) => item !== value[i]) ? copyOf(value, items) : value;
   }
   const members = Object.entries(value).map(([name, member]) => [name, rounded(member)] as const);
+  const record = value as Readonly<Record<string, unknown>>;
+  return members.some(([name, member]) => member !== record[name]) ? copyOf(value, Object.fromEntries(members)) : value;
+}
+
+function copyOf(original: object, copy: object): object {
+  originals.set(copy, original);
+  return copy;
+}
+
+/** A value that may have parts of rounded copies, with their integers as they were; the value itself where it has none. */
+export function exactIntegers<T>(value: T): T {
+  return exact(value) as T;
+}
+
+function exact(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const original = originals.get(value);
+  if (original) return original;
+  if (Array.isArray(value)) {
+    const items = value.map(exact);
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  const members = Object.entries(value).map(([name, member]) => [name, exact(member)] as const);
   const record = value as Readonly<Record<string, unknown>>;
   return members.some(([name, member]) => member !== record[name]) ? Object.fromEntries(members) : value;
 }

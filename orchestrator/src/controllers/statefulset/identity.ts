@@ -1,3 +1,4 @@
+import { exactIntegers } from '@berth/kit';
 import { copyJson, type PersistentVolumeClaim, type Pod, type StatefulSet } from '@berth/kube';
 
 export const labels = {
@@ -36,7 +37,7 @@ export function claimsOf(set: StatefulSet, ordinal: number): PersistentVolumeCla
       labels: { ...template.metadata.labels, ...set.spec?.selector?.matchLabels },
       ...(template.metadata.annotations ? { annotations: template.metadata.annotations } : {}),
     },
-    spec: template.spec ?? {},
+    spec: exactIntegers(template.spec ?? {}),
   }));
 }
 
@@ -58,7 +59,7 @@ export function storageMatches(set: StatefulSet, pod: Pod): boolean {
 
 /** The pod of one ordinal, made from the template of `revisionName`. */
 export function newPod(set: StatefulSet, ordinal: number, revisionName: string): Pod {
-  const template = copyJson(set.spec?.template ?? {});
+  const template = copyJson(exactIntegers(set.spec?.template ?? {}));
   const name = podNameOf(set, ordinal);
   const claimVolumes = (set.spec?.volumeClaimTemplates ?? []).map((claim) => ({
     name: claim.metadata.name as string,

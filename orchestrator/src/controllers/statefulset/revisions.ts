@@ -1,3 +1,4 @@
+import { exactIntegers } from '@berth/kit';
 import type { ControllerRevision, StatefulSet } from '@berth/kube';
 import { controllerRef } from './identity.ts';
 
@@ -6,7 +7,7 @@ const hashLabel = 'controller.kubernetes.io/hash';
 
 /** What a revision remembers: the whole pod template, to replace another with. */
 export function revisionData(set: StatefulSet): unknown {
-  return { spec: { template: { ...set.spec?.template, $patch: 'replace' } } };
+  return { spec: { template: { ...exactIntegers(set.spec?.template), $patch: 'replace' } } };
 }
 
 /** A revision of the set's template as it is now; its name is the hash of its content, so that the same content has the same name. */
@@ -36,13 +37,15 @@ export function applyRevision(set: StatefulSet, revision: ControllerRevision): S
 }
 
 export function sameTemplate(a: ControllerRevision, b: ControllerRevision): boolean {
-  return sortedJson(a.data) === sortedJson(b.data);
+  return sortedJson(exactIntegers(a.data)) === sortedJson(exactIntegers(b.data));
 }
 
 /** JSON with sorted keys, as Go writes maps: the same content gives the same bytes. */
 function sortedJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;
+  return JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key, inner: unknown) {
+    // An integer beyond 2^53 is its digits by now, which are an object.
+    if (typeof this[key] === 'bigint' || inner === null || typeof inner !== 'object' || Array.isArray(inner))
+      return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }
