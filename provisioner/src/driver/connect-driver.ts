@@ -2,6 +2,7 @@ import { Backoff, type Clock, type Logger, type Metrics } from '@berth/kit';
 import { type csi, GrpcError } from '@berth/protos';
 import { CsiCalls } from './csi-calls.ts';
 import type { CsiClients } from './csi-clients.ts';
+import { forgetAbsence, NotReady, tellAbsent } from './driver-absence.ts';
 
 export interface ConnectOptions {
   readonly clients: CsiClients;
@@ -31,17 +32,18 @@ const probeTimeoutMs = 1000;
  * @throws GrpcError – the driver answers, but not what a driver must: FAILED_PRECONDITION when it has no name.
  */
 export async function connectDriver(options: ConnectOptions, signal: AbortSignal): Promise<ConnectedDriver> {
-  const { clock, log } = options;
+  const { clients, clock } = options;
   const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
   while (true) {
     try {
-      return await ask(options, signal);
+      const driver = await ask(options, signal);
+      forgetAbsence(clients);
+      return driver;
     } catch (error) {
       signal.throwIfAborted();
       if (!isAway(error)) throw error;
-      const delayMs = backoff.next('');
-      log[delayMs >= 1000 ? 'warn' : 'debug']('the CSI driver is not ready, will ask again', { error, delayMs });
-      await clock.sleep(delayMs, signal);
+      tellAbsent(options, error);
+      await clock.sleep(backoff.next(''), signal);
     }
   }
 }
@@ -53,7 +55,7 @@ async function ask(
   const nameless = new CsiCalls({ clients, clock, metrics, timeoutMs, driverName: 'unknown-driver' });
   const { ready } = await nameless.identity('Probe', {}, signal, probeTimeoutMs);
   // An answer without `ready` means ready (CSI spec §Probe).
-  if (ready?.value === false) throw new GrpcError('UNAVAILABLE', 'the driver answers that it is not ready');
+  if (ready?.value === false) throw new NotReady();
   const { name, vendorVersion } = await nameless.identity('GetPluginInfo', {}, signal);
   if (name === '') throw new GrpcError('FAILED_PRECONDITION', 'the driver answers GetPluginInfo with an empty name');
   const calls = new CsiCalls({ clients, clock, metrics, timeoutMs, driverName: name });
@@ -73,6 +75,6 @@ async function ask(
 }
 
 /** The driver starts, restarts or hangs: waiting may help. */
-function isAway(error: unknown): boolean {
+function isAway(error: unknown): error is GrpcError {
   return error instanceof GrpcError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
 }

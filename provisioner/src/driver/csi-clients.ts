@@ -5,6 +5,8 @@ export interface CsiClients {
   readonly identity: ServiceClient<csi.IdentityService>;
   readonly controller: ServiceClient<csi.ControllerService>;
   readonly node: ServiceClient<csi.NodeService>;
+  /** Where it listens, for messages. */
+  readonly endpoint?: string;
 }
 
 export function csiClients(connection: GrpcConnection): CsiClients {
@@ -12,5 +14,6 @@ export function csiClients(connection: GrpcConnection): CsiClients {
     identity: connection.service(csiIdentity),
     controller: connection.service(csiController),
     node: connection.service(csiNode),
+    endpoint: connection.endpoint,
   };
 }
