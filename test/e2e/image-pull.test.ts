@@ -169,7 +169,7 @@ test.concurrent('berth image pull logs in as docker did, shows progress beside t
   expect(await run('load', '/no/such.tar')).toMatchObject({ code: 3, stderr: 'berth: no such file: /no/such.tar\n' });
   expect(await run('load', import.meta.filename)).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('not a sound tar archive'),
+    stderr: expect.stringContaining(`${import.meta.filename}: not a sound tar archive`),
   });
   expect(await run('load', '/tmp')).toMatchObject({ code: 1, stderr: expect.stringContaining('that is a directory') });
   expect(await run('remove', 'no/such:1')).toMatchObject({ code: 3 });

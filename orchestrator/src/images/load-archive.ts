@@ -26,11 +26,20 @@ const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
  * here, never paths. @throws ImageError Invalid – it is neither, is cut short, or lacks what it names.
  */
 export async function loadArchive(file: string, content: ContentStore): Promise<LoadedImage[]> {
+  try {
+    return await imagesOf(file, content);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new ImageError(error.code, `${file}: ${error.message}`, { cause: error });
+  }
+}
+
+async function imagesOf(file: string, content: ContentStore): Promise<LoadedImage[]> {
   const entries = await storeEntries(file, content);
   const images = entries.has('manifest.json')
     ? await fromDocker(entries, content)
     : await fromOciLayout(entries, content);
-  if (images.length === 0) throw new ImageError('Invalid', `${file} holds no image for this machine`);
+  if (images.length === 0) throw new ImageError('Invalid', 'holds no image for this machine');
   for (const { manifest } of images) await checkWhole(manifest, content);
   return images;
 }
