@@ -28,6 +28,13 @@ export interface TerminalStreams {
   readonly resizes?: AsyncIterable<{ readonly width: number; readonly height: number }>;
 }
 
+/** What a kubelet answers to GET of one of its paths. */
+export interface NodePage {
+  readonly status: number;
+  readonly contentType: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 /**
  * What an API server asks of a node's kubelet for kubectl logs, exec, attach, cp and port-forward.
  * All throw ApiError with the words kubelet uses, e.g. BadRequest for a container that is waiting to start.
@@ -44,6 +51,8 @@ export interface NodeApi {
   attach(target: ContainerRef, streams: TerminalStreams, signal: AbortSignal): Promise<void>;
   /** A connection to `port` inside the pod's network namespace. */
   portForward(target: Omit<ContainerRef, 'container'>, port: number, signal: AbortSignal): Promise<Duplex>;
+  /** GET of a path of kubelet's server with its query, such as `/stats/summary`; what it refuses is an answer, too. */
+  page(url: string, signal: AbortSignal): Promise<NodePage>;
 }
 
 /** What a stream to a pod is about: exec, attach or port-forward, with the query that a client asks with. */
@@ -66,7 +75,7 @@ export interface UpgradedConnection {
 }
 
 /** A kubelet in another process, at an address of its own. All throw ApiError. */
-export interface RemoteNodeApi extends Pick<NodeApi, 'logs'> {
+export interface RemoteNodeApi extends Pick<NodeApi, 'logs' | 'page'> {
   /** Hands a client's connection over as it is, until it ends. @throws before anything was written to it */
   passOn(connection: UpgradedConnection, target: StreamTarget, signal: AbortSignal): Promise<void>;
 }

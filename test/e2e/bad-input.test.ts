@@ -257,10 +257,9 @@ test('a second berth is refused the data directory, and another the port', async
     code: 1,
     stderr: expect.stringContaining(`is used by another berth (pid ${berth.ready.pid})`),
   });
-  const dataDir = mkdtempSync(join(tmpdir(), 'berth-bad-'));
+  const dataDir = join(tmpdir(), `berth-bad-${port}`);
   const other = await berth.command('berth', ['up', '--data-dir', dataDir, '--port', port]);
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining(`port ${port} of 127.0.0.1 is in use`) });
-  await berth.command('berth', ['down', '--data-dir', dataDir, '--purge']);
   expect(existsSync(dataDir)).toBe(false);
   expect(await berth.kubectl(['get', '--raw', '/readyz'])).toBe('ok');
 });

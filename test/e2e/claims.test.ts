@@ -23,6 +23,30 @@ test.concurrent('fsGroup owns a CSI volume, and supplementalGroups reach the pro
   expect(seen).toMatch(/^uid=1000 gid=1000 groups=(1000,)?2000,3000\n2000 2777\n2000\n$/);
 });
 
+test.concurrent('a node tells how full its pods’ volumes are, and what its pods use', async () => {
+  const parts = { volumes: [ofClaim('data', 'told')], mounts: [{ name: 'data', mountPath: '/data' }] };
+  await world.start(claim('told', { storageClassName: 'now' }), pod('told', parts));
+  await world.sh('told', 'head -c 2000000 /dev/zero > /data/file; sync');
+  const { spec, metadata } = JSON.parse(await world.berth.kubectl(['get', 'pod', 'told', '-o', 'json']));
+  const raw = (path: string) => world.berth.kubectl(['get', '--raw', `/api/v1/nodes/${spec.nodeName}/proxy/${path}`]);
+  const { node, pods } = JSON.parse(await raw('stats/summary'));
+  expect(node).toMatchObject({ nodeName: spec.nodeName, fs: { capacityBytes: expect.any(Number) } });
+  const told = pods.find(({ podRef }: { podRef: { uid: string } }) => podRef.uid === metadata.uid);
+  const { namespace } = metadata;
+  expect(told).toMatchObject({
+    podRef: { name: 'told', namespace },
+    memory: { workingSetBytes: expect.any(Number) },
+    containers: [{ name: 'main', cpu: { usageCoreNanoSeconds: expect.any(Number) } }],
+    volume: [{ name: 'data', pvcRef: { name: 'told', namespace }, capacityBytes: expect.any(Number) }],
+  });
+  expect(told.volume[0].usedBytes).toBeGreaterThanOrEqual(2_000_000);
+  const used = new RegExp(
+    `^kubelet_volume_stats_used_bytes{namespace="${namespace}",persistentvolumeclaim="told"} (\\d+)$`,
+    'm',
+  );
+  expect(Number(used.exec(await raw('metrics'))?.[1])).toBeGreaterThanOrEqual(2_000_000);
+});
+
 test.concurrent('two pods share a claim; where it is mounted read-only nothing can be written', async () => {
   const writer = { volumes: [ofClaim('data', 'shared')], mounts: [{ name: 'data', mountPath: '/data' }] };
   const reader = {

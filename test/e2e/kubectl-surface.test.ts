@@ -322,6 +322,21 @@ test.concurrent('kubectl finds out what there is: resources, versions, explanati
   );
 });
 
+test.concurrent('kubectl shows that scheduler, controllers and store are well, and that nobody should ask so', async () => {
+  const { stdout, stderr } = await new Kubectl(berth, newest, 'default').try(['get', 'cs', '--no-headers']);
+  expect(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trim().split(/ {2,}/)),
+  ).toEqual([
+    ['controller-manager', 'Healthy', 'ok'],
+    ['scheduler', 'Healthy', 'ok'],
+    ['etcd-0', 'Healthy', 'ok'],
+  ]);
+  expect(stderr).toBe('Warning: v1 ComponentStatus is deprecated in v1.19+\n');
+});
+
 test('kubectl cordons, taints and drains a node', async () => {
   const kubectl = await inNamespace(newest, 'drain');
   await kubectl.feed(web(1, 'x'), 'apply', '-f', '-');

@@ -38,6 +38,7 @@ export function localNode(): StubNode {
   return {
     resizes,
     logs: () => Promise.reject(apiError('NotFound', 'no logs here')),
+    page: () => Promise.reject(apiError('NotFound', 'no pages here')),
     async exec(_target, [file = '', ...args], { stdin, stdout, stderr, tty, resizes: sizes }, signal) {
       const child = spawn(file, args, { signal, stdio: 'pipe' });
       child.stdin.on('error', () => undefined);

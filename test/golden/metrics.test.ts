@@ -124,3 +124,24 @@ test('a histogram’s buckets rise to its count, and gauges tell what is', async
   expect(stored?.value).toBe(11);
   expect(families.get('apiserver_flowcontrol_nominal_limit_seats')?.lines.find(({ labels }) => labels['priority_level'] === 'workload-low')?.value).toBe(245);
 });
+
+test('health checks are counted as service level indicators, for those who may read metrics', async () => {
+  const slis = (method: string, user?: string) =>
+    server.send({ method, path: '/metrics/slis', headers: user === undefined ? {} : { 'Impersonate-User': user } });
+  await slis('DELETE');
+  for (const path of ['/livez', '/livez?exclude=log', '/livez/ping', '/readyz/ping']) await server.send({ method: 'GET', path });
+  const { text, headers } = await slis('GET');
+  expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const lines = text.split('\n');
+  expect(lines).toContain('# TYPE kubernetes_healthcheck gauge');
+  expect(lines).toContain('kubernetes_healthcheck{name="etcd",type="livez"} 1');
+  expect(lines).toContain('# TYPE kubernetes_healthchecks_total counter');
+  // One check alone is not counted, nor one that is left out.
+  expect(lines).toContain('kubernetes_healthchecks_total{name="ping",status="success",type="livez"} 2');
+  expect(lines).toContain('kubernetes_healthchecks_total{name="log",status="success",type="livez"} 1');
+  expect(text).not.toContain('readyz');
+  expect((await slis('GET', 'jane')).status).toBe(403);
+  expect((await server.send({ method: 'GET', path: '/' })).text).toContain('"/metrics/slis"');
+  expect(await slis('DELETE')).toMatchObject({ status: 200, text: 'metrics reset\n' });
+  expect((await slis('GET')).text).not.toContain('kubernetes_health');
+});

@@ -12,6 +12,11 @@ const ip = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address as string;
 
+const unused = () => Promise.reject(new Error('not asked here'));
+async function* chunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
 const core = '/api/v1/namespaces/default';
 const world = (async () => {
   const pod = createServer(async (request, response) => {
@@ -27,12 +32,18 @@ const world = (async () => {
   pod.listen(0, ip);
   await once(pod, 'listening');
   const { port } = pod.address() as { port: number };
-  const api = await anApiServer();
+  const page = async (url: string) => ({ status: url === '/gone' ? 404 : 200, contentType: 'text/x-page', chunks: chunk(`kubelet's ${url}`) });
+  const api = await anApiServer({ more: { nodeApi: (name) => (name === 'n' ? { page, logs: unused, passOn: unused } : undefined) } });
   const send = async (method: string, path: string, body?: object, headers: Record<string, string> = {}) => {
     const reply = await api.send({ method, path, contentType: 'application/json', headers, ...(body ? { body } : {}) });
     const isJson = reply.text.startsWith('{');
     return { status: reply.status, headers: reply.headers, json: isJson ? JSON.parse(reply.text) : reply.text };
   };
+  for (const [name, Port] of [['n', 0], ['other', 7777]] as const) {
+    const node = await send('POST', '/api/v1/nodes', { metadata: { name } });
+    const status = { addresses: [{ type: 'InternalIP', address: ip }], daemonEndpoints: { kubeletEndpoint: { Port } } };
+    await send('PUT', `/api/v1/nodes/${name}/status`, { ...node.json, status });
+  }
   await send('POST', `${core}/serviceaccounts`, { metadata: { name: 'default' } });
   for (const [name, podIP] of Object.entries({ web: ip, mine: '127.0.0.1', link: '169.254.169.254' })) {
     const spec = { nodeName: 'n', containers: [{ name: 'c', image: 'i', ports: [{ containerPort: port }] }] };
@@ -74,6 +85,8 @@ test('links stay behind the proxy', async () => {
   const { send } = await world;
   const root = await send('GET', `${core}/pods/web/proxy?a=1`);
   expect([root.status, root.headers['location']]).toEqual([301, `${core}/pods/web/proxy/?a=1`]);
+  const node = await send('GET', '/api/v1/nodes/n/proxy');
+  expect([node.status, node.headers['location']]).toEqual([301, '/api/v1/nodes/n/proxy/']);
   const away = await send('GET', `${core}/pods/web/proxy/away`);
   expect([away.status, away.headers['location']]).toEqual([302, `${core}/pods/web/proxy/there?a=1`]);
 });
@@ -90,6 +103,30 @@ test.each([
 ])('%s is answered %d: %s', async (path, code, message) => {
   const { send } = await world;
   const { status, json } = await send('GET', `${core}/${path}`);
+  expect([status, json.message]).toEqual([code, message]);
+});
+
+test.each([
+  ['GET', 'n/proxy/', 200, "kubelet's /"],
+  ['GET', 'n/proxy/stats/summary?only_cpu_and_memory=true', 200, "kubelet's /stats/summary?only_cpu_and_memory=true"],
+  ['HEAD', 'n/proxy/pods', 200, ''],
+  ['GET', 'n:10250/proxy/pods', 200, "kubelet's /pods"],
+  ['GET', 'https:n:10250/proxy/gone', 404, "kubelet's /gone"],
+  ['POST', 'n/proxy/pods', 405, '405: Method Not Allowed'],
+] as const)('%s of nodes/%s is answered by the kubelet: %d', async (method, path, code, text) => {
+  const { send } = await world;
+  const { status, json } = await send(method, `/api/v1/nodes/${path}`);
+  expect([status, json]).toEqual([code, text]);
+});
+
+test.each([
+  ['none/proxy/pods', 404, 'nodes "none" not found'],
+  ['other/proxy/pods', 503, 'the kubelet of node "other" is not connected'],
+  ['other:7777/proxy/pods', 503, 'the kubelet of node "other" is not connected'],
+  ['n:1/proxy/pods', 503, `error trying to reach service: dial tcp ${ip}:1: connect: connection refused`],
+])('nodes/%s is answered %d: %s', async (path, code, message) => {
+  const { send } = await world;
+  const { status, json } = await send('GET', `/api/v1/nodes/${path}`);
   expect([status, json.message]).toEqual([code, message]);
 });
 

@@ -39,6 +39,7 @@ import { ResourceRegistry } from './resource-registry.ts';
 import { routeOf } from './route.ts';
 import { ServerContext } from './server-context.ts';
 import { rootPaths, serverPaths } from './server-paths.ts';
+import type { ClusterComponent } from './subresources/component-statuses.ts';
 import { specialHandlers } from './subresources/special-handlers.ts';
 import { issuerPaths } from './tokens/issuer-paths.ts';
 import { liveAccounts } from './tokens/live-accounts.ts';
@@ -76,6 +77,8 @@ export interface ApiServerOptions {
   readonly aside?: boolean;
   /** Beyond the server's own: what /readyz also waits for. */
   readonly healthChecks?: readonly HealthCheck[];
+  /** What componentstatuses tell of beside the store. */
+  readonly components?: readonly ClusterComponent[];
   /** Serves exec, attach and port-forward connections. */
   readonly serveUpgrade?: (upgrade: Upgrade, server: UpgradeContext) => Promise<void>;
 }
@@ -116,6 +119,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 async function openEncrypted(store: Store, path: string, definitions: readonly ResourceDefinition[]): Promise<Store> {
   const { openEncryptedStore } = await import('./encryption/open-encrypted-store.ts');
   return openEncryptedStore(store, path, definitions);
+}
+
+/** The store is told of as the health checks tell of it. */
+function componentsOf(
+  own: readonly HealthCheck[],
+  others: readonly ClusterComponent[] = [],
+): readonly ClusterComponent[] {
+  return [...others, ...own.filter(({ name }) => name === 'etcd').map(({ check }) => ({ name: 'etcd-0', check }))];
 }
 
 const defaultServiceCidr = '10.96.0.0/16';
@@ -188,7 +199,7 @@ class Server implements ApiServer {
         discoveryPaths(registry, () => this.#address()),
         openApiPaths(registry),
         swaggerPath(registry),
-        healthPaths([...own, ...healthChecks]),
+        healthPaths([...own, ...healthChecks], (...check) => this.#metrics.health.observe(...check)),
         issuerPaths(options.tokens, () => this.#address()),
         serverPaths(this.#metrics, () => rootPaths(registry, own)),
         backupPath(store),
@@ -199,6 +210,7 @@ class Server implements ApiServer {
       aside: options.aside ? async (request, custom) => (await this.#asideWork()).answer(request, custom) : undefined,
       special: specialHandlers({
         nodeApi: options.nodeApi,
+        components: componentsOf(own, options.components),
         authorization: this.#authorization,
         tokens: this.#tokens,
         authentication: () => this.#authentication(),

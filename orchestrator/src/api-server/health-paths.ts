@@ -1,6 +1,6 @@
 import { messageOf } from '@berth/kit';
 import type { PathHandler } from './request-pipeline.ts';
-import type { Answer } from './server-request.ts';
+import type { Answer, ServerRequest } from './server-request.ts';
 
 /** One condition of the server's health; throws with what is wrong. */
 export interface HealthCheck {
@@ -10,28 +10,43 @@ export interface HealthCheck {
   readonly check: () => void | Promise<void>;
 }
 
+/** Serves it all; the query is all it looks at of a request. */
+export type HealthHandler = (
+  segments: readonly string[],
+  request: Pick<ServerRequest, 'query'>,
+) => ReturnType<PathHandler>;
+
+/** Hears of each check that was made because the whole was asked for. */
+export type ObserveCheck = (name: string, root: string, passed: boolean) => void;
+
 const roots = ['healthz', 'livez', 'readyz'];
 
 /** `/healthz`, `/livez`, `/readyz`, whole or one check (`/readyz/etcd`), `?verbose` and `?exclude=` as upstream has them. */
-export function healthPaths(checks: readonly HealthCheck[]): PathHandler {
+export function healthPaths(checks: readonly HealthCheck[], observe?: ObserveCheck): HealthHandler {
   return (segments, { query }) => {
     const [root = '', ...rest] = segments;
     if (!roots.includes(root)) return undefined;
     const own = checks.filter(({ only }) => only === undefined || only === root);
-    if (rest.length === 0) return wholeAnswer(root, own, query);
+    if (rest.length === 0) return wholeAnswer({ root, checks: own, observe }, query);
     const one = own.find(({ name }) => name === rest.join('/'));
     return one && oneAnswer(one);
   };
 }
 
-async function wholeAnswer(root: string, checks: readonly HealthCheck[], query: URLSearchParams): Promise<Answer> {
+interface Whole {
+  readonly root: string;
+  readonly checks: readonly HealthCheck[];
+  readonly observe: ObserveCheck | undefined;
+}
+
+async function wholeAnswer({ root, checks, observe }: Whole, query: URLSearchParams): Promise<Answer> {
   const excluded = new Set(query.getAll('exclude'));
   const lines = await Promise.all(
     checks.map(async (each) => {
       if (excluded.delete(each.name)) return `[+]${each.name} excluded: ok\n`;
-      return (await failureOf(each)) === undefined
-        ? `[+]${each.name} ok\n`
-        : `[-]${each.name} failed: reason withheld\n`;
+      const passed = (await failureOf(each)) === undefined;
+      observe?.(each.name, root, passed);
+      return passed ? `[+]${each.name} ok\n` : `[-]${each.name} failed: reason withheld\n`;
     }),
   );
   if (excluded.size > 0) {

@@ -1,17 +1,20 @@
 import { json } from './discovery/discovery-paths.ts';
 import { versionInfo } from './discovery/version.ts';
 import type { HealthCheck } from './health-paths.ts';
+import type { HealthMetrics } from './metrics/health-metrics.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { checkProduced } from './representation/check-accept.ts';
 import type { PathHandler } from './request-pipeline.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { notAllowed } from './route.ts';
+import type { Answer } from './server-request.ts';
 
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** `/`, `/version` and `/metrics`. `paths`: what `/` names. */
+/** `/`, `/version`, `/metrics` and `/metrics/slis`. `paths`: what `/` names. */
 export function serverPaths(metrics: ServerMetrics, paths: () => readonly string[]): PathHandler {
   return async ([root, ...rest], { accept, method }) => {
+    if (root === 'metrics' && rest.length === 1 && rest[0] === 'slis') return slis(metrics.health, method);
     if (rest.length > 0) return undefined;
     if (root === '') return json({ paths: paths() });
     if (root === 'version') {
@@ -22,6 +25,13 @@ export function serverPaths(metrics: ServerMetrics, paths: () => readonly string
     if (root !== 'metrics') return undefined;
     return { type: 'text', status: 200, text: await metrics.text(), contentType: metricsType };
   };
+}
+
+/** A DELETE begins anew (component-base HandlerWithReset). */
+async function slis(health: HealthMetrics, method: string): Promise<Answer> {
+  if (method !== 'DELETE') return { type: 'text', status: 200, text: await health.text(), contentType: metricsType };
+  health.reset();
+  return { type: 'text', status: 200, text: 'metrics reset\n' };
 }
 
 /** All that can be asked for without naming a resource. */
@@ -43,6 +53,7 @@ export function rootPaths(registry: ResourceRegistry, checks: readonly HealthChe
     '/apis',
     '/apis/',
     '/metrics',
+    '/metrics/slis',
     '/openapi/v2',
     '/openapi/v3',
     '/openapi/v3/',

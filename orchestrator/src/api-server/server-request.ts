@@ -82,7 +82,8 @@ export interface ListAnswer {
   readonly definition: ResourceDefinition;
   readonly items: readonly StoredObject[];
   readonly metadata: {
-    readonly resourceVersion: string;
+    /** Absent: nothing of it is stored. */
+    readonly resourceVersion?: string;
     readonly continue?: string;
     readonly remainingItemCount?: number;
   };

@@ -2,6 +2,8 @@ import { createLogger, systemClock, systemRng } from '@berth/kit';
 import { KubeClient } from '@berth/kube';
 import { returnMemoryWhenQuiet } from '@berth/linux';
 import { announce, prepareReadyFile, withdrawReadyFile } from './announce.ts';
+import { checkPort } from './check-port.ts';
+import { electedComponents } from './control-plane-components.ts';
 import { prepareKubeconfig, writeKubeconfigs } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
 import { remoteNodes } from './remote-nodes.ts';
@@ -12,6 +14,8 @@ import type { UpOptions } from './up.ts';
 /** `berth apiserver`: the API server alone, until the signal. Nodes are other processes' affair. */
 export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'driverCommand'>): Promise<void> {
   const { data, address, signal, terminal, logLevel } = options;
+  // What is refused anyway leaves no new folder behind.
+  if (!data.isOurs) await checkPort(options);
   if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
   if (options.readyFile !== undefined) await prepareReadyFile(options.readyFile, data);
   using _ = await data.take();
@@ -22,8 +26,10 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
   try {
     const pki = await ensurePki(data.pki, serverNames(address), systemClock);
     const hostAddress = machineAddress();
-    const nodeApi = remoteNodes(pki, () => new KubeClient(server.api.transport()));
-    await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi });
+    const client = () => new KubeClient(server.api.transport());
+    const nodeApi = remoteNodes(pki, client);
+    const components = electedComponents(client, systemClock);
+    await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi, components });
     const kubeconfig = await writeKubeconfigs(options, server.url, pki);
     await announce(options, { server, kubeconfig, what: '' });
     using _memory = returnMemoryWhenQuiet(systemClock);

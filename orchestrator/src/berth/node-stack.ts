@@ -87,6 +87,7 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
         ...shared,
         runtime,
         volumes,
+        csi: registry,
         dirs: { root: dirs.kubelet, logs: dirs.logs },
         addresses: options.addresses,
         cgroupRoot: new StateLayout(dirs.runtime).identity.cgroupRoot,

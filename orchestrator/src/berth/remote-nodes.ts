@@ -10,6 +10,7 @@ export function remoteNodes({ ca, admin }: Pki, client: () => KubeClient): (node
   };
   return (nodeName) => ({
     logs: async (...args) => (await kubelet(nodeName)).logs(...args),
+    page: async (...args) => (await kubelet(nodeName)).page(...args),
     passOn: async (...args) => (await kubelet(nodeName)).passOn(...args),
   });
 }

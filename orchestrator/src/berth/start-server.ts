@@ -1,16 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger, Rng } from '@berth/kit';
-import { isErrno } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
 import type { Listener } from '../api-server/http/listener.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
 import { servePodUpgrade } from '../api-server/streaming/serve-pod-upgrade.ts';
+import type { ClusterComponent } from '../api-server/subresources/component-statuses.ts';
 import { JwtTokens } from '../api-server/tokens/jwt-tokens.ts';
 import type { NodeApiLookup } from '../node-api.ts';
 import type { AccessOptions } from './access-flags.ts';
 import { BerthError } from './berth-error.ts';
+import { listenError } from './check-port.ts';
 import type { DataDir } from './data-dir.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
 import { openStore } from './open-store.ts';
@@ -28,6 +29,7 @@ export interface StartServerOptions extends AccessOptions {
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
   readonly nodeApi: NodeApiLookup;
+  readonly components: readonly ClusterComponent[];
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;
@@ -41,7 +43,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Opens the store and serves the API on it, in this process and over TLS. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { address, pki, clock, rng, log, nodeApi } = options;
+  const { address, pki, clock, rng, log, nodeApi, components } = options;
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(options));
   const tokens = new JwtTokens({
@@ -58,6 +60,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       rng,
       log,
       nodeApi,
+      components,
       tokens,
       authorizationModes: options.authorizationModes,
       authorization: options.authorization,
@@ -104,15 +107,8 @@ async function listen(api: ApiServer, { address, port, pki }: StartServerOptions
   try {
     return await api.listen({ address, port, cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca });
   } catch (error) {
-    if (isErrno(error, 'EADDRINUSE')) {
-      throw new BerthError('InUse', `port ${port} of ${address} is in use`, {
-        hint: `see who has it: ss -ltnp 'sport = :${port}'; or let berth choose: berth up --port 0`,
-      });
-    }
     // A file of users that is wrong.
     if (error instanceof RangeError) throw new BerthError('Usage', error.message, { cause: error });
-    if (isErrno(error, 'EADDRNOTAVAIL'))
-      throw new BerthError('Usage', `this machine has no address ${address}`, { hint: 'see its addresses: ip addr' });
-    throw error;
+    throw listenError(error, { address, port });
   }
 }

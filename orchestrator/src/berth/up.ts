@@ -7,7 +7,9 @@ import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import type { AccessOptions } from './access-flags.ts';
 import { announce, prepareReadyFile, withdrawReadyFile } from './announce.ts';
+import { checkPort } from './check-port.ts';
 import { startControlPlane } from './control-plane.ts';
+import { electedComponents, ownComponents } from './control-plane-components.ts';
 import type { DataDir } from './data-dir.ts';
 import { candidateOf, startElectedControlPlane } from './elected-control-plane.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
@@ -52,6 +54,8 @@ export async function up(options: UpOptions): Promise<void> {
   const { data, signal, terminal, logLevel } = options;
   checkMachine();
   data.checkSocketPaths(options.nodes);
+  // What is refused anyway leaves no new folder behind.
+  if (!data.isOurs) await checkPort(options);
   if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
   if (options.readyFile !== undefined) await prepareReadyFile(options.readyFile, data);
   using _ = await data.take();
@@ -94,7 +98,9 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   images.provide(toolsImageName, toolsImage(process.execPath));
   const elsewhere = remoteNodes(pki, () => client);
   const nodeApi = (name: string) => nodes.get(name)?.kubelet.api ?? elsewhere(name);
-  const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi }));
+  let planeRuns = false;
+  const components = context.etcd ? electedComponents(() => client, clock) : ownComponents(() => planeRuns);
+  const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi, components }));
   const kubeconfig = await writeKubeconfigs(context, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));
@@ -130,7 +136,11 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     const node = stack.use(await startNode({ ...shared, name, dirs: data.node(name), network: subnet, pools }, signal));
     nodes.set(name, node);
   });
-  const parts = [plane.then((running) => stack.use(running)), ...starting];
+  const whole = plane.then((running) => {
+    planeRuns = true;
+    stack.use(running);
+  });
+  const parts = [whole, ...starting];
   try {
     await Promise.all([...parts, ensureStorageObjects(client, context.pools.length > 0)]);
     await Promise.all([...nodes.values()].map(({ ready }) => ready));

@@ -51,6 +51,39 @@ test('logs of a pod or container that is not there, or has none yet, are refused
   });
 });
 
+test('a node tells of its pods, its volumes and itself by the paths of kubelet', async () => {
+  await using node = await runningPod();
+  const page = async (url: string) => {
+    const { status, contentType, chunks } = await node.kubelet.api.page(url, signal());
+    const body = await text(chunks);
+    return { status, contentType, body };
+  };
+  expect(await page('/healthz')).toEqual({ status: 200, contentType: 'text/plain; charset=utf-8', body: 'ok' });
+  expect((await page('/healthz?verbose')).body).toBe('[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n');
+  expect(await page('/healthz/syncloop')).toMatchObject({ status: 200, body: 'ok' });
+  const pods = await page('/pods');
+  expect(pods).toMatchObject({ status: 200, contentType: 'application/json' });
+  const { name, uid } = node.pod('p1')?.metadata ?? {};
+  expect(JSON.parse(pods.body)).toMatchObject({
+    kind: 'PodList',
+    apiVersion: 'v1',
+    items: [{ metadata: { name, uid } }],
+  });
+  expect(JSON.parse(pods.body).items[0]).not.toHaveProperty('kind');
+  expect(JSON.parse((await page('/configz')).body)).toMatchObject({ kubeletconfig: { maxPods: 110 } });
+  const metrics = (await page('/metrics')).body.split('\n');
+  expect(metrics).toContain('kubelet_node_name{node="node-0"} 1');
+  expect(metrics).toContain('kubelet_running_pods 1');
+  expect(metrics).toContain('kubelet_running_containers{container_state="running"} 1');
+  expect(await page('/containerLogs/default/nope/c')).toMatchObject({
+    status: 404,
+    body: expect.stringContaining('nope'),
+  });
+  expect(await page('/exec/default/p1/c?command=ls')).toMatchObject({ status: 400, body: 'Upgrade request required' });
+  for (const url of ['/', '/spec', '/constructor', '/healthz/more', '/pods/p1', '/stats/'])
+    expect(await page(url)).toMatchObject({ status: 404, body: '404 page not found\n' });
+});
+
 test('exec answers the exit code, and refuses a container that does not run', async () => {
   await using node = await runningPod();
   node.runtime.exec = (_container, command) => ({ exitCode: command.length });

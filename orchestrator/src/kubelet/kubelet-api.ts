@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
 import { apiError, isReason } from '@berth/kube';
-import type { ContainerRef, LogOptions, NodeApi, TerminalStreams } from '../node-api.ts';
+import type { ContainerRef, LogOptions, NodeApi, NodePage, TerminalStreams } from '../node-api.ts';
 import { logTarget } from './logs/log-target.ts';
 import { readLog } from './logs/read-log.ts';
 import type { NodeContext } from './node-context.ts';
@@ -10,7 +10,7 @@ import type { PodWorker } from './pods/pod-worker.ts';
 import type { PodWorkers } from './pods/pod-workers.ts';
 import { latestContainer, readRuntimePod } from './pods/runtime-pod.ts';
 
-/** kubectl logs, exec, attach, cp and port-forward, on the pods of this node. */
+/** kubectl logs, exec, attach, cp and port-forward, on the pods of this node, and what the node tells of itself. */
 export class KubeletApi implements NodeApi {
   readonly #node: NodeContext;
   readonly #workers: PodWorkers;
@@ -57,6 +57,13 @@ export class KubeletApi implements NodeApi {
     const sandbox = seen.sandboxes.find(({ ready }) => ready);
     if (!sandbox) throw apiError('NotFound', `pod not found ("${target.pod}_${target.namespace}")`);
     return asApiErrors(() => this.#node.options.runtime.streams.portForward(sandbox.id, port, signal));
+  }
+
+  /** What answers is loaded with the first such request. */
+  async page(url: string, signal: AbortSignal): Promise<NodePage> {
+    const { kubeletPage } = await import('./server/pages/kubelet-page.ts');
+    const logs: NodeApi['logs'] = (...args) => this.logs(...args);
+    return kubeletPage({ node: this.#node, workers: this.#workers, logs }, url, signal);
   }
 
   #pod({ namespace, pod }: Omit<ContainerRef, 'container'>): PodWorker {

@@ -1,6 +1,6 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
 import type { EventRecorder, Informers, KubeClient } from '@berth/kube';
-import type { VolumeManager } from '@berth/volume-manager';
+import type { CsiPlugins, VolumeManager } from '@berth/volume-manager';
 import type { ContainerRuntime } from './container-runtime.ts';
 import type { PodCgroups } from './containers/pod-cgroups.ts';
 import type { MachineFacts } from './node/machine-facts.ts';
@@ -21,6 +21,8 @@ export interface KubeletOptions {
   readonly informers: Informers;
   readonly runtime: ContainerRuntime;
   readonly volumes: VolumeManager;
+  /** The drivers of this node, which know how full volumes are; absent: nobody is asked. */
+  readonly csi?: Pick<CsiPlugins, 'find'>;
   readonly dirs: KubeletDirs;
   readonly clock: Clock;
   readonly rng: Rng;

@@ -74,6 +74,7 @@ export class AsideServer implements AsyncDisposable {
       paths: [openApiPaths(registry), swaggerPath(registry)],
       special: specialHandlers({
         nodeApi: () => undefined,
+        components: [],
         authorization: this.#authorization,
         tokens: undefined,
         authentication: () => Promise.reject(apiError('RequestEntityTooLarge', 'Request entity too large')),

@@ -7,6 +7,7 @@ import { type ApiError, apiError, type KubeClient } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { anAuthority } from '../../../../test/harness/api-server.ts';
+import { kubeletRequest } from '../../kubelet/server/kubelet-request.ts';
 import { type KubeletServerOptions, startKubeletServer } from '../../kubelet/server/kubelet-server.ts';
 import type { NodeApi } from '../../node-api.ts';
 import { RemoteKubelet } from './remote-kubelet.ts';
@@ -34,7 +35,23 @@ const node: NodeApi = {
     far.pipe(far);
     return near;
   },
+  async page(url, signal) {
+    const log = /^\/containerLogs\/ns\/p\/(\w+)(?:\?(.*))?$/.exec(url);
+    if (!log) return { status: 200, contentType: 'text/x-page', chunks: oneChunk(`page ${url}`) };
+    const options = kubeletRequest(url);
+    try {
+      const container = log[1] as string;
+      const chunks = await this.logs({ ...target, container }, options?.type === 'logs' ? options.options : {}, signal);
+      return { status: 200, contentType: 'text/plain', chunks };
+    } catch (error) {
+      return { status: 400, contentType: 'text/plain', chunks: oneChunk((error as Error).message) };
+    }
+  },
 };
+
+async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
 
 /** A kubelet's server, and an API server's way to it; `as`: who that shows itself as. */
 async function kubelet(as = 'CN=kube-apiserver, O=system:masters', more: Partial<KubeletServerOptions> = {}) {
@@ -96,6 +113,26 @@ test('a log comes from the kubelet of another process, and its refusals in its w
     code: 'BadRequest',
     message: 'container "d" in pod "p" is waiting to start: PodInitializing',
   });
+});
+
+test('what a node tells of itself comes from the kubelet of another process, with the right to it', async () => {
+  const asked: (readonly string[])[] = [];
+  const mayDo: KubeletServerOptions['mayDo'] = async (_, verb, subresources) => {
+    asked.push([verb, ...subresources]);
+    return !subresources.includes('stats');
+  };
+  await using there = await kubelet('CN=jane', { mayDo });
+  const page = await there.remote.page('/pods?x=1', never);
+  expect([page.status, page.contentType, await text(page.chunks)]).toEqual([200, 'text/x-page', 'page /pods?x=1']);
+  const refused = await there.remote.page('/stats/summary', never);
+  expect([refused.status, await text(refused.chunks)]).toEqual([
+    403,
+    'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[stats])',
+  ]);
+  expect(asked).toEqual([
+    ['get', 'pods', 'proxy'],
+    ['get', 'stats'],
+  ]);
 });
 
 test('exec goes through to the kubelet of another process, both ways, to its end', async () => {

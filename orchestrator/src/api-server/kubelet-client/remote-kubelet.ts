@@ -3,7 +3,14 @@ import { request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { apiError, type KubeClient, type Node, resources } from '@berth/kube';
 import { logPath, streamPath } from '../../kubelet/server/kubelet-request.ts';
-import type { ContainerRef, LogOptions, RemoteNodeApi, StreamTarget, UpgradedConnection } from '../../node-api.ts';
+import type {
+  ContainerRef,
+  LogOptions,
+  NodePage,
+  RemoteNodeApi,
+  StreamTarget,
+  UpgradedConnection,
+} from '../../node-api.ts';
 import { joinUpgraded } from '../webhook/join-upgraded.ts';
 import { networkWords } from '../webhook/network-words.ts';
 import { connectTls } from '../webhook/tls-connection.ts';
@@ -43,6 +50,16 @@ export class RemoteKubelet implements RemoteNodeApi {
     if (answer.statusCode === 400) throw apiError('BadRequest', text);
     if (answer.statusCode === 404) throw apiError('NotFound', text);
     throw apiError('InternalError', `Internal error occurred: ${text}`);
+  }
+
+  async page(url: string, signal: AbortSignal): Promise<NodePage> {
+    const answer = await this.#get(url, signal);
+    const { statusCode: status = 502, headers } = answer;
+    return {
+      status,
+      contentType: headers['content-type'] ?? 'text/plain',
+      chunks: answer as AsyncIterable<Uint8Array>,
+    };
   }
 
   async passOn(connection: UpgradedConnection, target: StreamTarget, signal: AbortSignal): Promise<void> {

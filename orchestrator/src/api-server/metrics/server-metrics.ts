@@ -6,7 +6,9 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
+import { HealthMetrics } from './health-metrics.ts';
 import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
+import { addProcessStart } from './process-start.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
 /** Names that are told; all others are one (apiserver authentication metrics: their number must be bounded). */
@@ -18,6 +20,7 @@ export class ServerMetrics {
   readonly requests: RequestMetrics;
   readonly tlsErrors: Counter;
   readonly admission: AdmissionMetrics;
+  readonly health: HealthMetrics;
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
   readonly #authenticated: SeriesOf<Counter>;
@@ -28,6 +31,7 @@ export class ServerMetrics {
   constructor(context: ServerContext) {
     const { registry } = this;
     this.admission = new AdmissionMetrics(registry);
+    this.health = new HealthMetrics(context.clock);
     this.requests = new RequestMetrics(registry, context.registry, context.clock);
     this.tlsErrors = registry
       .counter('apiserver_tls_handshake_errors_total', 'Requests lost because a TLS handshake failed.')
@@ -93,7 +97,6 @@ function addBuild(registry: MetricRegistry): void {
 
 /** What Prometheus' clients tell of any process. */
 function addProcess(registry: MetricRegistry, clock: Clock): void {
-  const startedAt = clock.now() / 1000 - process.uptime();
   const one = (value: number): Sample[] => [[[], value]];
   registry.count('process_cpu_seconds_total', 'Seconds of CPU this process has used.', [], () => {
     const { user, system } = process.cpuUsage();
@@ -102,9 +105,7 @@ function addProcess(registry: MetricRegistry, clock: Clock): void {
   registry.gauge('process_resident_memory_bytes', 'Memory of this process in bytes.', [], () =>
     one(process.memoryUsage.rss()),
   );
-  registry.gauge('process_start_time_seconds', 'When this process began, in seconds since 1970.', [], () =>
-    one(startedAt),
-  );
+  addProcessStart(registry, clock);
   registry.gauge('process_open_fds', 'Files this process has open.', [], () =>
     one(readdirSync('/proc/self/fd').length),
   );

@@ -15,6 +15,7 @@ import { cronJobRules } from './batch/cron-job.ts';
 import { jobRules } from './batch/job.ts';
 import { signingRequestRules } from './certificates/rules.ts';
 import { leaseCandidateRules, leaseRules } from './coordination/lease.ts';
+import { componentStatusRules } from './core/component-status.ts';
 import { configMapRules } from './core/config-map.ts';
 import { endpointSliceRules } from './core/endpoint-slice.ts';
 import { endpointsRules } from './core/endpoints.ts';
@@ -48,7 +49,7 @@ import { volumeAttachmentRules } from './storage/volume-attachment.ts';
 
 /** Hand-written rules by `group/plural`; kinds without an entry have what every kind has. */
 export const kindRules: Readonly<Record<string, KindRules>> = {
-  '/componentstatuses': { stored: false },
+  '/componentstatuses': componentStatusRules,
   '/configmaps': configMapRules,
   '/endpoints': endpointsRules,
   '/events': eventRules,

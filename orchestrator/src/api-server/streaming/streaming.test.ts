@@ -14,6 +14,7 @@ import { SpdyTestClient } from './spdy/spdy-client.fixture.ts';
 /** A container that knows three commands. */
 const node: NodeApi = {
   logs: () => Promise.reject(new Error('not here')),
+  page: () => Promise.reject(new Error('not here')),
   async exec(_target, [command, argument], { stdin, stdout, stderr, resizes }, signal) {
     if (command === 'cat') for await (const chunk of stdin ?? []) stdout?.write(chunk);
     else if (command === 'fail') stderr?.write('no\n');

@@ -8,9 +8,11 @@ import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import type { TokenIssuer } from '../tokens/token-issuer.ts';
 import { bindPod } from './binding.ts';
+import type { ClusterComponent } from './component-statuses.ts';
 import { evictPod } from './eviction.ts';
 import { finalizeNamespace } from './namespace-finalize.ts';
 import { podLog } from './pod-log.ts';
+import type { ProxyParts } from './proxy/serve-proxy.ts';
 import { resizePod } from './resize-pod.ts';
 import { review } from './reviews.ts';
 import { serveScale } from './scale.ts';
@@ -20,6 +22,8 @@ import { upgradeRequired } from './upgrade-required.ts';
 export interface SpecialParts {
   readonly nodeApi: NodeApiLookup;
   readonly authorization: Authorization;
+  /** What `kubectl get componentstatuses` tells of. */
+  readonly components: readonly ClusterComponent[];
   readonly tokens: TokenIssuer | undefined;
   /** Asked at a review: what it needs is read when the first listener begins. */
   readonly authentication: () => Promise<Authentication>;
@@ -28,6 +32,10 @@ export interface SpecialParts {
 /** Endpoints that are more than the generic verbs on a stored object, by resource and subresource. */
 export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] {
   const table: Readonly<Record<string, SpecialHandler>> = {
+    '/componentstatuses': async (_context, route, request) => {
+      const { componentStatuses } = await import('./component-statuses.ts');
+      return componentStatuses(parts.components, route, request);
+    },
     '/pods/binding': bindPod,
     '/bindings': bindPod,
     '/pods/eviction': evictPod,
@@ -42,16 +50,17 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
   const reviews = review(parts);
   return [
     (context, route, request) => table[keyOf(route)]?.(context, route, request),
-    (context, route, request) => (route.subresource?.name === 'proxy' ? proxy(context, route, request) : undefined),
+    (context, route, request) =>
+      route.subresource?.name === 'proxy' ? proxy({ context, nodeApi: parts.nodeApi }, route, request) : undefined,
     (context, route, request) => (route.subresource?.name === 'scale' ? scale(context, route, request) : undefined),
     serveApply(parts.authorization.authorizer),
     (context, route, request) => reviews(context, route, request),
   ];
 }
 
-async function proxy(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+async function proxy(parts: ProxyParts, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
   const { serveProxy } = await import('./proxy/serve-proxy.ts');
-  return serveProxy(context, route, request);
+  return serveProxy(parts, route, request);
 }
 
 function scale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {

@@ -36,6 +36,7 @@ test.each([
   '',
   '/',
   '/pods',
+  '/healthz',
   '/run/ns/p/c',
   '/exec/ns/p',
   '/exec/ns//c',

@@ -1,17 +1,16 @@
 import type { ContainerRef, LogOptions, StreamTarget } from '../../node-api.ts';
 
-/** What a request to a kubelet's server asks for. */
+/** What a request to a kubelet's server asks for of a container. */
 export type KubeletRequest =
   | { readonly type: 'logs'; readonly target: ContainerRef; readonly options: LogOptions }
-  | { readonly type: 'stream'; readonly target: StreamTarget }
-  | { readonly type: 'health' };
+  | { readonly type: 'stream'; readonly target: StreamTarget };
 
 const subresources = { exec: 'exec', attach: 'attach', portForward: 'portforward' } as const;
 
 /** Kubelets name a client's streams in their own way. */
 const streamNames = { input: 'stdin', output: 'stdout', error: 'stderr', tty: 'tty' } as const;
 
-/** The paths of kubelet's server (pkg/kubelet/server/server.go); undefined: there is none such. */
+/** The paths of kubelet's server that name containers (pkg/kubelet/server/server.go); undefined: it is none of them. */
 export function kubeletRequest(url: string): KubeletRequest | undefined {
   // Not by a URL, which takes `..` for steps.
   const [pathname = '', ...search] = url.split('?');
@@ -19,7 +18,6 @@ export function kubeletRequest(url: string): KubeletRequest | undefined {
   const segments = pathname.startsWith('/') ? decoded(pathname.slice(1).split('/')) : undefined;
   if (!segments) return undefined;
   const [verb = '', namespace = '', pod = '', ...rest] = segments;
-  if (pathname === '/healthz') return { type: 'health' };
   if (namespace === '' || pod === '') return undefined;
   if (verb === 'containerLogs') {
     const [container = '', ...more] = rest;

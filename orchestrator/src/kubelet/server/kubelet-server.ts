@@ -7,7 +7,8 @@ import { type Logger, messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
 import { serveUpgrade } from '../../api-server/streaming/serve-upgrade.ts';
 import type { NodeApi } from '../../node-api.ts';
-import { type KubeletRequest, kubeletRequest } from './kubelet-request.ts';
+import { kubeletRequest } from './kubelet-request.ts';
+import { kubeletRights } from './kubelet-rights.ts';
 
 /** Who asks, by their certificate. */
 export interface KubeletUser {
@@ -24,8 +25,8 @@ export interface KubeletServerOptions {
   readonly clientCa: string;
   /** Undefined until the kubelet runs. */
   readonly api: () => NodeApi | undefined;
-  /** Whether somebody may do this with `nodes/proxy` of the node (the authorizer of kubelet's server). */
-  readonly mayDo: (user: KubeletUser, verb: 'get' | 'create') => Promise<boolean>;
+  /** Whether somebody may do this with one of these subresources of the node (the authorizer of kubelet's server). */
+  readonly mayDo: (user: KubeletUser, verb: string, subresources: readonly string[]) => Promise<boolean>;
   readonly log: Logger;
 }
 
@@ -33,7 +34,7 @@ export interface KubeletServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Logs, exec, attach and port-forward for API servers of other processes, by kubelet's own paths over TLS. */
+/** Logs, exec, attach, port-forward and the node's own pages, for API servers of other processes, by kubelet's paths over TLS. */
 export async function startKubeletServer(options: KubeletServerOptions, signal: AbortSignal): Promise<KubeletServer> {
   const { address, cert, key, clientCa } = options;
   const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
@@ -79,13 +80,11 @@ class Handler {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     try {
-      const asked = await this.#admitted(request);
-      if (asked.type === 'health') return void response.end('ok');
-      if (asked.type !== 'logs') throw apiError('BadRequest', 'Upgrade request required');
-      if (request.method !== 'GET') throw apiError('MethodNotAllowed', '405: Method Not Allowed');
+      await this.#admit(request);
+      if (!/^(GET|HEAD)$/.test(request.method ?? '')) throw apiError('MethodNotAllowed', '405: Method Not Allowed');
       const signal = AbortSignal.any([gone.signal, this.#signal]);
-      const chunks = await this.#kubelet().logs(asked.target, asked.options, signal);
-      response.writeHead(200, { 'content-type': 'text/plain' });
+      const { status, contentType, chunks } = await this.#kubelet().page(request.url ?? '', signal);
+      response.writeHead(status, { 'content-type': contentType });
       response.flushHeaders();
       for await (const chunk of chunks) if (!response.write(chunk)) await drained(response, signal);
       response.end();
@@ -99,8 +98,9 @@ class Handler {
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => undefined);
     try {
-      const asked = await this.#admitted(request);
-      if (asked.type !== 'stream') throw notThere();
+      await this.#admit(request);
+      const asked = kubeletRequest(request.url ?? '');
+      if (asked?.type !== 'stream') throw apiError('NotFound', '404 page not found');
       const { target } = asked;
       await serveUpgrade({ request, socket, head, target, node: this.#kubelet(), signal: this.#signal });
     } catch (error) {
@@ -110,19 +110,14 @@ class Handler {
     }
   }
 
-  /** @throws ApiError Unauthorized, Forbidden, NotFound. */
-  async #admitted(request: IncomingMessage): Promise<KubeletRequest> {
+  /** @throws ApiError Unauthorized, Forbidden. */
+  async #admit(request: IncomingMessage): Promise<void> {
     const user = userOf(request.socket as TLSSocket);
     if (!user) throw apiError('Unauthorized', 'Unauthorized');
-    const verb = request.method === 'POST' ? 'create' : 'get';
-    if (!(await this.#o.mayDo(user, verb)))
-      throw apiError(
-        'Forbidden',
-        `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[proxy])`,
-      );
-    const asked = kubeletRequest(request.url ?? '');
-    if (!asked) throw notThere();
-    return asked;
+    const { verb, subresources } = kubeletRights(request.method ?? '', request.url ?? '');
+    if (await this.#o.mayDo(user, verb, subresources)) return;
+    const what = `resource=nodes, subresource(s)=[${subresources.join(' ')}]`;
+    throw apiError('Forbidden', `Forbidden (user=${user.name}, verb=${verb}, ${what})`);
   }
 
   #kubelet(): NodeApi {
@@ -131,8 +126,6 @@ class Handler {
     return api;
   }
 }
-
-const notThere = () => apiError('NotFound', '404 page not found');
 
 /** Undefined: the certificate is none of the authority's. */
 function userOf(socket: TLSSocket): KubeletUser | undefined {

@@ -12,6 +12,11 @@ export interface ProxyTarget {
   readonly port?: number;
 }
 
+/** A kubelet's, which this server reaches in its own way. */
+export interface ProxiedKubelet {
+  readonly kubeletOf: string;
+}
+
 interface Asked {
   readonly scheme: 'http' | 'https';
   readonly name: string;
@@ -29,7 +34,7 @@ type Find = <T>(plural: string, name: string, namespace?: string) => Promise<T>;
 export async function proxyTarget(
   context: ServerContext,
   { definition, namespace, name }: ResourceRoute,
-): Promise<ProxyTarget> {
+): Promise<ProxyTarget | ProxiedKubelet> {
   const { plural, singular } = definition;
   const asked = parsed(name);
   if (!asked) throw apiError('BadRequest', `invalid ${singular} request ${JSON.stringify(name)}`);
@@ -59,15 +64,13 @@ function ofPod({ scheme, port }: Asked, pod: Pod): ProxyTarget {
   return { scheme, host, ...(chosen === undefined ? {} : { port: chosen }) };
 }
 
-function ofNode({ scheme, name, port }: Asked, node: Node): ProxyTarget {
+/** Where a node does not tell its kubelet's port (kube-apiserver's --kubelet-port). */
+const kubeletPort = 10_250;
+
+function ofNode({ scheme, name, port }: Asked, node: Node): ProxyTarget | ProxiedKubelet {
   const { addresses = [], daemonEndpoints } = node.status ?? {};
-  const kubelet = daemonEndpoints?.kubeletEndpoint?.Port;
-  // Its kubelet is reached by what this server knows of it, not by a port.
-  if (port === '' || Number(port) === kubelet)
-    throw apiError(
-      'ServiceUnavailable',
-      `the kubelet of node ${JSON.stringify(name)} is not served through the API server`,
-    );
+  const kubelet = daemonEndpoints?.kubeletEndpoint?.Port || kubeletPort;
+  if (port === '' || port === String(kubelet)) return { kubeletOf: name };
   const host = addresses.find(({ type }) => type === 'InternalIP')?.address ?? '';
   if (!isProxyable(host)) throw apiError('BadRequest', 'address not allowed');
   return { scheme, host, port: portOf(port) };

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { apiError } from '@berth/kube';
+import type { NodeApiLookup } from '../../../node-api.ts';
 import { answeredHeaders, forwardedHeaders, type Headers } from '../../aggregation/forwarded-headers.ts';
 import { bytesOf } from '../../body-decoder.ts';
 import type { ResourceRoute } from '../../route.ts';
@@ -8,11 +9,19 @@ import type { ServerContext } from '../../server-context.ts';
 import type { Answer, ServerRequest } from '../../server-request.ts';
 import { admitConnect } from '../../streaming/admit-stream.ts';
 import { networkWords } from '../../webhook/network-words.ts';
-import { type ProxyTarget, proxyTarget } from './proxy-target.ts';
+import { type ProxiedKubelet, type ProxyTarget, proxyTarget } from './proxy-target.ts';
 
-/** A request passed on to a pod, to one behind a service, or to a port of a node (registry/core/{pod,service,node}/rest, ProxyREST). */
+export interface ProxyParts {
+  readonly context: ServerContext;
+  readonly nodeApi: NodeApiLookup;
+}
+
+/**
+ * A request passed on to a pod, to one behind a service, to a node's kubelet or to another port of a node
+ * (registry/core/{pod,service,node}/rest, ProxyREST).
+ */
 export async function serveProxy(
-  context: ServerContext,
+  { context, nodeApi }: ProxyParts,
   route: ResourceRoute,
   request: ServerRequest,
 ): Promise<Answer> {
@@ -23,6 +32,7 @@ export async function serveProxy(
   if (rest === '' && /^(GET|HEAD)$/.test(request.method))
     // What its pages name relatively would else be sought beside it.
     return { type: 'proxied', status: 301, headers: { location: `${prefix}/${query}` }, chunks: nothing() };
+  if ('kubeletOf' in target) return ofKubelet(nodeApi, target, { request, path: `${rest || '/'}${query}` });
   const sent = far(target, { request, prefix, path: `${rest || '/'}${query}` });
   const stop = () => sent.destroy();
   request.signal.addEventListener('abort', stop, { once: true });
@@ -38,6 +48,23 @@ export async function serveProxy(
     stop();
     throw unreachable(error);
   }
+}
+
+/** A kubelet's own pages. Streams are asked for by the pods' subresources. */
+async function ofKubelet(
+  nodeApi: NodeApiLookup,
+  { kubeletOf }: ProxiedKubelet,
+  { request, path }: Pick<PassedOn, 'request' | 'path'>,
+): Promise<Answer> {
+  const kubelet = nodeApi(kubeletOf);
+  if (!kubelet)
+    throw apiError('ServiceUnavailable', `the kubelet of node ${JSON.stringify(kubeletOf)} is not connected`);
+  if (!/^(GET|HEAD)$/.test(request.method)) {
+    const headers = { 'content-type': 'text/plain; charset=utf-8', allow: 'GET' };
+    return { type: 'proxied', status: 405, headers, chunks: oneChunk('405: Method Not Allowed') };
+  }
+  const { status, contentType, chunks } = await kubelet.page(path, request.signal);
+  return { type: 'proxied', status, headers: { 'content-type': contentType }, chunks };
 }
 
 /** Admission hears of it as upstream's does: operation CONNECT, with the path that is asked for. */
@@ -125,3 +152,7 @@ export function unreachable(error: unknown) {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { apiError } from '@berth/kube';
 import { protocolHeaders } from '../../aggregation/forwarded-headers.ts';
 import type { Upgrade } from '../../http/listener.ts';
 import type { ResourceRoute } from '../../route.ts';
@@ -14,6 +15,12 @@ export async function upgradeProxy(context: ServerContext, route: ResourceRoute,
   const { prefix, rest } = splitPath(request.path);
   await admitProxy(context, { route, request }, rest);
   const target = await proxyTarget(context, route);
+  // Pods' subresources do it, and look at the pod first.
+  if ('kubeletOf' in target)
+    throw apiError(
+      'BadRequest',
+      'a kubelet upgrades no connections here: ask for exec, attach or portforward of the pod',
+    );
   const path = `${rest || '/'}${request.query.size > 0 ? `?${request.query}` : ''}`;
   const headers = protocolHeaders(message.rawHeaders);
   const sent = far(target, { request, prefix, path, headers });
