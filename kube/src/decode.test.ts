@@ -84,9 +84,26 @@ test.each([
   [
     pod,
     withContainer({ livenessProbe: { httpGet: { port: 1.5 } } }),
-    'json: cannot unmarshal number 1.5 into Go value of type int32',
+    'json: cannot unmarshal number 1.5 into Go struct field HTTPGetAction.spec.containers.livenessProbe.ProbeHandler.httpGet.port of type int32',
+  ],
+  [
+    pod,
+    { metadata: { creationTimestamp: 5 } },
+    'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string',
+  ],
+  [
+    pod,
+    { spec: { dnsPolicy: 5, restartPolicy: 6 } },
+    'json: cannot unmarshal number into Go struct field PodSpec.spec.dnsPolicy of type v1.DNSPolicy',
+  ],
+  [pod, { spec: { dnsPolicy: 5, overhead: { cpu: 'much' } } }, 'quantities must match the regular expression'],
+  [
+    pod,
+    { spec: { volumes: [{ emptyDir: 5 }] } },
+    'json: cannot unmarshal number into Go struct field Volume.spec.volumes.VolumeSource.emptyDir of type v1.EmptyDirVolumeSource',
   ],
   [secret, { data: { a: '***' } }, 'illegal base64 data at input byte 0'],
+  [secret, { data: { a: [256] } }, 'json: cannot unmarshal number 256 into Go struct field Secret.data of type uint8'],
   [secret, { data: { a: 'YWJ' } }, 'illegal base64 data at input byte 3'],
 ])('%# a wrong type is refused as Go does', (schema, value, words) => {
   expect(() => decodeObject(schema, value)).toThrow(words);
@@ -125,6 +142,12 @@ test('null is absent, in maps and lists the zero value; what Go omits at zero is
     metadata: {},
     spec: { containers: [] },
     status: {},
+  });
+});
+
+test('a list of numbers is as good as base64, as Go has it', () => {
+  expect(decodeObject(secret, { data: { a: [104, 105, null], b: [] } }).object).toMatchObject({
+    data: { a: 'aGkA', b: '' },
   });
 });
 

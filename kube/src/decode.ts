@@ -1,5 +1,6 @@
 import { type Integer, isNumber, rfc3339 } from '@berth/kit';
-import { checkBase64, DecodeError, goTypeName, goValueName, parseTime } from './go-json.ts';
+import { goFieldAt } from './go-field.ts';
+import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
 import { isRecord, joinPath, setOwn } from './json-value.ts';
 import { Quantity } from './quantity.ts';
 import type { FieldSchema, ObjectSchema } from './schema.ts';
@@ -28,14 +29,13 @@ export function decodeObject(schema: ObjectSchema, value: unknown): Decoded {
 class Decoder {
   readonly unknown: string[] = [];
   readonly #schema: ObjectSchema;
-  /** The way to here as strict errors print it, and as type errors do (fields only). */
+  /** The way to here as strict errors print it. */
   readonly #path: string[] = [];
-  readonly #fields: string[] = [];
-  #struct: ObjectSchema;
+  /** The first value of a wrong type. Go reads on: one that a type reads itself, and refuses, comes before it. */
+  #wrongType: DecodeError | undefined;
 
   constructor(schema: ObjectSchema) {
     this.#schema = schema;
-    this.#struct = schema;
   }
 
   root(value: unknown): Record<string, unknown> {
@@ -43,26 +43,23 @@ class Decoder {
       const name = goValueName(value);
       throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${this.#schema.goType}`);
     }
-    return this.#object(this.#schema, value);
+    const object = this.#object(this.#schema, value);
+    if (this.#wrongType) throw this.#wrongType;
+    return object;
   }
 
   #object(schema: ObjectSchema, value: Record<string, unknown>): Record<string, unknown> {
     const result: Record<string, unknown> = {};
-    const outer = this.#struct;
     for (const [name, item] of Object.entries(value)) {
       const field = schema.fields.get(name);
       this.#path.push(name);
       if (!field) this.#report();
       else if (item !== null) {
-        this.#struct = schema;
-        this.#fields.push(name);
         const read = this.#value(field, item);
         if (!(schema.zeroIsAbsent.has(name) && isZero(read))) result[name] = read;
-        this.#fields.pop();
       }
       this.#path.pop();
     }
-    this.#struct = outer;
     for (const name of schema.alwaysPresent) result[name] ??= this.#object(structOf(schema, name), {});
     return result;
   }
@@ -72,33 +69,64 @@ class Decoder {
       case 'any':
         return value;
       case 'struct':
-        return isRecord(value) ? this.#object(field.struct as ObjectSchema, value) : this.#wrong(field, value);
+        return isRecord(value) ? this.#object(field.struct as ObjectSchema, value) : this.#wrong(value);
       case 'list':
-        return Array.isArray(value) ? this.#list(field.element as FieldSchema, value) : this.#wrong(field, value);
+        return Array.isArray(value) ? this.#list(field.element as FieldSchema, value) : this.#wrong(value);
       case 'map':
-        return isRecord(value) ? this.#map(field.element as FieldSchema, value) : this.#wrong(field, value);
+        return isRecord(value) ? this.#map(field.element as FieldSchema, value) : this.#wrong(value);
       case 'string':
       case 'boolean':
-        return typeof value === field.type ? value : this.#wrong(field, value);
+        return typeof value === field.type ? value : this.#wrong(value);
       case 'int32':
       case 'int64':
       case 'double':
         return this.#number(field, value);
+      case 'bytes':
+        return this.#bytes(value);
       default:
-        return special(field.type, value) ?? this.#wrong(field, value);
+        return this.#special(field.type, value);
     }
   }
 
-  #number(field: FieldSchema, value: unknown): Integer {
+  #number(field: FieldSchema, value: unknown): Integer | undefined {
     if (typeof value === 'bigint') {
       if (field.type === 'double') return Number(value);
-      return field.type === 'int64' ? value : this.#wrong(field, value, `number ${value}`);
+      return field.type === 'int64' ? value : this.#wrong(value, `number ${value}`);
     }
-    if (typeof value !== 'number') return this.#wrong(field, value);
+    if (typeof value !== 'number') return this.#wrong(value);
     if (field.type === 'double') return value;
     const limit = field.type === 'int32' ? 2 ** 31 : 2 ** 63;
     if (Number.isInteger(value) && value >= -limit && value < limit) return value === 0 ? 0 : value;
-    return this.#wrong(field, value, `number ${value}`);
+    return this.#wrong(value, `number ${value}`);
+  }
+
+  #bytes(value: unknown): string | undefined {
+    if (Array.isArray(value)) return Buffer.from(value.map((byte) => this.#byte(byte))).toString('base64');
+    if (typeof value !== 'string') return this.#wrong(value);
+    const why = base64Problem(value);
+    if (why) this.#wrongType ??= new DecodeError(why);
+    return value;
+  }
+
+  #byte(value: unknown): number {
+    if (value === null || (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 256))
+      return value ?? 0;
+    this.#wrongType ??= this.#mismatch(isNumber(value) ? `number ${value}` : goValueName(value), 'uint8');
+    return 0;
+  }
+
+  /** Types that read themselves. @throws DecodeError */
+  #special(type: FieldSchema['type'], value: unknown): unknown {
+    if (type === 'quantity') return readQuantity(value);
+    if (type === 'intOrString') {
+      if (typeof value === 'string') return value;
+      if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31) return value;
+      throw this.#mismatch(isNumber(value) ? `number ${value}` : goValueName(value), 'int32');
+    }
+    if (typeof value !== 'string') throw this.#mismatch(goValueName(value), 'string');
+    const { epochMs, micros } = parseTime(value);
+    const seconds = rfc3339(epochMs);
+    return type === 'time' ? seconds : seconds.replace('Z', `.${String(micros).padStart(6, '0')}Z`);
   }
 
   #list(element: FieldSchema, values: readonly unknown[]): unknown[] {
@@ -129,31 +157,14 @@ class Decoder {
     if (this.unknown.length < maxUnknownFields) this.unknown.push(joinPath(this.#path));
   }
 
-  #wrong(field: FieldSchema, value: unknown, name = goValueName(value)): never {
-    const at = `${this.#struct.goName}.${this.#fields.join('.')}`;
-    throw new DecodeError(`json: cannot unmarshal ${name} into Go struct field ${at} of type ${goTypeName(field)}`);
+  #wrong(value: unknown, name = goValueName(value)): undefined {
+    this.#wrongType ??= this.#mismatch(name);
   }
-}
 
-/** Types that read themselves; undefined where the plain error about types applies. */
-function special(type: FieldSchema['type'], value: unknown): unknown {
-  switch (type) {
-    case 'bytes':
-      if (typeof value !== 'string') return undefined;
-      checkBase64(value);
-      return value;
-    case 'quantity':
-      return readQuantity(value);
-    case 'intOrString':
-      if (typeof value === 'string') return value;
-      if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31) return value;
-      return wrongValue(value, 'int32');
-    default: {
-      if (typeof value !== 'string') return wrongValue(value, 'string');
-      const { epochMs, micros } = parseTime(value);
-      const seconds = rfc3339(epochMs);
-      return type === 'time' ? seconds : seconds.replace('Z', `.${String(micros).padStart(6, '0')}Z`);
-    }
+  /** Go's words for a value here that is none of the type, or none of what that reads itself from. */
+  #mismatch(name: string, readFrom?: string): DecodeError {
+    const { place, type } = goFieldAt(this.#schema, this.#path);
+    return new DecodeError(`json: cannot unmarshal ${name} into Go struct field ${place} of type ${readFrom ?? type}`);
   }
 }
 
@@ -163,11 +174,6 @@ function readQuantity(value: unknown): string {
   } catch (error) {
     throw new DecodeError((error as Error).message);
   }
-}
-
-function wrongValue(value: unknown, type: string): never {
-  const name = isNumber(value) ? `number ${value}` : goValueName(value);
-  throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${type}`);
 }
 
 function zeroOf({ type }: FieldSchema): unknown {

@@ -12,7 +12,7 @@ export function goValueName(value: unknown): string {
   return typeof value === 'bigint' ? 'number' : typeof value;
 }
 
-/** How Go prints the type of a field. */
+/** How Go prints the type of a field that has no name of its own; goFieldAt knows those. */
 export function goTypeName(field: FieldSchema): string {
   switch (field.type) {
     case 'struct':
@@ -42,17 +42,17 @@ export function goTypeName(field: FieldSchema): string {
   }
 }
 
-/** Standard base64 as Go reads it: line breaks are skipped, anything else wrong is an error. @throws DecodeError */
-export function checkBase64(text: string): void {
+/** What is wrong with standard base64 as Go reads it: line breaks are skipped, anything else wrong is an error. */
+export function base64Problem(text: string): string | undefined {
   const bad = /[^A-Za-z0-9+/=\r\n]/.exec(text);
   const padding = /=/.exec(text);
   const first = Math.min(bad?.index ?? Number.POSITIVE_INFINITY, padding?.index ?? Number.POSITIVE_INFINITY);
-  if (bad && bad.index === first) throw new DecodeError(`illegal base64 data at input byte ${bad.index}`);
+  if (bad && bad.index === first) return `illegal base64 data at input byte ${bad.index}`;
   const digits = text.slice(0, padding?.index).replace(/[\r\n]/g, '').length;
   const pads = padding ? text.slice(padding.index).replace(/[\r\n]/g, '') : '';
-  if (digits % 4 === 0 && pads === '') return;
-  if ((digits % 4 === 2 && pads === '==') || (digits % 4 === 3 && pads === '=')) return;
-  throw new DecodeError(`illegal base64 data at input byte ${padding ? padding.index : text.length}`);
+  if (digits % 4 === 0 && pads === '') return undefined;
+  if ((digits % 4 === 2 && pads === '==') || (digits % 4 === 3 && pads === '=')) return undefined;
+  return `illegal base64 data at input byte ${padding ? padding.index : text.length}`;
 }
 
 const layout = ['2006', '-', '01', '-', '02', 'T', '15', ':', '04', ':', '05'] as const;
