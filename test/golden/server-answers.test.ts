@@ -95,6 +95,8 @@ type Path = readonly (string | number)[];
 
 interface WrongKind {
   readonly path: string;
+  /** JSON is sent as it; else as JSON. */
+  readonly contentType?: string;
   readonly object: object;
   readonly answers: readonly {
     /** Where, and what is put there; nothing: what is there goes. */
@@ -119,11 +121,11 @@ function changed(object: object, change: WrongKind['answers'][number]['change'])
 }
 
 const wrong = goldenFile<{ kinds: readonly WrongKind[] }>('wrong-fields.json').kinds;
-test.each(wrong)('objects at $path with fields of theirs changed are refused, warned of and taken as upstream does', async ({ path, object, answers }) => {
+test.each(wrong)('objects at $path with fields of theirs changed are refused, warned of and taken as upstream does', async ({ path, contentType, object, answers }) => {
   const given: unknown[] = [];
   for (const { change } of answers) {
     const body = changed(object, change);
-    const { status, text, headers } = await send('defaults.json', { method: 'POST', path: `${path}?dryRun=All&fieldValidation=Strict`, body });
+    const { status, text, headers } = await send('defaults.json', { method: 'POST', path: `${path}?dryRun=All&fieldValidation=Strict`, body, ...(contentType ? { contentType } : {}) });
     const { kind, message } = JSON.parse(text);
     const warnings = [headers['warning'] ?? []].flat().join(', ');
     given.push({ change, status, message: kind === 'Status' ? message : undefined, warnings });
