@@ -1,3 +1,4 @@
+import { KubeClient, resources } from '@berth/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
 import { goldenFile } from './resource-rules.ts';
@@ -101,6 +102,28 @@ test('requests are counted by what they were about, as upstream calls it', async
   expect(JSON.stringify(totals)).not.toContain('invented');
   const users = families.get('authenticated_user_requests')?.lines.map(({ labels }) => labels['username']);
   expect(users).toEqual(['admin']);
+});
+
+test('what parts of this process ask is counted with the rest', async () => {
+  const client = new KubeClient(server.server.transport());
+  const ref = { namespace: 'default', name: 'own' };
+  const about = { group: '', version: 'v1', resource: 'secrets', component: 'apiserver' };
+  const counted = async (labels: object) => {
+    const totals = (await scrape()).get('apiserver_request_total')?.lines ?? [];
+    return totals.filter((line) => Object.entries({ ...about, ...labels }).every(([key, value]) => line.labels[key] === value)).reduce((sum, { value }) => sum + value, 0);
+  };
+  await expect(client.get(resources.secrets, ref)).rejects.toThrow('not found');
+  await client.create(resources.secrets, { metadata: ref });
+  for (let i = 0; i < 2; i++) await client.list(resources.secrets, { namespace: 'default' });
+  expect(await counted({ verb: 'GET', scope: 'resource', code: '404' })).toBe(1);
+  expect(await counted({ verb: 'POST', scope: 'resource', code: '201' })).toBe(1);
+  expect(await counted({ verb: 'LIST', scope: 'namespace', code: '200' })).toBe(2);
+  const stop = new AbortController();
+  const watch = server.server.transport().watch({ method: 'GET', path: '/api/v1/secrets?watch=1' }, stop.signal)[Symbol.asyncIterator]();
+  expect(await watch.next()).toMatchObject({ value: { type: 'ADDED' } });
+  expect(await counted({ verb: 'WATCH' })).toBe(0);
+  await watch.return?.();
+  expect(await counted({ verb: 'WATCH', scope: 'cluster', code: '200' })).toBe(1);
 });
 
 test('events that watches were sent are counted, with their sizes', async () => {

@@ -234,7 +234,7 @@ class Server implements ApiServer {
   }
 
   transport(user: User = loopback): Transport {
-    return new InProcessTransport(this.pipeline, user);
+    return new InProcessTransport(this.pipeline, user, (request) => this.#metrics.requests.counted(request));
   }
 
   async listen(options: ListenOptions): Promise<Listener> {

@@ -9,6 +9,8 @@ import {
 } from '@berth/kube';
 import { readingCost } from './decoding/costs.ts';
 import { turns } from './decoding/turns.ts';
+import type { CountedRequest } from './metrics/request-metrics.ts';
+import { requestInfoOf } from './request-info.ts';
 import type { RequestPipeline } from './request-pipeline.ts';
 import { listKindOf } from './resource-definition.ts';
 import type { Answer, AnswerObject, RequestBody, ServerRequest } from './server-request.ts';
@@ -21,26 +23,46 @@ const never = new AbortController().signal;
 export class InProcessTransport implements Transport {
   readonly #pipeline: RequestPipeline;
   readonly #user: User;
+  readonly #count: ((request: CountedRequest) => void) | undefined;
 
-  constructor(pipeline: RequestPipeline, user: User) {
+  /** `count` hears of each request when it ends. */
+  constructor(pipeline: RequestPipeline, user: User, count?: (request: CountedRequest) => void) {
     this.#pipeline = pipeline;
     this.#user = user;
+    this.#count = count;
   }
 
   async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
     signal.throwIfAborted();
-    const answer = await this.#pipeline.handle(this.#serverRequest(request, signal));
+    const asked = this.#serverRequest(request, signal);
+    const answer = await this.#pipeline.handle(asked).catch((error: unknown) => this.#failed(asked, error));
+    this.#ended(asked, 'status' in answer ? answer.status : 200);
     return answer.type === 'proxied' ? proxiedResult(answer) : resultOf(answer);
   }
 
   async *watch(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-    const answer = await this.#pipeline.handle(this.#serverRequest(request, signal));
+    const asked = this.#serverRequest(request, signal);
+    const answer = await this.#pipeline.handle(asked).catch((error: unknown) => this.#failed(asked, error));
     if (answer.type !== 'watch') throw apiError('BadRequest', `"${request.path}" is not a watch`);
-    for await (const { type, object } of answer.frames) {
-      const value = objectOf(object);
-      if (type === 'ERROR') throw new ApiError(value as Status);
-      yield { type, object: value };
+    try {
+      for await (const { type, object } of answer.frames) {
+        const value = objectOf(object);
+        if (type === 'ERROR') throw new ApiError(value as Status);
+        yield { type, object: value };
+      }
+    } finally {
+      this.#ended(asked, 200);
     }
+  }
+
+  #failed(request: ServerRequest, error: unknown): never {
+    if (error instanceof ApiError) this.#ended(request, error.status.code ?? 500);
+    throw error;
+  }
+
+  #ended({ method, path, query, contentType }: ServerRequest, code: number): void {
+    const dryRun = query.size === 0 ? '' : (query.get('dryRun') ?? '');
+    this.#count?.({ info: requestInfoOf(method, path, query), method, contentType, dryRun, code });
   }
 
   #serverRequest(request: ApiRequest, signal: AbortSignal): ServerRequest {

@@ -13,13 +13,17 @@ const sizeBounds = [1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1
 const bodyBounds = Array.from({ length: 31 }, (_, i) => 50_000 + i * 100_000);
 const about = ['component', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'];
 
-/** What was seen of a request when it ended. */
-export interface FinishedRequest {
+/** What a request was about, and how it ended. */
+export interface CountedRequest {
   readonly info: RequestInfo;
   readonly method: string;
   readonly contentType: string | undefined;
   readonly dryRun: string;
   readonly code: number;
+}
+
+/** What was seen of a request from outside when it ended. */
+export interface FinishedRequest extends CountedRequest {
   readonly seconds: number;
   /** Absent where nothing tells (a watch, a stream). */
   readonly answerBytes: number | undefined;
@@ -41,6 +45,8 @@ export class RequestMetrics {
   readonly #registry: ResourceRegistry;
   /** By what was asked for (none: no resource), then by what else tells series apart. */
   readonly #known = new WeakMap<object, Map<string, Series>>();
+  /** Of requests of this process' own parts, in the same way. */
+  readonly #counters = new WeakMap<object, Map<string, Counter>>();
   readonly #long = new Map<string, { readonly labels: readonly string[]; count: number }>();
   readonly #total: SeriesOf<Counter>;
   readonly #duration: SeriesOf<Histogram>;
@@ -124,6 +130,23 @@ export class RequestMetrics {
 
   aborted(info: RequestInfo, method: string): void {
     this.#aborts.at(...this.#labelsOf(info, method, undefined).slice(1)).add();
+  }
+
+  /** A request of a part of this process has ended: it is counted, which is all that its time is spent on. */
+  counted(request: CountedRequest): void {
+    const { info, method, contentType, code } = request;
+    const definition = this.#definitionOf(info);
+    const counters = this.#counters.get(definition ?? this) ?? new Map<string, Counter>();
+    const dryRun = request.dryRun === 'All' ? 'All' : '';
+    const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : '';
+    const key = `${code}${verbOf(info, method, contentType)}${dryRun}${what}`;
+    let counter = counters.get(key);
+    if (!counter) {
+      const [component = '', ...rest] = this.#labelsOf(info, method, contentType);
+      counter = this.#total.at(String(code), component, dryRun, ...rest);
+      this.#counters.set(definition ?? this, counters.set(key, counter));
+    }
+    counter.add();
   }
 
   finished(request: FinishedRequest): void {
