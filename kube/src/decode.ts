@@ -1,4 +1,5 @@
 import { type Integer, isNumber, rfc3339 } from '@berth/kit';
+import { conversionProblem } from './conversion-problem.ts';
 import { goFieldAt } from './go-field.ts';
 import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
 import { isRecord, joinPath, setOwn } from './json-value.ts';
@@ -15,13 +16,16 @@ export interface Decoded {
 /** Strict decoding reports no more than this (apimachinery's limit). */
 const maxUnknownFields = 100;
 
+/** What is read: a document, or what patches made of one; Go reads that in another way, and says otherwise what is wrong. */
+export type DecodedFrom = 'json' | 'map';
+
 /**
  * Reads a JSON value as `schema`, as Go's decoder and encoder together would: null is absent, zero values that Go omits are
  * left out, structs that Go always writes are there, unknown fields are dropped and reported. The value itself is not changed.
  * @throws DecodeError – a value has the wrong type; the message is Go's, without the "cannot be handled as" before it.
  */
-export function decodeObject(schema: ObjectSchema, value: unknown): Decoded {
-  const decoder = new Decoder(schema);
+export function decodeObject(schema: ObjectSchema, value: unknown, from: DecodedFrom = 'json'): Decoded {
+  const decoder = new Decoder(schema, from);
   const object = decoder.root(value);
   return { object, unknownFields: decoder.unknown };
 }
@@ -29,13 +33,15 @@ export function decodeObject(schema: ObjectSchema, value: unknown): Decoded {
 class Decoder {
   readonly unknown: string[] = [];
   readonly #schema: ObjectSchema;
+  readonly #isMap: boolean;
   /** The way to here as strict errors print it. */
   readonly #path: string[] = [];
   /** The first value of a wrong type. Go reads on: one that a type reads itself, and refuses, comes before it. */
   #wrongType: DecodeError | undefined;
 
-  constructor(schema: ObjectSchema) {
+  constructor(schema: ObjectSchema, from: DecodedFrom) {
     this.#schema = schema;
+    this.#isMap = from === 'map';
   }
 
   root(value: unknown): Record<string, unknown> {
@@ -69,48 +75,48 @@ class Decoder {
       case 'any':
         return value;
       case 'struct':
-        return isRecord(value) ? this.#object(field.struct as ObjectSchema, value) : this.#wrong(value);
+        return isRecord(value) ? this.#object(field.struct as ObjectSchema, value) : this.#wrong(field, value);
       case 'list':
-        return Array.isArray(value) ? this.#list(field.element as FieldSchema, value) : this.#wrong(value);
+        return Array.isArray(value) ? this.#list(field.element as FieldSchema, value) : this.#wrong(field, value);
       case 'map':
-        return isRecord(value) ? this.#map(field.element as FieldSchema, value) : this.#wrong(value);
+        return isRecord(value) ? this.#map(field.element as FieldSchema, value) : this.#wrong(field, value);
       case 'string':
       case 'boolean':
-        return typeof value === field.type ? value : this.#wrong(value);
+        return typeof value === field.type ? value : this.#wrong(field, value);
       case 'int32':
       case 'int64':
       case 'double':
         return this.#number(field, value);
       case 'bytes':
-        return this.#bytes(value);
+        return this.#bytes(field, value);
       default:
         return this.#special(field.type, value);
     }
   }
 
   #number(field: FieldSchema, value: unknown): Integer | undefined {
-    if (typeof value === 'bigint') {
-      if (field.type === 'double') return Number(value);
-      return field.type === 'int64' ? value : this.#wrong(value, `number ${value}`);
-    }
-    if (typeof value !== 'number') return this.#wrong(value);
-    if (field.type === 'double') return value;
-    const limit = field.type === 'int32' ? 2 ** 31 : 2 ** 63;
-    if (Number.isInteger(value) && value >= -limit && value < limit) return value === 0 ? 0 : value;
-    return this.#wrong(value, `number ${value}`);
+    if (!isNumber(value)) return this.#wrong(field, value);
+    if (field.type === 'double') return Number(value);
+    if (hasBits(value, field.type === 'int32' ? 32 : 64)) return value === 0 ? 0 : value;
+    // Go converts a number to a smaller type as it converts any.
+    if (this.#isMap && hasBits(value, 64)) return Number(BigInt.asIntN(32, BigInt(value)));
+    return this.#wrong(field, value, `number ${value}`);
   }
 
-  #bytes(value: unknown): string | undefined {
+  #bytes(field: FieldSchema, value: unknown): string | undefined {
     if (Array.isArray(value)) return Buffer.from(value.map((byte) => this.#byte(byte))).toString('base64');
-    if (typeof value !== 'string') return this.#wrong(value);
+    if (typeof value !== 'string') return this.#wrong(field, value);
     const why = base64Problem(value);
+    if (why && this.#isMap) throw new DecodeError(`error decoding from json: ${why}`);
     if (why) this.#wrongType ??= new DecodeError(why);
     return value;
   }
 
   #byte(value: unknown): number {
-    if (value === null || (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 256))
-      return value ?? 0;
+    if (value === null) return 0;
+    if (isNumber(value) && hasBits(value, 64) && (this.#isMap || (value >= 0 && value < 256)))
+      return Number(BigInt.asUintN(8, BigInt(value)));
+    if (this.#isMap) throw new DecodeError(conversionProblem(value, 'uint8', 'uint8'));
     this.#wrongType ??= this.#mismatch(isNumber(value) ? `number ${value}` : goValueName(value), 'uint8');
     return 0;
   }
@@ -157,15 +163,25 @@ class Decoder {
     if (this.unknown.length < maxUnknownFields) this.unknown.push(joinPath(this.#path));
   }
 
-  #wrong(value: unknown, name = goValueName(value)): undefined {
+  #wrong(field: FieldSchema, value: unknown, name = goValueName(value)): undefined {
+    if (this.#isMap)
+      throw new DecodeError(conversionProblem(value, field.type, goFieldAt(this.#schema, this.#path).type));
     this.#wrongType ??= this.#mismatch(name);
   }
 
   /** Go's words for a value here that is none of the type, or none of what that reads itself from. */
   #mismatch(name: string, readFrom?: string): DecodeError {
     const { place, type } = goFieldAt(this.#schema, this.#path);
-    return new DecodeError(`json: cannot unmarshal ${name} into Go struct field ${place} of type ${readFrom ?? type}`);
+    const target = this.#isMap ? 'value' : `struct field ${place}`;
+    return new DecodeError(`json: cannot unmarshal ${name} into Go ${target} of type ${readFrom ?? type}`);
   }
+}
+
+function hasBits(value: Integer, bits: 32 | 64): boolean {
+  // The reader has no bigint that is beyond 64 bits.
+  if (typeof value === 'bigint') return bits === 64;
+  const limit = 2 ** (bits - 1);
+  return Number.isInteger(value) && value >= -limit && value < limit;
 }
 
 function readQuantity(value: unknown): string {

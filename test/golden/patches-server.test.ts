@@ -68,6 +68,43 @@ test('a strategic patch leaves the kind of an object as it is, and says by its o
   expect({ status, message: JSON.parse(text).message }).toEqual({ status: 422, message });
 });
 
+const pod = (spec: object) => ({ spec: { template: { spec } } });
+const patchBase = (type: string, query: string, body: object) => {
+  const path = `${base.request.path.split('?')[0]}/${(base.request.body as { metadata: { name: string } }).metadata.name}?dryRun=All${query}`;
+  return server.send({ method: 'PATCH', path, contentType: `application/${type}`, body });
+};
+
+test.each([
+  [pod({ dnsPolicy: 5 }), 'cannot convert int64 to v1.DNSPolicy'],
+  [pod({ dnsPolicy: true }), 'unrecognized type: string'],
+  [pod({ nodeSelector: { a: 1 } }), 'cannot convert int64 to string'],
+  [pod({ nodeSelector: 'x' }), 'cannot restore map from string'],
+  [pod({ containers: 'x' }), 'cannot restore slice from string'],
+  [{ metadata: { uid: 5 } }, 'cannot convert int64 to types.UID'],
+  [{ metadata: { creationTimestamp: 5 } }, 'json: cannot unmarshal number into Go value of type string'],
+  [{ spec: { replicas: 'x' } }, 'unrecognized type: int32'],
+  [{ spec: { replicas: 1.5 } }, 'cannot convert float64 to int32'],
+  [{ spec: { replicas: 3_000_000_000 } }, 'spec.replicas: Invalid value: -1294967296: must be greater than or equal to 0'],
+  [{ spec: { paused: 1 } }, 'unrecognized type: bool'],
+  [{ spec: { strategy: { rollingUpdate: [] } } }, 'cannot restore struct from: slice'],
+  [{ spec: { strategy: { rollingUpdate: { maxSurge: 1.5 } } } }, 'json: cannot unmarshal number 1.5 into Go value of type int32'],
+])('a strategic patch of %j does not convert, as upstream says: %s', async (body, why) => {
+  const { status, text } = await patchBase('strategic-merge-patch+json', '', body);
+  expect(status).toBe(422);
+  expect(JSON.parse(text).message.endsWith(`: ${why}`)).toBe(true);
+});
+
+test.each([
+  [{ spec: { replicas: 1.5 } }, 'cannot convert float64 to int32'],
+  [pod({ containers: [{ name: 'c', resources: { limits: { cpu: 'much' } } }] }), "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+  [pod({ containers: [{ name: 'c', livenessProbe: { httpGet: { port: {} } } }] }), 'json: cannot unmarshal object into Go value of type int32'],
+])('an applied %j that fits its schema does not convert, as upstream says: %s', async (body, why) => {
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  const { status, text } = await patchBase('apply-patch+yaml', '&fieldManager=m&force=true', { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, ...body });
+  const what = `(/${name}; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured object to apps/v1, Kind=Deployment`;
+  expect({ status, message: JSON.parse(text).message }).toEqual({ status: 500, message: `failed to convert new object ${what}: ${why}` });
+});
+
 /** Without what a deployment controller wrote into the recorded object, and what is one cluster's own. */
 function comparable(value: unknown): unknown {
   return JSON.parse(

@@ -1,4 +1,4 @@
-import { ApiError, apiError, decodeObject, parseJsonStrict, schemaFor, schemas } from '@berth/kube';
+import { ApiError, apiError, type DecodedFrom, decodeObject, parseJsonStrict, schemaFor, schemas } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
@@ -73,7 +73,7 @@ export class BodyDecoder {
         'BadRequest',
         `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
       );
-    const { object, unknownFields } = attempt(() => decodeObject(schema, value), cannot);
+    const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
     const problems = [
       ...duplicateProblems(how, how.validation === 'Warn'),
       ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
@@ -138,6 +138,7 @@ export class BodyDecoder {
 export interface Strictness extends Duplicates {
   readonly validation: FieldValidation;
   readonly warn: (text: string) => void;
+  readonly from?: DecodedFrom;
 }
 
 function attempt<T>(run: () => T, asError: (why: string) => unknown): T {

@@ -155,7 +155,8 @@ function decoded(
     return decode(copyJson(value) as Record<string, unknown>);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    const what = `${printName(config)}; ${scope.group}/${scope.version}, Kind=${scope.kind}`;
-    throw failed(`failed to convert new object (${what}) to proper version: ${error.message}`);
+    const kind = `${scope.group}/${scope.version}, Kind=${scope.kind}`;
+    const why = `unable to convert unstructured object to ${kind}: ${error.message}`;
+    throw failed(`failed to convert new object (${printName(config)}; ${kind}) to proper version: ${why}`);
   }
 }

@@ -99,7 +99,7 @@ function decode(context: ServerContext, definition: ResourceDefinition, merged: 
   const schema = definition.merge ? undefined : schemas.find(definition.schema);
   if (!schema)
     return context.bodies.conform(merged, expectedKind(definition), { validation: 'Ignore', warn: () => undefined });
-  return decodeObject(schema, merged).object as AnyObject;
+  return decodeObject(schema, merged, 'map').object as AnyObject;
 }
 
 async function create(attempt: Attempt, authorizer: Authorizer): Promise<AnswerObject> {

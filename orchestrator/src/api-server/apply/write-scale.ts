@@ -93,7 +93,7 @@ async function appliedScale(context: ServerContext, request: ServerRequest): Pro
     applySent(context, sent, {
       scope: scaleScope(),
       live,
-      decode: (merged) => decodeObject(schemas.get(scaleKind.schema), merged).object as AnyObject,
+      decode: (merged) => decodeObject(schemas.get(scaleKind.schema), merged, 'map').object as AnyObject,
     });
   return { options: sent.options, write };
 }

@@ -92,7 +92,7 @@ async function appliedResize(
     applySent(context, sent, {
       scope: context.fields.of(definition, 'resize'),
       live: pod,
-      decode: (merged) => decodeObject(schemas.get(definition.schema), merged).object as AnyObject,
+      decode: (merged) => decodeObject(schemas.get(definition.schema), merged, 'map').object as AnyObject,
     });
   return { options: sent.options, resize };
 }

@@ -26,7 +26,7 @@ export function conformPatched(bodies: BodyDecoder, patched: Record<string, unkn
   const problem = kindProblem(typed, definition);
   if (problem) throw unfit(patched, problem, patch);
   try {
-    return bodies.conform(typed, expected, { validation, warn });
+    return bodies.conform(typed, expected, { validation, warn, from: patch.type === 'strategic' ? 'map' : 'json' });
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     throw unfit(patched, error.message.split(` cannot be handled as a ${kind}: `).at(-1) as string, patch);
