@@ -177,6 +177,10 @@ test('a kubelet whose certificate is of another authority is not believed, and o
   await expect(there.remote.logs(target, {}, never)).rejects.toMatchObject({
     message: `Internal error occurred: error dialing backend: dial tcp 127.0.0.1:${there.server.port}: connect: connection refused`,
   });
+  await expect(there.remote.page('/pods', never)).rejects.toMatchObject({
+    code: 'ServiceUnavailable',
+    message: `error trying to reach service: dial tcp 127.0.0.1:${there.server.port}: connect: connection refused`,
+  });
 });
 
 test('a node that does not tell where its kubelet is has none', async () => {

@@ -53,7 +53,7 @@ export class RemoteKubelet implements RemoteNodeApi {
   }
 
   async page(url: string, signal: AbortSignal): Promise<NodePage> {
-    const answer = await this.#get(url, signal);
+    const answer = await this.#get(url, signal, unproxied);
     const { statusCode: status = 502, headers } = answer;
     return {
       status,
@@ -74,12 +74,12 @@ export class RemoteKubelet implements RemoteNodeApi {
     }
   }
 
-  async #get(path: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #get(path: string, signal: AbortSignal, failed = unreachable): Promise<IncomingMessage> {
     const { cert, key, ca } = this.#o;
     const { host, port } = await this.#place(signal);
     return new Promise((resolve, reject) => {
       const sent = httpsRequest({ host, port, path, cert, key, ca, agent: false, signal }, resolve);
-      sent.once('error', (error) => reject(signal.aborted ? signal.reason : unreachable(error)));
+      sent.once('error', (error) => reject(signal.aborted ? signal.reason : failed(error)));
       sent.end();
     });
   }
@@ -118,4 +118,9 @@ function requestHead(message: IncomingMessage, { host, port }: Place, path: stri
 
 function unreachable(error: unknown) {
   return apiError('InternalError', `Internal error occurred: error dialing backend: ${networkWords(error)}`);
+}
+
+/** As of any other place that is proxied to. */
+function unproxied(error: unknown) {
+  return apiError('ServiceUnavailable', `error trying to reach service: ${networkWords(error)}`);
 }
