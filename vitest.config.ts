@@ -5,6 +5,9 @@ const lane = (name: string, include: string[], options: Record<string, unknown> 
   test: { name, include, ...options },
 });
 
+/** All of the machine: by default one core has nothing to do. */
+const maxWorkers = '100%';
+
 /**
  * Lanes by what they need: `unit` and `arch` run anywhere; the others need root. Files of `host` and `e2e` wait as long as they work,
  * so three run beside each other on two cores: each has directories, ports, networks and devices of its own.
@@ -14,11 +17,16 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // Nothing in a process is changed by them: modules are loaded once for many files, which takes half as long.
-      lane('unit', ['*/src/**/*.test.ts'], { isolate: false }),
-      lane('arch', ['test/arch/**/*.test.ts']),
-      lane('sim', ['test/sim/**/*.test.ts'], { testTimeout: 120_000 }),
+      lane('unit', ['*/src/**/*.test.ts'], { isolate: false, maxWorkers }),
+      lane('arch', ['test/arch/**/*.test.ts'], { maxWorkers }),
+      lane('sim', ['test/sim/**/*.test.ts'], { maxWorkers, testTimeout: 120_000 }),
       lane('host', ['test/host/**/*.test.ts'], { maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 }),
-      lane('golden', ['test/golden/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
+      lane('golden', ['test/golden/**/*.test.ts'], {
+        isolate: false,
+        maxWorkers,
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      }),
       lane('conformance', ['test/conformance/**/*.test.ts'], {
         maxWorkers: 2,
         testTimeout: 300_000,
