@@ -76,7 +76,7 @@ export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
-export { DecodeError } from './go-json.ts';
+export { DecodeError, goValueName } from './go-json.ts';
 export { goQuote } from './go-quote.ts';
 export { type HttpTransportOptions, httpTransport } from './http-transport.ts';
 export {

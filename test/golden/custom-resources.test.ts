@@ -65,6 +65,34 @@ test('what a body says it is must be what the path is about', async () => {
   await undefine();
 });
 
+test('a patch that makes something else of a resource shows what, as upstream does', async () => {
+  await define(fooDefinition());
+  const { metadata } = (await send('POST', foos, foo({ name: 'a' }))).body;
+  const { managedFields: _, ...stored } = metadata;
+  const patched = (more: object, own: object = {}) => {
+    const all = { ...foo({ ...stored, ...own }), ...more };
+    const sorted = (value: object): object => Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+    return JSON.stringify(sorted({ ...all, metadata: sorted(all.metadata) }));
+  };
+  const cases: [object, string, string][] = [
+    [{ metadata: { uid: 5 } }, patched({}, { uid: 5 }), 'json: cannot unmarshal number into Go struct field ObjectMeta.uid of type types.UID'],
+    [{ metadata: { labels: 'x' } }, patched({}, { labels: 'x' }), 'json: cannot unmarshal string into Go struct field ObjectMeta.labels of type map[string]string'],
+    [{ apiVersion: 'a/b/c' }, patched({ apiVersion: 'a/b/c' }), 'unexpected GroupVersion string: a/b/c'],
+    [{ kind: null }, patched({ kind: undefined }), `Object 'Kind' is missing in '${patched({ kind: undefined })}'`],
+    [{ kind: 5 }, patched({ kind: 5 }), "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string"],
+    [{ metadata: { nope: 5 } }, patched({}, { nope: 5 }), 'strict decoding error: unknown field "metadata.nope"'],
+  ];
+  for (const [patch, shown, why] of cases) {
+    const { status, body } = await send('PATCH', `${foos}/a?fieldValidation=Strict`, patch, { contentType: 'application/merge-patch+json' });
+    const message = ` "" is invalid: patch: Invalid value: ${JSON.stringify(shown)}: ${why}`;
+    expect({ status, message: body.message }).toEqual({ status: 422, message });
+  }
+  const unversioned = await send('PATCH', `${foos}/a`, { apiVersion: null }, { contentType: 'application/merge-patch+json' });
+  const message = "Internal error occurred: Object 'apiVersion' is missing in 'object has no apiVersion field'";
+  expect(unversioned).toMatchObject({ status: 500, body: { message } });
+  await undefine();
+});
+
 test('discovery and OpenAPI tell of resources as soon as they are served, and no more when they are gone', async () => {
   await define(
     fooDefinition({

@@ -1,6 +1,6 @@
 import { DecodeError, decodeObject, schemas } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { child, invalid } from '../../resources/field.ts';
+import { child, inOrder, invalid } from '../../resources/field.ts';
 import { isEmbedded, itemsOf, type JsonSchema, memberOf, propertyOf } from '../schema/json-schema.ts';
 import { isRecord } from './json-record.ts';
 
@@ -61,7 +61,7 @@ function coerceResource(
     return undefined;
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    return strict ? invalid(child(path, 'metadata'), value['metadata'], error.message) : undefined;
+    return strict ? invalid(child(path, 'metadata'), inOrder(value['metadata']), error.message) : undefined;
   }
 }
 
