@@ -162,7 +162,7 @@ test('times, quantities and numbers get the form they are stored in', () => {
     status: {},
   });
   const lease = decodeObject(schemaFor('coordination.k8s.io', 'v1', 'Lease')!, {
-    spec: { renewTime: '2026-01-01T00:00:00.1234567Z' },
+    spec: { renewTime: '2026-01-01T02:00:00.123456+02:00' },
   });
   expect(lease.object).toEqual({ metadata: {}, spec: { renewTime: '2026-01-01T00:00:00.123456Z' } });
 });

@@ -130,7 +130,7 @@ class Decoder {
       throw this.#mismatch(isNumber(value) ? `number ${value}` : goValueName(value), 'int32');
     }
     if (typeof value !== 'string') throw this.#mismatch(goValueName(value), 'string');
-    const { epochMs, micros } = parseTime(value);
+    const { epochMs, micros } = parseTime(value, type === 'microTime');
     const seconds = rfc3339(epochMs);
     return type === 'time' ? seconds : seconds.replace('Z', `.${String(micros).padStart(6, '0')}Z`);
   }

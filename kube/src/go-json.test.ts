@@ -21,6 +21,32 @@ test.each([
   ['2026-01-01T24:00:00Z', 'hour out of range'],
   ['2026-01-01T23:59:60Z', 'second out of range'],
   ['2026-01-00T00:00:00Z', 'day out of range'],
+  ['2026-01-32T00:00:00.5Z', 'day out of range'],
+  ['2026-01-01T00:00:00+25:00', 'time zone offset hour out of range'],
+  ['2026-01-01T00:00:00-01:61', 'time zone offset minute out of range'],
 ])('%s is refused in the words of time.Parse', (text, complaint) => {
   expect(() => parseTime(text)).toThrow(`parsing time ${JSON.stringify(text)}: ${complaint}`);
+});
+
+test.each([
+  ['2026-01-01T00:00:00Z', 'Z', '.000000'],
+  ['2026-01-01T00:00:00.1Z', '.1Z', '.000000'],
+  ['2026-01-01T00:00:00.12345', '.12345', '.000000'],
+  ['2026-01-01T00:00:00x123456Z', 'x123456Z', '.000000'],
+  ['2026-01-01T00:00:00.1234567Z', '7Z', 'Z07:00'],
+  ['2026-01-01T00:00:00.123456', '', 'Z07:00'],
+  ['x', 'x', '2006'],
+])('%s has not six digits after its second', (text, rest, piece) => {
+  const layout = '2006-01-02T15:04:05.000000Z07:00';
+  expect(() => parseTime(text, true)).toThrow(
+    `parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(rest)} as "${piece}"`,
+  );
+});
+
+test('a time of another zone is the same moment', () => {
+  expect(parseTime('2026-01-01T02:00:00,123456+02:00', true)).toEqual({
+    epochMs: Date.UTC(2026, 0, 1),
+    micros: 123456,
+  });
+  expect(parseTime('2025-12-31T00:00:00-24:00')).toEqual({ epochMs: Date.UTC(2026, 0, 1), micros: 0 });
 });

@@ -58,7 +58,6 @@ export function base64Problem(text: string): string | undefined {
 const layout = ['2006', '-', '01', '-', '02', 'T', '15', ':', '04', ':', '05'] as const;
 const ranges: Readonly<Record<string, readonly [string, number, number]>> = {
   '01': ['month', 1, 12],
-  '02': ['day', 1, 31],
   '15': ['hour', 0, 23],
   '04': ['minute', 0, 59],
   '05': ['second', 0, 59],
@@ -67,37 +66,49 @@ const ranges: Readonly<Record<string, readonly [string, number, number]>> = {
 /** As the server itself writes times. */
 const wholeSecondsUtc = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
-/** Milliseconds and left-over microseconds of an RFC 3339 time. @throws DecodeError – in the words of Go's time.Parse */
-export function parseTime(text: string): { epochMs: number; micros: number } {
-  if (wholeSecondsUtc.test(text)) {
+/**
+ * Milliseconds and left-over microseconds of an RFC 3339 time; `micro`: of one that has six digits after the second.
+ * @throws DecodeError – in the words of Go's time.Parse
+ */
+export function parseTime(text: string, micro = false): { epochMs: number; micros: number } {
+  if (!micro && wholeSecondsUtc.test(text)) {
     const epochMs = Date.parse(text);
     // A day that a month has not, and 24:00, are read as another day.
     if (new Date(epochMs).getUTCDate() === Number(text.slice(8, 10))) return { epochMs, micros: 0 };
   }
+  const wrong = (rest: string, piece: string) => timeError(text, rest, { piece, micro });
+  const outOfRange = (what: string) => new DecodeError(`parsing time ${JSON.stringify(text)}: ${what} out of range`);
   let rest = text;
   for (const piece of layout) {
     const isNumber = /^\d/.test(piece);
     const part = rest.slice(0, piece.length);
     const fits = isNumber ? new RegExp(`^\\d{${piece.length}}$`).test(part) : part === piece;
-    if (!fits) throw timeError(text, rest, piece);
+    if (!fits) throw wrong(rest, piece);
     const range = ranges[piece];
-    if (range && (Number(part) < range[1] || Number(part) > range[2])) {
-      throw new DecodeError(`parsing time ${JSON.stringify(text)}: ${range[0]} out of range`);
-    }
+    if (range && (Number(part) < range[1] || Number(part) > range[2])) throw outOfRange(range[0]);
     rest = rest.slice(piece.length);
   }
-  const fraction = /^[.,](\d+)/.exec(rest);
+  const fraction = (micro ? /^[.,](\d{6})/ : /^[.,](\d+)/).exec(rest);
+  if (micro && !fraction) throw wrong(rest, '.000000');
   if (fraction) rest = rest.slice(fraction[0].length);
-  if (!/^(Z|[+-]\d\d:\d\d)$/.test(rest)) throw timeError(text, rest, 'Z07:00');
-  const seconds = Date.parse(`${text.slice(0, 19)}${rest}`);
+  const zone = /^(?:Z|([+-])(\d\d):(\d\d))$/.exec(rest);
+  if (!zone) throw wrong(rest, 'Z07:00');
+  const [sign, hours, minutes] = [zone[1] === '-' ? -1 : 1, Number(zone[2] ?? 0), Number(zone[3] ?? 0)];
+  if (hours > 24) throw outOfRange('time zone offset hour');
+  if (minutes > 60) throw outOfRange('time zone offset minute');
   const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
-  if (Number.isNaN(seconds) || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) {
-    throw new DecodeError(`parsing time ${JSON.stringify(text)}: day out of range`);
-  }
-  return { epochMs: seconds, micros: Number((fraction?.[1] ?? '').slice(0, 6).padEnd(6, '0')) };
+  if (day < 1 || day > daysOf(year, month)) throw outOfRange('day');
+  const epochMs = Date.parse(`${text.slice(0, 19)}Z`) - sign * (hours * 60 + minutes) * 60_000;
+  return { epochMs, micros: Number((fraction?.[1] ?? '').slice(0, 6).padEnd(6, '0')) };
 }
 
-function timeError(text: string, rest: string, piece: string): DecodeError {
+/** Date.UTC has years before 100 for ones of the last century. */
+function daysOf(year: number, month: number): number {
+  return new Date(Date.UTC(year + 400, month, 0)).getUTCDate();
+}
+
+function timeError(text: string, rest: string, { piece, micro }: { piece: string; micro: boolean }): DecodeError {
   const [shown, left] = [JSON.stringify(text), JSON.stringify(rest)];
-  return new DecodeError(`parsing time ${shown} as "2006-01-02T15:04:05Z07:00": cannot parse ${left} as "${piece}"`);
+  const whole = `2006-01-02T15:04:05${micro ? '.000000' : ''}Z07:00`;
+  return new DecodeError(`parsing time ${shown} as "${whole}": cannot parse ${left} as "${piece}"`);
 }
