@@ -3,6 +3,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest, from the longest on. One that begins last keeps its whole lane waiting. */
 const longest = [
+  'nfs-and-sanity.test.ts',
+  'quota.test.ts',
   'crash.test.ts',
   'etcd.test.ts',
   'etcd-faults.test.ts',
