@@ -264,3 +264,32 @@ test('a webhook that fails to convert is answered with what it said, and nothing
   expect((await send('GET', foos)).body.items).toHaveLength(1);
   await undefine();
 });
+
+/** Whatever the method, as upstream's handler goes by what the path means alone. */
+test('a path below watch/ watches custom objects, by any method, and what is not served is told in upstream’s words', async () => {
+  await define(fooDefinition());
+  for (const named of ['a', 'b']) await send('POST', foos, foo({ name: named }));
+  const group = '/apis/samplecontroller.k8s.io/v1alpha1';
+  const seen = async (method: string, path: string, most: number) => {
+    const lines: string[] = [];
+    const stop = new AbortController();
+    const watching = server.stream({ method, path: `${group}/${path}?timeoutSeconds=5` }, (line) => lines.push(line) >= most && stop.abort(), stop.signal);
+    await watching.catch(() => undefined);
+    return lines.map((line) => JSON.parse(line).object.metadata.name as string).sort();
+  };
+  for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS']) expect(await seen(method, 'watch/namespaces/default/foos', 2)).toEqual(['a', 'b']);
+  // One name, in all namespaces.
+  expect(await seen('POST', 'watch/foos/b', 1)).toEqual(['b']);
+  const answer = async (method: string, path: string) => {
+    const { status, body, text } = await send(method, `${group}/${path}`);
+    return [status, body?.message ?? text];
+  };
+  expect(await answer('HEAD', 'watch/namespaces/default/foos?timeoutSeconds=1')).toEqual([200, '']);
+  const watch = 'watch is not supported on resources of kind "foos.samplecontroller.k8s.io"';
+  for (const method of ['GET', 'POST']) expect(await answer(method, 'watch/namespaces/default/foos/a/status')).toEqual([405, watch]);
+  expect(await answer('POST', 'namespaces/default/foos/a/status')).toEqual([405, watch.replace('watch', 'create')]);
+  expect(await answer('GET', 'namespaces/default/foos/a/none')).toEqual([404, 'foos.samplecontroller.k8s.io "a" not found']);
+  for (const [method, path] of [['POST', 'foos'], ['DELETE', 'foos'], ['GET', 'foos/a']] as const)
+    expect(await answer(method, path)).toEqual([404, '404 page not found\n']);
+  await undefine();
+});

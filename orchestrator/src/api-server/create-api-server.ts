@@ -126,7 +126,12 @@ function componentsOf(
   own: readonly HealthCheck[],
   others: readonly ClusterComponent[] = [],
 ): readonly ClusterComponent[] {
-  return [...others, ...own.filter(({ name }) => name === 'etcd').map(({ check }) => ({ name: 'etcd-0', check }))];
+  return [
+    ...others,
+    ...own
+      .filter(({ name }) => name === 'etcd')
+      .map(({ check }) => ({ name: 'etcd-0', check, told: 'error' as const })),
+  ];
 }
 
 const defaultServiceCidr = '10.96.0.0/16';

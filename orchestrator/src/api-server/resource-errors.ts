@@ -18,6 +18,13 @@ export function notFound(definition: Named, name: string): ApiError {
   });
 }
 
+/** The path is served, and what its method asks for is not. */
+export function notSupported(definition: Named, verb: string): ApiError {
+  const { group, plural: kind } = definition;
+  const message = `${verb} is not supported on resources of kind "${qualifiedPlural(definition)}"`;
+  return apiError('MethodNotAllowed', message, { details: { ...(group === '' ? {} : { group }), kind } });
+}
+
 export function alreadyExists(definition: Named, name: string): ApiError {
   return apiError('AlreadyExists', `${qualifiedPlural(definition)} "${name}" already exists`, {
     details: details(definition, name),

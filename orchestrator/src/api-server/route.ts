@@ -1,5 +1,6 @@
 import { apiError } from '@berth/kube';
 import type { ResourceDefinition, SubresourceDefinition } from './resource-definition.ts';
+import { notFound, notSupported } from './resource-errors.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 
 export interface ResourceRoute {
@@ -39,6 +40,7 @@ export function routeOf(registry: ResourceRegistry, method: string, path: string
   if (rest[0] === 'watch' && rest.length > 1)
     return watchRoute({ registry, group, version, rest: rest.slice(1) }, method);
   const target = targetOf({ registry, group, version, rest });
+  if (isNobodys(target, method)) return { type: 'other', segments };
   const { definition, namespace, name, subresource } = target;
   return { type: 'resource', definition, verb: verbOf(target, method, query), namespace, name, subresource };
 }
@@ -58,19 +60,31 @@ function targetOf({ registry, group, version, rest }: ResourcePath): Target {
   const namespace = inNamespace ? (rest[1] as string) : '';
   const definition = registry.find(group, version, plural);
   if (!definition || inNamespace !== (definition.namespaced && inNamespace)) throw notFoundPath();
-  if (definition.namespaced && !inNamespace && name !== '') throw notFoundPath();
+  if (definition.namespaced && !inNamespace && name !== '' && !definition.custom) throw notFoundPath();
   const subresource =
     subresourceName === undefined ? undefined : definition.subresources.find((each) => each.name === subresourceName);
+  if (subresourceName !== undefined && !subresource && definition.custom) throw notFound(definition, name);
   if (subresourceName !== undefined && (!subresource || (more.length > 0 && subresource.name !== 'proxy')))
     throw notFoundPath();
   return { definition, namespace, name, subresource };
 }
 
-/** Deprecated since 1.11 and still served: a watch of a list, or of one object, by path. */
+/** Of all namespaces custom objects are listed and watched, and nothing else is served (apiextensions' crdHandler). */
+function isNobodys({ definition, namespace, name }: Target, method: string): boolean {
+  if (!definition.custom || !definition.namespaced || namespace !== '') return false;
+  return name !== '' || (method !== 'GET' && method !== 'HEAD');
+}
+
+/**
+ * Deprecated since 1.11 and still served: a watch of a list, or of one object, by path. Custom objects are found by what a
+ * path means: whatever the method, it asks for a watch, of one name in all namespaces, too.
+ */
 function watchRoute(path: ResourcePath, method: string): ResourceRoute {
   const target = targetOf(path);
-  if (target.subresource || !target.definition.verbs.includes('watch')) throw notFoundPath();
-  if (method !== 'GET') throw notAllowed();
+  const { definition, subresource } = target;
+  if (subresource && definition.custom) throw notSupported(definition, 'watch');
+  if (subresource || !definition.verbs.includes('watch')) throw notFoundPath();
+  if (method !== 'GET' && !definition.custom) throw notAllowed();
   return { type: 'resource', ...target, verb: 'watch', watchPath: true };
 }
 
@@ -82,10 +96,12 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
   const verb = table[asked];
   const known = subresource ? subresource.verbs : definition.verbs;
   const acrossNamespaces = definition.namespaced && namespace === '';
+  if (definition.custom && subresource && (verb === undefined || !known.includes(verb)))
+    throw notSupported(definition, verb ?? '');
   if (verb === undefined || !known.includes(verb) || (acrossNamespaces && verb !== 'list')) throw notAllowed();
   const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
   if (watch === undefined || watch === 'false' || watch === '0') return verb;
-  if (!known.includes('watch')) throw notAllowed();
+  if (!known.includes('watch')) throw notSupported(definition, 'watch');
   return 'watch';
 }
 

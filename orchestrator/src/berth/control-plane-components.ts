@@ -25,5 +25,5 @@ export function electedComponents(client: () => KubeClient, clock: Clock): reado
 }
 
 function componentsThat(check: ClusterComponent['check']): readonly ClusterComponent[] {
-  return ['controller-manager', 'scheduler'].map((name) => ({ name, check }));
+  return ['controller-manager', 'scheduler'].map((name) => ({ name, check, told: 'message' }));
 }

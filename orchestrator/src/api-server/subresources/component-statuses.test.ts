@@ -9,12 +9,12 @@ const healthy = (name: string) => ({
 });
 const broken = {
   metadata: { name: 'scheduler' },
-  conditions: [{ type: 'Healthy', status: 'False', error: 'starting' }],
+  conditions: [{ type: 'Healthy', status: 'False', message: 'starting' }],
 };
 
 test('components are looked at when somebody asks, in every form of an answer', async () => {
   const check = () => Promise.reject(new Error('starting'));
-  await using server = await anApiServer({ more: { components: [{ name: 'scheduler', check }] } });
+  await using server = await anApiServer({ more: { components: [{ name: 'scheduler', check, told: 'message' }] } });
   const get = async (at: string, accept = 'application/json') => {
     const { status, text, headers } = await server.send({ method: 'GET', path: at, accept });
     return { status, json: accept.includes('json') ? JSON.parse(text) : undefined, text, warning: headers['warning'] };
@@ -37,7 +37,7 @@ test('components are looked at when somebody asks, in every form of an answer', 
   expect((await get(`${path}?labelSelector=a`)).json.items).toEqual([]);
   const table = await get(path, 'application/json;as=Table;v=v1;g=meta.k8s.io');
   expect(table.json.rows.map(({ cells }: { cells: unknown }) => cells)).toEqual([
-    ['scheduler', 'Unhealthy', '', 'starting'],
+    ['scheduler', 'Unhealthy', 'starting', ''],
     ['etcd-0', 'Healthy', 'ok', ''],
   ]);
   expect((await get(`${path}/etcd-0`, 'application/yaml')).text).toContain('type: Healthy');
@@ -47,5 +47,8 @@ test('components are looked at when somebody asks, in every form of an answer', 
     status: 404,
     json: { message: 'componentstatus "none" not found', details: { name: 'none', kind: 'componentstatus' } },
   });
-  expect((await get(`${path}?watch=true`)).status).toBe(405);
+  expect(await get(`${path}?watch=true`)).toMatchObject({
+    status: 405,
+    json: { message: 'watch is not supported on resources of kind "componentstatuses"' },
+  });
 });

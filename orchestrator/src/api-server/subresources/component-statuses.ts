@@ -13,6 +13,8 @@ import { ObjectCodec, StoredObject } from '../stored-object.ts';
 export interface ClusterComponent {
   readonly name: string;
   readonly check: () => void | Promise<void>;
+  /** Where what is wrong is told; upstream's: of the store as an error, of others as their answer. */
+  readonly told: 'message' | 'error';
 }
 
 /** GET and LIST of componentstatuses, which are nowhere stored (registry/core/componentstatus). */
@@ -36,12 +38,12 @@ export async function componentStatuses(
   return { type: 'list', definition, items, metadata: {} };
 }
 
-async function statusOf({ name, check }: ClusterComponent): Promise<AnyObject> {
+async function statusOf({ name, check, told }: ClusterComponent): Promise<AnyObject> {
   const condition = await Promise.resolve()
     .then(check)
     .then(
       () => ({ type: 'Healthy', status: 'True', message: 'ok' }),
-      (error: unknown) => ({ type: 'Healthy', status: 'False', error: messageOf(error) }),
+      (error: unknown) => ({ type: 'Healthy', status: 'False', [told]: messageOf(error) }),
     );
   return { metadata: { name }, conditions: [condition] };
 }
