@@ -69,9 +69,11 @@ async function compareKind({ path, object }: Kind): Promise<void> {
   const counts = ([at]: Change) => at[0] !== 'metadata' || at.length === 1 || metadata.has(at[1] as string);
   const ofObject = [...changesOf(object as never, schema)].filter(counts);
   const creates = ofObject.filter(([at]) => at[0] !== 'status');
-  await each('create', creates, (change) => [{ method: 'POST', path: path + dry, body: apply(object, change) }]);
+  await each(object.kind, 'create', creates, (change) => [
+    { method: 'POST', path: path + dry, body: apply(object, change) },
+  ]);
   const made = await servers.ask({ method: 'POST', path, body: object });
-  compare('create', { method: 'POST', path, body: object }, made);
+  compare(object.kind, 'create', { method: 'POST', path, body: object }, made);
   if (made.some(({ status }) => status !== 201)) return;
   const one = `${path}/${object.metadata.name}`;
   const live = (await servers.ask({ method: 'GET', path: one })).map(({ text }) => JSON.parse(text)) as [
@@ -87,17 +89,22 @@ async function compareKind({ path, object }: Kind): Promise<void> {
     );
     const name = endpoint === '' ? '' : 'status ';
     const place = one + endpoint + dry;
-    await each(`${name}update` as Way, here, (change) =>
+    await each(object.kind, `${name}update` as Way, here, (change) =>
       both((from) => ({ method: 'PUT', path: place, body: apply(from, change) })),
     );
-    await each(`${name}patch` as Way, here, (change) =>
+    await each(object.kind, `${name}patch` as Way, here, (change) =>
       both((from) => ({ method: 'PATCH', path: place, body: mergePatchOf(from, change) })),
     );
   }
 }
 
 /** As many changes as were asked for, by chance; several under way at once. */
-async function each(way: Way, changes: readonly Change[], make: (change: Change) => readonly Sent[]): Promise<void> {
+async function each(
+  kind: string,
+  way: Way,
+  changes: readonly Change[],
+  make: (change: Change) => readonly Sent[],
+): Promise<void> {
   const chosen = [...shuffled(changes, rng).slice(0, Number(options.cases))].values();
   await Promise.all(
     Array.from({ length: 8 }, async () => {
@@ -110,15 +117,14 @@ async function each(way: Way, changes: readonly Change[], make: (change: Change)
           continue;
         }
         const [theirs, ours = theirs] = sent as [Sent, Sent?];
-        compare(way, { ...theirs, body: change }, await servers.ask(theirs, ours));
+        compare(kind, way, { ...theirs, body: change }, await servers.ask(theirs, ours));
       }
     }),
   );
 }
 
-function compare(way: Way, sent: Sent, [theirs, ours]: readonly [Answer, Answer]): void {
+function compare(kind: string, way: Way, sent: Sent, [theirs, ours]: readonly [Answer, Answer]): void {
   const difference = differenceOf(theirs, ours);
-  const { kind } = targetOf(sent.path).definition;
   report.add(
     { way, kind, request: `${sent.method} ${sent.path.split('?')[0]} ${JSON.stringify(sent.body).slice(0, 300)}` },
     difference,

@@ -75,7 +75,8 @@ export function updated({ definition, subresource }: Target, next: AnyObject, ol
   }
   rules.prepareForUpdate?.(object, before, context);
   rules.default?.(object);
-  refuse(definition, object, [...(rules.validate?.(object) ?? []), ...(rules.validateUpdate?.(object, before) ?? [])]);
+  const checks = [rules.validateMetadataUpdate, rules.validate, rules.validateUpdate];
+  refuse(definition, object, checks.flatMap((check) => check?.(object, before) ?? []));
   return object;
 }
 

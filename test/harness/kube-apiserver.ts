@@ -74,10 +74,10 @@ export class KubeApiserver implements AsyncDisposable {
   }
 }
 
-/** Versions are pinned by go.mod and go.sum beside its source. @throws Error – there is no Go, or a module cannot be had. */
+/** Its file's name is what it calls itself in managed fields. Versions are pinned by go.mod and go.sum beside its source. @throws Error – there is no Go, or a module cannot be had. */
 export function builtKubeApiserver(): { readonly program: string; readonly etcdProgram: string } {
   const source = oracleSource('kube-apiserver-source');
-  const program = builtGoProgram({ name: `kube-apiserver/${moduleHash(source)}`, source });
+  const program = builtGoProgram({ name: `kube-apiserver-${moduleHash(source)}/kube-apiserver`, source });
   return { program, etcdProgram: builtEtcd() };
 }
 
@@ -98,6 +98,8 @@ async function flags(authority: Authority, folder: string): Promise<string[]> {
     ...['--service-account-signing-key-file', file('signing.key', signing.key)],
     ...['--service-account-key-file', file('signing.crt', signing.cert)],
     ...['--service-cluster-ip-range', '10.96.0.0/16'],
+    // No controller of ours would take the taint of new nodes away.
+    ...['--disable-admission-plugins', 'TaintNodesByCondition'],
   ];
 }
 

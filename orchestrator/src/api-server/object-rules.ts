@@ -81,14 +81,21 @@ export function validateUpdate(options: {
   const errors =
     endpoint === 'status'
       ? (rules.validateStatusUpdate?.(versioned, old) ?? [])
-      : [...(rules.validate?.(versioned) ?? []), ...(validateChange?.(versioned, old) ?? [])];
+      : [
+          ...(rules.validateMetadataUpdate?.(versioned, old) ?? []),
+          ...(rules.validate?.(versioned) ?? []),
+          ...(validateChange?.(versioned, old) ?? []),
+        ];
   const also = rules.checkAlso?.(versioned, old, { endpoint, warn });
   if (also) return also.then((more) => throwInvalid(definition, next, [...errors, ...more]));
   throwInvalid(definition, next, errors);
 }
 
 function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors);
+  if (errors.length === 0) return;
+  // A kind of two groups is told as the first one's, of which its unversioned form is.
+  const group = definition.storedAs?.group ?? definition.group;
+  throw invalid({ group, kind: definition.kind }, object.metadata.name ?? '', errors);
 }
 
 /** The namespace of the path is the object's. @throws ApiError BadRequest */

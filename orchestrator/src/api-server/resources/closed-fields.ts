@@ -21,6 +21,10 @@ export const dropClosedFields: Readonly<Record<string, Drop>> = {
   'batch/jobs': dropOfTemplate,
   'batch/cronjobs': ({ spec }, old) =>
     dropOfPod(spec?.jobTemplate?.spec?.template?.spec, old?.['spec']?.jobTemplate?.spec?.template?.spec),
+  // CoordinatedLeaderElection
+  'coordination.k8s.io/leases': ({ spec }, old) => {
+    for (const name of ['strategy', 'preferredHolder']) if (old?.['spec']?.[name] === undefined) delete spec?.[name];
+  },
   '/persistentvolumeclaims': ({ spec }, old) => dropForeignSource(spec, old?.['spec']),
   'storage.k8s.io/csidrivers': (next, old) => dropLimitScaling(next as CSIDriver, old as CSIDriver | undefined),
 };

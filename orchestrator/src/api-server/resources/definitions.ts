@@ -44,16 +44,20 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
   };
   // Definitions and APIServices are checked by libraries that know no finalizers.
   const finalizerErrors = /^api(extensions|registration)\./.test(row.group) ? () => [] : validateStandardFinalizers;
-  const onUpdate = (check: Rules['validateUpdate']) => (sent: AnyObject, stored: AnyObject) => {
-    const next = withoutNulls(sent);
-    const old = withoutNulls(stored);
-    return [
-      ...commonUpdateErrors(row, next, old),
-      ...validateObjectMetaUpdate(next, old),
-      ...finalizerErrors(next),
-      ...(check?.(next, old) ?? []),
-    ];
-  };
+  const validateMetadataUpdate = (sent: AnyObject, stored: AnyObject) =>
+    commonUpdateErrors(row, withoutNulls(sent), withoutNulls(stored));
+  const onUpdate =
+    (check: Rules['validateUpdate'], common?: typeof validateMetadataUpdate) =>
+    (sent: AnyObject, stored: AnyObject) => {
+      const next = withoutNulls(sent);
+      const old = withoutNulls(stored);
+      return [
+        ...(common?.(next, old) ?? []),
+        ...validateObjectMetaUpdate(next, old),
+        ...finalizerErrors(next),
+        ...(check?.(next, old) ?? []),
+      ];
+    };
   return {
     ...own,
     ...preparations({ kind, own, hasStatus, fill, dropClosed: dropClosedFields[`${row.group}/${row.plural}`] }),
@@ -71,8 +75,9 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
         ...(own.validate?.(object) ?? []),
       ];
     },
+    validateMetadataUpdate,
     validateUpdate: onUpdate(own.validateUpdate),
-    ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate) } : {}),
+    ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate, validateMetadataUpdate) } : {}),
     ...(own.subresources ? { subresources: mapRules(own.subresources, onUpdate) } : {}),
   };
 }

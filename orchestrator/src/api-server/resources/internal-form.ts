@@ -1,6 +1,7 @@
-import type { PersistentVolumeSpec, PodSpec, PodTemplateSpec, VolumeNodeAffinity } from '@berth/kube';
+import type { LabelSelector, PersistentVolumeSpec, PodSpec, PodTemplateSpec, VolumeNodeAffinity } from '@berth/kube';
 import { goJson, inOrder } from './field.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
+import { shownSelector } from './label-selector.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 /**
@@ -90,7 +91,12 @@ function internalValue(value: unknown, code: string, type: string | undefined): 
   if (code === 'p') return internalForm(type as string, value as Json);
   if (code === 'l') return (value as Json[]).map((item) => internalForm(type as string, item));
   if (code === 'm') return mapValues(value as Json, (item) => internalForm(type as string, item as Json));
-  return value;
+  return isSelector(value) ? shownSelector(value) : inOrder(value);
+}
+
+/** Fields of metav1's selector have an order of their own, unlike the keys of maps. */
+function isSelector(value: unknown): value is LabelSelector {
+  return typeof value === 'object' && value !== null && ('matchLabels' in value || 'matchExpressions' in value);
 }
 
 function mapValues(object: Json, change: (value: unknown) => unknown): Json {

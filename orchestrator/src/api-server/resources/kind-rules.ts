@@ -29,6 +29,7 @@ import { podRules } from './core/pod/rules.ts';
 import { resourceQuotaRules } from './core/resource-quota.ts';
 import { secretRules } from './core/secret.ts';
 import { serviceRules } from './core/service.ts';
+import { serviceAccountRules } from './core/service-account.ts';
 import { apiServiceRules } from './extensions/api-service.ts';
 import { customResourceRules } from './extensions/custom-resource-definition.ts';
 import { flowSchemaRules, priorityLevelRules } from './flowcontrol/rules.ts';
@@ -63,6 +64,7 @@ export const kindRules: Readonly<Record<string, KindRules>> = {
   '/replicationcontrollers': replicationControllerRules,
   '/resourcequotas': resourceQuotaRules,
   '/secrets': secretRules,
+  '/serviceaccounts': serviceAccountRules,
   '/services': serviceRules,
   'admissionregistration.k8s.io/mutatingadmissionpolicies': mutatingPolicyRules,
   'admissionregistration.k8s.io/mutatingadmissionpolicybindings': mutatingBindingRules,

@@ -43,9 +43,7 @@ const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion'
 export function validateStandardFinalizers({ metadata: { finalizers = [] } }: AnyObject): FieldError[] {
   const why = 'name is neither a standard finalizer name nor is it fully qualified';
   return finalizers.flatMap((name, index) =>
-    name.includes('/') || standardFinalizers.has(name) || qualifiedName(name).length > 0
-      ? []
-      : [invalid(`metadata.finalizers[${index}]`, name, why)],
+    name.includes('/') || standardFinalizers.has(name) ? [] : [invalid(`metadata.finalizers[${index}]`, name, why)],
   );
 }
 

@@ -1,4 +1,4 @@
-import type { DaemonSet, DaemonSetSpec } from '@berth/kube';
+import type { DaemonSet, DaemonSetSpec, RollingUpdateDaemonSet } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
@@ -82,11 +82,19 @@ function validateSpec(spec: DaemonSetSpec): FieldError[] {
   ];
 }
 
+/** Of the unversioned form. */
+function shownRolling({ maxUnavailable = 0, maxSurge = 0 }: RollingUpdateDaemonSet): object {
+  return { MaxUnavailable: maxUnavailable, MaxSurge: maxSurge };
+}
+
 function strategyErrors({ updateStrategy: strategy = {} }: DaemonSetSpec): FieldError[] {
   const field = 'spec.updateStrategy';
   if (strategy.type === 'OnDelete') return [];
   if (strategy.type !== 'RollingUpdate') {
-    const shown = { Type: strategy.type ?? '', RollingUpdate: strategy.rollingUpdate ?? null };
+    const shown = {
+      Type: strategy.type ?? '',
+      RollingUpdate: strategy.rollingUpdate ? shownRolling(strategy.rollingUpdate) : null,
+    };
     return [notSupported(field, shown, ['RollingUpdate', 'OnDelete'])];
   }
   if (!strategy.rollingUpdate) return [required(`${field}.rollingUpdate`)];

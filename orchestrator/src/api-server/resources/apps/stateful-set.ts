@@ -1,4 +1,11 @@
-import type { PodTemplateSpec, StatefulSet, StatefulSetSpec, StatefulSetStatus, Volume } from '@berth/kube';
+import type {
+  PodTemplateSpec,
+  RollingUpdateStatefulSetStrategy as RollingUpdate,
+  StatefulSet,
+  StatefulSetSpec,
+  StatefulSetStatus,
+  Volume,
+} from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { defaultClaimSpec } from '../core/claim-defaults.ts';
 import { validateClaimSpec } from '../core/claim-spec.ts';
@@ -106,9 +113,12 @@ function strategyErrors({ updateStrategy: strategy }: StatefulSetSpec, field: st
   if (!strategy?.type) return [required(field)];
   if (strategy.type === 'OnDelete')
     return rolling
-      ? [invalid(`${field}.rollingUpdate`, rolling, "only allowed for updateStrategy 'RollingUpdate'")]
+      ? [invalid(`${field}.rollingUpdate`, shownRolling(rolling), "only allowed for updateStrategy 'RollingUpdate'")]
       : [];
-  if (strategy.type !== 'RollingUpdate') return [invalid(field, strategy, "must be 'RollingUpdate' or 'OnDelete'")];
+  if (strategy.type !== 'RollingUpdate') {
+    const shown = { Type: strategy.type, RollingUpdate: rolling ? shownRolling(rolling) : null };
+    return [invalid(field, shown, "must be 'RollingUpdate' or 'OnDelete'")];
+  }
   if (!rolling) return [];
   const { maxUnavailable } = rolling;
   const path = `${field}.rollingUpdate.maxUnavailable`;
@@ -119,6 +129,11 @@ function strategyErrors({ updateStrategy: strategy }: StatefulSetSpec, field: st
       ? [invalid(path, maxUnavailable, 'cannot be 0')]
       : []),
   ];
+}
+
+/** Of the unversioned form. */
+function shownRolling({ partition = 0, maxUnavailable }: RollingUpdate): object {
+  return { Partition: partition, MaxUnavailable: maxUnavailable ?? null };
 }
 
 function retentionErrors(

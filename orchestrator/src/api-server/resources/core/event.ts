@@ -1,8 +1,9 @@
-import type { Event } from '@berth/kube';
+import type { Event, ObjectReference } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { age } from '../columns.ts';
 import { semanticEqual } from '../equality.ts';
 import { invalid, required } from '../field.ts';
+import { shownForm } from '../internal-form.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { KindRules } from '../rules.ts';
@@ -43,6 +44,7 @@ export const eventRules: KindRules = {
   cells,
   rules: {
     ttlSeconds,
+    nameRule: 'pathSegment',
     validate: (object) => legacyErrors(object as Event, 'reportingComponent'),
     selectableFields: {
       ...selectableFields(selectableAs('involvedObject', 'reportingComponent'), (object) => object as Event),
@@ -153,27 +155,33 @@ function seriesErrors({ series }: Event): FieldError[] {
   ];
 }
 
-const fixed = [
-  'involvedObject',
-  'reason',
-  'message',
-  'source',
-  'firstTimestamp',
-  'lastTimestamp',
-  'count',
-  'type',
-  'eventTime',
-  'action',
-  'related',
-] as const;
+/** What may not change, in upstream's order, in which the reason comes twice, and as the unversioned form shows it. */
+const fixed: readonly (readonly [string, (event: Event) => unknown])[] = [
+  ['involvedObject', ({ involvedObject = {} }) => shownReference(involvedObject)],
+  ['reason', ({ reason = '' }) => reason],
+  ['message', ({ message = '' }) => message],
+  ['source', ({ source: { component = '', host = '' } = {} }) => ({ Component: component, Host: host })],
+  ['firstTimestamp', ({ firstTimestamp }) => firstTimestamp],
+  ['lastTimestamp', ({ lastTimestamp }) => lastTimestamp],
+  ['count', ({ count = 0 }) => count],
+  ['reason', ({ reason = '' }) => reason],
+  ['type', ({ type = '' }) => type],
+  ['eventTime', ({ eventTime }) => eventTime],
+  ['action', ({ action = '' }) => action],
+  ['related', ({ related }) => related && shownReference(related)],
+  ['reportingController', ({ reportingComponent = '' }) => reportingComponent],
+  ['reportingInstance', ({ reportingInstance = '' }) => reportingInstance],
+];
+
+function shownReference(reference: ObjectReference): object {
+  return shownForm('ObjectReference', reference);
+}
 
 function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
   const event = toCoreEvent(next) as Event;
   const before = toCoreEvent(old) as Event;
   return [
     ...(semanticEqual(event.series, before.series) ? [] : seriesErrors(event)),
-    ...fixed.flatMap((name) => immutable(event[name], before[name], name)),
-    ...immutable(event.reportingComponent, before.reportingComponent, 'reportingController'),
-    ...immutable(event.reportingInstance, before.reportingInstance, 'reportingInstance'),
+    ...fixed.flatMap(([name, read]) => immutable(read(event), read(before), name)),
   ];
 }

@@ -14,6 +14,9 @@ export const limitRangeRules: KindRules = {
       for (const limit of (object as LimitRange).spec?.limits ?? [])
         if (limit.type === 'Container') defaultLimit(limit);
     },
+    prepareForCreate: ({ metadata }, { newUid }) => {
+      metadata.name ||= newUid();
+    },
     validate,
   },
 };
@@ -45,7 +48,8 @@ function typeErrors(type: string, field: string): FieldError[] {
 }
 
 function nameErrors(limit: LimitRangeItem, field: string): FieldError[] {
-  const check = limit.type === 'PersistentVolumeClaim' ? validateResourceName : validateContainerResourceName;
+  const ofContainers = limit.type === 'Pod' || limit.type === 'Container';
+  const check = ofContainers ? validateContainerResourceName : validateResourceName;
   const lists = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const;
   const pod = limit.type === 'Pod';
   return [
@@ -60,25 +64,25 @@ function nameErrors(limit: LimitRangeItem, field: string): FieldError[] {
   ];
 }
 
-/** Pairs that must stand in order; the third is whose path and value an error shows. */
+/** Pairs that must stand in order; whose path an error shows, the words for both, and whose value it shows where that is another's. */
 const orders = [
   ['min', 'max', 'min', 'min value', 'max value'],
   ['min', 'defaultRequest', 'defaultRequest', 'min value', 'default request value'],
   ['defaultRequest', 'max', 'defaultRequest', 'default request value', 'max value'],
   ['defaultRequest', 'default', 'defaultRequest', 'default request value', 'default limit value'],
-  ['min', 'default', 'default', 'min value', 'default value'],
-  ['default', 'max', 'default', 'default value', 'max value'],
+  ['min', 'default', 'default', 'min value', 'default value', 'min'],
+  ['default', 'max', 'default', 'default value', 'max value', 'max'],
 ] as const;
 
 function orderErrors(limit: LimitRangeItem, field: string): FieldError[] {
   const names = new Set(orders.flatMap(([list]) => Object.keys(limit[list] ?? {})));
   return [...names].flatMap((name) =>
-    orders.flatMap(([low, high, shown, lowName, highName]) => {
+    orders.flatMap(([low, high, shown, lowName, highName, value = shown]) => {
       const a = limit[low]?.[name];
       const b = limit[high]?.[name];
       if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) return [];
       return [
-        invalid(`${field}.${shown}[${name}]`, limit[shown]?.[name], `${lowName} ${a} is greater than ${highName} ${b}`),
+        invalid(`${field}.${shown}[${name}]`, limit[value]?.[name], `${lowName} ${a} is greater than ${highName} ${b}`),
       ];
     }),
   );

@@ -36,7 +36,8 @@ export const ingressClassRules: KindRules = {
         ...(reference ? referenceErrors(reference) : []),
       ];
     },
-    validateUpdate: (next, old) => immutable(next['spec']?.controller, old['spec']?.controller, 'spec.controller'),
+    validateUpdate: (next, old) =>
+      immutable(next['spec']?.controller ?? '', old['spec']?.controller ?? '', 'spec.controller'),
   },
 };
 
@@ -57,8 +58,11 @@ function controllerErrors(controller: string): FieldError[] {
 
 function referenceErrors(reference: IngressClassParametersReference): FieldError[] {
   const field = 'spec.parameters';
-  const { scope, namespace } = reference;
+  const { apiGroup, scope, namespace } = reference;
   return [
+    ...(apiGroup === undefined
+      ? []
+      : dns1123Subdomain(apiGroup).map((text) => invalid(`${field}.apiGroup`, apiGroup, text))),
     ...(['kind', 'name'] as const).flatMap((name) =>
       reference[name]
         ? pathSegment(reference[name]).map((text) => invalid(`${field}.${name}`, reference[name], text))
@@ -117,14 +121,29 @@ export const serviceCidrRules: KindRules = {
   statusKeepsMetadata: true,
   cells: { CIDRs: ({ spec }) => spec?.cidrs?.join(',') ?? '' },
   rules: {
-    validate: (object) => {
-      const cidrs = (object as ServiceCIDR).spec?.cidrs ?? [];
-      if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
-      return [
-        ...(cidrs.length > 2 ? [invalid('spec', null, 'may only hold up to 2 values')] : []),
-        ...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`)),
-      ];
-    },
-    validateUpdate: (next, old) => immutable(next['spec']?.cidrs, old['spec']?.cidrs, 'spec.cidrs'),
+    // Ranges that stand in the store change in one way only, of which the update's own rule knows.
+    validate: (object) =>
+      object.metadata.resourceVersion ? [] : cidrErrors((object as ServiceCIDR).spec?.cidrs ?? []),
+    validateUpdate: (next, old) =>
+      changedCidrErrors((next as ServiceCIDR).spec?.cidrs, (old as ServiceCIDR).spec?.cidrs ?? []),
   },
 };
+
+function cidrErrors(cidrs: readonly string[]): FieldError[] {
+  if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
+  return [
+    ...(cidrs.length > 2 ? [invalid('spec', null, 'may only hold up to 2 values')] : []),
+    ...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`)),
+  ];
+}
+
+/** One range may get a second one beside it (ValidateServiceCIDRUpdate). */
+function changedCidrErrors(next: readonly string[] | undefined, old: readonly string[]): FieldError[] {
+  const count = next?.length ?? 0;
+  const grows = old.length === 1 && count === 2;
+  if (!next || (count !== old.length && !grows)) return immutable(next, old, 'spec.cidrs');
+  return [
+    ...old.flatMap((cidr, index) => immutable(next[index], cidr, `spec.cidrs[${index}]`)),
+    ...(grows ? cidrErrors(next) : []),
+  ];
+}

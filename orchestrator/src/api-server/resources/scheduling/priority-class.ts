@@ -22,7 +22,8 @@ export const priorityClassRules: KindRules = {
     default: (object) => {
       (object as PriorityClass).preemptionPolicy ??= 'PreemptLowerPriority';
     },
-    validate,
+    // A stored one keeps what is checked, name, value and policy: ValidatePriorityClassUpdate looks at no more.
+    validate: (object) => (object.metadata.resourceVersion ? [] : validate(object)),
     validateUpdate: (next, old) => [
       ...(next['value'] === old['value'] ? [] : [forbidden('value', 'may not be changed in an update.')]),
       ...immutable(next['preemptionPolicy'], old['preemptionPolicy'], 'preemptionPolicy'),

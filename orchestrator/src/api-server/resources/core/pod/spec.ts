@@ -1,6 +1,7 @@
 import type { PodDNSConfig, PodSpec, PodTemplateSpec } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../field.ts';
+import { shownForm } from '../../internal-form.ts';
 import { validateIp } from '../../ip.ts';
 import { validateLabels } from '../../label-selector.ts';
 import { validateAnnotations } from '../../metadata.ts';
@@ -75,9 +76,11 @@ function resourceClaimErrors({ resourceClaims = [] }: PodSpec, list: string): Fi
       ...(name ? [] : [required(`${field}.name`)]),
       ...(name && repeated ? [duplicate(`${field}.name`, name)] : []),
       ...(name && !repeated ? dns1123Label(name).map((text) => invalid(`${field}.name`, name, text)) : []),
-      ...(resourceClaimName && resourceClaimTemplateName ? [invalid(field, claim, both)] : []),
+      ...(resourceClaimName && resourceClaimTemplateName
+        ? [invalid(field, shownForm('PodResourceClaim', claim), both)]
+        : []),
       ...(resourceClaimName === undefined && resourceClaimTemplateName === undefined
-        ? [invalid(field, claim, none)]
+        ? [invalid(field, shownForm('PodResourceClaim', claim), none)]
         : []),
     ];
   });

@@ -1,8 +1,16 @@
-import { type Container, copyJson, type NodeAffinity, type Pod, type PodSpec, type Toleration } from '@berth/kube';
+import {
+  type Container,
+  copyJson,
+  type NodeAffinity,
+  type NodeSelectorTerm,
+  type Pod,
+  type PodSpec,
+  type Toleration,
+} from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid, required } from '../../field.ts';
-import { specDiff } from '../../internal-form.ts';
+import { shownForm, specDiff } from '../../internal-form.ts';
 import { inRange } from '../../names.ts';
 import { validateTolerations } from './scheduling.ts';
 
@@ -93,18 +101,27 @@ function narrowedPlacement(spec: PodSpec, before: PodSpec): FieldError[] {
 
 function narrowedAffinity(next: NodeAffinity | undefined, old: NodeAffinity | undefined): FieldError[] {
   const oldTerms = old?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const terms = next?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const terms = next?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const field = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
-  if (oldTerms.length > 0 && oldTerms.length !== terms.length)
-    return [invalid(field, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')];
+  const shown = (term: NodeSelectorTerm) => shownForm('NodeSelectorTerm', term);
+  if (oldTerms.length > 0 && oldTerms.length !== (terms?.length ?? 0)) {
+    const text = 'no additions/deletions to non-empty NodeSelectorTerms list are allowed';
+    return [invalid(field, terms?.map(shown), text)];
+  }
+  const text = 'only additions are allowed (no mutations or deletions)';
   return oldTerms.flatMap((term, index) => {
-    const now = terms[index];
-    const longer = (['matchExpressions', 'matchFields'] as const).every((list) => {
-      const length = term[list]?.length ?? 0;
-      return semanticEqual((now?.[list] ?? []).slice(0, length), term[list]);
-    });
-    const text = 'only additions are allowed (no mutations or deletions)';
-    return longer ? [] : [invalid(`${field}[${index}]`, now, text)];
+    const now = terms?.[index] ?? {};
+    return onlyAdds(now, term) ? [] : [invalid(`${field}[${index}]`, shown(now), text)];
+  });
+}
+
+/** A term that asks for nothing selects nothing: to ask for something is looser (validateNodeSelectorTermHasOnlyAdditions). */
+function onlyAdds(next: NodeSelectorTerm, old: NodeSelectorTerm): boolean {
+  const count = (term: NodeSelectorTerm) => (term.matchExpressions?.length ?? 0) + (term.matchFields?.length ?? 0);
+  if (count(old) === 0) return count(next) === 0;
+  return (['matchExpressions', 'matchFields'] as const).every((list) => {
+    const length = old[list]?.length ?? 0;
+    return semanticEqual((next[list] ?? []).slice(0, length), old[list]);
   });
 }
 
