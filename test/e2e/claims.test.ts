@@ -40,11 +40,15 @@ test.concurrent('a node tells how full its pods’ volumes are, and what its pod
     volume: [{ name: 'data', pvcRef: { name: 'told', namespace }, capacityBytes: expect.any(Number) }],
   });
   expect(told.volume[0].usedBytes).toBeGreaterThanOrEqual(2_000_000);
+  const metrics = await raw('metrics');
+  expect(metrics).toMatch(
+    /^storage_operation_duration_seconds_count\{migrated="false",operation_name="volume_mount",status="success",volume_plugin="kubernetes.io\/csi:csi.berth.local"\} [1-9]/m,
+  );
   const used = new RegExp(
     `^kubelet_volume_stats_used_bytes{namespace="${namespace}",persistentvolumeclaim="told"} (\\d+)$`,
     'm',
   );
-  expect(Number(used.exec(await raw('metrics'))?.[1])).toBeGreaterThanOrEqual(2_000_000);
+  expect(Number(used.exec(metrics)?.[1])).toBeGreaterThanOrEqual(2_000_000);
 });
 
 test.concurrent('two pods share a claim; where it is mounted read-only nothing can be written', async () => {

@@ -8,6 +8,7 @@ import { createImageService } from '../images/cri-image-service.ts';
 import type { Images } from '../images/image-store.ts';
 import { type Kubelet, startKubelet } from '../kubelet/kubelet.ts';
 import type { KubeletServer } from '../kubelet/server/kubelet-server.ts';
+import { StorageOperations } from '../kubelet/storage-operations.ts';
 import type { NodeApi } from '../node-api.ts';
 import { startEmbeddedRuntime } from '../runtime/embedded-runtime.ts';
 import { StateLayout } from '../runtime/state-layout.ts';
@@ -75,8 +76,13 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
     log,
     events: recorders.of('kubelet'),
   };
+  const operations = new StorageOperations();
+  const { observe } = operations;
   const volumes = stack.use(
-    await startVolumeManager({ ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry }, signal),
+    await startVolumeManager(
+      { ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry, observe },
+      signal,
+    ),
   );
   let running: Kubelet | undefined;
   const server = await startServer(options, () => running?.api, signal);
@@ -88,6 +94,7 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
         runtime,
         volumes,
         csi: registry,
+        operations,
         dirs: { root: dirs.kubelet, logs: dirs.logs },
         addresses: options.addresses,
         cgroupRoot: new StateLayout(dirs.runtime).identity.cgroupRoot,

@@ -4,6 +4,7 @@ import type { CsiPlugins, VolumeManager } from '@berth/volume-manager';
 import type { ContainerRuntime } from './container-runtime.ts';
 import type { PodCgroups } from './containers/pod-cgroups.ts';
 import type { MachineFacts } from './node/machine-facts.ts';
+import type { StorageOperations } from './storage-operations.ts';
 
 /** Where a node keeps its files; each is created when missing. */
 export interface KubeletDirs {
@@ -23,6 +24,8 @@ export interface KubeletOptions {
   readonly volumes: VolumeManager;
   /** The drivers of this node, which know how full volumes are; absent: nobody is asked. */
   readonly csi?: Pick<CsiPlugins, 'find'>;
+  /** What the volume manager did, for metrics; absent: nobody counts. */
+  readonly operations?: StorageOperations;
   readonly dirs: KubeletDirs;
   readonly clock: Clock;
   readonly rng: Rng;

@@ -109,7 +109,7 @@ export class MetricRegistry {
     const families = this.#families.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const parts: string[] = [];
     for (const family of families) parts.push(...(await family.lines()));
-    return `${parts.join('\n')}\n`;
+    return parts.map((line) => `${line}\n`).join('');
   }
 
   #read(

@@ -44,5 +44,5 @@ export async function kubeletMetrics(
         pvcRef && typeof value === 'number' ? [[[pvcRef.namespace, pvcRef.name], value]] : [],
       ),
     );
-  return registry.text();
+  return `${await registry.text()}${(await node.options.operations?.text()) ?? ''}`;
 }
