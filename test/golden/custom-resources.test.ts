@@ -53,7 +53,7 @@ test('bodies come as JSON and YAML, not as protobuf', async () => {
 test('what a body says it is must be what the path is about', async () => {
   await define(fooDefinition());
   const other = await send('POST', foos, { ...foo({ name: 'a' }), kind: 'Bar' });
-  expect(other.body).toMatchObject({ code: 422, message: 'Foo.samplecontroller.k8s.io "a" is invalid: kind: Invalid value: "Bar": must be Foo' });
+  expect(other.body).toMatchObject({ code: 422, message: 'Bar.samplecontroller.k8s.io "a" is invalid: kind: Invalid value: "Bar": must be Foo' });
   const version = await send('POST', foos, { ...foo({ name: 'a' }), apiVersion: 'samplecontroller.k8s.io/v1' });
   expect(version.body).toMatchObject({
     code: 400,
@@ -87,9 +87,34 @@ test('a patch that makes something else of a resource shows what, as upstream do
     const message = ` "" is invalid: patch: Invalid value: ${JSON.stringify(shown)}: ${why}`;
     expect({ status, message: body.message }).toEqual({ status: 422, message });
   }
+  const elsewhere = await send('PATCH', `${foos}/a`, { apiVersion: 'other.io/v1' }, { contentType: 'application/merge-patch+json' });
+  expect(elsewhere.body).toMatchObject({
+    message: 'Foo.other.io "a" is invalid: apiVersion: Invalid value: "other.io/v1": must be samplecontroller.k8s.io/v1alpha1',
+    details: { name: 'a', group: 'other.io', kind: 'Foo' },
+  });
   const unversioned = await send('PATCH', `${foos}/a`, { apiVersion: null }, { contentType: 'application/merge-patch+json' });
   const message = "Internal error occurred: Object 'apiVersion' is missing in 'object has no apiVersion field'";
   expect(unversioned).toMatchObject({ status: 500, body: { message } });
+  await undefine();
+});
+
+test('applied metadata that only the server writes may be anything, what its type refuses is told', async () => {
+  await define(fooDefinition());
+  const { metadata } = (await send('POST', foos, foo({ name: 'a' }))).body;
+  const apply = (own: object) =>
+    send('PATCH', `${foos}/a?fieldManager=m`, foo({ name: 'a', ...own }), { contentType: 'application/apply-patch+yaml' });
+  const { generation, creationTimestamp } = metadata;
+  for (const own of [{ creationTimestamp: 5 }, { creationTimestamp: 'x' }, { generation: 1.5 }, { deletionTimestamp: 'x' }]) {
+    const applied = await apply(own);
+    expect(applied).toMatchObject({ status: 200, body: { metadata: { generation, creationTimestamp } } });
+    expect(applied.body.metadata).not.toHaveProperty('deletionTimestamp');
+  }
+  expect(await apply({ managedFields: [{ nope: 5 }] })).toMatchObject({ status: 400, body: { message: 'metadata.managedFields must be nil' } });
+  const kind = '(/a; samplecontroller.k8s.io/v1alpha1, Kind=Foo)';
+  expect(await apply({ managedFields: [{ operation: 5 }] })).toMatchObject({
+    status: 500,
+    body: { message: `failed to create typed patch object ${kind}: .metadata.managedFields[0].operation: expected string, got &value.valueUnstructured{Value:5}` },
+  });
   await undefine();
 });
 

@@ -93,9 +93,15 @@ export function validateUpdate(options: {
 
 function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors: readonly FieldError[]): void {
   if (errors.length === 0) return;
+  throw invalid(toldKind(definition, object), object.metadata.name ?? '', errors);
+}
+
+/** The kind that is told to be wrong: a custom resource's is what it says itself. */
+function toldKind({ custom, storedAs, group, kind }: ResourceDefinition, object: AnyObject) {
   // A kind of two groups is told as the first one's, of which its unversioned form is.
-  const group = definition.storedAs?.group ?? definition.group;
-  throw invalid({ group, kind: definition.kind }, object.metadata.name ?? '', errors);
+  if (!custom) return { group: storedAs?.group ?? group, kind };
+  const said = object.apiVersion?.split('/');
+  return { group: said ? (said.length > 1 ? (said[0] as string) : '') : group, kind: object.kind ?? kind };
 }
 
 /** The namespace of the path is the object's. @throws ApiError BadRequest */

@@ -6,9 +6,11 @@ import {
   applyConfiguration,
   copyJson,
   DecodeError,
+  decodeObject,
   isEmptySet,
   type ManagedFieldsEntry,
   type ManagedSet,
+  schemas,
   TypedError,
   validateTyped,
 } from '@berth/kube';
@@ -68,12 +70,25 @@ function checkConfig(config: Record<string, unknown>, { group, version, kind, ap
   if (config['apiVersion'] !== apiVersion || config['kind'] !== kind)
     throw apiError('BadRequest', `invalid object type: ${printKind(config)}`);
   const metadata = config['metadata'] as { managedFields?: unknown } | undefined;
-  if (Array.isArray(metadata?.managedFields)) throw apiError('BadRequest', 'metadata.managedFields must be nil');
+  if (areManagedFields(metadata?.managedFields)) throw apiError('BadRequest', 'metadata.managedFields must be nil');
   try {
     validateTyped({ value: config, type });
   } catch (error) {
     const what = `${printName(config)}; ${group}/${version}, Kind=${kind}`;
     throw failed(`failed to create typed patch object (${what}): ${(error as Error).message}`);
+  }
+}
+
+/** Whether they can be read: what can't be is none of them, and is left to its type (Unstructured.GetManagedFields). */
+function areManagedFields(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const schema = schemas.get('io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry');
+  try {
+    for (const entry of value) decodeObject(schema, entry, 'map');
+    return true;
+  } catch (error) {
+    if (error instanceof DecodeError) return false;
+    throw error;
   }
 }
 

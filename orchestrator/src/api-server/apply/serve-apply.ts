@@ -98,7 +98,11 @@ function next({ context, route, sent }: Attempt, live: AnyObject | undefined): A
 function decode(context: ServerContext, definition: ResourceDefinition, merged: Record<string, unknown>): AnyObject {
   const schema = definition.merge ? undefined : schemas.find(definition.schema);
   if (!schema)
-    return context.bodies.conform(merged, expectedKind(definition), { validation: 'Ignore', warn: () => undefined });
+    return context.bodies.conform(merged, expectedKind(definition), {
+      validation: 'Ignore',
+      warn: () => undefined,
+      from: 'map',
+    });
   return decodeObject(schema, merged, 'map').object as AnyObject;
 }
 

@@ -1,3 +1,4 @@
+import type { DecodedFrom } from '@berth/kube';
 import type { Store } from '../../store/store.ts';
 import type { Duplicates } from '../decoding/duplicate-problems.ts';
 import type { ObjectStorage } from '../object-storage.ts';
@@ -10,6 +11,8 @@ import type { JsonSchema } from './schema/json-schema.ts';
 export interface DecodeOptions extends Duplicates {
   readonly validation: FieldValidation;
   readonly warn: (text: string) => void;
+  /** Of a map, what is wrong of the metadata is dropped. */
+  readonly from?: DecodedFrom;
 }
 
 /** Where a custom resource keeps what the scale endpoint shows. */

@@ -76,11 +76,13 @@ export class CustomChecks {
     const { schema } = this.#o;
     const typed = this.#typeErrors(next);
     const kind = endpoint === 'status' ? this.#statusErrors(next, old) : this.#objectErrors(next, old);
+    // Upstream looks at an update's metadata before it asks the kind's own rules, which do so again.
+    const generic = old ? validateObjectMetaUpdate(next, old) : [];
     const embedded = endpoint === 'status' || !this.#embeds ? [] : embeddedErrors(next, schema, '');
     const lists = this.#hasKeys ? listTypeErrors(next, schema, '') : [];
     // What was wrong before may stay so.
     const newLists = lists.length > 0 && old && listTypeErrors(old, schema, '').length > 0 ? [] : lists;
-    return [...(typed.length > 0 ? typed : kind), ...embedded, ...newLists];
+    return [...generic, ...(typed.length > 0 ? typed : kind), ...embedded, ...newLists];
   }
 
   #objectErrors(next: AnyObject, old: AnyObject | undefined): FieldError[] {

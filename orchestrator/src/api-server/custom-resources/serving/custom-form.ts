@@ -31,7 +31,7 @@ export class CustomForm {
         'BadRequest',
         `${this.#kind} in version ${JSON.stringify(this.version)} cannot be handled as a ${this.#kind}: ${why}`,
       );
-    const unknown = this.#coerce(object, cannot);
+    const unknown = this.#coerce(object, how, cannot);
     const problems = [
       ...duplicateProblems(how, validation === 'Warn'),
       ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
@@ -41,10 +41,10 @@ export class CustomForm {
     return object;
   }
 
-  #coerce(object: AnyObject, cannot: (why: string) => Error): string[] {
+  #coerce(object: AnyObject, { from }: DecodeOptions, cannot: (why: string) => Error): string[] {
     const unknown: string[] = [];
     try {
-      const metadata = decodeMetadata(object.metadata ?? {});
+      const metadata = decodeMetadata(object.metadata ?? {}, from === 'map');
       unknown.push(...metadata.unknownFields.map((path) => `metadata.${path}`));
       unknown.push(...this.#prune(object));
       object.metadata = metadata.object as AnyObject['metadata'];
