@@ -53,7 +53,9 @@ export interface Schemas {
   find(name: string): ObjectSchema | undefined;
 }
 
-type CompactField = string | { t: string; e?: CompactField; l?: string; k?: string[]; a?: 1; s?: string; m?: string };
+type CompactField =
+  | string
+  | { t: string; e?: CompactField; l?: string; k?: string[]; a?: 0 | 1; s?: string; m?: string };
 
 interface CompactDefinition {
   readonly f: Readonly<Record<string, CompactField>>;
@@ -134,7 +136,7 @@ function inflateField(compact: CompactField): FieldSchema {
     ...(e === undefined ? {} : { element: inflateField(e) }),
     ...(l === undefined ? {} : { listType: l as 'atomic' | 'set' | 'map' }),
     ...(k === undefined ? {} : { mapKeys: k }),
-    atomic: a === 1 || struct?.atomic === true,
+    atomic: a === undefined ? struct?.atomic === true : a === 1,
     patchStrategies: s === undefined ? [] : s.split(','),
     ...(m === undefined ? {} : { mergeKey: m }),
   };

@@ -22,7 +22,7 @@ interface Schema {
 /** A bare string is a scalar or, with `@`, a struct; see kube/src/schema.ts for the reader. */
 type CompactField =
   | string
-  | { t: string; e?: CompactField; l?: string; k?: readonly string[]; a?: 1; s?: string; m?: string };
+  | { t: string; e?: CompactField; l?: string; k?: readonly string[]; a?: 0 | 1; s?: string; m?: string };
 
 interface CompactDefinition {
   f: Record<string, CompactField>;
@@ -87,6 +87,8 @@ function compact(schema: Schema): CompactField {
     ...(schema['x-kubernetes-list-type'] && { l: schema['x-kubernetes-list-type'] }),
     ...(schema['x-kubernetes-list-map-keys'] && { k: schema['x-kubernetes-list-map-keys'] }),
     ...(schema['x-kubernetes-map-type'] === 'atomic' && { a: 1 as const }),
+    // A struct that is one value elsewhere.
+    ...(schema['x-kubernetes-map-type'] === 'granular' && { a: 0 as const }),
     ...(schema['x-kubernetes-patch-strategy'] && { s: schema['x-kubernetes-patch-strategy'] }),
     ...(schema['x-kubernetes-patch-merge-key'] && { m: schema['x-kubernetes-patch-merge-key'] }),
   };

@@ -95,7 +95,7 @@ export function apply(object: object, [path, ...value]: Change): Json {
   const copy = structuredClone(object) as Json;
   const last = path.at(-1) as string;
   // biome-ignore lint/suspicious/noExplicitAny: anything may be there.
-  const place = path.slice(0, -1).reduce<any>((at, key) => (at[key] ??= {}), copy);
+  const place = path.slice(0, -1).reduce<any>((at, key) => at[key], copy);
   if (value.length > 0) place[last] = value[0];
   else if (Array.isArray(place)) place.splice(Number(last), 1);
   else delete place[last];

@@ -62,6 +62,9 @@ function kinds(): readonly Kind[] {
 
 async function compareKind({ path, object }: Kind): Promise<void> {
   const { definition } = targetOf(path);
+  const served = await servers.theirs({ method: 'POST', path: path + dry, body: object });
+  // Versions that are not served unless somebody asks for them.
+  if (served.status === 404) return;
   const schema = schemas.get(definition.schema);
   const metadata = new Set(
     object.kind === 'ConfigMap' ? schemas.get(metaName).fields.keys() : ['name', 'generateName', 'labels'],
@@ -76,10 +79,9 @@ async function compareKind({ path, object }: Kind): Promise<void> {
   compare(object.kind, 'create', { method: 'POST', path, body: object }, made);
   if (made.some(({ status }) => status !== 201)) return;
   const one = `${path}/${object.metadata.name}`;
-  const live = (await servers.ask({ method: 'GET', path: one })).map(({ text }) => JSON.parse(text)) as [
-    object,
-    object,
-  ];
+  const stored = await servers.ask({ method: 'GET', path: one });
+  if (stored.some(({ status }) => status !== 200)) return;
+  const live = stored.map(({ text }) => JSON.parse(text)) as [object, object];
   const both = (make: (from: object) => Sent) => live.map(make) as [Sent, Sent];
   const updates = [...changesOf(live[0] as never, schema)].filter(counts);
   const endpoints = definition.subresources.some(({ name }) => name === 'status') ? ['', '/status'] : [''];

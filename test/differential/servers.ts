@@ -63,13 +63,14 @@ async function ready(server: KubeApiserver, send: Send): Promise<void> {
 
 async function clientOf({ authority, port }: Listening, agent: Agent): Promise<Send> {
   const pair = await authority.issue('CN=admin, O=system:masters', 'client');
-  return ({ method, path, body }) =>
+  const place = { host: '127.0.0.1', port, agent, ca: authority.cert, ...pair };
+  const send: Send = (asked) =>
     new Promise((resolve, reject) => {
+      const { method, path, body } = asked;
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       const payload = body === undefined ? undefined : JSON.stringify(body);
       const headers = { ...(payload ? { 'content-type': type, 'content-length': Buffer.byteLength(payload) } : {}) };
-      const place = { host: '127.0.0.1', port, method, path, headers, agent, ca: authority.cert, ...pair };
-      const sent = request(place, (answer) => {
+      const sent = request({ ...place, method, path, headers }, (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (chunk: string) => {
           text += chunk;
@@ -77,6 +78,8 @@ async function clientOf({ authority, port }: Listening, agent: Agent): Promise<S
         const warning = answer.headersDistinct['warning']?.join('\n') ?? '';
         answer.on('end', () => resolve({ status: answer.statusCode ?? 0, warning, text })).on('error', reject);
       });
-      sent.on('error', reject).end(payload);
+      // A server may close a connection that was quiet just as it is used again.
+      sent.on('error', (error) => (sent.reusedSocket ? resolve(send(asked)) : reject(error))).end(payload);
     });
+  return send;
 }

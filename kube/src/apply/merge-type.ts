@@ -128,7 +128,7 @@ function fieldType(field: FieldSchema, owner: ObjectSchema): MergeType {
 
 function structType(field: FieldSchema): MergeType {
   const struct = field.struct as ObjectSchema;
-  return field.atomic && !struct.atomic ? { map: new StructMap(struct, true) } : mergeTypeOf(struct);
+  return field.atomic === struct.atomic ? mergeTypeOf(struct) : { map: new StructMap(struct, field.atomic) };
 }
 
 /** Lists that name no type go by their patch strategy (kube-openapi schemaconv). */

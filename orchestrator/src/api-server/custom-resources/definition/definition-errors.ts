@@ -150,7 +150,7 @@ function hasAnyStatus({ top, versions }: InternalSpec): boolean {
 
 function versionListErrors({ versions }: InternalSpec): FieldError[] {
   const field = 'spec.versions';
-  const printed = versions.map((version) => internalJson('Version', version));
+  const printed = versions.length > 0 ? versions.map((version) => internalJson('Version', version)) : null;
   const unique = new Set(versions.map(({ name }) => name)).size === versions.length;
   return [
     ...(unique ? [] : [invalid(field, printed, 'must contain unique version names')]),

@@ -9,6 +9,7 @@ import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { formatSelector, validateLabelSelector } from '../label-selector.ts';
 import { dns1035Label, dns1123Subdomain, pathSegment } from '../names.ts';
+import { validateConditions } from '../resource/taints.ts';
 import type { KindRules } from '../rules.ts';
 import { oneOf, validateRule } from './webhooks.ts';
 
@@ -33,6 +34,7 @@ function policyRules(column: string, list: 'validations' | 'mutations'): KindRul
         defaultMatch(spec.matchConstraints);
       },
       validate: (object) => policyErrors(object, list),
+      validateStatusUpdate: ({ status }) => validateConditions(status?.conditions ?? [], 'status.conditions'),
       checkAlso: list === 'validations' ? expressionErrors : mutationErrors,
     },
   };

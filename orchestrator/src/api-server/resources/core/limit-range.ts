@@ -4,7 +4,12 @@ import { duplicate, forbidden, invalid, required } from '../field.ts';
 import { qualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { KindRules } from '../rules.ts';
-import { validateContainerResourceName, validateResourceName } from './pod/resource-requirements.ts';
+import {
+  isHugePages,
+  isNativeResource,
+  validateContainerResourceName,
+  validateResourceName,
+} from './pod/resource-requirements.ts';
 
 const types = ['Pod', 'Container', 'PersistentVolumeClaim'];
 
@@ -75,9 +80,13 @@ const orders = [
 ] as const;
 
 function orderErrors(limit: LimitRangeItem, field: string): FieldError[] {
-  const names = new Set(orders.flatMap(([list]) => Object.keys(limit[list] ?? {})));
-  return [...names].flatMap((name) =>
-    orders.flatMap(([low, high, shown, lowName, highName, value = shown]) => {
+  const names = new Set(
+    [...orders.map(([list]) => list), 'maxLimitRequestRatio' as const].flatMap((list) =>
+      Object.keys(limit[list] ?? {}),
+    ),
+  );
+  return [...names].flatMap((name) => [
+    ...orders.flatMap(([low, high, shown, lowName, highName, value = shown]) => {
       const a = limit[low]?.[name];
       const b = limit[high]?.[name];
       if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) return [];
@@ -85,5 +94,23 @@ function orderErrors(limit: LimitRangeItem, field: string): FieldError[] {
         invalid(`${field}.${shown}[${name}]`, limit[value]?.[name], `${lowName} ${a} is greater than ${highName} ${b}`),
       ];
     }),
-  );
+    ...ratioErrors(limit.maxLimitRequestRatio?.[name], `${field}.maxLimitRequestRatio[${name}]`),
+    ...overcommitErrors(name, limit, field),
+  ]);
+}
+
+function ratioErrors(ratio: string | undefined, field: string): FieldError[] {
+  return ratio !== undefined && compareQuantities(ratio, 1) < 0
+    ? [invalid(field, ratio, `ratio ${ratio} is less than 1`)]
+    : [];
+}
+
+/** Devices, huge pages and the like are had in full or not at all. */
+function overcommitErrors(name: string, limit: LimitRangeItem, field: string): FieldError[] {
+  const [most, asked] = [limit.default?.[name], limit.defaultRequest?.[name]];
+  if (limit.type === 'Pod' || most === undefined || asked === undefined || compareQuantities(most, asked) === 0)
+    return [];
+  if (isNativeResource(name) && !isHugePages(name)) return [];
+  const text = `default value ${most} must equal to defaultRequest value ${asked} in ${name}`;
+  return [invalid(`${field}.defaultRequest[${name}]`, asked, text)];
 }

@@ -1,6 +1,6 @@
 import type { APIService, APIServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { invalid, required } from '../field.ts';
+import { invalid, notSupported, required } from '../field.ts';
 import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -16,8 +16,17 @@ export const apiServiceRules: KindRules = {
       if (service) service.port ??= 443;
     },
     validate: (object) => validate(object as APIService),
+    validateStatusUpdate: (object) => statusErrors(object as APIService),
   },
 };
+
+const statuses = ['True', 'False', 'Unknown'];
+
+function statusErrors({ status }: APIService): FieldError[] {
+  return (status?.conditions ?? []).flatMap(({ status: value = '' }, index) =>
+    statuses.includes(value) ? [] : [notSupported(`status.conditions[${index}].status`, value, statuses)],
+  );
+}
 
 function validate({ metadata, spec }: APIService): FieldError[] {
   const { group = '', version = '', service, groupPriorityMinimum = 0, versionPriority = 0 } = spec ?? {};

@@ -96,9 +96,17 @@ export const ipAddressRules: KindRules = {
         ...(reference ? parentErrors(reference, 'spec.parentRef') : [required('spec.parentRef')]),
       ];
     },
-    validateUpdate: (next, old) => immutable(next['spec']?.parentRef, old['spec']?.parentRef, 'spec.parentRef'),
+    validateUpdate: (next, old) =>
+      immutable(shownParent(next as IPAddress), shownParent(old as IPAddress), 'spec.parentRef'),
   },
 };
+
+/** Of the unversioned form. */
+function shownParent({ spec }: IPAddress): object | undefined {
+  if (!spec?.parentRef) return undefined;
+  const { group = '', resource = '', namespace = '', name = '' } = spec.parentRef;
+  return { Group: group, Resource: resource, Namespace: namespace, Name: name };
+}
 
 function parentErrors({ group, resource, namespace, name }: ParentReference, field: string): FieldError[] {
   const segment = (value: string, path: string) => pathSegment(value).map((text) => invalid(path, value, text));
@@ -132,7 +140,7 @@ export const serviceCidrRules: KindRules = {
 function cidrErrors(cidrs: readonly string[]): FieldError[] {
   if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
   return [
-    ...(cidrs.length > 2 ? [invalid('spec', null, 'may only hold up to 2 values')] : []),
+    ...(cidrs.length > 2 ? [invalid('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values')] : []),
     ...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`)),
   ];
 }

@@ -4,6 +4,7 @@ import { validateIntOrPercent } from '../apps/int-or-percent.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
 import { invalid, notSupported } from '../field.ts';
 import { validateLabelSelector } from '../label-selector.ts';
+import { validateConditions } from '../resource/taints.ts';
 import type { KindRules } from '../rules.ts';
 
 const evictionPolicies = ['AlwaysAllow', 'IfHealthyBudget'];
@@ -17,13 +18,10 @@ export const podDisruptionBudgetRules: KindRules = {
   },
   rules: {
     validate: (object) => validateSpec((object as PodDisruptionBudget).spec ?? {}),
-    validateStatusUpdate: (next) =>
-      nonNegativeCounts(next['status'] ?? {}, [
-        'disruptionsAllowed',
-        'currentHealthy',
-        'desiredHealthy',
-        'expectedPods',
-      ]),
+    validateStatusUpdate: ({ status = {} }) => [
+      ...validateConditions(status.conditions ?? [], 'status.conditions'),
+      ...nonNegativeCounts(status, ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods']),
+    ],
   },
 };
 

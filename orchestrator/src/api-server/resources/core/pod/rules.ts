@@ -1,3 +1,4 @@
+import { rfc3339 } from '@berth/kit';
 import { copyJson, type Pod, type PodSpec, type PodStatus } from '@berth/kube';
 import { nextGeneration } from '../../../next-generation.ts';
 import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
@@ -44,7 +45,7 @@ export const podRules: KindRules = {
   },
 };
 
-function prepareForCreate(object: AnyObject): void {
+function prepareForCreate(object: AnyObject, { now }: RequestContext): void {
   const pod = object as Pod;
   if (pod.spec) mergeLabelKeys(pod.spec, pod.metadata.labels);
   pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) };
@@ -53,6 +54,7 @@ function prepareForCreate(object: AnyObject): void {
       {
         type: 'PodScheduled',
         status: 'False',
+        lastTransitionTime: rfc3339(now),
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
       },
