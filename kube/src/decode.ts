@@ -2,6 +2,7 @@ import { type Integer, isNumber, rfc3339 } from '@berth/kit';
 import { conversionProblem } from './conversion-problem.ts';
 import { goFieldAt } from './go-field.ts';
 import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
+import { jsonSchemaFields, jsonSchemaName, mismatchWithin } from './json-schema-fields.ts';
 import { isRecord, joinPath, setOwn } from './json-value.ts';
 import { Quantity } from './quantity.ts';
 import type { FieldSchema, ObjectSchema } from './schema.ts';
@@ -56,18 +57,31 @@ class Decoder {
 
   #object(schema: ObjectSchema, value: Record<string, unknown>): Record<string, unknown> {
     const result: Record<string, unknown> = {};
+    const isJsonSchema = schema.name === jsonSchemaName;
     for (const [name, item] of Object.entries(value)) {
       const field = schema.fields.get(name);
       this.#path.push(name);
       if (!field) this.#report();
       else if (item !== null) {
-        const read = this.#value(field, item);
+        const read = isJsonSchema ? this.#schemaField(schema, name, item) : this.#value(field, item);
         if (!(schema.zeroIsAbsent.has(name) && isZero(read))) result[name] = read;
       }
       this.#path.pop();
     }
     for (const name of schema.alwaysPresent) result[name] ??= this.#object(structOf(schema, name), {});
     return result;
+  }
+
+  /** A field of a JSONSchemaProps: some have schemas of their own in them. */
+  #schemaField(schema: ObjectSchema, name: string, value: unknown): unknown {
+    const readOwn = jsonSchemaFields.get(name);
+    if (!readOwn) return this.#value(schema.fields.get(name) as FieldSchema, value);
+    try {
+      return readOwn(value, (each) => decodeObject(schema, each).object);
+    } catch (error) {
+      if (!(error instanceof DecodeError) || this.#isMap) throw error;
+      throw mismatchWithin(error, goFieldAt(this.#schema, this.#path).place);
+    }
   }
 
   #value(field: FieldSchema, value: unknown): unknown {

@@ -118,6 +118,27 @@ test('applied metadata that only the server writes may be anything, what its typ
   await undefine();
 });
 
+test('a schema in a schema is read as its type reads it', async () => {
+  const withField = (field: object) => fooDefinition({ schema: { type: 'object', properties: { a: { type: 'object', ...field } } } });
+  const cannot = 'CustomResourceDefinition in version "v1" cannot be handled as a CustomResourceDefinition';
+  const place = 'Go struct field JSONSchemaProps.spec.versions.schema.openAPIV3Schema.properties';
+  const cases: [object, string][] = [
+    [{ additionalProperties: 5 }, 'boolean or JSON schema expected'],
+    [{ additionalItems: [{}] }, 'boolean or JSON schema expected'],
+    [{ type: 5, additionalProperties: 'true' }, 'boolean or JSON schema expected'],
+    [{ additionalProperties: { type: [] } }, `json: cannot unmarshal array into ${place}.additionalProperties.type of type string`],
+    [{ items: [5] }, `json: cannot unmarshal number into ${place}.items of type v1.JSONSchemaProps`],
+    [{ items: [{ type: 'string' }, { minimum: 'x' }] }, `json: cannot unmarshal string into ${place}.items.minimum of type float64`],
+  ];
+  for (const [field, why] of cases)
+    expect((await send('POST', crds, withField(field))).body).toMatchObject({ code: 400, message: `${cannot}: ${why}` });
+  const { body } = await send('POST', `${crds}?dryRun=All`, withField({ items: 5 }));
+  expect(body.spec.versions[0].schema.openAPIV3Schema.properties.a).toEqual({ type: 'object' });
+  const schema = { type: 'object', properties: { a: { type: 'object', additionalProperties: 5 } } };
+  const applied = await send('PATCH', `${crds}/${name}?fieldManager=m`, fooDefinition({ schema }), { contentType: 'application/apply-patch+yaml' });
+  expect(applied).toMatchObject({ status: 500, body: { message: expect.stringMatching(/ to apiextensions.k8s.io\/v1, Kind=CustomResourceDefinition: boolean or JSON schema expected$/) } });
+});
+
 test('discovery and OpenAPI tell of resources as soon as they are served, and no more when they are gone', async () => {
   await define(
     fooDefinition({
