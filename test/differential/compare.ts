@@ -67,7 +67,7 @@ function plain(text: string): unknown {
     .replace(/kube-api-access-\w+/g, 'kube-api-access-<random>')
     .replace(/((?:resourceVersion|[nN]odePort)\\+":(?:\\+")?)\d+/g, '$1<own>')
     // A patched object that is told in full, in the order of the store.
-    .replace(/(patch: Invalid value: \\").*?[^\\](?=\\": )/g, '$1<object>')
+    .replace(/(Invalid value: \\")\{\\\\\\".*?[^\\](?=\\": )/g, '$1<object>')
     .replace(/10\.96\.\d+\.\d+/g, '<address>')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?( m=\S+)?/g, '<time>');
   try {

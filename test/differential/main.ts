@@ -3,6 +3,7 @@
  * kube-apiserver and to ours, and where their answers differ, as a table.
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Rng, seededRng } from '@berth/kit';
 import { schemas } from '@berth/kube';
@@ -79,7 +80,7 @@ async function compareKind({ path, object }: Kind): Promise<void> {
   compare(object.kind, 'create', { method: 'POST', path, body: object }, made);
   if (made.some(({ status }) => status !== 201)) return;
   const one = `${path}/${object.metadata.name}`;
-  const stored = await servers.ask({ method: 'GET', path: one });
+  const stored = await settled(one);
   if (stored.some(({ status }) => status !== 200)) return;
   const live = stored.map(({ text }) => JSON.parse(text)) as [object, object];
   const both = (make: (from: object) => Sent) => live.map(make) as [Sent, Sent];
@@ -97,6 +98,16 @@ async function compareKind({ path, object }: Kind): Promise<void> {
     await each(object.kind, `${name}patch` as Way, here, (change) =>
       both((from) => ({ method: 'PATCH', path: place, body: mergePatchOf(from, change) })),
     );
+  }
+}
+
+/** As it is when controllers of either server have left it alone for a moment. */
+async function settled(path: string): Promise<readonly [Answer, Answer]> {
+  for (let before = ''; ; await sleep(200)) {
+    const answers = await servers.ask({ method: 'GET', path });
+    const now = answers.map(({ text }) => text).join();
+    if (now === before) return answers;
+    before = now;
   }
 }
 

@@ -2,6 +2,7 @@ import type { LabelSelector, PersistentVolumeSpec, PodSpec, PodTemplateSpec, Vol
 import { goJson, inOrder } from './field.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
 import { shownSelector } from './label-selector.ts';
+import { deviceShapes } from './resource/device-shapes.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 /**
@@ -25,11 +26,16 @@ export function shownForm(type: string, object: object): Json {
 const metadataFields = ['name', 'generateName', 'namespace', 'labels', 'annotations', 'ownerReferences', 'finalizers'];
 
 /** The same for a template, whose metadata upstream embeds without a name. */
-export function shownTemplate({ metadata = {}, spec = { containers: [] } }: PodTemplateSpec): Json {
+export function shownTemplate({ metadata, spec = { containers: [] } }: PodTemplateSpec): Json {
+  return { ...shownMetadata(metadata), Spec: shownForm('PodSpec', spec) };
+}
+
+/** Metadata among the fields of what it is embedded in. */
+export function shownMetadata(metadata: object = {}): Json {
   const given = metadataFields
     .filter((name) => name in metadata)
     .map((name) => [name, inOrder((metadata as Json)[name])]);
-  return { ...Object.fromEntries(given), Spec: shownForm('PodSpec', spec) };
+  return Object.fromEntries(given);
 }
 
 /** The same for a volume's spec, whose source upstream embeds. */
@@ -66,7 +72,8 @@ function withHostNamespaces(spec: PodSpec): Json {
 
 function internalForm(type: string, object: Json): Json {
   const result: Record<string, unknown> = {};
-  for (const field of internalShapes[type]?.split(' ') ?? []) {
+  if (type === 'PersistentVolumeClaimTemplate') Object.assign(result, shownMetadata(object['metadata'] as object));
+  for (const field of (internalShapes[type] ?? deviceShapes[type])?.split(' ') ?? []) {
     const [goName, jsonName, code, target] = field.split(':') as [string, string, string, string | undefined];
     result[goName] = internalValue(object[jsonName], code, target);
   }
@@ -78,6 +85,7 @@ const zeros: Readonly<Record<string, unknown>> = {
   n: 0,
   b: false,
   N: null,
+  r: null,
   q: '0',
   i: 0,
   p: null,
@@ -91,6 +99,7 @@ function internalValue(value: unknown, code: string, type: string | undefined): 
   if (code === 'p') return internalForm(type as string, value as Json);
   if (code === 'l') return (value as Json[]).map((item) => internalForm(type as string, item));
   if (code === 'm') return mapValues(value as Json, (item) => internalForm(type as string, item as Json));
+  if (code === 'r') return value;
   return isSelector(value) ? shownSelector(value) : inOrder(value);
 }
 

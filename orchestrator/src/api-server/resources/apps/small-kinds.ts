@@ -1,4 +1,5 @@
 import type { ControllerRevision, PodTemplate } from '@berth/kube';
+import type { FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
@@ -19,15 +20,18 @@ export const controllerRevisionRules: KindRules = {
   },
   rules: {
     validate: (object) => {
-      const { revision, data } = object as ControllerRevision;
-      return [
-        ...nonNegative(revision ?? 0, 'revision'),
-        ...(data === undefined || data === null ? [required('data', 'data is mandatory')] : []),
-      ];
+      const { metadata, revision, data } = object as ControllerRevision;
+      return [...nonNegative(revision ?? 0, 'revision'), ...(metadata.resourceVersion ? [] : dataErrors(data))];
     },
     validateUpdate: (next, old) => immutable(next['data'], old['data'], 'data'),
   },
 };
+
+/** Of a new revision; a stored one's data does not change. */
+function dataErrors(data: unknown): FieldError[] {
+  if (data === undefined || data === null) return [required('data', 'data is mandatory')];
+  return typeof data === 'object' && !Array.isArray(data) ? [] : [required('data', 'data must be a valid JSON object')];
+}
 
 export const podTemplateRules: KindRules = {
   generation: { initial: true, of: ({ template }) => template },

@@ -5,6 +5,7 @@ import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
 export const apiServiceRules: KindRules = {
+  statusKeepsMetadata: true,
   cells: {
     Service: ({ spec }) => (spec?.service ? `${spec.service.namespace}/${spec.service.name}` : 'Local'),
     Available: (object) => availability(object as APIService),

@@ -20,6 +20,7 @@ const highestPrecedence = 10_000;
 const mostQueues = 10_000_000;
 
 export const flowSchemaRules: KindRules = {
+  statusKeepsMetadata: true,
   generation: { initial: true, of: ({ spec }) => spec },
   cells: {
     PriorityLevel: ({ spec }) => spec?.priorityLevelConfiguration?.name ?? '',
@@ -64,6 +65,7 @@ function schemaErrors(name: string, spec: FlowSchemaSpec): FieldError[] {
 }
 
 export const priorityLevelRules: KindRules = {
+  statusKeepsMetadata: true,
   generation: { initial: true, of: ({ spec }) => spec },
   cells: {
     Type: ({ spec }) => spec?.type ?? '',

@@ -3,7 +3,7 @@ import type { FieldError } from '../../resource-definition.ts';
 import { validateIntOrPercent } from '../apps/int-or-percent.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
 import { invalid, notSupported } from '../field.ts';
-import { validateLabelSelector } from '../label-selector.ts';
+import { shownSelector, validateLabelSelector } from '../label-selector.ts';
 import { validateConditions } from '../resource/taints.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -44,7 +44,7 @@ function validateSpec(spec: PodDisruptionBudgetSpec): FieldError[] {
 function unversioned(spec: PodDisruptionBudgetSpec): object {
   return {
     MinAvailable: spec.minAvailable ?? null,
-    Selector: spec.selector ?? null,
+    Selector: shownSelector(spec.selector) ?? null,
     MaxUnavailable: spec.maxUnavailable ?? null,
     UnhealthyPodEvictionPolicy: spec.unhealthyPodEvictionPolicy ?? null,
   };

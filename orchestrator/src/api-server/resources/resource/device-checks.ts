@@ -9,6 +9,7 @@ import type { AnyObject, CheckAbout, FieldError } from '../../resource-definitio
 import { isExtendedResource } from '../core/pod/resource-requirements.ts';
 import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid } from '../field.ts';
+import { shownForm, shownMetadata } from '../internal-form.ts';
 import { validateLabels } from '../label-selector.ts';
 import { immutable, validateAnnotations } from '../metadata.ts';
 import { boundedList } from './bounded.ts';
@@ -30,7 +31,7 @@ export const deviceChecks = {
   ResourceClaim: async (next, old, { endpoint }) => {
     const claim = next as ResourceClaim;
     if (old && endpoint === 'status') return validateClaimStatus(claim, old as ResourceClaim);
-    if (old) return immutable(next['spec'], old['spec'], 'spec');
+    if (old) return fixedSpec(next['spec'], old['spec'], shownClaim);
     return validateClaimSpec(claim.spec ?? {}, 'spec', await expressionCheck(selectorsOf(claim.spec?.devices)));
   },
   ResourceClaimTemplate: async (next, old) => {
@@ -39,7 +40,7 @@ export const deviceChecks = {
     return [
       ...templateMetadataErrors(spec?.metadata ?? {}, 'spec.metadata'),
       ...validateClaimSpec(spec?.spec ?? {}, 'spec.spec', expressions),
-      ...(old ? immutable(next['spec'], old['spec'], 'spec') : []),
+      ...(old ? fixedSpec(next['spec'], old['spec'], shownClaimTemplate) : []),
     ];
   },
   ResourceSlice: async (next, old) => validateSlice(next as ResourceSlice, old as ResourceSlice | undefined),
@@ -49,6 +50,18 @@ export const deviceChecks = {
       ? validateTaintRuleStatus(next as DeviceTaintRule)
       : validateTaintRule(next as DeviceTaintRule, old as DeviceTaintRule | undefined),
 } as const satisfies Readonly<Record<string, DeviceCheck>>;
+
+function fixedSpec(next: object | undefined, old: object | undefined, shown: (spec: object) => object): FieldError[] {
+  return semanticEqual(next, old) ? [] : immutable(shown(next ?? {}), undefined, 'spec');
+}
+
+function shownClaim(spec: object): object {
+  return shownForm('ResourceClaimSpec', spec);
+}
+
+function shownClaimTemplate({ metadata, spec = {} }: { metadata?: object; spec?: object }): object {
+  return { ...shownMetadata(metadata), Spec: shownClaim(spec) };
+}
 
 function templateMetadataErrors(metadata: object, field: string): FieldError[] {
   const { annotations, labels, ...others } = metadata as NonNullable<ResourceClaimTemplate['spec']['metadata']>;

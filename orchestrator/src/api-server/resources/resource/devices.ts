@@ -45,6 +45,7 @@ export const deviceRules: Readonly<Record<string, KindRules>> = {
     },
   },
   'resource.k8s.io/resourceclaims': {
+    statusKeepsMetadata: true,
     cells: { State: (object) => claimState(object as ResourceClaim) },
     rules: { default: defaultClaim, prepareForStatusUpdate: dropDeallocatedDevices, ...checked('ResourceClaim') },
     versions: beta1('ResourceClaim', beta1Claims),
