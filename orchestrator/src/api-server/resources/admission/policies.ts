@@ -74,6 +74,7 @@ function policyErrors(object: AnyObject, list: 'validations' | 'mutations'): Fie
     ...(spec.paramKind ? kindErrors(spec.paramKind) : []),
     ...(match ? matchErrors(match, 'spec.matchConstraints') : [required('spec.matchConstraints')]),
     ...(match && !match.resourceRules?.length ? [required('spec.matchConstraints.resourceRules')] : []),
+    ...(match && list === 'mutations' ? mutatedErrors(match, 'spec.matchConstraints') : []),
     ...(empty && list === 'validations'
       ? [required('spec.validations', none), required('spec.auditAnnotations', none)]
       : []),
@@ -120,6 +121,17 @@ function matchErrors(match: MatchResources, field: string): FieldError[] {
   ];
 }
 
+/** What is deleted cannot be changed on the way. */
+const mutatedOperations = ['*', 'CONNECT', 'CREATE', 'UPDATE'];
+
+function mutatedErrors({ resourceRules = [] }: MatchResources, field: string): FieldError[] {
+  return resourceRules.flatMap(({ operations = [] }) =>
+    operations
+      .filter((operation) => !mutatedOperations.includes(operation))
+      .map((operation) => notSupported(`${field}.resourceRules.operations`, operation, mutatedOperations)),
+  );
+}
+
 function bindingRules(validating: boolean): KindRules {
   return {
     generation: { initial: true, of: ({ spec }) => spec },
@@ -135,6 +147,7 @@ function bindingRules(validating: boolean): KindRules {
           : [required('spec.policyName')]),
         ...(spec.paramRef ? refErrors(spec.paramRef) : []),
         ...(spec.matchResources ? matchErrors(spec.matchResources, 'spec.matchResources') : []),
+        ...(spec.matchResources && !validating ? mutatedErrors(spec.matchResources, 'spec.matchResources') : []),
         ...(validating ? actionErrors(spec.validationActions ?? []) : []),
       ],
     },
