@@ -105,6 +105,68 @@ test.each([
   expect({ status, message: JSON.parse(text).message }).toEqual({ status: 500, message: `failed to convert new object ${what}: ${why}` });
 });
 
+const noKind = "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string";
+test.each([
+  ['', 'merge-patch+json', { kind: null }, 200, undefined],
+  ['', 'merge-patch+json', { apiVersion: null }, 400, 'the name of the object (NAME based on URL) was undeterminable: name must be provided'],
+  ['', 'merge-patch+json', { kind: 5 }, 422, noKind],
+  ['', 'merge-patch+json', { apiVersion: 'a/b/c' }, 422, 'unexpected GroupVersion string: a/b/c'],
+  ['', 'strategic-merge-patch+json', { kind: 5 }, 422, 'cannot convert int64 to string'],
+  ['/scale', 'merge-patch+json', { kind: null }, 200, undefined],
+  ['/scale', 'merge-patch+json', { spec: { replicas: 'x' } }, 422, 'json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type int32'],
+  ['/scale', 'strategic-merge-patch+json', { spec: { replicas: 1.5 } }, 422, 'cannot convert float64 to int32'],
+  ['/scale', 'merge-patch+json', { kind: 'Bar' }, 422, 'no kind "Bar" is registered for version "autoscaling/v1" in scheme "pkg/runtime/scheme.go:111"'],
+  ['/scale', 'apply-patch+yaml', { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'other' } }, 400, 'the name of the object (other) does not match the name on the URL (NAME)'],
+] as const)('of a deployment, %s by a %s of %j is answered %i, as upstream does', async (subresource, type, body, status, why) => {
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  const query = type.startsWith('apply') ? '&fieldManager=m' : '';
+  const path = `${base.request.path.split('?')[0]}/${name}${subresource}?dryRun=All${query}`;
+  const reply = await server.send({ method: 'PATCH', path, contentType: `application/${type}`, body });
+  const { message } = JSON.parse(reply.text);
+  expect(reply.status).toBe(status);
+  expect(status === 422 ? message.split('": ').at(-1) : message).toBe(why?.replace('NAME', name));
+});
+
+test('a patch shows what it opened with its members in order', async () => {
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  const path = `${base.request.path.split('?')[0]}/${name}/scale?dryRun=All&fieldValidation=Strict`;
+  for (const [type, body] of [
+    ['merge-patch+json', { spec: { replicas: 2, nope: { b: 1, a: 2 } } }],
+    ['json-patch+json', [{ op: 'add', path: '/spec/replicas', value: 2 }, { op: 'add', path: '/spec/nope', value: { a: 2, b: 1 } }]],
+  ] as const) {
+    const { text } = await server.send({ method: 'PATCH', path, contentType: `application/${type}`, body });
+    const { message } = JSON.parse(text);
+    const shown = JSON.parse(message.slice(message.indexOf('"{'), message.lastIndexOf(': strict decoding error: unknown field "spec.nope"')));
+    expect(shown).toMatch(/^\{"apiVersion":"autoscaling\/v1","kind":"Scale","metadata":\{"name":.*"spec":\{"nope":\{"a":2,"b":1\},"replicas":/);
+  }
+});
+
+test('a resize is of the pod of its path, and of nothing that is none', async () => {
+  const pods = '/api/v1/namespaces/default/pods';
+  const spec = { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }] };
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: 'application/json', body: { metadata: { name: 'default' } } });
+  const made = await server.send({ method: 'POST', path: pods, contentType: 'application/json', body: { metadata: { name: 'p' }, spec } });
+  expect(made.status).toBe(201);
+  const resize = async (type: string, body: object) => {
+    const reply = await server.send({ method: 'PATCH', path: `${pods}/p/resize?dryRun=All`, contentType: `application/${type}`, body });
+    return { status: reply.status, message: JSON.parse(reply.text).message?.split('": ').at(-1) };
+  };
+  const container = (own: object) => ({ spec: { containers: [{ name: 'c', ...own }] } });
+  expect(await resize('merge-patch+json', container({ resources: 'x' }))).toEqual({
+    status: 422,
+    message: 'json: cannot unmarshal string into Go struct field Container.spec.containers.resources of type v1.ResourceRequirements',
+  });
+  expect(await resize('strategic-merge-patch+json', container({ image: 5 }))).toEqual({ status: 422, message: 'cannot convert int64 to string' });
+  expect(await resize('merge-patch+json', { metadata: { name: 'other' } })).toEqual({
+    status: 400,
+    message: 'the name of the object (other) does not match the name on the URL (p)',
+  });
+  expect(await resize('merge-patch+json', container({ image: 'other' }))).toMatchObject({
+    status: 422,
+    message: expect.stringMatching(/^Pod QOS Class may not change/),
+  });
+});
+
 /** Without what a deployment controller wrote into the recorded object, and what is one cluster's own. */
 function comparable(value: unknown): unknown {
   return JSON.parse(

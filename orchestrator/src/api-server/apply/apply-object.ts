@@ -96,6 +96,7 @@ function areManagedFields(value: unknown): boolean {
 function printKind(config: Record<string, unknown>): string {
   const apiVersion = typeof config['apiVersion'] === 'string' ? config['apiVersion'] : '';
   const kind = typeof config['kind'] === 'string' ? config['kind'] : '';
+  if (apiVersion.split('/').length > 2) return '/, Kind=';
   return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
 }
 

@@ -1,13 +1,14 @@
 import { copyJson, decodeObject, schemas } from '@berth/kube';
 import { applyPatch } from '../apply-patch.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import { patchOf } from '../patch-body.ts';
+import { patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AnswerObject, ServerRequest } from '../server-request.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import { changeObject } from '../verbs/change-object.ts';
+import { conformPatched } from '../verbs/conform-patched.ts';
 import { requestedChange } from '../verbs/requested-change.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
 import { applySent, sentConfig } from './apply-sent.ts';
@@ -44,7 +45,7 @@ export async function writeScale(
 ): Promise<AnswerObject> {
   const { verb } = route;
   const isApply = verb === 'patch' && isApplyPatch(request);
-  const { options, write } = await (isApply ? appliedScale(context, request) : sentScale(context, route, request));
+  const { options, write } = await (isApply ? appliedScale : sentScale)(context, route, request);
   return changeObject(context, {
     ...requestedChange(route, request, options),
     endpoint: 'main',
@@ -63,15 +64,22 @@ interface AskedScale {
 }
 
 async function sentScale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<AskedScale> {
-  const options = writeOptionsOf(request.query, route.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
+  const { definition, verb } = route;
+  if (verb === 'patch') patchTypeOf(request, definition);
+  const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
-  const patch = route.verb === 'patch' ? await patchOf(request) : undefined;
+  const patch = verb === 'patch' ? await patchOf(request, definition) : undefined;
   const body = patch ? undefined : await context.bodies.object(request, scaleKind, options.fieldValidation);
   if (body) ensurePlace(body, route);
   const manager = managerOf(options.fieldManager, request.userAgent);
   const write = (live: AnyObject) => {
     const next = patch
-      ? context.bodies.conform(applyPatch(patch, live, scaleKind.schema), scaleKind, strictness)
+      ? conformPatched(context.bodies, applyPatch(patch, live, scaleKind.schema), {
+          expected: scaleKind,
+          patch,
+          fillsVersion: definition.custom !== undefined,
+          ...strictness,
+        })
       : copyJson(body as AnyObject);
     if (patch) ensurePlace(next, route);
     delete next.metadata.managedFields;
@@ -87,14 +95,17 @@ function ensurePlace(scale: AnyObject, { namespace, name }: ResourceRoute): void
   ensureName(scale, name);
 }
 
-async function appliedScale(context: ServerContext, request: ServerRequest): Promise<AskedScale> {
+async function appliedScale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<AskedScale> {
   const sent = await sentConfig(request);
-  const write = (live: AnyObject) =>
-    applySent(context, sent, {
+  const write = (live: AnyObject) => {
+    const next = applySent(context, sent, {
       scope: scaleScope(),
       live,
       decode: (merged) => decodeObject(schemas.get(scaleKind.schema), merged, 'map').object as AnyObject,
     });
+    ensurePlace(next, route);
+    return next;
+  };
   return { options: sent.options, write };
 }
 

@@ -8,6 +8,7 @@ import { applyPatch } from '../apply-patch.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
 import { nextGeneration } from '../next-generation.ts';
+import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { patchOf } from '../patch-body.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject, FieldError } from '../resource-definition.ts';
@@ -18,6 +19,7 @@ import { forbidden, invalid as invalidField } from '../resources/field.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { ServerRequest } from '../server-request.ts';
+import { conformPatched } from '../verbs/conform-patched.ts';
 import { getObject } from '../verbs/get-object.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
 import { editStored } from './edit-stored.ts';
@@ -30,6 +32,8 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
   const { options, resize } = await (isApply ? appliedResize : sentResize)(context, route, request);
   const edit = async (pod: AnyObject) => {
     const wanted = resize(pod);
+    ensureNamespace(wanted, true, namespace);
+    ensureName(wanted, name);
     const { resourceVersion } = wanted.metadata;
     if (resourceVersion && resourceVersion !== pod.metadata.resourceVersion) throw modified(definition, name);
     const before = structuredClone(pod) as Pod & AnyObject;
@@ -73,7 +77,7 @@ async function sentResize(context: ServerContext, route: ResourceRoute, request:
   const manager = managerOf(options.fieldManager, request.userAgent);
   const resize = (pod: AnyObject) => {
     const object = patch
-      ? context.bodies.conform(applyPatch(patch, pod, definition.schema), expected, strictness)
+      ? conformPatched(context.bodies, applyPatch(patch, pod, definition.schema), { expected, patch, ...strictness })
       : structuredClone(body as AnyObject);
     defaultAndTrack(context, { definition, subresource: 'resize', object, live: pod, manager });
     return object;
@@ -98,11 +102,10 @@ async function appliedResize(
 }
 
 /** What a resize may not do (ValidatePodResize). */
-function resizeErrors({ spec: next }: Pod, { spec: old }: Pod): FieldError[] {
+function resizeErrors({ spec: next, status }: Pod, { spec: old }: Pod): FieldError[] {
   const errors: FieldError[] = [];
-  const qos = qosClass(next as PodSpec);
-  if (qos !== qosClass(old as PodSpec))
-    errors.push(invalidField('spec', qos, 'Pod QOS Class may not change as a result of resizing'));
+  if (qosClass(next as PodSpec) !== qosClass(old as PodSpec))
+    errors.push(invalidField('spec', status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing'));
   for (const [index, container] of (old?.containers ?? []).entries()) {
     const path = `spec.containers[${index}].resources`;
     errors.push(...removals(container.resources, next?.containers[index]?.resources, path));

@@ -1,72 +1,98 @@
-import { ApiError, apiError, goValue, goValueName, isReason } from '@berth/kube';
-import { type BodyDecoder, expectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
+import { ApiError, apiError, goValueName, isReason } from '@berth/kube';
+import { type BodyDecoder, type ExpectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
-import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
-import { inOrder, invalid } from '../resources/field.ts';
+import type { AnyObject } from '../resource-definition.ts';
+import { invalid } from '../resources/field.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import type { WriteOptions } from '../write-options.ts';
+import { allInOrder, shownPatch } from './shown-patch.ts';
 
 export interface Patching {
-  readonly definition: ResourceDefinition;
+  readonly expected: ExpectedKind;
   readonly patch: ParsedPatch;
   readonly validation: WriteOptions['fieldValidation'];
   readonly warn: (text: string) => void;
+  /** What has no apiVersion is of the one that is expected. */
+  readonly fillsVersion?: boolean;
 }
 
+type Patched = Record<string, unknown>;
+
 /** What a patch made, as an object of its kind, which no patch changes. @throws ApiError Invalid – it is none. */
-export function conformPatched(bodies: BodyDecoder, patched: Record<string, unknown>, patching: Patching): AnyObject {
-  const { definition, patch, validation, warn } = patching;
-  const expected = expectedKind(definition);
-  const { kind } = definition;
-  const apiVersion = apiVersionOf(definition);
-  // Upstream merges strategically what has no kind any more.
-  const typed = patch.type === 'strategic' ? { ...patched, kind, apiVersion } : patched;
-  const problem = definition.custom ? customKindProblem(typed) : kindProblem(typed, definition);
-  const shown = () => shownPatch(definition.custom ? allInOrder(patched) : inOrder(patched), patch);
-  if (problem) throw unfit(shown(), problem);
+export function conformPatched(bodies: BodyDecoder, patched: Patched, patching: Patching): AnyObject {
+  const { expected, patch, validation, warn } = patching;
+  const { kind, custom } = expected;
+  const isMap = patch.type === 'strategic';
+  const refuse = (why: string) => unfit(shownPatch(custom && !isMap ? allInOrder(patched) : patched, patch), why);
+  const typed = isMap ? retyped(patched, expected) : withKind(patched, patching);
+  const problem = isMap
+    ? undefined
+    : (metaProblem(typed) ?? (custom ? customKindProblem : kindProblem)(typed, expected));
+  if (problem) throw refuse(problem);
+  if (!typed['apiVersion']) return unversioned(typed, patching, refuse);
   try {
-    return bodies.conform(typed, expected, { validation, warn, from: patch.type === 'strategic' ? 'map' : 'json' });
+    return bodies.conform(typed, expected, { validation, warn, from: isMap ? 'map' : 'json' });
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
-    throw unfit(shown(), error.message.split(` cannot be handled as a ${kind}: `).at(-1) as string);
+    throw refuse(error.message.split(` cannot be handled as a ${kind}: `).at(-1) as string);
   }
 }
 
-function kindProblem(patched: Record<string, unknown>, definition: ResourceDefinition): string | undefined {
-  const [kind, apiVersion] = [`${patched['kind'] ?? ''}`, `${patched['apiVersion'] ?? ''}`];
-  if (kind === definition.kind && apiVersion === apiVersionOf(definition)) return undefined;
-  if (kind === '') return `Object 'Kind' is missing in '${JSON.stringify(patched)}'`;
-  if (apiVersion === '') return `Object 'apiVersion' is missing in '${JSON.stringify(patched)}'`;
-  return unregisteredKind({ kind, apiVersion }) ?? unknownConversion({ kind, apiVersion }, definition);
+/** Upstream merges strategically whatever a patch says it is. */
+function retyped(patched: Patched, expected: ExpectedKind): Patched {
+  const isText = (field: string) => typeof (patched[field] ?? '') === 'string';
+  return {
+    ...patched,
+    ...(isText('kind') && { kind: expected.kind }),
+    ...(isText('apiVersion') && { apiVersion: apiVersionOf(expected) }),
+  };
 }
 
-/** Another kind is refused by validation, as it is of one that is sent whole. @throws ApiError InternalError – there is no version. */
-function customKindProblem(patched: Record<string, unknown>): string | undefined {
+/** What Go's decoder takes an object for that says nothing itself. */
+function withKind(patched: Patched, { expected, fillsVersion }: Patching): Patched {
+  if (expected.custom) return patched;
+  const apiVersion = patched['apiVersion'] || (fillsVersion ? apiVersionOf(expected) : undefined);
+  return { ...patched, kind: patched['kind'] || expected.kind, apiVersion };
+}
+
+/** Without a version upstream reads its internal form, whose fields are called otherwise: there is nothing in it, not even a name. */
+function unversioned(
+  typed: Patched,
+  { expected, validation, warn }: Patching,
+  refuse: (why: string) => ApiError,
+): AnyObject {
+  const fields = Object.keys(typed).filter((name) => name !== 'kind' && name !== 'apiVersion');
+  const unknown = fields.sort().map((name) => `unknown field ${JSON.stringify(name)}`);
+  if (validation === 'Strict') throw refuse(`strict decoding error: ${unknown.join(', ')}`);
+  if (validation === 'Warn') for (const problem of unknown) warn(problem);
+  return { kind: expected.kind, apiVersion: apiVersionOf(expected), metadata: {} };
+}
+
+/** What keeps a kind from being read at all. */
+function metaProblem(typed: Patched): string | undefined {
   for (const field of ['apiVersion', 'kind'] as const) {
-    const given = patched[field] ?? '';
+    const given = typed[field] ?? '';
     if (typeof given === 'string') continue;
     const why = `json: cannot unmarshal ${goValueName(given)} into Go struct field .${field} of type string`;
     return `couldn't get version/kind; json parse error: ${why}`;
   }
-  const apiVersion = `${patched['apiVersion'] ?? ''}`;
-  if (apiVersion.split('/').length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
-  if (!patched['kind']) return `Object 'Kind' is missing in '${JSON.stringify(allInOrder(patched))}'`;
-  if (apiVersion !== '') return undefined;
+  const apiVersion = `${typed['apiVersion'] ?? ''}`;
+  return apiVersion.split('/').length > 2 ? `unexpected GroupVersion string: ${apiVersion}` : undefined;
+}
+
+function kindProblem(typed: Patched, expected: ExpectedKind): string | undefined {
+  const [kind, apiVersion] = [`${typed['kind']}`, `${typed['apiVersion'] ?? ''}`];
+  if (kind === expected.kind && (apiVersion === '' || apiVersion === apiVersionOf(expected))) return undefined;
+  return unregisteredKind({ kind, apiVersion }) ?? unknownConversion({ kind, apiVersion }, expected);
+}
+
+/** Another kind is refused by validation, as it is of one that is sent whole. @throws ApiError InternalError – there is no version. */
+function customKindProblem(typed: Patched): string | undefined {
+  if (!typed['kind']) return `Object 'Kind' is missing in '${JSON.stringify(allInOrder(typed))}'`;
+  if (typed['apiVersion']) return undefined;
   const why = "Object 'apiVersion' is missing in 'object has no apiVersion field'";
   throw apiError('InternalError', `Internal error occurred: ${why}`);
-}
-
-/** What an answer shows: all of what a patch makes, or the patch where that is merged by type. */
-function shownPatch(patched: unknown, { type, patch }: ParsedPatch): string {
-  return type === 'strategic' ? goValue(patch) : JSON.stringify(patched);
-}
-
-/** As Go marshals maps in maps: a custom resource is nothing else. */
-function allInOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(allInOrder);
-  if (typeof value !== 'object' || value === null) return value;
-  return inOrder(Object.fromEntries(Object.entries(value).map(([key, each]) => [key, allInOrder(each)])));
 }
 
 /** The answer to a patch that makes something else of an object. */

@@ -1,6 +1,7 @@
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { heavyWork } from '../aside/heavy-work.ts';
+import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { type ParsedPatch, patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -23,7 +24,12 @@ export async function patchObject(
   const options = writeOptionsOf(request.query, 'PatchOptions');
   const patch = await patchOf(request, definition);
   if (context.aside && doubles(patch)) throw heavyWork;
-  const patching = { definition, patch, validation: options.fieldValidation, warn: request.warn };
+  const patching = {
+    expected: expectedKind(definition),
+    patch,
+    validation: options.fieldValidation,
+    warn: request.warn,
+  };
   const change = (current: AnyObject): AnyObject => {
     const patched = applyPatch(patch, current, definition.schema);
     const next = conformPatched(context.bodies, patched, patching);

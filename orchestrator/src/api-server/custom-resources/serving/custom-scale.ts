@@ -1,7 +1,7 @@
 import { apiError } from '@berth/kube';
-import { scaleKind, writeScale } from '../../apply/write-scale.ts';
+import { writeScale } from '../../apply/write-scale.ts';
 import { invalid } from '../../invalid.ts';
-import type { AnyObject } from '../../resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ResourceRoute } from '../../route.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../../server-request.ts';
@@ -29,7 +29,8 @@ export async function serveCustomScale(
   }
   const scaling = {
     scaleOf: (object: AnyObject) => scaleOf(object, fields),
-    take: (object: AnyObject, scale: AnyObject) => takeReplicas(object, scale, fields),
+    take: (object: AnyObject, scale: AnyObject) =>
+      takeReplicas(object, scale, { fields, definition: route.definition }),
   };
   const changed = await writeScale(context, { route, request, scaling });
   return answer(scaleOf(plain(changed), fields));
@@ -44,7 +45,11 @@ function plain(object: AnswerObject): AnyObject {
 }
 
 /** @throws ApiError Conflict, Invalid */
-function takeReplicas(current: AnyObject, { metadata, spec }: AnyObject, fields: ScaleFields): void {
+function takeReplicas(
+  current: AnyObject,
+  { metadata, spec }: AnyObject,
+  { fields, definition }: { readonly fields: ScaleFields; readonly definition: ResourceDefinition },
+): void {
   if (metadata.uid && metadata.uid !== current.metadata.uid)
     throw apiError(
       'Conflict',
@@ -54,7 +59,7 @@ function takeReplicas(current: AnyObject, { metadata, spec }: AnyObject, fields:
   if (replicas < 0) {
     const message = `Invalid value: ${replicas}: should be a non-negative integer`;
     const field = fields.specReplicasPath;
-    throw invalid(scaleKind, current.metadata.name ?? '', [{ reason: 'FieldValueInvalid', field, message }]);
+    throw invalid(definition, current.metadata.name ?? '', [{ reason: 'FieldValueInvalid', field, message }]);
   }
   if (metadata.resourceVersion) current.metadata.resourceVersion = metadata.resourceVersion;
   setNested(current, fields.specReplicas, replicas);
