@@ -1,9 +1,5 @@
 import type { FieldSchema, ObjectSchema } from '@berth/kube';
-
-export type Path = readonly (string | number)[];
-
-/** Where, and what is put there; nothing: what is there goes. As test/golden/wrong-*.json write them. */
-export type Change = readonly [Path, unknown?];
+import { type Change, changedObject, type Path } from '../harness/changed-object.ts';
 
 type Json = Record<string, unknown>;
 
@@ -91,23 +87,12 @@ function filled(field: FieldSchema, depth: number): unknown {
   return Object.fromEntries([...fields].map(([name, each]) => [name, filled(each, depth - 1)]));
 }
 
-export function apply(object: object, [path, ...value]: Change): Json {
-  const copy = structuredClone(object) as Json;
-  const last = path.at(-1) as string;
-  // biome-ignore lint/suspicious/noExplicitAny: anything may be there.
-  const place = path.slice(0, -1).reduce<any>((at, key) => at[key], copy);
-  if (value.length > 0) place[last] = value[0];
-  else if (Array.isArray(place)) place.splice(Number(last), 1);
-  else delete place[last];
-  return copy;
-}
-
 /** The same change as a merge patch, which knows lists as a whole only. */
 export function mergePatchOf(object: object, change: Change): Json {
   const [path] = change;
   const list = path.findIndex((key) => typeof key === 'number');
   const place = list < 0 ? path : path.slice(0, list);
   // biome-ignore lint/suspicious/noExplicitAny: anything may be there.
-  const value = place.reduce<any>((at, key) => at?.[key], apply(object, change));
+  const value = place.reduce<any>((at, key) => at?.[key], changedObject(object, change));
   return place.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value ?? null) as Json;
 }

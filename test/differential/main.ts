@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { type Rng, seededRng } from '@berth/kit';
 import { schemas } from '@berth/kube';
 import { goldenFile, targetOf } from '../golden/resource-rules.ts';
+import { type Change, changedObject } from '../harness/changed-object.ts';
 import { builtKubeApiserver } from '../harness/kube-apiserver.ts';
-import { apply, type Change, changesOf, mergePatchOf } from './changes.ts';
+import { changesOf, mergePatchOf } from './changes.ts';
 import { type Answer, differenceOf } from './compare.ts';
 import { Report } from './report.ts';
 import { type Sent, TwoServers } from './servers.ts';
@@ -74,7 +75,7 @@ async function compareKind({ path, object }: Kind): Promise<void> {
   const ofObject = [...changesOf(object as never, schema)].filter(counts);
   const creates = ofObject.filter(([at]) => at[0] !== 'status');
   await each(object.kind, 'create', creates, (change) => [
-    { method: 'POST', path: path + dry, body: apply(object, change) },
+    { method: 'POST', path: path + dry, body: changedObject(object, change) },
   ]);
   const made = await servers.ask({ method: 'POST', path, body: object });
   compare(object.kind, 'create', { method: 'POST', path, body: object }, made);
@@ -93,7 +94,7 @@ async function compareKind({ path, object }: Kind): Promise<void> {
     const name = endpoint === '' ? '' : 'status ';
     const place = one + endpoint + dry;
     await each(object.kind, `${name}update` as Way, here, (change) =>
-      both((from) => ({ method: 'PUT', path: place, body: apply(from, change) })),
+      both((from) => ({ method: 'PUT', path: place, body: changedObject(from, change) })),
     );
     await each(object.kind, `${name}patch` as Way, here, (change) =>
       both((from) => ({ method: 'PATCH', path: place, body: mergePatchOf(from, change) })),

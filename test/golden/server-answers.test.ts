@@ -1,6 +1,7 @@
 import { systemClock } from '@berth/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer, type Exchange } from '../harness/api-server.ts';
+import { type Change, changedObject } from '../harness/changed-object.ts';
 import { type GoldenCase, goldenFile } from './resource-rules.ts';
 
 /** The whole way of a request – decoding, admission, defaults, validation, storage – against a real server's answers. */
@@ -91,7 +92,6 @@ for (const file of files)
     });
   }
 
-type Path = readonly (string | number)[];
 
 interface WrongKind {
   readonly path: string;
@@ -100,24 +100,15 @@ interface WrongKind {
   readonly object: object;
   readonly answers: readonly {
     /** Where, and what is put there; nothing: what is there goes. */
-    readonly change: readonly (readonly [Path, unknown?])[];
+    readonly change: readonly Change[];
     readonly status: number;
     readonly message?: string;
     readonly warnings?: readonly string[];
   }[];
 }
 
-function changed(object: object, change: WrongKind['answers'][number]['change']): object {
-  const copy = structuredClone(object);
-  for (const [path, ...value] of change) {
-    const last = path.at(-1) as string;
-    // biome-ignore lint/suspicious/noExplicitAny: anything may be there.
-    const place = path.slice(0, -1).reduce<any>((at, key) => at[key], copy);
-    if (value.length > 0) place[last] = value[0];
-    else if (Array.isArray(place)) place.splice(Number(last), 1);
-    else delete place[last];
-  }
-  return copy;
+function changed(object: object, changes: readonly Change[]): object {
+  return changes.reduce(changedObject, object);
 }
 
 const wrong = goldenFile<{ kinds: readonly WrongKind[] }>('wrong-fields.json').kinds;

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
 import { EtcdBridge } from './etcd-bridge.ts';
 import { debianEtcd } from './etcd-program.ts';
+import { freePort } from './free-port.ts';
 import { disown, own } from './owned-directory.ts';
 
 export interface EtcdClusterOptions {
@@ -176,14 +176,4 @@ export class EtcdCluster implements AsyncDisposable {
     if (!member) throw new Error(`there is no member ${index}`);
     return member;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

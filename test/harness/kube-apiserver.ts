@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { anAuthority } from './api-server.ts';
 import { EtcdCluster } from './etcd-cluster.ts';
 import { builtEtcd } from './etcd-program.ts';
+import { freePort } from './free-port.ts';
 import { oracleSource } from './go-oracle.ts';
 import { builtGoProgram, moduleHash } from './go-program.ts';
 import { disown, own } from './owned-directory.ts';
@@ -101,14 +101,4 @@ async function flags(authority: Authority, folder: string): Promise<string[]> {
     // No controller of ours would take the taint of new nodes away.
     ...['--disable-admission-plugins', 'TaintNodesByCondition'],
   ];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
