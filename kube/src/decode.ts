@@ -76,8 +76,12 @@ class Decoder {
   #schemaField(schema: ObjectSchema, name: string, value: unknown): unknown {
     const readOwn = jsonSchemaFields.get(name);
     if (!readOwn) return this.#value(schema.fields.get(name) as FieldSchema, value);
+    const within = new Decoder(schema, 'json');
     try {
-      return readOwn(value, (each) => decodeObject(schema, each).object);
+      // Few calls a level: schemas may be as deep as JSON.
+      const read = isRecord(value) ? within.#object(schema, value) : readOwn(value, (each) => within.root(each));
+      if (within.#wrongType) throw within.#wrongType;
+      return read;
     } catch (error) {
       if (!(error instanceof DecodeError) || this.#isMap) throw error;
       throw mismatchWithin(error, goFieldAt(this.#schema, this.#path).place);

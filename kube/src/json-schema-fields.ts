@@ -1,5 +1,4 @@
 import { DecodeError } from './go-json.ts';
-import { isRecord } from './json-value.ts';
 
 /** Reads a JSON value as a JSONSchemaProps. @throws DecodeError */
 type ReadSchema = (value: unknown) => Record<string, unknown>;
@@ -7,8 +6,9 @@ type ReadSchema = (value: unknown) => Record<string, unknown>;
 export const jsonSchemaName = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
 
 /**
- * Fields of a JSONSchemaProps whose types read themselves, schemas in them included (apiextensions v1 marshal.go).
- * They take no note of what the schema does not know. Undefined: the field is left out. @throws DecodeError
+ * Fields of a JSONSchemaProps whose types read themselves, schemas in them included (apiextensions v1 marshal.go), and how
+ * they do so where they are not one schema. They take no note of what a schema does not know. Undefined: the field is left
+ * out. @throws DecodeError
  */
 export const jsonSchemaFields: ReadonlyMap<string, (value: unknown, read: ReadSchema) => unknown> = new Map([
   ['additionalItems', schemaOrBool],
@@ -16,15 +16,13 @@ export const jsonSchemaFields: ReadonlyMap<string, (value: unknown, read: ReadSc
   ['items', schemaOrSchemas],
 ]);
 
-function schemaOrBool(value: unknown, read: ReadSchema): unknown {
-  if (isRecord(value)) return read(value);
+function schemaOrBool(value: unknown): unknown {
   if (typeof value === 'boolean') return value;
   throw new DecodeError('boolean or JSON schema expected');
 }
 
 /** What is neither is nothing. */
 function schemaOrSchemas(value: unknown, read: ReadSchema): unknown {
-  if (isRecord(value)) return read(value);
   if (!Array.isArray(value) || value.length === 0) return undefined;
   return value.map((each) => (each === null ? {} : read(each)));
 }

@@ -132,6 +132,8 @@ test('a schema in a schema is read as its type reads it', async () => {
   ];
   for (const [field, why] of cases)
     expect((await send('POST', crds, withField(field))).body).toMatchObject({ code: 400, message: `${cannot}: ${why}` });
+  const deep = { additionalProperties: JSON.parse(`${'{"items":'.repeat(950)}{"type":5}${'}'.repeat(950)}`) };
+  expect((await send('POST', crds, withField(deep))).body.message).toMatch(/\.additionalProperties(\.items){950}\.type of type string$/);
   const { body } = await send('POST', `${crds}?dryRun=All`, withField({ items: 5 }));
   expect(body.spec.versions[0].schema.openAPIV3Schema.properties.a).toEqual({ type: 'object' });
   const schema = { type: 'object', properties: { a: { type: 'object', additionalProperties: 5 } } };
