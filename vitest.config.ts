@@ -32,7 +32,7 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
-      // Guests share nothing with each other. While the last one works, there is a core for the lane before.
+      // Guests share nothing with each other.
       lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
       lane('e2e', ['test/e2e/**/*.test.ts'], { maxWorkers: 3, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],

@@ -20,7 +20,7 @@ interface Report {
 }
 
 const root = join(import.meta.dirname, '..');
-const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance', 'vm'], ['e2e']];
+const groups = [['unit', 'arch', 'sim'], ['golden'], ['host'], ['conformance'], ['vm'], ['e2e']];
 /** Lanes with programs and packages of others. */
 const usesMade = new Set(['conformance', 'vm', 'e2e']);
 const chosen = process.argv.slice(2);

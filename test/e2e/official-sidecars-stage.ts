@@ -135,11 +135,12 @@ async function ownedPod(world: SidecarWorld, { metadata: { name = '', namespace 
   });
 }
 
+/** A machine that is busy with other tests may stand still for a second or two. */
 const election = [
   '--leader-election=true',
   '--leader-election-namespace=default',
-  '--leader-election-lease-duration=2s',
-  '--leader-election-renew-deadline=1500ms',
+  '--leader-election-lease-duration=6s',
+  '--leader-election-renew-deadline=5s',
   '--leader-election-retry-period=300ms',
 ];
 

@@ -62,7 +62,7 @@ function specErrors(spec: CustomResourceDefinitionSpec, check: SchemaCheck): Fie
           schema?.openAPIV3Schema ? [] : [required(`spec.versions[${i}].schema.openAPIV3Schema`)],
         )),
     ...versions.flatMap((version, i) => versionErrors(internal, i, check, version.name ?? '')),
-    ...versionListErrors(internal),
+    ...versionListErrors(internal, spec.versions === undefined),
     // The first one stands at the top as well.
     ...versionNameErrors(versions[0]?.name, 'spec.version'),
     ...(['plural', 'singular', 'kind', 'listKind'] as const).flatMap((name) =>
@@ -148,9 +148,9 @@ function hasAnyStatus({ top, versions }: InternalSpec): boolean {
   return Boolean(top.subresources?.status) || versions.some(({ subresources }) => subresources?.status !== undefined);
 }
 
-function versionListErrors({ versions }: InternalSpec): FieldError[] {
+function versionListErrors({ versions }: InternalSpec, absent: boolean): FieldError[] {
   const field = 'spec.versions';
-  const printed = versions.length > 0 ? versions.map((version) => internalJson('Version', version)) : null;
+  const printed = absent ? null : versions.map((version) => internalJson('Version', version));
   const unique = new Set(versions.map(({ name }) => name)).size === versions.length;
   return [
     ...(unique ? [] : [invalid(field, printed, 'must contain unique version names')]),
