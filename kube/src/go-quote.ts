@@ -1,4 +1,5 @@
-const escapes: Readonly<Record<string, string>> = {
+/** Signs that Go has a short escape for, with it. */
+export const goEscapes: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
   '\u0007': '\\a',
@@ -16,7 +17,7 @@ export function goQuote(text: string): string {
 }
 
 function escaped(sign: string): string {
-  const known = escapes[sign];
+  const known = goEscapes[sign];
   if (known !== undefined) return known;
   const code = sign.codePointAt(0) as number;
   const hex = code.toString(16);

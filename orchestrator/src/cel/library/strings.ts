@@ -1,3 +1,4 @@
+import { goEscapes } from '@berth/kube';
 import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError } from '../values/cel-error.ts';
 import { ArrayList, type CelList } from '../values/cel-list.ts';
@@ -98,20 +99,8 @@ function substring(text: Value, from: Value, to?: Value): Result {
   return (text as string).slice(unitAt(text as string, Number(start)), unitAt(text as string, Number(end)));
 }
 
-const quotes: Readonly<Record<string, string>> = {
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-  '"': '\\"',
-};
-
 function quote(text: Value): Result {
-  return `"${(text as string).toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (character) => quotes[character] as string)}"`;
+  return `"${(text as string).toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (character) => goEscapes[character] as string)}"`;
 }
 
 function join(list: Value, separator: Value = ''): Result {
