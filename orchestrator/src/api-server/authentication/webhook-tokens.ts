@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock, Logger } from '@berth/kit';
+import { isRecord } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
 import { CallError } from '../webhook/call-error.ts';
@@ -87,10 +88,6 @@ export class WebhookTokens implements TokenAuthenticator {
         : {}),
     };
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function textsOf(value: unknown): string[] {

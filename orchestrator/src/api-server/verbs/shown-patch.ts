@@ -1,4 +1,4 @@
-import { goValue } from '@berth/kube';
+import { goValue, isRecord } from '@berth/kube';
 import type { ParsedPatch } from '../patch-body.ts';
 import { inOrder } from '../resources/field.ts';
 
@@ -47,8 +47,4 @@ function openedInOrder(value: unknown, ways: readonly Way[]): unknown {
 
 function mapInOrder(value: Record<string, unknown>, change: (each: unknown, name: string) => unknown): unknown {
   return inOrder(Object.fromEntries(Object.entries(value).map(([name, each]) => [name, change(each, name)])));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import { decodeObject, schemas } from '@berth/kube';
+import { decodeObject, isRecord, schemas } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { CallError } from '../call-error.ts';
@@ -151,8 +151,4 @@ function textsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(
     Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
