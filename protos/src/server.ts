@@ -12,6 +12,7 @@ import {
 import { asGrpcError, GrpcError, grpcCodes } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
 import type { Service } from './service.ts';
+import { Turns } from './turns.ts';
 
 export interface CallContext {
   readonly method: string;
@@ -29,9 +30,13 @@ export type ServiceHandlers<S extends ServiceType> = {
 type Unary = (request: unknown, context: CallContext) => Promise<object>;
 type Streaming = (request: unknown, context: CallContext) => AsyncIterable<object>;
 
+/** Fewer write each answer alone; with more a caller of 16 at once waits for all of them (`npm run bench -- driver`). */
+const callsPerTurn = 4;
+
 /** A gRPC server on a Unix socket. Handlers throw GrpcError; anything else they throw is INTERNAL. */
 export class GrpcServer implements AsyncDisposable {
   #socket: { readonly path: string; readonly inode: number } | undefined;
+  readonly #turns = new Turns(callsPerTurn);
   // With channelz: without it grpc-js does not know the sessions that it has to end.
   readonly #server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
 
@@ -43,7 +48,7 @@ export class GrpcServer implements AsyncDisposable {
       const { path, responseStream } = service.definition[name]!;
       implementation[name] = responseStream
         ? streaming(path, handler as Streaming)
-        : unary(path, handler as unknown as Unary);
+        : unary(path, handler as unknown as Unary, this.#turns);
     }
     this.#server.addService(service.definition, implementation as never);
     return this;
@@ -117,7 +122,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function unary(path: string, handler: Unary) {
+function unary(path: string, handler: Unary, turns: Turns) {
   return (call: ServerUnaryCall<unknown, object>, reply: sendUnaryData<object>) => {
     const controller = new AbortController();
     let answered = false;
@@ -127,10 +132,12 @@ function unary(path: string, handler: Unary) {
       answered = true;
       reply(...result);
     };
-    handler(call.request, { method: path, signal: controller.signal }).then(
-      (response) => answer(null, response),
-      (error: unknown) => answer(wireError(error)),
-    );
+    turns.take(() => {
+      handler(call.request, { method: path, signal: controller.signal }).then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(wireError(error)),
+      );
+    });
   };
 }
 

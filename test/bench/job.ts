@@ -12,6 +12,9 @@ const claimsAlone = 250;
 /** Two seconds after its last work a process gives memory back, at most every twenty. */
 const untilRestMs = 25_000;
 
+/** What twenty pods leave to clear away once the API forgot them. */
+const untilClearedMs = 5000;
+
 /** What the main job costs: one berth of its own, real kernel, real sockets. */
 export async function benchJob(table: Table, rounds: number): Promise<void> {
   const record = table.record.bind(table);
@@ -79,6 +82,7 @@ export async function benchJob(table: Table, rounds: number): Promise<void> {
   const idle = ((cpuSeconds(own()) - before) / 20 / cpus().length) * 100;
   record('idle with 20 pods, share of the machine', '≤ 1 %', '4.5 %', `${idle.toFixed(2)} %`);
   await deleteSet(client, `crowd-${Math.min(rounds, 3) - 1}`);
+  await sleep(untilClearedMs);
 
   const socket = join(berth.dataDir, 'nodes/node-1/csi/csi.berth.local/csi.sock');
   const pairs: number[] = [];

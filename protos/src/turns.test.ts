@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { GrpcConnection } from './client.ts';
+import { csiIdentity } from './csi.ts';
+import { GrpcServer } from './server.ts';
+import { Turns } from './turns.ts';
+
+test('a turn of the event loop begins no more than its limit, in the order they came', async () => {
+  const turns = new Turns(2);
+  const begun: number[] = [];
+  for (const i of [0, 1, 2, 3, 4]) turns.take(() => begun.push(i));
+  expect(begun).toEqual([0, 1]);
+  await setImmediate();
+  turns.take(() => begun.push(5));
+  expect(begun).toEqual([0, 1, 2, 3]);
+  await setImmediate();
+  expect(begun).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test('a turn that is over leaves room for the next', async () => {
+  const turns = new Turns(1);
+  const begun: number[] = [];
+  turns.take(() => begun.push(0));
+  await setImmediate();
+  await setImmediate();
+  turns.take(() => begun.push(1));
+  expect(begun).toEqual([0, 1]);
+});
+
+test('of many calls that come at once, the first are answered before the last begin', async () => {
+  const endpoint = `unix:${join(tmpdir(), `berth-turns-${randomUUID()}.sock`)}`;
+  let begun = 0;
+  await using server = new GrpcServer().add(csiIdentity, { Probe: async () => ({ ready: { value: begun++ >= 0 } }) });
+  await server.listen(endpoint);
+  using connection = new GrpcConnection(endpoint);
+  const identity = connection.service(csiIdentity);
+  await identity.Probe({});
+  begun = 0;
+  const begunAtAnswer = await Promise.all(
+    Array.from({ length: 32 }, async () => {
+      await identity.Probe({});
+      return begun;
+    }),
+  );
+  expect(begunAtAnswer[0]).toBeLessThan(32);
+  expect(begun).toBe(32);
+});
