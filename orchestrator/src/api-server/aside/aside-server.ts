@@ -140,7 +140,7 @@ export class AsideServer implements AsyncDisposable {
     if (answer.type === 'document') return { ...answer, body: answer.body.slice() };
     if (answer.type !== 'object' && answer.type !== 'list') throw new Error(`a ${answer.type} is not answered aside`);
     const includeObject = query.get('includeObject') ?? 'Metadata';
-    const presentation = { representation: negotiate(accept), includeObject, now: this.#parts.clock.now() };
+    const presentation = { representation: negotiate(accept), includeObject, clock: this.#parts.clock };
     const { body, contentType } = await documentOf(answer, presentation, signal);
     return { status: answer.type === 'list' ? 200 : answer.status, body, headers: { 'content-type': contentType } };
   }

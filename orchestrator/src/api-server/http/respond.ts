@@ -3,6 +3,7 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { Clock } from '@berth/kit';
 import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
@@ -28,7 +29,7 @@ export interface Reply {
   request: ServerRequest;
   readonly headers: IncomingHttpHeaders;
   readonly warnings: ReadonlySet<string>;
-  readonly now: number;
+  readonly clock: Clock;
   /** Headers of every answer to it. */
   readonly extra: Record<string, string>;
   /** Hears of each event a watch is sent. */
@@ -92,16 +93,16 @@ export async function respondError(error: ApiError, reply: Reply): Promise<void>
 }
 
 /** In JSON, too, where the client accepts nothing that there is. */
-async function statusDocument(status: Status, { request, now }: Reply) {
+async function statusDocument(status: Status, { request, clock }: Reply) {
   const format = plainFormatOf(request.accept) ?? 'json';
   const object = status as unknown as KubeObject;
   const representation = { ...plainJson, format };
   // That the request has ended is no reason to say nothing.
   const { signal } = new AbortController();
-  return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', now }, signal);
+  return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', clock }, signal);
 }
 
-function presentationOf({ request, now }: Reply): Presentation {
+function presentationOf({ request, clock }: Reply): Presentation {
   const includeObject = request.query.get('includeObject') ?? 'Metadata';
   const representation = negotiate(request.accept);
   if (representation.as === 'Table' && !['Metadata', 'Object', 'None', ''].includes(includeObject))
@@ -109,7 +110,7 @@ function presentationOf({ request, now }: Reply): Presentation {
       'BadRequest',
       `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(includeObject)}: must be 'Metadata', 'Object', 'None', or empty`,
     );
-  return { representation, includeObject, now };
+  return { representation, includeObject, clock };
 }
 
 function headersOf({ warnings, extra }: Reply): Record<string, string | string[]> {

@@ -49,9 +49,9 @@ export class ServedRequest {
     const request = serverRequest(message, { signal: this.#gone.signal, auditId, warnings, bodyRead });
     this.info = requestInfoOf(request.method, request.path, request.query);
     const extra = { 'audit-id': auditId };
-    const now = parts.clock.now();
+    const { clock } = parts;
     const { watched } = parts.metrics;
-    this.reply = { response, request, headers: message.headers, warnings, now, extra, watched, sentBytes: undefined };
+    this.reply = { response, request, headers: message.headers, warnings, clock, extra, watched, sentBytes: undefined };
     this.#ended = parts.metrics.requests.begin(this.info, request.method);
     if (!isLongRunning(this.info)) this.#setDeadline(request.query);
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '@berth/kit';
 import { type KubeObject, LruMap } from '@berth/kube';
 import { copyingCost, readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
@@ -16,7 +17,8 @@ import { tableOf } from './table.ts';
 export interface Presentation {
   readonly representation: Representation;
   readonly includeObject: string;
-  readonly now: number;
+  /** What ages in tables are told by: a watch lasts, and each of its rows is as old as it is when it is sent. */
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 const encoder = new TextEncoder();
@@ -105,10 +107,15 @@ async function listJson({ definition, metadata, items }: ListAnswer): Promise<Ui
 }
 
 function listValue({ definition, metadata, items }: ListAnswer, presentation: Presentation): object {
-  const { representation, includeObject, now } = presentation;
+  const { representation, includeObject, clock } = presentation;
   const objects = items.map(({ object }) => object);
   if (representation.as === 'Table')
-    return tableOf(definition, objects, metadata, { ...representation, includeObject, now, withColumns: true });
+    return tableOf(definition, objects, metadata, {
+      ...representation,
+      includeObject,
+      now: clock.now(),
+      withColumns: true,
+    });
   if (representation.as === undefined)
     return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
   const { version } = representation;
@@ -126,7 +133,8 @@ function objectValue(answer: Extract<Answer, { type: 'object' }>, presentation: 
   if (object.kind === 'Scale' && presentation.representation.as === 'Table')
     return tableOf(scaleTable, [object as AnyObject], metadataOf(object as AnyObject), {
       ...presentation.representation,
-      ...presentation,
+      includeObject: presentation.includeObject,
+      now: presentation.clock.now(),
       withColumns: true,
     });
   if (!answer.definition || object.kind !== answer.definition.kind) return object;
@@ -140,12 +148,13 @@ function metadataOf({ metadata: { resourceVersion } }: AnyObject) {
 function converted(
   definition: ResourceDefinition,
   object: AnyObject,
-  { representation, includeObject, now }: Presentation,
+  { representation, includeObject, clock }: Presentation,
   withColumns: boolean,
 ): KubeObject {
   if (representation.as === undefined) return object;
   if (representation.as === 'PartialObjectMetadata') return partialOf(object, representation.version);
-  return tableOf(definition, [object], metadataOf(object), { ...representation, includeObject, now, withColumns });
+  const options = { ...representation, includeObject, now: clock.now(), withColumns };
+  return tableOf(definition, [object], metadataOf(object), options);
 }
 
 /** How what a watch tells is written, and as what. @throws ApiError NotAcceptable */
@@ -182,8 +191,8 @@ function frameValue(
   const value = plainObject(object) as AnyObject;
   const { representation } = presentation;
   if (type !== 'BOOKMARK' || representation.as !== 'Table') return converted(definition, value, presentation, first);
-  const { now, includeObject } = presentation;
-  const options = { ...representation, includeObject, now, withColumns: first };
+  const { clock, includeObject } = presentation;
+  const options = { ...representation, includeObject, now: clock.now(), withColumns: first };
   return tableOf({ ...definition, columns: definition.columns }, [], value.metadata, options);
 }
 
