@@ -87,10 +87,10 @@ export class VolumeMounts {
     return this.#topmost(path)?.fsType;
   }
 
-  /** Whether what is mounted at the path comes from this pool, also from its trash. */
-  isOurs(path: string): boolean {
+  /** The volume that is mounted at the path, by the mount table, also one in the trash. */
+  volumeAt(path: string): string | undefined {
     const mount = this.#topmost(path);
-    return mount !== undefined && this.#volumeOf(mount) !== undefined;
+    return mount && this.#volumeOf(mount);
   }
 
   /** Whether what is mounted at the path is what this volume would be, by its name alone: its pool is not there to be asked. */

@@ -87,6 +87,15 @@ test('NodePublishVolume beside a single writer is FAILED_PRECONDITION, whatever 
   );
 });
 
+test('NodePublishVolume where a single writer was, unmounted by hand, and beside it, is fine for shared modes', async () => {
+  await using h = await staged();
+  await h.publish('one', { volumeCapability: aCapability('SINGLE_NODE_SINGLE_WRITER') });
+  h.kernel.unmount(join(h.folder, 'one'));
+  await h.publish('one');
+  await h.publish('two');
+  expect(h.mounts()).toEqual([h.stagingTargetPath, join(h.folder, 'one'), join(h.folder, 'two')]);
+});
+
 test('NodePublishVolume after the first target was unmounted by hand asks the kernel, not its memory', async () => {
   await using h = await staged();
   const volumeCapability = aCapability('SINGLE_NODE_SINGLE_WRITER');
@@ -142,6 +151,18 @@ test('NodeUnpublishVolume leaves a target with files and one with another mount 
   h.kernel.mount({ fsType: 'tmpfs', source: 'tmpfs', target: other });
   await expect(unpublish(other)).rejects.toEqual(code('FAILED_PRECONDITION'));
   expect(h.mounts()).toContain(other);
+});
+
+test('NodeUnpublishVolume and NodeUnstageVolume of an unknown volume leave what another has mounted', async () => {
+  await using h = await staged();
+  await h.publish('target');
+  const { stagingTargetPath } = h;
+  const before = h.mounts();
+  const unpublish = h.call('NodeUnpublishVolume')({ volumeId: 'unknown', targetPath: join(h.folder, 'target') });
+  await expect(unpublish).rejects.toEqual(code('FAILED_PRECONDITION'));
+  const unstage = h.call('NodeUnstageVolume')({ volumeId: 'unknown', stagingTargetPath });
+  await expect(unstage).rejects.toEqual(code('FAILED_PRECONDITION'));
+  expect(h.mounts()).toEqual(before);
 });
 
 test('a failed bind is INTERNAL, and the next try works', async () => {

@@ -73,6 +73,8 @@ function publish(context: ServiceContext, publishing: Publishing): void {
   using source = openSource(context, publishing, flags);
   prepareTarget(target, standing, capability);
   target.bind(source, flags);
+  // What was published there before, and unmounted by another, says nothing of this one.
+  context.mounts.forget(request.volumeId, target.path);
   context.mounts.remember(request.volumeId, target.path);
   if (!isShared(capability)) context.mounts.rememberAlone(request.volumeId, target.path);
 }

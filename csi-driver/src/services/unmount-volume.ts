@@ -18,7 +18,7 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
     const facts = place.facts();
     if (!facts?.isMountRoot) break;
     const isOwn = isBroken(facts) ? () => context.mounts.uses(volumeId).includes(place.path) : isVolume;
-    if (!(isOwn ? isOwn(facts) : context.mounts.isOurs(place.path))) {
+    if (!(isOwn ? isOwn(facts) : mayBe(context, place, volumeId))) {
       throw grpcError(
         'FAILED_PRECONDITION',
         `what is mounted at ${place.path} is not volume "${volumeId}"; left as it is`,
@@ -29,7 +29,13 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
   context.mounts.forget(volumeId, place.path);
 }
 
-/** @returns undefined for a volume that is not known, or whose data is gone: then any mount from our pool will do. */
+/** Of a volume that nothing is known of: it or another that nobody knows is there, never one that the catalog has. */
+function mayBe(context: ServiceContext, place: Place, volumeId: string): boolean {
+  const id = context.mounts.volumeAt(place.path);
+  return id !== undefined && (id === volumeId || !findStaged(context, id));
+}
+
+/** @returns undefined for a volume that is not known, or whose data is gone. */
 function recognizer(context: ServiceContext, place: Place, volumeId: string): Recognizer | undefined {
   try {
     const volume = findStaged(context, volumeId);
