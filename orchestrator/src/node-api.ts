@@ -28,9 +28,11 @@ export interface TerminalStreams {
   readonly resizes?: AsyncIterable<{ readonly width: number; readonly height: number }>;
 }
 
-/** What a kubelet answers to GET of one of its paths. */
+/** What a kubelet answers to a request for one of its paths. */
 export interface NodePage {
   readonly status: number;
+  /** True where there is only this to be said against it, that no other protocol was asked for. */
+  readonly isStream?: boolean;
   readonly contentType: string;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -51,8 +53,8 @@ export interface NodeApi {
   attach(target: ContainerRef, streams: TerminalStreams, signal: AbortSignal): Promise<void>;
   /** A connection to `port` inside the pod's network namespace. */
   portForward(target: Omit<ContainerRef, 'container'>, port: number, signal: AbortSignal): Promise<Duplex>;
-  /** GET of a path of kubelet's server with its query, such as `/stats/summary`; what it refuses is an answer, too. */
-  page(url: string, signal: AbortSignal): Promise<NodePage>;
+  /** A path of kubelet's server with its query, such as GET of `/stats/summary`; what it refuses is an answer, too. */
+  page(method: string, url: string, signal: AbortSignal): Promise<NodePage>;
 }
 
 /** What a stream to a pod is about: exec, attach or port-forward, with the query that a client asks with. */

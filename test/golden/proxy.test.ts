@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { connect } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { TerminalStreams } from '../../orchestrator/src/node-api.ts';
 import { anApiServer } from '../harness/api-server.ts';
 
 /** Words are upstream's (registry/core/pod, service and node, ResourceLocation; apimachinery util/proxy). */
@@ -32,14 +34,27 @@ const world = (async () => {
   pod.listen(0, ip);
   await once(pod, 'listening');
   const { port } = pod.address() as { port: number };
-  const page = async (url: string) => ({ status: url === '/gone' ? 404 : 200, contentType: 'text/x-page', chunks: chunk(`kubelet's ${url}`) });
-  const api = await anApiServer({ more: { nodeApi: (name) => (name === 'n' ? { page, logs: unused, passOn: unused } : undefined) } });
+  const page = async (method: string, url: string) => ({
+    status: url === '/gone' ? 404 : 200,
+    contentType: 'text/x-page',
+    chunks: chunk(`kubelet's ${method === 'GET' ? '' : `${method} `}${url}`),
+  });
+  const far = { page, logs: unused, passOn: unused };
+  const near = {
+    ...{ logs: unused, attach: unused, portForward: unused },
+    page: async (method: string, url: string) => ({ ...(await page(method, url)), isStream: url.startsWith('/exec/ns/p/c?') }),
+    exec: async (_target: object, command: readonly string[], { stdout }: TerminalStreams) => {
+      stdout?.write(command.join(' '));
+      return 0;
+    },
+  };
+  const api = await anApiServer({ more: { nodeApi: (name) => ({ n: far, near })[name] } });
   const send = async (method: string, path: string, body?: object, headers: Record<string, string> = {}) => {
     const reply = await api.send({ method, path, contentType: 'application/json', headers, ...(body ? { body } : {}) });
     const isJson = reply.text.startsWith('{');
     return { status: reply.status, headers: reply.headers, json: isJson ? JSON.parse(reply.text) : reply.text };
   };
-  for (const [name, Port] of [['n', 0], ['other', 7777]] as const) {
+  for (const [name, Port] of [['n', 0], ['near', 0], ['other', 7777]] as const) {
     const node = await send('POST', '/api/v1/nodes', { metadata: { name } });
     const status = { addresses: [{ type: 'InternalIP', address: ip }], daemonEndpoints: { kubeletEndpoint: { Port } } };
     await send('PUT', `/api/v1/nodes/${name}/status`, { ...node.json, status });
@@ -112,7 +127,7 @@ test.each([
   ['HEAD', 'n/proxy/pods', 200, ''],
   ['GET', 'n:10250/proxy/pods', 200, "kubelet's /pods"],
   ['GET', 'https:n:10250/proxy/gone', 404, "kubelet's /gone"],
-  ['POST', 'n/proxy/pods', 405, '405: Method Not Allowed'],
+  ['POST', 'n/proxy/run/ns/p/c?cmd=ls%20-l', 200, "kubelet's POST /run/ns/p/c?cmd=ls+-l"],
 ] as const)('%s of nodes/%s is answered by the kubelet: %d', async (method, path, code, text) => {
   const { send } = await world;
   const { status, json } = await send(method, `/api/v1/nodes/${path}`);
@@ -139,10 +154,16 @@ test('nobody is proxied who may not', async () => {
   ]);
 });
 
-test('a connection that changes its protocol is joined with the pod’s', async () => {
+/** A connection to the API server, with its client's certificate. */
+async function connected() {
   const { api } = await world;
   const { cert, key } = await api.authority.issue('CN=admin, O=system:masters', 'client');
-  const socket = connect({ host: '127.0.0.1', port: api.port, ca: api.authority.cert, cert, key, ALPNProtocols: ['http/1.1'] });
+  const tls = { ca: api.authority.cert, cert, key };
+  return { tls, port: api.port, socket: connect({ host: '127.0.0.1', port: api.port, ...tls, ALPNProtocols: ['http/1.1'] }) };
+}
+
+test('a connection that changes its protocol is joined with the pod’s', async () => {
+  const { socket } = await connected();
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk) => {
     text += chunk;
@@ -153,4 +174,19 @@ test('a connection that changes its protocol is joined with the pod’s', async 
   socket.write('hello there');
   while (!text.endsWith('hello there')) await once(socket, 'data');
   socket.destroy();
+});
+
+test('a command of a kubelet’s own path runs on a connection that changes its protocol; what is against it is answered', async () => {
+  const { socket, port, tls } = await connected();
+  const upgrade = 'HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n';
+  socket.write(`POST /api/v1/nodes/near/proxy/exec/ns/none/c?command=ls ${upgrade}`);
+  const refusal = Buffer.concat(await Array.fromAsync(socket)).toString();
+  expect(refusal).toMatch(/^HTTP\/1\.1 200 .*kubelet's POST \/exec\/ns\/none\/c\?command=ls$/s);
+  const url = `wss://127.0.0.1:${port}/api/v1/nodes/near/proxy/exec/ns/p/c?command=echo&command=hi&output=1`;
+  const client = new WebSocket(url, 'v5.channel.k8s.io', tls);
+  const output: string[] = [];
+  client.on('message', (data: Buffer) => output.push(`${data[0]} ${data.subarray(1)}`));
+  await once(client, 'close');
+  // The stream is opened with nothing on it.
+  expect(output).toEqual(['1 ', '1 echo hi', '3 {"metadata":{},"status":"Success"}']);
 });

@@ -323,7 +323,7 @@ class Server implements ApiServer {
     if (route.type === 'other' && (await this.#forwarded(route.segments, upgrade))) return;
     if (route.type === 'resource' && route.subresource?.name === 'proxy') {
       const { upgradeProxy } = await import('./subresources/proxy/upgrade-proxy.ts');
-      return await upgradeProxy(context, route, upgrade);
+      return await upgradeProxy({ context, nodeApi }, route, upgrade);
     }
     if (!serveUpgrade) throw apiError('BadRequest', 'this server does not serve upgraded connections');
     await serveUpgrade(upgrade, { context, pipeline: this.pipeline, nodeApi });

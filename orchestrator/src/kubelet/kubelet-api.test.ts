@@ -53,8 +53,8 @@ test('logs of a pod or container that is not there, or has none yet, are refused
 
 test('a node tells of its pods, its volumes and itself by the paths of kubelet', async () => {
   await using node = await runningPod();
-  const page = async (url: string) => {
-    const { status, contentType, chunks } = await node.kubelet.api.page(url, signal());
+  const page = async (url: string, method = 'GET') => {
+    const { status, contentType, chunks } = await node.kubelet.api.page(method, url, signal());
     const body = await text(chunks);
     return { status, contentType, body };
   };
@@ -79,9 +79,38 @@ test('a node tells of its pods, its volumes and itself by the paths of kubelet',
     status: 404,
     body: expect.stringContaining('nope'),
   });
-  expect(await page('/exec/default/p1/c?command=ls')).toMatchObject({ status: 400, body: 'Upgrade request required' });
   for (const url of ['/', '/spec', '/constructor', '/healthz/more', '/pods/p1', '/stats/'])
     expect(await page(url)).toMatchObject({ status: 404, body: '404 page not found\n' });
+});
+
+test('a node runs commands, and tells what keeps a stream from being one before anybody changes protocols', async () => {
+  await using node = await runningPod();
+  node.runtime.exec = (_container, [command = '']) => ({ exitCode: command === 'false' ? 3 : 0, stdout: 'out\n' });
+  const page = async (method: string, url: string) => {
+    const { status, isStream, chunks } = await node.kubelet.api.page(method, url, signal());
+    return [status, await text(chunks), ...(isStream ? ['stream'] : [])];
+  };
+  expect(await page('POST', '/run/default/p1/c?cmd=ls+-l')).toEqual([200, 'out\n']);
+  expect(await page('POST', '/run/default/p1/uid/c?cmd=false+x')).toEqual([500, "command 'false x' exited with 3: "]);
+  expect(await page('POST', '/run/default/p1/d?cmd=ls')).toEqual([500, 'container not found ("d")']);
+  expect(await page('GET', '/run/default/p1/c?cmd=ls')).toEqual([405, '405: Method Not Allowed']);
+  expect(await page('POST', '/pods')).toEqual([405, '405: Method Not Allowed']);
+  const upgrade = [500, 'Upgrade request required\n', 'stream'];
+  expect(await page('GET', '/exec/default/p1/c?command=ls&output=1')).toEqual(upgrade);
+  expect(await page('POST', '/attach/default/p1/uid/c?input=1')).toEqual(upgrade);
+  expect(await page('POST', '/portForward/default/p1')).toEqual(upgrade);
+  const none = 'you must specify at least 1 of stdin, stdout, stderr';
+  expect(await page('GET', '/exec/default/p1/c?command=ls')).toEqual([400, none]);
+  expect(await page('GET', '/exec/default/none/c?command=ls&output=1')).toEqual([404, 'pod does not exist']);
+  expect(await page('GET', '/exec/default/p1/d?command=ls&output=1')).toEqual([500, 'container not found ("d")']);
+  expect(await page('GET', '/attach/default/p1/d?output=1')).toEqual([500, 'container d not found in pod p1_default']);
+  expect(await page('POST', '/portForward/default/p1/other')).toEqual([404, 'pod not found']);
+  const [, pods] = await page('GET', '/runningpods/');
+  const { name, namespace, uid } = node.pod('p1')?.metadata ?? {};
+  const containers = [{ name: 'c', image: 'docker.io/busybox:1', resources: {} }];
+  expect(JSON.parse(String(pods)).items).toEqual([
+    { metadata: { name, namespace, uid }, spec: { containers }, status: {} },
+  ]);
 });
 
 test('exec answers the exit code, and refuses a container that does not run', async () => {

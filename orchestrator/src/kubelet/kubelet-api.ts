@@ -60,10 +60,10 @@ export class KubeletApi implements NodeApi {
   }
 
   /** What answers is loaded with the first such request. */
-  async page(url: string, signal: AbortSignal): Promise<NodePage> {
+  async page(method: string, url: string, signal: AbortSignal): Promise<NodePage> {
     const { kubeletPage } = await import('./server/pages/kubelet-page.ts');
     const logs: NodeApi['logs'] = (...args) => this.logs(...args);
-    return kubeletPage({ node: this.#node, workers: this.#workers, logs }, url, signal);
+    return kubeletPage({ node: this.#node, workers: this.#workers, logs }, { method, url }, signal);
   }
 
   #pod({ namespace, pod }: Omit<ContainerRef, 'container'>): PodWorker {

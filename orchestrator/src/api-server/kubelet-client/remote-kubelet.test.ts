@@ -35,19 +35,24 @@ const node: NodeApi = {
     far.pipe(far);
     return near;
   },
-  async page(url, signal) {
+  async page(method, url, signal) {
+    if (url.startsWith('/exec/ns/p/')) return { ...answer(500, 'Upgrade request required'), isStream: true };
     const log = /^\/containerLogs\/ns\/p\/(\w+)(?:\?(.*))?$/.exec(url);
-    if (!log) return { status: 200, contentType: 'text/x-page', chunks: oneChunk(`page ${url}`) };
+    if (!log) return answer(200, `page ${method === 'GET' ? '' : method}${url}`, 'text/x-page');
     const options = kubeletRequest(url);
     try {
       const container = log[1] as string;
       const chunks = await this.logs({ ...target, container }, options?.type === 'logs' ? options.options : {}, signal);
       return { status: 200, contentType: 'text/plain', chunks };
     } catch (error) {
-      return { status: 400, contentType: 'text/plain', chunks: oneChunk((error as Error).message) };
+      return answer(400, (error as Error).message);
     }
   },
 };
+
+function answer(status: number, body: string, contentType = 'text/plain') {
+  return { status, contentType, chunks: oneChunk(body) };
+}
 
 async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
@@ -122,12 +127,12 @@ test('what a node tells of itself comes from the kubelet of another process, wit
     return !subresources.includes('stats');
   };
   await using there = await kubelet('CN=jane', { mayDo });
-  const page = await there.remote.page('/pods?x=1', never);
+  const page = await there.remote.page('GET', '/pods?x=1', never);
   expect([page.status, page.contentType, await text(page.chunks)]).toEqual([200, 'text/x-page', 'page /pods?x=1']);
-  const refused = await there.remote.page('/stats/summary', never);
+  const refused = await there.remote.page('GET', '/stats/summary', never);
   expect([refused.status, await text(refused.chunks)]).toEqual([
     403,
-    'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[stats])',
+    'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[stats])\n',
   ]);
   expect(asked).toEqual([
     ['get', 'pods', 'proxy'],
@@ -154,7 +159,7 @@ test('exec goes through to the kubelet of another process, both ways, to its end
 
 test.each([
   ['stranger CN=kube-apiserver, O=system:masters', 'Unauthorized'],
-  ['CN=jane', 'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[proxy])'],
+  ['CN=jane', 'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[proxy])\n'],
 ])('%s gets nothing of a kubelet', async (who, words) => {
   await using there = await kubelet(who);
   await expect(there.remote.logs(target, {}, never)).rejects.toMatchObject({
@@ -177,7 +182,7 @@ test('a kubelet whose certificate is of another authority is not believed, and o
   await expect(there.remote.logs(target, {}, never)).rejects.toMatchObject({
     message: `Internal error occurred: error dialing backend: dial tcp 127.0.0.1:${there.server.port}: connect: connection refused`,
   });
-  await expect(there.remote.page('/pods', never)).rejects.toMatchObject({
+  await expect(there.remote.page('GET', '/pods', never)).rejects.toMatchObject({
     code: 'ServiceUnavailable',
     message: `error trying to reach service: dial tcp 127.0.0.1:${there.server.port}: connect: connection refused`,
   });

@@ -29,6 +29,13 @@ const addressTypes = ['InternalIP', 'ExternalIP'];
 /** What belongs to a connection's protocol, and so to whoever ends it. */
 const passedOn = /^(upgrade|connection|sec-websocket-.*|x-stream-protocol-version)$/i;
 
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  /** What is told of one that cannot be reached. */
+  readonly failed: typeof unreachable;
+}
+
 interface Place {
   readonly host: string;
   readonly port: number;
@@ -43,7 +50,7 @@ export class RemoteKubelet implements RemoteNodeApi {
   }
 
   async logs(target: ContainerRef, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const answer = await this.#get(logPath(target, options), signal);
+    const answer = await this.#ask({ method: 'GET', path: logPath(target, options), failed: unreachable }, signal);
     if (answer.statusCode === 200) return answer as AsyncIterable<Uint8Array>;
     let text = '';
     for await (const chunk of answer.setEncoding('utf8')) text += chunk;
@@ -52,8 +59,8 @@ export class RemoteKubelet implements RemoteNodeApi {
     throw apiError('InternalError', `Internal error occurred: ${text}`);
   }
 
-  async page(url: string, signal: AbortSignal): Promise<NodePage> {
-    const answer = await this.#get(url, signal, unproxied);
+  async page(method: string, url: string, signal: AbortSignal): Promise<NodePage> {
+    const answer = await this.#ask({ method, path: url, failed: unproxied }, signal);
     const { statusCode: status = 502, headers } = answer;
     return {
       status,
@@ -74,11 +81,11 @@ export class RemoteKubelet implements RemoteNodeApi {
     }
   }
 
-  async #get(path: string, signal: AbortSignal, failed = unreachable): Promise<IncomingMessage> {
+  async #ask({ method, path, failed }: Asked, signal: AbortSignal): Promise<IncomingMessage> {
     const { cert, key, ca } = this.#o;
     const { host, port } = await this.#place(signal);
     return new Promise((resolve, reject) => {
-      const sent = httpsRequest({ host, port, path, cert, key, ca, agent: false, signal }, resolve);
+      const sent = httpsRequest({ host, port, method, path, cert, key, ca, agent: false, signal }, resolve);
       sent.once('error', (error) => reject(signal.aborted ? signal.reason : failed(error)));
       sent.end();
     });

@@ -12,6 +12,7 @@ import { SpdyConnection } from './spdy/spdy-connection.ts';
 import type { SpdyStream } from './spdy/spdy-stream.ts';
 import { SpdyRemoteCommand } from './spdy-remote-command.ts';
 import { negotiate, offered, spdyUpgrade, upgradeKind } from './streaming-protocol.ts';
+import { wantedStreams } from './wanted-streams.ts';
 import { websocketStreams } from './websocket-channels.ts';
 
 /** What a request to a pod's exec, attach or portforward is about; already authorized, its pod known to exist. */
@@ -62,16 +63,6 @@ function closedSignal(socket: Duplex, parent: AbortSignal): { signal: AbortSigna
       parent.removeEventListener('abort', onAbort);
     },
   };
-}
-
-function wantedStreams(query: URLSearchParams): WantedStreams {
-  const wants = (name: string) => ['true', '1', 't', 'T', 'TRUE', 'True'].includes(query.get(name) ?? '');
-  const tty = wants('tty');
-  const wanted = { stdin: wants('stdin'), stdout: wants('stdout'), stderr: wants('stderr') && !tty, tty };
-  if (!wanted.stdin && !wanted.stdout && !wanted.stderr) {
-    throw apiError('BadRequest', 'you must specify at least 1 of stdin, stdout, stderr');
-  }
-  return wanted;
 }
 
 function remoteCommand({ target, node }: UpgradeRequest): RemoteCommand {

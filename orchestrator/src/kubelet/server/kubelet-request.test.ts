@@ -37,7 +37,7 @@ test.each([
   '/',
   '/pods',
   '/healthz',
-  '/run/ns/p/c',
+  '/run/ns/p',
   '/exec/ns/p',
   '/exec/ns//c',
   '/exec/ns/p/u/c/more',

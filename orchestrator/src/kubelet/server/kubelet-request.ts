@@ -3,6 +3,7 @@ import type { ContainerRef, LogOptions, StreamTarget } from '../../node-api.ts';
 /** What a request to a kubelet's server asks for of a container. */
 export type KubeletRequest =
   | { readonly type: 'logs'; readonly target: ContainerRef; readonly options: LogOptions }
+  | { readonly type: 'run'; readonly target: ContainerRef; readonly command: readonly string[] }
   | { readonly type: 'stream'; readonly target: StreamTarget };
 
 const subresources = { exec: 'exec', attach: 'attach', portForward: 'portforward' } as const;
@@ -24,12 +25,14 @@ export function kubeletRequest(url: string): KubeletRequest | undefined {
     if (container === '' || more.length > 0) return undefined;
     return { type: 'logs', target: { namespace, pod, container }, options: logOptions(query) };
   }
-  if (!Object.hasOwn(subresources, verb)) return undefined;
-  const subresource = subresources[verb as keyof typeof subresources];
-  const names = subresource === 'portforward' ? 0 : 1;
+  if (verb !== 'run' && !Object.hasOwn(subresources, verb)) return undefined;
+  const names = verb === 'portForward' ? 0 : 1;
   // The pod's uid may stand before the container.
   if (rest.length < names || rest.length > names + 1 || rest.includes('')) return undefined;
   const container = names === 0 ? '' : (rest.at(-1) as string);
+  if (verb === 'run')
+    return { type: 'run', target: { namespace, pod, container }, command: (query.get('cmd') ?? '').split(' ') };
+  const subresource = subresources[verb as keyof typeof subresources];
   const uid = rest.length > names ? (rest[0] as string) : '';
   return { type: 'stream', target: { subresource, namespace, pod, uid, container, query: streamQuery(query) } };
 }
@@ -83,7 +86,7 @@ export function streamPath({ subresource, namespace, pod, uid, container, query 
     else if (/^(1|t|true)$/i.test(value)) theirs.append(their, '1');
   }
   const [verb] = Object.entries(subresources).find(([, own]) => own === subresource) as [string, string];
-  const segments = subresource === 'portforward' ? [namespace, pod, uid] : [namespace, pod, uid, container];
+  const segments = [namespace, pod, uid, container].filter((segment) => segment !== '');
   return `/${verb}/${path(...segments)}${theirs.size > 0 ? `?${theirs}` : ''}`;
 }
 

@@ -5,10 +5,9 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Logger, messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
-import { serveUpgrade } from '../../api-server/streaming/serve-upgrade.ts';
 import type { NodeApi } from '../../node-api.ts';
-import { kubeletRequest } from './kubelet-request.ts';
 import { kubeletRights } from './kubelet-rights.ts';
+import { upgradeKubelet } from './upgrade-kubelet.ts';
 
 /** Who asks, by their certificate. */
 export interface KubeletUser {
@@ -81,9 +80,9 @@ class Handler {
     response.once('close', () => gone.abort());
     try {
       await this.#admit(request);
-      if (!/^(GET|HEAD)$/.test(request.method ?? '')) throw apiError('MethodNotAllowed', '405: Method Not Allowed');
       const signal = AbortSignal.any([gone.signal, this.#signal]);
-      const { status, contentType, chunks } = await this.#kubelet().page(request.url ?? '', signal);
+      const { method = '', url = '' } = request;
+      const { status, contentType, chunks } = await this.#kubelet().page(method, url, signal);
       response.writeHead(status, { 'content-type': contentType });
       response.flushHeaders();
       for await (const chunk of chunks) if (!response.write(chunk)) await drained(response, signal);
@@ -99,10 +98,8 @@ class Handler {
     socket.on('error', () => undefined);
     try {
       await this.#admit(request);
-      const asked = kubeletRequest(request.url ?? '');
-      if (asked?.type !== 'stream') throw apiError('NotFound', '404 page not found');
-      const { target } = asked;
-      await serveUpgrade({ request, socket, head, target, node: this.#kubelet(), signal: this.#signal });
+      const connection = { message: request, socket, head };
+      await upgradeKubelet(connection, { node: this.#kubelet(), url: request.url ?? '' }, this.#signal);
     } catch (error) {
       const { code, text } = answerOf(error);
       const head = `HTTP/1.1 ${code} ${code}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n`;
@@ -117,7 +114,7 @@ class Handler {
     const { verb, subresources } = kubeletRights(request.method ?? '', request.url ?? '');
     if (await this.#o.mayDo(user, verb, subresources)) return;
     const what = `resource=nodes, subresource(s)=[${subresources.join(' ')}]`;
-    throw apiError('Forbidden', `Forbidden (user=${user.name}, verb=${verb}, ${what})`);
+    throw apiError('Forbidden', `Forbidden (user=${user.name}, verb=${verb}, ${what})\n`);
   }
 
   #kubelet(): NodeApi {

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { apiError } from '@berth/kube';
-import type { NodeApiLookup } from '../../../node-api.ts';
+import type { NodeApi, NodeApiLookup, RemoteNodeApi } from '../../../node-api.ts';
 import { answeredHeaders, forwardedHeaders, type Headers } from '../../aggregation/forwarded-headers.ts';
 import { bytesOf } from '../../body-decoder.ts';
 import type { ResourceRoute } from '../../route.ts';
@@ -50,21 +50,21 @@ export async function serveProxy(
   }
 }
 
-/** A kubelet's own pages. Streams are asked for by the pods' subresources. */
+/** A kubelet's own pages. None of them reads a body. */
 async function ofKubelet(
   nodeApi: NodeApiLookup,
-  { kubeletOf }: ProxiedKubelet,
+  target: ProxiedKubelet,
   { request, path }: Pick<PassedOn, 'request' | 'path'>,
 ): Promise<Answer> {
-  const kubelet = nodeApi(kubeletOf);
-  if (!kubelet)
-    throw apiError('ServiceUnavailable', `the kubelet of node ${JSON.stringify(kubeletOf)} is not connected`);
-  if (!/^(GET|HEAD)$/.test(request.method)) {
-    const headers = { 'content-type': 'text/plain; charset=utf-8', allow: 'GET' };
-    return { type: 'proxied', status: 405, headers, chunks: oneChunk('405: Method Not Allowed') };
-  }
-  const { status, contentType, chunks } = await kubelet.page(path, request.signal);
+  const { status, contentType, chunks } = await connected(nodeApi, target).page(request.method, path, request.signal);
   return { type: 'proxied', status, headers: { 'content-type': contentType }, chunks };
+}
+
+/** @throws ApiError ServiceUnavailable. */
+export function connected(nodeApi: NodeApiLookup, { kubeletOf }: ProxiedKubelet): NodeApi | RemoteNodeApi {
+  const kubelet = nodeApi(kubeletOf);
+  if (kubelet) return kubelet;
+  throw apiError('ServiceUnavailable', `the kubelet of node ${JSON.stringify(kubeletOf)} is not connected`);
 }
 
 /** Admission hears of it as upstream's does: operation CONNECT, with the path that is asked for. */
@@ -152,7 +152,3 @@ export function unreachable(error: unknown) {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}

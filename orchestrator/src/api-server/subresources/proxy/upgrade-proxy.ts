@@ -1,27 +1,28 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { apiError } from '@berth/kube';
 import { protocolHeaders } from '../../aggregation/forwarded-headers.ts';
 import type { Upgrade } from '../../http/listener.ts';
 import type { ResourceRoute } from '../../route.ts';
-import type { ServerContext } from '../../server-context.ts';
 import { joinSockets } from '../../webhook/tls-connection.ts';
 import { proxyTarget } from './proxy-target.ts';
-import { admitProxy, far, splitPath, unreachable } from './serve-proxy.ts';
+import { admitProxy, connected, far, type ProxyParts, splitPath, unreachable } from './serve-proxy.ts';
 
 /** A connection that wants another protocol, such as WebSocket, joined with the pod's. @throws ApiError – nothing was written yet */
-export async function upgradeProxy(context: ServerContext, route: ResourceRoute, upgrade: Upgrade): Promise<void> {
+export async function upgradeProxy(
+  { context, nodeApi }: ProxyParts,
+  route: ResourceRoute,
+  upgrade: Upgrade,
+): Promise<void> {
   const { request, message, socket, head } = upgrade;
   const { prefix, rest } = splitPath(request.path);
   await admitProxy(context, { route, request }, rest);
   const target = await proxyTarget(context, route);
-  // Pods' subresources do it, and look at the pod first.
-  if ('kubeletOf' in target)
-    throw apiError(
-      'BadRequest',
-      'a kubelet upgrades no connections here: ask for exec, attach or portforward of the pod',
-    );
   const path = `${rest || '/'}${request.query.size > 0 ? `?${request.query}` : ''}`;
+  if ('kubeletOf' in target) {
+    const connection = { message, socket, head };
+    const { upgradeKubelet } = await import('../../../kubelet/server/upgrade-kubelet.ts');
+    return await upgradeKubelet(connection, { node: connected(nodeApi, target), url: path }, request.signal);
+  }
   const headers = protocolHeaders(message.rawHeaders);
   const sent = far(target, { request, prefix, path, headers });
   const stop = () => sent.destroy();

@@ -12,7 +12,12 @@ export interface KubeletPageParts {
   readonly logs: NodeApi['logs'];
 }
 
-type Page = (parts: KubeletPageParts, signal: AbortSignal) => Promise<NodePage>;
+interface Asked {
+  readonly query: URLSearchParams;
+  readonly signal: AbortSignal;
+}
+
+type Page = (parts: KubeletPageParts, asked: Asked) => Promise<NodePage>;
 
 const untyped = { kind: undefined, apiVersion: undefined };
 
@@ -22,12 +27,16 @@ const pages: Readonly<Record<string, Page>> = {
     const items = podsOf(workers).map((pod) => ({ ...exactIntegers(pod), ...untyped }));
     return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
   },
+  '/runningpods': async ({ node }, { signal }) => {
+    const { runningPods } = await import('./running-pods.ts');
+    return json(await runningPods(node.options.runtime, signal));
+  },
   '/configz': async ({ node }) => json({ kubeletconfig: configuration(node) }),
-  '/stats/summary': async ({ node, workers }, signal) => {
+  '/stats/summary': async ({ node, workers }, { signal }) => {
     const { statsSummary } = await import('./stats-summary.ts');
     return json(await statsSummary(node, podsOf(workers), signal));
   },
-  '/metrics': async ({ node, workers }, signal) => {
+  '/metrics': async ({ node, workers }, { signal }) => {
     const { kubeletMetrics } = await import('./kubelet-metrics.ts');
     const running = workers
       .list()
@@ -44,28 +53,67 @@ const pages: Readonly<Record<string, Page>> = {
 /** kubelet's health checks; that this one answers is what they are about. */
 const health = healthPaths(['ping', 'log', 'syncloop'].map((name) => ({ name, check: () => undefined })));
 
-/** GET of one of kubelet's paths (pkg/kubelet/server/server.go), as far as this one has them. Never throws but for its signal. */
-export async function kubeletPage(parts: KubeletPageParts, url: string, signal: AbortSignal): Promise<NodePage> {
-  const [path = '', search = ''] = url.split('?', 2);
+export interface PageRequest {
+  readonly method: string;
+  readonly url: string;
+}
+
+/** One of kubelet's paths (pkg/kubelet/server/server.go), as far as this one has them. Never throws but for its signal. */
+export async function kubeletPage(
+  parts: KubeletPageParts,
+  request: PageRequest,
+  signal: AbortSignal,
+): Promise<NodePage> {
   try {
-    const segments = path.slice(1).split('/');
-    if (segments[0] === 'healthz') {
-      const answer = await health(segments, { query: new URLSearchParams(search) });
-      if (answer?.type === 'text') return text(answer.status, answer.text);
-    }
-    const asked = kubeletRequest(url);
-    if (asked?.type === 'stream') return text(400, 'Upgrade request required');
-    if (asked?.type === 'logs') {
-      const chunks = await parts.logs(asked.target, asked.options, signal);
-      return { status: 200, contentType: 'text/plain', chunks };
-    }
-    const name = path.replace(/(?<=.)\/$/, '');
-    const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
-    return page ? await page(parts, signal) : text(404, '404 page not found\n');
+    return (await containerPage(parts, request, signal)) ?? (await ownPage(parts, request, signal));
   } catch (error) {
     signal.throwIfAborted();
     return text(error instanceof ApiError ? (error.status.code ?? 500) : 500, messageOf(error));
   }
+}
+
+/** Undefined: it names no container. */
+async function containerPage(
+  parts: KubeletPageParts,
+  { method, url }: PageRequest,
+  signal: AbortSignal,
+): Promise<NodePage | undefined> {
+  const asked = kubeletRequest(url);
+  if (!asked) return undefined;
+  const isGet = isRead(method);
+  const allowed = { logs: isGet, run: method === 'POST', stream: isGet || method === 'POST' };
+  if (!allowed[asked.type]) return notAllowed();
+  if (asked.type === 'logs') {
+    const chunks = await parts.logs(asked.target, asked.options, signal);
+    return { status: 200, contentType: 'text/plain', chunks };
+  }
+  const { runPage, streamRefusal } = await import('./container-page.ts');
+  const words =
+    asked.type === 'run' ? await runPage(parts, asked, signal) : await streamRefusal(parts, asked.target, signal);
+  if (words) return text(words.status, words.body, words.contentType);
+  return { ...text(500, 'Upgrade request required\n'), isStream: true };
+}
+
+async function ownPage(parts: KubeletPageParts, { method, url }: PageRequest, signal: AbortSignal): Promise<NodePage> {
+  const [path = '', search = ''] = url.split('?', 2);
+  const query = new URLSearchParams(search);
+  const segments = path.slice(1).split('/');
+  if (segments[0] === 'healthz' && isRead(method)) {
+    const answer = await health(segments, { query });
+    if (answer?.type === 'text') return text(answer.status, answer.text);
+  }
+  const name = path.replace(/(?<=.)\/$/, '');
+  const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
+  if (!page) return text(404, '404 page not found\n');
+  return isRead(method) ? await page(parts, { query, signal }) : notAllowed();
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function notAllowed(): NodePage {
+  return text(405, '405: Method Not Allowed');
 }
 
 function podsOf(workers: PodWorkers) {
@@ -90,7 +138,7 @@ function json(value: unknown): NodePage {
   return text(200, JSON.stringify(value), 'application/json');
 }
 
-function text(status: number, body: string, contentType = 'text/plain; charset=utf-8'): NodePage {
+function text(status: number, body: string | Uint8Array, contentType = 'text/plain; charset=utf-8'): NodePage {
   return { status, contentType, chunks: oneChunk(Buffer.from(body)) };
 }
 
