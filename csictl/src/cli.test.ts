@@ -150,6 +150,12 @@ const failures: [what: string, argv: string[], exitCode: number, err: RegExp][] 
     /^csictl: data directory \/nonexistent: not found \(NOT_FOUND\)\nhint: /,
   ],
   ['an unknown command', ['volume'], 2, /csictl: unknown command 'volume'/],
+  [
+    'an unknown flag',
+    ['csi', 'create-volume', '--from', 'x'],
+    2,
+    /unknown option '--from'.*hint: csictl csi create-volume --help /s,
+  ],
   ['an unknown output', ['mounts', '-o', 'xml'], 2, /Allowed choices are table, wide, json, yaml/],
   ['a timeout without a unit', ['mounts', '--timeout', '30'], 2, /--timeout "30" is not a duration\nhint: /],
   [

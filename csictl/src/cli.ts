@@ -104,8 +104,7 @@ function buildProgram(terminal: Terminal): Command {
     .configureOutput({
       writeOut: terminal.out,
       writeErr: (text) => terminal.err(text.replace(/^error: /, 'csictl: ')),
-    })
-    .showHelpAfterError('hint: csictl --help shows commands and flags, with examples');
+    });
   addDriverCommands(program, terminal);
   addLookCommands(program, terminal);
   addCsiCommands(program, terminal);
@@ -118,7 +117,15 @@ function buildProgram(terminal: Terminal): Command {
     .command('version')
     .description('print the version')
     .action(() => terminal.out(`csictl ${version}\n`));
+  nameHelp(program, 'csictl');
   return program;
+}
+
+/** A wrong call of a command names that command's help. */
+function nameHelp(command: Command, path: string): void {
+  const what = command.commands.length > 0 ? 'commands and flags' : 'its flags';
+  command.showHelpAfterError(`hint: ${path} --help shows ${what}, with examples`);
+  for (const inner of command.commands) nameHelp(inner, `${path} ${inner.name()}`);
 }
 
 function addDriverCommands(program: Command, terminal: Terminal): void {
