@@ -133,6 +133,8 @@ function unary(path: string, handler: Unary, turns: Turns) {
       reply(...result);
     };
     turns.take(() => {
+      // Whoever called may have left while others were begun: nothing is, for nobody.
+      if (controller.signal.aborted) return;
       handler(call.request, { method: path, signal: controller.signal }).then(
         (response) => answer(null, response),
         (error: unknown) => answer(wireError(error)),
