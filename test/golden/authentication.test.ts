@@ -1,8 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { anApiServer } from '../harness/api-server.ts';
+import { anApiServer, type Pair } from '../harness/api-server.ts';
 
 function aFile(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'berth-users-'));
@@ -17,9 +18,9 @@ const whoAmI = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectRevie
 async function aServer(authentication: NonNullable<Parameters<typeof anApiServer>[0]>['authentication'] = {}) {
   const server = await anApiServer({ authentication });
   const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
-  const as = async (authorization?: string) => {
+  const as = async (authorization?: string, certificate: Pair | false = false) => {
     const headers = authorization === undefined ? {} : { authorization };
-    const { status, text } = await server.send({ method: 'POST', path, certificate: false, headers, contentType: 'application/json', body: whoAmI });
+    const { status, text } = await server.send({ method: 'POST', path, certificate, headers, contentType: 'application/json', body: whoAmI });
     return status === 201 ? JSON.parse(text).status.userInfo : status;
   };
   return { server, as, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
@@ -32,6 +33,17 @@ test('a static token is its user, another one is nobody', async () => {
   expect(await s.as('Bearer s3cret')).toEqual({ username: 'jane', uid: '7', groups: ['dev', 'ops', 'system:authenticated'] });
   expect(await s.as('bearer  other')).toEqual({ username: 'joe', uid: '8', groups: ['system:authenticated'] });
   for (const wrong of ['Bearer s3cre', 'Bearer s3cretx', 'Bearer constructor', 'Bearer __proto__']) expect(await s.as(wrong)).toBe(401);
+});
+
+test('a certificate is its user, told apart by its fingerprint, with the uid its subject has', async () => {
+  await using s = await aServer();
+  const withUid = (uids: string) => s.server.authority.issue(`CN=jane, O=dev, O=ops${uids}`, 'client');
+  const pair = await withUid('');
+  const fingerprint = new X509Certificate(pair.cert).fingerprint256.replaceAll(':', '').toLowerCase();
+  const extra = { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] };
+  expect(await s.as(undefined, pair)).toEqual({ username: 'jane', groups: ['dev', 'ops', 'system:authenticated'], extra });
+  expect(await s.as(undefined, await withUid(', 1.3.6.1.4.1.57683.2=7'))).toMatchObject({ username: 'jane', uid: '7' });
+  expect(await s.as(undefined, await withUid(', 1.3.6.1.4.1.57683.2=7, 1.3.6.1.4.1.57683.2=8'))).toBe(401);
 });
 
 test('a static password is its user; a wrong one, or none, is nobody', async () => {

@@ -27,7 +27,11 @@ test('a webhook is asked in the form of AdmissionReview v1', async () => {
       name: 'one',
       namespace: 'default',
       operation: 'CREATE',
-      userInfo: { username: 'admin', groups: ['system:masters', 'system:authenticated'] },
+      userInfo: {
+        username: 'admin',
+        groups: ['system:masters', 'system:authenticated'],
+        extra: { 'authentication.kubernetes.io/credential-id': [expect.stringMatching(/^X509SHA256=[0-9a-f]{64}$/)] },
+      },
       oldObject: null,
       dryRun: false,
       options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', fieldManager: 'me', fieldValidation: 'Strict' },

@@ -49,15 +49,22 @@ export function modified(definition: Named, name: string): ApiError {
   return conflict(definition, name, why);
 }
 
-/** The object that a request is about has another uid than it says, or is not there. */
+/** The object that a request is about has another uid or revision than it says, or is not there. */
 export function anotherObject(
   definition: Pick<ResourceDefinition, 'group' | 'plural'>,
-  about: { readonly name: string; readonly key: string; readonly uid: string; readonly have: string | undefined },
+  about: {
+    readonly name: string;
+    readonly key: string;
+    readonly field?: 'uid' | 'resourceVersion';
+    readonly wanted: string;
+    readonly have: string | undefined;
+  },
 ): ApiError {
-  const { name, key, uid, have } = about;
+  const { name, key, field = 'uid', wanted, have } = about;
+  const told = field === 'uid' ? 'UID' : 'ResourceVersion';
   return conflict(
     definition,
     name,
-    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${have}`,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${told} in precondition: ${wanted}, ${told} in object meta: ${have}`,
   );
 }

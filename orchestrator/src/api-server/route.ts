@@ -98,11 +98,16 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
   const acrossNamespaces = definition.namespaced && namespace === '';
   if (definition.custom && subresource && (verb === undefined || !known.includes(verb)))
     throw notSupported(definition, verb ?? '');
-  if (verb === undefined || !known.includes(verb) || (acrossNamespaces && verb !== 'list')) throw notAllowed();
+  if (verb === undefined || !known.includes(verb) || (acrossNamespaces && verb !== 'list'))
+    throw hasObjects(definition) || name === '' ? notAllowed() : notFoundPath();
   const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
   if (watch === undefined || watch === 'false' || watch === '0') return verb;
-  if (!known.includes('watch')) throw notSupported(definition, 'watch');
   return 'watch';
+}
+
+/** Reviews and bindings are sent to collections, and nothing is below those. */
+function hasObjects({ verbs }: ResourceDefinition): boolean {
+  return verbs.some((verb) => verb !== 'create');
 }
 
 function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly string[]): boolean {

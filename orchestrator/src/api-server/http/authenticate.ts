@@ -100,10 +100,24 @@ function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']):
 }
 
 function readCertificate(socket: TLSSocket, roots: Authentication['userRoots']): User | 'invalid' | undefined {
-  const { subject } = socket.getPeerCertificate();
+  const { subject, fingerprint256 } = socket.getPeerCertificate();
   if (!subject) return undefined;
   if (!socket.authorized || typeof subject.CN !== 'string') return 'invalid';
   if (roots && !isIssuedBy(socket, roots)) return 'invalid';
   const organizations = subject.O as string | readonly string[] | undefined;
-  return authenticated({ name: subject.CN, groups: organizations === undefined ? [] : [organizations].flat() });
+  const uid = (subject as unknown as Record<string, unknown>)[uidAttribute];
+  if (uid !== undefined && (typeof uid !== 'string' || uid === '')) return 'invalid';
+  return authenticated({
+    name: subject.CN,
+    groups: organizations === undefined ? [] : [organizations].flat(),
+    ...(uid === undefined ? {} : { uid }),
+    extra: { 'authentication.kubernetes.io/credential-id': [credentialId(fingerprint256)] },
+  });
+}
+
+/** Where a certificate's subject has its user's uid (apiserver asn1 X509UID). */
+const uidAttribute = '1.3.6.1.4.1.57683.2';
+
+function credentialId(fingerprint: string): string {
+  return `X509SHA256=${fingerprint.replaceAll(':', '').toLowerCase()}`;
 }

@@ -49,6 +49,7 @@ test('components are looked at when somebody asks, in every form of an answer', 
   });
   expect(await get(`${path}?watch=true`)).toMatchObject({
     status: 405,
+    warning: list.warning,
     json: { message: 'watch is not supported on resources of kind "componentstatuses"' },
   });
 });

@@ -2,7 +2,7 @@ import { messageOf } from '@berth/kit';
 import { deprecationOf } from '../deprecations.ts';
 import { listOptionsOf } from '../list-options.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
-import { notFound } from '../resource-errors.ts';
+import { notFound, notSupported } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import { selectionOf } from '../selection.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -17,7 +17,7 @@ export interface ClusterComponent {
   readonly told: 'message' | 'error';
 }
 
-/** GET and LIST of componentstatuses, which are nowhere stored (registry/core/componentstatus). */
+/** GET and LIST of componentstatuses, which are nowhere stored (registry/core/componentstatus). @throws ApiError MethodNotAllowed – a watch. */
 export async function componentStatuses(
   components: readonly ClusterComponent[],
   { definition, verb, name }: ResourceRoute,
@@ -25,6 +25,8 @@ export async function componentStatuses(
 ): Promise<Answer> {
   const deprecation = deprecationOf(definition);
   if (deprecation !== undefined) request.warn(deprecation);
+  // A parameter asks for it: the collection has a route, and its handler says that it cannot.
+  if (verb === 'watch') throw notSupported(definition, verb);
   const codec = new MadeCodec(definition);
   if (verb === 'get') {
     const component = components.find((each) => each.name === name);

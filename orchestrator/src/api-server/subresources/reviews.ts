@@ -6,6 +6,7 @@ import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { tokenUser } from '../http/authenticate.ts';
 import { invalid } from '../invalid.ts';
+import { ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -29,6 +30,7 @@ export function review(parts: SpecialParts): SpecialHandler {
     return (async () => {
       const { fieldValidation, fieldManager } = writeOptionsOf(request.query, 'CreateOptions');
       const object = await context.bodies.object(request, expectedKind(definition), fieldValidation);
+      ensureNamespace(object, definition.namespaced, route.namespace);
       const manager = managerOf(fieldManager, request.userAgent);
       defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager });
       const spec = (object.spec ?? {}) as Spec;
@@ -38,7 +40,8 @@ export function review(parts: SpecialParts): SpecialHandler {
           { metadata: { ...object.metadata }, spec },
           route.namespace,
         );
-        if (errors.length > 0) throw invalid(definition, '', errors);
+        // Upstream does not say of what kind.
+        if (errors.length > 0) throw invalid({ group: definition.group, kind: '' }, '', errors);
       }
       const status = await reviewer(spec, request, route);
       const metadata = metadataOf(object, context.clock.now());
@@ -50,9 +53,9 @@ export function review(parts: SpecialParts): SpecialHandler {
 }
 
 /** Some reviews are answered with what was sent, some with an object of their own. */
-function metadataOf({ kind, metadata: { managedFields } }: AnyObject, now: number): object {
+function metadataOf({ kind, metadata }: AnyObject, now: number): object {
   if (kind === 'SelfSubjectReview') return { creationTimestamp: timestamp(now) };
-  return managedFields && kind !== 'SelfSubjectRulesReview' ? { managedFields } : {};
+  return kind === 'SelfSubjectRulesReview' ? {} : metadata;
 }
 
 function timestamp(now: number): string {

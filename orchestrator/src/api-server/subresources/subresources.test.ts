@@ -16,13 +16,13 @@ test('a binding gives a pod to a node once', async () => {
   await client.create(resources.pods, aPod('p'));
   const bind = (node: string) =>
     client.createSub(resources.pods, ref('p'), 'binding', {
-      metadata: { name: 'p', annotations: { a: 'b' } },
+      metadata: { name: 'p', annotations: { a: 'b' }, labels: { zone: 'z' } },
       target: { kind: 'Node', name: node },
     });
   expect(await bind('n1')).toMatchObject({ status: 'Success' });
   const pod = (await client.get(resources.pods, ref('p'))) as Pod;
   expect(pod.spec?.nodeName).toBe('n1');
-  expect(pod.metadata.annotations).toEqual({ a: 'b' });
+  expect(pod.metadata).toMatchObject({ annotations: { a: 'b' }, labels: { zone: 'z' } });
   expect(pod.status?.conditions).toContainEqual(expect.objectContaining({ type: 'PodScheduled', status: 'True' }));
   await expect(bind('n2')).rejects.toMatchObject({
     code: 'Conflict',

@@ -8,7 +8,7 @@ import { shedFields } from '../apply/shed-fields.ts';
 import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodies.ts';
 import { invalid } from '../invalid.ts';
-import { prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
+import { asStored, prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { anotherObject, modified, notFound } from '../resource-errors.ts';
@@ -87,7 +87,7 @@ function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, curr
   const { name = '' } = current.object.metadata;
   const { resourceVersion } = next.metadata;
   const have = current.object.metadata.uid;
-  if (uid && uid !== have) throw anotherObject(definition, { name, key: current.kv.key, uid, have });
+  if (uid && uid !== have) throw anotherObject(definition, { name, key: current.kv.key, wanted: uid, have });
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion)
     throw modified(definition, name);
   const required = definition.rules.requiresRevision || needsRevision.has(`${definition.group}/${definition.plural}`);
@@ -139,6 +139,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   if (large) await breathe();
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
   await context.admission.validate(shown(admission, request.shownAs));
+  asStored(definition, next);
 }
 
 /** What those who admit a change see of it. */

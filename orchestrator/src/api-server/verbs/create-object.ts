@@ -1,5 +1,5 @@
 import { randomSuffix } from '@berth/kit';
-import { apiError, copyJson, isAlreadyExists } from '@berth/kube';
+import { apiError, copyJson, isAlreadyExists, keepSentEmpties } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { type Asked, askedOf } from '../admission/asked.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
@@ -8,7 +8,7 @@ import { managerOf } from '../apply/manager-name.ts';
 import { shedFields } from '../apply/shed-fields.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { breathe, isLarge } from '../decoding/large-bodies.ts';
-import { ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
+import { asStored, ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { alreadyExists } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -64,7 +64,7 @@ export async function createChecked(context: ServerContext, request: CreateReque
   const { generateName } = metadata;
   if (metadata.name || !generateName) return createNamed(context, request);
   for (let tries = 1; ; tries++) {
-    const attempt = copyJson(request.object);
+    const attempt = keepSentEmpties(request.object, copyJson(request.object));
     attempt.metadata.name = generateName.slice(0, maxGeneratedBase) + randomSuffix(context.rng);
     try {
       return await createNamed(context, { ...request, object: attempt, generatedName: true });
@@ -108,6 +108,7 @@ async function createNamed(
   for (const text of definition.rules.warnings?.(object) ?? []) warn(text);
   if (large) await breathe();
   await context.admission.validate(admission);
+  asStored(definition, object);
   const storage = context.storage(definition);
   if (dryRun) {
     if (await storage.find(namespace, name)) throw alreadyExists(definition, name);

@@ -1,4 +1,4 @@
-import { copyJson, restoreIntegers } from '@berth/kube';
+import { copyJson, keepSentEmpties, restoreIntegers } from '@berth/kube';
 import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
@@ -49,7 +49,7 @@ export async function updateObject(
     const { uid, resourceVersion } = body.metadata;
     if (uid && resourceVersion) throw modified(definition, name);
     const key = context.storage(definition).keyOf(namespace, name);
-    if (uid) throw anotherObject(definition, { name, key, uid, have: '' });
+    if (uid) throw anotherObject(definition, { name, key, wanted: uid, have: '' });
     delete body.metadata.resourceVersion;
     const created = await createChecked(context, {
       definition,
@@ -67,7 +67,7 @@ export async function updateObject(
     manager,
     ...(body.metadata.uid ? { uid: body.metadata.uid } : {}),
     // Parts of this process have integers rounded.
-    change: (current) => (request.asValues ? restoreIntegers(body, current) : copyJson(body)),
+    change: (current) => (request.asValues ? restoreIntegers(body, current) : keepSentEmpties(body, copyJson(body))),
   });
   return { type: 'object', status: 200, object, definition };
 }
