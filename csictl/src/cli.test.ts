@@ -141,7 +141,7 @@ const failures: [what: string, argv: string[], exitCode: number, err: RegExp][] 
     'no driver in the data directory',
     ['volumes', '--data-dir', '/nonexistent'],
     3,
-    /no CSI driver runs below \/nonexistent/,
+    /no CSI driver runs below \/nonexistent \(NOT_FOUND\)\nhint: .*--data-dir DIR/,
   ],
   [
     'a data directory that is not there',

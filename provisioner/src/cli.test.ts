@@ -30,6 +30,8 @@ test('--help shows every flag with examples and ends well', async () => {
 
 for (const { argv, message } of [
   { argv: ['--timeout', '10x'], message: '"10x" is not a duration' },
+  { argv: ['--csi-address', 'unix://csi.sock'], message: '"unix://csi.sock" is no socket' },
+  { argv: ['--csi-address='], message: '"" is no socket: write a path, or unix:///path' },
   { argv: ['--worker-threads', '0'], message: '"0" is not a whole number of at least 1' },
   { argv: ['--strict-topology=maybe'], message: '"maybe" is neither true nor false' },
   { argv: ['--enable-capacities'], message: "unknown option '--enable-capacities'" },

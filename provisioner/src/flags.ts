@@ -1,5 +1,6 @@
 import { type LogLevel, logLevels } from '@berth/kit';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { csiEndpoint } from './driver/csi-endpoint.ts';
 import { goDurationMs } from './go-duration.ts';
 import { defaultSettings as settings } from './provisioner-settings.ts';
 
@@ -50,7 +51,7 @@ export function defineFlags(program: Command): Command {
     .description(
       'Provisions, deletes and, if asked, attaches and expands volumes of a CSI driver for a Kubernetes API server.',
     )
-    .option('--csi-address <socket>', "the driver's socket, a path or unix:///path", '/run/csi/socket')
+    .option('--csi-address <socket>', "the driver's socket, a path or unix:///path", csiAddress, '/run/csi/socket')
     .option('--kubeconfig <file>', 'how to reach the API server')
     .addOption(duration('timeout', 'time a call to the driver may take', settings.timeoutMs))
     .addOption(
@@ -96,14 +97,22 @@ export function defineFlags(program: Command): Command {
     .addHelpText('after', examples);
 }
 
+function csiAddress(text: string): string {
+  asArgument(csiEndpoint, text);
+  return text;
+}
+
+/** @throws InvalidArgumentError – where `parse` throws, with its words. */
+function asArgument<T>(parse: (text: string) => T, text: string): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
 function duration(name: string, about: string, valueMs: number): Option {
-  const parse = (text: string) => {
-    try {
-      return goDurationMs(text);
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
-    }
-  };
+  const parse = (text: string) => asArgument(goDurationMs, text);
   return new Option(`--${name} <duration>`, about).argParser(parse).default(valueMs, `${valueMs / 1000}s`);
 }
 

@@ -13,6 +13,7 @@ import {
 import { GrpcConnection } from '@berth/protos';
 import { connectDriver } from './driver/connect-driver.ts';
 import { csiClients } from './driver/csi-clients.ts';
+import { csiEndpoint } from './driver/csi-endpoint.ts';
 import type { Flags } from './flags.ts';
 import type { CapacitySettings, ProvisionerSettings } from './provisioner-settings.ts';
 import { startAttacher } from './start-attacher.ts';
@@ -35,7 +36,7 @@ export async function serveDriver({ flags, env, log }: ServeOptions, signal: Abo
   await using stack = new AsyncDisposableStack();
   const transport = stack.use(httpTransport({ ...access.transport, userAgent: `berth-provisioner/${version}` }));
   const client = new KubeClient(transport);
-  const connection = stack.use(new GrpcConnection(endpointOf(flags.csiAddress)));
+  const connection = stack.use(new GrpcConnection(csiEndpoint(flags.csiAddress)));
   const metrics = new Metrics();
   const csi = csiClients(connection);
   if (flags.httpEndpoint !== undefined) {
@@ -137,8 +138,4 @@ async function capacityOf(
     forImmediateBinding: flags.capacityForImmediateBinding,
     ...(owner ? { owner } : {}),
   };
-}
-
-function endpointOf(address: string): string {
-  return /^[a-z]+:/.test(address) ? address : `unix://${address}`;
 }

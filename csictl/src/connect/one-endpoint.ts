@@ -1,6 +1,7 @@
 import { CsictlError } from '../csictl-error.ts';
 import type { Session } from '../session.ts';
 import { findSockets } from './find-sockets.ts';
+import { noDriver } from './no-driver.ts';
 import { socketEndpoint } from './socket-endpoint.ts';
 
 /**
@@ -11,11 +12,7 @@ export function oneEndpoint({ options, terminal }: Session): string {
   const named = options.endpoint ?? terminal.env['CSI_ENDPOINT'];
   if (named) return socketEndpoint(named);
   const [only, ...others] = findSockets(options.dataDir);
-  if (!only) {
-    throw new CsictlError('NOT_FOUND', `no CSI driver runs below ${options.dataDir}`, {
-      hint: 'start berth up, or name a driver: csictl --endpoint unix:///run/csi.sock …',
-    });
-  }
+  if (!only) throw noDriver(options.dataDir);
   if (others.length > 0) {
     throw new CsictlError('USAGE', `${others.length + 1} CSI drivers run below ${options.dataDir}`, {
       hint: `name one, e.g. --endpoint ${only.endpoint}`,

@@ -1,7 +1,7 @@
-import { CsictlError } from '../csictl-error.ts';
 import type { Session } from '../session.ts';
 import { Driver } from './driver.ts';
 import { findSockets } from './find-sockets.ts';
+import { noDriver } from './no-driver.ts';
 
 /** A driver and, where it was found in a data directory, the node it is of. */
 export interface OpenDriver {
@@ -20,11 +20,7 @@ export interface OpenDrivers extends Disposable {
 export function openDrivers({ options, terminal, signal, now }: Session): OpenDrivers {
   const named = options.endpoint ?? terminal.env['CSI_ENDPOINT'];
   const found = named ? [{ node: '', endpoint: named }] : findSockets(options.dataDir);
-  if (found.length === 0) {
-    throw new CsictlError('NOT_FOUND', `no CSI driver runs below ${options.dataDir}`, {
-      hint: 'start berth up, or name a driver: csictl --endpoint unix:///run/csi.sock …',
-    });
-  }
+  if (found.length === 0) throw noDriver(options.dataDir);
   const trace = (line: string) => (options.verbose ? terminal.err(`${line}\n`) : undefined);
   const drivers = found.map(({ node, endpoint }) => ({
     node,
