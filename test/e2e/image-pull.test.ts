@@ -123,6 +123,11 @@ test.concurrent('imagePullSecrets open a registry that is closed to others', asy
   expect((await messages('outside', 'Failed'))[0]).toMatch(
     /^Failed to pull image ".*": rpc error: code = PermissionDenied desc = failed to pull and unpack image ".*": failed to resolve reference ".*": failed to authorize: failed to fetch anonymous token/,
   );
+  const pulled = await berth.command('berth', ['image', 'pull', name, '--data-dir', berth.dataDir]);
+  expect(pulled).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^berth: failed to resolve .*\n {2}log in with/),
+  });
   const { username, password } = credentials;
   const login = ['--docker-server', closed.host, '--docker-username', username, '--docker-password', password];
   await berth.kubectl(['create', 'secret', 'docker-registry', 'login', ...login]);

@@ -20,6 +20,8 @@ interface ImageOptions {
   readonly output: OutputFormat;
 }
 
+type Hints = Readonly<Partial<Record<ImageError['code'], string>>>;
+
 interface Verb {
   readonly usage: string;
   readonly description: string;
@@ -30,6 +32,8 @@ interface Verb {
   readonly begins?: true;
   /** How many of its arguments, from the first, name images. */
   readonly names?: number;
+  /** What to do next, by why it failed. */
+  readonly hints?: Hints;
   readonly run: (images: Images, args: readonly string[], show: Show) => Promise<void>;
 }
 
@@ -54,7 +58,7 @@ export function addImageCommands(parent: Command, terminal: Terminal): void {
         const args = given.slice(0, -2).filter((arg) => typeof arg === 'string');
         const show: Show = async (text, data) =>
           terminal.out(options.output === 'table' ? text : await formatData(data, options.output));
-        await explaining(async () => {
+        await explaining(verb.hints ?? {}, async () => {
           for (const name of args.slice(0, verb.names ?? 0)) checkName(name);
           await verb.run(await open(options, verb), args, show);
         });
@@ -120,6 +124,11 @@ Behind a proxy set NODE_USE_ENV_PROXY=1 with HTTPS_PROXY and NO_PROXY; for a pri
 NODE_EXTRA_CA_CERTS=FILE, or NODE_USE_SYSTEM_CA=1 to trust what the system trusts. The same holds for "berth up".
 `;
 
+const pullHints: Hints = {
+  Denied: 'log in with "docker login", or name the folder of a config.json with its credentials: DOCKER_CONFIG=DIR',
+  Unavailable: 'proxies and private authorities: berth image pull --help; without the registry: berth image load FILE',
+};
+
 function pullVerb({ env, err }: Terminal): Verb {
   return {
     usage: 'pull <ref>',
@@ -127,6 +136,7 @@ function pullVerb({ env, err }: Terminal): Verb {
     names: 1,
     description: 'fetch an image from its registry',
     more: pullHelp,
+    hints: pullHints,
     examples: [
       'berth image pull registry.k8s.io/nginx-slim:0.8',
       'HTTPS_PROXY=http://proxy:3128 NODE_USE_ENV_PROXY=1 berth image pull nginx',
@@ -189,14 +199,15 @@ async function dockerCredentials(reference: string, env: Terminal['env']) {
   }
 }
 
-async function explaining(run: () => Promise<void>): Promise<void> {
+async function explaining(hints: Hints, run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
     const wrap = (code: 'NotFound' | 'Failed', message: string, hint?: string) =>
       new BerthError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
     const { path, message } = error as { path?: string; message: string };
-    if (error instanceof ImageError) throw wrap(error.code === 'NotFound' ? 'NotFound' : 'Failed', message);
+    if (error instanceof ImageError)
+      throw wrap(error.code === 'NotFound' ? 'NotFound' : 'Failed', message, hints[error.code]);
     if (isErrno(error, 'ENOENT')) throw wrap('NotFound', `no such file: ${path ?? ''}`);
     if (isErrno(error, 'EISDIR')) throw wrap('Failed', 'that is a directory, not an archive', 'give it the tar file');
     if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw wrap('Failed', message);

@@ -5,7 +5,7 @@ import { ImageError } from './image-error.ts';
 /**
  * The plain bytes of a gzip, zstd or uncompressed stream, told apart by their first bytes whatever a media type or file
  * name says. Leaving the loop closes the source.
- * @throws ImageError Invalid – the compressed data is damaged.
+ * @throws ImageError Invalid – the compressed data is damaged, or of a program whose data is not read here.
  */
 export async function* decompressed(source: Readable): AsyncGenerator<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -14,6 +14,7 @@ export async function* decompressed(source: Readable): AsyncGenerator<Uint8Array
     const { value: first, done } = await chunks.next();
     if (done) return;
     const all = joined(first, chunks);
+    refuseUnread(first);
     plain = transformFor(first);
     // What fails on the way ends `plain` with it, and so the loop over it.
     if (plain) yield* pipeline(all, plain, () => undefined) as AsyncIterable<Buffer>;
@@ -30,6 +31,17 @@ export async function* decompressed(source: Readable): AsyncGenerator<Uint8Array
 async function* joined(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   yield first;
   yield* { [Symbol.asyncIterator]: () => rest };
+}
+
+/** What "docker load" takes as well, by how it begins; a tar begins with a name, which may well be BZh. */
+const unread = { xz: /^\xfd7zXZ\0/, bzip2: /^BZh[1-9]1AY&SY/ };
+
+function refuseUnread(start: Buffer): void {
+  const begins = start.toString('latin1', 0, 10);
+  for (const [program, magic] of Object.entries(unread)) {
+    const words = `compressed by ${program}, which is not read: unpack it first, with ${program} -d`;
+    if (magic.test(begins)) throw new ImageError('Invalid', words);
+  }
 }
 
 function transformFor(start: Buffer): Transform | undefined {
