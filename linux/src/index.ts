@@ -76,4 +76,5 @@ export { removeEmptyAt, removeTree } from './remove-tree.ts';
 export { resolveLinks } from './resolve-links.ts';
 export { returnMemoryWhenQuiet } from './return-memory.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';
+export { type TreeUsage, treeUsage } from './tree-usage.ts';
 export { getXattr, listXattrs, putXattr, removeXattr, type XattrPath } from './xattr.ts';

@@ -37,9 +37,21 @@ test.concurrent('a node tells how full its pods’ volumes are, and what its pod
     podRef: { name: 'told', namespace },
     memory: { workingSetBytes: expect.any(Number) },
     containers: [{ name: 'main', cpu: { usageCoreNanoSeconds: expect.any(Number) } }],
-    volume: [{ name: 'data', pvcRef: { name: 'told', namespace }, capacityBytes: expect.any(Number) }],
+    'ephemeral-storage': { usedBytes: expect.any(Number) },
+    network: { name: 'eth0', rxBytes: expect.any(Number) },
   });
-  expect(told.volume[0].usedBytes).toBeGreaterThanOrEqual(2_000_000);
+  const [main] = told.containers;
+  expect([main.rootfs.inodesUsed > 0, main.logs.capacityBytes > 0]).toEqual([true, true]);
+  const volume = told.volume.find(({ name }: { name: string }) => name === 'data');
+  expect(volume).toMatchObject({ pvcRef: { name: 'told', namespace }, capacityBytes: expect.any(Number) });
+  expect(volume.usedBytes).toBeGreaterThanOrEqual(2_000_000);
+  const resource = await raw('metrics/resource');
+  expect(resource).toMatch(
+    new RegExp(
+      `^container_cpu_usage_seconds_total\\{container="main",namespace="${namespace}",pod="told"\\} \\S+ \\d+$`,
+      'm',
+    ),
+  );
   const metrics = await raw('metrics');
   expect(metrics).toMatch(
     /^storage_operation_duration_seconds_count\{migrated="false",operation_name="volume_mount",status="success",volume_plugin="kubernetes.io\/csi:csi.berth.local"\} [1-9]/m,

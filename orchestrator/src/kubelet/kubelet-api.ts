@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
 import { apiError, isReason } from '@berth/kube';
+import { CpuRate } from '../cpu-rate.ts';
 import type { ContainerRef, LogOptions, NodeApi, NodePage, TerminalStreams } from '../node-api.ts';
 import { logTarget } from './logs/log-target.ts';
 import { readLog } from './logs/read-log.ts';
@@ -15,11 +16,13 @@ export class KubeletApi implements NodeApi {
   readonly #node: NodeContext;
   readonly #workers: PodWorkers;
   readonly #onRuntimeChange: (wake: () => void) => Disposable;
+  readonly #rates: CpuRate;
 
   constructor(node: NodeContext, workers: PodWorkers, onRuntimeChange: (wake: () => void) => Disposable) {
     this.#node = node;
     this.#workers = workers;
     this.#onRuntimeChange = onRuntimeChange;
+    this.#rates = new CpuRate(node.options.clock);
   }
 
   async logs(target: ContainerRef, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
@@ -63,7 +66,8 @@ export class KubeletApi implements NodeApi {
   async page(method: string, url: string, signal: AbortSignal): Promise<NodePage> {
     const { kubeletPage } = await import('./server/pages/kubelet-page.ts');
     const logs: NodeApi['logs'] = (...args) => this.logs(...args);
-    return kubeletPage({ node: this.#node, workers: this.#workers, logs }, { method, url }, signal);
+    const parts = { node: this.#node, workers: this.#workers, logs, rates: this.#rates };
+    return kubeletPage(parts, { method, url }, signal);
   }
 
   #pod({ namespace, pod }: Omit<ContainerRef, 'container'>): PodWorker {

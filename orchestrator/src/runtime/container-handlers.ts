@@ -50,11 +50,13 @@ function observationHandlers({ containers, usage }: HandlerParts): ServiceHandle
       const info = { pid: record.process?.pid, sandboxID: record.sandboxId, cgroup: record.cgroupPath };
       return { status: containerStatus(record), info: verbose ? { info: JSON.stringify(info) } : {} };
     },
-    ContainerStats: async ({ containerId }) => ({ stats: await usage.container(containers.get(containerId)) }),
-    ListContainerStats: async ({ filter }) => {
+    ContainerStats: async ({ containerId }, { signal }) => ({
+      stats: await usage.withLayer(containers.get(containerId), signal),
+    }),
+    ListContainerStats: async ({ filter }, { signal }) => {
       const records = select(containers, filter && { ...filter, state: null });
       const running = records.filter(({ state }) => state === 'running');
-      return { stats: await Promise.all(running.map((record) => usage.container(record))) };
+      return { stats: await Promise.all(running.map((record) => usage.withLayer(record, signal))) };
     },
   };
 }

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Mounter } from '@berth/linux';
 import type { ResolvedImage } from './image-source.ts';
 import { mountOverlay } from './overlay-mount.ts';
@@ -12,8 +11,8 @@ export async function mountRootfs(
   id: string,
   image: ResolvedImage,
 ): Promise<string> {
-  const at = layout.container(id);
-  const [upper, work, rootfs] = [join(at, 'upper'), join(at, 'work'), layout.rootfs(id)];
+  const { upper, work } = layout.containerLayer(id);
+  const rootfs = layout.rootfs(id);
   await Promise.all([upper, work, rootfs].map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
   mountOverlay(mounter, { layers: image.layerDirs, upper, work, target: rootfs });
   return rootfs;

@@ -1,69 +1,86 @@
 import type { Clock } from '@berth/kit';
+import { treeUsage } from '@berth/linux';
 import type { cri, Init } from '@berth/protos';
+import { CpuRate } from '../cpu-rate.ts';
 import { type CgroupUsage, cgroupUsage } from './cgroup-stats.ts';
 import type { CgroupLayout } from './cgroups.ts';
+import { networkUsage } from './network-usage.ts';
+import { isAlive } from './process-id.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
-import { nanoseconds } from './runtime-context.ts';
+import { nanoseconds, type RuntimeContext } from './runtime-context.ts';
 
-interface Sample {
-  readonly atMs: number;
-  readonly cpuNanoseconds: number;
-  readonly nanoCores: number;
-}
-
-/** A rate over less than this is noise. */
-const minRateMs = 100;
-
-/** CPU and memory from the cgroups; the CPU rate is over the time since the last call. */
+/** CPU and memory from the cgroups, traffic and files: all as they are when somebody asks. */
 export class UsageReader {
   readonly #cgroups: CgroupLayout;
   readonly #clock: Clock;
-  readonly #samples = new Map<string, Sample>();
+  readonly #layout: RuntimeContext['layout'];
+  readonly #rates: CpuRate;
 
-  constructor(cgroups: CgroupLayout, clock: Clock) {
+  constructor({ cgroups, clock, layout }: Pick<RuntimeContext, 'cgroups' | 'clock' | 'layout'>) {
     this.#cgroups = cgroups;
     this.#clock = clock;
+    this.#layout = layout;
+    this.#rates = new CpuRate(clock);
   }
 
   async container({ id, config, cgroupPath }: ContainerRecord): Promise<Init<cri.ContainerStats>> {
     const usage = await cgroupUsage(this.#cgroups, cgroupPath);
     const { metadata, labels, annotations } = config;
     const attributes = { id, metadata, labels, annotations };
-    return usage ? { attributes, ...this.#cpuAndMemory(cgroupPath, usage) } : { attributes };
+    return usage ? { attributes, ...this.#cpuAndMemory(cgroupPath, usage), swap: this.#swap(usage) } : { attributes };
+  }
+
+  /** With what it wrote into its root, for which every file of that is looked at. */
+  async withLayer(record: ContainerRecord, signal: AbortSignal): Promise<Init<cri.ContainerStats>> {
+    const stats = await this.container(record);
+    const { upper } = this.#layout.containerLayer(record.id);
+    const written = await treeUsage(upper, signal).catch(() => undefined);
+    signal.throwIfAborted();
+    if (!written) return stats;
+    const writableLayer = {
+      timestamp: this.#now(),
+      fsId: { mountpoint: upper },
+      usedBytes: value(written.bytes),
+      inodesUsed: value(written.inodes),
+    };
+    return { ...stats, writableLayer };
   }
 
   async sandbox(record: SandboxRecord, containers: readonly ContainerRecord[]): Promise<Init<cri.PodSandboxStats>> {
     const { id, config, cgroupParent } = record;
     const { metadata, labels, annotations } = config;
     const usage = await cgroupUsage(this.#cgroups, cgroupParent);
-    const timestamp = nanoseconds(this.#clock.now());
+    const network = await this.#network(record, containers);
     return {
       attributes: { id, metadata, labels, annotations },
       linux: {
         ...(usage && {
           ...this.#cpuAndMemory(cgroupParent, usage),
-          process: { timestamp, processCount: { value: String(usage.processes) } },
+          process: { timestamp: this.#now(), processCount: value(usage.processes) },
         }),
+        ...(network && { network }),
         containers: await Promise.all(containers.map((container) => this.container(container))),
       },
     };
   }
 
-  forget(cgroupPath: string): void {
-    this.#samples.delete(cgroupPath);
+  #now(): string {
+    return nanoseconds(this.#clock.now());
   }
 
   #cpuAndMemory(key: string, usage: CgroupUsage) {
-    const timestamp = nanoseconds(this.#clock.now());
-    const value = (number: number) => ({ value: String(Math.round(number)) });
+    const timestamp = this.#now();
+    const nanoCores = this.#rates.rate(key, usage.cpuNanoseconds);
+    const { memoryLimitBytes: limit } = usage;
     return {
       cpu: {
         timestamp,
         usageCoreNanoSeconds: value(usage.cpuNanoseconds),
-        usageNanoCores: value(this.#rate(key, usage.cpuNanoseconds)),
+        ...(nanoCores === undefined ? {} : { usageNanoCores: value(nanoCores) }),
       },
       memory: {
         timestamp,
+        ...(limit === undefined ? {} : { availableBytes: value(Math.max(0, limit - usage.workingSetBytes)) }),
         workingSetBytes: value(usage.workingSetBytes),
         usageBytes: value(usage.memoryUsageBytes),
         rssBytes: value(usage.rssBytes),
@@ -73,12 +90,24 @@ export class UsageReader {
     };
   }
 
-  #rate(key: string, cpuNanoseconds: number): number {
-    const atMs = this.#clock.monotonicMs();
-    const last = this.#samples.get(key);
-    if (last && atMs - last.atMs < minRateMs) return last.nanoCores;
-    const nanoCores = last ? Math.max(0, ((cpuNanoseconds - last.cpuNanoseconds) / (atMs - last.atMs)) * 1000) : 0;
-    this.#samples.set(key, { atMs, cpuNanoseconds, nanoCores });
-    return nanoCores;
+  #swap({ swapBytes, swapLimitBytes: limit }: CgroupUsage) {
+    const available = limit === undefined ? {} : { swapAvailableBytes: value(Math.max(0, limit - swapBytes)) };
+    return { timestamp: this.#now(), swapUsageBytes: value(swapBytes), ...available };
   }
+
+  /** By a process that is in the sandbox's network. */
+  async #network({ pause }: SandboxRecord, containers: readonly ContainerRecord[]) {
+    const inside = [pause, ...containers.map(({ process }) => process)].find(isAlive);
+    if (!inside) return undefined;
+    const interfaces = (await networkUsage(inside.pid)).map(({ name, rxBytes, rxErrors, txBytes, txErrors }) => ({
+      name,
+      ...{ rxBytes: value(rxBytes), rxErrors: value(rxErrors), txBytes: value(txBytes), txErrors: value(txErrors) },
+    }));
+    const main = interfaces.find(({ name }) => name === 'eth0');
+    return { timestamp: this.#now(), ...(main && { defaultInterface: main }), interfaces };
+  }
+}
+
+function value(number: number) {
+  return { value: String(Math.round(number)) };
 }

@@ -59,7 +59,7 @@ export async function startEmbeddedRuntime(options: EmbeddedRuntimeOptions): Pro
   const survivors = await adoptSurvivors(context);
   const containers = new Containers(context, survivors.containers);
   const sandboxes = new Sandboxes(context, survivors.sandboxes);
-  const usage = new UsageReader(context.cgroups, context.clock);
+  const usage = new UsageReader(context);
   // Watched before looked at, so that no exit falls between the two.
   const watcher = watchExits(layout.exits, (id) => containers.observeExit(id), log);
   await Promise.all(containers.list().map(({ id }) => containers.observeExit(id)));

@@ -69,6 +69,11 @@ export class StateLayout {
     return join(this.container(id), 'rootfs');
   }
 
+  /** What overlay writes to for a container. */
+  containerLayer(id: string): { readonly upper: string; readonly work: string } {
+    return { upper: join(this.container(id), 'upper'), work: join(this.container(id), 'work') };
+  }
+
   exit(id: string): string {
     return join(this.exits, id);
   }

@@ -1,6 +1,6 @@
 import { abortable, type Clock, deadline } from '@berth/kit';
+import { type TreeUsage, treeUsage } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import { type TreeUsage, treeUsage } from './disk-usage.ts';
 
 /** A caller waits this long for a count before it gets the last one. COs ask every minute or so. */
 const patienceMs = 2000;

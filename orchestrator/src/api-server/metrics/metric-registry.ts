@@ -1,6 +1,6 @@
 type Values = readonly string[];
-/** Values of the labels, and the number. */
-export type Sample = readonly [labels: Values, value: number];
+/** Values of the labels, the number, and when it was read where it was not just now. */
+export type Sample = readonly [labels: Values, value: number, atMs?: number];
 
 interface Family {
   readonly name: string;
@@ -118,7 +118,10 @@ export class MetricRegistry {
     read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
   ): void {
     this.#add(about, async () =>
-      [...(await read())].map(([labels, value]) => sampleLine(about.name, labelNames, labels, value)),
+      [...(await read())].map(([labels, value, atMs]) => {
+        const line = sampleLine(about.name, labelNames, labels, value);
+        return atMs === undefined ? line : `${line} ${atMs}`;
+      }),
     );
   }
 

@@ -1,6 +1,7 @@
 import { exactIntegers, messageOf } from '@berth/kit';
 import { ApiError } from '@berth/kube';
 import { healthPaths } from '../../../api-server/health-paths.ts';
+import type { CpuRate } from '../../../cpu-rate.ts';
 import type { NodeApi, NodePage } from '../../../node-api.ts';
 import type { NodeContext } from '../../node-context.ts';
 import type { PodWorkers } from '../../pods/pod-workers.ts';
@@ -10,6 +11,8 @@ export interface KubeletPageParts {
   readonly node: NodeContext;
   readonly workers: PodWorkers;
   readonly logs: NodeApi['logs'];
+  /** Of the node. */
+  readonly rates: CpuRate;
 }
 
 interface Asked {
@@ -28,13 +31,15 @@ const pages: Readonly<Record<string, Page>> = {
     return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
   },
   '/runningpods': async ({ node }, { signal }) => {
-    const { runningPods } = await import('./running-pods.ts');
-    return json(await runningPods(node.options.runtime, signal));
+    const { podList, runningPods } = await import('./running-pods.ts');
+    return json(podList(await runningPods(node.options.runtime, signal)));
   },
   '/configz': async ({ node }) => json({ kubeletconfig: configuration(node) }),
-  '/stats/summary': async ({ node, workers }, { signal }) => {
-    const { statsSummary } = await import('./stats-summary.ts');
-    return json(await statsSummary(node, podsOf(workers), signal));
+  '/stats/summary': async (parts, { query, signal }) => {
+    const { statsSummary, usageSummary } = await import('./stats-summary.ts');
+    const asked = query.getAll('only_cpu_and_memory');
+    const summary = asked.length === 1 && asked[0] === 'true' ? usageSummary : statsSummary;
+    return json(await summary(parts, signal));
   },
   '/metrics': async ({ node, workers }, { signal }) => {
     const { kubeletMetrics } = await import('./kubelet-metrics.ts');
@@ -45,8 +50,11 @@ const pages: Readonly<Record<string, Page>> = {
       runningContainers: running.reduce((sum, each) => sum + each, 0),
       runningPods: running.filter((each) => each > 0).length,
     };
-    const body = await kubeletMetrics(node, { pods: podsOf(workers), ...counts }, signal);
-    return text(200, body, 'text/plain; version=0.0.4; charset=utf-8');
+    return metrics(await kubeletMetrics(node, { pods: podsOf(workers), ...counts }, signal));
+  },
+  '/metrics/resource': async (parts, { signal }) => {
+    const { resourceMetrics } = await import('./resource-metrics.ts');
+    return metrics(await resourceMetrics(parts, signal));
   },
 };
 
@@ -136,6 +144,10 @@ function configuration({ options }: NodeContext): object {
 
 function json(value: unknown): NodePage {
   return text(200, JSON.stringify(value), 'application/json');
+}
+
+function metrics(body: string): NodePage {
+  return text(200, body, 'text/plain; version=0.0.4; charset=utf-8');
 }
 
 function text(status: number, body: string | Uint8Array, contentType = 'text/plain; charset=utf-8'): NodePage {
