@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FakeClock, systemClock } from '@berth/kit';
 import { linuxMounter } from '@berth/linux';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ensureStagingDirectory } from '../../volume-manager/src/plugins/csi/csi-device.ts';
 import { prepareInChild } from '../../volume-manager/src/sub-path/prepare-in-child.ts';
 import { type FuseShare, mountShare } from '../harness/fuse-share.ts';
 import { Ganesha } from '../harness/ganesha.ts';
@@ -66,6 +67,8 @@ test('a server that goes away meanwhile keeps a child, and not who asked', async
     await clock.advance(20_000);
     await asked;
     expect([ticks, place.mounts()]).toEqual([20, []]);
+    // A restarted kubelet stages what is staged once more.
+    await ensureStagingDirectory(share.path);
   } finally {
     await server.startServer();
   }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { isErrno } from '@berth/linux';
 import type { ActualDevice } from '../../actual-world/actual-volume.ts';
 import { VolumeError } from '../../executor/volume-error.ts';
 import { removeVolData, writeVolData } from '../../kubelet-dir/vol-data.ts';
@@ -30,13 +31,25 @@ export async function stageFilesystem(context: CsiContext, spec: VolumeSpec, sig
   };
   // Kept also where the driver does not stage: it is how the volume is found again after a crash.
   await writeVolData(directory, { driverName: source.driver, volumeHandle: source.volumeHandle });
-  await mkdir(staging, { recursive: true, mode: 0o750 });
+  await ensureStagingDirectory(staging);
   if (!stages) return;
   try {
     await callDriver(driver, 'NodeStageVolume', request, signal);
   } catch (error) {
     if (error instanceof VolumeError && error.code === 'Final') await forgetDevice(context, directory, staging);
     throw error;
+  }
+}
+
+/**
+ * The directory where a driver stages, below one that is there. What is staged is not looked at, as a recursive mkdir would:
+ * where its server is gone, whoever looks waits for it.
+ */
+export async function ensureStagingDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o750 });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
   }
 }
 
