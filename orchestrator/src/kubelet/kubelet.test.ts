@@ -259,6 +259,15 @@ test('a failed liveness probe restarts the container, readiness follows its prob
   await node.until(() => node.pod('p1')?.status?.containerStatuses?.[0]?.restartCount === 1, 'a restart');
   expect(node.events).toContain('p1 Warning Unhealthy: Liveness probe failed: sick');
   expect(node.events).toContain('p1 Normal Killing: Container c failed liveness probe, will be restarted');
+  const { chunks } = await node.kubelet.api.page('GET', '/metrics/probes', AbortSignal.timeout(5000));
+  const metrics = Buffer.concat(await Array.fromAsync(chunks)).toString();
+  const pod = `container="c",namespace="default",pod="p1"`;
+  const liveness = `${pod},pod_uid="${node.pod('p1')?.metadata.uid}",probe_type="Liveness"`;
+  expect(metrics).toContain(`\nprober_probe_total{${liveness},result="failed"} 2\n`);
+  expect(metrics).toMatch(new RegExp(`^prober_probe_total\\{${liveness},result="successful"\\} [1-9]`, 'm'));
+  expect(metrics).toMatch(
+    new RegExp(`^prober_probe_duration_seconds_bucket\\{${pod},probe_type="Readiness",le="0.005"\\} [1-9]`, 'm'),
+  );
 });
 
 test('a broken sandbox is made again and the containers restarted in it', async () => {

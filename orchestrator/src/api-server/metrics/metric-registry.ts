@@ -25,6 +25,13 @@ export class Histogram {
     for (let i = this.bounds.length - 1; i >= 0 && value <= (this.bounds[i] as number); i--)
       this.buckets[i] = (this.buckets[i] as number) + 1;
   }
+
+  /** Adds what another one of the same bounds has seen. */
+  merge({ buckets, count, sum }: Histogram): void {
+    for (const [i, seen] of buckets.entries()) this.buckets[i] = (this.buckets[i] as number) + seen;
+    this.count += count;
+    this.sum += sum;
+  }
 }
 
 /** One label's value is mostly a constant, whose hash is known. */

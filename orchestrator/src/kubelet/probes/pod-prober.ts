@@ -6,6 +6,7 @@ import { containersOf, initContainersOf, isSidecar } from '../pods/pod-facts.ts'
 import { latestContainer, type RuntimeContainer, type RuntimePod } from '../pods/runtime-pod.ts';
 import type { Readiness } from '../status/container-statuses.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
+import type { ProbeCounts } from './probe-counts.ts';
 import { type ProbeKind, ProbeWorker } from './probe-worker.ts';
 import { type ProbeTools, runProbe } from './run-probe.ts';
 
@@ -42,6 +43,12 @@ export class PodProber implements Disposable, ProbeVerdicts, Readiness {
         this.#worker(container, kind)?.observe(latestContainer(seen, container.name));
       }
     }
+  }
+
+  /** Of those that probe still. */
+  *counts(): Generator<{ readonly container: string; readonly kind: ProbeKind; readonly counts: ProbeCounts }> {
+    for (const { containerName: container, kind, ended, counts } of this.#workers.values())
+      if (!ended) yield { container, kind, counts };
   }
 
   liveness(containerId: string) {

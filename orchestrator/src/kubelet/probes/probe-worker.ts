@@ -2,6 +2,7 @@ import type { Clock, Rng } from '@berth/kit';
 import type { Container, Probe } from '@berth/kube';
 import type { RuntimeContainer } from '../pods/runtime-pod.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
+import { ProbeCounts } from './probe-counts.ts';
 
 export type ProbeKind = 'liveness' | 'readiness' | 'startup';
 export type ProbeVerdict = 'success' | 'failure' | undefined;
@@ -24,6 +25,7 @@ export interface ProbeWorkerOptions {
 export class ProbeWorker implements Disposable {
   readonly #options: ProbeWorkerOptions;
   readonly #end = new AbortController();
+  readonly counts = new ProbeCounts();
   #container: RuntimeContainer | undefined;
   #timer: Disposable | undefined;
   #verdict: ProbeVerdict;
@@ -33,6 +35,19 @@ export class ProbeWorker implements Disposable {
 
   constructor(options: ProbeWorkerOptions) {
     this.#options = options;
+  }
+
+  get kind(): ProbeKind {
+    return this.#options.kind;
+  }
+
+  get containerName(): string {
+    return this.#options.container.name;
+  }
+
+  /** Nothing is probed any more. */
+  get ended(): boolean {
+    return this.#end.signal.aborted;
   }
 
   verdictOf(containerId: string): ProbeVerdict {
@@ -90,18 +105,21 @@ export class ProbeWorker implements Disposable {
     const container = this.#container;
     if (!container) return;
     const { kind, isStarted, run } = this.#options;
-    const begin = this.#options.clock.now();
+    const { clock } = this.#options;
+    const begin = clock.now();
+    const beganMs = clock.monotonicMs();
     const started = isStarted(container.id);
     if (started === (kind !== 'startup')) {
       const answer = await run(container, this.#end.signal).catch(
         (error: unknown): ProbeAnswer => ({ result: 'unknown', output: String(error) }),
       );
       if (this.#end.signal.aborted || this.#container?.id !== container.id) return;
+      if (answer.result !== 'unknown') this.counts.count(answer.result, (clock.monotonicMs() - beganMs) / 1000);
       this.#count(answer);
     }
     const done = kind === 'startup' && isStarted(container.id);
     if (this.#onHold || done) return;
-    this.#schedule(Math.max(0, this.#periodMs() - (this.#options.clock.now() - begin)));
+    this.#schedule(Math.max(0, this.#periodMs() - (clock.now() - begin)));
   }
 
   #count(answer: ProbeAnswer): void {

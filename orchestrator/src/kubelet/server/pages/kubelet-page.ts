@@ -52,6 +52,10 @@ const pages: Readonly<Record<string, Page>> = {
     };
     return metrics(await kubeletMetrics(node, { pods: podsOf(workers), ...counts }, signal));
   },
+  '/metrics/probes': async ({ node, workers }) => {
+    const { probeMetrics } = await import('./probe-metrics.ts');
+    return metrics(await probeMetrics(workers, node.options.clock));
+  },
   '/metrics/resource': async (parts, { signal }) => {
     const { resourceMetrics } = await import('./resource-metrics.ts');
     return metrics(await resourceMetrics(parts, signal));
