@@ -337,7 +337,33 @@ test('a path below watch/ watches custom objects, by any method, and what is not
   for (const method of ['GET', 'POST']) expect(await answer(method, 'watch/namespaces/default/foos/a/status')).toEqual([405, watch]);
   expect(await answer('POST', 'namespaces/default/foos/a/status')).toEqual([405, watch.replace('watch', 'create')]);
   expect(await answer('GET', 'namespaces/default/foos/a/none')).toEqual([404, 'foos.samplecontroller.k8s.io "a" not found']);
-  for (const [method, path] of [['POST', 'foos'], ['DELETE', 'foos'], ['GET', 'foos/a']] as const)
+  for (const [method, path] of [['POST', 'foos'], ['DELETE', 'foos'], ['GET', 'foos/a'], ['GET', 'namespaces/default/bars']] as const)
     expect(await answer(method, path)).toEqual([404, '404 page not found\n']);
+  await undefine();
+});
+
+test('custom objects are found by what a method means, whatever the path, as upstream does', async () => {
+  await define(fooDefinition());
+  // The server's controllers sign what they say of the definition.
+  const { body: defined } = await send('GET', `${crds}/${name}`);
+  const signed = defined.metadata.managedFields.find(({ subresource }: { subresource?: string }) => subresource === 'status');
+  expect(signed).toMatchObject({ manager: 'kube-apiserver', operation: 'Update' });
+  expect(Object.keys(signed.fieldsV1['f:status'])).toEqual(['f:acceptedNames', 'f:conditions']);
+  await send('POST', foos, foo({ name: 'a' }));
+  const answer = async (method: string, path: string, object?: object) => {
+    const { status, body, text } = await send(method, path, object);
+    return [status, body?.message ?? body?.kind ?? text];
+  };
+  const one = `${foos}/a`;
+  const refused = (verb: string) => [405, `${verb} is not supported on resources of kind "foos.samplecontroller.k8s.io"`];
+  for (const method of ['PUT', 'PATCH']) expect(await answer(method, foos, foo({ name: 'a' }))).toEqual([400, 'name must be provided']);
+  for (const path of [foos, one]) for (const method of ['OPTIONS', 'PROPFIND']) expect(await answer(method, path)).toEqual(refused(''));
+  expect(await answer('POST', one, foo({ name: 'a' }))).toEqual([409, 'foos.samplecontroller.k8s.io "a" already exists']);
+  expect(await answer('POST', `${foos}/c`, foo({ name: 'b' }))).toEqual([201, 'Foo']);
+  expect(await answer('GET', foos.replace('/namespaces', '/proxy/namespaces'))).toEqual(refused('proxy'));
+  expect(await answer('POST', '/apis/samplecontroller.k8s.io')).toEqual([200, 'APIGroup']);
+  expect(await answer('POST', '/apis/samplecontroller.k8s.io/v1alpha1')).toEqual([200, 'APIResourceList']);
+  const text = await send('POST', foos, undefined, { raw: 'x', contentType: 'text/plain' });
+  expect(text).toMatchObject({ status: 415, body: { message: expect.stringMatching(/application\/json, application\/yaml, application\/vnd.kubernetes.protobuf$/) } });
   await undefine();
 });

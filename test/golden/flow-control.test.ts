@@ -85,6 +85,11 @@ test('a schema without its level says so', async () => {
     reason: 'NotFound',
     message: 'This FlowSchema references the PriorityLevelConfiguration object named "nowhere" but there is no such object',
   });
+  const signed = async (name: string) => JSON.parse((await get(`${group}/flowschemas/${name}`)).text).metadata.managedFields;
+  const conditions = { 'k:{"type":"Dangling"}': Object.fromEntries(['.', 'f:lastTransitionTime', 'f:message', 'f:reason', 'f:status', 'f:type'].map((field) => [field, {}])) };
+  const consumer = { manager: 'api-priority-and-fairness-config-consumer-v1', operation: 'Apply', subresource: 'status', fieldsV1: { 'f:status': { 'f:conditions': conditions } } };
+  expect(await signed('lost')).toMatchObject([consumer, { operation: 'Update' }]);
+  expect(await signed('catch-all')).toMatchObject([consumer, { manager: 'api-priority-and-fairness-config-producer-v1', operation: 'Update' }]);
 });
 
 test('a level with one seat and no queue refuses the second request, with upstream’s words; others are served', async () => {

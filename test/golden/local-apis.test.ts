@@ -58,6 +58,12 @@ test('each group and version has an APIService that is available; those of custo
   expect(await send('DELETE', `${services}/v2.example.com`)).toMatchObject({ status: 200 });
   await expect.poll(custom, within).toEqual(both);
   const { json: first } = await send('GET', `${services}/v1.example.com`);
+  // Its status came with it, and is nobody's.
+  expect(first.metadata.managedFields).toMatchObject([{ manager: 'kube-apiserver', operation: 'Update' }]);
+  expect(first.metadata.managedFields[0].fieldsV1).toEqual({
+    'f:metadata': { 'f:labels': { '.': {}, 'f:kube-aggregator.kubernetes.io/automanaged': {} } },
+    'f:spec': { 'f:group': {}, 'f:groupPriorityMinimum': {}, 'f:version': {}, 'f:versionPriority': {} },
+  });
   const changed = { ...first, spec: { ...first.spec, versionPriority: 7 } };
   expect(await send('PUT', `${services}/v1.example.com`, changed)).toMatchObject({ status: 200 });
   await expect.poll(custom, within).toEqual(both);

@@ -95,7 +95,8 @@ export class BodyDecoder {
     const { body } = request;
     if (body.type === 'value') return { value: body.value, duplicates: [], summary: '' };
     const media = mediaTypeOf(request.contentType);
-    const accepted = custom ? textMedia : [...textMedia, protobufMedia];
+    // Upstream names protobuf for custom objects as well, and breaks off when it is sent.
+    const accepted = custom && media === protobufMedia ? textMedia : [...textMedia, protobufMedia];
     if (!accepted.includes(media))
       throw apiError(
         'UnsupportedMediaType',

@@ -7,7 +7,7 @@ import { asApiError } from './object-storage.ts';
 import { checkAccept } from './representation/check-accept.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
-import { notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
+import { ensureNamed, notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
 
@@ -70,7 +70,10 @@ export class RequestPipeline {
       const route = this.#routeOf(request);
       if (route instanceof ApiError) return await this.#unrouted(request, route);
       await this.authorize(route, request);
-      if (route.type === 'resource') checkAccept(route, request.accept);
+      if (route.type === 'resource') {
+        ensureNamed(route);
+        checkAccept(route, request.accept);
+      }
       if (this.#aside && route.type === 'resource') return await this.#light(route, request, this.#aside);
       if (route.type === 'other' && route.segments[0] === 'openapi')
         return await this.#schemas(route.segments, request, (asked) => this.#ownSchema(route, asked));
@@ -114,8 +117,7 @@ export class RequestPipeline {
     if (route.subresource?.name === 'proxy') return this.#dispatch(route, request);
     try {
       if (custom?.isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
-      // Only this server knows whose tokens are; one may be long.
-      return await this.#dispatch(route, guarded(request, plural === 'tokenreviews'));
+      return await this.#dispatch(route, guarded(request, plural));
     } catch (error) {
       if (error !== heavyWork) throw error;
       return aside(request, custom !== undefined);

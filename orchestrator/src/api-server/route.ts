@@ -21,7 +21,10 @@ export type Route = ResourceRoute | { readonly type: 'other'; readonly segments:
 
 const collectionVerbs: Record<string, string> = { GET: 'list', POST: 'create', DELETE: 'deletecollection' };
 const objectVerbs: Record<string, string> = { GET: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+/** Also of custom objects: a POST to a name is one to the collection. */
 const subresourceVerbs: Record<string, string> = { ...objectVerbs, POST: 'create' };
+/** What needs a name is told so where it is done. */
+const customCollectionVerbs: Record<string, string> = { PUT: 'update', PATCH: 'patch', ...collectionVerbs };
 
 /**
  * What a method and path mean (apiserver's RequestInfo). Escapes are undone once, segment by segment; a segment that
@@ -37,10 +40,11 @@ export function routeOf(registry: ResourceRegistry, method: string, path: string
   const rest = segments.slice(root === 'api' ? 2 : 3);
   if (group === undefined || version === undefined || !registry.resourcesOf(group, version) || rest.length === 0)
     return { type: 'other', segments };
+  const asked = { registry, group, version, rest };
   if (rest[0] === 'watch' && rest.length > 1)
-    return watchRoute({ registry, group, version, rest: rest.slice(1) }, method);
-  const target = targetOf({ registry, group, version, rest });
-  if (isNobodys(target, method)) return { type: 'other', segments };
+    return watchRoute({ ...asked, rest: rest.slice(1) }, method) ?? { type: 'other', segments };
+  const target = targetOf(asked);
+  if (!target || isNobodys(target, method)) return { type: 'other', segments };
   const { definition, namespace, name, subresource } = target;
   return { type: 'resource', definition, verb: verbOf(target, method, query), namespace, name, subresource };
 }
@@ -54,19 +58,33 @@ interface ResourcePath {
 
 type Target = Pick<ResourceRoute, 'definition' | 'namespace' | 'name' | 'subresource'>;
 
-function targetOf({ registry, group, version, rest }: ResourcePath): Target {
+/** Undefined: nobody's, as are names that no custom resource has. @throws ApiError NotFound, MethodNotAllowed */
+function targetOf(path: ResourcePath): Target | undefined {
+  const { registry, group, version, rest } = path;
   const inNamespace = rest[0] === 'namespaces' && rest.length >= 3 && !isNamespaceSubresource(registry, rest);
   const [plural = '', name = '', subresourceName, ...more] = inNamespace ? rest.slice(2) : rest;
   const namespace = inNamespace ? (rest[1] as string) : '';
   const definition = registry.find(group, version, plural);
-  if (!definition || inNamespace !== (definition.namespaced && inNamespace)) throw notFoundPath();
+  if (!definition || (inNamespace && !definition.namespaced)) return noTarget(path, definition);
   if (definition.namespaced && !inNamespace && name !== '' && !definition.custom) throw notFoundPath();
   const subresource =
     subresourceName === undefined ? undefined : definition.subresources.find((each) => each.name === subresourceName);
   if (subresourceName !== undefined && !subresource && definition.custom) throw notFound(definition, name);
-  if (subresourceName !== undefined && (!subresource || (more.length > 0 && subresource.name !== 'proxy')))
-    throw notFoundPath();
+  // What is below a custom object's subresource is not looked at.
+  if (subresourceName !== undefined && !definition.custom)
+    if (!subresource || (more.length > 0 && subresource.name !== 'proxy')) throw notFoundPath();
   return { definition, namespace, name, subresource };
+}
+
+function noTarget(path: ResourcePath, definition: ResourceDefinition | undefined): undefined {
+  const { registry, group, version, rest } = path;
+  const [first, ...below] = rest;
+  if (first === 'proxy' && below.length > 0) {
+    // Old clients' way, of which upstream's custom resources know the name.
+    const proxied = targetOf({ ...path, rest: below.slice(0, below[0] === 'namespaces' ? 4 : 2) });
+    if (proxied?.definition.custom && !isNobodys(proxied, 'POST')) throw notSupported(proxied.definition, 'proxy');
+  }
+  if (definition ? !definition.custom : registry.isBuiltIn(group, version)) throw notFoundPath();
 }
 
 /** Of all namespaces custom objects are listed and watched, and nothing else is served (apiextensions' crdHandler). */
@@ -79,8 +97,9 @@ function isNobodys({ definition, namespace, name }: Target, method: string): boo
  * Deprecated since 1.11 and still served: a watch of a list, or of one object, by path. Custom objects are found by what a
  * path means: whatever the method, it asks for a watch, of one name in all namespaces, too.
  */
-function watchRoute(path: ResourcePath, method: string): ResourceRoute {
+function watchRoute(path: ResourcePath, method: string): ResourceRoute | undefined {
   const target = targetOf(path);
+  if (!target) return undefined;
   const { definition, subresource } = target;
   if (subresource && definition.custom) throw notSupported(definition, 'watch');
   if (subresource || !definition.verbs.includes('watch')) throw notFoundPath();
@@ -92,14 +111,15 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
   // What is built in has routes for GET alone; custom objects are found by what HEAD means, and proxies pass it on.
   const answersHead = definition.custom !== undefined || subresource?.name === 'proxy';
   const asked = method === 'HEAD' && answersHead ? 'GET' : method;
-  const table = subresource ? subresourceVerbs : name === '' ? collectionVerbs : objectVerbs;
-  const verb = table[asked];
+  const { custom } = definition;
+  const ofObject = subresource || (custom && name !== '') ? subresourceVerbs : objectVerbs;
+  const verb = (name !== '' ? ofObject : custom ? customCollectionVerbs : collectionVerbs)[asked];
   const known = subresource ? subresource.verbs : definition.verbs;
-  const acrossNamespaces = definition.namespaced && namespace === '';
-  if (definition.custom && subresource && (verb === undefined || !known.includes(verb)))
-    throw notSupported(definition, verb ?? '');
-  if (verb === undefined || !known.includes(verb) || (acrossNamespaces && verb !== 'list'))
+  if (verb === undefined || !known.includes(verb)) {
+    if (custom) throw notSupported(definition, verb ?? '');
     throw hasObjects(definition) || name === '' ? notAllowed() : notFoundPath();
+  }
+  if (definition.namespaced && namespace === '' && verb !== 'list') throw notAllowed();
   const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
   if (watch === undefined || watch === 'false' || watch === '0') return verb;
   return 'watch';
@@ -108,6 +128,11 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
 /** Reviews and bindings are sent to collections, and nothing is below those. */
 function hasObjects({ verbs }: ResourceDefinition): boolean {
   return verbs.some((verb) => verb !== 'create');
+}
+
+/** Custom objects are found by what a request means, also where it does not say which. @throws ApiError BadRequest */
+export function ensureNamed({ name, verb }: ResourceRoute): void {
+  if (name === '' && (verb === 'update' || verb === 'patch')) throw apiError('BadRequest', 'name must be provided');
 }
 
 function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly string[]): boolean {

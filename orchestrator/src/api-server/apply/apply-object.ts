@@ -30,9 +30,12 @@ export interface ApplyRequest {
   readonly manager: string;
   readonly force: boolean;
   readonly now: number;
-  /** Reads the merged object as its kind. @throws DecodeError */
+  /** Reads the merged object as its kind. @throws DecodeError; Unconvertible */
   readonly decode: (merged: Record<string, unknown>) => AnyObject;
 }
+
+/** Thrown where upstream's converter refuses what was merged. */
+export class Unconvertible extends Error {}
 
 const beforeApply = 'before-first-apply';
 
@@ -170,9 +173,10 @@ function decoded(
   try {
     return decode(copyJson(value) as Record<string, unknown>);
   } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
+    const isUnconvertible = error instanceof Unconvertible;
+    if (!isUnconvertible && !(error instanceof DecodeError)) throw error;
     const kind = `${scope.group}/${scope.version}, Kind=${scope.kind}`;
-    const why = `unable to convert unstructured object to ${kind}: ${error.message}`;
+    const why = `${isUnconvertible ? '' : `unable to convert unstructured object to ${kind}: `}${error.message}`;
     throw failed(`failed to convert new object (${printName(config)}; ${kind}) to proper version: ${why}`);
   }
 }

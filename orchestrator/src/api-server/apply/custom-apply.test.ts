@@ -111,4 +111,27 @@ test('status and scale of a custom resource have managers of their own', async (
     'keeper/status': { 'f:status': { 'f:replicas': {} } },
     'scaler/scale': { 'f:spec': { 'f:replicas': {} } },
   });
+  // Its own converter knows no such version; what changes nothing is not converted.
+  const applied = (replicas: number) => {
+    const body = {
+      apiVersion: 'autoscaling/v1',
+      kind: 'Scale',
+      metadata: { name: 'f', namespace: 'default' },
+      spec: { replicas },
+    };
+    return server.client.raw({
+      method: 'PATCH',
+      path: `${path}&force=true`,
+      contentType: 'application/apply-patch+yaml',
+      body,
+    });
+  };
+  await expect(applied(6)).rejects.toMatchObject({
+    status: {
+      code: 500,
+      message:
+        'failed to convert new object (default/f; autoscaling/v1, Kind=Scale) to proper version: request to convert CR to an invalid group/version: autoscaling/v1',
+    },
+  });
+  expect(await applied(5)).toMatchObject({ spec: { replicas: 5 } });
 });

@@ -11,6 +11,7 @@ import { changeObject } from '../verbs/change-object.ts';
 import { conformPatched } from '../verbs/conform-patched.ts';
 import { requestedChange } from '../verbs/requested-change.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
+import { Unconvertible } from './apply-object.ts';
 import { applySent, sentConfig } from './apply-sent.ts';
 import { managerOf } from './manager-name.ts';
 import { isApplyPatch } from './read-config.ts';
@@ -101,7 +102,12 @@ async function appliedScale(context: ServerContext, route: ResourceRoute, reques
     const next = applySent(context, sent, {
       scope: scaleScope(),
       live,
-      decode: (merged) => decodeObject(schemas.get(scaleKind.schema), merged, 'map').object as AnyObject,
+      decode: (merged) => {
+        // Upstream takes what is merged there for a custom resource, of which autoscaling/v1 is no version.
+        if (route.definition.custom)
+          throw new Unconvertible('request to convert CR to an invalid group/version: autoscaling/v1');
+        return decodeObject(schemas.get(scaleKind.schema), merged, 'map').object as AnyObject;
+      },
     });
     ensurePlace(next, route);
     return next;

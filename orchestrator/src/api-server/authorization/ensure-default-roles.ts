@@ -34,7 +34,7 @@ async function ensure(context: ServerContext, plural: string, wanted: AnyObject)
   const current = await storage.find(namespace, name);
   if (current) return mend(storage, current, wanted);
   const object = { apiVersion: `${group}/${definition.version}`, kind: definition.kind, ...wanted } as AnyObject;
-  await createOwn(context, definition, object);
+  await createOwn(context, { definition, object });
 }
 
 /** Another writer at the same moment is right as well: the next start looks again. */

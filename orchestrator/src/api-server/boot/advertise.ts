@@ -58,7 +58,7 @@ async function ensure(context: ServerContext, resource: Resource, wanted: AnyObj
     });
   if (await context.storage(definition).find(place.namespace, place.name)) return change();
   const object = structuredClone(wanted);
-  if (!(await createOwn(context, definition, object))) await change();
+  if (!(await createOwn(context, { definition, object }))) await change();
 }
 
 async function edit(context: ServerContext, resource: Resource, change: (object: AnyObject) => AnyObject) {

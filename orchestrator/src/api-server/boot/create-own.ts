@@ -1,20 +1,20 @@
 import { isAlreadyExists } from '@berth/kube';
 import { own } from '../admission/asked.ts';
-import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback } from '../user.ts';
-import { createChecked } from '../verbs/create-object.ts';
+import { type CreateRequest, createChecked } from '../verbs/create-object.ts';
 
-/** Creates what the server itself needs. @returns false where another server of the same store was faster. */
+/**
+ * Creates what the server itself needs, signed by `manager` or else as its own.
+ * @returns false where another server of the same store was faster.
+ */
 export async function createOwn(
   context: ServerContext,
-  definition: ResourceDefinition,
-  object: AnyObject,
+  request: Pick<CreateRequest, 'definition' | 'object' | 'manager'>,
 ): Promise<boolean> {
   try {
     await createChecked(context, {
-      definition,
-      object,
+      ...request,
       user: loopback,
       dryRun: false,
       warn: () => undefined,

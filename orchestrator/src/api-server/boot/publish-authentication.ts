@@ -30,5 +30,5 @@ export async function publishAuthentication(
     return;
   }
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...place }, data } as unknown as AnyObject;
-  await createOwn(context, definition, object);
+  await createOwn(context, { definition, object });
 }

@@ -22,7 +22,7 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
     const [group = '', version] = root === 'api' ? ['', rest[0]] : rest;
     // The others are no routes with a method and types of their own, but handlers that negotiate.
     const routed = root === 'api' || (version !== undefined && registry.isBuiltIn(group, version));
-    if (method !== 'GET' && (routed || method !== 'HEAD')) throw notAllowed();
+    if (method !== 'GET' && routed) throw notAllowed();
     if (routed) checkProduced(accept, mediaTypes);
     const as = rest.length === 0 ? acceptedAs(accept, 'APIGroupDiscoveryList', offered) : undefined;
     if (as !== undefined) return aggregated(registry, root, as);

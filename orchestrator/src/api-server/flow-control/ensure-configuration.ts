@@ -10,6 +10,8 @@ import { deleteChecked } from '../verbs/delete-object.ts';
 import { type DefaultObject, defaultLevels, defaultSchemas, mandatoryNames } from './default-objects.ts';
 
 export const flowControlGroup = 'flowcontrol.apiserver.k8s.io';
+/** How upstream signs what it makes. */
+const manager = 'api-priority-and-fairness-config-producer-v1';
 /** "true": the content is kept as upstream has it; users who set it to "false" keep theirs. */
 const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';
 
@@ -42,7 +44,7 @@ async function create(context: ServerContext, definition: ResourceDefinition, { 
   const metadata = { name, annotations: { [autoUpdate]: 'true' } };
   const apiVersion = `${flowControlGroup}/${definition.version}`;
   const object = { apiVersion, kind: definition.kind, metadata, spec: structuredClone(spec) } as AnyObject;
-  await createOwn(context, definition, object);
+  await createOwn(context, { definition, object, manager });
 }
 
 async function revise(
@@ -64,7 +66,7 @@ async function revise(
     if (automatic) next['spec'] = structuredClone(spec);
     return next;
   };
-  const place = { definition, namespace: '', name, subresource: '', endpoint: 'main' } as const;
+  const place = { definition, namespace: '', name, subresource: '', endpoint: 'main', manager } as const;
   try {
     await changeOwn(context, { ...place, change });
   } catch (error) {

@@ -20,6 +20,7 @@ import { acceptNames } from './definition-names.ts';
 import { finalizeDefinition } from './finalize-definition.ts';
 import { ServedDefinitions } from './served-definitions.ts';
 import { structureCondition } from './structure-condition.ts';
+import { trackStatus } from './track-status.ts';
 
 export interface DefinitionRun {
   readonly context: ServerContext;
@@ -183,7 +184,7 @@ export class DefinitionController implements AsyncDisposable {
     for (const condition of conditions)
       next['status'].conditions = withCondition(next['status'].conditions, condition, context.clock.now());
     change(next);
-    await storage.replace(stored, next);
+    await storage.replace(stored, trackStatus(context, stored, next));
     return true;
   }
 }

@@ -14,6 +14,7 @@ import {
 } from '../definition/conditions.ts';
 import { customDefinitions } from './custom-definitions.ts';
 import type { DefinitionRun } from './definition-controller.ts';
+import { trackStatus } from './track-status.ts';
 
 /** How long one try waits for instances that something holds; upstream's. */
 const waitMs = 60_000;
@@ -65,7 +66,7 @@ async function setCondition(
   stored: StoredObject,
   condition: Condition,
 ): Promise<StoredObject | undefined> {
-  return storage.replace(stored, having(stored.object, condition, context.clock.now()));
+  return storage.replace(stored, trackStatus(context, stored, having(stored.object, condition, context.clock.now())));
 }
 
 /** Definitions may be large: what does not change is shared. */
@@ -84,7 +85,7 @@ async function finish({ context, storage }: DefinitionRun, stored: StoredObject,
   }
   const next = having(stored.object, condition, context.clock.now());
   next.metadata.finalizers = left;
-  await storage.replace(stored, next);
+  await storage.replace(stored, trackStatus(context, stored, next));
 }
 
 /** Undefined: none is left. */

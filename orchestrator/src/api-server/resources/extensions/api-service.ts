@@ -1,4 +1,5 @@
-import type { APIService, APIServiceSpec } from '@berth/kube';
+import { rfc3339 } from '@berth/kit';
+import type { APIService, APIServiceCondition, APIServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { invalid, notSupported, required } from '../field.ts';
 import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts';
@@ -16,10 +17,19 @@ export const apiServiceRules: KindRules = {
       const service = (object as APIService).spec?.service;
       if (service) service.port ??= 443;
     },
+    // What this server serves itself is there at once (apiservice strategy PrepareForCreate).
+    prepareForCreate: (object, { now }) => {
+      if (!object['spec']?.service) object.status = { conditions: [localCondition(now)] };
+    },
     validate: (object) => validate(object as APIService),
     validateStatusUpdate: (object) => statusErrors(object as APIService),
   },
 };
+
+function localCondition(now: number): APIServiceCondition {
+  const message = 'Local APIServices are always available';
+  return { type: 'Available', status: 'True', lastTransitionTime: rfc3339(now), reason: 'Local', message };
+}
 
 const statuses = ['True', 'False', 'Unknown'];
 
