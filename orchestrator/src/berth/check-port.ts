@@ -10,7 +10,6 @@ export interface ServerAddress {
 
 /** Whether a server could listen there now, before anything is made for it. @throws BerthError InUse, Usage – see {@link listenError}. */
 export async function checkPort(at: ServerAddress): Promise<void> {
-  if (at.port === 0) return;
   const probe = createServer();
   try {
     probe.listen(at.port, at.address);

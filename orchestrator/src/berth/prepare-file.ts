@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { mkdtemp, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { makeFolders } from '@berth/kit';
 
@@ -7,4 +7,6 @@ export async function prepareFile(file: string): Promise<void> {
   const path = resolve(file);
   await makeFolders(dirname(path));
   if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a directory');
+  // Files are replaced by new ones, which a folder may not take, whatever its mode says: a read-only filesystem, /proc.
+  await rmdir(await mkdtemp(`${path}.`));
 }

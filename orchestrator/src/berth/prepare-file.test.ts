@@ -1,0 +1,20 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { prepareFile } from './prepare-file.ts';
+
+test('a file can be where its folder takes new ones, and nothing but the folder is left', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-prepare-'));
+  try {
+    await prepareFile(join(folder, 'a/b/ready.json'));
+    expect(readdirSync(folder, { recursive: true })).toEqual(['a', 'a/b']);
+    await expect(prepareFile(join(folder, 'a/b'))).rejects.toThrow('it is a directory');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a folder that takes no files is refused, whoever asks', async () => {
+  await expect(prepareFile('/proc/ready.json')).rejects.toMatchObject({ code: 'ENOENT' });
+});
