@@ -1,9 +1,11 @@
 import { roundedIntegers } from '@berth/kit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { copyJson } from './copy-json.ts';
 import { decodeObject } from './decode.ts';
 import { parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
 import { schemaFor, schemas } from './schema.ts';
+import { copyWithSentEmpties, keepSentEmpties, nullSentEmpties, sentEmpties, withSentEmpty } from './sent-empties.ts';
 
 const pod = schemas.get('io.k8s.api.core.v1.Pod');
 const deployment = schemaFor('apps', 'v1', 'Deployment')!;
@@ -228,4 +230,30 @@ test('the strict reader reads what JSON.parse reads', () => {
       expect(parseJsonStrict(text).value).toEqual(expected);
     }),
   );
+});
+
+test('what was sent empty is told from what was not, though Go omits both; copies know it, too', () => {
+  const sent = { spec: { nodeSelector: {}, containers: [{ name: 'c', args: [] }] } };
+  const { object } = decodeObject(pod, sent);
+  expect(object['spec']).toEqual({ containers: [{ name: 'c', resources: {} }] });
+  expect(sentEmpties(object)).toEqual([
+    ['spec', 'nodeSelector'],
+    ['spec', 'containers', '[0]', 'args'],
+  ]);
+  for (const each of [object, keepSentEmpties(object, copyJson(object)), copyWithSentEmpties(object)]) {
+    const { spec } = each as { spec: { nodeSelector?: object; containers: object[] } };
+    expect(withSentEmpty(spec, 'nodeSelector')).toEqual({});
+    expect(withSentEmpty(spec, 'tolerations')).toBeUndefined();
+    expect(withSentEmpty(spec.containers[0] as object, 'args')).toEqual([]);
+    spec.nodeSelector = { a: 'b' };
+    expect(withSentEmpty(spec, 'nodeSelector')).toEqual({ a: 'b' });
+  }
+  expect(sentEmpties(object)).toEqual([['spec', 'containers', '[0]', 'args']]);
+});
+
+test('an empty list that Go always writes is there, and null once it was stored', () => {
+  const { object } = decodeObject(pod, { spec: { containers: [], tolerations: [] } });
+  expect(object['spec']).toEqual({ containers: [] });
+  nullSentEmpties(object);
+  expect(object['spec']).toEqual({ containers: null });
 });

@@ -6,6 +6,7 @@ import { jsonSchemaFields, jsonSchemaName, mismatchWithin } from './json-schema-
 import { isRecord, joinPath, setOwn } from './json-value.ts';
 import { Quantity } from './quantity.ts';
 import type { FieldSchema, ObjectSchema } from './schema.ts';
+import { noteSentEmpty, placeSentEmpties } from './sent-empties.ts';
 
 export interface Decoded {
   /** A new object with only known fields, in the forms Kubernetes stores: times in UTC, canonical quantities. */
@@ -16,6 +17,9 @@ export interface Decoded {
 
 /** Strict decoding reports no more than this (apimachinery's limit). */
 const maxUnknownFields = 100;
+
+/** No object that somebody means has more; those that somebody made up shall cost no more. */
+const maxEmpties = 1000;
 
 /** What is read: a document, or what patches made of one; Go reads that in another way, and says otherwise what is wrong. */
 export type DecodedFrom = 'json' | 'map';
@@ -31,10 +35,20 @@ export function decodeObject(schema: ObjectSchema, value: unknown, from: Decoded
   return { object, unknownFields: decoder.unknown };
 }
 
+interface Zero {
+  readonly schema: ObjectSchema;
+  readonly holder: Record<string, unknown>;
+  readonly name: string;
+  readonly field: FieldSchema;
+  readonly value: unknown;
+}
+
 class Decoder {
   readonly unknown: string[] = [];
   readonly #schema: ObjectSchema;
   readonly #isMap: boolean;
+  /** Where something empty was sent. */
+  readonly #empties: string[][] = [];
   /** The way to here as strict errors print it. */
   readonly #path: string[] = [];
   /** The first value of a wrong type. Go reads on: one that a type reads itself, and refuses, comes before it. */
@@ -52,6 +66,7 @@ class Decoder {
     }
     const object = this.#object(this.#schema, value);
     if (this.#wrongType) throw this.#wrongType;
+    if (this.#empties.length > 0) placeSentEmpties(object, this.#empties);
     return object;
   }
 
@@ -64,12 +79,22 @@ class Decoder {
       if (!field) this.#report();
       else if (item !== null) {
         const read = isJsonSchema ? this.#schemaField(schema, name, item) : this.#value(field, item);
-        if (!(schema.zeroIsAbsent.has(name) && isZero(read))) result[name] = read;
+        if (isZero(read)) this.#empty({ schema, holder: result, name, field, value: read });
+        else result[name] = read;
       }
       this.#path.pop();
     }
     for (const name of schema.alwaysPresent) result[name] ??= this.#object(structOf(schema, name), {});
     return result;
+  }
+
+  /** A zero value, which is left out where Go omits it; lists and maps are remembered. */
+  #empty({ schema, holder, name, field, value }: Zero): void {
+    if (!schema.zeroIsAbsent.has(name)) holder[name] = value;
+    if (field.type !== 'list' && field.type !== 'map' && field.type !== 'bytes') return;
+    if (this.#empties.length === maxEmpties) return;
+    noteSentEmpty(holder, name, value);
+    this.#empties.push([...this.#path]);
   }
 
   /** A field of a JSONSchemaProps: some have schemas of their own in them. */
@@ -81,6 +106,7 @@ class Decoder {
       // Few calls a level: schemas may be as deep as JSON.
       const read = isRecord(value) ? within.#object(schema, value) : readOwn(value, (each) => within.root(each));
       if (within.#wrongType) throw within.#wrongType;
+      for (const path of within.#empties) this.#empties.push([...this.#path, ...path]);
       return read;
     } catch (error) {
       if (!(error instanceof DecodeError) || this.#isMap) throw error;

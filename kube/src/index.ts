@@ -112,5 +112,13 @@ export { restoreIntegers } from './restore-integers.ts';
 export { type LeaderOptions, LeadershipLostError, runAsLeader } from './run-as-leader.ts';
 export { type FieldSchema, type ObjectSchema, type ScalarType, type Schemas, schemaFor, schemas } from './schema.ts';
 export { SelectorError } from './selector-error.ts';
+export {
+  copyWithSentEmpties,
+  keepSentEmpties,
+  keepSentEmpty,
+  nullSentEmpties,
+  sentEmpties,
+  withSentEmpty,
+} from './sent-empties.ts';
 export { type InformersOptions, startInformers } from './start-informers.ts';
 export type { ApiRequest, Transport, WatchEvent } from './transport.ts';

@@ -75,7 +75,8 @@ export function updated({ definition, subresource }: Target, next: AnyObject, ol
   }
   rules.prepareForUpdate?.(object, before, context);
   rules.default?.(object);
-  const checks = [rules.validateMetadataUpdate, rules.validate, rules.validateUpdate];
+  const { validateMetadataUpdate, validateChangeFirst, validate, validateUpdate } = rules;
+  const checks = [validateMetadataUpdate, validateChangeFirst, validate, validateUpdate];
   refuse(definition, object, checks.flatMap((check) => check?.(object, before) ?? []));
   return object;
 }

@@ -1,5 +1,5 @@
 import { rfc3339 } from '@berth/kit';
-import { apiError } from '@berth/kube';
+import { apiError, keepSentEmpty, nullSentEmpties } from '@berth/kube';
 import { invalid } from './invalid.ts';
 import type { AnyObject, FieldError, RequestContext, ResourceDefinition } from './resource-definition.ts';
 
@@ -72,23 +72,33 @@ export function validateUpdate(options: {
 }): void | Promise<void> {
   const { definition, next, old, endpoint, subresource, warn = () => undefined } = options;
   const { rules } = definition;
-  const { validateUpdate: validateChange } = subresourceRules(definition, endpoint, subresource) ?? rules;
+  const { validateChangeFirst, validateUpdate: validateChange } =
+    subresourceRules(definition, endpoint, subresource) ?? rules;
   // Where the request names no revision, the one it replaces stands in: the store compares in any case.
-  const versioned: AnyObject = {
+  const versioned: AnyObject = keepSentEmpty(next, {
     ...next,
     metadata: { ...next.metadata, resourceVersion: old.metadata.resourceVersion as string },
-  };
+  });
   const errors =
     endpoint === 'status'
       ? (rules.validateStatusUpdate?.(versioned, old) ?? [])
       : [
           ...(rules.validateMetadataUpdate?.(versioned, old) ?? []),
+          ...(validateChangeFirst?.(versioned, old) ?? []),
           ...(rules.validate?.(versioned) ?? []),
           ...(validateChange?.(versioned, old) ?? []),
         ];
   const also = rules.checkAlso?.(versioned, old, { endpoint, warn });
   if (also) return also.then((more) => throwInvalid(definition, next, [...errors, ...more]));
   throwInvalid(definition, next, errors);
+}
+
+/** Of the kinds that upstream stores as JSON empty lists come back as they were sent. */
+const storedAsJson = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
+
+/** What is written of an object that has passed all checks, as it will be read. */
+export function asStored({ custom, group }: ResourceDefinition, object: AnyObject): void {
+  if (!custom && !storedAsJson.has(group)) nullSentEmpties(object);
 }
 
 function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors: readonly FieldError[]): void {

@@ -68,10 +68,14 @@ export interface Rules {
   readonly validate?: (object: AnyObject) => readonly FieldError[];
   /** What an update of any kind must not do to metadata; told before all else, but for the status endpoint, whose rules have it. */
   readonly validateMetadataUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
+  /** Of the kinds whose changes upstream checks before the object itself. */
+  readonly validateChangeFirst?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   readonly validateUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   readonly validateStatusUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   /** Subresources that write the object itself (`ephemeralcontainers`); they run in place of the two above. */
-  readonly subresources?: Readonly<Record<string, Pick<Rules, 'prepareForUpdate' | 'validateUpdate'>>>;
+  readonly subresources?: Readonly<
+    Record<string, Pick<Rules, 'prepareForUpdate' | 'validateChangeFirst' | 'validateUpdate'>>
+  >;
   /** What else is wrong with a new object or a change, where finding out takes long or much code; comes after all others. */
   readonly checkAlso?: (
     next: AnyObject,

@@ -1,4 +1,4 @@
-import { type PodSpec, Quantity, type RuntimeClass } from '@berth/kube';
+import { type PodSpec, Quantity, type RuntimeClass, withSentEmpty } from '@berth/kube';
 import { forbidden } from '../resource-errors.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import type { AdmissionLookup } from './lookup.ts';
@@ -14,7 +14,8 @@ export function runtimeClassDefaults(lookup: AdmissionLookup): AdmissionPlugin {
     if (!runtimeClass) return;
     const spec = request.object.spec as PodSpec;
     const overhead = runtimeClass.overhead && (runtimeClass.overhead.podFixed ?? {});
-    if (overhead && spec.overhead && !isSame(spec.overhead, overhead)) throw refused(request, otherOverhead);
+    const own = withSentEmpty(spec, 'overhead') as PodSpec['overhead'];
+    if (overhead && own && !isSame(own, overhead)) throw refused(request, otherOverhead);
     if (overhead) spec.overhead = structuredClone(overhead);
     if (runtimeClass.scheduling) setScheduling(request, spec, runtimeClass.scheduling);
   };
@@ -24,7 +25,7 @@ export function runtimeClassDefaults(lookup: AdmissionLookup): AdmissionPlugin {
 export function runtimeClassChecks(lookup: AdmissionLookup): AdmissionPlugin {
   return async (request) => {
     if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
-    const { overhead } = request.object.spec as PodSpec;
+    const overhead = withSentEmpty(request.object.spec as PodSpec, 'overhead') as PodSpec['overhead'];
     const asked = (await classOf(lookup, request))?.overhead;
     if (!asked && overhead) throw refused(request, ownOverhead);
     if (asked && !isSame(asked.podFixed ?? {}, overhead ?? {})) throw refused(request, otherOverhead);

@@ -1,4 +1,4 @@
-import { isReason } from '@berth/kube';
+import { decodeObject, isReason, schemas } from '@berth/kube';
 import { describe, expect, test } from 'vitest';
 import type { AnyObject, RequestContext, ResourceDefinition } from '../resource-definition.ts';
 import { definitions } from './definitions.ts';
@@ -57,4 +57,20 @@ describe.each(titled)('%s', (_, definition) => {
     definition.rules.default?.(twice);
     expect(twice).toEqual(once);
   });
+});
+
+/** The strategies of some kinds compare with reflect.DeepEqual, those of the others with equality.Semantic. */
+test.each([
+  ['networkpolicies', { spec: { podSelector: {} } }, { spec: { podSelector: {}, egress: [] } }, 2],
+  ['networkpolicies', { spec: { podSelector: {} } }, { spec: { podSelector: {} } }, 1],
+  ['validatingwebhookconfigurations', {}, { webhooks: [] }, 2],
+  ['mutatingwebhookconfigurations', {}, {}, 1],
+  ['ingresses', { spec: {} }, { spec: { rules: [] } }, 1],
+])('%s that are %j and become %j are of generation %i', (plural, stored, sent, generation) => {
+  const definition = definitions.find((each) => each.plural === plural) as ResourceDefinition;
+  const old = { ...bare(definition), ...stored };
+  const next = decodeObject(schemas.get(definition.schema), { ...old, ...sent }).object as AnyObject;
+  definition.rules.default?.(old);
+  definition.rules.prepareForUpdate?.(next, old, context);
+  expect(next.metadata.generation).toBe(generation);
 });

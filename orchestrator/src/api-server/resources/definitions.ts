@@ -1,4 +1,4 @@
-import { copyJson, type ObjectMeta } from '@berth/kube';
+import { copyJson, type ObjectMeta, sentEmpties } from '@berth/kube';
 import { nextGeneration } from '../next-generation.ts';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
 import { dropClosedFields } from './closed-fields.ts';
@@ -46,6 +46,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
   const finalizerErrors = /^api(extensions|registration)\./.test(row.group) ? () => [] : validateStandardFinalizers;
   const validateMetadataUpdate = (sent: AnyObject, stored: AnyObject) =>
     commonUpdateErrors(row, withoutNulls(sent), withoutNulls(stored));
+  const first = own.validateChangeFirst;
   const onUpdate =
     (check: Rules['validateUpdate'], common?: typeof validateMetadataUpdate) =>
     (sent: AnyObject, stored: AnyObject) => {
@@ -76,7 +77,8 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
       ];
     },
     validateMetadataUpdate,
-    validateUpdate: onUpdate(own.validateUpdate),
+    ...(first ? { validateChangeFirst: onUpdate(first) } : {}),
+    validateUpdate: first ? (next, old) => own.validateUpdate?.(next, old) ?? [] : onUpdate(own.validateUpdate),
     ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate, validateMetadataUpdate) } : {}),
     ...(own.subresources ? { subresources: mapRules(own.subresources, onUpdate) } : {}),
   };
@@ -119,7 +121,7 @@ function preparations({ kind, own, hasStatus, fill, dropClosed }: Preparation): 
       if (old.metadata.generation === undefined) delete next.metadata.generation;
       else next.metadata.generation = old.metadata.generation;
       own.prepareForUpdate?.(next, old, context);
-      if (kind.generation && !semanticEqual(kind.generation.of(next), kind.generation.of(old)))
+      if (kind.generation && isAnother(kind.generation, next, old))
         next.metadata.generation = nextGeneration(old.metadata.generation);
     },
     ...(hasStatus
@@ -135,6 +137,12 @@ function preparations({ kind, own, hasStatus, fill, dropClosed }: Preparation): 
         }
       : {}),
   };
+}
+
+function isAnother({ of, exactly }: NonNullable<KindRules['generation']>, next: AnyObject, old: AnyObject): boolean {
+  if (!semanticEqual(of(next), of(old))) return true;
+  // What is stored has no empty lists.
+  return exactly !== undefined && sentEmpties(next).some(([first]) => first === exactly);
 }
 
 function takeOver(next: AnyObject, old: AnyObject, key: string): void {

@@ -1,5 +1,14 @@
-import type { LabelSelector, PersistentVolumeSpec, PodSpec, PodTemplateSpec, VolumeNodeAffinity } from '@berth/kube';
-import { goJson, inOrder } from './field.ts';
+import {
+  keepSentEmpty,
+  type LabelSelector,
+  type PersistentVolumeSpec,
+  type PodSpec,
+  type PodTemplateSpec,
+  type VolumeNodeAffinity,
+  withSentEmpty,
+} from '@berth/kube';
+import type { FieldError } from '../resource-definition.ts';
+import { forbidden, goJson, inOrder } from './field.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
 import { shownSelector } from './label-selector.ts';
 import { deviceShapes } from './resource/device-shapes.ts';
@@ -23,11 +32,26 @@ export function shownForm(type: string, object: object): Json {
 }
 
 /** The fields of metadata in the order of Go's struct. */
-const metadataFields = ['name', 'generateName', 'namespace', 'labels', 'annotations', 'ownerReferences', 'finalizers'];
+const metadataFields = [
+  ...['name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation'],
+  ...['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'],
+  ...['labels', 'annotations', 'ownerReferences', 'finalizers', 'managedFields'],
+];
 
 /** The same for a template, whose metadata upstream embeds without a name. */
 export function shownTemplate({ metadata, spec = { containers: [] } }: PodTemplateSpec): Json {
   return { ...shownMetadata(metadata), Spec: shownForm('PodSpec', spec) };
+}
+
+/** What the metadata of a template has beside labels and annotations, which is all that it may have. */
+export function templateMetadataErrors(metadata: object, field: string): FieldError[] {
+  return metadataFields
+    .filter((name) => name !== 'labels' && name !== 'annotations' && isGiven(withSentEmpty(metadata, name)))
+    .map((name) => forbidden(`${field}.${name === 'uid' ? 'uID' : name}`, 'cannot be set'));
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
 }
 
 /** Metadata among the fields of what it is embedded in. */
@@ -41,13 +65,13 @@ export function shownMetadata(metadata: object = {}): Json {
 /** The same for a volume's spec, whose source upstream embeds. */
 export function shownVolumeSpec(spec: PersistentVolumeSpec): Json {
   return {
-    Capacity: spec.capacity ?? null,
+    Capacity: withSentEmpty(spec, 'capacity') ?? null,
     ...internalForm('PersistentVolumeSource', spec as Json),
-    AccessModes: spec.accessModes ?? null,
+    AccessModes: withSentEmpty(spec, 'accessModes') ?? null,
     ClaimRef: spec.claimRef ? internalForm('ObjectReference', spec.claimRef as Json) : null,
     PersistentVolumeReclaimPolicy: spec.persistentVolumeReclaimPolicy ?? '',
     StorageClassName: spec.storageClassName ?? '',
-    MountOptions: spec.mountOptions ?? null,
+    MountOptions: withSentEmpty(spec, 'mountOptions') ?? null,
     VolumeMode: spec.volumeMode ?? null,
     NodeAffinity: spec.nodeAffinity ? shownVolumeAffinity(spec.nodeAffinity) : null,
     VolumeAttributesClassName: spec.volumeAttributesClassName ?? null,
@@ -65,9 +89,10 @@ function printed(type: string, object: object): string {
 /** Unversioned pods keep the host's namespaces in the security context. */
 function withHostNamespaces(spec: PodSpec): Json {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers, securityContext, ...rest } = spec;
-  if (!securityContext) return { ...rest };
-  const context = { ...securityContext, hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers };
-  return { ...rest, securityContext: context };
+  if (!securityContext) return keepSentEmpty(spec, { ...rest });
+  const namespaces = { hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers };
+  const context = keepSentEmpty(securityContext, { ...securityContext, ...namespaces });
+  return keepSentEmpty(spec, { ...rest, securityContext: context });
 }
 
 function internalForm(type: string, object: Json): Json {
@@ -75,7 +100,7 @@ function internalForm(type: string, object: Json): Json {
   if (type === 'PersistentVolumeClaimTemplate') Object.assign(result, shownMetadata(object['metadata'] as object));
   for (const field of (internalShapes[type] ?? deviceShapes[type])?.split(' ') ?? []) {
     const [goName, jsonName, code, target] = field.split(':') as [string, string, string, string | undefined];
-    result[goName] = internalValue(object[jsonName], code, target);
+    result[goName] = internalValue(withSentEmpty(object, jsonName), code, target);
   }
   return result;
 }

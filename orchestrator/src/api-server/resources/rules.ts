@@ -4,7 +4,12 @@ import type { AnyObject, ResourceDefinition, Rules, TableColumn } from '../resou
 export interface KindRules {
   readonly rules?: Rules;
   /** What a change of raises metadata.generation; `initial`: new objects start at 1. Absent: the kind counts no generations. */
-  readonly generation?: { readonly initial: boolean; readonly of: (object: AnyObject) => unknown };
+  readonly generation?: {
+    readonly initial: boolean;
+    readonly of: (object: AnyObject) => unknown;
+    /** The field that is compared as Go compares (reflect.DeepEqual), to which empty and absent lists are not the same. */
+    readonly exactly?: string;
+  };
   /** True where creators may send a status (nodes). */
   readonly keepsStatusOnCreate?: true;
   /** True where the status endpoint writes no labels, annotations, finalizers and owners (metav1.ResetObjectMetaForStatus). */

@@ -1,3 +1,4 @@
+import { keepSentEmpty } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { wireForms } from './gen/wire-forms.ts';
 import { canonicalQuantity, resourceAmount } from './quantity.ts';
@@ -69,7 +70,7 @@ function fieldsWithoutNulls(object: Json): Json {
     const field = object[key];
     const plain = withoutNulls(field);
     if (plain === field && field !== null) continue;
-    copy ??= { ...object };
+    copy ??= keepSentEmpty(object, { ...object });
     if (field === null) delete copy[key];
     else copy[key] = plain;
   }

@@ -16,7 +16,7 @@ export const mutatingWebhookRules = webhookRules(true);
 
 function webhookRules(mutating: boolean): KindRules {
   return {
-    generation: { initial: true, of: ({ webhooks }) => webhooks },
+    generation: { initial: true, of: ({ webhooks }) => webhooks, exactly: 'webhooks' },
     cells: { Webhooks: ({ webhooks }) => webhooks?.length ?? 0 },
     rules: {
       default: (object) => {

@@ -39,7 +39,7 @@ export const daemonSetRules: KindRules = {
       setTemplateGeneration(next, generationOf(old) + (changed ? 1 : 0));
     },
     validate: (object) => validateSpec((object as DaemonSet).spec as DaemonSetSpec),
-    validateUpdate: (next, old) => fixedSelector(next['spec'].selector, old['spec'].selector, 'spec.selector'),
+    validateChangeFirst: (next, old) => fixedSelector(next['spec'].selector, old['spec'].selector, 'spec.selector'),
     validateStatusUpdate,
   },
 };

@@ -3,12 +3,12 @@ import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
-import { inOrder, invalid, required } from '../field.ts';
+import { invalid, required } from '../field.ts';
 import { fixedSelector, selectorMatches, validateLabelSelector } from '../label-selector.ts';
 import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { nonNegativeCounts, notMoreThan } from './status-counts.ts';
-import { selectedTemplate, templateLimits } from './template.ts';
+import { selectedTemplate, templateLimits, unmatched } from './template.ts';
 import { count, templateCells } from './workload-cells.ts';
 
 const cells: NonNullable<KindRules['cells']> = {
@@ -88,7 +88,7 @@ function validateController(spec: ReplicationControllerSpec): FieldError[] {
     ...nonNegative(replicas, 'spec.replicas'),
     ...(template ? [] : [required('spec.template')]),
     ...(template && !empty && !selectorMatches({ matchLabels: selector }, labels)
-      ? [invalid('spec.template.metadata.labels', inOrder(labels), '`selector` does not match template `labels`')]
+      ? [unmatched(template, 'spec.template')]
       : []),
     ...(template ? validatePodTemplate(template, 'spec.template') : []),
     ...(template ? templateLimits(template, 'ReplicationController', 'spec.template') : []),

@@ -1,4 +1,4 @@
-import type { LabelSelector, PodTemplateSpec } from '@berth/kube';
+import { type LabelSelector, type PodTemplateSpec, withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
 import { forbidden, inOrder, invalid, notSupported } from '../field.ts';
@@ -16,11 +16,15 @@ export function selectedTemplate(
   // Nobody knows then what it selects; upstream looks no further.
   if (!isReadable(selector)) return [invalid('spec.selector', shownSelector(selector), unreadable)];
   return [
-    ...(empty || selectorMatches(selector, labels)
-      ? []
-      : [invalid(`${field}.metadata.labels`, inOrder(labels), '`selector` does not match template `labels`')]),
+    ...(empty || selectorMatches(selector, labels) ? [] : [unmatched(template, field)]),
     ...validatePodTemplate(template, field),
   ];
+}
+
+/** The template's pods are none of those that the selector selects. */
+export function unmatched({ metadata = {} }: PodTemplateSpec, field: string): FieldError {
+  const labels = inOrder(withSentEmpty(metadata, 'labels'));
+  return invalid(`${field}.metadata.labels`, labels, '`selector` does not match template `labels`');
 }
 
 /** Whether a selector selects anything at all (metav1.LabelSelectorAsSelector). */

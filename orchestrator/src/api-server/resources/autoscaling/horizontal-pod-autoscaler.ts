@@ -1,9 +1,11 @@
-import type {
-  AutoscalingV2HorizontalPodAutoscaler as Autoscaler,
-  HPAScalingRules,
-  MetricSpec,
-  MetricStatus,
-  MetricTarget,
+import {
+  type AutoscalingV2HorizontalPodAutoscaler as Autoscaler,
+  type HPAScalingRules,
+  keepSentEmpty,
+  type MetricSpec,
+  type MetricStatus,
+  type MetricTarget,
+  withSentEmpty,
 } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
@@ -61,8 +63,14 @@ function defaultAutoscaler({ spec }: Autoscaler): void {
     selectPolicy: 'Max',
     policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, ...down.policies],
   };
-  spec.behavior.scaleUp = { ...up, ...spec.behavior.scaleUp };
-  spec.behavior.scaleDown = { ...down, ...spec.behavior.scaleDown };
+  spec.behavior.scaleUp = scaling(up, spec.behavior.scaleUp);
+  spec.behavior.scaleDown = scaling(down, spec.behavior.scaleDown);
+}
+
+/** No policies that were sent are not the same as none. */
+function scaling(usual: HPAScalingRules, given: HPAScalingRules = {}): HPAScalingRules {
+  const { policies: _, ...others } = usual;
+  return keepSentEmpty(given, { ...(withSentEmpty(given, 'policies') ? others : usual), ...given });
 }
 
 function validate({ spec }: Autoscaler): FieldError[] {

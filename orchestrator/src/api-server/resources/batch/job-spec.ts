@@ -1,7 +1,8 @@
-import type { Job, JobSpec, PodFailurePolicyRule } from '@berth/kube';
+import { type Job, type JobSpec, type PodFailurePolicyRule, withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
+import { unmatched } from '../apps/template.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
-import { duplicate, inOrder, invalid, notSupported, required, tooLong, tooMany } from '../field.ts';
+import { duplicate, invalid, notSupported, required, tooLong, tooMany } from '../field.ts';
 import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
 import { nonNegative } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
@@ -142,10 +143,11 @@ function goList(texts: readonly string[]): string {
 }
 
 function exitCodeErrors(
-  { operator, containerName, values = [] }: NonNullable<PodFailurePolicyRule['onExitCodes']>,
+  codes: NonNullable<PodFailurePolicyRule['onExitCodes']>,
   field: string,
   names: ReadonlySet<string>,
 ): FieldError[] {
+  const { operator, containerName, values = [] } = codes;
   const list = `${field}.values`;
   const unknown = 'must be one of the container or initContainer names in the pod template';
   const ordered = values.every((value, index) => index === 0 || (values[index - 1] as number) <= value);
@@ -155,7 +157,7 @@ function exitCodeErrors(
     ...(containerName !== undefined && !names.has(containerName)
       ? [invalid(`${field}.containerName`, containerName, unknown)]
       : []),
-    ...(values.length === 0 ? [invalid(list, null, 'at least one value is required')] : []),
+    ...(values.length === 0 ? [invalid(list, withSentEmpty(codes, 'values'), 'at least one value is required')] : []),
     ...(values.length > 255 ? [tooMany(list, values.length, 255)] : []),
     ...values.flatMap((value, index) => [
       ...(operator === 'In' && value === 0
@@ -187,9 +189,7 @@ export function validateSelector({ spec }: Job): FieldError[] {
   const labels = spec?.template?.metadata?.labels;
   return [
     ...(selector ? validateLabelSelector(selector, 'spec.selector') : [required('spec.selector')]),
-    ...(selectorMatches(selector, labels)
-      ? []
-      : [invalid('spec.template.metadata.labels', inOrder(labels), '`selector` does not match template `labels`')]),
+    ...(selectorMatches(selector, labels) ? [] : [unmatched(spec?.template ?? {}, 'spec.template')]),
   ];
 }
 

@@ -12,7 +12,7 @@ export const configMapRules: KindRules = {
   cells: { Data: ({ data = {}, binaryData = {} }) => Object.keys(data).length + Object.keys(binaryData).length },
   rules: {
     validate,
-    validateUpdate: (next, old) => immutableDataErrors(next, old, ['data', 'binaryData']),
+    validateChangeFirst: (next, old) => immutableDataErrors(next, old, ['data', 'binaryData']),
   },
 };
 

@@ -1,4 +1,4 @@
-import { copyJson, type PersistentVolumeClaim, type PersistentVolumeClaimSpec } from '@berth/kube';
+import { copyWithSentEmpties, type PersistentVolumeClaim, type PersistentVolumeClaimSpec } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
@@ -95,7 +95,7 @@ function changedSpec(before: PersistentVolumeClaimSpec, after: PersistentVolumeC
 
 /** The new spec with every allowed change taken back: binding, growing and modifying a bound claim, naming a missing class. */
 function withoutAllowedChanges(next: PersistentVolumeClaim, old: PersistentVolumeClaim): PersistentVolumeClaimSpec {
-  const munged = copyJson(next.spec as PersistentVolumeClaimSpec);
+  const munged = copyWithSentEmpties(next.spec as PersistentVolumeClaimSpec);
   const before = old.spec as PersistentVolumeClaimSpec;
   const annotation = old.metadata.annotations?.[betaClass];
   if (before.storageClassName === undefined && (annotation === undefined || munged.storageClassName === annotation))

@@ -1,6 +1,6 @@
-import type { CSIPersistentVolumeSource, PersistentVolumeSpec } from '@berth/kube';
+import { type CSIPersistentVolumeSource, type PersistentVolumeSpec, withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { forbidden, invalid, notSupported, required } from '../field.ts';
+import { forbidden, inOrder, invalid, notSupported, required } from '../field.ts';
 import { dns1123Label } from '../names.ts';
 import { absolutePath, noBacksteps } from '../paths.ts';
 import { canonicalQuantity, compareQuantities } from '../quantity.ts';
@@ -90,7 +90,7 @@ export function validateVolumeSpec(spec: PersistentVolumeSpec, field: string, in
     ...(inline ? inlineErrors(spec, field) : []),
     ...(accessModes.length > 0 ? [] : [required(`${field}.accessModes`)]),
     ...validateAccessModes(accessModes, `${field}.accessModes`),
-    ...(inline ? [] : capacityErrors(spec.capacity ?? {}, `${field}.capacity`)),
+    ...(inline ? [] : capacityErrors(spec, `${field}.capacity`)),
     ...(policy === undefined || inline || reclaimPolicies.includes(policy)
       ? []
       : [notSupported(`${field}.persistentVolumeReclaimPolicy`, policy, reclaimPolicies)]),
@@ -121,13 +121,14 @@ function inlineErrors(spec: PersistentVolumeSpec, field: string): FieldError[] {
   ];
 }
 
-function capacityErrors(capacity: Readonly<Record<string, string>>, field: string): FieldError[] {
+function capacityErrors(spec: PersistentVolumeSpec, field: string): FieldError[] {
+  const { capacity = {} } = spec;
   const names = Object.keys(capacity);
   return [
     ...(names.length > 0 ? [] : [required(field)]),
     ...(names.length === 1 && names[0] === 'storage'
       ? []
-      : [notSupported(field, names.length > 0 ? sortedKeys(capacity) : null, ['storage'])]),
+      : [notSupported(field, inOrder(withSentEmpty(spec, 'capacity')), ['storage'])]),
     ...Object.entries(capacity).flatMap(([name, value]) => {
       const path = `${field}[${name}]`;
       const text = canonicalQuantity(value);
@@ -137,10 +138,6 @@ function capacityErrors(capacity: Readonly<Record<string, string>>, field: strin
       ];
     }),
   ];
-}
-
-function sortedKeys(map: Readonly<Record<string, string>>): object {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function affinityErrors({ nodeAffinity }: PersistentVolumeSpec, field: string): FieldError[] {

@@ -18,7 +18,7 @@ export const secretRules: KindRules = {
       delete secret.stringData;
     },
     validate,
-    validateUpdate: (next, old) => [
+    validateChangeFirst: (next, old) => [
       ...immutable(next['type'], old['type'], 'type'),
       ...immutableDataErrors(next, old, ['data']),
     ],

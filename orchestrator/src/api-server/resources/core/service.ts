@@ -22,7 +22,7 @@ export const serviceRules: KindRules = {
     default: (object) => defaultService(object as Service),
     prepareForCreate: ({ spec }) => normalizeFamilies(spec),
     validate: (object) => validateService(object as Service),
-    validateUpdate: (next, old) => validateServiceUpdate(next as Service, old as Service),
+    validateChangeFirst: (next, old) => validateServiceUpdate(next as Service, old as Service),
     validateStatusUpdate: (next) => validateServiceStatus(next as Service),
     selectableFields: {
       'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '',

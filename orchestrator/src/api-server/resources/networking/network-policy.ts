@@ -11,7 +11,7 @@ const protocols = ['TCP', 'UDP', 'SCTP'];
 const policyTypes = ['Ingress', 'Egress'];
 
 export const networkPolicyRules: KindRules = {
-  generation: { initial: true, of: ({ spec }) => spec },
+  generation: { initial: true, of: ({ spec }) => spec, exactly: 'spec' },
   cells: { 'Pod-Selector': ({ spec }) => formatSelector(spec?.podSelector) },
   rules: {
     default: (object) => {

@@ -1,9 +1,10 @@
-import type {
-  IngressClass,
-  IngressClassParametersReference,
-  IPAddress,
-  ParentReference,
-  ServiceCIDR,
+import {
+  type IngressClass,
+  type IngressClassParametersReference,
+  type IPAddress,
+  type ParentReference,
+  type ServiceCIDR,
+  withSentEmpty,
 } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
@@ -36,7 +37,7 @@ export const ingressClassRules: KindRules = {
         ...(reference ? referenceErrors(reference) : []),
       ];
     },
-    validateUpdate: (next, old) =>
+    validateChangeFirst: (next, old) =>
       immutable(next['spec']?.controller ?? '', old['spec']?.controller ?? '', 'spec.controller'),
   },
 };
@@ -133,7 +134,10 @@ export const serviceCidrRules: KindRules = {
     validate: (object) =>
       object.metadata.resourceVersion ? [] : cidrErrors((object as ServiceCIDR).spec?.cidrs ?? []),
     validateUpdate: (next, old) =>
-      changedCidrErrors((next as ServiceCIDR).spec?.cidrs, (old as ServiceCIDR).spec?.cidrs ?? []),
+      changedCidrErrors(
+        withSentEmpty((next as ServiceCIDR).spec ?? {}, 'cidrs') as string[] | undefined,
+        (old as ServiceCIDR).spec?.cidrs ?? [],
+      ),
   },
 };
 

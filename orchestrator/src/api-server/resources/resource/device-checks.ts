@@ -8,8 +8,8 @@ import type {
 import type { AnyObject, CheckAbout, FieldError } from '../../resource-definition.ts';
 import { isExtendedResource } from '../core/pod/resource-requirements.ts';
 import { semanticEqual } from '../equality.ts';
-import { forbidden, invalid } from '../field.ts';
-import { shownForm, shownMetadata } from '../internal-form.ts';
+import { invalid } from '../field.ts';
+import { shownForm, shownMetadata, templateMetadataErrors } from '../internal-form.ts';
 import { validateLabels } from '../label-selector.ts';
 import { immutable, validateAnnotations } from '../metadata.ts';
 import { boundedList } from './bounded.ts';
@@ -38,6 +38,8 @@ export const deviceChecks = {
     const { spec } = next as ResourceClaimTemplate;
     const expressions = await expressionCheck(selectorsOf(spec?.spec?.devices));
     return [
+      ...validateAnnotations(spec?.metadata?.annotations, 'spec.metadata.annotations'),
+      ...validateLabels(spec?.metadata?.labels, 'spec.metadata.labels'),
       ...templateMetadataErrors(spec?.metadata ?? {}, 'spec.metadata'),
       ...validateClaimSpec(spec?.spec ?? {}, 'spec.spec', expressions),
       ...(old ? fixedSpec(next['spec'], old['spec'], shownClaimTemplate) : []),
@@ -61,17 +63,6 @@ function shownClaim(spec: object): object {
 
 function shownClaimTemplate({ metadata, spec = {} }: { metadata?: object; spec?: object }): object {
   return { ...shownMetadata(metadata), Spec: shownClaim(spec) };
-}
-
-function templateMetadataErrors(metadata: object, field: string): FieldError[] {
-  const { annotations, labels, ...others } = metadata as NonNullable<ResourceClaimTemplate['spec']['metadata']>;
-  return [
-    ...validateAnnotations(annotations, `${field}.annotations`),
-    ...validateLabels(labels, `${field}.labels`),
-    ...Object.entries(others).flatMap(([name, value]) =>
-      value ? [forbidden(`${field}.${name}`, 'cannot be set')] : [],
-    ),
-  ];
 }
 
 async function classErrors({ spec }: DeviceClass, old: DeviceClass | undefined): Promise<readonly FieldError[]> {

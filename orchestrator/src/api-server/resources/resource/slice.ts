@@ -1,4 +1,12 @@
-import type { CounterSet, Device, NodeSelectorTerm, ResourcePool, ResourceSlice, ResourceSliceSpec } from '@berth/kube';
+import {
+  type CounterSet,
+  type Device,
+  type NodeSelectorTerm,
+  type ResourcePool,
+  type ResourceSlice,
+  type ResourceSliceSpec,
+  withSentEmpty,
+} from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validateNodeSelector } from '../core/node-selector.ts';
 import { validateDriverName } from '../core/pod/volume-sources.ts';
@@ -22,7 +30,7 @@ export function validateSlice({ spec = nowhere }: ResourceSlice, old?: ResourceS
     ...poolErrors(spec.pool ?? nowhere.pool, 'spec.pool'),
     ...(old ? fixedErrors(spec, old.spec ?? nowhere) : []),
     ...placeErrors(spec),
-    ...(spec.sharedCounters && spec.devices
+    ...(withSentEmpty(spec, 'sharedCounters') && withSentEmpty(spec, 'devices')
       ? [invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed')]
       : []),
     ...deviceErrors(spec, old?.spec),
@@ -68,7 +76,13 @@ function placeErrors({ nodeName, nodeSelector, allNodes, perDeviceNodeSelection 
       : []),
     ...(nodeSelector ? validateNodeSelector(nodeSelector, 'spec.nodeSelector') : []),
     ...(nodeSelector && terms.length !== 1
-      ? [invalid('spec.nodeSelector.nodeSelectorTerms', goTerms(terms), 'must have exactly one node selector term')]
+      ? [
+          invalid(
+            'spec.nodeSelector.nodeSelectorTerms',
+            nodeSelector.nodeSelectorTerms ? goTerms(terms) : null,
+            'must have exactly one node selector term',
+          ),
+        ]
       : []),
     ...unset('allNodes', allNodes),
     ...unset('perDeviceNodeSelection', perDeviceNodeSelection),

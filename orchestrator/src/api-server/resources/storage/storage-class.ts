@@ -1,9 +1,8 @@
-import type { StorageClass, TopologySelectorTerm, VolumeAttributesClass } from '@berth/kube';
+import { type StorageClass, type TopologySelectorTerm, type VolumeAttributesClass, withSentEmpty } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { duplicate, forbidden, inOrder, invalid, notSupported, required, tooLong } from '../field.ts';
 import { validateLabelName } from '../label-selector.ts';
-import { immutable } from '../metadata.ts';
 import { qualifiedName } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -35,7 +34,9 @@ export const storageClassRules: KindRules = {
     validate,
     validateUpdate: (next, old) =>
       ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'].flatMap((name) =>
-        immutable(inOrder(next[name]), inOrder(old[name]), name),
+        semanticEqual(next[name], old[name])
+          ? []
+          : [invalid(name, inOrder(withSentEmpty(next, name)), 'field is immutable')],
       ),
   },
 };
@@ -91,11 +92,12 @@ function topologyErrors({ matchLabelExpressions = [] }: TopologySelectorTerm, fi
 function sameTopologies(terms: readonly TopologySelectorTerm[]): FieldError[] {
   const canonical = ({ matchLabelExpressions = [] }: TopologySelectorTerm) =>
     matchLabelExpressions.map(({ key, values = [] }) => `${key}=${[...values].sort().join(',')}`).sort();
-  return terms.flatMap((term, index) =>
-    terms.slice(0, index).some((other) => semanticEqual(canonical(other), canonical(term)))
-      ? [duplicate(`allowedTopologies[${index}].matchLabelExpressions`, '')]
-      : [],
-  );
+  return terms.flatMap((term, index) => {
+    const same = terms.slice(0, index).filter((other) => semanticEqual(canonical(other), canonical(term))).length;
+    // Upstream compares with as many that ask nothing as there are terms.
+    const count = same + (canonical(term).length > 0 ? 0 : terms.length);
+    return Array.from({ length: count }, () => duplicate(`allowedTopologies[${index}].matchLabelExpressions`, ''));
+  });
 }
 
 /** VolumeAttributesClasses never change: a claim is modified by naming another. */
@@ -112,7 +114,7 @@ export const attributesClassRules: KindRules = {
           : [required('parameters', 'must contain at least one key/value pair')]),
       ];
     },
-    validateUpdate: (next, old) =>
+    validateChangeFirst: (next, old) =>
       ['driverName', 'parameters'].flatMap((name) =>
         semanticEqual(next[name], old[name]) ? [] : [forbidden(name, `updates to ${name} are forbidden.`)],
       ),

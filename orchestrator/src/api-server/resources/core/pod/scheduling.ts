@@ -179,8 +179,8 @@ export function validateFileKeyVolumes(spec: PodSpec, field: string): FieldError
   return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
     (spec[list] ?? []).flatMap(({ env = [] }, container) =>
       env.flatMap(({ valueFrom }, index) => {
-        const name = valueFrom?.fileKeyRef?.volumeName;
-        if (!name) return [];
+        if (!valueFrom?.fileKeyRef) return [];
+        const { volumeName: name = '' } = valueFrom.fileKeyRef;
         const path = `${field}.${list}[${container}].env[${index}].valueFrom.fileKeyRef.volumeName`;
         const volume = volumes.get(name);
         if (!volume) return [notFound(path, name)];

@@ -1,11 +1,12 @@
 import {
   type Container,
-  copyJson,
+  copyWithSentEmpties,
   type NodeAffinity,
   type NodeSelectorTerm,
   type Pod,
   type PodSpec,
   type Toleration,
+  withSentEmpty,
 } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
@@ -94,7 +95,7 @@ function narrowedPlacement(spec: PodSpec, before: PodSpec): FieldError[] {
   const kept = Object.entries(before.nodeSelector ?? {}).every(([key, value]) => spec.nodeSelector?.[key] === value);
   const text = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)';
   return [
-    ...(kept ? [] : [invalid('spec.nodeSelector', spec.nodeSelector, text)]),
+    ...(kept ? [] : [invalid('spec.nodeSelector', withSentEmpty(spec, 'nodeSelector'), text)]),
     ...narrowedAffinity(spec.affinity?.nodeAffinity, before.affinity?.nodeAffinity),
   ];
 }
@@ -127,7 +128,7 @@ function onlyAdds(next: NodeSelectorTerm, old: NodeSelectorTerm): boolean {
 
 /** The new spec with every change that is allowed taken back. */
 function withoutAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
-  const munged: PodSpec = { ...copyJson(spec) };
+  const munged = copyWithSentEmpties(spec);
   for (const list of ['containers', 'initContainers'] as const)
     for (const [index, container] of (munged[list] ?? []).entries())
       setOrDelete(container, 'image', before[list]?.[index]?.image);

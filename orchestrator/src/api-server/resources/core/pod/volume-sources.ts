@@ -1,6 +1,7 @@
 import type { CSIVolumeSource, EphemeralVolumeSource, ISCSIVolumeSource, Volume } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../../field.ts';
+import { templateMetadataErrors } from '../../internal-form.ts';
 import { validateLabels } from '../../label-selector.ts';
 import { validateAnnotations } from '../../metadata.ts';
 import { dns1123Label, dns1123Subdomain, inRange } from '../../names.ts';
@@ -182,11 +183,10 @@ function validateEphemeral({ volumeClaimTemplate }: EphemeralVolumeSource, field
   const path = `${field}.volumeClaimTemplate`;
   if (!volumeClaimTemplate) return [required(path)];
   const metadata = volumeClaimTemplate.metadata ?? {};
-  const others = Object.keys(metadata).filter((key) => !['annotations', 'labels'].includes(key));
   return [
     ...validateAnnotations(metadata.annotations, `${path}.metadata.annotations`),
     ...validateLabels(metadata.labels, `${path}.metadata.labels`),
-    ...others.map((key) => forbidden(`${path}.metadata.${key}`, 'cannot be set')),
+    ...templateMetadataErrors(metadata, `${path}.metadata`),
     ...validateClaimSpec(volumeClaimTemplate.spec, `${path}.spec`),
   ];
 }

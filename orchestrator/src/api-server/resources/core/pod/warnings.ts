@@ -106,6 +106,9 @@ function volumes({ volumes: all = [] }: PodSpec, path: string): string[] {
       volume.ephemeral?.volumeClaimTemplate?.spec?.resources?.requests?.['storage'],
       `${path}.volumes[${i}].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]`,
     ),
+    ...(volume.projected?.sources ?? [])
+      .filter((source) => Object.keys(source).length === 0)
+      .map(() => `volume ${JSON.stringify(volume.name)} (Projected) has no sources provided`),
   ]);
 }
 
@@ -118,7 +121,7 @@ function small(spec: PodSpec, path: string): string[] {
         : [],
     ),
     ...imagePullSecrets.flatMap(({ name }, i) =>
-      name ? [] : [`${path}.imagePullSecrets[${i}]: invalid empty name ${JSON.stringify(name ?? '')}`],
+      name ? [] : [`${path}.imagePullSecrets[${i}].name: invalid empty name ${JSON.stringify(name ?? '')}`],
     ),
     ...(grace < 0
       ? [`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
