@@ -63,3 +63,7 @@ test.each([
 ])('%s of the machine is %s on the wire', (code, wire) => {
   expect(asCsiError(Object.assign(new Error('x'), { code, errno: -1 })).code).toBe(wire);
 });
+
+test('a caller that leaves is CANCELLED, and no bug', () => {
+  expect(asCsiError(AbortSignal.abort().reason)).toMatchObject({ code: 'CANCELLED', message: 'the caller has left' });
+});

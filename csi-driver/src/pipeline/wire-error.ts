@@ -24,6 +24,8 @@ const codesByErrno: Readonly<Record<string, GrpcCode>> = {
 export function asCsiError(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
   if (error instanceof BusyError) return grpcError('ABORTED', error.message);
+  // Nobody hears it but the log and the metrics.
+  if (error instanceof Error && error.name === 'AbortError') return grpcError('CANCELLED', 'the caller has left');
   const code = codesByErrno[String((error as { code?: unknown } | null)?.code)] ?? 'INTERNAL';
   const known = error instanceof CodedError || code !== 'INTERNAL' || isErrnoException(error);
   const message = known ? messageOf(error) : `unexpected: ${messageOf(error)}; this is a bug, see the driver's log`;

@@ -1,4 +1,5 @@
 import { abortable } from '@berth/kit';
+import { grpcError } from '@berth/protos';
 import { Readers } from '../pipeline/readers.ts';
 
 interface Job {
@@ -26,9 +27,9 @@ export class CopyJobs implements AsyncDisposable {
   }
 
   /** Ends the job of this key, if there is one, and waits until it has undone what it did. */
-  async cancel(key: string): Promise<void> {
+  async cancel(key: string, reason = `"${key}" is being deleted`): Promise<void> {
     const job = this.#jobs.get(key);
-    job?.stop.abort(new Error(`"${key}" is being deleted`));
+    job?.stop.abort(grpcError('ABORTED', reason));
     await job?.done.catch(() => undefined);
   }
 
@@ -40,7 +41,7 @@ export class CopyJobs implements AsyncDisposable {
 
   /** Ends all of them. What they were at is undone at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#jobs.keys()].map((key) => this.cancel(key)));
+    await Promise.all([...this.#jobs.keys()].map((key) => this.cancel(key, 'the driver is stopping')));
   }
 
   #start(key: string, work: (signal: AbortSignal) => Promise<unknown>): Job {

@@ -25,7 +25,7 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
       const existing = await findExisting(context, name, signal);
       if (existing) refuseDifferent(existing, sourceVolumeId);
       const isReady = existing?.state === 'ready';
-      if (!isReady) await lookOnServer(context, { kind: 'volume', id: sourceVolumeId }, { signal });
+      if (!isReady) await lookOnServer(context, { kind: 'volume', id: sourceVolumeId }, { signal, isNeeded: true });
       const source = existing ?? context.catalog.find(sourceVolumeId);
       const isRemote = source && context.backends.find(source)?.backend.remote;
       if (!isRemote && !mayBeHere(accessibilityRequirements, context.node)) {

@@ -24,10 +24,13 @@ export function expandVolume(
     },
     keys: ({ volumeId }) => [volumeId],
     run: async (request, signal) => {
-      await lookOnServer(context, { kind: 'volume', id: request.volumeId }, { signal });
-      const volume = getVolume(context, request.volumeId);
-      const backend = context.backends.of(volume);
+      const { volumeId: id } = request;
       const range = sizeRangeOf(request.capacityRange);
+      const known = context.catalog.find(id);
+      const isNeeded = known !== undefined && !fits(known.capacityBytes, range);
+      await lookOnServer(context, { kind: 'volume', id }, { signal, isNeeded });
+      const volume = getVolume(context, id);
+      const backend = context.backends.of(volume);
       if (request.volumeCapability) refuseUnsupported([request.volumeCapability], backend.offer);
       const capacityBytes = await resized(context, volume, range, signal);
       // Said again for a call that is repeated: the answer to the first may be lost.

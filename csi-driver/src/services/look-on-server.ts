@@ -14,12 +14,12 @@ type Noting = Backend & { readonly notes: ServerNotes };
  * Brings the catalog in line with what is noted on the server of a volume or snapshot: one that another instance of the
  * driver made is taken in, one that another deleted is let go of. Where the server is away the catalog counts, if it knows.
  * What is in a pool is none of this.
- * @throws GrpcError UNAVAILABLE – only the server can tell, and it does not answer; FAILED_PRECONDITION – it refuses.
+ * @throws GrpcError UNAVAILABLE – only the server can tell, or it is needed, and it does not answer; FAILED_PRECONDITION – it refuses.
  */
 export async function lookOnServer(
   context: Known,
   stored: Stored,
-  { signal, ...at }: NotedAt & { readonly signal: AbortSignal },
+  { signal, isNeeded = false, ...at }: NotedAt & Look,
 ): Promise<void> {
   const { kind, id } = stored;
   if (!isVolumeId(id)) return;
@@ -30,7 +30,17 @@ export async function lookOnServer(
   // Where its own id does not say where it is, it may be from before there were notes.
   const where = known ? {} : at;
   const work = (stop: AbortSignal) => align(context, { stored, backend: backend as Noting, at: where }, stop);
-  await context.jobs.run(`note of ${kind} ${id}`, work, signal);
+  try {
+    await context.jobs.run(`note of ${kind} ${id}`, work, signal);
+  } catch (error) {
+    if (isNeeded || !recordOf(context, stored) || !isAway(backend, error)) throw error;
+  }
+}
+
+interface Look {
+  readonly signal: AbortSignal;
+  /** The call has more to do on the server: one that is away is not waited for twice. */
+  readonly isNeeded?: boolean;
 }
 
 /**
@@ -62,13 +72,7 @@ async function align(context: Known, { stored, backend, at }: Question, stop: Ab
   const { kind, id } = stored;
   const asked = backend.notes.find(stored, at, stop);
   if (!asked) return;
-  let bytes: Uint8Array | undefined;
-  try {
-    bytes = await asked;
-  } catch (error) {
-    if (recordOf(context, stored) && isAway(backend, error)) return;
-    throw error;
-  }
+  const bytes = await asked;
   // Somebody may have begun to delete it, or ended, meanwhile.
   const known = recordOf(context, stored);
   if (known && known.state !== 'ready') return;

@@ -139,6 +139,21 @@ test('a server that is away: what is known is told, what is not is UNAVAILABLE',
   expect(await w.b.listed()).toEqual([]);
 });
 
+test('a call that needs a server that is away waits for it once; one that needs it for nothing more is answered', async () => {
+  await using w = aWorld();
+  const { volumeId } = await w.a.create('pvc-1', { capacityRange: range(5000) });
+  w.server.away = true;
+  const grow = (bytes: number) => w.a.call('ControllerExpandVolume')({ volumeId, capacityRange: range(bytes) });
+  for (const call of [() => grow(6000), () => w.a.snapshot('s', volumeId)]) {
+    const refused = expect(call()).rejects.toEqual(code('UNAVAILABLE'));
+    await w.a.clock.advance(8000);
+    await refused;
+  }
+  const grown = grow(4000);
+  await w.a.clock.advance(8000);
+  expect((await grown)['capacityBytes']).toBe('5000');
+});
+
 test('an id without a place is found on the share of the class', async () => {
   await using w = aWorld();
   const long = { ...parameters, share: `/${'x'.repeat(100)}` };
