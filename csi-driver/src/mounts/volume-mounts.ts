@@ -43,6 +43,11 @@ export class VolumeMounts {
     else this.#places.set(id, new Set([path]));
   }
 
+  /** Whether the volume was mounted there by this driver, as far as it remembers: the kernel was not asked. */
+  remembers(id: string, path: string): boolean {
+    return this.#places.get(id)?.has(path) === true;
+  }
+
   forget(id: string, path: string): void {
     const places = this.#places.get(id);
     places?.delete(path);

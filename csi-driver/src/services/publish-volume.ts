@@ -164,7 +164,8 @@ export function unpublishVolume(
       using target = Place.find(targetPath, context.places);
       if (!target?.facts()) return {};
       if (!unpublishEphemeral(context, target, volumeId)) {
-        if (!isVolumeId(volumeId) && !findStaged(context, volumeId)) return {};
+        const isKnown = isVolumeId(volumeId) || context.mounts.remembers(volumeId, target.path);
+        if (!isKnown && !findStaged(context, volumeId)) return {};
         unmountVolume(context, target, volumeId);
       }
       try {

@@ -92,6 +92,17 @@ test('deleting a volume that is not in the catalog touches nothing, whatever its
   expect(h.server.calls).toEqual([]);
 });
 
+test.each([elsewhere, 'by-hand'])('NodeUnpublishVolume after NodeUnstageVolume takes "%s" away too', async (id) => {
+  await using h = aWorld();
+  h.server.makeDirectory('data');
+  await h.stage(id, { volumeContext });
+  await h.publish(id, 'a', { volumeContext });
+  await h.unstage(id);
+  expect(h.mounts()).toEqual(['a']);
+  await h.unpublish(id, 'a');
+  expect([h.mounts(), h.notes()]).toEqual([[], []]);
+});
+
 for (const [what, change] of Object.entries({
   'an escaping sub directory': { subDir: '../other' },
   'one that ends above': { subDir: 'a/b/..' },

@@ -29,8 +29,12 @@ export function unmountVolume(context: ServiceContext, place: Place, volumeId: s
   context.mounts.forget(volumeId, place.path);
 }
 
-/** Of a volume that nothing is known of: it or another that nobody knows is there, never one that the catalog has. */
+/**
+ * Of a volume that nothing is known of: it or another that nobody knows is there, never one that the catalog has. One of a server
+ * that was unstaged before it was unpublished, which a CO does not do, is known by its place alone.
+ */
 function mayBe(context: ServiceContext, place: Place, volumeId: string): boolean {
+  if (context.mounts.remembers(volumeId, place.path)) return true;
   const id = context.mounts.volumeAt(place.path);
   return id !== undefined && (id === volumeId || !findStaged(context, id));
 }
