@@ -87,3 +87,15 @@ test('a failed copy leaves nothing, unless it was to overwrite', async () => {
   await expect(copier.copy({ ...files, overwrite: true }, signal)).rejects.toMatchObject({ code: 'NOSPC' });
   expect(removed).toEqual(['to']);
 });
+
+test('what is copied through the client keeps its holes', async () => {
+  const { copier, source, target } = aServer();
+  for (const content of [Buffer.alloc(10_000), Buffer.alloc(10_000).fill(1, 5400, 5401)]) {
+    source.content = content;
+    target.content = Buffer.alloc(0);
+    target.writes = 0;
+    await copier.copy(files, signal);
+    expect(target.content.equals(content)).toBe(true);
+    expect(target.writes).toBe(content.includes(1) ? 2 : 1);
+  }
+});

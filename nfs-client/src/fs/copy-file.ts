@@ -66,7 +66,7 @@ export class FileCopier {
     }
     const { readBytes, writeBytes } = this.#protocol.limits;
     const data = readStream(source, { chunkBytes: readBytes }, signal);
-    const how = { offset: 0, chunkBytes: writeBytes, memory: this.#memory, signal };
+    const how = { offset: 0, chunkBytes: writeBytes, memory: this.#memory, signal, holes: true };
     return { method: 'client', bytes: await writeStream(target, data, how) };
   }
 

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryFile } from '../testing/memory-file.ts';
 import { WriteMemory } from './write-memory.ts';
-import { writeStream } from './write-stream.ts';
+import { type WriteStreamOptions, writeStream } from './write-stream.ts';
 
 const { signal } = new AbortController();
-const how = (chunkBytes: number, change: { offset?: number; memory?: WriteMemory; signal?: AbortSignal } = {}) => ({
+const how = (chunkBytes: number, change: Partial<WriteStreamOptions> = {}) => ({
   ...{ offset: 0, chunkBytes, memory: new WriteMemory(), signal },
   ...change,
 });
@@ -40,10 +40,12 @@ test('whatever restarts when, however little a write takes and however late a co
     restarts: fc.array(fc.nat(60), { maxLength: 4 }),
     restartAtCommit: fc.option(fc.integer({ min: 1, max: 3 })),
     allBytes: fc.integer({ min: 100, max: 3000 }),
+    hole: fc.tuple(fc.nat(4000), fc.nat(4000)),
+    holes: fc.boolean(),
   });
   await fc.assert(
-    fc.asyncProperty(run, async ({ bytes, chunkBytes, mostBytes, commitTurns, ...rest }) => {
-      const data = randomBytes(bytes);
+    fc.asyncProperty(run, async ({ bytes, chunkBytes, mostBytes, commitTurns, holes, ...rest }) => {
+      const data = randomBytes(bytes).fill(0, ...rest.hole.map((at) => Math.min(at, bytes)).sort((a, b) => a - b));
       const file = new MemoryFile();
       file.mostBytes = mostBytes;
       file.onWrite = () => rest.restarts.includes(file.writes) && file.restart();
@@ -53,7 +55,7 @@ test('whatever restarts when, however little a write takes and however late a co
         if (isMoment) file.restart();
       };
       const memory = new WriteMemory({ allBytes: rest.allBytes, leastBytes: 50 });
-      expect(await writeStream(file, [data], how(chunkBytes, { memory }))).toBe(bytes);
+      expect(await writeStream(file, [data], how(chunkBytes, { memory, holes }))).toBe(bytes);
       file.restart();
       expect(file.content.equals(data)).toBe(true);
     }),

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { badReply } from '../nfs-error.ts';
 import { type NfsFile, type Stability, stability } from '../protocol/nfs-file.ts';
 import { byteBlocks } from './byte-blocks.ts';
@@ -13,6 +14,8 @@ export interface WriteStreamOptions {
   readonly chunkBytes: number;
   readonly memory: WriteMemory;
   readonly signal: AbortSignal;
+  /** Of a file that has nothing yet: chunks of zeros alone are not written, but for the last. */
+  readonly holes?: boolean;
 }
 
 interface Block {
@@ -36,13 +39,14 @@ export async function writeStream(
   options: WriteStreamOptions,
 ): Promise<number> {
   const stop = new AbortController();
+  const isHole = options.holes ? isZero : () => false;
   using _share = options.memory.enter();
   const writer = new StreamWriter(file, { ...options, signal: AbortSignal.any([options.signal, stop.signal]) });
   let at = options.offset;
   try {
     let held: Uint8Array | undefined;
     for await (const data of byteBlocks(source, options.chunkBytes)) {
-      if (held) at = await writer.add(at, held);
+      if (held) at = isHole(held) ? at + held.length : await writer.add(at, held);
       held = data;
     }
     if (held && at === options.offset) return await writer.writeAlone(at, held);
@@ -53,6 +57,11 @@ export async function writeStream(
     stop.abort();
     await writer.settled();
   }
+}
+
+/** Each byte is like the one before it, and the first is 0: two looks at the same memory, which end at the first difference. */
+function isZero(data: Uint8Array): boolean {
+  return data[0] === 0 && Buffer.compare(data.subarray(1), data.subarray(0, -1)) === 0;
 }
 
 class StreamWriter {
