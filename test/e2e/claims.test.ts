@@ -45,6 +45,20 @@ test.concurrent('a node tells how full its pods’ volumes are, and what its pod
   const volume = told.volume.find(({ name }: { name: string }) => name === 'data');
   expect(volume).toMatchObject({ pvcRef: { name: 'told', namespace }, capacityBytes: expect.any(Number) });
   expect(volume.usedBytes).toBeGreaterThanOrEqual(2_000_000);
+  const cadvisor = await raw('metrics/cadvisor');
+  const ofMain = `image="[^"]+:[^"]+",name="[0-9a-f]+",namespace="${namespace}",pod="told"`;
+  expect(cadvisor).toMatch(
+    new RegExp(
+      `^container_cpu_usage_seconds_total\\{container="main",cpu="total",id="/[^"]+",${ofMain}\\} \\S+ \\d+$`,
+      'm',
+    ),
+  );
+  expect(cadvisor).toMatch(
+    new RegExp(
+      `^container_network_receive_bytes_total\\{container="",id="/[^"]+",image="",interface="eth0",name="",namespace="${namespace}",pod="told"\\} `,
+      'm',
+    ),
+  );
   const resource = await raw('metrics/resource');
   expect(resource).toMatch(
     new RegExp(

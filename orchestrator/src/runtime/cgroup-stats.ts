@@ -85,7 +85,7 @@ async function usageV2(read: ReadCgroup): Promise<CgroupUsage | undefined> {
 }
 
 /** v2 says `max`, v1 a number larger than any memory (kubelet's maxMemorySize). */
-function limitOf<K extends string>(name: K, text: string): Partial<Record<K, number>> {
+export function limitOf<K extends string>(name: K, text: string): Partial<Record<K, number>> {
   const bytes = /^\d+\s*$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
   return bytes > 2 ** 62 ? {} : ({ [name]: bytes } as Record<K, number>);
 }

@@ -52,6 +52,10 @@ const pages: Readonly<Record<string, Page>> = {
     };
     return metrics(await kubeletMetrics(node, { pods: podsOf(workers), ...counts }, signal));
   },
+  '/metrics/cadvisor': async (parts, { signal }) => {
+    const { cadvisorMetrics } = await import('./cadvisor-metrics.ts');
+    return metrics(await cadvisorMetrics(parts, signal));
+  },
   '/metrics/probes': async ({ node, workers }) => {
     const { probeMetrics } = await import('./probe-metrics.ts');
     return metrics(await probeMetrics(workers, node.options.clock));
