@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** A driver of a node of this machine. */
 export interface FoundDriver {
@@ -9,7 +9,7 @@ export interface FoundDriver {
 
 /** Sockets of the drivers `berth up` started below a data directory: `nodes/<node>/csi/<driver>/csi.sock`. */
 export function findSockets(dataDir: string): FoundDriver[] {
-  const nodes = join(dataDir, 'nodes');
+  const nodes = join(resolve(dataDir), 'nodes');
   return namesIn(nodes).flatMap((node) =>
     namesIn(join(nodes, node, 'csi'))
       .map((driver) => join(nodes, node, 'csi', driver, 'csi.sock'))

@@ -2,19 +2,20 @@ import { expect, test } from 'vitest';
 import { runCli } from './cli.ts';
 
 async function berth(...argv: string[]) {
-  const [out, err]: [string[], string[]] = [[], []];
+  const out: string[] = [];
+  return { ...(await run(argv, (text) => void out.push(text))), out: out.join('') };
+}
+
+async function run(argv: readonly string[], out: (text: string) => void) {
+  const err: string[] = [];
   const terminal = {
-    out: (text: string) => void out.push(text),
+    out,
     err: (text: string) => void err.push(text),
     isInteractive: false,
     env: {},
   };
   const signal = new AbortController().signal;
-  return {
-    code: await runCli(argv, { terminal, signal, driverCommand: ['true'] }),
-    out: out.join(''),
-    err: err.join(''),
-  };
+  return { code: await runCli(argv, { terminal, signal, driverCommand: ['true'] }), err: err.join('') };
 }
 
 const commands = ['up', 'apiserver', 'down', 'image', 'backup', 'restore', 'version'];
@@ -50,4 +51,13 @@ test.each([
   [['frob'], "berth: unknown command 'frob'\n(see berth --help)\n"],
 ])('berth %s says which help has more', async (argv, words) => {
   expect(await berth(...argv)).toMatchObject({ code: 2, err: words });
+});
+
+test('a full disk is told with what to do about it', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const said = await run(['version'], () => {
+    throw full;
+  });
+  const err = 'berth: ENOSPC: no space left on device, write\n  the disk is full: free some room, then run it again\n';
+  expect(said).toEqual({ code: 1, err });
 });

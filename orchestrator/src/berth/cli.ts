@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
-import { linuxMounter } from '@berth/linux';
+import { isErrno, linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
 import { admissionPlugins, isAdmissionPlugin, type PluginChoice } from '../api-server/admission/plugin-names.ts';
 import { type AccessFlags, accessOf, addAccessFlags } from './access-flags.ts';
@@ -53,6 +53,7 @@ export async function runCli(argv: readonly string[], options: CliOptions): Prom
 function explain(error: unknown, { err }: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.Usage;
   err(`berth: ${messageOf(error)}\n`);
+  if (isErrno(error, 'ENOSPC')) err('  the disk is full: free some room, then run it again\n');
   if (!(error instanceof BerthError)) return 1;
   if (error.hint) err(`  ${error.hint}\n`);
   return exitCodes[error.code];
