@@ -290,7 +290,10 @@ async function syncMount(mountPoint: string): Promise<void> {
 
 function mountError(error: unknown, id: string, fsType: FsType): unknown {
   if (isErrno(error, 'EINVAL')) {
-    return grpcError('INVALID_ARGUMENT', `volume "${id}": ${fsType} does not take one of mount_flags, or is damaged`);
+    return grpcError(
+      'INVALID_ARGUMENT',
+      `volume "${id}": ${fsType} does not take one of mount_flags, has a feature this kernel has not, or is damaged`,
+    );
   }
   if (isErrno(error, 'EUCLEAN', 'EUNKNOWN', 'EIO', 'EFSCORRUPTED')) {
     return grpcError(

@@ -1,20 +1,28 @@
 import { grpcError } from '@berth/protos';
 import type { FsType } from './superblock.ts';
 
-const number = /^\d{1,12}$/;
+/** Whether a value is one that the flag can have. */
+interface Form {
+  test(value: string): boolean;
+}
+
+const between = (least: number, most: number): Form => ({
+  test: (value) => /^\d{1,10}$/.test(value) && Number(value) >= least && Number(value) <= most,
+});
 const size = /^\d{1,12}[kKmMgG]?$/;
-const features = /^(\^?[a-z0-9_]{1,40})(,\^?[a-z0-9_]{1,40})*$/;
+/** An external journal is no filesystem. */
+const features = /^(?!.*\bjournal_dev\b)(\^?[a-z0-9_]{1,40})(,\^?[a-z0-9_]{1,40})*$/;
 const label = /^[A-Za-z0-9_.-]{1,12}$/;
 const assignments = (keys: string) => new RegExp(`^(${keys})=\\d{1,12}[kmg]?(,(${keys})=\\d{1,12}[kmg]?)*$`);
 
 /** Flags that shape the filesystem and nothing else, with the form of their value (mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8)). */
-const allowed: Readonly<Record<FsType, Readonly<Record<string, RegExp>>>> = {
+const allowed: Readonly<Record<FsType, Readonly<Record<string, Form>>>> = {
   ext4: {
-    '-b': number,
-    '-i': number,
-    '-I': number,
-    '-N': number,
-    '-m': number,
+    '-b': /^(1024|2048|4096)$/,
+    '-i': between(1024, 64 * 1024 ** 2),
+    '-I': /^(128|256|512|1024|2048|4096)$/,
+    '-N': between(1, 2 ** 32 - 1),
+    '-m': between(0, 50),
     '-O': features,
     '-L': label,
     '-J': /^size=\d{1,6}$/,

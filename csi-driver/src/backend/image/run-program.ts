@@ -24,7 +24,7 @@ export function programRunner(clock: Clock): RunProgram {
         maxBuffer: maxOutputBytes,
         env: environment(),
       } as const;
-      execFile(program, [...args], options, (error, stdout, stderr) => {
+      const child = execFile(program, [...args], options, (error, stdout, stderr) => {
         const output = `${stdout}${stderr}`;
         if (!error) return resolve({ exitCode: 0, output });
         const { code } = error as { code?: unknown };
@@ -34,6 +34,8 @@ export function programRunner(clock: Clock): RunProgram {
           reject(grpcError('DEADLINE_EXCEEDED', `${program} did not end in ${timeoutMs / 1000} s and was stopped`));
         else reject(error);
       });
+      // One that asks a question ends, where it would wait for an answer.
+      child.stdin?.on('error', () => undefined).end();
     });
   };
 }
