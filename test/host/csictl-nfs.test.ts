@@ -123,6 +123,7 @@ describe.each([3, 4.1, 4.2])('NFSv%s', (version) => {
       expect(ran.exitCode, path).toBe(1);
       expect(ran.bytes).toHaveLength(0);
     }
+    expect((await csictl('nfs', 'cat', url(`${top}/out`))).err).toContain('is no regular file');
   });
 });
 
@@ -175,4 +176,8 @@ test('a server that nobody answers for, and a path without its parent, end in an
   const missing = await csictl('nfs', 'cp', join(local, 'victim/target'), `nfs://${server.host}/share/none/x`);
   expect(missing).toMatchObject({ exitCode: 1, err: expect.stringContaining('not copied') });
   expect(existsSync(join(server.root, 'none'))).toBe(false);
+  for (const from of [join(local, 'none'), `nfs://${server.host}/share/none`]) {
+    const absent = await csictl('nfs', 'cp', from, `nfs://${server.host}/share/x`);
+    expect(absent).toMatchObject({ exitCode: 3, err: expect.stringContaining(`${from}: no such file or directory`) });
+  }
 });

@@ -6,6 +6,8 @@ const words: Partial<Record<NfsErrorCode, string>> = {
   NOENT: 'no such file or directory',
   NOTDIR: 'not a directory',
   ISDIR: 'is a directory',
+  SYMLINK: 'is no regular file',
+  WRONG_TYPE: 'is no regular file',
   ACCESS: 'permission denied',
   PERM: 'not permitted',
 };

@@ -30,7 +30,8 @@ export async function nfsCopy(session: Session, { arguments: given, flags }: Giv
   const { signal } = session;
   const source = await openSide(from, session, stack);
   const target = await openSide(to, session, stack);
-  const entry = await naming(from, () => source.place.stat(source.path, signal));
+  const entry = await naming(from, () => look(source, signal));
+  if (!entry) throw new CsictlError('NOT_FOUND', `${from}: no such file or directory`);
   if (entry.type === 'directory' && flags['recursive'] !== true)
     throw new CsictlError('USAGE', `${from} is a directory`, { hint: 'copy it with all below: -r' });
   const path = await targetPath(target, entry, { from, signal });
@@ -60,13 +61,18 @@ async function openSide(text: string, session: Session, stack: AsyncDisposableSt
   return { place: stack.use(new LocalPlace(folder)), path: basename(whole), tree: `local ${folder}` };
 }
 
+function look({ place, path }: Side, signal: AbortSignal): Promise<CopyEntry | undefined> {
+  return path === '' ? place.stat('', signal) : place.find(path, signal);
+}
+
 /** A directory takes the copy under its old name; any other path is the copy's own. */
 async function targetPath(
-  { place, path }: Side,
+  target: Side,
   entry: CopyEntry,
   { from, signal }: { readonly from: string; readonly signal: AbortSignal },
 ): Promise<string> {
-  const there = path === '' ? await place.stat('', signal) : await place.find(path, signal);
+  const { path } = target;
+  const there = await look(target, signal);
   if (there?.type !== 'directory') return path;
   const name = nameOf(entry.path) || basename(isNfsUrl(from) ? parseNfsUrl(from).path : resolve(from));
   if (name === '') throw new CsictlError('USAGE', `${from} has no name of its own`, { hint: 'name the copy as well' });

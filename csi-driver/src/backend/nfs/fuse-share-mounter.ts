@@ -10,7 +10,7 @@ import { runDisposable } from './disposable-child.ts';
 import type { KernelUnmount } from './kernel-mount.ts';
 import { forgetMount, sweepMounts } from './mount-files.ts';
 import { asNfsFailure } from './nfs-failure.ts';
-import { sourceOf } from './nfs-location.ts';
+import { type NfsLocation, sourceOf } from './nfs-location.ts';
 import type { ShareMount, ShareMounter, ShareUnmount } from './share-mounter.ts';
 
 export interface FuseShareMounterOptions {
@@ -65,7 +65,7 @@ export class FuseShareMounter implements ShareMounter {
     closeSync(logFile);
     try {
       const answer = await answerOf(child, limit.signal);
-      if (!('ready' in answer)) throw failureOf(answer, what.location.server);
+      if (!('ready' in answer)) throw failureOf(answer, what.location);
       log.info('mounted', { source: sourceOf(what.location), pid: child.pid });
     } catch (error) {
       if (child.pid !== undefined) await this.#endProcess(child.pid, key);
@@ -173,11 +173,11 @@ async function answerOf(child: ChildProcess, signal: AbortSignal): Promise<Servi
 }
 
 /** Codes of system calls begin with E; the others are an NFS server's. */
-function failureOf({ code, message }: Exclude<ServingAnswer, { ready: true }>, server: string): unknown {
-  if (code === 'NOENT') return grpcError('NOT_FOUND', `the nfs server ${server} has no such directory: ${message}`);
+function failureOf({ code, message }: Exclude<ServingAnswer, { ready: true }>, location: NfsLocation): unknown {
+  if (code === 'NOENT') return grpcError('NOT_FOUND', `${sourceOf(location)} is not there: ${message}`);
   if (/^E[A-Z0-9]+$/.test(code) && code !== 'EXIST' && code !== 'EXPIRED')
     return new KernelError(code, 0, 'mount', message);
-  return asNfsFailure(new NfsError(code as NfsErrorCode, message), server);
+  return asNfsFailure(new NfsError(code as NfsErrorCode, message), location.server);
 }
 
 function kill(pid: number, name: NodeJS.Signals): void {

@@ -34,6 +34,15 @@ test('calls to one share go over one connection, which is closed when nobody wan
   expect(w.nas.disposed).toBe(2);
 });
 
+test('a share that the server does not have is named', async () => {
+  const connect = () => Promise.reject(new NfsError('NOENT', 'NFS4 LOOKUP: the server answers NFS4ERR_NOENT'));
+  const common = { clock: new FakeClock(), rng: seededRng(1), log: silentLogger };
+  await using pool = new NfsServers({ ...common, connect });
+  const asked = pool.use(nas, (client, signal) => client.statfs('', signal));
+  const message = 'the nfs server nas has no share "/export"';
+  await expect(asked).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', message });
+});
+
 test('a server that is away ends its own calls by their deadline with UNAVAILABLE, and no others', async () => {
   const w = aWorld();
   w.nas.away = true;

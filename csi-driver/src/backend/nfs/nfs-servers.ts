@@ -1,6 +1,6 @@
 import { abortable, type Clock, deadline, type Logger, messageOf, type Rng } from '@berth/kit';
 import { type ConnectNfsOptions, isNfsError, type NfsClient } from '@berth/nfs-client';
-import { GrpcError } from '@berth/protos';
+import { GrpcError, grpcError } from '@berth/protos';
 import { asNfsFailure } from './nfs-failure.ts';
 import type { NfsAccess } from './nfs-parameters.ts';
 
@@ -108,7 +108,12 @@ export class NfsServers implements AsyncDisposable {
       ...(port === undefined ? {} : { nfsPort: port }),
     };
     const limit = deadline(clock, callMs, stop.signal);
-    const client = abortable(connect(options, limit.signal), limit.signal).finally(() => limit[Symbol.dispose]());
+    const client = abortable(connect(options, limit.signal), limit.signal)
+      .catch((error: unknown) => {
+        if (!isNfsError(error, 'NOENT')) throw error;
+        throw grpcError('FAILED_PRECONDITION', `the nfs server ${host} has no share "${share}"`, { cause: error });
+      })
+      .finally(() => limit[Symbol.dispose]());
     const connection: Connection = { client, stop, users: 0, idle: undefined };
     this.#connections.set(key, connection);
     client.catch(() => {
