@@ -22,6 +22,10 @@ export function publishEphemeral(context: ServiceContext, request: Request): voi
   const { driverName } = context;
   const sizeBytes = ephemeralSize(volumeContext, { driverName, memoryBytes: totalmem() });
   if (!isEphemeralId(volumeId)) throw grpcError('INVALID_ARGUMENT', `volume id "${volumeId}" cannot name a volume`);
+  // Its mount would be taken for the other's: nobody could take it off.
+  if (context.catalog.find(volumeId)) {
+    throw grpcError('ALREADY_EXISTS', `volume "${volumeId}" was made with CreateVolume; it cannot be an inline volume`);
+  }
   const options = optionsOf(request, sizeBytes);
   using target = Place.find(request.targetPath, context.places);
   if (!target) {

@@ -105,6 +105,13 @@ test('NodePublishVolume after the first target was unmounted by hand asks the ke
   expect(h.mounts()).toEqual([h.stagingTargetPath, join(h.folder, 'two')]);
 });
 
+test('NodePublishVolume refuses an inline volume with the id of one that was created', async () => {
+  await using h = await staged();
+  const volumeContext = { 'csi.storage.k8s.io/ephemeral': 'true' };
+  await expect(h.publish('inline', { volumeContext })).rejects.toEqual(code('ALREADY_EXISTS'));
+  expect(h.mounts()).toEqual([h.stagingTargetPath]);
+});
+
 const refused: Record<string, [change: object, code: string]> = {
   'without a staging path': [{ stagingTargetPath: '' }, 'FAILED_PRECONDITION'],
   'not staged there': [{ stagingTargetPath: '/tmp' }, 'FAILED_PRECONDITION'],
