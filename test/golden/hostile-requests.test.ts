@@ -107,6 +107,26 @@ test('broken protobuf after a good beginning is refused', async () => {
   }
 });
 
+test('a body in pieces that becomes too large is answered, and its connection ends', async () => {
+  const socket = await tls();
+  let text = '';
+  socket.on('data', (part: Buffer) => {
+    text += part;
+  });
+  const ended = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(head('Transfer-Encoding: chunked\r\n'));
+  const piece = `10000\r\n${'a'.repeat(0x10000)}\r\n`;
+  for (let i = 0; i < 60; i++) socket.write(piece);
+  await ended;
+  expect(text).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\n[^]*"message":"Request entity too large: limit is 3145728"/);
+});
+
+test('a body in pieces of a byte is read as a whole one is', async () => {
+  const pieces = [...body('pieces')].map((each) => `1\r\n${each}\r\n`).join('');
+  expect(await raw(`${head('Transfer-Encoding: chunked\r\n')}${pieces}0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 201 Created/);
+  await server.send({ method: 'DELETE', path: `${configmaps}/pieces` });
+});
+
 test('a request whose body does not come is ended by the server with 504, and by its own timeout before', async () => {
   const answer = await raw(head('Content-Length: 100\r\n'));
   expect(answer).toMatch(/^HTTP\/1\.1 504 /);

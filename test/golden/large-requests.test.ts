@@ -150,6 +150,20 @@ test('no turn of the loop takes a quarter of what a large request takes', async 
   expect(await refused(server)).toBeLessThan((await refused(other)) / 4);
 });
 
+test('a collection is deleted without its large objects being read where all others are served', async () => {
+  const { text } = await server.send({ method: 'POST', path: configmaps, contentType: json, raw: JSON.stringify(aConfigMap('collected', 40_000)) });
+  const reading = await longestTurn(async () => JSON.parse(text));
+  expect(await longestTurn(() => server.send({ method: 'DELETE', path: configmaps }))).toBeLessThan(reading);
+  expect(JSON.parse((await server.send({ method: 'GET', path: configmaps })).text).items).toEqual([]);
+});
+
+test('no turn is taken by a token of a million parts', async () => {
+  const review = (token: string) =>
+    longestTurn(() => server.send({ method: 'POST', path: '/apis/authentication.k8s.io/v1/tokenreviews', contentType: json, body: { spec: { token } } }));
+  await review('a'.repeat(2_000_000));
+  expect(await review('a.'.repeat(1_000_000))).toBeLessThan(30 + 2 * (await review('a'.repeat(2_000_000))));
+});
+
 test('a large request whose client goes away is given up, and the next one is answered', async () => {
   const gone = new AbortController();
   const many = JSON.stringify(aConfigMap('gone', 20_000));

@@ -30,6 +30,9 @@ export function parseRe2(pattern: string): Node {
 
 class Parser {
   readonly #reader: PatternReader;
+  /** A long pattern has few characters; the table of each is made once. */
+  readonly #exact = new Map<number, Node>();
+  readonly #folded = new Map<number, Node>();
   #flags: Flags = { foldCase: false, multiLine: false, dotAll: false };
   #depth = 0;
 
@@ -101,7 +104,10 @@ class Parser {
   }
 
   #literal(code: number): Node {
-    return this.#set([code, code]);
+    const known = this.#flags.foldCase ? this.#folded : this.#exact;
+    const literal = known.get(code) ?? this.#set([code, code]);
+    known.set(code, literal);
+    return literal;
   }
 
   #set(ranges: Ranges): Node {

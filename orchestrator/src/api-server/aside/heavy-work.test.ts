@@ -27,8 +27,8 @@ function post(body: Uint8Array, contentType = 'application/json'): ServerRequest
   };
 }
 
-async function read(request: ServerRequest): Promise<unknown> {
-  const { body } = guarded(request);
+async function read(request: ServerRequest, plural: string): Promise<unknown> {
+  const { body } = guarded(request, plural);
   return body.type === 'bytes' ? body.read() : undefined;
 }
 
@@ -41,8 +41,10 @@ test.each([
   ['long YAML', post(Buffer.alloc(40_000, 'a: b\n'), 'application/yaml'), true],
   ['long YAML that is JSON', post(bytes({ a: 'x'.repeat(40_000) }), 'application/apply-patch+yaml'), false],
   ['long protobuf', post(Buffer.alloc(40_000), 'application/vnd.kubernetes.protobuf'), true],
-])('%s is read here, or left to a thread', async (_what, request, heavy) => {
-  const reading = read(request);
+  ['a long rule', post(bytes({ rule: 'true && '.repeat(4000) })), true, 'customresourcedefinitions'],
+  ['a long token', post(bytes({ token: 'a.'.repeat(1_000_000) })), false, 'tokenreviews'],
+])('%s is read here, or left to a thread', async (_what, request, heavy, plural = 'configmaps') => {
+  const reading = read(request, plural);
   await (heavy ? expect(reading).rejects.toBe(heavyWork) : expect(reading).resolves.toBeDefined());
 });
 

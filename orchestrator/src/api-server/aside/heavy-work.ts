@@ -1,4 +1,5 @@
 import type { KeyValue } from '../../store/store.ts';
+import { turns } from '../decoding/turns.ts';
 import type { ServerRequest } from '../server-request.ts';
 
 /** What is thrown where a request would keep all others waiting: it is begun again in a thread of its own. */
@@ -11,7 +12,11 @@ const mostBytes = 512 * 1024;
 /** Of what is stored, where each field that someone owns is there twice. */
 const mostStoredValues = 3 * mostValues;
 /** YAML takes twenty times as long to read; protobuf packs more into a byte. */
-const mostPackedBytes = 32 * 1024;
+const mostPackedBytes = 16 * 1024;
+/** Expressions and patterns are compiled, some microseconds for each character. */
+const mostCompiledBytes = 24 * 1024;
+/** From here on a body may take a turn of its own; in units of {@link turns}. */
+const [smallBytes, unitsPerByte] = [8 * 1024, 2];
 
 const [quote, backslash, comma, bracket, brace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b] as const;
 
@@ -40,23 +45,40 @@ function endOfString(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-/** The same request, whose body is not read where working on it takes long. `mayBeLong`: what is long in it is only compared. */
-export function guarded(request: ServerRequest, mayBeLong = false): ServerRequest {
+const compiled = new Set([
+  'customresourcedefinitions',
+  'deviceclasses',
+  'mutatingadmissionpolicies',
+  'mutatingwebhookconfigurations',
+  'resourceclaims',
+  'resourceclaimtemplates',
+  'validatingadmissionpolicies',
+  'validatingwebhookconfigurations',
+]);
+
+/** The same request, whose body is not read where working on it takes long; `plural` is what it is of. */
+export function guarded(request: ServerRequest, plural: string): ServerRequest {
   const { body, contentType = '' } = request;
   if (body.type !== 'bytes') return request;
+  const most = mostBytesOf(plural);
   const read = async () => {
     const bytes = await body.read();
-    if (isHeavyBody(bytes, { contentType, mayBeLong })) throw heavyWork;
+    if (isHeavyBody(bytes, contentType, most)) throw heavyWork;
+    // A client may send several in one packet.
+    if (bytes.length > smallBytes) await turns.goOn(bytes.length * unitsPerByte);
     return bytes;
   };
   return { ...request, body: { type: 'bytes', read } };
 }
 
-function isHeavyBody(
-  bytes: Uint8Array,
-  { contentType, mayBeLong }: { contentType: string; mayBeLong: boolean },
-): boolean {
-  if (bytes.length > mostBytes && !mayBeLong) return true;
+function mostBytesOf(plural: string): number {
+  // Only the server itself knows whose a token is, and what is long in it is only compared.
+  if (plural === 'tokenreviews') return Number.POSITIVE_INFINITY;
+  return compiled.has(plural) ? mostCompiledBytes : mostBytes;
+}
+
+function isHeavyBody(bytes: Uint8Array, contentType: string, most: number): boolean {
+  if (bytes.length > most) return true;
   if (bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes)) return true;
   return hasMoreValues(bytes, mostValues);
 }

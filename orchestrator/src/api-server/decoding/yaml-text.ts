@@ -6,7 +6,7 @@ import { yamlOf } from './yaml-of.ts';
 import type { YamlReply, YamlWork } from './yaml-work.ts';
 
 /** A megabyte takes the reader a second or more. */
-const ownThreadFrom = 32 * 1024;
+const ownThreadFrom = 16 * 1024;
 
 /** No text read here has more values, but by aliases. */
 const mostValues = 20_000;

@@ -79,8 +79,9 @@ export class HttpHandler {
   async #serve(served: ServedRequest): Promise<void> {
     const { auditor, inFlight, pipeline } = this.#parts;
     const { info, message } = served;
-    // A client may send a thousand in one packet.
-    const pause = turns.arrive(message.method === 'GET' ? readingCost : writingCost);
+    // A client may send a thousand in one packet. A selector may be long.
+    const cost = (message.method === 'GET' ? readingCost : writingCost) + (message.url ?? '').length;
+    const pause = turns.arrive(cost);
     if (pause) await pause;
     const caller = await this.#callerOf(served);
     served.audit = auditor?.begin(served.subject(caller), served.auditId);

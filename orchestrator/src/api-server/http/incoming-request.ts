@@ -44,7 +44,9 @@ function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = ()
   if (message.method === 'GET' || message.method === 'HEAD') return { type: 'none' };
   let read: Promise<Uint8Array> | undefined;
   const readOnce = async () => {
-    const bytes = await readBody(message as Readable, Number(message.headers['content-length'] ?? 0));
+    const { 'content-length': announced = 0, 'transfer-encoding': coding } = message.headers;
+    const source = coding === undefined ? undefined : message.socket;
+    const bytes = await readBody(message as Readable, Number(announced), source);
     bodyRead(bytes.byteLength);
     return bytes;
   };
@@ -75,7 +77,8 @@ export function auditIdOf(message: IncomingMessage, rng: Rng): string {
 export function closeAfter(message: IncomingMessage, response: Http2ServerResponse): void {
   // Both are gone from the request once it has ended.
   const { stream } = message as unknown as Http2ServerRequest;
-  const { socket } = message;
+  // Nor has the request one from where its body was refused.
+  const socket = message.socket ?? response.socket;
   response.once('finish', () => {
     if (stream) stream.close();
     else {

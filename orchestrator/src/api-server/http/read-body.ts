@@ -1,14 +1,16 @@
 import type { Readable } from 'node:stream';
 import { apiError } from '@berth/kube';
+import { breathe } from '../decoding/large-bodies.ts';
 
 /** Upstream's limit on what it reads of a request (resource decoding limits in generic config). */
 export const maxBodyBytes = 3 * 1024 * 1024;
 
 /**
- * Reads a request's body whole. `announced` are the bytes the client says it has, if it does.
+ * Reads a request's body whole. `announced` are the bytes the client says it has, if it does; `source` is what a body of
+ * unknown length comes from.
  * @throws ApiError RequestEntityTooLarge – stops reading there, or does not begin.
  */
-export async function readBody(stream: Readable, announced = 0): Promise<Uint8Array> {
+export async function readBody(stream: Readable, announced = 0, source?: Source): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   refuseOver(announced);
@@ -16,8 +18,21 @@ export async function readBody(stream: Readable, announced = 0): Promise<Uint8Ar
     length += chunk.byteLength;
     refuseOver(length);
     chunks.push(chunk);
+    if (source) await pause(source);
   }
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
+}
+
+interface Source {
+  pause(): void;
+  resume(): void;
+}
+
+/** Chunks of a byte each take a hundred times as long as their bytes; what the socket has is read in one turn, unless it is told not to. */
+async function pause(source: Source): Promise<void> {
+  source.pause();
+  await breathe();
+  source.resume();
 }
 
 function refuseOver(bytes: number): void {

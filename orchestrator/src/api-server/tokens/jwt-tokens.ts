@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
+import { maxCharacters } from '../authentication/oidc/jwt.ts';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
 import type { IssuedToken, KeySet, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
@@ -150,6 +151,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
 
   /** What a token says that we have signed as `issuer`; whose it says it is comes first: others' cost no verification. */
   #claimsBy(issuer: string, token: string): Record<string, unknown> | undefined {
+    if (token.length > maxCharacters) return undefined;
     const [head, body, signature, ...more] = token.split('.');
     if (!head || !body || !signature || more.length > 0) return undefined;
     try {

@@ -1,4 +1,5 @@
 import { isNotFound } from '@berth/kube';
+import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { deleteOptionsOf } from '../delete-options.ts';
@@ -22,6 +23,7 @@ export async function deleteCollection(
   const { definition } = route;
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
+  if (context.aside && list.items.some(({ kv }) => isHeavy(kv))) throw heavyWork;
   const waiting = list.items.values();
   const work = async () => {
     for (const each of waiting) {

@@ -29,7 +29,7 @@ export interface Jwt {
 }
 
 /** No issuer makes longer ones, and to parse them costs the more the longer they are. */
-const maxCharacters = 64 * 1024;
+export const maxCharacters = 64 * 1024;
 
 /** Undefined: it is no JWT in compact form. */
 export function parseJwt(token: string): Jwt | undefined {
