@@ -5,7 +5,7 @@ import { lockFile, type Mounter } from '@berth/linux';
 import type { AbsentPool } from './backend/backends.ts';
 import { overlap, type PoolOptions } from './backend/pool-options.ts';
 import { Catalog } from './catalog/catalog.ts';
-import { catalogInUse } from './catalog/catalog-error.ts';
+import { poolInUse } from './catalog/catalog-error.ts';
 import type { CatalogOptions } from './catalog/open-database.ts';
 import { identifyPools, idFileOf, objectionToId, poolIdAt } from './pool-identity.ts';
 import { objectionToMount } from './pool-mount.ts';
@@ -207,7 +207,7 @@ async function takePool({ path }: PoolOptions, clock: Clock): Promise<Disposable
   while (true) {
     const lock = lockFile(lockOf(path));
     if (lock) return lock;
-    if (clock.monotonicMs() >= end) throw catalogInUse(catalogOf(path));
+    if (clock.monotonicMs() >= end) throw poolInUse(path);
     await clock.sleep(lockLookMs);
   }
 }

@@ -22,26 +22,34 @@ export function asCatalogError(error: unknown, path: string): CatalogError {
   if (error instanceof CatalogError) return error;
   const { errcode, message } = error as { errcode?: number; message?: string };
   const code = errcode === undefined ? 'Failed' : (codes[errcode & 0xff] ?? 'Failed');
-  // SQLite tells of damage in several lines.
-  const reason = (message ?? String(error)).split(/\s*\n\s*/).join(' ');
+  const reason = inOneLine(message ?? String(error));
   return new CatalogError(code, wording(code, path, reason), { cause: error, detail: reason });
 }
 
 /** Its `detail` is the reason alone. */
 export function damaged(path: string, reason: string): CatalogError {
-  return new CatalogError('Damaged', wording('Damaged', path, reason), { detail: reason });
+  const detail = inOneLine(reason);
+  return new CatalogError('Damaged', wording('Damaged', path, detail), { detail });
 }
 
-/** Another driver has the pool this catalog is in, or would be in. */
-export function catalogInUse(path: string): CatalogError {
-  return new CatalogError('InUse', wording('InUse', path, ''));
+/** SQLite tells of damage in several lines. */
+function inOneLine(text: string): string {
+  return text.split(/\s*\n\s*/).join(' ');
+}
+
+/** Another driver has this pool, which need not be the one with the catalog. */
+export function poolInUse(pool: string): CatalogError {
+  return new CatalogError('InUse', inUse(pool));
+}
+
+function inUse(pool: string): string {
+  return `the pool ${pool} is in use: another csi-driver runs on it; stop it or choose another --pool`;
 }
 
 function wording(code: CatalogErrorCode, path: string, reason: string): string {
   if (code === 'Full') return `no space left to write the catalog ${path}; nothing was changed: free some space`;
   if (code === 'ReadOnly') return `the catalog ${path} is on a filesystem that is read-only now; nothing was changed`;
-  if (code === 'InUse')
-    return `the catalog ${path} is in use: another csi-driver runs on this pool; stop it or choose another --pool`;
+  if (code === 'InUse') return inUse(dirname(path));
   if (code === 'Damaged') {
     return (
       `the catalog ${path} is damaged (${reason}); the data of the volumes was not touched. ` +

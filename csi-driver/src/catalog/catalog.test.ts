@@ -68,6 +68,7 @@ test('a second driver on the same catalog is told so', async () => {
 const damages: Record<string, (path: string) => void> = {
   'that is no database': (path) => writeFileSync(path, 'not a database, but long enough to be read as one'.repeat(100)),
   'cut in the middle': (path) => truncateSync(path, 8192),
+  'whose pages are not what they were': (path) => writeFileSync(path, readFileSync(path).fill(1, 4096 + 100, 3 * 4096)),
   emptied: (path) => truncateSync(path, 0),
   removed: (path) => rmSync(path),
   'with a byte of a record changed': (path) => {
