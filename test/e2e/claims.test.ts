@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../harness/berth.ts';
-import { claim, list, type Manifest, ofClaim, pod } from '../harness/manifests.ts';
+import { claim, list, type Manifest, ofClaim, pod, testImage } from '../harness/manifests.ts';
 import { PodWorld } from '../harness/pod-world.ts';
 
 let world: PodWorld;
@@ -46,7 +46,7 @@ test.concurrent('a node tells how full its pods’ volumes are, and what its pod
   expect(volume).toMatchObject({ pvcRef: { name: 'told', namespace }, capacityBytes: expect.any(Number) });
   expect(volume.usedBytes).toBeGreaterThanOrEqual(2_000_000);
   const cadvisor = await raw('metrics/cadvisor');
-  const ofMain = `image="[^"]+:[^"]+",name="[0-9a-f]+",namespace="${namespace}",pod="told"`;
+  const ofMain = `image="${testImage}",name="[0-9a-f]+",namespace="${namespace}",pod="told"`;
   expect(cadvisor).toMatch(
     new RegExp(
       `^container_cpu_usage_seconds_total\\{container="main",cpu="total",id="/[^"]+",${ofMain}\\} \\S+ \\d+$`,

@@ -144,7 +144,7 @@ function milliseconds(nanoseconds: string): number {
 }
 
 /** The name the runtime knows the image by, rather than its id. */
-function imageNameOf(image: cri.ImageSpec | null): string {
+export function imageNameOf(image: cri.ImageSpec | null): string {
   const name = image?.image ?? '';
   const specified = image?.userSpecifiedImage ?? '';
   return /^(sha256:)?[0-9a-f]{64}$/.test(name) && specified !== '' ? canonicalReference(specified) : name;

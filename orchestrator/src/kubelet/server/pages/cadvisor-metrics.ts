@@ -6,6 +6,7 @@ import { cgroupDetails } from '../../../runtime/cgroup-details.ts';
 import { type CgroupLayout, cgroupProcesses, detectCgroups } from '../../../runtime/cgroups.ts';
 import { type InterfaceUsage, networkUsage } from '../../../runtime/network-usage.ts';
 import type { NodeContext } from '../../node-context.ts';
+import { imageNameOf } from '../../pods/runtime-pod.ts';
 import {
   cgroupFamilies,
   deviceFamilies,
@@ -92,7 +93,7 @@ async function toldOf(
       const pid = pidOf(status?.info);
       const path = pid === undefined ? undefined : await cgroupOf(layout, pid);
       if (pid === undefined || path === undefined) return [];
-      const labels = { container: metadata?.name ?? '', image: image?.image ?? '', name: containerId, namespace, pod };
+      const labels = { container: metadata?.name ?? '', image: imageNameOf(image), name: containerId, namespace, pod };
       return [{ pid, id: path, labels, createdAt }];
     }),
   );
