@@ -1,9 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { messageOf, writeFileDurably } from '@berth/kit';
-import { resolveLinks } from '@berth/linux';
 import { BerthError } from './berth-error.ts';
-import type { DataDir } from './data-dir.ts';
 import { prepareFile } from './prepare-file.ts';
 import type { RunningServer } from './start-server.ts';
 import type { Terminal } from './terminal.ts';
@@ -15,12 +12,8 @@ interface Announcement {
   readonly what: string;
 }
 
-/**
- * Makes the ready file's folder, unless that is in the data directory, which is made later.
- * @throws BerthError Usage – no file can be there: who waits for it would wait for ever.
- */
-export async function prepareReadyFile(file: string, data: DataDir): Promise<void> {
-  if (`${dirname(resolveLinks(file))}/`.startsWith(`${data.path}/`)) return;
+/** Makes the ready file's folder. @throws BerthError Usage – no file can be there: who waits for it would wait for ever. */
+export async function prepareReadyFile(file: string): Promise<void> {
   await explaining(file, () => prepareFile(file));
 }
 

@@ -1,11 +1,12 @@
 import { createLogger, systemClock, systemRng } from '@berth/kit';
 import { KubeClient } from '@berth/kube';
 import { returnMemoryWhenQuiet } from '@berth/linux';
-import { announce, prepareReadyFile, withdrawReadyFile } from './announce.ts';
+import { announce } from './announce.ts';
 import { checkPort } from './check-port.ts';
 import { electedComponents } from './control-plane-components.ts';
-import { prepareKubeconfig, writeKubeconfigs } from './kubeconfig.ts';
+import { writeKubeconfigs } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
+import { prepareOutputs } from './prepare-outputs.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import { machineAddress, serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
@@ -16,10 +17,9 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
   const { data, address, signal, terminal, logLevel } = options;
   // What is refused anyway leaves no new folder behind.
   if (!data.isOurs) await checkPort(options);
-  if (options.kubeconfig !== undefined) await prepareKubeconfig(options.kubeconfig);
-  if (options.readyFile !== undefined) await prepareReadyFile(options.readyFile, data);
+  await prepareOutputs(options, 'before');
   using _ = await data.take();
-  if (options.readyFile !== undefined) await withdrawReadyFile(options.readyFile);
+  await prepareOutputs(options, 'after');
   const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
   const parts = { clock: systemClock, rng: systemRng, log };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
