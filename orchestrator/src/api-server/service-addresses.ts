@@ -51,7 +51,7 @@ function textOf(value: number): string {
 export class Pool<T> {
   readonly #clock: Clock;
   readonly #used = new Map<T, string>();
-  readonly #reserved = new Map<T, number>();
+  readonly #reserved = new Map<T, { readonly until: number; readonly holder: string }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -71,22 +71,26 @@ export class Pool<T> {
     this.#used.clear();
   }
 
-  isFree(value: T): boolean {
-    const until = this.#reserved.get(value);
-    return !this.#used.has(value) && (until === undefined || until <= this.#clock.now());
+  /** For `holder`, who may try again what it tried before. */
+  isFree(value: T, holder = ''): boolean {
+    const reserved = this.#reserved.get(value);
+    const isHeld = reserved && reserved.until > this.#clock.now() && !(holder && reserved.holder === holder);
+    return !this.#used.has(value) && !isHeld;
   }
 
   isUsed(value: T): boolean {
     return this.#used.has(value);
   }
 
-  /** Takes the first free one of `candidates`. */
-  reserve(candidates: Iterable<T>): T | undefined {
-    for (const value of candidates) {
-      if (!this.isFree(value)) continue;
-      this.#reserved.set(value, this.#clock.now() + reservedForMs);
-      return value;
-    }
-    return undefined;
+  /** False: another has it. */
+  reserve(value: T, holder = ''): boolean {
+    if (!this.isFree(value, holder)) return false;
+    this.#reserved.set(value, { until: this.#clock.now() + reservedForMs, holder });
+    return true;
+  }
+
+  /** What `holder` reserved, and needs no more. */
+  giveUp(value: T, holder: string): void {
+    if (this.#reserved.get(value)?.holder === holder) this.#reserved.delete(value);
   }
 }

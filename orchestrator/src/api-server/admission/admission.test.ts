@@ -130,7 +130,9 @@ test('services get addresses nobody has, keep them through updates, and give the
   const taken = client.create(resources.services, aService('t', { clusterIP: first.spec?.clusterIP }));
   await expect(taken).rejects.toMatchObject({ message: expect.stringContaining('provided IP is already allocated') });
   const outside = client.create(resources.services, aService('t', { clusterIP: '192.168.0.1' }));
-  await expect(outside).rejects.toMatchObject({ message: expect.stringContaining('is not in the valid range') });
+  await expect(outside).rejects.toMatchObject({
+    message: expect.stringContaining('the provided network does not match the current range'),
+  });
   await client.delete(resources.services, { namespace: 'default', name: 's0' });
   const again = await client.create(resources.services, aService('t', { clusterIP: first.spec?.clusterIP }));
   expect(again.spec?.clusterIP).toBe(first.spec?.clusterIP);

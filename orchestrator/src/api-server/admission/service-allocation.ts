@@ -1,20 +1,27 @@
 import type { Clock, Rng } from '@berth/kit';
-import type { ServicePort, ServiceSpec } from '@berth/kube';
+import type { ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { invalid } from '../invalid.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
-import { keepAllocated } from '../resources/core/service-allocation.ts';
+import { alignAddresses, keepAllocated } from '../resources/core/service-allocation.ts';
+import { initFamilies } from '../resources/core/service-families.ts';
+import { invalid as wrongField } from '../resources/field.ts';
 import { AddressRange, Pool } from '../service-addresses.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
-
-const nodePorts = { first: 30_000, count: 2768 } as const;
+import { givePorts, nodePorts, nodePortsOf, type PortGiver } from './service-ports.ts';
 
 export interface AllocationOptions {
   readonly cidr: string;
   readonly clock: Clock;
   readonly rng: Rng;
+}
+
+/** A request, and what it has taken so far. */
+interface Taking {
+  readonly request: AdmissionRequest;
+  readonly taken: Set<string | number>;
 }
 
 /** Gives Services their cluster IPs and node ports; what is taken is followed from the store. */
@@ -44,8 +51,8 @@ export class ServiceAllocation {
 
   /** Takes an address or a port for another server of the same store; false: it is not free. */
   async reserve(value: string): Promise<boolean> {
-    const free = isAddress(value) ? this.#addresses.reserve([value]) : this.#ports.reserve([Number(value)]);
-    return free !== undefined && (await this.#storage?.reserve(value)) !== false;
+    const isFree = isAddress(value) ? this.#addresses.reserve(value) : this.#ports.reserve(Number(value));
+    return isFree && (await this.#storage?.reserve(value)) !== false;
   }
 
   async #follow(
@@ -82,86 +89,103 @@ export class ServiceAllocation {
     if (request.operation === 'delete' || !isResource(request, '', 'services')) return;
     const spec = request.object.spec as ServiceSpec | undefined;
     if (!spec) return;
-    if (request.old?.spec) keepAllocated(spec, request.old.spec as ServiceSpec);
-    await this.#giveAddress(request, spec);
-    await this.#givePorts(request, spec);
+    const old = request.old?.spec as ServiceSpec | undefined;
+    if (old) keepAllocated(spec, old);
+    else alignAddresses(spec);
+    const errors = initFamilies(spec, old);
+    if (errors.length > 0) throw invalid(request.definition, request.name, errors);
+    const taking = { request, taken: new Set<string | number>() };
+    try {
+      await this.#giveAddress(taking, spec);
+      await givePorts({ request, spec, old, giver: this.#portGiver(taking) });
+    } catch (error) {
+      this.#giveUp(taking);
+      throw error;
+    }
   };
 
-  /** The first of `candidates` that no Service has, of this server or of another. */
+  /** The first of `candidates` that no Service has, of this server or of another, nor this request. */
   async #take<T extends string | number>(
     pool: Pool<T>,
     candidates: Iterable<T>,
-    dryRun: boolean,
+    { request, taken }: Taking,
   ): Promise<T | undefined> {
+    const { dryRun } = request;
+    const holder = holderOf(request);
     for (const value of candidates) {
-      if (pool.reserve([value]) === undefined) continue;
+      if (taken.has(value) || !(dryRun ? pool.isFree(value, holder) : pool.reserve(value, holder))) continue;
+      taken.add(value);
       if (dryRun || ((await this.#storage?.reserve(String(value))) !== false && !pool.isUsed(value))) return value;
     }
     return undefined;
   }
 
-  async #giveAddress(request: AdmissionRequest, spec: ServiceSpec): Promise<void> {
+  #giveUp({ request, taken }: Taking): void {
+    const holder = holderOf(request);
+    for (const value of taken)
+      if (typeof value === 'string') this.#addresses.giveUp(value, holder);
+      else this.#ports.giveUp(value, holder);
+  }
+
+  #portGiver(taking: Taking): PortGiver {
+    const { first, count } = nodePorts;
+    const take = (candidates: readonly number[]) => this.#take(this.#ports, candidates, taking);
+    const anyOf = () => {
+      const start = Math.floor(this.#rng.next() * count);
+      return Array.from({ length: count }, (_, k) => first + ((start + k) % count));
+    };
+    const { dryRun } = taking.request;
+    return { dryRun, take: async (port) => (await take([port])) !== undefined, takeAny: () => take(anyOf()) };
+  }
+
+  async #giveAddress(taking: Taking, spec: ServiceSpec): Promise<void> {
     if (spec.type === 'ExternalName' || spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
     const asked = spec.clusterIP || spec.clusterIPs?.[0];
-    const had = addressesOf(request.old);
+    const had = addressesOf(taking.request.old);
     if (asked !== undefined && had.includes(asked)) return;
     if (asked !== undefined && !isAddress(asked)) return;
-    const address = await (asked === undefined ? this.#anyAddress(request) : this.#thisAddress(asked, request));
+    const address = await (asked === undefined ? this.#anyAddress(taking) : this.#thisAddress(asked, taking));
     spec.clusterIP = address;
     spec.clusterIPs = [address];
   }
 
-  async #anyAddress({ dryRun }: AdmissionRequest): Promise<string> {
+  async #anyAddress(taking: Taking): Promise<string> {
     const { range } = this;
     const start = Math.floor(this.#rng.next() * range.usable);
     const candidates = function* () {
       // The first address is the API server's own.
       for (let i = 0; i < range.usable; i++) yield range.at(2 + ((start + i) % (range.usable - 1)));
     };
-    const address = await this.#take(this.#addresses, candidates(), dryRun);
+    const address = await this.#take(this.#addresses, candidates(), taking);
     if (address === undefined) throw new Error(`every address of ${range.cidr} is in use`);
     return address;
   }
 
-  async #thisAddress(asked: string, { definition, name, dryRun }: AdmissionRequest): Promise<string> {
+  async #thisAddress(asked: string, taking: Taking): Promise<string> {
     const why = !this.range.includes(asked)
-      ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${this.range.cidr}`
-      : (await this.#take(this.#addresses, [asked], dryRun)) === undefined
+      ? 'the provided network does not match the current range'
+      : // Of what is only tried upstream does not look whether it is taken.
+        !taking.request.dryRun && (await this.#take(this.#addresses, [asked], taking)) === undefined
         ? 'provided IP is already allocated'
         : undefined;
     if (why === undefined) return asked;
-    const message = `Invalid value: ${JSON.stringify([asked])}: failed to allocate IP ${asked}: ${why}`;
-    throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: 'spec.clusterIPs', message }]);
+    const { definition, name } = taking.request;
+    throw invalid(definition, name, [wrongField('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${why}`)]);
   }
+}
 
-  async #givePorts({ definition, name, old, dryRun }: AdmissionRequest, spec: ServiceSpec): Promise<void> {
-    if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return;
-    const had = new Set(old ? portsOf(old) : []);
-    for (const [i, port] of (spec.ports ?? []).entries()) {
-      if (port.nodePort) {
-        if (had.has(port.nodePort) || (await this.#take(this.#ports, [port.nodePort], dryRun)) !== undefined) continue;
-        const message = `Invalid value: ${port.nodePort}: provided port is already allocated`;
-        throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: `spec.ports[${i}].nodePort`, message }]);
-      }
-      const start = Math.floor(this.#rng.next() * nodePorts.count);
-      const candidates = Array.from(
-        { length: nodePorts.count },
-        (_, k) => nodePorts.first + ((start + k) % nodePorts.count),
-      );
-      const given = await this.#take(this.#ports, candidates, dryRun);
-      if (given === undefined) throw new Error('every node port is in use');
-      port.nodePort = given;
-    }
-  }
+/** Who may have again what a request for it took in vain. */
+function holderOf({ namespace, name }: AdmissionRequest): string {
+  return `${namespace}/${name}`;
 }
 
 function addressesOf(service: AnyObject | undefined): readonly string[] {
   return ((service?.spec?.clusterIPs as string[] | undefined) ?? []).filter(isAddress);
 }
 
-function portsOf(service: AnyObject): readonly number[] {
-  const ports = (service.spec?.ports as ServicePort[] | undefined) ?? [];
-  return ports.flatMap(({ nodePort }) => (nodePort ? [nodePort] : []));
+function portsOf({ spec = {} }: AnyObject): readonly number[] {
+  const { healthCheckNodePort } = spec as ServiceSpec;
+  return [...nodePortsOf(spec), ...(healthCheckNodePort ? [healthCheckNodePort] : [])];
 }
 
 function isAddress(text: string): boolean {

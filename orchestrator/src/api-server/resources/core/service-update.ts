@@ -3,7 +3,7 @@ import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { isIpAddress, validateIp } from '../ip.ts';
 import { dns1123Subdomain } from '../names.ts';
-import { isHeadless, loadBalancerClassErrors } from './service-validation.ts';
+import { isHeadless, isHealthChecked, loadBalancerClassErrors } from './service-validation.ts';
 
 /** What a service has been given stays while it needs any (ValidateServiceUpdate). */
 export function validateServiceUpdate({ spec = {} }: Service, { spec: old = {} }: Service): FieldError[] {
@@ -17,10 +17,6 @@ export function validateServiceUpdate({ spec = {} }: Service, { spec: old = {} }
       ? [forbidden('spec.healthCheckNodePort', 'field is immutable')]
       : []),
   ];
-}
-
-function isHealthChecked({ type, externalTrafficPolicy }: ServiceSpec): boolean {
-  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
 }
 
 function addressErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {

@@ -103,7 +103,8 @@ function affinityErrors({ sessionAffinity, sessionAffinityConfig: config }: Serv
   ];
 }
 
-function addressErrors(spec: ServiceSpec): FieldError[] {
+/** What addresses and families must be, whoever gives them (ValidateServiceClusterIPsRelatedFields). */
+export function addressErrors(spec: ServiceSpec): FieldError[] {
   if (spec.type === 'ExternalName') return [];
   const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
   const field = 'spec.clusterIPs';
@@ -197,22 +198,13 @@ export function loadBalancerClassErrors({ type, loadBalancerClass: name }: Servi
 
 function trafficErrors(spec: ServiceSpec): FieldError[] {
   const { type, externalTrafficPolicy: external, internalTrafficPolicy: internal, trafficDistribution } = spec;
-  const healthChecked = type === 'LoadBalancer' && external === 'Local';
   const policies = ['Cluster', 'Local'];
   return [
     ...(isExternal(spec) ? oneOf(external, policies, 'spec.externalTrafficPolicy') : []),
     ...(!isExternal(spec) && external
       ? [invalid('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services')]
       : []),
-    ...(spec.healthCheckNodePort && !healthChecked
-      ? [
-          invalid(
-            'spec.healthCheckNodePort',
-            spec.healthCheckNodePort,
-            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
-          ),
-        ]
-      : []),
+    ...healthPortErrors(spec),
     ...(type === 'ExternalName' && internal === undefined
       ? []
       : internal === ''
@@ -222,4 +214,17 @@ function trafficErrors(spec: ServiceSpec): FieldError[] {
       ? []
       : [notSupported('spec.trafficDistribution', trafficDistribution, distributions)]),
   ];
+}
+
+/** Whether load balancers ask each node for its own health, on a port of its own. */
+export function isHealthChecked({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
+}
+
+function healthPortErrors(spec: ServiceSpec): FieldError[] {
+  const { healthCheckNodePort: port = 0 } = spec;
+  const field = 'spec.healthCheckNodePort';
+  if (isHealthChecked(spec)) return port === 0 ? [] : portNumber(port).map((text) => invalid(field, port, text));
+  const only = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+  return port === 0 ? [] : [invalid(field, port, only)];
 }

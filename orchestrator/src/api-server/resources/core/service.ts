@@ -1,7 +1,8 @@
 import type { Service, ServiceSpec } from '@berth/kube';
 import { formatLabels } from '../columns.ts';
 import type { KindRules } from '../rules.ts';
-import { normalizeFamilies } from './service-allocation.ts';
+import { alignAddresses } from './service-allocation.ts';
+import { initFamilies } from './service-families.ts';
 import { validateServiceStatus, validateServiceUpdate } from './service-update.ts';
 import { validateService } from './service-validation.ts';
 
@@ -20,7 +21,15 @@ export const serviceRules: KindRules = {
   rules: {
     nameRule: 'dnsLabel',
     default: (object) => defaultService(object as Service),
-    prepareForCreate: ({ spec }) => normalizeFamilies(spec),
+    prepareForCreate: ({ spec }) => {
+      alignAddresses(spec);
+      // What is wrong with them, validation tells.
+      initFamilies(spec, undefined);
+    },
+    // The balancer itself goes later; its address is no more this service's.
+    prepareForUpdate: (object) => {
+      if (object.spec?.type !== 'LoadBalancer' && object.status) object.status = { ...object.status, loadBalancer: {} };
+    },
     validate: (object) => validateService(object as Service),
     validateChangeFirst: (next, old) => validateServiceUpdate(next as Service, old as Service),
     validateStatusUpdate: (next) => validateServiceStatus(next as Service),
