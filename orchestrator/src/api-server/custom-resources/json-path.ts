@@ -1,5 +1,5 @@
+import { isRecord } from '@berth/kube';
 import { jsonEqual } from './values/correlated.ts';
-import { isRecord } from './values/json-record.ts';
 
 type Step =
   | { readonly type: 'names'; readonly names: readonly (string | number)[] }

@@ -1,5 +1,5 @@
+import { isRecord } from '@berth/kube';
 import { Correlated } from '../../api-server/custom-resources/values/correlated.ts';
-import { isRecord } from '../../api-server/custom-resources/values/json-record.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, duplicate, forbidden, invalid, required } from '../../api-server/resources/field.ts';
 import { type Program, perCallLimit } from '../environment.ts';

@@ -1,11 +1,10 @@
-import { copyJson } from '@berth/kube';
+import { copyJson, isRecord } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, invalid } from '../../resources/field.ts';
 import { hasDefault, isEmbedded, itemsOf, type JsonSchema, someSchema } from '../schema/json-schema.ts';
 import { coerceEmbedded } from '../values/coerce-metadata.ts';
 import { jsonEqual } from '../values/correlated.ts';
 import { embeddedErrors } from '../values/embedded-errors.ts';
-import { isRecord } from '../values/json-record.ts';
 import { prune } from '../values/prune.ts';
 import { fieldErrorsOf } from '../values/schema-result.ts';
 import { ValueValidator } from '../values/validate-value.ts';

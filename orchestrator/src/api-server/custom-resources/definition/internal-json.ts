@@ -1,4 +1,4 @@
-import { isRecord } from '../values/json-record.ts';
+import { isRecord } from '@berth/kube';
 
 /**
  * How upstream prints wrong values of its unversioned types: Go's names, every field, in the order of the struct.

@@ -1,4 +1,4 @@
-import { apiError } from '@berth/kube';
+import { apiError, isRecord, setOwn } from '@berth/kube';
 import { writeScale } from '../../apply/write-scale.ts';
 import { invalid } from '../../invalid.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
@@ -8,7 +8,6 @@ import type { Answer, AnswerObject, ServerRequest } from '../../server-request.t
 import { StoredObject } from '../../stored-object.ts';
 import { requireObject } from '../../verbs/get-object.ts';
 import type { ScaleFields } from '../custom-resource.ts';
-import { isRecord, setMember } from '../values/json-record.ts';
 import { nestedNumber, nestedText } from './nested-values.ts';
 
 /** GET, PUT and PATCH of a custom resource's replicas as an autoscaling/v1 Scale (customresource ScaleREST). */
@@ -71,10 +70,10 @@ function setNested(object: AnyObject, path: readonly string[], value: unknown): 
     const below = Object.hasOwn(at, name) ? at[name] : {};
     if (!isRecord(below))
       throw apiError('BadRequest', `value cannot be set because .${path.join('.')} is not a map[string]interface{}`);
-    setMember(at, name, below);
+    setOwn(at, name, below);
     at = below;
   }
-  setMember(at, path.at(-1) as string, value);
+  setOwn(at, path.at(-1) as string, value);
 }
 
 function scaleOf(object: AnyObject, { specReplicas, statusReplicas, labelSelector }: ScaleFields): AnyObject {

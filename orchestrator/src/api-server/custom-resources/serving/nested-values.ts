@@ -1,6 +1,5 @@
 import { isInteger } from '@berth/kit';
-import { goType, goValue } from '@berth/kube';
-import { isRecord } from '../values/json-record.ts';
+import { goType, goValue, isRecord } from '@berth/kube';
 
 export interface Nested<T> {
   readonly value?: T;

@@ -1,9 +1,9 @@
 import { isNumber } from '@berth/kit';
+import { isRecord } from '@berth/kube';
 import type { AnyObject, TableColumn } from '../../resource-definition.ts';
 import { age } from '../../resources/columns.ts';
 import type { PrinterColumn } from '../definition/internal-spec.ts';
 import { isJsonPath, readJsonPath } from '../json-path.ts';
-import { isRecord } from '../values/json-record.ts';
 
 const nameColumn: TableColumn = {
   name: 'Name',

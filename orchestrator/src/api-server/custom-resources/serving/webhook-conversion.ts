@@ -1,11 +1,10 @@
-import { apiError, type CustomResourceDefinition, copyJson } from '@berth/kube';
+import { apiError, type CustomResourceDefinition, copyJson, isRecord } from '@berth/kube';
 import type { AnyObject } from '../../resource-definition.ts';
 import { validateLabels } from '../../resources/label-selector.ts';
 import { validateAnnotations } from '../../resources/metadata.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../../webhook/call-error.ts';
 import type { WebhookClientConfig } from '../../webhook/webhook-client.ts';
-import { isRecord } from '../values/json-record.ts';
 import type { ConvertObjects } from './converting-storage.ts';
 
 /** Upstream gives a conversion no time of its own; client-go's for webhooks. */

@@ -1,8 +1,7 @@
-import { DecodeError, decodeObject, schemas } from '@berth/kube';
+import { DecodeError, decodeObject, isRecord, schemas } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, inOrder, invalid } from '../../resources/field.ts';
 import { isEmbedded, itemsOf, type JsonSchema, memberOf, propertyOf } from '../schema/json-schema.ts';
-import { isRecord } from './json-record.ts';
 
 const metaSchema = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 

@@ -1,6 +1,5 @@
-import { copyJson } from '@berth/kube';
+import { copyJson, isRecord, setOwn } from '@berth/kube';
 import { additionalOf, hasDefault, itemsOf, type JsonSchema, memberOf, propertyOf } from '../schema/json-schema.ts';
-import { isRecord, setMember } from './json-record.ts';
 
 /** Fills, in place, what `schema` has defaults for (apiextensions defaulting.Default). */
 export function fillDefaults(value: unknown, schema: JsonSchema | undefined): void {
@@ -19,13 +18,13 @@ function fillRecord(value: Record<string, unknown>, schema: JsonSchema): void {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if (!hasDefault(property)) continue;
     if (!Object.hasOwn(value, name) || isForbiddenNull(value[name], property))
-      setMember(value, name, copyJson(property.default));
+      setOwn(value, name, copyJson(property.default));
   }
   const additional = additionalOf(schema);
   for (const name of Object.keys(value)) {
     const property = propertyOf(schema, name);
     if (!property && additional && isForbiddenNull(value[name], additional))
-      setMember(value, name, copyJson(additional.default ?? null));
+      setOwn(value, name, copyJson(additional.default ?? null));
     fillDefaults(value[name], property ?? additional);
   }
 }

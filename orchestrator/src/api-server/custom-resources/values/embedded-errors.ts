@@ -1,11 +1,10 @@
-import { DecodeError } from '@berth/kube';
+import { DecodeError, isRecord } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { child, invalid, required } from '../../resources/field.ts';
 import { validateObjectMeta } from '../../resources/metadata.ts';
 import { dns1035Label } from '../../resources/names.ts';
 import { isEmbedded, itemsOf, type JsonSchema, memberOf, propertyOf } from '../schema/json-schema.ts';
 import { decodeMetadata } from './coerce-metadata.ts';
-import { isRecord } from './json-record.ts';
 
 /** What is wrong with the types and metadata of embedded resources (apiextensions objectmeta.Validate). */
 export function embeddedErrors(value: unknown, schema: JsonSchema | undefined, path: string): FieldError[] {

@@ -1,7 +1,7 @@
+import { isRecord } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, duplicate, invalid } from '../../resources/field.ts';
 import { additionalOf, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
-import { isRecord } from './json-record.ts';
 
 /** Lists that are sets or maps have each element, or key, once (apiextensions listtype.ValidateListSetsAndMaps). */
 export function listTypeErrors(value: unknown, schema: JsonSchema | undefined, path: string): FieldError[] {

@@ -1,3 +1,4 @@
+import { isRecord } from '@berth/kube';
 import {
   additionalOf,
   isEmbedded,
@@ -6,7 +7,6 @@ import {
   preservesUnknown,
   propertyOf,
 } from '../schema/json-schema.ts';
-import { isRecord } from './json-record.ts';
 
 const metaFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
 

@@ -1,10 +1,10 @@
 import { isNumber } from '@berth/kit';
+import { isRecord } from '@berth/kube';
 import { Re2 } from '../../../re2/re2.ts';
 import { Re2LimitError } from '../../../re2/re2-error.ts';
 import { additionalOf, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
 import { type Correlated, jsonEqual } from './correlated.ts';
 import { hasFormat, knownFormat } from './formats.ts';
-import { isRecord } from './json-record.ts';
 import { junctorResult } from './junctors.ts';
 import { numberResult } from './number-limits.ts';
 import { failure, SchemaResult } from './schema-result.ts';
