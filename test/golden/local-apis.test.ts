@@ -73,7 +73,13 @@ test('each group and version has an APIService that is available; those of custo
   // One that somebody made himself stays his, also without a server.
   const own = { metadata: { name: 'v9.example.com' }, spec: { ...first.spec, version: 'v9' } };
   expect(await send('POST', services, own)).toMatchObject({ status: 201 });
+  // What two definitions serve stays as long as one of them does.
+  const [, v2] = lamps.spec.versions;
+  const spec = { ...lamps.spec, names: { plural: 'bulbs', kind: 'Bulb' }, versions: [{ ...v2, storage: true }] };
+  expect(await send('POST', definitions, { ...lamps, metadata: { name: 'bulbs.example.com' }, spec })).toMatchObject({ status: 201 });
   expect(await send('DELETE', `${definitions}/lamps.example.com`)).toMatchObject({ status: 200 });
+  await expect.poll(custom, within).toEqual([both[1], 'v9.example.com undefined 1000 100 True Local']);
+  expect(await send('DELETE', `${definitions}/bulbs.example.com`)).toMatchObject({ status: 200 });
   await expect.poll(custom, within).toEqual(['v9.example.com undefined 1000 100 True Local']);
   expect((await shown()).filter((line) => line.startsWith('v1.apps'))).toEqual([]);
 });

@@ -32,8 +32,10 @@ export class LocalApis {
   /** Of built-in groups: each is seen to once. */
   readonly #settled = new Set<string>();
   readonly #builtIn: ReadonlyMap<string, APIService>;
-  /** By definition: the versions it has served. */
-  readonly #custom = new Map<string, readonly APIService[]>();
+  /** By definition: the names of the versions it serves. */
+  readonly #custom = new Map<string, readonly string[]>();
+  /** By such a name: the service, by each definition it is of. */
+  readonly #served = new Map<string, Map<string, APIService>>();
 
   constructor(context: ServerContext, client: KubeClient) {
     this.#context = context;
@@ -62,7 +64,10 @@ export class LocalApis {
     await followObjects(
       definitions,
       {
-        reset: () => this.#custom.clear(),
+        reset: () => {
+          this.#custom.clear();
+          this.#served.clear();
+        },
         set: (object) => this.#define(object),
         remove: ({ metadata }) => this.#undefine(metadata.name ?? ''),
       },
@@ -97,25 +102,31 @@ export class LocalApis {
     const { metadata, spec } = object as unknown as CustomResourceDefinition;
     const { name = '' } = metadata;
     this.#undefine(name);
-    const served = spec.versions.filter((version) => version.served);
-    const services = served.map((version) => localService(spec.group, version.name, 'true', customPriority));
-    this.#custom.set(name, services);
-    for (const service of services) this.#queue.add(service.metadata.name ?? '');
+    const versions = spec.versions.filter(({ served }) => served).map((version) => version.name);
+    this.#custom.set(
+      name,
+      versions.map((version) => serviceName(spec.group, version)),
+    );
+    for (const version of versions) {
+      const served = serviceName(spec.group, version);
+      const byDefinition = this.#served.get(served) ?? new Map<string, APIService>();
+      this.#served.set(served, byDefinition.set(name, localService(spec.group, version, 'true', customPriority)));
+      this.#queue.add(served);
+    }
   }
 
   #undefine(name: string): void {
-    for (const service of this.#custom.get(name) ?? []) this.#queue.add(service.metadata.name ?? '');
+    for (const served of this.#custom.get(name) ?? []) {
+      const byDefinition = this.#served.get(served);
+      byDefinition?.delete(name);
+      if (byDefinition?.size === 0) this.#served.delete(served);
+      this.#queue.add(served);
+    }
     this.#custom.delete(name);
   }
 
   #wanted(name: string): APIService | undefined {
-    const found = this.#builtIn.get(name);
-    if (found) return found;
-    for (const services of this.#custom.values()) {
-      const service = services.find(({ metadata }) => metadata.name === name);
-      if (service) return service;
-    }
-    return undefined;
+    return this.#builtIn.get(name) ?? this.#served.get(name)?.values().next().value;
   }
 
   async #reconcile(name: string, signal: AbortSignal): Promise<undefined> {
@@ -153,14 +164,18 @@ function builtIn({ registry }: ServerContext): ReadonlyMap<string, APIService> {
   const services = new Map<string, APIService>();
   for (const { group, version } of registry.definitions) {
     const priority = registry.isBuiltIn(group, version) ? builtInPriority(group, version) : undefined;
-    if (priority) services.set(`${version}.${group}`, localService(group, version, 'onstart', priority));
+    if (priority) services.set(serviceName(group, version), localService(group, version, 'onstart', priority));
   }
   return services;
 }
 
+function serviceName(group: string, version: string): string {
+  return `${version}.${group}`;
+}
+
 function localService(group: string, version: string, managed: 'onstart' | 'true', priority: ApiPriority): APIService {
   return {
-    metadata: { name: `${version}.${group}`, labels: { [managedLabel]: managed } },
+    metadata: { name: serviceName(group, version), labels: { [managedLabel]: managed } },
     spec: { group, version, groupPriorityMinimum: priority.group, versionPriority: priority.version },
   };
 }
