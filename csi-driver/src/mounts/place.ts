@@ -81,7 +81,7 @@ export class Place implements Disposable {
         throw grpcError('INVALID_ARGUMENT', `${path}: a symbolic link is on the way; give the path without links`);
       }
       if (isErrno(error, 'ENOTDIR')) throw grpcError('INVALID_ARGUMENT', `${path}: a file is on the way`);
-      throw error;
+      throw tooLong(error, path) ?? error;
     }
   }
 
@@ -94,7 +94,7 @@ export class Place implements Disposable {
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
       if (isErrno(error, ...brokenMountErrors)) return brokenMount;
-      throw error;
+      throw tooLong(error, this.path) ?? error;
     }
   }
 
@@ -165,4 +165,9 @@ export class Place implements Disposable {
   get #at(): string {
     return `${this.#parent.path}/${this.#name}`;
   }
+}
+
+function tooLong(error: unknown, path: string): Error | undefined {
+  if (!isErrno(error, 'ENAMETOOLONG')) return undefined;
+  return grpcError('INVALID_ARGUMENT', `${path}: one of its names has more bytes than a filesystem takes, 255`);
 }
