@@ -67,7 +67,9 @@ export function failureOf(error: unknown): Failure {
       hint: undefined,
     };
   }
-  return { exitCode: 1, message: messageOf(error).split('\n')[0] ?? '', hint: undefined };
+  const isForbidden = /^(EACCES|EPERM)$/.test(String((error as { code?: unknown }).code));
+  const hint = isForbidden ? 'run it as root: sudo npx csictl …' : undefined;
+  return { exitCode: 1, message: messageOf(error).split('\n')[0] ?? '', hint };
 }
 
 function grpcFailure(error: GrpcError): Failure {

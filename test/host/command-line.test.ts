@@ -224,7 +224,7 @@ test('without root, up, down and image say to use sudo', async () => {
     });
     expect(result).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^berth: .* takes root\n {2}run it with sudo\n$/),
+      stderr: expect.stringMatching(/^berth: .* takes root\n {2}run it as root: sudo np[mx] /),
     });
   }
 });

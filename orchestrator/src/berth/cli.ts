@@ -213,7 +213,9 @@ function addDown(program: Command, { terminal }: CliOptions): void {
     .addHelpText('after', '\nExamples:\n  berth down\n  berth down --data-dir /tmp/try --purge\n')
     .action(async ({ dataDir, purge, logLevel }: { dataDir: string; purge: boolean; logLevel: LogLevel }) => {
       if (process.getuid?.() !== 0)
-        throw new BerthError('NotRoot', 'removing mounts and cgroups takes root', { hint: 'run it with sudo' });
+        throw new BerthError('NotRoot', 'removing mounts and cgroups takes root', {
+          hint: 'run it as root: sudo npm run down',
+        });
       const { down } = await import('./down.ts');
       const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
       const found = await down({ data: new DataDir(dataDir), purge, mounter: linuxMounter, clock: systemClock, log });

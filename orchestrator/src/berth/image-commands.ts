@@ -171,7 +171,7 @@ function checkName(name: string): void {
 async function open({ dataDir }: ImageOptions, { begins }: Verb): Promise<Images> {
   if (process.getuid?.() !== 0)
     throw new BerthError('NotRoot', 'images are kept with their files’ owners, which takes root', {
-      hint: 'run it with sudo',
+      hint: 'run it as root: sudo npx berth image …',
     });
   const data = new DataDir(dataDir);
   if (!begins && !existsSync(data.path))

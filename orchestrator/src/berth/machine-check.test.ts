@@ -35,7 +35,7 @@ test('a machine with all that berth needs passes', () => {
 
 test('without root it says so', () => {
   expect(() => checkMachine(aMachine({ uid: 1000 }))).toThrow(
-    expect.objectContaining({ code: 'NotRoot', hint: 'run it with sudo' }),
+    expect.objectContaining({ code: 'NotRoot', hint: 'run it as root: sudo npm run up' }),
   );
 });
 

@@ -51,7 +51,7 @@ const requirements: readonly Requirement[] = [
 export function checkMachine(machine: MachineFacts = thisMachine()): void {
   if (machine.uid !== 0)
     throw new BerthError('NotRoot', 'berth up mounts and runs containers, which takes root', {
-      hint: 'run it with sudo',
+      hint: 'run it as root: sudo npm run up',
     });
   const missing = requirements.find(({ isThere }) => !holds(() => isThere(machine)));
   if (missing) throw new BerthError('Missing', `this kernel lacks ${missing.what}`, { hint: missing.hint });
