@@ -28,10 +28,10 @@ export function limitsOf(type: MessageType): (message: object) => void {
 function compile(type: MessageType, done: Map<MessageType, Check>): Check {
   const known = done.get(type);
   if (known) return known;
-  const fields: [name: string, check: Check][] = [];
+  const fields: { readonly key: string; readonly name: string; readonly checkField: Check }[] = [];
   const check: Check = (message, where) => {
-    for (const [name, checkField] of fields) {
-      const value = (message as Record<string, unknown>)[name];
+    for (const { key, name, checkField } of fields) {
+      const value = (message as Record<string, unknown>)[key];
       if (value !== null && value !== undefined) checkField(value, where === '' ? name : `${where}.${name}`);
     }
   };
@@ -40,10 +40,15 @@ function compile(type: MessageType, done: Map<MessageType, Check>): Check {
     const { resolvedType } = field.resolve();
     const nested = resolvedType && 'fieldsArray' in resolvedType ? compile(resolvedType, done) : undefined;
     const own = field.map ? checkMap : (nested ?? scalarCheck(field.name, field.type));
-    if (field.name === 'mountFlags') fields.push([field.name, checkFlags]);
-    else if (own) fields.push([field.name, field.repeated ? each(own) : own]);
+    const checkField = field.name === 'mountFlags' ? checkFlags : own && field.repeated ? each(own) : own;
+    if (checkField) fields.push({ key: field.name, name: specNameOf(field.name), checkField });
   }
   return check;
+}
+
+/** As the specification has it: `volume_id`. */
+function specNameOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function each(check: Check): Check {

@@ -45,7 +45,13 @@ const limits: [what: string, message: object][] = [
 for (const [what, message] of limits) {
   test(`${what} is INVALID_ARGUMENT`, () => {
     const check = limitsOf(typeOf('NodePublishVolumeRequest'));
-    expect(() => check(message)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => check(message)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        // Fields have the names of the specification.
+        message: expect.stringMatching(/^(volume_id|volume_context|target_path|volume_capability\.mount\.\w+_\w+) /),
+      }),
+    );
   });
 }
 

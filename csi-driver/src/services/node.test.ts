@@ -121,6 +121,7 @@ const refused: Record<string, [change: object, code: string]> = {
   'a target with ".."': [{ targetPath: '/tmp/../etc/x' }, 'INVALID_ARGUMENT'],
   'a target with a NUL': [{ targetPath: '/tmp/a\0b' }, 'INVALID_ARGUMENT'],
   'a target whose directory is missing': [{ targetPath: '/tmp/berth-none/x' }, 'FAILED_PRECONDITION'],
+  'the staging path as target': [{ targetPath: '/tmp', stagingTargetPath: '/tmp' }, 'INVALID_ARGUMENT'],
   'a target with a name too long': [{ targetPath: `/tmp/${'é'.repeat(128)}` }, 'INVALID_ARGUMENT'],
   'a way to the target with a name too long': [{ targetPath: `/tmp/${'é'.repeat(128)}/x` }, 'INVALID_ARGUMENT'],
   'no capability': [{ volumeCapability: null }, 'INVALID_ARGUMENT'],

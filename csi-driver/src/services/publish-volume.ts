@@ -26,6 +26,10 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
       if (request.stagingTargetPath === '' && !isEphemeral(request.volumeContext)) {
         throw grpcError('FAILED_PRECONDITION', 'staging_target_path is required: call NodeStageVolume first');
       }
+      // It would be taken for published, and unpublishing would take the staged volume away.
+      if (request.stagingTargetPath === request.targetPath) {
+        throw grpcError('INVALID_ARGUMENT', 'target_path and staging_target_path are the same; each needs its own');
+      }
     },
     keys: ({ volumeId }) => [volumeId],
     run: async (request, signal) => {
