@@ -69,7 +69,15 @@ test('volumes go to the pool of their class, or to the one with most room, and s
   const onlyImages = { parameters: { backend: 'image', pool: 'large' } };
   await expect(no('x', onlyImages)).rejects.toEqual(code('INVALID_ARGUMENT', 'are small'));
 
-  const { snapshot } = await driver.controller.CreateSnapshot({ name: 's', sourceVolumeId: asked.volumeId });
+  const snapshotIn = async (name: string, segments: Record<string, string>) => {
+    const accessibilityRequirements = { requisite: [{ segments }], preferred: [] };
+    const request = { name, sourceVolumeId: asked.volumeId, accessibilityRequirements };
+    return (await driver.controller.CreateSnapshot(request)).snapshot;
+  };
+  const snapshot = await snapshotIn('s', node);
+  expect(snapshot?.accessibleTopology).toEqual([{ segments: inPool('small') }]);
+  expect((await snapshotIn('s', info.accessibleTopology!.segments))?.accessibleTopology).toEqual([]);
+  await expect(snapshotIn('s', inPool('large'))).rejects.toEqual(code('RESOURCE_EXHAUSTED', 'in the pool'));
   const volumeContentSource = { snapshot: { snapshotId: snapshot!.snapshotId } };
   expect((await create(driver, 'copy', { volumeContentSource })).accessibleTopology).toEqual(asked.accessibleTopology);
   const elsewhere = { volumeContentSource, parameters: { pool: 'large' } };

@@ -27,9 +27,9 @@ export function createSnapshot(context: ServiceContext): Method<csi.CreateSnapsh
       const isReady = existing?.state === 'ready';
       if (!isReady) await lookOnServer(context, { kind: 'volume', id: sourceVolumeId }, { signal, isNeeded: true });
       const source = existing ?? context.catalog.find(sourceVolumeId);
-      const isRemote = source && context.backends.find(source)?.backend.remote;
-      if (!isRemote && !mayBeHere(accessibilityRequirements, context.node)) {
-        throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node of their volume only');
+      const { backend, pool } = (source && context.backends.find(source)) ?? {};
+      if (!backend?.remote && !mayBeHere(accessibilityRequirements, context.node, pool)) {
+        throw grpcError('RESOURCE_EXHAUSTED', 'snapshots are on the node and in the pool of their volume only');
       }
       if (existing && isReady) return { snapshot: answerOf(context, existing, accessibilityRequirements) };
       const volume = getVolume(context, sourceVolumeId);
@@ -49,7 +49,7 @@ async function findExisting(context: ServiceContext, name: string, signal: Abort
 }
 
 /**
- * A CO that required one place alone, which is where the snapshot is, is not told so again.
+ * A CO that required one place alone, such as a node with all its pools, is not told again where in it the snapshot is.
  *
  * The field is OPTIONAL (CSI spec, Snapshot.accessible_topology), and a CO without it "MAY assume the snapshot is equally usable
  * from all topologies": told it would be better. But csi-sanity 5.6.0 (controller.go, "constrained to the node's topology")
@@ -59,15 +59,11 @@ async function findExisting(context: ServiceContext, name: string, signal: Abort
  */
 function answerOf(context: ServiceContext, snapshot: SnapshotRecord, asked: csi.TopologyRequirement | null) {
   const message = snapshotMessage(context, snapshot);
-  const places = [asked?.requisite ?? [], message.accessibleTopology].map((topologies) => topologies.map(textOf));
-  const [wanted, told] = places as [string[], string[]];
-  return wanted.length === 1 && told.length === 1 && wanted[0] === told[0]
-    ? { ...message, accessibleTopology: [] }
-    : message;
-}
-
-function textOf({ segments }: csi.Topology): string {
-  return JSON.stringify(Object.entries(segments).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const [wanted, ...others] = asked?.requisite ?? [];
+  const [told, ...more] = message.accessibleTopology;
+  if (!wanted || !told || others.length + more.length > 0) return message;
+  const isWithin = Object.entries(told.segments).every(([key, value]) => wanted.segments[key] === value);
+  return isWithin ? { ...message, accessibleTopology: [] } : message;
 }
 
 /** Names of snapshots and of volumes are two spaces. */
