@@ -228,7 +228,7 @@ test('a second driver on the pool, a damaged catalog and wrong flags end with on
   const first = await startDriverProcess(place.folder);
   await createVolume(first, 'pvc-1');
   const other = ['--endpoint', `unix://${place.folder}/other.sock`];
-  await expect(startDriverProcess(place.folder, other)).rejects.toThrow(/another csi-driver runs on this pool/);
+  await expect(startDriverProcess(place.folder, other)).rejects.toThrow(/another csi-driver runs on/);
   await first[Symbol.asyncDispose]();
   writeFileSync(join(place.folder, 'pool/catalog.db'), 'garbage'.repeat(1000));
   const damaged = startDriverProcess(place.folder);
