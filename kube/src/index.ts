@@ -78,6 +78,7 @@ export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
 export { DecodeError, goValueName } from './go-json.ts';
 export { goEscapes, goQuote } from './go-quote.ts';
+export { goTrim } from './go-trim.ts';
 export { type HttpTransportOptions, httpTransport } from './http-transport.ts';
 export {
   type ChangeHandler,

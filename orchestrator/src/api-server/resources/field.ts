@@ -1,3 +1,4 @@
+import { goQuote } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
 
 /** The parts of apimachinery's `field` package that rules speak in: one constructor per kind of error, upstream's words. */
@@ -27,7 +28,7 @@ export function notFound(field: string, value: unknown, detail = ''): FieldError
 }
 
 export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
-  const detail = supported.length > 0 ? `supported values: ${supported.map(quote).join(', ')}` : '';
+  const detail = supported.length > 0 ? `supported values: ${supported.map(goQuote).join(', ')}` : '';
   return {
     reason: 'FieldValueNotSupported',
     field,
@@ -62,15 +63,8 @@ function withDetail(text: string, detail: string): string {
 
 /** Strings as Go quotes them, all else as Go's JSON. */
 function printed(value: unknown): string {
-  return typeof value === 'string' ? quote(value) : goJson(value ?? null);
+  return typeof value === 'string' ? goQuote(value) : goJson(value ?? null);
 }
-
-/** Go's %q, where it differs from JSON: `\a`, `\v` and hexadecimal escapes of unprintable bytes. */
-export function quote(text: string): string {
-  return JSON.stringify(text).replace(/\\u00([0-9a-f]{2})/g, (_, hex: string) => goEscapes[hex] ?? `\\x${hex}`);
-}
-
-const goEscapes: Readonly<Record<string, string>> = { '07': '\\a', '0b': '\\v' };
 
 /** A map with its keys in the order in which Go shows them. */
 export function inOrder(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import { goEscapes } from '@berth/kube';
+import { goEscapes, goTrim } from '@berth/kube';
 import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError } from '../values/cel-error.ts';
 import { ArrayList, type CelList } from '../values/cel-list.ts';
@@ -112,8 +112,6 @@ function join(list: Value, separator: Value = ''): Result {
   return parts.join(separator as string);
 }
 
-const space =
-  /^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
 const first = (run: (text: Value) => Result) => (text: Value) => run(text);
 
 /** cel-go's extension of strings, version 2. */
@@ -157,7 +155,7 @@ export const strings: readonly FunctionDeclaration[] = [
     string_substring_int: ['string.(int): string', (text, from) => substring(text as Value, from as Value)],
     string_substring_int_int: ['string.(int, int): string', substring],
   }),
-  declare('trim', { string_trim: ['string.(): string', (text) => (text as string).replace(space, '')] }),
+  declare('trim', { string_trim: ['string.(): string', (text) => goTrim(text as string)] }),
   declare('format', { string_format: ['string.(list(dyn)): string', formatString] }),
   declare('strings.quote', { strings_quote: ['(string): string', quote] }),
   declare('join', {

@@ -1,4 +1,4 @@
-import { quote } from '../field.ts';
+import { goQuote } from '@berth/kube';
 
 /** What is wrong with a list of indexes, or how many it names. */
 export type Indexes = { readonly problem: string } | { readonly total: number };
@@ -29,7 +29,7 @@ function notGrowing(previous: number, current: number): string {
 function parseInterval(text: string, completions: number): Interval | string {
   const limits = text.split('-');
   if (limits.length > 2)
-    return `the fragment ${quote(text)} violates the requirement that an index interval can have at most two parts separated by '-'`;
+    return `the fragment ${goQuote(text)} violates the requirement that an index interval can have at most two parts separated by '-'`;
   const [first, last] = limits.map((limit) => parseIndex(limit, completions));
   if (typeof first === 'string') return first;
   if (last === undefined) return [first as number, first as number];
@@ -40,8 +40,8 @@ function parseInterval(text: string, completions: number): Interval | string {
 /** Numbers as Go's strconv.Atoi reads them: an int64. */
 function parseIndex(text: string, completions: number): number | string {
   if (!/^\+?\d+$/.test(text) || BigInt(text.replace('+', '')) >= 2n ** 63n)
-    return `cannot convert string to integer for index: ${quote(text)}`;
-  return Number(text) >= completions ? `too large index: ${quote(text)}` : Number(text);
+    return `cannot convert string to integer for index: ${goQuote(text)}`;
+  return Number(text) >= completions ? `too large index: ${goQuote(text)}` : Number(text);
 }
 
 /** The first index that both lists name; what can't be read is passed over (validateFailedIndexesNotOverlapCompleted). */

@@ -1,6 +1,6 @@
-import { type Node, type NodeAddress, type NodeSpec, type Taint, withSentEmpty } from '@berth/kube';
+import { goQuote, type Node, type NodeAddress, type NodeSpec, type Taint, withSentEmpty } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
-import { duplicate, forbidden, invalid, quote, required } from '../field.ts';
+import { duplicate, forbidden, invalid, required } from '../field.ts';
 import { validateCidr } from '../ip.ts';
 import { validateLabelName } from '../label-selector.ts';
 import { labelValue } from '../names.ts';
@@ -104,7 +104,7 @@ function featureErrors(names: readonly string[]): FieldError[] {
     return [
       ...(before !== undefined && before === name ? [duplicate(field, name)] : []),
       ...(before !== undefined && before > name ? [invalid(field, name, 'list must be sorted alphabetically')] : []),
-      ...(why ? [invalid(field, name, `invalid feature name ${quote(name)}: ${why}`)] : []),
+      ...(why ? [invalid(field, name, `invalid feature name ${goQuote(name)}: ${why}`)] : []),
     ];
   });
 }

@@ -1,6 +1,7 @@
 import type { Pod, PodSpec } from '@berth/kube';
+import { goQuote } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
-import { forbidden, invalid, quote } from '../../field.ts';
+import { forbidden, invalid } from '../../field.ts';
 import { descendingPath } from '../../paths.ts';
 
 type Annotations = Readonly<Record<string, string>>;
@@ -56,7 +57,7 @@ function appArmorErrors(
   const known = ['', 'runtime/default', 'unconfined'].includes(profile) || profile.startsWith('localhost/');
   return [
     ...(containers.some((container) => container.name === name) ? [] : [invalid(field, name, 'container not found')]),
-    ...(known ? [] : [invalid(field, profile, `invalid AppArmor profile name: ${quote(profile)}`)]),
+    ...(known ? [] : [invalid(field, profile, `invalid AppArmor profile name: ${goQuote(profile)}`)]),
   ];
 }
 

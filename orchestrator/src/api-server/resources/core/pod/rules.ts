@@ -3,11 +3,12 @@ import { copyJson, type Pod, type PodSpec, type PodStatus } from '@berth/kube';
 import { nextGeneration } from '../../../next-generation.ts';
 import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
-import { forbidden, invalid } from '../../field.ts';
+import { forbidden } from '../../field.ts';
 import type { KindRules } from '../../rules.ts';
 import { changedAnnotationErrors, podAnnotationErrors } from './annotations.ts';
 import { podCells } from './cells.ts';
 import { defaultPod } from './defaults.ts';
+import { imageBlanks } from './image-blanks.ts';
 import { mergeLabelKeys } from './merge-label-keys.ts';
 import { qosClass } from './qos.ts';
 import { validatePodSpec } from './spec.ts';
@@ -92,11 +93,7 @@ function tokenErrors({ serviceAccountName, volumes = [] }: PodSpec): FieldError[
 
 function imageErrors(spec: PodSpec): FieldError[] {
   return (['containers', 'initContainers'] as const).flatMap((list) =>
-    (spec[list] ?? []).flatMap(({ image = '' }, index) =>
-      image === image.trim()
-        ? []
-        : [invalid(`spec.${list}[${index}].image`, image, 'must not have leading or trailing whitespace')],
-    ),
+    (spec[list] ?? []).flatMap(({ image = '' }, index) => imageBlanks(image, `spec.${list}[${index}].image`)),
   );
 }
 

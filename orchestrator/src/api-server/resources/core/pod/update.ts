@@ -13,6 +13,7 @@ import { semanticEqual } from '../../equality.ts';
 import { forbidden, invalid, required } from '../../field.ts';
 import { shownForm, specDiff } from '../../internal-form.ts';
 import { inRange } from '../../names.ts';
+import { imageBlanks } from './image-blanks.ts';
 import { validateTolerations } from './scheduling.ts';
 
 const updatable = [
@@ -52,9 +53,7 @@ export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
 function imageErrors(containers: readonly Container[], field: string): FieldError[] {
   return containers.flatMap(({ image = '' }, index) => [
     ...(image === '' ? [required(`${field}[${index}].image`)] : []),
-    ...(image === image.trim()
-      ? []
-      : [invalid(`${field}[${index}].image`, image, 'must not have leading or trailing whitespace')]),
+    ...imageBlanks(image, `${field}[${index}].image`),
   ]);
 }
 
