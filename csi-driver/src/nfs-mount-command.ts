@@ -40,8 +40,14 @@ export async function runNfsMount(
     log.info('ended');
     return 0;
   } catch (error) {
-    say({ code: String((error as { code?: unknown }).code ?? 'EUNKNOWN'), message: messageOf(error) });
+    say(failureAnswer(error));
     log.error('cannot mount', { error });
     return 1;
   }
+}
+
+/** What is told of a failure: a deadline's own code is a number that means nothing to who started us. */
+export function failureAnswer(error: unknown): ServingAnswer {
+  const { name, code = 'EUNKNOWN' } = error as { name?: unknown; code?: unknown };
+  return { code: name === 'TimeoutError' ? 'TIMEDOUT' : String(code), message: messageOf(error) };
 }

@@ -1,4 +1,4 @@
-import { BusyError, CodedError, messageOf } from '@berth/kit';
+import { BusyError, CodedError, isAbort, messageOf } from '@berth/kit';
 import { type GrpcCode, GrpcError, grpcError } from '@berth/protos';
 
 /** What the machine answers with, as CSI's codes. What is not here is INTERNAL. */
@@ -25,7 +25,7 @@ export function asCsiError(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
   if (error instanceof BusyError) return grpcError('ABORTED', error.message);
   // Nobody hears it but the log and the metrics.
-  if (error instanceof Error && error.name === 'AbortError') return grpcError('CANCELLED', 'the caller has left');
+  if (isAbort(error)) return grpcError('CANCELLED', 'the caller has left');
   const code = codesByErrno[String((error as { code?: unknown } | null)?.code)] ?? 'INTERNAL';
   const known = error instanceof CodedError || code !== 'INTERNAL' || isErrnoException(error);
   const message = known ? messageOf(error) : `unexpected: ${messageOf(error)}; this is a bug, see the driver's log`;
