@@ -1,4 +1,6 @@
 import { isInteger, isNumber } from '@berth/kit';
+import { goNumber } from '../go-float.ts';
+import { goQuote } from '../go-quote.ts';
 import { isRecord } from '../json-value.ts';
 import { goValue } from '../patch/patch-error.ts';
 import { compareText } from './compare-text.ts';
@@ -11,19 +13,12 @@ export const goHeldSyntax = (value: unknown): string => `&value.valueUnstructure
 
 function goSyntax(value: unknown): string {
   if (value === null || value === undefined) return 'interface {}(nil)';
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'number') return goNumber(value);
+  if (typeof value === 'string') return goQuote(value);
+  if (isNumber(value)) return goNumber(value);
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`;
   if (!isRecord(value)) return String(value);
   const members = Object.entries(value).sort(([a], [b]) => compareText(a, b));
-  return `map[string]interface {}{${members.map(([key, member]) => `${JSON.stringify(key)}:${goSyntax(member)}`).join(', ')}}`;
-}
-
-/** The shortest form by `%g`: with an exponent below 1e-04 and from 1e+06 on. */
-function goNumber(value: number): string {
-  const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-4 && size < 1e6)) return String(value);
-  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+  return `map[string]interface {}{${members.map(([key, member]) => `${goQuote(key)}:${goSyntax(member)}`).join(', ')}}`;
 }
 
 /** The Go type a JSON value has after decoding (`%T`). */

@@ -58,6 +58,8 @@ test.each([
     { spec: { containers: [{ name: 'a', image: 1 }] } },
     '.spec.containers[name="a"].image: expected string, got &value.valueUnstructured{Value:1}',
   ],
+  [{ spec: { nodeName: 2_000_000 } }, '.spec.nodeName: expected string, got &value.valueUnstructured{Value:2000000}'],
+  [{ spec: { nodeName: ['\x7f', 2e6 + 0.5] } }, 'Value:[]interface {}{"\\x7f", 2.0000005e+06}}'],
   [{ spec: { containers: [{ name: 'a' }, { name: 'a' }] } }, '.spec.containers: duplicate entries for key [name="a"]'],
   [{ spec: { containers: { a: 1 } } }, '.spec.containers: expected list, got &{map[a:1]}'],
   [{ spec: { hostNetwork: 'yes' } }, '.spec.hostNetwork: expected boolean, got &{yes}'],

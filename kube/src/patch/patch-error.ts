@@ -1,4 +1,6 @@
+import { isNumber } from '@berth/kit';
 import { type ApiError, apiError } from '../api-error.ts';
+import { goNumber } from '../go-float.ts';
 
 /** A patch document that breaks its own rules (upstream's mergepatch errors that become 400). */
 export const badPatch = (message: string): ApiError => apiError('BadRequest', message);
@@ -17,6 +19,7 @@ export function unappliedPatch(cause: string): ApiError {
 export function goValue(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
+  if (isNumber(value)) return goNumber(value);
   if (typeof value !== 'object') return String(value);
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `map[${entries.map(([key, item]) => `${key}:${goValue(item)}`).join(' ')}]`;

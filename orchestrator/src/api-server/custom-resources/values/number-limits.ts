@@ -1,4 +1,5 @@
 import { type Integer, isInteger } from '@berth/kit';
+import { goFloat } from '@berth/kube';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { failure, SchemaResult } from './schema-result.ts';
 
@@ -13,25 +14,28 @@ export function numberResult(schema: JsonSchema, value: Integer, path: string): 
   const bound = (limit: number, prefix: string) => {
     const misfit = misfitOf(schema, limit, prefix, path);
     if (misfit !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: misfit });
-    return misfit === undefined && isInteger(value) ? Math.trunc(limit) : limit;
+    const isWhole = misfit === undefined && isInteger(value);
+    return isWhole
+      ? { limit: Math.trunc(limit), shown: String(BigInt(Math.trunc(limit))) }
+      : { limit, shown: goFloat(limit) };
   };
   const own = misfitOf(schema, value, 'Checked', path);
   if (own !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: own });
   if (multipleOf !== undefined) {
-    const factor = bound(multipleOf, 'MultipleOf');
-    const message = `factor MultipleOf declared for ${path} must be positive: ${goNumber(factor)}`;
+    const { limit: factor, shown } = bound(multipleOf, 'MultipleOf');
+    const message = `factor MultipleOf declared for ${path} must be positive: ${shown}`;
     if (factor <= 0) result.add({ kind: 'invalid', name: path, value: factor, message });
-    else if (!isMultiple(value, factor)) add(`should be a multiple of ${goNumber(factor)}`);
+    else if (!isMultiple(value, factor)) add(`should be a multiple of ${shown}`);
   }
   if (minimum !== undefined) {
-    const limit = bound(minimum, 'Minimum boundary');
+    const { limit, shown } = bound(minimum, 'Minimum boundary');
     if (exclusiveMinimum ? value <= limit : value < limit)
-      add(`should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${goNumber(limit)}`);
+      add(`should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${shown}`);
   }
   if (maximum !== undefined) {
-    const limit = bound(maximum, 'Maximum boundary');
+    const { limit, shown } = bound(maximum, 'Maximum boundary');
     if (exclusiveMaximum ? value >= limit : value > limit)
-      add(`should be less than ${exclusiveMaximum ? '' : 'or equal to '}${goNumber(limit)}`);
+      add(`should be less than ${exclusiveMaximum ? '' : 'or equal to '}${shown}`);
   }
   result.matches++;
   return result;
@@ -60,13 +64,4 @@ function isMultiple(value: Integer, factor: number): boolean {
   // As upstream: what rounding leaves is no remainder, and large numbers are no multiples.
   if (Math.abs(quotient) > Number.MAX_SAFE_INTEGER) return false;
   return Math.abs(quotient - Math.round(quotient)) < Number.EPSILON * Math.max(1, Math.abs(quotient));
-}
-
-/** A float as Go prints it with %v. */
-export function goNumber(value: number): string {
-  if (value !== 0 && Math.abs(value) < 1e-4) {
-    const [digits, exponent = '0'] = value.toExponential().split('e');
-    return `${digits}e-${exponent.slice(1).padStart(2, '0')}`;
-  }
-  return String(value);
 }
