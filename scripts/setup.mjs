@@ -18,11 +18,16 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installElsewhere } from './install-elsewhere.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const node = join(root, 'node_modules/.bin/node');
 
-const library = (name) => [`/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu/${name}`];
+/** Debian's folder, then others'. */
+const library = (name) =>
+  [`/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`, '/usr/lib64', '/usr/lib'].map((folder) =>
+    join(folder, name),
+  );
 
 /** What the locked Node is linked against and a minimal Debian lacks. */
 const nodePackages = { libatomic1: library('libatomic.so.1') };
@@ -33,7 +38,7 @@ const systemPackages = {
   conmon: ['/usr/bin/conmon', '/usr/libexec/podman/conmon'],
   iproute2: ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip'],
   iptables: ['/usr/sbin/iptables', '/sbin/iptables'],
-  'containernetworking-plugins': ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'],
+  'containernetworking-plugins': ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge', '/usr/libexec/cni/bridge'],
   e2fsprogs: ['/sbin/mkfs.ext4', '/usr/sbin/mkfs.ext4'],
   xfsprogs: ['/sbin/mkfs.xfs', '/usr/sbin/mkfs.xfs'],
   'btrfs-progs': ['/bin/mkfs.btrfs', '/usr/bin/mkfs.btrfs', '/sbin/mkfs.btrfs', '/usr/sbin/mkfs.btrfs'],
@@ -89,8 +94,7 @@ function installPackages(wantedBy) {
   if (missing.length === 0) return;
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const isDebian = existsSync('/usr/bin/apt-get') && existsSync('/etc/debian_version');
-  if (!isDebian)
-    fail(`this is not Debian or Ubuntu; install what these Debian packages hold, then run again: ${missing.join(' ')}`);
+  if (!isDebian) fail(`this is not Debian or Ubuntu; ${installElsewhere(missing, existsSync)}`);
   if (process.getuid() !== 0) fail(`packages are missing and this is not root; run: sudo sh -c '${command}'`);
   process.stderr.write(`berth: installing ${missing.join(' ')} (apt-get)\n`);
   const allowServices = forbidServices();
