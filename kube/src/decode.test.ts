@@ -106,7 +106,7 @@ test.each([
   ],
   [secret, { data: { a: '***' } }, 'illegal base64 data at input byte 0'],
   [secret, { data: { a: [256] } }, 'json: cannot unmarshal number 256 into Go struct field Secret.data of type uint8'],
-  [secret, { data: { a: 'YWJ' } }, 'illegal base64 data at input byte 3'],
+  [secret, { data: { a: 'YWJ' } }, 'illegal base64 data at input byte 0'],
 ])('%# a wrong type is refused as Go does', (schema, value, words) => {
   expect(() => decodeObject(schema, value)).toThrow(words);
 });
@@ -198,6 +198,7 @@ test.each([
   ['"a\nb"', "invalid character '\\n' in string literal"],
   ['{} x', "invalid character 'x' after top-level value"],
   ['hello', "invalid character 'h' looking for beginning of value"],
+  ['\ufeff{}', "invalid character 'ï' looking for beginning of value"],
 ])('%j is refused: %s', (text, words) => {
   expect(() => parseJson(text)).toThrow(words);
   expect(() => parseJsonStrict(text)).toThrow(words);
@@ -209,6 +210,11 @@ test('a document nested too deep is an error, not a stack overflow', () => {
     expect(() => parse('{"a":'.repeat(20_000))).toThrow('exceeded max depth');
     expect(() => parse(`${'['.repeat(900)}"${'[{'.repeat(5000)}"${']'.repeat(900)}`)).not.toThrow();
   }
+});
+
+test('half of a character that takes two is none', () => {
+  for (const parse of [parseJson, (text: string) => parseJsonStrict(text).value])
+    expect(parse('{"\\ud800":"\\uD83D\\ude00 \\udc00"}')).toEqual({ '\ufffd': '😀 \ufffd' });
 });
 
 test('the strict reader reads what JSON.parse reads', () => {

@@ -54,7 +54,7 @@ export class FieldSelector {
 
 /** Splits at commas that no backslash escapes. */
 function splitTerms(text: string): string[] {
-  return text.match(/(?:\\[\s\S]|[^\\,])+/g) ?? [];
+  return text.match(/(?:\\[\s\S]|[^\\,]|\\$)+/g) ?? [];
 }
 
 function parseTerm(text: string, term: string): FieldRequirement {
@@ -71,7 +71,8 @@ function unescapeValue(value: string): string {
   });
   if (/(^|[^\\])(\\\\)*[=,]/.test(value)) {
     const bare = /[=,]/.exec(value.replace(/\\[\s\S]/g, ''))?.[0];
-    if (bare) throw new SelectorError(`invalid field selector: unescaped character in value: ${bare}`);
+    // Go prints a rune as its number.
+    if (bare) throw new SelectorError(`invalid field selector: unescaped character in value: ${bare.charCodeAt(0)}`);
   }
   return unescaped;
 }

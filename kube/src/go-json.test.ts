@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseTime } from './go-json.ts';
+import { base64Problem, parseTime } from './go-json.ts';
 
 test('a time of the server’s own form is read as any other of RFC 3339', () => {
   const moments = fc.integer({ min: Date.UTC(0, 0, 1), max: Date.UTC(9999, 11, 31, 23, 59, 59) });
@@ -49,4 +49,23 @@ test('a time of another zone is the same moment', () => {
     micros: 123456,
   });
   expect(parseTime('2025-12-31T00:00:00-24:00')).toEqual({ epochMs: Date.UTC(2026, 0, 1), micros: 0 });
+});
+
+test('base64 is wrong where encoding/base64 says so', () => {
+  const wrong = {
+    x: 0,
+    YW: 0,
+    'YWJj\nZ': 5,
+    'YWJjZA=': 7,
+    'YW=a': 2,
+    'Y=': 1,
+    '=': 0,
+    'YWJ==': 4,
+    'YW==x': 4,
+    'YWJ\n=x': 5,
+    YWé: 2,
+  };
+  for (const [text, at] of Object.entries(wrong))
+    expect(base64Problem(text)).toBe(`illegal base64 data at input byte ${at}`);
+  for (const text of ['', 'YWJj', 'YWJjZA==', 'YWJ=', 'YW=\n=', 'YW\nJj']) expect(base64Problem(text)).toBeUndefined();
 });

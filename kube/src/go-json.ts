@@ -47,12 +47,31 @@ export function base64Problem(text: string): string | undefined {
   const bad = /[^A-Za-z0-9+/=\r\n]/.exec(text);
   const padding = /=/.exec(text);
   const first = Math.min(bad?.index ?? Number.POSITIVE_INFINITY, padding?.index ?? Number.POSITIVE_INFINITY);
-  if (bad && bad.index === first) return `illegal base64 data at input byte ${bad.index}`;
-  const digits = text.slice(0, padding?.index).replace(/[\r\n]/g, '').length;
-  const pads = padding ? text.slice(padding.index).replace(/[\r\n]/g, '') : '';
-  if (digits % 4 === 0 && pads === '') return undefined;
-  if ((digits % 4 === 2 && pads === '==') || (digits % 4 === 3 && pads === '=')) return undefined;
-  return `illegal base64 data at input byte ${padding ? padding.index : text.length}`;
+  if (bad && bad.index === first) return illegal(bad.index);
+  const left = text.slice(0, padding?.index).replace(/[\r\n]/g, '').length % 4;
+  if (padding) return paddingProblem(text, padding.index, left);
+  // Told is where the four begin that are not whole.
+  return left === 0 ? undefined : illegal(text.length - left);
+}
+
+const illegal = (at: number) => `illegal base64 data at input byte ${at}`;
+
+/** `left`: how many digits of the last four are there. */
+function paddingProblem(text: string, first: number, left: number): string | undefined {
+  if (left < 2) return illegal(first);
+  let at = afterBreaks(text, first + 1);
+  if (left === 2) {
+    if (at === text.length) return illegal(at);
+    if (text[at] !== '=') return illegal(at - 1);
+    at = afterBreaks(text, at + 1);
+  }
+  return at < text.length ? illegal(at) : undefined;
+}
+
+function afterBreaks(text: string, from: number): number {
+  let at = from;
+  while (text[at] === '\n' || text[at] === '\r') at++;
+  return at;
 }
 
 const layout = ['2006', '-', '01', '-', '02', 'T', '15', ':', '04', ':', '05'] as const;

@@ -111,7 +111,7 @@ class JsonReader {
       if (character === undefined) throw this.#unexpected('');
       if (character < ' ') throw this.#unexpected('in string literal');
       this.#at++;
-      if (character === '"') return JSON.parse(this.#text.slice(start, this.#at)) as string;
+      if (character === '"') return (JSON.parse(this.#text.slice(start, this.#at)) as string).toWellFormed();
       this.#escape();
     }
   }
@@ -163,7 +163,9 @@ class JsonReader {
 
   #unexpected(context: string): DecodeError {
     if (this.#at >= this.#text.length) return new DecodeError('unexpected end of JSON input');
-    const character = String.fromCodePoint(this.#text.codePointAt(this.#at) as number);
+    // Go tells the byte it stands at.
+    const [byte = 0] = Buffer.from(String.fromCodePoint(this.#text.codePointAt(this.#at) as number));
+    const character = String.fromCharCode(byte);
     const shown =
       character === "'" ? `'\\''` : character === '"' ? `'"'` : `'${JSON.stringify(character).slice(1, -1)}'`;
     return new DecodeError(`invalid character ${shown} ${context}`);

@@ -11,11 +11,11 @@ const subdomainRule =
   "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 /** What is wrong with a qualified name such as a label or annotation key; empty when nothing is. */
-export function qualifiedNameErrors(text: string): string[] {
+export function qualifiedNameErrors(text: string, what = 'qualified name'): string[] {
   const parts = text.split('/');
   if (parts.length > 2) {
     return [
-      `a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a ${what} must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ];
   }
   const errors: string[] = [];
@@ -33,6 +33,11 @@ function prefixErrors(prefix: string): string[] {
   if (prefix.length > 253) errors.push('prefix part must be no more than 253 bytes');
   if (!subdomainPattern.test(prefix)) errors.push(subdomainRule);
   return errors;
+}
+
+/** The same, of a label's key. */
+export function labelKeyErrors(text: string): string[] {
+  return qualifiedNameErrors(text, 'valid label key');
 }
 
 /** What is wrong with a label's value; empty when nothing is. */

@@ -1,4 +1,4 @@
-import { qualifiedNameErrors } from './label-name.ts';
+import { labelKeyErrors } from './label-name.ts';
 import type { LabelOperator, LabelRequirement } from './label-selector.ts';
 import { SelectorError } from './selector-error.ts';
 
@@ -89,7 +89,7 @@ class Reader {
     const negated = this.#skip('!');
     const key = this.take();
     if (key.kind !== 'word') fail(key, ', expected: identifier');
-    const keyErrors = qualifiedNameErrors(key.text);
+    const keyErrors = labelKeyErrors(key.text);
     if (keyErrors.length > 0) {
       throw new SelectorError(`<nil>: Invalid value: ${JSON.stringify(key.text)}: ${keyErrors.join('; ')}`);
     }

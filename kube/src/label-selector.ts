@@ -1,5 +1,5 @@
 import type { LabelSelector as LabelSelectorObject } from './gen/types.ts';
-import { labelValueErrors, qualifiedNameErrors } from './label-name.ts';
+import { labelKeyErrors, labelValueErrors } from './label-name.ts';
 import { parseRequirements } from './label-selector-parser.ts';
 import { SelectorError } from './selector-error.ts';
 
@@ -125,7 +125,7 @@ function requirementText({ key, operator, values }: LabelRequirement): string {
 function checked(requirement: LabelRequirement): LabelRequirement {
   const { key, operator, values } = requirement;
   const errors: string[] = [];
-  const keyErrors = qualifiedNameErrors(key);
+  const keyErrors = labelKeyErrors(key);
   if (keyErrors.length > 0) errors.push(`key: Invalid value: ${JSON.stringify(key)}: ${keyErrors.join('; ')}`);
   const problem = countProblem(operator, values);
   if (problem) errors.push(`values: Invalid value: ${JSON.stringify(values)}: ${problem}`);

@@ -5,8 +5,8 @@ import { readJson } from './json-reader.ts';
 /** Deeper than any object there is; a stack of ours holds it, and what walks the value later may recurse. */
 const maxDepth = 1000;
 
-/** A power of ten that may be beyond every float. */
-const largeExponent = /\d[eE]\+?\d{3}/;
+/** A power of ten that may be beyond every float, or half of a character. */
+const unusual = /\d[eE]\+?\d{3}|\\u[dD][89a-fA-F]/;
 
 /** A JSON document of our own, or one that was read before: integers exactly. @throws SyntaxError, DecodeError */
 export function parseExact(text: string): unknown {
@@ -18,7 +18,7 @@ export function parseExact(text: string): unknown {
  */
 export function parseJson(text: string): unknown {
   checkDepth(text);
-  if (largeExponent.test(text)) return readJson(text).value;
+  if (unusual.test(text)) return readJson(text).value;
   try {
     return parseExact(text);
   } catch {

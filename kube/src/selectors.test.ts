@@ -93,6 +93,7 @@ test('field selectors compare fields, unescaping values', () => {
 
 test('a field selector that is none is refused in the words of Kubernetes', () => {
   expect(() => FieldSelector.parse('abc')).toThrow("invalid selector: 'abc'; can't understand 'abc'");
-  expect(() => FieldSelector.parse('a=b=c')).toThrow('invalid field selector: unescaped character in value: =');
+  expect(() => FieldSelector.parse('a=b=c')).toThrow('invalid field selector: unescaped character in value: 61');
   expect(() => FieldSelector.parse('a=b\\c')).toThrow('invalid field selector: invalid escape sequence: \\c');
+  expect(() => FieldSelector.parse('a=b\\')).toThrow('invalid field selector: invalid escape sequence: \\');
 });

@@ -250,3 +250,29 @@ test('a Scale is printed with what is wanted and what is there', async () => {
   expect(columnDefinitions.map(({ name }: { name: string }) => name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
   expect(rows[0]).toMatchObject({ cells: ['scaled', 3, 0, expect.any(String)], object: { kind: 'PartialObjectMetadata' } });
 });
+
+test.each<[method: string, path: string, body: unknown, status: number, message: string, contentType?: string]>([
+  ['GET', '?watch=true&continue=x', undefined, 422, 'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided'],
+  ['GET', '?watch=true&sendInitialEvents=true&resourceVersionMatch=Exact', undefined, 422, 'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan, resourceVersionMatch: Unsupported value: "Exact"'],
+  ['GET', '?sendInitialEvents=true&resourceVersionMatch=Foo', undefined, 422, 'resourceVersion is provided, resourceVersionMatch: Unsupported value: "Foo": supported values: "Exact", "NotOlderThan", "", sendInitialEvents: Forbidden'],
+  ['GET', '?fieldSelector=metadata.name=a%5C', undefined, 400, 'invalid field selector: invalid escape sequence: \\'],
+  ['GET', '?labelSelector=x.y/z/w', undefined, 400, "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and"],
+  ['PATCH', '/kube-root-ca.crt', {}, 400, 'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp', 'application/json-patch+json'],
+  ['PATCH', '/kube-root-ca.crt', [1], 400, 'error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp', 'application/json-patch+json'],
+  ['PATCH', '/kube-root-ca.crt', [], 400, 'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}', 'application/merge-patch+json'],
+  ['PATCH', '/kube-root-ca.crt', 'null', 400, 'Invalid JSON Patch', 'application/merge-patch+json'],
+  ['PATCH', '/kube-root-ca.crt', [], 400, 'json: cannot unmarshal array into Go value of type map[string]interface {}', 'application/strategic-merge-patch+json'],
+  ['POST', '/../secrets', { type: 'kubernetes.io/dockerconfigjson', metadata: { name: 's' }, stringData: { '.dockerconfigjson': '[1]' } }, 422, '"<secret contents redacted>": json: cannot unmarshal array into Go value of type map[string]interface {}'],
+  ['POST', '/../secrets', { type: 'kubernetes.io/dockercfg', metadata: { name: 's' }, stringData: { '.dockercfg': '{' } }, 422, '"<secret contents redacted>": unexpected end of JSON input'],
+  ['GET', '/../services/none/proxy/', undefined, 404, 'services "none" not found'],
+])('%s configmaps%s is refused in upstream’s words', async (method, path, body, status, message, contentType = 'application/json') => {
+  const raw = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  const answer = await server.send({ method, path: `${configmaps}${path}`.replace('configmaps/../', ''), contentType, raw });
+  expect([answer.status, JSON.parse(answer.text).message]).toEqual([status, expect.stringContaining(message)]);
+});
+
+test('what a new object cannot have is nobody’s', async () => {
+  const body = { metadata: { name: 'wiped', deletionGracePeriodSeconds: 3, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+  const { text } = await server.send({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: 'application/json', body });
+  expect(JSON.parse(text).metadata).not.toHaveProperty('managedFields');
+});

@@ -33,40 +33,50 @@ export function listOptionsOf(query: URLSearchParams, verb: 'list' | 'watch'): L
   return options;
 }
 
-function forbidden(field: string, why: string): FieldError {
-  return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${why}` };
+const field = 'resourceVersionMatch';
+
+function forbidden(where: string, why: string): FieldError {
+  return { reason: 'FieldValueForbidden', field: where, message: `Forbidden: ${why}` };
 }
 
 function notSupported(value: string, supported: readonly string[]): FieldError {
   const list = supported.map((each) => JSON.stringify(each)).join(', ');
   const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${list}`;
-  return { reason: 'FieldValueNotSupported', field: 'resourceVersionMatch', message };
+  return { reason: 'FieldValueNotSupported', field, message };
 }
 
-function watchErrors({ sendInitialEvents, resourceVersionMatch: match }: ListOptions): FieldError[] {
-  const field = 'resourceVersionMatch';
-  if (sendInitialEvents === undefined) {
-    if (match === '') return [];
-    return [forbidden(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
-  }
-  if (match === '')
-    return [forbidden(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
-  return match === 'NotOlderThan' ? [] : [notSupported(match, ['NotOlderThan'])];
+function watchErrors(options: ListOptions): FieldError[] {
+  const { sendInitialEvents, resourceVersionMatch: match } = options;
+  // A watch from the beginning is one that asks for initial events (SetListOptionsDefaults).
+  if (sendInitialEvents === undefined && match === '')
+    return /^0?$/.test(options.resourceVersion) ? continueErrors(options) : [];
+  const errors: FieldError[] = [];
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
+    errors.push(forbidden(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
+  if (match === '') return errors;
+  if (sendInitialEvents === undefined)
+    errors.push(forbidden(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'));
+  if (match !== 'NotOlderThan') errors.push(notSupported(match, ['NotOlderThan']));
+  return [...errors, ...continueErrors(options)];
+}
+
+function continueErrors(options: ListOptions): FieldError[] {
+  if (options.continue === '') return [];
+  return [forbidden(field, 'resourceVersionMatch is forbidden when continue is provided')];
 }
 
 function listErrors(options: ListOptions): FieldError[] {
-  const { resourceVersionMatch: match, resourceVersion } = options;
-  const field = 'resourceVersionMatch';
+  const { resourceVersionMatch: match, resourceVersion, sendInitialEvents } = options;
   const errors: FieldError[] = [];
-  if (options.sendInitialEvents !== undefined)
+  if (match !== '') {
+    if (resourceVersion === '')
+      errors.push(forbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
+    errors.push(...continueErrors(options));
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(match, ['Exact', 'NotOlderThan', '']));
+    if (match === 'Exact' && resourceVersion === '0')
+      errors.push(forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+  }
+  if (sendInitialEvents !== undefined)
     errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
-  if (match === '') return errors;
-  if (options.continue !== '')
-    errors.push(forbidden(field, 'resourceVersionMatch is forbidden when continue is provided'));
-  if (resourceVersion === '')
-    errors.push(forbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
-  if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(match, ['Exact', 'NotOlderThan', '']));
-  if (match === 'Exact' && resourceVersion === '0')
-    errors.push(forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   return errors;
 }

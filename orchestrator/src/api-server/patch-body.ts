@@ -1,4 +1,4 @@
-import { apiError, parseJson } from '@berth/kube';
+import { apiError, goValueName, isRecord, parseJson } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
@@ -28,19 +28,23 @@ export async function patchOf(request: ServerRequest, definition?: ResourceDefin
   const value = await readBody(request);
   request.audit?.requestObject(value);
   if (type === 'json') {
-    if (!Array.isArray(value))
-      throw apiError(
-        'BadRequest',
-        'error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch',
-      );
+    if (!Array.isArray(value)) throw mistyped(value, '[]handlers.jsonPatchOp');
+    const wrong = value.find((operation) => !isRecord(operation) && operation !== null);
+    if (wrong !== undefined) throw mistyped(wrong, 'handlers.jsonPatchOp');
     return { type, patch: value };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw apiError(
-      'BadRequest',
-      'error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}',
-    );
-  return { type, patch: value as Record<string, unknown> };
+  if (isRecord(value)) return { type, patch: value };
+  // Go reads null as an empty map, and merges it only where the schema says how.
+  if (value === null) {
+    if (type === 'strategic') return { type, patch: {} };
+    throw apiError('BadRequest', 'Invalid JSON Patch');
+  }
+  throw mistyped(value, 'map[string]interface {}', type === 'strategic' ? '' : undefined);
+}
+
+function mistyped(value: unknown, goType: string, before = 'error decoding patch: ') {
+  const why = `json: cannot unmarshal ${goValueName(value)} into Go value of type ${goType}`;
+  return apiError('BadRequest', `${before}${why}`);
 }
 
 function unknownFormat() {

@@ -20,7 +20,9 @@ export function checkCharacters(text: string): void {
 /** What the library found, in the words of go.yaml.in/yaml/v2. */
 export function syntaxError(error: YAMLParseError, text: string): Error {
   const { by, words, offset } = foundBy(error, new YamlPlaces(text));
-  const line = text.slice(0, offset).split('\n').length - 1;
+  // What is not there is missed on the line after the last.
+  const isPast = by === 'parser' && text.slice(offset).trim() === '' && !text.endsWith('\n');
+  const line = text.slice(0, offset).split('\n').length - (isPast ? 0 : 1);
   return new Error(`yaml: ${line === 0 ? '' : `line ${by === 'scanner' ? line + 1 : line}: `}${words}`);
 }
 

@@ -95,6 +95,9 @@ async function createNamed(
   };
   const rules = context.requestContext(user);
   const { manager, tracked } = request;
+  // Nobody owns what nobody can set.
+  delete object.metadata.deletionTimestamp;
+  delete object.metadata.deletionGracePeriodSeconds;
   defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
   const large = isLarge(object);
   if (large) await breathe();

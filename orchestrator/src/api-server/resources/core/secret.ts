@@ -1,4 +1,4 @@
-import type { Secret } from '@berth/kube';
+import { goValueName, isRecord, parseJson, type Secret } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { invalid, required, tooLong } from '../field.ts';
 import { immutable } from '../metadata.ts';
@@ -65,10 +65,17 @@ function typeErrors({ type, data = {}, metadata }: Secret): FieldError[] {
 function jsonErrors(data: Readonly<Record<string, string>>, key: string): FieldError[] {
   const value = data[key];
   if (value === undefined) return [required(`data[${key}]`)];
+  const problem = objectProblem(Buffer.from(value, 'base64').toString());
+  return problem === undefined ? [] : [invalid(`data[${key}]`, '<secret contents redacted>', problem)];
+}
+
+/** Why Go reads no map from a text; null is an empty one. */
+function objectProblem(text: string): string | undefined {
   try {
-    JSON.parse(Buffer.from(value, 'base64').toString());
-    return [];
+    const value = parseJson(text);
+    if (value === null || isRecord(value)) return undefined;
+    return `json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`;
   } catch (error) {
-    return [invalid(`data[${key}]`, '<secret contents redacted>', (error as Error).message)];
+    return (error as Error).message;
   }
 }

@@ -82,7 +82,8 @@ interface InNamespace {
 }
 
 async function ofService(context: ServerContext, { scheme, name, port }: Asked, { find, namespace }: InNamespace) {
-  const portName = /^\d+$/.test(port) ? namedPort(await find<Service>('services', name), Number(port)) : port;
+  const service = await find<Service>('services', name);
+  const portName = /^\d+$/.test(port) ? namedPort(service, Number(port)) : port;
   const { subsets = [] } = await find<Endpoints>('endpoints', name);
   const places = subsets.flatMap(({ addresses = [], ports = [] }) =>
     ports
