@@ -75,10 +75,14 @@ test('a node tells of its pods, its volumes and itself by the paths of kubelet',
   expect(metrics).toContain('kubelet_node_name{node="node-0"} 1');
   expect(metrics).toContain('kubelet_running_pods 1');
   expect(metrics).toContain('kubelet_running_containers{container_state="running"} 1');
-  expect(await page('/containerLogs/default/nope/c')).toMatchObject({
-    status: 404,
-    body: expect.stringContaining('nope'),
-  });
+  const refusals = {
+    '/containerLogs/default/nope/c': [404, 'pod "nope" does not exist'],
+    '/containerLogs/default/p1/d': [404, 'container "d" not found in pod "p1"'],
+    '/containerLogs/default/p1/c?tailLines=x': [400, '{"message": "Unable to decode query."}'],
+    '/containerLogs/default/p1/c?tail=-1': [422, '{"message": "Invalid request."}'],
+    '/containerLogs/default/p1/c?previous=1': [400, 'previous terminated container "c" in pod "p1" not found'],
+  };
+  for (const [url, [status, body]] of Object.entries(refusals)) expect(await page(url)).toMatchObject({ status, body });
   for (const url of ['/', '/spec', '/constructor', '/healthz/more', '/pods/p1', '/stats/'])
     expect(await page(url)).toMatchObject({ status: 404, body: '404 page not found\n' });
 });

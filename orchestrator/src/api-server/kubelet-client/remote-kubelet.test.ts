@@ -10,6 +10,7 @@ import { anAuthority } from '../../../../test/harness/api-server.ts';
 import { kubeletRequest } from '../../kubelet/server/kubelet-request.ts';
 import { type KubeletServerOptions, startKubeletServer } from '../../kubelet/server/kubelet-server.ts';
 import type { NodeApi } from '../../node-api.ts';
+import { logOptionsOf } from '../subresources/log-options.ts';
 import { RemoteKubelet } from './remote-kubelet.ts';
 
 const never = new AbortController().signal;
@@ -39,10 +40,14 @@ const node: NodeApi = {
     if (url.startsWith('/exec/ns/p/')) return { ...answer(500, 'Upgrade request required'), isStream: true };
     const log = /^\/containerLogs\/ns\/p\/(\w+)(?:\?(.*))?$/.exec(url);
     if (!log) return answer(200, `page ${method === 'GET' ? '' : method}${url}`, 'text/x-page');
-    const options = kubeletRequest(url);
+    const asked = kubeletRequest(url);
     try {
       const container = log[1] as string;
-      const chunks = await this.logs({ ...target, container }, options?.type === 'logs' ? options.options : {}, signal);
+      const chunks = await this.logs(
+        { ...target, container },
+        asked?.type === 'logs' ? logOptionsOf(asked.query) : {},
+        signal,
+      );
       return { status: 200, contentType: 'text/plain', chunks };
     } catch (error) {
       return answer(400, (error as Error).message);

@@ -1,41 +1,28 @@
 import type { Container, PodSpec } from '@berth/kube';
 import { apiError } from '@berth/kube';
-import type { LogOptions, NodeApi, NodeApiLookup, RemoteNodeApi } from '../../node-api.ts';
-import { booleanOf, integerOf } from '../query-values.ts';
+import type { NodeApi, NodeApiLookup, RemoteNodeApi } from '../../node-api.ts';
+import { invalid } from '../invalid.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { requireObject } from '../verbs/get-object.ts';
+import { logOptionErrors, logOptionsOf } from './log-options.ts';
 
 /** GET of a container's log, from the kubelet of its node. */
 export function podLog(nodeApi: NodeApiLookup): SpecialHandler {
   return async (context, route, request) => {
     const { query, signal } = request;
+    const options = logOptionsOf(query);
+    const errors = logOptionErrors(options, query);
+    if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, route.name, errors);
     const { object: pod } = await requireObject(context, route);
     const container = containerOf(pod, query.get('container') ?? '');
     // Nothing has run yet, so that there is nothing to read, which is no mistake (registry/core/pod/rest LogREST).
     if (!pod.spec?.nodeName) return { type: 'text', status: 204, text: '' };
     const node = nodeOf(nodeApi, pod);
     const target = { namespace: route.namespace, pod: route.name, container };
-    const chunks = await node.logs(target, logOptionsOf(query), signal);
+    const chunks = await node.logs(target, options, signal);
     return { type: 'stream', contentType: 'text/plain', chunks };
   };
-}
-
-function logOptionsOf(query: URLSearchParams): LogOptions {
-  const flag = (name: string) => booleanOf(query, name) ?? false;
-  const options = {
-    follow: flag('follow'),
-    previous: flag('previous'),
-    timestamps: flag('timestamps'),
-    tailLines: integerOf(query, 'tailLines'),
-    limitBytes: integerOf(query, 'limitBytes'),
-    sinceSeconds: integerOf(query, 'sinceSeconds'),
-    sinceTime: query.get('sinceTime') ?? undefined,
-  };
-  if ((options.tailLines ?? 0) < 0) throw apiError('BadRequest', 'tailLines: must be greater than or equal to 0');
-  if (options.sinceTime !== undefined && Number.isNaN(Date.parse(options.sinceTime)))
-    throw apiError('BadRequest', `sinceTime: ${JSON.stringify(options.sinceTime)} is not a time`);
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as LogOptions;
 }
 
 /** The container asked for, or the only one. @throws ApiError BadRequest – in upstream's words. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { logOptionsOf } from '../../api-server/subresources/log-options.ts';
 import { kubeletRequest, logPath, streamPath } from './kubelet-request.ts';
 
 const names = { namespace: 'ns', pod: 'p', container: 'c' };
@@ -9,8 +10,11 @@ const steps = { namespace: '..', pod: '.', container: '..' };
 
 test.each([names, hostile, steps])('a log is asked for at %j as the kubelet reads it', (target) => {
   const options = { follow: true, timestamps: true, tailLines: 3, sinceTime: '2026-01-01T00:00:00+01:00' };
-  expect(kubeletRequest(logPath(target, options))).toEqual({ type: 'logs', target, options });
-  expect(kubeletRequest(logPath(target, {}))).toEqual({ type: 'logs', target, options: {} });
+  for (const each of [options, {}]) {
+    const read = kubeletRequest(logPath(target, each));
+    expect(read).toMatchObject({ type: 'logs', target });
+    if (read?.type === 'logs') expect(logOptionsOf(read.query)).toEqual(each);
+  }
 });
 
 test.each(['exec', 'attach', 'portforward'] as const)('%s is asked for as the kubelet reads it', (subresource) => {

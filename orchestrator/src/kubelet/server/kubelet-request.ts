@@ -2,7 +2,7 @@ import type { ContainerRef, LogOptions, StreamTarget } from '../../node-api.ts';
 
 /** What a request to a kubelet's server asks for of a container. */
 export type KubeletRequest =
-  | { readonly type: 'logs'; readonly target: ContainerRef; readonly options: LogOptions }
+  | { readonly type: 'logs'; readonly target: ContainerRef; readonly query: URLSearchParams }
   | { readonly type: 'run'; readonly target: ContainerRef; readonly command: readonly string[] }
   | { readonly type: 'stream'; readonly target: StreamTarget };
 
@@ -23,7 +23,7 @@ export function kubeletRequest(url: string): KubeletRequest | undefined {
   if (verb === 'containerLogs') {
     const [container = '', ...more] = rest;
     if (container === '' || more.length > 0) return undefined;
-    return { type: 'logs', target: { namespace, pod, container }, options: logOptions(query) };
+    return { type: 'logs', target: { namespace, pod, container }, query };
   }
   if (verb !== 'run' && !Object.hasOwn(subresources, verb)) return undefined;
   const names = verb === 'portForward' ? 0 : 1;
@@ -52,21 +52,6 @@ function streamQuery(query: URLSearchParams): URLSearchParams {
     own.append(known, value);
   }
   return own;
-}
-
-/** As the API server asks: it has looked at the values. */
-function logOptions(query: URLSearchParams): LogOptions {
-  const number = (name: string) => (query.has(name) ? { [name]: Number(query.get(name)) } : {});
-  const flag = (name: string) => (query.get(name) === 'true' ? { [name]: true } : {});
-  return {
-    ...flag('follow'),
-    ...flag('previous'),
-    ...flag('timestamps'),
-    ...number('tailLines'),
-    ...number('limitBytes'),
-    ...number('sinceSeconds'),
-    ...(query.has('sinceTime') ? { sinceTime: query.get('sinceTime') as string } : {}),
-  };
 }
 
 /** How a kubelet is asked for a container's log. */

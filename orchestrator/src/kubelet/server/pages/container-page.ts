@@ -1,7 +1,9 @@
 import { messageOf } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import { wantedStreams } from '../../../api-server/streaming/wanted-streams.ts';
-import type { ContainerRef, StreamTarget } from '../../../node-api.ts';
+import { logOptionErrors, logOptionsOf } from '../../../api-server/subresources/log-options.ts';
+import type { ContainerRef, LogOptions, StreamTarget } from '../../../node-api.ts';
+import { findContainer } from '../../pods/pod-facts.ts';
 import { latestContainer, readRuntimePod } from '../../pods/runtime-pod.ts';
 import type { KubeletPageParts } from './kubelet-page.ts';
 
@@ -10,6 +12,40 @@ interface Words {
   readonly status: number;
   readonly body: string | Uint8Array;
   readonly contentType?: string;
+}
+
+/** A container's log (getContainerLogs). */
+export async function logsPage(
+  { workers, logs }: KubeletPageParts,
+  { target, query }: { readonly target: ContainerRef; readonly query: URLSearchParams },
+  signal: AbortSignal,
+): Promise<Words | { readonly chunks: AsyncIterable<Uint8Array> }> {
+  const tail = query.get('tail') ?? '';
+  // As it was called once.
+  if (tail === 'all') query.delete('tailLines');
+  else if (tail !== '') query.set('tailLines', tail);
+  const options = optionsOf(query);
+  if (!options) return { status: 400, body: '{"message": "Unable to decode query."}' };
+  if (logOptionErrors(options, query).length > 0) return { status: 422, body: '{"message": "Invalid request."}' };
+  const [pod, container] = [target.pod, target.container].map((name) => JSON.stringify(name));
+  const worker = workers.findByName(target.namespace, target.pod);
+  if (!worker) return { status: 404, body: `pod ${pod} does not exist` };
+  if (!findContainer(worker.state.pod, target.container))
+    return { status: 404, body: `container ${container} not found in pod ${pod}` };
+  try {
+    return { chunks: await logs(target, options, signal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { status: 400, body: messageOf(error) };
+  }
+}
+
+function optionsOf(query: URLSearchParams): LogOptions | undefined {
+  try {
+    return logOptionsOf(query);
+  } catch {
+    return undefined;
+  }
 }
 
 /** POST of /run: a command's output, first what it wrote for all, then what for errors (getRun). @throws ApiError – no such pod. */

@@ -99,11 +99,12 @@ async function containerPage(
   const isGet = isRead(method);
   const allowed = { logs: isGet, run: method === 'POST', stream: isGet || method === 'POST' };
   if (!allowed[asked.type]) return notAllowed();
+  const { logsPage, runPage, streamRefusal } = await import('./container-page.ts');
   if (asked.type === 'logs') {
-    const chunks = await parts.logs(asked.target, asked.options, signal);
-    return { status: 200, contentType: 'text/plain', chunks };
+    const answer = await logsPage(parts, asked, signal);
+    if ('chunks' in answer) return { status: 200, contentType: 'text/plain', chunks: answer.chunks };
+    return text(answer.status, answer.body);
   }
-  const { runPage, streamRefusal } = await import('./container-page.ts');
   const words =
     asked.type === 'run' ? await runPage(parts, asked, signal) : await streamRefusal(parts, asked.target, signal);
   if (words) return text(words.status, words.body, words.contentType);
