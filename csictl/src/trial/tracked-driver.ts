@@ -14,7 +14,7 @@ import {
   type ServiceClient,
   type ServiceType,
 } from '@berth/protos';
-import { pairOf, UndoList } from './undo-list.ts';
+import { inWords, pairOf, UndoList } from './undo-list.ts';
 
 /** After these nobody knows whether the call did its work (CSI spec, "Error Scheme"). */
 export const uncertainCodes: readonly GrpcCode[] = [
@@ -80,7 +80,7 @@ export class TrackedDriver {
         await systemClock.sleep(2 ** round * 25);
       await this.#undoRound(attempt);
     }
-    return this.#undo.describe().map((left) => `${left}: ${[...errors.values()].at(-1)?.message ?? 'unknown'}`);
+    return this.#undo.describe().map((left) => `${left}: ${errors.get(left)?.message ?? 'unknown'}`);
   }
 
   async #undoRound(attempt: (what: string, work: () => Promise<unknown>) => Promise<void>): Promise<void> {
@@ -88,27 +88,28 @@ export class TrackedDriver {
     for (const [name, request] of [...uncertain]) {
       // An outcome that is uncertain again puts it back; after a refusal nothing was made.
       uncertain.delete(name);
-      await attempt(`create ${name}`, () => this.controller.CreateVolume(request));
+      await attempt(inWords.uncertain(name), () => this.controller.CreateVolume(request));
     }
     for (const key of [...published].reverse()) {
       const [volumeId, targetPath] = pairOf(key);
-      await attempt(key, () => this.node.NodeUnpublishVolume({ volumeId, targetPath }));
+      await attempt(inWords.published(key), () => this.node.NodeUnpublishVolume({ volumeId, targetPath }));
     }
     for (const key of [...staged].reverse()) {
       const [volumeId, stagingTargetPath] = pairOf(key);
-      await attempt(key, () => this.node.NodeUnstageVolume({ volumeId, stagingTargetPath }));
+      await attempt(inWords.staged(key), () => this.node.NodeUnstageVolume({ volumeId, stagingTargetPath }));
     }
     for (const key of [...attached].reverse()) {
       const [volumeId, nodeId] = pairOf(key);
-      await attempt(key, () => this.controller.ControllerUnpublishVolume({ volumeId, nodeId }));
+      await attempt(inWords.attached(key), () => this.controller.ControllerUnpublishVolume({ volumeId, nodeId }));
     }
-    const deletions = [
-      ...[...snapshots].map((snapshotId) => () => this.controller.DeleteSnapshot({ snapshotId })),
-      ...[...volumes].map((volumeId) => () => this.controller.DeleteVolume({ volumeId })),
-    ];
-    for (const [groupSnapshotId, snapshotIds] of [...groups])
-      await attempt(groupSnapshotId, () => this.group.DeleteVolumeGroupSnapshot({ groupSnapshotId, snapshotIds }));
-    for (const [index, remove] of deletions.reverse().entries()) await attempt(`deletion ${index}`, remove);
+    for (const [id, snapshotIds] of [...groups]) {
+      const request = { groupSnapshotId: id, snapshotIds };
+      await attempt(inWords.groups(id), () => this.group.DeleteVolumeGroupSnapshot(request));
+    }
+    for (const volumeId of [...volumes].reverse())
+      await attempt(inWords.volumes(volumeId), () => this.controller.DeleteVolume({ volumeId }));
+    for (const snapshotId of [...snapshots].reverse())
+      await attempt(inWords.snapshots(snapshotId), () => this.controller.DeleteSnapshot({ snapshotId }));
   }
 
   #tracked<S extends ServiceType>(service: Service<S>): ServiceClient<S> {

@@ -36,18 +36,32 @@ export class UndoList {
 
   /** What is left, in words. */
   describe(): string[] {
-    const pairs = (kind: string, set: Set<string>) => [...set].map((key) => `${kind} ${pairOf(key).join(' at ')}`);
-    return [
-      ...pairs('published', this.published),
-      ...pairs('staged', this.staged),
-      ...pairs('attached', this.attached),
-      ...[...this.groups.keys()].map((id) => `group snapshot ${id}`),
-      ...[...this.snapshots].map((id) => `snapshot ${id}`),
-      ...[...this.volumes].map((id) => `volume ${id}`),
-      ...[...this.uncertain.keys()].map((name) => `volume named ${name}`),
-    ];
+    const { published, staged, attached, groups, snapshots, volumes, uncertain } = this;
+    const left = {
+      published,
+      staged,
+      attached,
+      groups: groups.keys(),
+      snapshots,
+      volumes,
+      uncertain: uncertain.keys(),
+    };
+    return Object.entries(left).flatMap(([kind, keys]) => [...keys].map((key) => inWords[kind as Kind](key)));
   }
 }
+
+type Kind = 'published' | 'staged' | 'attached' | 'groups' | 'snapshots' | 'volumes' | 'uncertain';
+
+/** What a key of such a list stands for. */
+export const inWords: Readonly<Record<Kind, (key: string) => string>> = {
+  published: (key) => `published ${pairOf(key).join(' at ')}`,
+  staged: (key) => `staged ${pairOf(key).join(' at ')}`,
+  attached: (key) => `attached ${pairOf(key).join(' at ')}`,
+  groups: (id) => `group snapshot ${id}`,
+  snapshots: (id) => `snapshot ${id}`,
+  volumes: (id) => `volume ${id}`,
+  uncertain: (name) => `volume named ${name}`,
+};
 
 /** The volume id and path of a key. */
 export function pairOf(key: string): [volumeId: string, path: string] {
