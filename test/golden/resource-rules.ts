@@ -75,8 +75,8 @@ export function updated({ definition, subresource }: Target, next: AnyObject, ol
   }
   rules.prepareForUpdate?.(object, before, context);
   rules.default?.(object);
-  const { validateMetadataUpdate, validateChangeFirst, validate, validateUpdate } = rules;
-  const checks = [validateMetadataUpdate, validateChangeFirst, validate, validateUpdate];
+  const { validateMetadataUpdate, validateChangeFirst, validateChanged = rules.validate, validateUpdate } = rules;
+  const checks = [validateMetadataUpdate, validateChangeFirst, validateChanged, validateUpdate];
   refuse(definition, object, checks.flatMap((check) => check?.(object, before) ?? []));
   return object;
 }

@@ -71,3 +71,26 @@ for (const { id, request, status, response } of cases.filter(({ id }) => !elsewh
     if (status === 200) expect(comparable(answer as AnyObject)).toEqual(comparable(response));
     else expect(answer).toEqual(response);
   });
+
+/** Whose updates upstream checks like new objects, recorded of one object of each kind. */
+const checkedAgain = [
+  ...['ConfigMap', 'ControllerRevision', 'EndpointSlice', 'Endpoints', 'Ingress', 'IngressClass', 'LimitRange'],
+  ...['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding', 'Namespace', 'Node', 'PersistentVolumeClaim', 'Pod'],
+  ...['PriorityLevelConfiguration', 'ResourceClaim', 'ResourceClaimTemplate', 'RuntimeClass', 'Secret', 'ServiceAccount'],
+  ...['VolumeAttachment', 'VolumeAttributesClass'],
+];
+
+test('a generateName that makes no names is refused in updates of the kinds of which upstream refuses it', () => {
+  const all = goldenFile<{ path: string; object: AnyObject }[]>('one-of-each-kind.json');
+  // One is refused to begin with.
+  const made = all.filter(({ object }) => object.kind !== 'CertificateSigningRequest');
+  const refused = made.flatMap(({ path, object }) => {
+    const target = targetOf(path);
+    const old = created(target, object);
+    old.metadata.resourceVersion = '1';
+    const next = { ...old, metadata: { ...old.metadata, generateName: '!_A' } };
+    const answer = statusOf(() => updated(target, next, old)) as { message?: string };
+    return answer.message?.includes('metadata.generateName') ? [object.kind as string] : [];
+  });
+  expect([...new Set(refused)].toSorted()).toEqual(checkedAgain);
+});

@@ -66,6 +66,8 @@ export interface Rules {
   /** The same two for the status endpoint. */
   readonly prepareForStatusUpdate?: (next: AnyObject, old: AnyObject, context: RequestContext) => void;
   readonly validate?: (object: AnyObject) => readonly FieldError[];
+  /** In place of it where a change is checked for less than a new object. */
+  readonly validateChanged?: (object: AnyObject) => readonly FieldError[];
   /** What an update of any kind must not do to metadata; told before all else, but for the status endpoint, whose rules have it. */
   readonly validateMetadataUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   /** Of the kinds whose changes upstream checks before the object itself. */

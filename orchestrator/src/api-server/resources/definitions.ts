@@ -1,6 +1,7 @@
 import { copyJson, type ObjectMeta, sentEmpties } from '@berth/kube';
 import { nextGeneration } from '../next-generation.ts';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
+import { changesAlone } from './changes-alone.ts';
 import { dropClosedFields } from './closed-fields.ts';
 import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
@@ -76,6 +77,9 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
         ...(own.validate?.(object) ?? []),
       ];
     },
+    ...(changesAlone.has(`${row.group}/${row.plural}`)
+      ? { validateChanged: (object) => own.validate?.(withoutNulls(object)) ?? [] }
+      : {}),
     validateMetadataUpdate,
     ...(first ? { validateChangeFirst: onUpdate(first) } : {}),
     validateUpdate: first ? (next, old) => own.validateUpdate?.(next, old) ?? [] : onUpdate(own.validateUpdate),

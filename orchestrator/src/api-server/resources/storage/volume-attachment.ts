@@ -6,6 +6,7 @@ import { validateDriverName } from '../core/pod/volume-sources.ts';
 import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, required, tooLong } from '../field.ts';
 import { shownVolumeSpec } from '../internal-form.ts';
+import { validateObjectMeta } from '../metadata.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -30,7 +31,7 @@ export const volumeAttachmentRules: KindRules = {
       semanticEqual(next['spec'], old['spec'])
         ? []
         : [invalid('spec', shownSpec(next as VolumeAttachment), 'field is immutable')],
-    validateStatusUpdate: validate,
+    validateStatusUpdate: (next) => [...validateObjectMeta(next, false, 'dnsSubdomain'), ...validate(next)],
   },
 };
 
