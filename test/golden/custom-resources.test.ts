@@ -207,6 +207,11 @@ test('a scale reads and writes the fields the definition names', async () => {
   expect((await send('GET', `${foos}/a/scale`)).body).toMatchObject({ code: 500, message: 'Internal error occurred: the spec replicas field ".spec.replicas" does not exist' });
   const scaled = await send('PATCH', `${foos}/a/scale`, { spec: { replicas: 4 } }, { contentType: 'application/merge-patch+json' });
   expect(scaled.body).toMatchObject({ kind: 'Scale', apiVersion: 'autoscaling/v1', spec: { replicas: 4 }, status: { replicas: 0 } });
+  const other = await send('PUT', `${foos}/a/scale`, foo({ name: 'a' }));
+  expect(other.body).toMatchObject({ code: 400, message: 'no kind is registered for the type v1.Scale in scheme "pkg/runtime/scheme.go:111"' });
+  const dependencies = [{ op: 'add', path: '/spec/versions/0/schema/openAPIV3Schema/dependencies', value: { a: ['b'], c: { type: 'string' } } }];
+  const shown = await send('PATCH', `${crds}/${name}?dryRun=All`, dependencies, { contentType: 'application/json-patch+json' });
+  expect(shown.body.message).toMatch(/"Dependencies":\{"a":\{"Schema":null,"Property":\["b"\]\},"c":\{"Schema":\{"ID":"",.*\},"Property":null\}\},"AdditionalItems"/);
   await send('PATCH', `${foos}/a/status`, { status: { availableReplicas: 3, selector: 'a=b' } }, { contentType: 'application/merge-patch+json' });
   expect((await send('GET', `${foos}/a/scale`)).body.status).toEqual({ replicas: 3, selector: 'a=b' });
   expect((await send('GET', `${foos}/a`)).body.spec).toEqual({ deploymentName: 'd', replicas: 4 });

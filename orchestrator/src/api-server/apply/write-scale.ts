@@ -1,8 +1,8 @@
-import { copyJson, decodeObject, schemas } from '@berth/kube';
+import { apiError, copyJson, decodeObject, isReason, schemas } from '@berth/kube';
 import { applyPatch } from '../apply-patch.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { patchOf, patchTypeOf } from '../patch-body.ts';
-import type { AnyObject } from '../resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AnswerObject, ServerRequest } from '../server-request.ts';
@@ -70,7 +70,7 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
   const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const patch = verb === 'patch' ? await patchOf(request, definition) : undefined;
-  const body = patch ? undefined : await context.bodies.object(request, scaleKind, options.fieldValidation);
+  const body = patch ? undefined : await sentBody(context, { definition, request, options });
   if (body) ensurePlace(body, route);
   const manager = managerOf(options.fieldManager, request.userAgent);
   const write = (live: AnyObject) => {
@@ -89,6 +89,22 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
     return fields ? { ...next, metadata: { ...next.metadata, managedFields: fields } } : next;
   };
   return { options, write };
+}
+
+interface Sending {
+  readonly definition: ResourceDefinition;
+  readonly request: ServerRequest;
+  readonly options: WriteOptions;
+}
+
+/** @throws ApiError BadRequest – it is no Scale: of custom resources upstream's words for that are these, whatever is wrong. */
+async function sentBody(context: ServerContext, { definition, request, options }: Sending): Promise<AnyObject> {
+  try {
+    return await context.bodies.object(request, scaleKind, options.fieldValidation);
+  } catch (error) {
+    if (!definition.custom || !isReason(error, 'BadRequest')) throw error;
+    throw apiError('BadRequest', 'no kind is registered for the type v1.Scale in scheme "pkg/runtime/scheme.go:111"');
+  }
 }
 
 function ensurePlace(scale: AnyObject, { namespace, name }: ResourceRoute): void {

@@ -2,7 +2,7 @@ import { isRecord } from '@berth/kube';
 
 /**
  * How upstream prints wrong values of its unversioned types: Go's names, every field, in the order of the struct.
- * Codes: s "", b false, l null or a list, N null or as it is, and of a type: p pointer, r list, m map.
+ * Codes: s "", b false, d dependencies, l null or a list, N null or as it is, and of a type: p pointer, r list, m map.
  */
 const shapes: Readonly<Record<string, string>> = {
   Version:
@@ -14,7 +14,7 @@ const shapes: Readonly<Record<string, string>> = {
   Column: 'Name:name:s Type:type:s Format:format:s Description:description:s Priority:priority:n JSONPath:jsonPath:s',
   SelectableField: 'JSONPath:jsonPath:s',
   Schema:
-    'ID:id:s Schema:$schema:s Ref:$ref:N Description:description:s Type:type:s Nullable:nullable:b Format:format:s Title:title:s Default:default:N Maximum:maximum:N ExclusiveMaximum:exclusiveMaximum:b Minimum:minimum:N ExclusiveMinimum:exclusiveMinimum:b MaxLength:maxLength:N MinLength:minLength:N Pattern:pattern:s MaxItems:maxItems:N MinItems:minItems:N UniqueItems:uniqueItems:b MultipleOf:multipleOf:N Enum:enum:N MaxProperties:maxProperties:N MinProperties:minProperties:N Required:required:N Items:items:i AllOf:allOf:r:Schema OneOf:oneOf:r:Schema AnyOf:anyOf:r:Schema Not:not:p:Schema Properties:properties:m:Schema AdditionalProperties:additionalProperties:a PatternProperties:patternProperties:m:Schema Dependencies:dependencies:N AdditionalItems:additionalItems:a Definitions:definitions:m:Schema ExternalDocs:externalDocs:p:Docs Example:example:N XPreserveUnknownFields:x-kubernetes-preserve-unknown-fields:N XEmbeddedResource:x-kubernetes-embedded-resource:b XIntOrString:x-kubernetes-int-or-string:b XListMapKeys:x-kubernetes-list-map-keys:N XListType:x-kubernetes-list-type:N XMapType:x-kubernetes-map-type:N XValidations:x-kubernetes-validations:r:Rule',
+    'ID:id:s Schema:$schema:s Ref:$ref:N Description:description:s Type:type:s Nullable:nullable:b Format:format:s Title:title:s Default:default:N Maximum:maximum:N ExclusiveMaximum:exclusiveMaximum:b Minimum:minimum:N ExclusiveMinimum:exclusiveMinimum:b MaxLength:maxLength:N MinLength:minLength:N Pattern:pattern:s MaxItems:maxItems:N MinItems:minItems:N UniqueItems:uniqueItems:b MultipleOf:multipleOf:N Enum:enum:N MaxProperties:maxProperties:N MinProperties:minProperties:N Required:required:N Items:items:i AllOf:allOf:r:Schema OneOf:oneOf:r:Schema AnyOf:anyOf:r:Schema Not:not:p:Schema Properties:properties:m:Schema AdditionalProperties:additionalProperties:a PatternProperties:patternProperties:m:Schema Dependencies:dependencies:d AdditionalItems:additionalItems:a Definitions:definitions:m:Schema ExternalDocs:externalDocs:p:Docs Example:example:N XPreserveUnknownFields:x-kubernetes-preserve-unknown-fields:N XEmbeddedResource:x-kubernetes-embedded-resource:b XIntOrString:x-kubernetes-int-or-string:b XListMapKeys:x-kubernetes-list-map-keys:N XListType:x-kubernetes-list-type:N XMapType:x-kubernetes-map-type:N XValidations:x-kubernetes-validations:r:Rule',
   Docs: 'Description:description:s URL:url:s',
   Rule: 'Rule:rule:s Message:message:s MessageExpression:messageExpression:s Reason:reason:N FieldPath:fieldPath:s OptionalOldSelf:optionalOldSelf:N',
 };
@@ -48,6 +48,12 @@ function formOf(type: string, value: Readonly<Record<string, unknown>>): Record<
 function fieldOf(value: unknown, code: string, type: string): unknown {
   if (value === undefined || value === null) return zeros[code] ?? null;
   if (code === 'i') return itemsForm(value);
+  if (code === 'd' && isRecord(value))
+    return Object.fromEntries(
+      Object.keys(value)
+        .toSorted()
+        .map((key) => [key, dependencyForm(value[key])]),
+    );
   if (code === 'a')
     return isRecord(value) ? { Allows: true, Schema: formOf('Schema', value) } : { Allows: value, Schema: null };
   if (code === 'r' && Array.isArray(value)) return value.map((each) => formOf(type, each as Record<string, unknown>));
@@ -65,4 +71,10 @@ function itemsForm(value: unknown): unknown {
   if (Array.isArray(value))
     return { Schema: null, JSONSchemas: value.map((each) => formOf('Schema', each as Record<string, unknown>)) };
   return { Schema: formOf('Schema', value as Record<string, unknown>), JSONSchemas: null };
+}
+
+/** JSONSchemaPropsOrStringArray. */
+function dependencyForm(value: unknown): unknown {
+  if (Array.isArray(value)) return { Schema: null, Property: value };
+  return { Schema: isRecord(value) ? formOf('Schema', value) : null, Property: null };
 }
