@@ -7,9 +7,11 @@ import type { AdmissionLookup } from './lookup.ts';
 export function priority(lookup: AdmissionLookup): AdmissionPlugin {
   return async (request) => {
     if (isResource(request, 'scheduling.k8s.io', 'priorityclasses')) return oneDefault(lookup, request);
-    if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
+    if (!isResource(request, '', 'pods') || request.subresource !== '') return;
     const { object, definition, name } = request;
     const spec = object.spec as Record<string, unknown>;
+    if (request.operation === 'update') return keepPriority(spec, request.old?.['spec']);
+    if (request.operation !== 'create') return;
     const wanted = spec['priorityClassName'] as string | undefined;
     const chosen = wanted
       ? await lookup.find('scheduling.k8s.io', 'priorityclasses', '', wanted)
@@ -34,6 +36,12 @@ export function priority(lookup: AdmissionLookup): AdmissionPlugin {
       );
     spec['preemptionPolicy'] = policy;
   };
+}
+
+/** What was resolved once stays, also where an update leaves it out. */
+function keepPriority(spec: Record<string, unknown>, before: Readonly<Record<string, unknown>> = {}): void {
+  for (const name of ['priority', 'preemptionPolicy'])
+    if (before[name] !== undefined && before[name] !== null) spec[name] ??= before[name];
 }
 
 /** A class is not made the default while another one is. */

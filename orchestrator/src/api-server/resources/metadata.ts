@@ -72,6 +72,18 @@ export function validateAnnotations(annotations: Readonly<Record<string, string>
   ];
 }
 
+/** In the order of Go's struct. */
+function shownReference({
+  apiVersion = '',
+  kind = '',
+  name = '',
+  uid = '',
+  controller,
+  blockOwnerDeletion,
+}: OwnerReference) {
+  return { apiVersion, kind, name, uid, controller, blockOwnerDeletion };
+}
+
 function validateOwnerReferences(references: readonly OwnerReference[]): FieldError[] {
   const field = 'metadata.ownerReferences';
   let controller = '';
@@ -83,7 +95,7 @@ function validateOwnerReferences(references: readonly OwnerReference[]): FieldEr
       errors.push(
         invalid(
           field,
-          references,
+          references.map(shownReference),
           `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${current}`,
         ),
       );

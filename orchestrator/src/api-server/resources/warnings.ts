@@ -16,6 +16,8 @@ const byKind: Readonly<Record<string, Warnings>> = {
     ...nameWarnings(metadata.name ?? '', "the Pod's hostname"),
     ...podWarnings(spec ?? {}, 'spec'),
   ],
+  Node: ({ spec }) =>
+    spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : [],
   PodTemplate: (object) => templateWarnings(object['template'], 'template'),
   Deployment: ofTemplate,
   ReplicaSet: ofTemplate,

@@ -7,7 +7,7 @@ import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { isZero, validateIntOrPercent } from './int-or-percent.ts';
 import { decremented, nonNegativeCounts, notMoreThan } from './status-counts.ts';
-import { selectedTemplate, templateLimits } from './template.ts';
+import { isReadable, selectedTemplate, templateLimits } from './template.ts';
 import { count, templateCells } from './workload-cells.ts';
 
 /** Deployments: their generation follows annotations too, as the controller copies those to ReplicaSets. */
@@ -57,7 +57,7 @@ function validateSpec(spec: DeploymentSpec): FieldError[] {
       ? [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
       : []),
     ...selectedTemplate(spec.template, selector, 'spec.template'),
-    ...templateLimits(spec.template, 'ReplicaSet', 'spec.template'),
+    ...(isReadable(selector) ? templateLimits(spec.template, 'ReplicaSet', 'spec.template') : []),
     ...strategyErrors(spec),
     ...nonNegative(minReadySeconds, 'spec.minReadySeconds'),
     ...nonNegative(spec.revisionHistoryLimit ?? 0, 'spec.revisionHistoryLimit'),

@@ -12,5 +12,6 @@ export function validateIntOrPercent(value: number | string, field: string, limi
 }
 
 export function isZero(value: number | string | undefined): boolean {
-  return Number.parseInt(String(value ?? 0), 10) === 0;
+  // What is no number is none: IntValue.
+  return !Number.parseInt(String(value ?? 0), 10);
 }

@@ -8,7 +8,7 @@ import { fixedSelector, selectorMatches, validateLabelSelector } from '../label-
 import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { nonNegativeCounts, notMoreThan } from './status-counts.ts';
-import { selectedTemplate, templateLimits, unmatched } from './template.ts';
+import { isReadable, selectedTemplate, templateLimits, unmatched } from './template.ts';
 import { count, templateCells } from './workload-cells.ts';
 
 const cells: NonNullable<KindRules['cells']> = {
@@ -44,7 +44,7 @@ function validateSpec({ selector, template = {}, replicas = 0, minReadySeconds =
       ? [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
       : []),
     ...selectedTemplate(template, selector, 'spec.template'),
-    ...templateLimits(template, 'ReplicaSet', 'spec.template'),
+    ...(isReadable(selector) ? templateLimits(template, 'ReplicaSet', 'spec.template') : []),
   ];
 }
 

@@ -12,13 +12,13 @@ import { validateClaimSpec } from '../core/claim-spec.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
-import { validateLabelSelector } from '../label-selector.ts';
-import { nonNegative } from '../metadata.ts';
+import { validateLabelSelector, validateLabels } from '../label-selector.ts';
+import { nonNegative, validateAnnotations } from '../metadata.ts';
 import { dns1123Label } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { validateIntOrPercent } from './int-or-percent.ts';
 import { decremented, nonNegativeCounts, notMoreThan } from './status-counts.ts';
-import { selectedTemplate, templateLimits } from './template.ts';
+import { isReadable, selectedTemplate, templateLimits } from './template.ts';
 import { templateCells } from './workload-cells.ts';
 
 /** StatefulSets: kubernetes registry/apps/statefulset/strategy.go, apis/apps/validation. */
@@ -95,7 +95,16 @@ function validateSpec(spec: StatefulSetSpec, stored: boolean): FieldError[] {
       ? [invalid('spec.selector', selector, 'empty selector is invalid for statefulset')]
       : []),
     ...selectedTemplate(withClaimVolumes(spec), selector, `${field}.template`, ''),
+    ...(isReadable(selector) ? templateMetadataAgain(template, `${field}.template`) : []),
     ...templateLimits(template, 'StatefulSet', `${field}.template`),
+  ];
+}
+
+/** Upstream looks at these twice. */
+function templateMetadataAgain({ metadata }: PodTemplateSpec, field: string): FieldError[] {
+  return [
+    ...validateLabels(metadata?.labels, `${field}.labels`),
+    ...validateAnnotations(metadata?.annotations, `${field}.annotations`),
   ];
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
-import { invalid, notSupported, required } from '../field.ts';
+import { forbidden, invalid, notSupported, required } from '../field.ts';
 import type { KindRules } from '../rules.ts';
 import { toVersion1, toVersion2 } from './conversion.ts';
 import { metricErrors, referenceErrors } from './metric-errors.ts';
@@ -84,11 +84,15 @@ function validate({ spec }: Autoscaler): FieldError[] {
     ...(min !== undefined && max < min ? [invalid(field, max, 'must be greater than or equal to `minReplicas`')] : []),
     ...referenceErrors(target ?? {}, 'spec.scaleTargetRef', target?.kind === 'ReplicationController'),
     ...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`)),
+    ...(min === 0 && !metrics.some(({ object, external }) => object ?? external)
+      ? [forbidden('spec.metrics', fromZero)]
+      : []),
     ...scalingErrors(behavior?.scaleUp, 'spec.behavior.scaleUp'),
     ...scalingErrors(behavior?.scaleDown, 'spec.behavior.scaleDown'),
   ];
 }
 
+const fromZero = 'must specify at least one Object or External metric to support scaling to zero replicas';
 const longestWindow = 3600;
 const longestPeriod = 1800;
 

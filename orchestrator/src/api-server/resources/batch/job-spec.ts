@@ -5,7 +5,8 @@ import { validatePodTemplate } from '../core/pod/spec.ts';
 import { duplicate, invalid, notSupported, required, tooLong, tooMany } from '../field.ts';
 import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
 import { nonNegative } from '../metadata.ts';
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
+import { dns1123Label, qualifiedName } from '../names.ts';
+import { domainPrefixedPath } from '../paths.ts';
 import { successPolicyErrors } from './success-policy.ts';
 
 const largest = 100_000;
@@ -41,23 +42,13 @@ export function validateJobSpec(spec: JobSpec, field: string): FieldError[] {
 /** Who runs the job, if not the job controller: `domain/path` (IsDomainPrefixedPath). */
 function managerErrors(manager: string | undefined, field: string): FieldError[] {
   if (manager === undefined) return [];
-  if (manager === '') return [required(field)];
-  const slash = manager.indexOf('/');
-  const host = manager.slice(0, slash);
-  if (slash <= 0 || slash === manager.length - 1)
-    return [invalid(field, manager, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  return [
-    ...dns1123Subdomain(host).map((text) => invalid(field, host, text)),
-    ...(manager.length > 63 ? [tooLong(field, 63)] : []),
-  ];
+  return [...domainPrefixedPath(manager, field), ...(Buffer.byteLength(manager) > 63 ? [tooLong(field, 63)] : [])];
 }
 
 function unindexedErrors(spec: JobSpec, field: string): FieldError[] {
-  const mode = spec.completionMode;
+  const mode = spec.completionMode ?? 'NonIndexed';
+  if (mode !== 'NonIndexed') return [notSupported(`${field}.completionMode`, mode, ['NonIndexed', 'Indexed'])];
   return [
-    ...(mode === undefined || mode === 'NonIndexed'
-      ? []
-      : [notSupported(`${field}.completionMode`, mode, ['NonIndexed', 'Indexed'])]),
     ...(['backoffLimitPerIndex', 'maxFailedIndexes'] as const).flatMap((name) =>
       spec[name] === undefined ? [] : [invalid(`${field}.${name}`, spec[name], 'requires indexed completion mode')],
     ),

@@ -178,12 +178,12 @@ function indexErrors(change: Change): FieldError[] {
 }
 
 function podErrors(change: Change): FieldError[] {
-  const { active = 0, ready = 0, terminating = 0 } = change.job.status ?? {};
+  const { active = 0, ready, terminating = 0 } = change.job.status ?? {};
   return [
     ...((change.finishes || change.of('terminating')) && terminating > 0 && isFinished(change.job)
       ? [invalid('status.terminating', terminating, 'terminating>0 is invalid for finished job')]
       : []),
-    ...(change.of('ready', 'active') && ready > active
+    ...(change.of('ready', 'active') && ready !== undefined && ready > active
       ? [invalid('status.ready', ready, 'cannot set more ready pods than active')]
       : []),
   ];

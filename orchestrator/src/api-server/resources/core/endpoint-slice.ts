@@ -3,13 +3,13 @@ import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, invalid, notSupported, required, tooMany } from '../field.ts';
 import { isIpAddress, isIpv4Address, validateEndpointIp, validateIp } from '../ip.ts';
 import { immutable } from '../metadata.ts';
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
+import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { more } from './endpoints.ts';
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
 const protocols = ['SCTP', 'TCP', 'UDP'];
-const limits = { endpoints: 1000, addresses: 100, ports: 20_000 } as const;
+const limits = { endpoints: 1000, addresses: 100, ports: 20_000, hints: 8 } as const;
 
 /** EndpointSlices: apis/discovery/validation; labels count for the generation too. */
 export const endpointSliceRules: KindRules = {
@@ -77,7 +77,24 @@ function endpointErrors(endpoint: Endpoint, type: string, field: string): FieldE
     ...(hostname === undefined
       ? []
       : dns1123Label(hostname).map((text) => invalid(`${field}.hostname`, hostname, text))),
+    ...hintErrors(endpoint.hints?.forZones, { list: `${field}.hints.forZones`, rule: labelValue }),
+    ...((endpoint.hints?.forZones?.length ?? 0) > limits.hints
+      ? []
+      : hintErrors(endpoint.hints?.forNodes, { list: `${field}.hints.forNodes`, rule: dns1123Subdomain })),
   ];
+}
+
+/** For whom an endpoint is meant (validateHints). */
+function hintErrors(
+  hints: readonly { readonly name?: string }[] = [],
+  { list, rule }: { readonly list: string; readonly rule: (name: string) => readonly string[] },
+): FieldError[] {
+  if (hints.length > limits.hints) return [tooMany(list, hints.length, limits.hints)];
+  return hints.flatMap(({ name = '' }, index) => {
+    const field = `${list}[${index}].name`;
+    const repeated = hints.findIndex((other) => (other.name ?? '') === name) < index;
+    return [...(repeated ? [duplicate(field, name)] : []), ...rule(name).map((text) => invalid(field, name, text))];
+  });
 }
 
 function addressErrors(address: string, type: string, { list, index }: { list: string; index: number }): FieldError[] {

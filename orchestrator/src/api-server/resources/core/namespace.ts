@@ -19,7 +19,7 @@ export const namespaceRules: KindRules = {
     },
     prepareForCreate: (object) => {
       const finalizers = (object as Namespace).spec?.finalizers ?? [];
-      object['spec'] = { finalizers: [...new Set([...finalizers, 'kubernetes'])] };
+      object['spec'] = { finalizers: finalizers.includes('kubernetes') ? finalizers : [...finalizers, 'kubernetes'] };
       object['status'] = { phase: 'Active' };
     },
     prepareForUpdate: (next, old) => {

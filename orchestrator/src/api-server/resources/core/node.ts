@@ -1,6 +1,6 @@
 import { goQuote, type Node, type NodeAddress, type NodeSpec, type Taint, withSentEmpty } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
-import { duplicate, forbidden, invalid, required } from '../field.ts';
+import { duplicate, forbidden, internalError, invalid, required } from '../field.ts';
 import { validateCidr } from '../ip.ts';
 import { validateLabelName } from '../label-selector.ts';
 import { labelValue } from '../names.ts';
@@ -91,8 +91,14 @@ function networkErrors(cidrs: readonly string[]): FieldError[] {
   const field = 'spec.podCIDRs';
   const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
   const errors = cidrs.flatMap((cidr, index) => validateCidr(cidr, `${field}[${index}]`));
-  if (cidrs.length < 2 || errors.length > 0 || (families.size === 2 && cidrs.length === 2)) return errors;
-  return [invalid(field, cidrs, 'may specify no more than one CIDR for each IP family')];
+  if (cidrs.length < 2 || (errors.length === 0 && families.size === 2 && cidrs.length === 2)) return errors;
+  const wrong = cidrs.findIndex((cidr) => validateCidr(cidr, field).length > 0);
+  const why = `invalid CIDR[${wrong}]: <nil> (invalid CIDR address: ${cidrs[wrong]})`;
+  return [
+    ...errors,
+    ...(wrong < 0 ? [] : [internalError(field, `invalid PodCIDRs. failed to check with dual stack with error:${why}`)]),
+    invalid(field, cidrs, 'may specify no more than one CIDR for each IP family'),
+  ];
 }
 
 /** Features a kubelet says it has (validateNodeDeclaredFeatures). */

@@ -48,8 +48,8 @@ export const resourceQuotaRules: KindRules = {
       ];
     },
     validateUpdate: (next: AnyObject, old: AnyObject) => {
-      const sorted = (object: AnyObject) => [...new Set((object as ResourceQuota).spec?.scopes ?? [])].sort().join();
-      return sorted(next) === sorted(old)
+      const of = (object: AnyObject) => new Set((object as ResourceQuota).spec?.scopes ?? []);
+      return of(next).symmetricDifference(of(old)).size === 0
         ? []
         : [invalid('spec.scopes', (next as ResourceQuota).spec?.scopes, 'field is immutable')];
     },

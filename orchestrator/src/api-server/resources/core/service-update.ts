@@ -66,7 +66,7 @@ function ingressErrors({ ip = '', ipMode }: LoadBalancerIngress, field: string):
   return modes.includes(ipMode) ? errors : [...errors, notSupported(path, ipMode, modes)];
 }
 
-function hostnameErrors(hostname: string, field: string): FieldError[] {
+export function hostnameErrors(hostname: string, field: string): FieldError[] {
   if (!hostname) return [];
   return [
     ...dns1123Subdomain(hostname).map((text) => invalid(field, hostname, text)),

@@ -9,9 +9,9 @@ import type {
 } from '@berth/kube';
 import { mandatoryNames, mandatoryObjects } from '../../flow-control/default-objects.ts';
 import { maxHashBits, requiredEntropyBits } from '../../flow-control/shuffle-sharding.ts';
-import type { FieldError } from '../../resource-definition.ts';
+import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
-import { forbidden, invalid, notSupported, required } from '../field.ts';
+import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { ruleErrors } from './rule-errors.ts';
@@ -39,6 +39,7 @@ export const flowSchemaRules: KindRules = {
       const spec = (object as FlowSchema).spec as FlowSchemaSpec;
       return [...schemaErrors(name, spec), ...fixedErrors(name, spec, mandatorySpec('schemas', name))];
     },
+    validateStatusUpdate: conditionErrors,
   },
 };
 
@@ -81,8 +82,21 @@ export const priorityLevelRules: KindRules = {
       const spec = (object as PriorityLevelConfiguration).spec as PriorityLevelConfigurationSpec;
       return [...levelErrors(name, spec), ...fixedLevelErrors(name, spec)];
     },
+    validateStatusUpdate: conditionErrors,
   },
 };
+
+/** Conditions are of different types (ValidateFlowSchemaStatus). */
+function conditionErrors({ status }: AnyObject): FieldError[] {
+  const types = ((status?.conditions ?? []) as { readonly type?: string }[]).map(({ type = '' }) => type);
+  return types.flatMap((type, index) => {
+    const field = `status.conditions[${index}].type`;
+    return [
+      ...(types.indexOf(type) < index ? [duplicate(field, type)] : []),
+      ...(type === '' ? [required(field)] : []),
+    ];
+  });
+}
 
 function defaultLevel({ exempt, limited }: PriorityLevelConfigurationSpec): void {
   if (exempt) {

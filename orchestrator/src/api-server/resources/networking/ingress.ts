@@ -1,8 +1,16 @@
-import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec } from '@berth/kube';
+import type {
+  HTTPIngressPath,
+  Ingress,
+  IngressBackend,
+  IngressLoadBalancerIngress,
+  IngressRule,
+  IngressSpec,
+} from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { more } from '../core/endpoints.ts';
+import { hostnameErrors } from '../core/service-update.ts';
 import { invalid, notSupported, required } from '../field.ts';
-import { isIpAddress } from '../ip.ts';
+import { isIpAddress, validateIp } from '../ip.ts';
 import { dns1123Label, dns1123Subdomain, pathSegment, portName, portNumber, wildcardSubdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -18,7 +26,14 @@ export const ingressRules: KindRules = {
     Address: (object) => addresses(object as Ingress),
     Ports: ({ spec }) => (spec?.tls?.length ? '80, 443' : '80'),
   },
-  rules: { validate },
+  rules: {
+    validate,
+    validateStatusUpdate: ({ status }) =>
+      ((status?.loadBalancer?.ingress ?? []) as IngressLoadBalancerIngress[]).flatMap(({ ip, hostname }, index) => {
+        const field = `status.loadBalancer.ingress[${index}]`;
+        return [...(ip ? validateIp(ip, `${field}.ip`) : []), ...hostnameErrors(hostname ?? '', `${field}.hostname`)];
+      }),
+  },
 };
 
 function addresses({ status }: Ingress): string {
@@ -66,7 +81,7 @@ function ruleErrors({ host = '', http }: IngressRule, field: string): FieldError
 }
 
 function pathErrors({ path = '', pathType, backend }: HTTPIngressPath, field: string): FieldError[] {
-  if (!pathType) return [required(`${field}.pathType`, 'pathType must be specified')];
+  if (pathType === undefined) return [required(`${field}.pathType`, 'pathType must be specified')];
   const at = `${field}.path`;
   const absolute = path.startsWith('/') ? [] : [invalid(at, path, 'must be an absolute path')];
   return [

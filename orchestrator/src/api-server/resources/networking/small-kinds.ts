@@ -11,6 +11,7 @@ import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts
 import { validateCidr, validateIp } from '../ip.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, pathSegment } from '../names.ts';
+import { domainPrefixedPath } from '../paths.ts';
 import type { KindRules } from '../rules.ts';
 
 const defaultClass = 'ingressclass.kubernetes.io/is-default-class';
@@ -33,7 +34,7 @@ export const ingressClassRules: KindRules = {
       const { controller = '', parameters: reference } = (object as IngressClass).spec ?? {};
       return [
         ...(controller.length > longestController ? [tooLong('spec.controller', longestController)] : []),
-        ...controllerErrors(controller),
+        ...domainPrefixedPath(controller, 'spec.controller'),
         ...(reference ? referenceErrors(reference) : []),
       ];
     },
@@ -45,16 +46,6 @@ export const ingressClassRules: KindRules = {
 function parameters(reference: IngressClassParametersReference | undefined): string {
   if (!reference) return '<none>';
   return `${reference.kind}${reference.apiGroup === undefined ? '' : `.${reference.apiGroup}`}/${reference.name}`;
-}
-
-function controllerErrors(controller: string): FieldError[] {
-  const field = 'spec.controller';
-  if (controller === '') return [required(field)];
-  const slash = controller.indexOf('/');
-  if (slash <= 0 || slash === controller.length - 1)
-    return [invalid(field, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  const host = controller.slice(0, slash);
-  return dns1123Subdomain(host).map((text) => invalid(field, host, text));
 }
 
 function referenceErrors(reference: IngressClassParametersReference): FieldError[] {

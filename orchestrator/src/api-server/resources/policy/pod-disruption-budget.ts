@@ -17,6 +17,7 @@ export const podDisruptionBudgetRules: KindRules = {
     'Allowed Disruptions': ({ status }) => status?.disruptionsAllowed ?? 0,
   },
   rules: {
+    nameRule: 'pathSegment',
     validate: (object) => validateSpec((object as PodDisruptionBudget).spec ?? {}),
     validateStatusUpdate: ({ status = {} }) => [
       ...validateConditions(status.conditions ?? [], 'status.conditions'),

@@ -1,6 +1,8 @@
 import { rfc3339 } from '@berth/kit';
 import type { DeviceTaint, ResourceV1ResourceClaim as ResourceClaim } from '@berth/kube';
+import { nextGeneration } from '../../next-generation.ts';
 import type { AnyObject, RequestContext, ResourceDefinition, Rules } from '../../resource-definition.ts';
+import { semanticEqual } from '../equality.ts';
 import type { KindRules } from '../rules.ts';
 import { withoutNulls } from '../wire-form.ts';
 import { beta1Claims, beta1Slices, beta1Templates } from './conversion-v1beta1.ts';
@@ -25,9 +27,17 @@ function beta1(kind: keyof typeof deviceChecks, storedAs: StoredAs): NonNullable
   return { v1beta1: { storedAs, rules: checked(kind, storedAs.toStored) } };
 }
 
-const sliceStamps: Pick<Rules, 'prepareForCreate' | 'prepareForUpdate'> = {
-  prepareForCreate: (object, { now }) => stampTaints(object, rfc3339(now)),
-  prepareForUpdate: (next, _old, { now }) => stampTaints(next, rfc3339(now)),
+const slicePreparations: Pick<Rules, 'prepareForCreate' | 'prepareForUpdate'> = {
+  prepareForCreate: (object, { now }) => {
+    dropDisabledFields(object);
+    stampTaints(object, rfc3339(now));
+  },
+  prepareForUpdate: (next, old, { now }) => {
+    // What is dropped counts as a change.
+    if (!semanticEqual(next['spec'], old['spec'])) next.metadata.generation = nextGeneration(old.metadata.generation);
+    dropDisabledFields(next);
+    stampTaints(next, rfc3339(now));
+  },
 };
 
 /** Dynamic resource allocation: stored, checked and shown; no driver acts on it yet. */
@@ -62,8 +72,7 @@ export const deviceRules: Readonly<Record<string, KindRules>> = {
       Pool: ({ spec }) => spec?.pool?.name ?? '',
     },
     rules: {
-      default: dropDisabledFields,
-      ...sliceStamps,
+      ...slicePreparations,
       ...checked('ResourceSlice'),
       selectableFields: {
         'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',

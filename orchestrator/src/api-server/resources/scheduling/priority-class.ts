@@ -1,6 +1,6 @@
 import type { PriorityClass } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
-import { forbidden, notSupported } from '../field.ts';
+import { forbidden, notSupported, required } from '../field.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 
@@ -40,7 +40,8 @@ function validate(object: AnyObject): FieldError[] {
     ...(!name.startsWith('system-') && value > highestOfUsers
       ? [forbidden('value', `maximum allowed value of a user defined priority is ${highestOfUsers}`)]
       : []),
-    ...(policy === undefined || policies.includes(policy) ? [] : [notSupported('preemptionPolicy', policy, policies)]),
+    ...(policy === '' ? [required('preemptionPolicy')] : []),
+    ...(!policy || policies.includes(policy) ? [] : [notSupported('preemptionPolicy', policy, policies)]),
   ];
 }
 

@@ -8,7 +8,6 @@ type StatusList = (typeof lists)[number];
 
 const largestId = 2 ** 31 - 1;
 const longestHealthMessage = 1024;
-const longestImage = 256;
 
 /** A container that has ended for good can't come back to life. */
 export function restartErrors(next: PodStatus, old: PodStatus, spec: PodSpec): FieldError[] {
@@ -47,7 +46,14 @@ function mayRestart({ restartPolicy, restartPolicyRules }: Container, spec: PodS
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
 
-/** Who containers run as, what devices they have and which images are their volumes. */
+/** Which images are volumes is told behind a gate that is closed (ImageVolumeWithDigest). */
+export function dropVolumeStatuses(status: PodStatus, before: PodStatus): void {
+  const mounts = (of: PodStatus) => lists.flatMap((list) => of[list] ?? []).flatMap((each) => each.volumeMounts ?? []);
+  if (mounts(before).some(({ volumeStatus }) => volumeStatus)) return;
+  for (const mount of mounts(status)) delete mount.volumeStatus;
+}
+
+/** Who containers run as and what devices they have. */
 export function containerStatusErrors(status: PodStatus, spec: PodSpec): FieldError[] {
   const each = (check: (entry: ContainerStatus, field: string, list: StatusList) => readonly FieldError[]) =>
     lists.flatMap((list) =>
@@ -56,16 +62,6 @@ export function containerStatusErrors(status: PodStatus, spec: PodSpec): FieldEr
   return [
     ...each((entry, field) => userErrors(entry, `${field}.user.linux`, spec.os?.name ?? 'linux')),
     ...each((entry, field, list) => deviceErrors(entry, `${field}.allocatedResourcesStatus`, { list, spec })),
-    ...each(({ volumeMounts = [] }, field) =>
-      volumeMounts.flatMap(({ volumeStatus }, index) =>
-        volumeStatus?.image
-          ? imageErrors(
-              volumeStatus.image.imageRef ?? '',
-              `${field}.volumeMounts[${index}].volumeStatus.imageVolumeStatus.imageRef`,
-            )
-          : [],
-      ),
-    ),
   ];
 }
 
@@ -127,9 +123,4 @@ function healthErrors(health: string, message: string | undefined, field: string
       ? [tooLong(`${field}.message`, longestHealthMessage)]
       : []),
   ];
-}
-
-function imageErrors(image: string, field: string): FieldError[] {
-  if (image === '') return [required(field, 'imageRef must not be empty')];
-  return Buffer.byteLength(image) > longestImage ? [tooLong(field, longestImage)] : [];
 }

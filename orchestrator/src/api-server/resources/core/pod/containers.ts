@@ -1,4 +1,4 @@
-import type { Container, ContainerPort, EphemeralContainer, PodSpec, Volume } from '@berth/kube';
+import type { Container, ContainerPort, ContainerRestartRule, EphemeralContainer, PodSpec, Volume } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notFound, notSupported, required, tooMany } from '../../field.ts';
 import { dns1123Label, portName, portNumber } from '../../names.ts';
@@ -45,7 +45,7 @@ export function validateInitContainers(context: ContainerContext, field: string)
     const sidecar = container.restartPolicy === 'Always';
     return [
       ...validateContainer(container, context, path),
-      ...restartPolicyErrors(container, path),
+      ...initRestartErrors(container, path),
       ...(repeated ? [duplicate(`${path}.name`, container.name)] : []),
       ...hostPortConflicts([container], field),
       ...(sidecar
@@ -129,9 +129,12 @@ function validateContainer(
   ];
 }
 
-function oneOf(value: string | undefined, supported: readonly string[], field: string): FieldError[] {
-  if (!value) return [required(field)];
+function anyOf(value: string, supported: readonly string[], field: string): FieldError[] {
   return supported.includes(value) ? [] : [notSupported(field, value, supported)];
+}
+
+function oneOf(value: string | undefined, supported: readonly string[], field: string): FieldError[] {
+  return value ? anyOf(value, supported, field) : [required(field)];
 }
 
 function portErrors(ports: readonly ContainerPort[], list: string): FieldError[] {
@@ -184,24 +187,33 @@ function resizePolicyErrors({ resizePolicy = [] }: Container, spec: PodSpec, fie
   });
 }
 
-function restartPolicyErrors({ restartPolicy, restartPolicyRules = [] }: Container, path: string): FieldError[] {
+function restartPolicyErrors({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): FieldError[] {
+  if (restartPolicy === undefined && rules.length === 0) return [];
   const field = `${path}.restartPolicy`;
-  if (restartPolicy === undefined)
-    return restartPolicyRules.length === 0
-      ? []
-      : [required(field, 'must specify restartPolicy when restart rules are used')];
   const policies = ['Always', 'Never', 'OnFailure'];
   return [
-    ...(policies.includes(restartPolicy) ? [] : [notSupported(field, restartPolicy, policies)]),
-    ...(restartPolicyRules.length > 20 ? [tooMany(`${path}.restartPolicyRules`, restartPolicyRules.length, 20)] : []),
-    ...restartPolicyRules.flatMap(({ action, exitCodes }, index) => {
-      const rule = `${path}.restartPolicyRules[${index}]`;
-      return [
-        ...(['Restart', 'RestartAllContainers'].includes(action)
-          ? []
-          : [notSupported(`${rule}.action`, action, ['Restart'])]),
-        ...(exitCodes ? [] : [required(`${rule}.exitCodes`, 'must be specified')]),
-      ];
-    }),
+    ...(restartPolicy === undefined
+      ? [required(field, 'must specify restartPolicy when restart rules are used')]
+      : anyOf(restartPolicy, policies, field)),
+    ...(rules.length > 20 ? [tooMany(`${path}.restartPolicyRules`, rules.length, 20)] : []),
+    ...rules.flatMap((rule, index) => restartRuleErrors(rule, `${path}.restartPolicyRules[${index}]`)),
+  ];
+}
+
+/** Rules without a policy are looked at no further where a container comes before the others. */
+function initRestartErrors(container: Container, path: string): FieldError[] {
+  const errors = restartPolicyErrors(container, path);
+  return container.restartPolicy === undefined ? errors.slice(0, 1) : errors;
+}
+
+function restartRuleErrors({ action = '', exitCodes }: Partial<ContainerRestartRule>, field: string): FieldError[] {
+  const codes = `${field}.exitCodes`;
+  const count = exitCodes?.values?.length ?? 0;
+  return [
+    ...anyOf(action, ['Restart', 'RestartAllContainers'], `${field}.action`),
+    ...(exitCodes
+      ? anyOf(exitCodes.operator ?? '', ['In', 'NotIn'], `${codes}.operator`)
+      : [required(codes, 'must be specified')]),
+    ...(count > 255 ? [tooMany(`${codes}.values`, count, 255)] : []),
   ];
 }

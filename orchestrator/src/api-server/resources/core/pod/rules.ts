@@ -7,6 +7,7 @@ import { forbidden } from '../../field.ts';
 import type { KindRules } from '../../rules.ts';
 import { changedAnnotationErrors, podAnnotationErrors } from './annotations.ts';
 import { podCells } from './cells.ts';
+import { dropVolumeStatuses } from './container-status.ts';
 import { defaultPod } from './defaults.ts';
 import { imageBlanks } from './image-blanks.ts';
 import { mergeLabelKeys } from './merge-label-keys.ts';
@@ -118,6 +119,7 @@ function prepareForStatusUpdate(next: AnyObject, old: AnyObject, _: RequestConte
   if (before.observedGeneration) status.observedGeneration ||= before.observedGeneration;
   // Behind a gate that is closed (DRANodeAllocatableResources).
   delete status.nodeAllocatableResourceClaimStatuses;
+  dropVolumeStatuses(status, before);
   const generations = new Map<string, (number | undefined)[]>();
   for (const { type, observedGeneration } of before.conditions ?? [])
     generations.set(type, [...(generations.get(type) ?? []), observedGeneration]);

@@ -1,6 +1,7 @@
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../../field.ts';
+import { shownForm } from '../../internal-form.ts';
 import { inRange } from '../../names.ts';
 import { descendingPath } from '../../paths.ts';
 
@@ -60,7 +61,13 @@ function seccompErrors(profile: SeccompProfile | undefined, field: string): Fiel
         : descendingPath(profile.localhostProfile, `${field}.localhostProfile`)
       : profile.localhostProfile === undefined
         ? []
-        : [invalid(`${field}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost')]),
+        : [
+            invalid(
+              `${field}.localhostProfile`,
+              shownForm('SeccompProfile', profile),
+              'can only be set when seccomp type is Localhost',
+            ),
+          ]),
   ];
 }
 

@@ -179,7 +179,9 @@ function restErrors(spec: PodSpec, field: string): FieldError[] {
       ...hostnames.flatMap((name, at) => subdomainErrors(name, `${field}.hostAliases[${index}].hostnames[${at}]`)),
     ]),
     ...subdomainErrors(spec.priorityClassName, `${field}.priorityClassName`),
-    ...subdomainErrors(spec.runtimeClassName, `${field}.runtimeClassName`),
+    ...(spec.runtimeClassName === undefined
+      ? []
+      : runtimeClassErrors(spec.runtimeClassName, `${field}.runtimeClassName`)),
     ...(spec.preemptionPolicy === undefined
       ? []
       : oneOf(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${field}.preemptionPolicy`)),
@@ -207,8 +209,12 @@ function osErrors(spec: PodSpec, field: string): FieldError[] {
   ];
 }
 
+function runtimeClassErrors(name: string, field: string): FieldError[] {
+  return dns1123Subdomain(name).map((text) => invalid(field, name, text));
+}
+
 function subdomainErrors(name: string | undefined, field: string): FieldError[] {
-  return name ? dns1123Subdomain(name).map((text) => invalid(field, name, text)) : [];
+  return name ? runtimeClassErrors(name, field) : [];
 }
 
 function labelErrors(name: string | undefined, field: string): FieldError[] {
