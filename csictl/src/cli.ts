@@ -93,7 +93,10 @@ function buildProgram(terminal: Terminal): Command {
     )
     .option('--data-dir <dir>', 'data directory of berth', '/var/lib/berth')
     .option('--kubelet-dir <dir>', 'another kubelet to look at, such as /var/lib/kubelet')
-    .option('--kubeconfig <file>', "API server to ask for claims and pods (or KUBECONFIG; else the data directory's)")
+    .option(
+      '--kubeconfig <file>',
+      "API server to ask for claims and pods; else the data directory's or, of other drivers and kubelets, KUBECONFIG's",
+    )
     .option('-n, --namespace <name>', 'only what belongs to this namespace')
     .addOption(new Option('-o, --output <format>', 'form of the answer').choices(outputFormats).default('table'))
     .option('--timeout <duration>', 'give up after this long', '30s')
