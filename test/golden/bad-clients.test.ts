@@ -52,7 +52,12 @@ test('acting as another user has that user’s rights, not the caller’s', asyn
   expect(await as({ 'Impersonate-User': 'jane' })).toMatchObject({ status: 403 });
   expect(await as({ 'Impersonate-User': 'jane', 'Impersonate-Group': 'system:masters' })).toMatchObject({ status: 200 });
   expect(await as({ 'Impersonate-User': 'system:anonymous' }, '/api')).toMatchObject({ status: 403 });
-  expect(await as({ 'Impersonate-Group': 'system:masters' })).toMatchObject({ status: 500 });
+  expect(await as({ 'Impersonate-Group': 'system:masters' })).toMatchObject({
+    status: 400,
+    text: expect.stringContaining(
+      JSON.stringify('requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"system:masters"}, Extra:map[string][]string(nil)} without impersonating a user name'),
+    ),
+  });
   const account = { 'Impersonate-User': 'system:serviceaccount:default:default' };
   expect(await as(account, '/api')).toMatchObject({ status: 200 });
   expect(await as(account)).toMatchObject({ status: 403 });
@@ -94,7 +99,7 @@ test('whom someone acts as is what each header says, commas and all', async () =
   });
   // Of several users the first counts, as for Go's Header.Get.
   expect(await as({ 'Impersonate-User': ['jane', 'joe'], 'Impersonate-Uid': ['1', '2'] })).toMatchObject({ username: 'jane', uid: '1' });
-  expect(await as({ 'Impersonate-User': '', 'Impersonate-Group': 'a' })).toBe(500);
+  expect(await as({ 'Impersonate-User': '', 'Impersonate-Group': 'a' })).toBe(400);
   expect(await as({ 'Impersonate-User': '' })).toMatchObject({ username: 'admin' });
 });
 

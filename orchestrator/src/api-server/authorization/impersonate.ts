@@ -19,7 +19,7 @@ export function asksToImpersonate(headers: IncomingHttpHeaders): boolean {
  * The user a request acts as by its Impersonate-* headers; the caller where there are none
  * (apiserver endpoints/filters/impersonation). Header by header, as they came: Node joins those of one name, and a group's
  * name may have a comma.
- * @throws ApiError Forbidden – the caller may not act as that user, group, uid or extra; InternalError – no user is named.
+ * @throws ApiError Forbidden – the caller may not act as that user, group, uid or extra; BadRequest – no user is named.
  */
 export async function impersonated(caller: User, rawHeaders: readonly string[], authorizer: Authorizer): Promise<User> {
   const wanted = wantedBy(rawHeaders);
@@ -27,7 +27,7 @@ export async function impersonated(caller: User, rawHeaders: readonly string[], 
   const { name, uid, groups, extra } = wanted;
   if (name === '') {
     if (groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return caller;
-    throw apiError('InternalError', 'requested impersonation of groups, a uid or extras without impersonating a user');
+    throw apiError('BadRequest', `requested ${goUser(wanted)} without impersonating a user name`);
   }
   const account = serviceAccountOf(name);
   const wishes: Partial<Attributes>[] = [
@@ -53,6 +53,14 @@ interface Wanted {
   readonly uid: string;
   readonly groups: readonly string[];
   readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/** As Go prints it. */
+function goUser({ uid, groups, extra }: Wanted): string {
+  const list = (texts: readonly string[]) => `{${texts.map((text) => JSON.stringify(text)).join(', ')}}`;
+  const keys = Object.keys(extra).sort();
+  const extras = keys.map((key) => `${JSON.stringify(key)}:[]string${list(extra[key] as readonly string[])}`);
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string${groups.length > 0 ? list(groups) : '(nil)'}, Extra:map[string][]string${keys.length > 0 ? `{${extras.join(', ')}}` : '(nil)'}}`;
 }
 
 /** Undefined: no header speaks of it. */

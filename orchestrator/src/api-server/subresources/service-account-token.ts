@@ -1,8 +1,9 @@
 import { apiError } from '@berth/kube';
 import { invalid } from '../invalid.ts';
-import { ensureName, ensureNamespace } from '../object-rules.ts';
+import { ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
+import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { IssuedToken, TokenIssuer } from '../tokens/token-issuer.ts';
 import { requireObject } from '../verbs/get-object.ts';
@@ -22,6 +23,7 @@ const maxSeconds = 2 ** 32;
 const defaultSeconds = 3600;
 
 interface BoundRef {
+  readonly apiVersion?: string;
   readonly kind?: string;
   readonly name?: string;
   readonly uid?: string;
@@ -34,13 +36,13 @@ export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
     const options = writeOptionsOf(request.query, 'CreateOptions');
     const body = await context.bodies.object(request, kind, options.fieldValidation);
     ensureNamespace(body, true, route.namespace);
-    if (body.metadata.name) ensureName(body, route.name);
+    ensureSameName(body, route.name);
     await admitAction(context, { route, request }, { object: body, name: route.name, options });
     const account = (await requireObject(context, route)).object;
     const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: BoundRef };
     const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
-    checkExpiration(route.name, expirationSeconds);
-    const boundTo = await boundObject(context, route.namespace, spec.boundObjectRef);
+    checkExpiration(expirationSeconds);
+    const boundTo = await boundObject(context, route, spec.boundObjectRef);
     const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
     const status: IssuedToken = options.dryRun
       ? { token: '', expirationTimestamp: new Date(context.clock.now()).toISOString() }
@@ -64,7 +66,13 @@ export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
   };
 }
 
-function checkExpiration(name: string, seconds: number): void {
+function ensureSameName({ metadata: { name } }: AnyObject, account: string): void {
+  if (!name || name === account) return;
+  const message = `Invalid value: ${JSON.stringify(name)}: must match the service account name if specified`;
+  throw invalid(kind, account, [{ reason: 'FieldValueInvalid', field: 'metadata.name', message }]);
+}
+
+function checkExpiration(seconds: number): void {
   const why =
     seconds < minSeconds
       ? 'may not specify a duration less than 10 minutes'
@@ -73,31 +81,39 @@ function checkExpiration(name: string, seconds: number): void {
         : undefined;
   if (why === undefined) return;
   const message = `Invalid value: ${seconds}: ${why}`;
-  throw invalid(kind, name, [{ reason: 'FieldValueInvalid', field: 'spec.expirationSeconds', message }]);
+  throw invalid(kind, '', [{ reason: 'FieldValueInvalid', field: 'spec.expirationSeconds', message }]);
 }
 
 const boundKinds: Readonly<Record<string, string>> = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' };
 
-async function boundObject(context: ServerContext, namespace: string, ref: BoundRef | undefined) {
+async function boundObject(context: ServerContext, route: ResourceRoute, ref: BoundRef | undefined) {
   if (!ref) return undefined;
-  const plural = boundKinds[ref.kind ?? ''];
-  if (!plural || !ref.name)
-    throw apiError(
-      'BadRequest',
-      `cannot bind token for serviceaccount to ${ref.kind ?? ''} ${JSON.stringify(ref.name ?? '')}`,
-    );
+  const { kind: bound = '', apiVersion = '', name = '' } = ref;
+  const [version, group = ''] = apiVersion.split('/').reverse();
+  const plural = group === '' ? boundKinds[bound] : undefined;
+  if (!plural) throw apiError('BadRequest', `cannot bind token to object of type ${group}/${version}, Kind=${bound}`);
   const definition = context.registry.ofResource('', plural);
   if (!definition) return undefined;
-  const scope = definition.namespaced ? namespace : '';
-  const { object } = await requireObject(context, { definition, namespace: scope, name: ref.name });
+  const scope = definition.namespaced ? route.namespace : '';
+  const { object } = await requireObject(context, { definition, namespace: scope, name });
+  if (bound === 'Pod' && object['spec']?.serviceAccountName !== route.name)
+    throw apiError(
+      'BadRequest',
+      `cannot bind token for serviceaccount ${JSON.stringify(route.name)} to pod running with different serviceaccount name.`,
+    );
   const uid = object.metadata.uid ?? '';
   if (ref.uid && ref.uid !== uid)
     throw apiError(
       'Conflict',
-      `Operation cannot be fulfilled on ${plural} ${JSON.stringify(ref.name)}: the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-      {
-        details: { name: ref.name, kind: plural },
-      },
+      `Operation cannot be fulfilled on ${bound} ${JSON.stringify(name)}: the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      { details: { name, kind: bound } },
     );
-  return { kind: ref.kind as string, name: ref.name, uid };
+  const nodeName: string | undefined = bound === 'Pod' ? object['spec']?.nodeName : undefined;
+  return { kind: bound, name, uid, ...(nodeName ? { node: await nodeRef(context, nodeName) } : {}) };
+}
+
+/** Where a pod is; its node need not be known. */
+async function nodeRef(context: ServerContext, name: string) {
+  const uid = (await context.storageOf('', 'nodes')?.find('', name))?.object.metadata.uid;
+  return { name, ...(uid ? { uid } : {}) };
 }

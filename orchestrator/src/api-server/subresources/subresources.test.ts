@@ -139,10 +139,28 @@ test('a service account token stands for its account, and ends with its pod', as
   expect(await review(`${status.token}x`)).toMatchObject({ status: { user: {}, error: 'invalid bearer token' } });
   await client.delete(resources.pods, ref('p'));
   expect(await review(status.token)).toMatchObject({ status: { user: {}, error: 'invalid bearer token' } });
-  const short = client.createSub(resources.serviceaccounts, ref('default'), 'token', {
-    spec: { expirationSeconds: 5 },
-  });
-  await expect(short).rejects.toMatchObject({ code: 'Invalid' });
+  const ask = (spec: object) =>
+    client.createSub<{ status: { token: string } }>(resources.serviceaccounts, ref('default'), 'token', { spec });
+  await expect(ask({ expirationSeconds: 5 })).rejects.toMatchObject({ code: 'Invalid' });
+  await client.create(resources.serviceaccounts, { metadata: ref('other') });
+  await client.create(resources.pods, { ...aPod('q'), spec: { ...aPod('q').spec, serviceAccountName: 'other' } });
+  await expect(ask({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'q' } })).rejects.toThrow(
+    'cannot bind token for serviceaccount "default" to pod running with different serviceaccount name.',
+  );
+  await expect(ask({ boundObjectRef: { kind: 'Foo' } })).rejects.toThrow(
+    'cannot bind token to object of type /, Kind=Foo',
+  );
+  await client.create(resources.secrets, { metadata: ref('s') });
+  await client.create(resources.nodes, { metadata: { name: 'n' } });
+  for (const [kind, apiVersion, name] of [
+    ['Secret', 'v1', 's'],
+    ['Node', 'v1', 'n'],
+  ] as const) {
+    const bound = await ask({ boundObjectRef: { kind, apiVersion, name } });
+    expect(await review(bound.status.token)).toMatchObject({ status: { authenticated: true } });
+    await (kind === 'Node' ? client.delete(resources.nodes, { name }) : client.delete(resources.secrets, ref(name)));
+    expect(await review(bound.status.token)).toMatchObject({ status: { error: 'invalid bearer token' } });
+  }
 });
 
 test('ephemeral containers are added to a pod, and neither changed nor removed', async () => {

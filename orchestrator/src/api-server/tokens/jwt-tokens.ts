@@ -4,7 +4,7 @@ import { LruMap } from '@berth/kube';
 import { maxCharacters } from '../authentication/oidc/jwt.ts';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
-import type { IssuedToken, KeySet, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
+import type { ClaimedObject, IssuedToken, KeySet, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
 
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */
@@ -25,8 +25,10 @@ interface Claims {
   readonly jti: string;
   readonly 'kubernetes.io': {
     readonly namespace: string;
-    readonly serviceaccount: { readonly name: string; readonly uid: string };
-    readonly [bound: string]: unknown;
+    readonly serviceaccount: Required<ClaimedObject>;
+    readonly node?: ClaimedObject;
+    readonly pod?: ClaimedObject;
+    readonly secret?: ClaimedObject;
   };
 }
 
@@ -82,6 +84,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
       'kubernetes.io': {
         namespace: request.namespace,
         ...(boundTo ? { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } } : {}),
+        ...(boundTo?.node ? { node: boundTo.node } : {}),
         serviceaccount: { name: request.serviceAccount, uid: request.serviceAccountUid },
       },
       nbf: now,
@@ -121,7 +124,8 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     const wanted = audiences.length > 0 ? audiences : [this.issuer];
     const common = wanted.filter((audience) => signed.claims.aud.includes(audience));
     if (common.length === 0) return undefined;
-    return { user: signed.user, audiences: common };
+    const { secret } = signed.claims['kubernetes.io'];
+    return { user: signed.user, audiences: common, ...(secret ? { secret } : {}) };
   }
 
   #isInTime({ exp, nbf }: Claims): boolean {
@@ -172,17 +176,16 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
 }
 
 function userOf({ sub, jti, 'kubernetes.io': { namespace, serviceaccount, ...bound } }: Claims): User {
-  const pod = bound['pod'] as { name: string; uid: string } | undefined;
+  const refs = (['node', 'pod'] as const).flatMap((kind) => {
+    const { name, uid } = bound[kind] ?? {};
+    const key = `authentication.kubernetes.io/${kind}`;
+    return [...(name ? [[`${key}-name`, [name]] as const] : []), ...(uid ? [[`${key}-uid`, [uid]] as const] : [])];
+  });
   return {
     name: sub,
     uid: serviceaccount.uid,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
-    extra: {
-      'authentication.kubernetes.io/credential-id': [`JTI=${jti}`],
-      ...(pod
-        ? { 'authentication.kubernetes.io/pod-name': [pod.name], 'authentication.kubernetes.io/pod-uid': [pod.uid] }
-        : {}),
-    },
+    extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${jti}`], ...Object.fromEntries(refs) },
   };
 }
 

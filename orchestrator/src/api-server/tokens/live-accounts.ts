@@ -1,16 +1,16 @@
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
-import type { TokenIssuer } from './token-issuer.ts';
+import type { ReviewedToken, TokenIssuer } from './token-issuer.ts';
 
-/** A token ends with its service account, and with the pod it was made for (upstream's bound token validator). */
+/** A token ends with its service account, and with the pod, secret or node it was made for (upstream's bound token validator). */
 export function liveAccounts(
   context: ServerContext,
   tokens: TokenIssuer & TokenAuthenticator,
 ): TokenIssuer & TokenAuthenticator {
   const review: TokenIssuer['review'] = async (token, audiences) => {
     const found = await tokens.review(token, audiences);
-    if (found) return (await isLive(context, found.user)) ? found : undefined;
+    if (found) return (await isLive(context, found)) ? found : undefined;
     const legacy = tokens.readLegacy?.(token);
     // Made before there were audiences: it is for this server.
     if (!legacy || (audiences.length > 0 && !audiences.includes(tokens.issuer))) return undefined;
@@ -28,7 +28,7 @@ export function liveAccounts(
 
 /** What a token's user ends with. */
 interface Needed {
-  readonly plural: 'serviceaccounts' | 'pods';
+  readonly plural: 'serviceaccounts' | 'pods' | 'secrets' | 'nodes';
   readonly namespace: string;
   readonly name: string;
   readonly uid: string | undefined;
@@ -37,11 +37,11 @@ interface Needed {
 /** By user, who is the same for each request with a token. */
 const needs = new WeakMap<User, readonly Needed[]>();
 
-async function isLive(context: ServerContext, user: User): Promise<boolean> {
-  let needed = needs.get(user);
+async function isLive(context: ServerContext, found: ReviewedToken): Promise<boolean> {
+  let needed = needs.get(found.user);
   if (!needed) {
-    needed = neededBy(user);
-    needs.set(user, needed);
+    needed = neededBy(found);
+    needs.set(found.user, needed);
   }
   for (const { plural, namespace, name, uid } of needed) {
     const found = await context.storageOf('', plural)?.find(namespace, name);
@@ -50,12 +50,15 @@ async function isLive(context: ServerContext, user: User): Promise<boolean> {
   return true;
 }
 
-function neededBy({ name: full, uid, extra = {} }: User): readonly Needed[] {
+function neededBy({ user: { name: full, uid, extra = {} }, secret }: ReviewedToken): readonly Needed[] {
   const [system, kind, namespace = '', name = '', ...more] = full.split(':');
   if (system !== 'system' || kind !== 'serviceaccount' || more.length > 0) return [];
   const account: Needed = { plural: 'serviceaccounts', namespace, name, uid };
-  const pod = extra['authentication.kubernetes.io/pod-name']?.[0];
-  if (pod === undefined) return [account];
-  const podUid = extra['authentication.kubernetes.io/pod-uid']?.[0];
-  return [account, { plural: 'pods', namespace, name: pod, uid: podUid }];
+  if (secret) return [account, { plural: 'secrets', namespace, name: secret.name, uid: secret.uid }];
+  const told = (what: string) => extra[`authentication.kubernetes.io/${what}`]?.[0];
+  const [pod, node] = [told('pod-name'), told('node-name')];
+  if (pod !== undefined) return [account, { plural: 'pods', namespace, name: pod, uid: told('pod-uid') }];
+  // The node of a pod is told, and may go before the pod does.
+  if (node !== undefined) return [account, { plural: 'nodes', namespace: '', name: node, uid: told('node-uid') }];
+  return [account];
 }

@@ -1,5 +1,26 @@
 import type { User } from '../user.ts';
 
+export interface BoundTo {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Of a pod: where it is. */
+  readonly node?: ClaimedObject;
+}
+
+/** How a token names an object. */
+export interface ClaimedObject {
+  readonly name: string;
+  readonly uid?: string;
+}
+
+/** Whose a token is. `secret`: what it ends with, beside what the user tells. */
+export interface ReviewedToken {
+  readonly user: User;
+  readonly audiences: readonly string[];
+  readonly secret?: ClaimedObject;
+}
+
 export interface TokenRequest {
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -8,7 +29,7 @@ export interface TokenRequest {
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
   /** The token ends with this object. */
-  readonly boundTo?: { readonly kind: string; readonly name: string; readonly uid: string };
+  readonly boundTo?: BoundTo;
 }
 
 export interface IssuedToken {
@@ -39,10 +60,7 @@ export interface TokenIssuer {
   readonly keySet?: KeySet;
   issue(request: TokenRequest): Promise<IssuedToken>;
   /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
-  review(
-    token: string,
-    audiences: readonly string[],
-  ): Promise<{ readonly user: User; readonly audiences: readonly string[] } | undefined>;
+  review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined>;
   /** What a token of ours says that lies in a Secret; undefined: it is none. Absent: there are none. */
   readLegacy?(token: string): LegacyClaims | undefined;
 }
