@@ -1,5 +1,6 @@
 import type { CgroupDetails, DeviceTraffic } from '../../../runtime/cgroup-details.ts';
 import type { InterfaceUsage } from '../../../runtime/network-usage.ts';
+import type { FilesystemStats } from './filesystem-stats.ts';
 
 /** A number of a cgroup under cAdvisor's name. */
 export interface Family<T> {
@@ -124,6 +125,22 @@ export const deviceFamilies: readonly Family<DeviceTraffic>[] = [
   counter('container_fs_reads_total', 'Cumulative count of reads completed', (of) => of.reads),
   counter('container_fs_writes_bytes_total', 'Cumulative count of bytes written', (of) => of.writtenBytes),
   counter('container_fs_writes_total', 'Cumulative count of writes completed', (of) => of.writes),
+];
+
+/** Of the machine, by `device`. */
+export const diskFamilies: readonly Family<FilesystemStats>[] = [
+  gauge('container_fs_inodes_free', 'Number of available Inodes', (of) => of.inodesFree),
+  gauge('container_fs_inodes_total', 'Number of Inodes', (of) => of.inodes),
+  gauge(
+    'container_fs_limit_bytes',
+    'Number of bytes that can be consumed by the container on this filesystem.',
+    (of) => of.capacityBytes,
+  ),
+  gauge(
+    'container_fs_usage_bytes',
+    'Number of bytes that are consumed by the container on this filesystem.',
+    (of) => of.usedBytes,
+  ),
 ];
 
 /** By `interface`. */

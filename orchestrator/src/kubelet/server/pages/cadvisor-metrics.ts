@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { MetricRegistry, type Sample } from '../../../api-server/metrics/metric-registry.ts';
 import { cgroupDetails } from '../../../runtime/cgroup-details.ts';
@@ -10,13 +9,15 @@ import { imageNameOf } from '../../pods/runtime-pod.ts';
 import {
   cgroupFamilies,
   deviceFamilies,
+  diskFamilies,
   type Family,
   type KnownDetails,
   networkFamilies,
   specFamilies,
 } from './cadvisor-families.ts';
 import type { KubeletPageParts } from './kubelet-page.ts';
-import { nodeUsage } from './node-stats.ts';
+import { addMachine, type Disk, diskOf } from './machine-metrics.ts';
+import { type NodeStats, nodeUsage } from './node-stats.ts';
 import { type RunningPod, runningPods } from './running-pods.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -29,41 +30,49 @@ interface Told {
   readonly startedAt: number;
   readonly details: KnownDetails;
   readonly network: readonly InterfaceUsage[];
+  /** The one pods are on. */
+  readonly disk?: Disk;
 }
 
 /** kubelet's /metrics/cadvisor: of the machine, of pods and of their containers, read from their cgroups now. */
 export async function cadvisorMetrics(parts: KubeletPageParts, signal: AbortSignal): Promise<string> {
   const { options, machine } = parts.node;
   const registry = new MetricRegistry();
-  const ids = [machine.bootId, machine.machineId, machine.systemUuid];
-  const ofMachine = (name: string, help: string, value: number) =>
-    registry.gauge(name, help, ['boot_id', 'machine_id', 'system_uuid'], () => [[ids, value]]);
-  ofMachine('machine_cpu_cores', 'Number of logical CPU cores.', cpus().length);
-  ofMachine('machine_memory_bytes', 'Amount of memory installed on the machine.', machine.memoryBytes);
   let failed = 0;
   try {
+    const usage = await nodeUsage(parts);
+    const { swap } = usage;
+    await addMachine(registry, machine, (swap?.swapAvailableBytes ?? 0) + (swap?.swapUsageBytes ?? 0));
     const layout = detectCgroups();
     const pods = await runningPods(options.runtime, signal);
     const told = await Promise.all(pods.map((pod) => toldOf(parts.node, layout, { pod, signal })));
-    add(registry, [await machineTold(parts), ...told.flat()]);
+    add(registry, [await machineTold(parts, usage), ...told.flat()]);
   } catch (error) {
     signal.throwIfAborted();
     options.log.warn('what containers use is not known', { error });
     failed = 1;
   }
-  const help = '1 if there was an error while getting container metrics, 0 otherwise';
-  registry.gauge('container_scrape_error', help, [], () => [[[], failed]]);
+  for (const what of ['container', 'machine'])
+    registry.gauge(
+      `${what}_scrape_error`,
+      `1 if there was an error while getting ${what} metrics, 0 otherwise${what === 'machine' ? '.' : ''}`,
+      [],
+      () => [[[], failed]],
+    );
   return registry.text();
 }
 
 const nobody: Labels = { container: '', image: '', name: '', namespace: '', pod: '' };
 
 /** The machine's own, of which its kernel tells more than its first cgroup. */
-async function machineTold(parts: KubeletPageParts): Promise<Told> {
-  const [{ cpu, memory, swap, startTime }, network] = await Promise.all([nodeUsage(parts), networkUsage('self')]);
+async function machineTold({ node }: KubeletPageParts, usage: NodeStats): Promise<Told> {
+  const { clock, dirs } = node.options;
+  const { cpu, memory, swap, startTime } = usage;
+  const [network, disk] = await Promise.all([networkUsage('self'), diskOf(dirs.root, clock)]);
   return {
     labels: { ...nobody, id: '/' },
-    atMs: parts.node.options.clock.now(),
+    atMs: clock.now(),
+    ...(disk && { disk }),
     startedAt: Date.parse(startTime) / 1000,
     network,
     details: {
@@ -172,6 +181,8 @@ function add(registry: MetricRegistry, all: readonly Told[]): void {
     (told.details.devices ?? []).map((of) => ({ told, of, more: { device: of.device } })),
   );
   for (const family of deviceFamilies) addFamily(registry, family, devices, ['device']);
+  const disks = all.flatMap((told) => (told.disk ? [{ told, of: told.disk, more: { device: told.disk.device } }] : []));
+  for (const family of diskFamilies) addFamily(registry, family, disks, ['device']);
   const interfaces = all.flatMap((told) => told.network.map((of) => ({ told, of, more: { interface: of.name } })));
   for (const family of networkFamilies) addFamily(registry, family, interfaces, ['interface']);
 }

@@ -5,6 +5,7 @@ import type { cri } from '@berth/protos';
 import { expect, test } from 'vitest';
 import type { ContainerRuntime } from '../../container-runtime.ts';
 import { aContainer, aPod, podPath, TestNode } from '../../testing/test-node.ts';
+import { processorsOf } from './machine-metrics.ts';
 import { memoryAndSwap } from './node-stats.ts';
 
 const timestamp = '1900000000250000000';
@@ -178,4 +179,29 @@ test("a node's memory is told as the kernel tells it", () => {
     ...{ rssBytes: 50 * kB, pageFaults: 7, majorPageFaults: 2 },
   });
   expect(swapped).toEqual({ time: 't', swapUsageBytes: 20 * kB, swapAvailableBytes: 10 * kB });
+});
+
+test('/metrics/cadvisor tells of the machine, of its disk, and of no container whose process the runtime does not name', async () => {
+  await using world = await statsNode();
+  const lines = (await world.page('/metrics/cadvisor')).split('\n');
+  const ids = 'boot_id="b",machine_id="m",system_uuid="s"';
+  expect(lines).toContain(`machine_memory_bytes{${ids}} ${8 * 2 ** 30}`);
+  expect(lines).toContain('# TYPE container_cpu_usage_seconds_total counter');
+  const root = 'container="",id="/",image="",name="",namespace="",pod=""';
+  expect(lines.some((line) => line.startsWith(`container_memory_working_set_bytes{${root}} `))).toBe(true);
+  const disk = 'container="",device="[^"]+",id="/",image="",name="",namespace="",pod=""';
+  expect(lines.join('\n')).toMatch(new RegExp(`^container_fs_limit_bytes\\{${disk}\\} [1-9]\\d+ \\d+$`, 'm'));
+  expect(lines.filter((line) => line.includes('pod="p1"'))).toEqual([]);
+  expect(lines.filter((line) => /^\w+_scrape_error \d/.test(line))).toEqual([
+    'container_scrape_error 0',
+    'machine_scrape_error 0',
+  ]);
+});
+
+test('cores and sockets are counted as /proc/cpuinfo tells them', () => {
+  const processor = (socket: number, core: number) =>
+    `processor\t: 0\nphysical id\t: ${socket}\ncore id\t\t: ${core}\nflags: a`;
+  const text = [processor(0, 0), processor(0, 0), processor(0, 1), processor(1, 0)].join('\n\n');
+  expect(processorsOf(text, 4)).toEqual({ cores: 3, sockets: 2 });
+  expect(processorsOf('processor\t: 0\nBogoMIPS\t: 1\n', 4)).toEqual({ cores: 4, sockets: 1 });
 });
