@@ -25,6 +25,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.ts';
 import { type AdmissionPluginName, admissionPlugins, isOn, type PluginChoice } from './plugin-names.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { PolicyAdmission } from './policies/policy-admission.ts';
 import { priority } from './priority.ts';
 import { runtimeClassChecks, runtimeClassDefaults } from './runtime-class.ts';
@@ -108,6 +109,7 @@ function pluginTable(
     CertificateSigning: { validate: certificateSigning(authorizer) },
     CertificateSubjectRestriction: { validate: certificateSubjectRestriction },
     DefaultIngressClass: { mutate: defaultIngressClass(lookup) },
+    PodTopologyLabels: { mutate: podTopologyLabels(lookup) },
     MutatingAdmissionPolicy: { mutate: policies.mutate },
     MutatingAdmissionWebhook: {
       mutate: webhooks.mutate,

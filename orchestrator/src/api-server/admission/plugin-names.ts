@@ -18,6 +18,7 @@ export const admissionPlugins = {
   CertificateSigning: true,
   CertificateSubjectRestriction: true,
   DefaultIngressClass: true,
+  PodTopologyLabels: true,
   MutatingAdmissionPolicy: true,
   MutatingAdmissionWebhook: true,
   ValidatingAdmissionPolicy: true,

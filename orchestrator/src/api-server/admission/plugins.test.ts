@@ -76,6 +76,33 @@ test('a pod of a RuntimeClass costs what the class says and runs where it says',
     });
 });
 
+test('a pod is told where its node is, when it is bound and when it is made for it', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const place = { 'topology.kubernetes.io/zone': 'z', 'topology.kubernetes.io/region': 'r' };
+  const labels = { ...place, 'kubernetes.io/hostname': 'n' };
+  await client.create(resources.nodes, { metadata: { name: 'n', labels } });
+  const labelsOf = async (name: string) => (await client.get(resources.pods, { ...own, name })).metadata.labels;
+  const bind = (name: string, node: string) =>
+    client.createSub(resources.pods, { ...own, name }, 'binding', {
+      metadata: { name },
+      target: { kind: 'Node', name: node },
+    });
+  const mine = { app: 'x', 'topology.kubernetes.io/zone': 'mine' };
+  for (const name of ['bound', 'lost'])
+    await client.create(resources.pods, aPod(name, { metadata: { ...own, name, labels: mine } }));
+  await bind('bound', 'n');
+  await bind('lost', 'gone');
+  expect(await labelsOf('bound')).toEqual({ app: 'x', ...place });
+  expect(await labelsOf('lost')).toEqual(mine);
+  await client.create(resources.pods, aPod('placed', { spec: { ...aPod('placed').spec, nodeName: 'n' } }));
+  expect(await labelsOf('placed')).toEqual(place);
+  await using without = await withPlugins({ disable: ['PodTopologyLabels'] });
+  await without.client.create(resources.nodes, { metadata: { name: 'n', labels } });
+  await without.client.create(resources.pods, aPod('placed', { spec: { ...aPod('placed').spec, nodeName: 'n' } }));
+  expect((await without.client.get(resources.pods, { ...own, name: 'placed' })).metadata.labels).toBeUndefined();
+});
+
 test('merged tolerations leave out what another one covers', () => {
   const seconds = (tolerationSeconds: number) => ({
     key: 'a',
