@@ -23,6 +23,18 @@ export function revisionOf(text: string | null | undefined): number | undefined 
   if (text === null || text === undefined || text === '') return undefined;
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  const message = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+  const message = `resourceVersion: Invalid value: ${JSON.stringify(text)}: ${notParsed(text, 'invalid syntax')}`;
   throw apiError('Unknown', message, { code: 500 });
+}
+
+/** Why Go reads no revision from what an object says its revision is (strconv.ParseUint). */
+export function revisionProblem(text: string): string | undefined {
+  if (!/^\d+$/.test(text)) return notParsed(text, 'invalid syntax');
+  const digits = text.replace(/^0+/, '');
+  const isSmall = digits.length < 20 || (digits.length === 20 && BigInt(digits) < 2n ** 64n);
+  return isSmall ? undefined : notParsed(text, 'value out of range');
+}
+
+function notParsed(text: string, why: string): string {
+  return `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`;
 }

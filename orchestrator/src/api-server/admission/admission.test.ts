@@ -89,6 +89,9 @@ test('a pod gets its account, its token, its priority and its tolerations', asyn
     ],
     containers: [{ volumeMounts: [{ mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true }] }],
   });
+  const { priority: _, preemptionPolicy: __, ...spec } = pod.spec as NonNullable<Pod['spec']>;
+  const updated = await server.client.update(resources.pods, { ...pod, spec } as Pod);
+  expect(updated.spec).toMatchObject({ priority: 2_000_001_000, preemptionPolicy: 'PreemptLowerPriority' });
   expect(pod.spec?.volumes?.[0]?.name).toMatch(/^kube-api-access-[a-z0-9]{5}$/);
   const opted = await server.client.create(
     resources.pods,

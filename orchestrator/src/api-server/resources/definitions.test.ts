@@ -59,13 +59,19 @@ describe.each(titled)('%s', (_, definition) => {
   });
 });
 
-/** The strategies of some kinds compare with reflect.DeepEqual, those of the others with equality.Semantic. */
+/** The strategies of some kinds compare with reflect.DeepEqual, those of the others with equality.Semantic; slices before they drop fields. */
 test.each([
   ['networkpolicies', { spec: { podSelector: {} } }, { spec: { podSelector: {}, egress: [] } }, 2],
   ['networkpolicies', { spec: { podSelector: {} } }, { spec: { podSelector: {} } }, 1],
   ['validatingwebhookconfigurations', {}, { webhooks: [] }, 2],
   ['mutatingwebhookconfigurations', {}, {}, 1],
   ['ingresses', { spec: {} }, { spec: { rules: [] } }, 1],
+  [
+    'resourceslices',
+    { spec: { devices: [{ name: 'd', attributes: { a: { int: 1 } } }] } },
+    { spec: { devices: [{ name: 'd', attributes: { a: { int: 1 }, b: { ints: [1] } } }] } },
+    2,
+  ],
 ])('%s that are %j and become %j are of generation %i', (plural, stored, sent, generation) => {
   const definition = definitions.find((each) => each.plural === plural) as ResourceDefinition;
   const old = { ...bare(definition), ...stored };

@@ -1,4 +1,4 @@
-import { copyJson } from '@berth/kube';
+import { apiError, copyJson } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Asked } from '../admission/asked.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
@@ -10,6 +10,7 @@ import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodie
 import { invalid } from '../invalid.ts';
 import { asStored, prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
+import { revisionProblem } from '../query-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { anotherObject, modified, notFound } from '../resource-errors.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -88,8 +89,10 @@ function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, curr
   const { resourceVersion } = next.metadata;
   const have = current.object.metadata.uid;
   if (uid && uid !== have) throw anotherObject(definition, { name, key: current.kv.key, wanted: uid, have });
-  if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion)
-    throw modified(definition, name);
+  if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion) {
+    const problem = revisionProblem(resourceVersion);
+    throw problem ? apiError('Unknown', problem, { code: 500 }) : modified(definition, name);
+  }
   const required = definition.rules.requiresRevision || needsRevision.has(`${definition.group}/${definition.plural}`);
   if ((!resourceVersion || resourceVersion === '0') && required)
     throw invalid({ group: definition.group, kind: definition.plural }, name, [

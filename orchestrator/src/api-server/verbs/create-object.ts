@@ -9,6 +9,7 @@ import { shedFields } from '../apply/shed-fields.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { breathe, isLarge } from '../decoding/large-bodies.ts';
 import { asStored, ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
+import { revisionProblem } from '../query-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { alreadyExists } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -59,6 +60,9 @@ export interface CreateRequest {
 /** Everything a new object goes through after it was decoded. @throws ApiError */
 export async function createChecked(context: ServerContext, request: CreateRequest): Promise<AnswerObject> {
   const { metadata } = request.object;
+  // What is no revision, or none of any object, says nothing.
+  if (/^0*$/.test(metadata.resourceVersion ?? '') || revisionProblem(metadata.resourceVersion as string))
+    delete metadata.resourceVersion;
   if (metadata.resourceVersion)
     throw apiError('Unknown', 'resourceVersion should not be set on objects to be created', { code: 500 });
   const { generateName } = metadata;

@@ -22,24 +22,24 @@ function webhookRules(mutating: boolean): KindRules {
       default: (object) => {
         for (const hook of (object['webhooks'] ?? []) as Webhook[]) defaultWebhook(hook, mutating);
       },
-      validate: (object) => configurationErrors(object),
-      checkAlso: conditionErrorsOf,
+      validate: (object) => (hasConditions(object) ? [] : configurationErrors(object)),
+      checkAlso: conditionedErrors,
     },
   };
 }
 
-/** Expressions are read by what runs them, which is loaded where there are some. */
-async function conditionErrorsOf(object: AnyObject, old: AnyObject | undefined): Promise<readonly FieldError[]> {
-  const hooks = (object['webhooks'] ?? []) as Webhook[];
-  const before = (old?.['webhooks'] ?? []) as Webhook[];
-  const conditions = (list: readonly Webhook[]) =>
-    JSON.stringify(list.map(({ matchConditions = [] }) => matchConditions));
-  if (hooks.every(({ matchConditions = [] }) => matchConditions.length === 0)) return [];
-  if (old && conditions(hooks) === conditions(before)) return [];
+function hasConditions(object: AnyObject): boolean {
+  return ((object['webhooks'] ?? []) as Webhook[]).some(({ matchConditions = [] }) => matchConditions.length > 0);
+}
+
+/** Expressions are read by what runs them, which is loaded where there are some; their errors stand among the others. */
+async function conditionedErrors(object: AnyObject, old: AnyObject | undefined): Promise<readonly FieldError[]> {
+  if (!hasConditions(object)) return [];
+  const conditions = (of: AnyObject) =>
+    JSON.stringify(((of['webhooks'] ?? []) as Webhook[]).map(({ matchConditions = [] }) => matchConditions));
+  if (old && conditions(object) === conditions(old)) return configurationErrors(object);
   const { conditionErrors } = await import('../../../cel/admission/check-expressions.ts');
-  return hooks.flatMap(({ matchConditions = [] }, i) =>
-    conditionErrors(matchConditions, `webhooks[${i}].matchConditions`),
-  );
+  return configurationErrors(object, conditionErrors);
 }
 
 function defaultWebhook(hook: Webhook, mutating: boolean): void {
@@ -53,13 +53,16 @@ function defaultWebhook(hook: Webhook, mutating: boolean): void {
   if (hook.clientConfig?.service) hook.clientConfig.service.port ??= 443;
 }
 
-function configurationErrors(object: AnyObject): FieldError[] {
+type CheckConditions = (conditions: NonNullable<Webhook['matchConditions']>, field: string) => readonly FieldError[];
+
+function configurationErrors(object: AnyObject, check: CheckConditions = () => []): FieldError[] {
   const hooks = (object['webhooks'] ?? []) as Webhook[];
   return hooks.flatMap((hook, index) => {
     const field = `webhooks[${index}]`;
     const repeated = hooks.findIndex(({ name }) => name === hook.name) < index;
     return [
       ...hookErrors(hook, field),
+      ...check(hook.matchConditions ?? [], `${field}.matchConditions`),
       ...versionErrors(hook.admissionReviewVersions ?? [], `${field}.admissionReviewVersions`),
       ...(hook.name && repeated ? [duplicate(`${field}.name`, hook.name)] : []),
     ];
