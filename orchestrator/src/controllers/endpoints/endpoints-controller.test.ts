@@ -51,7 +51,8 @@ test('a headless Service without targetPort leads to its port, ready and unready
   await using s = await scene();
   await s.service({ clusterIP: 'None', selector: { app: 'x' }, ports: [{ port: 80, name: 'web' }] });
   await s.until(async () => (await s.slice()) !== undefined);
-  expect(await s.slice()).toMatchObject({ endpoints: [], ports: [] });
+  // As upstream's controller leaves it, whose protobuf knows no empty lists.
+  expect(await s.slice()).toMatchObject({ endpoints: null, ports: null });
   await s.pod('a', { ip: '10.0.0.1', ready: true, spec: { hostname: 'a', subdomain: 's' } });
   await s.pod('b', { ip: '10.0.0.2', ready: false });
   await s.until(async () => (await s.slice())?.endpoints?.length === 2);
