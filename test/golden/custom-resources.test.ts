@@ -60,6 +60,11 @@ test('what a body says it is must be what the path is about', async () => {
     message: 'the API version in the data (samplecontroller.k8s.io/v1) does not match the expected API version (samplecontroller.k8s.io/v1alpha1)',
   });
   expect((await send('POST', foos, { metadata: { name: 'a' } })).body).toMatchObject({ code: 400 });
+  const { apiVersion: _, ...versionless } = foo({ name: 'a' });
+  expect((await send('POST', foos, versionless)).body).toMatchObject({
+    code: 400,
+    message: 'the API version in the data () does not match the expected API version (samplecontroller.k8s.io/v1alpha1)',
+  });
   const unnamed = await send('POST', foos, foo({ name: '../../etc' }));
   expect(unnamed.body).toMatchObject({ code: 422, reason: 'Invalid' });
   await undefine();

@@ -199,7 +199,7 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
   if (expected.custom && !value['kind'])
     throw unrecognized(expected.kind, `Object 'Kind' is missing in '${JSON.stringify(value)}'`, summary);
   const kind = value['kind'] || expected.kind;
-  const apiVersion = value['apiVersion'] || expectedVersion;
+  const apiVersion = value['apiVersion'] || (expected.custom ? '' : expectedVersion);
   if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion)
     return { ...value, kind, apiVersion };
   const data = { kind: `${kind}`, apiVersion: `${apiVersion}` };
@@ -248,6 +248,7 @@ function goTypeOf(value: unknown): string {
 }
 
 function notAnObject(value: unknown): string {
+  if (value === null) return "Object 'Kind' is missing in 'null'";
   const type = goTypeOf(value);
   const target =
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
