@@ -68,6 +68,7 @@ function plain(text: string): unknown {
     .replace(/((?:resourceVersion|[nN]odePort)\\+":(?:\\+")?)\d+/g, '$1<own>')
     // A patched object that is told in full, in the order of the store.
     .replace(/(Invalid value: \\")\{\\\\\\".*?[^\\](?=\\": )/g, '$1<object>')
+    .replace(/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<own>')
     .replace(/10\.96\.\d+\.\d+/g, '<address>')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?( m=\S+)?/g, '<time>');
   try {

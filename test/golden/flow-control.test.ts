@@ -92,6 +92,14 @@ test('a schema without its level says so', async () => {
   expect(await signed('catch-all')).toMatchObject([consumer, { manager: 'api-priority-and-fairness-config-producer-v1', operation: 'Update' }]);
 });
 
+test('who writes a status of flow control leaves all of the metadata alone', async () => {
+  const path = `${group}/flowschemas/catch-all/status?dryRun=All`;
+  const { text } = await send('PATCH', path, { metadata: { generateName: 'a/b', labels: { a: 'b' } } }, 'application/merge-patch+json');
+  expect(JSON.parse(text)).toMatchObject({ kind: 'FlowSchema', metadata: { name: 'catch-all' } });
+  expect(JSON.parse(text).metadata).not.toHaveProperty('generateName');
+  expect(JSON.parse(text).metadata).not.toHaveProperty('labels');
+});
+
 test('a level with one seat and no queue refuses the second request, with upstream’s words; others are served', async () => {
   const level = { metadata: { name: 'narrow' }, spec: { type: 'Limited', limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } } } };
   const rules = [{ subjects: [{ kind: 'User', user: { name: 'greedy' } }], resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }] }];

@@ -25,8 +25,8 @@ const lamps = {
 
 test('each group and version has an APIService that is available; those of custom resources come, stay and go with them', async () => {
   await using api = await anApiServer();
-  const send = async (method: string, path: string, body?: object) => {
-    const { status, text } = await api.send({ method, path, ...(body ? { body, contentType: 'application/json' } : {}) });
+  const send = async (method: string, path: string, body?: object, contentType = 'application/json') => {
+    const { status, text } = await api.send({ method, path, ...(body ? { body, contentType } : {}) });
     return { status, json: JSON.parse(text) };
   };
   const shown = async () => {
@@ -69,6 +69,10 @@ test('each group and version has an APIService that is available; those of custo
   await expect.poll(custom, within).toEqual(both);
   // Those of built-in groups are seen to when the server starts.
   expect(await send('DELETE', `${services}/v1.apps`)).toMatchObject({ status: 200 });
+
+  // Generated, it would not be its group's.
+  const generated = await send('PATCH', `${services}/v1.example.com?dryRun=All`, [{ op: 'add', path: '/metadata/generateName', value: 'x' }], 'application/json-patch+json');
+  expect(generated.json.message).toMatch(/metadata.generateName: Invalid value: "x": must be `spec.version\+"."\+spec.group`: "v1.example.com"$/);
 
   // One that somebody made himself stays his, also without a server.
   const own = { metadata: { name: 'v9.example.com' }, spec: { ...first.spec, version: 'v9' } };

@@ -31,6 +31,7 @@ export function review(parts: SpecialParts): SpecialHandler {
       const { fieldValidation, fieldManager } = writeOptionsOf(request.query, 'CreateOptions');
       const object = await context.bodies.object(request, expectedKind(definition), fieldValidation);
       ensureNamespace(object, definition.namespaced, route.namespace);
+      object.metadata = sentMetadata(object.metadata);
       const manager = managerOf(fieldManager, request.userAgent);
       defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager });
       const spec = (object.spec ?? {}) as Spec;
@@ -49,6 +50,18 @@ export function review(parts: SpecialParts): SpecialHandler {
       const shown = definition.kind === 'SelfSubjectRulesReview' ? { ...object, spec: {} } : object;
       return { type: 'object', status: 201, object: { ...shown, metadata, status } as AnyObject };
     })();
+  };
+}
+
+/** Without what only a server says, in the order in which it is told (rest.WipeObjectMetaSystemFields). */
+function sentMetadata({ name, generateName, namespace, ...others }: AnyObject['metadata']): AnyObject['metadata'] {
+  const { uid: _, creationTimestamp: __, deletionTimestamp: ___, deletionGracePeriodSeconds: ____, ...rest } = others;
+  delete rest.selfLink;
+  return {
+    ...(name ? { name } : {}),
+    ...(generateName ? { generateName } : {}),
+    ...(namespace ? { namespace } : {}),
+    ...rest,
   };
 }
 

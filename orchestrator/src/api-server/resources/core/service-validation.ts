@@ -142,7 +142,7 @@ function clusterAddressErrors(addresses: readonly string[], ipFamilies: readonly
       : []),
     ...addresses.flatMap((address, index) => {
       const family = ipFamilies[index];
-      if (!family || isIpv4Address(address) === (family === 'IPv4')) return [];
+      if (!family || !families.includes(family) || isIpv4Address(address) === (family === 'IPv4')) return [];
       const text = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``;
       return [invalid(`${field}[${index}]`, address, text)];
     }),

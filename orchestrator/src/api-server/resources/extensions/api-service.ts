@@ -43,7 +43,11 @@ function validate({ metadata, spec }: APIService): FieldError[] {
   const { group = '', version = '', service, groupPriorityMinimum = 0, versionPriority = 0 } = spec ?? {};
   const name = `${version}.${group}`;
   const wrongName = 'must be `spec.version+"."+spec.group`';
+  const { generateName } = metadata;
   return [
+    ...(generateName && generateName !== name
+      ? [invalid('metadata.generateName', generateName, `${wrongName}: ${JSON.stringify(name)}`)]
+      : []),
     ...(!metadata.name || metadata.name === name
       ? []
       : [invalid('metadata.name', metadata.name, `${wrongName}: ${JSON.stringify(name)}`)]),

@@ -39,6 +39,7 @@ export const flowSchemaRules: KindRules = {
       const spec = (object as FlowSchema).spec as FlowSchemaSpec;
       return [...schemaErrors(name, spec), ...fixedErrors(name, spec, mandatorySpec('schemas', name))];
     },
+    prepareForStatusUpdate: keepMetadata,
     validateStatusUpdate: conditionErrors,
   },
 };
@@ -82,9 +83,16 @@ export const priorityLevelRules: KindRules = {
       const spec = (object as PriorityLevelConfiguration).spec as PriorityLevelConfigurationSpec;
       return [...levelErrors(name, spec), ...fixedLevelErrors(name, spec)];
     },
+    prepareForStatusUpdate: keepMetadata,
     validateStatusUpdate: conditionErrors,
   },
 };
+
+/** All of it but who wrote what. */
+function keepMetadata(next: AnyObject, { metadata: { managedFields: _, ...kept } }: AnyObject): void {
+  const { managedFields } = next.metadata;
+  next.metadata = { ...kept, ...(managedFields ? { managedFields } : {}) };
+}
 
 /** Conditions are of different types (ValidateFlowSchemaStatus). */
 function conditionErrors({ status }: AnyObject): FieldError[] {
