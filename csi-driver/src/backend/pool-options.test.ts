@@ -32,6 +32,7 @@ const read: Record<string, object> = {
     limitBytes: 5000,
   },
   'a=/x,limit=5000': { name: 'a', named: true, path: '/x', limitBytes: 5000, overcommit: 2 },
+  'a=/x,limit=1.5Gi': { name: 'a', named: true, path: '/x', limitBytes: 1.5 * 1024 ** 3, overcommit: 2 },
 };
 
 for (const [text, pool] of Object.entries(read)) {
@@ -49,7 +50,7 @@ const refused = {
   'a=/x,limit': 'is no setting',
   'a=/x,limit=0': 'must be bytes',
   'a=/x,limit=-1': 'must be bytes',
-  'a=/x,limit=1e9': 'must be bytes',
+  'a=/x,limit=1e': 'must be bytes',
   'a=/x,limit=9999999Ti': 'must be bytes',
   'a=/x,limit=1Gi,limit=2Gi': 'given twice',
   'a=/x,backend=image,backend=image': 'given twice',

@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path';
+import { bytesOfQuantity } from '../rules/quantity.ts';
 import { StartError } from '../start-error.ts';
 
 /** One pool of a driver, as its flag says. */
@@ -25,18 +26,6 @@ export const defaultOvercommit = 2;
 
 /** The name is part of a topology key, `pool-NAME`, which has 63 characters at most (a label's key). */
 const namePattern = /^[a-z0-9]([-a-z0-9]{0,56}[a-z0-9])?$/;
-
-const units: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-};
 
 /**
  * Reads one `--pool`: `[NAME=]DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO][,mount=required|DIR]`.
@@ -97,10 +86,7 @@ function parseSetting(text: string, setting: string, pool: PoolOptions): Partial
 }
 
 function sizeOf(text: string, value: string): number {
-  const [, digits, unit = ''] = /^(\d{1,15})([kMGT]|[KMGT]i)?$/.exec(value) ?? [];
-  const bytes = Number(digits) * (units[unit] ?? Number.NaN);
-  if (bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
-  return refuse(text, `limit "${value}" must be bytes or a quantity such as 10Gi`);
+  return bytesOfQuantity(value) ?? refuse(text, `limit "${value}" must be bytes or a quantity such as 10Gi`);
 }
 
 function ratioOf(text: string, value: string): number {

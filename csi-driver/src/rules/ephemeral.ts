@@ -1,21 +1,12 @@
 import { grpcError } from '@berth/protos';
 import { ownParameters } from './parameters.ts';
+import { bytesOfQuantity } from './quantity.ts';
 
 /** What a CO says in the volume context of a volume that lives as long as its pod (KEP-596, inline volumes). */
 const marker = 'csi.storage.k8s.io/ephemeral';
 
 /** What a volume gets that names no size. */
 const defaultBytes = 64 * 1024 ** 2;
-
-const units: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-};
 
 /** Ids of such volumes are the CO's, not the catalog's; checked before they get into a mount's name. */
 const pattern = /^[A-Za-z0-9_.-]{1,128}$/;
@@ -49,9 +40,8 @@ export function ephemeralSize(
   if (backend !== 'tmpfs') {
     throw grpcError('INVALID_ARGUMENT', `attribute "backend" is "${backend}"; inline volumes are kept by tmpfs only`);
   }
-  const [, digits, unit = ''] = /^(\d{1,15})([kMG]|[KMG]i)?$/.exec(size) ?? [];
-  const bytes = Number(digits) * (units[unit] ?? Number.NaN);
-  if (!(bytes > 0))
+  const bytes = bytesOfQuantity(size);
+  if (bytes === undefined)
     throw grpcError('INVALID_ARGUMENT', `attribute "size" is "${size}"; give bytes or a quantity such as 64Mi`);
   if (bytes <= memoryBytes) return bytes;
   throw grpcError('INVALID_ARGUMENT', `attribute "size" is ${bytes} bytes; this node has ${memoryBytes} of memory`);
