@@ -25,6 +25,10 @@ export const dropClosedFields: Readonly<Record<string, Drop>> = {
   'coordination.k8s.io/leases': ({ spec }, old) => {
     for (const name of ['strategy', 'preferredHolder']) if (old?.['spec']?.[name] === undefined) delete spec?.[name];
   },
+  // Of v1beta1 alone.
+  'discovery.k8s.io/endpointslices': ({ endpoints = [] }) => {
+    for (const endpoint of endpoints) delete endpoint.deprecatedTopology;
+  },
   '/persistentvolumeclaims': ({ spec }, old) => dropForeignSource(spec, old?.['spec']),
   'storage.k8s.io/csidrivers': (next, old) => dropLimitScaling(next as CSIDriver, old as CSIDriver | undefined),
 };

@@ -37,8 +37,9 @@ export function webhookServiceErrors(
 ): FieldError[] {
   const wrongPort = portNumber(port);
   return [
-    ...(name ? [] : [required(child(path, 'name'))]),
-    ...(namespace ? [] : [required(child(path, 'namespace'))]),
+    // Upstream takes the one for the other.
+    ...(namespace ? [] : [required(child(path, 'name'))]),
+    ...(name ? [] : [required(child(path, 'namespace'))]),
     ...(wrongPort.length > 0 ? [invalid(child(path, 'port'), port, `port is not valid: ${wrongPort.join(', ')}`)] : []),
     ...(!at || at === '/' ? [] : pathErrors(at, child(path, 'path'))),
   ];

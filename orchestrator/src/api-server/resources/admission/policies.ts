@@ -6,7 +6,7 @@ import type {
   ValidatingAdmissionPolicySpec,
 } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
-import { forbidden, invalid, notSupported, required } from '../field.ts';
+import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
 import { formatSelector, validateLabelSelector } from '../label-selector.ts';
 import { dns1035Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import { validateConditions } from '../resource/taints.ts';
@@ -116,9 +116,23 @@ function matchErrors(match: MatchResources, field: string): FieldError[] {
     ...validateLabelSelector(match.namespaceSelector, `${field}.namespaceSelector`),
     ...validateLabelSelector(match.objectSelector, `${field}.objectSelector`),
     ...(['resourceRules', 'excludeResourceRules'] as const).flatMap((name) =>
-      (match[name] ?? []).flatMap((rule, index) => validateRule(rule, `${field}.${name}[${index}]`)),
+      (match[name] ?? []).flatMap((rule, index) => [
+        ...resourceNameErrors(rule.resourceNames ?? [], `${field}.${name}[${index}].resourceNames`),
+        ...validateRule(rule, `${field}.${name}[${index}]`),
+      ]),
     ),
   ];
+}
+
+function resourceNameErrors(names: readonly string[], list: string): FieldError[] {
+  return names.flatMap((name, index) => {
+    const field = `${list}[${index}]`;
+    const repeated = names.indexOf(name) < index;
+    return [
+      ...pathSegment(name).map((text) => invalid(field, name, text)),
+      ...(repeated ? [duplicate(field, name)] : []),
+    ];
+  });
 }
 
 /** What is deleted cannot be changed on the way. */

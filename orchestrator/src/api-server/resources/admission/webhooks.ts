@@ -5,6 +5,7 @@ import { validateLabelSelector } from '../label-selector.ts';
 import { dns1035Label, dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { webhookServiceErrors, webhookUrlErrors } from '../webhook-client-errors.ts';
+import { withoutNulls } from '../wire-form.ts';
 
 type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -33,11 +34,12 @@ function hasConditions(object: AnyObject): boolean {
 }
 
 /** Expressions are read by what runs them, which is loaded where there are some; their errors stand among the others. */
-async function conditionedErrors(object: AnyObject, old: AnyObject | undefined): Promise<readonly FieldError[]> {
-  if (!hasConditions(object)) return [];
+async function conditionedErrors(sent: AnyObject, old: AnyObject | undefined): Promise<readonly FieldError[]> {
+  if (!hasConditions(sent)) return [];
+  const object = withoutNulls(sent);
   const conditions = (of: AnyObject) =>
     JSON.stringify(((of['webhooks'] ?? []) as Webhook[]).map(({ matchConditions = [] }) => matchConditions));
-  if (old && conditions(object) === conditions(old)) return configurationErrors(object);
+  if (old && conditions(object) === conditions(withoutNulls(old))) return configurationErrors(object);
   const { conditionErrors } = await import('../../../cel/admission/check-expressions.ts');
   return configurationErrors(object, conditionErrors);
 }

@@ -76,7 +76,8 @@ function strategyErrors({ strategy = {} }: DeploymentSpec): FieldError[] {
       ? [forbidden(`${field}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
       : [];
   if (strategy.type !== 'RollingUpdate') {
-    const shown = { Type: strategy.type ?? '', RollingUpdate: rolling ?? null };
+    const steps = rolling && { MaxUnavailable: rolling.maxUnavailable ?? 0, MaxSurge: rolling.maxSurge ?? 0 };
+    const shown = { Type: strategy.type ?? '', RollingUpdate: steps ?? null };
     return [notSupported(field, shown, ['Recreate', 'RollingUpdate'])];
   }
   if (!rolling) return [required(`${field}.rollingUpdate`, 'this should be defaulted and never be nil')];

@@ -1,5 +1,6 @@
 import type { Container, Job, JobSpec, JobStatus, PodSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
+import { isReadable } from '../apps/template.ts';
 import { templateCells } from '../apps/workload-cells.ts';
 import { age, humanDuration } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
@@ -100,7 +101,7 @@ function generatedErrors({ metadata, spec }: Job): FieldError[] {
       if (labels[key] === undefined) return [required(field, `must be '${value}'`)];
       return labels[key] === value ? [] : [invalid(field, inOrder(labels), `must be '${value}'`)];
     }),
-    ...(selectorMatches(spec.selector, generated)
+    ...(!isReadable(spec.selector) || selectorMatches(spec.selector, generated)
       ? []
       : [invalid('spec.selector', shownSelector(spec.selector), '`selector` not auto-generated')]),
   ];

@@ -1,4 +1,4 @@
-import { goQuote, type Node, type NodeAddress, type NodeSpec, type Taint, withSentEmpty } from '@berth/kube';
+import { goQuote, type Node, type NodeAddress, type NodeSpec, type Taint } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, internalError, invalid, required } from '../field.ts';
 import { validateCidr } from '../ip.ts';
@@ -30,7 +30,7 @@ export const nodeRules: KindRules = {
     default: (object) => {
       const { spec, status } = object as Node;
       if (spec) alignNetworks(spec);
-      if (status?.capacity && !withSentEmpty(status, 'allocatable')) status.allocatable = { ...status.capacity };
+      if (status?.capacity && !status.allocatable) status.allocatable = { ...status.capacity };
     },
     // Kubelets' settings from config maps are gone since 1.24.
     prepareForCreate: (object) => dropSettings(object as Node),

@@ -134,10 +134,8 @@ export const serviceCidrRules: KindRules = {
 
 function cidrErrors(cidrs: readonly string[]): FieldError[] {
   if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
-  return [
-    ...(cidrs.length > 2 ? [invalid('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values')] : []),
-    ...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`)),
-  ];
+  if (cidrs.length > 2) return [invalid('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values')];
+  return [...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`))];
 }
 
 /** One range may get a second one beside it (ValidateServiceCIDRUpdate). */

@@ -1,7 +1,9 @@
-import type { RuntimeClass } from '@berth/kube';
+import type { RuntimeClass, Toleration } from '@berth/kube';
+import type { FieldError } from '../../resource-definition.ts';
 import { validateResources } from '../core/pod/resource-requirements.ts';
 import { validateTolerations } from '../core/pod/scheduling.ts';
-import { invalid, required } from '../field.ts';
+import { duplicate, invalid, required } from '../field.ts';
+import { shownForm } from '../internal-form.ts';
 import { validateLabels } from '../label-selector.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Label } from '../names.ts';
@@ -14,11 +16,26 @@ export const runtimeClassRules: KindRules = {
       const { handler, overhead, scheduling } = object as RuntimeClass;
       return [
         ...(handler ? dns1123Label(handler).map((text) => invalid('handler', handler, text)) : [required('handler')]),
-        ...validateResources(overhead?.podFixed && { limits: overhead.podFixed }, 'overhead', new Set()),
+        ...validateResources(overhead?.podFixed && { limits: overhead.podFixed }, 'overhead', {
+          claimNames: new Set(),
+        }),
         ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
         ...validateTolerations(scheduling?.tolerations ?? [], 'scheduling.tolerations'),
+        ...repeatedTolerations(scheduling?.tolerations ?? []),
       ];
     },
     validateUpdate: (next, old) => immutable(next['handler'], old['handler'], 'handler'),
   },
 };
+
+/** Seconds do not make another of one. */
+function repeatedTolerations(tolerations: readonly Toleration[]): FieldError[] {
+  const keys = tolerations.map(({ key = '', operator = '', value = '', effect = '' }) =>
+    JSON.stringify([key, operator, value, effect]),
+  );
+  return tolerations.flatMap((toleration, index) =>
+    keys.indexOf(keys[index] as string) < index
+      ? [duplicate(`scheduling.tolerations[${index}]`, shownForm('Toleration', toleration))]
+      : [],
+  );
+}

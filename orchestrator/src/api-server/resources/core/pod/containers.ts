@@ -123,7 +123,7 @@ function validateContainer(
     ...validateEnvironment(container, path),
     ...validateMounts(container, volumes, path),
     ...oneOf(container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.imagePullPolicy`),
-    ...validateResources(container.resources, `${path}.resources`, claimNames),
+    ...validateResources(container.resources, `${path}.resources`, { claimNames }),
     ...resizePolicyErrors(container, spec, `${path}.resizePolicy`),
     ...validateSecurityContext(container.securityContext, `${path}.securityContext`, spec.hostUsers !== false),
   ];

@@ -1,6 +1,6 @@
 import type { ResourceRequirements } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
-import { duplicate, forbidden, invalid, notFound, required } from '../../field.ts';
+import { duplicate, forbidden, invalid, notFound, notSupported, required } from '../../field.ts';
 import { dns1123Label, qualifiedName } from '../../names.ts';
 import { canonicalQuantity, compareQuantities, isWholeQuantity, parseQuantity } from '../../quantity.ts';
 
@@ -82,14 +82,25 @@ export function validateResourceValue(name: string, value: string, field: string
   ];
 }
 
+interface ResourceContext {
+  readonly claimNames: ReadonlySet<string>;
+  /** Which names there may be; those of containers, if it is not said. */
+  readonly checkName?: (name: string, field: string) => FieldError[];
+}
+
 /** Limits and requests of a container or pod (validateResourceRequirements). */
 export function validateResources(
   requirements: ResourceRequirements | undefined,
   field: string,
-  claimNames: ReadonlySet<string>,
+  { claimNames, checkName = validateContainerResourceName }: ResourceContext,
 ): FieldError[] {
   if (!requirements) return [];
   const { limits = {}, requests = {} } = requirements;
+  const valueErrors = (name: string, value: string, path: string) => [
+    ...checkName(name, path),
+    ...validateResourceValue(name, value, path),
+    ...hugePageErrors(name, value, path),
+  ];
   const names = [...Object.keys(limits), ...Object.keys(requests)];
   const onlyHugePages = names.some(isHugePages) && !names.some((name) => name === 'cpu' || name === 'memory');
   return [
@@ -103,12 +114,12 @@ export function validateResources(
   ];
 }
 
-function valueErrors(name: string, value: string, field: string): FieldError[] {
-  return [
-    ...validateContainerResourceName(name, field),
-    ...validateResourceValue(name, value, field),
-    ...hugePageErrors(name, value, field),
-  ];
+/** What a pod as a whole may ask for (validatePodResourceName). */
+export function validatePodResourceName(name: string, field: string): FieldError[] {
+  const errors = validateResourceName(name, field);
+  const supported = ['cpu', 'hugepages-', 'memory'];
+  if (errors.length > 0 || name === 'cpu' || name === 'memory' || isHugePages(name)) return errors;
+  return [notSupported(field, name, supported)];
 }
 
 function hugePageErrors(name: string, value: string, field: string): FieldError[] {

@@ -21,7 +21,12 @@ export const podRules: KindRules = {
   generation: { initial: true, of: ({ spec }) => spec },
   cells: podCells,
   rules: {
-    default: (object) => defaultPod(object as Pod),
+    default: (object) => {
+      const { spec } = object as Pod;
+      // Upstream's conversion says so.
+      if (spec && (spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
+      defaultPod(object as Pod);
+    },
     prepareForCreate,
     prepareForStatusUpdate,
     validate,

@@ -161,3 +161,28 @@ export function validateHostUsers(spec: PodSpec, field: string): FieldError[] {
     ...devices,
   ];
 }
+
+const allOrNone = 'If pod contains any hostProcess containers then all containers must be HostProcess containers';
+
+/** Processes of a Windows host are a pod's alone, and in the host's network (validateWindowsHostProcessPod). */
+export function validateHostProcesses(spec: PodSpec, field: string): FieldError[] {
+  const ofPod = spec.securityContext?.windowsOptions?.hostProcess;
+  const all = (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
+    (spec[list] ?? []).map(({ securityContext }, index) => ({
+      path: `${field}.${list}[${index}].securityContext.windowsOptions.hostProcess`,
+      own: securityContext?.windowsOptions?.hostProcess,
+    })),
+  );
+  const count = all.filter(({ own }) => own ?? ofPod).length;
+  return [
+    ...all.flatMap(({ path, own }) =>
+      ofPod === undefined || own === undefined || own === ofPod
+        ? []
+        : [invalid(path, own, `pod hostProcess value must be identical if both are specified, was ${ofPod}`)],
+    ),
+    ...(count > 0 && count < all.length ? [invalid(field, '', allOrNone)] : []),
+    ...(count > 0 && !spec.hostNetwork
+      ? [invalid(`${field}.hostNetwork`, false, 'hostNetwork must be true if pod contains any hostProcess containers')]
+      : []),
+  ];
+}

@@ -1,4 +1,4 @@
-import type { PodDNSConfig, PodSpec, PodTemplateSpec } from '@berth/kube';
+import { type PodDNSConfig, type PodSpec, type PodTemplateSpec, withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../field.ts';
 import { shownForm } from '../../internal-form.ts';
@@ -8,14 +8,14 @@ import { validateAnnotations } from '../../metadata.ts';
 import { dns1123Label, dns1123Subdomain, inRange, qualifiedName, subdomainWithUnderscore } from '../../names.ts';
 import { podAnnotationErrors } from './annotations.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './containers.ts';
-import { validateResources } from './resource-requirements.ts';
+import { validatePodResourceName, validateResources } from './resource-requirements.ts';
 import {
   validateAffinity,
   validateFileKeyVolumes,
   validateSpreadConstraints,
   validateTolerations,
 } from './scheduling.ts';
-import { validateHostUsers, validatePodSecurityContext } from './security.ts';
+import { validateHostProcesses, validateHostUsers, validatePodSecurityContext } from './security.ts';
 import { validateVolumes } from './volumes.ts';
 
 /** The pod a spec is of; templates are of none. */
@@ -38,10 +38,10 @@ export function validatePodSpec(spec: PodSpec, field: string, owner: PodOwner = 
     ...validateContainers(context, `${field}.containers`),
     ...validateInitContainers(context, `${field}.initContainers`),
     ...validateEphemeralContainers(context, `${field}.ephemeralContainers`),
-    ...(spec.resources?.claims?.length
+    ...(spec.resources && withSentEmpty(spec.resources, 'claims')
       ? [forbidden(`${field}.resources.claims`, 'claims may not be set for Resources at pod-level')]
       : []),
-    ...validateResources(spec.resources, `${field}.resources`, claimNames),
+    ...validateResources(spec.resources, `${field}.resources`, { claimNames, checkName: validatePodResourceName }),
     ...hostNetworkErrors(spec, field, owner.isPod),
     ...oneOf(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], `${field}.restartPolicy`),
     ...oneOf(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], `${field}.dnsPolicy`),
@@ -51,6 +51,7 @@ export function validatePodSpec(spec: PodSpec, field: string, owner: PodOwner = 
     ...dnsConfigErrors(spec.dnsConfig, spec.dnsPolicy, `${field}.dnsConfig`),
     ...gateErrors(spec, field),
     ...validateSpreadConstraints(spec.topologySpreadConstraints ?? [], `${field}.topologySpreadConstraints`),
+    ...validateHostProcesses(spec, field),
     ...validateHostUsers(spec, field),
     ...namedErrors(spec, field),
     ...restErrors(spec, field),
@@ -185,7 +186,9 @@ function restErrors(spec: PodSpec, field: string): FieldError[] {
     ...(spec.preemptionPolicy === undefined
       ? []
       : oneOf(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${field}.preemptionPolicy`)),
-    ...(spec.overhead ? validateResources({ limits: spec.overhead }, `${field}.overhead`, new Set()) : []),
+    ...(spec.overhead
+      ? validateResources({ limits: spec.overhead }, `${field}.overhead`, { claimNames: new Set() })
+      : []),
     ...osErrors(spec, field),
   ];
 }
