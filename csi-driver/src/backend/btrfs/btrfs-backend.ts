@@ -16,6 +16,7 @@ import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeS
 import { DirectoryNode } from '../directory/directory-node.ts';
 import { directoryOffer } from '../directory/directory-offer.ts';
 import { fsTypesOf } from '../directory/filesystem-types.ts';
+import { SubvolumeLimits } from '../directory/subvolume-limits.ts';
 import type { Pool, PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
 
@@ -44,8 +45,13 @@ export class BtrfsBackend implements Backend {
     this.#pool = pool;
     this.#volumes = pool.folder('subvolumes');
     this.#snapshots = pool.folder('subvolume-snapshots');
+    const limits = new SubvolumeLimits(this.#volumes);
     this.node = new DirectoryNode({
       volumes: this.#volumes.fd,
+      // A crash in the middle of a change, or whoever switched quotas off, may have left another limit or none.
+      keepToSize: async ({ capacityBytes }, subvolume) => {
+        if (limits.usage(subvolume)?.maxBytes !== capacityBytes) await limits.limit(subvolume, capacityBytes);
+      },
       mounts: new PoolMounts(mounter, this.#volumes.fd),
       measure: async (_id, directory) => {
         const { usedBytes: used, maxBytes: total } = subvolumeUsage(directory);
