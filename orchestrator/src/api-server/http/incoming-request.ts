@@ -73,6 +73,9 @@ export function auditIdOf(message: IncomingMessage, rng: Rng): string {
   return typeof given === 'string' && given !== '' && /^[\x20-\x7e]+$/.test(given) ? given : rng.uuid();
 }
 
+/** As Go's server has it (rstAvoidanceDelay). */
+const lingerMs = 500;
+
 /** What is left of a body that nobody reads does not come any more. */
 export function closeAfter(message: IncomingMessage, response: Http2ServerResponse): void {
   // Both are gone from the request once it has ended.
@@ -84,7 +87,9 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
     else {
       // Once it is answered, nothing tells a reader of its body that no more comes.
       socket?.once('close', () => message.destroy());
-      socket?.destroySoon();
+      // A client that is still writing would lose the answer with the connection.
+      socket?.end();
+      socket?.setTimeout(lingerMs, () => socket.destroy());
     }
   });
 }
