@@ -204,8 +204,6 @@ test('a selector of thousands of terms is answered, one that is too long refused
 test('a long list is whole and in order in every form', async () => {
   // YAML of that length is written by a thread, which a busy machine begins later than the other server here waits.
   await using patient = await anApiServer();
-  // YAML of that length is written by a thread, which a busy machine begins later than the other server here waits.
-  await using patient = await anApiServer();
   const path = '/api/v1/namespaces/kube-public/configmaps';
   const names = Array.from({ length: 620 }, (_, i) => `c${String(i).padStart(3, '0')}`);
   for (const name of names) await patient.store.write({ key: `/registry/configmaps/kube-public/${name}`, value: Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"kube-public"},"data":{"a":"b"}}`) });
