@@ -217,6 +217,8 @@ test('a scale reads and writes the fields the definition names', async () => {
   const dependencies = [{ op: 'add', path: '/spec/versions/0/schema/openAPIV3Schema/dependencies', value: { a: ['b'], c: { type: 'string' } } }];
   const shown = await send('PATCH', `${crds}/${name}?dryRun=All`, dependencies, { contentType: 'application/json-patch+json' });
   expect(shown.body.message).toMatch(/"Dependencies":\{"a":\{"Schema":null,"Property":\["b"\]\},"c":\{"Schema":\{"ID":"",.*\},"Property":null\}\},"AdditionalItems"/);
+  const none = await send('PATCH', `${crds}/${name}?dryRun=All`, [{ ...dependencies[0], value: {} }], { contentType: 'application/json-patch+json' });
+  expect(none.body.message).toContain('dependencies: Forbidden: dependencies is not supported');
   await send('PATCH', `${foos}/a/status`, { status: { availableReplicas: 3, selector: 'a=b' } }, { contentType: 'application/merge-patch+json' });
   expect((await send('GET', `${foos}/a/scale`)).body.status).toEqual({ replicas: 3, selector: 'a=b' });
   expect((await send('GET', `${foos}/a`)).body.spec).toEqual({ deploymentName: 'd', replicas: 4 });

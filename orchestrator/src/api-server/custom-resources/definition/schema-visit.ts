@@ -1,3 +1,4 @@
+import { withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, forbidden, invalid, notSupported, required } from '../../resources/field.ts';
 import { hasDefault, isEmbedded, isList, itemsOf, type JsonSchema } from '../schema/json-schema.ts';
@@ -107,13 +108,14 @@ function belowProperty(schema: JsonSchema, name: string, where: Where): Where {
 }
 
 function unsupportedErrors(schema: JsonSchema, path: string): FieldError[] {
-  const { id, additionalItems, patternProperties = {}, definitions = {}, dependencies, $ref } = schema;
+  const { id, additionalItems, patternProperties = {}, definitions = {}, $ref } = schema;
   const fields: readonly [string, boolean][] = [
     ['id', Boolean(id)],
     ['additionalItems', additionalItems !== undefined],
     ['patternProperties', Object.keys(patternProperties).length > 0],
     ['definitions', Object.keys(definitions).length > 0],
-    ['dependencies', dependencies !== undefined],
+    // None of them are some, as Go tells an empty map from none.
+    ['dependencies', withSentEmpty(schema, 'dependencies') !== undefined],
     ['$ref', $ref !== undefined],
   ];
   return fields.flatMap(([name, isSet]) => (isSet ? [forbidden(child(path, name), `${name} is not supported`)] : []));
