@@ -104,7 +104,7 @@ test('keys that are there twice are warned of, refused or ignored', async () => 
 
 test.each([
   ['no map', '[1, 2]', 'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}'],
-  ['no YAML', 'b: 1\na: [', 'error decoding YAML: error converting YAML to JSON: yaml: line 1: did not find expected node content'],
+  ['no YAML', 'b: 1\na: [', 'error decoding YAML: error converting YAML to JSON: yaml: line 2: did not find expected node content'],
   ['nested deeper than anything is', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'error decoding YAML: error converting YAML to JSON: yaml: exceeded max depth'],
   ['a bomb of aliases', `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 9 }, (_, i) => `${'bcdefghij'[i]}: &${'bcdefghij'[i]} [${`*${'abcdefghi'[i]},`.repeat(9)}]`).join('\n')}`, 'error decoding YAML: error converting YAML to JSON: yaml: document contains excessive aliasing'],
 ])('a configuration that is %s is a bad request', async (_what, raw, why) => {
