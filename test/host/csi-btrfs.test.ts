@@ -154,4 +154,9 @@ test('a directory on btrfs is kept to its size, and what is cloned or restored f
   expect(readFileSync(join(copy.targetPath, 'fill')).equals(readFileSync(join(targetPath, 'fill')))).toBe(true);
   fill(copy.targetPath, 48);
   expect(() => fill(copy.targetPath, 80)).toThrow(/quota exceeded/);
+  const later = await create(driver, 'later', directory);
+  // Whoever switches quotas off takes all limits with them.
+  execFileSync('btrfs', ['quota', 'disable', join(place.folder, 'pool')]);
+  const staged = await publish(driver, later, place.folder);
+  expect(() => fill(staged.targetPath, 64)).toThrow(/quota exceeded/);
 });

@@ -2,9 +2,7 @@ import { chmodSync, statfsSync } from 'node:fs';
 import {
   cloneSubvolumeAt,
   createSubvolumeAt,
-  enableSubvolumeQuota,
   isErrno,
-  limitSubvolume,
   type Mounter,
   openSegment,
   removeEmptyAt,
@@ -39,13 +37,14 @@ export class BtrfsBackend implements Backend {
   readonly #pool: Pool;
   readonly #volumes: PoolFolder;
   readonly #snapshots: PoolFolder;
-  #quota: Promise<void> | undefined;
+  readonly #limits: SubvolumeLimits;
 
   constructor({ pool, mounter }: { readonly pool: Pool; readonly mounter: Mounter }) {
     this.#pool = pool;
     this.#volumes = pool.folder('subvolumes');
     this.#snapshots = pool.folder('subvolume-snapshots');
     const limits = new SubvolumeLimits(this.#volumes);
+    this.#limits = limits;
     this.node = new DirectoryNode({
       volumes: this.#volumes.fd,
       // A crash in the middle of a change, or whoever switched quotas off, may have left another limit or none.
@@ -62,11 +61,11 @@ export class BtrfsBackend implements Backend {
 
   async create(volume: VolumeSpec, from?: Stored): Promise<CopiedBy | undefined> {
     const { id, capacityBytes } = volume;
-    await this.#countUsage();
+    await this.#limits.countUsage();
     if (!from) return await this.#createEmpty(volume);
     const copiedBy = await this.#clone(from, { kind: 'volume', id });
     using subvolume = openSegment(this.#volumes.fd, id);
-    await limitSubvolume(subvolume, capacityBytes);
+    await this.#limits.set(subvolume, capacityBytes);
     this.#pool.records.put(this.#volumes.fd, id, volume.record);
     await this.#sync(this.#volumes);
     return copiedBy;
@@ -89,7 +88,7 @@ export class BtrfsBackend implements Backend {
 
   async expand({ id, capacityBytes }: VolumeSpec): Promise<void> {
     using subvolume = openSegment(this.#volumes.fd, id);
-    await limitSubvolume(subvolume, capacityBytes);
+    await this.#limits.set(subvolume, capacityBytes);
     await this.#sync(this.#volumes);
   }
 
@@ -111,12 +110,12 @@ export class BtrfsBackend implements Backend {
   async shrink({ id, capacityBytes }: VolumeSpec): Promise<number | undefined> {
     using subvolume = openSegment(this.#volumes.fd, id);
     const { maxBytes } = subvolumeUsage(subvolume);
-    await limitSubvolume(subvolume, capacityBytes);
+    await this.#limits.set(subvolume, capacityBytes);
     // What is still in memory counts when it is written.
     await this.#sync(this.#volumes);
     const { usedBytes } = subvolumeUsage(subvolume);
     if (usedBytes <= capacityBytes) return undefined;
-    await limitSubvolume(subvolume, maxBytes);
+    await this.#limits.set(subvolume, maxBytes);
     await this.#sync(this.#volumes);
     return usedBytes;
   }
@@ -140,7 +139,7 @@ export class BtrfsBackend implements Backend {
       using subvolume = openSegment(fresh, name);
       chmodSync(`${subvolume.path}/.`, volumeMode);
       this.#pool.records.put(fresh, name, record);
-      await limitSubvolume(subvolume, capacityBytes);
+      await this.#limits.set(subvolume, capacityBytes);
     });
     await this.#sync(this.#volumes);
     return undefined;
@@ -153,17 +152,6 @@ export class BtrfsBackend implements Backend {
     await this.#pool.discard(folder, to.id);
     await cloneSubvolumeAt(source, folder.fd, to.id);
     return 'snapshot';
-  }
-
-  /** Switched on with the first volume that needs it: the pool's filesystem may be somebody's. */
-  async #countUsage(): Promise<void> {
-    this.#quota ??= enableSubvolumeQuota(this.#volumes.fd);
-    try {
-      await this.#quota;
-    } catch (error) {
-      this.#quota = undefined;
-      throw error;
-    }
   }
 
   /** Subvolumes and limits are durable with the transaction that holds them. */

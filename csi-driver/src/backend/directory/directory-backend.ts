@@ -109,7 +109,7 @@ export class DirectoryBackend implements Backend, Disposable {
   async expand({ id, capacityBytes }: VolumeSpec): Promise<void> {
     using directory = openSegment(this.#volumes.fd, id);
     const { limits } = this.#quota;
-    if (limits?.usage(directory)) await limits.limit(directory, capacityBytes);
+    if (limits?.isLimitable(directory)) await limits.limit(directory, capacityBytes);
   }
 
   /** The limit comes down first, so that nobody writes past it between the look and the change. */
@@ -179,11 +179,11 @@ export class DirectoryBackend implements Backend, Disposable {
     return { bytes, inodes: { total: inodes + pool.ffree, available: pool.ffree, used: inodes } };
   }
 
-  /** Sets right what a crash in the middle of a change left, and what a pool mounted without quotas would not do. */
+  /** Sets right what a crash in the middle of a change left, or whoever switched quotas off; refuses what cannot be kept. */
   async #keepToSize({ id, parameters, capacityBytes }: VolumeSpec, directory: Fd): Promise<void> {
     const { limits, objection } = this.#quota;
-    const limited = limits?.usage(directory);
-    if (limits && limited && limited.maxBytes !== capacityBytes) await limits.limit(directory, capacityBytes);
+    if (limits?.isLimitable(directory) && limits.usage(directory)?.maxBytes !== capacityBytes)
+      await limits.limit(directory, capacityBytes);
     if (limits || parameters['quota'] !== 'required') return;
     throw grpcError(
       'FAILED_PRECONDITION',

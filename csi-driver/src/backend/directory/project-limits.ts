@@ -48,6 +48,10 @@ export class ProjectLimits implements SizeLimits {
     await this.#folder.sync();
   }
 
+  isLimitable(directory: Fd): boolean {
+    return ownProject(directory) !== undefined;
+  }
+
   usage(directory: Fd): LimitedUsage | undefined {
     const id = ownProject(directory);
     if (id === undefined) return undefined;

@@ -15,7 +15,9 @@ export interface SizeLimits {
   makeDirectory(parent: Fd, name: string, maxBytes: number): Promise<void>;
   /** Changes the size of one that was made so; durable when it resolves. */
   limit(directory: Fd, maxBytes: number): Promise<void>;
-  /** In constant time; undefined for a directory that was not made so, such as one from before the pool had quotas. */
+  /** Whether the directory was made so. One from before the pool had quotas was not. */
+  isLimitable(directory: Fd): boolean;
+  /** In constant time; undefined for a directory that was not made so, and while nothing is counted. */
   usage(directory: Fd): LimitedUsage | undefined;
   /** Resolves when what was made before is on disk with its limit; the names in `folder` are. */
   sync(): Promise<void>;

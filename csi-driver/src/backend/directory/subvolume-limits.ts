@@ -27,22 +27,39 @@ export class SubvolumeLimits implements SizeLimits {
   }
 
   async makeDirectory(parent: Fd, name: string, maxBytes: number): Promise<void> {
-    await this.#countUsage();
+    await this.countUsage();
     await createSubvolumeAt(parent, name);
     using subvolume = openSegment(parent, name);
-    await limitSubvolume(subvolume, maxBytes);
+    await this.set(subvolume, maxBytes);
   }
 
   async limit(directory: Fd, maxBytes: number): Promise<void> {
     // Of any other directory the kernel would take the subvolume around it: the whole pool.
-    if (!isSubvolume(directory)) throw new Error('a directory that is no subvolume cannot be limited');
-    await this.#countUsage();
-    await limitSubvolume(directory, maxBytes);
+    if (!this.isLimitable(directory)) throw new Error('a directory that is no subvolume cannot be limited');
+    await this.set(directory, maxBytes);
     await this.sync();
   }
 
+  /** The same for what is a subvolume, durable with the next sync. */
+  async set(subvolume: Fd, maxBytes: number): Promise<void> {
+    await this.countUsage();
+    try {
+      await limitSubvolume(subvolume, maxBytes);
+    } catch (error) {
+      if (!isErrno(error, 'ENOTCONN')) throw error;
+      // Somebody switched quotas off since.
+      this.#quota = undefined;
+      await this.countUsage();
+      await limitSubvolume(subvolume, maxBytes);
+    }
+  }
+
+  isLimitable(directory: Fd): boolean {
+    return inspectAt(directory).inode === rootInode;
+  }
+
   usage(directory: Fd): LimitedUsage | undefined {
-    if (!isSubvolume(directory)) return undefined;
+    if (!this.isLimitable(directory)) return undefined;
     try {
       return subvolumeUsage(directory);
     } catch (error) {
@@ -59,7 +76,7 @@ export class SubvolumeLimits implements SizeLimits {
   }
 
   /** Switched on with the first volume that needs it: the pool's filesystem may be somebody's. */
-  async #countUsage(): Promise<void> {
+  async countUsage(): Promise<void> {
     this.#quota ??= enableSubvolumeQuota(this.#folder.fd);
     try {
       await this.#quota;
@@ -68,8 +85,4 @@ export class SubvolumeLimits implements SizeLimits {
       throw error;
     }
   }
-}
-
-function isSubvolume(directory: Fd): boolean {
-  return inspectAt(directory).inode === rootInode;
 }
