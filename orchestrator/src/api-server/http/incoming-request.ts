@@ -89,7 +89,7 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
       socket?.once('close', () => message.destroy());
       // A client that is still writing would lose the answer with the connection.
       socket?.end();
-      socket?.setTimeout(lingerMs, () => socket.destroy());
+      socket?.setTimeout?.(lingerMs, () => socket.destroy());
     }
   });
 }
