@@ -372,6 +372,9 @@ test('custom objects are found by what a method means, whatever the path, as ups
   for (const path of [foos, one]) for (const method of ['OPTIONS', 'PROPFIND']) expect(await answer(method, path)).toEqual(refused(''));
   expect(await answer('POST', one, foo({ name: 'a' }))).toEqual([409, 'foos.samplecontroller.k8s.io "a" already exists']);
   expect(await answer('POST', `${foos}/c`, foo({ name: 'b' }))).toEqual([201, 'Foo']);
+  const { body: page } = await send('GET', `${foos}?limit=1`);
+  expect(page.metadata).toMatchObject({ continue: expect.stringMatching(/./), remainingItemCount: 1 });
+  expect((await send('GET', foos)).body.metadata).toEqual({ continue: '', resourceVersion: expect.stringMatching(/^\d+$/) });
   expect(await answer('GET', foos.replace('/namespaces', '/proxy/namespaces'))).toEqual(refused('proxy'));
   expect(await answer('POST', '/apis/samplecontroller.k8s.io')).toEqual([200, 'APIGroup']);
   expect(await answer('POST', '/apis/samplecontroller.k8s.io/v1alpha1')).toEqual([200, 'APIResourceList']);

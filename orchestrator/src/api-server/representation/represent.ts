@@ -87,9 +87,15 @@ function plainObject(object: AnswerObject): KubeObject {
 /** What it costs to find where an item's text goes. */
 const perItem = 5;
 
+/** Of custom objects upstream's lists always say whether they go on. */
+function listMetadata({ definition, metadata }: ListAnswer): object {
+  return definition.custom ? { continue: '', ...metadata } : metadata;
+}
+
 /** A list made of the stored bytes of its items. */
-async function listJson({ definition, metadata, items }: ListAnswer): Promise<Uint8Array> {
-  const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
+async function listJson(list: ListAnswer): Promise<Uint8Array> {
+  const { definition, items } = list;
+  const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`;
   const splices: Splice[] = [];
   for (const item of items) {
     // Custom objects may have to be filled and pruned.
@@ -106,7 +112,8 @@ async function listJson({ definition, metadata, items }: ListAnswer): Promise<Ui
   return writer.bytes;
 }
 
-function listValue({ definition, metadata, items }: ListAnswer, presentation: Presentation): object {
+function listValue(list: ListAnswer, presentation: Presentation): object {
+  const { definition, metadata, items } = list;
   const { representation, includeObject, clock } = presentation;
   const objects = items.map(({ object }) => object);
   if (representation.as === 'Table')
@@ -117,7 +124,12 @@ function listValue({ definition, metadata, items }: ListAnswer, presentation: Pr
       withColumns: true,
     });
   if (representation.as === undefined)
-    return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
+    return {
+      kind: listKindOf(definition),
+      apiVersion: apiVersionOf(definition),
+      metadata: listMetadata(list),
+      items: objects,
+    };
   const { version } = representation;
   return {
     kind: 'PartialObjectMetadataList',
