@@ -1,6 +1,6 @@
 import { type Job, type JobSpec, type PodFailurePolicyRule, withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { unmatched } from '../apps/template.ts';
+import { isReadable, unmatched } from '../apps/template.ts';
 import { validatePodTemplate } from '../core/pod/spec.ts';
 import { duplicate, invalid, notSupported, required, tooLong, tooMany } from '../field.ts';
 import { selectorMatches, validateLabelSelector } from '../label-selector.ts';
@@ -180,7 +180,9 @@ export function validateSelector({ spec }: Job): FieldError[] {
   const labels = spec?.template?.metadata?.labels;
   return [
     ...(selector ? validateLabelSelector(selector, 'spec.selector') : [required('spec.selector')]),
-    ...(selectorMatches(selector, labels) ? [] : [unmatched(spec?.template ?? {}, 'spec.template')]),
+    ...(!isReadable(selector) || selectorMatches(selector, labels)
+      ? []
+      : [unmatched(spec?.template ?? {}, 'spec.template')]),
   ];
 }
 

@@ -77,12 +77,15 @@ function resourceClaimErrors({ resourceClaims = [] }: PodSpec, list: string): Fi
       ...(name ? [] : [required(`${field}.name`)]),
       ...(name && repeated ? [duplicate(`${field}.name`, name)] : []),
       ...(name && !repeated ? dns1123Label(name).map((text) => invalid(`${field}.name`, name, text)) : []),
-      ...(resourceClaimName && resourceClaimTemplateName
+      ...(resourceClaimName !== undefined && resourceClaimTemplateName !== undefined
         ? [invalid(field, shownForm('PodResourceClaim', claim), both)]
         : []),
       ...(resourceClaimName === undefined && resourceClaimTemplateName === undefined
         ? [invalid(field, shownForm('PodResourceClaim', claim), none)]
         : []),
+      ...(['resourceClaimName', 'resourceClaimTemplateName'] as const).flatMap((each) =>
+        claim[each] === undefined ? [] : givenNameErrors(claim[each], `${field}.${each}`),
+      ),
     ];
   });
 }
@@ -180,9 +183,7 @@ function restErrors(spec: PodSpec, field: string): FieldError[] {
       ...hostnames.flatMap((name, at) => subdomainErrors(name, `${field}.hostAliases[${index}].hostnames[${at}]`)),
     ]),
     ...subdomainErrors(spec.priorityClassName, `${field}.priorityClassName`),
-    ...(spec.runtimeClassName === undefined
-      ? []
-      : runtimeClassErrors(spec.runtimeClassName, `${field}.runtimeClassName`)),
+    ...(spec.runtimeClassName === undefined ? [] : givenNameErrors(spec.runtimeClassName, `${field}.runtimeClassName`)),
     ...(spec.preemptionPolicy === undefined
       ? []
       : oneOf(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${field}.preemptionPolicy`)),
@@ -212,12 +213,12 @@ function osErrors(spec: PodSpec, field: string): FieldError[] {
   ];
 }
 
-function runtimeClassErrors(name: string, field: string): FieldError[] {
+function givenNameErrors(name: string, field: string): FieldError[] {
   return dns1123Subdomain(name).map((text) => invalid(field, name, text));
 }
 
 function subdomainErrors(name: string | undefined, field: string): FieldError[] {
-  return name ? runtimeClassErrors(name, field) : [];
+  return name ? givenNameErrors(name, field) : [];
 }
 
 function labelErrors(name: string | undefined, field: string): FieldError[] {
