@@ -283,6 +283,12 @@ function sqliteCall(original: Any, describeCall: (first: unknown) => SystemCall 
   };
 }
 
+/** As Node has it: a child without a process, whose end is heard of later. */
+function notStarted(end: () => void): childProcess.ChildProcess {
+  setImmediate(end);
+  return new childProcess.ChildProcess();
+}
+
 /** A program that was started goes on when the one that started it ends. */
 function patchPrograms(): void {
   const all = childProcess as unknown as Record<string, Any>;
@@ -291,9 +297,9 @@ function patchPrograms(): void {
     const callback = args.at(-1) as Any;
     const name = `execve ${String(args[0])}`;
     const fault = watch?.({ name, changes: args[0] !== 'blkid' });
-    if (fault?.at === 'before') return void setImmediate(() => ended(fault.end, callback));
-    if (fault?.at === 'errno') return void setImmediate(() => callback(errnoError(fault.errno, name), '', ''));
-    if (fault?.at === 'skip') return void setImmediate(() => callback(null, '', ''));
+    if (fault?.at === 'before') return notStarted(() => ended(fault.end, callback));
+    if (fault?.at === 'errno') return notStarted(() => callback(errnoError(fault.errno, name), '', ''));
+    if (fault?.at === 'skip') return notStarted(() => callback(null, '', ''));
     pending++;
     const child = original(...args.slice(0, -1), (...results: unknown[]) => {
       pending--;
