@@ -32,4 +32,5 @@ export { type Labels, Metrics } from './metrics.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
 export { startTask } from './start-task.ts';
+export { Turns } from './turns.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

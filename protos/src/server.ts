@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, rename, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { Turns } from '@berth/kit';
 import {
   Server,
   ServerCredentials,
@@ -12,7 +13,6 @@ import {
 import { asGrpcError, GrpcError, grpcCodes } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
 import type { Service } from './service.ts';
-import { Turns } from './turns.ts';
 
 export interface CallContext {
   readonly method: string;
@@ -30,7 +30,10 @@ export type ServiceHandlers<S extends ServiceType> = {
 type Unary = (request: unknown, context: CallContext) => Promise<object>;
 type Streaming = (request: unknown, context: CallContext) => AsyncIterable<object>;
 
-/** Fewer write each answer alone; with more a caller of 16 at once waits for all of them (`npm run bench -- driver`). */
+/**
+ * What one socket brings at once would be worked on whole before the first answer leaves, while the caller has nothing to
+ * do. Fewer write each answer alone; with more a caller of 16 at once waits for all of them (`npm run bench -- driver`).
+ */
 const callsPerTurn = 4;
 
 /** A gRPC server on a Unix socket. Handlers throw GrpcError; anything else they throw is INTERNAL. */
@@ -132,14 +135,17 @@ function unary(path: string, handler: Unary, turns: Turns) {
       answered = true;
       reply(...result);
     };
-    turns.take(() => {
+    const begin = () => {
       // Whoever called may have left while others were begun: nothing is, for nobody.
       if (controller.signal.aborted) return;
       handler(call.request, { method: path, signal: controller.signal }).then(
         (response) => answer(null, response),
         (error: unknown) => answer(wireError(error)),
       );
-    });
+    };
+    const pause = turns.arrive(1);
+    if (pause) void pause.then(begin);
+    else begin();
   };
 }
 

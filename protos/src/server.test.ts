@@ -1,37 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { GrpcConnection } from './client.ts';
 import { csiIdentity } from './csi.ts';
 import { GrpcServer } from './server.ts';
-import { Turns } from './turns.ts';
-
-test('a turn of the event loop begins no more than its limit, in the order they came', async () => {
-  const turns = new Turns(2);
-  const begun: number[] = [];
-  for (const i of [0, 1, 2, 3, 4]) turns.take(() => begun.push(i));
-  expect(begun).toEqual([0, 1]);
-  await setImmediate();
-  turns.take(() => begun.push(5));
-  expect(begun).toEqual([0, 1, 2, 3]);
-  await setImmediate();
-  expect(begun).toEqual([0, 1, 2, 3, 4, 5]);
-});
-
-test('a turn that is over leaves room for the next', async () => {
-  const turns = new Turns(1);
-  const begun: number[] = [];
-  turns.take(() => begun.push(0));
-  await setImmediate();
-  await setImmediate();
-  turns.take(() => begun.push(1));
-  expect(begun).toEqual([0, 1]);
-});
 
 test('of many calls that come at once, the first are answered before the last begin', async () => {
-  const endpoint = `unix:${join(tmpdir(), `berth-turns-${randomUUID()}.sock`)}`;
+  const endpoint = `unix:${join(tmpdir(), `berth-server-${randomUUID()}.sock`)}`;
   let begun = 0;
   await using server = new GrpcServer().add(csiIdentity, { Probe: async () => ({ ready: { value: begun++ >= 0 } }) });
   await server.listen(endpoint);
@@ -50,7 +26,7 @@ test('of many calls that come at once, the first are answered before the last be
 });
 
 test('a call whose caller leaves while it waits for its turn is not begun', async () => {
-  const endpoint = `unix:${join(tmpdir(), `berth-turns-${randomUUID()}.sock`)}`;
+  const endpoint = `unix:${join(tmpdir(), `berth-server-${randomUUID()}.sock`)}`;
   const leaving = new AbortController();
   let begun = 0;
   const Probe = async () => {
