@@ -79,8 +79,14 @@ async function clientOf({ authority, port }: Listening, agent: Agent): Promise<S
         const warning = answer.headersDistinct['warning']?.join('\n') ?? '';
         answer.on('end', () => resolve({ status: answer.statusCode ?? 0, warning, text })).on('error', reject);
       });
-      // A server may close a connection that was quiet just as it is used again.
-      sent.on('error', (error) => (sent.reusedSocket ? resolve(send(asked)) : reject(error))).end(payload);
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        // A server may close a connection that was quiet just as it is used again.
+        if (sent.reusedSocket) resolve(send(asked));
+        // Upstream's handlers panic at some objects, which ends the connection without an answer.
+        else if (error.code === 'ECONNRESET') resolve({ status: 0, warning: '', text: error.message });
+        else reject(error);
+      });
+      sent.end(payload);
     });
   return send;
 }
