@@ -90,9 +90,10 @@ function validate(object: AnyObject): FieldError[] {
 function networkErrors(cidrs: readonly string[]): FieldError[] {
   const field = 'spec.podCIDRs';
   const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
-  const errors = cidrs.flatMap((cidr, index) => validateCidr(cidr, `${field}[${index}]`));
+  const problems = cidrs.map((cidr, index) => validateCidr(cidr, `${field}[${index}]`));
+  const errors = problems.flat();
   if (cidrs.length < 2 || (errors.length === 0 && families.size === 2 && cidrs.length === 2)) return errors;
-  const wrong = cidrs.findIndex((cidr) => validateCidr(cidr, field).length > 0);
+  const wrong = problems.findIndex((each) => each.length > 0);
   const why = `invalid CIDR[${wrong}]: <nil> (invalid CIDR address: ${cidrs[wrong]})`;
   return [
     ...errors,

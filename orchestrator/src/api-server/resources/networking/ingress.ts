@@ -11,8 +11,9 @@ import { more } from '../core/endpoints.ts';
 import { hostnameErrors } from '../core/service-update.ts';
 import { invalid, notSupported, required } from '../field.ts';
 import { isIpAddress, validateIp } from '../ip.ts';
-import { dns1123Label, dns1123Subdomain, pathSegment, portName, portNumber, wildcardSubdomain } from '../names.ts';
+import { dns1123Label, dns1123Subdomain, portName, portNumber, wildcardSubdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
+import { typedReferenceErrors } from './typed-reference.ts';
 
 const classAnnotation = 'kubernetes.io/ingress.class';
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix'];
@@ -105,28 +106,13 @@ function sequenceErrors(path: string, field: string): FieldError[] {
 
 function backendErrors({ service, resource }: IngressBackend, field: string): FieldError[] {
   if (service && resource) return [invalid(field, '', 'cannot set both resource and service backends')];
-  if (resource) return resourceErrors(resource, `${field}.resource`);
+  if (resource) return typedReferenceErrors(resource, `${field}.resource`);
   if (!service) return [invalid(field, '', 'resource or service backend is required')];
   return [
     ...(service.name
       ? dns1123Label(service.name).map((text) => invalid(`${field}.service.name`, service.name, text))
       : [required(`${field}.service.name`)]),
     ...backendPortErrors(service.port ?? {}, field),
-  ];
-}
-
-/** As of every other object of the namespace (validateIngressTypedLocalObjectReference). */
-function resourceErrors(resource: NonNullable<IngressBackend['resource']>, field: string): FieldError[] {
-  const { apiGroup } = resource;
-  return [
-    ...(apiGroup === undefined
-      ? []
-      : dns1123Subdomain(apiGroup).map((text) => invalid(`${field}.apiGroup`, apiGroup, text))),
-    ...(['kind', 'name'] as const).flatMap((name) =>
-      resource[name]
-        ? pathSegment(resource[name]).map((text) => invalid(`${field}.${name}`, resource[name], text))
-        : [required(`${field}.${name}`)],
-    ),
   ];
 }
 

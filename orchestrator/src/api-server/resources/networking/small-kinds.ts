@@ -13,6 +13,7 @@ import { immutable } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import { domainPrefixedPath } from '../paths.ts';
 import type { KindRules } from '../rules.ts';
+import { typedReferenceErrors } from './typed-reference.ts';
 
 const defaultClass = 'ingressclass.kubernetes.io/is-default-class';
 const longestController = 250;
@@ -50,16 +51,9 @@ function parameters(reference: IngressClassParametersReference | undefined): str
 
 function referenceErrors(reference: IngressClassParametersReference): FieldError[] {
   const field = 'spec.parameters';
-  const { apiGroup, scope, namespace } = reference;
+  const { scope, namespace } = reference;
   return [
-    ...(apiGroup === undefined
-      ? []
-      : dns1123Subdomain(apiGroup).map((text) => invalid(`${field}.apiGroup`, apiGroup, text))),
-    ...(['kind', 'name'] as const).flatMap((name) =>
-      reference[name]
-        ? pathSegment(reference[name]).map((text) => invalid(`${field}.${name}`, reference[name], text))
-        : [required(`${field}.${name}`)],
-    ),
+    ...typedReferenceErrors(reference, field),
     ...(scope === 'Cluster' || scope === 'Namespace'
       ? []
       : [notSupported(`${field}.scope`, scope ?? '', ['Cluster', 'Namespace'])]),
