@@ -14,6 +14,7 @@ import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeS
 import { DirectoryNode } from '../directory/directory-node.ts';
 import { directoryOffer } from '../directory/directory-offer.ts';
 import { fsTypesOf } from '../directory/filesystem-types.ts';
+import { keepToSize } from '../directory/size-limits.ts';
 import { SubvolumeLimits } from '../directory/subvolume-limits.ts';
 import type { Pool, PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
@@ -47,10 +48,7 @@ export class BtrfsBackend implements Backend {
     this.#limits = limits;
     this.node = new DirectoryNode({
       volumes: this.#volumes.fd,
-      // A crash in the middle of a change, or whoever switched quotas off, may have left another limit or none.
-      keepToSize: async ({ capacityBytes }, subvolume) => {
-        if (limits.usage(subvolume)?.maxBytes !== capacityBytes) await limits.limit(subvolume, capacityBytes);
-      },
+      keepToSize: ({ capacityBytes }, subvolume) => keepToSize(limits, subvolume, capacityBytes),
       mounts: new PoolMounts(mounter, this.#volumes.fd),
       measure: async (_id, directory) => {
         const { usedBytes: used, maxBytes: total } = subvolumeUsage(directory);

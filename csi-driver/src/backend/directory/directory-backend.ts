@@ -21,7 +21,7 @@ import { directoryOffer } from './directory-offer.ts';
 import { fsTypesOf } from './filesystem-types.ts';
 import { limitsOfPool, type PoolLimits } from './limits-of-pool.ts';
 import { releaseProject } from './project-limits.ts';
-import type { LimitedUsage } from './size-limits.ts';
+import { keepToSize, type LimitedUsage } from './size-limits.ts';
 import { UsageCounter } from './usage-counter.ts';
 
 export interface DirectoryBackendOptions {
@@ -179,11 +179,10 @@ export class DirectoryBackend implements Backend, Disposable {
     return { bytes, inodes: { total: inodes + pool.ffree, available: pool.ffree, used: inodes } };
   }
 
-  /** Sets right what a crash in the middle of a change left, or whoever switched quotas off; refuses what cannot be kept. */
+  /** {@link keepToSize}; refuses what cannot be kept. */
   async #keepToSize({ id, parameters, capacityBytes }: VolumeSpec, directory: Fd): Promise<void> {
     const { limits, objection } = this.#quota;
-    if (limits?.isLimitable(directory) && limits.usage(directory)?.maxBytes !== capacityBytes)
-      await limits.limit(directory, capacityBytes);
+    if (limits) await keepToSize(limits, directory, capacityBytes);
     if (limits || parameters['quota'] !== 'required') return;
     throw grpcError(
       'FAILED_PRECONDITION',

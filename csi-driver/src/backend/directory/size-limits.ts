@@ -22,3 +22,9 @@ export interface SizeLimits {
   /** Resolves when what was made before is on disk with its limit; the names in `folder` are. */
   sync(): Promise<void>;
 }
+
+/** Sets right what a crash in the middle of a change left, or whoever switched quotas off, where the directory can be limited. */
+export async function keepToSize(limits: SizeLimits, directory: Fd, maxBytes: number): Promise<void> {
+  if (limits.isLimitable(directory) && limits.usage(directory)?.maxBytes !== maxBytes)
+    await limits.limit(directory, maxBytes);
+}
