@@ -149,11 +149,8 @@ function add(registry: MetricRegistry, all: readonly Told[]): void {
     type: 'gauge',
     value: (of) => of.startedAt,
   };
-  addFamily(
-    registry,
-    start,
-    all.map((told) => ({ told: { ...told, atMs: undefined }, of: told })),
-  );
+  const untimed = all.map((told) => ({ told: { ...told, atMs: undefined }, of: told }));
+  addFamily(registry, start, untimed);
   const seen: Family<Told> = {
     ...{ name: 'container_last_seen', help: 'Last time a container was seen by the exporter', type: 'gauge' },
     value: ({ atMs }) => Math.floor(atMs / 1000),
@@ -163,18 +160,10 @@ function add(registry: MetricRegistry, all: readonly Told[]): void {
     seen,
     all.map((told) => ({ told, of: told })),
   );
-  for (const family of specFamilies)
-    addFamily(
-      registry,
-      family,
-      all.map((told) => ({ told: { ...told, atMs: undefined }, of: told.details })),
-    );
-  for (const family of cgroupFamilies)
-    addFamily(
-      registry,
-      family,
-      all.map((told) => ({ told, of: told.details })),
-    );
+  const limits = untimed.map(({ told, of }) => ({ told, of: of.details }));
+  for (const family of specFamilies) addFamily(registry, family, limits);
+  const details = all.map((told) => ({ told, of: told.details }));
+  for (const family of cgroupFamilies) addFamily(registry, family, details);
   addProcessorTime(registry, all);
   addFaults(registry, all);
   const devices = all.flatMap((told) =>
