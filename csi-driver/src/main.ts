@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
+import { stderrByTurns } from '@berth/kit';
 import { runCli } from './cli.ts';
 
 process.umask(0o077);
@@ -22,7 +23,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+  err: stderrByTurns(),
   now: () => Date.now(),
   stopped,
   self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],

@@ -53,6 +53,7 @@ export { parseMountInfo } from './mountinfo.ts';
 export { type FileAccess, openFileAt, removeFileAt, reopen } from './open-file.ts';
 export {
   assertSegment,
+  existsAt,
   Fd,
   makeDirectoriesInRoot,
   makeDirectoryAt,

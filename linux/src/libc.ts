@@ -18,6 +18,7 @@ export const libc = {
   umount2: lib.func('int umount2(const uint8_t *target, int flags)'),
   unlinkat: lib.func('int unlinkat(int dirfd, const uint8_t *path, int flags)'),
   mkdirat: lib.func('int mkdirat(int dirfd, const uint8_t *path, unsigned int mode)'),
+  faccessat: lib.func('int faccessat(int dirfd, const uint8_t *path, int mode, int flags)'),
   openat: lib.func('int openat(int dirfd, const uint8_t *path, int flags, unsigned int mode)'),
   renameat: lib.func('int renameat(int olddir, const uint8_t *oldpath, int newdir, const uint8_t *newpath)'),
   symlinkat: lib.func('int symlinkat(const uint8_t *target, int dirfd, const uint8_t *path)'),
@@ -69,6 +70,17 @@ export function pathBytes(path: string): PathBytes {
 export function check(result: number, syscall: string, what: string): number {
   if (result >= 0) return result;
   throw errorOf(koffi.errno(), syscall, what);
+}
+
+/** The same, with undefined for an errno that is an answer, too: making an error costs more than the call. */
+export function checkUnless(
+  answer: keyof typeof constants.errno,
+  result: number,
+  syscall: string,
+  what: string,
+): number | undefined {
+  if (result < 0 && koffi.errno() === constants.errno[answer]) return undefined;
+  return check(result, syscall, what);
 }
 
 export interface Call {

@@ -1,5 +1,5 @@
 import * as flags from './flags.ts';
-import { check, libc, pathBytes } from './libc.ts';
+import { check, checkUnless, libc, pathBytes } from './libc.ts';
 import { assertSegment, Fd } from './open-in-root.ts';
 
 export type FileAccess = 'read' | 'write' | 'handle';
@@ -25,12 +25,5 @@ export function reopen(handle: Fd, access: 'read' | 'write' = 'read'): Fd {
 /** Removes the name of a file in a directory. @returns false where there was none. */
 export function removeFileAt(parent: Fd, name: string): boolean {
   assertSegment(name);
-  const result = libc.unlinkat(parent.number, pathBytes(name), 0);
-  try {
-    check(result, 'unlinkat', name);
-    return true;
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return false;
-    throw error;
-  }
+  return checkUnless('ENOENT', libc.unlinkat(parent.number, pathBytes(name), 0), 'unlinkat', name) !== undefined;
 }

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import * as flags from './flags.ts';
 import { isErrno } from './kernel-error.ts';
-import { check, libc, pathBytes } from './libc.ts';
+import { check, checkUnless, libc, pathBytes } from './libc.ts';
 
 /** An open file descriptor that closes when disposed. `path` reaches the same file, whatever its name becomes. */
 export class Fd implements Disposable {
@@ -85,13 +85,14 @@ export function makeDirectoriesInRoot(root: Fd, relative: string, mode = 0o750):
 /** @returns false where the directory already existed. */
 export function makeDirectoryAt(parent: Fd, name: string, mode = 0o750): boolean {
   assertSegment(name);
-  try {
-    check(libc.mkdirat(parent.number, pathBytes(name), mode), 'mkdirat', name);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false;
-    throw error;
-  }
+  return checkUnless('EEXIST', libc.mkdirat(parent.number, pathBytes(name), mode), 'mkdirat', name) !== undefined;
+}
+
+/** Whether a directory has an entry of this name, be it a symlink that leads nowhere. */
+export function existsAt(parent: Fd, name: string): boolean {
+  assertSegment(name);
+  const answer = libc.faccessat(parent.number, pathBytes(name), flags.F_OK, flags.AT_SYMLINK_NOFOLLOW);
+  return checkUnless('ENOENT', answer, 'faccessat', name) !== undefined;
 }
 
 /** Opens a directory entry that must be a directory itself, not a link to one. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { stderrByTurns } from '@berth/kit';
 import { runCli } from './cli.ts';
 
 const stop = new AbortController();
@@ -10,7 +11,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+  err: stderrByTurns(),
   now: () => Date.now(),
   signal: stop.signal,
 });

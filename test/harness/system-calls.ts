@@ -95,6 +95,7 @@ const looking = new Set([
   'fgetxattr',
   'openTree',
   'openat2',
+  'faccessat',
   'getdents',
 ]);
 const lookingRequests = new Map<unknown, string>([

@@ -28,6 +28,7 @@ import {
   createFileAt,
   detachLoop,
   deviceSize,
+  existsAt,
   Fd,
   freezeFilesystem,
   getXattr,
@@ -37,10 +38,12 @@ import {
   linuxMounter,
   listLoops,
   loopPath,
+  makeDirectoryAt,
   openFileAt,
   openRoot,
   punchHole,
   putXattr,
+  removeFileAt,
   reopen,
   reserveSpace,
   setDeviceReadOnly,
@@ -299,4 +302,17 @@ test('a tree copy into a full filesystem is ENOSPC', async () => {
   using source = openRoot(from);
   using target = openRoot(to);
   await expect(copyTree(source, target, never)).rejects.toEqual(code('ENOSPC'));
+});
+
+test('names are looked for, made and removed in a directory; those that are taken or missing are answers, not errors', async () => {
+  await using s = scene();
+  symlinkSync('nowhere', join(s.folder, 'dangling'));
+  using folder = openRoot(s.folder);
+  using file = openFileAt(folder, 'image', 'handle');
+  expect(['image', 'dangling', 'absent'].map((name) => existsAt(folder, name))).toEqual([true, true, false]);
+  expect([makeDirectoryAt(folder, 'made'), makeDirectoryAt(folder, 'made')]).toEqual([true, false]);
+  expect([removeFileAt(folder, 'dangling'), removeFileAt(folder, 'dangling')]).toEqual([true, false]);
+  expect(() => existsAt(file, 'below')).toThrow(code('ENOTDIR'));
+  expect(() => removeFileAt(folder, 'made')).toThrow(code('EISDIR'));
+  for (const name of ['..', 'a/b', 'a\0b', '']) expect(() => existsAt(folder, name)).toThrow(RangeError);
 });

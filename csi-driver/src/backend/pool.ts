@@ -1,6 +1,6 @@
-import { lstatSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
-import { type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
+import { existsAt, type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
 import { brokenMountErrors } from '../mounts/place.ts';
 import type { PoolCapacity } from './backend.ts';
 import { DataRecords } from './data-records.ts';
@@ -44,6 +44,8 @@ export class Pool implements AsyncDisposable {
   readonly #open: PoolFolder[] = [];
   /** Device and inode of its directory when it was opened. */
   readonly #place: string;
+  /** What a look at it said in this turn. */
+  #seen: boolean | undefined;
 
   constructor(tools: PoolTools) {
     const { path, rng, log, name = unnamedPool, named = false, limitBytes, overcommit = defaultOvercommit } = tools;
@@ -62,14 +64,18 @@ export class Pool implements AsyncDisposable {
     this.trash.empty();
   }
 
-  /** False where something else is at its path now: its disk was unmounted, or answers nothing. A look costs some microseconds. */
+  /**
+   * False where something else is at its path now: its disk was unmounted, or answers nothing. One look is for all who ask
+   * in the same turn of the event loop.
+   */
   isThere(): boolean {
-    try {
-      return placeAt(this.path) === this.#place;
-    } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ENOTDIR', ...brokenMountErrors)) return false;
-      throw error;
+    if (this.#seen === undefined) {
+      this.#seen = this.#look();
+      setImmediate(() => {
+        this.#seen = undefined;
+      });
     }
+    return this.#seen;
   }
 
   /** A folder of the pool, made when missing. It closes with the pool. */
@@ -96,7 +102,7 @@ export class Pool implements AsyncDisposable {
    * as it is. `make` gets the name to make it under.
    */
   async add(folder: PoolFolder, name: string, make: (fresh: Fd, name: string) => Promise<void> | void): Promise<void> {
-    if (!isThere(folder.fd, name)) {
+    if (!existsAt(folder.fd, name)) {
       const fresh = `${name}.${this.#rng.uuid()}`;
       try {
         await make(this.#fresh.fd, fresh);
@@ -120,6 +126,15 @@ export class Pool implements AsyncDisposable {
     this.trash.empty();
   }
 
+  #look(): boolean {
+    try {
+      return placeAt(this.path) === this.#place;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', ...brokenMountErrors)) return false;
+      throw error;
+    }
+  }
+
   async capacity(): Promise<PoolCapacity> {
     const { blocks, bavail, bsize } = statfsSync(this.path);
     return { totalBytes: blocks * bsize, availableBytes: bavail * bsize };
@@ -134,11 +149,6 @@ export class Pool implements AsyncDisposable {
 function placeAt(path: string): string {
   const { dev, ino } = statSync(path);
   return `${dev}:${ino}`;
-}
-
-/** Whether a folder of the driver's own has the name. */
-export function isThere(folder: Fd, name: string): boolean {
-  return lstatSync(`${folder.path}/${name}`, { throwIfNoEntry: false }) !== undefined;
 }
 
 function freeBytesOf(path: string): number {

@@ -18,23 +18,31 @@ export interface Placing {
  * @throws GrpcError RESOURCE_EXHAUSTED – none is where the CO wants it, or none has the room; says what there is.
  */
 export function reservePlace(candidates: readonly Placement[], placing: Placing, node: NodeTopology): Placement {
-  const { name, capacityBytes, parameters, requirement } = placing;
+  const { name, capacityBytes, requirement } = placing;
   const allowed = candidates.filter(({ pool, backend }) => backend.remote || mayBeHere(requirement, node, pool));
   if (allowed.length === 0) throw elsewhere(candidates, node);
-  const rated = allowed.map((placement) => ({
-    placement,
-    rank: wishRank(requirement, node, placement.pool),
-    room: placement.pool?.ledger.available(commitmentOf(placement.backend, parameters)) ?? Number.POSITIVE_INFINITY,
-  }));
-  rated.sort((a, b) => a.rank - b.rank || b.room - a.room);
   const reasons: string[] = [];
-  for (const { placement } of rated) {
+  for (const placement of allowed.length === 1 ? allowed : bestFirst(allowed, placing, node)) {
     const { pool, backend } = placement;
     const refusal = pool?.ledger.reserve(claimOf(backend, { ...placing, backend: backend.name }));
     if (!refusal) return placement;
     reasons.push(`the pool "${pool?.name}" can give ${refusal.availableBytes}: ${refusal.reason}`);
   }
   throw grpcError('RESOURCE_EXHAUSTED', `volume "${name}" asks for ${capacityBytes} bytes; ${reasons.join('; ')}`);
+}
+
+function bestFirst(
+  allowed: readonly Placement[],
+  { parameters, requirement }: Placing,
+  node: NodeTopology,
+): Placement[] {
+  const rated = allowed.map((placement) => ({
+    placement,
+    rank: wishRank(requirement, node, placement.pool),
+    room: placement.pool?.ledger.available(commitmentOf(placement.backend, parameters)) ?? Number.POSITIVE_INFINITY,
+  }));
+  rated.sort((a, b) => a.rank - b.rank || b.room - a.room);
+  return rated.map(({ placement }) => placement);
 }
 
 function elsewhere(candidates: readonly Placement[], { key, nodeId, poolPrefix }: NodeTopology): Error {

@@ -17,11 +17,15 @@ import { refuseDifferent, type Wish, wishOf } from './volume-wish.ts';
 
 /** CreateVolume: idempotent by name, durable before it answers (CSI spec, CreateVolume). */
 export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRequest, csi.CreateVolumeResponse> {
+  // Asked for twice in one turn: what is refused by its content alone is refused before anything is locked.
+  const wishes = new WeakMap<csi.CreateVolumeRequest, Wish>();
   return {
-    validate: (request) => validate(request, context),
+    validate: (request) => {
+      wishes.set(request, validate(request, context));
+    },
     keys: ({ name }) => [name, ...idOf(context, name)],
     run: async (request, signal) => {
-      const wish = wishOf(context, request);
+      const wish = wishes.get(request) ?? wishOf(context, request);
       const existing = await findExisting(context, { request, wish }, signal);
       if (existing) {
         refuseDifferent(context, existing, wish);
@@ -36,13 +40,15 @@ export function createVolume(context: ServiceContext): Method<csi.CreateVolumeRe
   };
 }
 
-function validate(request: csi.CreateVolumeRequest, context: ServiceContext): void {
+function validate(request: csi.CreateVolumeRequest, context: ServiceContext): Wish {
   requireFields({ name: request.name });
   requireCapabilities(request.volumeCapabilities);
   sizeRangeOf(request.capacityRange);
-  const { backend, parameters, fsType } = wishOf(context, request);
+  const wish = wishOf(context, request);
+  const { backend, parameters, fsType } = wish;
   backend.offer.checkParameters(parameters, fsType);
   refuseUnsupported(request.volumeCapabilities, backend.offer);
+  return wish;
 }
 
 function idOf({ catalog }: ServiceContext, name: string): string[] {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { stderrByTurns } from '@berth/kit';
 import { runCli } from './cli.ts';
 
 const stop = new AbortController();
@@ -20,7 +21,7 @@ const fromSource = join(import.meta.dirname, '../../../csi-driver/src/main.ts');
 process.exitCode = await runCli(process.argv.slice(2), {
   terminal: {
     out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
+    err: stderrByTurns(),
     isInteractive: process.stderr.isTTY === true,
     env: process.env,
   },

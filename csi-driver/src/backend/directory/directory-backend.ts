@@ -1,8 +1,9 @@
-import { chmodSync, readdirSync, statfsSync } from 'node:fs';
+import { readdirSync, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Clock, Logger } from '@berth/kit';
 import {
   copyTree,
+  existsAt,
   type Fd,
   isErrno,
   type Mounter,
@@ -10,11 +11,12 @@ import {
   openSegment,
   removeEmptyAt,
   reopen,
+  setModeAt,
   syncFilesystemOf,
 } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { Backend, CopiedBy, Offer, PoolCapacity, Stillness, Stored, VolumeSpec, VolumeUsage } from '../backend.ts';
-import { isThere, type Pool, type PoolFolder } from '../pool.ts';
+import type { Pool, PoolFolder } from '../pool.ts';
 import { PoolMounts } from '../pool-mounts.ts';
 import { DirectoryNode, type KeepToSize, type Measure } from './directory-node.ts';
 import { directoryOffer } from './directory-offer.ts';
@@ -81,8 +83,7 @@ export class DirectoryBackend implements Backend, Disposable {
     await this.#pool.add(this.#volumes, id, async (fresh, name) => {
       await this.#makeDirectory(fresh, name, capacityBytes);
       // mkdir(2) takes the umask off.
-      using directory = openSegment(fresh, name);
-      chmodSync(`${directory.path}/.`, volumeMode);
+      setModeAt(fresh, name, volumeMode);
       this.#pool.records.put(fresh, name, record);
     });
     await this.#quota.limits?.sync();
@@ -137,9 +138,11 @@ export class DirectoryBackend implements Backend, Disposable {
   }
 
   usedBytes(id: string): number | undefined {
+    const { limits } = this.#quota;
+    if (!limits) return undefined;
     try {
       using directory = openSegment(this.#volumes.fd, id);
-      return this.#quota.limits?.usage(directory)?.usedBytes;
+      return limits.usage(directory)?.usedBytes;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
@@ -200,7 +203,7 @@ export class DirectoryBackend implements Backend, Disposable {
   /** What an earlier try left is thrown away: nobody has seen it. */
   async #fill(folder: PoolFolder, id: string, { from, signal, capacityBytes, record }: Content): Promise<CopiedBy> {
     using source = this.#openStored(from);
-    if (isThere(folder.fd, id)) await this.#pool.discard(folder, id);
+    if (existsAt(folder.fd, id)) await this.#pool.discard(folder, id);
     await this.#makeDirectory(folder.fd, id, capacityBytes);
     using target = openSegment(folder.fd, id);
     const { method } = await copyTree(source, target, signal);
