@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
-import { stderrByTurns } from '@berth/kit';
-import { runCli } from './cli.ts';
+import { keepCompiled, stderrByTurns } from '@berth/kit';
+
+keepCompiled(import.meta.filename);
+const { runCli } = await import('./cli.ts');
 
 process.umask(0o077);
 

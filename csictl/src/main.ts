@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { runCli } from './cli.ts';
+import { keepCompiled } from '@berth/kit';
+
+keepCompiled(import.meta.filename);
+const { runCli } = await import('./cli.ts');
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever reads has seen enough, as "| head" does.

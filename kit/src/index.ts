@@ -27,6 +27,7 @@ export {
   logLevels,
   silentLogger,
 } from './logger.ts';
+export { keepCompiled } from './keep-compiled.ts';
 export { makeFolders } from './make-folders.ts';
 export { type Labels, Metrics } from './metrics.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-import { stderrByTurns } from '@berth/kit';
-import { runCli } from './cli.ts';
+import { keepCompiled, stderrByTurns } from '@berth/kit';
+
+keepCompiled(import.meta.filename);
+const { runCli } = await import('./cli.ts');
 
 const stop = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());

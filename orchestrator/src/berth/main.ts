@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { stderrByTurns } from '@berth/kit';
-import { runCli } from './cli.ts';
+import { keepCompiled, stderrByTurns } from '@berth/kit';
+
+keepCompiled(import.meta.filename);
+const { runCli } = await import('./cli.ts');
 
 const stop = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
