@@ -18,6 +18,7 @@ export {
   numberOf,
   roundedIntegers,
 } from './json-integers.ts';
+export { keepCompiled } from './keep-compiled.ts';
 export {
   createLogger,
   type LogFields,
@@ -27,7 +28,6 @@ export {
   logLevels,
   silentLogger,
 } from './logger.ts';
-export { keepCompiled } from './keep-compiled.ts';
 export { makeFolders } from './make-folders.ts';
 export { type Labels, Metrics } from './metrics.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
