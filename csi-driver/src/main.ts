@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
-import { keepCompiled, stderrByTurns } from '@berth/kit';
+import { keepCompiled, outputsByTurns } from '@berth/kit';
 
 keepCompiled(import.meta.filename);
 const { runCli } = await import('./cli.ts');
@@ -24,8 +24,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
-  out: (text) => process.stdout.write(text),
-  err: stderrByTurns(),
+  ...outputsByTurns(process),
   now: () => Date.now(),
   stopped,
   self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],

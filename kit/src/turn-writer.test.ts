@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { TurnWriter } from './turn-writer.ts';
+import { outputsByTurns, TurnWriter } from './turn-writer.ts';
 
 test('what is written in a turn is one write, behind what else the turn does', async () => {
   const seen: string[] = [];
@@ -25,4 +25,14 @@ test('what is left as a process ends is written, once', async () => {
   writer.flush();
   await turn();
   expect(seen).toEqual(['last words\n']);
+});
+
+test('what goes to stdout is behind what went to stderr before it, as a terminal shows both', async () => {
+  const seen: string[] = [];
+  const stream = { write: (text: string) => seen.push(text) };
+  const { out, err } = outputsByTurns({ stdout: stream, stderr: stream, on: () => undefined });
+  err('ready\n');
+  out('export KUBECONFIG=f\n');
+  await turn();
+  expect(seen).toEqual(['ready\n', 'export KUBECONFIG=f\n']);
 });

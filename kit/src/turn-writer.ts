@@ -22,9 +22,21 @@ export class TurnWriter {
   }
 }
 
-/** What this process tells on stderr. */
-export function stderrByTurns(): (text: string) => void {
+interface Outputs {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+  on(event: 'exit', run: () => void): unknown;
+}
+
+/** Writes to this process' stdout, and by turns to its stderr: on a terminal, which is both, in the order they came. */
+export function outputsByTurns(process: Outputs): Record<'out' | 'err', (text: string) => void> {
   const writer = new TurnWriter((text) => process.stderr.write(text));
   process.on('exit', () => writer.flush());
-  return writer.write;
+  return {
+    err: writer.write,
+    out: (text) => {
+      writer.flush();
+      process.stdout.write(text);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { keepCompiled, stderrByTurns } from '@berth/kit';
+import { keepCompiled, outputsByTurns } from '@berth/kit';
 
 keepCompiled(import.meta.filename);
 const { runCli } = await import('./cli.ts');
@@ -12,8 +12,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
-  out: (text) => process.stdout.write(text),
-  err: stderrByTurns(),
+  ...outputsByTurns(process),
   now: () => Date.now(),
   signal: stop.signal,
 });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { keepCompiled, stderrByTurns } from '@berth/kit';
+import { keepCompiled, outputsByTurns } from '@berth/kit';
 
 keepCompiled(import.meta.filename);
 const { runCli } = await import('./cli.ts');
@@ -22,8 +22,7 @@ const fromSource = join(import.meta.dirname, '../../../csi-driver/src/main.ts');
 
 process.exitCode = await runCli(process.argv.slice(2), {
   terminal: {
-    out: (text) => process.stdout.write(text),
-    err: stderrByTurns(),
+    ...outputsByTurns(process),
     isInteractive: process.stderr.isTTY === true,
     env: process.env,
   },
