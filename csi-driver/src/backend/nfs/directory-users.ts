@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import { isNfsError, type NfsClient } from '@berth/nfs-client';
+import { grpcError } from '@berth/protos';
+import type { OnDelete } from './nfs-parameters.ts';
 import { namesIn, removeIfEmpty, removeMark, writeMark } from './nfs-paths.ts';
 import { ownFolder } from './path-rules.ts';
 
 /** Says that a volume made the directory, so that the last of its volumes may remove it. No volume has this id. */
 const madeMark = '.made';
+/** Says that a volume that is gone wanted its data archived, which others used then. */
+const archiveMark = '.archive';
 /** Others may take the last mark away between two of our steps; more often than this is no accident. */
 const maxTries = 5;
 
 export interface DirectoryUsers {
   readonly others: readonly string[];
   readonly made: boolean;
+  readonly archive: boolean;
 }
 
 /**
@@ -45,20 +50,36 @@ export async function claimMade(client: NfsClient, subDir: string, signal: Abort
   await writeMark(client, { path: `${usersFolder(subDir)}/${madeMark}`, word: subDir }, signal);
 }
 
-/** Takes a volume out. @returns undefined where there is no trace of any: it never was, or all is done. */
+/** Takes a volume out. What its class promised of the data holds when the last goes too, whose class may say otherwise. */
 export async function leaveUsers(
   client: NfsClient,
-  { id, subDir }: { readonly id: string; readonly subDir: string },
+  { id, subDir, onDelete }: { readonly id: string; readonly subDir: string; readonly onDelete: OnDelete },
   signal: AbortSignal,
 ): Promise<DirectoryUsers> {
-  await removeMark(client, `${usersFolder(subDir)}/${id}`, signal);
+  const folder = usersFolder(subDir);
+  if (onDelete === 'retain') await removeMark(client, `${folder}/${madeMark}`, signal);
+  if (onDelete === 'archive') await markForArchive(client, subDir, signal);
+  await removeMark(client, `${folder}/${id}`, signal);
   return await usersOf(client, { id, subDir }, signal);
+}
+
+/** @throws GrpcError FAILED_PRECONDITION – a volume made a directory above this one, and all in it goes with that. */
+export async function checkAbove(client: NfsClient, subDir: string, signal: AbortSignal): Promise<void> {
+  const names = subDir.split('/');
+  for (let depth = 1; depth < names.length; depth++) {
+    const above = names.slice(0, depth).join('/');
+    if (!(await namesIn(client, usersFolder(above), signal)).includes(madeMark)) continue;
+    throw grpcError(
+      'FAILED_PRECONDITION',
+      `subDir ${JSON.stringify(subDir)} is inside ${JSON.stringify(above)}, the directory of another volume, and would be deleted with it; choose another subDir`,
+    );
+  }
 }
 
 /** Forgets a directory that has no users any more. */
 export async function forgetDirectory(client: NfsClient, subDir: string, signal: AbortSignal): Promise<void> {
   const folder = usersFolder(subDir);
-  await removeMark(client, `${folder}/${madeMark}`, signal);
+  for (const mark of [madeMark, archiveMark]) await removeMark(client, `${folder}/${mark}`, signal);
   await removeIfEmpty(client, folder, signal);
 }
 
@@ -68,5 +89,15 @@ async function usersOf(
   signal: AbortSignal,
 ): Promise<DirectoryUsers> {
   const names = await namesIn(client, usersFolder(subDir), signal);
-  return { others: names.filter((name) => name !== madeMark && name !== id), made: names.includes(madeMark) };
+  const others = names.filter((name) => name !== madeMark && name !== archiveMark && name !== id);
+  return { others, made: names.includes(madeMark), archive: names.includes(archiveMark) };
+}
+
+/** Where nothing is known of the directory any more all is done. */
+async function markForArchive(client: NfsClient, subDir: string, signal: AbortSignal): Promise<void> {
+  try {
+    await writeMark(client, { path: `${usersFolder(subDir)}/${archiveMark}`, word: subDir }, signal);
+  } catch (error) {
+    if (!isNfsError(error, 'NOENT')) throw error;
+  }
 }

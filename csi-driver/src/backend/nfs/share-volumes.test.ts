@@ -134,6 +134,43 @@ test('retain leaves the data, and archive moves it aside, never over an older ar
   expect(traces(w.server)).toEqual([]);
 });
 
+for (const promise of ['retain', 'archive'] as const) {
+  test(`what ${promise} promised holds when the directory's last volume is one of delete`, async () => {
+    await using w = aWorld();
+    const first = aVolume({ onDelete: promise });
+    await w.volumes.create('id-1', first);
+    await w.volumes.create('id-2', aVolume());
+    w.server.writeFile('pvc-1/file');
+    for (let i = 0; i < 2; i++) await w.volumes.remove('id-1', first);
+    expect(shown(w.server)).toEqual(['pvc-1/', 'pvc-1/file']);
+    for (let i = 0; i < 2; i++) await w.volumes.remove('id-2', aVolume());
+    await w.emptied();
+    const kept = promise === 'retain' ? 'pvc-1' : 'archived-pvc-1';
+    expect(server(w)).toEqual([`${kept}/`, `${kept}/file`]);
+  });
+}
+
+test('a volume inside the directory of another, which would go with that, is refused', async () => {
+  await using w = aWorld();
+  await w.volumes.create('id-1', aVolume());
+  const inner = aVolume({ subDir: 'pvc-1/a/inner' });
+  const create = w.volumes.create('id-2', inner);
+  await expect(create).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringMatching(/"pvc-1"/),
+  });
+  const fill = w.volumes.fill('id-2', inner, { from: 'pvc-1', signal });
+  await expect(fill).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  await w.volumes.remove('id-2', inner);
+  expect(shown(w.server)).toEqual(['pvc-1/']);
+  await w.volumes.remove('id-1', aVolume());
+  await w.volumes.create('id-2', inner);
+  await w.volumes.create('id-1', aVolume());
+  await w.volumes.remove('id-1', aVolume());
+  await w.emptied();
+  expect(shown(w.server)).toEqual(['pvc-1/', 'pvc-1/a/', 'pvc-1/a/inner/']);
+});
+
 test('a clone shows when it is complete, and a snapshot outlives its volume', async () => {
   await using w = aWorld();
   await w.volumes.create('id-1', aVolume());

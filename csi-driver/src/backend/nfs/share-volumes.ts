@@ -1,7 +1,7 @@
 import { KeyedMutex, type Logger } from '@berth/kit';
 import { isNfsError, type NfsClient, type TreeCopyResult } from '@berth/nfs-client';
 import { grpcError } from '@berth/protos';
-import { claimMade, forgetDirectory, joinUsers, leaveUsers } from './directory-users.ts';
+import { checkAbove, claimMade, forgetDirectory, joinUsers, leaveUsers } from './directory-users.ts';
 import type { NfsAccess, NfsVolume } from './nfs-parameters.ts';
 import { isDirectory, makeDirectory, moveIfThere } from './nfs-paths.ts';
 import type { NfsServers } from './nfs-servers.ts';
@@ -40,6 +40,7 @@ export class ShareVolumes {
     const { subDir, mode } = volume;
     await this.#alone(volume, () =>
       this.#servers.use(volume, async (client, signal) => {
+        await checkAbove(client, subDir, signal);
         const { made } = await joinUsers(client, { id, subDir }, signal);
         const found = await isDirectory(client, subDir, signal);
         if (!found || made) {
@@ -90,16 +91,17 @@ export class ShareVolumes {
   async remove(id: string, volume: NfsVolume): Promise<void> {
     const { subDir, onDelete } = volume;
     await this.#alone(volume, async () => {
-      const { others, made } = await this.#servers.use(volume, async (client, signal) => {
-        const users = await leaveUsers(client, { id, subDir }, signal);
-        if (users.others.length === 0 && users.made && onDelete === 'archive')
+      const { others, made, archive } = await this.#servers.use(volume, async (client, signal) => {
+        const users = await leaveUsers(client, { id, subDir, onDelete }, signal);
+        if (users.others.length === 0 && users.made && users.archive)
           await this.#archive(client, { id, subDir }, signal);
         return users;
       });
       const isLast = others.length === 0;
-      if (isLast && !made) this.#log.info('no volume made the directory; its data stays', { volume: id, subDir });
+      if (isLast && !made)
+        this.#log.info('the directory was there before, or is to be retained; its data stays', { volume: id, subDir });
       if (!isLast) this.#log.info('other volumes use the directory; its data stays', { volume: id, subDir, others });
-      const data = isLast && made && onDelete === 'delete' ? [subDir] : [];
+      const data = isLast && made && !archive ? [subDir] : [];
       const halfMade = await this.#servers.use(volume, (client, signal) => isDirectory(client, makingOf(id), signal));
       const paths = [...data, ...(halfMade ? [makingOf(id)] : [])];
       if (paths.length > 0) await this.#trash.discard(volume, paths);
@@ -112,6 +114,7 @@ export class ShareVolumes {
   }
 
   async #isFilled(client: NfsClient, { id, subDir }: Named, signal: AbortSignal): Promise<boolean> {
+    await checkAbove(client, subDir, signal);
     const found = await isDirectory(client, subDir, signal);
     const { made, others } = await joinUsers(client, { id, subDir }, signal);
     // It shows in one step when it is complete: one that is ours is.
