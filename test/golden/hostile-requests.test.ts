@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
+import { type AddressInfo, createServer } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { FakeClock } from '@berth/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -118,7 +120,7 @@ test('a body in pieces that becomes too large is answered, and its connection en
   const piece = `10000\r\n${'a'.repeat(0x10000)}\r\n`;
   for (let i = 0; i < 60; i++) socket.write(piece);
   await ended;
-  expect(text).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\n[^]*"message":"Request entity too large: limit is 3145728"/);
+  expect(text).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\n[^]*connection: close\r\n[^]*"message":"Request entity too large: limit is 3145728"/);
 });
 
 test('a body in pieces of a byte is read as a whole one is', async () => {
@@ -136,7 +138,7 @@ test('a body in pieces that nobody reads does not keep the next request waiting'
 
 test('a request whose body does not come is ended by the server with 504, and by its own timeout before', async () => {
   const answer = await raw(head('Content-Length: 100\r\n'));
-  expect(answer).toMatch(/^HTTP\/1\.1 504 /);
+  expect(answer).toMatch(/^HTTP\/1\.1 504 [^]*\r\nconnection: close\r\n/);
   const status = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
   expect(status).toMatchObject({ kind: 'Status', reason: 'Timeout', code: 504, message: 'Timeout: request did not complete within the allotted timeout' });
   const started = performance.now();
@@ -144,6 +146,20 @@ test('a request whose body does not come is ended by the server with 504, and by
   expect(await raw(own)).toMatch(/^HTTP\/1\.1 504 /);
   expect(performance.now() - started).toBeLessThan(1400);
   expect((await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_request_terminations_total\{code="504",component="apiserver",.*verb="POST"/);
+});
+
+test('a request that has come whole and takes too long leaves its connection to the next', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const hooks = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+  const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }];
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const webhook = { name: 'silent.example.com', rules, clientConfig: { url }, sideEffects: 'None', admissionReviewVersions: ['v1'] };
+  await server.send({ method: 'POST', path: hooks, contentType: json, body: { metadata: { name: 'silent' }, webhooks: [webhook] } });
+  const late = `POST ${configmaps}?timeout=50ms&dryRun=All HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: 32\r\n\r\n{"metadata":{"name":"too-late"}}`;
+  await expect.poll(() => raw(`${late}GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n`, /\r\n\r\nok$/)).toMatch(/^HTTP\/1\.1 504 [^]*HTTP\/1\.1 200 OK/);
+  await server.send({ method: 'DELETE', path: `${hooks}/silent` });
+  silent.close();
 });
 
 test.each([

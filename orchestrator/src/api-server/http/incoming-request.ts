@@ -76,22 +76,24 @@ export function auditIdOf(message: IncomingMessage, rng: Rng): string {
 /** As Go's server has it (rstAvoidanceDelay). */
 const lingerMs = 500;
 
-/** What is left of a body that nobody reads does not come any more. */
+/** What is left of a body that nobody reads does not come any more; a client of HTTP/1.1 is told so in its answer. */
 export function closeAfter(message: IncomingMessage, response: Http2ServerResponse): void {
   // Both are gone from the request once it has ended.
   const { stream } = message as unknown as Http2ServerRequest;
+  if (stream) {
+    response.once('finish', () => stream.close());
+    return;
+  }
   // Nor has the request one from where its body was refused.
   const socket = message.socket ?? response.socket;
-  response.once('finish', () => {
-    if (stream) stream.close();
-    else {
-      // Once it is answered, nothing tells a reader of its body that no more comes.
-      socket?.once('close', () => message.destroy());
-      // A client that is still writing would lose the answer with the connection.
-      socket?.end();
-      socket?.setTimeout?.(lingerMs, () => socket.destroy());
-    }
-  });
+  // Such an answer has Node destroy the connection once it is written; a client that is still writing would lose it.
+  socket.destroySoon = () => {
+    socket.end();
+    socket.setTimeout(lingerMs, () => socket.destroy());
+  };
+  if (!response.headersSent) response.setHeader('connection', 'close');
+  // Once it is answered, nothing tells a reader of its body that no more comes.
+  response.once('finish', () => socket.once('close', () => message.destroy()));
 }
 
 export function refuseUpgrade(socket: Duplex, { status }: ApiError): void {

@@ -124,7 +124,8 @@ export class ServedRequest {
     this.status = 504;
     this.audit?.failed(error.status);
     this.#parts.metrics.requests.terminated(this.info, request.method, 504);
-    closeAfter(this.message, response);
+    // Where its body has come whole, more requests may follow.
+    if (!this.message.complete) closeAfter(this.message, response);
     void respondError(error, this.reply).catch((cause: unknown) =>
       this.#parts.log.debug('a client did not hear that its time is over', { cause }),
     );
