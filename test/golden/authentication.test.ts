@@ -31,8 +31,18 @@ const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}
 test('a static token is its user, another one is nobody', async () => {
   await using s = await aServer({ tokenAuthFile: aFile('s3cret,jane,7,"dev,ops"\nother,joe,8\n') });
   expect(await s.as('Bearer s3cret')).toEqual({ username: 'jane', uid: '7', groups: ['dev', 'ops', 'system:authenticated'] });
-  expect(await s.as('bearer  other')).toEqual({ username: 'joe', uid: '8', groups: ['system:authenticated'] });
+  for (const said of ['bearer other', 'Bearer other more', ' BEARER other'])
+    expect(await s.as(said)).toEqual({ username: 'joe', uid: '8', groups: ['system:authenticated'] });
   for (const wrong of ['Bearer s3cre', 'Bearer s3cretx', 'Bearer constructor', 'Bearer __proto__']) expect(await s.as(wrong)).toBe(401);
+});
+
+test('a token behind two spaces is not seen, and its client is told', async () => {
+  await using s = await aServer({ tokenAuthFile: aFile('s3cret,jane,7\n') });
+  const asked = { method: 'GET', path: '/version', certificate: false, headers: { authorization: 'Bearer  s3cret' } } as const;
+  const { status, headers } = await s.server.send(asked);
+  const text = 'the provided Authorization header contains extra space before the bearer token, and is ignored';
+  expect([status, headers.warning]).toEqual([200, `299 - "${text}"`]);
+  expect(await s.as('Bearer  s3cret')).toBe(403);
 });
 
 test('a certificate is its user, told apart by its fingerprint, with the uid its subject has', async () => {

@@ -68,11 +68,16 @@ function tokenSaid(socket: TLSSocket, authorization: string): string | undefined
   return token;
 }
 
+/** The second word, whatever follows it (apiserver bearertoken). */
 function bearerToken(authorization: string): string | undefined {
-  const text = authorization.trim();
-  if (!/^bearer /i.test(text)) return undefined;
-  const token = text.slice('bearer '.length).replace(/^ +/, '');
-  return /\s/.test(token) ? undefined : token;
+  const [scheme = '', token] = authorization.trim().split(' ', 2);
+  return /^bearer$/i.test(scheme) && token ? token : undefined;
+}
+
+/** What a client is told whose token is not seen. */
+export function bearerWarning({ authorization = '' }: IncomingMessage['headers']): string | undefined {
+  if (!/^\s*bearer {2}/i.test(authorization)) return undefined;
+  return 'the provided Authorization header contains extra space before the bearer token, and is ignored';
 }
 
 /** HTTP basic authentication (RFC 7617): a name has no colon. */

@@ -9,8 +9,8 @@ import { turns } from '../decoding/turns.ts';
 import type { Refused } from '../flow-control/in-flight.ts';
 import { isLongRunning, requestInfoOf } from '../request-info.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
-import type { User } from '../user.ts';
-import { authenticate } from './authenticate.ts';
+import { anonymous, type User } from '../user.ts';
+import { authenticate, bearerWarning } from './authenticate.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
 import { respond, respondError } from './respond.ts';
@@ -131,7 +131,10 @@ export class HttpHandler {
   async #callerOf(served: ServedRequest): Promise<User> {
     try {
       served.checkTimeout();
-      return await this.#authenticate(served.message);
+      const user = await this.#authenticate(served.message);
+      const warning = user === anonymous ? bearerWarning(served.message.headers) : undefined;
+      if (warning !== undefined) served.reply.request.warn(warning);
+      return user;
     } catch (error) {
       if (error instanceof ApiError && error.code === 'Unauthorized')
         this.#parts.auditor?.unauthenticated(served.subject(undefined), served.auditId, hasCertificate(served.message));

@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import { type ClusterAccess, KubeconfigError, loadKubeconfig } from '@berth/kube';
+import { type ClusterAccess, KubeconfigError, loadKubeconfig, parseJson } from '@berth/kube';
 import { answerWords } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
@@ -43,7 +43,7 @@ export class FileWebhook {
       throw new CallError(answerWords(status, answer.body, answer.headers['content-type']), { status });
     let value: unknown;
     try {
-      value = JSON.parse(answer.body.toString());
+      value = parseJson(answer.body.toString());
     } catch (error) {
       throw new CallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
     }

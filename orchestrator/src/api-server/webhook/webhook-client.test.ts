@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import type { HttpsCall, HttpsCaller } from './https-caller.ts';
 import { WebhookClient, type WebhookClientConfig } from './webhook-client.ts';
 
-async function asked(config: WebhookClientConfig): Promise<string> {
+async function asked(config: WebhookClientConfig, answer = '{}'): Promise<string> {
   const urls: string[] = [];
   const caller = {
     call: async ({ target }: HttpsCall) => {
       urls.push(target.url);
-      return { status: 200, headers: {}, body: Buffer.from('{}') };
+      return { status: 200, headers: {}, body: Buffer.from(answer) };
     },
   };
   const client = new WebhookClient(caller as unknown as HttpsCaller, async () => ({ host: '127.0.0.1', port: 1 }));
@@ -33,4 +33,12 @@ test.each([
 ])('a Service with the path %s is asked at %s', async (path, expected) => {
   const service = { namespace: 'ns', name: 'hook', ...(path === undefined ? {} : { path }) };
   expect(await asked({ service })).toBe(`https://hook.ns.svc:443${expected}?timeout=3s`);
+});
+
+test('what a webhook answers that is no JSON is told as Go reads it', async () => {
+  const wrong = (text: string) => asked({ url: 'https://hooks' }, text).catch((error: Error) => error.message);
+  const words = "couldn't get version/kind; json parse error:";
+  expect(await wrong('hello')).toBe(`${words} invalid character 'h' looking for beginning of value`);
+  expect(await wrong('{"a":')).toBe(`${words} unexpected end of JSON input`);
+  expect(await wrong('['.repeat(100_000))).toBe(`${words} exceeded max depth`);
 });

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { parseExact } from '@berth/kube';
+import { parseJson } from '@berth/kube';
 import { answerWords } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
@@ -46,7 +46,7 @@ export class WebhookClient {
     if (status < 200 || status > 206)
       throw new CallError(answerWords(status, body, headers['content-type']), { status });
     try {
-      return parseExact(body.toString());
+      return parseJson(body.toString());
     } catch (error) {
       throw new CallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`, { cause: error });
     }
