@@ -23,6 +23,7 @@ export const libc = {
   renameat: lib.func('int renameat(int olddir, const uint8_t *oldpath, int newdir, const uint8_t *newpath)'),
   symlinkat: lib.func('int symlinkat(const uint8_t *target, int dirfd, const uint8_t *path)'),
   close: lib.func('int close(int fd)'),
+  dup3: lib.func('int dup3(int from, int to, int flags)'),
   flock: lib.func('int flock(int fd, int operation)'),
   statx: lib.func('int statx(int dirfd, const uint8_t *path, int flags, unsigned int mask, uint8_t *out)'),
   fchownat: lib.func('int fchownat(int dirfd, const uint8_t *path, unsigned int uid, unsigned int gid, int flags)'),

@@ -16,6 +16,11 @@ export class Fd implements Disposable {
     return `/proc/self/fd/${this.number}`;
   }
 
+  /** Reaches from now on what the other does; who holds it need not know. */
+  follow(other: Fd): void {
+    check(libc.dup3(other.number, this.number, flags.O_CLOEXEC), 'dup3', other.path);
+  }
+
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;

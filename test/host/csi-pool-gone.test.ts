@@ -65,6 +65,14 @@ for (const backend of ['directory', 'image']) {
     writeFileSync(join(paths.targetPath, 'kept'), 'data');
     expect(await health(driver, away)).toEqual([]);
 
+    // Unmounted and mounted again, it goes on: the driver held the filesystem all the while.
+    const { source } = linuxMounter.mounts().find(({ mountPoint }) => mountPoint === disk)!;
+    linuxMounter.unmount(disk, { lazy: true });
+    linuxMounter.mount({ fsType: 'xfs', source, target: disk, options: ['noatime'] });
+    const idlePaths = await use(driver, idle, place.folder);
+    expect(await use(driver, idle, place.folder)).toEqual(idlePaths);
+    await release(driver, idle, idlePaths);
+
     linuxMounter.unmount(disk, { lazy: true });
     expect(await health(driver, away)).toEqual(['INACCESSIBLE PoolUnavailable']);
     expect((await driver.controller.ControllerListVolumeHealth({})).entries.map(({ volumeId }) => volumeId)).toEqual([

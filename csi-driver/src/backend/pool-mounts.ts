@@ -7,18 +7,24 @@ export class PoolMounts {
   readonly #device: string | undefined;
   readonly #prefix: string;
   readonly #trashPrefix: string;
-  /** Options every bind from the pool starts with. */
-  readonly baseOptions: readonly string[];
+  readonly #mounter: Mounter;
+  readonly #volumes: Fd;
+  #below: MountInfo | undefined;
 
   /** `volumes` is the directory whose entries are the volumes. */
   constructor(mounter: Mounter, volumes: Fd) {
-    const { mountId } = inspectAt(volumes);
+    this.#mounter = mounter;
+    this.#volumes = volumes;
     const path = realpathSync(volumes.path);
-    const below = mounter.mounts().find((mount) => mount.id === mountId);
+    const below = this.#mountBelow();
     this.#device = below?.device;
-    this.baseOptions = below?.options ?? [];
     this.#prefix = `${below ? join(below.root, relative(below.mountPoint, path)) : path}/`;
     this.#trashPrefix = join(this.#prefix, '../trash/');
+  }
+
+  /** Options every bind from the pool starts with: its disk may have been mounted anew, with others. */
+  get baseOptions(): readonly string[] {
+    return this.#mountBelow()?.options ?? [];
   }
 
   /** The volume whose directory, or something in it, is mounted there; also one that is in the trash already. */
@@ -27,5 +33,11 @@ export class PoolMounts {
     if (mount.root.startsWith(this.#prefix)) return mount.root.slice(this.#prefix.length).split('/')[0];
     if (!mount.root.startsWith(this.#trashPrefix)) return undefined;
     return mount.root.slice(this.#trashPrefix.length).split('/')[0]?.split('.')[0];
+  }
+
+  #mountBelow(): MountInfo | undefined {
+    const { mountId } = inspectAt(this.#volumes);
+    if (this.#below?.id !== mountId) this.#below = this.#mounter.mounts().find(({ id }) => id === mountId);
+    return this.#below;
   }
 }

@@ -1,6 +1,16 @@
-import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, statfsSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
-import { existsAt, type Fd, isErrno, makeDirectoryAt, openRoot, openSegment, renameAt } from '@berth/linux';
+import {
+  existsAt,
+  type Fd,
+  inspect,
+  isErrno,
+  makeDirectoryAt,
+  openRoot,
+  openSegment,
+  type PathFacts,
+  renameAt,
+} from '@berth/linux';
 import { brokenMountErrors } from '../mounts/place.ts';
 import type { PoolCapacity } from './backend.ts';
 import { DataRecords } from './data-records.ts';
@@ -41,9 +51,9 @@ export class Pool implements AsyncDisposable {
   readonly #trashFolder: PoolFolder;
   /** What is being made, out of sight: at a start, what a crash left there. */
   readonly #fresh: PoolFolder;
-  readonly #open: PoolFolder[] = [];
-  /** Device and inode of its directory when it was opened. */
-  readonly #place: string;
+  readonly #open = new Map<string, PoolFolder>();
+  /** Its directory when it was opened, and the mount its folders are reached through. */
+  #place: Pick<PathFacts, 'device' | 'inode' | 'mountId'>;
   /** What a look at it said in this turn. */
   #seen: boolean | undefined;
 
@@ -53,7 +63,7 @@ export class Pool implements AsyncDisposable {
     this.named = named;
     this.path = path;
     this.#rng = rng;
-    this.#place = placeAt(path);
+    this.#place = inspect(path);
     this.disk = tools.disk ?? new DiskAccount(() => freeBytesOf(path));
     this.records = new DataRecords(path, log);
     this.ledger = new PoolLedger({ limitBytes, overcommit, disk: this.disk });
@@ -93,7 +103,7 @@ export class Pool implements AsyncDisposable {
         fd[Symbol.dispose]();
       },
     };
-    this.#open.push(folder);
+    this.#open.set(name, folder);
     return folder;
   }
 
@@ -128,10 +138,24 @@ export class Pool implements AsyncDisposable {
 
   #look(): boolean {
     try {
-      return placeAt(this.path) === this.#place;
+      const place = inspect(this.path);
+      const { device, inode } = this.#place;
+      if (place.device !== device || place.inode !== inode) return false;
+      if (place.mountId !== this.#place.mountId) this.#reopen();
+      this.#place = place;
+      return true;
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR', ...brokenMountErrors)) return false;
       throw error;
+    }
+  }
+
+  /** Its disk was unmounted and is mounted again: nothing can be bound from a mount that is gone (open_tree(2), EINVAL). */
+  #reopen(): void {
+    using root = openRoot(this.path);
+    for (const [name, { fd }] of this.#open) {
+      using folder = openSegment(root, name);
+      fd.follow(folder);
     }
   }
 
@@ -142,13 +166,8 @@ export class Pool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.trash[Symbol.asyncDispose]();
-    for (const folder of this.#open) folder[Symbol.dispose]();
+    for (const folder of this.#open.values()) folder[Symbol.dispose]();
   }
-}
-
-function placeAt(path: string): string {
-  const { dev, ino } = statSync(path);
-  return `${dev}:${ino}`;
 }
 
 function freeBytesOf(path: string): number {
