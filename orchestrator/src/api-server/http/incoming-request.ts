@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Rng } from '@berth/kit';
 import type { ApiError } from '@berth/kube';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
+import { fewBytes, gatherPieces } from './gather-pieces.ts';
 import { readBody } from './read-body.ts';
 
 /** Shared: nobody changes a request's query. */
@@ -42,11 +43,13 @@ export function serverRequest(
 
 function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = () => undefined): RequestBody {
   if (message.method === 'GET' || message.method === 'HEAD') return { type: 'none' };
+  const { 'content-length': announced, 'transfer-encoding': coding } = message.headers;
+  // From the first piece on, and they may come before anyone reads.
+  if (!(Number(announced) <= fewBytes)) gatherPieces(piecesOf(message));
   let read: Promise<Uint8Array> | undefined;
   const readOnce = async () => {
-    const { 'content-length': announced = 0, 'transfer-encoding': coding } = message.headers;
     const source = coding === undefined ? undefined : message.socket;
-    const bytes = await readBody(message as Readable, Number(announced), source);
+    const bytes = await readBody(message as Readable, Number(announced ?? 0), source);
     bodyRead(bytes.byteLength);
     return bytes;
   };
@@ -58,6 +61,11 @@ function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = ()
     },
     stream: () => message as Readable,
   };
+}
+
+/** Where the pieces of a body come in. */
+function piecesOf(message: IncomingMessage): Readable {
+  return (message as unknown as Http2ServerRequest).stream ?? message;
 }
 
 /** HTTP/2 hides the socket behind a proxy that is another object each time. */

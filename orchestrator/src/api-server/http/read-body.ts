@@ -11,16 +11,28 @@ export const maxBodyBytes = 3 * 1024 * 1024;
  * @throws ApiError RequestEntityTooLarge – stops reading there, or does not begin.
  */
 export async function readBody(stream: Readable, announced = 0, source?: Source): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
+  let bytes: Uint8Array = Buffer.alloc(0);
   let length = 0;
   refuseOver(announced);
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    const before = length;
     length += chunk.byteLength;
     refuseOver(length);
-    chunks.push(chunk);
+    if (before === 0) bytes = chunk;
+    else {
+      if (length > bytes.length) bytes = grown(bytes, Math.max(announced, 2 * length));
+      bytes.set(chunk, before);
+    }
     if (source) await pause(source);
   }
-  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
+  return bytes.subarray(0, length);
+}
+
+/** There may be as many chunks as bytes: none is kept. */
+function grown(bytes: Uint8Array, roomBytes: number): Uint8Array {
+  const larger = Buffer.allocUnsafeSlow(Math.min(roomBytes, maxBodyBytes));
+  larger.set(bytes);
+  return larger;
 }
 
 interface Source {
