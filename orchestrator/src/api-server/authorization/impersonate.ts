@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { apiError } from '@berth/kube';
+import { apiError, goQuote } from '@berth/kube';
 import { type Attributes, type Authorizer, pathAttributes } from '../authorizer.ts';
 import { forbiddenError } from '../forbidden.ts';
 import { anonymous, type User } from '../user.ts';
@@ -57,10 +57,10 @@ interface Wanted {
 
 /** As Go prints it. */
 function goUser({ uid, groups, extra }: Wanted): string {
-  const list = (texts: readonly string[]) => `{${texts.map((text) => JSON.stringify(text)).join(', ')}}`;
+  const list = (texts: readonly string[]) => `{${texts.map((text) => goQuote(text)).join(', ')}}`;
   const keys = Object.keys(extra).sort();
-  const extras = keys.map((key) => `${JSON.stringify(key)}:[]string${list(extra[key] as readonly string[])}`);
-  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string${groups.length > 0 ? list(groups) : '(nil)'}, Extra:map[string][]string${keys.length > 0 ? `{${extras.join(', ')}}` : '(nil)'}}`;
+  const extras = keys.map((key) => `${goQuote(key)}:[]string${list(extra[key] as readonly string[])}`);
+  return `&user.DefaultInfo{Name:"", UID:${goQuote(uid)}, Groups:[]string${groups.length > 0 ? list(groups) : '(nil)'}, Extra:map[string][]string${keys.length > 0 ? `{${extras.join(', ')}}` : '(nil)'}}`;
 }
 
 /** Undefined: no header speaks of it. */
@@ -70,7 +70,8 @@ function wantedBy(rawHeaders: readonly string[]): Wanted | undefined {
     const header = rawHeaders[i] as string;
     if (!/^impersonate-/i.test(header)) continue;
     const name = nameOf(header.slice(prefix.length).toLowerCase());
-    const value = rawHeaders[i + 1] as string;
+    // Go's headers are the bytes that came, Node's are read as Latin-1.
+    const value = Buffer.from(rawHeaders[i + 1] as string, 'latin1').toString();
     const known = values.get(name);
     if (known) known.push(value);
     else values.set(name, [value]);
