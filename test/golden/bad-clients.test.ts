@@ -100,6 +100,14 @@ test('whom someone acts as is what each header says, commas and all', async () =
   // Of several users the first counts, as for Go's Header.Get.
   expect(await as({ 'Impersonate-User': ['jane', 'joe'], 'Impersonate-Uid': ['1', '2'] })).toMatchObject({ username: 'jane', uid: '1' });
   expect(await as({ 'Impersonate-User': '', 'Impersonate-Group': 'a' })).toBe(400);
+  const bytes = (text: string) => Buffer.from(text).toString('latin1');
+  const get = async (path: string, headers: Record<string, string>) =>
+    JSON.parse((await server.send({ method: 'GET', path, headers })).text).message;
+  expect(await get(configmaps, { 'Impersonate-User': bytes('日本') })).toContain('User "日本" cannot list resource "configmaps"');
+  const nobody = { 'Impersonate-Group': bytes('é "q"'), 'Impersonate-Extra-a%00%7F': 'x' };
+  expect(await get('/version', nobody)).toBe(
+    'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"é \\"q\\""}, Extra:map[string][]string{"a\\x00\\x7f":[]string{"x"}}} without impersonating a user name',
+  );
   expect(await as({ 'Impersonate-User': '' })).toMatchObject({ username: 'admin' });
 });
 
@@ -274,6 +282,33 @@ test.each<[method: string, path: string, body: unknown, status: number, message:
   const raw = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   const answer = await server.send({ method, path: `${configmaps}${path}`.replace('configmaps/../', ''), contentType, raw });
   expect([answer.status, JSON.parse(answer.text).message]).toEqual([status, expect.stringContaining(message)]);
+});
+
+const tooLong = 'a'.repeat(254);
+test.each([
+  ['/api/v1/namespaces/default/replicationcontrollers', { name: tooLong }, 'metadata.name', 'bytes'],
+  ['/api/v1/namespaces/default/replicationcontrollers', { generateName: tooLong }, 'metadata.generateName', 'characters'],
+  ['/apis/resource.k8s.io/v1/deviceclasses', { name: tooLong }, 'metadata.name', 'bytes'],
+  ['/apis/apps/v1/namespaces/default/replicasets', { name: tooLong }, 'metadata.name', 'characters'],
+])('%s of a name that is too long is told in what it is counted', async (path, metadata, field, unit) => {
+  const answer = await server.send({ method: 'POST', path, contentType: 'application/json', body: { metadata } });
+  const [first] = JSON.parse(answer.text).details.causes;
+  expect([first.field, first.message]).toEqual([field, `Invalid value: "${tooLong}": must be no more than 253 ${unit}`]);
+});
+
+test('a claim whose source names a group is not told what groups there may be when it changes', async () => {
+  const path = '/api/v1/namespaces/default/persistentvolumeclaims';
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, storageClassName: 'x' };
+  const dataSourceRef = { apiGroup: 'a.io', kind: 'Thing', name: 'x' };
+  const change = async (name: string, apiGroup: string) => {
+    const body = { spec: { dataSourceRef: { ...dataSourceRef, apiGroup } } };
+    const { text } = await server.send({ method: 'PATCH', path: `${path}/${name}`, contentType: 'application/merge-patch+json', body });
+    return JSON.parse(text).details.causes.map((cause: { field: string }) => cause.field);
+  };
+  const made = [{ metadata: { name: 'sourced' }, spec: { ...spec, dataSourceRef } }, { metadata: { name: 'plain' }, spec }];
+  for (const body of made) await server.send({ method: 'POST', path, contentType: 'application/json', body });
+  expect(await change('sourced', 'A_b')).toEqual(['spec', 'spec']);
+  expect(await change('plain', 'A_b')).toEqual(['spec.dataSource.apiGroup', 'spec.dataSourceRef.apiGroup', 'spec']);
 });
 
 test('what a new object cannot have is nobody’s', async () => {

@@ -85,7 +85,7 @@ export function validateUpdate(options: {
       : [
           ...(rules.validateMetadataUpdate?.(versioned, old) ?? []),
           ...(validateChangeFirst?.(versioned, old) ?? []),
-          ...((rules.validateChanged ?? rules.validate)?.(versioned) ?? []),
+          ...((rules.validateChanged ?? rules.validate)?.(versioned, old) ?? []),
           ...(validateChange?.(versioned, old) ?? []),
         ];
   const also = rules.checkAlso?.(versioned, old, { endpoint, warn });

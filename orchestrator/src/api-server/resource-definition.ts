@@ -65,9 +65,10 @@ export interface Rules {
   readonly prepareForUpdate?: (next: AnyObject, old: AnyObject, context: RequestContext) => void;
   /** The same two for the status endpoint. */
   readonly prepareForStatusUpdate?: (next: AnyObject, old: AnyObject, context: RequestContext) => void;
-  readonly validate?: (object: AnyObject) => readonly FieldError[];
+  /** `old` is what an update replaces. */
+  readonly validate?: (object: AnyObject, old?: AnyObject) => readonly FieldError[];
   /** In place of it where a change is checked for less than a new object. */
-  readonly validateChanged?: (object: AnyObject) => readonly FieldError[];
+  readonly validateChanged?: (object: AnyObject, old?: AnyObject) => readonly FieldError[];
   /** What an update of any kind must not do to metadata; told before all else, but for the status endpoint, whose rules have it. */
   readonly validateMetadataUpdate?: (next: AnyObject, old: AnyObject) => readonly FieldError[];
   /** Of the kinds whose changes upstream checks before the object itself. */
@@ -91,7 +92,7 @@ export interface Rules {
   /** Warnings for the `Warning` header. */
   readonly warnings?: (object: AnyObject) => readonly string[];
   /** Generated names are validated like this; the default is a DNS subdomain. */
-  readonly nameRule?: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
+  readonly nameRule?: 'dnsSubdomain' | 'longName' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
   /** Fields a selector may name besides metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: AnyObject) => string>>;
   /** How long deletion waits where the request does not say (pods: spec.terminationGracePeriodSeconds); absent: at once. */

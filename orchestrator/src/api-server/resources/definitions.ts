@@ -69,12 +69,12 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
       fill(object);
       toWireForm(object, row.schema);
     },
-    validate: (sent) => {
+    validate: (sent, stored) => {
       const object = withoutNulls(sent);
       return [
         ...validateObjectMeta(object, row.namespaced, nameRule),
         ...finalizerErrors(object),
-        ...(own.validate?.(object) ?? []),
+        ...(own.validate?.(object, stored) ?? []),
       ];
     },
     ...(changesAlone.has(`${row.group}/${row.plural}`)

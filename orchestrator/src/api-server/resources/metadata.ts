@@ -3,13 +3,14 @@ import type { AnyObject, FieldError, Rules } from '../resource-definition.ts';
 import { semanticEqual } from './equality.ts';
 import { child, forbidden, invalid, required, tooLong } from './field.ts';
 import { validateLabels } from './label-selector.ts';
-import { dns1035Label, dns1123Label, dns1123Subdomain, pathSegment, qualifiedName } from './names.ts';
+import { dns1035Label, dns1123Label, dns1123Subdomain, longName, pathSegment, qualifiedName } from './names.ts';
 
 export type NameRule = NonNullable<Rules['nameRule']>;
 type NameCheck = (name: string) => readonly string[];
 
 const nameChecks: Readonly<Record<NameRule, NameCheck>> = {
   dnsSubdomain: dns1123Subdomain,
+  longName,
   dnsLabel: dns1123Label,
   dns1035Label,
   pathSegment,
@@ -22,11 +23,15 @@ const annotationsLimit = 256 * 1024;
 export function validateObjectMeta(object: AnyObject, namespaced: boolean, rule: NameRule): FieldError[] {
   const { metadata } = object;
   const check = nameChecks[rule];
+  // What is declared of names says nothing of their beginnings.
+  const checkBeginning = rule === 'longName' ? dns1123Subdomain : check;
   const generateName = metadata.generateName ?? '';
   return [
     ...(generateName === ''
       ? []
-      : check(maskTrailingDash(generateName)).map((text) => invalid('metadata.generateName', generateName, text))),
+      : checkBeginning(maskTrailingDash(generateName)).map((text) =>
+          invalid('metadata.generateName', generateName, text),
+        )),
     ...nameErrors(metadata.name ?? '', check),
     ...namespaceErrors(metadata.namespace ?? '', namespaced),
     ...nonNegative(metadata.generation ?? 0, 'metadata.generation'),

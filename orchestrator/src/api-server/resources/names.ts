@@ -11,6 +11,11 @@ export function dns1123Subdomain(value: string): Complaints {
   return [...maxLength(value, 253), ...subdomainShape(value)];
 }
 
+/** The same as declared rules have it (apimachinery api/validate LongName). */
+export function longName(value: string): Complaints {
+  return [...maxBytes(value, 253), ...subdomainShape(value)];
+}
+
 function subdomainShape(value: string): Complaints {
   const message =
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
@@ -77,7 +82,7 @@ export function qualifiedName(value: string): Complaints {
 
 function prefixComplaints(prefix: string): Complaints {
   if (prefix === '') return ['prefix part must be non-empty'];
-  return [...maxBytes(prefix, 253), ...subdomainShape(prefix)].map((text) => `prefix part ${text}`);
+  return longName(prefix).map((text) => `prefix part ${text}`);
 }
 
 const labelValueFormat = `(${keyName})?`;

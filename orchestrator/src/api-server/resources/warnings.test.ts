@@ -68,6 +68,14 @@ const rows: readonly (readonly [about: string, kind: string, object: object, war
     { spec: { clusterIP: 'None', sessionAffinity: 'ClientIP' } },
     ['spec.SessionAffinity is ignored for headless services'],
   ],
+  [
+    'a name that is long and has dots',
+    'ReplicationController',
+    { metadata: { name: `${'a'.repeat(63)}.b` } },
+    [
+      'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [must be no more than 63 characters must not contain dots]',
+    ],
+  ],
   ['a kind without warnings', 'ConfigMap', {}, []],
 ];
 

@@ -2,6 +2,7 @@ import type { Ingress, PersistentVolume, PersistentVolumeClaim, Service, Statefu
 import type { AnyObject } from '../resource-definition.ts';
 import { deprecatedNodeLabels, podWarnings, templateWarnings } from './core/pod/warnings.ts';
 import { fractional } from './fractional.ts';
+import { dns1123Label } from './names.ts';
 
 type Warnings = (object: AnyObject) => readonly string[];
 
@@ -43,10 +44,10 @@ export function warningsOf(kind: string): Warnings | undefined {
 }
 
 function nameWarnings(name: string, use: string): string[] {
-  if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
-  const why = name.length > 63 ? 'must be no more than 63 characters' : 'must not contain dots';
+  const why = dns1123Label(name);
+  if (why.length === 0) return [];
   const text = `this is used in ${use}, which can result in surprising behavior; a DNS label is recommended`;
-  return [`metadata.name: ${text}: [${why}]`];
+  return [`metadata.name: ${text}: [${why.join(' ')}]`];
 }
 
 function statefulSetWarnings({ spec }: StatefulSet): string[] {

@@ -72,6 +72,7 @@ export const replicationControllerRules: KindRules = {
       if (labels && !metadata.labels) metadata.labels = { ...labels };
       if (spec.template) defaultPodTemplate(spec.template);
     },
+    nameRule: 'longName',
     validate: (object) => validateController((object as ReplicationController).spec ?? {}),
     validateStatusUpdate,
     selectableFields,

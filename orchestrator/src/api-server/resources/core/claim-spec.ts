@@ -9,7 +9,11 @@ const supportedModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadW
 export const volumeModes = ['Block', 'Filesystem'];
 
 /** A claim's wish, on its own or as a template (ValidatePersistentVolumeClaimSpec). */
-export function validateClaimSpec(spec: PersistentVolumeClaimSpec, field: string): FieldError[] {
+export function validateClaimSpec(
+  spec: PersistentVolumeClaimSpec,
+  field: string,
+  { anyGroup = false } = {},
+): FieldError[] {
   const { accessModes = [], selector, volumeMode, storageClassName, volumeAttributesClassName } = spec;
   return [
     ...(accessModes.length > 0 ? [] : [required(`${field}.accessModes`, 'at least 1 access mode is required')]),
@@ -20,7 +24,7 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, field: string
     ...(volumeMode === undefined || volumeModes.includes(volumeMode)
       ? []
       : [notSupported(`${field}.volumeMode`, volumeMode, volumeModes)]),
-    ...dataSourceErrors(spec, field),
+    ...dataSourceErrors(spec, field, anyGroup),
     ...classErrors(volumeAttributesClassName, `${field}.volumeAttributesClassName`),
   ];
 }
@@ -45,10 +49,14 @@ export function classErrors(name: string | undefined, field: string): FieldError
   return name ? dns1123Subdomain(name).map((text) => invalid(field, name, text)) : [];
 }
 
-function dataSourceErrors({ dataSource, dataSourceRef }: PersistentVolumeClaimSpec, field: string): FieldError[] {
+function dataSourceErrors(
+  { dataSource, dataSourceRef }: PersistentVolumeClaimSpec,
+  field: string,
+  anyGroup: boolean,
+): FieldError[] {
   const errors = [
-    ...(dataSource ? referenceErrors(dataSource, `${field}.dataSource`) : []),
-    ...(dataSourceRef ? referenceErrors(dataSourceRef, `${field}.dataSourceRef`) : []),
+    ...(dataSource ? referenceErrors(dataSource, `${field}.dataSource`, anyGroup) : []),
+    ...(dataSourceRef ? referenceErrors(dataSourceRef, `${field}.dataSourceRef`, anyGroup) : []),
   ];
   if (!dataSource || !dataSourceRef) return errors;
   // Upstream passes a path where a value belongs, which prints as an empty object.
@@ -61,14 +69,18 @@ function dataSourceErrors({ dataSource, dataSourceRef }: PersistentVolumeClaimSp
   return same ? errors : [...errors, invalid(field, {}, 'must match dataSourceRef')];
 }
 
-function referenceErrors({ name, kind, apiGroup, namespace }: TypedObjectReference, field: string): FieldError[] {
+function referenceErrors(
+  { name, kind, apiGroup, namespace }: TypedObjectReference,
+  field: string,
+  anyGroup: boolean,
+): FieldError[] {
   return [
     ...(name ? [] : [required(`${field}.name`)]),
     ...(kind ? [] : [required(`${field}.kind`)]),
     ...(!apiGroup && kind !== 'PersistentVolumeClaim'
       ? [invalid(field, kind ?? '', "must be 'PersistentVolumeClaim' when referencing the default apiGroup")]
       : []),
-    ...classErrors(apiGroup, `${field}.apiGroup`),
+    ...(anyGroup ? [] : classErrors(apiGroup, `${field}.apiGroup`)),
     ...(namespace ? dns1123Label(namespace).map((text) => invalid(`${field}.namespace`, namespace, text)) : []),
   ];
 }

@@ -41,11 +41,16 @@ export const claimRules: KindRules = {
       if (!old['spec']?.dataSource && !old['spec']?.dataSourceRef) dropUnknownSource(spec);
       mirrorDataSource(spec);
     },
-    validate: ({ spec }) => validateClaimSpec(spec, 'spec'),
+    validate: ({ spec }, old) => validateClaimSpec(spec, 'spec', { anyGroup: namesGroup(old?.['spec']) }),
     validateUpdate,
     validateStatusUpdate,
   },
 };
+
+/** What names a group is not asked again whether there may be such a group (allowInvalidAPIGroupInDataSourceOrRef). */
+function namesGroup({ dataSource, dataSourceRef }: PersistentVolumeClaimSpec = {}): boolean {
+  return dataSource?.apiGroup !== undefined || dataSourceRef?.apiGroup !== undefined;
+}
 
 /** `dataSource` takes claims and snapshots only; for others there is dataSourceRef (EnforceDataSourceBackwardsCompatibility). */
 function dropUnknownSource(spec: PersistentVolumeClaimSpec): void {
