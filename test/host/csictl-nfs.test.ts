@@ -167,6 +167,26 @@ test('a copy to this machine follows no symlink that lies in its way, and leaves
   expect(readFileSync(join(victim, 'target'), 'utf8')).toBe('precious');
 });
 
+test('a copy takes the place of no device, fifo or symlink of this machine', async () => {
+  const folder = join(local, 'devices');
+  mkdirSync(join(folder, 'dir'), { recursive: true });
+  execFileSync('mknod', [join(folder, 'full'), 'c', '1', '7']);
+  execFileSync('mkfifo', [join(folder, 'dir/file')]);
+  symlinkSync('pipe:[1]', join(folder, 'stdout'));
+  mkdirSync(join(server.root, 'devices/dir'), { recursive: true });
+  writeFileSync(join(server.root, 'devices/dir/file'), 'new');
+  const from = `nfs://${server.host}/share/devices/dir`;
+  for (const name of ['full', 'stdout']) {
+    const ran = await csictl('nfs', 'cp', `${from}/file`, join(folder, name));
+    expect(ran).toMatchObject({ exitCode: 1, err: expect.stringMatching(/stays as it is[\s\S]*hint: csictl nfs cat/) });
+  }
+  const below = await csictl('nfs', 'cp', '-r', from, folder);
+  expect(below).toMatchObject({ exitCode: 1, err: expect.stringContaining('file: a device, fifo or socket') });
+  expect(lstatSync(join(folder, 'full')).isCharacterDevice()).toBe(true);
+  expect(lstatSync(join(folder, 'stdout')).isSymbolicLink()).toBe(true);
+  expect(lstatSync(join(folder, 'dir/file')).isFIFO()).toBe(true);
+});
+
 test('a server that nobody answers for, and a path without its parent, end in an error with a hint', async () => {
   const refused = await csictl('nfs', 'ls', 'nfs://127.0.0.1:9/share?version=4.2', '--timeout', '2s');
   expect(refused.exitCode).not.toBe(0);
@@ -174,7 +194,7 @@ test('a server that nobody answers for, and a path without its parent, end in an
   const any = await csictl('nfs', 'ls', 'nfs://127.0.0.1:9/share', '--timeout', '2s');
   expect(any).toMatchObject({ exitCode: 1, err: expect.stringContaining('127.0.0.1:9') });
   const missing = await csictl('nfs', 'cp', join(local, 'victim/target'), `nfs://${server.host}/share/none/x`);
-  expect(missing).toMatchObject({ exitCode: 1, err: expect.stringContaining('not copied') });
+  expect(missing).toMatchObject({ exitCode: 3, err: expect.stringContaining('/share/none/x: there is no directory') });
   expect(existsSync(join(server.root, 'none'))).toBe(false);
   for (const from of [join(local, 'none'), `nfs://${server.host}/share/none`]) {
     const absent = await csictl('nfs', 'cp', from, `nfs://${server.host}/share/x`);

@@ -74,6 +74,9 @@ export class LocalPlace implements CopySource, CopyTarget, Disposable {
   }
 
   async write(path: string, content: AsyncIterable<Uint8Array>, { mode }: { mode: number }): Promise<void> {
+    // Root may replace a device by a file, and every program that uses it would find that.
+    if ((await this.find(path))?.type === 'other')
+      throw new CsictlError('FAILED', 'a device, fifo or socket has the name of the copy; it stays as it is');
     using folder = this.#folder(parentOf(path));
     const temporary = `.${nameOf(path).slice(0, 60)}.${systemRng.uuid()}`;
     try {

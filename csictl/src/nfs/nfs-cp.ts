@@ -34,7 +34,7 @@ export async function nfsCopy(session: Session, { arguments: given, flags }: Giv
   if (!entry) throw new CsictlError('NOT_FOUND', `${from}: no such file or directory`);
   if (entry.type === 'directory' && flags['recursive'] !== true)
     throw new CsictlError('USAGE', `${from} is a directory`, { hint: 'copy it with all below: -r' });
-  const path = await targetPath(target, entry, { from, signal });
+  const path = await targetPath(target, entry, { from, to, signal });
   refuseInside(source, { ...target, path });
   const { show, finish } = progressOf(session);
   let skipped = 0;
@@ -69,14 +69,26 @@ function look({ place, path }: Side, signal: AbortSignal): Promise<CopyEntry | u
 async function targetPath(
   target: Side,
   entry: CopyEntry,
-  { from, signal }: { readonly from: string; readonly signal: AbortSignal },
+  { from, to, signal }: { readonly from: string; readonly to: string; readonly signal: AbortSignal },
 ): Promise<string> {
   const { path } = target;
-  const there = await look(target, signal);
+  const there = await naming(to, () => look(target, signal));
+  if (!there) await checkFolder(target, to, signal);
+  if (there?.type === 'other' || there?.type === 'symlink')
+    throw new CsictlError('FAILED', `${to} is no file and no directory; it stays as it is`, {
+      hint: 'csictl nfs cat URL > PATH writes into a device, a fifo or a symlink of this machine',
+    });
   if (there?.type !== 'directory') return path;
   const name = nameOf(entry.path) || basename(isNfsUrl(from) ? parseNfsUrl(from).path : resolve(from));
   if (name === '') throw new CsictlError('USAGE', `${from} has no name of its own`, { hint: 'name the copy as well' });
   return childOf(path, name);
+}
+
+/** @throws CsictlError NOT_FOUND – nothing can be put where no directory is. */
+async function checkFolder(target: Side, to: string, signal: AbortSignal): Promise<void> {
+  const above = { ...target, path: parentOf(target.path) };
+  if ((await naming(to, () => look(above, signal)))?.type === 'directory') return;
+  throw new CsictlError('NOT_FOUND', `${to}: there is no directory to put it into`);
 }
 
 /** A copy inside itself would never end. */
