@@ -48,6 +48,25 @@ for (const { id, request, status, response, contentType } of cases) {
   });
 }
 
+const review = { path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', body: { spec: { nonResourceAttributes: { verb: 'get', path: '/' } } } };
+const binding = { path: '/api/v1/namespaces/default/bindings', body: { metadata: { name: 'nobody' }, target: { name: 'n' } } };
+const made = { path: '/api/v1/namespaces/default/configmaps?dryRun=All', body: { metadata: { name: 'made' } } };
+const meta = (as: string) => `application/json;as=${as};v=v1;g=meta.k8s.io`;
+const noTable = 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf';
+
+/** Answers of a kube-apiserver of 1.36.3. */
+test.each([
+  ['a review', review, meta('Table'), 406, noTable],
+  ['a review, or an object', review, `${meta('Table')},application/json`, 201, 'SelfSubjectAccessReview'],
+  ['a review', review, meta('PartialObjectMetadata'), 201, 'PartialObjectMetadata'],
+  ['a binding', binding, meta('Table'), 406, noTable],
+  ['an object', made, meta('Table'), 201, 'Table'],
+])('%s asked for in the form of case %# is what upstream makes of it', async (_what, { path, body }, accept, status, kind) => {
+  const reply = await server.send({ method: 'POST', path, contentType: 'application/json', body, accept });
+  const told = JSON.parse(reply.text);
+  expect([reply.status, told.message ?? told.kind]).toEqual([status, kind]);
+});
+
 /** The checks of a server's own parts differ; what was asked is that all are named and passed. */
 function expectText(id: string, text: string, response: string): void {
   if (id !== 'proto/readyz-verbose') return void expect(text).toBe(response);

@@ -4,7 +4,7 @@ import { type Attributes, type Authorizer, pathAttributes } from './authorizer.t
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
-import { checkAccept } from './representation/check-accept.ts';
+import { checkAccept, hasTables } from './representation/check-accept.ts';
 import { requestInfoOf } from './request-info.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ensureNamed, notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
@@ -146,13 +146,18 @@ export class RequestPipeline {
     throw forbiddenError(attributes, decision.reason);
   }
 
+  #ofResource(route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+    for (const handler of this.#special) {
+      const answer = handler(this.context, route, request);
+      if (answer) return answer;
+    }
+    return handleResource(this.context, route, request);
+  }
+
   async #dispatch(route: Route, request: ServerRequest): Promise<Answer> {
     if (route.type === 'resource') {
-      for (const handler of this.#special) {
-        const answer = handler(this.context, route, request);
-        if (answer) return answer;
-      }
-      return handleResource(this.context, route, request);
+      const answer = this.#ofResource(route, request);
+      return hasTables(route) ? answer : withoutTables(answer);
     }
     for (const handler of this.#paths) {
       const answer = await handler(route.segments, request);
@@ -161,6 +166,11 @@ export class RequestPipeline {
     if (isBelowOwn(route.segments, this.context.registry)) throw notFoundPath();
     return { type: 'text', status: 404, text: '404 page not found\n' };
   }
+}
+
+async function withoutTables(pending: Promise<Answer>): Promise<Answer> {
+  const answer = await pending;
+  return answer.type === 'object' ? { ...answer, tables: false } : answer;
 }
 
 /** Below `/api` and the groups that are built in a Status says what elsewhere a page does. */

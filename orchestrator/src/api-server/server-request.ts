@@ -101,6 +101,8 @@ export type Answer =
       readonly status: number;
       readonly object: AnswerObject;
       readonly definition?: ResourceDefinition;
+      /** There are no tables of it. */
+      readonly tables?: false;
     }
   | ListAnswer
   | WatchAnswer

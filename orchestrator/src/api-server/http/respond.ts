@@ -68,7 +68,11 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       return pump(mapped(answer.frames, counted), reply);
     }
     default: {
-      const { body, contentType } = await documentOf(answer, presentationOf(reply), reply.request.signal);
+      const { body, contentType } = await documentOf(
+        answer,
+        presentationOf(reply, answer.type === 'list' || answer.tables !== false),
+        reply.request.signal,
+      );
       const status = answer.type === 'list' ? 200 : answer.status;
       return send(reply, status, body, { 'content-type': contentType });
     }
@@ -102,9 +106,9 @@ async function statusDocument(status: Status, { request, clock }: Reply) {
   return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', clock }, signal);
 }
 
-function presentationOf({ request, clock }: Reply): Presentation {
+function presentationOf({ request, clock }: Reply, tables = true): Presentation {
   const includeObject = request.query.get('includeObject') ?? 'Metadata';
-  const representation = negotiate(request.accept);
+  const representation = negotiate(request.accept, tables);
   if (representation.as === 'Table' && !['Metadata', 'Object', 'None', ''].includes(includeObject))
     throw apiError(
       'BadRequest',

@@ -13,14 +13,25 @@ const connecting = new Set(['proxy', 'exec', 'attach', 'portforward']);
  * Refuses what cannot be answered in a form the client accepts, before anything is done: first what no route of what is
  * built in produces, then what cannot be made of an object. @throws ApiError NotAcceptable
  */
-export function checkAccept({ definition, verb, subresource }: ResourceRoute, accept: string | undefined): void {
+export function checkAccept(route: ResourceRoute, accept: string | undefined): void {
+  const { definition, verb, subresource } = route;
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return;
   if (subresource && connecting.has(subresource.name)) return;
   if (!definition.custom) {
     const isLog = subresource?.name === 'log';
     checkProduced(accept, isLog ? logTypes : verb === 'list' || verb === 'watch' ? collectionTypes : mediaTypes);
   }
-  negotiate(accept);
+  negotiate(accept, hasTables(route));
+}
+
+/** Groups whose status endpoints make no tables. */
+const statusWithoutTable = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io', 'resource.k8s.io']);
+
+/** Reviews and most subresources cannot be shown as tables (their storages are no rest.TableConvertor). */
+export function hasTables({ definition, subresource }: ResourceRoute): boolean {
+  if (definition.custom) return true;
+  if (!subresource) return definition.verbs.includes('get');
+  return subresource.name === 'scale' || (subresource.name === 'status' && !statusWithoutTable.has(definition.group));
 }
 
 /** Whether one of the types that a route produces is named, letter by letter. @throws ApiError NotAcceptable */

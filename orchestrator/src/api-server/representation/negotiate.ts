@@ -37,16 +37,22 @@ const recentAtMostLength = 500;
 
 /**
  * The first form the client accepts that there is; protobuf only where it takes neither JSON nor YAML, which cost less
- * here. @throws ApiError NotAcceptable
+ * here. `tables`: whether there are tables of it. @throws ApiError NotAcceptable
  */
-export function negotiate(accept: string | undefined): Representation {
+export function negotiate(accept: string | undefined, tables = true): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plainJson;
   const known = recent.get(accept);
-  if (known) return known;
-  const found = firstOf(rangesOf(accept), formOf);
+  if (known && (tables || known.as !== 'Table')) return known;
+  const found = firstOf(rangesOf(accept), tables ? formOf : formButTable);
   if (!found) throw notAcceptable(mediaTypes.join(', '));
-  if (accept.length <= recentAtMostLength) recent.set(accept, found);
+  if (tables && accept.length <= recentAtMostLength) recent.set(accept, found);
   return found;
+}
+
+/** Of what upstream makes no tables of. */
+function formButTable(range: MediaRange, format: Representation['format']): Representation | undefined {
+  const form = formOf(range, format);
+  return form?.as === 'Table' ? undefined : form;
 }
 
 /** The same of what has one form only: errors and discovery. Undefined: the client accepts none. */

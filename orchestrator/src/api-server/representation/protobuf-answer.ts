@@ -22,7 +22,7 @@ export async function protobufDocument(
   const body =
     answer.type === 'list'
       ? await listBody(answer, presentation, writer)
-      : writer.object(written(shown(answer.object, answer.definition, presentation), writer));
+      : writer.object(written(shown(answer.object, presentation), writer));
   return { body, contentType: protobufMedia };
 }
 
@@ -33,7 +33,7 @@ export async function protobufFrames(
 ): Promise<(frame: WatchFrame) => Uint8Array> {
   const writer = await protobufWriter();
   written({ apiVersion: apiVersionOf(definition), kind: definition.kind }, writer);
-  return ({ type, object }) => writer.watchEvent(type, written(shown(object, definition, presentation), writer));
+  return ({ type, object }) => writer.watchEvent(type, written(shown(object, presentation), writer));
 }
 
 interface Named {
@@ -47,14 +47,10 @@ function written({ apiVersion = '', kind = '', ...rest }: Partial<Named>, writer
   return named;
 }
 
-function shown(
-  given: AnswerObject,
-  definition: ResourceDefinition | undefined,
-  { representation }: Presentation,
-): KubeObject {
+function shown(given: AnswerObject, { representation }: Presentation): KubeObject {
   const object = given instanceof StoredObject ? given.object : given;
-  // A Status or a review has no part that is asked for alone.
-  const partial = representation.as === 'PartialObjectMetadata' && object.kind === definition?.kind;
+  // A Status has no part that is asked for alone.
+  const partial = representation.as === 'PartialObjectMetadata' && object.kind !== 'Status';
   return partial ? partialOf(object, representation.version) : object;
 }
 
@@ -75,7 +71,7 @@ async function listBody(
     // Read, and written.
     const pause = turns.goOn(2 * readingCost(item));
     if (pause) await pause;
-    parts.push(writer.listItems(type, [shown(item, definition, presentation)]));
+    parts.push(writer.listItems(type, [shown(item, presentation)]));
   }
   return writer.list(type, parts);
 }

@@ -149,6 +149,10 @@ function objectValue(answer: Extract<Answer, { type: 'object' }>, presentation: 
       now: presentation.clock.now(),
       withColumns: true,
     });
+  const { representation } = presentation;
+  // Metadata are what all objects have, but for a Status.
+  if (representation.as === 'PartialObjectMetadata' && object.kind !== 'Status')
+    return partialOf(object as AnyObject, representation.version);
   if (!answer.definition || object.kind !== answer.definition.kind) return object;
   return converted(answer.definition, object as AnyObject, presentation, true);
 }
