@@ -143,3 +143,23 @@ test.each([
     `Service "s" is invalid: spec.${field}: ${why}`,
   );
 });
+
+test('a service that is only tried shows the addresses and ports that upstream shows, and has none of them', async () => {
+  await using server = await aServer();
+  const { create } = servicesOf(server.client);
+  const type = 'NodePort';
+  const ports = [
+    { name: 'a', port: 80 },
+    { name: 'b', port: 81 },
+  ];
+  const tried = (await create('a', { type, ports }, true)) as ServiceSpec;
+  expect(tried).toMatchObject({ clusterIP: '10.96.0.0', clusterIPs: ['10.96.0.0'] });
+  expect(tried.ports?.map(({ nodePort }) => nodePort)).toEqual([32_769, 32_770]);
+  const asked = [{ name: 'a', port: 80, nodePort: 30_900 }, ports[1]];
+  const next = (await create('a', { type, ports: asked, clusterIP: '10.96.0.9' }, true)) as ServiceSpec;
+  expect(next.ports?.map(({ nodePort }) => nodePort)).toEqual([30_900, 30_901]);
+  expect(await create('b', local, true)).toMatchObject({ ports: [{ nodePort: 32_769 }], healthCheckNodePort: 32_770 });
+  const outside = 'the provided IP (10.97.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/16';
+  expect(await create('a', { clusterIP: '10.97.0.1' }, true)).toContain(`failed to allocate IP 10.97.0.1: ${outside}`);
+  expect(await create('a', { type, ports: asked, clusterIP: '10.96.0.9' })).toMatchObject({ clusterIP: '10.96.0.9' });
+});

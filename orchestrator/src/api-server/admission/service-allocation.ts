@@ -135,7 +135,8 @@ export class ServiceAllocation {
       return Array.from({ length: count }, (_, k) => first + ((start + k) % count));
     };
     const { dryRun } = taking.request;
-    return { dryRun, take: async (port) => (await take([port])) !== undefined, takeAny: () => take(anyOf()) };
+    const takeAny = async () => (dryRun ? guessedPort(taking.taken) : take(anyOf()));
+    return { dryRun, take: async (port) => (await take([port])) !== undefined, takeAny };
   }
 
   async #giveAddress(taking: Taking, spec: ServiceSpec): Promise<void> {
@@ -144,7 +145,9 @@ export class ServiceAllocation {
     const had = addressesOf(taking.request.old);
     if (asked !== undefined && had.includes(asked)) return;
     if (asked !== undefined && !isAddress(asked)) return;
-    const address = await (asked === undefined ? this.#anyAddress(taking) : this.#thisAddress(asked, taking));
+    // Of what is only tried upstream looks for none.
+    const any = () => (taking.request.dryRun ? this.range.at(0) : this.#anyAddress(taking));
+    const address = await (asked === undefined ? any() : this.#thisAddress(asked, taking));
     spec.clusterIP = address;
     spec.clusterIPs = [address];
   }
@@ -162,16 +165,30 @@ export class ServiceAllocation {
   }
 
   async #thisAddress(asked: string, taking: Taking): Promise<string> {
+    const { definition, name, dryRun } = taking.request;
+    const { cidr } = this.range;
+    const outside = dryRun
+      ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${cidr}`
+      : 'the provided network does not match the current range';
     const why = !this.range.includes(asked)
-      ? 'the provided network does not match the current range'
+      ? outside
       : // Of what is only tried upstream does not look whether it is taken.
-        !taking.request.dryRun && (await this.#take(this.#addresses, [asked], taking)) === undefined
+        !dryRun && (await this.#take(this.#addresses, [asked], taking)) === undefined
         ? 'provided IP is already allocated'
         : undefined;
     if (why === undefined) return asked;
-    const { definition, name } = taking.request;
     throw invalid(definition, name, [wrongField('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${why}`)]);
   }
+}
+
+/** What upstream shows for a node port that is only tried: the one after those that are asked for, or after this. */
+const guessedAfter = 32_768;
+
+function guessedPort(taken: Set<string | number>): number {
+  const ports = [...taken].filter((value) => typeof value === 'number');
+  const port = (ports.length > 0 ? Math.max(...ports) : guessedAfter) + 1;
+  taken.add(port);
+  return port;
 }
 
 /** Who may have again what a request for it took in vain. */
