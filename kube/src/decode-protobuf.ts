@@ -21,7 +21,9 @@ export async function decodeProtobuf(body: Uint8Array, mostFields = Number.POSIT
   ]);
   const name = messageName({ apiVersion, kind });
   if (name === undefined || messageIndex(name) === undefined) {
-    throw new DecodeError(`no kind "${kind}" is registered for version "${apiVersion}" as a protobuf message`);
+    throw new DecodeError(
+      `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
+    );
   }
   return { apiVersion, kind, object: { kind, apiVersion, ...decodeMessage(name, raw, { fields: mostFields }) } };
 }

@@ -284,6 +284,40 @@ test.each<[method: string, path: string, body: unknown, status: number, message:
   expect([answer.status, JSON.parse(answer.text).message]).toEqual([status, expect.stringContaining(message)]);
 });
 
+const struct = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+const unregistered = (kind: string, version: string) => `no kind "${kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:111"`;
+test.each([
+  ['{', "couldn't get version/kind; json parse error: unexpected end of JSON input"],
+  ['[]', `couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type ${struct}`],
+  ['{"kind":5}', "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string"],
+  ['{"kind":"Pod","apiVersion":"v1"}', unregistered('Pod', 'v1')],
+  ['{"kind":"Pod"}', unregistered('Pod', 'meta.k8s.io/v1')],
+  ['{"kind":"Status","apiVersion":"v1"}', 'converting (v1.Status) to (v1.DeleteOptions): unknown conversion'],
+  ['{"kind":"DeleteOptions","apiVersion":"a/b/c"}', 'unexpected GroupVersion string: a/b/c'],
+  ['{"gracePeriodSeconds":"x"}', 'json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64'],
+  ['a: b: c', 'yaml: mapping values are not allowed in this context', 'application/yaml'],
+  ['garbage', 'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]', 'application/vnd.kubernetes.protobuf'],
+  ['k8s\0\n\t\n\x02v1\x12\x03Foo', unregistered('Foo', 'v1'), 'application/vnd.kubernetes.protobuf'],
+  ['null', 'configmaps "gone" not found'],
+  ['# nothing', 'configmaps "gone" not found', 'application/yaml'],
+  ['{"kind":"DeleteOptions","apiVersion":"any/v9","unknown":1}', 'configmaps "gone" not found'],
+  ['{"propagationPolicy":""}', 'propagationPolicy: Unsupported value: "": supported values: "Foreground", "Background", "Orphan", "nil"'],
+])('a deletion with %j is answered in upstream’s words', async (raw, message, contentType = 'application/json') => {
+  const path = `${configmaps}/gone?fieldValidation=Strict`;
+  const { headers, text } = await server.send({ method: 'DELETE', path, contentType, raw });
+  expect([JSON.parse(text).message.replace('DeleteOptions.meta.k8s.io "" is invalid: ', ''), headers['warning']]).toEqual([message, undefined]);
+});
+
+test.each([
+  ['gracePeriodSeconds=', 'strconv.ParseInt: parsing "": invalid syntax'],
+  ['propagationPolicy=', 'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ""'],
+  ['uid=x', 'the UID in the precondition (x) does not match the UID in record'],
+  ['resourceVersion=1', 'the ResourceVersion in the precondition (1) does not match the ResourceVersion in record'],
+])('a deletion with ?%s deletes nothing', async (query, message) => {
+  const path = `/api/v1/namespaces/kube-system?dryRun=All&${query}`;
+  expect(JSON.parse((await server.send({ method: 'DELETE', path })).text).message).toContain(message);
+});
+
 const tooLong = 'a'.repeat(254);
 test.each([
   ['/api/v1/namespaces/default/replicationcontrollers', { name: tooLong }, 'metadata.name', 'bytes'],

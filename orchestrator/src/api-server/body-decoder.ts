@@ -2,6 +2,8 @@ import { ApiError, apiError, type DecodedFrom, decodeObject, parseJsonStrict, sc
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
+import { optionsKindComplaint } from './decoding/options-kind.ts';
+import { noJson, notAnObject, notRegistered, typeMetaComplaint } from './decoding/type-meta.ts';
 import { readYaml } from './decoding/yaml-text.ts';
 import { protobufMedia } from './representation/negotiate.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
@@ -18,6 +20,8 @@ export interface ExpectedKind {
   readonly version: string;
   readonly kind: string;
   readonly schema: string | undefined;
+  /** What a request wants, and no object: what is wrong with it is told without what it should have been. */
+  readonly isOptions?: boolean;
   /** Of a custom resource: its schema reads it. */
   readonly custom?: CustomResource | undefined;
 }
@@ -40,7 +44,7 @@ export class BodyDecoder {
     const { value: read, duplicates, repeated = [], summary, large } = await this.#parse(request, expected);
     // Go's decoders leave an object as it is where null is to fill it; a document of nothing is null in YAML.
     const value = read === null && !expected.custom ? {} : read;
-    if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
+    if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
     const typed = withKind(value, expected, summary);
     if (large) await this.#pause(request);
     const object = this.conform(typed, expected, { validation, duplicates, repeated, warn: request.warn });
@@ -55,9 +59,25 @@ export class BodyDecoder {
   /** As {@link object}, for options and reviews, whose group and version clients name as they like. @throws ApiError */
   async anyVersion(request: ServerRequest, expected: ExpectedKind): Promise<AnyObject> {
     const { value, summary } = await this.#parse(request, expected);
-    if (!isObject(value)) throw unrecognized(expected.kind, notAnObject(value), summary);
+    if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
     if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== expected.kind)
       return withKind(value, expected, summary) as AnyObject;
+    return this.#conformAudited(request, value, expected);
+  }
+
+  /** What a request wants beside its query (apiserver handlers/delete.go). @throws ApiError */
+  async options(request: ServerRequest, kind: Omit<ExpectedKind, 'isOptions' | 'custom'>): Promise<AnyObject> {
+    const expected = { ...kind, isOptions: true };
+    const { value: read } = await this.#parse(request, expected);
+    const value = read === null ? {} : read;
+    if (!isObject(value)) throw apiError('BadRequest', notAnObject(value));
+    const wrong = request.body.type === 'value' ? undefined : optionsKindComplaint(value, expected.kind);
+    if (wrong !== undefined) throw apiError('BadRequest', wrong);
+    const { kind: _, apiVersion: __, ...fields } = value;
+    return this.#conformAudited(request, fields, expected);
+  }
+
+  #conformAudited(request: ServerRequest, value: Record<string, unknown>, expected: ExpectedKind): AnyObject {
     const object = this.conform(value, expected, { validation: 'Ignore', warn: () => undefined });
     request.audit?.requestObject(object);
     return object;
@@ -71,7 +91,9 @@ export class BodyDecoder {
     const cannot = (why: string) =>
       apiError(
         'BadRequest',
-        `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
+        expected.isOptions
+          ? why
+          : `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
       );
     const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
     const problems = [
@@ -91,7 +113,8 @@ export class BodyDecoder {
     signal.throwIfAborted();
   }
 
-  async #parse(request: ServerRequest, { kind, custom }: ExpectedKind): Promise<Parsed> {
+  async #parse(request: ServerRequest, expected: ExpectedKind): Promise<Parsed> {
+    const { custom } = expected;
     const { body } = request;
     if (body.type === 'value') return { value: body.value, duplicates: [], summary: '' };
     const media = mediaTypeOf(request.contentType);
@@ -103,35 +126,35 @@ export class BodyDecoder {
         `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
       );
     const bytes = Buffer.from(await bytesOf(body));
-    if (media === protobufMedia) return this.#parseProtobuf(bytes, kind);
+    if (media === protobufMedia) return this.#parseProtobuf(bytes, expected);
     const text = bytes.toString();
     const summary = summaryOf(bytes);
-    if (media === 'application/yaml') return this.#parseYaml(text, { kind, summary, signal: request.signal });
-    const wrong = (why: string) => unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, summary);
+    if (media === 'application/yaml') return this.#parseYaml(text, { expected, summary, signal: request.signal });
+    const wrong = (why: string) => unrecognized(expected, noJson(why), summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
     return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes };
   }
 
-  async #parseProtobuf(bytes: Buffer, kind: string): Promise<Parsed> {
+  async #parseProtobuf(bytes: Buffer, expected: ExpectedKind): Promise<Parsed> {
     try {
       return { value: await this.#protobuf(bytes), duplicates: [], summary: '', large: bytes.length > largeBytes };
     } catch (error) {
       if (error instanceof ApiError) throw error;
-      throw unrecognized(kind, (error as Error).message, summaryOf(bytes));
+      throw unrecognized(expected, (error as Error).message, summaryOf(bytes));
     }
   }
 
   async #parseYaml(
     text: string,
-    about: { readonly kind: string; readonly summary: string; readonly signal: AbortSignal },
+    about: { readonly expected: ExpectedKind; readonly summary: string; readonly signal: AbortSignal },
   ): Promise<Parsed> {
-    const { kind, summary, signal } = about;
+    const { expected, summary, signal } = about;
     try {
       const { value, repeated } = await readYaml(text, signal);
       return { value, duplicates: [], repeated, summary, large: text.length > largeBytes };
     } catch (error) {
       if (error instanceof ApiError || signal.aborted) throw error;
-      throw unrecognized(kind, (error as Error).message, summary);
+      throw unrecognized(expected, (error as Error).message, summary);
     }
   }
 }
@@ -174,7 +197,8 @@ export function expectedKind({ group, version, kind, schema, custom }: ResourceD
   return { group, version, kind, schema, custom };
 }
 
-function unrecognized(kind: string, why: string, summary: string) {
+function unrecognized({ kind, isOptions }: ExpectedKind, why: string, summary: string) {
+  if (isOptions) return apiError('BadRequest', why);
   return apiError('BadRequest', `the object provided is unrecognized (must be of type ${kind}): ${why} (${summary})`);
 }
 
@@ -188,23 +212,19 @@ function summaryOf(bytes: Buffer): string {
 
 /** @throws ApiError BadRequest – the body says it is something else. */
 function withKind(value: Record<string, unknown>, expected: ExpectedKind, summary: string): Record<string, unknown> {
-  for (const field of ['apiVersion', 'kind'] as const) {
-    const given = value[field] ?? '';
-    if (typeof given === 'string') continue;
-    const why = `json: cannot unmarshal ${goTypeOf(given)} into Go struct field .${field} of type string`;
-    throw unrecognized(expected.kind, `couldn't get version/kind; json parse error: ${why}`, summary);
-  }
+  const unreadable = typeMetaComplaint(value);
+  if (unreadable !== undefined) throw unrecognized(expected, unreadable, summary);
   const expectedVersion = apiVersionOf(expected);
   // Another kind is refused by validation, none cannot be told from any other.
   if (expected.custom && !value['kind'])
-    throw unrecognized(expected.kind, `Object 'Kind' is missing in '${JSON.stringify(value)}'`, summary);
+    throw unrecognized(expected, `Object 'Kind' is missing in '${JSON.stringify(value)}'`, summary);
   const kind = value['kind'] || expected.kind;
   const apiVersion = value['apiVersion'] || (expected.custom ? '' : expectedVersion);
   if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion)
     return { ...value, kind, apiVersion };
   const data = { kind: `${kind}`, apiVersion: `${apiVersion}` };
   if (data.apiVersion.split('/').length > 2)
-    throw unrecognized(expected.kind, `unexpected GroupVersion string: ${data.apiVersion}`, summary);
+    throw unrecognized(expected, `unexpected GroupVersion string: ${data.apiVersion}`, summary);
   const unregistered = expected.custom ? undefined : unregisteredKind(data);
   if ((kind === expected.kind || expected.custom) && !unregistered)
     throw apiError(
@@ -236,21 +256,9 @@ export function unknownConversion(data: TypeMeta, expected: { readonly group: st
 export function unregisteredKind({ kind, apiVersion }: TypeMeta): string | undefined {
   const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
   if (schemaFor(group, version, kind) || schemaFor(group, version, kind.replace(/List$/, ''))) return undefined;
-  return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+  return notRegistered(kind, apiVersion);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function goTypeOf(value: unknown): string {
-  return Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-}
-
-function notAnObject(value: unknown): string {
-  if (value === null) return "Object 'Kind' is missing in 'null'";
-  const type = goTypeOf(value);
-  const target =
-    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
-  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type ${target}`;
 }

@@ -20,13 +20,13 @@ export async function deleteOptionsOf(request: ServerRequest, bodies: BodyDecode
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = given;
   const errors: FieldError[] = dryRunErrors(dryRun);
   const policies = ['Background', 'Foreground', 'Orphan'];
-  if (propagationPolicy && orphanDependents !== undefined)
+  if (propagationPolicy !== undefined && orphanDependents !== undefined)
     errors.push({
       reason: 'FieldValueInvalid',
       field: 'propagationPolicy',
       message: `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
     });
-  if (propagationPolicy && !policies.includes(propagationPolicy))
+  if (propagationPolicy !== undefined && !policies.includes(propagationPolicy))
     errors.push({
       reason: 'FieldValueNotSupported',
       field: 'propagationPolicy',
@@ -37,7 +37,7 @@ export async function deleteOptionsOf(request: ServerRequest, bodies: BodyDecode
   return {
     dryRun: dryRun.length > 0,
     gracePeriodSeconds,
-    propagationPolicy: (propagationPolicy as DeleteOptions['propagationPolicy']) || legacy,
+    propagationPolicy: (propagationPolicy as DeleteOptions['propagationPolicy']) ?? legacy,
     preconditions: preconditions ?? {},
   };
 }
@@ -76,7 +76,7 @@ async function fromBody(request: ServerRequest, bodies: BodyDecoder): Promise<Gi
   const schema = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
   // Every group has its own DeleteOptions; which one a client names makes no difference.
   const expected = { group: '', version: 'v1', kind: 'DeleteOptions', schema };
-  const options = await bodies.anyVersion(known, expected);
+  const options = await bodies.options(known, expected);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = options;
   if (gracePeriodSeconds !== undefined && !isInteger(gracePeriodSeconds))
     throw apiError('BadRequest', 'gracePeriodSeconds must be a whole number of seconds');
@@ -89,7 +89,15 @@ function fromQuery(query: URLSearchParams): Given {
     gracePeriodSeconds: integerOf(query, 'gracePeriodSeconds'),
     propagationPolicy: query.get('propagationPolicy') ?? undefined,
     orphanDependents: booleanOf(query, 'orphanDependents'),
-    preconditions: undefined,
+    preconditions: preconditionsOf(query),
     dryRun: query.getAll('dryRun'),
   };
+}
+
+/** Nothing is no precondition there (apis/meta/v1 Convert_url_Values_To_v1_DeleteOptions). */
+function preconditionsOf(query: URLSearchParams): DeleteOptions['preconditions'] | undefined {
+  const [uid, resourceVersion] = [query.get('uid'), query.get('resourceVersion')];
+  return uid || resourceVersion
+    ? { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) }
+    : undefined;
 }
