@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Pod } from '@berth/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Berth, eventually, sleep } from '../harness/berth.ts';
 import { writeDockerArchive } from '../harness/image-archive.ts';
@@ -62,7 +63,8 @@ async function refused(manifest: string, ...says: string[]): Promise<void> {
   expect(code).toBe(1);
 }
 
-const phase = (kind: string, name: string) => berth.kubectl(['get', kind, name, '-o', 'jsonpath={.status.phase}']);
+const phase = async (kind: string, name: string) =>
+  (await berth.get<{ status: { phase: string } }>(kind, name)).status.phase;
 const running = (name: string) =>
   eventually(async () => (await phase('pod', name)) === 'Running', { what: `${name} running` });
 const bound = (name: string) =>
@@ -189,14 +191,10 @@ ${mounts('good', 'good')}
   await eventOf('sub', 'Failed: Error: failed to create subPath directory for volumeMount "v" of container "out"');
   await eventOf('sub', 'Failed: Error: failed to prepare subPath for volumeMount "v" of container "up"');
   await eventually(
-    async () =>
-      (await berth.kubectl([
-        'get',
-        'pod',
-        'sub',
-        '-o',
-        'jsonpath={.status.containerStatuses[?(@.name=="good")].state.running.startedAt}',
-      ])) !== '',
+    async () => {
+      const { status } = await berth.get<Pod>('pod', 'sub');
+      return status?.containerStatuses?.some(({ name, state }) => name === 'good' && state?.running?.startedAt);
+    },
     { what: 'the good container' },
   );
   expect(existsSync(`/etc/${probe}-sub`)).toBe(false);
@@ -237,10 +235,9 @@ kind: StatefulSet
 metadata: { name: big, namespace: billion }
 spec: { serviceName: x, replicas: 1000000000, podManagementPolicy: Parallel, selector: { matchLabels: { a: b } }, template: { metadata: { labels: { a: b } }, spec: { nodeSelector: { no: where }, containers: [{ name: a, image: x }] } } }
 `);
-  await eventually(
-    async () => (await berth.kubectl(['get', 'pods', '-n', 'billion', '-o', 'name'])).split('\n').length > 100,
-    { what: 'its first pods' },
-  );
+  await eventually(async () => (await berth.get<{ items: object[] }>('pods', '-n', 'billion')).items.length > 100, {
+    what: 'its first pods',
+  });
   const started = performance.now();
   expect(await berth.kubectl(['get', '--raw', '/readyz'])).toBe('ok');
   expect(performance.now() - started).toBeLessThan(10_000);

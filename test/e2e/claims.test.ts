@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PersistentVolumeClaim } from '@berth/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../harness/berth.ts';
 import { claim, list, type Manifest, ofClaim, pod, testImage } from '../harness/manifests.ts';
@@ -144,7 +145,8 @@ test.concurrent('a generic ephemeral volume has a claim of its own that goes wit
     ownerReferences: [{ kind: 'Pod', name: 'brief', controller: true, blockOwnerDeletion: true }],
   });
   await world.berth.kubectl(['delete', 'pod', 'brief']);
-  await eventually(async () => (await world.berth.tryKubectl(['get', 'pvc', 'brief-scratch'])).code !== 0, {
+  const claims = async () => (await world.berth.get<{ items: PersistentVolumeClaim[] }>('pvc')).items;
+  await eventually(async () => (await claims()).every(({ metadata }) => metadata.name !== 'brief-scratch'), {
     what: 'the claim gone',
   });
 });

@@ -126,7 +126,9 @@ test("the documents' StatefulSet runs on an etcd that asks for certificates, ove
   await cluster.run(1);
   await berth.kubectl(['delete', 'statefulset', 'web']);
   await berth.kubectl(['delete', 'pvc', '--all', '--timeout=60s']);
-  await eventually(async () => (await berth.kubectl(['get', 'pv', '-o', 'name'])) === '', { what: 'no volume left' });
+  await eventually(async () => (await berth.get<{ items: object[] }>('pv')).items.length === 0, {
+    what: 'no volume left',
+  });
   // Without its certificate nobody is let in, and told so.
   const [, , ...others] = args;
   const refused = Berth.at({ args: ['--etcd-servers', cluster.servers, ...others.slice(0, 2)] });

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PersistentVolume } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Berth, eventually } from '../harness/berth.ts';
@@ -128,7 +129,8 @@ test('a pod whose server is gone can be deleted, and its claim goes when the ser
     await server.startServer();
   }
   await eventually(async () => !existsSync(data), { what: 'the data to go', timeoutMs: 120_000 });
-  await eventually(async () => !(await berth.kubectl(['get', 'pv'])).includes('Released'), {
+  const volumes = async () => (await berth.get<{ items: PersistentVolume[] }>('pv')).items;
+  await eventually(async () => (await volumes()).every(({ status }) => status?.phase !== 'Released'), {
     what: 'the volume to go',
   });
 });

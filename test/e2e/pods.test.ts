@@ -32,6 +32,12 @@ interface Pod {
   };
 }
 
+interface Event {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
 const shell = (script: string, more: object = {}) => ({
   name: 'c',
   image,
@@ -52,16 +58,10 @@ const getPod = (name: string) => berth.get<Pod>('pod', name);
 const waitFor = (name: string, what: string, seconds = 40) =>
   berth.kubectl(['wait', `--for=${what}`, `pod/${name}`, `--timeout=${seconds}s`]);
 const run = (name: string, ...command: string[]) => berth.kubectl(['exec', name, '--', ...command]);
-const events = async (name: string) =>
-  (
-    await berth.kubectl([
-      'get',
-      'events',
-      `--field-selector=involvedObject.name=${name}`,
-      '-o',
-      'jsonpath={range .items[*]}{.type} {.reason}: {.message}{"\\n"}{end}',
-    ])
-  ).split('\n');
+async function events(name: string): Promise<string[]> {
+  const { items } = await berth.get<{ items: Event[] }>('events', '--field-selector', `involvedObject.name=${name}`);
+  return items.map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+}
 
 /** Events are written beside the work, so they may come a little later than its result. */
 const told = (name: string, what: RegExp) =>
@@ -477,7 +477,9 @@ test.concurrent('dependents go with their owner, stay as orphans, or go first', 
     kinds.map((kind) => berth.kubectl(['delete', 'configmap', `gc-${kind}`, `--cascade=${kind}`, '--timeout=20s'])),
   );
   const left = async () =>
-    (await berth.kubectl(['get', 'configmap', '-o', 'name'])).split('\n').filter((name) => name.includes('gc-'));
+    (await berth.get<{ items: { metadata: { name: string } }[] }>('configmap')).items.filter(({ metadata }) =>
+      metadata.name.includes('gc-'),
+    );
   await eventually(async () => (await left()).length === 1, { what: 'the dependents gone' });
   const orphan = await berth.get<{ metadata: { ownerReferences?: object[] } }>('configmap', 'gc-orphan-child');
   expect(orphan.metadata.ownerReferences).toBeUndefined();

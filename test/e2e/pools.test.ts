@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, Pod } from '@berth/kube';
+import type { CSIStorageCapacity, Event, PersistentVolume, PersistentVolumeClaim, Pod } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Berth, eventually } from '../harness/berth.ts';
@@ -116,21 +116,14 @@ test('more than a pool has is refused with ResourceExhausted, the claim goes bac
   const { volumeId } = (JSON.parse(made.stdout) as { volume: { volumeId: string } }).volume;
   await berth.apply(podWithClaim('moves', 'fast', '32Mi'));
   await eventually(async () => {
-    const events = await berth.kubectl(['get', 'events', '--field-selector', 'involvedObject.name=moves']);
+    const events = await eventsOf('moves');
     return /ProvisioningFailed.*ResourceExhausted.*the pool "fast" can give 25165824/.test(events);
   });
   await capacityIs('node-1 fast', '24Mi');
   await eventually(async () => {
     const { metadata } = await berth.get<PersistentVolumeClaim>('pvc', 'moves');
-    const events = await berth.kubectl([
-      'get',
-      'events',
-      '--field-selector',
-      'involvedObject.name=moves,reason=FailedScheduling',
-    ]);
-    return (
-      !metadata.annotations?.['volume.kubernetes.io/selected-node'] && /did not have enough free storage/.test(events)
-    );
+    const isTold = /FailedScheduling.*did not have enough free storage/.test(await eventsOf('moves'));
+    return !metadata.annotations?.['volume.kubernetes.io/selected-node'] && isTold;
   });
   await berth.kubectl(['uncordon', 'node-2']);
   const volume = await boundVolume('moves');
@@ -147,13 +140,18 @@ test('more than a pool has is refused with ResourceExhausted, the claim goes bac
   expect(removed.code).toBe(0);
 });
 
+async function eventsOf(name: string): Promise<string> {
+  const { items } = await berth.get<{ items: Event[] }>('events', '--field-selector', `involvedObject.name=${name}`);
+  return items.map(({ reason, message }) => `${reason}: ${message}\n`).join('');
+}
+
 test('a claim that fits nowhere waits, and is made as soon as there is room', async () => {
   // 32Mi of 64Mi are taken on node-2; the driver of node-1 is asked again when one of its volumes goes.
   await berth.apply(podWithClaim('first', 'small', '40Mi', { nodeSelector: { 'kubernetes.io/hostname': 'node-1' } }));
   await boundVolume('first');
   await berth.apply(podWithClaim('second', 'fast', '60Mi', { nodeSelector: { 'kubernetes.io/hostname': 'node-2' } }));
   await eventually(async () => {
-    const events = await berth.kubectl(['get', 'events', '--field-selector', 'involvedObject.name=second']);
+    const events = await eventsOf('second');
     return /FailedScheduling.*did not have enough free storage/.test(events);
   });
   await berth.kubectl(['delete', 'pod/moves', 'pvc/moves', '--wait=false']);

@@ -65,6 +65,6 @@ for (const kubectl of ['1.32', '1.33']) {
     const claims = await berth.kubectl(['get', 'pvc', '-o', 'name']);
     expect(claims.trim().split('\n')).toHaveLength(3);
     await berth.kubectl(['delete', 'pvc', '--all']);
-    await eventually(async () => (await berth.kubectl(['get', 'pv', '-o', 'name'])) === '', { what: 'no volume left' });
+    await eventually(async () => (await berth.get<PodList>('pv')).items.length === 0, { what: 'no volume left' });
   });
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { buildKubectl, kubectlCache } from './build-kubectl.ts';
 import { leftoversOf, nodesOf } from './leftovers.ts';
 import { disown, own } from './owned-directory.ts';
+import { ObjectReader } from './read-objects.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -46,6 +47,7 @@ export class Berth implements AsyncDisposable {
   readonly #options: BerthOptions;
   #child: ChildProcess | undefined;
   #ready: Ready | undefined;
+  #reader: ObjectReader | undefined;
   #log = '';
 
   private constructor(options: BerthOptions) {
@@ -103,6 +105,8 @@ export class Berth implements AsyncDisposable {
 
   /** Ends the control plane as SIGTERM does, or as a crash does. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.#reader?.[Symbol.dispose]();
+    this.#reader = undefined;
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const closed = new Promise((resolve) => child.once('close', resolve));
@@ -128,11 +132,12 @@ export class Berth implements AsyncDisposable {
    * name twice: where the new pod has it by the second time, it waits for the end of that one.
    */
   async replacePods(...names: readonly string[]): Promise<void> {
-    const uid = async (name: string) =>
-      (await this.tryKubectl(['get', 'pod', name, '-o', 'jsonpath={.metadata.uid}'])).stdout;
+    // Nothing between the old and the new one.
+    const uid = (name: string) =>
+      this.get<{ metadata: { uid: string } }>('pod', name).then(({ metadata }) => metadata.uid, noneIfNotFound);
     const before = await Promise.all(names.map(uid));
     await this.kubectl(['delete', 'pod', ...names, '--wait=false']);
-    const isNew = async (name: string, i: number) => !['', before[i]].includes(await uid(name));
+    const isNew = async (name: string, i: number) => ![undefined, before[i]].includes(await uid(name));
     await eventually(async () => (await Promise.all(names.map(isNew))).every(Boolean), { what: `new ${names}` });
   }
 
@@ -151,8 +156,10 @@ export class Berth implements AsyncDisposable {
     return this.kubectl(['apply', '-f', '-'], { input: manifest });
   }
 
-  async get<T = Record<string, never>>(...args: readonly string[]): Promise<T> {
-    return JSON.parse(await this.kubectl(['get', '-o', 'json', ...args])) as T;
+  /** Reads as `kubectl get -o json` does with these arguments, without starting it. */
+  async get<T = Record<string, never>>(kind: string, ...args: readonly string[]): Promise<T> {
+    this.#reader ??= await ObjectReader.of(this.ready.kubeconfig);
+    return (await this.#reader.read(kind, args)) as T;
   }
 
   /** Runs another of our programs with this data directory at hand. */
@@ -184,6 +191,10 @@ export class Berth implements AsyncDisposable {
     if (left.length > 0) throw new Error(`berth down left behind:\n${left.join('\n')}`);
     disown(this.dataDir);
   }
+}
+
+function noneIfNotFound(error: unknown): undefined {
+  if ((error as { code?: unknown }).code !== 'NotFound') throw error;
 }
 
 /** Polls a condition that something outside this process brings about. */
