@@ -1,6 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { type Berth, dist, execute } from '../harness/berth.ts';
 import { driverFolder, startDriverProcess } from '../harness/driver-process.ts';
@@ -227,4 +232,17 @@ test('without root, up, down and image say to use sudo', async () => {
       stderr: expect.stringMatching(/^berth: .* takes root\n {2}run it as root: sudo np[mx] /),
     });
   }
+});
+
+test('Ctrl-C ends a pull from a registry that does not answer', async () => {
+  using folder = aFolder();
+  await using registry = createServer().listen(0, '127.0.0.1');
+  await once(registry, 'listening');
+  const name = `127.0.0.1:${(registry.address() as AddressInfo).port}/team/app:1`;
+  const args = [dist('berth'), 'image', 'pull', name, '--data-dir', join(folder.path, 'd')];
+  const pull = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [ended, said] = [once(pull, 'exit'), text(pull.stderr)];
+  await once(registry, 'request');
+  pull.kill('SIGINT');
+  expect([await ended, await said]).toEqual([[130, null], 'berth: got SIGINT: no image was added\n']);
 });

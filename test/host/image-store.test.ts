@@ -87,6 +87,8 @@ test('a name taken away leaves the others; with the last one the image goes', as
   await images.tag('a:1', 'other/name:2');
   await expect(images.tag('nothing', 'x')).rejects.toMatchObject({ code: 'NotFound' });
   await expect(images.tag('a:1', `x@${image?.manifest}`)).rejects.toMatchObject({ code: 'Invalid' });
+  // Of an archive, the names it gave, not all that its image has.
+  expect(await images.load(await archive(world, 'a:1', 'one'))).toMatchObject([{ names: ['docker.io/library/a:1'] }]);
   expect(await images.remove('a:1')).toEqual(['docker.io/library/a:1']);
   expect(await text(world, 'other/name:2')).toBe('one');
   await images.tag('other/name:2', 'third:1');

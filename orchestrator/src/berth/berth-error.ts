@@ -1,6 +1,6 @@
 import { CodedError } from '@berth/kit';
 
-export type BerthErrorCode = 'Usage' | 'InUse' | 'NotRoot' | 'Missing' | 'NotFound' | 'Failed';
+export type BerthErrorCode = 'Usage' | 'InUse' | 'NotRoot' | 'Missing' | 'NotFound' | 'Failed' | 'Interrupted';
 
 /** What `berth` tells its user: one line, and a hint with the next command. */
 export class BerthError extends CodedError<BerthErrorCode> {
@@ -16,7 +16,7 @@ export class BerthError extends CodedError<BerthErrorCode> {
   }
 }
 
-/** Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found. */
+/** Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 130 (as a shell has it) stopped by a signal. */
 export const exitCodes = {
   Usage: 2,
   InUse: 1,
@@ -24,4 +24,5 @@ export const exitCodes = {
   Missing: 1,
   NotFound: 3,
   Failed: 1,
+  Interrupted: 130,
 } as const satisfies Record<BerthErrorCode, number>;

@@ -79,7 +79,7 @@ function buildProgram(options: CliOptions): Command {
   addUp(program, options);
   addApiserver(program, options);
   addDown(program, options);
-  addImageCommands(program, terminal);
+  addImageCommands(program, options);
   addBackupCommands(program, terminal);
   addVersion(program, terminal);
   for (const command of [...program.commands, ...program.commands.flatMap(({ commands }) => commands)])

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { makeFolders, systemClock } from '@berth/kit';
+import { makeFolders, messageOf, systemClock } from '@berth/kit';
 import { isErrno, linuxMounter } from '@berth/linux';
 import { type Command, Option } from 'commander';
 import { ImageError } from '../images/image-error.ts';
@@ -34,14 +34,20 @@ interface Verb {
   readonly names?: number;
   /** What to do next, by why it failed. */
   readonly hints?: Hints;
-  readonly run: (images: Images, args: readonly string[], show: Show) => Promise<void>;
+  readonly run: (images: Images, args: readonly string[], by: Asked) => Promise<void>;
 }
 
-/** Prints what was done, as text or as data. */
-type Show = (text: string, data: unknown) => Promise<void>;
+interface Asked {
+  /** Prints what was done, as text or as data. */
+  readonly show: (text: string, data: unknown) => Promise<void>;
+  readonly signal: AbortSignal;
+}
 
 /** `berth image …`: works beside a running `berth up` and without one. */
-export function addImageCommands(parent: Command, terminal: Terminal): void {
+export function addImageCommands(
+  parent: Command,
+  { terminal, signal }: { readonly terminal: Terminal; readonly signal: AbortSignal },
+): void {
   const image = parent.command('image').description('load, pull and list the images that containers run from');
   const all = verbs(terminal);
   for (const verb of all) {
@@ -56,11 +62,11 @@ export function addImageCommands(parent: Command, terminal: Terminal): void {
       .action(async (...given: unknown[]) => {
         const options = given.at(-2) as ImageOptions;
         const args = given.slice(0, -2).filter((arg) => typeof arg === 'string');
-        const show: Show = async (text, data) =>
+        const show: Asked['show'] = async (text, data) =>
           terminal.out(options.output === 'table' ? text : await formatData(data, options.output));
-        await explaining(verb.hints ?? {}, async () => {
+        await explaining({ hints: verb.hints ?? {}, signal }, async () => {
           for (const name of args.slice(0, verb.names ?? 0)) checkName(name);
-          await verb.run(await open(options, verb), args, show);
+          await verb.run(await open(options, verb), args, { show, signal });
         });
       });
     if (verb.alias) command.alias(verb.alias);
@@ -77,8 +83,8 @@ const loadVerb: Verb = {
   begins: true,
   description: 'take in the images of a docker-save or OCI-layout tar, plain or compressed',
   examples: ['berth image load nginx.tar', 'docker save nginx:1.27 -o nginx.tar && berth image load nginx.tar'],
-  run: async (images, [file = ''], show) => {
-    const loaded = await images.load(file);
+  run: async (images, [file = ''], { show, signal }) => {
+    const loaded = await images.load(file, signal);
     const text = loaded.map(({ names, id }) => `loaded ${names.length > 0 ? names.join(', ') : id}\n`).join('');
     await show(text, { loaded: loaded.map(asData) });
   },
@@ -89,7 +95,7 @@ const listVerb: Verb = {
   alias: 'ls',
   description: 'the images on this machine',
   examples: ['berth image list', 'berth image list -o json'],
-  run: async (images, _, show) => {
+  run: async (images, _, { show }) => {
     const list = await images.list();
     await show(formatImages(list), list.map(asData));
   },
@@ -100,7 +106,7 @@ const tagVerb: Verb = {
   names: 2,
   description: 'give an image another name',
   examples: ['berth image tag nginx:1.27 registry.k8s.io/nginx-slim:0.8'],
-  run: async (images, [source = '', name = ''], show) => {
+  run: async (images, [source = '', name = ''], { show }) => {
     await images.tag(source, name);
     await show(`tagged ${source} as ${name}\n`, { tagged: { source, name: normalizeReference(name) } });
   },
@@ -112,7 +118,7 @@ const removeVerb: Verb = {
   alias: 'rm',
   description: 'take a name away (all, for an image id); an image without names goes',
   examples: ['berth image remove nginx:1.27', 'berth image remove 3f8a00f137a0'],
-  run: async (images, [reference = ''], show) => {
+  run: async (images, [reference = ''], { show }) => {
     const removed = await images.remove(reference);
     await show(removed.map((name) => `removed ${name}\n`).join('') || `removed ${reference}\n`, { removed });
   },
@@ -142,10 +148,10 @@ function pullVerb({ env, err }: Terminal): Verb {
       'HTTPS_PROXY=http://proxy:3128 NODE_USE_ENV_PROXY=1 berth image pull nginx',
       'NODE_EXTRA_CA_CERTS=/etc/ssl/company-ca.pem berth image pull registry.example.com/team/app:1',
     ],
-    run: async (images, [reference = ''], show) => {
+    run: async (images, [reference = ''], { show, signal }) => {
       const auth = await dockerCredentials(reference, env);
       const onProgress = (line: string) => err(`${line}\n`);
-      const pulled = await images.pull(reference, { onProgress, ...(auth && { auth }) });
+      const pulled = await images.pull(reference, { onProgress, signal, ...(auth && { auth }) });
       await show(`pulled ${reference} ${pulled.manifest}\n`, { pulled: asData(pulled) });
     },
   };
@@ -199,12 +205,19 @@ async function dockerCredentials(reference: string, env: Terminal['env']) {
   }
 }
 
-async function explaining(hints: Hints, run: () => Promise<void>): Promise<void> {
+interface Explained {
+  readonly hints: Hints;
+  readonly signal: AbortSignal;
+}
+
+async function explaining({ hints, signal }: Explained, run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
     const wrap = (code: 'NotFound' | 'Failed', message: string, hint?: string) =>
       new BerthError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+    if (signal.aborted)
+      throw new BerthError('Interrupted', `${messageOf(signal.reason)}: no image was added`, { cause: error });
     const { path, message } = error as { path?: string; message: string };
     if (error instanceof ImageError)
       throw wrap(error.code === 'NotFound' ? 'NotFound' : 'Failed', message, hints[error.code]);

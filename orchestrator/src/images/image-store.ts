@@ -117,10 +117,10 @@ export class Images implements ImageStore {
   /** Takes in a `docker save` or OCI-layout tar. @returns the images with the names it gave. */
   async load(file: string, signal?: AbortSignal): Promise<ImageSummary[]> {
     return this.#adding(async () => {
-      const loaded = await loadArchive(file, this.#content);
+      const loaded = await loadArchive(file, this.#content, signal);
       for (const { manifest } of loaded) await this.#unpack(manifest, signal);
       const summaries: ImageSummary[] = [];
-      for (const { manifest, names } of loaded) summaries.push(await this.#register(manifest, names));
+      for (const { manifest, names } of loaded) summaries.push({ ...(await this.#register(manifest, names)), names });
       return summaries;
     }, signal);
   }

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { ContentStore } from './content-store.ts';
 import { decompressed } from './decompressed.ts';
 import { ImageError } from './image-error.ts';
@@ -25,16 +26,16 @@ const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
  * Takes the blobs of a `docker save` or OCI-layout tar (plain, gzip or zstd) into the store. Entry names are only keys
  * here, never paths. @throws ImageError Invalid – it is neither, is cut short, or lacks what it names.
  */
-export async function loadArchive(file: string, content: ContentStore): Promise<LoadedImage[]> {
+export async function loadArchive(file: string, content: ContentStore, signal?: AbortSignal): Promise<LoadedImage[]> {
   try {
-    return await imagesOf(file, content);
+    return await imagesOf(createReadStream(file, { highWaterMark: 256 * 1024, ...(signal && { signal }) }), content);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new ImageError(error.code, `${file}: ${error.message}`, { cause: error });
   }
 }
 
-async function imagesOf(file: string, content: ContentStore): Promise<LoadedImage[]> {
+async function imagesOf(file: Readable, content: ContentStore): Promise<LoadedImage[]> {
   const entries = await storeEntries(file, content);
   const images = entries.has('manifest.json')
     ? await fromDocker(entries, content)
@@ -59,10 +60,10 @@ function explainMissing(error: unknown): never {
 }
 
 /** Entry name → digest. Links (older `docker save` repeats layers by them) are followed within the archive. */
-async function storeEntries(file: string, content: ContentStore): Promise<Map<string, string>> {
+async function storeEntries(file: Readable, content: ContentStore): Promise<Map<string, string>> {
   const digests = new Map<string, string>();
   const links = new Map<string, string>();
-  for await (const entry of readTar(decompressed(createReadStream(file, { highWaterMark: 256 * 1024 })))) {
+  for await (const entry of readTar(decompressed(file))) {
     const key = clean(entry.name);
     if (entry.type === 'file') digests.set(key, await content.write(entry.content));
     else if (entry.type === 'symlink' || entry.type === 'link')
