@@ -112,12 +112,12 @@ export class RequestPipeline {
 
   /** Here, unless it takes long. Nothing was changed by then. */
   async #light(route: ResourceRoute, request: ServerRequest, aside: AsideHandler): Promise<Answer> {
-    const { custom, plural } = route.definition;
+    const { custom } = route.definition;
     // What is passed on is not read here.
     if (route.subresource?.name === 'proxy') return this.#dispatch(route, request);
     try {
       if (custom?.isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
-      return await this.#dispatch(route, guarded(request, plural));
+      return await this.#dispatch(route, guarded(request, route.definition));
     } catch (error) {
       if (error !== heavyWork) throw error;
       return aside(request, custom !== undefined);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { CustomResource } from '../custom-resources/custom-resource.ts';
 import type { ServerRequest } from '../server-request.ts';
 import { guarded, hasMoreValues, heavyWork, isHeavy } from './heavy-work.ts';
 
@@ -28,7 +29,7 @@ function post(body: Uint8Array, contentType = 'application/json'): ServerRequest
 }
 
 async function read(request: ServerRequest, plural: string): Promise<unknown> {
-  const { body } = guarded(request, plural);
+  const { body } = guarded(request, { plural });
   return body.type === 'bytes' ? body.read() : undefined;
 }
 
@@ -50,6 +51,19 @@ test.each([
 
 test('what is stored is heavy by its values, not by its bytes', () => {
   const item = (value: unknown) => ({ key: 'k', value: bytes(value), createRevision: 1, modRevision: 1 });
-  expect(isHeavy(item({ a: 'x'.repeat(1_000_000) }))).toBe(false);
-  expect(isHeavy(item(Array(20_000).fill(0)))).toBe(true);
+  expect(isHeavy(item({ a: 'x'.repeat(1_000_000) }), {})).toBe(false);
+  expect(isHeavy(item(Array(20_000).fill(0)), {})).toBe(true);
+});
+
+test('what defaults make much of is heavy sooner, and again when they are gone', async () => {
+  const kind = (growth: number) => ({ plural: 'many', custom: { growth } as CustomResource });
+  const value = { spec: Array(1000).fill({}) };
+  const item = { key: 'k', value: bytes(value), createRevision: 1, modRevision: 1 };
+  expect([0, 20, 0].map((growth) => isHeavy(item, kind(growth)))).toEqual([false, true, false]);
+  const reading = (growth: number) => {
+    const { body } = guarded(post(bytes(value)), kind(growth));
+    return body.type === 'bytes' ? body.read() : undefined;
+  };
+  await expect(reading(20)).rejects.toBe(heavyWork);
+  await expect(reading(0)).resolves.toBeDefined();
 });

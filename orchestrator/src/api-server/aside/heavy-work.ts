@@ -1,5 +1,6 @@
 import type { KeyValue } from '../../store/store.ts';
 import { turns } from '../decoding/turns.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerRequest } from '../server-request.ts';
 
 /** What is thrown where a request would keep all others waiting: it is begun again in a thread of its own. */
@@ -23,17 +24,21 @@ const [quote, backslash, comma, bracket, brace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b]
 /** Whether a JSON text has more values than that; what is in strings does not count. */
 export function hasMoreValues(bytes: Uint8Array, most: number): boolean {
   // Each takes two characters and more.
-  if (bytes.length < 2 * most) return false;
+  return bytes.length >= 2 * most && countValues(bytes, most) > most;
+}
+
+/** No further than to the first beyond `most`. */
+function countValues(bytes: Uint8Array, most: number): number {
   const text = bytes as Buffer;
   let values = 0;
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes[i];
     // A comma, a bracket or a brace begins a value.
     if (code === comma || code === bracket || code === brace) {
-      if (++values > most) return true;
+      if (++values > most) return values;
     } else if (code === quote) i = endOfString(text, i + 1);
   }
-  return false;
+  return values;
 }
 
 /** Where the string that begins at `from` ends. */
@@ -56,14 +61,16 @@ const compiled = new Set([
   'validatingwebhookconfigurations',
 ]);
 
-/** The same request, whose body is not read where working on it takes long; `plural` is what it is of. */
-export function guarded(request: ServerRequest, plural: string): ServerRequest {
+type Kind = Pick<ResourceDefinition, 'plural' | 'custom'>;
+
+/** The same request, whose body is not read where working on it takes long. */
+export function guarded(request: ServerRequest, { plural, custom }: Kind): ServerRequest {
   const { body, contentType = '' } = request;
   if (body.type !== 'bytes') return request;
   const most = mostBytesOf(plural);
   const read = async () => {
     const bytes = await body.read();
-    if (isHeavyBody(bytes, contentType, most)) throw heavyWork;
+    if (isHeavyBody(bytes, contentType, most) || hasMoreValues(bytes, mostValues / growthIn(custom))) throw heavyWork;
     // A client may send several in one packet.
     if (bytes.length > smallBytes) await turns.goOn(bytes.length * unitsPerByte);
     return bytes;
@@ -80,22 +87,29 @@ function mostBytesOf(plural: string): number {
 function isHeavyBody(bytes: Uint8Array, contentType: string, most: number): boolean {
   if (bytes.length > most) return true;
   if (bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes)) return true;
-  return hasMoreValues(bytes, mostValues);
+  return false;
+}
+
+/** What defaults make of one value. */
+function growthIn(custom: ResourceDefinition['custom']): number {
+  return 1 + (custom?.growth ?? 0);
 }
 
 function beginsAsJson(bytes: Uint8Array): boolean {
   return bytes[0] === brace;
 }
 
-const known = new WeakMap<KeyValue, boolean>();
+/** Up to {@link mostStoredValues} and one. */
+const known = new WeakMap<KeyValue, number>();
 
 /** Whether working on what is stored takes long. */
-export function isHeavy(item: KeyValue): boolean {
-  if (item.value.length < 2 * mostStoredValues) return false;
-  let heavy = known.get(item);
-  if (heavy === undefined) {
-    heavy = hasMoreValues(item.value, mostStoredValues);
-    known.set(item, heavy);
+export function isHeavy(item: KeyValue, { custom }: Pick<ResourceDefinition, 'custom'>): boolean {
+  const most = mostStoredValues / growthIn(custom);
+  if (item.value.length < 2 * most) return false;
+  let values = known.get(item);
+  if (values === undefined) {
+    values = countValues(item.value, mostStoredValues);
+    known.set(item, values);
   }
-  return heavy;
+  return values > most;
 }

@@ -32,6 +32,8 @@ export interface CustomResource {
   readonly scale: ScaleFields | undefined;
   /** Working by its schema takes long. */
   readonly isLarge: boolean;
+  /** How many values its defaults make at most of one that there is. */
+  readonly growth: number;
   /** For the `Warning` header of every request. */
   readonly deprecation: string | undefined;
   /** Its definition is being deleted: nothing new is made. */

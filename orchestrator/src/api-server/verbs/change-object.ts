@@ -63,7 +63,7 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
   return untilUncontended(storage, request.name, async () => {
     const current = await storage.find(request.namespace, request.name);
     if (!current) throw notFound(request.definition, request.name);
-    if (leaves && isHeavy(current.kv)) throw heavyWork;
+    if (leaves && isHeavy(current.kv, request.definition)) throw heavyWork;
     const next = await request.change(changeable(request, current));
     if (current.kv.value.byteLength > largeBytes) markLarge(next);
     if (isLarge(next)) await breathe();

@@ -23,7 +23,7 @@ export async function deleteCollection(
   const { definition } = route;
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
-  if (context.aside && list.items.some(({ kv }) => isHeavy(kv))) throw heavyWork;
+  if (context.aside && list.items.some(({ kv }) => isHeavy(kv, definition))) throw heavyWork;
   const waiting = list.items.values();
   const work = async () => {
     for (const each of waiting) {

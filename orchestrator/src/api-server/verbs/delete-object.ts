@@ -59,7 +59,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
   const attempt = async () => {
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
-    if (request.leaves && isHeavy(current.kv)) throw heavyWork;
+    if (request.leaves && isHeavy(current.kv, definition)) throw heavyWork;
     const old = current.object;
     checkPreconditions(definition, old, options);
     const admission = {

@@ -10,7 +10,7 @@ import { isMade } from './list-objects.ts';
 export async function getObject(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
   const notOlderThan = revisionOf(request.query.get('resourceVersion'));
   const object = await requireObject(context, route, notOlderThan);
-  if (context.aside && isHeavy(object.kv) && isMade(route.definition, request)) throw heavyWork;
+  if (context.aside && isHeavy(object.kv, route.definition) && isMade(route.definition, request)) throw heavyWork;
   return { type: 'object', status: 200, object, definition: route.definition };
 }
 

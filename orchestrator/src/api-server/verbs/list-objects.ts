@@ -26,7 +26,8 @@ export async function listObjects(
   const start = startOf(storage, namespace, options);
   try {
     const page = await readPage(storage, { namespace, selection, limit: options.limit, ...start });
-    if (context.aside && isMade(definition, request) && page.objects.some(({ kv }) => isHeavy(kv))) throw heavyWork;
+    if (context.aside && isMade(definition, request) && page.objects.some(({ kv }) => isHeavy(kv, definition)))
+      throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };
   } catch (error) {
     if (options.continue !== '' && isExpired(error) && name === '')

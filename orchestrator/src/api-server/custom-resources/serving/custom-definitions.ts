@@ -5,6 +5,7 @@ import type { AnyObject, ResourceDefinition, SubresourceDefinition } from '../..
 import type { CustomResource, ScaleFields } from '../custom-resource.ts';
 import { isConditionTrue } from '../definition/conditions.ts';
 import { type DefinitionVersion, versionsOf } from '../definition/internal-spec.ts';
+import { growthOf } from '../schema/growth.ts';
 import { isLargeSchema } from '../schema/is-large-schema.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { compareVersions } from '../version-order.ts';
@@ -107,7 +108,7 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     listKind: names.listKind ?? `${names.kind}List`,
     storageVersion,
     scale: scaleOf(version),
-    isLarge: isLargeSchema(schemaOf(version)),
+    ...sizeOf(schemaOf(version)),
     deprecation: version.deprecated
       ? (version.deprecationWarning ?? deprecationWarning(crd.spec, version.name))
       : undefined,
@@ -123,6 +124,16 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
       return convert ? new ConvertingStorage({ ...parts, convert, storageVersion }) : new ObjectStorage(parts);
     },
   };
+}
+
+/** As many defaults as a schema may have places. */
+const mostDefaults = 10_000;
+
+function sizeOf(schema: JsonSchema): Pick<CustomResource, 'isLarge' | 'growth'> {
+  // All of it is large then.
+  if (isLargeSchema(schema)) return { isLarge: true, growth: 0 };
+  const { once, each } = growthOf(schema);
+  return { isLarge: once > mostDefaults, growth: each };
 }
 
 function scaleOf({ subresources }: DefinitionVersion): ScaleFields | undefined {

@@ -111,7 +111,7 @@ export class DefinitionController implements AsyncDisposable {
     ];
     let isWritten = false;
     for (const step of steps) {
-      if (isHeavy(stored.kv)) await breathe();
+      if (isHeavy(stored.kv, {})) await breathe();
       isWritten ||= await step();
     }
     // What was written comes again.
