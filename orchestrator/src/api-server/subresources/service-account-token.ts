@@ -1,8 +1,13 @@
+import { rfc3339 } from '@berth/kit';
 import { apiError } from '@berth/kube';
+import { fieldScopeOf } from '../apply/field-scope.ts';
+import { managerOf } from '../apply/manager-name.ts';
+import { trackUpdate } from '../apply/track-update.ts';
 import { invalid } from '../invalid.ts';
 import { ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject } from '../resource-definition.ts';
+import { toWireForm } from '../resources/wire-form.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { IssuedToken, TokenIssuer } from '../tokens/token-issuer.ts';
@@ -37,28 +42,29 @@ export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
     const body = await context.bodies.object(request, kind, options.fieldValidation);
     ensureNamespace(body, true, route.namespace);
     ensureSameName(body, route.name);
+    fillAndTrack(context, route, { body, manager: managerOf(options.fieldManager, request.userAgent) });
     await admitAction(context, { route, request }, { object: body, name: route.name, options });
     const account = (await requireObject(context, route)).object;
+    ensureSameUid(body, account);
     const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: BoundRef };
-    const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
+    const { expirationSeconds = defaultSeconds } = spec;
     checkExpiration(expirationSeconds);
     const boundTo = await boundObject(context, route, spec.boundObjectRef);
     const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
-    const status: IssuedToken = options.dryRun
-      ? { token: '', expirationTimestamp: new Date(context.clock.now()).toISOString() }
-      : await tokens.issue({
-          namespace: route.namespace,
-          serviceAccount: route.name,
-          serviceAccountUid: account.metadata.uid ?? '',
-          audiences,
-          expirationSeconds,
-          ...(boundTo ? { boundTo } : {}),
-        });
-    const { name, namespace } = account.metadata;
-    const creationTimestamp = new Date(context.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    // Nothing is kept of a token, and so one that is only tried is no other.
+    const status: IssuedToken = await tokens.issue({
+      namespace: route.namespace,
+      serviceAccount: route.name,
+      serviceAccountUid: account.metadata.uid ?? '',
+      audiences,
+      expirationSeconds,
+      ...(boundTo ? { boundTo } : {}),
+    });
+    const { name, namespace, uid } = account.metadata;
+    const own = { name, namespace, uid, creationTimestamp: rfc3339(context.clock.now()) };
     const object: AnyObject = {
       ...body,
-      metadata: { name: name as string, namespace: namespace as string, creationTimestamp },
+      metadata: { ...body.metadata, ...own } as AnyObject['metadata'],
       spec: { ...spec, audiences, expirationSeconds },
       status,
     };
@@ -70,6 +76,34 @@ function ensureSameName({ metadata: { name } }: AnyObject, account: string): voi
   if (!name || name === account) return;
   const message = `Invalid value: ${JSON.stringify(name)}: must match the service account name if specified`;
   throw invalid(kind, account, [{ reason: 'FieldValueInvalid', field: 'metadata.name', message }]);
+}
+
+/** A token is asked for an account that may have been made anew since. */
+function ensureSameUid({ metadata: { uid } }: AnyObject, { metadata }: AnyObject): void {
+  if (!uid || uid === metadata.uid) return;
+  const { name = '' } = metadata;
+  const why = `the UID in the token request (${uid}) does not match the UID of the service account (${metadata.uid})`;
+  throw apiError(
+    'Conflict',
+    `Operation cannot be fulfilled on TokenRequest.authentication.k8s.io ${JSON.stringify(name)}: ${why}`,
+    { details: { name, group: kind.group, kind: kind.kind } },
+  );
+}
+
+/** Defaults, and whose the fields of the request are. */
+function fillAndTrack(
+  context: ServerContext,
+  { definition }: ResourceRoute,
+  { body, manager }: { readonly body: AnyObject; readonly manager: string },
+): void {
+  const spec = (body.spec ?? {}) as { expirationSeconds?: number };
+  body.spec = { ...spec, expirationSeconds: spec.expirationSeconds ?? defaultSeconds };
+  delete body.metadata.managedFields;
+  toWireForm(body, kind.schema);
+  const scope = fieldScopeOf(context.registry, { ...definition, ...kind, subresources: [] }, 'token');
+  const now = context.clock.now();
+  const fields = trackUpdate({ scope, live: undefined, next: body, sent: undefined, manager, now });
+  if (fields) body.metadata.managedFields = fields;
 }
 
 function checkExpiration(seconds: number): void {

@@ -4,6 +4,7 @@ import { KubeClient, type Pod, resources, type StatefulSet } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../store/store.memory.ts';
 import { createApiServer } from '../create-api-server.ts';
+import type { AnyObject } from '../resource-definition.ts';
 import { definitions } from '../resources/definitions.ts';
 import { aPod, aServer } from '../server.test-harness.ts';
 import { JwtTokens } from '../tokens/jwt-tokens.ts';
@@ -111,6 +112,30 @@ test('a namespace goes when its last finalizer does', async () => {
   expect(await client.find(resources.namespaces, { name: 'a' })).toBeUndefined();
 });
 
+test('who finalizes a namespace owns its finalizers, and what else was sent', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const body = { metadata: { name: 'a', labels: { l: '1' } } };
+  await client.raw({ method: 'POST', path: '/api/v1/namespaces?fieldManager=maker', body });
+  const put = (spec: object, metadata: object = {}) =>
+    client.raw({
+      method: 'PUT',
+      path: '/api/v1/namespaces/a/finalize?fieldManager=fin',
+      body: { metadata: { name: 'a', ...metadata }, spec },
+    }) as Promise<AnyObject>;
+  const put1 = await put({ finalizers: ['kubernetes', 'x.y/z'] }, { labels: { q: 'r' } });
+  expect(put1).toMatchObject({ metadata: { labels: { q: 'r' } }, spec: { finalizers: ['kubernetes', 'x.y/z'] } });
+  expect(put1.metadata.managedFields).toContainEqual(
+    expect.objectContaining({
+      manager: 'fin',
+      subresource: 'finalize',
+      fieldsV1: { 'f:metadata': { 'f:labels': { 'f:q': {} } }, 'f:spec': { 'f:finalizers': {} } },
+    }),
+  );
+  expect(await put({ finalizers: [] })).toMatchObject({ spec: {}, status: { phase: 'Active' } });
+  await expect(put({}, { uid: 'other' })).rejects.toMatchObject({ code: 'Conflict' });
+});
+
 test('a service account token stands for its account, and ends with its pod', async () => {
   const clock = new FakeClock();
   await using store = new MemoryStore({ clock });
@@ -142,6 +167,36 @@ test('a service account token stands for its account, and ends with its pod', as
   const ask = (spec: object) =>
     client.createSub<{ status: { token: string } }>(resources.serviceaccounts, ref('default'), 'token', { spec });
   await expect(ask({ expirationSeconds: 5 })).rejects.toMatchObject({ code: 'Invalid' });
+  const told = await client.raw({
+    method: 'POST',
+    path: '/api/v1/namespaces/default/serviceaccounts/default/token?fieldManager=fm&dryRun=All',
+    body: { metadata: { labels: { a: 'b' } }, spec: { audiences: ['x'] } },
+  });
+  const { uid } = await client.get(resources.serviceaccounts, ref('default')).then(({ metadata }) => metadata);
+  expect(told).toMatchObject({
+    metadata: {
+      ...{ name: 'default', uid, labels: { a: 'b' } },
+      managedFields: [
+        {
+          ...{ manager: 'fm', subresource: 'token', apiVersion: 'authentication.k8s.io/v1' },
+          fieldsV1: {
+            'f:metadata': { 'f:labels': { '.': {}, 'f:a': {} } },
+            'f:spec': { 'f:audiences': {}, 'f:expirationSeconds': {} },
+          },
+        },
+      ],
+    },
+    spec: { audiences: ['x'], boundObjectRef: null },
+    status: { token: expect.stringContaining('.') },
+  });
+  const another = client.raw({
+    method: 'POST',
+    path: '/api/v1/namespaces/default/serviceaccounts/default/token',
+    body: { metadata: { uid: 'x' }, spec: {} },
+  });
+  await expect(another).rejects.toThrow(
+    `the UID in the token request (x) does not match the UID of the service account (${uid})`,
+  );
   await client.create(resources.serviceaccounts, { metadata: ref('other') });
   await client.create(resources.pods, { ...aPod('q'), spec: { ...aPod('q').spec, serviceAccountName: 'other' } });
   await expect(ask({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'q' } })).rejects.toThrow(
