@@ -11,7 +11,14 @@ import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import type { KindRules } from '../rules.ts';
-import { toVersion1, toVersion2 } from './conversion.ts';
+import {
+  dropAnnotations,
+  keepAnnotations,
+  specAnnotations,
+  statusAnnotations,
+  toVersion1,
+  toVersion2,
+} from './conversion.ts';
 import { metricErrors, referenceErrors } from './metric-errors.ts';
 
 const cells: NonNullable<KindRules['cells']> = {
@@ -26,7 +33,10 @@ const cells: NonNullable<KindRules['cells']> = {
 export const autoscalerRules: KindRules = {
   cells,
   rules: {
-    default: (object) => defaultAutoscaler(object as Autoscaler),
+    default: (object) => {
+      dropAnnotations(object);
+      defaultAutoscaler(object as Autoscaler);
+    },
     validate: (object) => validate(object as Autoscaler),
     validateStatusUpdate: (next) => nonNegativeCounts(next['status'] ?? {}, ['currentReplicas', 'desiredReplicas']),
   },
@@ -34,20 +44,36 @@ export const autoscalerRules: KindRules = {
     v1: {
       cells: { Targets: (object) => targets(toVersion2(object) as Autoscaler) },
       rules: {
-        default: ({ spec }: AnyObject) => {
-          if (spec) spec.minReplicas ??= 1;
-        },
+        default: (object) => asConverted(object),
+        prepareForCreate: (object) => dropAnnotations(object, statusAnnotations),
+        prepareForUpdate: (next, old) => keepAnnotations(next, old, statusAnnotations),
+        prepareForStatusUpdate: (next, old) => keepAnnotations(next, old, specAnnotations),
         validate: (object) => validate(toVersion2(object) as Autoscaler),
       },
       storedAs: {
         group: 'autoscaling',
         plural: 'horizontalpodautoscalers',
-        toStored: toVersion2,
+        toStored: (object) => withBehavior(toVersion2(object)),
         fromStored: toVersion1,
       },
     },
   },
 };
+
+/** As v1 shows what it was read as: with a target, and the annotations that say what was understood of them. */
+function asConverted(object: AnyObject): void {
+  const { metadata, spec, status } = toVersion1(toVersion2(object));
+  if (metadata.annotations) object.metadata.annotations = metadata.annotations;
+  else delete object.metadata.annotations;
+  object.spec = { ...spec, minReplicas: spec?.minReplicas ?? 1 };
+  object.status = status;
+}
+
+/** What is stored is read as v2, whose defaults it has then. */
+function withBehavior(object: AnyObject): AnyObject {
+  defaultBehavior(object['spec'] as Autoscaler['spec']);
+  return object;
+}
 
 function defaultAutoscaler({ spec }: Autoscaler): void {
   if (!spec) return;
@@ -56,7 +82,11 @@ function defaultAutoscaler({ spec }: Autoscaler): void {
     spec.metrics = [
       { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
     ];
-  if (!spec.behavior) return;
+  defaultBehavior(spec);
+}
+
+function defaultBehavior(spec: Autoscaler['spec']): void {
+  if (!spec?.behavior) return;
   const down = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
   const up = {
     stabilizationWindowSeconds: 0,
