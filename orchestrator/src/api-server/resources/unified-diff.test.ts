@@ -29,3 +29,8 @@ test('of very long texts whose lines repeat only the ends are compared', () => {
   expect(lines[0]).toBe('@@ -8,19986 +8,19986 @@');
   expect(lines.slice(1, 5)).toEqual([' line 7', ' line 8', ' line 9', '-line 10']);
 });
+
+test('half a million new lines are one change', () => {
+  const added = Array.from({ length: 500_000 }, (_, i) => `${i}`);
+  expect(unifiedDiff('a', ['a', ...added].join('\n')).split('\n').length).toBe(added.length + 3);
+});

@@ -8,8 +8,8 @@ export function unifiedDiff(before: string, after: string): string {
     const last = group.at(-1) as Operation;
     lines.push(`@@ -${range(first.a1, last.a2)} +${range(first.b1, last.b2)} @@`);
     for (const { same, a1, a2, b1, b2 } of group) {
-      if (same) lines.push(...a.slice(a1, a2).map((line) => ` ${line}`));
-      else lines.push(...a.slice(a1, a2).map((line) => `-${line}`), ...b.slice(b1, b2).map((line) => `+${line}`));
+      for (let i = a1; i < a2; i += 1) lines.push(`${same ? ' ' : '-'}${a[i]}`);
+      if (!same) for (let i = b1; i < b2; i += 1) lines.push(`+${b[i]}`);
     }
   }
   return lines.map((line) => `${line}\n`).join('');

@@ -45,8 +45,8 @@ export class CustomForm {
     const unknown: string[] = [];
     try {
       const metadata = decodeMetadata(object.metadata ?? {}, from === 'map');
-      unknown.push(...metadata.unknownFields.map((path) => `metadata.${path}`));
-      unknown.push(...this.#prune(object));
+      for (const path of metadata.unknownFields) unknown.push(`metadata.${path}`);
+      for (const path of this.#prune(object)) unknown.push(path);
       object.metadata = metadata.object as AnyObject['metadata'];
     } catch (error) {
       throw error instanceof DecodeError ? cannot(error.message) : error;
