@@ -141,6 +141,20 @@ test('a patch shows what it opened with its members in order', async () => {
   }
 });
 
+test('who makes again what is being deleted is told so', async () => {
+  const path = '/api/v1/namespaces/default/configmaps';
+  const body = { metadata: { name: 'going', finalizers: ['x.io/kept'] } };
+  const made = async (query = '') => {
+    const { status, text } = await server.send({ method: 'POST', path: path + query, contentType: 'application/json', body });
+    return [status, JSON.parse(text).message];
+  };
+  expect(await made()).toEqual([201, undefined]);
+  expect(await made()).toEqual([409, 'configmaps "going" already exists']);
+  await server.send({ method: 'DELETE', path: `${path}/going` });
+  for (const query of ['', '?dryRun=All'])
+    expect(await made(query)).toEqual([409, 'object is being deleted: configmaps "going" already exists']);
+});
+
 test('a resize is of the pod of its path, and of nothing that is none', async () => {
   const pods = '/api/v1/namespaces/default/pods';
   const spec = { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }] };

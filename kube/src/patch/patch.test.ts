@@ -81,6 +81,8 @@ test.each([
   [{ $patch: 'explode' }, 'unknown patch type: explode in map: map[$patch:explode]'],
   [{ spec: { '$setElementOrder/containers': [], containers: 'x' } }, 'invalid patch format of setElementOrder list'],
   [{ spec: { '$deleteFromPrimitiveList/': ['y'] } }, 'invalid patch format of primitive list'],
+  [{ spec: { $deleteFromPrimitiveLists: ['y'] } }, 'invalid patch format of primitive list'],
+  [{ spec: { $setElementOrder$containers: [], containers: [] } }, 'invalid patch format of setElementOrder list'],
   [
     { spec: { '$setElementOrder/containers': names('a'), containers: names('b') } },
     "doesn't match $setElementOrder list",

@@ -3,8 +3,8 @@ import type { FieldSchema, ObjectSchema } from '../schema.ts';
 import { type JsonMap, mergeLists, orderLike } from './merge-list.ts';
 import { badPatch, goValue, patchFailure } from './patch-error.ts';
 
-const deletePrefix = '$deleteFromPrimitiveList/';
-const orderPrefix = '$setElementOrder/';
+const deletePrefix = '$deleteFromPrimitiveList';
+const orderPrefix = '$setElementOrder';
 
 /** The schema where the patch is: a struct, the values of a map, or nothing known. */
 type Place = ObjectSchema | FieldSchema | undefined;
@@ -29,7 +29,7 @@ function mergeMap(original: JsonMap, patch: JsonMap, place: Place): JsonMap {
   const ordered = mergeOrderedLists(result, patch, place);
   for (const [name, value] of Object.entries(patch)) {
     if (name === '$retainKeys' || name.startsWith(orderPrefix) || ordered.has(name)) continue;
-    if (name.startsWith(deletePrefix)) deleteFromList(result, name.slice(deletePrefix.length), value);
+    if (name.startsWith(deletePrefix)) deleteFromList(result, listNamed(name, deletePrefix), value);
     else if (value === null) delete result[name];
     else mergeField(result, name, value, place);
   }
@@ -85,12 +85,18 @@ function retained(original: JsonMap, patch: JsonMap): Record<string, unknown> {
   return without(original, ...Object.keys(original).filter((name) => !keep.has(name)));
 }
 
+/** What is behind the slash (extractKey). */
+function listNamed(directive: string, prefix: string): string {
+  if (directive[prefix.length] === '/') return directive.slice(prefix.length + 1);
+  throw badPatch(`invalid patch format of ${prefix === orderPrefix ? 'setElementOrder' : 'primitive'} list`);
+}
+
 /** Merges every list that has a `$setElementOrder` and puts it in that order; says which fields that settled. */
 function mergeOrderedLists(result: Record<string, unknown>, patch: JsonMap, place: Place): Set<string> {
   const settled = new Set<string>();
   for (const [directive, order] of Object.entries(patch)) {
     if (!directive.startsWith(orderPrefix)) continue;
-    const name = directive.slice(orderPrefix.length);
+    const name = listNamed(directive, orderPrefix);
     const [before, value] = [result[name], patch[name]];
     if (!Array.isArray(order) || !isListOrAbsent(before) || !isListOrAbsent(value)) {
       throw badPatch('invalid patch format of setElementOrder list');

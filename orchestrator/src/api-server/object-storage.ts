@@ -91,7 +91,7 @@ export class ObjectStorage {
   async create(object: AnyObject): Promise<StoredObject> {
     const { namespace = '', name = '' } = object.metadata;
     const written = await this.#write(this.keyOf(namespace, name), object, 0);
-    if (!written) throw alreadyExists(this.definition, name);
+    if (!written) throw alreadyExists(this.definition, name, (await this.find(namespace, name))?.object);
     return written;
   }
 

@@ -1,5 +1,5 @@
 import { type ApiError, apiError } from '@berth/kube';
-import type { ResourceDefinition } from './resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 
 type Named = Pick<ResourceDefinition, 'group' | 'plural'>;
 
@@ -25,8 +25,10 @@ export function notSupported(definition: Named, verb: string): ApiError {
   return apiError('MethodNotAllowed', message, { details: { ...(group === '' ? {} : { group }), kind } });
 }
 
-export function alreadyExists(definition: Named, name: string): ApiError {
-  return apiError('AlreadyExists', `${qualifiedPlural(definition)} "${name}" already exists`, {
+/** `there` is what has its name; it may be on its way out (registry store.go). */
+export function alreadyExists(definition: Named, name: string, there: AnyObject | undefined): ApiError {
+  const leaving = there?.metadata.deletionTimestamp === undefined ? '' : 'object is being deleted: ';
+  return apiError('AlreadyExists', `${leaving}${qualifiedPlural(definition)} "${name}" already exists`, {
     details: details(definition, name),
   });
 }
