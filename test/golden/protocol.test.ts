@@ -67,6 +67,18 @@ test.each([
   expect([reply.status, told.message ?? told.kind]).toEqual([status, kind]);
 });
 
+test('who finalizes a namespace owns the finalizers that were sent', async () => {
+  const send = async (method: string, path: string, body: object) =>
+    JSON.parse((await server.send({ method, path, contentType: 'application/json', body })).text);
+  await send('POST', '/api/v1/namespaces?fieldManager=a', { metadata: { name: 'finalized' } });
+  const body = { metadata: { name: 'finalized', labels: { q: 'r' } }, spec: { finalizers: ['kubernetes', 'x.y/z'] } };
+  const { metadata } = await send('PUT', '/api/v1/namespaces/finalized/finalize?fieldManager=fin', body);
+  expect(metadata.managedFields.map(({ time: _, ...entry }: { time: string }) => entry)).toContainEqual({
+    ...{ manager: 'fin', operation: 'Update', apiVersion: 'v1', subresource: 'finalize', fieldsType: 'FieldsV1' },
+    fieldsV1: { 'f:metadata': { 'f:labels': { 'f:q': {} } }, 'f:spec': { 'f:finalizers': {} } },
+  });
+});
+
 /** The checks of a server's own parts differ; what was asked is that all are named and passed. */
 function expectText(id: string, text: string, response: string): void {
   if (id !== 'proto/readyz-verbose') return void expect(text).toBe(response);
