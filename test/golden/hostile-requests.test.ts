@@ -217,6 +217,11 @@ test('a selector of thousands of terms is answered, one that is too long refused
   expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${'a,'.repeat(50_000)}a` })).toMatchObject({ status: 431 });
 });
 
+test('of a query of more than ten thousand parameters nothing is read, as by Go', async () => {
+  const list = (others: number) => server.send({ method: 'GET', path: `${configmaps}?labelSelector=!!${'&a'.repeat(others)}` });
+  expect([(await list(9999)).status, (await list(10_000)).status]).toEqual([400, 200]);
+});
+
 test('a long list is whole and in order in every form', async () => {
   // YAML of that length is written by a thread, which a busy machine begins later than the other server here waits.
   await using patient = await anApiServer();

@@ -11,6 +11,19 @@ import { readBody } from './read-body.ts';
 /** Shared: nobody changes a request's query. */
 const noQuery = new URLSearchParams();
 
+/** Go reads nothing of a query that has more (net/url defaultMaxParams). */
+const mostParameters = 10_000;
+
+function queryOf(text: string): URLSearchParams {
+  // Each takes a character and more, but the last.
+  if (text.length >= mostParameters) {
+    let count = 1;
+    for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) count++;
+    if (count > mostParameters) return noQuery;
+  }
+  return new URLSearchParams(text);
+}
+
 interface IncomingParts {
   readonly signal: AbortSignal;
   readonly auditId: string;
@@ -29,7 +42,7 @@ export function serverRequest(
   return {
     method: message.method ?? 'GET',
     path: question < 0 ? url : url.slice(0, question),
-    query: question < 0 ? noQuery : new URLSearchParams(url.slice(question + 1)),
+    query: question < 0 ? noQuery : queryOf(url.slice(question + 1)),
     user: { name: '', groups: [] },
     accept,
     contentType,
