@@ -6,6 +6,7 @@ import { jsonValue } from '../../orchestrator/src/cel/values/json-value.ts';
 import type { Result } from '../../orchestrator/src/cel/values/value.ts';
 import { type CelAnswer, CelOracle, specExpressions } from '../harness/cel-oracle.ts';
 import { expressions, variables } from './cel-expressions.ts';
+import { mistakes } from './cel-mistakes.ts';
 
 const oracle = new CelOracle();
 afterAll(() => oracle[Symbol.dispose]());
@@ -64,6 +65,10 @@ function sorted(answer: object): object {
 
 test('expressions of every kind get upstream’s types, values, errors, costs and estimates', async () => {
   expect(await differences(expressions)).toEqual([]);
+});
+
+test('mistakes are told in upstream’s words, where it finds them', async () => {
+  expect(await differences(mistakes)).toEqual([]);
 });
 
 test('cel-spec’s expressions get upstream’s answers', async () => {

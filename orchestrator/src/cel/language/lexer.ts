@@ -77,6 +77,8 @@ function badText(text: string, at: number): string {
   const rest = text.slice(at);
   const open = /^(?:"(?:\\.|[^"\\\n\r])*|'(?:\\.|[^'\\\n\r])*)(?:\\$)?/.exec(rest)?.[0];
   if (open !== undefined) return open;
+  const name = /^`[a-zA-Z0-9_.\-/ ]*[\s\S]?/.exec(rest)?.[0];
+  if (name !== undefined) return name;
   const single = /^[&|=]/.test(rest) ? rest.slice(0, 2) : ([...rest.slice(0, 2)][0] as string);
   return single;
 }

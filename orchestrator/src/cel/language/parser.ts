@@ -1,9 +1,11 @@
 import { type Call, type Expr, type FieldEntry, type MapEntry, partsOf } from './ast.ts';
 import { type Token, tokenize } from './lexer.ts';
 import { type Macro, MacroError, type MacroHelper, macroHelper } from './macro.ts';
+import { nests } from './nests.ts';
 import { readLiteral } from './read-literal.ts';
 import type { Issue } from './source.ts';
-import { beginnings, comparisons, products, reserved, sums } from './vocabulary.ts';
+import { SyntaxStop, TokenReader } from './token-reader.ts';
+import { beginningsOfFields, comparisons, products, reserved, sums } from './vocabulary.ts';
 
 export type ParseResult =
   | { readonly type: 'parsed'; readonly expr: Expr }
@@ -29,30 +31,31 @@ export function parse(text: string, macros: ReadonlyMap<string, Macro>): ParseRe
 
 const invalid = (issues: readonly Issue[]): ParseResult => ({ type: 'invalid', issues });
 
-class SyntaxStop extends Error {}
+/** Stands for what could not be read. */
+const unread: Expr = { kind: 'ident', id: 0, at: 0, name: '' };
 
 class Parser {
-  readonly issues: Issue[] = [];
-  readonly #text: string;
-  readonly #tokens: readonly Token[];
+  readonly #reader: TokenReader;
   readonly #macros: ReadonlyMap<string, Macro>;
   readonly #helper: MacroHelper;
-  #next = 0;
   #ids = 0;
   #depth = 0;
   readonly #depths = new WeakMap<Expr, number>();
 
   constructor(text: string, tokens: readonly Token[], macros: ReadonlyMap<string, Macro>) {
-    this.#text = text;
-    this.#tokens = tokens;
+    this.#reader = new TokenReader(text, tokens);
     this.#macros = macros;
     this.#helper = macroHelper(() => this.#id());
+  }
+
+  get issues(): readonly Issue[] {
+    return this.#reader.issues;
   }
 
   run(): Expr | undefined {
     try {
       const expr = this.#expr();
-      if (this.#peek.type !== 'end') throw this.#syntax(`extraneous input '${this.#peek.text}' expecting <EOF>`);
+      this.#reader.close('<EOF>', 'expr', () => false);
       return expr;
     } catch (error) {
       if (error instanceof SyntaxStop) return undefined;
@@ -64,43 +67,16 @@ class Parser {
     return ++this.#ids;
   }
 
-  get #peek(): Token {
-    return this.#tokens[this.#next] as Token;
-  }
-
   #isMark(text: string): boolean {
-    const { type, text: have } = this.#peek;
-    return have === text && (type === 'punctuation' || text === 'in');
+    return this.#reader.isMark(text);
   }
 
   #take(text: string): Token | undefined {
-    if (!this.#isMark(text)) return undefined;
-    return this.#tokens[this.#next++];
-  }
-
-  #expect(text: string, expected: string): Token {
-    return this.#take(text) ?? this.#fail(expected);
-  }
-
-  /** One mark alone could follow: it is missing, or something else is in its way. */
-  #close(text: string): void {
-    if (this.#take(text)) return;
-    const next = this.#tokens[this.#next + 1];
-    if (next?.text === text) throw this.#syntax(`extraneous input '${this.#peek.text}' expecting '${text}'`);
-    throw this.#syntax(`missing '${text}' at '${this.#peek.text}'`);
-  }
-
-  #fail(expected: string): never {
-    throw this.#syntax(`mismatched input '${this.#peek.text}' expecting ${expected}`);
-  }
-
-  #syntax(message: string): SyntaxStop {
-    this.issues.push({ at: this.#peek.at, message: `Syntax error: ${message}` });
-    return new SyntaxStop();
+    return this.#reader.take(text);
   }
 
   #report(at: number, message: string): void {
-    this.issues.push({ at, message });
+    this.#reader.report(at, message);
   }
 
   #expr(): Expr {
@@ -108,17 +84,21 @@ class Parser {
       this.#report(-1, `expression recursion limit exceeded: ${maxDepth}`);
       throw new SyntaxStop();
     }
-    const condition = this.#logical('||', '_||_', () => this.#logical('&&', '_&&_', () => this.#relation()));
+    const condition = this.#condition();
     const mark = this.#take('?');
     let result = condition;
     if (mark) {
       const id = this.#id();
-      const yes = this.#logical('||', '_||_', () => this.#logical('&&', '_&&_', () => this.#relation()));
-      this.#expect(':', "':'");
-      result = this.#call(id, mark.at, '_?_:_', undefined, [condition, yes, this.#expr()]);
+      const yes = this.#reader.within({ follow: [':'], middle: true }, () => this.#condition());
+      const otherwise = this.#reader.close(':', 'expr', (token) => this.#reader.canBegin(token));
+      result = otherwise ? this.#call(id, mark.at, '_?_:_', undefined, [condition, yes, this.#expr()]) : unread;
     }
     this.#depth--;
     return this.#bounded(result);
+  }
+
+  #condition(): Expr {
+    return this.#logical('||', '_||_', () => this.#logical('&&', '_&&_', () => this.#relation()));
   }
 
   /** Everything that goes through expressions goes into them: they must not be deep, however they are written. */
@@ -163,40 +143,48 @@ class Parser {
   #binary(operators: Readonly<Record<string, string>>, part: () => Expr): Expr {
     let left = part();
     for (;;) {
-      const { text, type, at } = this.#peek;
+      const { text, type, at } = this.#reader.peek;
       const name = type === 'punctuation' || text === 'in' ? operators[text] : undefined;
       if (name === undefined || !Object.hasOwn(operators, text)) return left;
-      this.#next++;
+      this.#reader.advance();
       const id = this.#id();
       left = this.#bounded(this.#call(id, at, name, undefined, [left, part()]));
     }
   }
 
   #unary(): Expr {
-    for (const [mark, name] of [
-      ['!', '!_'],
-      ['-', '-_'],
-    ] as const) {
-      const first = this.#peek;
-      let count = 0;
-      if (mark === '-' && this.#isNegativeNumber()) return this.#member();
-      while (this.#take(mark)) count++;
-      if (count === 0) continue;
-      if (count % 2 === 0) return this.#member();
-      const id = this.#id();
-      return this.#call(id, first.at, name, undefined, [this.#member()]);
+    const reader = this.#reader;
+    if (!reader.begins()) return unread;
+    if (this.#isNegativeNumber()) return this.#member();
+    const { text: mark, at, type } = reader.peek;
+    if (type !== 'punctuation' || (mark !== '!' && mark !== '-')) return this.#member();
+    if (mark === '-' && (reader.isMark('!', reader.ahead(1)) || !reader.canBegin(reader.ahead(1)))) {
+      reader.noAlternative('unary');
+      return unread;
     }
-    return this.#member();
+    let count = 0;
+    while (this.#take(mark)) count++;
+    if (!reader.beginsBehindNot()) {
+      reader.recover('unary');
+      return unread;
+    }
+    if (count % 2 === 0) return this.#member();
+    const id = this.#id();
+    return this.#call(id, at, mark === '!' ? '!_' : '-_', undefined, [this.#member()]);
   }
 
   #isNegativeNumber(): boolean {
-    const following = this.#tokens[this.#next + 1]?.type;
+    const following = this.#reader.ahead(1)?.type;
     return this.#isMark('-') && (following === 'int' || following === 'double');
   }
 
   #member(): Expr {
     let expr = this.#primary();
     for (;;) {
+      if (this.#isMark('.') && !this.#isName(this.#reader.ahead(1))) {
+        this.#reader.noAlternative('member');
+        return unread;
+      }
       const dot = this.#take('.');
       if (dot) {
         expr = this.#bounded(this.#select(expr, dot));
@@ -206,19 +194,24 @@ class Parser {
       if (!bracket) return expr;
       const optional = this.#take('?');
       const id = this.#id();
-      const index = this.#expr();
-      this.#close(']');
+      if (!optional && !this.#reader.begins(['?'], 'member')) return unread;
+      const index = this.#reader.within({ follow: [']'] }, () => this.#expr());
+      if (!this.#reader.close(']', 'member')) return unread;
       expr = this.#bounded(this.#call(id, bracket.at, optional ? '_[?_]' : '_[_]', undefined, [expr, index]));
     }
   }
 
   #select(operand: Expr, dot: Token): Expr {
     const optional = this.#take('?');
-    const name = this.#peek;
-    if (name.type !== 'ident' && name.type !== 'escaped') this.#noName(dot, optional !== undefined);
-    if (/^(true|false|null|in)$/.test(name.text))
-      throw this.#syntax(`mismatched input '${name.text}' expecting IDENTIFIER`);
-    this.#next++;
+    const name = this.#reader.peek;
+    if (!this.#isName(name)) {
+      this.#report(name.at, `Syntax error: mismatched input '${name.text}' expecting {IDENTIFIER, ESC_IDENTIFIER}`);
+      this.#report(name.at, 'unsupported ident kind');
+      throw new SyntaxStop();
+    }
+    if (/^(true|false|null)$/.test(name.text))
+      this.#reader.stop(`mismatched input '${name.text}' expecting IDENTIFIER`);
+    this.#reader.advance();
     const field = this.#fieldName(name);
     if (optional) {
       const id = this.#id();
@@ -228,19 +221,13 @@ class Parser {
     const open = name.type === 'ident' ? this.#take('(') : undefined;
     if (!open) return { kind: 'select', id: this.#id(), at: dot.at, operand, field, testOnly: false };
     const id = this.#id();
-    return this.#call(id, open.at, field, operand, this.#args(')'));
+    return this.#call(id, open.at, field, operand, this.#args('member'));
   }
 
-  /** After a dot there is none. */
-  #noName(dot: Token, optional: boolean): never {
-    const { at, text, type } = this.#peek;
-    if (optional) {
-      const stop = this.#syntax(`mismatched input '${text}' expecting {IDENTIFIER, ESC_IDENTIFIER}`);
-      this.#report(at, 'unsupported ident kind');
-      throw stop;
-    }
-    const read = this.#text.slice(dot.at, type === 'end' ? undefined : at + text.length);
-    throw this.#syntax(`no viable alternative at input '${JSON.stringify(read).slice(1, -1).replaceAll('\\"', '"')}'`);
+  /** After a dot; or what stands before one that need not be there. */
+  #isName(token: Token | undefined): boolean {
+    if (token === undefined || token.text === 'in') return false;
+    return token.type === 'ident' || token.type === 'escaped' || this.#reader.isMark('?', token);
   }
 
   /** Kubernetes has the syntax of names that are no identifiers switched off. */
@@ -250,12 +237,15 @@ class Parser {
     return text.slice(1, -1);
   }
 
-  #args(close: string): Expr[] {
+  #args(rule: 'primary' | 'member'): Expr[] {
     const args: Expr[] = [];
-    if (this.#take(close)) return args;
-    do args.push(this.#expr());
-    while (this.#take(','));
-    this.#expect(close, `{',', '${close}'}`);
+    if (!this.#reader.begins([')'], rule)) return [unread];
+    if (this.#take(')')) return args;
+    this.#reader.within({ follow: [',', ')'], selectable: rule === 'primary' }, () => {
+      do args.push(this.#expr());
+      while (this.#take(','));
+    });
+    if (!this.#reader.close(')', rule)) args.push(unread);
     return args;
   }
 
@@ -263,7 +253,7 @@ class Parser {
     const receiver = target !== undefined;
     const macro = this.#macros.get(`${name}:${args.length}:${receiver}`);
     const call: Call = { kind: 'call', id, at, name, target, args };
-    if (!macro) return call;
+    if (!macro || args.includes(unread) || target === unread) return call;
     try {
       return macro(this.#helper, { at, target, args }) ?? call;
     } catch (error) {
@@ -274,17 +264,16 @@ class Parser {
   }
 
   #primary(): Expr {
-    const token = this.#peek;
+    const token = this.#reader.peek;
     if (this.#take('(')) {
-      const expr = this.#expr();
-      this.#close(')');
-      return expr;
+      const expr = this.#reader.within({ follow: [')'], selectable: true }, () => this.#expr());
+      return this.#reader.close(')', 'primary') ? expr : unread;
     }
     if (this.#take('[')) return this.#list(token);
     if (this.#take('{')) return this.#map(token);
     if (this.#isNegativeNumber()) {
-      this.#next++;
-      return this.#literal(this.#peek, '-', token.at);
+      this.#reader.advance();
+      return this.#literal(this.#reader.peek, '-', token.at);
     }
     if (token.type === 'ident' || this.#isMark('.')) return this.#name();
     return this.#literal(token);
@@ -292,98 +281,118 @@ class Parser {
 
   #literal(token: Token, sign = '', at = token.at): Expr {
     const read = readLiteral(token, sign);
-    if (!read) return this.#fail(beginnings);
-    this.#next++;
+    if (!read) return unread;
+    this.#reader.advance();
     if (read.problem !== undefined) this.#report(at, read.problem);
     return { kind: 'literal', id: this.#id(), at, value: read.value };
   }
 
   #name(): Expr {
+    if (this.#isMark('.') && this.#reader.ahead(1)?.type !== 'ident') {
+      this.#reader.noAlternative('primary');
+      return unread;
+    }
     const dot = this.#take('.');
-    const token = this.#peek;
-    if (token.type !== 'ident') dot ? this.#noName(dot, false) : this.#fail('IDENTIFIER');
-    this.#next++;
+    const token = this.#reader.peek;
+    this.#reader.advance();
     const start = dot?.at ?? token.at;
     const constant = { true: true, false: false, null: null }[token.text];
     if (constant !== undefined) return { kind: 'literal', id: this.#id(), at: token.at, value: constant };
     const struct = this.#structName(token.text);
     if (struct !== undefined) return this.#struct((dot ? '.' : '') + struct);
-    if (reserved.has(token.text)) {
-      this.#report(start, `reserved identifier: ${token.text}`);
-      return { kind: 'ident', id: this.#id(), at: start, name: token.text };
-    }
+    const isReserved = reserved.has(token.text);
+    if (isReserved) this.#report(start, `reserved identifier: ${token.text}`);
     const name = (dot ? '.' : '') + token.text;
     const open = this.#take('(');
+    if (!open && isReserved) return { kind: 'literal', id: this.#id(), at: token.at, value: false };
     if (!open) return { kind: 'ident', id: this.#id(), at: token.at, name };
     const id = this.#id();
-    return this.#call(id, open.at, name, undefined, this.#args(')'));
+    return this.#call(id, open.at, name, undefined, this.#args('primary'));
   }
 
   /** `a.b.C` where a `{` follows; reads up to it. */
   #structName(first: string): string | undefined {
-    let ahead = this.#next;
+    let ahead = 0;
     let name = first;
-    const at = (i: number) => this.#tokens[i] as Token;
+    const at = (i: number) => this.#reader.ahead(i) as Token;
     while (at(ahead).text === '.' && at(ahead + 1)?.type === 'ident') {
       name += `.${at(ahead + 1).text}`;
       ahead += 2;
     }
     const { type, text } = at(ahead);
     if (type !== 'punctuation' || text !== '{') return undefined;
-    this.#next = ahead;
+    this.#reader.advance(ahead);
     return name;
   }
 
   #struct(name: string): Expr {
-    const open = this.#expect('{', "'{'");
+    const reader = this.#reader;
+    const open = reader.peek;
+    reader.advance();
     const id = this.#id();
     const fields: FieldEntry[] = [];
-    while (!this.#isMark('}')) {
-      const optional = this.#take('?') !== undefined;
-      const token = this.#peek;
-      if (token.type !== 'ident' && token.type !== 'escaped') this.#fail("{'?', '}', ',', IDENTIFIER, ESC_IDENTIFIER}");
-      this.#next++;
-      const colon = this.#expect(':', "':'");
-      const entry = { id: this.#id(), at: colon.at, optional };
-      fields.push({ ...entry, field: this.#fieldName(token), value: this.#expr() });
-      if (!this.#take(',')) break;
-    }
-    this.#expect('}', "{'}', ','}");
+    const isField = ({ type }: Token) => type === 'ident' || type === 'escaped';
+    if (!this.#isMark('}') && !this.#isMark(','))
+      do {
+        const optional = this.#take('?') !== undefined;
+        const token = reader.peek;
+        if (!isField(token)) reader.stop(`mismatched input '${token.text}' expecting ${beginningsOfFields}`);
+        reader.advance();
+        const { at } = reader.peek;
+        if (!reader.close(':', 'entries', (next) => reader.canBegin(next))) break;
+        const entry = { id: this.#id(), at, optional };
+        fields.push({ ...entry, field: this.#fieldName(token), value: this.#entryValue() });
+      } while (this.#takeComma((next) => isField(next) || reader.isMark('?', next)));
+    reader.closeList('}');
     return { kind: 'struct', id, at: open.at, name, fields };
   }
 
   #list(open: Token): Expr {
+    const reader = this.#reader;
     const id = this.#id();
     const elements: Expr[] = [];
     const optional = new Set<number>();
-    while (!this.#isMark(']')) {
-      if (this.#take('?')) optional.add(elements.length);
-      elements.push(this.#expr());
-      if (!this.#take(',')) break;
-    }
-    this.#expect(']', "{']', ','}");
+    if (!reader.begins([']', ',', '?'], 'primary')) return unread;
+    if (this.#hasEntries(']'))
+      reader.within({ follow: [',', ']'], selectable: true }, () => {
+        do {
+          if (this.#take('?')) optional.add(elements.length);
+          elements.push(this.#expr());
+        } while (this.#takeComma((next) => reader.canBegin(next) || reader.isMark('?', next)));
+      });
+    reader.closeList(']');
     return { kind: 'list', id, at: open.at, elements, optional };
   }
 
   #map(open: Token): Expr {
+    const reader = this.#reader;
     const id = this.#id();
     const entries: MapEntry[] = [];
-    while (!this.#isMark('}')) {
-      const optional = this.#take('?') !== undefined;
-      const key = this.#expr();
-      const colon = this.#expect(':', "':'");
-      entries.push({ id: this.#id(), at: colon.at, key, value: this.#expr(), optional });
-      if (!this.#take(',')) break;
-    }
-    this.#expect('}', "{'}', ','}");
+    const keyFrame = { follow: [':'], beyond: [',', '}'], selectable: true };
+    if (!reader.begins(['}', ',', '?'], 'primary')) return unread;
+    if (this.#hasEntries('}'))
+      do {
+        const optional = this.#take('?') !== undefined;
+        const key = reader.within(keyFrame, () => this.#expr());
+        const { at } = reader.peek;
+        if (!reader.close(':', 'entries', (next) => reader.canBegin(next))) break;
+        entries.push({ id: this.#id(), at, key, value: this.#entryValue(), optional });
+      } while (this.#takeComma((next) => reader.canBegin(next) || reader.isMark('?', next)));
+    reader.closeList('}');
     return { kind: 'map', id, at: open.at, entries };
   }
-}
 
-/** What cel-go counts: operators between two, fields, calls on something, indexes, alternatives. */
-function nests(expr: Expr): boolean {
-  if (expr.kind === 'select') return true;
-  return (
-    expr.kind === 'call' && (expr.target !== undefined || (expr.args.length > 1 && !/^_(&&|\|\|)_$/.test(expr.name)))
-  );
+  #entryValue(): Expr {
+    return this.#reader.within({ follow: [',', '}'], selectable: true }, () => this.#expr());
+  }
+
+  #hasEntries(close: string): boolean {
+    return !this.#isMark(close) && !this.#isMark(',');
+  }
+
+  /** One with another entry behind it; the last comma may have none. */
+  #takeComma(isEntry: (next: Token) => boolean): boolean {
+    const next = this.#reader.ahead(1);
+    return this.#isMark(',') && next !== undefined && isEntry(next) && this.#take(',') !== undefined;
+  }
 }

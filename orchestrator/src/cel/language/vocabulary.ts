@@ -16,6 +16,15 @@ export const comparisons: Readonly<Record<string, string>> = {
 };
 export const sums: Readonly<Record<string, string>> = { '+': '_+_', '-': '_-_' };
 export const products: Readonly<Record<string, string>> = { '*': '_*_', '/': '_/_', '%': '_%_' };
-/** What an expression may begin with, as messages list it. */
-export const beginnings =
-  "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+const beginnings = "'[' '{' '(' '.' '-' '!'".split(' ');
+const marksInOrder = "'[' ']' '{' '}' '(' ')' '.' ',' '-' '!' '?'".split(' ');
+const words = "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER";
+
+/** What an expression may begin with, or what else may be there, as messages list it. */
+export function beginningsOr(marks: readonly string[] = []): string {
+  const all = new Set([...beginnings, ...marks.map((mark) => `'${mark}'`)]);
+  return `{${marksInOrder.filter((mark) => all.has(mark)).join(', ')}, ${words}}`;
+}
+
+/** What a field of a message may begin with. */
+export const beginningsOfFields = "{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}";
