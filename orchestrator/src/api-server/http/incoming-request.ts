@@ -110,7 +110,7 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
   // Such an answer has Node destroy the connection once it is written; a client that is still writing would lose it.
   socket.destroySoon = () => {
     socket.end();
-    socket.setTimeout(lingerMs, () => socket.destroy());
+    socket.setTimeout?.(lingerMs, () => socket.destroy());
   };
   if (!response.headersSent) response.setHeader('connection', 'close');
   // Once it is answered, nothing tells a reader of its body that no more comes.
