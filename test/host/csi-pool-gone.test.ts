@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
@@ -72,6 +73,10 @@ for (const backend of ['directory', 'image']) {
     const idlePaths = await use(driver, idle, place.folder);
     expect(await use(driver, idle, place.folder)).toEqual(idlePaths);
     await release(driver, idle, idlePaths);
+    execFileSync('mount', ['-o', 'remount,bind,ro', disk]);
+    expect(await health(driver, idle)).toEqual(['DEGRADED PoolReadOnly']);
+    execFileSync('mount', ['-o', 'remount,bind,rw', disk]);
+    expect(await health(driver, idle)).toEqual([]);
 
     linuxMounter.unmount(disk, { lazy: true });
     expect(await health(driver, away)).toEqual(['INACCESSIBLE PoolUnavailable']);

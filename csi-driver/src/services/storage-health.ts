@@ -75,7 +75,9 @@ function conditionsOf(pool: Pool, mount: MountInfo | undefined): Condition[] {
     for (const { kind, message } of troubles) {
       found.push(degraded(kind === 'read-only' ? 'PoolReadOnly' : 'PoolFilesystemErrors', `${what}: ${message}`));
     }
-    if (isReadOnly(mount) && !troubles.some(({ kind }) => kind === 'read-only')) {
+    // A mount may be read-only on a filesystem that is not.
+    const isRefused = isReadOnly(mount) || mount.options.includes('ro');
+    if (isRefused && !troubles.some(({ kind }) => kind === 'read-only')) {
       found.push(degraded('PoolReadOnly', `${what} is on a filesystem mounted read-only`));
     }
     return found;
