@@ -2,6 +2,7 @@
  * Loaded into a program before its own code (`node --import`): ends it by SIGKILL at the n-th change it makes to the
  * machine, before or after it, as BERTH_DIE_AT says: `before 17`.
  */
+import { flushCompileCache } from 'node:module';
 import { watchSystemCalls } from './system-calls.ts';
 
 const [when, number] = (process.env['BERTH_DIE_AT'] ?? '').split(' ');
@@ -10,6 +11,7 @@ delete process.env['BERTH_DIE_AT'];
 let changes = 0;
 
 function end(): never {
+  flushCompileCache();
   process.kill(process.pid, 'SIGKILL');
   // The signal has come when kill(2) returns.
   for (;;);

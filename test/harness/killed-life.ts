@@ -11,11 +11,14 @@ const dieAt = join(import.meta.dirname, 'die-at.ts');
 /** The real program, which ends by SIGKILL at a side effect of its own. */
 async function startDoomed(folder: string, at: number, flags: readonly string[]): Promise<DriverProcess> {
   process.env['BERTH_DIE_AT'] = `${at % 2 === 0 ? 'before' : 'after'} ${at}`;
+  // Its sources are many: what one compiled of them, the next ones of this life have.
+  process.env['NODE_COMPILE_CACHE'] = join(folder, 'compiled');
   try {
     const node = ['--disable-warning=ExperimentalWarning', '--import', dieAt, program];
     return await startProgram(folder, { node, flags });
   } finally {
     delete process.env['BERTH_DIE_AT'];
+    delete process.env['NODE_COMPILE_CACHE'];
   }
 }
 
