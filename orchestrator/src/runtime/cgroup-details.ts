@@ -20,12 +20,6 @@ export interface DeviceTraffic {
   readonly writes: number;
 }
 
-/** How long tasks waited for something, in microseconds: some of them, or all at once. */
-export interface Pressure {
-  readonly some: number;
-  readonly full: number;
-}
-
 /** All that a cgroup tells of itself; what this kernel's do not is absent. */
 export interface CgroupDetails extends CgroupUsage {
   readonly cpuUserNanoseconds: number;
@@ -56,7 +50,6 @@ export interface CgroupDetails extends CgroupUsage {
   readonly oomKills: number;
   readonly threads: number;
   readonly threadsMax?: number;
-  readonly pressure?: Readonly<Record<'cpu' | 'memory' | 'io', Pressure>>;
   readonly devices: readonly DeviceTraffic[];
 }
 
@@ -125,12 +118,9 @@ async function detailsV2(read: ReadCgroup): Promise<Own> {
   const [stat = '', weight = '', max = '', bytes = '', peak, events = '', reserved = ''] = await Promise.all(
     names.map((name) => read('', name)),
   );
-  const [swap, traffic, ...pressures] = await Promise.all(
-    ['memory.swap.max', 'io.stat', 'cpu.pressure', 'memory.pressure', 'io.pressure'].map((name) => read('', name)),
-  );
+  const [swap, traffic] = await Promise.all(['memory.swap.max', 'io.stat'].map((name) => read('', name)));
   const [quota, period] = max.trim().split(' ');
   const [cpu, field] = [fields(stat), fields(bytes)];
-  const [ofCpu, ofMemory, ofIo] = pressures.map((text) => pressureOf(text));
   return {
     cpuUserNanoseconds: cpu('user_usec') * 1000,
     cpuSystemNanoseconds: cpu('system_usec') * 1000,
@@ -150,7 +140,6 @@ async function detailsV2(read: ReadCgroup): Promise<Own> {
     limitHits: fields(events)('max'),
     ...limitOf('reservedBytes', reserved),
     ...limitOf('swapSpecBytes', swap ?? ''),
-    ...(ofCpu && ofMemory && ofIo ? { pressure: { cpu: ofCpu, memory: ofMemory, io: ofIo } } : {}),
     devices: await trafficV2(traffic ?? ''),
   };
 }
@@ -162,12 +151,6 @@ function filesOf(field: (name: string) => number, cache: string, mapped: string)
     activeFileBytes: field('active_file'),
     inactiveFileBytes: field('inactive_file'),
   };
-}
-
-/** `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` (Documentation/accounting/psi.rst). */
-function pressureOf(text: string): Pressure | undefined {
-  const total = (kind: string) => Number(new RegExp(`^${kind} .*total=(\\d+)$`, 'm').exec(text)?.[1] ?? 0);
-  return text === '' ? undefined : { some: total('some'), full: total('full') };
 }
 
 /** Lines such as `8:0 Read 4096`. */

@@ -63,7 +63,7 @@ test('cgroupUsage reads v1, where no limit is a large one', async () => {
 
 test('cgroupDetails tells limits, throttling, files, pressure and devices of v2 in the words of v1', async () => {
   const layout = (root: string): CgroupLayout => ({ version: 2, hierarchies: { '': root }, hybrid: false });
-  const pressure = 'some avg10=0.00 avg60=0.00 avg300=0.00 total=8\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=4\n';
+  const pressure = 'some avg10=1.25 avg60=0.50 avg300=0.00 total=8\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=4\n';
   const files = {
     'pod/cpu.stat': 'usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_periods 6\nnr_throttled 1\nthrottled_usec 7\n',
     'pod/cpu.weight': '39\n',
@@ -78,7 +78,10 @@ test('cgroupDetails tells limits, throttling, files, pressure and devices of v2 
     'pod/io.stat': '999:1 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n',
     ...{ 'pod/cpu.pressure': pressure, 'pod/memory.pressure': pressure, 'pod/io.pressure': pressure },
   };
-  const waited = { some: 8, full: 4 };
+  const waited = {
+    some: { total: 8, avg10: 1.25, avg60: 0.5, avg300: 0 },
+    full: { total: 4, avg10: 0, avg60: 0, avg300: 0 },
+  };
   const details = await usageOf(layout, files, cgroupDetails);
   expect(details).toMatchObject({
     ...{

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupLayout } from './cgroups.ts';
+import { type Pressures, readPressures } from './pressure.ts';
 
 export interface CgroupUsage {
   readonly cpuNanoseconds: number;
@@ -15,6 +16,8 @@ export interface CgroupUsage {
   readonly memoryLimitBytes?: number;
   readonly swapLimitBytes?: number;
   readonly processes: number;
+  /** v2's alone tell. */
+  readonly pressure?: Pressures;
 }
 
 /** What the cgroup and all below it use; undefined where it is gone. */
@@ -68,6 +71,7 @@ async function usageV2(read: ReadCgroup): Promise<CgroupUsage | undefined> {
     read('', 'pids.current'),
   ]);
   if (cpu === '' && usage === '') return undefined;
+  const pressure = await readPressures((name) => read('', `${name}.pressure`));
   const field = fields(stat);
   const used = Number(usage);
   return {
@@ -81,6 +85,7 @@ async function usageV2(read: ReadCgroup): Promise<CgroupUsage | undefined> {
     ...limitOf('memoryLimitBytes', limit),
     ...limitOf('swapLimitBytes', swapLimit),
     processes: Number(pids),
+    ...(pressure && { pressure }),
   };
 }
 

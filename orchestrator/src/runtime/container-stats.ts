@@ -5,6 +5,7 @@ import { CpuRate } from '../cpu-rate.ts';
 import { type CgroupUsage, cgroupUsage } from './cgroup-stats.ts';
 import type { CgroupLayout } from './cgroups.ts';
 import { networkUsage } from './network-usage.ts';
+import type { Pressure } from './pressure.ts';
 import { isAlive } from './process-id.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
 import { nanoseconds, type RuntimeContext } from './runtime-context.ts';
@@ -71,12 +72,13 @@ export class UsageReader {
   #cpuAndMemory(key: string, usage: CgroupUsage) {
     const timestamp = this.#now();
     const nanoCores = this.#rates.rate(key, usage.cpuNanoseconds);
-    const { memoryLimitBytes: limit } = usage;
+    const { memoryLimitBytes: limit, pressure } = usage;
     return {
       cpu: {
         timestamp,
         usageCoreNanoSeconds: value(usage.cpuNanoseconds),
         ...(nanoCores === undefined ? {} : { usageNanoCores: value(nanoCores) }),
+        ...(pressure && { psi: psi(pressure.cpu) }),
       },
       memory: {
         timestamp,
@@ -86,7 +88,9 @@ export class UsageReader {
         rssBytes: value(usage.rssBytes),
         pageFaults: value(usage.pageFaults),
         majorPageFaults: value(usage.majorPageFaults),
+        ...(pressure && { psi: psi(pressure.memory) }),
       },
+      ...(pressure && { io: { timestamp, psi: psi(pressure.io) } }),
     };
   }
 
@@ -106,6 +110,14 @@ export class UsageReader {
     const main = interfaces.find(({ name }) => name === 'eth0');
     return { timestamp: this.#now(), ...(main && { defaultInterface: main }), interfaces };
   }
+}
+
+function psi({ some, full }: Pressure) {
+  const data = ({ total, avg10, avg60, avg300 }: Pressure['some']) => ({
+    Total: String(total),
+    ...{ Avg10: avg10, Avg60: avg60, Avg300: avg300 },
+  });
+  return { Some: data(some), Full: data(full) };
 }
 
 function value(number: number) {

@@ -87,12 +87,12 @@ export const cgroupFamilies: readonly Family<KnownDetails>[] = [
       counter<KnownDetails>(
         `container_pressure_${what}_stalled_seconds_total`,
         `Total time duration no tasks in the container could make progress ${because}`,
-        (of) => of.pressure && of.pressure[what].full / 1e6,
+        (of) => of.pressure && of.pressure[what].full.total / 1e6,
       ),
       counter<KnownDetails>(
         `container_pressure_${what}_waiting_seconds_total`,
         `Total time duration tasks in the container have waited ${because}`,
-        (of) => of.pressure && of.pressure[what].some / 1e6,
+        (of) => of.pressure && of.pressure[what].some.total / 1e6,
       ),
     ];
   }),

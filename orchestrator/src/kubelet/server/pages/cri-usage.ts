@@ -1,10 +1,12 @@
 import { rfc3339 } from '@berth/kit';
 import type { cri } from '@berth/protos';
+import type { Pressure } from '../../../runtime/pressure.ts';
 
 export interface CpuStats {
   readonly time: string;
   readonly usageNanoCores?: number;
   readonly usageCoreNanoSeconds?: number;
+  readonly psi?: Pressure;
 }
 
 export interface MemoryStats {
@@ -15,6 +17,12 @@ export interface MemoryStats {
   readonly rssBytes?: number;
   readonly pageFaults?: number;
   readonly majorPageFaults?: number;
+  readonly psi?: Pressure;
+}
+
+export interface IoStats {
+  readonly time: string;
+  readonly psi?: Pressure;
 }
 
 export interface SwapStats {
@@ -28,6 +36,7 @@ export interface Usage {
   readonly cpu?: CpuStats;
   readonly memory?: MemoryStats;
   readonly swap?: SwapStats;
+  readonly io?: IoStats;
 }
 
 export interface InterfaceStats {
@@ -44,13 +53,28 @@ export interface NetworkStats extends InterfaceStats {
 }
 
 /** As a runtime tells it; what it does not tell is absent. */
-export function usage(from: Partial<Pick<cri.ContainerStats, 'cpu' | 'memory' | 'swap'>> | null | undefined): Usage {
-  const { cpu, memory, swap } = from ?? {};
+export function usage(
+  from: Partial<Pick<cri.ContainerStats, 'cpu' | 'memory' | 'swap' | 'io'>> | null | undefined,
+): Usage {
+  const { cpu, memory, swap, io } = from ?? {};
   return {
-    ...(cpu && { cpu: { time: timeOf(cpu.timestamp), ...numbers(cpu, ['usageNanoCores', 'usageCoreNanoSeconds']) } }),
-    ...(memory && { memory: { time: timeOf(memory.timestamp), ...numbers(memory, memoryNames) } }),
+    ...(cpu && {
+      cpu: { time: timeOf(cpu.timestamp), ...numbers(cpu, ['usageNanoCores', 'usageCoreNanoSeconds']), ...psiOf(cpu) },
+    }),
+    ...(memory && { memory: { time: timeOf(memory.timestamp), ...numbers(memory, memoryNames), ...psiOf(memory) } }),
     ...(swap && { swap: { time: timeOf(swap.timestamp), ...numbers(swap, ['swapAvailableBytes', 'swapUsageBytes']) } }),
+    ...(io && { io: { time: timeOf(io.timestamp), ...psiOf(io) } }),
   };
+}
+
+/** As the runtime tells it (makePSIStats); what it leaves out is nothing. */
+function psiOf({ psi }: { readonly psi?: cri.PsiStats | null }): { readonly psi?: Pressure } {
+  if (!psi) return {};
+  const data = (from: cri.PsiData | null) => ({
+    total: Number(from?.Total ?? 0),
+    ...{ avg10: from?.Avg10 ?? 0, avg60: from?.Avg60 ?? 0, avg300: from?.Avg300 ?? 0 },
+  });
+  return { psi: { full: data(psi.Full), some: data(psi.Some) } };
 }
 
 const memoryNames = [

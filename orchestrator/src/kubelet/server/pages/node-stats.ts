@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus, uptime } from 'node:os';
 import { rfc3339 } from '@berth/kit';
 import { type InterfaceUsage, networkUsage } from '../../../runtime/network-usage.ts';
+import { readPressures } from '../../../runtime/pressure.ts';
 import type { NodeContext } from '../../node-context.ts';
 import {
   type InterfaceStats,
@@ -34,12 +35,20 @@ export async function nodeUsage({ node, rates }: Parts): Promise<NodeStats> {
   const ticks = cpus().map(({ times: { user, nice, sys, irq } }) => user + nice + sys + irq);
   const usageCoreNanoSeconds = ticks.reduce((sum, each) => sum + each, 0) * 1e6;
   const nanoCores = rates.rate('/', usageCoreNanoSeconds);
-  const [meminfo, vmstat] = await Promise.all([text('/proc/meminfo'), text('/proc/vmstat')]);
+  const [meminfo, vmstat, pressure] = await Promise.all([
+    text('/proc/meminfo'),
+    text('/proc/vmstat'),
+    readPressures((name) => text(`/proc/pressure/${name}`)),
+  ]);
+  const { memory, swap } = memoryAndSwap(meminfo, vmstat, time);
+  const cores = nanoCores === undefined ? {} : { usageNanoCores: Math.round(nanoCores) };
   return {
     nodeName,
     startTime: rfc3339(clock.now() - uptime() * 1000),
-    cpu: { time, ...(nanoCores === undefined ? {} : { usageNanoCores: Math.round(nanoCores) }), usageCoreNanoSeconds },
-    ...memoryAndSwap(meminfo, vmstat, time),
+    cpu: { time, ...cores, usageCoreNanoSeconds, ...(pressure && { psi: pressure.cpu }) },
+    memory: { ...memory, ...(pressure && { psi: pressure.memory }) },
+    swap,
+    ...(pressure && { io: { time, psi: pressure.io } }),
   };
 }
 
