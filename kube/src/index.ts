@@ -28,13 +28,11 @@ export {
 export {
   difference,
   emptySet,
-  type FieldPattern,
   type FieldSet,
   hasPath,
   inOrder,
   intersection,
   isEmptySet,
-  matching,
   readFieldSet,
   recursiveDifference,
   union,

@@ -155,7 +155,7 @@ test('who makes again what is being deleted is told so', async () => {
     expect(await made(query)).toEqual([409, 'object is being deleted: configmaps "going" already exists']);
 });
 
-test('a resize is of the pod of its path, and of nothing that is none', async () => {
+test('a resize is of the pod of its path, and of nothing that is none; ephemeral containers have an owner', async () => {
   const pods = '/api/v1/namespaces/default/pods';
   const spec = { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }] };
   await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: 'application/json', body: { metadata: { name: 'default' } } });
@@ -166,6 +166,18 @@ test('a resize is of the pod of its path, and of nothing that is none', async ()
     return { status: reply.status, message: JSON.parse(reply.text).message?.split('": ').at(-1) };
   };
   const container = (own: object) => ({ spec: { containers: [{ name: 'c', ...own }] } });
+  const ephemeral = await server.send({
+    method: 'PATCH',
+    path: `${pods}/p/ephemeralcontainers?fieldManager=debugger`,
+    contentType: 'application/strategic-merge-patch+json',
+    body: { metadata: { labels: { z: 'z' } }, spec: { ephemeralContainers: [{ name: 'd', image: 'i' }] } },
+  });
+  // Whose they are is written down, also of what the endpoint leaves as it is.
+  const { managedFields } = JSON.parse(ephemeral.text).metadata;
+  expect(managedFields.find(({ manager }: { manager: string }) => manager === 'debugger')).toMatchObject({
+    subresource: 'ephemeralcontainers',
+    fieldsV1: { 'f:metadata': { 'f:labels': {} }, 'f:spec': { 'f:ephemeralContainers': { 'k:{"name":"d"}': { 'f:image': {} } } } },
+  });
   expect(await resize('merge-patch+json', container({ resources: 'x' }))).toEqual({
     status: 422,
     message: 'json: cannot unmarshal string into Go struct field Container.spec.containers.resources of type v1.ResourceRequirements',

@@ -8,7 +8,6 @@ import {
   inOrder,
   intersection,
   isEmptySet,
-  matching,
   pathsOf,
   readFieldSet,
   recursiveDifference,
@@ -111,15 +110,6 @@ test('fields come before keys, values and indexes, and each among themselves by 
     'i:9',
     'i:10',
   ]);
-});
-
-test('a pattern keeps what it matches, whatever stands for its stars', () => {
-  const set = readFieldSet({
-    'f:spec': { 'f:list': { 'k:{"n":1}': { '.': {}, 'f:x': {}, 'f:y': { 'f:z': {} } } }, 'f:other': {} },
-  });
-  expect(matching(set, { 'f:spec': { 'f:list': { '*': { 'f:y': true } } } })).toEqual({
-    'f:spec': { 'f:list': { 'k:{"n":1}': { '.': {}, 'f:y': { 'f:z': {} } } } },
-  });
 });
 
 test.each([['a'], ['fa'], ['v:{'], ['k:[]'], ['i:x']])('%s is no path element', (key) => {

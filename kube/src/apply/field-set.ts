@@ -181,24 +181,6 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   return result;
 }
 
-/** A pattern of paths: `*` stands for any step; `true` for everything from here on. */
-export interface FieldPattern {
-  readonly [element: string]: FieldPattern | true;
-}
-
-/** What matches the pattern, and what leads there. */
-export function matching(set: FieldSet, pattern: FieldPattern): FieldSet {
-  const result: Record<PathElement, FieldSet> = {};
-  for (const key in set) {
-    const next = pattern['*'] ?? pattern[key];
-    if (key === '.' || next === undefined) continue;
-    const node = set[key] as FieldSet;
-    const kept = next === true ? node : asNode(matching(node, next), isMember(node));
-    if (kept) result[key] = kept;
-  }
-  return result;
-}
-
 /** Every path, in the order upstream names them: the members of a level before what is below it. */
 export function pathsOf(set: FieldSet, prefix: readonly PathElement[] = []): PathElement[][] {
   const elements = elementsOf(set);

@@ -1,23 +1,21 @@
-import { difference, type FieldPattern, type FieldSet, matching, recursiveDifference } from '@berth/kube';
+import { difference, type FieldSet, recursiveDifference } from '@berth/kube';
 import type { ResourceDefinition } from '../resource-definition.ts';
 
 /** Fields an endpoint never writes, and so never gives to a manager (the strategies' GetResetFields). */
-export type ResetFields = { readonly exclude: FieldSet } | { readonly include: FieldPattern };
+export interface ResetFields {
+  readonly exclude: FieldSet;
+}
 
 const metadata: FieldSet = { 'f:metadata': {} };
 const spec: FieldSet = { 'f:spec': {} };
 const status: FieldSet = { 'f:status': {} };
 const specAndMetadata: FieldSet = { ...spec, ...metadata };
 
-const resources: FieldPattern = { '*': { 'f:resources': true, 'f:resizePolicy': true } };
-
 /** By `group/plural/subresource` (empty: the object itself), where it is other than status here and spec there. */
 const special: Readonly<Record<string, ResetFields>> = {
   '/pods/status': {
     exclude: { ...spec, 'f:metadata': { 'f:deletionTimestamp': {}, 'f:ownerReferences': {} } },
   },
-  '/pods/ephemeralcontainers': { include: { 'f:spec': { 'f:ephemeralContainers': true } } },
-  '/pods/resize': { include: { 'f:spec': { 'f:containers': resources, 'f:initContainers': resources } } },
   '/namespaces/finalize': { exclude: status },
   'apps/deployments/status': { exclude: { ...spec, 'f:metadata': { 'f:labels': {} } } },
   'certificates.k8s.io/certificatesigningrequests/': { exclude: { ...spec, ...status } },
@@ -55,8 +53,7 @@ export function resetFieldsOf(definition: ResourceDefinition, subresource: strin
 }
 
 export function withoutReset(set: FieldSet, reset: ResetFields | undefined): FieldSet {
-  if (!reset) return set;
-  return 'exclude' in reset ? recursiveDifference(set, reset.exclude) : matching(set, reset.include);
+  return reset ? recursiveDifference(set, reset.exclude) : set;
 }
 
 /** What the server decides of every object, and no manager owns. */

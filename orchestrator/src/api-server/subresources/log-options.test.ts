@@ -19,7 +19,7 @@ test.each([
   ['stream=Stdout', 'stream: Forbidden: may not be specified'],
   [
     'sinceSeconds=0&sinceTime=2030-01-01T00:00:00Z',
-    ': Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+    '[]: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
   ],
 ])('a log asked for by %s is refused', (text, why) => {
   const query = new URLSearchParams(text);

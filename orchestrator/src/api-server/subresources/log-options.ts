@@ -38,7 +38,7 @@ export function logOptionErrors(options: LogOptions, query: URLSearchParams): Fi
   return [
     ...(tailLines < 0 ? [invalid('tailLines', tailLines, 'must be greater than or equal to 0')] : []),
     ...(limitBytes < 1 ? [invalid('limitBytes', limitBytes, 'must be greater than 0')] : []),
-    ...(both ? [forbidden('', 'at most one of `sinceTime` or `sinceSeconds` may be specified')] : []),
+    ...(both ? [forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified')] : []),
     ...(!both && sinceSeconds < 1 ? [invalid('sinceSeconds', sinceSeconds, 'must be greater than 0')] : []),
     ...(query.has('stream') ? [forbidden('stream', 'may not be specified')] : []),
   ];

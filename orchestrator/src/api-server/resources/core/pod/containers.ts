@@ -97,7 +97,12 @@ export function validateEphemeralContainers(context: ContainerContext, field: st
 
 function ephemeralErrors(container: EphemeralContainer, path: string): FieldError[] {
   const text = 'cannot be set for an Ephemeral Container';
-  const set = forbiddenForEphemeral.filter((name) => Object.keys(container[name] ?? {}).length > 0);
+  // A probe or a lifecycle is there even where nothing is in it.
+  const isSet = (name: (typeof forbiddenForEphemeral)[number]) =>
+    name === 'ports' || name === 'resources'
+      ? Object.keys(container[name] ?? {}).length > 0
+      : container[name] !== undefined;
+  const set = forbiddenForEphemeral.filter(isSet);
   return [
     ...set.map((name) => forbidden(`${path}.${name}`, text)),
     ...(container.volumeMounts ?? []).flatMap((mount, index) => [

@@ -146,8 +146,11 @@ function gracePeriod({ spec, status }: AnyObject): number {
 function keepAllBut(field: keyof PodSpec): NonNullable<Rules['prepareForUpdate']> {
   return (next, old) => {
     const value = next['spec']?.[field];
-    const { metadata } = copyJson(old);
-    Object.assign(next, copyJson(old), { metadata });
+    const { managedFields } = next.metadata;
+    Object.assign(next, copyJson(old));
+    // Whose the fields are is settled (ResetObjectMetaForStatus).
+    if (managedFields) next.metadata.managedFields = managedFields;
+    else delete next.metadata.managedFields;
     if (value === undefined) delete next['spec'][field];
     else next['spec'][field] = value;
     if (!semanticEqual(next['spec'], old['spec'])) next.metadata.generation = nextGeneration(old.metadata.generation);
