@@ -31,7 +31,7 @@ export interface RuntimeDirectory extends AsyncDisposable {
 
 /** A directory for runtimes that come and go, with a busybox image; disposing it removes all traces of them. */
 export async function runtimeDirectory(): Promise<RuntimeDirectory> {
-  const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-'));
+  const directory = await mkdtemp(join(tmpdir(), 'berth-runtime-ü-'));
   own(directory);
   const stateDir = join(directory, 'runtime');
   const cleanUp = () => cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });

@@ -26,6 +26,11 @@ test('createUnderConmon tells what the OCI runtime complained of', async () => {
   expect(world.clock.pending).toBe(0);
 });
 
+test('createUnderConmon tells what conmon itself complained of, also where it closed its pipe before', async () => {
+  using world = aConmon('exec 3>&-; sleep 0.05; echo "option parsing failed" >&2; exit 1');
+  await expect(createUnderConmon(world.options)).rejects.toThrow('conmon: exit code 1: option parsing failed');
+});
+
 test('createUnderConmon waits two minutes for an OCI runtime that hangs', async () => {
   using world = aConmon('exec sleep 5');
   const failure = createUnderConmon(world.options).catch((error: Error) => error.message);

@@ -45,26 +45,27 @@ export async function createUnderConmon(options: ConmonOptions): Promise<{ conta
     cwd: options.bundle,
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...(moves ? ['pipe' as const] : [])],
-    // It does nothing before it has read from its start pipe.
-    env: { PATH: programPath, _OCI_SYNCPIPE: '3', ...(moves && { _OCI_STARTPIPE: '4' }) },
+    // It does nothing before it has read from its start pipe, and takes only names that its locale can spell.
+    env: { PATH: programPath, LC_ALL: 'C.UTF-8', _OCI_SYNCPIPE: '3', ...(moves && { _OCI_STARTPIPE: '4' }) },
   });
   const complaint = collect(child.stderr as Readable);
   const failed = new Promise<never>((_, reject) => {
     child.on('error', (cause) =>
       reject(new CreateFailedError('CreateFailed', `start conmon: ${cause.message}`, { cause })),
     );
-    child.on('exit', (code) => {
+    // Not as it exits: all that it complained of is read by now.
+    child.on('close', (code) => {
       if (code !== 0) reject(new CreateFailedError('CreateFailed', `conmon: exit code ${code}: ${complaint().trim()}`));
     });
   });
   failed.catch(() => undefined);
+  const closed = new Promise<string>((resolve) => child.on('close', () => resolve('')));
+  const said = firstLine(child.stdio[3] as Readable).then((line) => line || closed);
   if (moves) await release(child, options.cgroups);
-  const answer = await inTime(Promise.race([firstLine(child.stdio[3] as Readable), failed]), options.clock).finally(
-    () => {
-      for (const pipe of [child.stderr, child.stdio[3]]) (pipe as Readable).destroy();
-      child.unref();
-    },
-  );
+  const answer = await inTime(Promise.race([said, failed]), options.clock).finally(() => {
+    for (const pipe of [child.stderr, child.stdio[3]]) (pipe as Readable).destroy();
+    child.unref();
+  });
   return processesOf(options, answer, complaint());
 }
 
