@@ -6,7 +6,7 @@ import type { RunningServer } from './start-server.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Announcement {
-  readonly server: RunningServer;
+  readonly server: Pick<RunningServer, 'url'>;
   readonly kubeconfig: string;
   /** What else there is: `, 3 nodes`. */
   readonly what: string;
@@ -40,7 +40,7 @@ export async function announce(
 ): Promise<void> {
   const startedInMs = Math.round(performance.now());
   terminal.err(`berth: ready in ${startedInMs} ms: ${url}${what}\n`);
-  terminal.out(`export KUBECONFIG=${kubeconfig}\n`);
+  terminal.out(`export KUBECONFIG=${shellWord(kubeconfig)}\n`);
   if (readyFile === undefined) return;
   const ready = { kubeconfig, server: url, pid: process.pid, startedInMs };
   try {
@@ -48,4 +48,9 @@ export async function announce(
   } catch (error) {
     terminal.err(`berth: cannot write ${readyFile}: ${messageOf(error)}\n`);
   }
+}
+
+/** As a shell reads it back: the line is there to be pasted, or given to eval. */
+function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
