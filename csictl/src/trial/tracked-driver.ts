@@ -50,6 +50,7 @@ export class TrackedDriver {
   readonly node;
   readonly #undo: UndoList;
   readonly #options: TrackedOptions;
+  readonly #underWay = new Set<Promise<object>>();
 
   constructor(options: TrackedOptions) {
     this.#options = options;
@@ -62,7 +63,8 @@ export class TrackedDriver {
   }
 
   /**
-   * Takes back all that was made, as often as it takes; what depends on another goes first.
+   * Takes back all that was made, as often as it takes; what depends on another goes first. Calls that are under way are
+   * waited for: of several at once the first that fails ends who made them.
    * @returns what could not be taken back, with the last error of each.
    */
   async undoAll(): Promise<string[]> {
@@ -75,12 +77,21 @@ export class TrackedDriver {
         errors.set(what, asGrpcError(error));
       }
     };
+    await this.#callsEnded();
     for (let round = 0; round < undoRounds && !this.#undo.isEmpty; round++) {
       if ([...errors.values()].some(({ code }) => uncertainCodes.includes(code)))
         await systemClock.sleep(2 ** round * 25);
       await this.#undoRound(attempt);
     }
     return this.#undo.describe().map((left) => `${left}: ${errors.get(left)?.message ?? 'unknown'}`);
+  }
+
+  async #callsEnded(): Promise<void> {
+    while (this.#underWay.size > 0) {
+      await Promise.allSettled(this.#underWay);
+      // What they were for may call on.
+      await systemClock.sleep(0);
+    }
   }
 
   async #undoRound(attempt: (what: string, work: () => Promise<unknown>) => Promise<void>): Promise<void> {
@@ -120,7 +131,7 @@ export class TrackedDriver {
 
   #wrap(name: string, call: Unary): Unary {
     const { secrets, timeoutMs, onCall } = this.#options;
-    return async (request, options) => {
+    const tracked: Unary = async (request, options) => {
       // Fields a message does not have are left out on the way.
       const whole = Object.keys(secrets).length === 0 ? request : { secrets, ...request };
       try {
@@ -133,6 +144,15 @@ export class TrackedDriver {
         if (uncertainCodes.includes(known.code)) this.#undo.note(name, whole, undefined);
         onCall?.(name, known);
         throw known;
+      }
+    };
+    return async (request, options) => {
+      const answer = tracked(request, options);
+      this.#underWay.add(answer);
+      try {
+        return await answer;
+      } finally {
+        this.#underWay.delete(answer);
       }
     };
   }
