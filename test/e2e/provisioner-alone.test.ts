@@ -7,13 +7,13 @@ import { KubeClient, resources, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { startPersistentVolumeController } from '../../orchestrator/src/controllers/volume/start-persistent-volume-controller.ts';
 import { startProtectionControllers } from '../../orchestrator/src/controllers/volume/start-protection-controllers.ts';
+import { dist, nodeFlags } from '../harness/berth.ts';
 import { FakeApi } from '../harness/fake-api.ts';
 import { FakeEvents } from '../harness/fake-recorder.ts';
 import { serveFakeApi } from '../harness/http-fake-api.ts';
 import { aClaim, aClass } from '../harness/storage-builders.ts';
 
 const { persistentvolumeclaims: claims, persistentvolumes: volumes } = resources;
-const root = join(import.meta.dirname, '../..');
 
 /** The real provisioner and the real CSI driver as processes; the API server in memory, over HTTP. */
 async function start() {
@@ -61,7 +61,7 @@ function kubeconfigFor(server: string): string {
 }
 
 function startProgram(program: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [join(root, program, 'src/main.ts'), ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, dist(program), ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   return {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
-import { execute } from '../harness/berth.ts';
+import { dist, execute, nodeFlags } from '../harness/berth.ts';
 import { mountShare } from '../harness/fuse-share.ts';
 import { Ganesha } from '../harness/ganesha.ts';
 import { mountSmallDisk } from '../harness/small-disk.ts';
@@ -12,15 +12,7 @@ const root = join(import.meta.dirname, '../..');
 const berth = (args: readonly string[], cwd: string) =>
   execute(
     '/bin/sh',
-    [
-      '-c',
-      'cd "$0" && exec "$@"',
-      cwd,
-      join(root, 'node_modules/.bin/node'),
-      '--disable-warning=ExperimentalWarning',
-      join(root, 'orchestrator/src/berth/main.ts'),
-      ...args,
-    ],
+    ['-c', 'cd "$0" && exec "$@"', cwd, join(root, 'node_modules/.bin/node'), ...nodeFlags, dist('berth'), ...args],
     { timeoutMs: 30_000 },
   );
 
