@@ -93,7 +93,7 @@ function deadFindings(
 ): HealthFinding[] {
   const dead = backend.node.isDead?.(volumeId) ? mounts.uses(volumeId).filter((path) => paths.includes(path)) : [];
   if (dead.length === 0) return [];
-  const message = `what served the mount at ${dead.join(', ')} has died; stage and publish the volume anew`;
+  const message = `what served the mount at ${dead.join(', ')} has died; unpublish the volume there, then stage and publish it anew`;
   return [{ status: 'INACCESSIBLE', reason: 'MountBroken', message }];
 }
 
