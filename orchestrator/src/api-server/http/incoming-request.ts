@@ -106,7 +106,8 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
     return;
   }
   // Nor has the request one from where its body was refused.
-  const socket = message.socket ?? response.socket;
+  const socket = (message.socket ?? response.socket) as TLSSocket | null;
+  if (!socket) return;
   // Such an answer has Node destroy the connection once it is written; a client that is still writing would lose it.
   socket.destroySoon = () => {
     socket.end();
