@@ -63,6 +63,18 @@ test('a secret lies in the store as upstream would have written it', async () =>
   expect((await stored(store, 'c', 'configmaps')).toString()).toMatch(/^\{"kind":"ConfigMap"/);
 });
 
+test('a server that was given no keys says that it cannot read what is encrypted', async () => {
+  await using store = new MemoryStore({ clock: systemClock });
+  {
+    await using sealing = await serve(store, [gcm({ name: 'k1', secret: one })]);
+    await sealing.make('s');
+  }
+  await using plain = await serve(store);
+  await expect(plain.client.update(resources.secrets, { metadata: { name: 's', namespace: 'default' }, data })).rejects.toThrow(
+    'unable to transform key "/registry/secrets/default/s": identity transformer tried to read encrypted data',
+  );
+});
+
 test('keys are rotated by writing what is there once more, and plain data is taken over', async () => {
   await using store = new MemoryStore({ clock: systemClock });
   const rewrite = async (server: Awaited<ReturnType<typeof serve>>) => {

@@ -1,4 +1,4 @@
-import { mayHaveLargeInteger, roundedIntegers } from '@berth/kit';
+import { mayHaveLargeInteger, messageOf, roundedIntegers } from '@berth/kit';
 import { copyJson, parseExact } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
@@ -26,6 +26,17 @@ export function encodeObject(object: AnyObject): Uint8Array {
   return encoder.encode(
     `${headOf(kind, apiVersion)}"metadata":${JSON.stringify(meta)}${tail === '{}' ? '}' : `,${tail.slice(1)}`}`,
   );
+}
+
+/** @throws Error – what an earlier server encrypted, and this one was given no key of; in upstream's words. */
+function readStored({ key, value }: KeyValue): AnyObject {
+  const text = Buffer.from(value).toString();
+  try {
+    return parseExact(text) as AnyObject;
+  } catch (error) {
+    const why = text.startsWith('k8s:enc:') ? 'identity transformer tried to read encrypted data' : messageOf(error);
+    throw new Error(`unable to transform key ${JSON.stringify(key)}: ${why}`, { cause: error });
+  }
 }
 
 /** One object at one revision, decoded once for all who look at it, sent without being encoded again. Shared: nobody changes it. */
@@ -131,7 +142,7 @@ export class ObjectCodec {
   }
 
   decode(kv: KeyValue): AnyObject {
-    const base = this.#written.get(kv.value)?.deref() ?? (parseExact(Buffer.from(kv.value).toString()) as AnyObject);
+    const base = this.#written.get(kv.value)?.deref() ?? readStored(kv);
     const { storedAs } = this.definition;
     const own: AnyObject = storedAs ? storedAs.fromStored(copyJson(base)) : base;
     return {
