@@ -198,3 +198,19 @@ test('a schema keeps the nulls of its defaults and loses fields that are empty',
   });
   expect(await h.send('POST', foosPath, aFoo('a', {}))).toMatchObject({ spec: { o: { a: null } } });
 });
+
+test.each([
+  [{ versions: [] }, '[]'],
+  [{ versions: null }, 'null'],
+  [{ versions: undefined }, 'null'],
+])('a definition whose versions are %j is refused in upstream’s words', async (more, shown) => {
+  await using h = await aCustomServer();
+  const definition = fooDefinition();
+  const body = JSON.parse(JSON.stringify({ ...definition, spec: { ...definition.spec, ...more } }));
+  const { message } = await refusal(h.send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', body));
+  const errors = [
+    `spec.versions: Invalid value: ${shown}: must have exactly one version marked as storage version`,
+    'status.storedVersions: Invalid value: null: must have at least one stored version',
+  ];
+  expect(message).toContain(`is invalid: [${errors.join(', ')}]`);
+});

@@ -62,7 +62,8 @@ function specErrors(spec: CustomResourceDefinitionSpec, check: SchemaCheck): Fie
           schema?.openAPIV3Schema ? [] : [required(`spec.versions[${i}].schema.openAPIV3Schema`)],
         )),
     ...versions.flatMap((version, i) => versionErrors(internal, i, check, version.name ?? '')),
-    ...versionListErrors(internal, spec.versions === undefined),
+    // Here null is what was not sent.
+    ...versionListErrors(internal, ((spec.versions as unknown) ?? undefined) === undefined),
     // The first one stands at the top as well.
     ...versionNameErrors(versions[0]?.name, 'spec.version'),
     ...(['plural', 'singular', 'kind', 'listKind'] as const).flatMap((name) =>
