@@ -79,6 +79,25 @@ test('who finalizes a namespace owns the finalizers that were sent', async () =>
   });
 });
 
+const protobuf = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+const policy = '/openapi/v3/apis/policy/v1';
+
+test.each([
+  ['/openapi/v3', '*/*', [200, 'text/plain; charset=utf-8', undefined]],
+  ['/openapi/v3/', '*/*', [404, undefined, undefined]],
+  ['/openapi/v3/apis/nope/v1', '*/*', [404, undefined, undefined]],
+  [policy, '*/*', [200, 'application/json', undefined]],
+  [policy, `text/html, application/json;q=0.5, ${protobuf}`, [200, 'application/json', undefined]],
+  [policy, 'text/html', [406, undefined, undefined]],
+  // Upstream has this form, too.
+  [policy, protobuf, [406, undefined, undefined]],
+  [`${policy}?hash=old`, '*/*', [301, 'application/json', expect.stringMatching(/^\/openapi\/v3\/apis\/policy\/v1\?hash=[\dA-F]{128}$/)]],
+])('%s asked for as %s is answered as upstream does', async (path, accept, expected) => {
+  const { status, headers, text } = await server.send({ method: 'GET', path, accept });
+  expect([status, headers['content-type'], headers['location']]).toEqual(expected);
+  expect(text === '').toBe(status !== 200);
+});
+
 /** The checks of a server's own parts differ; what was asked is that all are named and passed. */
 function expectText(id: string, text: string, response: string): void {
   if (id !== 'proto/readyz-verbose') return void expect(text).toBe(response);

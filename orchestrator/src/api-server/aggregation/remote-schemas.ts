@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '@berth/kit';
-import { json } from '../discovery/discovery-paths.ts';
 import type { OwnSchemas } from '../request-pipeline.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -61,7 +60,7 @@ export class RemoteSchemas {
 
   async #index(request: ServerRequest, own: OwnSchemas): Promise<Answer> {
     const answer = await own(request);
-    if (answer.type !== 'document') return answer;
+    if (answer.type !== 'document' || answer.status !== 200) return answer;
     const { paths } = JSON.parse(Buffer.from(answer.body).toString()) as { paths: object };
     const remotes = this.#available();
     const found = await Promise.all(remotes.map((api) => this.#of(api).v3.get(request.signal)));
@@ -70,7 +69,8 @@ export class RemoteSchemas {
       const path = `apis/${spec.group}/${spec.version}`;
       return known ? [[path, { serverRelativeURL: 'url' in known ? known.url : addressOf(path, known) }]] : [];
     });
-    return json({ paths: { ...paths, ...Object.fromEntries(entries) } });
+    const all = { paths: { ...paths, ...Object.fromEntries(entries) } };
+    return { ...answer, body: Buffer.from(JSON.stringify(all)) };
   }
 
   async #document(api: RemoteApi, request: ServerRequest): Promise<Answer> {

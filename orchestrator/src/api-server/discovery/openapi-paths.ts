@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { acceptsJson } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
-import type { Answer } from '../server-request.ts';
+import type { Answer, ServerRequest } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
 import type { Descriptions } from './descriptions/descriptions.ts';
-import { json } from './discovery-paths.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
@@ -35,11 +35,12 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
   return async ([first, second, ...rest], request) => {
     if (first !== 'openapi' || second !== 'v3') return undefined;
     words ??= (await import('./descriptions/described-fields.ts')).describedFields;
+    if (request.path.endsWith('/')) return nothing(404);
     if (rest.length === 0) return index(registry, documentOf);
     const [root = '', group = '', version = ''] = rest[0] === 'api' ? ['api', '', rest[1]] : rest;
-    if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return undefined;
+    if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return nothing(404);
     const document = documentOf(root, group, version);
-    return document && withHash(document, request.query.get('hash'));
+    return document ? accepted(document, request, rest.join('/')) : nothing(404);
   };
 }
 
@@ -54,19 +55,29 @@ function index(
       const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
       paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${documentOf(root, group, version)?.hash}` };
     }
-  return json({ paths });
+  // Upstream's aggregator names no type, which Go's server then finds to be text.
+  const headers = { 'content-type': 'text/plain; charset=utf-8' };
+  return { type: 'document', status: 200, body: Buffer.from(JSON.stringify({ paths })), headers };
 }
 
-/** A document asked for by its hash never changes under that address (kube-openapi handler3). */
-function withHash({ body, hash }: Document, asked: string | null): Answer {
-  const fresh = asked !== null && asked === hash;
-  const headers = {
-    'content-type': 'application/json',
-    etag: `"${hash}"`,
-    vary: 'Accept',
-    ...(fresh ? { 'cache-control': 'public, immutable' } : {}),
-  };
-  return { type: 'document', status: 200, body, headers };
+/** An answer without a body. */
+function nothing(status: number, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { type: 'document', status, body: new Uint8Array(), headers };
+}
+
+/** There is no other form here than JSON; a client that accepts only upstream's protobuf hears so (kube-openapi handler3). */
+function accepted(document: Document, { accept, query }: ServerRequest, path: string): Answer {
+  const takesJson = acceptsJson(accept);
+  if (takesJson === undefined) return nothing(200);
+  return takesJson ? withHash(document, query.get('hash'), path) : nothing(406, { vary: 'Accept' });
+}
+
+/** A document asked for by its hash never changes under that address: who has another hash is sent there. */
+function withHash({ body, hash }: Document, asked: string | null, path: string): Answer {
+  const headers = { 'content-type': 'application/json', etag: `"${hash}"`, vary: 'Accept' };
+  if (!asked) return { type: 'document', status: 200, body, headers };
+  if (asked !== hash) return nothing(301, { ...headers, location: `/openapi/v3/${path}?hash=${hash}` });
+  return { type: 'document', status: 200, body, headers: { ...headers, 'cache-control': 'public, immutable' } };
 }
 
 function openApiDocument(definitions: readonly ResourceDefinition[], words: Descriptions | undefined): Json {

@@ -63,6 +63,13 @@ export function plainFormatOf(accept: string | undefined): Representation['forma
   )?.format;
 }
 
+/** Whether what there is in JSON alone is accepted, of whatever quality. Undefined: the header says nothing that can be read. */
+export function acceptsJson(accept: string | undefined): boolean | undefined {
+  if (accept === undefined || accept === '') return true;
+  const ranges = rangesOf(accept);
+  return ranges.length === 0 ? undefined : ranges.some(({ type }) => formats[type] === 'json');
+}
+
 type Form = (range: MediaRange, format: Representation['format']) => Representation | undefined;
 
 function firstOf(ranges: readonly MediaRange[], form: Form): Representation | undefined {
