@@ -16,9 +16,11 @@ export async function runtimeProcess(
 ): Promise<{ readonly answer: unknown; kill(): Promise<void> }> {
   const harness = pathToFileURL(join(import.meta.dirname, 'runtime-harness.ts')).href;
   const program = `
+    import { flushCompileCache } from 'node:module';
     import * as harness from ${JSON.stringify(harness)};
     const directory = ${JSON.stringify(directory)};
     const runtime = await harness.startTestRuntime(directory, ${JSON.stringify(image)});
+    flushCompileCache();
     const h = { directory, logs: directory + '/logs', runtime };
     const run = new (async () => {}).constructor('h', 'harness', ${JSON.stringify(script)});
     console.log(JSON.stringify((await run(h, harness)) ?? null));
@@ -26,6 +28,8 @@ export async function runtimeProcess(
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // Its sources are many: what the first compiled of them, the next ones have, though all are killed.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') },
   });
   return { answer: await firstAnswer(child), kill: () => kill(child) };
 }
