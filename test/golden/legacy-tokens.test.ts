@@ -121,6 +121,8 @@ test('others verify tokens of service accounts by what the server says of its ke
   const { json, type } = await get('/openid/v1/jwks');
   expect([type, json.keys.length]).toEqual(['application/jwk-set+json', 1]);
   expect(json.keys[0]).not.toHaveProperty('d');
+  for (const path of ['/openid/v1/jwks', '/.well-known/openid-configuration'])
+    expect((await world.api.send({ method: 'POST', path })).status).toBe(405);
   const { namespace } = world;
   const request = { serviceAccountUid: world.account.metadata.uid as string, audiences: [], expirationSeconds: 600 };
   const { token } = await world.tokens.issue({ ...request, namespace, serviceAccount: 'robot' });

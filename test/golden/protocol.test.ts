@@ -98,6 +98,19 @@ test.each([
   expect(text === '').toBe(status !== 200);
 });
 
+const page = '404 page not found\n';
+const nowhere = 'the server could not find the requested resource';
+
+test.each([
+  ...['//', '//api/v1', '/apis//apps/v1', '/healthz/', '/healthz//', '/openapi//v3', '/../api', '/nope'].map((path) => [path, page]),
+  ...['/api//v1', '/api/v1/nope', '/apis/apps//v1', '/apis/apps/v1/nope'].map((path) => [path, nowhere]),
+])('%s is not there, and is told so as upstream tells it', async (path, told) => {
+  const { status, headers, text } = await server.send({ method: 'GET', path: path as string });
+  expect(status).toBe(404);
+  expect(headers['x-content-type-options']).toBe(told === page ? 'nosniff' : undefined);
+  expect(told === page ? text : JSON.parse(text).message).toBe(told);
+});
+
 /** The checks of a server's own parts differ; what was asked is that all are named and passed. */
 function expectText(id: string, text: string, response: string): void {
   if (id !== 'proto/readyz-verbose') return void expect(text).toBe(response);

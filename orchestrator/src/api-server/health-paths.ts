@@ -13,7 +13,7 @@ export interface HealthCheck {
 /** Serves it all; the query is all it looks at of a request. */
 export type HealthHandler = (
   segments: readonly string[],
-  request: Pick<ServerRequest, 'query'>,
+  request: Pick<ServerRequest, 'query'> & Partial<Pick<ServerRequest, 'path'>>,
 ) => ReturnType<PathHandler>;
 
 /** Hears of each check that was made because the whole was asked for. */
@@ -23,9 +23,10 @@ const roots = ['healthz', 'livez', 'readyz'];
 
 /** `/healthz`, `/livez`, `/readyz`, whole or one check (`/readyz/etcd`), `?verbose` and `?exclude=` as upstream has them. */
 export function healthPaths(checks: readonly HealthCheck[], observe?: ObserveCheck): HealthHandler {
-  return (segments, { query }) => {
+  return (segments, { query, path = '' }) => {
     const [root = '', ...rest] = segments;
-    if (!roots.includes(root)) return undefined;
+    // These are paths letter by letter.
+    if (!roots.includes(root) || path.endsWith('/')) return undefined;
     const own = checks.filter(({ only }) => only === undefined || only === root);
     if (rest.length === 0) return wholeAnswer({ root, checks: own, observe }, query);
     const one = own.find(({ name }) => name === rest.join('/'));

@@ -100,6 +100,8 @@ export class RequestPipeline {
       return { type: 'text', status: 500, text: `Internal Server Error: ${JSON.stringify(path)}: ${text}\n` };
     }
     await this.#permit(infoAttributes(request), request);
+    const isNothing = why.code === 'NotFound' && why.status.details?.kind === undefined;
+    if (isNothing && !isBelowOwn(path.split('/').slice(1), this.context.registry)) return noPage;
     throw why;
   }
 
@@ -164,9 +166,17 @@ export class RequestPipeline {
       if (answer) return answer;
     }
     if (isBelowOwn(route.segments, this.context.registry)) throw notFoundPath();
-    return { type: 'text', status: 404, text: '404 page not found\n' };
+    return noPage;
   }
 }
+
+/** As Go's server says it. */
+const noPage: Answer = {
+  type: 'document',
+  status: 404,
+  body: Buffer.from('404 page not found\n'),
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+};
 
 async function withoutTables(pending: Promise<Answer>): Promise<Answer> {
   const answer = await pending;
@@ -176,7 +186,8 @@ async function withoutTables(pending: Promise<Answer>): Promise<Answer> {
 /** Below `/api` and the groups that are built in a Status says what elsewhere a page does. */
 function isBelowOwn([root, group, ...more]: readonly string[], { definitions }: ResourceRegistry): boolean {
   if (root === 'api') return group !== undefined;
-  return root === 'apis' && more.length > 0 && definitions.some((each) => each.group === group && !each.custom);
+  if (root !== 'apis' || !group || more.length === 0) return false;
+  return definitions.some((each) => each.group === group && !each.custom);
 }
 
 /** What a collection is limited to; of one object that is named so it is as if its name were in the path. */

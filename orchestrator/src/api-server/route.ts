@@ -146,6 +146,7 @@ const plainPath = /^(?:\/[\w:-][\w.:-]*)+$/;
 function segmentsOf(path: string): string[] {
   if (plainPath.test(path)) return path.slice(1).split('/');
   const raw = path.replace(/^\//, '').replace(/\/$/, '');
+  if (raw === '' && path.length > 1) throw notFoundPath();
   return raw.split('/').map((escaped) => {
     let segment: string;
     try {

@@ -1,4 +1,5 @@
 import type { PathHandler } from '../request-pipeline.ts';
+import { notAllowed } from '../route.ts';
 import type { Answer } from '../server-request.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 
@@ -11,10 +12,12 @@ const maxAge = { 'cache-control': 'public, max-age=3600' };
 export function issuerPaths(tokens: TokenIssuer | undefined, serverAddress: () => string): PathHandler {
   const { issuer, keySet } = tokens ?? {};
   if (!keySet) return () => undefined;
-  return (segments) => {
+  return (segments, { method }) => {
     const path = segments.join('/');
-    if (path === 'openid/v1/jwks') return document({ keys: keySet.keys }, 'application/jwk-set+json');
-    if (path !== '.well-known/openid-configuration') return undefined;
+    const isKeySet = path === 'openid/v1/jwks';
+    if (!isKeySet && path !== '.well-known/openid-configuration') return undefined;
+    if (method !== 'GET') throw notAllowed();
+    if (isKeySet) return document({ keys: keySet.keys }, 'application/jwk-set+json');
     const configuration = {
       issuer,
       jwks_uri: `https://${serverAddress()}/openid/v1/jwks`,
