@@ -118,7 +118,8 @@ async function createNamed(
   asStored(definition, object);
   const storage = context.storage(definition);
   if (dryRun) {
-    if (await storage.find(namespace, name)) throw alreadyExists(definition, name);
+    const there = await storage.find(namespace, name);
+    if (there) throw alreadyExists(definition, name, there.object);
     return storage.pretend(object);
   }
   return tracked ? storage.create(object) : shedFields(object, (each) => storage.create(each));
