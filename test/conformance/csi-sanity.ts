@@ -37,11 +37,13 @@ export interface SanityOptions {
   readonly parameters?: Readonly<Record<string, string>>;
   /** What it modifies volumes to; nothing unless told. */
   readonly mutableParameters?: Readonly<Record<string, string>>;
+  /** Expressions for names of cases that are left out. */
+  readonly skip?: readonly string[];
 }
 
 /** Runs the suite against a driver's socket, for mounted volumes unless told otherwise. */
 export async function runCsiSanity(options: SanityOptions): Promise<SanityResult> {
-  const { program, endpoint, folder, access = 'mount', parameters = {}, mutableParameters = {} } = options;
+  const { program, endpoint, folder, access = 'mount', parameters = {}, mutableParameters = {}, skip = [] } = options;
   const parametersFile = join(folder, 'parameters.yaml');
   const mutableParametersFile = join(folder, 'mutable-parameters.yaml');
   // JSON is YAML.
@@ -52,6 +54,7 @@ export async function runCsiSanity(options: SanityOptions): Promise<SanityResult
   flags.push(`--csi.testvolumeaccesstype=${access}`, `--csi.testvolumeparameters=${parametersFile}`);
   flags.push(`--csi.testvolumemutableparameters=${mutableParametersFile}`, '--csi.testnodevolumeattachlimit');
   flags.push(`--csi.mountdir=${join(folder, 'mount')}`, `--csi.stagingdir=${join(folder, 'staging')}`);
+  if (skip.length > 0) flags.push(`--ginkgo.skip=${skip.join('|')}`);
   const { stdout, stderr } = await run(program, flags, { cwd: folder }).catch(
     (error: { stdout?: string; stderr?: string }) => ({
       stdout: error.stdout ?? '',
