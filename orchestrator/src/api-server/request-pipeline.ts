@@ -172,10 +172,10 @@ export class RequestPipeline {
 
 /** As Go's server says it. */
 const noPage: Answer = {
-  type: 'document',
+  type: 'text',
   status: 404,
-  body: Buffer.from('404 page not found\n'),
-  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  text: '404 page not found\n',
+  headers: { 'x-content-type-options': 'nosniff' },
 };
 
 async function withoutTables(pending: Promise<Answer>): Promise<Answer> {

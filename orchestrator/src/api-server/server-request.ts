@@ -106,7 +106,13 @@ export type Answer =
     }
   | ListAnswer
   | WatchAnswer
-  | { readonly type: 'text'; readonly status: number; readonly text: string; readonly contentType?: string }
+  | {
+      readonly type: 'text';
+      readonly status: number;
+      readonly text: string;
+      readonly contentType?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | {
       readonly type: 'document';
       readonly status: number;

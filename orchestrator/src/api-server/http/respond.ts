@@ -44,6 +44,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
     case 'text':
       return send(reply, answer.status, Buffer.from(answer.text), {
         'content-type': answer.contentType ?? 'text/plain; charset=utf-8',
+        ...answer.headers,
       });
     case 'document':
       return send(reply, answer.status, answer.body, answer.headers);
