@@ -55,10 +55,16 @@ function start(name: string, image: string, more: { policy?: string; spec?: Read
 
 const ready = (name: string) => berth.kubectl(['wait', '--for=condition=Ready', `pod/${name}`, '--timeout=40s']);
 
-async function messages(name: string, reason: string): Promise<string[]> {
-  const { items } = await berth.get<EventList>('events', '--field-selector', `involvedObject.name=${name}`);
-  return items.filter((item) => item.reason === reason).map(({ message }) => message);
-}
+/** Of the events about a pod, once there are so many: they come behind its status. */
+const messages = (name: string, reason: string, count = 1) =>
+  eventually(
+    async () => {
+      const { items } = await berth.get<EventList>('events', '--field-selector', `involvedObject.name=${name}`);
+      const told = items.filter((item) => item.reason === reason).map(({ message }) => message);
+      return told.length >= count && told;
+    },
+    { what: `${count} events ${reason} of ${name}` },
+  );
 
 const waiting = (name: string, reason: string) =>
   eventually(
@@ -141,7 +147,7 @@ test.concurrent('an image that does not exist is told in upstream’s words, and
   const failure = `rpc error: code = NotFound desc = failed to pull and unpack image "${name}": failed to resolve reference "${name}": ${name}: not found`;
   const { message } = await waiting('absent', 'ImagePullBackOff');
   expect(message).toBe(`Back-off pulling image "${name}": ErrImagePull: ${failure}`);
-  expect(await messages('absent', 'Failed')).toEqual([
+  expect(await messages('absent', 'Failed', 3)).toEqual([
     `Failed to pull image "${name}": ${failure}`,
     'Error: ErrImagePull',
     'Error: ImagePullBackOff',

@@ -30,10 +30,19 @@ async function mountMemory(validMs = 1000) {
     text += chunk;
   });
   await Promise.race([once(child.stdout, 'data'), ended]);
+  const lastTold = () => JSON.parse(text.trim().split('\n').at(-1) ?? '') as { open: number; isDisposed: boolean };
+  const told = async () => {
+    const heard = once(child.stdout, 'data');
+    child.kill('SIGUSR2');
+    await heard;
+    return lastTold();
+  };
   const unmount = async () => {
+    // The kernel gives files back behind close(2), and forgets those it has not come to where it is unmounted.
+    await expect.poll(async () => (await told()).open, { timeout: 10_000 }).toBe(0);
     linuxMounter.unmount(path);
     await ended;
-    return JSON.parse(text.split('\n')[1] ?? '') as { open: number; isDisposed: boolean };
+    return lastTold();
   };
   return {
     path,
