@@ -13,7 +13,7 @@ const maxWorkers = '100%';
 
 /**
  * Lanes by what they need: `unit` and `arch` run anywhere; the others need root. Files of `host` and `e2e` wait as long as they work,
- * so three run beside each other on two cores: each has directories, ports, networks and devices of its own.
+ * so three or four run beside each other on two cores: each has directories, ports, networks and devices of its own.
  */
 export default defineConfig({
   test: {
@@ -37,7 +37,7 @@ export default defineConfig({
       }),
       // Guests share nothing with each other.
       lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
-      lane('e2e', ['test/e2e/**/*.test.ts'], { maxWorkers: 3, testTimeout: 300_000, hookTimeout: 120_000 }),
+      lane('e2e', ['test/e2e/**/*.test.ts'], { maxWorkers: 4, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],
   },
 });
