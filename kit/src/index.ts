@@ -33,6 +33,6 @@ export { type Labels, Metrics } from './metrics.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
 export { startTask } from './start-task.ts';
-export { outputsByTurns, TurnWriter } from './turn-writer.ts';
+export { outputsByTurns } from './turn-writer.ts';
 export { Turns } from './turns.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

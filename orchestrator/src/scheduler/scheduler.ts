@@ -1,4 +1,4 @@
-import { type Clock, isAbort, type Logger, messageOf } from '@berth/kit';
+import { type Clock, isAbort, type Logger, messageOf, rfc3339 } from '@berth/kit';
 import {
   type EventRecorder,
   type Informer,
@@ -223,8 +223,7 @@ class Scheduler implements AsyncDisposable {
     events.event(pod, 'Warning', 'FailedScheduling', message, { action: 'Scheduling' });
     const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
     if (known?.status === 'False' && known.message === message && known.reason === reason) return;
-    const lastTransitionTime =
-      known?.status === 'False' ? known.lastTransitionTime : new Date(clock.now()).toISOString().replace(/\.\d+Z/, 'Z');
+    const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : rfc3339(clock.now());
     const condition = {
       type: 'PodScheduled',
       status: 'False',

@@ -86,8 +86,7 @@ function mostBytesOf(plural: string): number {
 
 function isHeavyBody(bytes: Uint8Array, contentType: string, most: number): boolean {
   if (bytes.length > most) return true;
-  if (bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes)) return true;
-  return false;
+  return bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes);
 }
 
 /** What defaults make of one value. */

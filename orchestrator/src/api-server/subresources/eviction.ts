@@ -1,3 +1,4 @@
+import { rfc3339 } from '@berth/kit';
 import { apiError, Selector } from '@berth/kube';
 import { deleteOptionsOf } from '../delete-options.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -57,7 +58,7 @@ async function spendBudget(context: ServerContext, pod: AnyObject, dryRun: boole
     );
   const name = covering[0]?.object.metadata.name;
   if (name === undefined) return;
-  const now = new Date(context.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  const now = rfc3339(context.clock.now());
   const edit = (budget: AnyObject) => {
     const { status = {}, metadata } = budget;
     if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))

@@ -1,3 +1,4 @@
+import { rfc3339 } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
@@ -67,12 +68,8 @@ function sentMetadata({ name, generateName, namespace, ...others }: AnyObject['m
 
 /** Some reviews are answered with what was sent, some with an object of their own. */
 function metadataOf({ kind, metadata }: AnyObject, now: number): object {
-  if (kind === 'SelfSubjectReview') return { creationTimestamp: timestamp(now) };
+  if (kind === 'SelfSubjectReview') return { creationTimestamp: rfc3339(now) };
   return kind === 'SelfSubjectRulesReview' ? {} : metadata;
-}
-
-function timestamp(now: number): string {
-  return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {

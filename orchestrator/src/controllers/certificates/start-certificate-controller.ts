@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { rfc3339 } from '@berth/kit';
 import { type CertificateSigningRequest, isNotFound, type KubeClient, resources } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
 import type { SigningAuthority } from './sign-request.ts';
@@ -71,8 +72,8 @@ async function sign(
 }
 
 function failure(message: string, now: number) {
-  const time = new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
-  return { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message, lastUpdateTime: time };
+  const lastUpdateTime = rfc3339(now);
+  return { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message, lastUpdateTime };
 }
 
 function has({ status }: CertificateSigningRequest, type: string): boolean {

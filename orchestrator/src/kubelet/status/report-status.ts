@@ -1,3 +1,4 @@
+import { rfc3339 } from '@berth/kit';
 import type { PodStatus } from '@berth/kube';
 import type { NodeContext } from '../node-context.ts';
 import type { PodState } from '../pods/pod-state.ts';
@@ -42,7 +43,7 @@ export function reportSandboxReady(node: NodeContext, { pod, uid }: PodState): v
           type: condition.type,
           ...(generation === undefined ? {} : { observedGeneration: generation }),
           status: 'True',
-          lastTransitionTime: new Date(node.options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+          lastTransitionTime: rfc3339(node.options.clock.now()),
         }
       : condition,
   );

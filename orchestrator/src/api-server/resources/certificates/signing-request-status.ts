@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { rfc3339 } from '@berth/kit';
 import type { CertificateSigningRequest } from '@berth/kube';
 import type { AnyObject, FieldError, RequestContext } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
@@ -42,7 +43,7 @@ export function prepareApproval(next: AnyObject, old: AnyObject, context: Reques
 }
 
 function stampConditions(next: AnyObject, old: AnyObject, { now }: RequestContext): void {
-  const time = new Date(Math.floor(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  const time = rfc3339(now);
   for (const condition of conditionsOf(next) as (Condition & Record<string, unknown>)[]) {
     const same = of(old, condition.type).find((each) => each.status === condition.status && each.lastTransitionTime);
     condition.lastUpdateTime ??= time;

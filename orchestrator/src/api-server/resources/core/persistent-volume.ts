@@ -1,3 +1,4 @@
+import { rfc3339 } from '@berth/kit';
 import {
   copyJson,
   type PersistentVolume,
@@ -50,7 +51,7 @@ export const volumeRules: KindRules = {
   rules: {
     default: (object) => defaultVolume(object as PersistentVolume),
     prepareForCreate: (object, { now }) => {
-      object['status'] = { phase: 'Pending', lastPhaseTransitionTime: timestamp(now) };
+      object['status'] = { phase: 'Pending', lastPhaseTransitionTime: rfc3339(now) };
     },
     prepareForStatusUpdate,
     validate: (object) => [
@@ -81,18 +82,13 @@ export function defaultVolumeSource(spec: PersistentVolumeSpec): void {
   if (spec.scaleIO) spec.scaleIO.fsType ||= 'xfs';
 }
 
-/** RFC 3339 in whole seconds, as metav1.Time travels. */
-function timestamp(now: number): string {
-  return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
 function prepareForStatusUpdate(next: AnyObject, old: AnyObject, { now }: RequestContext): void {
   const status: PersistentVolumeStatus = next['status'];
   const before = (old as PersistentVolume).status ?? {};
   const time = status.lastPhaseTransitionTime;
   if (status.phase === before.phase) {
     if (!time && before.lastPhaseTransitionTime) status.lastPhaseTransitionTime = before.lastPhaseTransitionTime;
-  } else if (!time || time === before.lastPhaseTransitionTime) status.lastPhaseTransitionTime = timestamp(now);
+  } else if (!time || time === before.lastPhaseTransitionTime) status.lastPhaseTransitionTime = rfc3339(now);
 }
 
 function mountOptionErrors({ metadata, spec = {} }: PersistentVolume): FieldError[] {
