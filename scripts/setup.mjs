@@ -47,22 +47,30 @@ const systemPackages = {
 /** crun refuses cgroup v1 with controllers beside a v2 mount; runc does not. */
 const hybridPackages = { runc: ['/usr/sbin/runc', '/usr/bin/runc'] };
 
-/** What building and running the test suite needs besides. */
-const testPackages = {
-  'golang-go': ['/usr/local/go/bin/go', '/usr/bin/go'],
-  'busybox-static': ['/bin/busybox', '/usr/bin/busybox'],
+/** Real servers that tests and benches start. */
+const serverPackages = {
   'nfs-ganesha': ['/usr/bin/ganesha.nfsd'],
   'nfs-ganesha-vfs': ganeshaModules(),
   rpcbind: ['/sbin/rpcbind', '/usr/sbin/rpcbind'],
+  'etcd-server': ['/usr/bin/etcd'],
+};
+
+/** What building and running the test suite needs besides. */
+const testPackages = {
+  ...serverPackages,
+  'golang-go': ['/usr/local/go/bin/go', '/usr/bin/go'],
+  'busybox-static': ['/bin/busybox', '/usr/bin/busybox'],
   // Both work on files served by FUSE; python3-minimal, which has the program too, has no mmap.
   git: ['/usr/bin/git', '/usr/local/bin/git'],
   python3: ['/usr/bin/pydoc3', '/usr/local/bin/python3'],
   // Brings the Python client that is tried.
   'python3-pip': onPath('pip3'),
-  'etcd-server': ['/usr/bin/etcd'],
   // Guests of test/vm; without it, or on another architecture, that lane says why it skips.
   ...(process.arch === 'x64' ? { 'qemu-system-x86': ['/usr/bin/qemu-system-x86_64'] } : {}),
 };
+
+/** libnfs's programs are what the NFS client is measured beside. */
+const benchPackages = { ...serverPackages, 'libnfs-utils': ['/usr/bin/nfs-cat'] };
 
 function onPath(name) {
   return (process.env.PATH ?? '').split(':').map((folder) => join(folder, name));
@@ -73,13 +81,14 @@ function ganeshaModules() {
   return ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((name) => `/usr/lib/${name}/ganesha/libfsalvfs.so`);
 }
 
-function missingPackages({ system, test }) {
+function missingPackages({ system, test, bench }) {
   const hybrid = existsSync('/sys/fs/cgroup/unified');
   const wanted = {
     ...nodePackages,
     ...(system ? systemPackages : {}),
     ...(system && hybrid ? hybridPackages : {}),
     ...(test ? testPackages : {}),
+    ...(bench ? benchPackages : {}),
   };
   return Object.keys(wanted).filter((name) => !wanted[name].some((file) => existsSync(file)));
 }
@@ -204,6 +213,6 @@ const wanted = new Set(process.argv.slice(2));
 if (Number(process.versions.node.split('.')[0]) < 18)
   fail(`Node ${process.versions.node} is too old to start from; install Debian's nodejs and npm (18 or newer)`);
 if (process.platform !== 'linux') fail('Berth needs Linux');
-installPackages({ system: wanted.has('system'), test: wanted.has('test') });
+installPackages({ system: wanted.has('system'), test: wanted.has('test'), bench: wanted.has('bench') });
 installDependencies();
 if (wanted.has('build')) build();

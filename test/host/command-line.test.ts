@@ -30,24 +30,24 @@ interface Case {
   readonly says: RegExp;
 }
 
-/** `$DIR` stands for the empty folder the command runs in. */
+/** `$DIR` stands for the empty folder the command runs in. The cases run at once: one that looked for the usual port would be in another's way. */
 const cases: readonly Case[] = [
   {
     program: 'berth',
-    args: ['up', '--data-dir', '/proc/foo'],
+    args: ['up', '--port', '0', '--data-dir', '/proc/foo'],
     code: 2,
     says: /cannot use the data directory \/proc\/foo: ENOENT/,
   },
-  { program: 'berth', args: ['up', '--data-dir', '/dev/null'], code: 2, says: /\/dev\/null is not a directory/ },
+  { program: 'berth', args: ['up', '--port', '0', '--data-dir', '/dev/null'], code: 2, says: /\/dev\/null is not a directory/ },
   {
     program: 'berth',
-    args: ['up', '--data-dir', '$DIR/d', '--kubeconfig', '/proc/nope/x'],
+    args: ['up', '--port', '0', '--data-dir', '$DIR/d', '--kubeconfig', '/proc/nope/x'],
     code: 2,
     says: /cannot write the kubeconfig \/proc\/nope\/x: ENOENT.*\n {2}name another file/,
   },
   {
     program: 'berth',
-    args: ['up', '--data-dir', '$DIR/d', '--kubeconfig', '/'],
+    args: ['up', '--port', '0', '--data-dir', '$DIR/d', '--kubeconfig', '/'],
     code: 2,
     says: /cannot write the kubeconfig \/: it is a directory/,
   },
@@ -59,7 +59,7 @@ const cases: readonly Case[] = [
   },
   {
     program: 'berth',
-    args: ['up', '--data-dir', `$DIR/${'d'.repeat(60)}`],
+    args: ['up', '--port', '0', '--data-dir', `$DIR/${'d'.repeat(60)}`],
     code: 2,
     says: /is too long: .* the kernel's limit is 107/,
   },
