@@ -1,31 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runCli } from '@berth/csictl';
 import { csiController, csiNode, GrpcConnection } from '@berth/protos';
 import { expect, test } from 'vitest';
+import { csictl, startCsictl } from '../../csictl/src/testing/run-csictl.ts';
 import { startDriverProcess } from '../harness/driver-process.ts';
 import { capabilityOf, imageFolder } from '../harness/image-driver.ts';
-
-/** csictl in this process; `interrupt` is its Ctrl-C. */
-function start(...argv: string[]) {
-  const text = { out: '', err: '' };
-  let interrupt = () => undefined as unknown;
-  const ended = runCli(argv, {
-    env: {},
-    out: (more) => {
-      text.out += more;
-    },
-    err: (more) => {
-      text.err += more;
-    },
-    isInteractive: false,
-    onInterrupt: (run) => {
-      interrupt = run;
-      return { [Symbol.dispose]: () => undefined };
-    },
-  }).then((exitCode) => ({ exitCode, ...text }));
-  return { ended, text, interrupt: () => interrupt() };
-}
 
 test('a lost reply of NodeStageVolume is completed by its repetition, and the recording plays at another driver', async () => {
   await using place = await imageFolder();
@@ -38,7 +17,7 @@ test('a lost reply of NodeStageVolume is completed by its repetition, and the re
     await using _driver = await startDriverProcess(place.folder);
     const socket = `unix://${place.folder}/proxy.sock`;
     const fault = ['--fault', 'NodeStageVolume:1:drop-reply=UNAVAILABLE'];
-    const run = start('record', '--endpoint', place.endpoint, '--listen', socket, '--file', calls, ...fault);
+    const run = startCsictl(['record', '--endpoint', place.endpoint, '--listen', socket, '--file', calls, ...fault]);
     await expect.poll(() => run.text.err, { timeout: 10_000 }).toContain('passing calls on');
     using connection = new GrpcConnection(socket);
     const [controller, node] = [connection.service(csiController), connection.service(csiNode)];
@@ -66,7 +45,7 @@ test('a lost reply of NodeStageVolume is completed by its repetition, and the re
   await using other = await imageFolder('xfs');
   await using _second = await startDriverProcess(other.folder);
   const paths = ['--map-path', `${place.folder}/one=${other.folder}/two`];
-  const replayed = await start('replay', calls, '--endpoint', other.endpoint, ...paths).ended;
+  const replayed = await csictl('replay', calls, '--endpoint', other.endpoint, ...paths);
   expect(replayed).toEqual({ exitCode: 0, out: '8 calls of csi.berth.local played, 0 different\n', err: '' });
   expect(readdirSync(join(other.pool, 'images'))).toEqual([]);
   expect(other.loops()).toEqual([]);
@@ -77,14 +56,14 @@ test('bench takes volumes through their life and leaves nothing, also after Ctrl
   await using driver = await startDriverProcess(place.folder);
   const mountDir = join(place.folder, 'mounts');
   const run = ['bench', '--endpoint', place.endpoint, '--mount-dir', mountDir, '--concurrency', '4', '-o', 'json'];
-  const { exitCode, out } = await start(...run, '--count', '20').ended;
+  const { exitCode, out } = await csictl(...run, '--count', '20');
   const { steps } = JSON.parse(out) as { steps: { step: string; count: number }[] };
   const names = ['create', 'stage', 'publish', 'unpublish', 'unstage', 'delete'];
   expect({ exitCode, steps }).toMatchObject({
     exitCode: 0,
     steps: names.map((step) => ({ step, count: 20, errors: 0 })),
   });
-  const long = start(...run, '--duration', '1h');
+  const long = startCsictl([...run, '--duration', '1h']);
   await expect
     .poll(async () => (await driver.controller.ListVolumes({})).entries.length, { timeout: 10_000 })
     .toBeGreaterThan(0);
