@@ -157,11 +157,13 @@ test('a kubeconfig gives the server, its CA and the credentials of a context', a
       contexts: [
         { name: 'a', context: { cluster: 'c', user: 'u', namespace: 'team' } },
         { name: 'b', context: { cluster: 'c', user: 'plugin' } },
+        { name: 'd', context: { cluster: 'c', user: 'bare' } },
       ],
       clusters: [{ name: 'c', cluster: { server: 'https://h:6443', 'certificate-authority-data': 'UEVN' } }],
       users: [
         { name: 'u', user: { tokenFile: 'token' } },
         { name: 'plugin', user: { exec: { command: 'x' } } },
+        { name: 'bare' },
       ],
     };
     await writeFile(path, JSON.stringify(config));
@@ -169,6 +171,8 @@ test('a kubeconfig gives the server, its CA and the credentials of a context', a
       namespace: 'team',
       transport: { server: 'https://h:6443', ca: Buffer.from('PEM'), tokenFile: join(folder, 'token') },
     });
+    const bare = { server: 'https://h:6443', ca: Buffer.from('PEM') };
+    expect(await loadKubeconfig(path, 'd')).toEqual({ namespace: 'default', transport: bare });
     await expect(loadKubeconfig(path, 'b')).rejects.toThrow('exec plugin are not supported');
     await expect(loadKubeconfig(path, 'z')).rejects.toThrow('contexts has no "z"');
     await expect(loadKubeconfig(join(folder, 'none'))).rejects.toThrow('ENOENT');

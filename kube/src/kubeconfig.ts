@@ -60,13 +60,14 @@ export async function inClusterConfig(
   }
 }
 
+/** The entry of that name; one that says nothing is empty, as client-go reads it. */
 function find(
   config: Entry,
   { list, item, name, path }: { list: string; item: string; name: string; path: string },
 ): Entry {
   const entries = config[list];
   const entry = Array.isArray(entries) ? entries.find((each) => isRecord(each) && each['name'] === name) : undefined;
-  const value: unknown = entry?.[item];
+  const value: unknown = entry?.[item] ?? (entry && {});
   if (isRecord(value)) return value;
   throw new KubeconfigError(`kubeconfig ${path}: ${list} has no ${JSON.stringify(name)}`);
 }
