@@ -121,7 +121,7 @@ test('a webhook is asked whose a token is, and its answer is kept', async () => 
     status:
       body.spec.token === 'good'
         ? { authenticated: true, user: { username: 'jane', uid: '7', groups: ['dev'], extra: { team: ['a'] } } }
-        : { authenticated: false, error: 'who?' },
+        : { authenticated: false, ...(body.spec.token === 'unsure' ? { error: 'the directory is away' } : {}) },
   }));
   using kubeconfig = aKubeconfig(hooks);
   await using world = await aWorld({ tokenWebhook: { configFile: kubeconfig.path } });
@@ -131,6 +131,9 @@ test('a webhook is asked whose a token is, and its answer is kept', async () => 
     ['authentication.k8s.io/v1beta1', 'TokenReview', { token: 'good' }],
     ['authentication.k8s.io/v1beta1', 'TokenReview', { token: 'bad' }],
   ]);
+  // An error is no answer to keep.
+  expect([await world.bearer('unsure'), await world.bearer('unsure')]).toEqual([401, 401]);
+  expect(hooks.asked.slice(2).map(({ body }) => body.spec.token)).toEqual(['unsure', 'unsure']);
   const path = '/apis/authentication.k8s.io/v1/tokenreviews';
   const { text } = await world.api.send({ method: 'POST', path, contentType: 'application/json', body: { spec: { token: 'good' } } });
   expect(JSON.parse(text).status).toMatchObject({ authenticated: true, user: jane });

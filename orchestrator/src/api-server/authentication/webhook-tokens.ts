@@ -23,7 +23,7 @@ const cachedAnswers = 4096;
 
 const never = new AbortController().signal;
 
-/** Asks another server whose a token is (apiserver plugin/pkg/authenticator/token/webhook); its answers are kept for a while. */
+/** Asks another server whose a token is (apiserver plugin/pkg/authenticator/token/webhook); its answers are kept for a while, errors are not. */
 export class WebhookTokens implements TokenAuthenticator {
   readonly #options: WebhookTokensOptions;
   readonly #cache: ExpiringCache<{ readonly user: User | undefined }>;
@@ -47,7 +47,7 @@ export class WebhookTokens implements TokenAuthenticator {
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       // It is nobody's as long as nobody says whose it is; the next to bring it asks again.
-      this.#options.log.error('a token webhook did not answer', { reason: error.message });
+      this.#options.log.error('a token webhook did not tell whose a token is', { reason: error.message });
       return undefined;
     } finally {
       this.#asked.delete(key);
@@ -66,7 +66,11 @@ export class WebhookTokens implements TokenAuthenticator {
       },
       never,
     );
-    const user = this.#userOf(answer['status']);
+    const status = answer['status'];
+    // Whether it is anybody's was not told then, and may be in a moment.
+    if (isRecord(status) && status['authenticated'] !== true && typeof status['error'] === 'string' && status['error'])
+      throw new CallError(status['error']);
+    const user = this.#userOf(status);
     this.#cache.set(key, { user }, cacheTtlMs);
     return user;
   }
