@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@berth/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -131,6 +131,23 @@ test('a mount whose process died is taken away and made again by the CO’s ordi
   await driver.node.NodeUnpublishVolume(placed);
   await show(driver, placed);
   expect(readFileSync(join(placed.targetPath, 'kept'), 'utf8')).toBe('kept');
+  // Without an unpublish, and still in use: nothing is published before it is staged anew.
+  const held = openSync(join(placed.targetPath, 'kept'), 'r');
+  await killServing();
+  const publish = (change: object = {}) => driver.node.NodePublishVolume({ ...placed, volumeCapability, ...change });
+  await expect(publish()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  const targetPath = join(place.folder, 'other');
+  await expect(publish({ targetPath })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  await driver.node.NodeStageVolume({ ...placed, volumeCapability });
+  expect(isDisconnected(placed.targetPath)).toBe(true);
+  expect(await troubles()).toEqual(['INACCESSIBLE MountBroken']);
+  await publish();
+  await publish();
+  expect(() => closeSync(held)).toThrow('ENOTCONN');
+  expect(await troubles()).toEqual([]);
+  expect(place.mounts()).toHaveLength(2);
+  for (const path of [placed.stagingTargetPath, placed.targetPath])
+    expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('kept');
   await hide(driver, placed);
   await driver.controller.DeleteVolume({ volumeId: placed.volumeId });
   await until(() => serving(place.folder).length === 0);

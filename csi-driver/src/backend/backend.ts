@@ -234,10 +234,10 @@ export interface Unstaging {
 export interface NodeSide {
   /** A volume that is not in the catalog, by its context alone. @throws GrpcError INVALID_ARGUMENT – it cannot be one. */
   adopt?(id: string, volumeContext: Readonly<Record<string, string>>): VolumeSpec;
-  /** Takes a mount of the volume away that answers nothing any more, since what served it died. @returns false where it lives. */
-  takeAwayDead?(id: string, place: Place, signal: AbortSignal): Promise<boolean>;
-  /** Whether mounts of the volume answer nothing any more, since what served them died; absent where nothing can. */
-  isDead?(id: string): boolean;
+  /** Takes mounts of the volume off the place that answer nothing any more, since what served them died. */
+  takeAwayDead?(id: string, place: Place): void;
+  /** Whether the volume's mount of this device answers nothing any more, since what served it died; absent where nothing can. */
+  isDead?(id: string, device: string): boolean;
   /** A volume that is staged here and may not be in the catalog. */
   findStaged?(id: string): VolumeSpec | undefined;
   /** Mount options that every mount of a volume begins with. */

@@ -149,8 +149,8 @@ export class Place implements Disposable {
     this.#tools.mounter.mount({ ...mount, target: target.path });
   }
 
-  unmount(): void {
-    this.#tools.mounter.unmount(this.#at);
+  unmount(options: { readonly lazy?: boolean } = {}): void {
+    this.#tools.mounter.unmount(this.#at, options);
   }
 
   [Symbol.dispose](): void {

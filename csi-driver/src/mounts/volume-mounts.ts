@@ -88,6 +88,10 @@ export class VolumeMounts {
     return this.#topmost(path)?.options ?? [];
   }
 
+  deviceAt(path: string): string | undefined {
+    return this.#topmost(path)?.device;
+  }
+
   fsTypeAt(path: string): string | undefined {
     return this.#topmost(path)?.fsType;
   }

@@ -56,7 +56,10 @@ export async function serveShare(options: ServeShareOptions, signal: AbortSignal
       clock,
       log,
     });
-    raiseReadAhead(path, log);
+    const device = deviceOf(path);
+    // Earlier mounts of this lock may still be somewhere, and answer nothing: they are told from this one by it.
+    writeFileSync(lockPath, device);
+    raiseReadAhead(device, log);
     log.info('mounted', { source: share.source, path, version: nfs.version });
     const ended = end(mount, client, clock).finally(() => lock[Symbol.dispose]());
     ended.catch(() => undefined);
@@ -100,10 +103,13 @@ async function rootOf(nfs: NfsProtocol, subDir: string, signal: AbortSignal): Pr
 }
 
 /** By the table alone: to look at the mount itself would be to wait for ourselves. */
-function raiseReadAhead(path: string, log: Logger): void {
-  const device = linuxMounter.mounts().findLast(({ mountPoint }) => mountPoint === path)?.device;
+function deviceOf(path: string): string {
+  return linuxMounter.mounts().findLast(({ mountPoint }) => mountPoint === path)?.device ?? '';
+}
+
+function raiseReadAhead(device: string, log: Logger): void {
   try {
-    if (device) writeFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, String(readAheadKb));
+    writeFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, String(readAheadKb));
   } catch (error) {
     log.debug('the kernel reads less ahead', { reason: messageOf(error) });
   }

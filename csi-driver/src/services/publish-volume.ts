@@ -61,7 +61,8 @@ function publish(context: ServiceContext, publishing: Publishing): void {
   const { request, capability, volume } = publishing;
   const isVolume = recognizerOf(context, volume);
   const flags = flagsOf(context, request, capability);
-  if (!capability.block) requireStaged(context, request, isVolume);
+  const { node } = context.backends.of(volume);
+  if (!capability.block) requireStaged(context, publishing, isVolume);
   using target = Place.find(request.targetPath, context.places);
   if (!target) {
     throw grpcError(
@@ -69,6 +70,8 @@ function publish(context: ServiceContext, publishing: Publishing): void {
       `the directory of target path ${request.targetPath} does not exist; the CO makes it`,
     );
   }
+  // It would be taken for published: what is staged now is another mount of the same.
+  node.takeAwayDead?.(volume.id, target);
   const standing = context.mounts.standing(target, isVolume);
   if (standing === 'other')
     throw grpcError('ALREADY_EXISTS', `something else is mounted at the target path ${target.path}`);
@@ -83,10 +86,13 @@ function publish(context: ServiceContext, publishing: Publishing): void {
   if (!isShared(capability)) context.mounts.rememberAlone(request.volumeId, target.path);
 }
 
-function requireStaged(context: ServiceContext, request: Request, isVolume: Recognizer): void {
-  using place = Place.find(request.stagingTargetPath, context.places);
-  if (place && context.mounts.standing(place, isVolume) === 'volume') return;
-  throw grpcError('FAILED_PRECONDITION', `volume "${request.volumeId}" is not staged at ${request.stagingTargetPath}`);
+function requireStaged(context: ServiceContext, { request, volume }: Publishing, isVolume: Recognizer): void {
+  const { volumeId, stagingTargetPath } = request;
+  using place = Place.find(stagingTargetPath, context.places);
+  const isStaged = place && context.mounts.standing(place, isVolume) === 'volume';
+  if (isStaged && !context.backends.of(volume).node.isDead?.(volumeId, place.facts()?.device ?? '')) return;
+  const what = isStaged ? 'staged, but what served it has died; stage it again,' : 'not staged';
+  throw grpcError('FAILED_PRECONDITION', `volume "${volumeId}" is ${what} at ${stagingTargetPath}`);
 }
 
 /** What is bound to the target: the staged directory, or the device. */

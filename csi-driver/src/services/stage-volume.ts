@@ -25,6 +25,8 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
       refuseUnsupported([capability], context.backends.of(volume).offer);
       const isVolume = recognizerOf(context, volume);
       using place = Place.find(request.stagingTargetPath, context.places);
+      const { node } = context.backends.of(volume);
+      if (place) node.takeAwayDead?.(volume.id, place);
       const standing = place ? context.mounts.standing(place, isVolume) : 'absent';
       if (!place || standing === 'absent') {
         throw grpcError(
@@ -39,9 +41,7 @@ export function stageVolume(context: ServiceContext): Method<csi.NodeStageVolume
         throw grpcError('FAILED_PRECONDITION', `staging path ${place.path} is no directory`);
       }
       const flags = parseMountFlags(capability.mount?.mountFlags ?? []);
-      const { node } = context.backends.of(volume);
-      const isDead = standing === 'volume' && (await node.takeAwayDead?.(volume.id, place, signal)) === true;
-      if (standing === 'volume' && !isDead) {
+      if (standing === 'volume') {
         refuseOtherFlags(context, volume, { place, flags });
         refuseOtherFsType(context, volume, { place, fsType: capability.mount?.fsType ?? '' });
         await growLate(context, volume, signal);

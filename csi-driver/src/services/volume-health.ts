@@ -91,9 +91,11 @@ function deadFindings(
     paths,
   }: { readonly backend: Backend; readonly volumeId: string; readonly paths: readonly string[] },
 ): HealthFinding[] {
-  const dead = backend.node.isDead?.(volumeId) ? mounts.uses(volumeId).filter((path) => paths.includes(path)) : [];
+  const dead = mounts
+    .uses(volumeId)
+    .filter((path) => paths.includes(path) && backend.node.isDead?.(volumeId, mounts.deviceAt(path) ?? ''));
   if (dead.length === 0) return [];
-  const message = `what served the mount at ${dead.join(', ')} has died; unpublish the volume there, then stage and publish it anew`;
+  const message = `what served the mount at ${dead.join(', ')} has died; stage and publish the volume anew`;
   return [{ status: 'INACCESSIBLE', reason: 'MountBroken', message }];
 }
 

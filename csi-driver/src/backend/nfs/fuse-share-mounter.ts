@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, deadline, type Logger } from '@berth/kit';
 import { isErrno, KernelError, lockHolder } from '@berth/linux';
@@ -80,8 +80,11 @@ export class FuseShareMounter implements ShareMounter {
     }
   }
 
-  isDead(key: string): boolean {
-    return lockHolder(this.#lockOf(key)) === undefined;
+  isDead(key: string, device: string): boolean {
+    const lock = this.#lockOf(key);
+    if (lockHolder(lock) === undefined) return true;
+    const served = readFileSync(lock, 'utf8');
+    return served !== '' && served !== device;
   }
 
   forget(key: string): void {

@@ -97,20 +97,18 @@ export class NfsNode implements NodeSide {
     await this.#options.staged.forget(id);
   }
 
-  isDead(id: string): boolean {
-    return this.#options.shares?.isDead?.(keyOf(id)) === true;
+  isDead(id: string, device: string): boolean {
+    return this.#options.shares?.isDead?.(keyOf(id), device) === true;
   }
 
-  async takeAwayDead(id: string, place: Place, signal: AbortSignal): Promise<boolean> {
-    const { shares } = this.#options;
-    if (!shares || !this.isDead(id)) return false;
+  takeAwayDead(id: string, place: Place): void {
     const isVolume = this.recognizer(id);
     for (let count = 0; count < maxStacked; count++) {
       const facts = place.facts();
-      if (!facts?.isMountRoot || !isVolume(facts)) break;
-      await shares.unmount({ key: keyOf(id), path: place.handlePath, force: true }, signal);
+      if (!facts?.isMountRoot || !isVolume(facts) || !this.isDead(id, facts.device)) return;
+      // Nobody is asked, so that this waits for nothing; what still has it open keeps its errors.
+      place.unmount({ lazy: true });
     }
-    return true;
   }
 
   async expand(): Promise<void> {

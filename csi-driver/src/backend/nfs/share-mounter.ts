@@ -37,8 +37,8 @@ export interface ShareMounter {
    * deadline of its own; then nothing is mounted; FAILED_PRECONDITION – the server or the kernel refuses.
    */
   mount(mount: ShareMount, signal: AbortSignal): Promise<void>;
-  /** What serves this mount has died, if ever there was something; absent where nothing can. */
-  isDead?(key: string): boolean;
+  /** Whether what served the mount of this device has died, whatever serves another of the key since; absent where nothing can. */
+  isDead?(key: string, device: string): boolean;
   /** Nothing is mounted for this key any more, whoever took it away: what was kept for it goes. */
   forget?(key: string): void;
   /**
