@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
-import { dist, execute, nodeFlags } from '../harness/berth.ts';
+import { Berth, dist, execute, nodeFlags } from '../harness/berth.ts';
 import { mountShare } from '../harness/fuse-share.ts';
 import { Ganesha } from '../harness/ganesha.ts';
+import { leftoversOf } from '../harness/leftovers.ts';
 import { mountSmallDisk } from '../harness/small-disk.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -85,4 +86,55 @@ test('berth down ends what serves nfs mounts of its nodes, and takes them away',
   expect(await berth(['down', '--data-dir', folder.path], '/')).toMatchObject({ code: 0 });
   expect(share.pid()).toBe(undefined);
   expect(share.isMounted()).toBe(false);
+});
+
+const twoPods = ['node-1', 'node-2']
+  .map((nodeName) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: nodeName },
+    spec: { nodeName, containers: [{ name: 'c', image: 'berth.local/tools:latest', command: ['sleep', 'infinity'] }] },
+  }))
+  .map((pod) => JSON.stringify(pod))
+  .join('\n---\n');
+
+async function twoPodsRunning(): Promise<Berth> {
+  const cluster = await Berth.start({ nodes: 2 });
+  await cluster.apply(twoPods);
+  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
+  return cluster;
+}
+
+test('berth down takes down what runs, after the directory was removed under it as far as mounts let it', async () => {
+  await using cluster = await twoPodsRunning();
+  const { dataDir } = cluster;
+  expect((await execute('rm', ['-rf', dataDir], { timeoutMs: 30_000 })).stderr).toContain('busy');
+  expect(existsSync(join(dataDir, 'berth.lock'))).toBe(false);
+  expect(await berth(['up', '--port', '0', '--data-dir', dataDir], '/')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`is used by another berth (pid ${cluster.ready.pid})`),
+  });
+  expect(await berth(['down', '--data-dir', dataDir], '/')).toMatchObject({ code: 0 });
+  expect(leftoversOf(dataDir, ['node-1', 'node-2'])).toEqual([]);
+  expect(() => process.kill(cluster.ready.pid, 0)).toThrow('ESRCH');
+});
+
+test('berth down finds what is left of a directory that is gone, and leaves none', async () => {
+  await using cluster = await twoPodsRunning();
+  const { dataDir } = cluster;
+  await cluster.stop();
+  for (const { mountPoint } of linuxMounter.mounts().toReversed())
+    if (mountPoint.startsWith(`${dataDir}/`)) linuxMounter.unmount(mountPoint, { lazy: true });
+  rmSync(dataDir, { recursive: true });
+  expect(leftoversOf(dataDir, ['node-1', 'node-2'])).not.toEqual([]);
+  expect(await berth(['down', '--data-dir', dataDir], '/')).toMatchObject({
+    code: 0,
+    stdout: `removed ${dataDir} and all that ran from it\n`,
+  });
+  expect(leftoversOf(dataDir, ['node-1', 'node-2'])).toEqual([]);
+  expect(existsSync(dataDir)).toBe(false);
+  expect(await berth(['down', '--data-dir', dataDir], '/')).toMatchObject({
+    code: 0,
+    stdout: `nothing to do: there is no berth in ${dataDir}\n`,
+  });
 });

@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:f
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
+import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
 import {
   aContainer,
@@ -392,6 +393,37 @@ function hostServer(): { port: Promise<number> } & Disposable {
   );
   return { port, [Symbol.dispose]: () => server.close() };
 }
+
+test('a sandbox whose namespaces were unmounted, or whose shared PID namespace was ended, by others is not ready, and can be made anew', async () => {
+  await using h = await runtimeHarness();
+  const { runtime } = h.runtime;
+  const state = async (podSandboxId: string) => (await runtime.PodSandboxStatus({ podSandboxId })).status?.state;
+  for (const kind of ['net', 'ipc', 'uts']) {
+    const { podSandboxId, containerId } = await runContainer(h, kind, ['sleep', '102']);
+    expect(await state(podSandboxId)).toBe('SANDBOX_READY');
+    linuxMounter.unmount(join(h.stateDir, 'sandboxes', podSandboxId, 'ns', kind));
+    expect(await state(podSandboxId)).toBe('SANDBOX_NOTREADY');
+    expect((await runtime.ContainerStatus({ containerId })).status?.state).toBe('CONTAINER_RUNNING');
+    const config = aSandbox(h, kind);
+    await expect(
+      runtime.CreateContainer({ podSandboxId, config: aContainer('next', ['true']), sandboxConfig: config }),
+    ).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await runtime.StopPodSandbox({ podSandboxId });
+    const next = { metadata: { name: kind, namespace: 'default', uid: `uid-${kind}`, attempt: 1 } };
+    const again = await runContainer(h, kind, ['true'], { sandbox: next });
+    expect(await ended(h, again.containerId)).toMatchObject({ exitCode: 0 });
+    expect(await state(again.podSandboxId)).toBe('SANDBOX_READY');
+  }
+  const { podSandboxId, containerId } = await runContainer(h, 'shared', ['sleep', '103'], {
+    sandbox: { linux: { securityContext: { namespaceOptions: { pid: 'POD' } } } },
+    container: aSecurityContext({ namespaceOptions: { pid: 'POD' } }),
+  });
+  expect(await state(podSandboxId)).toBe('SANDBOX_READY');
+  const { pause } = JSON.parse(await readFile(join(h.stateDir, 'sandboxes', podSandboxId, 'sandbox.json'), 'utf8'));
+  process.kill(pause.pid, 'SIGKILL');
+  expect(await ended(h, containerId)).toMatchObject({ exitCode: 137 });
+  await expect.poll(() => state(podSandboxId)).toBe('SANDBOX_NOTREADY');
+});
 
 test('ReopenContainerLog goes on in a new file after the old one was renamed', async () => {
   await using h = await runtimeHarness();

@@ -7,6 +7,7 @@ import { type AccessFlags, accessOf, addAccessFlags } from './access-flags.ts';
 import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
+import type { DownOutcome } from './down.ts';
 import { addEtcdFlags, type EtcdFlags, etcdOf } from './etcd-flags.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addLimitFlags, type LimitFlags, limitsOf } from './limit-flags.ts';
@@ -203,6 +204,12 @@ function wholeNumber(flag: string, text: string, { least, most }: { least: numbe
   throw new BerthError('Usage', `${flag} takes a whole number from ${least} to ${most}, not "${text}"`);
 }
 
+const downSays = {
+  nothing: (dataDir: string) => `nothing to do: there is no berth in ${dataDir}`,
+  kept: (dataDir: string) => `stopped; volumes are kept in ${dataDir} (delete them with --purge)`,
+  removed: (dataDir: string) => `removed ${dataDir} and all that ran from it`,
+} as const satisfies Record<DownOutcome, (dataDir: string) => string>;
+
 function addDown(program: Command, { terminal }: CliOptions): void {
   program
     .command('down')
@@ -218,11 +225,8 @@ function addDown(program: Command, { terminal }: CliOptions): void {
         });
       const { down } = await import('./down.ts');
       const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
-      const found = await down({ data: new DataDir(dataDir), purge, mounter: linuxMounter, clock: systemClock, log });
-      const done = purge
-        ? `removed ${dataDir} and all that ran from it\n`
-        : `stopped; volumes are kept in ${dataDir} (delete them with --purge)\n`;
-      terminal.out(found ? done : `nothing to do: there is no berth in ${dataDir}\n`);
+      const outcome = await down({ data: new DataDir(dataDir), purge, mounter: linuxMounter, clock: systemClock, log });
+      terminal.out(`${downSays[outcome](dataDir)}\n`);
     });
 }
 

@@ -82,6 +82,8 @@ export class DataDir {
     await this.refuseForeign();
     try {
       await makeFolders(this.path, 0o711);
+      const earlier = existsSync(this.lockFile) ? undefined : await this.findHolderOfRemovedLock();
+      if (earlier !== undefined) throw this.#inUse(earlier);
       const lock = await this.hold();
       await writeFile(this.pidFile, `${process.pid}\n`);
       return lock;
@@ -111,10 +113,17 @@ export class DataDir {
   async hold(): Promise<Disposable> {
     const lock = lockFile(this.lockFile);
     if (lock) return lock;
-    const pid = await this.runningPid();
-    throw new BerthError('InUse', `data directory ${this.path} is used by another berth${pid ? ` (pid ${pid})` : ''}`, {
-      hint: `stop it first, or give this one its own: berth up --data-dir DIR`,
-    });
+    throw this.#inUse(await this.runningPid());
+  }
+
+  #inUse(pid: number | undefined): BerthError {
+    return new BerthError(
+      'InUse',
+      `data directory ${this.path} is used by another berth${pid ? ` (pid ${pid})` : ''}`,
+      {
+        hint: `stop it first, or give this one its own: berth up --data-dir DIR`,
+      },
+    );
   }
 
   /**
@@ -147,6 +156,13 @@ export class DataDir {
     const pid = Number((await readFile(this.pidFile, 'utf8').catch(() => '')).trim());
     // Written by a process that was killed, its number may be anyone's now.
     return pid > 0 && (await hasOpen(pid, this.lockFile)) ? pid : undefined;
+  }
+
+  /** A process that still runs from this directory after the directory, and the lock with it, were removed by hand. */
+  async findHolderOfRemovedLock(): Promise<number | undefined> {
+    for (const name of await readdir('/proc'))
+      if (/^\d+$/.test(name) && (await hasOpen(Number(name), `${this.lockFile} (deleted)`))) return Number(name);
+    return undefined;
   }
 }
 

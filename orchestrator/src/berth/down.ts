@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Clock, Logger } from '@berth/kit';
+import { type Clock, type Logger, makeFolders } from '@berth/kit';
 import { isErrno, type Mounter, openRoot, removeTree } from '@berth/linux';
+import { hasBridge } from '../network/pod-network.ts';
 import { cleanupRuntime } from '../runtime/cleanup-runtime.ts';
+import { StateLayout } from '../runtime/state-layout.ts';
 import { BerthError } from './berth-error.ts';
 import type { DataDir } from './data-dir.ts';
 import { detachLoopsBelow } from './detach-loops.ts';
@@ -20,29 +22,51 @@ export interface DownOptions {
 /** How long a running `berth up` has to stop by itself. */
 const stopPatienceMs = 15_000;
 
+/** `kept`: the data of volumes is still there; `removed`: nothing is; `nothing`: there was nothing before. */
+export type DownOutcome = 'nothing' | 'kept' | 'removed';
+
 /**
  * Removes everything of a data directory from this machine: processes, mounts, cgroups, namespaces, links, firewall rules.
- * What volumes hold stays, unless purged. Idempotent, and needs no record of what there was. @returns whether there was anything.
+ * What volumes hold stays, unless purged. Idempotent, and needs no record of what there was: not even the directory, which may have been removed by hand.
  */
-export async function down(options: DownOptions): Promise<boolean> {
+export async function down(options: DownOptions): Promise<DownOutcome> {
   const { data, purge } = options;
-  if (!existsSync(data.path) || readdirSync(data.path).length === 0) return false;
-  if (!data.isOurs)
+  const isEmpty = !existsSync(data.path) || readdirSync(data.path).length === 0;
+  if (!data.isOurs && !(await isLeftBehind(data))) {
+    if (isEmpty) return 'nothing';
     throw new BerthError(
       'NotFound',
       `${data.path} is no data directory of berth: it has no ${basename(data.lockFile)}; nothing was removed`,
       { hint: 'name the one that was given to: berth up --data-dir DIR' },
     );
+  }
+  await makeFolders(data.path, 0o711);
   await stopControlPlane(options);
   // Nobody starts on what is being taken away.
   using _ = await data.hold();
-  const nodes = await readdir(data.nodes).catch(() => []);
+  const nodes = new Set([...(await readdir(data.nodes).catch(() => [])), ...nodesWithBridge(data)]);
   for (const node of nodes) await cleanupRuntime({ ...options, stateDir: data.node(node).runtime });
   await killWhatNames(options);
   unmountBelow(options, data.path);
   await detachLoopsBelow(data.path, options.log);
-  if (purge) await removeData(options);
-  return true;
+  if (!purge && !isEmpty) return 'kept';
+  await removeData(options);
+  return 'removed';
+}
+
+/** Whether the machine still has something of a directory that was removed without `berth down`. */
+async function isLeftBehind(data: DataDir): Promise<boolean> {
+  return nodesWithBridge(data).length > 0 || (await data.findHolderOfRemovedLock()) !== undefined;
+}
+
+/** Every node makes a bridge at its start, named for its path, and keeps it until it is taken down. */
+function nodesWithBridge(data: DataDir): string[] {
+  const names: string[] = [];
+  while (true) {
+    const name = `node-${names.length + 1}`;
+    if (!hasBridge(new StateLayout(data.node(name).runtime))) return names;
+    names.push(name);
+  }
 }
 
 /** Removes what berth made, by name: a directory that also holds other things keeps them. */
@@ -62,11 +86,12 @@ async function removeData({ data, log }: DownOptions): Promise<void> {
 
 async function stopControlPlane({ data, clock, log }: DownOptions): Promise<void> {
   const endAt = clock.monotonicMs() + stopPatienceMs;
-  for (let pid = await data.runningPid(); pid !== undefined; pid = await data.runningPid()) {
+  const running = async () => (await data.runningPid()) ?? (await data.findHolderOfRemovedLock());
+  for (let pid = await running(); pid !== undefined; pid = await running()) {
     const patient = clock.monotonicMs() < endAt;
     log.info(patient ? 'stopping berth' : 'berth does not stop; killing it', { pid });
     signal(pid, patient ? 'SIGTERM' : 'SIGKILL');
-    for (let waited = 0; waited < 5000 && (await data.runningPid()) === pid; waited += 50) await clock.sleep(50);
+    for (let waited = 0; waited < 5000 && (await running()) === pid; waited += 50) await clock.sleep(50);
     if (clock.monotonicMs() > endAt + stopPatienceMs)
       throw new BerthError('Failed', `berth (pid ${pid}) does not stop`, { hint: `look at it: ps -p ${pid}` });
   }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedMutex, type Logger } from '@berth/kit';
 import { mustRun, runProgram } from '../runtime/run-program.ts';
+import { isPinned } from '../runtime/sandbox-namespaces.ts';
 import type { StateLayout } from '../runtime/state-layout.ts';
 import { callCniPlugin } from './cni-plugin.ts';
 import { type FirewallOptions, type PublishedPort, removeFirewall, writeFirewall } from './firewall.ts';
@@ -59,7 +60,7 @@ export class PodNetwork implements AsyncDisposable {
   /** Takes the interface and the address back. Fine where there are none any more. */
   async remove(sandboxId: string, netns: string): Promise<void> {
     if (this.#published.delete(sandboxId)) await this.#writeFirewall();
-    const present = (await isNamespace(netns)) ? netns : '';
+    const present = isPinned(netns) ? netns : '';
     await callCniPlugin({ command: 'DEL', containerId: sandboxId, netns: present, config: this.#config() });
   }
 
@@ -96,7 +97,7 @@ export class PodNetwork implements AsyncDisposable {
   async #ensureBridge(): Promise<void> {
     const { bridge } = this.#layout.identity;
     const { gateway, prefix } = this.#subnet;
-    if (!existsSync(`/sys/class/net/${bridge}`)) {
+    if (!hasBridge(this.#layout)) {
       const input = [
         `link add name ${bridge} type bridge`,
         `addr add ${gateway}/${prefix} dev ${bridge}`,
@@ -117,14 +118,9 @@ export class PodNetwork implements AsyncDisposable {
   }
 }
 
-/** NSFS_MAGIC: a pin that is gone is a plain file, which plugins refuse. */
-const nsfsMagic = 0x6e736673;
-
-function isNamespace(path: string): Promise<boolean> {
-  return statfs(path).then(
-    ({ type }) => type === nsfsMagic,
-    () => false,
-  );
+/** Whether the bridge stands: from the first start of a runtime until {@link removePodNetwork}. */
+export function hasBridge({ identity }: StateLayout): boolean {
+  return existsSync(`/sys/class/net/${identity.bridge}`);
 }
 
 function sysctl(path: string): Promise<void> {
@@ -133,23 +129,24 @@ function sysctl(path: string): Promise<void> {
 
 /** Removes the bridge with all interfaces on it, the address book and the firewall rules, whatever of them is there. */
 export async function removePodNetwork(layout: StateLayout): Promise<void> {
-  const { bridge, tag } = layout.identity;
+  const { tag } = layout.identity;
   // One that fails keeps no other from going.
   const removed = await Promise.allSettled([
-    removeBridge(bridge),
+    removeBridge(layout),
     removeFirewall(tag),
     rm(join(layout.stateDir, 'cni'), { recursive: true, force: true }),
   ]);
   for (const result of removed) if (result.status === 'rejected') throw result.reason;
 }
 
-async function removeBridge(bridge: string): Promise<void> {
-  if (existsSync(`/sys/class/net/${bridge}`)) {
+async function removeBridge(layout: StateLayout): Promise<void> {
+  const { bridge } = layout.identity;
+  if (hasBridge(layout)) {
     const { stdout } = await runProgram('ip', ['-o', 'link', 'show', 'master', bridge]);
     const ports = [...stdout.matchAll(/^\d+: ([^:@\s]+)/gm)].map(([, name]) => `link del ${name}\n`);
     await mustRun('ip', ['-force', '-batch', '-'], { input: `${ports.join('')}link del ${bridge}\n` }).catch(
       (error) => {
-        if (existsSync(`/sys/class/net/${bridge}`)) throw error;
+        if (hasBridge(layout)) throw error;
       },
     );
   }

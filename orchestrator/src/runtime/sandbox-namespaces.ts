@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Mounter } from '@berth/linux';
-import { isErrno } from '@berth/linux';
+import { inspect, isErrno } from '@berth/linux';
 import type { cri } from '@berth/protos';
 import type { OciNamespace } from './oci-spec.ts';
 import { identifyProcess, isAlive } from './process-id.ts';
-import type { ProcessId } from './records.ts';
+import type { ProcessId, SandboxRecord } from './records.ts';
 import { mustRun, programPath } from './run-program.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import type { StateLayout } from './state-layout.ts';
@@ -56,6 +56,25 @@ export async function startPause({ layout, mounter, clock }: PauseContext, id: s
   while (isAlive(parent) && !mounter.mounts().some(({ mountPoint }) => mountPoint === pin)) await clock.sleep(2);
   if (!parent || !isAlive(parent)) throw new Error('the process that holds the shared PID namespace ended at once');
   return parent;
+}
+
+/**
+ * Whether containers can join the sandbox's namespaces: pins may have been unmounted, and the process that holds a shared
+ * PID namespace killed, by others. containerd finds the same out by its network namespace and its pause process.
+ */
+export function canBeJoined(layout: StateLayout, { id, config, pause }: SandboxRecord): boolean {
+  const pinned = sandboxNamespaces(config).every((kind) => isPinned(layout.namespace(id, kind)));
+  return pinned && (!pause || isAlive(pause));
+}
+
+/** A pin that was unmounted is a plain file, which CNI plugins refuse. */
+export function isPinned(path: string): boolean {
+  try {
+    return inspect(path).isMountRoot;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 /** Removes the pins; the kernel frees a namespace with its last process. Idempotent. */

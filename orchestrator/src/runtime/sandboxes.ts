@@ -8,7 +8,14 @@ import { killUntilGone, processesNaming } from './processes-naming.ts';
 import { type SandboxRecord, writeSandbox } from './records.ts';
 import { newId, type RuntimeContext } from './runtime-context.ts';
 import { writeSandboxFiles } from './sandbox-files.ts';
-import { pinNamespaces, sandboxNamespaces, startPause, unmountAll, unpinNamespaces } from './sandbox-namespaces.ts';
+import {
+  canBeJoined,
+  pinNamespaces,
+  sandboxNamespaces,
+  startPause,
+  unmountAll,
+  unpinNamespaces,
+} from './sandbox-namespaces.ts';
 
 const makerPatienceMs = 2000;
 
@@ -27,7 +34,9 @@ export class Sandboxes {
   }
 
   list(): SandboxRecord[] {
-    return [...this.#records.values()].filter(({ state }) => state !== 'creating');
+    return [...this.#records.values()]
+      .filter(({ state }) => state !== 'creating')
+      .map((record) => this.#asItIs(record));
   }
 
   /** By id, or by an unambiguous beginning of one. @throws GrpcError NOT_FOUND */
@@ -39,7 +48,13 @@ export class Sandboxes {
 
   find(id: string): SandboxRecord | undefined {
     const record = this.#records.get(id);
-    return record?.state === 'creating' ? undefined : record;
+    return !record || record.state === 'creating' ? undefined : this.#asItIs(record);
+  }
+
+  /** One that no container can join any more is as good as stopped, so that whoever asks makes another; what it holds goes with its stop. */
+  #asItIs(record: SandboxRecord): SandboxRecord {
+    const lost = record.state === 'ready' && !canBeJoined(this.#context.layout, record);
+    return lost ? { ...record, state: 'stopped' } : record;
   }
 
   /**
