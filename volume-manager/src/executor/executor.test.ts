@@ -1,7 +1,7 @@
 import { FakeClock, silentLogger } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { ActualWorld } from '../actual-world/actual-world.ts';
-import type { DevicePlugin } from '../plugins/volume-plugin.ts';
+import type { DevicePlugin, VolumePlugin } from '../plugins/volume-plugin.ts';
 import type { Operation } from '../reconcile/operation.ts';
 import type { VolumeSpec } from '../volume-spec.ts';
 import { Executor } from './executor.ts';
@@ -47,4 +47,54 @@ test('an operation under way while what it fails on changes is tried again at on
   fail();
   await run;
   expect(executor.waitMs(name, mountDevice)).toBe(0);
+});
+
+const content = 'kubernetes.io/configmap/uid-cm';
+const mountPod: Operation = {
+  kind: 'mount-pod',
+  spec: {
+    uniqueName: content,
+    plugin: 'kubernetes.io/configmap',
+    specName: 'cm',
+    mode: 'Filesystem',
+    podUid: 'uid',
+  } as VolumeSpec,
+};
+
+/** An executor whose plugin does `during` while it sets a pod's volume up; `wishes` has whether a renewal is due afterwards. */
+function contentWorld() {
+  const actual = new ActualWorld(() => undefined);
+  let during = () => undefined as unknown;
+  const setUp: VolumePlugin['setUp'] = async () => {
+    await during();
+    return {};
+  };
+  const plugin = { setUp } as Partial<VolumePlugin> as VolumePlugin;
+  const executor = new Executor({
+    ...{ plugins: new Map([['kubernetes.io/configmap', plugin]]), actual, clock: new FakeClock(), log: silentLogger },
+    ...{ events: { event: () => undefined }, onRefreshDue: () => undefined, cleanSubPaths: () => undefined },
+  });
+  const run = async (next: () => unknown) => {
+    during = next;
+    await executor.run(content, mountPod, never);
+    return actual.podVolume(content, 'uid')?.refresh;
+  };
+  return { actual, run };
+}
+
+test('content that changes while it is written, at first or again, is written once more', async () => {
+  const { actual, run } = contentWorld();
+  const change = () => actual.requireRefresh(content, 'uid');
+  expect(await run(change)).toBe(true);
+  expect(await run(change)).toBe(true);
+  expect(await run(() => undefined)).toBe(false);
+});
+
+test('content whose renewal fails stays mounted and is still to be renewed', async () => {
+  const { actual, run } = contentWorld();
+  await run(() => undefined);
+  actual.requireRefresh(content, 'uid');
+  expect(await run(() => Promise.reject(new Error('no such key')))).toBe(true);
+  expect(actual.podVolume(content, 'uid')?.state).toBe('done');
+  expect(await run(() => undefined)).toBe(false);
 });

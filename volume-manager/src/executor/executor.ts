@@ -132,18 +132,21 @@ export class Executor {
     const before = actual.podVolume(name, spec.podUid);
     refuseSecondPod(spec, actual.get(name)?.pods.keys() ?? []);
     const { podUid, plugin, specName, mode } = spec;
-    const facts = { podUid, plugin, specName, mode, refresh: false };
+    const facts = { podUid, plugin, specName, mode };
     const reconstructed = before?.reconstructed ?? false;
-    // A mounted volume whose renewal fails stays mounted.
-    const mark = (state: MountState) => actual.setPodVolume(name, { ...facts, state, reconstructed });
-    if (before?.state !== 'done') mark('uncertain');
+    const renew = before?.state === 'done';
+    // The wish for a renewal is taken before anything is read: what changes meanwhile is wished for again, and kept.
+    actual.setPodVolume(name, { ...facts, state: renew ? 'done' : 'uncertain', reconstructed, refresh: false });
+    const refresh = () => actual.podVolume(name, podUid)?.refresh ?? false;
     try {
-      const renew = before?.state === 'done';
       const { refreshAfterMs } = await this.#plugin(plugin).setUp(spec, renew, signal);
-      actual.setPodVolume(name, { ...facts, state: 'done', reconstructed: false });
+      actual.setPodVolume(name, { ...facts, state: 'done', reconstructed: false, refresh: refresh() });
       if (refreshAfterMs !== undefined) this.#options.onRefreshDue(name, podUid, refreshAfterMs);
     } catch (error) {
-      if (before?.state !== 'done') mark(after(outcomeOf(error), before));
+      // A mounted volume whose renewal fails stays mounted.
+      if (renew) actual.requireRefresh(name, podUid);
+      else
+        actual.setPodVolume(name, { ...facts, state: after(outcomeOf(error), before), reconstructed, refresh: false });
       throw error;
     }
   }
