@@ -32,7 +32,8 @@ export async function mountShare(
   const path = join(folder, 'mount');
   const lock = join(folder, 'state', 'k.lock');
   mkdirSync(path, { recursive: true });
-  const mounter = new FuseShareMounter({ folder: join(folder, 'state'), self, clock: systemClock, log: silentLogger });
+  const tools = { self, mounter: linuxMounter, clock: systemClock, log: silentLogger };
+  const mounter = new FuseShareMounter({ folder: join(folder, 'state'), ...tools });
   const signal = () => AbortSignal.timeout(40_000);
   const share: FuseShare = {
     path,

@@ -153,6 +153,32 @@ test('a mount whose process died is taken away and made again by the CO’s ordi
   await until(() => serving(place.folder).length === 0);
 });
 
+test('a second staging path shows what is mounted already, and each goes for itself', async () => {
+  using place = driverFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const placed = await create(driver, place.folder);
+  const second = { ...placed, stagingTargetPath: join(place.folder, 'second') };
+  mkdirSync(second.stagingTargetPath);
+  await show(driver, placed);
+  writeFileSync(join(placed.targetPath, 'file'), 'one');
+  const [pid] = serving(place.folder);
+  await driver.node.NodeStageVolume({ ...second, volumeCapability });
+  expect(readFileSync(join(second.stagingTargetPath, 'file'), 'utf8')).toBe('one');
+  expect(readFileSync(join(placed.targetPath, 'file'), 'utf8')).toBe('one');
+  const nosuid = { ...volumeCapability, mount: { ...volumeCapability.mount, mountFlags: ['nosuid'] } };
+  await driver.node.NodeUnstageVolume(second);
+  const otherwise = driver.node.NodeStageVolume({ ...second, volumeCapability: nosuid });
+  await expect(otherwise).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  // Unstaged while published, which a CO should not do: the pod keeps what it has.
+  await driver.node.NodeUnstageVolume(placed);
+  expect(readFileSync(join(placed.targetPath, 'file'), 'utf8')).toBe('one');
+  await show(driver, placed);
+  expect(serving(place.folder)).toEqual([pid]);
+  await hide(driver, placed);
+  await until(() => serving(place.folder).length === 0);
+  expect(place.mounts()).toEqual([]);
+});
+
 test('mount flags of nfs(5) are obeyed, and others refused', async () => {
   using place = driverFolder();
   await using driver = await startDriverProcess(place.folder);

@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, deadline, type Logger } from '@berth/kit';
-import { isErrno, KernelError, lockHolder } from '@berth/linux';
+import { isErrno, KernelError, lockHolder, type Mounter, type MountInfo, openRoot } from '@berth/linux';
 import { NfsError, type NfsErrorCode } from '@berth/nfs-client';
 import { grpcError } from '@berth/protos';
 import type { ServedShare, ServingAnswer } from '../../nfs-mount/served-share.ts';
+import { sameOptions } from '../../rules/mount-flags.ts';
 import { runDisposable } from './disposable-child.ts';
 import type { KernelUnmount } from './kernel-mount.ts';
 import { forgetMount, sweepMounts } from './mount-files.ts';
@@ -18,6 +19,7 @@ export interface FuseShareMounterOptions {
   readonly folder: string;
   /** This program, to be started again. */
   readonly self: readonly string[];
+  readonly mounter: Mounter;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -48,8 +50,11 @@ export class FuseShareMounter implements ShareMounter {
     sweepMounts(options.folder);
   }
 
-  async mount({ key, target, ...what }: ShareMount, signal: AbortSignal): Promise<void> {
+  async mount(mount: ShareMount, signal: AbortSignal): Promise<void> {
+    const { key, target, ...what } = mount;
     const { folder, clock, self, log } = this.#options;
+    const served = this.#mountsOf(key);
+    if (served.length > 0) return this.#showAgain(served, mount);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Of an earlier attempt whose driver died, or of a mount that was detached while it was used.
     await this.#end(key);
@@ -106,9 +111,33 @@ export class FuseShareMounter implements ShareMounter {
         throw grpcError('UNAVAILABLE', `unmounting ${path} takes longer than ${unmountMs} ms`, { cause: error });
       }
     }
+    // What is shown elsewhere too is served on.
+    if (this.#mountsOf(key).length > 0) return;
     if (force) await this.#end(key);
     else await this.#waitForEnd(key, endMs);
     this.forget(key);
+  }
+
+  /** All that shows what a living process serves: to begin another for the key would end it under who uses it. */
+  #mountsOf(key: string): MountInfo[] {
+    const lock = this.#lockOf(key);
+    if (lockHolder(lock) === undefined) return [];
+    const served = readFileSync(lock, 'utf8');
+    return this.#options.mounter.mounts().filter(({ device }) => device === served);
+  }
+
+  /** A second place for the same, by the same process. */
+  #showAgain(served: readonly MountInfo[], { location, flags, target }: ShareMount): void {
+    const like = served.find(({ root, options }) => root === '/' && sameOptions(options, flags, []));
+    if (!like) {
+      const where = served.map(({ mountPoint }) => mountPoint).join(', ');
+      throw grpcError(
+        'FAILED_PRECONDITION',
+        `${sourceOf(location)} is mounted for this volume already, otherwise or in parts, at ${where}; take it off there first`,
+      );
+    }
+    using source = openRoot(like.mountPoint);
+    this.#options.mounter.bind(source.number, target.number, flags);
   }
 
   #lockOf(key: string): string {
