@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { copyJson } from './copy-json.ts';
 import { decodeObject } from './decode.ts';
 import { parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
+import { Quantity } from './quantity.ts';
 import { schemaFor, schemas } from './schema.ts';
 import { copyWithSentEmpties, keepSentEmpties, nullSentEmpties, sentEmpties, withSentEmpty } from './sent-empties.ts';
 
@@ -186,6 +187,50 @@ test('duplicate fields are named once each, and the last counts', () => {
   expect(value).toEqual({ data: {}, l: [{ x: 2 }] });
 });
 
+// encoding/json: a value is read into what the one before it left in the field.
+test.each([
+  ['{"data":{"a":"1","b":"2"},"data":{"b":"3"}}', { data: { a: '1', b: '3' }, metadata: {} }],
+  ['{"data":{"a":"1"},"data":null,"data":{"b":"2"}}', { data: { b: '2' }, metadata: {} }],
+  ['{"data":{"a":"1"},"data":null}', { metadata: {} }],
+  [
+    '{"metadata":{"name":"a","labels":{"x":"1"}},"metadata":null,"metadata":{"labels":{"y":"2"},"name":null}}',
+    { metadata: { name: 'a', labels: { x: '1', y: '2' } } },
+  ],
+  [
+    '{"metadata":{"ownerReferences":[{"name":"a"},{"name":"b"}],"ownerReferences":[{"uid":"u"}],"labels":{"l":"1"},"labels":{}}}',
+    { metadata: { ownerReferences: [{ name: 'a', uid: 'u' }], labels: { l: '1' } } },
+  ],
+  ['{"metadata":{"finalizers":["a","b"],"finalizers":["c"]}}', { metadata: { finalizers: ['c'] } }],
+])('of %s Go makes one object', (text, expected) => {
+  expect(decodeObject(schemaFor('', 'v1', 'ConfigMap')!, parseJsonStrict(text).value).object).toEqual(expected);
+});
+
+test('a value of a wrong type is refused, though the field is given again', () => {
+  const { value } = parseJsonStrict('{"data":"x","data":{}}');
+  expect(() => decodeObject(schemaFor('', 'v1', 'ConfigMap')!, value)).toThrow(
+    'json: cannot unmarshal string into Go struct field ConfigMap.data of type map[string]string',
+  );
+});
+
+test('a field that is given twenty thousand times is read at once', () => {
+  const { value } = parseJsonStrict(`{${Array.from({ length: 20_000 }, (_, i) => `"data":{"k${i}":""}`).join()}}`);
+  const { object } = decodeObject(schemaFor('', 'v1', 'ConfigMap')!, value);
+  expect(Object.keys(object['data'] as object)).toHaveLength(20_000);
+});
+
+test.each(['1e2', '1.0', '1.50', '100e-2', '99999999999999999999'])('%s is a number, yet no integer', (text) => {
+  const service = (port: string) => `{"spec":{"ports":[${port}]}}`;
+  const decoded = (json: string) => decodeObject(schemaFor('', 'v1', 'Service')!, parseJsonStrict(json).value).object;
+  expect(() => decoded(service(`{"port":${text}}`))).toThrow(
+    `json: cannot unmarshal number ${text} into Go struct field ServicePort.spec.ports.port of type int32`,
+  );
+  expect(() => decoded(service(`{"targetPort":${text}}`))).toThrow(`json: cannot unmarshal number ${text} into Go`);
+  const limits = `{"spec":{"limits":[{"max":{"cpu":${text}}}]}}`;
+  expect(decodeObject(schemaFor('', 'v1', 'LimitRange')!, parseJsonStrict(limits).value).object).toMatchObject({
+    spec: { limits: [{ max: { cpu: Quantity.parse(text).toString() } }] },
+  });
+});
+
 test.each([
   ['', 'unexpected end of JSON input'],
   ['{"a":', 'unexpected end of JSON input'],
@@ -195,6 +240,10 @@ test.each([
   ['{"a":1 "b"}', "invalid character '\"' after object key:value pair"],
   ['nul', 'unexpected end of JSON input'],
   ['nulx', "invalid character 'x' in literal null (expecting 'l')"],
+  ['[1.]', "invalid character ']' after decimal point in numeric literal"],
+  ['[1.5e+x]', "invalid character 'x' in exponent of numeric literal"],
+  ['[1e5.]', "invalid character '.' after array element"],
+  ['[-]', "invalid character ']' in numeric literal"],
   ['"a\nb"', "invalid character '\\n' in string literal"],
   ['{} x', "invalid character 'x' after top-level value"],
   ['hello', "invalid character 'h' looking for beginning of value"],

@@ -2,6 +2,7 @@ import { type Integer, isNumber, rfc3339 } from '@berth/kit';
 import { conversionProblem } from './conversion-problem.ts';
 import { goFieldAt } from './go-field.ts';
 import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
+import { JsonNotes } from './json-notes.ts';
 import { jsonSchemaFields, jsonSchemaName, mismatchWithin } from './json-schema-fields.ts';
 import { isRecord, joinPath, setOwn } from './json-value.ts';
 import { Quantity } from './quantity.ts';
@@ -73,12 +74,16 @@ class Decoder {
   #object(schema: ObjectSchema, value: Record<string, unknown>): Record<string, unknown> {
     const result: Record<string, unknown> = {};
     const isJsonSchema = schema.name === jsonSchemaName;
-    for (const [name, item] of Object.entries(value)) {
+    const notes = JsonNotes.of(value);
+    for (const [name, given] of Object.entries(value)) {
       const field = schema.fields.get(name);
+      const item = notes ? notes.valueOf(schema, name, given) : given;
       this.#path.push(name);
       if (!field) this.#report();
       else if (item !== null) {
-        const read = isJsonSchema ? this.#schemaField(schema, name, item) : this.#value(field, item);
+        const read = isJsonSchema
+          ? this.#schemaField(schema, name, item)
+          : this.#value(field, item, notes?.floatAt(name));
         if (isZero(read)) this.#empty({ schema, holder: result, name, field, value: read });
         else result[name] = read;
       }
@@ -114,7 +119,8 @@ class Decoder {
     }
   }
 
-  #value(field: FieldSchema, value: unknown): unknown {
+  /** `float`: how a number is written, if as none that Go reads as an integer. */
+  #value(field: FieldSchema, value: unknown, float?: string): unknown {
     switch (field.type) {
       case 'any':
         return value;
@@ -130,17 +136,18 @@ class Decoder {
       case 'int32':
       case 'int64':
       case 'double':
-        return this.#number(field, value);
+        return this.#number(field, value, float);
       case 'bytes':
         return this.#bytes(field, value);
       default:
-        return this.#special(field.type, value);
+        return this.#special(field.type, value, float);
     }
   }
 
-  #number(field: FieldSchema, value: unknown): Integer | undefined {
+  #number(field: FieldSchema, value: unknown, float: string | undefined): Integer | undefined {
     if (!isNumber(value)) return this.#wrong(field, value);
     if (field.type === 'double') return Number(value);
+    if (float !== undefined) return this.#wrong(field, value, `number ${float}`);
     if (hasBits(value, field.type === 'int32' ? 32 : 64)) return value === 0 ? 0 : value;
     // Go converts a number to a smaller type as it converts any.
     if (this.#isMap && hasBits(value, 64)) return Number(BigInt.asIntN(32, BigInt(value)));
@@ -166,10 +173,11 @@ class Decoder {
   }
 
   /** Types that read themselves. @throws DecodeError */
-  #special(type: FieldSchema['type'], value: unknown): unknown {
-    if (type === 'quantity') return readQuantity(value);
+  #special(type: FieldSchema['type'], value: unknown, float: string | undefined): unknown {
+    if (type === 'quantity') return readQuantity(float ?? value);
     if (type === 'intOrString') {
       if (typeof value === 'string') return value;
+      if (float !== undefined) throw this.#mismatch(`number ${float}`, 'int32');
       if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31) return value;
       throw this.#mismatch(isNumber(value) ? `number ${value}` : goValueName(value), 'int32');
     }
@@ -180,9 +188,10 @@ class Decoder {
   }
 
   #list(element: FieldSchema, values: readonly unknown[]): unknown[] {
+    const notes = JsonNotes.of(values);
     return values.map((value, i) => {
       this.#path.push(`[${i}]`);
-      const read = value === null ? this.#zero(element) : this.#value(element, value);
+      const read = value === null ? this.#zero(element) : this.#value(element, value, notes?.floatAt(i));
       this.#path.pop();
       return read;
     });
@@ -190,9 +199,10 @@ class Decoder {
 
   #map(element: FieldSchema, values: Record<string, unknown>): Record<string, unknown> {
     const result: Record<string, unknown> = {};
+    const notes = JsonNotes.of(values);
     for (const [key, value] of Object.entries(values)) {
       this.#path.push(key);
-      setOwn(result, key, value === null ? this.#zero(element) : this.#value(element, value));
+      setOwn(result, key, value === null ? this.#zero(element) : this.#value(element, value, notes?.floatAt(key)));
       this.#path.pop();
     }
     return result;

@@ -89,6 +89,7 @@ export {
   type ObjectKey,
   splitKey,
 } from './informer.ts';
+export { keepJsonNotes } from './json-notes.ts';
 export { isRecord, setOwn } from './json-value.ts';
 export { type ClusterAccess, inClusterConfig, KubeconfigError, loadKubeconfig } from './kubeconfig.ts';
 export { labelValueErrors, qualifiedNameErrors } from './label-name.ts';

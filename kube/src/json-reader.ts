@@ -1,5 +1,6 @@
 import { type Integer, numberOf } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
+import { JsonNotes } from './json-notes.ts';
 import { joinPath, setOwn } from './json-value.ts';
 
 const maxDuplicates = 100;
@@ -9,7 +10,12 @@ const plainString = /"[^"\\\x00-\x1f]*"/y;
 const plainPart = /[^"\\\x00-\x1f]*/y;
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
 
-/** Reads JSON with Go's words for errors, noting fields that occur twice in an object. */
+const floatSign = /[.eE]/;
+
+/** A number of no more digits is what it was written as. */
+const exactDigits = 15;
+
+/** Reads JSON with Go's words for errors, noting fields that occur twice in an object, and what they were (JsonNotes). */
 export function readJson(text: string): { value: unknown; duplicateFields: readonly string[] } {
   const reader = new JsonReader(text);
   return { value: reader.document(), duplicateFields: reader.duplicates };
@@ -24,6 +30,8 @@ class JsonReader {
   readonly #text: string;
   readonly #path: (string | number)[] = [];
   #at = 0;
+  /** The number that was read last, if it is written as Go writes no integer. */
+  #float: string | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -72,7 +80,10 @@ class JsonReader {
       }
       this.#space();
       if (!this.#take(':')) throw this.#unexpected('after object key');
-      setOwn(result, key, this.#value('looking for beginning of value'));
+      const value = this.#value('looking for beginning of value');
+      if (Object.hasOwn(result, key)) JsonNotes.for(result).noteEarlier(key, result[key]);
+      this.#noteFloat(result, key);
+      setOwn(result, key, value);
       this.#path.pop();
       this.#space();
       if (this.#take('}')) return result;
@@ -87,7 +98,9 @@ class JsonReader {
     if (this.#take(']')) return result;
     while (true) {
       this.#path.push(result.length);
-      result.push(this.#value('looking for beginning of value'));
+      const value = this.#value('looking for beginning of value');
+      this.#noteFloat(result, result.length);
+      result.push(value);
       this.#path.pop();
       this.#space();
       if (this.#take(']')) return result;
@@ -131,14 +144,34 @@ class JsonReader {
     if (number.test(this.#text)) {
       const text = this.#text.slice(this.#at, number.lastIndex);
       const value = numberOf(text);
+      this.#at = number.lastIndex;
       if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
         throw new DecodeError(`json: cannot unmarshal number ${text} into Go value of type float64`);
-      this.#at = number.lastIndex;
+      this.#refuseBroken(text);
+      if (floatSign.test(text) || (text.length > exactDigits && `${value}` !== text)) this.#float = text;
       return value;
     }
     if (this.#text[this.#at] !== '-') throw this.#unexpected(context);
     this.#at++;
     throw this.#unexpected('in numeric literal');
+  }
+
+  /** @throws DecodeError – after its digits a number has a point or an exponent without any. */
+  #refuseBroken(before: string): void {
+    const sign = this.#text[this.#at];
+    if (sign !== '.' && sign !== 'e' && sign !== 'E') return;
+    // A second point or exponent is no part of it.
+    if (sign === '.' ? floatSign.test(before) : /[eE]/.test(before)) return;
+    this.#at++;
+    if (sign === '.') throw this.#unexpected('after decimal point in numeric literal');
+    if (!this.#take('+')) this.#take('-');
+    throw this.#unexpected('in exponent of numeric literal');
+  }
+
+  #noteFloat(holder: object, at: string | number): void {
+    if (this.#float === undefined) return;
+    JsonNotes.for(holder).noteFloat(at, this.#float);
+    this.#float = undefined;
   }
 
   #word<T>(word: string, value: T): T {

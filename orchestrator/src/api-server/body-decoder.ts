@@ -1,4 +1,13 @@
-import { ApiError, apiError, type DecodedFrom, decodeObject, parseJsonStrict, schemaFor, schemas } from '@berth/kube';
+import {
+  ApiError,
+  apiError,
+  type DecodedFrom,
+  decodeObject,
+  keepJsonNotes,
+  parseJsonStrict,
+  schemaFor,
+  schemas,
+} from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
@@ -74,7 +83,7 @@ export class BodyDecoder {
     const wrong = request.body.type === 'value' ? undefined : optionsKindComplaint(value, expected.kind);
     if (wrong !== undefined) throw apiError('BadRequest', wrong);
     const { kind: _, apiVersion: __, ...fields } = value;
-    return this.#conformAudited(request, fields, expected);
+    return this.#conformAudited(request, keepJsonNotes(value, fields), expected);
   }
 
   #conformAudited(request: ServerRequest, value: Record<string, unknown>, expected: ExpectedKind): AnyObject {
@@ -221,7 +230,7 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
   const kind = value['kind'] || expected.kind;
   const apiVersion = value['apiVersion'] || (expected.custom ? '' : expectedVersion);
   if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion)
-    return { ...value, kind, apiVersion };
+    return keepJsonNotes(value, { ...value, kind, apiVersion });
   const data = { kind: `${kind}`, apiVersion: `${apiVersion}` };
   if (data.apiVersion.split('/').length > 2)
     throw unrecognized(expected, `unexpected GroupVersion string: ${data.apiVersion}`, summary);
