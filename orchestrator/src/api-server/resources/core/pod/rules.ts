@@ -4,6 +4,7 @@ import { nextGeneration } from '../../../next-generation.ts';
 import type { AnyObject, FieldError, RequestContext, Rules } from '../../../resource-definition.ts';
 import { semanticEqual } from '../../equality.ts';
 import { forbidden } from '../../field.ts';
+import { specDiff } from '../../internal-form.ts';
 import type { KindRules } from '../../rules.ts';
 import { changedAnnotationErrors, podAnnotationErrors } from './annotations.ts';
 import { podCells } from './cells.ts';
@@ -162,10 +163,10 @@ function onlyAdded(next: AnyObject, old: AnyObject): FieldError[] {
   const field = 'spec.ephemeralContainers';
   const list = (next as Pod).spec?.ephemeralContainers ?? [];
   return ((old as Pod).spec?.ephemeralContainers ?? []).flatMap((container) => {
-    const index = list.findIndex(({ name }) => name === container.name);
-    if (index < 0)
-      return [forbidden(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`)];
-    if (semanticEqual(list[index], container)) return [];
-    return [forbidden(field, `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`)];
+    const own = `existing ephemeral containers ${JSON.stringify(container.name)}`;
+    const now = list.findLast(({ name }) => name === container.name);
+    if (!now) return [forbidden(field, `${own} may not be removed\n`)];
+    if (semanticEqual(now, container)) return [];
+    return [forbidden(field, `${own} may not be changed\n${specDiff('EphemeralContainer', container, now)}`)];
   });
 }
