@@ -1,6 +1,6 @@
 import { abortable, Backoff, type Clock, messageOf } from '@berth/kit';
 import type { Container, Pod } from '@berth/kube';
-import { type cri, GrpcError } from '@berth/protos';
+import { type cri, GrpcError, rpcErrorText } from '@berth/protos';
 import type { ContainerRuntime } from '../container-runtime.ts';
 import { uidOf } from '../pods/pod-facts.ts';
 import { imageReference } from './image-reference.ts';
@@ -153,10 +153,7 @@ function asReady(image: cri.Image): ReadyImage {
 
 /** As Go prints what a runtime answers; of an unknown error only its words (cri/remote/remote_image.go). */
 function rpcText(error: unknown): string {
-  if (!(error instanceof GrpcError) || error.code === 'UNKNOWN') return messageOf(error);
-  const words = error.code.toLowerCase().split('_');
-  const code = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
-  return `rpc error: code = ${code === 'Cancelled' ? 'Canceled' : code} desc = ${error.message}`;
+  return error instanceof GrpcError && error.code !== 'UNKNOWN' ? rpcErrorText(error) : messageOf(error);
 }
 
 /** As Go prints it: `2.3s`, `340ms`. */

@@ -1,4 +1,5 @@
-import { connect, constants } from 'node:http2';
+import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import { asGrpcError, type GrpcError, grpcError, rpcErrorText } from '@berth/protos';
 import type { ProbeAnswer } from './probe-answer.ts';
 
 export interface GrpcTarget {
@@ -21,34 +22,60 @@ export function probeGrpc({ address, service, timeoutSeconds }: GrpcTarget, sign
       session.destroy();
       resolve({ result, output });
     };
-    const late = `timeout: failed to connect service "${address}" within ${timeoutSeconds}s: context deadline exceeded`;
-    const onAbort = () => end('failure', late);
+    // The words are those of pkg/probe/grpc; its dialing goes on after a refusal until the time is up.
+    const notConnected = `timeout: failed to connect service "${address}" within ${timeoutSeconds}s: context deadline exceeded`;
+    let connected = false;
+    session.once('connect', () => {
+      connected = true;
+    });
+    const onAbort = () =>
+      end('failure', connected ? `timeout: health rpc did not complete within ${timeoutSeconds}s` : notConnected);
     signal.addEventListener('abort', onAbort, { once: true });
-    session.once('error', (error) => end('failure', `error: failed to connect to ${address}: ${error.message}`));
+    const onError = ({ message }: Error) =>
+      end('failure', connected ? rpcFailure(grpcError('UNAVAILABLE', message)) : notConnected);
+    session.once('error', onError);
     const call = session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
       [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
       [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
       te: 'trailers',
     });
-    let status: unknown = '0';
+    let answer: IncomingHttpHeaders = {};
     const body: Buffer[] = [];
-    call.on('response', (headers) => {
-      status = headers['grpc-status'] ?? status;
-    });
-    call.on('trailers', (trailers) => {
-      status = trailers['grpc-status'] ?? status;
-    });
+    const onHeaders = (headers: IncomingHttpHeaders) => {
+      answer = { ...answer, ...headers };
+    };
+    call.on('response', onHeaders).on('trailers', onHeaders);
     call.on('data', (chunk: Buffer) => body.push(chunk));
-    call.on('error', (error) => end('failure', `error: health rpc failed: ${error.message}`));
+    call.on('error', onError);
     call.on('end', () => {
-      if (String(status) !== '0') return end('failure', `error: health rpc failed: code ${String(status)}`);
-      const answer = servingStatus(Buffer.concat(body));
-      if (answer === serving) return end('success', 'service healthy');
-      end('failure', `service unhealthy (responded with "${servingStatuses[answer] ?? answer}")`);
+      const { 'grpc-status': status = '0', 'grpc-message': message = '' } = answer;
+      if (status !== '0')
+        return end(
+          'failure',
+          rpcFailure(asGrpcError({ code: Number(status), details: unescapeMessage(String(message)) })),
+        );
+      const health = servingStatus(Buffer.concat(body));
+      if (health === serving) return end('success', 'service healthy');
+      end('failure', `service unhealthy (responded with "${servingStatuses[health] ?? health}")`);
     });
     call.end(frame(service));
   });
+}
+
+function rpcFailure(error: GrpcError): string {
+  return error.code === 'UNIMPLEMENTED'
+    ? `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.message}`
+    : `error: health rpc probe failed: ${rpcErrorText(error)}`;
+}
+
+/** `grpc-message` is percent-encoded (gRPC over HTTP2, Responses); one that is not is taken as it is. */
+function unescapeMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** gRPC's frame around `HealthCheckRequest{service = 1}`. */

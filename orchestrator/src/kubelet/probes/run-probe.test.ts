@@ -85,3 +85,25 @@ test('a grpc probe reads the health service', async () => {
     output: 'service unhealthy (responded with "NOT_SERVING")',
   });
 });
+
+test('a grpc probe tells why a service was not asked, or did not answer, in the words of kubelet', async () => {
+  let trailers: Record<string, string> | undefined = { 'grpc-status': '12', 'grpc-message': 'unknown service 50%25' };
+  const server = createHttp2Server();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    if (trailers)
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...trailers }, { endStream: true });
+  });
+  const at = await listening(server as unknown as Server);
+  const probe = async () => (await run({ grpc: { port: at.port }, timeoutSeconds: 0.2 }, at.port)).output;
+  expect(await probe()).toBe(
+    'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service 50%',
+  );
+  trailers = { 'grpc-status': '5', 'grpc-message': 'unknown service' };
+  expect(await probe()).toBe('error: health rpc probe failed: rpc error: code = NotFound desc = unknown service');
+  trailers = undefined;
+  expect(await probe()).toBe('timeout: health rpc did not complete within 0.2s');
+  at[Symbol.dispose]();
+  expect(await probe()).toBe(
+    `timeout: failed to connect service "127.0.0.1:${at.port}" within 0.2s: context deadline exceeded`,
+  );
+});
