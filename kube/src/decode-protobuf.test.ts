@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { decodeObject } from './decode.ts';
 import { decodeProtobuf } from './decode-protobuf.ts';
+import { goFieldName } from './proto-go-name.ts';
 import { schemaFor } from './schema.ts';
 
 /** Protobuf by hand: field number and a value; numbers are varints, everything else is length-delimited. */
@@ -262,4 +263,44 @@ test('bytes that are no message are refused', async () => {
     const outcome = await decodeProtobuf(whole.subarray(0, length)).catch((error: Error) => error.name);
     if (typeof outcome === 'string') expect(outcome).toBe('DecodeError');
   }
+});
+
+// What kube-apiserver 1.36.3 answers to such bodies, behind what they say they are.
+test.each([
+  ['cut', [10, 200], 'unexpected EOF'],
+  ['a string where a message is', [8, 1], 'proto: wrong wireType = 0 for field ObjectMeta'],
+  ['no field', [0, 1], 'proto: ConfigMap: illegal tag 0 (wire type 0)'],
+  ['the end of nothing', [12], 'proto: ConfigMap: wiretype end group for non-group'],
+  ['an unknown field of no type', [0x7e], 'proto: illegal wireType 6'],
+  ['a length below zero', [10, ...varint(-1)], 'proto: negative length found during unmarshaling'],
+  ['a length without end', [10, ...Array<number>(10).fill(255)], 'proto: integer overflow'],
+  ['a name that is a number', [10, 2, 8, 1], 'proto: wrong wireType = 0 for field Name'],
+  ['a uid that is a number', [10, 2, 40, 1], 'proto: wrong wireType = 0 for field UID'],
+  ['a time without a field', [10, 4, 66, 2, 0, 0], 'proto: Timestamp: illegal tag 0 (wire type 0)'],
+  ['a time of words', [10, 4, 66, 2, 10, 0], 'proto: wrong wireType = 2 for field Seconds'],
+])('of a body with %s the place is told', async (_, raw, why) => {
+  const sent = message([1, [[1, 'v1'] as const, [2, 'ConfigMap'] as const]], [2, Uint8Array.from(raw)]);
+  const reading = decodeProtobuf(Uint8Array.from([0x6b, 0x38, 0x73, 0, ...sent]));
+  await expect(reading).rejects.toMatchObject({ message: why, kind: 'ConfigMap', apiVersion: 'v1' });
+});
+
+test('groups nobody knows are passed over, and who does not say what it is, is what is expected', async () => {
+  const group = [0x7b, 0x7b, 8, 1, 0x7c, 0x7c];
+  const sent = message([2, Uint8Array.from([...group, ...message([1, [[1, 'n']]])])]);
+  const usual = { apiVersion: 'v1', kind: 'ConfigMap' };
+  const { object } = await decodeProtobuf(Uint8Array.from([0x6b, 0x38, 0x73, 0, ...sent]), { usual });
+  expect(object).toEqual({ ...usual, metadata: { name: 'n' } });
+});
+
+test.each([
+  ['metadata', 'io.k8s.api.core.v1.PodList', 'ListMeta'],
+  ['fsType', 'x', 'FSType'],
+  ['gcePersistentDisk', 'x', 'GCEPersistentDisk'],
+  ['idle', 'x', 'Idle'],
+  ['$ref', 'x', 'Ref'],
+  ['x-kubernetes-list-type', 'x', 'XListType'],
+  ['clusterIPs', 'x', 'ClusterIPs'],
+  ['wwids', 'x', 'WWIDs'],
+])('%s of %s is called %s in Go', (name, definition, goName) => {
+  expect(goFieldName(name, definition)).toBe(goName);
 });

@@ -68,7 +68,7 @@ export { copyJson } from './copy-json.ts';
 export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
 export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';
 export { type Decoded, type DecodedFrom, decodeObject } from './decode.ts';
-export { decodeProtobuf, type ProtobufBody } from './decode-protobuf.ts';
+export { decodeProtobuf, type ProtobufBody, TypedDecodeError, type UsualKind } from './decode-protobuf.ts';
 export { encodeProtobuf, protobufWriter } from './encode-protobuf.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';

@@ -2,6 +2,7 @@ import { decodeObject } from './decode.ts';
 import { DecodeError } from './go-json.ts';
 import { setOwn } from './json-value.ts';
 import { parseExact } from './parse-json.ts';
+import { goFieldName } from './proto-go-name.ts';
 import { definitionOf, messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
 import { schemas } from './schema.ts';
 import { type ReadBudget, WireReader } from './wire-reader.ts';
@@ -26,13 +27,28 @@ export function decodeMessage(name: string, bytes: Uint8Array, budget?: ReadBudg
 function readMessage(index: number, reader: WireReader, target: Json, depth: number): void {
   if (depth > maxDepth) throw new DecodeError('exceeded max depth');
   const message = protoMessage(index);
+  const definition = definitionOf(index);
+  const own = lastWord(definition);
   while (!reader.atEnd) {
-    const { id, wire } = reader.tag();
+    const { id, wire } = reader.field(own);
     const field = message.get(id);
-    if (!field || !fits(field, wire)) reader.ignore(wire);
+    if (!field) reader.ignore(wire);
+    else if (!fits(field, wire)) throw wrongType(wire, goNameOf(field, definition));
     else if (field.name === '') readMessage(messageOf(field.code), within(reader), target, depth + 1);
     else readField(field, wire, { reader, target, depth });
   }
+}
+
+function goNameOf({ name, code }: ProtoField, definition: string): string {
+  return name === '' ? lastWord(definitionOf(messageOf(code))) : goFieldName(name, definition);
+}
+
+function lastWord(definition: string): string {
+  return definition.slice(definition.lastIndexOf('.') + 1);
+}
+
+function wrongType(wire: number, field: string): DecodeError {
+  return new DecodeError(`proto: wrong wireType = ${wire} for field ${field}`);
 }
 
 interface Place {
@@ -63,8 +79,9 @@ function readEntry(code: string, { reader, target, depth }: Place): void {
   let value: unknown;
   while (!reader.atEnd) {
     const { id, wire } = reader.tag();
-    if (id === 1 && wire === 2) key = reader.text();
-    else if (id === 2 && fits({ code }, wire)) value = readValue(code, reader, depth);
+    // Go looks at the wire type of neither.
+    if (id === 1) key = reader.text();
+    else if (id === 2) value = readValue(code, reader, depth);
     else reader.ignore(wire);
   }
   setOwn(target, key, value ?? null);
@@ -134,22 +151,40 @@ function fits({ code, many }: { readonly code: string; readonly many?: string },
   return wire === (code === 'd' ? 1 : 2);
 }
 
-/** The fields of a small message by number: integers as bigint, the rest as bytes. */
-function small(bytes: Uint8Array): { number: (id: number) => bigint; bytes: (id: number) => Buffer } {
+/** A small message as Go has it: its fields in order, those in `numbers` integers and the rest bytes. */
+interface SmallMessage {
+  readonly name: string;
+  readonly fields: readonly string[];
+  readonly numbers: number;
+}
+
+const timestamp = { name: 'Timestamp', fields: ['Seconds', 'Nanos'], numbers: 2 };
+const raw = { name: 'RawExtension', fields: ['Raw'], numbers: 0 };
+const smallMessages: Readonly<Record<string, SmallMessage>> = {
+  T: timestamp,
+  U: timestamp,
+  Q: { name: 'Quantity', fields: ['String_'], numbers: 0 },
+  I: { name: 'IntOrString', fields: ['Type', 'IntVal', 'StrVal'], numbers: 2 },
+};
+
+function small(code: string, bytes: Uint8Array): { number: (id: number) => bigint; bytes: (id: number) => Buffer } {
+  const { name, fields, numbers } = smallMessages[code] ?? raw;
   const reader = new WireReader(bytes);
-  const numbers = new Map<number, bigint>();
+  const integers = new Map<number, bigint>();
   const chunks = new Map<number, Buffer>();
   while (!reader.atEnd) {
-    const { id, wire } = reader.tag();
-    if (wire === 0) numbers.set(id, BigInt.asIntN(64, reader.varint()));
-    else if (wire === 2) chunks.set(id, Buffer.from(reader.bytes()));
-    else reader.ignore(wire);
+    const { id, wire } = reader.field(name);
+    if (id > fields.length) reader.ignore(wire);
+    else if (wire !== (id > numbers ? 2 : 0)) throw wrongType(wire, fields[id - 1] as string);
+    else if (wire === 0) integers.set(id, BigInt.asIntN(64, reader.varint()));
+    else chunks.set(id, Buffer.from(reader.bytes()));
   }
-  return { number: (id) => numbers.get(id) ?? 0n, bytes: (id) => chunks.get(id) ?? Buffer.alloc(0) };
+  return { number: (id) => integers.get(id) ?? 0n, bytes: (id) => chunks.get(id) ?? Buffer.alloc(0) };
 }
 
 function special(code: string, bytes: Uint8Array): unknown {
-  const message = small(bytes);
+  if (code === 'L') return stringList(bytes);
+  const message = small(code, bytes);
   switch (code) {
     case 'T':
     case 'U':
@@ -158,8 +193,6 @@ function special(code: string, bytes: Uint8Array): unknown {
       return message.bytes(1).toString() || '0';
     case 'I':
       return message.number(1) === 1n ? message.bytes(3).toString() : Number(message.number(2));
-    case 'L':
-      return stringList(bytes);
     default:
       return jsonOf(message.bytes(1));
   }
@@ -177,9 +210,10 @@ function stringList(bytes: Uint8Array): string[] {
   const reader = new WireReader(bytes);
   const list: string[] = [];
   while (!reader.atEnd) {
-    const { id, wire } = reader.tag();
-    if (id === 1 && wire === 2) list.push(reader.text());
-    else reader.ignore(wire);
+    const { id, wire } = reader.field('ExtraValue');
+    if (id !== 1) reader.ignore(wire);
+    else if (wire !== 2) throw wrongType(wire, 'Items');
+    else list.push(reader.text());
   }
   return list;
 }

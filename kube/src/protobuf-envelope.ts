@@ -25,25 +25,27 @@ export function openEnvelope(body: Uint8Array): ProtobufEnvelope {
   return readUnknown(body.subarray(magic.length));
 }
 
-/** `runtime.Unknown`: typeMeta{apiVersion, kind} = 1, raw = 2. */
+/** `runtime.Unknown`: typeMeta{apiVersion, kind} = 1, raw = 2, contentEncoding = 3, contentType = 4. */
 function readUnknown(bytes: Uint8Array): ProtobufEnvelope {
+  const [meta, raw] = readChunks(bytes, 'Unknown', ['TypeMeta', 'Raw', 'ContentEncoding', 'ContentType']);
+  const [apiVersion, kind] = readChunks(meta ?? new Uint8Array(), 'TypeMeta', ['APIVersion', 'Kind']).map((text) =>
+    Buffer.from(text ?? []).toString(),
+  );
+  return { apiVersion: apiVersion ?? '', kind: kind ?? '', raw: raw ?? new Uint8Array() };
+}
+
+/** The fields of a message whose fields are all bytes. */
+function readChunks(bytes: Uint8Array, message: string, fields: readonly string[]): (Uint8Array | undefined)[] {
   const reader = new WireReader(bytes);
-  let [apiVersion, kind, raw]: [string, string, Uint8Array] = ['', '', new Uint8Array()];
+  const chunks: (Uint8Array | undefined)[] = fields.map(() => undefined);
   while (!reader.atEnd) {
-    const { id, wire } = reader.tag();
-    if (id === 1 && wire === 2) {
-      const meta = new WireReader(reader.bytes());
-      while (!meta.atEnd) {
-        const field = meta.tag();
-        if (field.wire !== 2) meta.ignore(field.wire);
-        else if (field.id === 1) apiVersion = meta.text();
-        else if (field.id === 2) kind = meta.text();
-        else meta.bytes();
-      }
-    } else if (id === 2 && wire === 2) raw = reader.bytes();
-    else reader.ignore(wire);
+    const { id, wire } = reader.field(message);
+    const field = fields[id - 1];
+    if (field === undefined) reader.ignore(wire);
+    else if (wire !== 2) throw new DecodeError(`proto: wrong wireType = ${wire} for field ${field}`);
+    else chunks[id - 1] = reader.bytes();
   }
-  return { apiVersion, kind, raw };
+  return chunks;
 }
 
 /** The body that carries a message, as Go writes it: contentEncoding (3) and contentType (4) are there and empty. */

@@ -7,6 +7,12 @@ export interface ReadBudget {
   fields: number;
 }
 
+export interface Tag {
+  readonly id: number;
+  /** 0 is a varint, 1 and 5 are fixed numbers, 2 is bytes, 3 and 4 enclose a group. */
+  readonly wire: number;
+}
+
 /** Reads protobuf's wire format: varints, fixed numbers and length-delimited bytes. All methods throw DecodeError. */
 export class WireReader {
   readonly #bytes: Uint8Array;
@@ -27,10 +33,20 @@ export class WireReader {
     return this.#at >= this.#bytes.length;
   }
 
-  tag(): { readonly id: number; readonly wire: number } {
+  /** The tag of a field of `message`, which is called so in errors. */
+  field(message: string): Tag {
     this.spend();
-    const tag = this.#length();
-    return { id: tag >>> 3, wire: tag & 7 };
+    const value = this.#unsigned();
+    const { id, wire } = tagOf(value);
+    if (wire === 4) throw new DecodeError(`proto: ${message}: wiretype end group for non-group`);
+    if (id <= 0) throw new DecodeError(`proto: ${message}: illegal tag ${id} (wire type ${value})`);
+    return { id, wire };
+  }
+
+  /** A tag as entries of maps and unknown groups have them: what it is, is not looked at. */
+  tag(): Tag {
+    this.spend();
+    return tagOf(this.#unsigned());
   }
 
   /** @throws ApiError RequestEntityTooLarge – there are more than may be. */
@@ -74,19 +90,41 @@ export class WireReader {
     if (wire === 0) this.varint();
     else if (wire === 1) this.#skip(8);
     else if (wire === 2) this.bytes();
+    else if (wire === 3) this.#ignoreGroup();
+    else if (wire === 4) throw new DecodeError('proto: unexpected end of group');
     else if (wire === 5) this.#skip(4);
     else throw new DecodeError(`proto: illegal wireType ${wire}`);
   }
 
-  /** A tag or length: 32 bits at most, without the cost of bigint. */
+  /** All up to the end of a group, those within it included. */
+  #ignoreGroup(): void {
+    for (let depth = 1; depth > 0; ) {
+      const { wire } = this.tag();
+      if (wire === 3) depth++;
+      else if (wire === 4) depth--;
+      else this.ignore(wire);
+    }
+  }
+
   #length(): number {
+    const length = this.#unsigned();
+    if (typeof length === 'number') return length;
+    const signed = BigInt.asIntN(64, length);
+    if (signed < 0n) throw new DecodeError('proto: negative length found during unmarshaling');
+    return Number(signed);
+  }
+
+  /** A tag or length, mostly small: without the cost of bigint. */
+  #unsigned(): number | bigint {
+    const start = this.#at;
     let result = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
+    for (let shift = 0; shift < 49; shift += 7) {
       const byte = this.#byte();
       result += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return result;
     }
-    throw new DecodeError('proto: integer overflow');
+    this.#at = start;
+    return this.varint();
   }
 
   #byte(): number {
@@ -101,4 +139,10 @@ export class WireReader {
     this.#at += length;
     return start;
   }
+}
+
+function tagOf(value: number | bigint): Tag {
+  if (typeof value === 'number' && value < 2 ** 32) return { id: value >>> 3, wire: value & 7 };
+  const whole = BigInt.asUintN(64, BigInt(value));
+  return { id: Number(BigInt.asIntN(32, whole >> 3n)), wire: Number(whole & 7n) };
 }

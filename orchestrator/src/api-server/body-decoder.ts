@@ -3,10 +3,13 @@ import {
   apiError,
   type DecodedFrom,
   decodeObject,
+  goQuote,
   keepJsonNotes,
   parseJsonStrict,
   schemaFor,
   schemas,
+  TypedDecodeError,
+  type UsualKind,
 } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
@@ -21,7 +24,7 @@ import { apiVersionOf } from './stored-object.ts';
 import type { FieldValidation } from './write-options.ts';
 
 /** Reads a body of `application/vnd.kubernetes.protobuf`. @throws Error – it is none. */
-export type ProtobufDecoder = (bytes: Uint8Array) => Promise<unknown>;
+export type ProtobufDecoder = (bytes: Uint8Array, usual: UsualKind) => Promise<unknown>;
 
 /** What a body is expected to be. */
 export interface ExpectedKind {
@@ -145,10 +148,17 @@ export class BodyDecoder {
   }
 
   async #parseProtobuf(bytes: Buffer, expected: ExpectedKind): Promise<Parsed> {
+    const usual = { kind: expected.kind, apiVersion: apiVersionOf(expected) };
     try {
-      return { value: await this.#protobuf(bytes), duplicates: [], summary: '', large: bytes.length > largeBytes };
+      return {
+        value: await this.#protobuf(bytes, usual),
+        duplicates: [],
+        summary: '',
+        large: bytes.length > largeBytes,
+      };
     } catch (error) {
       if (error instanceof ApiError) throw error;
+      if (error instanceof TypedDecodeError && !expected.isOptions) throw unlike(error, expected, error.message);
       throw unrecognized(expected, (error as Error).message, summaryOf(bytes));
     }
   }
@@ -240,10 +250,13 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
       'BadRequest',
       `the API version in the data (${apiVersion}) does not match the expected API version (${expectedVersion})`,
     );
-  throw apiError(
-    'BadRequest',
-    `${kind} in version ${JSON.stringify(versionOf(data))} cannot be handled as a ${expected.kind}: ${unregistered ?? unknownConversion(data, expected)}`,
-  );
+  throw unlike(data, expected, unregistered ?? unknownConversion(data, expected));
+}
+
+/** The answer to what says it is something, and cannot be read as what is expected. */
+function unlike(data: TypeMeta, expected: ExpectedKind, why: string): ApiError {
+  const version = goQuote(versionOf(data) ?? '');
+  return apiError('BadRequest', `${data.kind} in version ${version} cannot be handled as a ${expected.kind}: ${why}`);
 }
 
 interface TypeMeta {

@@ -168,7 +168,7 @@ class Server implements ApiServer {
       clock,
       rng,
       log,
-      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
+      bodies: new BodyDecoder(async (bytes, usual) => (await decodeProtobuf(bytes, { usual })).object),
       aside: options.aside ?? false,
       admission: (self) =>
         builtInAdmission(self, {

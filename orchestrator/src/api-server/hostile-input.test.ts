@@ -18,7 +18,7 @@ const timeout = 30_000 + 20 * numRuns;
 fc.configureGlobal({ numRuns });
 
 const never = new AbortController().signal;
-const decoder = new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object);
+const decoder = new BodyDecoder(async (bytes, usual) => (await decodeProtobuf(bytes, { usual })).object);
 
 function request(contentType: string, bytes: Uint8Array): ServerRequest {
   return {

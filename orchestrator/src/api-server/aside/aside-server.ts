@@ -57,7 +57,7 @@ export class AsideServer implements AsyncDisposable {
     const context = new ServerContext({
       ...parts,
       registry,
-      bodies: new BodyDecoder(async (bytes) => (await decodeProtobuf(bytes)).object),
+      bodies: new BodyDecoder(async (bytes, usual) => (await decodeProtobuf(bytes, { usual })).object),
       admission: (self) =>
         builtInAdmission(self, {
           services: this.#services,
