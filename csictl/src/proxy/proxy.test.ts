@@ -195,6 +195,9 @@ test('faults drop, delay, duplicate and refuse the call they name, and no other'
   expect(await remove('7')).toBe('OK');
   expect(driver.calls).toEqual(['1', '2', '5', '5', '6', '7'].map((id) => `delete ${id}`));
   const { err } = await proxy.stop();
+  // What is written is the driver's answer, and of calls that did not come to it what the caller gets.
+  const codes = ['OK', 'OK', 'CANCELLED', 'RESOURCE_EXHAUSTED', 'OK', 'OK', 'OK'];
+  expect(readCalls(join(place.path, 'calls')).map(({ code }) => code)).toEqual(codes);
   expect(err).toContain('the fault NodeStageVolume:9:duplicate never came to pass');
 });
 

@@ -87,6 +87,8 @@ async function* passOn(call: Call, { faults, recorder, clock }: ProxyOptions): A
   if (held) yield held;
 }
 
+const notCalled = 'a fault of csictl record, the driver was not called';
+
 async function* perform(
   { request, forward, signal }: Call,
   fault: FaultKind | undefined,
@@ -94,9 +96,9 @@ async function* perform(
 ): AsyncGenerator<Buffer> {
   switch (fault?.kind) {
     case 'error':
-      throw grpcError(fault.code, 'a fault of csictl record, the driver was not called');
+      throw grpcError(fault.code, notCalled);
     case 'drop-request':
-      return;
+      throw grpcError(fault.code ?? 'CANCELLED', notCalled);
     case 'drop-reply':
       // The driver does not learn that its caller has gone.
       return yield* forward(request, {});
