@@ -185,7 +185,8 @@ function vanishing<T>(act: () => T): T | undefined {
   try {
     return act();
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return undefined;
+    // readlink(2) says EINVAL of what is a link no more.
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL')) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
@@ -74,3 +74,30 @@ for (const swapped of ['target', 'staging'] as const) {
     expect(place.mounts().filter(({ mountPoint }) => !allowed.includes(mountPoint))).toEqual([]);
   });
 }
+
+test('a directory in a volume that is swapped for a symlink all the time fails no copy of the volume, and leads none outside', async () => {
+  using place = await lifePlace();
+  await using driver = await startInProcess({ ...place, log: () => undefined });
+  const { controller } = driver;
+  const { volume } = await controller.CreateVolume({ name: 'pvc-1', volumeCapabilities: [volumeCapability] });
+  const { volumeId } = volume!;
+  const victim = join(place.folder, 'victim');
+  mkdirSync(victim);
+  writeFileSync(join(victim, 'secret'), 'secret');
+  const root = join(place.pool, 'volumes', volumeId);
+  {
+    await using _attacker = await startSwapping(join(root, 'x'), victim);
+    for (let i = 0; i < rounds; i++) {
+      const { snapshot } = await controller.CreateSnapshot({ name: `s-${i}`, sourceVolumeId: volumeId });
+      const { snapshotId } = snapshot!;
+      const own = join(place.pool, 'snapshots', snapshotId);
+      // Of directories as they are: readdir's own recursion goes through links.
+      const directories = readdirSync(own, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+      expect(directories.flatMap(({ name }) => readdirSync(join(own, name)))).toEqual([]);
+      await controller.DeleteSnapshot({ snapshotId });
+    }
+    await controller.DeleteVolume({ volumeId });
+  }
+  expect(readdirSync(victim)).toEqual(['secret']);
+  expect(readFileSync(join(victim, 'secret'), 'utf8')).toBe('secret');
+});
