@@ -229,7 +229,11 @@ const refused: [what: string, argv: string[], err: RegExp][] = [
   ['a block volume with a filesystem', ['create-volume', '--cap', 'SINGLE_NODE_WRITER,block,ext4'], /mount or block/],
   ['a size with a wrong unit', ['create-volume', '--size', '1Gib'], /--size "1Gib" cannot be read/],
   ['half a byte', ['create-volume', '--size', '500m'], /cannot be read/],
-  ['a size past int64', ['create-volume', '--size', '100Ei'], /does not fit an integer of 64 bits/],
+  [
+    'a size past int64',
+    ['create-volume', '--size', '100Ei'],
+    /--size "100Ei" cannot be read\nhint: it does not fit an integer of 64 bits/,
+  ],
   ['a page of a text', ['list-volumes', '--max-entries', 'ten'], /whole number/],
   ['a page past int32', ['list-volumes', '--max-entries', '2147483648'], /32 bits/],
   ['a parameter without a key', ['create-volume', '--param', '=x'], /key=value/],

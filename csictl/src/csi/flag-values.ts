@@ -24,7 +24,7 @@ export function readBytes(flag: string, text: string): string {
     const quantity = Quantity.parse(text);
     const bytes = quantity.value();
     // Quantities end at the greatest int64; what is past it must not pass for that.
-    if (bytes === greatest && text !== String(greatest)) return readInteger(flag, '9'.repeat(20), 64);
+    if (bytes === greatest && text !== String(greatest)) throw tooWide(flag, text, 64);
     if (!Quantity.of(bytes).equals(quantity)) throw new Error('not a whole number of bytes');
     return readInteger(flag, String(bytes), 64);
   } catch (error) {
@@ -36,9 +36,12 @@ export function readBytes(flag: string, text: string): string {
 /** An integer of 32 or 64 bits, negative ones too: what a driver does with them may be the question. @throws CsictlError USAGE */
 export function readInteger(flag: string, text: string, bits: 32 | 64): string {
   if (!/^-?\d{1,20}$/.test(text)) throw wrong(flag, text, 'write a whole number');
-  if (BigInt.asIntN(bits, BigInt(text)) !== BigInt(text))
-    throw wrong(flag, text, `it does not fit an integer of ${bits} bits`);
+  if (BigInt.asIntN(bits, BigInt(text)) !== BigInt(text)) throw tooWide(flag, text, bits);
   return String(BigInt(text));
+}
+
+function tooWide(flag: string, text: string, bits: 32 | 64): CsictlError {
+  return wrong(flag, text, `it does not fit an integer of ${bits} bits`);
 }
 
 export function wrong(flag: string, text: string, hint: string): CsictlError {
