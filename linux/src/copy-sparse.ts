@@ -41,6 +41,21 @@ export function holdsData(file: Fd): boolean {
   return seek(file, 0, flags.SEEK_DATA) !== undefined;
 }
 
+/** Whether all that was ever written to the file is zeros, which takes a read of it; its holes take none. */
+export async function readsAsZeros(file: Fd): Promise<boolean> {
+  if (!holdsData(file)) return true;
+  const zeros = Buffer.alloc(memoryBytes);
+  const buffer = Buffer.alloc(memoryBytes);
+  for (let offset = 0; ; ) {
+    const start = seek(file, offset, flags.SEEK_DATA);
+    if (start === undefined) return true;
+    const { bytesRead } = await readAsync(file.number, buffer, 0, buffer.length, start);
+    if (bytesRead === 0) return true;
+    if (!buffer.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) return false;
+    offset = start + bytesRead;
+  }
+}
+
 /** @returns undefined past the last data (ENXIO). A filesystem without holes says the whole file is data. */
 export function seek(file: Fd, offset: number, whence: number): number | undefined {
   try {

@@ -15,7 +15,7 @@ export {
   subvolumeUsage,
 } from './btrfs.ts';
 export { cloneFile, cloneFileRange, type FileRange } from './clone-file.ts';
-export { copySparse, holdsData } from './copy-sparse.ts';
+export { copySparse, holdsData, readsAsZeros } from './copy-sparse.ts';
 export { copyTree, type TreeCopy } from './copy-tree.ts';
 export {
   createFileAt,

@@ -192,12 +192,17 @@ test('a device with data is never formatted: other filesystems, partition tables
     swap: (image) => void execFileSync('mkswap', [image], { stdio: 'pipe' }),
     'partition table': (image) => writeAt(image, masterBootRecord(), 0),
     'no filesystem': (image) => writeAt(image, Buffer.from('precious'), 70_000),
+    // Where blkid does not look, and behind a beginning of zeros.
+    'data that is no filesystem': (image) => {
+      writeAt(image, Buffer.alloc(MiB), 0);
+      writeAt(image, Buffer.from('precious'), 20 * MiB);
+    },
   };
   for (const [what, fill] of Object.entries(fills)) {
     const volumeId = await createImage(driver, what, { access: fs('ext4'), mib: what === 'xfs' ? 320 : 32 });
     const image = join(place.pool, 'images', volumeId);
     fill(image);
-    const before = readAt(image, MiB, 0);
+    const before = readFileSync(image);
     const staging = driver.node.NodeStageVolume({
       volumeId,
       stagingTargetPath,
@@ -207,7 +212,7 @@ test('a device with data is never formatted: other filesystems, partition tables
       code: 'FAILED_PRECONDITION',
       message: expect.stringContaining(what),
     });
-    expect(readAt(image, MiB, 0).equals(before)).toBe(true);
+    expect(readFileSync(image).equals(before)).toBe(true);
     await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
     await driver.controller.DeleteVolume({ volumeId });
   }

@@ -2,7 +2,7 @@ import { type Fd, getXattr, openFileAt, putXattr, removeXattr, syncFile } from '
 import { grpcError } from '@berth/protos';
 import { isFsType } from './image-offer.ts';
 import type { RunProgram } from './run-program.ts';
-import { type FsType, readSuperblock, startsBlank } from './superblock.ts';
+import { type FsType, readSuperblock } from './superblock.ts';
 
 const minute = 60_000;
 /** A mkfs of a terabyte takes seconds; a check of a damaged one may take long. */
@@ -25,17 +25,14 @@ export class Filesystems {
   }
 
   /**
-   * What is on the device, by blkid's low-level probe and a look at its beginning.
+   * What is on the device, by blkid's low-level probe. What it calls empty may still hold data of no format it knows.
    * @throws GrpcError FAILED_PRECONDITION – something that is no filesystem of ours: it is never overwritten.
    */
-  async probe({ path, fd }: Device): Promise<FsType | 'empty'> {
+  async probe({ path }: Device): Promise<FsType | 'empty'> {
     const args = ['-p', '-s', 'TYPE', '-s', 'PTTYPE', '-o', 'export', path];
     const { exitCode, output } = await this.#run('blkid', args, timeouts.probe);
-    if (exitCode === 2) {
-      // blkid(8): nothing found, or the device could not be read. Only the first may be formatted.
-      if (startsBlank(fd)) return 'empty';
-      throw grpcError('FAILED_PRECONDITION', `${path} holds data that is no filesystem; it is not formatted`);
-    }
+    // blkid(8): nothing found, or the device could not be read.
+    if (exitCode === 2) return 'empty';
     const type = /^TYPE=(.*)$/m.exec(output)?.[1];
     if (exitCode === 0 && isFsType(type)) return type;
     const what = type ?? (/^PTTYPE=(.*)$/m.exec(output)?.[1] ? 'a partition table' : 'several signatures');

@@ -1,5 +1,5 @@
 import { chmodSync, readdirSync } from 'node:fs';
-import { type Fd, inspectAt } from '@berth/linux';
+import { type Fd, inspectAt, openFileAt, readsAsZeros } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import type { VolumeSpec } from '../backend.ts';
 import { type Device, type Filesystems, markFormatting } from './filesystem.ts';
@@ -44,11 +44,22 @@ export async function prepareFilesystem(filesystems: Filesystems, preparation: P
       `stage volume "${volume.id}": it is empty, and not formatted for reading only`,
     );
   }
+  await refuseData(images, volume.id);
   const fsType = isFsType(asked) ? asked : defaultFsType;
   await markFormatting(images, volume.id, 'begun');
   await filesystems.make(device, fsType, parseMkfsOptions(volume.parameters['mkfsOptions'] ?? '', fsType));
   await markFormatting(images, volume.id, 'done');
   return fsType;
+}
+
+/** Of an image nobody wrote to, one look; a backup partition table at its end, or what a program keeps in the middle, is data too. */
+async function refuseData(images: Fd, id: string): Promise<void> {
+  using image = openFileAt(images, id, 'read');
+  if (await readsAsZeros(image)) return;
+  throw grpcError(
+    'FAILED_PRECONDITION',
+    `stage volume "${id}": device holds data that is no filesystem; it is not formatted`,
+  );
 }
 
 /** Workloads run as any user. Only as long as nobody has used the filesystem: later its root is theirs. */

@@ -18,8 +18,8 @@ const bytes = 0x10000 + 0x1000;
 
 /** Reads what a filesystem says of itself. @returns undefined where none of ours is there. */
 export function readSuperblock(device: Fd): Superblock | undefined {
-  const block = readStart(device, bytes);
-  if (block.length < bytes) return undefined;
+  const block = Buffer.alloc(bytes);
+  if (readSync(device.number, block, 0, bytes, 0) < bytes) return undefined;
   return ext4(block) ?? xfs(block) ?? btrfs(block);
 }
 
@@ -30,16 +30,6 @@ const slackBytes = 1024 ** 2;
 export function roomToGrow(device: Fd): FsType | undefined {
   const superblock = readSuperblock(device);
   return superblock && deviceSize(device) - superblock.sizeBytes >= slackBytes ? superblock.fsType : undefined;
-}
-
-/** Whether the first bytes are all zero, as those of a device nobody has written to. */
-export function startsBlank(device: Fd): boolean {
-  return readStart(device, 2 * bytes).every((byte) => byte === 0);
-}
-
-function readStart(device: Fd, length: number): Buffer {
-  const buffer = Buffer.alloc(length);
-  return buffer.subarray(0, readSync(device.number, buffer, 0, length, 0));
 }
 
 /** linux/fs/ext4/ext4.h, struct ext4_super_block, at byte 1024. */
