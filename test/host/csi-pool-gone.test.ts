@@ -75,6 +75,12 @@ for (const backend of ['directory', 'image']) {
     await release(driver, idle, idlePaths);
     execFileSync('mount', ['-o', 'remount,bind,ro', disk]);
     expect(await health(driver, idle)).toEqual(['DEGRADED PoolReadOnly']);
+    const readOnly = { code: 'RESOURCE_EXHAUSTED', message: expect.stringMatching(/pool "disk".*mounted read-only/) };
+    await expect(create(driver, 'new', { backend, pool: 'disk' })).rejects.toMatchObject(readOnly);
+    const snapshot = driver.controller.CreateSnapshot({ name: 's', sourceVolumeId: idle });
+    await expect(snapshot).rejects.toMatchObject(readOnly);
+    const { availableCapacity } = await driver.controller.GetCapacity({ parameters: { backend, pool: 'disk' } });
+    expect(availableCapacity).toBe('0');
     execFileSync('mount', ['-o', 'remount,bind,rw', disk]);
     expect(await health(driver, idle)).toEqual([]);
 
@@ -85,6 +91,7 @@ for (const backend of ['directory', 'image']) {
       idle,
     ]);
     await expectUnavailable(driver, idle, place.folder);
+    await expect(create(driver, 'new', { pool: 'disk' })).rejects.toThrow(/mount its disk at .* again/);
     const elsewhere = await create(driver, 'elsewhere', { backend });
     expect(await health(driver, elsewhere)).toEqual([]);
     expect(await health(driver, other)).toEqual([]);

@@ -129,8 +129,10 @@ export class Backends {
     const absent = this.absent.get(name);
     const path = absent?.path ?? this.pools.find((pool) => pool.name === name)?.path;
     const what = id === undefined ? `the pool "${name}"` : `"${id}" is in the pool "${name}", which`;
-    const is = absent ? `was not there when this driver started (${absent.why})` : 'is not there any more';
-    return grpcError('UNAVAILABLE', `${what} ${is}: mount its disk at ${path}, and start the driver anew`);
+    const is = absent
+      ? `was not there when this driver started (${absent.why}): mount its disk at ${path}, and start the driver anew`
+      : `is not there any more: mount its disk at ${path} again; with another disk, start the driver anew`;
+    return grpcError('UNAVAILABLE', `${what} ${is}`);
   }
 
   /** A pool may be for other backends only; then its first is what a class means that names the pool alone. */

@@ -100,3 +100,20 @@ test('a limit counts snapshots too, those of thin volumes by the over-commit; th
   expect(pool.available('full')).toBe(80);
   expect(pool.onDisk('full')).toBe(1000);
 });
+
+test('nothing can be had of a filesystem that is read-only, for as long as it is', () => {
+  let isReadOnly = false;
+  const disk = new DiskAccount(() => 100);
+  const pool = new PoolLedger({ overcommit: 2, disk, isReadOnly: () => isReadOnly });
+  pool.reserve(claim('a', 'full', 10));
+  isReadOnly = true;
+  const refusal = { availableBytes: 0, reason: expect.stringMatching(/mounted read-only.*read-write/) };
+  for (const kind of ['full', 'thin', 'none'] as const) {
+    expect(pool.available(kind)).toBe(0);
+    expect(pool.reserve(claim('b', kind, 1))).toEqual(refusal);
+    expect(pool.reserveSnapshot(kind, 1)).toEqual(refusal);
+  }
+  expect(pool.resize(claim('a', 'full', 10), 20)).toEqual(refusal);
+  isReadOnly = false;
+  expect(pool.available('full')).toBe(90);
+});

@@ -31,7 +31,12 @@ export interface LedgerOptions {
   readonly limitBytes?: number | undefined;
   readonly overcommit: number;
   readonly disk: DiskAccount;
+  /** Asked at each look, too: a filesystem that meets errors may make itself read-only. */
+  readonly isReadOnly?: () => boolean;
 }
+
+const readOnlyReason =
+  'its filesystem is mounted read-only, as the kernel does where it meets errors; check it, and mount it read-write';
 
 interface Entry {
   readonly commitment: Commitment;
@@ -98,6 +103,7 @@ export class PoolLedger {
 
   /** Takes room for a snapshot of such a volume below the pool's limit. @returns why not, where there is not enough. */
   reserveSnapshot(of: Commitment, bytes: number): Refusal | undefined {
+    if (this.#isReadOnly()) return { availableBytes: 0, reason: readOnlyReason };
     const availableBytes = Math.max(0, Math.floor(this.#byLimit(of)));
     if (bytes > availableBytes) return { availableBytes, reason: this.#limitReason() };
     this.addSnapshots(of, bytes);
@@ -125,6 +131,7 @@ export class PoolLedger {
 
   /** The largest volume of this kind that can be had now. */
   available(commitment: Commitment): number {
+    if (this.#isReadOnly()) return 0;
     return Math.max(0, Math.floor(Math.min(this.onDisk(commitment), this.#byLimit(commitment))));
   }
 
@@ -138,7 +145,11 @@ export class PoolLedger {
   #refusal(commitment: Commitment, bytes: number): Refusal | undefined {
     const availableBytes = this.available(commitment);
     if (bytes <= availableBytes) return undefined;
-    return { availableBytes, reason: this.#reason(commitment) };
+    return { availableBytes, reason: this.#isReadOnly() ? readOnlyReason : this.#reason(commitment) };
+  }
+
+  #isReadOnly(): boolean {
+    return this.#options.isReadOnly?.() === true;
   }
 
   #byLimit(commitment: Commitment): number {

@@ -1,4 +1,4 @@
-import { readdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, readdirSync, statfsSync } from 'node:fs';
 import type { Logger, Rng } from '@berth/kit';
 import {
   existsAt,
@@ -66,7 +66,12 @@ export class Pool implements AsyncDisposable {
     this.#place = inspect(path);
     this.disk = tools.disk ?? new DiskAccount(() => freeBytesOf(path));
     this.records = new DataRecords(path, log);
-    this.ledger = new PoolLedger({ limitBytes, overcommit, disk: this.disk });
+    this.ledger = new PoolLedger({
+      limitBytes,
+      overcommit,
+      disk: this.disk,
+      isReadOnly: () => isReadOnly(path),
+    });
     this.#trashFolder = this.folder('trash');
     this.#fresh = this.folder('fresh');
     for (const name of this.#fresh.list()) renameAt(this.#fresh.fd, name, this.#trashFolder.fd, name);
@@ -167,6 +172,16 @@ export class Pool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.trash[Symbol.asyncDispose]();
     for (const folder of this.#open.values()) folder[Symbol.dispose]();
+  }
+}
+
+/** Of the mount or of its filesystem (access(2), EROFS). */
+function isReadOnly(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return isErrno(error, 'EROFS');
   }
 }
 

@@ -70,6 +70,14 @@ test.each([
   expect(asCsiError(Object.assign(new Error('x'), { code, errno: -1 })).code).toBe(wire);
 });
 
+test('what cannot be written to a filesystem that is read-only says so, and what to do', () => {
+  const error = Object.assign(new Error('EROFS: read-only file system, open x'), { code: 'EROFS', errno: -30 });
+  expect(asCsiError(error)).toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringMatching(/open x; .*mounted read-only.*NodeGetStorageHealth.*mount it read-write/),
+  });
+});
+
 test('a caller that leaves is CANCELLED, and no bug', () => {
   expect(asCsiError(AbortSignal.abort().reason)).toMatchObject({ code: 'CANCELLED', message: 'the caller has left' });
 });

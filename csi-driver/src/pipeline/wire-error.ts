@@ -29,7 +29,16 @@ export function asCsiError(error: unknown): GrpcError {
   const code = codesByErrno[String((error as { code?: unknown } | null)?.code)] ?? 'INTERNAL';
   const known = error instanceof CodedError || code !== 'INTERNAL' || isErrnoException(error);
   const message = known ? messageOf(error) : `unexpected: ${messageOf(error)}; this is a bug, see the driver's log`;
-  return grpcError(code, message, { cause: error });
+  return grpcError(code, `${message}${isReadOnly(error) ? readOnlyAdvice : ''}`, { cause: error });
+}
+
+/** What the machine says names the file alone. */
+const readOnlyAdvice =
+  '; the filesystem is mounted read-only, as the kernel does where it meets errors: NodeGetStorageHealth says whether it is that of a pool; ' +
+  'check it, mount it read-write, and the same call goes on';
+
+function isReadOnly(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'EROFS';
 }
 
 function isErrnoException(error: unknown): boolean {
