@@ -159,7 +159,9 @@ function refuseSecondTarget(context: ServiceContext, publishing: Publishing, { t
   if (other === undefined) return;
   throw grpcError(
     'FAILED_PRECONDITION',
-    `volume "${request.volumeId}" is published at ${other} already, and its access mode is ${mode}`,
+    isShared(capability)
+      ? `volume "${request.volumeId}" is published at ${other} already, in an access mode that lets nobody have it beside that`
+      : `volume "${request.volumeId}" is published at ${other} already, and its access mode is ${mode}`,
   );
 }
 
