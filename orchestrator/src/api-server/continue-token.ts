@@ -1,4 +1,6 @@
-import { apiError } from '@berth/kube';
+import { posix } from 'node:path';
+import { type Integer, isInteger, isNumber } from '@berth/kit';
+import { apiError, goValueName, isRecord, parseJson } from '@berth/kube';
 
 /** Where a page ended: the revision of the whole list (-1: whatever is newest) and the last key of the page. */
 export interface ContinueToken {
@@ -13,36 +15,48 @@ export function encodeContinue({ revision, after }: ContinueToken): string {
   return Buffer.from(json).toString('base64url');
 }
 
-/** @throws ApiError BadRequest – it is not one of ours. */
+/** @throws ApiError BadRequest – it is none (apiserver storage/continue.go). */
 export function decodeContinue(text: string): ContinueToken {
-  const bytes = Buffer.from(text, 'base64url');
-  const wrong = /[^A-Za-z0-9_-]/.exec(text);
-  if (wrong) throw invalidToken(`illegal base64 data at input byte ${wrong.index}`);
-  let parsed: { v?: unknown; rv?: unknown; start?: unknown };
+  // The last of five signs is of no byte.
+  const wrong = /[^A-Za-z0-9_-]/.exec(text)?.index ?? (text.length % 4 === 1 ? text.length - 1 : undefined);
+  if (wrong !== undefined) throw invalidToken(`illegal base64 data at input byte ${wrong}`);
+  const { v = '', rv = 0, start = '' } = tokenOf(Buffer.from(text, 'base64url'));
+  if (v !== 'meta.k8s.io/v1') throw invalidToken(`server does not recognize this encoded version ${v}`);
+  if (rv === 0) throw invalidToken('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (start === '') throw invalidToken('encoded start key empty (version meta.k8s.io/v1)');
+  const key = start.startsWith('/') ? start : `/${start}`;
+  // Nothing above the list's own prefix.
+  if (posix.join(key, '.') !== key) throw invalidToken(start);
+  return { revision: rv, after: key.slice(1).replace(/\0$/, '') };
+}
+
+const fields = { v: 'string', rv: 'int64', start: 'string' } as const;
+
+/** @throws ApiError BadRequest – in the words of Go's encoding/json. */
+function tokenOf(bytes: Buffer): { readonly v?: string; readonly rv?: number; readonly start?: string } {
+  let value: unknown;
   try {
-    parsed = JSON.parse(bytes.toString());
-  } catch {
-    throw invalidToken(jsonProblem(bytes));
+    // Go tells the byte, which need not be one of UTF-8.
+    const latin = (bytes[0] ?? 0) > 127;
+    value = parseJson(bytes.toString(latin ? 'latin1' : 'utf8')) ?? {};
+  } catch (error) {
+    throw invalidToken((error as Error).message);
   }
-  if (parsed?.v !== 'meta.k8s.io/v1')
-    throw invalidToken(`server does not recognize this encoded version ${parsed?.v ?? ''}`);
-  const { rv, start } = parsed;
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0)
-    throw invalidToken('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
-  if (typeof start !== 'string' || !start.startsWith('/') || start.split('/').includes('..'))
-    throw invalidToken(`${start}`);
-  return { revision: rv, after: start.slice(1).replace(/\0$/, '') };
+  const unlike = (name: string, where: string, type: string) =>
+    invalidToken(`json: cannot unmarshal ${name} into Go ${where} of type ${type}`);
+  if (!isRecord(value)) throw unlike(goValueName(value), 'value', 'storage.continueToken');
+  for (const [name, type] of Object.entries(fields)) {
+    const given = value[name] ?? undefined;
+    if (given === undefined || (type === 'int64' ? isInteger(given) : typeof given === type)) continue;
+    const shown = type === 'int64' && isNumber(given) ? `number ${given}` : goValueName(given);
+    throw unlike(shown, `struct field continueToken.${name}`, type);
+  }
+  const { v, rv, start } = value as { v?: string | null; rv?: Integer | null; start?: string | null };
+  return { ...(v && { v }), ...(rv && { rv: Number(rv) }), ...(start && { start }) };
 }
 
 function invalidToken(why: string) {
   return apiError('BadRequest', `invalid continue token: continue key is not valid: ${why}`);
-}
-
-/** Go's words for the first byte that can't begin JSON. */
-function jsonProblem(bytes: Buffer): string {
-  const first = bytes[0];
-  if (first === undefined) return 'unexpected end of JSON input';
-  return `invalid character '${String.fromCodePoint(first)}' looking for beginning of value`;
 }
 
 /** The page's revision is gone; the token inside goes on from the same key at the newest one (upstream's words). */
