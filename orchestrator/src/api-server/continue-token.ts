@@ -34,11 +34,13 @@ const fields = { v: 'string', rv: 'int64', start: 'string' } as const;
 
 /** @throws ApiError BadRequest – in the words of Go's encoding/json. */
 function tokenOf(bytes: Buffer): { readonly v?: string; readonly rv?: number; readonly start?: string } {
+  const [first = 0] = bytes;
+  // A byte that need not be one of UTF-8.
+  if (first > 127)
+    throw invalidToken(`invalid character '${String.fromCharCode(first)}' looking for beginning of value`);
   let value: unknown;
   try {
-    // Go tells the byte, which need not be one of UTF-8.
-    const latin = (bytes[0] ?? 0) > 127;
-    value = parseJson(bytes.toString(latin ? 'latin1' : 'utf8')) ?? {};
+    value = parseJson(bytes.toString()) ?? {};
   } catch (error) {
     throw invalidToken((error as Error).message);
   }
