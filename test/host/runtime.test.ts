@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
+import { identifyProcess } from '../../orchestrator/src/runtime/process-id.ts';
 import {
   aContainer,
   aSandbox,
@@ -385,6 +386,39 @@ test('a host-network pod uses the node network and names, and a shared PID names
   await h.runtime.runtime.StopPodSandbox({ podSandboxId });
   expect(await ended(h, containerId)).toMatchObject({ exitCode: 137 });
 });
+
+test.each(['NODE', 'POD'] as const)(
+  'what a container of a shared PID namespace (%s) leaves running ends with its first process',
+  async (pid) => {
+    await using h = await runtimeHarness();
+    const namespaces = { namespaceOptions: { pid } };
+    const { runtime } = h.runtime;
+    const { podSandboxId, containerId } = await runContainer(h, 'left', ['sh', '-c', 'sleep 104 & exit 3'], {
+      sandbox: { linux: { securityContext: namespaces } },
+      container: aSecurityContext(namespaces),
+    });
+    expect(await ended(h, containerId)).toMatchObject({ exitCode: 3 });
+    expect(processesOf(containerId)).toEqual([]);
+    const waiting = ['sh', '-c', "trap 'exit 4' TERM; sleep 105 & wait"];
+    const config = aContainer('next', waiting, aSecurityContext(namespaces));
+    const next = await runtime.CreateContainer({ podSandboxId, config, sandboxConfig: aSandbox(h, 'left') });
+    await runtime.StartContainer(next);
+    await expect.poll(() => processesOf(next.containerId)).toHaveLength(2);
+    await runtime.StopContainer({ ...next, timeout: '10' });
+    expect(await ended(h, next.containerId)).toMatchObject({ exitCode: 4 });
+    expect(processesOf(next.containerId)).toEqual([]);
+  },
+);
+
+function processesOf(containerId: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return identifyProcess(Number(pid)) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(containerId);
+    } catch {
+      return false;
+    }
+  });
+}
 
 function hostServer(): { port: Promise<number> } & Disposable {
   const server = createServer((socket: Socket) => socket.end('host\n'));

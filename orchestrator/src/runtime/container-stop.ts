@@ -3,6 +3,7 @@ import { grpcError } from '@berth/protos';
 import { cgroupProcesses } from './cgroups.ts';
 import type { Containers } from './containers.ts';
 import { signalProcess } from './process-id.ts';
+import { killUntilGone } from './processes-naming.ts';
 import type { ContainerRecord } from './records.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import { killQuietly } from './sandboxes.ts';
@@ -24,7 +25,7 @@ export async function stopContainer(
   }
   for (let n = 0; n < killTries; n++) {
     signalProcess(record.process, 'SIGKILL');
-    await killCompanions(context, record);
+    for (const pid of await companions(context, record)) killQuietly(pid);
     if (await containers.waitExit(record.id, killPatienceMs / killTries)) return;
     await containers.observeExit(record.id);
   }
@@ -32,10 +33,14 @@ export async function stopContainer(
 }
 
 /** Where the PID namespace is shared, the first process's end does not end the others. */
-async function killCompanions({ cgroups }: RuntimeContext, record: ContainerRecord): Promise<void> {
+async function companions({ cgroups }: RuntimeContext, record: ContainerRecord): Promise<number[]> {
   const pid = record.config.linux?.securityContext?.namespaceOptions?.pid ?? 'CONTAINER';
-  if (pid === 'CONTAINER') return;
-  for (const process of await cgroupProcesses(cgroups, record.cgroupPath)) killQuietly(process);
+  return pid === 'CONTAINER' ? [] : cgroupProcesses(cgroups, record.cgroupPath);
+}
+
+/** Ends what a container whose first process has ended left running: it would go on writing to volumes beside its successor. */
+export async function endCompanions(context: RuntimeContext, record: ContainerRecord): Promise<void> {
+  await killUntilGone(context.clock, killPatienceMs, () => companions(context, record));
 }
 
 /** `SIGTERM`, `TERM`, `15`, or CRI's `SIGRTMINPLUS3`; SIGTERM for what is no signal. */

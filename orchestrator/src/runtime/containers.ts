@@ -3,7 +3,7 @@ import { type cri, grpcError } from '@berth/protos';
 import { createContainer, undoContainer } from './container-create.ts';
 import { readExit } from './container-exit.ts';
 import { containerLogPath } from './container-log.ts';
-import { stopContainer } from './container-stop.ts';
+import { endCompanions, stopContainer } from './container-stop.ts';
 import type { ResolvedImage } from './image-source.ts';
 import { isAlive } from './process-id.ts';
 import { type ContainerRecord, type SandboxRecord, writeContainer } from './records.ts';
@@ -177,7 +177,9 @@ export class Containers {
       const record = this.#records.get(id);
       if (!record || isOver(record) || record.state === 'creating') return;
       const exit = await readExit(this.#context, record);
-      if (exit) await this.#finish(id, exit);
+      if (!exit) return;
+      await endCompanions(this.#context, record);
+      await this.#finish(id, exit);
     });
   }
 
