@@ -13,6 +13,7 @@ import {
 } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
+import { isKnownThoughNotServed } from './decoding/kinds-not-served.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { optionsKindComplaint } from './decoding/options-kind.ts';
 import { noJson, notAnObject, notRegistered, typeMetaComplaint } from './decoding/type-meta.ts';
@@ -278,6 +279,7 @@ export function unknownConversion(data: TypeMeta, expected: { readonly group: st
 export function unregisteredKind({ kind, apiVersion }: TypeMeta): string | undefined {
   const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
   if (schemaFor(group, version, kind) || schemaFor(group, version, kind.replace(/List$/, ''))) return undefined;
+  if (isKnownThoughNotServed({ kind, apiVersion })) return undefined;
   return notRegistered(kind, apiVersion);
 }
 

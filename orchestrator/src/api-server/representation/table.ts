@@ -25,7 +25,7 @@ export function tableOf(
   const rows = objects.map((object) => ({
     cells: definition.columns.map(({ cell }) => cell(object, now) ?? null),
     ...conditionsOf(definition, object),
-    ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : partialOf(object, version) }),
+    object: includeObject === 'None' ? null : includeObject === 'Object' ? object : partialOf(object, version),
   }));
   const columnDefinitions = withColumns
     ? definition.columns.map(({ name, type, format = '', description, priority }) => ({

@@ -1,7 +1,8 @@
-import { apiError, Selector } from '@berth/kube';
+import { Selector } from '@berth/kube';
 import { scaleKind, writeScale } from '../apply/write-scale.ts';
 import { invalid } from '../invalid.ts';
 import type { AnyObject } from '../resource-definition.ts';
+import { conflict } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
@@ -15,7 +16,9 @@ export async function serveScale(
   request: ServerRequest,
 ): Promise<Answer> {
   if (route.verb === 'get') return answer(scaleOf((await requireObject(context, route)).object));
-  const scaling = { scaleOf, take: takeReplicas };
+  const { group, plural } = route.definition;
+  const resource = { group, plural: `${plural}/scale` };
+  const scaling = { scaleOf, take: (object: AnyObject, scale: AnyObject) => takeReplicas(resource, object, scale) };
   return answer(scaleOf(plain(await writeScale(context, { route, request, scaling }))));
 }
 
@@ -27,11 +30,15 @@ function plain(object: AnswerObject): AnyObject {
   return object instanceof StoredObject ? object.object : (object as AnyObject);
 }
 
-function takeReplicas(object: AnyObject, scale: AnyObject): void {
+function takeReplicas(
+  resource: { readonly group: string; readonly plural: string },
+  object: AnyObject,
+  scale: AnyObject,
+): void {
   const { resourceVersion, uid } = scale.metadata;
   const { name = '', uid: own } = object.metadata;
   if (uid && uid !== own)
-    throw apiError('Conflict', `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${own}`);
+    throw conflict(resource, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${own}`);
   const replicas = (scale.spec?.replicas as number | undefined) ?? 0;
   if (replicas < 0) {
     const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;

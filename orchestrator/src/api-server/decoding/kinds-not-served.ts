@@ -1,0 +1,49 @@
+/**
+ * Kinds that upstream's scheme knows and no server of this version serves, by version (k8s.io/api register.go): who sends
+ * one is told that it is not what is expected, instead of that there is none.
+ */
+const notServed: Readonly<Record<string, string>> = {
+  v1: 'NodeProxyOptions PodAttachOptions PodExecOptions PodLogOptions PodPortForwardOptions PodProxyOptions PodStatusResult RangeAllocation SerializedReference ServiceProxyOptions',
+  'admission.k8s.io/v1': 'AdmissionReview',
+  'admission.k8s.io/v1beta1': 'AdmissionReview',
+  'admissionregistration.k8s.io/v1alpha1': 'ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding',
+  'admissionregistration.k8s.io/v1beta1':
+    'MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration',
+  'apps/v1beta1': 'ControllerRevision Deployment DeploymentRollback Scale StatefulSet',
+  'apps/v1beta2': 'ControllerRevision DaemonSet Deployment ReplicaSet Scale StatefulSet',
+  'authentication.k8s.io/v1alpha1': 'SelfSubjectReview',
+  'authentication.k8s.io/v1beta1': 'SelfSubjectReview TokenReview',
+  'authorization.k8s.io/v1beta1':
+    'LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview',
+  'batch/v1beta1': 'CronJob',
+  'certificates.k8s.io/v1beta1': 'CertificateSigningRequest',
+  'coordination.k8s.io/v1beta1': 'Lease',
+  'discovery.k8s.io/v1beta1': 'EndpointSlice',
+  'events.k8s.io/v1beta1': 'Event',
+  'extensions/v1beta1': 'DaemonSet Deployment DeploymentRollback Ingress NetworkPolicy ReplicaSet Scale',
+  'flowcontrol.apiserver.k8s.io/v1beta1': 'FlowSchema PriorityLevelConfiguration',
+  'flowcontrol.apiserver.k8s.io/v1beta2': 'FlowSchema PriorityLevelConfiguration',
+  'flowcontrol.apiserver.k8s.io/v1beta3': 'FlowSchema PriorityLevelConfiguration',
+  'imagepolicy.k8s.io/v1alpha1': 'ImageReview',
+  'networking.k8s.io/v1beta1': 'Ingress IngressClass',
+  'node.k8s.io/v1alpha1': 'RuntimeClass',
+  'node.k8s.io/v1beta1': 'RuntimeClass',
+  'policy/v1beta1': 'Eviction PodDisruptionBudget',
+  'rbac.authorization.k8s.io/v1alpha1': 'ClusterRole ClusterRoleBinding Role RoleBinding',
+  'rbac.authorization.k8s.io/v1beta1': 'ClusterRole ClusterRoleBinding Role RoleBinding',
+  'scheduling.k8s.io/v1beta1': 'PriorityClass',
+  'storage.k8s.io/v1alpha1': 'CSIStorageCapacity VolumeAttachment VolumeAttributesClass',
+  'storage.k8s.io/v1beta1': 'CSIDriver CSINode CSIStorageCapacity StorageClass VolumeAttachment',
+};
+
+/** Whether upstream's scheme knows a kind, or the list of it, which is not served. */
+export function isKnownThoughNotServed({
+  kind,
+  apiVersion,
+}: {
+  readonly kind: string;
+  readonly apiVersion: string;
+}): boolean {
+  const kinds = Object.hasOwn(notServed, apiVersion) ? notServed[apiVersion]?.split(' ') : undefined;
+  return kinds?.includes(kind.replace(/List$/, '')) === true;
+}
