@@ -75,7 +75,7 @@ export async function volumeHarness(options: VolumeHarnessOptions = {}) {
   const kubeletDir = options.kubeletDir ?? (await mkdtemp(join(tmpdir(), 'berth-volumes-')));
   const mounter = options.mounter ?? new FakeKernel();
   const events = new FakeEvents();
-  const common = { nodeName, client, kubeletDir, clock, log: silentLogger };
+  const common = { nodeName, client, informers, kubeletDir, clock, log: silentLogger };
   if (!(await client.find(resources.nodes, { name: nodeName }))) {
     await client.create(resources.nodes, { metadata: { name: nodeName } });
   }
@@ -85,7 +85,6 @@ export async function volumeHarness(options: VolumeHarnessOptions = {}) {
   const manager: VolumeManager = await startVolumeManager(
     {
       ...common,
-      informers,
       mounter,
       rng: seededRng(3),
       csi: registry,

@@ -161,6 +161,30 @@ test('a node taken out of service is detached from at once', async () => {
   expect(attachmentsOf(h)).toEqual([]);
 });
 
+test('a node that was deleted keeps what its pods use until they are gone, and is told of it again when it comes back', async () => {
+  const { h, pod } = await attached();
+  await using _ = h;
+  await h.client.delete(resources.nodes, { name: 'node-a' });
+  await h.quiet();
+  await h.clock.advance(3600_000);
+  expect(attachmentsOf(h)).toHaveLength(1);
+  await addNode(h.client, 'node-a');
+  await h.quiet();
+  expect(await reported(h, 'node-a')).toEqual([uniqueName]);
+  await h.client.delete(resources.nodes, { name: 'node-a' });
+  await removePod(h.client, pod.metadata.name!);
+  await h.quiet();
+  expect(attachmentsOf(h)).toEqual([]);
+});
+
+test('nothing is attached to a node that does not exist', async () => {
+  const { h } = await attached({ accessModes: ['ReadWriteMany'] });
+  await using _ = h;
+  await addPod(h.client, 'node-lost');
+  await h.quiet();
+  expect(attachmentsOf(h).map(({ spec }) => spec.nodeName)).toEqual(['node-a']);
+});
+
 test('a ReadWriteOnce volume is not attached to a second node, whose pod is told once who has it', async () => {
   const { h, pod } = await attached();
   await using _ = h;

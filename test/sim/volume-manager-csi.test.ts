@@ -86,6 +86,33 @@ test('registration writes CSINode, the topology labels and the node id of the no
   expect(h.registry.find(driverName)).toBeUndefined();
 });
 
+test('a node that was deleted and registered anew lists its drivers again, whether its CSINode went before that or after', async () => {
+  await using h = await volumeHarness();
+  await using driver = await withDriver(h, { topology: { 'topology.fake/zone': 'a' } });
+  await h.until(() => driver.notified.length > 0);
+  const name = 'node-0';
+  const dropNode = () => h.client.delete(resources.nodes, { name });
+  const dropCsiNode = () => h.client.delete(resources.csinodes, { name });
+  const register = () => h.client.create(resources.nodes, { metadata: { name } });
+  for (const steps of [
+    [dropNode, dropCsiNode, register],
+    [dropNode, register, dropCsiNode],
+  ]) {
+    for (const step of steps) await step();
+    const node = await h.client.get(resources.nodes, { name });
+    await h.until(async () => {
+      const csiNode = await h.client.find(resources.csinodes, { name });
+      const { labels, annotations } = (await h.client.get(resources.nodes, { name })).metadata;
+      return (
+        csiNode?.metadata.ownerReferences?.[0]?.uid === node.metadata.uid &&
+        csiNode?.spec.drivers[0]?.name === driverName &&
+        labels?.['topology.fake/zone'] === 'a' &&
+        annotations?.['csi.volume.kubernetes.io/nodeid'] === `{"${driverName}":"node-id-1"}`
+      );
+    });
+  }
+});
+
 /** csimock's table of NodeStage errors: what is called after the pod is deleted while its stage fails. */
 test.for([
   { name: 'final', code: 'INVALID_ARGUMENT', unstaged: false },

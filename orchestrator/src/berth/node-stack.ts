@@ -64,13 +64,16 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
       command: options.driverCommand,
     }),
   );
-  const registry = stack.use(new CsiPluginRegistry({ nodeName: name, client, kubeletDir: dirs.kubelet, clock, log }));
+  const { informers } = options;
+  const registry = stack.use(
+    new CsiPluginRegistry({ nodeName: name, client, informers, kubeletDir: dirs.kubelet, clock, log }),
+  );
   const [runtime] = await Promise.all([startRuntime(options, signal), registry.start()]);
   stack.use(runtime.embedded);
   const shared = {
     nodeName: name,
     client,
-    informers: options.informers,
+    informers,
     clock,
     rng,
     log,

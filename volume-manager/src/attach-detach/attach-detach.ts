@@ -85,7 +85,7 @@ export class AttachDetach {
   ): Promise<void> {
     const nodes = new Set(present.map(({ spec }) => spec.nodeName));
     for (const [node, pods] of wanted) {
-      if (nodes.has(node)) continue;
+      if (nodes.has(node) || !this.#options.world.nodes.get(node)) continue;
       if (nodes.size > 0 && !isMultiAttachAllowed(pv)) {
         this.#tellMultiAttach(pv, {
           node,

@@ -61,11 +61,13 @@ export class AttachWorld {
     return this.#informers.of(resources.csidrivers).get(driver)?.spec?.attachRequired ?? true;
   }
 
-  /** Nodes whose kubelet attaches by itself say so; ours never does. */
+  /**
+   * Nodes whose kubelet attaches by itself say so; ours never does. One whose object is gone keeps what its pods use until these are
+   * gone too (upstream DesiredStateOfWorld.DeleteNode): they may still run, and write.
+   */
   #isManaged(name: string): boolean {
     const annotations = this.nodes.get(name)?.metadata.annotations;
-    const exists = this.nodes.get(name) !== undefined;
-    return exists && annotations?.['volumes.kubernetes.io/controller-managed-attach-detach'] !== 'false';
+    return annotations?.['volumes.kubernetes.io/controller-managed-attach-detach'] !== 'false';
   }
 }
 

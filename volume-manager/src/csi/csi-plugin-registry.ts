@@ -2,16 +2,17 @@ import { type FSWatcher, watch } from 'node:fs';
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Backoff, type Clock, KeyedMutex, type Logger, messageOf } from '@berth/kit';
-import type { KubeClient } from '@berth/kube';
+import { type Informers, isNotFound, type KubeClient, resources } from '@berth/kube';
 import type { CsiNodeDriver, CsiPlugins } from './csi-plugins.ts';
 import { ExpectedDrivers } from './expected-drivers.ts';
-import { NodeInfo } from './node-info.ts';
+import { type DriverNodeInfo, NodeInfo } from './node-info.ts';
 import { RegisteredDriver } from './registered-driver.ts';
 import { notifyRegistration, type Registration, readRegistration } from './registration.ts';
 
 export interface CsiPluginRegistryOptions {
   readonly nodeName: string;
   readonly client: KubeClient;
+  readonly informers: Informers;
   /** `plugins_registry` of it is watched. */
   readonly kubeletDir: string;
   readonly clock: Clock;
@@ -27,6 +28,9 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
   readonly #nodeInfo: NodeInfo;
   readonly #expected: ExpectedDrivers;
   readonly #drivers = new Map<string, RegisteredDriver>();
+  /** What each of them said of this node. */
+  readonly #infos = new Map<string, DriverNodeInfo>();
+  readonly #subscriptions = new DisposableStack();
   /** Registered sockets, by path. */
   readonly #sockets = new Map<string, { readonly driver: string; readonly inode: number }>();
   readonly #handlers = new Set<(driverName: string) => void>();
@@ -71,6 +75,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     this.#watcher = watch(this.#directory, { persistent: false }, () => this.#rescan());
     this.#watcher.on('error', (error) => this.#options.log.error('cannot watch plugins_registry', { error }));
     this.#rescan();
+    this.#followNode();
     await this.#scan;
   }
 
@@ -89,6 +94,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#subscriptions[Symbol.dispose]();
     this.#watcher?.close();
     for (const timer of this.#timers.values()) timer[Symbol.dispose]();
     await this.#scan;
@@ -96,6 +102,40 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     for (const driver of this.#drivers.values()) driver[Symbol.dispose]();
     this.#drivers.clear();
     this.#expected[Symbol.dispose]();
+  }
+
+  /** A node that was deleted is registered anew, but without what drivers said of it; its CSINode may go before that or after. */
+  #followNode(): void {
+    const { informers, nodeName } = this.#options;
+    const nodes = informers.of(resources.nodes);
+    let uid = nodes.get(nodeName)?.metadata.uid;
+    this.#subscriptions.use(
+      nodes.onChange((key, { after }) => {
+        if (key !== nodeName || !after || after.metadata.uid === uid) return;
+        if (uid !== undefined) this.#installAgain();
+        uid = after.metadata.uid;
+      }),
+    );
+    this.#subscriptions.use(
+      informers.of(resources.csinodes).onChange((key, { after }) => {
+        if (key === nodeName && !after) this.#installAgain();
+      }),
+    );
+  }
+
+  #installAgain(): void {
+    const { log } = this.#options;
+    for (const driver of this.#infos.keys()) {
+      const install = async () => {
+        const info = this.#infos.get(driver);
+        if (info) await this.#nodeInfo.install(info, this.#stop.signal);
+      };
+      this.#turns.run(driver, install).catch((error: unknown) => {
+        // Without its node there is nothing to write to until it is registered again.
+        if (!this.#stop.signal.aborted && !isNotFound(error))
+          log.warn('the node does not list a driver', { driver, error });
+      });
+    }
   }
 
   #rescan(): void {
@@ -166,7 +206,9 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
       const info = await fresh.node.NodeGetInfo({}, { signal: this.#stop.signal, timeoutMs: nodeInfoTimeoutMs });
       const topology = info.accessibleTopology?.segments ?? {};
       const maxVolumes = Math.min(Number(info.maxVolumesPerNode), 2 ** 31 - 1);
-      await this.#nodeInfo.install({ driver, nodeId: info.nodeId, maxVolumes, topology }, this.#stop.signal);
+      const said = { driver, nodeId: info.nodeId, maxVolumes, topology };
+      await this.#nodeInfo.install(said, this.#stop.signal);
+      this.#infos.set(driver, said);
     } catch (error) {
       fresh[Symbol.dispose]();
       throw error;
@@ -182,6 +224,7 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
     const known = this.#drivers.get(driver);
     if (!known || this.#stop.signal.aborted) return;
     this.#drivers.delete(driver);
+    this.#infos.delete(driver);
     this.#expected.add(driver);
     known[Symbol.dispose]();
     this.#changed(driver);
