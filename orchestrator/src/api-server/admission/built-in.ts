@@ -3,7 +3,7 @@ import type { HookCallObserver } from '../metrics/admission-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
-import { loadAdmissionConfiguration } from './admission-configuration.ts';
+import { type AdmissionConfiguration, loadAdmissionConfiguration } from './admission-configuration.ts';
 import { alwaysPullImages, onlyPulledImages } from './always-pull-images.ts';
 import {
   certificateApproval,
@@ -25,6 +25,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.ts';
 import { type AdmissionPluginName, admissionPlugins, isOn, type PluginChoice } from './plugin-names.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { securityConfigurationOf } from './pod-security/security-configuration.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { PolicyAdmission } from './policies/policy-admission.ts';
 import { priority } from './priority.ts';
@@ -83,6 +84,7 @@ function pluginTable(
   const lifecycle = namespaceLifecycle(lookup);
   const authorizer = () => authorization().authorizer;
   const restriction = nodeRestriction(lookup, authorizer);
+  const told = configurationOf(plugins);
   return {
     NamespaceLifecycle: {
       mutate: lifecycle,
@@ -96,10 +98,17 @@ function pluginTable(
       validate: (request) => (request.operation === 'delete' ? restriction(request) : undefined),
     },
     AlwaysPullImages: { mutate: alwaysPullImages, validate: onlyPulledImages },
-    PodSecurity: { validate: podSecurity(lookup, context) },
+    PodSecurity: {
+      validate: podSecurity(lookup, {
+        clock: context.clock,
+        configuration: securityConfigurationOf(told.get('PodSecurity')),
+      }),
+    },
     Priority: { mutate: priority(lookup) },
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
-    EventRateLimit: isOn('EventRateLimit', plugins) ? { validate: eventLimits(context, plugins) } : {},
+    EventRateLimit: isOn('EventRateLimit', plugins)
+      ? { validate: eventRateLimit(context.clock, eventLimitsOf(told.get('EventRateLimit'))) }
+      : {},
     ExtendedResourceToleration: { mutate: extendedResourceToleration },
     DefaultStorageClass: { mutate: defaultStorageClass(lookup) },
     StorageObjectInUseProtection: { mutate: storageObjectInUseProtection },
@@ -122,8 +131,13 @@ function pluginTable(
   };
 }
 
-/** @throws RangeError – it is on, and not told what to limit. */
-function eventLimits({ clock }: ServerContext, { configFile }: PluginChoice): AdmissionPlugin {
-  const configuration = configFile === undefined ? undefined : loadAdmissionConfiguration(configFile);
-  return eventRateLimit(clock, eventLimitsOf(configuration?.get('EventRateLimit')));
+const configurable: readonly string[] = ['EventRateLimit', 'PodSecurity'];
+
+/** @throws RangeError – a plugin is told what it would not heed. */
+function configurationOf({ configFile }: PluginChoice): AdmissionConfiguration {
+  const configuration = configFile === undefined ? new Map<string, unknown>() : loadAdmissionConfiguration(configFile);
+  for (const [name, value] of configuration)
+    if (value !== undefined && !configurable.includes(name))
+      throw new RangeError(`--admission-control-config-file: ${name} has no configuration here`);
+  return configuration;
 }

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type KubeClient, type KubeObject, type PodSpec, resources } from '@berth/kube';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { RequestPipeline } from '../../request-pipeline.ts';
 import { aServer } from '../../server.test-harness.ts';
 import { loopback } from '../../user.ts';
@@ -9,14 +12,26 @@ import { type Level, policyOf } from './policy.ts';
 const label = 'pod-security.kubernetes.io/';
 const metadata = (name: string) => ({ name, namespace: 'held' });
 
+/** An AdmissionConfiguration with this PodSecurityConfiguration. */
+function fileOf(configuration: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-pod-security-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const plugins = [{ name: 'PodSecurity', configuration }];
+  const file = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AdmissionConfiguration', plugins };
+  writeFileSync(join(folder, 'admission.yaml'), JSON.stringify(file));
+  return join(folder, 'admission.yaml');
+}
+
 /** A server whose namespace `held` has these labels; `post` answers the warnings. */
-async function held(labels: Record<string, string>) {
-  const s = await aServer();
+async function held(labels: Record<string, string>, configuration?: object) {
+  const s = await aServer(
+    configuration && { admissionPlugins: { enable: [], disable: [], configFile: fileOf(configuration) } },
+  );
   const own = Object.fromEntries(Object.entries(labels).map(([name, value]) => [`${label}${name}`, value]));
   await s.client.create(resources.namespaces, { metadata: { name: 'held', labels: own } });
   await s.client.create(resources.serviceaccounts, { metadata: metadata('default') });
   const { pipeline } = s.server as unknown as { pipeline: RequestPipeline };
-  const send = async (method: string, path: string, value: object): Promise<string[]> => {
+  const send = async (method: string, path: string, value: object, how: object = {}): Promise<string[]> => {
     const warnings: string[] = [];
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     await pipeline.handle({
@@ -29,6 +44,7 @@ async function held(labels: Record<string, string>) {
       body: { type: 'value', value },
       signal: new AbortController().signal,
       warn: (text) => warnings.push(text),
+      ...how,
     });
     return warnings;
   };
@@ -273,4 +289,90 @@ test('a namespace that asks more warns of the pods that stand already', async ()
     'c: host namespaces',
   ]);
   expect(await patch('privileged')).toEqual([]);
+});
+
+const head = { apiVersion: 'pod-security.admission.config.k8s.io/v1', kind: 'PodSecurityConfiguration' };
+const whyPrivileged = 'privileged (container "c" must not set securityContext.privileged=true)';
+
+test('a configuration has levels for what labels leave open, and who is exempt', async () => {
+  const exemptions = { usernames: ['jane'], namespaces: ['free'], runtimeClasses: ['sandboxed'] };
+  const defaults = { enforce: 'baseline', 'enforce-version': 'v1.30', audit: 'restricted' };
+  await using s = await held({ warn: 'privileged' }, { ...head, defaults, exemptions });
+  const noted: Record<string, string> = {};
+  const nothing = () => undefined;
+  const audit = {
+    bodies: { sent: false, answered: false, omitManagedFields: false },
+    annotate: (key: string, value: string) => {
+      noted[key] ??= value;
+    },
+    requestObject: nothing,
+    requestText: nothing,
+    responseText: nothing,
+  };
+  const asked = async (spec: object, how: object = {}) => {
+    for (const key of Object.keys(noted)) delete noted[key];
+    const pod = aPod('p', spec);
+    const path = '/api/v1/namespaces/held/pods';
+    const query = new URLSearchParams('dryRun=All');
+    const refusal = await s.send('POST', path, pod, { query, audit, ...how }).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    const own = Object.entries(noted).filter(([key]) => key.startsWith(label));
+    return [refusal, Object.fromEntries(own.map(([key, value]) => [key.slice(label.length), value.slice(0, 60)]))];
+  };
+  expect(await asked(privileged)).toEqual([
+    `pods "p" is forbidden: violates PodSecurity "baseline:v1.30": ${whyPrivileged}`,
+    {
+      'enforce-policy': 'baseline:v1.30',
+      'audit-violations': 'would violate PodSecurity "restricted:latest": privileged (c',
+    },
+  ]);
+  expect(await asked(contained())).toEqual(['', { 'enforce-policy': 'baseline:v1.30' }]);
+  expect(await asked(privileged, { user: { name: 'jane', groups: ['system:masters'] } })).toEqual([
+    '',
+    { exempt: 'user' },
+  ]);
+  await s.client.create(
+    { group: 'node.k8s.io', version: 'v1', plural: 'runtimeclasses' } as never,
+    {
+      metadata: { name: 'sandboxed' },
+      handler: 'h',
+    } as never,
+  );
+  expect(await asked({ ...privileged, runtimeClassName: 'sandboxed' })).toEqual(['', { exempt: 'runtimeClass' }]);
+});
+
+test('an exempt namespace is told that its labels are not heeded', async () => {
+  await using s = await held({}, { ...head, exemptions: { namespaces: ['free'] } });
+  const labels = {
+    [`${label}enforce`]: 'baseline',
+    [`${label}audit`]: 'restricted',
+    [`${label}audit-version`]: 'v1.9',
+  };
+  expect(await s.send('POST', '/api/v1/namespaces', { metadata: { name: 'free', labels } })).toEqual([
+    'namespace "free" is exempt from Pod Security, and the policy (enforce=baseline:latest, audit=restricted:v1.9) will be ignored',
+  ]);
+  await s.client.create(resources.serviceaccounts, { metadata: { name: 'default', namespace: 'free' } });
+  const pod = { metadata: { name: 'p' }, spec: privileged };
+  expect(await s.send('POST', '/api/v1/namespaces/free/pods', pod)).toEqual([]);
+});
+
+test.each<[object, string]>([
+  [
+    { defaults: { enforce: 'strict', 'warn-version': '1.30' } },
+    '[defaults.enforce: Invalid value: "strict": must be one of privileged, baseline, restricted, defaults.warn-version: Invalid value: "1.30": must be "latest" or "v1.x"]',
+  ],
+  [{ defaults: { enforced: 'baseline' } }, 'strict decoding error: unknown field "defaults.enforced"'],
+  [{ exemptions: { usernames: ['a', 'a'] } }, 'exemptions.usernames[1]: Duplicate value: "a"'],
+  [{ exemptions: { usernames: [''] } }, 'exemptions.usernames[0]: Invalid value: "": username must not be empty'],
+  [
+    { exemptions: { namespaces: ['A b'] } },
+    'exemptions.namespaces[0]: Invalid value: "A b": a lowercase RFC 1123 label',
+  ],
+  [{ kind: 'Configuration' }, 'no kind "Configuration" is registered for version'],
+])('a configuration with %j keeps the server from starting', async (configuration, words) => {
+  await expect(held({}, { ...head, ...configuration })).rejects.toThrow(
+    `couldn't init admission plugin "PodSecurity": ${words}`,
+  );
 });

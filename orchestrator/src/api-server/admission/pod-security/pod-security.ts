@@ -1,12 +1,25 @@
 import type { Clock } from '@berth/kit';
 import type { Pod, PodSpec } from '@berth/kube';
+import { aggregate } from '../../authorization/rbac-authorizer.ts';
 import { invalid } from '../../invalid.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 import type { AdmissionLookup } from '../lookup.ts';
 import type { CheckedPod } from './check.ts';
-import { isSame, isStricter, levelText, policyOf, type SecurityPolicy } from './policy.ts';
+import {
+  askedByLabels,
+  isSame,
+  isSamePolicy,
+  isStricter,
+  type LevelVersion,
+  levelText,
+  nothingAsked,
+  policyOf,
+  prefix,
+  type SecurityPolicy,
+} from './policy.ts';
+import type { SecurityConfiguration } from './security-configuration.ts';
 
 /** Where each kind keeps the pod it makes. */
 const templates: Readonly<Record<string, (object: AnyObject) => AnyObject | undefined>> = {
@@ -23,70 +36,115 @@ const templates: Readonly<Record<string, (object: AnyObject) => AnyObject | unde
 /** Subresources that do not change what a pod may do; any other is looked at. */
 const harmless = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status']);
 
-/** Holds pods to the level their namespace's labels ask for (admission PodSecurity). @throws ApiError Forbidden, Invalid */
-export function podSecurity(lookup: AdmissionLookup, { clock }: { readonly clock: Clock }): AdmissionPlugin {
+/** Holds pods to the level their namespace's labels, or the configuration, ask for (admission PodSecurity). @throws ApiError Forbidden, Invalid */
+export function podSecurity(
+  lookup: AdmissionLookup,
+  { clock, configuration }: { readonly clock: Clock; readonly configuration: SecurityConfiguration },
+): AdmissionPlugin {
+  const checks = new PodChecks(lookup, clock, configuration);
   return (request) => {
     const { operation, definition, subresource } = request;
     if (operation === 'delete') return;
     const resource = `${definition.group}/${definition.plural}`;
-    if (resource === '/namespaces') return subresource === '' ? checkNamespace(lookup, clock, request) : undefined;
-    if (resource === '/pods') return harmless.has(subresource) ? undefined : checkPod(lookup, request);
+    if (resource === '/namespaces') return subresource === '' ? checks.namespace(request) : undefined;
+    if (resource === '/pods') return harmless.has(subresource) ? undefined : checks.pod(request);
     const template = subresource === '' ? templates[resource] : undefined;
-    if (template) return checkTemplate(lookup, template(request.object), request);
+    if (template) return checks.template(template(request.object), request);
   };
 }
 
-async function checkPod(lookup: AdmissionLookup, request: AdmissionRequest): Promise<void> {
-  const { object, old, definition, name, warn } = request;
-  if (old && !isSignificant(object as Pod, old as Pod)) return;
-  const policy = await policyFor(lookup, request);
-  if (policy.enforce.level === 'privileged' && policy.warn.level === 'privileged') return;
-  const { violationsOf, detailsText } = await import('./evaluate.ts');
-  const pod = checked(object);
-  const violations = violationsOf(policy.enforce, pod);
-  if (violations.length > 0) {
-    const why = `violates PodSecurity "${levelText(policy.enforce)}": ${detailsText(violations)}`;
-    throw forbidden(definition, name, why);
+class PodChecks {
+  readonly #lookup: AdmissionLookup;
+  readonly #clock: Clock;
+  readonly #configuration: SecurityConfiguration;
+
+  constructor(lookup: AdmissionLookup, clock: Clock, configuration: SecurityConfiguration) {
+    this.#lookup = lookup;
+    this.#clock = clock;
+    this.#configuration = configuration;
   }
-  await warnOf(policy, pod, warn);
-}
 
-async function checkTemplate(
-  lookup: AdmissionLookup,
-  template: AnyObject | undefined,
-  request: AdmissionRequest,
-): Promise<void> {
-  if (!template?.spec) return;
-  const policy = await policyFor(lookup, request);
-  await warnOf(policy, checked(template), request.warn);
-}
+  async pod(request: AdmissionRequest): Promise<void> {
+    const { object, old, audit } = request;
+    if (this.#isExempt(request)) return;
+    const policy = await this.#policyFor(request);
+    if (isSamePolicy(policy, nothingAsked))
+      return void audit?.annotate(`${prefix}enforce-policy`, levelText(nothingAsked.enforce));
+    if (old && !isSignificant(object as Pod, old as Pod)) return;
+    await this.#evaluate(policy, checked(object), request, true);
+  }
 
-async function warnOf({ warn }: SecurityPolicy, pod: CheckedPod, tell: (text: string) => void): Promise<void> {
-  if (warn.level === 'privileged') return;
-  const { violationsOf, detailsText } = await import('./evaluate.ts');
-  const violations = violationsOf(warn, pod);
-  if (violations.length > 0) tell(`would violate PodSecurity "${levelText(warn)}": ${detailsText(violations)}`);
-}
+  async template(template: AnyObject | undefined, request: AdmissionRequest): Promise<void> {
+    if (!template?.spec || this.#isExempt(request)) return;
+    const policy = await this.#policyFor(request);
+    if (policy.warn.level === 'privileged' && policy.audit.level === 'privileged') return;
+    await this.#evaluate(policy, checked(template), request, false);
+  }
 
-async function policyFor(lookup: AdmissionLookup, { namespace }: AdmissionRequest): Promise<SecurityPolicy> {
-  const found = await lookup.find('', 'namespaces', '', namespace);
-  return policyOf(found?.metadata.labels).policy;
-}
+  async namespace({ object, old, definition, name, operation, warn }: AdmissionRequest): Promise<void> {
+    const { defaults, exempt } = this.#configuration;
+    const { labels } = object.metadata;
+    const { policy, errors } = policyOf(labels, defaults);
+    const before = old && policyOf(old.metadata.labels, defaults);
+    // What was wrong before may stay so.
+    const isNew = () => JSON.stringify(before?.errors) !== JSON.stringify(errors);
+    if (errors.length > 0 && isNew()) throw invalid(definition, name, errors);
+    if (operation === 'create') {
+      const isIgnored = exempt.namespaces.has(name);
+      if (!isIgnored || isSamePolicy(policy, nothingAsked) || isSamePolicy(policy, defaults)) return;
+      const asked = askedByLabels(policy, labels);
+      return warn(`namespace "${name}" is exempt from Pod Security, and the policy (${asked}) will be ignored`);
+    }
+    if (!before || policy.enforce.level === 'privileged') return;
+    const had = before.policy.enforce;
+    if (isSame(policy.enforce, had)) return;
+    if (policy.enforce.minor === had.minor && !isStricter(policy.enforce.level, had.level)) return;
+    const { existingPodWarnings } = await import('./existing-pods.ts');
+    const listed = (await this.#lookup.listIn('', 'pods', name)) as readonly Pod[];
+    const pods = listed.filter(({ spec }) => !exempt.runtimeClasses.has(spec?.runtimeClassName ?? ''));
+    const about = { namespace: name, enforce: policy.enforce, clock: this.#clock };
+    for (const text of existingPodWarnings(pods, about)) warn(text);
+  }
 
-async function checkNamespace(lookup: AdmissionLookup, clock: Clock, request: AdmissionRequest): Promise<void> {
-  const { object, old, definition, name, warn } = request;
-  const { policy, errors } = policyOf(object.metadata.labels);
-  const before = old && policyOf(old.metadata.labels);
-  // What was wrong before may stay so.
-  const isNew = () => JSON.stringify(before?.errors) !== JSON.stringify(errors);
-  if (errors.length > 0 && isNew()) throw invalid(definition, name, errors);
-  if (!before || policy.enforce.level === 'privileged') return;
-  const had = before.policy.enforce;
-  if (isSame(policy.enforce, had)) return;
-  if (policy.enforce.minor === had.minor && !isStricter(policy.enforce.level, had.level)) return;
-  const { existingPodWarnings } = await import('./existing-pods.ts');
-  const pods = (await lookup.listIn('', 'pods', name)) as readonly Pod[];
-  for (const text of existingPodWarnings(pods, { namespace: name, enforce: policy.enforce, clock })) warn(text);
+  /** Who or where it is, whatever the pod. */
+  #isExempt({ namespace, user, audit }: AdmissionRequest): boolean {
+    const { exempt } = this.#configuration;
+    const why = exempt.namespaces.has(namespace) ? 'namespace' : exempt.usernames.has(user.name) ? 'user' : undefined;
+    if (why !== undefined) audit?.annotate(`${prefix}exempt`, why);
+    return why !== undefined;
+  }
+
+  async #policyFor({ namespace, audit }: AdmissionRequest): Promise<SecurityPolicy> {
+    const found = await this.#lookup.find('', 'namespaces', '', namespace);
+    const { policy, errors } = policyOf(found?.metadata.labels, this.#configuration.defaults);
+    const texts = errors.map(({ field, message }) => `${field}: ${message}`);
+    if (texts.length > 0) audit?.annotate(`${prefix}error`, `Failed to parse policy: ${aggregate(texts)}`);
+    return policy;
+  }
+
+  async #evaluate(
+    { enforce, audit: audited, warn: warned }: SecurityPolicy,
+    pod: CheckedPod,
+    { definition, name, audit, warn }: AdmissionRequest,
+    isEnforced: boolean,
+  ): Promise<void> {
+    if (this.#configuration.exempt.runtimeClasses.has(pod.spec.runtimeClassName ?? ''))
+      return void audit?.annotate(`${prefix}exempt`, 'runtimeClass');
+    const { violationsOf, detailsText } = await import('./evaluate.ts');
+    const wrong = (level: LevelVersion) => {
+      const violations = violationsOf(level, pod);
+      return violations.length === 0
+        ? undefined
+        : `violate PodSecurity "${levelText(level)}": ${detailsText(violations)}`;
+    };
+    const noted = wrong(audited);
+    if (isEnforced) audit?.annotate(`${prefix}enforce-policy`, levelText(enforce));
+    if (noted !== undefined) audit?.annotate(`${prefix}audit-violations`, `would ${noted}`);
+    const why = isEnforced ? wrong(enforce) : undefined;
+    if (why !== undefined) throw forbidden(definition, name, why.replace('violate', 'violates'));
+    const warning = wrong(warned);
+    if (warning !== undefined) warn(`would ${warning}`);
+  }
 }
 
 function checked({ metadata, spec }: AnyObject): CheckedPod {

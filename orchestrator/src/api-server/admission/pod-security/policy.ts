@@ -18,18 +18,36 @@ export interface SecurityPolicy {
   readonly warn: LevelVersion;
 }
 
-const prefix = 'pod-security.kubernetes.io/';
+/** Of labels, and of what is written to the audit log. */
+export const prefix = 'pod-security.kubernetes.io/';
 const everything: LevelVersion = { level: 'privileged', minor: Number.POSITIVE_INFINITY };
+export const nothingAsked: SecurityPolicy = { enforce: everything, audit: everything, warn: everything };
+const modes = ['enforce', 'audit', 'warn'] as const;
 type Labels = Readonly<Record<string, string>>;
 type Mode = keyof SecurityPolicy;
+/** Hears of a text that cannot be read, and why. */
+type Tell = (text: string, why: string) => void;
 
-/** What a namespace's labels say; a policy even where they are wrong (pod-security-admission api.PolicyToEvaluate). */
-export function policyOf(labels: Labels = {}): { readonly policy: SecurityPolicy; readonly errors: FieldError[] } {
+/**
+ * What a namespace's labels say, and the defaults where they say nothing; a policy even where they are wrong
+ * (pod-security-admission api.PolicyToEvaluate).
+ */
+export function policyOf(
+  labels: Labels = {},
+  defaults: SecurityPolicy = nothingAsked,
+): { readonly policy: SecurityPolicy; readonly errors: FieldError[] } {
   const errors: FieldError[] = [];
-  const read = (mode: Mode): LevelVersion => ({
-    level: levelOf(mode, labels[`${prefix}${mode}`], errors),
-    minor: minorOf(`${mode}-version`, labels[`${prefix}${mode}-version`], errors),
-  });
+  const read = (mode: Mode): LevelVersion => {
+    const [level, version] = [labels[`${prefix}${mode}`], labels[`${prefix}${mode}-version`]];
+    const tell = (label: string) => (text: string, why: string) =>
+      errors.push(invalid(`metadata.labels[${prefix}${label}]`, text, why));
+    // What cannot be read is enforced strictly, and neither warned of nor audited.
+    const unread = mode === 'enforce' ? 'restricted' : 'privileged';
+    return {
+      level: level === undefined ? defaults[mode].level : (levelOf(level, tell(mode)) ?? unread),
+      minor: version === undefined ? defaults[mode].minor : minorOf(version, tell(`${mode}-version`)),
+    };
+  };
   const [enforce, audit] = [read('enforce'), read('audit')];
   let warn = read('warn');
   // Who enforces is warned of what will be refused, unless told otherwise.
@@ -39,6 +57,19 @@ export function policyOf(labels: Labels = {}): { readonly policy: SecurityPolicy
     warn = { level: enforce.level, minor: own ? warn.minor : enforce.minor };
   }
   return { policy: { enforce, audit, warn }, errors };
+}
+
+/** What of a policy its namespace's own labels ask for: `enforce=baseline:latest, warn=restricted:v1.28`. */
+export function askedByLabels(policy: SecurityPolicy, labels: Labels = {}): string {
+  const isAsked = (mode: Mode) => `${prefix}${mode}` in labels || `${prefix}${mode}-version` in labels;
+  const asked = modes.filter((mode) => policy[mode].level !== 'privileged' && isAsked(mode));
+  return asked.map((mode) => `${mode}=${levelText(policy[mode])}`).join(', ');
+}
+
+/** Whether both let the same pass in all modes. */
+export function isSamePolicy(one: SecurityPolicy, other: SecurityPolicy): boolean {
+  const isLoose = (mode: Mode) => one[mode].level === 'privileged' && other[mode].level === 'privileged';
+  return modes.every((mode) => isLoose(mode) || isSame(one[mode], other[mode]));
 }
 
 export function isStricter(level: Level, than: Level): boolean {
@@ -58,22 +89,17 @@ function isLevel(text: string | undefined): text is Level {
   return levels.some((level) => level === text);
 }
 
-/** What cannot be read is enforced strictly, and neither warned of nor audited. */
-function levelOf(mode: Mode, text: string | undefined, errors: FieldError[]): Level {
-  if (text === undefined) return everything.level;
+/** Undefined, and told of: there is no such level. */
+export function levelOf(text: string, tell: Tell): Level | undefined {
   if (isLevel(text)) return text;
-  errors.push(wrong(mode, text, `must be one of ${levels.join(', ')}`));
-  return mode === 'enforce' ? 'restricted' : 'privileged';
+  tell(text, `must be one of ${levels.join(', ')}`);
+  return undefined;
 }
 
-function minorOf(label: string, text: string | undefined, errors: FieldError[]): number {
-  if (text === undefined || text === 'latest') return everything.minor;
+export function minorOf(text: string, tell: Tell): number {
+  if (text === 'latest') return everything.minor;
   const minor = /^v1\.(0|[1-9][0-9]*)$/.exec(text)?.[1];
   if (minor !== undefined && Number.isSafeInteger(Number(minor))) return Number(minor);
-  errors.push(wrong(label, text, 'must be "latest" or "v1.x"'));
+  tell(text, 'must be "latest" or "v1.x"');
   return everything.minor;
-}
-
-function wrong(label: string, value: string, why: string): FieldError {
-  return invalid(`metadata.labels[${prefix}${label}]`, value, why);
 }
