@@ -205,10 +205,13 @@ test.each([
   expect(decodeObject(schemaFor('', 'v1', 'ConfigMap')!, parseJsonStrict(text).value).object).toEqual(expected);
 });
 
-test('a value of a wrong type is refused, though the field is given again', () => {
-  const { value } = parseJsonStrict('{"data":"x","data":{}}');
+test.each([
+  ['{"data":"x","data":{}}', 'string', 'map[string]string'],
+  ['{"data":{"a":1,"a":"2"}}', 'number', 'string'],
+])('a value of a wrong type is refused, though the field is given again: %s', (text, given, type) => {
+  const { value } = parseJsonStrict(text);
   expect(() => decodeObject(schemaFor('', 'v1', 'ConfigMap')!, value)).toThrow(
-    'json: cannot unmarshal string into Go struct field ConfigMap.data of type map[string]string',
+    `json: cannot unmarshal ${given} into Go struct field ConfigMap.data of type ${type}`,
   );
 });
 

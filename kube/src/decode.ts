@@ -202,7 +202,9 @@ class Decoder {
     const notes = JsonNotes.of(values);
     for (const [key, value] of Object.entries(values)) {
       this.#path.push(key);
-      setOwn(result, key, value === null ? this.#zero(element) : this.#value(element, value, notes?.floatAt(key)));
+      // An entry that is given again is read anew each time, and each has to be of its type.
+      for (const each of notes?.allOf(key, value) ?? [value])
+        setOwn(result, key, each === null ? this.#zero(element) : this.#value(element, each, notes?.floatAt(key)));
       this.#path.pop();
     }
     return result;
