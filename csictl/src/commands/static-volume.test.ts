@@ -17,3 +17,11 @@ test.each([
   const made = staticVolume('csi.berth.local', { ...volume, name } as never);
   expect([made.metadata.name, made.spec.csi.volumeHandle]).toEqual([expected, volume.volumeId]);
 });
+
+test.each([
+  ['1048576', '1Mi'],
+  ['1000', '1000'],
+])('of %s bytes it says %s, as a provisioner writes it', (capacityBytes, storage) => {
+  const made = staticVolume('csi.berth.local', { ...volume, capacityBytes, name: 'pvc-1' } as never);
+  expect(made.spec.capacity).toEqual({ storage });
+});

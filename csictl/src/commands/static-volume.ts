@@ -1,3 +1,4 @@
+import { Quantity } from '@berth/kube';
 import type { berth } from '@berth/protos';
 
 /** A PersistentVolume that shows a volume which is there already; kept when its claim goes. */
@@ -9,7 +10,7 @@ export function staticVolume(driver: string, volume: berth.Volume) {
     kind: 'PersistentVolume',
     metadata: { name: objectName(name, volumeId) },
     spec: {
-      capacity: { storage: capacityBytes },
+      capacity: { storage: Quantity.of(BigInt(capacityBytes), 'BinarySI').toString() },
       accessModes: ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Retain',
       storageClassName: '',

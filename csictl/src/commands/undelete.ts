@@ -78,7 +78,8 @@ export async function undelete(session: Session, volumeId: string): Promise<void
   terminal.err(
     `volume ${volumeId} is restored, with its content. Where its PersistentVolume is gone, make it anew:\n` +
       `  csictl undelete ${volumeId} | kubectl apply -f -\n` +
-      'then name it in a claim: volumeName. Set storageClassName and claimRef as you need them.\n',
+      'then name it in a claim: volumeName. Set storageClassName and claimRef as you need them, and volumeMode: Block\n' +
+      'where it was a block volume.\n',
   );
   await printData({ terminal, format: 'yaml' }, persistentVolume);
 }
