@@ -11,20 +11,58 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const configmaps = '/api/v1/namespaces/default/configmaps';
 
+test.each<[string, number, string]>([
+  [`${configmaps}/..`, 400, "Name parameter invalid: \"..\": may not be '..'"],
+  [`${configmaps}/%2e`, 400, "Name parameter invalid: \".\": may not be '.'"],
+  [`${configmaps}/a%25`, 400, "Name parameter invalid: \"a%\": may not contain '%'"],
+  ['/api/v1/namespaces/../configmaps', 500, 'invalid key: "/configmaps/.."'],
+  ['/api/v1/namespaces/..%2fkube-system/configmaps', 404, 'the server could not find the requested resource'],
+  ['/api/v1/namespaces/default%2fconfigmaps%2fx', 404, 'configmaps "x" not found'],
+  ['/api/v1/namespaces//configmaps/x', 400, 'Namespace parameter required.'],
+  ['/api/v1/namespaces/default/pods//log', 400, 'name must be provided'],
+  ['/api/v1//namespaces', 404, 'the server could not find the requested resource'],
+  ['//api/v1/namespaces', 404, '404 page not found\n'],
+  [`${configmaps}/%00`, 404, 'configmaps "\\x00" not found'],
+  [`${configmaps}/a%0ab`, 404, 'configmaps "a\\nb" not found'],
+  [`${configmaps}/%zz`, 400, '400 Bad Request'],
+  [`${configmaps}/a/b/c`, 404, 'the server could not find the requested resource'],
+  ['/apis/nope/v1/things', 404, '404 page not found\n'],
+  [`${configmaps}/${'x'.repeat(300)}`, 404, `configmaps "${'x'.repeat(300)}" not found`],
+  ['/apis//', 404, '404 page not found\n'],
+  ['/metrics/', 404, '404 page not found\n'],
+  ['/openapi/v2/', 404, '404 page not found\n'],
+  ['/api/v1/namespaces/default/pods/x/portforward?ports=80,x', 400, 'cannot convert to []int32: strconv.ParseUint: parsing "x": invalid syntax'],
+  ['/api/v1/namespaces/default/pods/x/portforward?ports=70000', 400, 'cannot convert to []int32: strconv.ParseUint: parsing "70000": value out of range'],
+])('GET %s is answered %i, and nothing is read elsewhere', async (path, status, words) => {
+  const { text, ...answer } = await server.send({ method: 'GET', path });
+  expect([answer.status, text.startsWith('{') ? JSON.parse(text).message : text]).toEqual([status, words]);
+});
+
 test.each([
-  ['/api/v1/namespaces/default/configmaps/..', 404],
-  ['/api/v1/namespaces/default/configmaps/%2e%2e', 404],
-  ['/api/v1/namespaces/..%2fkube-system/configmaps', 404],
-  ['/api/v1/namespaces/default%2fconfigmaps%2fx', 404],
-  ['/api/v1//namespaces', 404],
-  ['//api/v1/namespaces', 404],
-  ['/api/v1/namespaces/default/configmaps/%00', 404],
-  ['/api/v1/namespaces/default/configmaps/%zz', 400],
-  ['/api/v1/namespaces/default/configmaps/a/b/c', 404],
-  ['/apis/nope/v1/things', 404],
-  [`/api/v1/namespaces/default/configmaps/${'x'.repeat(300)}`, 404],
-])('GET %s is answered %i, and nothing is read elsewhere', async (path, status) => {
-  expect(await server.send({ method: 'GET', path })).toMatchObject({ status });
+  '/api/v1/namespaces//configmaps',
+  `${configmaps}//`,
+  '/api/v1/namespaces/default%2fconfigmaps',
+  `${configmaps}?limit=%zz`,
+  `${configmaps}?limit=x;y`,
+  `https://elsewhere.example:1${configmaps}?limit=500`,
+])('GET %s is the list', async (path) => {
+  const { status, text } = await server.send({ method: 'GET', path });
+  expect([status, JSON.parse(text).kind]).toEqual([200, 'ConfigMapList']);
+});
+
+test('a path that names no namespace between its slashes deletes and creates nothing', async () => {
+  const path = '/api/v1/namespaces//configmaps';
+  const contentType = 'application/json';
+  const body = { metadata: { name: 'of-nowhere' } };
+  expect(await server.send({ method: 'POST', path, contentType, body })).toMatchObject({ status: 405 });
+  expect(await server.send({ method: 'DELETE', path })).toMatchObject({ status: 405 });
+});
+
+test('paths are those of Go’s routers: the version with slashes behind it, the index under two names, all of the server as *', async () => {
+  const get = async (path: string) => JSON.parse((await server.send({ method: 'GET', path })).text);
+  expect(await get('/version//')).toHaveProperty('gitVersion');
+  expect((await get('/index.html')).paths).toContain('/metrics');
+  expect(await server.send({ method: 'OPTIONS', path: '*' })).toMatchObject({ status: 200, text: '' });
 });
 
 test('a body over 3 MiB is refused with 413, and the server goes on', async () => {

@@ -35,6 +35,17 @@ export function revisionProblem(text: string): string | undefined {
   return isSmall ? undefined : notParsed(text, 'value out of range');
 }
 
+/** The ports of a port-forward, repeated or listed (apimachinery Convert_Slice_string_To_Slice_int32). @throws ApiError BadRequest */
+export function portsOf(query: URLSearchParams): number[] {
+  const texts = query.getAll('ports').flatMap((text) => text.split(','));
+  return texts.map((text) => {
+    const isNumber = /^\d+$/.test(text);
+    if (isNumber && Number(text) < 2 ** 16) return Number(text);
+    const why = notParsed(text, isNumber ? 'value out of range' : 'invalid syntax');
+    throw apiError('BadRequest', `cannot convert to []int32: ${why}`);
+  });
+}
+
 function notParsed(text: string, why: string): string {
   return `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`;
 }

@@ -80,12 +80,14 @@ function selectedName(selector: string | null): string {
   }
 }
 
-function decodedPath(path: string): string {
+/** As Go's URL has it: all escapes undone at once, slashes too; bytes that are no UTF-8 are what stands for them. */
+export function decodedPath(path: string): string {
   if (!path.includes('%')) return path;
   try {
     return decodeURIComponent(path);
   } catch {
-    return path;
+    const bytes = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return Buffer.from(bytes, 'latin1').toString();
   }
 }
 

@@ -5,7 +5,7 @@ import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
 import { checkAccept, hasTables } from './representation/check-accept.ts';
-import { requestInfoOf } from './request-info.ts';
+import { decodedPath, requestInfoOf } from './request-info.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ensureNamed, notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
@@ -211,7 +211,7 @@ function isPublic(path: string): boolean {
 
 function infoAttributes({ user, method, path, query }: ServerRequest): Attributes {
   const info = requestInfoOf(method, path, query);
-  return info.isResource ? { ...info, user } : pathAttributes(user, method.toLowerCase(), path);
+  return info.isResource ? { ...info, user } : pathAttributes(user, method.toLowerCase(), decodedPath(path));
 }
 
 function attributesOf(route: Route, { user, method, path, query }: ServerRequest): Attributes {
@@ -219,7 +219,7 @@ function attributesOf(route: Route, { user, method, path, query }: ServerRequest
     // What other servers serve has resources as well.
     const info = requestInfoOf(method, path, query);
     if (info.isResource && info.group !== '') return { ...info, user };
-    return pathAttributes(user, method.toLowerCase(), path);
+    return pathAttributes(user, method.toLowerCase(), decodedPath(path));
   }
   const { definition, verb, name, subresource } = route;
   const { group, version, plural: resource } = definition;

@@ -1,4 +1,4 @@
-import { type ApiError, apiError } from '@berth/kube';
+import { type ApiError, apiError, goQuote } from '@berth/kube';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 
 type Named = Pick<ResourceDefinition, 'group' | 'plural'>;
@@ -13,7 +13,7 @@ function details({ group, plural }: Named, name: string) {
 }
 
 export function notFound(definition: Named, name: string): ApiError {
-  return apiError('NotFound', `${qualifiedPlural(definition)} "${name}" not found`, {
+  return apiError('NotFound', `${qualifiedPlural(definition)} ${goQuote(name)} not found`, {
     details: details(definition, name),
   });
 }

@@ -1,4 +1,5 @@
 import { apiError } from '@berth/kube';
+import { decodedPath } from './request-info.ts';
 import type { ResourceDefinition, SubresourceDefinition } from './resource-definition.ts';
 import { notFound, notSupported } from './resource-errors.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
@@ -27,8 +28,8 @@ const subresourceVerbs: Record<string, string> = { ...objectVerbs, POST: 'create
 const customCollectionVerbs: Record<string, string> = { PUT: 'update', PATCH: 'patch', ...collectionVerbs };
 
 /**
- * What a method and path mean (apiserver's RequestInfo). Escapes are undone once, segment by segment; a segment that
- * would be something else as a path (`..`, a slash, a control character) names nothing.
+ * What a method and path mean (apiserver's RequestInfo). Escapes are undone once, slashes among them; what no object
+ * can be called is refused by {@link ensureNamed}.
  * @throws ApiError NotFound, MethodNotAllowed, BadRequest.
  */
 export function routeOf(registry: ResourceRegistry, method: string, path: string, query: URLSearchParams): Route {
@@ -113,13 +114,14 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
   const asked = method === 'HEAD' && answersHead ? 'GET' : method;
   const { custom } = definition;
   const ofObject = subresource || (custom && name !== '') ? subresourceVerbs : objectVerbs;
-  const verb = (name !== '' ? ofObject : custom ? customCollectionVerbs : collectionVerbs)[asked];
+  const verb = (name !== '' || subresource ? ofObject : custom ? customCollectionVerbs : collectionVerbs)[asked];
   const known = subresource ? subresource.verbs : definition.verbs;
   if (verb === undefined || !known.includes(verb)) {
     if (custom) throw notSupported(definition, verb ?? '');
     throw hasObjects(definition) || name === '' ? notAllowed() : notFoundPath();
   }
-  if (definition.namespaced && namespace === '' && verb !== 'list') throw notAllowed();
+  // Upstream deletes those of all namespaces where a path names none between its slashes.
+  if (definition.namespaced && namespace === '' && name === '' && verb !== 'list') throw notAllowed();
   const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
   if (watch === undefined || watch === 'false' || watch === '0') return verb;
   return 'watch';
@@ -130,9 +132,22 @@ function hasObjects({ verbs }: ResourceDefinition): boolean {
   return verbs.some((verb) => verb !== 'create');
 }
 
-/** Custom objects are found by what a request means, also where it does not say which. @throws ApiError BadRequest */
-export function ensureNamed({ name, verb }: ResourceRoute): void {
-  if (name === '' && (verb === 'update' || verb === 'patch')) throw apiError('BadRequest', 'name must be provided');
+/**
+ * That it can be an object's name (apimachinery path.IsValidPathSegmentName) and namespace. Custom objects are found by
+ * what a request means, also where it does not say which.
+ * @throws ApiError BadRequest; Unknown, as upstream's store has it.
+ */
+export function ensureNamed({ definition, namespace, name, verb, subresource }: ResourceRoute): void {
+  if (name === '' && (verb === 'update' || verb === 'patch' || subresource))
+    throw apiError('BadRequest', 'name must be provided');
+  if (verb === 'create') return;
+  const wrong = name === '.' || name === '..' ? `be '${name}'` : name.includes('%') ? "contain '%'" : undefined;
+  if (wrong) throw apiError('BadRequest', `Name parameter invalid: ${JSON.stringify(name)}: may not ${wrong}`);
+  if (definition.namespaced && namespace === '' && name !== '' && !definition.custom)
+    throw apiError('BadRequest', 'Namespace parameter required.');
+  if (namespace !== '.' && namespace !== '..') return;
+  const key = `/${definition.plural}/${namespace}${name === '' ? '' : `/${name}`}`;
+  throw apiError('Unknown', `invalid key: ${JSON.stringify(key)}`, { code: 500 });
 }
 
 function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly string[]): boolean {
@@ -140,24 +155,15 @@ function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly strin
   return rest.length === 3 && (namespaces?.subresources.some(({ name }) => name === rest[2]) ?? false);
 }
 
-/** Most paths: nothing in them is escaped, empty, or another thing than it seems. */
-const plainPath = /^(?:\/[\w:-][\w.:-]*)+$/;
+/** Most paths: nothing in them is escaped or empty. */
+const plainPath = /^(?:\/[\w:.-]+)+$/;
 
+/** As upstream's router has it: slashes at the end say nothing, more than one at the beginning names nothing. */
 function segmentsOf(path: string): string[] {
   if (plainPath.test(path)) return path.slice(1).split('/');
-  const raw = path.replace(/^\//, '').replace(/\/$/, '');
-  if (raw === '' && path.length > 1) throw notFoundPath();
-  return raw.split('/').map((escaped) => {
-    let segment: string;
-    try {
-      segment = decodeURIComponent(escaped);
-    } catch {
-      throw apiError('BadRequest', `the path has an invalid escape: ${JSON.stringify(escaped)}`);
-    }
-    if (/[/\0-\x1f\x7f]/.test(segment) || segment === '.' || segment === '..' || (segment === '' && raw !== ''))
-      throw notFoundPath();
-    return segment;
-  });
+  const decoded = decodedPath(path);
+  if (!/^\/(?!\/)/.test(decoded) && decoded !== '') throw notFoundPath();
+  return decoded.slice(1).replace(/\/+$/, '').split('/');
 }
 
 export function notFoundPath() {

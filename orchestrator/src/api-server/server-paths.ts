@@ -4,6 +4,7 @@ import type { HealthCheck } from './health-paths.ts';
 import type { HealthMetrics } from './metrics/health-metrics.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { checkProduced } from './representation/check-accept.ts';
+import { decodedPath } from './request-info.ts';
 import type { PathHandler } from './request-pipeline.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { notAllowed } from './route.ts';
@@ -11,19 +12,23 @@ import type { Answer } from './server-request.ts';
 
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** `/`, `/version`, `/metrics` and `/metrics/slis`. `paths`: what `/` names. */
+/** `/`, `/version`, `/metrics` and `/metrics/slis`; but for the version letter by letter. `paths`: what `/` names. */
 export function serverPaths(metrics: ServerMetrics, paths: () => readonly string[]): PathHandler {
-  return async ([root, ...rest], { accept, method }) => {
-    if (root === 'metrics' && rest.length === 1 && rest[0] === 'slis') return slis(metrics.health, method);
-    if (rest.length > 0) return undefined;
-    if (root === '') return json({ paths: paths() });
-    if (root === 'version') {
+  return async (segments, { path, accept, method }) => {
+    if (segments.length === 1 && segments[0] === 'version') {
       if (method !== 'GET') throw notAllowed();
       checkProduced(accept, ['application/json']);
       return json(versionInfo);
     }
-    if (root !== 'metrics') return undefined;
-    return { type: 'text', status: 200, text: await metrics.text(), contentType: metricsType };
+    switch (decodedPath(path)) {
+      case '/':
+      case '/index.html':
+        return json({ paths: paths() });
+      case '/metrics':
+        return { type: 'text', status: 200, text: await metrics.text(), contentType: metricsType };
+      case '/metrics/slis':
+        return slis(metrics.health, method);
+    }
   };
 }
 

@@ -16,6 +16,7 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
   return (segments, request) => {
     const [root, ...rest] = segments;
     if (root !== 'api' && root !== 'apis') return undefined;
+    if (root === 'apis' && rest.length === 0 && request.path.length > '/apis/'.length) return undefined;
     const value = discovered(registry, root, rest, serverAddress);
     if (!value) return undefined;
     const { accept, method } = request;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { decodedPath } from '../request-info.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer } from '../server-request.ts';
@@ -12,8 +13,8 @@ const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 export function swaggerPath(registry: ResourceRegistry): PathHandler {
   const made = new Map<string, Answer>();
   let generation = registry.generation;
-  return async ([first, second, ...rest], { accept = '' }) => {
-    if (first !== 'openapi' || second !== 'v2' || rest.length > 0) return undefined;
+  return async (_segments, { path, accept = '' }) => {
+    if (decodedPath(path) !== '/openapi/v2') return undefined;
     const type = /com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf/.test(accept) ? protobuf : 'application/json';
     if (generation !== registry.generation) {
       generation = registry.generation;

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -21,7 +21,16 @@ function queryOf(text: string): URLSearchParams {
     for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) count++;
     if (count > mostParameters) return noQuery;
   }
-  return new URLSearchParams(text);
+  return new URLSearchParams(doubtful.test(text) ? readable(text) : text);
+}
+
+/** What a query need not be read twice without. */
+const doubtful = /[%;]/;
+
+/** Go passes over what has an escape that is none, or a semicolon (net/url parseQuery). */
+function readable(text: string): string {
+  const isRead = (pair: string) => !/;|%(?![\da-f]{2})/i.test(pair);
+  return text.split('&').filter(isRead).join('&');
 }
 
 interface IncomingParts {
@@ -120,6 +129,6 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
 
 export function refuseUpgrade(socket: Duplex, { status }: ApiError): void {
   const body = JSON.stringify(status);
-  const head = `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  const head = `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code ?? 500] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body);
 }

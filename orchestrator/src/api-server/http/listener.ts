@@ -1,7 +1,9 @@
 import { type IncomingMessage, setMaxIdleHTTPParsers } from 'node:http';
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
+  type Http2ServerRequest,
   type SecureServerOptions,
   type ServerHttp2Session,
 } from 'node:http2';
@@ -11,6 +13,7 @@ import type { Clock } from '@berth/kit';
 import { certificatesOf } from '../authentication/certificate-roots.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
+import { originForm } from './request-target.ts';
 
 export type { Upgrade } from './handler-parts.ts';
 
@@ -98,10 +101,17 @@ function serve(server: Http2SecureServer, parts: HandlerParts): void {
   const failed = (error: unknown) => log.error('a connection was not served', { error });
   server.on('request', (request, response) => {
     if (isMalformed(request as unknown as IncomingMessage)) return refuse(new Error('malformed'), request.socket);
+    if (!asPath(request)) {
+      const { stream } = request as Partial<Http2ServerRequest>;
+      if (stream) return stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      return refuse(new Error('malformed'), request.socket);
+    }
+    // About the server as a whole (RFC 9110 §9.3.7).
+    if (request.url === '*' && request.method === 'OPTIONS') return void response.writeHead(200).end();
     void handler.request(request, response).catch(failed);
   });
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (isMalformed(message)) return refuse(new Error('malformed'), socket);
+    if (isMalformed(message) || !asPath(message)) return refuse(new Error('malformed'), socket);
     void handler.upgrade(message, socket, head).catch(failed);
   });
   server.on('session', (session) => endWhenIdle(session, parts.clock));
@@ -138,6 +148,14 @@ function isMalformed({ httpVersionMajor, rawHeaders, socket }: IncomingMessage):
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i] as string)) hosts++;
   return httpVersionMajor < 1 || hosts > 1 || refused.has(socket);
+}
+
+/** From here on a target is a path and its query, however it was sent. False: it is none. */
+function asPath(message: { url?: string | undefined }): boolean {
+  const { url = '' } = message;
+  const form = originForm(url);
+  if (form !== undefined && form !== url) message.url = form;
+  return form !== undefined;
 }
 
 /** What cannot be read as a request is answered as Go's server does, and its connection ends. */

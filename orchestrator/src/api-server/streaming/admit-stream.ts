@@ -1,4 +1,5 @@
 import { askedOf } from '../admission/asked.ts';
+import { portsOf } from '../query-values.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -48,7 +49,7 @@ export async function admitConnect(
 function optionsOf(subresource: StreamingTarget['subresource'], query: URLSearchParams): AnyObject {
   const options = { kind: kinds[subresource], apiVersion: 'v1' } as AnyObject;
   if (subresource === 'portforward') {
-    const ports = query.getAll('ports').map(Number);
+    const ports = portsOf(query);
     return ports.length > 0 ? { ...options, ports } : options;
   }
   for (const flag of ['stdin', 'stdout', 'stderr', 'tty'])

@@ -1,6 +1,7 @@
 import { apiError } from '@berth/kube';
 import type { UpgradeContext } from '../create-api-server.ts';
 import type { Upgrade } from '../http/listener.ts';
+import { portsOf } from '../query-values.ts';
 import { routeOf } from '../route.ts';
 import { containerOf, nodeOf } from '../subresources/pod-log.ts';
 import { requireObject } from '../verbs/get-object.ts';
@@ -19,6 +20,7 @@ export async function servePodUpgrade(
     route.type === 'resource' && route.definition.plural === 'pods' ? route.subresource?.name : undefined;
   if (route.type !== 'resource' || !subresource || !streaming.has(subresource))
     throw apiError('NotFound', 'the server could not find the requested resource');
+  if (subresource === 'portforward') portsOf(request.query);
   const { object: pod } = await requireObject(server.context, route);
   await admitStream(server.context, { route, request }, subresource as StreamingTarget['subresource']);
   const container = subresource === 'portforward' ? '' : containerOf(pod, request.query.get('container') ?? '');
