@@ -20,7 +20,7 @@ test.each([
 
 test.each([
   ['1048576', '1Mi'],
-  ['1000', '1000'],
+  ['1025', '1025'],
 ])('of %s bytes it says %s, as a provisioner writes it', (capacityBytes, storage) => {
   const made = staticVolume('csi.berth.local', { ...volume, capacityBytes, name: 'pvc-1' } as never);
   expect(made.spec.capacity).toEqual({ storage });
