@@ -356,6 +356,10 @@ test('an exempt namespace is told that its labels are not heeded', async () => {
   await s.client.create(resources.serviceaccounts, { metadata: { name: 'default', namespace: 'free' } });
   const pod = { metadata: { name: 'p' }, spec: privileged };
   expect(await s.send('POST', '/api/v1/namespaces/free/pods', pod)).toEqual([]);
+  const more = { metadata: { labels: { [`${label}enforce`]: 'restricted', [`${label}audit`]: null } } };
+  expect(await s.send('PATCH', '/api/v1/namespaces/free', more)).toEqual([
+    'namespace "free" is exempt from Pod Security, and the policy (enforce=restricted:latest) will be ignored',
+  ]);
 });
 
 test.each<[object, string]>([

@@ -89,16 +89,13 @@ class PodChecks {
     // What was wrong before may stay so.
     const isNew = () => JSON.stringify(before?.errors) !== JSON.stringify(errors);
     if (errors.length > 0 && isNew()) throw invalid(definition, name, errors);
-    if (operation === 'create') {
-      const isIgnored = exempt.namespaces.has(name);
-      if (!isIgnored || isSamePolicy(policy, nothingAsked) || isSamePolicy(policy, defaults)) return;
-      const asked = askedByLabels(policy, labels);
-      return warn(`namespace "${name}" is exempt from Pod Security, and the policy (${asked}) will be ignored`);
-    }
+    const isExempt = exempt.namespaces.has(name);
+    if (operation === 'create') return isExempt ? tellIgnored({ policy, defaults, name, labels, warn }) : undefined;
     if (!before || policy.enforce.level === 'privileged') return;
     const had = before.policy.enforce;
     if (isSame(policy.enforce, had)) return;
     if (policy.enforce.minor === had.minor && !isStricter(policy.enforce.level, had.level)) return;
+    if (isExempt) return tellIgnored({ policy, defaults, name, labels, warn });
     const { existingPodWarnings } = await import('./existing-pods.ts');
     const listed = (await this.#lookup.listIn('', 'pods', name)) as readonly Pod[];
     const pods = listed.filter(({ spec }) => !exempt.runtimeClasses.has(spec?.runtimeClassName ?? ''));
@@ -145,6 +142,20 @@ class PodChecks {
     const warning = wrong(warned);
     if (warning !== undefined) warn(`would ${warning}`);
   }
+}
+
+interface Ignored {
+  readonly policy: SecurityPolicy;
+  readonly defaults: SecurityPolicy;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly warn: (text: string) => void;
+}
+
+function tellIgnored({ policy, defaults, name, labels, warn }: Ignored): void {
+  if (isSamePolicy(policy, nothingAsked) || isSamePolicy(policy, defaults)) return;
+  const asked = askedByLabels(policy, labels);
+  warn(`namespace "${name}" is exempt from Pod Security, and the policy (${asked}) will be ignored`);
 }
 
 function checked({ metadata, spec }: AnyObject): CheckedPod {
