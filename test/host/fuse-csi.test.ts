@@ -131,13 +131,10 @@ test('a mount whose process died is taken away and made again by the CO’s ordi
   await driver.node.NodeUnpublishVolume(placed);
   await show(driver, placed);
   expect(readFileSync(join(placed.targetPath, 'kept'), 'utf8')).toBe('kept');
-  // Without an unpublish, and still in use: nothing is published before it is staged anew.
+  // Without an unpublish, and still in use.
   const held = openSync(join(placed.targetPath, 'kept'), 'r');
   await killServing();
   const publish = (change: object = {}) => driver.node.NodePublishVolume({ ...placed, volumeCapability, ...change });
-  await expect(publish()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
-  const targetPath = join(place.folder, 'other');
-  await expect(publish({ targetPath })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
   await driver.node.NodeStageVolume({ ...placed, volumeCapability });
   expect(isDisconnected(placed.targetPath)).toBe(true);
   expect(await troubles()).toEqual(['INACCESSIBLE MountBroken']);
@@ -148,6 +145,22 @@ test('a mount whose process died is taken away and made again by the CO’s ordi
   expect(place.mounts()).toHaveLength(2);
   for (const path of [placed.stagingTargetPath, placed.targetPath])
     expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('kept');
+  // For a further pod a CO does not stage again what it has staged; the server may be away just then.
+  await killServing();
+  const targetPath = join(place.folder, 'further');
+  await server.killServer();
+  try {
+    await expect(publish({ targetPath })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  } finally {
+    await server.startServer();
+  }
+  const aside = join(place.folder, 'never-staged');
+  mkdirSync(aside);
+  await expect(publish({ stagingTargetPath: aside })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  await publish({ targetPath });
+  await publish();
+  for (const path of [placed.targetPath, targetPath]) expect(readFileSync(join(path, 'kept'), 'utf8')).toBe('kept');
+  await driver.node.NodeUnpublishVolume({ ...placed, targetPath });
   await hide(driver, placed);
   await driver.controller.DeleteVolume({ volumeId: placed.volumeId });
   await until(() => serving(place.folder).length === 0);

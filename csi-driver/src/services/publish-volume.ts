@@ -13,6 +13,7 @@ import { publishEphemeral, unpublishEphemeral } from './ephemeral-volume.ts';
 import { applyMountGroup } from './mount-group.ts';
 import { findStaged, getOnNode, type NodeVolume } from './node-volume.ts';
 import { recognizerOf, type ServiceContext } from './services.ts';
+import { stageAnewIfDead } from './stage-volume.ts';
 import { unmountVolume } from './unmount-volume.ts';
 
 type Request = csi.NodePublishVolumeRequest;
@@ -41,6 +42,7 @@ export function publishVolume(context: ServiceContext): Method<Request, csi.Node
       const volume = getOnNode(context, request.volumeId, request.volumeContext);
       refuseUnsupported([capability], context.backends.of(volume).offer);
       const { stagingTargetPath } = request;
+      await stageAnewIfDead(context, volume, { stagingTargetPath, capability, signal });
       const { readOnly } = flagsOf(context, request, capability);
       // What is only read keeps its owners, as with the CO's own way.
       if (!readOnly) await applyMountGroup(context, { volume, mount: capability.mount, stagingTargetPath }, signal);
@@ -62,7 +64,7 @@ function publish(context: ServiceContext, publishing: Publishing): void {
   const isVolume = recognizerOf(context, volume);
   const flags = flagsOf(context, request, capability);
   const { node } = context.backends.of(volume);
-  if (!capability.block) requireStaged(context, publishing, isVolume);
+  if (!capability.block) requireStaged(context, request, isVolume);
   using target = Place.find(request.targetPath, context.places);
   if (!target) {
     throw grpcError(
@@ -86,13 +88,10 @@ function publish(context: ServiceContext, publishing: Publishing): void {
   if (!isShared(capability)) context.mounts.rememberAlone(request.volumeId, target.path);
 }
 
-function requireStaged(context: ServiceContext, { request, volume }: Publishing, isVolume: Recognizer): void {
-  const { volumeId, stagingTargetPath } = request;
-  using place = Place.find(stagingTargetPath, context.places);
-  const isStaged = place && context.mounts.standing(place, isVolume) === 'volume';
-  if (isStaged && !context.backends.of(volume).node.isDead?.(volumeId, place.facts()?.device ?? '')) return;
-  const what = isStaged ? 'staged, but what served it has died; stage it again,' : 'not staged';
-  throw grpcError('FAILED_PRECONDITION', `volume "${volumeId}" is ${what} at ${stagingTargetPath}`);
+function requireStaged(context: ServiceContext, request: Request, isVolume: Recognizer): void {
+  using place = Place.find(request.stagingTargetPath, context.places);
+  if (place && context.mounts.standing(place, isVolume) === 'volume') return;
+  throw grpcError('FAILED_PRECONDITION', `volume "${request.volumeId}" is not staged at ${request.stagingTargetPath}`);
 }
 
 /** What is bound to the target: the staged directory, or the device. */

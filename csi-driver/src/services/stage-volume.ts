@@ -105,6 +105,34 @@ async function stage(context: ServiceContext, volume: NodeVolume, staging: Stagi
   if (!capability.block) context.mounts.remember(volume.id, place.path);
 }
 
+interface Staged {
+  readonly stagingTargetPath: string;
+  readonly capability: csi.VolumeCapability;
+  readonly signal: AbortSignal;
+}
+
+/** Mounts anew what was staged and answers nothing since: a CO that staged a volume does not stage it again for a further pod. */
+export async function stageAnewIfDead(
+  context: ServiceContext,
+  volume: NodeVolume,
+  { stagingTargetPath, capability, signal }: Staged,
+): Promise<void> {
+  const { node } = context.backends.of(volume);
+  if (!node.takeAwayDead) return;
+  using place = Place.find(stagingTargetPath, context.places);
+  if (!place || !context.mounts.remembers(volume.id, place.path)) return;
+  node.takeAwayDead(volume.id, place);
+  // Also where an earlier attempt took it away and met no server.
+  if (context.mounts.standing(place, recognizerOf(context, volume)) !== 'unmounted') return;
+  context.log.warn('what was staged is gone; mounting it anew', { volume: volume.id, path: place.path });
+  await stage(context, volume, {
+    place,
+    flags: parseMountFlags(capability.mount?.mountFlags ?? []),
+    capability,
+    signal,
+  });
+}
+
 /** NodeUnstageVolume: what is not staged, or not known, is fine. The staging path itself is the CO's. */
 export function unstageVolume(
   context: ServiceContext,

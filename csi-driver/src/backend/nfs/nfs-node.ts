@@ -78,13 +78,15 @@ export class NfsNode implements NodeSide {
       );
     }
     const { id, context = {} } = volume;
+    const isNew = !staged.find(id);
     const { volume: location } = await staged.remember(id, context);
     try {
       using target = place.open();
       const options = optionsFor(location, mountFlags);
       await shares.mount({ key: keyOf(id), location, options, flags, target }, signal);
     } catch (error) {
-      if (!place.facts()?.isMountRoot) await staged.forget(id);
+      // Of one that was staged before there may be mounts still, to be known by it.
+      if (isNew && !place.facts()?.isMountRoot) await staged.forget(id);
       throw error;
     }
   }
