@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRng, systemClock } from '@berth/kit';
@@ -109,6 +109,8 @@ test('an API server on a full disk says so, goes on reading, and writes again on
           body: aMap('late'),
         }),
       ).toMatchObject({ status: 500, text: expect.stringContaining('free some, then try again') });
+      await expect(store.backup?.()).rejects.toThrow('no space left on the disk');
+      expect(readdirSync(folder.path).filter((name) => name.includes('backup'))).toEqual([]);
     }
     expect(await client.update(resources.configmaps, { ...kept, data: { x: 'z' } })).toMatchObject({
       data: { x: 'z' },

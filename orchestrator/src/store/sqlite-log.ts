@@ -147,9 +147,19 @@ export class SqliteLog {
 /** Makes the file whole under another name first, so that a crash never leaves an empty one under its own. */
 function createFile(file: string): void {
   const temporary = `${file}.new`;
-  for (const suffix of ['', '-wal', '-journal']) rmSync(temporary + suffix, { force: true });
+  const remove = () => {
+    for (const suffix of ['', '-wal', '-journal']) rmSync(temporary + suffix, { force: true });
+  };
+  remove();
   const db = new DatabaseSync(temporary);
-  db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = ${applicationId}; ${schema}`);
+  try {
+    db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = ${applicationId}; ${schema}`);
+  } catch (error) {
+    // Nothing else would take away what a disk had no room for.
+    db.close();
+    remove();
+    throw error;
+  }
   db.close();
   renameSync(temporary, file);
   const directory = openSync(dirname(file), 'r');
