@@ -160,6 +160,14 @@ test('a claim that fits nowhere waits, and is made as soon as there is room', as
   await capacityIs('node-2 fast', '64Mi');
 });
 
+test('a claim that waits for no pod and fits nowhere is told so', async () => {
+  const atOnce = storageClass('at-once', { parameters: { pool: 'fast' } });
+  await berth.apply(list(atOnce, claim('huge', { storageClassName: 'at-once', storage: '100Ei' })));
+  const words = 'failed to provision volume with StorageClass "at-once": node(s) did not have enough free storage';
+  await eventually(async () => (await eventsOf('huge')).includes(`ProvisioningFailed: ${words}`));
+  await berth.kubectl(['delete', 'pvc/huge', '--wait=false']);
+});
+
 test('an answer to a wrong --pool is one line that says what is wrong', async () => {
   mkdirSync(join(disks, 'unused'));
   for (const [flag, words] of [

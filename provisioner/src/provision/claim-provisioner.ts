@@ -68,7 +68,10 @@ export class ClaimProvisioner {
     if (!open && this.#isElsewhere(claim)) return;
     if (share && !open) {
       const verdict = await share.decide(claim, this.#driverParameters(claim), signal);
-      if (verdict !== 'ours') return verdict;
+      if (verdict !== 'ours') {
+        if (verdict?.problem !== undefined) this.#tellFailure(claim, verdict.problem);
+        return verdict;
+      }
     }
     return this.#attempt(claim, signal);
   }
@@ -167,13 +170,17 @@ export class ClaimProvisioner {
   }
 
   async #afterFailure(claim: PersistentVolumeClaim, error: unknown, signal: AbortSignal): Promise<Again> {
-    const { events, settings } = this.#options;
+    const { settings } = this.#options;
     if (error instanceof TerminalError) throw error;
-    const message = `failed to provision volume with StorageClass "${classNameOf(claim)}": ${messageOf(error)}`;
-    events.event(claim, 'Warning', 'ProvisioningFailed', message);
+    this.#tellFailure(claim, messageOf(error));
     if (error instanceof ProvisionError && error.code === 'Reschedule') return this.#reschedule(claim, signal);
     if (error instanceof ProvisionError && error.infeasible) return { afterMs: settings.retryIntervalMaxMs };
     throw error;
+  }
+
+  #tellFailure(claim: PersistentVolumeClaim, problem: string): void {
+    const message = `failed to provision volume with StorageClass "${classNameOf(claim)}": ${problem}`;
+    this.#options.events.event(claim, 'Warning', 'ProvisioningFailed', message);
   }
 
   /** Lets the scheduler, or another node's provisioner, choose anew. */

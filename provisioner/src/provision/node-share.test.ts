@@ -1,12 +1,12 @@
 import { FakeClock } from '@berth/kit';
-import type { CSINode, Informer, KubeClient, Node, PersistentVolume } from '@berth/kube';
+import type { CSINode, Informer, KubeClient, Node, PersistentVolume, PersistentVolumeClaim } from '@berth/kube';
 import { expect, test } from 'vitest';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
-import { NodeShare } from './node-share.ts';
+import { NodeShare, type NodeShareOptions, type NodeVerdict } from './node-share.ts';
 
 const driverName = 'csi.example.com';
 
-function shareOf(nodeName: string): NodeShare {
+function shareOf(nodeName: string, parts: Partial<NodeShareOptions> = {}): NodeShare {
   const drivers = [{ name: driverName, nodeID: 'n', topologyKeys: ['zone'] }];
   const csiNodes = ['node-0', 'node-1', 'node-2'].map((name) => ({ metadata: { name }, spec: { drivers } }) as CSINode);
   return new NodeShare({
@@ -19,6 +19,7 @@ function shareOf(nodeName: string): NodeShare {
       get: (name: string) => csiNodes.find(({ metadata }) => metadata.name === name),
     } as unknown as Informer<CSINode>,
     clock: new FakeClock(),
+    ...parts,
   });
 }
 
@@ -60,4 +61,44 @@ test('a volume that no node is known to have made belongs to exactly one', () =>
 
 test('where a volume has a place, that decides', () => {
   expect(owners(aVolume(`1763692800000-42-${driverName}-node-0`, 'node-1'))).toEqual(['node-1']);
+});
+
+/** What users are told by each of three nodes, of which some have room, in this many rounds. */
+async function problems(rounds: number, ...withRoom: string[]): Promise<(string | undefined)[]> {
+  const clock = new FakeClock();
+  const claim = {
+    metadata: { uid: 'uid-1' },
+    spec: { resources: { requests: { storage: '100Ei' } } },
+  } as PersistentVolumeClaim;
+  const told: (string | undefined)[] = [];
+  let taken = false;
+  const update = async () => {
+    taken = true;
+  };
+  const client = { update } as unknown as KubeClient;
+  const shares = ['node-0', 'node-1', 'node-2'].map((name) => {
+    const availableCapacity = withRoom.includes(name) ? String(2n ** 70n) : '1000';
+    const calls = { controller: async () => ({ availableCapacity }) };
+    const driver = { name: driverName, can: () => true, calls } as unknown as ConnectedDriver;
+    return shareOf(name, { clock, client, driver });
+  });
+  for (let turn = 0; turn < 3 * rounds && !taken; turn++) {
+    for (const share of shares) {
+      const verdict: NodeVerdict = await share.decide(claim, {}, new AbortController().signal);
+      if (verdict && verdict !== 'ours' && verdict.problem) told.push(verdict.problem);
+    }
+    await clock.advance(500);
+  }
+  return told;
+}
+
+test('a claim no node has room for is told of by one node, once all had their turn', async () => {
+  const words = 'node(s) did not have enough free storage';
+  expect(await problems(1)).toEqual([]);
+  expect(await problems(2)).toEqual([words]);
+  expect(await problems(10)).toEqual([words, words, words, words]);
+});
+
+test('where one node has room, the others say nothing', async () => {
+  for (const name of ['node-0', 'node-1', 'node-2']) expect(await problems(10, name)).toEqual([]);
 });

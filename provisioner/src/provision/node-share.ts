@@ -25,6 +25,9 @@ export interface NodeShareOptions {
   readonly clock: Clock;
 }
 
+/** What a node does about a claim: work on it, or look again later, perhaps with a `problem` to tell its user. */
+export type NodeVerdict = 'ours' | undefined | { readonly afterMs: number; readonly problem?: string };
+
 /** How long the next in line leaves the one before it to take a claim: it may be down. */
 const turnMs = 500;
 
@@ -51,7 +54,7 @@ export class NodeShare {
     claim: PersistentVolumeClaim,
     parameters: Readonly<Record<string, string>> | undefined,
     signal: AbortSignal,
-  ): Promise<'ours' | undefined | { afterMs: number }> {
+  ): Promise<NodeVerdict> {
     const { nodeName, clock } = this.#options;
     const uid = claim.metadata.uid ?? '';
     const chosen = nodeSelectedFor(claim);
@@ -67,12 +70,16 @@ export class NodeShare {
     if (place < 0) return undefined;
     // Nobody to tell apart from. Should another node join this moment, one of two volumes finds its object's name taken.
     if (members.length === 1) return 'ours';
-    const turn = place + members.length * (this.#yielded.get(uid) ?? 0);
+    const yielded = this.#yielded.get(uid) ?? 0;
+    const turn = place + members.length * yielded;
     const waitMs = sinceMs + turn * turnMs - clock.now();
     if (waitMs > 0) return { afterMs: waitMs };
     if (!(await this.#hasRoom(claim, parameters, signal))) {
       this.yield(uid);
-      return { afterMs: members.length * turnMs };
+      const afterMs = members.length * turnMs;
+      // All have had their turn and left it. The first in line says so, more and more rarely.
+      if (place > 0 || yielded === 0 || !Number.isInteger(Math.log2(yielded))) return { afterMs };
+      return { afterMs, problem: 'node(s) did not have enough free storage' };
     }
     await this.#take(claim, signal);
     return undefined;
