@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -38,7 +47,12 @@ const cases: readonly Case[] = [
     code: 2,
     says: /cannot use the data directory \/proc\/foo: ENOENT/,
   },
-  { program: 'berth', args: ['up', '--port', '0', '--data-dir', '/dev/null'], code: 2, says: /\/dev\/null is not a directory/ },
+  {
+    program: 'berth',
+    args: ['up', '--port', '0', '--data-dir', '/dev/null'],
+    code: 2,
+    says: /\/dev\/null is not a directory/,
+  },
   {
     program: 'berth',
     args: ['up', '--port', '0', '--data-dir', '$DIR/d', '--kubeconfig', '/proc/nope/x'],
@@ -231,6 +245,21 @@ test('without root, up, down and image say to use sudo', async () => {
       code: 1,
       stderr: expect.stringMatching(/^berth: .* takes root\n {2}run it as root: sudo np[mx] /),
     });
+  }
+});
+
+test('SIGTERM to npm reaches what npm run up and npm run down have started', async () => {
+  for (const script of ['up', 'down']) {
+    using folder = aFolder();
+    copyFileSync(join(import.meta.dirname, '../../package.json'), join(folder.path, 'package.json'));
+    mkdirSync(join(folder.path, 'scripts'));
+    const program = 'trap "echo stopping; exit 0" TERM; echo "started $*"; while :; do sleep 0.05; done\n';
+    writeFileSync(join(folder.path, 'scripts/launch.sh'), program);
+    const npm = spawn('npm', ['run', '--silent', script, '--', '--port', '0'], { cwd: folder.path });
+    const said = text(npm.stdout);
+    await once(npm.stdout, 'data');
+    npm.kill('SIGTERM');
+    expect(await said).toBe(`started berth ${script} --port 0\nstopping\n`);
   }
 });
 
