@@ -33,21 +33,20 @@ async function explaining(file: string, run: () => Promise<void>): Promise<void>
   }
 }
 
-/** Says that all is ready, to who looks on and to who waits for the file. */
+/** Says that all is ready, to who looks on and to who waits for the file, which is there until what is returned is disposed of. */
 export async function announce(
   { terminal, readyFile }: { readonly terminal: Terminal; readonly readyFile?: string },
   { server: { url }, kubeconfig, what }: Announcement,
-): Promise<void> {
+): Promise<AsyncDisposable> {
   const startedInMs = Math.round(performance.now());
   terminal.err(`berth: ready in ${startedInMs} ms: ${url}${what}\n`);
   terminal.out(`export KUBECONFIG=${shellWord(kubeconfig)}\n`);
-  if (readyFile === undefined) return;
+  if (readyFile === undefined) return { [Symbol.asyncDispose]: async () => undefined };
   const ready = { kubeconfig, server: url, pid: process.pid, startedInMs };
-  try {
-    await writeFileDurably(readyFile, `${JSON.stringify(ready)}\n`, 0o644);
-  } catch (error) {
-    terminal.err(`berth: cannot write ${readyFile}: ${messageOf(error)}\n`);
-  }
+  const told = (what: string) => (error: unknown) =>
+    terminal.err(`berth: cannot ${what} ${readyFile}: ${messageOf(error)}\n`);
+  await writeFileDurably(readyFile, `${JSON.stringify(ready)}\n`, 0o644).catch(told('write'));
+  return { [Symbol.asyncDispose]: () => rm(readyFile, { force: true }).catch(told('remove')) };
 }
 
 /** As a shell reads it back: the line is there to be pasted, or given to eval. */

@@ -31,7 +31,7 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
     const components = electedComponents(client, systemClock);
     await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi, components });
     const kubeconfig = await writeKubeconfigs(options, server.url, pki);
-    await announce(options, { server, kubeconfig, what: '' });
+    await using _announced = await announce(options, { server, kubeconfig, what: '' });
     using _memory = returnMemoryWhenQuiet(systemClock);
     await stopped;
     terminal.err('berth: stopping\n');

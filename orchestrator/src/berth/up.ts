@@ -150,6 +150,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     await Promise.allSettled(parts);
     throw error;
   }
-  await announce(context, { server, kubeconfig, what: `, ${context.nodes} node${context.nodes === 1 ? '' : 's'}` });
+  const what = `, ${context.nodes} node${context.nodes === 1 ? '' : 's'}`;
+  stack.use(await announce(context, { server, kubeconfig, what }));
   return images;
 }
