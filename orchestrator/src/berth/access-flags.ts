@@ -134,6 +134,13 @@ function modesOf(text: string): AuthorizationMode[] {
 
 function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
   const { authorizationPolicyFile: policyFile, authorizationWebhookConfigFile: webhookConfigFile } = flags;
+  const modes = flags.authorizationMode.split(',');
+  for (const [flag, file, mode] of [
+    ['--authorization-policy-file', policyFile, 'ABAC'],
+    ['--authorization-webhook-config-file', webhookConfigFile, 'Webhook'],
+  ] as const)
+    if (file !== undefined && !modes.includes(mode))
+      throw new BerthError('Usage', `cannot specify ${flag} without mode ${mode}`);
   return {
     ...(policyFile === undefined ? {} : { policyFile }),
     ...(webhookConfigFile === undefined ? {} : { webhookConfigFile }),

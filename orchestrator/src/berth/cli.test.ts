@@ -53,6 +53,19 @@ test.each([
   expect(await berth(...argv)).toMatchObject({ code: 2, err: words });
 });
 
+test.each([
+  [['--audit-policy-file', 'p'], '--audit-policy-file: nothing is written down anywhere\n  give --audit-log-path or'],
+  [['--audit-log-path', '-'], 'what is written to the audit log or sent, --audit-policy-file says: give it, too'],
+  [['--authorization-policy-file', 'p'], 'cannot specify --authorization-policy-file without mode ABAC'],
+  [
+    ['--authorization-webhook-config-file', 'p', '--authorization-mode', 'RBAC,ABAC'],
+    'cannot specify --authorization-webhook-config-file without mode Webhook',
+  ],
+])('berth apiserver %s is refused before anything is made', async (argv, words) => {
+  const { code, err } = await berth('apiserver', '--data-dir', '/proc/nowhere', '--port', '0', ...argv);
+  expect([code, err]).toEqual([2, expect.stringContaining(words)]);
+});
+
 test('a full disk is told with what to do about it', async () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   const said = await run(['version'], () => {

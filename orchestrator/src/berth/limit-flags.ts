@@ -68,6 +68,10 @@ function auditOf(flags: LimitFlags): AuditOptions {
     if (file === '') throw new BerthError('Usage', `${flag} takes the name of a file, not ""`);
   if ((auditLogPath ?? auditWebhookConfigFile) !== undefined && auditPolicyFile === undefined)
     throw new BerthError('Usage', 'what is written to the audit log or sent, --audit-policy-file says: give it, too');
+  if (auditPolicyFile !== undefined && (auditLogPath ?? auditWebhookConfigFile) === undefined)
+    throw new BerthError('Usage', '--audit-policy-file: nothing is written down anywhere', {
+      hint: 'give --audit-log-path or --audit-webhook-config-file, too',
+    });
   return {
     ...(auditPolicyFile === undefined ? {} : { policyFile: auditPolicyFile }),
     ...(auditLogPath === undefined ? {} : { logPath: auditLogPath }),
