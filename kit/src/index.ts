@@ -8,6 +8,7 @@ export { CodedError, type CodedErrorOptions, isAbort, messageOf, TerminalError }
 export { FakeClock, settle } from './fake-clock.ts';
 export { BusyError, Guard, KeyedMutex } from './guard.ts';
 export { type HttpEndpointOptions, httpAddress, startHttpEndpoint } from './http-endpoint.ts';
+export { isZero } from './is-zero.ts';
 export {
   exactIntegers,
   type Integer,

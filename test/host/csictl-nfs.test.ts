@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   lstatSync,
@@ -11,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -94,6 +96,23 @@ describe.each([3, 4.1, 4.2])('NFSv%s', (version) => {
     expect(await csictl('nfs', 'cp', '-r', url(`${top}/dir`), url(`${top}/dir/inner/x`))).toMatchObject({
       exitCode: 2,
     });
+  });
+
+  test('what is zeros is a hole in the copy, there and back', async () => {
+    const [from, there, back] = [
+      join(local, `${top}-holes`),
+      join(server.root, top, 'holes'),
+      join(local, `${top}-back`),
+    ];
+    writeFileSync(from, Buffer.alloc(1_500_000, 'data'));
+    truncateSync(from, 64 << 20);
+    appendFileSync(from, 'end');
+    expect(await csictl('nfs', 'cp', from, url(`${top}/holes`))).toMatchObject({ exitCode: 0 });
+    expect(await csictl('nfs', 'cp', url(`${top}/holes`), back)).toMatchObject({ exitCode: 0 });
+    for (const copy of [there, back]) {
+      expect(readFileSync(copy).equals(readFileSync(from))).toBe(true);
+      expect(statSync(copy).blocks * 512).toBeLessThan(8 << 20);
+    }
   });
 
   test('ls lists by name, cat gives the bytes, df the room', async () => {

@@ -23,7 +23,7 @@ export interface CopySource {
 export interface CopyTarget {
   /** Undefined where nothing is. */
   find(path: string, signal: AbortSignal): Promise<CopyEntry | undefined>;
-  /** Puts a whole file there, durably, in place of one that is there; a copy that fails leaves the old one. */
+  /** Puts a whole file there, durably, in place of one that is there; a copy that fails leaves the old one. What is zeros becomes holes. */
   write(path: string, content: AsyncIterable<Uint8Array>, file: { mode: number; signal: AbortSignal }): Promise<void>;
   /** Makes a directory; one that is there is fine. */
   makeDirectory(path: string, mode: number, signal: AbortSignal): Promise<void>;

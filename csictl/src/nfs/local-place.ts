@@ -1,6 +1,6 @@
 import { constants, type Dirent, lstatSync, readlinkSync, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, opendir } from 'node:fs/promises';
-import { systemRng } from '@berth/kit';
+import { isZero, systemRng } from '@berth/kit';
 import {
   createFileAt,
   type Fd,
@@ -82,7 +82,12 @@ export class LocalPlace implements CopySource, CopyTarget, Disposable {
     try {
       using _created = createFileAt(folder, temporary, 0o600);
       await using file = await open(`${folder.path}/${temporary}`, constants.O_WRONLY | constants.O_NOFOLLOW);
-      for await (const chunk of content) await writeAll(file, chunk);
+      let size = 0;
+      for await (const chunk of content) {
+        if (!isZero(chunk)) await writeAll(file, chunk, size);
+        size += chunk.length;
+      }
+      await file.truncate(size);
       setModeAt(folder, temporary, mode & 0o777);
       await file.sync();
       renameAt(folder, temporary, folder, nameOf(path));
@@ -120,8 +125,9 @@ export class LocalPlace implements CopySource, CopyTarget, Disposable {
 }
 
 /** A write may take less than it is given. */
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+async function writeAll(file: FileHandle, chunk: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < chunk.length; )
+    at += (await file.write(chunk, at, chunk.length - at, offset + at)).bytesWritten;
 }
 
 function removeQuietly(path: string): void {

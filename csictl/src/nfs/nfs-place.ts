@@ -43,7 +43,7 @@ export class NfsPlace implements CopySource, CopyTarget {
   ): Promise<void> {
     const temporary = childOf(parentOf(path), `.${nameOf(path).slice(0, 60)}.${systemRng.uuid()}`);
     try {
-      await this.#client.write(temporary, content, { mode, create: 'exclusive', signal });
+      await this.#client.write(temporary, content, { mode, create: 'exclusive', holes: true, signal });
       // The server takes the mode of a new file as a wish.
       await this.#client.setattr(temporary, { mode }, signal);
       await this.#client.rename(temporary, path, signal);

@@ -128,12 +128,13 @@ export class MountedNfs implements NfsClient {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: WriteOptions & { readonly signal: AbortSignal },
   ): Promise<number> {
-    const { offset = 0, mode = 0o644, create = 'ifAbsent', truncate = options.offset === undefined, signal } = options;
+    const { offset = 0, mode = 0o644, create = 'ifAbsent', truncate = options.offset === undefined } = options;
+    const { holes = false, signal } = options;
     const changes = truncate ? { mode, sizeBytes: 0 } : { mode };
     const file = await this.#open(path, { access: 'write', create, changes }, signal);
     try {
       const chunkBytes = this.protocol.limits.writeBytes;
-      return await writeStream(file, source, { offset, chunkBytes, memory: this.#memory, signal });
+      return await writeStream(file, source, { offset, chunkBytes, memory: this.#memory, signal, holes });
     } finally {
       await file.close(new AbortController().signal).catch(() => undefined);
     }

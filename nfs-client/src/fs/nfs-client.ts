@@ -17,6 +17,8 @@ export interface WriteOptions {
   readonly create?: 'never' | 'ifAbsent' | 'exclusive';
   /** Empties an existing file first. Default true when `offset` is absent. */
   readonly truncate?: boolean;
+  /** Of a file that is made or emptied: what is zeros is left out, and reads as such. */
+  readonly holes?: boolean;
 }
 
 export interface CopyOptions {

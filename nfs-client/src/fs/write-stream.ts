@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { isZero } from '@berth/kit';
 import { badReply } from '../nfs-error.ts';
 import { type NfsFile, type Stability, stability } from '../protocol/nfs-file.ts';
 import { byteBlocks } from './byte-blocks.ts';
@@ -57,11 +57,6 @@ export async function writeStream(
     stop.abort();
     await writer.settled();
   }
-}
-
-/** Each byte is like the one before it, and the first is 0: two looks at the same memory, which end at the first difference. */
-function isZero(data: Uint8Array): boolean {
-  return data[0] === 0 && Buffer.compare(data.subarray(1), data.subarray(0, -1)) === 0;
 }
 
 class StreamWriter {
