@@ -7,6 +7,7 @@ import {
   preservesUnknown,
 } from '../custom-resources/schema/json-schema.ts';
 import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
+import { mapValues } from './map-values.ts';
 import { refOf } from './openapi-schema.ts';
 
 type Json = Record<string, unknown>;
@@ -25,14 +26,15 @@ export function customRoots(definitions: readonly ResourceDefinition[]): string[
 }
 
 /** The component schemas of custom resources and their lists; for v2 without what its readers cannot bear (apiextensions openapi builder). */
-export function customComponents(definitions: readonly ResourceDefinition[], as: 'v2' | 'v3' = 'v3'): Json {
-  const components: Json = {};
+export function* customComponents(
+  definitions: readonly ResourceDefinition[],
+  as: 'v2' | 'v3' = 'v3',
+): Generator<readonly [name: string, component: Json]> {
   for (const definition of definitions) {
     if (!definition.custom) continue;
-    components[definition.schema] = objectComponent(definition, definition.custom.schema, as);
-    components[`${definition.schema}List`] = listComponent(definition);
+    yield [definition.schema, objectComponent(definition, definition.custom.schema, as)];
+    yield [`${definition.schema}List`, listComponent(definition)];
   }
-  return components;
 }
 
 function objectComponent(definition: ResourceDefinition, schema: JsonSchema, as: 'v2' | 'v3'): Json {
@@ -102,8 +104,4 @@ function plainer(schema: JsonSchema): JsonSchema {
     ...(lost || loose || type === undefined ? {} : { type }),
     ...(required.length > 0 ? { required } : {}),
   };
-}
-
-function mapValues<A, B>(object: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
 }

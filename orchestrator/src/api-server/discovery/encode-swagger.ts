@@ -1,13 +1,24 @@
-import type { SwaggerDocument, SwaggerOperation, SwaggerSchema } from './swagger-document.ts';
+import type { SwaggerDocument, SwaggerHead, SwaggerOperation, SwaggerSchema } from './swagger-document.ts';
 
 /** A document as gnostic's openapi.v2.Document message, the one form old clients read (openapiv2/OpenAPIv2.proto). */
-export function encodeSwagger({ swagger, info, paths, definitions }: SwaggerDocument): Uint8Array {
+export function encodeSwagger({ definitions, ...head }: SwaggerDocument): Uint8Array {
+  return message(encodeSwaggerHead(head), nested(9, named(1, definitions)));
+}
+
+/** The same without its definitions, to be followed by those (see {@link encodeDefinitions}). */
+export function encodeSwaggerHead({ swagger, info, paths }: SwaggerHead): Uint8Array {
   return message(
     text(1, swagger),
     nested(2, message(text(1, info.title), text(2, info.version))),
     nested(8, message(...Object.entries(paths).map(([name, { patch }]) => nested(2, path(name, patch))))),
-    nested(9, named(1, definitions)),
   );
+}
+
+/** Definitions, one by one: a repeated field may come in several parts, and so may the message around it (protobuf encoding). */
+export function* encodeDefinitions(
+  definitions: Iterable<readonly [name: string, schema: SwaggerSchema]>,
+): Generator<Uint8Array> {
+  for (const [name, schema] of definitions) yield nested(9, named(1, { [name]: schema }));
 }
 
 /** NamedPathItem, of which only PATCH is filled. */
@@ -49,7 +60,7 @@ function extensions(number: number, owner: object): Uint8Array[] {
     .map(([name, value]) => nested(number, message(text(1, name), nested(2, message(text(2, JSON.stringify(value)))))));
 }
 
-function message(...fields: readonly Uint8Array[]): Uint8Array {
+function message(...fields: Uint8Array[]): Uint8Array {
   return Buffer.concat(fields);
 }
 
@@ -59,13 +70,17 @@ function text(number: number, value: string): Uint8Array {
 
 /** A length-delimited field (wire type 2). */
 function nested(number: number, bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
+  const head: number[] = [];
+  varint(head, (number << 3) | 2);
+  varint(head, bytes.length);
+  const field = Buffer.allocUnsafe(head.length + bytes.length);
+  for (let i = 0; i < head.length; i++) field[i] = head[i] as number;
+  field.set(bytes, head.length);
+  return field;
 }
 
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Uint8Array.from([...bytes, rest]);
-    bytes.push((rest % 128) | 128);
-  }
+function varint(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  bytes.push(rest);
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { acceptsJson } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
@@ -6,31 +5,31 @@ import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
 import type { Descriptions } from './descriptions/descriptions.ts';
+import { type MadeDocument, madeDocument, membersOf } from './made-document.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
 type Json = Record<string, unknown>;
 
-interface Document {
+interface Known {
   /** What it was made of: other definitions make another document. */
   readonly definitions: readonly ResourceDefinition[];
-  readonly body: Uint8Array;
-  readonly hash: string;
+  readonly document: Promise<MadeDocument>;
 }
 
 /** `/openapi/v3` and one document a group and version, made when first asked for. */
 export function openApiPaths(registry: ResourceRegistry): PathHandler {
-  const documents = new Map<string, Document>();
+  const documents = new Map<string, Known>();
   let words: Descriptions | undefined;
-  const documentOf = (root: string, group: string, version: string): Document | undefined => {
+  const documentOf: DocumentOf = async (root, group, version) => {
     const key = root === 'api' ? `api/${version}` : `apis/${group}/${version}`;
     const definitions = registry.resourcesOf(group, version);
+    if (!definitions) return undefined;
     const known = documents.get(key);
-    if (known?.definitions === definitions || !definitions) return definitions && known;
-    const body = Buffer.from(JSON.stringify(openApiDocument(definitions, words)));
-    const made = { definitions, body, hash: createHash('sha512').update(body).digest('hex').toUpperCase() };
-    documents.set(key, made);
-    return made;
+    if (known?.definitions === definitions) return known.document;
+    const document = madeDocument(openApiDocument(definitions, words));
+    documents.set(key, { definitions, document });
+    return document;
   };
   return async ([first, second, ...rest], request) => {
     if (first !== 'openapi' || second !== 'v3') return undefined;
@@ -39,21 +38,21 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
     if (rest.length === 0) return index(registry, documentOf);
     const [root = '', group = '', version = ''] = rest[0] === 'api' ? ['api', '', rest[1]] : rest;
     if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return nothing(404);
-    const document = documentOf(root, group, version);
+    const document = await documentOf(root, group, version);
     return document ? accepted(document, request, rest.join('/')) : nothing(404);
   };
 }
 
-function index(
-  registry: ResourceRegistry,
-  documentOf: (root: string, group: string, version: string) => Document | undefined,
-): Answer {
+type DocumentOf = (root: string, group: string, version: string) => Promise<MadeDocument | undefined>;
+
+async function index(registry: ResourceRegistry, documentOf: DocumentOf): Promise<Answer> {
   const paths: Json = {};
   for (const group of registry.groups)
     for (const version of registry.versionsOf(group)) {
       const root = group === '' ? 'api' : 'apis';
       const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${documentOf(root, group, version)?.hash}` };
+      const document = await documentOf(root, group, version);
+      if (document) paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${document.hash}` };
     }
   // Upstream's aggregator names no type, which Go's server then finds to be text.
   const headers = { 'content-type': 'text/plain; charset=utf-8' };
@@ -66,21 +65,24 @@ function nothing(status: number, headers: Readonly<Record<string, string>> = {})
 }
 
 /** There is no other form here than JSON; a client that accepts only upstream's protobuf hears so (kube-openapi handler3). */
-function accepted(document: Document, { accept, query }: ServerRequest, path: string): Answer {
+function accepted(document: MadeDocument, { accept, query }: ServerRequest, path: string): Answer {
   const takesJson = acceptsJson(accept);
   if (takesJson === undefined) return nothing(200);
   return takesJson ? withHash(document, query.get('hash'), path) : nothing(406, { vary: 'Accept' });
 }
 
 /** A document asked for by its hash never changes under that address: who has another hash is sent there. */
-function withHash({ body, hash }: Document, asked: string | null, path: string): Answer {
+function withHash({ body, hash }: MadeDocument, asked: string | null, path: string): Answer {
   const headers = { 'content-type': 'application/json', etag: `"${hash}"`, vary: 'Accept' };
   if (!asked) return { type: 'document', status: 200, body, headers };
   if (asked !== hash) return nothing(301, { ...headers, location: `/openapi/v3/${path}?hash=${hash}` });
   return { type: 'document', status: 200, body, headers: { ...headers, 'cache-control': 'public, immutable' } };
 }
 
-function openApiDocument(definitions: readonly ResourceDefinition[], words: Descriptions | undefined): Json {
+function* openApiDocument(
+  definitions: readonly ResourceDefinition[],
+  words: Descriptions | undefined,
+): Generator<string> {
   const kinds = new Map<string, ResourceDefinition[]>();
   for (const definition of definitions) {
     const list = kinds.get(definition.schema) ?? [];
@@ -93,12 +95,15 @@ function openApiDocument(definitions: readonly ResourceDefinition[], words: Desc
     deleteOptions,
     ...customRoots(definitions),
   ];
-  return {
-    openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
-    paths: Object.fromEntries(definitions.flatMap(pathsOf)),
-    components: { schemas: { ...componentsOf(roots, kinds, words), ...customComponents(definitions) } },
-  };
+  yield `{"openapi":"3.0.0","info":${JSON.stringify({ title: 'Kubernetes', version: versionInfo.gitVersion })},"paths":{`;
+  yield* membersOf(flat(definitions, pathsOf));
+  yield '},"components":{"schemas":{';
+  yield* membersOf(flat([customComponents(definitions), componentsOf(roots, kinds, words)], (each) => each));
+  yield '}}}';
+}
+
+function* flat<A, B>(all: Iterable<A>, each: (one: A) => Iterable<B>): Generator<B> {
+  for (const one of all) yield* each(one);
 }
 
 const deleteOptions = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';

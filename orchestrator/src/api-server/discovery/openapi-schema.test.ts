@@ -10,12 +10,15 @@ test.each([
   ['io.k8s.api.core.v1.ServiceSpec', 'externalIPs', { 'x-kubernetes-list-type': 'atomic' }],
   ['io.k8s.api.core.v1.ServiceSpec', 'ports', { 'x-kubernetes-list-map-keys': ['port', 'protocol'] }],
 ])('%s says how its %s is merged', (name, field, how) => {
-  const components = componentsOf([name], new Map()) as Record<string, { properties: Record<string, object> }>;
+  const components = Object.fromEntries(componentsOf([name], new Map())) as Record<
+    string,
+    { properties: Record<string, object> }
+  >;
   expect(components[name]?.properties[field]).toMatchObject(how);
 });
 
 test('a struct that is one value says so itself', () => {
-  const components = componentsOf(['io.k8s.api.core.v1.SecretKeySelector'], new Map());
+  const components = Object.fromEntries(componentsOf(['io.k8s.api.core.v1.SecretKeySelector'], new Map()));
   expect(components).toMatchObject({ 'io.k8s.api.core.v1.SecretKeySelector': { 'x-kubernetes-map-type': 'atomic' } });
 });
 
@@ -26,7 +29,7 @@ test('what is described is there, and says so', () => {
     expect([name, fields]).toEqual([name, expect.arrayContaining(Object.keys(words).filter((field) => field !== ''))]);
     for (const text of Object.values(words)) expect(text).toMatch(/^.{2,160}$/);
   }
-  const components = componentsOf(['io.k8s.api.core.v1.Pod'], new Map(), describedFields);
+  const components = Object.fromEntries(componentsOf(['io.k8s.api.core.v1.Pod'], new Map(), describedFields));
   expect(components).toMatchObject({
     'io.k8s.api.core.v1.Pod': { description: expect.stringContaining('one node') },
     'io.k8s.api.core.v1.Container': {

@@ -23,21 +23,20 @@ export function refOf(name: string): string {
 }
 
 /** The component schemas that `roots` need, all the way down; kinds carry their group, version and kind. */
-export function componentsOf(
+export function* componentsOf(
   roots: Iterable<string>,
   kinds: ReadonlyMap<string, readonly ResourceDefinition[]>,
   descriptions: Descriptions = {},
-): Json {
-  const components: Json = {};
+): Generator<readonly [name: string, component: Json]> {
+  const made = new Set<string>();
   const waiting = [...roots];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (name in components) continue;
-    const schema = schemas.find(name);
+    const schema = made.has(name) ? undefined : schemas.find(name);
     if (!schema) continue;
+    made.add(name);
     const words = descriptions[name.replace(/^io\.k8s\./, '')] ?? {};
-    components[name] = component(schema, kinds.get(name) ?? [], { needs: waiting, words });
+    yield [name, component(schema, kinds.get(name) ?? [], { needs: waiting, words })];
   }
-  return components;
 }
 
 interface About {

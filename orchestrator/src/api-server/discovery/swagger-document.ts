@@ -1,7 +1,7 @@
 import type { ResourceDefinition } from '../resource-definition.ts';
-import type { ResourceRegistry } from '../resource-registry.ts';
 import { customComponents, customRoots } from './custom-components.ts';
 import type { Descriptions } from './descriptions/descriptions.ts';
+import { mapValues } from './map-values.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
 
@@ -32,20 +32,30 @@ export interface SwaggerDocument {
   readonly definitions: Readonly<Record<string, SwaggerSchema>>;
 }
 
+/** All but the definitions. */
+export type SwaggerHead = Omit<SwaggerDocument, 'definitions'>;
+
 /**
  * The OpenAPI v2 document that kubectl up to 1.28 reads for apply, diff and explain: every schema, and of the paths
  * the PATCH ones, where it looks whether dryRun and fieldValidation are known.
  */
-export function swaggerDocument({ definitions: all }: ResourceRegistry, words: Descriptions = {}): SwaggerDocument {
-  const kinds = Map.groupBy(all, ({ schema }) => schema);
-  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), ...customRoots(all)];
-  const components = { ...componentsOf(roots, kinds, words), ...customComponents(all, 'v2') };
+export function swaggerHead(all: readonly ResourceDefinition[]): SwaggerHead {
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: versionInfo.gitVersion },
     paths: Object.fromEntries(all.filter(({ verbs }) => verbs.includes('patch')).map(patchPath)),
-    definitions: mapValues(components as Record<string, ComponentSchema>, downgrade),
   };
+}
+
+/** The schemas of that document, made as they are asked for. */
+export function* swaggerDefinitions(
+  all: readonly ResourceDefinition[],
+  words: Descriptions,
+): Generator<readonly [name: string, schema: SwaggerSchema]> {
+  const kinds = Map.groupBy(all, ({ schema }) => schema);
+  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), ...customRoots(all)];
+  for (const components of [customComponents(all, 'v2'), componentsOf(roots, kinds, words)])
+    for (const [name, component] of components) yield [name, downgrade(component)];
 }
 
 function patchPath({ group, version, kind, plural, namespaced }: ResourceDefinition) {
@@ -72,10 +82,8 @@ interface ComponentSchema extends Omit<SwaggerSchema, 'properties' | 'additional
 /** 2.0 knows no oneOf, and refers without allOf. */
 function downgrade(schema: ComponentSchema): SwaggerSchema {
   const { allOf, oneOf, properties, additionalProperties, items, ...rest } = schema;
-  const kept = Object.fromEntries(
-    Object.entries(rest).filter(([name]) => name !== 'x-kubernetes-int-or-string' && name !== '$ref'),
-  );
-  const ref = allOf?.[0].$ref ?? rest.$ref;
+  const { 'x-kubernetes-int-or-string': _, $ref: own, ...kept } = rest;
+  const ref = allOf?.[0].$ref ?? own;
   return {
     ...kept,
     ...(ref === undefined ? {} : { $ref: ref.replace(refOf(''), '#/definitions/') }),
@@ -84,8 +92,4 @@ function downgrade(schema: ComponentSchema): SwaggerSchema {
     ...(additionalProperties ? { additionalProperties: downgrade(additionalProperties) } : {}),
     ...(items ? { items: downgrade(items) } : {}),
   };
-}
-
-function mapValues<A, B>(object: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
 }

@@ -1,17 +1,19 @@
-import { createHash } from 'node:crypto';
 import { decodedPath } from '../request-info.ts';
 import type { PathHandler } from '../request-pipeline.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer } from '../server-request.ts';
-import { encodeSwagger } from './encode-swagger.ts';
-import { swaggerDocument } from './swagger-document.ts';
+import type { Descriptions } from './descriptions/descriptions.ts';
+import { encodeDefinitions, encodeSwaggerHead } from './encode-swagger.ts';
+import { madeDocument, membersOf } from './made-document.ts';
+import { swaggerDefinitions, swaggerHead } from './swagger-document.ts';
 
 /** What old kubectl asks for; newer ones read `/openapi/v3`. */
 const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** `/openapi/v2`, as protobuf for those who accept it, else as JSON; made when first asked for. */
 export function swaggerPath(registry: ResourceRegistry): PathHandler {
-  const made = new Map<string, Answer>();
+  const made = new Map<string, Promise<Answer>>();
   let generation = registry.generation;
   return async (_segments, { path, accept = '' }) => {
     if (decodedPath(path) !== '/openapi/v2') return undefined;
@@ -20,15 +22,27 @@ export function swaggerPath(registry: ResourceRegistry): PathHandler {
       generation = registry.generation;
       made.clear();
     }
-    const known = made.get(type);
-    if (known) return known;
-    const { describedFields } = await import('./descriptions/described-fields.ts');
-    const document = swaggerDocument(registry, describedFields);
-    const body = type === protobuf ? encodeSwagger(document) : Buffer.from(JSON.stringify(document));
-    const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
-    const headers = { 'content-type': type, etag, vary: 'Accept' };
-    const answer: Answer = { type: 'document', status: 200, body, headers };
-    made.set(type, answer);
-    return answer;
+    const known = made.get(type) ?? answerIn(type, registry.definitions);
+    made.set(type, known);
+    return known;
   };
+}
+
+async function answerIn(type: string, definitions: readonly ResourceDefinition[]): Promise<Answer> {
+  const { describedFields } = await import('./descriptions/described-fields.ts');
+  const pieces =
+    type === protobuf ? protobufPieces(definitions, describedFields) : jsonPieces(definitions, describedFields);
+  const { body, hash } = await madeDocument(pieces);
+  return { type: 'document', status: 200, body, headers: { 'content-type': type, etag: `"${hash}"`, vary: 'Accept' } };
+}
+
+function* jsonPieces(definitions: readonly ResourceDefinition[], words: Descriptions): Generator<string> {
+  yield `${JSON.stringify(swaggerHead(definitions)).slice(0, -1)},"definitions":{`;
+  yield* membersOf(swaggerDefinitions(definitions, words));
+  yield '}}';
+}
+
+function* protobufPieces(definitions: readonly ResourceDefinition[], words: Descriptions): Generator<Uint8Array> {
+  yield encodeSwaggerHead(swaggerHead(definitions));
+  yield* encodeDefinitions(swaggerDefinitions(definitions, words));
 }
