@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@berth/kit';
 import { certificatesOf } from '../authentication/certificate-roots.ts';
+import { beginInTurns } from './begin-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { originForm } from './request-target.ts';
@@ -57,6 +58,7 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   Object.assign(server, { ...idle, shouldUpgradeCallback });
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
   serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
+  beginInTurns(server);
   const sockets = trackSockets(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -12,6 +12,9 @@ import { auditIdOf, closeAfter, serverRequest, tlsSocketOf } from './incoming-re
 import { timedOut, timeoutOf } from './request-deadline.ts';
 import { type Reply, respondError } from './respond.ts';
 
+/** Why nobody waits any more. One for all: of a thousand watches that end at once each would capture a stack. */
+const over = new DOMException('This operation was aborted', 'AbortError');
+
 /** One request, what is known of it so far, and its end: answered, given up by its client, or over its time. */
 export class ServedRequest {
   readonly message: IncomingMessage;
@@ -117,7 +120,7 @@ export class ServedRequest {
     this.#late = true;
     if (this.answering) {
       (response.stream ?? (response as unknown as Writable)).destroy();
-      this.#gone.abort();
+      this.#gone.abort(over);
       return;
     }
     const error = timedOut();
@@ -129,11 +132,11 @@ export class ServedRequest {
     void respondError(error, this.reply).catch((cause: unknown) =>
       this.#parts.log.debug('a client did not hear that its time is over', { cause }),
     );
-    this.#gone.abort();
+    this.#gone.abort(over);
   }
 
   #cutOff(): void {
-    // Every response closes in the end, and an abort captures a stack: only where there is work to give up.
-    if (!this.reply.response.writableEnded) this.#gone.abort();
+    // Every response closes in the end, and an abort takes its time: only where there is work to give up.
+    if (!this.reply.response.writableEnded) this.#gone.abort(over);
   }
 }
