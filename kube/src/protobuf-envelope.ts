@@ -48,14 +48,18 @@ function readChunks(bytes: Uint8Array, message: string, fields: readonly string[
   return chunks;
 }
 
-/** The body that carries a message, as Go writes it: contentEncoding (3) and contentType (4) are there and empty. */
-export function sealEnvelope({ apiVersion, kind, raw }: ProtobufEnvelope): Uint8Array {
+/** The body that carries a message, as Go writes it. */
+export function sealEnvelope({ raw, ...type }: ProtobufEnvelope): Uint8Array {
+  return Buffer.concat([envelopeHead(type, raw.length), raw, envelopeTail]);
+}
+
+/** What is before a message of so many bytes. */
+export function envelopeHead(
+  { apiVersion, kind }: Pick<ProtobufEnvelope, 'apiVersion' | 'kind'>,
+  rawBytes: number,
+): Uint8Array {
   const writer = new WireWriter();
-  for (const id of [4, 3]) {
-    writer.text('');
-    writer.tag(id, 2);
-  }
-  writer.bytes(raw);
+  writer.varint(rawBytes);
   writer.tag(2, 2);
   const mark = writer.length;
   writer.text(kind);
@@ -66,6 +70,9 @@ export function sealEnvelope({ apiVersion, kind, raw }: ProtobufEnvelope): Uint8
   writer.tag(1, 2);
   return Buffer.concat([Uint8Array.from(magic), writer.finish()]);
 }
+
+/** What is behind it: contentEncoding (3) and contentType (4) are there and empty. */
+export const envelopeTail = Uint8Array.of((3 << 3) | 2, 0, (4 << 3) | 2, 0);
 
 /** The message that stands for a kind; undefined where none is built in. */
 export function messageName({ apiVersion, kind }: Pick<ProtobufEnvelope, 'apiVersion' | 'kind'>): string | undefined {

@@ -1,6 +1,6 @@
 import { encodeField, encodeMessage } from './proto-encode.ts';
 import { messageIndex } from './proto-table.ts';
-import { messageName, sealEnvelope } from './protobuf-envelope.ts';
+import { envelopeHead, envelopeTail, messageName, sealEnvelope } from './protobuf-envelope.ts';
 import { WireWriter } from './wire-writer.ts';
 
 /** What an object is. */
@@ -31,9 +31,11 @@ export class ProtobufWriter {
     return encodeField(known(type), 'items', items);
   }
 
-  /** The body made of a list's parts. */
-  list({ apiVersion, kind }: KindName, parts: readonly Uint8Array[]): Uint8Array {
-    return sealEnvelope({ apiVersion, kind, raw: Buffer.concat(parts) });
+  /** The pieces of the body made of a list's parts. */
+  list({ apiVersion, kind }: KindName, parts: readonly Uint8Array[]): Uint8Array[] {
+    let length = 0;
+    for (const part of parts) length += part.length;
+    return [envelopeHead({ apiVersion, kind }, length), ...parts, envelopeTail];
   }
 
   /** A frame of a watch: its length in four bytes, then a WatchEvent with the object's body. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { applyPatch } from './apply-patch.ts';
 import { BodyDecoder, expectedKind } from './body-decoder.ts';
-import { readYaml } from './decoding/yaml-text.ts';
+import { readYaml, writeYaml } from './decoding/yaml-text.ts';
 import { ResourceRegistry } from './resource-registry.ts';
 import { definitions } from './resources/definitions.ts';
 import { routeOf } from './route.ts';
@@ -125,6 +125,11 @@ test('a long YAML text is read as a short one is, and errors are the same', asyn
   }
   const gone = AbortSignal.abort(new Error('gone'));
   await expect(readYaml(`${padding}a: 1\n`, gone)).rejects.toThrow('gone');
+});
+
+test('what no thread could write as YAML is refused before one begins', async () => {
+  const list = Buffer.alloc(25 * 1024 * 1024, ' ');
+  await expect(writeYaml(list, never)).rejects.toMatchObject({ code: 'RequestEntityTooLarge' });
 });
 
 test('no patch does more to an object than change it or be refused', () => {

@@ -16,6 +16,8 @@ const workerFile = new URL(import.meta.url.endsWith('.ts') ? './yaml-worker.ts' 
 
 /** No document that is meant well takes so long. */
 const mostMs = 10_000;
+/** Writing more takes that long, and more memory than the thread has; passing it on holds others up. */
+const mostWritten = 24 * 1024 * 1024;
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -47,10 +49,12 @@ function jsonDocument(text: string): YamlDocument | undefined {
   }
 }
 
-/** A value as YAML, given as JSON text. @throws ApiError RequestEntityTooLarge – it takes too long */
-export async function writeYaml(json: string, signal: AbortSignal): Promise<string> {
-  if (json.length < ownThreadFrom) return yamlOf(parseExact(json));
-  const reply = await inTurn({ json }, signal);
+/** A value as YAML, given as JSON text. @throws ApiError RequestEntityTooLarge – it takes too long, or too much memory */
+export async function writeYaml(json: string | Buffer, signal: AbortSignal): Promise<string> {
+  if (json.length > mostWritten) throw tooLong();
+  const text = json.toString();
+  if (text.length < ownThreadFrom) return yamlOf(parseExact(text));
+  const reply = await inTurn({ json: text }, signal);
   if ('text' in reply) return reply.text;
   throw new Error('error' in reply ? reply.error : 'the answer could not be written');
 }

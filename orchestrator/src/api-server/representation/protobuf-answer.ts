@@ -4,6 +4,7 @@ import { turns } from '../decoding/turns.ts';
 import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { joinedPieces } from './joined-pieces.ts';
 import { notAcceptable, protobufMedia } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
 import type { Presentation } from './represent.ts';
@@ -73,5 +74,5 @@ async function listBody(
     if (pause) await pause;
     parts.push(writer.listItems(type, [shown(item, presentation)]));
   }
-  return writer.list(type, parts);
+  return joinedPieces(writer.list(type, parts));
 }

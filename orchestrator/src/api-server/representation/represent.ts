@@ -7,6 +7,7 @@ import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { joinedPieces } from './joined-pieces.ts';
 import { checkMetadataForm } from './metadata-alone.ts';
 import { notAcceptable, protobufMedia, type Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
@@ -45,7 +46,7 @@ export async function documentOf(
       ? await madeList(answer, presentation)
       : Buffer.from(JSON.stringify(objectValue(answer, presentation)));
   return representation.format === 'yaml'
-    ? { body: encoder.encode(await writeYaml(json.toString(), signal)), contentType: 'application/yaml' }
+    ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
     : { body: json, contentType: 'application/json' };
 }
 
@@ -66,7 +67,7 @@ async function madeList(answer: ListAnswer, presentation: Presentation): Promise
     await pause;
   }
   parts.push(partOf(made(from, items.length), parts.length === 0));
-  return Buffer.concat([...parts, Buffer.from(end)]);
+  return joinedPieces([...parts, Buffer.from(end)]);
 }
 
 /** The text of a list's first part but for its end, or of what is in another one. */
