@@ -69,10 +69,14 @@ export class ObjectStorage {
     namespace,
     ...range
   }: ObjectRange): Promise<RangeResult & { readonly objects: readonly StoredObject[] }> {
-    const pause = turns.goOn(this.#lastCount * unitsPerItem);
+    // Whoever asks for a few works on at once: among many who waited they would all do so in the same turn.
+    const pause = this.#lastCount < viewsAtOnce ? undefined : turns.goOn(this.#lastCount * unitsPerItem);
     if (pause) await pause;
     const result = await storeCall(this.#store.range({ prefix: this.prefixOf(namespace), ...range }));
+    // Of the first range nobody knew how much it would bring.
+    const unforeseen = result.items.length - this.#lastCount;
     this.#lastCount = result.items.length;
+    if (unforeseen >= viewsAtOnce) await turns.goOn(unforeseen * unitsPerItem);
     return { ...result, objects: await this.#views(result.items) };
   }
 

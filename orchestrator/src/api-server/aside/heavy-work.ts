@@ -29,25 +29,26 @@ export function hasMoreValues(bytes: Uint8Array, most: number): boolean {
 
 /** No further than to the first beyond `most`. */
 function countValues(bytes: Uint8Array, most: number): number {
-  const text = bytes as Buffer;
   let values = 0;
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes[i];
     // A comma, a bracket or a brace begins a value.
     if (code === comma || code === bracket || code === brace) {
       if (++values > most) return values;
-    } else if (code === quote) i = endOfString(text, i + 1);
+    } else if (code === quote) i = endOfString(bytes, i + 1);
   }
   return values;
 }
 
 /** Where the string that begins at `from` ends. */
 function endOfString(bytes: Uint8Array, from: number): number {
-  for (let i = from; i < bytes.length; i++) {
-    if (bytes[i] === quote) return i;
-    if (bytes[i] === backslash) i++;
+  for (let at = from; ; at++) {
+    at = bytes.indexOf(quote, at);
+    if (at < 0) return bytes.length;
+    let backslashes = 0;
+    while (at - backslashes > from && bytes[at - backslashes - 1] === backslash) backslashes++;
+    if (backslashes % 2 === 0) return at;
   }
-  return bytes.length;
 }
 
 const compiled = new Set([
@@ -70,9 +71,10 @@ export function guarded(request: ServerRequest, { plural, custom }: Kind): Serve
   const most = mostBytesOf(plural);
   const read = async () => {
     const bytes = await body.read();
-    if (isHeavyBody(bytes, contentType, most) || hasMoreValues(bytes, mostValues / growthIn(custom))) throw heavyWork;
-    // A client may send several in one packet.
+    if (isHeavyBody(bytes, contentType, most)) throw heavyWork;
+    // A client may send several in one packet; counting is a part of the work on them.
     if (bytes.length > smallBytes) await turns.goOn(bytes.length * unitsPerByte);
+    if (hasMoreValues(bytes, mostValues / growthIn(custom))) throw heavyWork;
     return bytes;
   };
   return { ...request, body: { type: 'bytes', read } };
