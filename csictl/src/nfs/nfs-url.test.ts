@@ -27,7 +27,7 @@ const wrong = [
   'nfs://s/a%00',
 ];
 wrong.push('nfs://s/%ff', 'nfs://s/x?version=2', 'nfs://s/x?port=70000', 'nfs://s/x?port=-1', 'nfs://s/x?vers=3');
-wrong.push('nfs://s/x?privileged=1', 'nfs://s/x?export=x', 'nfs://a b/x', 'nfs://s:99999999/x');
+wrong.push('nfs://s/x?privileged=1', 'nfs://s/x?export=x', 'nfs://a b/x', 'nfs://s:99999999/x', 'nfs://s:99999/x');
 
 for (const url of wrong) {
   test(`${url} is refused`, async () => {

@@ -34,16 +34,16 @@ export function parseNfsUrl(text: string): NfsUrl {
   if (!match) throw refused(text, 'it has another form');
   const [, host = '', port, path = '/', query = ''] = match;
   const parameters = readQuery(text, query);
+  if (port !== undefined && !parameters.has('port')) parameters.set('port', port);
   const number = (name: string, most: number) => {
     const value = parameters.get(name);
     if (value === undefined) return undefined;
     if (!/^\d{1,10}$/.test(value) || Number(value) > most) throw refused(text, `${name}=${value} is no number for it`);
     return Number(value);
   };
-  const chosenPort = number('port', 65_535) ?? (port === undefined ? undefined : Number(port));
   const facts = {
     version: versionOf(text, parameters.get('version')),
-    port: chosenPort,
+    port: number('port', 65_535),
     mountPort: number('mountport', 65_535),
     portmapPort: number('portmapport', 65_535),
     export: parameters.get('export'),
