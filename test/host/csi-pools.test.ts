@@ -251,7 +251,7 @@ test('csictl undelete lists the trash, restores a volume and writes the Persiste
   expect(persistentVolume).toMatchObject({
     metadata: { name: 'pvc-1' },
     spec: {
-      capacity: { storage: String(16 * MiB) },
+      capacity: { storage: '16Mi' },
       persistentVolumeReclaimPolicy: 'Retain',
       csi: { driver: 'csi.berth.local', volumeHandle: volumeId },
     },
