@@ -67,6 +67,18 @@ test('a pool keeps its id, and one that has another or none is not used, nor tou
   expect(f.idIn('fast')).toBe(ids[1]);
 });
 
+test('the first pool may get another name, but not that of a further one, which would not be found again', async () => {
+  using f = folder();
+  await f.start('main', 'fast');
+  const [main, fast] = [f.idIn('main'), f.idIn('fast')];
+  await expect(f.start(`fast=${f.at('main')}`)).rejects.toMatchObject({
+    code: 'Usage',
+    message: expect.stringContaining(`pool-id says ${main}, which is the pool "main", and not ${fast}`),
+  });
+  expect(await f.start(`first=${f.at('main')}`, 'fast')).toEqual({});
+  expect(await f.start('main', 'fast')).toEqual({});
+});
+
 test('a setting that is mistyped makes no directory of that name; one that is there is a pool', async () => {
   using f = folder();
   const mistyped = `${f.at('main')},limit=5Gi,limt=1Gi`;

@@ -64,6 +64,7 @@ export async function takePools(
   refuseLostCatalog(first, others);
   await take(first);
   const catalog = stack.use(new Catalog(catalogOptions(pools)));
+  refuseOtherPool(catalog, first);
   look((pool) => objectionTo(catalog, pool));
   for (const pool of others) await take(pool);
   await identifyPools(
@@ -157,6 +158,16 @@ function objectionToUnknown(catalog: Catalog, { name, path }: PoolOptions): stri
   if (catalog.poolId(name) !== undefined || existsSync(join(path, 'trash'))) return undefined;
   const isUsed = [...catalog.sums(), ...catalog.snapshots.poolSums()].some(({ pool }) => pool === name);
   return isUsed ? `there is nothing at ${path}, though volumes or snapshots are in it` : undefined;
+}
+
+/** Of the first pool, which may get another name, but not that of one that is elsewhere: the volumes there would be looked for here. */
+function refuseOtherPool(catalog: Catalog, first: PoolOptions): void {
+  const why = poolIdAt(first.path) === undefined ? undefined : objectionToId(catalog, first);
+  if (why === undefined) return;
+  throw new StartError(
+    'Usage',
+    `--pool: the pool "${first.name}" is another one: ${why}; give --pool with its own name`,
+  );
 }
 
 function refuseUnmounted(pool: PoolOptions, mounter: Mounter): void {

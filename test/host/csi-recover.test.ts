@@ -122,6 +122,9 @@ test('a lost catalog is made anew from volumes and snapshots of every backend, i
   const report = recover(pools);
   expect(report).toMatchObject({ state: 'missing', written: true });
   expect(report.found.map(({ from }) => from)).toEqual(Array(11).fill('data'));
+  // It knows the pools, too.
+  const mistaken = runDriver('--endpoint', place.endpoint, '--node-id', 'n1', '--pool', `fast=${place.pool}`);
+  expect(mistaken).toMatchObject({ code: 2, stderr: expect.stringContaining('"fast" is another one') });
 
   driver = await startDriverProcess(place.folder, pools);
   await using _driver = { [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };

@@ -63,8 +63,13 @@ export async function recoverCatalog(options: RecoverOptions): Promise<RecoverRe
   const isNew = state === 'missing' && !taken.slice(1).some((pool) => poolIdAt(pool.path) !== undefined);
   if (state === 'whole' || dryRun || (rebuild.records.length === 0 && isNew)) return report;
   const keepAs = `${path}.damaged-${new Date(clock.now()).toISOString().replace(/[-:]|\.\d+/g, '')}`;
-  const keptAs = await writeCatalog(path, rebuild, keepAs);
+  const keptAs = await writeCatalog(path, { ...rebuild, poolIds: idsOf(taken) }, keepAs);
   return { ...report, written: true, ...(keptAs === undefined ? {} : { keptAs }) };
+}
+
+function idsOf(pools: readonly PoolOptions[]): ReadonlyMap<string, string> {
+  const ids = pools.map(({ name, path }) => [name, poolIdAt(path)] as const);
+  return new Map(ids.filter((entry): entry is readonly [string, string] => entry[1] !== undefined));
 }
 
 /** Shares by whatever is known of them: flags, what the first pool remembers, and records that can still be read. */

@@ -4,6 +4,11 @@ import { syncDirectory } from '@berth/kit';
 import { Catalog } from '../catalog/catalog.ts';
 import type { Rebuild } from './plan-rebuild.ts';
 
+export interface NewCatalog extends Rebuild {
+  /** Of the pools that have one, by their names: another directory must not be taken for one of them at the next start. */
+  readonly poolIds: ReadonlyMap<string, string>;
+}
+
 /** Records written in one transaction. */
 const batch = 1000;
 
@@ -12,7 +17,7 @@ const batch = 1000;
  * off it can be begun again.
  * @returns where the old one is now; undefined where there was none.
  */
-export async function writeCatalog(path: string, rebuild: Rebuild, keepAs: string): Promise<string | undefined> {
+export async function writeCatalog(path: string, rebuild: NewCatalog, keepAs: string): Promise<string | undefined> {
   const half = `${path}.recovering`;
   for (const end of ['', '-wal', '-shm']) rmSync(`${half}${end}`, { force: true });
   {
@@ -41,7 +46,8 @@ function finished(path: string): string {
   return `${path}.recovered`;
 }
 
-async function fill(catalog: Catalog, { records, groups, attachments }: Rebuild): Promise<void> {
+async function fill(catalog: Catalog, { records, groups, attachments, poolIds }: NewCatalog): Promise<void> {
+  for (const [name, id] of poolIds) await catalog.notePool(name, id);
   // First, and one by one: several of one name may be in the trash, and a new volume may have it too.
   for (const { kind, record } of records)
     if (kind === 'trashed') await catalog.trashed.put(await catalog.adopt(record), record);
