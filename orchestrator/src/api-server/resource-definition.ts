@@ -91,8 +91,15 @@ export interface Rules {
   readonly markDeleted?: (object: AnyObject, now: number) => AnyObject;
   /** Warnings for the `Warning` header. */
   readonly warnings?: (object: AnyObject) => readonly string[];
-  /** Generated names are validated like this; the default is a DNS subdomain. */
-  readonly nameRule?: 'dnsSubdomain' | 'longName' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
+  /** Names, and what generated ones begin with, are validated like this; the default is a DNS subdomain. */
+  readonly nameRule?:
+    | 'any'
+    | 'dnsSubdomain'
+    | 'longName'
+    | 'deviceClassName'
+    | 'dnsLabel'
+    | 'dns1035Label'
+    | 'pathSegment';
   /** Fields a selector may name besides metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: AnyObject) => string>>;
   /** How long deletion waits where the request does not say (pods: spec.terminationGracePeriodSeconds); absent: at once. */

@@ -9,11 +9,19 @@ export type NameRule = NonNullable<Rules['nameRule']>;
 type NameCheck = (name: string) => readonly string[];
 
 const nameChecks: Readonly<Record<NameRule, NameCheck>> = {
+  any: () => [],
   dnsSubdomain: dns1123Subdomain,
   longName,
+  deviceClassName: longName,
   dnsLabel: dns1123Label,
   dns1035Label,
   pathSegment,
+};
+
+/** What is declared of names says nothing of their beginnings. */
+const beginnings: Readonly<Partial<Record<NameRule, NameCheck>>> = {
+  longName: nameChecks.any,
+  deviceClassName: pathSegment,
 };
 
 /** All keys and values together (apimachinery TotalAnnotationSizeLimitB). */
@@ -23,8 +31,7 @@ const annotationsLimit = 256 * 1024;
 export function validateObjectMeta(object: AnyObject, namespaced: boolean, rule: NameRule): FieldError[] {
   const { metadata } = object;
   const check = nameChecks[rule];
-  // What is declared of names says nothing of their beginnings.
-  const checkBeginning = rule === 'longName' ? dns1123Subdomain : check;
+  const checkBeginning = beginnings[rule] ?? check;
   const generateName = metadata.generateName ?? '';
   return [
     ...(generateName === ''

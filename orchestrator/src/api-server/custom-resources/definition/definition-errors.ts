@@ -8,6 +8,7 @@ import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { child, invalid, notSupported, required } from '../../resources/field.ts';
 import { immutable } from '../../resources/metadata.ts';
 import { dns1035Label, dns1123Subdomain } from '../../resources/names.ts';
+import { hasDefault, someSchema } from '../schema/json-schema.ts';
 import { approvalErrors } from './approval.ts';
 import { isConditionTrue } from './conditions.ts';
 import { conversionErrors } from './conversion-errors.ts';
@@ -19,10 +20,13 @@ import { columnErrors, selectableFieldErrors, subresourceErrors } from './versio
 /** Everything upstream checks of a new CustomResourceDefinition but its metadata (apiextensions validation). */
 export function definitionErrors(object: AnyObject): FieldError[] {
   const { metadata, spec, status } = object as CustomResourceDefinition;
-  const name = metadata.name ?? '';
   const wanted = `${spec.names.plural}.${spec.group}`;
   return [
-    ...(name === wanted ? [] : [invalid('metadata.name', name, 'must be spec.names.plural+"."+spec.group')]),
+    ...(['generateName', 'name'] as const).flatMap((field) =>
+      metadata[field] && metadata[field] !== wanted
+        ? [invalid(`metadata.${field}`, metadata[field], 'must be spec.names.plural+"."+spec.group')]
+        : [],
+    ),
     ...specErrors(spec, schemaCheckFor(undefined)),
     ...nameErrors(status?.acceptedNames, 'status.acceptedNames'),
     ...storedVersionErrors(object as CustomResourceDefinition),
@@ -61,6 +65,9 @@ function specErrors(spec: CustomResourceDefinitionSpec, check: SchemaCheck): Fie
       : versions.flatMap(({ schema }, i) =>
           schema?.openAPIV3Schema ? [] : [required(`spec.versions[${i}].schema.openAPIV3Schema`)],
         )),
+    ...(spec.preserveUnknownFields && [top, ...versions].some(hasDefaults)
+      ? [invalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema')]
+      : []),
     ...versions.flatMap((version, i) => versionErrors(internal, i, check, version.name ?? '')),
     // Here null is what was not sent.
     ...versionListErrors(internal, ((spec.versions as unknown) ?? undefined) === undefined),
@@ -218,6 +225,10 @@ function storedVersionErrors({ spec, status }: CustomResourceDefinition): FieldE
           ],
     ),
   ];
+}
+
+function hasDefaults({ schema }: InternalSpec['top']): boolean {
+  return someSchema(schema?.openAPIV3Schema, hasDefault);
 }
 
 function preserveErrors(

@@ -193,9 +193,10 @@ function actionErrors(list: readonly string[]): FieldError[] {
   const field = 'spec.validationActions';
   return [
     ...(list.length > 0 ? [] : [required(field, 'at least one validation action is required')]),
-    ...list.flatMap((action, index) =>
-      actions.includes(action) ? [] : [notSupported(`${field}[${index}]`, action, actions)],
-    ),
+    ...list.flatMap((action, index) => [
+      ...(actions.includes(action) ? [] : [notSupported(`${field}[${index}]`, action, actions)]),
+      ...(list.indexOf(action) < index ? [duplicate(`${field}[${index}]`, action)] : []),
+    ]),
     ...(list.includes('Deny') && list.includes('Warn')
       ? [
           invalid(

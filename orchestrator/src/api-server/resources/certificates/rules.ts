@@ -42,7 +42,7 @@ export const signingRequestRules: KindRules = {
     Condition: (object) => condition(object as CertificateSigningRequest),
   },
   rules: {
-    nameRule: 'pathSegment',
+    nameRule: 'any',
     // Who asks is not what the request says, but who sends it.
     prepareForCreate: (object: AnyObject, { user, groups, uid, extra = {} }: RequestContext) => {
       const { uid: _, extra: __, ...spec } = (object as CertificateSigningRequest).spec;

@@ -10,7 +10,7 @@ import type { AnyObject, FieldError, RequestContext } from '../../resource-defin
 import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid } from '../field.ts';
 import { shownVolumeAffinity, specDiff } from '../internal-form.ts';
-import { immutable } from '../metadata.ts';
+import { immutable, validateObjectMeta } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { accessModes } from './access-modes.ts';
 import { validateVolumeSpec, volumeSources } from './persistent-volume-spec.ts';
@@ -109,6 +109,7 @@ function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
   const changed = 'spec.persistentvolumesource is immutable after creation';
   return [
     // Upstream looks at the whole volume twice.
+    ...validateObjectMeta(next, false, 'dnsSubdomain'),
     ...validateVolumeSpec(spec, 'spec'),
     ...(semanticEqual(source, oldSource)
       ? []

@@ -2,7 +2,7 @@ import { rfc3339 } from '@berth/kit';
 import type { APIService, APIServiceCondition, APIServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { invalid, notSupported, required } from '../field.ts';
-import { dns1035Label, dns1123Subdomain, portNumber } from '../names.ts';
+import { dns1035Label, dns1123Subdomain, pathSegment, portNumber } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 
 export const apiServiceRules: KindRules = {
@@ -43,14 +43,14 @@ function validate({ metadata, spec }: APIService): FieldError[] {
   const { group = '', version = '', service, groupPriorityMinimum = 0, versionPriority = 0 } = spec ?? {};
   const name = `${version}.${group}`;
   const wrongName = 'must be `spec.version+"."+spec.group`';
-  const { generateName } = metadata;
+  // What could be no name at all has been told.
+  const isWrong = (given = '') => given !== '' && given !== name && pathSegment(given).length === 0;
   return [
-    ...(generateName && generateName !== name
-      ? [invalid('metadata.generateName', generateName, `${wrongName}: ${JSON.stringify(name)}`)]
-      : []),
-    ...(!metadata.name || metadata.name === name
-      ? []
-      : [invalid('metadata.name', metadata.name, `${wrongName}: ${JSON.stringify(name)}`)]),
+    ...(['generateName', 'name'] as const).flatMap((field) =>
+      isWrong(metadata[field])
+        ? [invalid(`metadata.${field}`, metadata[field], `${wrongName}: ${JSON.stringify(name)}`)]
+        : [],
+    ),
     ...(group === '' && version !== 'v1'
       ? [required('spec.group', 'only v1 may have an empty group and it better be legacy kube')]
       : []),

@@ -73,11 +73,12 @@ function referenceErrors(reference: IngressClassParametersReference): FieldError
 export const ipAddressRules: KindRules = {
   cells: { ParentRef: (object) => parent(object as IPAddress) },
   rules: {
-    nameRule: 'pathSegment',
+    nameRule: 'any',
     validate: (object) => {
-      const { name = '' } = object.metadata;
+      const { name = '', generateName = '' } = object.metadata;
       const reference = (object as IPAddress).spec?.parentRef;
       return [
+        ...(generateName === '' ? [] : validateIp(generateName, 'metadata.generateName')),
         ...(name === '' ? [] : validateIp(name, 'metadata.name')),
         ...(reference ? parentErrors(reference, 'spec.parentRef') : [required('spec.parentRef')]),
       ];

@@ -44,7 +44,7 @@ const slicePreparations: Pick<Rules, 'prepareForCreate' | 'prepareForUpdate'> = 
 export const deviceRules: Readonly<Record<string, KindRules>> = {
   'resource.k8s.io/deviceclasses': {
     generation: { initial: true, of: ({ spec }) => spec },
-    rules: { ...checked('DeviceClass'), nameRule: 'longName' },
+    rules: { ...checked('DeviceClass'), nameRule: 'deviceClassName' },
   },
   'resource.k8s.io/devicetaintrules': {
     generation: { initial: true, of: ({ spec }) => spec },

@@ -93,8 +93,20 @@ function defaultHttpGet(action: { path?: string; scheme?: string } | undefined):
 /** A reference without tag or digest means `latest`, and so does the tag itself; a name that can't be parsed means neither. */
 export function isLatest(image: string): boolean {
   if (!/^[a-zA-Z0-9][\w.:/@-]*$/.test(image)) return false;
-  const [name, digest] = image.split('@');
+  const [name = '', digest] = image.split('@');
   if (digest !== undefined) return false;
-  const tag = /:([\w][\w.-]{0,127})$/.exec((name as string).slice((name as string).lastIndexOf('/') + 1))?.[1];
-  return tag === undefined || tag === 'latest';
+  const [tail, tag] = /:([\w][\w.-]{0,127})$/.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [''];
+  return (
+    repositoryPath(name.slice(0, name.length - tail.length)).length <= longestPath && (tag ?? 'latest') === 'latest'
+  );
+}
+
+/** distribution/reference RepositoryNameTotalLengthMax. */
+const longestPath = 255;
+
+/** Without the registry, and below `library` where nothing else is named. */
+function repositoryPath(name: string): string {
+  const [first = '', ...rest] = name.split('/');
+  if (rest.length === 0) return `library/${name}`;
+  return /[.:]|^localhost$|[A-Z]/.test(first) ? rest.join('/') : name;
 }

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { definitionErrors } from './definition-errors.ts';
+
+const definition = (spec: object, properties: object) => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'tests.x.io' },
+  spec: {
+    group: 'x.io',
+    scope: 'Namespaced',
+    names: { plural: 'tests', singular: 'test', kind: 'Test', listKind: 'TestList' },
+    conversion: { strategy: 'None' },
+    versions: [
+      { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties } } },
+    ],
+    ...spec,
+  },
+  status: { storedVersions: ['v1'] },
+});
+
+const never = 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
+test.each([
+  [{ a: { type: 'string' } }, [never]],
+  [{ a: { type: 'string', default: 'x' } }, ['must be false in order to use defaults in the schema', never]],
+])('unknown fields of all versions cannot be preserved, least where there are defaults: %j', (properties, why) => {
+  const errors = definitionErrors(definition({ preserveUnknownFields: true }, properties));
+  expect(errors.filter(({ field }) => field === 'spec.preserveUnknownFields').map(({ message }) => message)).toEqual(
+    why.map((text) => `Invalid value: true: ${text}`),
+  );
+});
