@@ -258,8 +258,8 @@ test.each([
 
 test('a document nested too deep is an error, not a stack overflow', () => {
   for (const parse of [parseJson, parseJsonStrict]) {
-    expect(() => parse('['.repeat(200_000))).toThrow('exceeded max depth');
-    expect(() => parse('{"a":'.repeat(20_000))).toThrow('exceeded max depth');
+    expect(() => parse('['.repeat(200_000))).toThrow(/^invalid character '.' exceeded max depth$/);
+    expect(() => parse('{"a":'.repeat(20_000))).toThrow(/^invalid character '.' exceeded max depth$/);
     expect(() => parse(`${'['.repeat(900)}"${'[{'.repeat(5000)}"${']'.repeat(900)}`)).not.toThrow();
   }
 });

@@ -1,5 +1,6 @@
 import { type Integer, numberOf } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
+import { goQuote } from './go-quote.ts';
 import { JsonNotes } from './json-notes.ts';
 import { joinPath, setOwn } from './json-value.ts';
 
@@ -199,8 +200,7 @@ class JsonReader {
     // Go tells the byte it stands at.
     const [byte = 0] = Buffer.from(String.fromCodePoint(this.#text.codePointAt(this.#at) as number));
     const character = String.fromCharCode(byte);
-    const shown =
-      character === "'" ? `'\\''` : character === '"' ? `'"'` : `'${JSON.stringify(character).slice(1, -1)}'`;
+    const shown = character === "'" ? `'\\''` : character === '"' ? `'"'` : `'${goQuote(character).slice(1, -1)}'`;
     return new DecodeError(`invalid character ${shown} ${context}`);
   }
 }

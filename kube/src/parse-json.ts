@@ -14,7 +14,7 @@ export function parseExact(text: string): unknown {
 }
 
 /**
- * A JSON document as a value, its integers exactly. @throws DecodeError – in the words of Go's scanner, or `exceeded max depth`.
+ * A JSON document as a value, its integers exactly. @throws DecodeError – in the words of Go's scanner.
  */
 export function parseJson(text: string): unknown {
   checkDepth(text);
@@ -45,7 +45,7 @@ function checkDepth(text: string): void {
       else if (code === 34) inString = false;
     } else if (code === 34) inString = true;
     else if (code === 123 || code === 91) {
-      if (++depth > maxDepth) throw new DecodeError('exceeded max depth');
+      if (++depth > maxDepth) throw new DecodeError(`invalid character '${text[i]}' exceeded max depth`);
     } else if (code === 125 || code === 93) depth--;
   }
 }

@@ -65,6 +65,13 @@ test('paths are those of Go’s routers: the version with slashes behind it, the
   expect(await server.send({ method: 'OPTIONS', path: '*' })).toMatchObject({ status: 200, text: '' });
 });
 
+test('a content type that is none is not taken for JSON', async () => {
+  const body = { metadata: { name: 'of-no-type' } };
+  expect(await server.send({ method: 'POST', path: configmaps, contentType: ';;;', body })).toMatchObject({ status: 415 });
+  const gzipped = await server.send({ method: 'POST', path: configmaps, contentType: 'application/json', raw: '\u001f' });
+  expect(JSON.parse(gzipped.text).message).toContain("json parse error: invalid character '\\x1f' looking for beginning of value");
+});
+
 test('a body over 3 MiB is refused with 413, and the server goes on', async () => {
   const raw = JSON.stringify({ metadata: { name: 'big' }, data: { a: 'x'.repeat(3 * 1024 * 1024) } });
   const sent = await server

@@ -36,7 +36,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
       copied += JSON.stringify(copySource(result, operation.from as readonly string[]) ?? null).length;
       if (copied > maxCopied) {
         const words = `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopied}`;
-        throw apiError('RequestEntityTooLarge', words);
+        throw unappliedPatch(words);
       }
     }
     result = applyOperation(result, operation);

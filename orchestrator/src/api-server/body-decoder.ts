@@ -203,8 +203,9 @@ interface Parsed {
 }
 
 export function mediaTypeOf(contentType: string | undefined): string {
-  const media = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  return media === '' ? 'application/json' : media;
+  const [media = ''] = contentType?.split(';', 1) ?? ['application/json'];
+  // A header without a value is none (apiserver NegotiateInputSerializer).
+  return contentType === '' ? 'application/json' : media.trim().toLowerCase();
 }
 
 export async function bytesOf(body: RequestBody): Promise<Uint8Array> {

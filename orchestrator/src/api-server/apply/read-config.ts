@@ -34,7 +34,7 @@ function asJson(text: string): { readonly value: unknown; readonly repeats: bool
     return { value, repeats: duplicateFields.length > 0 };
   } catch (error) {
     // As YAML it would be no flatter.
-    if ((error as Error).message === tooDeep) throw undecodable(`yaml: ${tooDeep}`);
+    if ((error as Error).message.endsWith(tooDeep)) throw undecodable(`yaml: ${tooDeep}`);
     return undefined;
   }
 }

@@ -40,5 +40,5 @@ test('what a webhook answers that is no JSON is told as Go reads it', async () =
   const words = "couldn't get version/kind; json parse error:";
   expect(await wrong('hello')).toBe(`${words} invalid character 'h' looking for beginning of value`);
   expect(await wrong('{"a":')).toBe(`${words} unexpected end of JSON input`);
-  expect(await wrong('['.repeat(100_000))).toBe(`${words} exceeded max depth`);
+  expect(await wrong('['.repeat(100_000))).toBe(`${words} invalid character '[' exceeded max depth`);
 });
