@@ -42,6 +42,11 @@ export class ClusterState {
     return this.#assumed.has(uid);
   }
 
+  /** It has a node or is on the way to one, and has not ended. */
+  isPlaced(uid: string): boolean {
+    return this.#placements.has(uid);
+  }
+
   #place(uid: string, pod: Pod | undefined, node: string | undefined): void {
     const before = this.#placements.get(uid);
     if (before !== undefined && before !== node) this.#nodes.get(before)?.removePod(uid);

@@ -1,5 +1,5 @@
 import { FakeClock, settle, silentLogger } from '@berth/kit';
-import { KubeClient, type Node, type Pod, resources, startInformers } from '@berth/kube';
+import { KubeClient, type Node, type Pod, type ResourceType, resources, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { FakeApi } from '../../../test/harness/fake-api.ts';
 import { FakeEvents } from '../../../test/harness/fake-recorder.ts';
@@ -68,6 +68,35 @@ test('two pods that arrive together do not share room for one', async () => {
   expect(s.events.lines).toContain(
     'FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
   );
+});
+
+test('a ReadWriteOncePod claim is for one pod at a time, also of two that arrive together, and free when that one has ended', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  const setStatus = (type: ResourceType, name: string, status: object) =>
+    s.client.patch(
+      type,
+      { namespace: 'default', name },
+      { type: 'merge', patch: { status } },
+      { subresource: 'status' },
+    );
+  const accessModes = ['ReadWriteOncePod'];
+  await s.client.create(resources.persistentvolumes, { metadata: { name: 'pv-c' }, spec: { accessModes } });
+  const spec = { accessModes, volumeName: 'pv-c', storageClassName: '' };
+  await s.client.create(resources.persistentvolumeclaims, { metadata: { name: 'c', namespace: 'default' }, spec });
+  await setStatus(resources.persistentvolumeclaims, 'c', { phase: 'Bound' });
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+  await Promise.all(['p1', 'p2'].map((name) => s.client.create(resources.pods, aPod(name, { volumes }))));
+  await s.quiet();
+  const placed = async () =>
+    (await s.client.list(resources.pods)).items.flatMap(({ spec, metadata }) => (spec?.nodeName ? metadata.name : []));
+  const [first = '', ...others] = await placed();
+  expect([first, others]).toEqual([expect.stringMatching(/^p[12]$/), []]);
+  await setStatus(resources.pods, first, { phase: 'Succeeded' });
+  await s.quiet();
+  await s.clock.advance(10_000);
+  await s.quiet();
+  expect((await placed()).toSorted()).toEqual(['p1', 'p2']);
 });
 
 test('a waiting pod is placed when room appears', async () => {

@@ -181,7 +181,9 @@ class Scheduler implements AsyncDisposable {
   #fits(pod: Pod, claims: PodClaims, info: NodeInfo): { reasons: Reasons } | { decision: VolumeDecision } {
     const reasons = refuse({ pod, requests: podRequests(pod) }, info);
     if (reasons.length > 0 || !info.node) return { reasons };
-    if (this.#volumes.isTakenByAnother(pod, claims, (key) => this.#pods.byIndex('claim', key))) {
+    const placed = (key: string) =>
+      this.#pods.byIndex('claim', key).filter(({ metadata }) => this.#state.isPlaced(metadata.uid as string));
+    if (this.#volumes.isTakenByAnother(pod, claims, placed)) {
       return {
         reasons: [
           'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
@@ -211,6 +213,8 @@ class Scheduler implements AsyncDisposable {
       this.#state.forget(pod);
       if (this.#signal.aborted || isAbort(error) || isNotFound(error)) return;
       log[isConflict(error) ? 'debug' : 'warn']('binding failed', { pod: key, node: node.name, error });
+      // The room it held is free for others meanwhile.
+      this.#queue.clusterChanged();
       this.#queue.retryLater(key);
       await this.#reportUnschedulable(pod, messageOf(error), 'SchedulerError');
     } finally {

@@ -72,14 +72,12 @@ export class VolumeBinding {
     for (const { volume } of decision.bind) this.#promised.delete(volume.metadata.name as string);
   }
 
-  /** ReadWriteOncePod: at most one pod, anywhere (KEP-2485). */
-  isTakenByAnother(pod: Pod, { bound, delayed }: PodClaims, podsOfClaim: (key: string) => Iterable<Pod>): boolean {
+  /** ReadWriteOncePod: at most one pod, anywhere (KEP-2485). `placedPods` are those of a claim that have a node, or are on the way to one. */
+  isTakenByAnother(pod: Pod, { bound, delayed }: PodClaims, placedPods: (key: string) => readonly Pod[]): boolean {
     const exclusive = [...bound, ...delayed].filter((claim) => claim.spec?.accessModes?.includes('ReadWriteOncePod'));
-    return exclusive.some((claim) => {
-      for (const other of podsOfClaim(keyOf(claim)))
-        if (other.metadata.uid !== pod.metadata.uid && other.spec?.nodeName) return true;
-      return false;
-    });
+    return exclusive.some((claim) =>
+      placedPods(keyOf(claim)).some(({ metadata }) => metadata.uid !== pod.metadata.uid),
+    );
   }
 
   /** CSINode's `allocatable.count` per driver against the distinct volumes its pods use (NodeVolumeLimits). */
