@@ -129,6 +129,22 @@ for (const [what, [expected, act]] of Object.entries(cases)) {
   });
 }
 
+test('an inline volume has no PV, and a subPath of a claim has both', () => {
+  using s = scene();
+  const inline = { volumeHandle: 'csi-x', specVolID: 'scratch', volumeLifecycleMode: 'Ephemeral' };
+  const subPath = (name: string) => mounted(join(s.kubelet, `pods/uid-1/volume-subpaths/${name}/c/0`));
+  const cluster = viewOf(
+    [pv('pvc-1', 'v-1', 'www-web-0'), pv('cache', 'v-2', 'other')],
+    [{ ...pod('uid-1', 'web-0'), spec: { volumes: [{ name: 'cache', emptyDir: {} }], containers: [] } }],
+  );
+  const rows = s.rows([mounted(s.published('uid-1', 'scratch', inline)), subPath('pvc-1'), subPath('cache')], cluster);
+  expect(rows.map(({ volume, claim, pv, state }) => [volume, claim, pv, state])).toEqual([
+    ['csi-x', '', '', 'ok'],
+    ['pvc-1', 'default/www-web-0', 'pvc-1', 'ok'],
+    ['cache', '', '', 'ok'],
+  ]);
+});
+
 test('without an API server the records alone tell, and a pod is named by its uid', () => {
   using s = scene();
   const table = [mounted(s.published('uid-9', 'pvc-1'))];

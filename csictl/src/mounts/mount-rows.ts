@@ -4,7 +4,7 @@ import { type ClusterView, claimOf, podName } from '../cluster/cluster-view.ts';
 import type { KubeletRoot } from './kubelet-roots.ts';
 import { type MountPlace, placeOf } from './mount-place.ts';
 import { judge } from './mount-state.ts';
-import { readVolData, type VolData } from './vol-data.ts';
+import { isInline, readVolData, type VolData } from './vol-data.ts';
 
 /** One mount, or one that should be. */
 export interface MountRow {
@@ -61,7 +61,7 @@ function rowOf(place: MountPlace, mounts: readonly MountInfo[], cluster: Cluster
     volume: data?.volumeHandle ?? nameOf(place) ?? pv?.spec?.csi?.volumeHandle ?? '',
     pod: podName(cluster?.podOf(podUid)) || podUid,
     claim: claimOf(pv),
-    pv: pv?.metadata.name ?? data?.specVolID ?? ('pv' in place ? place.pv : ''),
+    pv: pv?.metadata.name ?? (isInline(data) ? '' : (data?.specVolID ?? ('pv' in place ? place.pv : ''))),
     mode: top ? (top.options.includes('ro') ? 'ro' : 'rw') : '',
     state,
     note,
@@ -80,5 +80,8 @@ function pvOf(
   { data, cluster }: { readonly data: VolData | undefined; readonly cluster: ClusterView | undefined },
 ) {
   if (data?.volumeHandle !== undefined) return cluster?.volumeOf(driver, data.volumeHandle);
+  // A claim's volume is named for its PV there, all others for the pod's own volume.
+  if (place.kind === 'subpath' && cluster?.podOf(place.podUid)?.spec?.volumes?.every(({ name }) => name !== place.name))
+    return cluster.volumeNamed(place.name);
   return 'pv' in place ? cluster?.volumeNamed(place.pv) : undefined;
 }

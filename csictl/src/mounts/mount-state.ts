@@ -2,7 +2,7 @@ import type { PersistentVolume } from '@berth/kube';
 import type { MountInfo } from '@berth/linux';
 import type { ClusterView } from '../cluster/cluster-view.ts';
 import type { MountPlace } from './mount-place.ts';
-import type { VolData } from './vol-data.ts';
+import { isInline, type VolData } from './vol-data.ts';
 
 export interface Evidence {
   readonly place: MountPlace;
@@ -35,7 +35,7 @@ function reasonOrphaned({ place, mounts, data, cluster, pv }: Evidence): string 
   if ((place.kind === 'stage' || place.kind === 'publish') && !data) return 'no vol_data.json names it';
   const podUid = 'podUid' in place ? place.podUid : '';
   if (cluster && podUid !== '' && !cluster.podOf(podUid)) return 'its pod does not exist';
-  const needsPv = data !== undefined && data.volumeLifecycleMode !== 'Ephemeral';
+  const needsPv = data !== undefined && !isInline(data);
   if (cluster && needsPv && !pv) return 'its PersistentVolume does not exist';
   return undefined;
 }

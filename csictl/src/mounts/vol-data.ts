@@ -8,6 +8,11 @@ export interface VolData {
   readonly volumeLifecycleMode?: string;
 }
 
+/** Of a volume that a pod itself describes: no PV stands behind it, and `specVolID` is its name in the pod. */
+export function isInline(data: VolData | undefined): boolean {
+  return data?.volumeLifecycleMode === 'Ephemeral';
+}
+
 /** More than any record has; what is larger is no record. */
 const maxBytes = 64 * 1024;
 
