@@ -56,6 +56,8 @@ test.each<[string, string, RegExp]>([
   ['two lengths', `${head('Content-Length: 4\r\nContent-Length: 30\r\n')}{}`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a length that is none', `${head('Content-Length: 4x\r\n')}{}`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a coding nobody knows', `${head('Transfer-Encoding: xchunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a host that is none', `GET ${configmaps} HTTP/1.1\r\nHost: a b\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request: malformed Host header\r\n/],
+  ['HTTP/2 by name alone', `GET ${configmaps} HTTP/2.0\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 505 HTTP Version Not Supported: unsupported protocol version\r\n/],
   ['a space before the colon', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer x\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a folded header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a line end alone in a header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\nImpersonate-User: y\r\n\r\n`, /^HTTP\/1\.1 (400|403) /],

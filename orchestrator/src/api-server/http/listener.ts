@@ -14,6 +14,7 @@ import { certificatesOf } from '../authentication/certificate-roots.ts';
 import { beginInTurns } from './begin-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
+import { badRequest, malformedHead } from './malformed-head.ts';
 import { originForm } from './request-target.ts';
 
 export type { Upgrade } from './handler-parts.ts';
@@ -102,18 +103,19 @@ function serve(server: Http2SecureServer, parts: HandlerParts): void {
   const handler = new HttpHandler(parts);
   const failed = (error: unknown) => log.error('a connection was not served', { error });
   server.on('request', (request, response) => {
-    if (isMalformed(request as unknown as IncomingMessage)) return refuse(new Error('malformed'), request.socket);
-    if (!asPath(request)) {
+    const refusal = refusalOf(request as unknown as IncomingMessage);
+    if (refusal !== undefined) {
       const { stream } = request as Partial<Http2ServerRequest>;
       if (stream) return stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
-      return refuse(new Error('malformed'), request.socket);
+      return refuse(new Error('malformed'), request.socket, refusal);
     }
     // About the server as a whole (RFC 9110 §9.3.7).
     if (request.url === '*' && request.method === 'OPTIONS') return void response.writeHead(200).end();
     void handler.request(request, response).catch(failed);
   });
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (isMalformed(message) || !asPath(message)) return refuse(new Error('malformed'), socket);
+    const refusal = refusalOf(message);
+    if (refusal !== undefined) return refuse(new Error('malformed'), socket, refusal);
     void handler.upgrade(message, socket, head).catch(failed);
   });
   server.on('session', (session) => endWhenIdle(session, parts.clock));
@@ -141,27 +143,17 @@ function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
 
 const refused = new WeakSet<Duplex>();
 
-/**
- * What Node's parser takes and Go's does not: HTTP/0.9, and a request that names two hosts (RFC 9112 §3.2). Nor is what
- * comes behind such a one a request.
- */
-function isMalformed({ httpVersionMajor, rawHeaders, socket }: IncomingMessage): boolean {
-  if (httpVersionMajor >= 2) return false;
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i] as string)) hosts++;
-  return httpVersionMajor < 1 || hosts > 1 || refused.has(socket);
-}
-
-/** From here on a target is a path and its query, however it was sent. False: it is none. */
-function asPath(message: { url?: string | undefined }): boolean {
+/** Why a request is none, as Go's server says it; undefined: it is one, and its target a path from here on. */
+function refusalOf(message: IncomingMessage): string | undefined {
+  if (refused.has(message.socket)) return badRequest;
   const { url = '' } = message;
   const form = originForm(url);
   if (form !== undefined && form !== url) message.url = form;
-  return form !== undefined;
+  return form === undefined ? badRequest : malformedHead(message);
 }
 
 /** What cannot be read as a request is answered as Go's server does, and its connection ends. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+function refuse(error: NodeJS.ErrnoException, socket: Duplex, said = badRequest): void {
   // What still comes of it is just as wrong.
   if (refused.has(socket)) return;
   refused.add(socket);
@@ -169,7 +161,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : said;
   const head = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n';
   socket.end(`HTTP/1.1 ${status}\r\n${head}${status}`);
   // A client that is still writing would lose the answer with the connection.
