@@ -90,6 +90,8 @@ test('a filesystem that was shut down is told, and others go on', async () => {
   // Such a mount is neither nothing nor another volume's.
   const stats = driver.node.NodeGetVolumeStats({ volumeId, volumePath: use.targetPath });
   await expect(stats).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('errors only') });
+  const snapshot = driver.controller.CreateSnapshot({ name: 's', sourceVolumeId: volumeId });
+  await expect(snapshot).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('errors only') });
   await use.release();
   await second.release();
 });

@@ -1,15 +1,16 @@
 import { type Fd, freezeFilesystem, isErrno, openRoot, reopen, thawFilesystem } from '@berth/linux';
+import { brokenMountAt, brokenMountErrors } from './place.ts';
 
 const maxThawTries = 5;
 
 /**
  * Makes the filesystem mounted at the path stand still until disposed, everything written to it on its device.
  * One that somebody else has frozen stays frozen.
+ * @throws GrpcError INTERNAL – it was shut down, or its device is gone: nothing can be taken of it as it is.
  */
 export async function freeze(mountPoint: string): Promise<AsyncDisposable> {
-  using handle = openRoot(mountPoint);
   using stack = new DisposableStack();
-  const root = stack.use(reopen(handle));
+  const root = stack.use(openMounted(mountPoint));
   let ours = true;
   try {
     await freezeFilesystem(root);
@@ -24,6 +25,16 @@ export async function freeze(mountPoint: string): Promise<AsyncDisposable> {
       if (ours) await thawSurely(root);
     },
   };
+}
+
+function openMounted(mountPoint: string): Fd {
+  try {
+    using handle = openRoot(mountPoint);
+    return reopen(handle);
+  } catch (error) {
+    if (isErrno(error, ...brokenMountErrors)) throw brokenMountAt(mountPoint);
+    throw error;
+  }
 }
 
 /** Writers stand still until it succeeds, so one failure is not the end of it; another may have thawed it meanwhile. */
