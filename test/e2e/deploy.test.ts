@@ -17,10 +17,17 @@ interface Rendered {
   readonly driver?: string;
   readonly driverName?: string;
   readonly rules?: readonly { readonly resources: readonly string[] }[];
-  readonly spec?: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
+  readonly spec?: { readonly template: { readonly spec: Pod } };
+}
+
+interface Pod {
+  /** Ports are the node's then, which others may have. */
+  readonly hostNetwork?: boolean;
+  readonly containers: readonly Container[];
 }
 
 interface Container {
+  readonly livenessProbe?: { readonly httpGet: { readonly path: string } };
   readonly name: string;
   readonly image: string;
   readonly args: readonly string[];
@@ -84,6 +91,20 @@ for (const directory of ['local', 'local-sidecars', 'nfs']) {
       const [program, ...flags] = args;
       const { stdout: help } = await berth.command(program as 'csi-driver' | 'provisioner', ['--help']);
       for (const flag of flags) expect(help).toContain(`${flag.split('=')[0]} `);
+    }
+  });
+}
+
+for (const directory of ['local', 'nfs']) {
+  test(`each program of deploy/kubernetes/${directory} with ports of its own tells of itself and is looked after`, async () => {
+    const pods = (await rendered(directory)).filter(({ kind }) => ['DaemonSet', 'Deployment'].includes(kind));
+    const containers = pods.flatMap(({ spec }) =>
+      spec && !spec.template.spec.hostNetwork ? spec.template.spec.containers : [],
+    );
+    expect(containers.length).toBeGreaterThan(1);
+    for (const { args, livenessProbe } of containers) {
+      expect(args.join(' ')).toMatch(/ --http-endpoint=:\d+ /);
+      expect(livenessProbe?.httpGet.path).toBe('/healthz');
     }
   });
 }
