@@ -21,19 +21,31 @@ export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, v
 }
 
 function resourceEntry(definition: ResourceDefinition): object {
-  const { plural, singular, kind, group, version, namespaced, shortNames, categories, subresources } = definition;
+  const { plural, singular, kind, group, version, namespaced, shortNames, categories, subresources, custom } =
+    definition;
   return {
     resource: plural,
-    responseKind: { group, version, kind },
+    responseKind: custom ? { group, version, kind } : { group: '', version: '', kind },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
     verbs: shownVerbs(definition),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
-    ...(subresources.length > 0 ? { subresources: subresources.map(subresourceEntry) } : {}),
+    ...(subresources.length > 0
+      ? { subresources: subresources.map((each) => subresourceEntry(each, definition)) }
+      : {}),
   };
 }
 
-function subresourceEntry({ name, kind, group, version, verbs }: SubresourceDefinition): object {
-  return { subresource: name, responseKind: { group, version, kind }, verbs };
+/** Of a built-in kind's own version nothing is said, as upstream. */
+function subresourceEntry(
+  { name, kind, group, version, verbs }: SubresourceDefinition,
+  parent: ResourceDefinition,
+): object {
+  const isOwn = !parent.custom && group === parent.group && version === parent.version;
+  return {
+    subresource: name,
+    responseKind: isOwn ? { group: '', version: '', kind } : { group, version, kind },
+    verbs,
+  };
 }

@@ -1,6 +1,6 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
-import type { AnyObject } from '../resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { definitions } from '../resources/definitions.ts';
 import { negotiate } from './negotiate.ts';
 import { framesOf } from './represent.ts';
@@ -34,4 +34,35 @@ test('a watched row is as old as it is when it is sent, not when the watch began
   expect(ageOf(early)).toBe('0s');
   await clock.advance(30 * second);
   expect([ageOf(early), ageOf(made('late'))]).toEqual(['30s', '0s']);
+});
+
+const bookmark = async (definition: ResourceDefinition) => {
+  const representation = negotiate('application/json;as=Table;v=v1;g=meta.k8s.io');
+  const { encode } = await framesOf(definition, { representation, includeObject: '', clock: new FakeClock() });
+  const { kind, group, version } = definition;
+  const metadata = { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } };
+  const object = { kind, apiVersion: group ? `${group}/${version}` : version, metadata };
+  return JSON.parse(Buffer.from(encode({ type: 'BOOKMARK', object })).toString()).object;
+};
+
+// As kube-apiserver 1.36.3 shows an object of which nothing is known but its revision.
+test.each([
+  ['Pod', 'v1', ['', '0/0', '', '0', '<unknown>', '<none>', '<none>', '<none>', '<none>']],
+  ['PersistentVolumeClaim', 'v1', ['', '', '', '', '', '', '<unset>', '<unknown>', '<unset>']],
+  ['StorageClass', 'v1', ['', '', 'Delete', 'Immediate', false, '<unknown>']],
+])('a bookmark among rows of %s is a row whose object says what it is', async (kind, version, cells) => {
+  const definition = definitions.find((each) => each.kind === kind && each.version === version);
+  const { metadata, rows } = await bookmark(definition as ResourceDefinition);
+  const annotations = { 'k8s.io/initial-events-end': 'true' };
+  const own = {
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { resourceVersion: '7', annotations },
+  };
+  expect({ metadata, rows }).toEqual({ metadata: { resourceVersion: '7' }, rows: [{ cells, object: own }] });
+});
+
+test('of each kind a bookmark makes a row', async () => {
+  for (const definition of definitions.filter(({ verbs }) => verbs.includes('watch')))
+    expect((await bookmark(definition)).rows).toHaveLength(1);
 });

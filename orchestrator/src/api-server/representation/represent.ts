@@ -4,6 +4,7 @@ import { copyingCost, readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
+import { toPlainForm } from '../resources/wire-form.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
@@ -206,11 +207,10 @@ function frameValue(
   first: boolean,
 ): KubeObject {
   const value = plainObject(object) as AnyObject;
-  const { representation } = presentation;
-  if (type !== 'BOOKMARK' || representation.as !== 'Table') return converted(definition, value, presentation, first);
-  const { clock, includeObject } = presentation;
-  const options = { ...representation, includeObject, now: clock.now(), withColumns: first };
-  return tableOf({ ...definition, columns: definition.columns }, [], value.metadata, options);
+  // The row of a bookmark has what it says in its object; of that nothing else is there.
+  if (type === 'BOOKMARK' && presentation.representation.as === 'Table' && !definition.custom)
+    toPlainForm(value, definition.schema);
+  return converted(definition, value, presentation, first);
 }
 
 /** Lines sent last: a thousand watchers of one thing are told the same. Small ones only, as memory they hold is held for them alone. */
