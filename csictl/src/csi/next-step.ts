@@ -13,7 +13,8 @@ const look: Step = ({ serviceName, method }) => {
     : 'see what there is: csictl csi list-volumes --all-pages';
 };
 
-const mounted = 'see what is mounted: csictl mounts';
+/** The first knows pods and claims, and looks below directories of kubelets alone. */
+const mounted = 'see what is mounted: csictl mounts, or findmnt where no kubelet is';
 
 const ofBlocks = ({ serviceName }: Rpc) => serviceName === 'SnapshotMetadata';
 
