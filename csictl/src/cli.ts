@@ -51,8 +51,8 @@ Examples:
   csictl mounts --all -o wide
   csictl mounts --kubelet-dir /var/lib/kubelet --kubeconfig ~/.kube/config
 
-STATE is ok; orphaned, where nobody wants the mount; missing, where it is recorded and not mounted; or how often it is
-mounted over itself. -o wide says why.
+STATE is ok; orphaned, where nobody wants the mount; missing, where it is recorded and not mounted; broken, where what
+served it died; silent, where its server does not answer; or how often it is mounted over itself. -o wide says why.
 `;
 
 const completionExamples = `

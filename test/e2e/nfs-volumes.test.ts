@@ -110,6 +110,32 @@ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } 
   await eventually(async () => !existsSync(join(server.root, 'default/files')), { what: 'the data to go' });
 });
 
+test('a mount whose process was killed is told, and a further pod of the node gets a living one', async () => {
+  await using berth = await startBerth(1);
+  await berth.apply(objects());
+  const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
+  await berth.apply(pod('first', node));
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/first', '--timeout=90s']);
+  const shell = (name: string, command: string) => berth.kubectl(['exec', name, '--', 'sh', '-c', command]);
+  await shell('first', 'echo kept > /files/log');
+  const states = async () => {
+    const { stdout } = await berth.command('csictl', ['mounts', '--data-dir', berth.dataDir, '-o', 'json']);
+    const rows = JSON.parse(stdout) as { kind: string; pod: string; state: string }[];
+    return rows.flatMap((row) => (row.kind === 'volume' ? [] : `${row.kind} ${row.pod} ${row.state}`)).sort();
+  };
+  expect(await states()).toEqual(['publish default/first ok', 'stage  ok']);
+  for (const pid of serving(berth.dataDir)) process.kill(pid, 'SIGKILL');
+  await eventually(async () => serving(berth.dataDir).length === 0, { what: 'the process to end' });
+  expect(await states()).toEqual(['publish default/first broken', 'stage  broken']);
+  await berth.apply(pod('second', node));
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/second', '--timeout=90s']);
+  expect(await shell('second', 'cat /files/log')).toBe('kept\n');
+  expect(await states()).toEqual(['publish default/first broken', 'publish default/second ok', 'stage  ok']);
+  await berth.kubectl(['delete', 'pod', 'first', 'second', '--timeout=60s']);
+  await berth.kubectl(['delete', 'pvc', 'files', '--timeout=60s']);
+  await eventually(async () => !existsSync(join(server.root, 'default/files')), { what: 'the data to go' });
+});
+
 test('a pod whose server is gone can be deleted, and its claim goes when the server is back', async () => {
   await using berth = await startBerth(1);
   await berth.apply(objects());
@@ -173,3 +199,17 @@ spec: { storageClassName: "", volumeName: static, accessModes: [ReadWriteMany], 
   await eventually(async () => mounts().length === 0, { what: 'the mounts to go' });
   expect(readFileSync(join(server.root, 'kept'), 'utf8')).toBe('before\nafter\n');
 });
+
+/** Processes that serve mounts of drivers in this data directory. */
+function serving(dataDir: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return command.includes('nfs-mount') && command.some((argument) => argument.startsWith(`${dataDir}/`));
+      } catch {
+        return false;
+      }
+    });
+}

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { linuxMounter } from '@berth/linux';
 import { openCluster } from '../cluster/open-cluster.ts';
 import { CsictlError } from '../csictl-error.ts';
+import { askMounts } from '../mounts/ask-mounts.ts';
 import { kubeletRoots } from '../mounts/kubelet-roots.ts';
 import { type MountRow, mountRows } from '../mounts/mount-rows.ts';
 import { recordedPlaces } from '../mounts/recorded-places.ts';
@@ -31,10 +32,11 @@ export async function listMounts(session: Session, all: boolean): Promise<void> 
     throw new CsictlError('NOT_FOUND', `data directory ${dataDir}: not found`, {
       hint: 'name the one of "berth up" with --data-dir DIR, or another kubelet with --kubelet-dir DIR',
     });
-  const rows = mountRows({ roots, cluster, table: linuxMounter.mounts(), recorded: recordedPlaces(roots) });
+  const table = linuxMounter.mounts();
+  const rows = mountRows({ roots, cluster, table, recorded: recordedPlaces(roots) });
   const wanted = rows.filter(({ kind }) => all || kind !== 'runtime');
   const shown = wanted.filter(({ pod, claim }) => inNamespace(namespace, pod) || inNamespace(namespace, claim));
-  await printRows(session.printer, shown, columns);
+  await printRows(session.printer, await askMounts(shown, table), columns);
 }
 
 function inNamespace(namespace: string | undefined, name: string): boolean {

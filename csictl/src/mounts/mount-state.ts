@@ -14,7 +14,10 @@ export interface Evidence {
 }
 
 export interface Judgement {
-  /** `ok`; `orphaned`: nobody wants it; `missing`: recorded, not mounted; `stacked twice`: more than once at one path. */
+  /**
+   * `ok`; `orphaned`: nobody wants it; `missing`: recorded, not mounted; `stacked twice`: more than once at one path;
+   * `broken`, `silent`: what serves it gives errors only, or no answer.
+   */
   readonly state: string;
   readonly note: string;
 }
