@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { inspectCached, linuxMounter } from '@berth/linux';
 import { type cri, grpcError } from '@berth/protos';
 import type { OciMount } from './oci-spec.ts';
 
@@ -86,12 +87,21 @@ async function volumeMount(mount: cri.Mount): Promise<OciMount> {
     PROPAGATION_BIDIRECTIONAL: 'rshared',
   }[mount.propagation];
   const mode = mount.recursiveReadOnly ? ['ro', 'rro'] : [mount.readonly ? 'ro' : 'rw'];
-  return {
-    destination,
-    type: 'bind',
-    source: await hostPath(mount.hostPath, destination),
-    options: ['rbind', propagation, ...mode],
-  };
+  const source = await hostPath(mount.hostPath, destination);
+  const kept = mount.readonly ? restrictionsAt(source) : [];
+  return { destination, type: 'bind', source, options: ['rbind', propagation, ...kept, ...mode] };
+}
+
+const restrictions = ['nosuid', 'nodev', 'noexec'] as const;
+
+/**
+ * What a path's mount forbids. runc makes a bind read-only by a remount that gives it the flags it names and no others
+ * (mount(2), MS_REMOUNT with MS_BIND): a volume's noexec would be gone where it is only read.
+ */
+function restrictionsAt(path: string): string[] {
+  const { mountId } = inspectCached(path);
+  const options = linuxMounter.mounts().find(({ id }) => id === mountId)?.options ?? [];
+  return restrictions.filter((one) => options.includes(one));
 }
 
 async function hostPath(path: string, destination: string): Promise<string> {
