@@ -104,6 +104,14 @@ test('requests are counted by what they were about, as upstream calls it', async
   expect(users).toEqual(['admin']);
 });
 
+test('who decided is counted by the mode, for those who may not do everything anyway', async () => {
+  const before = (await scrape()).get('apiserver_authorization_decisions_total')?.lines[0]?.value ?? 0;
+  const headers = { 'Impersonate-User': 'jane', 'Impersonate-Group': 'system:authenticated' };
+  for (const path of ['/api', '/api/v1/nodes']) await server.send({ method: 'GET', path, headers });
+  const labels = { decision: 'allowed', name: 'rbac', type: 'RBAC' };
+  expect((await scrape()).get('apiserver_authorization_decisions_total')?.lines).toEqual([{ labels, value: before + 1, suffix: '' }]);
+});
+
 test('what parts of this process ask is counted with the rest', async () => {
   const client = new KubeClient(server.server.transport());
   const ref = { namespace: 'default', name: 'own' };

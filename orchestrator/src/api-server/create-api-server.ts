@@ -231,7 +231,9 @@ class Server implements ApiServer {
     await bootstrap(context, { range: this.#services.range, port: 6443 });
     this.#customResources = await serveCustomResources(context, this.#end.signal);
     await Promise.all([
-      this.#authorization.start(this.#end.signal, this.#options.log),
+      this.#authorization.start(this.#end.signal, this.#options.log, {
+        decided: (mode, allowed) => this.#metrics.decided(mode, allowed),
+      }),
       context.admission.start(this.#end.signal),
       this.#remotes.start(this.#end.signal),
     ]);

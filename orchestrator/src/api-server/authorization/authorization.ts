@@ -50,11 +50,17 @@ export class Authorization {
     signal: AbortSignal,
     log: Logger,
     /** Another server of the same store has made the roles. */
-    { follows = false }: { readonly follows?: boolean } = {},
+    {
+      follows = false,
+      decided,
+    }: { readonly follows?: boolean; readonly decided?: (mode: AuthorizationMode, allowed: boolean) => void } = {},
   ): Promise<void> {
     const authorizers: Authorizer[] = [];
     for (const mode of this.#options.modes) authorizers.push(await this.#authorizerOf(mode, { signal, log }));
-    this.#chain = authorizerChain(authorizers);
+    const { modes } = this.#options;
+    this.#chain = authorizerChain(authorizers, (index, allowed) =>
+      decided?.(modes[index] as AuthorizationMode, allowed),
+    );
     if (!this.policy) return;
     // Read at a start only.
     if (!follows) await import('./ensure-default-roles.ts').then((roles) => roles.ensureDefaultRoles(this.#context));

@@ -4,16 +4,22 @@ import { aggregate } from './rbac-authorizer.ts';
 /** Who may do everything, whatever the modes are (upstream's privileged group). */
 const superuser = 'system:masters';
 
+/** Hears which authorizer it was that decided. */
+export type DecisionObserver = (index: number, allowed: boolean) => void;
+
 /** Asks in order until one allows; members of system:masters are not asked about. Reasons of all who did not are kept. */
-export function authorizerChain(authorizers: readonly Authorizer[]): Authorizer {
+export function authorizerChain(authorizers: readonly Authorizer[], decided?: DecisionObserver): Authorizer {
   return {
     authorize: async (attributes) => {
       if (attributes.user.groups.includes(superuser)) return { allowed: true, reason: '' };
       const reasons: string[] = [];
       const errors: string[] = [];
-      for (const authorizer of authorizers) {
+      for (const [index, authorizer] of authorizers.entries()) {
         const decision = await authorizer.authorize(attributes);
-        if (decision.allowed || decision.denied) return decision;
+        if (decision.allowed || decision.denied) {
+          decided?.(index, decision.allowed);
+          return decision;
+        }
         if (decision.reason !== '') reasons.push(decision.reason);
         if (decision.error !== undefined) errors.push(decision.error);
       }

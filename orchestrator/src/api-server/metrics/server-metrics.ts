@@ -27,6 +27,7 @@ export class ServerMetrics {
   readonly #attempts: SeriesOf<Counter>;
   readonly #allowed: Counter;
   readonly #denied: Counter;
+  readonly #decisions: SeriesOf<Counter>;
 
   constructor(context: ServerContext) {
     const { registry } = this;
@@ -38,9 +39,14 @@ export class ServerMetrics {
       .at();
     this.#authenticated = registry.counter('authenticated_user_requests', 'Requests by who asked.', ['username']);
     this.#attempts = registry.counter('authentication_attempts', 'Attempts to authenticate.', ['result']);
-    const decisions = registry.counter('authorization_attempts_total', 'Questions to the authorizers.', ['result']);
-    this.#allowed = decisions.at('allowed');
-    this.#denied = decisions.at('denied');
+    const attempts = registry.counter('authorization_attempts_total', 'Questions to the authorizers.', ['result']);
+    this.#allowed = attempts.at('allowed');
+    this.#denied = attempts.at('denied');
+    this.#decisions = registry.counter(
+      'apiserver_authorization_decisions_total',
+      'What authorizers decided, so that nobody else was asked.',
+      ['decision', 'name', 'type'],
+    );
     this.watched = watchEvents(registry);
     addBuild(registry);
     addProcess(registry, context.clock);
@@ -59,6 +65,11 @@ export class ServerMetrics {
   authorized(allowed: boolean): void {
     // Also asked for each request of the server's own components.
     (allowed ? this.#allowed : this.#denied).add();
+  }
+
+  /** By an authorizer of that mode. */
+  decided(mode: string, allowed: boolean): void {
+    this.#decisions.at(allowed ? 'allowed' : 'denied', mode.toLowerCase(), mode).add();
   }
 
   text(): Promise<string> {
