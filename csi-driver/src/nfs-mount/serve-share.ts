@@ -39,6 +39,8 @@ export async function serveShare(options: ServeShareOptions, signal: AbortSignal
   const { share, lockPath, targetFd, clock, log } = options;
   const lock = lockFile(lockPath);
   if (!lock) throw new Error(`another process serves ${share.source}`);
+  // What an earlier one of this lock served is not what this one does.
+  writeFileSync(lockPath, '');
   const tuning = tuningOf(share.tuning);
   using limit = deadline(clock, connectMs, signal);
   const client = await connect(options, tuning, limit.signal);
