@@ -77,6 +77,12 @@ const cases: readonly Case[] = [
     code: 2,
     says: /is too long: .* the kernel's limit is 107/,
   },
+  ...['a:b', 'a,b'].map((name) => ({
+    program: 'berth' as const,
+    args: ['up', '--port', '0', '--data-dir', `$DIR/${name}`],
+    code: 2,
+    says: /has a comma or a colon in its path: .*\n {2}name one without/,
+  })),
   {
     program: 'berth',
     args: ['up', '--data-dir', '$DIR/d', '--address', 'foo'],

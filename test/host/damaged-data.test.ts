@@ -41,6 +41,16 @@ const damages: readonly Damage[] = [
     content: noise,
     says: /^berth: the CSI driver of node-1 does not start: the catalog .*catalog\.db is damaged \(file is not a database\); the data of the volumes was not touched\. Run `csi-driver recover --pool .*, or restore /m,
   },
+  {
+    file: 'network.json',
+    content: noise,
+    says: /^berth: .*\/network\.json is damaged: it does not tell which network the pods have\n {2}end the pods, .*: berth down --data-dir .* && rm /m,
+  },
+  {
+    file: 'network.json',
+    content: Buffer.from('{"octet":999}'),
+    says: /network\.json is damaged/,
+  },
 ];
 
 for (const { file, content, says } of damages) {

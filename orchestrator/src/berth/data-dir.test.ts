@@ -50,8 +50,8 @@ test('a new, an empty and an own data directory are taken, also one that first g
 test('a data directory whose sockets the kernel could not address is refused with the limit', () => {
   const path = (bytes: number) => `/${'d'.repeat(bytes - 1)}`;
   const longest = Buffer.byteLength(new DataDir('/').node('node-1').registrationSocket) - 1;
-  expect(() => new DataDir(path(107 - longest - 1)).checkSocketPaths(1)).not.toThrow();
-  expect(() => new DataDir(path(107 - longest)).checkSocketPaths(10)).toThrow(
+  expect(() => new DataDir(path(107 - longest - 1)).checkPath(1)).not.toThrow();
+  expect(() => new DataDir(path(107 - longest)).checkPath(10)).toThrow(
     expect.objectContaining({ code: 'Usage', message: expect.stringContaining("the kernel's limit is 107") }),
   );
 });

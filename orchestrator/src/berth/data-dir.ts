@@ -96,8 +96,15 @@ export class DataDir {
     }
   }
 
-  /** @throws BerthError Usage – the kernel could not address the sockets of a node: the path is too long. */
-  checkSocketPaths(nodes: number): void {
+  /** @throws BerthError Usage – the kernel could not address the sockets of a node, or others would take the path for several. */
+  checkPath(nodes: number): void {
+    if (/[,:]/.test(this.path)) {
+      throw new BerthError(
+        'Usage',
+        `data directory ${this.path} has a comma or a colon in its path: KUBECONFIG and container runtimes take it for several`,
+        { hint: 'name one without: berth up --data-dir DIR' },
+      );
+    }
     const { csiSocket, registrationSocket } = this.node(`node-${nodes}`);
     const longest = Math.max(...[csiSocket, registrationSocket].map((path) => Buffer.byteLength(path)));
     if (longest <= maxSocketPathBytes) return;

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@berth/kit';
@@ -33,5 +33,16 @@ test('an authority whose key is not its own is made anew', async () => {
   const again = await ensurePki(one, ['127.0.0.1'], systemClock);
   expect(again.ca).not.toBe(first.ca);
   expect(await ensurePki(one, ['127.0.0.1'], systemClock)).toEqual(again);
+  await rm(folder, { recursive: true });
+});
+
+test('a key of service accounts that is none is told by its name: what was signed with the old one shall not end unasked', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  await ensurePki(folder, ['127.0.0.1'], systemClock);
+  await writeFile(join(folder, 'sa.key'), 'garbage');
+  await expect(ensurePki(folder, ['127.0.0.1'], systemClock)).rejects.toMatchObject({
+    code: 'Failed',
+    message: `${folder}/sa.key is damaged: it is no private key`,
+  });
   await rm(folder, { recursive: true });
 });

@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, removeHalfWritten, writeFileDurably } from '@berth/kit';
+import { BerthError } from './berth-error.ts';
 
 /** A certificate and its private key, in PEM. */
 export interface KeyPair {
@@ -26,11 +27,13 @@ const dayMs = 86_400_000;
 /**
  * The keys of a data directory: read when they are there and good, made otherwise. The authority stays as long as it holds,
  * so that kubeconfigs stay good; the server's certificate follows its addresses.
+ * @throws BerthError Failed – the key of service accounts, which nothing tells to be another than before, is none.
  */
 export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const now = clock.now();
   const found = await readPki(folder);
+  if (found) checkServiceAccountKey(join(folder, 'sa.key'), found.serviceAccountKey);
   if (
     found &&
     [found.ca, found.server.cert, found.admin.cert].every((cert) => holds(cert, now)) &&
@@ -47,6 +50,17 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
     await writeFileDurably(join(folder, name), text);
   }
   return (await readPki(folder)) as Pki;
+}
+
+function checkServiceAccountKey(file: string, pem: string): void {
+  try {
+    createPrivateKey(pem);
+  } catch (cause) {
+    throw new BerthError('Failed', `${file} is damaged: it is no private key`, {
+      hint: `restore it from a copy; or remove all of ${dirname(file)}, which ends what was signed: kubeconfigs and tokens`,
+      cause,
+    });
+  }
 }
 
 /** All that the servers of one cluster have in common; it may have been put there for a new one. */

@@ -3,16 +3,34 @@ import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { writeFileDurably } from '@berth/kit';
+import { BerthError } from './berth-error.ts';
 
-/** `10.N.0.0/16` of a data directory, from which each node gets a /24; chosen once, where nothing else on this machine is. */
+/**
+ * `10.N.0.0/16` of a data directory, from which each node gets a /24; chosen once, where nothing else on this machine is.
+ * @throws BerthError Failed – what was chosen cannot be read any more.
+ */
 export async function podNetwork(
   dataDir: string,
 ): Promise<{ readonly clusterCidr: string; readonly subnet: (node: number) => string }> {
   const file = join(dataDir, 'network.json');
   const known = await readFile(file, 'utf8').catch(() => undefined);
-  const octet = known ? (JSON.parse(known) as { octet: number }).octet : chooseOctet(dataDir);
+  const octet = known ? parseOctet(known) : chooseOctet(dataDir);
+  if (octet === undefined) {
+    throw new BerthError('Failed', `${file} is damaged: it does not tell which network the pods have`, {
+      hint: `end the pods, which keep their volumes, and have a network chosen anew: berth down --data-dir ${dataDir} && rm ${file}`,
+    });
+  }
   if (!known) await writeFileDurably(file, `${JSON.stringify({ octet })}\n`, 0o644);
   return { clusterCidr: `10.${octet}.0.0/16`, subnet: (node) => `10.${octet}.${node}.0/24` };
+}
+
+function parseOctet(text: string): number | undefined {
+  try {
+    const { octet } = JSON.parse(text) as { octet?: unknown };
+    return Number.isInteger(octet) && Number(octet) >= 0 && Number(octet) <= 255 ? Number(octet) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 10.96 to 10.111 are the services'. */

@@ -54,7 +54,7 @@ interface Context extends UpOptions {
 export async function up(options: UpOptions): Promise<void> {
   const { data, signal, terminal, logLevel } = options;
   checkMachine();
-  data.checkSocketPaths(options.nodes);
+  data.checkPath(options.nodes);
   // What is refused anyway leaves no new folder behind.
   if (!data.isOurs) await checkPort(options);
   await prepareOutputs(options, 'before');
