@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { FakeClock } from '@berth/kit';
 import { expect, test, vi } from 'vitest';
 import { cleanMappingsOf, returnMemoryWhenQuiet } from './return-memory.ts';
 
 const node = '/usr/bin/node';
+const allAtOnce = constants.NODE_PERFORMANCE_GC_FLAGS_ALL_AVAILABLE_GARBAGE;
 
 function mapping(range: string, rights: string, file: string, anonymousKb: number): string {
   return `${range} ${rights} 00000000 fe:00 42                    ${file}\nRss:                 100 kB\nAnonymous:            ${anonymousKb} kB\n`;
@@ -41,6 +44,30 @@ test('a process that rests for two seconds keeps little of its program in memory
   );
   expect(JSON.parse(JSON.stringify({ still: 'here' }))).toEqual({ still: 'here' });
 }, 30_000);
+
+test('two collections are made, with room for others between them, and neither is all that V8 could do at once', async () => {
+  const forced: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries() as unknown as { readonly detail: { readonly flags: number } }[])
+      if (detail.flags & (constants.NODE_PERFORMANCE_GC_FLAGS_FORCED | allAtOnce)) forced.push(detail.flags);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  const clock = new FakeClock();
+  using _ = returnMemoryWhenQuiet(clock);
+  const advance = async (ms: number) => {
+    await clock.advance(ms);
+    await setImmediate();
+    await setImmediate();
+  };
+  // A collection of this test's own garbage, or of other tests in this process, is work, too.
+  while (forced.length === 0) await advance(200);
+  await advance(700);
+  expect(forced).toHaveLength(1);
+  await advance(300);
+  expect(forced).toHaveLength(2);
+  observer.disconnect();
+  expect(forced.filter((flags) => flags & allAtOnce)).toEqual([]);
+});
 
 /** What is mapped of this program's file. */
 function programKb(): number {

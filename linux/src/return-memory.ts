@@ -14,6 +14,8 @@ const MADV_DONTNEED = 4;
 
 /** Without work for so long, a process is at rest. */
 const quietMs = 2000;
+/** Between the two collections others have their turn: each takes a third of what both at once did. */
+const collectAgainMs = 1000;
 /** A process that works now and then does it no more often, nor for more than a two-hundredth of its time. */
 const betweenMs = 20_000;
 const shareOfTime = 200;
@@ -37,16 +39,21 @@ export function returnMemoryWhenQuiet(clock: Clock): Disposable {
   const check = () => {
     const left = Math.max(workedAt + quietMs, notBefore) - clock.monotonicMs();
     if (left > 0) return wait(left);
-    timer = undefined;
     isReturning = true;
-    const started = clock.monotonicMs();
-    void returnMemory(collect).finally(() => {
-      const now = clock.monotonicMs();
-      notBefore = now + Math.max(betweenMs, (now - started) * shareOfTime);
-      // Our own collection is told a turn later.
-      timer = clock.schedule(100, () => {
-        timer = undefined;
-        isReturning = false;
+    const firstMs = took(clock, collect);
+    timer = clock.schedule(collectAgainMs, () => {
+      timer = undefined;
+      const started = clock.monotonicMs();
+      collect();
+      mallocTrim(0);
+      void forgetProgramPages().finally(() => {
+        const now = clock.monotonicMs();
+        notBefore = now + Math.max(betweenMs, (firstMs + now - started) * shareOfTime);
+        // Our own collection is told a turn later.
+        timer = clock.schedule(100, () => {
+          timer = undefined;
+          isReturning = false;
+        });
       });
     });
   };
@@ -65,20 +72,22 @@ export function returnMemoryWhenQuiet(clock: Clock): Disposable {
   };
 }
 
-async function returnMemory(collect: () => void): Promise<void> {
-  if (getHeapStatistics().used_heap_size <= collectUpToBytes) collect();
-  mallocTrim(0);
-  await forgetProgramPages();
+function took(clock: Clock, run: () => void): number {
+  const started = clock.monotonicMs();
+  run();
+  return clock.monotonicMs() - started;
 }
 
 function collector(): () => void {
   // The only way to a collection that needs no flag of the process.
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as (how: object) => void;
-  // Others leave the room for young objects, and what the heap once was, as they are: after two regular ones all of it is
-  // still mapped, and this one takes no less for them. It is one turn, of a tenth of a second for 30 MB, in which nothing
-  // is served: only a process that had nothing to collect for two seconds has it.
-  return () => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // V8's last resort does the same in one turn, of a tenth of a second for 30 MB. At rest, when little is allocated, a
+  // regular one makes the room for young objects small, too; the next finds in pieces what the first left in between, and
+  // what neither needs V8 gives to the kernel within ten seconds.
+  return () => {
+    if (getHeapStatistics().used_heap_size <= collectUpToBytes) gc({ type: 'major', execution: 'sync' });
+  };
 }
 
 /** One mapping in /proc/self/smaps: its range, its rights and its file (proc_pid_smaps(5)). */

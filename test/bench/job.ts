@@ -10,8 +10,8 @@ import { median, ms, type Table } from './table.ts';
 const claimsBefore = 250;
 const claimsAlone = 250;
 
-/** Two seconds after its last work a process gives memory back, at most every twenty. */
-const untilRestMs = 25_000;
+/** Two seconds after its last work a process gives memory back, at most every twenty; V8 keeps free pages for eight. */
+const untilRestMs = 35_000;
 
 /** What twenty pods leave to clear away once the API forgot them. */
 const untilClearedMs = 5000;

@@ -9,8 +9,8 @@ import { latencyOfEvents, manyWatchers } from './watching.ts';
 
 const maps = `/api/v1/namespaces/${namespace}/configmaps`;
 const pods = `/api/v1/namespaces/${namespace}/pods`;
-/** Two seconds after its last work a process gives memory back, at most every twenty. */
-const untilRestMs = 25_000;
+/** Two seconds after its last work a process gives memory back, at most every twenty; V8 keeps free pages for eight. */
+const untilRestMs = 35_000;
 
 /** What the API server costs: the built program, TLS, authentication and RBAC, durable writes, real sockets. */
 export async function benchApi(table: Table, rounds: number): Promise<void> {

@@ -9,8 +9,8 @@ const few = 100;
 const some = 10_000;
 const many = 100_000;
 const calls = 150;
-/** Two seconds after its last work a process gives memory back, at most every twenty. */
-const untilRestMs = 25_000;
+/** Two seconds after its last work a process gives memory back, at most every twenty; V8 keeps free pages for eight. */
+const untilRestMs = 35_000;
 
 /** Whether a call costs more where more volumes are: the same calls at two drivers, in turns. */
 export async function benchScale(table: Table, rounds: number): Promise<void> {
