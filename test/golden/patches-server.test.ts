@@ -105,6 +105,32 @@ test.each([
   expect({ status, message: JSON.parse(text).message }).toEqual({ status: 500, message: `failed to convert new object ${what}: ${why}` });
 });
 
+// What no patch is, is told of an object that is there (handlers/patch.go).
+test.each([
+  ['json', '{"a":1}', 'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp'],
+  ['json', '{', 'error decoding patch: unexpected end of JSON input'],
+  ['merge', '[]', 'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}'],
+  ['strategic-merge', '5', 'json: cannot unmarshal number into Go value of type map[string]interface {}'],
+])('a %s patch %s is refused where there is something to patch', async (type, raw, message) => {
+  const [path = ''] = base.request.path.split('?');
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  const contentType = `application/${type}-patch+json`;
+  for (const end of ['', '/scale']) {
+    const known = await server.send({ method: 'PATCH', path: `${path}/${name}${end}`, contentType, raw });
+    expect([known.status, JSON.parse(known.text).message]).toEqual([400, message]);
+    const unknown = await server.send({ method: 'PATCH', path: `${path}/none${end}`, contentType, raw });
+    expect([unknown.status, JSON.parse(unknown.text).message]).toEqual([404, 'deployments.apps "none" not found']);
+  }
+});
+
+test('a JSON patch that is null changes nothing', async () => {
+  const [path = ''] = base.request.path.split('?');
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  const contentType = 'application/json-patch+json';
+  const { status } = await server.send({ method: 'PATCH', path: `${path}/${name}`, contentType, raw: 'null' });
+  expect(status).toBe(200);
+});
+
 const noKind = "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string";
 test.each([
   ['', 'merge-patch+json', { kind: null }, 200, undefined],

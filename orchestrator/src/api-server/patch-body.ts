@@ -1,4 +1,4 @@
-import { apiError, goValueName, isRecord, parseJson } from '@berth/kube';
+import { ApiError, apiError, goValueName, isReason, isRecord, parseJson } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
@@ -22,12 +22,33 @@ export function patchTypeOf({ contentType }: ServerRequest, definition?: Resourc
   return type;
 }
 
-/** Reads a PATCH body by its media type. @throws ApiError UnsupportedMediaType, BadRequest. */
-export async function patchOf(request: ServerRequest, definition?: ResourceDefinition): Promise<ParsedPatch> {
+/**
+ * Reads a PATCH body by its media type. What is wrong with it is returned, and to be thrown when it is applied: upstream
+ * looks for the object first. @throws ApiError UnsupportedMediaType.
+ */
+export async function patchOf(
+  request: ServerRequest,
+  definition?: ResourceDefinition,
+): Promise<ParsedPatch | ApiError> {
   const type = patchTypeOf(request, definition);
-  const value = await readBody(request);
+  try {
+    return parsed(type, await readBody(request), request);
+  } catch (error) {
+    if (error instanceof ApiError && isReason(error, 'BadRequest')) return error;
+    throw error;
+  }
+}
+
+/** @throws ApiError – it was no patch. */
+export function ensurePatch(patch: ParsedPatch | ApiError): ParsedPatch {
+  if (patch instanceof ApiError) throw patch;
+  return patch;
+}
+
+function parsed(type: ParsedPatch['type'], value: unknown, request: ServerRequest): ParsedPatch {
   request.audit?.requestObject(value);
   if (type === 'json') {
+    if (value === null) return { type, patch: [] };
     if (!Array.isArray(value)) throw mistyped(value, '[]handlers.jsonPatchOp');
     const wrong = value.find((operation) => !isRecord(operation) && operation !== null);
     if (wrong !== undefined) throw mistyped(wrong, 'handlers.jsonPatchOp');

@@ -1,7 +1,7 @@
 import { apiError, copyJson, decodeObject, isReason, schemas } from '@berth/kube';
 import { applyPatch } from '../apply-patch.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import { patchOf, patchTypeOf } from '../patch-body.ts';
+import { ensurePatch, patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -69,11 +69,12 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
   if (verb === 'patch') patchTypeOf(request, definition);
   const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
-  const patch = verb === 'patch' ? await patchOf(request, definition) : undefined;
-  const body = patch ? undefined : await sentBody(context, { definition, request, options });
+  const sent = verb === 'patch' ? await patchOf(request, definition) : undefined;
+  const body = sent ? undefined : await sentBody(context, { definition, request, options });
   if (body) ensurePlace(body, route);
   const manager = managerOf(options.fieldManager, request.userAgent);
   const write = (live: AnyObject) => {
+    const patch = sent && ensurePatch(sent);
     const next = patch
       ? conformPatched(context.bodies, applyPatch(patch, live, scaleKind.schema), {
           expected: scaleKind,

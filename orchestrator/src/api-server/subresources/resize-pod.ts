@@ -9,7 +9,7 @@ import { expectedKind } from '../body-decoder.ts';
 import { invalid } from '../invalid.ts';
 import { nextGeneration } from '../next-generation.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import { patchOf } from '../patch-body.ts';
+import { ensurePatch, patchOf } from '../patch-body.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
 import type { AnyObject, FieldError } from '../resource-definition.ts';
 import { modified } from '../resource-errors.ts';
@@ -72,10 +72,11 @@ async function sentResize(context: ServerContext, route: ResourceRoute, request:
   const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const expected = expectedKind(definition);
-  const patch = verb === 'patch' ? await patchOf(request) : undefined;
-  const body = patch ? undefined : await context.bodies.object(request, expected, options.fieldValidation);
+  const sent = verb === 'patch' ? await patchOf(request) : undefined;
+  const body = sent ? undefined : await context.bodies.object(request, expected, options.fieldValidation);
   const manager = managerOf(options.fieldManager, request.userAgent);
   const resize = (pod: AnyObject) => {
+    const patch = sent && ensurePatch(sent);
     const object = patch
       ? conformPatched(context.bodies, applyPatch(patch, pod, definition.schema), { expected, patch, ...strictness })
       : structuredClone(body as AnyObject);

@@ -1,9 +1,10 @@
+import { ApiError } from '@berth/kube';
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { heavyWork } from '../aside/heavy-work.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
-import { type ParsedPatch, patchOf, patchTypeOf } from '../patch-body.ts';
+import { ensurePatch, type ParsedPatch, patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -22,15 +23,17 @@ export async function patchObject(
   const { definition, namespace, name } = route;
   patchTypeOf(request, definition);
   const options = writeOptionsOf(request.query, 'PatchOptions');
-  const patch = await patchOf(request, definition);
-  if (context.aside && doubles(patch)) throw heavyWork;
-  const patching = {
-    expected: expectedKind(definition),
-    patch,
-    validation: options.fieldValidation,
-    warn: request.warn,
-  };
+  const sent = await patchOf(request, definition);
+  const isPatch = !(sent instanceof ApiError);
+  if (context.aside && isPatch && doubles(sent)) throw heavyWork;
   const change = (current: AnyObject): AnyObject => {
+    const patch = ensurePatch(sent);
+    const patching = {
+      expected: expectedKind(definition),
+      patch,
+      validation: options.fieldValidation,
+      warn: request.warn,
+    };
     const patched = applyPatch(patch, current, definition.schema);
     const next = conformPatched(context.bodies, patched, patching);
     ensureNamespace(next, definition.namespaced, namespace);
@@ -40,7 +43,7 @@ export async function patchObject(
   const object = await changeObject(context, {
     ...requestedChange(route, request, options),
     manager: managerOf(options.fieldManager, request.userAgent),
-    readsFields: mentionsFields(patch),
+    readsFields: isPatch && mentionsFields(sent),
     change,
   });
   return { type: 'object', status: 200, object, definition };
