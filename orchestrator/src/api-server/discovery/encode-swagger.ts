@@ -61,26 +61,39 @@ function extensions(number: number, owner: object): Uint8Array[] {
 }
 
 function message(...fields: Uint8Array[]): Uint8Array {
-  return Buffer.concat(fields);
+  return fields.length === 1 ? (fields[0] as Uint8Array) : Buffer.concat(fields);
 }
 
 function text(number: number, value: string): Uint8Array {
-  return nested(number, Buffer.from(value));
-}
-
-/** A length-delimited field (wire type 2). */
-function nested(number: number, bytes: Uint8Array): Uint8Array {
-  const head: number[] = [];
-  varint(head, (number << 3) | 2);
-  varint(head, bytes.length);
-  const field = Buffer.allocUnsafe(head.length + bytes.length);
-  for (let i = 0; i < head.length; i++) field[i] = head[i] as number;
-  field.set(bytes, head.length);
+  const { field, start } = lengthDelimited(number, Buffer.byteLength(value));
+  field.write(value, start);
   return field;
 }
 
-function varint(bytes: number[], value: number): void {
+function nested(number: number, bytes: Uint8Array): Uint8Array {
+  const { field, start } = lengthDelimited(number, bytes.length);
+  field.set(bytes, start);
+  return field;
+}
+
+/** A field of wire type 2 whose content is to be written at `start`. */
+function lengthDelimited(number: number, length: number): { readonly field: Buffer; readonly start: number } {
+  const tag = (number << 3) | 2;
+  const field = Buffer.allocUnsafe(varintSize(tag) + varintSize(length) + length);
+  return { field, start: writeVarint(field, writeVarint(field, 0, tag), length) };
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
+  return size;
+}
+
+/** @returns where it ends. */
+function writeVarint(target: Buffer, start: number, value: number): number {
+  let at = start;
   let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  bytes.push(rest);
+  for (; rest >= 128; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128;
+  target[at++] = rest;
+  return at;
 }
