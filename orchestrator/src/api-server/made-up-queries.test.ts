@@ -81,7 +81,8 @@ test('no query is more than refused', () => {
 test('a continue token is read as it was written, and no other text is more than refused', () => {
   const key = fc
     .string({ unit: fc.constantFrom('a', '/', '-', '.', '0', 'é'), maxLength: 20 })
-    .filter((text) => !text.split('/').includes('..'));
+    // No key has such steps, or two slashes after another.
+    .filter((text) => !`/${text}`.includes('//') && text.split('/').every((step) => step !== '..' && step !== '.'));
   fc.assert(
     fc.property(fc.integer({ min: 1 }), key, (revision, after) => {
       expect(decodeContinue(encodeContinue({ revision, after }))).toEqual({ revision, after });

@@ -118,10 +118,13 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
   const known = subresource ? subresource.verbs : definition.verbs;
   if (verb === undefined || !known.includes(verb)) {
     if (custom) throw notSupported(definition, verb ?? '');
+    // What is not listed has no path for all namespaces.
+    if (definition.namespaced && namespace === '' && !definition.verbs.includes('list')) throw notFoundPath();
     throw hasObjects(definition) || name === '' ? notAllowed() : notFoundPath();
   }
   // Upstream deletes those of all namespaces where a path names none between its slashes.
-  if (definition.namespaced && namespace === '' && name === '' && verb !== 'list') throw notAllowed();
+  if (definition.namespaced && namespace === '' && name === '' && verb !== 'list')
+    throw definition.verbs.includes('list') ? notAllowed() : notFoundPath();
   const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
   if (watch === undefined || watch === 'false' || watch === '0') return verb;
   return 'watch';
