@@ -215,7 +215,11 @@ function addDown(program: Command, { terminal }: CliOptions): void {
     .command('down')
     .description('stop berth and remove all it has on this machine: processes, mounts, cgroups, networks')
     .option('--data-dir <dir>', 'the data directory of the berth to remove', '/var/lib/berth')
-    .option('--purge', 'also delete the data: volumes, images, the API objects', false)
+    .option(
+      '--purge',
+      'also delete the data directory: volumes, images, the API objects. Pools that are elsewhere (up --pool) stay as they are',
+      false,
+    )
     .addOption(logLevelOption('warn'))
     .addHelpText('after', '\nExamples:\n  berth down\n  berth down --data-dir /tmp/try --purge\n')
     .action(async ({ dataDir, purge, logLevel }: { dataDir: string; purge: boolean; logLevel: LogLevel }) => {
