@@ -112,6 +112,15 @@ test('who decided is counted by the mode, for those who may not do everything an
   expect((await scrape()).get('apiserver_authorization_decisions_total')?.lines).toEqual([{ labels, value: before + 1, suffix: '' }]);
 });
 
+test('what lists ask of the store is counted', async () => {
+  const count = async (name: string) =>
+    (await scrape()).get(name)?.lines.find(({ labels }) => labels['group'] === '' && labels['resource'] === 'configmaps')?.value ?? 0;
+  const [lists, objects] = [await count('apiserver_storage_list_total'), await count('apiserver_storage_list_fetched_objects_total')];
+  const { text } = await server.send({ method: 'GET', path: configmaps });
+  expect(await count('apiserver_storage_list_total')).toBe(lists + 1);
+  expect(await count('apiserver_storage_list_fetched_objects_total')).toBe(objects + JSON.parse(text).items.length);
+});
+
 test('what parts of this process ask is counted with the rest', async () => {
   const client = new KubeClient(server.server.transport());
   const ref = { namespace: 'default', name: 'own' };

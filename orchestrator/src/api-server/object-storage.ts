@@ -23,6 +23,8 @@ const viewsAtOnce = 4096;
 /** The objects of one served resource in the store. Every method throws ApiError. */
 export class ObjectStorage {
   readonly definition: ResourceDefinition;
+  /** How often the store was asked for many, and what it gave. */
+  readonly listed = { lists: 0, objects: 0 };
   readonly #store: Store;
   readonly #root: string;
   readonly #codec: ObjectCodec;
@@ -73,6 +75,8 @@ export class ObjectStorage {
     const pause = this.#lastCount < viewsAtOnce ? undefined : turns.goOn(this.#lastCount * unitsPerItem);
     if (pause) await pause;
     const result = await storeCall(this.#store.range({ prefix: this.prefixOf(namespace), ...range }));
+    this.listed.lists++;
+    this.listed.objects += result.items.length;
     // Of the first range nobody knew how much it would bring.
     const unforeseen = result.items.length - this.#lastCount;
     this.#lastCount = result.items.length;

@@ -51,6 +51,7 @@ export class ServerMetrics {
     addBuild(registry);
     addProcess(registry, context.clock);
     addObjects(registry, context);
+    addLists(registry, context);
   }
 
   authenticated({ name }: User): void {
@@ -152,5 +153,26 @@ function addObjects(registry: MetricRegistry, context: ServerContext): void {
     'Objects in the store, by resource.',
     ['resource'],
     samples((group, plural) => [group === '' ? plural : `${plural}.${group}`], 'count'),
+  );
+}
+
+/** Lists of each resource, whatever the version that was asked for. */
+function addLists(registry: MetricRegistry, context: ServerContext): void {
+  const samples = (value: 'lists' | 'objects') => (): Sample[] => {
+    const sums = new Map<string, Sample>();
+    for (const definition of context.registry.definitions.filter(({ verbs }) => verbs.includes('list'))) {
+      const { group, plural } = definition;
+      const [, before] = sums.get(`${group}/${plural}`) ?? [[], 0];
+      sums.set(`${group}/${plural}`, [[group, plural], before + context.storage(definition).listed[value]]);
+    }
+    return [...sums.values()].filter(([, sum]) => sum > 0);
+  };
+  const about = ['group', 'resource'];
+  registry.count('apiserver_storage_list_total', 'Lists the store has answered.', about, samples('lists'));
+  registry.count(
+    'apiserver_storage_list_fetched_objects_total',
+    'Objects the store has given for lists.',
+    about,
+    samples('objects'),
   );
 }
