@@ -269,6 +269,19 @@ test('SIGTERM to npm reaches what npm run up and npm run down have started', asy
   }
 });
 
+test('a Ctrl-C that comes twice, as npm hands on what the terminal sends to it too, stops in order', async () => {
+  using folder = aFolder();
+  const [data, ready] = [join(folder.path, 'd'), join(folder.path, 'ready.json')];
+  const args = [dist('berth'), 'up', '--data-dir', data, '--port', '0', '--ready-file', ready];
+  const up = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  up.stderr.on('data', (said) => {
+    if (/^berth: (ready|stopping)/m.test(String(said))) up.kill('SIGINT');
+  });
+  expect(await once(up, 'exit')).toEqual([0, null]);
+  expect(existsSync(ready)).toBe(false);
+  expect(await run('berth', ['down', '--purge', '--data-dir', data], folder.path)).toMatchObject({ code: 0 });
+});
+
 test('Ctrl-C ends a pull from a registry that does not answer', async () => {
   using folder = aFolder();
   await using registry = createServer().listen(0, '127.0.0.1');

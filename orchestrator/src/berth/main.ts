@@ -7,10 +7,13 @@ keepCompiled(import.meta.filename);
 const { runCli } = await import('./cli.ts');
 
 const stop = new AbortController();
+let firstAtMs: number | undefined;
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
   process.on(name, () => {
-    // A second signal does not wait for a stop that hangs.
-    if (stop.signal.aborted) process.exit(130);
+    const nowMs = performance.now();
+    firstAtMs ??= nowMs;
+    // A second signal does not wait for a stop that hangs. At once it is the first again: a terminal sends Ctrl-C to npm too, which hands it on.
+    if (nowMs - firstAtMs > 1000) process.exit(130);
     stop.abort(new DOMException(`got ${name}`, 'AbortError'));
   });
 }
