@@ -20,5 +20,16 @@ export function serverNames(address: string): readonly string[] {
     machineAddress() ?? '127.0.0.1',
     address,
   ];
-  return [...new Set(names.filter((name) => name !== '0.0.0.0' && name !== '::'))];
+  return [...new Set(names.filter((name) => !isUnspecified(name)))];
+}
+
+/** What the clients of this machine call it by, in a URL: where it listens on all addresses, none of them is its own. */
+export function localHost(address: string): string {
+  if (isUnspecified(address)) return '127.0.0.1';
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+/** 0.0.0.0 and ::, however they are written. */
+function isUnspecified(address: string): boolean {
+  return /^[0.:]+$/.test(address);
 }

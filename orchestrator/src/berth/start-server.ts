@@ -16,6 +16,7 @@ import type { DataDir } from './data-dir.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
 import { openStore } from './open-store.ts';
 import type { Pki } from './pki.ts';
+import { localHost } from './server-names.ts';
 
 export interface StartServerOptions extends AccessOptions {
   readonly data: DataDir;
@@ -76,8 +77,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   );
   const listener = await listen(api, options);
   const own = stack.move();
-  const host = address.includes(':') ? `[${address}]` : address;
-  return { api, url: `https://${host}:${listener.port}`, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+  const url = `https://${localHost(address)}:${listener.port}`;
+  return { api, url, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
 }
 
 async function proxyClientOf({ proxyClientFiles }: AccessOptions): Promise<Pick<ApiServerOptions, 'proxyClient'>> {
