@@ -14,10 +14,17 @@ export async function checkDefinition(
 ): Promise<readonly FieldError[]> {
   const { status } = next as CustomResourceDefinition;
   if (endpoint === 'status') return nameErrors(status?.acceptedNames, 'status.acceptedNames');
+  if (isLarge(next)) await breathe();
+  const errors = await errorsOf(next, old);
+  // Who is refused is not warned.
+  if (errors.length > 0) return errors;
   const before = old ? unknownFormats(old) : new Set<string>();
   for (const format of unknownFormats(next))
     if (!before.has(format)) warn(`unrecognized format ${JSON.stringify(format)}`);
-  if (isLarge(next)) await breathe();
+  return [];
+}
+
+async function errorsOf(next: AnyObject, old: AnyObject | undefined): Promise<readonly FieldError[]> {
   const errors = old ? definitionUpdateErrors(next, old) : definitionErrors(next);
   if (!hasRules(next)) return errors;
   const { definitionRuleErrors } = await import('../../../cel/crd/definition-rule-errors.ts');

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { checkDefinition } from './check-definition.ts';
 import { definitionErrors } from './definition-errors.ts';
 
 const definition = (spec: object, properties: object) => ({
@@ -27,4 +28,15 @@ test.each([
   expect(errors.filter(({ field }) => field === 'spec.preserveUnknownFields').map(({ message }) => message)).toEqual(
     why.map((text) => `Invalid value: true: ${text}`),
   );
+});
+
+test.each([
+  ['who is taken is warned of formats nobody knows', {}, ['unrecognized format "x"']],
+  ['who is refused is not', { scope: 'x' }, []],
+])('%s', async (_, spec, expected) => {
+  const warnings: string[] = [];
+  const warn = (text: string) => void warnings.push(text);
+  const next = definition(spec, { a: { type: 'string', format: 'x' } });
+  const errors = await checkDefinition(next, undefined, { endpoint: 'main', warn });
+  expect({ refused: errors.length > 0, warnings }).toEqual({ refused: expected.length === 0, warnings: expected });
 });
