@@ -5,6 +5,8 @@ const perRead = 50;
 const bytesReadPerUnit = 10;
 const perCopy = 5;
 const bytesCopiedPerUnit = 1000;
+const perExpression = 100;
+const compiledPerCharacter = 4;
 
 /** What reading a stored object costs. */
 export function readingCost({ kv }: StoredObject): number {
@@ -14,4 +16,35 @@ export function readingCost({ kv }: StoredObject): number {
 /** What copying stored bytes costs. */
 export function copyingCost(bytes: number): number {
   return perCopy + bytes / bytesCopiedPerUnit;
+}
+
+/** Everywhere a policy or a webhook has CEL expressions. */
+interface Expressions {
+  readonly matchConditions?: readonly unknown[];
+  readonly variables?: readonly unknown[];
+  readonly validations?: readonly unknown[];
+  readonly auditAnnotations?: readonly unknown[];
+  readonly mutations?: readonly unknown[];
+}
+
+/** What evaluating each of the expressions costs. */
+export function evaluatingCost(of: Expressions): number {
+  let expressions = 0;
+  for (const some of listsOf(of)) expressions += some.length;
+  return expressions * perExpression;
+}
+
+/** What compiling them costs. */
+export function compilingCost(of: Expressions): number {
+  return JSON.stringify(listsOf(of)).length * compiledPerCharacter;
+}
+
+/** Both, where nobody compiled them yet. */
+export function evaluationCost(of: Expressions, isCompiled: boolean): number {
+  return evaluatingCost(of) + (isCompiled ? 0 : compilingCost(of));
+}
+
+function listsOf(of: Expressions): (readonly unknown[])[] {
+  const { matchConditions = [], variables = [], validations = [], auditAnnotations = [], mutations = [] } = of;
+  return [matchConditions, variables, validations, auditAnnotations, mutations];
 }

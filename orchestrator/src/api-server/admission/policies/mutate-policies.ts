@@ -5,6 +5,8 @@ import type { MatchVerdict } from '../../../cel/admission/match-conditions.ts';
 import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
+import { evaluationCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
 import { semanticEqual } from '../../resources/equality.ts';
@@ -93,6 +95,8 @@ class PolicyMutation {
 
   async #invoke(definition: ResourceDefinition, binding: string, params: AnyObject | null): Promise<void> {
     const { request, parts, rounds, reinvocation } = this.#about;
+    const pause = turns.goOn(evaluationCost(this.#spec, compiled.has(this.#policy)));
+    if (pause) await pause;
     const { authorizer, ...input } = await policyInput(definition, request, parts);
     const verdict = await this.#match({ ...input, params }, authorizer);
     if (verdict.type === 'error') return this.#fail(verdict.message, binding, true);

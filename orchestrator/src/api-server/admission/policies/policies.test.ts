@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aConfigMap, aServer } from '../../server.test-harness.ts';
@@ -20,7 +21,7 @@ async function policy(s: Server, name: string, spec: object, binding: object = {
   });
   // What was written is seen by the watch that admission follows.
   for (let i = 0; i < 20; i++) await Promise.resolve();
-  await new Promise((done) => setImmediate(done));
+  await setImmediate();
 }
 
 const create = (s: Server, name: string, data: Record<string, string>) =>
@@ -46,6 +47,31 @@ test('a policy refuses what its expression says no to, in upstream’s words', a
       },
     },
   });
+});
+
+/** How many turns of the event loop something takes. */
+async function turnsOf(run: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isOver = false;
+  const counting = (async () => {
+    for (; !isOver; turns++) await setImmediate();
+  })();
+  await run();
+  isOver = true;
+  await counting;
+  return turns;
+}
+
+test('many policies about one object are compiled and evaluated in many turns, and all of them count', async () => {
+  await using s = await aServer();
+  await policy(s, 'q', { validations: [{ expression: 'size(object.data) < 2' }] });
+  // What is loaded with the first policy takes turns, too.
+  await create(s, 'first', { x: '1' });
+  const expression = `${'size(object.data) < 100 && '.repeat(50)}true`;
+  for (let i = 0; i < 15; i++) await policy(s, `p-${i}`, { validations: Array(3).fill({ expression }) });
+  const compiling = await turnsOf(() => create(s, 'a', { x: '1' }));
+  expect(compiling - (await turnsOf(() => create(s, 'c', { x: '1' })))).toBeGreaterThanOrEqual(4);
+  await expect(create(s, 'b', { x: '1', y: '2' })).rejects.toThrow("ValidatingAdmissionPolicy 'q'");
 });
 
 test('variables, messages by expression and reasons are used', async () => {
@@ -88,13 +114,13 @@ test('params come from objects by name or selector; none found is refused where 
     },
   });
   await s.client.delete(resources.validatingadmissionpolicybindings, { name: 'limited-binding' });
-  await new Promise((done) => setImmediate(done));
+  await setImmediate();
   await create(s, 'limits', { max: '3' });
   await s.client.create(resources.validatingadmissionpolicybindings, {
     metadata: { name: 'again' },
     spec: { policyName: 'limited', validationActions: ['Deny'], paramRef } as never,
   });
-  await new Promise((done) => setImmediate(done));
+  await setImmediate();
   await create(s, 'short', { x: 'abc' });
   await expect(create(s, 'long', { x: 'abcd' })).rejects.toMatchObject({
     status: { message: expect.stringMatching(/denied request: too long$/) },

@@ -4,6 +4,8 @@ import { withDecisions } from '../../../cel/admission/decisions.ts';
 import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
+import { evaluationCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
 import type { ServerContext } from '../../server-context.ts';
@@ -98,7 +100,10 @@ class PolicyCheck {
     }
   }
 
-  #evaluate(input: SentInput, authorizer: Authorizer): Promise<PolicyVerdict> {
+  async #evaluate(input: SentInput, authorizer: Authorizer): Promise<PolicyVerdict> {
+    // There may be hundreds of policies about one object.
+    const pause = turns.goOn(evaluationCost(this.#spec, compiled.has(this.#policy)));
+    if (pause) await pause;
     const program = this.#compiled();
     const spec = this.#spec;
     return withDecisions<PolicyVerdict>(authorizer, {

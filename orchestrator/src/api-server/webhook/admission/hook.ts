@@ -1,5 +1,7 @@
 import type { MutatingWebhook, ValidatingWebhook } from '@berth/kube';
 import type { MatchConditions } from '../../../cel/admission/match-conditions.ts';
+import { compilingCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 
 export type AnyWebhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -19,10 +21,16 @@ export class Hook {
 
   /** Its match conditions, compiled at the first request that is about it. */
   conditions(): Promise<MatchConditions> {
-    this.#conditions ??= import('../../../cel/admission/compile-match-conditions.ts').then(
-      ({ compileMatchConditions }) => compileMatchConditions(this.webhook.matchConditions ?? []),
-    );
+    this.#conditions ??= this.#compiled();
     return this.#conditions;
+  }
+
+  async #compiled(): Promise<MatchConditions> {
+    const { compileMatchConditions } = await import('../../../cel/admission/compile-match-conditions.ts');
+    // Of all that waited for the first import.
+    const pause = turns.goOn(compilingCost(this.webhook));
+    if (pause) await pause;
+    return compileMatchConditions(this.webhook.matchConditions ?? []);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { AdmissionRequest } from '../../admission/admission.ts';
+import { evaluatingCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import { forbidden } from '../../resource-errors.ts';
 import { type HookParts, reviewedObjects } from './call-hook.ts';
 import type { Invocation } from './invocation.ts';
@@ -21,6 +23,8 @@ export async function conditionsMatch(
   const namespace = namespaceOf(request);
   const found = namespace === '' ? undefined : await context.storageOf('', 'namespaces')?.find('', namespace);
   const conditions = await hook.conditions();
+  const pause = turns.goOn(evaluatingCost(hook.webhook));
+  if (pause) await pause;
   const verdict = await conditions.match(
     {
       request: requestFields(definition, request),
