@@ -1,10 +1,14 @@
 import { apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
+import { turns } from '../../decoding/turns.ts';
 import { callHook, type HookParts, reviewedObjects, settleFailure } from './call-hook.ts';
 import type { Hook } from './hook.ts';
 import { type Invocation, invocationOf } from './invocation.ts';
 import { conditionsMatch } from './match-conditions.ts';
 import { observedCall } from './observed-call.ts';
+
+/** In units of {@link turns}: a request, and a TLS connection where none is free. */
+const callingCost = 3000;
 
 /** All at once; of several refusals the first in the order of the webhooks is told. @throws ApiError – see callHook and settleFailure. */
 export async function validate(hooks: readonly Hook[], request: AdmissionRequest, parts: HookParts): Promise<void> {
@@ -29,6 +33,8 @@ async function callValidating(
   parts: HookParts & { readonly index: number },
 ): Promise<void> {
   const { context, metrics } = parts;
+  const pause = turns.goOn(callingCost);
+  if (pause) await pause;
   try {
     await observedCall({ invocation, request, type: 'validating', context, metrics }, async () => {
       const objects = await reviewedObjects(invocation, request);
