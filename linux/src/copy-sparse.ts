@@ -1,5 +1,6 @@
 import { read, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { isZero } from '@berth/kit';
 import * as flags from './flags.ts';
 import { isErrno } from './kernel-error.ts';
 import { callAsync, check, libc } from './libc.ts';
@@ -44,14 +45,13 @@ export function holdsData(file: Fd): boolean {
 /** Whether all that was ever written to the file is zeros, which takes a read of it; its holes take none. */
 export async function readsAsZeros(file: Fd): Promise<boolean> {
   if (!holdsData(file)) return true;
-  const zeros = Buffer.alloc(memoryBytes);
   const buffer = Buffer.alloc(memoryBytes);
   for (let offset = 0; ; ) {
     const start = seek(file, offset, flags.SEEK_DATA);
     if (start === undefined) return true;
     const { bytesRead } = await readAsync(file.number, buffer, 0, buffer.length, start);
     if (bytesRead === 0) return true;
-    if (!buffer.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) return false;
+    if (!isZero(buffer.subarray(0, bytesRead))) return false;
     offset = start + bytesRead;
   }
 }
