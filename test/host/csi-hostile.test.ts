@@ -28,7 +28,7 @@ import { lifePlace } from '../harness/life-place.ts';
  * | CVE-2026-3864, CVE-2026-3865 | `..` in a handle deletes elsewhere | ids that are paths; backend/nfs/path-rules.test.ts for sub directories |
  * | csi-driver-host-path#644 | `../` in volume_id, snapshot_id | ids that are paths |
  * | CVE-2025-62878 | a name or template leads out of the base | names that are paths; backend/nfs/path-rules.test.ts for templates |
- * | CVE-2019-11255 | sources of snapshots and clones taken on trust | sources that are not what they are said to be |
+ * | CVE-2019-11255 | sources of snapshots and clones taken on trust | sources that are not what they are said to be; provisioner’s clone-source.test.ts and snapshot-source.test.ts |
  * | CVE-2020-8569 | a malformed request ends the driver | requests with holes |
  * | CVE-2023-2878, CVE-2024-3744 | tokens in the log | csi-secrets.test.ts |
  * | CVE-2026-6437 | a comma injects mount options | values that would be mount options |

@@ -82,6 +82,20 @@ test('a clone of a claim that is not bound yet waits for it', async () => {
   await world.until(() => world.claimPhase('clone') === 'Bound');
 });
 
+test.each([
+  ['a claim', { kind: 'PersistentVolumeClaim', name: 'source' }],
+  ['a snapshot', { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'source' }],
+  ['what a populator knows', { apiGroup: 'example.com', kind: 'Archive', name: 'source' }],
+])('%s of another namespace fills no volume, nor does its namesake in the claim’s own', async (_, source) => {
+  await using world = await aWorld();
+  await world.create(claims, aClaim('clone', { dataSourceRef: { ...source, namespace: 'other' } }));
+  const why = 'dataSourceRef namespace specified but the CrossNamespaceVolumeDataSource feature is disabled';
+  await world.until(() => world.events.lines.some((line) => line.includes(why)));
+  await world.clock.advance(60_000);
+  expect(world.csi.count('CreateVolume')).toBe(1);
+  expect(finalizersOf(world)).not.toContain(cloningProtection);
+});
+
 test('a driver that does not clone is not asked to', async () => {
   await using world = await aWorld(['CREATE_DELETE_VOLUME']);
   await world.create(claims, aClaim('clone', cloneOf('source')));

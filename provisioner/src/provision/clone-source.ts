@@ -1,5 +1,12 @@
 import type { KubeClient } from '@berth/kube';
-import { copyJson, type PersistentVolume, type PersistentVolumeClaim, Quantity, resources } from '@berth/kube';
+import {
+  copyJson,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  Quantity,
+  resources,
+  type TypedObjectReference,
+} from '@berth/kube';
 import type { csi, Init } from '@berth/protos';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
 import { cloningProtection } from '../object-names.ts';
@@ -7,15 +14,15 @@ import type { ClaimView } from './claim-view.ts';
 
 const claimKind = 'PersistentVolumeClaim';
 
-/** What a claim is to be filled from; undefined for an empty volume. */
-export function dataSourceOf({ spec }: PersistentVolumeClaim) {
+/** What a claim is to be filled from; undefined for an empty volume. One with a namespace is not this claim's to have. */
+export function dataSourceOf({ spec }: PersistentVolumeClaim): TypedObjectReference | undefined {
   return spec?.dataSourceRef ?? spec?.dataSource;
 }
 
 /** The name of the claim a claim is to be a clone of. */
 export function clonedClaimOf(claim: PersistentVolumeClaim): string | undefined {
   const source = dataSourceOf(claim);
-  return source?.kind === claimKind ? source.name : undefined;
+  return source?.kind === claimKind && !source.namespace ? source.name : undefined;
 }
 
 /** The volume a clone is made of, as far as it can be found. */

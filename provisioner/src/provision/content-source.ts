@@ -27,6 +27,11 @@ export async function contentSource(
 ): Promise<Init<csi.VolumeContentSource> | undefined> {
   const source = dataSourceOf(claim);
   if (!source) return undefined;
+  // external-provisioner (dataSource) says so too: a grant of that namespace would have to be asked for, which is alpha.
+  if (source.namespace) {
+    const why = 'dataSourceRef namespace specified but the CrossNamespaceVolumeDataSource feature is disabled';
+    throw new ProvisionError('NotStarted', why);
+  }
   if (clonedClaimOf(claim) !== undefined) return await clone(claim, options, signal);
   if (restoredSnapshotOf(claim) !== undefined) return await restore(claim, options, signal);
   if (source.kind === 'VolumeSnapshot') {

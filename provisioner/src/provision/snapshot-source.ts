@@ -49,7 +49,8 @@ const allowModeChange = 'snapshot.storage.kubernetes.io/allow-volume-mode-change
 /** The name of the snapshot a claim is to be restored from. */
 export function restoredSnapshotOf(claim: PersistentVolumeClaim): string | undefined {
   const source = dataSourceOf(claim);
-  return source?.kind === 'VolumeSnapshot' && source.apiGroup === group ? source.name : undefined;
+  const isOne = source?.kind === 'VolumeSnapshot' && source.apiGroup === group && !source.namespace;
+  return isOne ? source.name : undefined;
 }
 
 /** A snapshot that a volume can be made of, and where it is. */
