@@ -216,6 +216,7 @@ describe.each([3, 4.1, 4.2] as const)('NFSv%s on nfs-ganesha', (version: NfsVers
     mkdirSync(local('from', 'sub'), { recursive: true });
     writeFileSync(local('from', 'sub', 'big'), pattern('big', 2_500_000), { mode: 0o640 });
     writeFileSync(local('from', 'one'), 'one');
+    writeFileSync(local('from', 'empty'), '');
     execFileSync(
       'sh',
       ['-c', 'ln one two; ln -s ../x sub/link; mkfifo pipe; chmod 02770 sub; touch -d @1000000000.5 one sub'],
@@ -224,6 +225,8 @@ describe.each([3, 4.1, 4.2] as const)('NFSv%s on nfs-ganesha', (version: NfsVers
     chownSync(local('from', 'sub', 'big'), 42, 43);
     const result = await client.copyTree(`${top}/from`, `${top}/to`, signal);
     expect(result).toMatchObject({ directories: 2, bytes: 2_500_003 });
+    const { clone, server, client: through } = result.methods;
+    expect(clone + server + through).toBe(2);
     // Without the time of symlinks, which the server can't set.
     const format = ['(', '-type', 'l', '-printf', '%P -> %l\\n', ')', '-o', '-printf', '%P %y %m %U %G %n %T@\\n'];
     const listing = (name: string) =>

@@ -90,7 +90,7 @@ class TreeCopyVisitor implements TreeVisitor<NfsHandle | undefined> {
         { from: at, to, overwrite: false, changes: { mode: 0o600 } },
         this.#signal,
       );
-      this.result.methods[method] += 1;
+      if (bytes > 0) this.result.methods[method] += 1;
       this.result.bytes += bytes;
       return (await this.#protocol.lookup(to, this.#signal)).handle;
     }

@@ -38,6 +38,7 @@ export interface TreeCopyResult {
   readonly files: number;
   readonly directories: number;
   readonly bytes: number;
+  /** How many files each way; empty ones went by none. */
   readonly methods: Readonly<Record<CopyMethod, number>>;
 }
 
