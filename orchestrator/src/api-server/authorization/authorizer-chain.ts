@@ -1,5 +1,5 @@
+import { aggregate } from '../aggregate.ts';
 import { type Authorizer, allRules, noRules } from '../authorizer.ts';
-import { aggregate } from './rbac-authorizer.ts';
 
 /** Who may do everything, whatever the modes are (upstream's privileged group). */
 const superuser = 'system:masters';

@@ -1,11 +1,11 @@
 import type { PolicyRule, RoleRef } from '@berth/kube';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts';
+import { aggregate } from '../aggregate.ts';
 import type { Authorizer } from '../authorizer.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { forbidden, notFound } from '../resource-errors.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { User } from '../user.ts';
-import { aggregate } from './rbac-authorizer.ts';
 import type { RbacPolicy } from './rbac-policy.ts';
 import { compactRules, missingRules, quoted, ruleText } from './rule-coverage.ts';
 

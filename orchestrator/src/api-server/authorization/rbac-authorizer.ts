@@ -1,4 +1,5 @@
 import type { RbacV1Subject } from '@berth/kube';
+import { aggregate } from '../aggregate.ts';
 import type { Attributes, Authorizer, Decision, KnownRules } from '../authorizer.ts';
 import type { User } from '../user.ts';
 import { type Grant, missingRole, type RbacPolicy } from './rbac-policy.ts';
@@ -51,10 +52,4 @@ function grantTextOf({ binding, subject }: Grant): string {
 
 function subjectText({ kind, name, namespace }: RbacV1Subject, bound: string): string {
   return `${kind} ${JSON.stringify(kind === 'ServiceAccount' ? `${name}/${namespace || bound}` : name)}`;
-}
-
-/** Several errors as Go's aggregate prints them, each once. */
-export function aggregate(errors: readonly string[]): string {
-  const different = [...new Set(errors)];
-  return different.length === 1 ? (different[0] as string) : `[${different.join(', ')}]`;
 }

@@ -1,7 +1,7 @@
 import { apiError, type PolicyRule } from '@berth/kube';
+import { aggregate } from '../aggregate.ts';
 import type { User } from '../user.ts';
 import type { Authorization } from './authorization.ts';
-import { aggregate } from './rbac-authorizer.ts';
 
 interface RulesStatus {
   readonly resourceRules: readonly object[];

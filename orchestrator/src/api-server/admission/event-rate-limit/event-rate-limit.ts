@@ -1,6 +1,6 @@
 import type { Clock } from '@berth/kit';
 import { apiError, LruMap } from '@berth/kube';
-import { aggregate } from '../../authorization/rbac-authorizer.ts';
+import { aggregate } from '../../aggregate.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 import type { EventLimit, EventLimitType } from './event-limits.ts';
 import { TokenBucket } from './token-bucket.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '@berth/kit';
 import type { Pod, PodSpec } from '@berth/kube';
-import { aggregate } from '../../authorization/rbac-authorizer.ts';
+import { aggregate } from '../../aggregate.ts';
 import { invalid } from '../../invalid.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';

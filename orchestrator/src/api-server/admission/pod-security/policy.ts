@@ -22,7 +22,7 @@ export interface SecurityPolicy {
 export const prefix = 'pod-security.kubernetes.io/';
 const everything: LevelVersion = { level: 'privileged', minor: Number.POSITIVE_INFINITY };
 export const nothingAsked: SecurityPolicy = { enforce: everything, audit: everything, warn: everything };
-const modes = ['enforce', 'audit', 'warn'] as const;
+export const modes = ['enforce', 'audit', 'warn'] as const;
 type Labels = Readonly<Record<string, string>>;
 type Mode = keyof SecurityPolicy;
 /** Hears of a text that cannot be read, and why. */

@@ -1,7 +1,9 @@
+import { isRecord } from '@berth/kube';
+import { aggregate } from '../../aggregate.ts';
 import type { FieldError } from '../../resource-definition.ts';
 import { duplicate, invalid } from '../../resources/field.ts';
 import { dns1123Label, dns1123Subdomain } from '../../resources/names.ts';
-import { levelOf, minorOf, type SecurityPolicy } from './policy.ts';
+import { levelOf, minorOf, modes, type SecurityPolicy } from './policy.ts';
 
 /** What holds where a namespace's labels say nothing, and who is not looked at. */
 export interface SecurityConfiguration {
@@ -13,7 +15,6 @@ type Exemptions = Readonly<Record<(typeof exemptions)[number], ReadonlySet<strin
 
 const group = 'pod-security.admission.config.k8s.io';
 const versions = ['v1', 'v1beta1', 'v1alpha1'].map((version) => `${group}/${version}`);
-const modes = ['enforce', 'audit', 'warn'] as const;
 const exemptions = ['usernames', 'namespaces', 'runtimeClasses'] as const;
 const known: Readonly<Record<string, readonly string[]>> = {
   defaults: modes.flatMap((mode) => [mode, `${mode}-version`]),
@@ -46,8 +47,7 @@ export function securityConfigurationOf(value: unknown): SecurityConfiguration {
   const defaults = defaultsOf(recordOf(parts['defaults'], 'defaults'), errors);
   const exempt = exemptOf(recordOf(parts['exemptions'], 'exemptions'), errors);
   if (errors.length === 0) return { defaults, exempt };
-  const texts = errors.map(({ field, message }) => `${field}: ${message}`);
-  throw refused(texts.length === 1 ? (texts[0] as string) : `[${texts.join(', ')}]`);
+  throw refused(aggregate(errors.map(({ field, message }) => `${field}: ${message}`)));
 }
 
 function defaultsOf(given: Record<string, unknown>, errors: FieldError[]): SecurityPolicy {
@@ -80,7 +80,7 @@ function exemptOf(given: Record<string, unknown>, errors: FieldError[]): Exempti
 
 function recordOf(value: unknown, what: string): Record<string, unknown> {
   if (value === undefined || value === null) return {};
-  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isRecord(value)) return value;
   throw refused(`${what} is no object`);
 }
 
