@@ -5,7 +5,7 @@ import { parseExact } from './parse-json.ts';
 import { goFieldName } from './proto-go-name.ts';
 import { definitionOf, messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
 import { schemas } from './schema.ts';
-import { type ReadBudget, WireReader } from './wire-reader.ts';
+import { type ReadBudget, WireReader, wrongWireType } from './wire-reader.ts';
 
 type Json = Record<string, unknown>;
 
@@ -33,7 +33,7 @@ function readMessage(index: number, reader: WireReader, target: Json, depth: num
     const { id, wire } = reader.field(own);
     const field = message.get(id);
     if (!field) reader.ignore(wire);
-    else if (!fits(field, wire)) throw wrongType(wire, goNameOf(field, definition));
+    else if (!fits(field, wire)) throw wrongWireType(wire, goNameOf(field, definition));
     else if (field.name === '') readMessage(messageOf(field.code), within(reader), target, depth + 1);
     else readField(field, wire, { reader, target, depth });
   }
@@ -45,10 +45,6 @@ function goNameOf({ name, code }: ProtoField, definition: string): string {
 
 function lastWord(definition: string): string {
   return definition.slice(definition.lastIndexOf('.') + 1);
-}
-
-function wrongType(wire: number, field: string): DecodeError {
-  return new DecodeError(`proto: wrong wireType = ${wire} for field ${field}`);
 }
 
 interface Place {
@@ -175,7 +171,7 @@ function small(code: string, bytes: Uint8Array): { number: (id: number) => bigin
   while (!reader.atEnd) {
     const { id, wire } = reader.field(name);
     if (id > fields.length) reader.ignore(wire);
-    else if (wire !== (id > numbers ? 2 : 0)) throw wrongType(wire, fields[id - 1] as string);
+    else if (wire !== (id > numbers ? 2 : 0)) throw wrongWireType(wire, fields[id - 1] as string);
     else if (wire === 0) integers.set(id, BigInt.asIntN(64, reader.varint()));
     else chunks.set(id, Buffer.from(reader.bytes()));
   }
@@ -212,7 +208,7 @@ function stringList(bytes: Uint8Array): string[] {
   while (!reader.atEnd) {
     const { id, wire } = reader.field('ExtraValue');
     if (id !== 1) reader.ignore(wire);
-    else if (wire !== 2) throw wrongType(wire, 'Items');
+    else if (wire !== 2) throw wrongWireType(wire, 'Items');
     else list.push(reader.text());
   }
   return list;

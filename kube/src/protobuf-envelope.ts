@@ -1,6 +1,6 @@
 import { DecodeError } from './go-json.ts';
 import { schemaFor } from './schema.ts';
-import { WireReader } from './wire-reader.ts';
+import { WireReader, wrongWireType } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
@@ -42,7 +42,7 @@ function readChunks(bytes: Uint8Array, message: string, fields: readonly string[
     const { id, wire } = reader.field(message);
     const field = fields[id - 1];
     if (field === undefined) reader.ignore(wire);
-    else if (wire !== 2) throw new DecodeError(`proto: wrong wireType = ${wire} for field ${field}`);
+    else if (wire !== 2) throw wrongWireType(wire, field);
     else chunks[id - 1] = reader.bytes();
   }
   return chunks;

@@ -146,3 +146,8 @@ function tagOf(value: number | bigint): Tag {
   const whole = BigInt.asUintN(64, BigInt(value));
   return { id: Number(BigInt.asIntN(32, whole >> 3n)), wire: Number(whole & 7n) };
 }
+
+/** Of a field that comes as something else than it is. */
+export function wrongWireType(wire: number, field: string): DecodeError {
+  return new DecodeError(`proto: wrong wireType = ${wire} for field ${field}`);
+}
