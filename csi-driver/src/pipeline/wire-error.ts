@@ -26,20 +26,17 @@ export function asCsiError(error: unknown): GrpcError {
   if (error instanceof BusyError) return grpcError('ABORTED', error.message);
   // Nobody hears it but the log and the metrics.
   if (isAbort(error)) return grpcError('CANCELLED', 'the caller has left');
-  const code = codesByErrno[String((error as { code?: unknown } | null)?.code)] ?? 'INTERNAL';
+  const errno = String((error as { code?: unknown } | null)?.code);
+  const code = codesByErrno[errno] ?? 'INTERNAL';
   const known = error instanceof CodedError || code !== 'INTERNAL' || isErrnoException(error);
   const message = known ? messageOf(error) : `unexpected: ${messageOf(error)}; this is a bug, see the driver's log`;
-  return grpcError(code, `${message}${isReadOnly(error) ? readOnlyAdvice : ''}`, { cause: error });
+  return grpcError(code, `${message}${errno === 'EROFS' ? readOnlyAdvice : ''}`, { cause: error });
 }
 
 /** What the machine says names the file alone. */
 const readOnlyAdvice =
   '; the filesystem is mounted read-only, as the kernel does where it meets errors: NodeGetStorageHealth says whether it is that of a pool; ' +
   'check it, mount it read-write, and the same call goes on';
-
-function isReadOnly(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'EROFS';
-}
 
 function isErrnoException(error: unknown): boolean {
   return error instanceof Error && typeof (error as { errno?: unknown }).errno === 'number';

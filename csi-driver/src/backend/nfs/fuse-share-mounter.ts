@@ -86,10 +86,8 @@ export class FuseShareMounter implements ShareMounter {
   }
 
   isDead(key: string, device: string): boolean {
-    const lock = this.#lockOf(key);
-    if (lockHolder(lock) === undefined) return true;
-    const served = readFileSync(lock, 'utf8');
-    return served !== '' && served !== device;
+    const served = this.#servedOf(key);
+    return served === undefined || (served !== '' && served !== device);
   }
 
   forget(key: string): void {
@@ -120,10 +118,14 @@ export class FuseShareMounter implements ShareMounter {
 
   /** All that shows what a living process serves: to begin another for the key would end it under who uses it. */
   #mountsOf(key: string): MountInfo[] {
+    const served = this.#servedOf(key);
+    return served ? this.#options.mounter.mounts().filter(({ device }) => device === served) : [];
+  }
+
+  /** The device of what a living process serves, empty until that is mounted; undefined: none lives. */
+  #servedOf(key: string): string | undefined {
     const lock = this.#lockOf(key);
-    if (lockHolder(lock) === undefined) return [];
-    const served = readFileSync(lock, 'utf8');
-    return this.#options.mounter.mounts().filter(({ device }) => device === served);
+    return lockHolder(lock) === undefined ? undefined : readFileSync(lock, 'utf8');
   }
 
   /** A second place for the same, by the same process. */
