@@ -3,13 +3,21 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 
+/** Content of a file that everybody may run, or one with a mode of its own. */
+export type LayerEntry =
+  | string
+  | Buffer
+  | { readonly symlink: string }
+  | { readonly mode: number; readonly content?: string | Buffer };
+
 export interface ImageRecipe {
   readonly name: string;
-  /** Each layer: path → content, or `{ symlink }`; a path that ends in a slash is a directory. */
-  readonly layers: readonly Readonly<Record<string, string | Buffer | { readonly symlink: string } | undefined>>[];
+  /** Each layer, by path; one that ends in a slash is a directory. */
+  readonly layers: readonly Readonly<Record<string, LayerEntry | undefined>>[];
   readonly config: {
     readonly Entrypoint?: readonly string[];
     readonly Cmd?: readonly string[];
+    readonly WorkingDir?: string;
     readonly Env?: readonly string[];
     readonly User?: string;
   };
@@ -141,10 +149,12 @@ async function layerTar(files: ImageRecipe['layers'][number]): Promise<Buffer> {
   const mtime = new Date(0);
   for (const [path, content] of Object.entries(files)) {
     if (content === undefined) continue;
-    if (path.endsWith('/')) tar.entry({ name: path, type: 'directory', mode: 0o755, mtime });
-    else if (typeof content === 'object' && 'symlink' in content)
+    const plain = typeof content === 'string' || Buffer.isBuffer(content);
+    const mode = !plain && 'mode' in content ? content.mode : 0o755;
+    if (path.endsWith('/')) tar.entry({ name: path, type: 'directory', mode, mtime });
+    else if (!plain && 'symlink' in content)
       tar.entry({ name: path, type: 'symlink', linkname: content.symlink, mtime });
-    else tar.entry({ name: path, mode: 0o755, mtime }, content as Buffer);
+    else tar.entry({ name: path, mode, mtime }, (plain ? content : (content.content ?? '')) as Buffer);
   }
   tar.finalize();
   return collect(tar as unknown as AsyncIterable<Buffer>);
