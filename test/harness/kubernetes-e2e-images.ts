@@ -90,10 +90,21 @@ function agnhostLayer(agnhost: string): Layer {
     agnhost: program,
     'agnhost-2': { symlink: 'agnhost' },
     'uploads/': '',
-    ...Object.fromEntries(programs.map((path) => [`usr/local/bin/${path.replace(/^.*\//, '')}`, readFileSync(path)])),
+    ...Object.fromEntries(programs.map((path) => [`usr/bin/${path.replace(/^.*\//, '')}`, readFileSync(path)])),
+    'usr/local/bin/nsenter': enterHost,
     ...Object.fromEntries([...libraries].map(([, path]) => [(path as string).slice(1), readFileSync(path as string)])),
   };
 }
+
+/**
+ * The suite enters the machine's mounts by its first process, which may be out of reach of its root; whoever
+ * started this is on the machine, too, where a pod has its processes.
+ */
+const enterHost = `#!/bin/sh
+first=--mount=/rootfs/proc/1/ns/mnt
+[ "$1" != "$first" ] || [ -n "$(readlink /rootfs/proc/1/ns/mnt)" ] || { shift; set -- "--mount=/rootfs/proc/$PPID/ns/mnt" "$@"; }
+exec /usr/bin/nsenter "$@"
+`;
 
 const webLayer: Layer = {
   'usr/share/nginx/html/': '',
