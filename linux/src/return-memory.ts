@@ -26,9 +26,10 @@ const collectUpToBytes = 256 * 1024 * 1024;
  * Gives memory that a burst of work left behind back to the kernel once the process rests: V8 keeps a heap as large as it
  * last was, malloc its free blocks, and the kernel maps what was read of the program's file though most of it ran once, at the start.
  * A process that did nothing since the last time does nothing; whether it worked is told by V8's own collections.
+ * A heap of more than `upToBytes` is left to them.
  */
-export function returnMemoryWhenQuiet(clock: Clock): Disposable {
-  const collect = collector();
+export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes): Disposable {
+  const collect = collector(upToBytes);
   let workedAt = clock.monotonicMs();
   let notBefore = Number.NEGATIVE_INFINITY;
   let isReturning = false;
@@ -78,7 +79,7 @@ function took(clock: Clock, run: () => void): number {
   return clock.monotonicMs() - started;
 }
 
-function collector(): () => void {
+function collector(upToBytes: number): () => void {
   // The only way to a collection that needs no flag of the process.
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as (how: object) => void;
@@ -86,7 +87,7 @@ function collector(): () => void {
   // regular one makes the room for young objects small, too; the next finds in pieces what the first left in between, and
   // what neither needs V8 gives to the kernel within ten seconds.
   return () => {
-    if (getHeapStatistics().used_heap_size <= collectUpToBytes) gc({ type: 'major', execution: 'sync' });
+    if (getHeapStatistics().used_heap_size <= upToBytes) gc({ type: 'major', execution: 'sync' });
   };
 }
 

@@ -37,7 +37,7 @@ test('compaction survives a restart, and revisions go on after a compacted delet
   let revision: number;
   {
     await using store = await openSqliteStore({ file, clock: systemClock });
-    for (let i = 0; i < 500; i++) await store.write({ key: '/r/a/x', value: bytes(`${i}`) });
+    await Promise.all(Array.from({ length: 500 }, (_, i) => store.write({ key: '/r/a/x', value: bytes(`${i}`) })));
     await store.write({ key: '/r/a/y', value: bytes('kept') });
     await store.write({ key: '/r/a/x' });
     revision = store.revision;
