@@ -245,10 +245,11 @@ const renaming: Answerer = ({ body: { request, apiVersion } }) => ({
   response: {
     uid: request.uid,
     result: { status: 'Success' },
-    convertedObjects: request.objects.map((object: { spec: Record<string, unknown> }) => {
+    convertedObjects: request.objects.map((object: { spec?: Record<string, unknown> }) => {
       const [from, to] = request.desiredAPIVersion.endsWith('/v1') ? ['replicas', 'count'] : ['count', 'replicas'];
-      const { [from]: value, ...rest } = object.spec;
-      return { ...object, apiVersion: request.desiredAPIVersion, spec: { ...rest, [to]: value } };
+      const { [from]: value, ...rest } = object.spec ?? {};
+      const spec = value === undefined ? rest : { ...rest, [to]: value };
+      return { ...object, apiVersion: request.desiredAPIVersion, ...(object.spec ? { spec } : {}) };
     }),
   },
 });
@@ -322,6 +323,69 @@ test('a webhook that fails to convert is answered with what it said, and nothing
   const stored = await send('POST', newer, { ...foo({ name: 'b' }, { spec: { count: 1 } }), apiVersion: 'samplecontroller.k8s.io/v1' });
   expect(stored.status).toBe(500);
   expect((await send('GET', foos)).body.items).toHaveLength(1);
+  await undefine();
+});
+
+test('fields are followed across versions that a webhook converts, by changes and by apply', async () => {
+  await using _hook = await converting(renaming);
+  await send('POST', foos, foo({ name: 'a' }, { spec: { replicas: 5 } }), { headers: { 'user-agent': 'maker' } });
+  const merge = { contentType: 'application/merge-patch+json', headers: { 'user-agent': 'changer' } };
+  const changed = await send('PATCH', `${newer}/a`, { metadata: { labels: { by: 'v1' } }, spec: { count: 6 } }, merge);
+  const count = { 'f:spec': { 'f:count': {} } };
+  expect(changed.body.metadata.managedFields).toMatchObject([
+    { manager: 'changer', apiVersion: 'samplecontroller.k8s.io/v1', fieldsV1: { ...count, 'f:metadata': { 'f:labels': { 'f:by': {} } } } },
+    // The other version's name of what was changed is its maker's no more.
+    { manager: 'maker', apiVersion: 'samplecontroller.k8s.io/v1alpha1', fieldsV1: { 'f:spec': {} } },
+  ]);
+  const apply = (path: string, version: string, spec: object, query: string) =>
+    send('PATCH', `${path}/a?fieldManager=applier${query}`, { ...foo({ name: 'a' }, { spec }), apiVersion: `samplecontroller.k8s.io/${version}` }, { contentType: 'application/apply-patch+yaml' });
+  expect(await apply(foos, 'v1alpha1', { replicas: 7 }, '')).toMatchObject({
+    status: 409,
+    body: { message: expect.stringContaining('conflict with "changer" using samplecontroller.k8s.io/v1: .spec.count') },
+  });
+  const applied = await apply(foos, 'v1alpha1', { replicas: 7 }, '&force=true');
+  expect(applied.body).toMatchObject({ spec: { replicas: 7 }, metadata: { labels: { by: 'v1' } } });
+  expect(applied.body.metadata.managedFields.map(({ manager }: { manager: string }) => manager)).toEqual(['applier', 'changer', 'maker']);
+  // What it applied in one version and leaves out in the other is gone.
+  const less = await apply(newer, 'v1', {}, '');
+  expect([less.status, less.body.spec ?? {}]).toEqual([200, {}]);
+  await undefine();
+});
+
+test('objects are moved to another storage version by writing them once more, with and without a webhook', async () => {
+  for (const strategy of ['Webhook', 'None']) {
+    await using hook = await converting(renaming);
+    await send('POST', foos, foo({ name: 'a' }, { spec: { replicas: 5 } }));
+    const { body: definition } = await send('GET', `${crds}/${name}`);
+    for (const version of definition.spec.versions) version.storage = version.name === 'v1';
+    if (strategy === 'None') definition.spec.conversion = { strategy };
+    expect((await send('PUT', `${crds}/${name}`, definition)).status).toBe(200);
+    await expect.poll(async () => (await send('GET', `${crds}/${name}`)).body.status.storedVersions).toEqual(['v1alpha1', 'v1']);
+    const { body: before } = await send('GET', `${newer}/a`);
+    const { body: moved } = await send('PUT', `${newer}/a`, before);
+    expect(moved.metadata.resourceVersion).not.toBe(before.metadata.resourceVersion);
+    expect((await send('PUT', `${newer}/a`, moved)).body.metadata.resourceVersion).toBe(moved.metadata.resourceVersion);
+    const asked = hook.asked.length;
+    expect((await send('GET', `${newer}/a`)).body.spec).toEqual(strategy === 'None' ? {} : { count: 5 });
+    expect(hook.asked).toHaveLength(asked);
+    await undefine();
+  }
+});
+
+test('a dry run is converted to what would be stored, and fails where that fails', async () => {
+  let answer: Answerer = renaming;
+  await using _hook = await converting((asked, response) => answer(asked, response));
+  const tried = () => send('POST', `${newer}?dryRun=All`, { ...foo({ name: 'd' }, { spec: { count: 7 } }), apiVersion: 'samplecontroller.k8s.io/v1' });
+  expect(await tried()).toMatchObject({ status: 201, body: { apiVersion: 'samplecontroller.k8s.io/v1', spec: { count: 7 } } });
+  answer = ({ body }) => ({ ...body, response: { uid: body.request.uid, result: { status: 'Failed', message: 'no way' } } });
+  expect((await tried()).body).toMatchObject({ code: 500, message: 'conversion webhook for samplecontroller.k8s.io/v1, Kind=Foo failed: no way' });
+  answer = (_asked, response) => {
+    response.statusCode = 503;
+    return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: 'not today', code: 503 };
+  };
+  expect((await tried()).body.message).toBe('conversion webhook for samplecontroller.k8s.io/v1, Kind=Foo failed: not today');
+  answer = (_asked, response) => void response.end();
+  expect((await tried()).body.message).toContain('failed: 0-length response with status code: 200 and content type: application/json');
   await undefine();
 });
 

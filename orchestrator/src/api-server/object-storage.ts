@@ -132,7 +132,7 @@ export class ObjectStorage {
 
   /** Whether it would be stored in another way now, though it is what it shall be. */
   isStale({ kv }: StoredObject): boolean {
-    return this.#store.isStale?.(kv) ?? false;
+    return this.#codec.isOutdated(kv) || (this.#store.isStale?.(kv) ?? false);
   }
 
   watch(namespace: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
@@ -143,10 +143,15 @@ export class ObjectStorage {
     return this.#codec.view(kv);
   }
 
-  /** What `object` would be if it were stored: for dry runs. */
+  /** What `object` would be if it were stored. */
   pretend(object: AnyObject, current?: StoredObject): AnyObject {
     const { resourceVersion: _, ...metadata } = object.metadata;
     return { ...object, metadata: current ? { ...metadata, resourceVersion: current.resourceVersion } : metadata };
+  }
+
+  /** The same, after all that may fail on the way to the store. @throws ApiError */
+  dryRun(object: AnyObject, current?: StoredObject): AnyObject | Promise<AnyObject> {
+    return this.pretend(object, current);
   }
 
   async #write(key: string, object: AnyObject, expected: number): Promise<StoredObject | undefined> {

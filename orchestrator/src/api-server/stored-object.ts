@@ -141,6 +141,11 @@ export class ObjectCodec {
     return value;
   }
 
+  /** Whether it is stored in another version than it would be now. */
+  isOutdated(_kv: KeyValue): boolean {
+    return false;
+  }
+
   decode(kv: KeyValue): AnyObject {
     const base = this.#written.get(kv.value)?.deref() ?? readStored(kv);
     const { storedAs } = this.definition;

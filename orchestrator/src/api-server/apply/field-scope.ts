@@ -8,6 +8,7 @@ import {
   type TypedValue,
   type Versions,
 } from '@berth/kube';
+import type { ConvertObjects } from '../custom-resources/serving/converting-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import { toWireForm } from '../resources/wire-form.ts';
@@ -24,6 +25,8 @@ export interface FieldScope {
   readonly subresource: string;
   readonly type: MergeType;
   readonly versions: Versions;
+  /** Of a kind whose versions a webhook converts: `versions` is to be had by convertMissed alone. */
+  readonly convert: ConvertObjects | undefined;
   readonly filter: (set: FieldSet, apiVersion: string) => FieldSet;
   /** The schema may be another than when a set was written: custom resources'. */
   readonly reconcile: boolean;
@@ -48,6 +51,7 @@ export function fieldScopeOf(
     subresource,
     type: typeOf(definition),
     versions: versionsOf(registry, definition),
+    convert: definition.custom?.convert,
     filter: (set, apiVersion) => (groupOf(apiVersion) === group ? withoutReset(set, reset) : set),
     reconcile: definition.merge !== undefined,
     empty: () => {

@@ -16,6 +16,7 @@ export function scaleScope(): FieldScope {
       typeOf: (version) => (version === apiVersion ? type : undefined),
       convert: (object, version) => (version === apiVersion ? object : undefined),
     },
+    convert: undefined,
     filter: (set) => set,
     reconcile: false,
     empty: () => ({ kind: 'Scale', apiVersion, metadata: {}, spec: {}, status: { replicas: 0 } }),

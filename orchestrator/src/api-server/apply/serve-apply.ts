@@ -14,6 +14,7 @@ import { changeObject } from '../verbs/change-object.ts';
 import { createChecked } from '../verbs/create-object.ts';
 import { requestedChange } from '../verbs/requested-change.ts';
 import { applySent, type SentConfig, sentConfig } from './apply-sent.ts';
+import { convertMissed } from './convert-missed.ts';
 import { isApplyPatch } from './read-config.ts';
 
 /** Between looking and writing, an object may come and go this often. */
@@ -77,13 +78,11 @@ function change(attempt: Attempt): Promise<AnswerObject> {
 }
 
 /** The object as it would be, at the place the request is about. @throws ApiError */
-function next({ context, route, sent }: Attempt, live: AnyObject | undefined): AnyObject {
+async function next({ context, route, sent }: Attempt, live: AnyObject | undefined): Promise<AnyObject> {
   const { definition, namespace, name, subresource } = route;
-  const object = applySent(context, sent, {
-    scope: context.fields.of(definition, subresource?.name ?? ''),
-    live,
-    decode: (merged) => decode(context, definition, merged),
-  });
+  const object = await convertMissed(context.fields.of(definition, subresource?.name ?? ''), (scope) =>
+    applySent(context, sent, { scope, live, decode: (merged) => decode(context, definition, merged) }),
+  );
   if (!live && object.metadata.uid)
     throw conflict(
       definition,
@@ -110,7 +109,7 @@ async function create(attempt: Attempt, authorizer: Authorizer): Promise<AnswerO
   const { context, route, sent } = attempt;
   const { request, options } = sent;
   const { definition } = route;
-  const object = next(attempt, undefined);
+  const object = await next(attempt, undefined);
   await mayCreate(route, request, authorizer);
   // What nobody has stored has no revision to compare with.
   delete object.metadata.resourceVersion;

@@ -2,6 +2,7 @@ import { rfc3339 } from '@berth/kit';
 import { isEmptySet, type ManagedFieldsEntry, type ManagedSet, ownByUpdate, union } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { capManagers } from './cap-managers.ts';
+import { Unconverted } from './convert-missed.ts';
 import type { FieldScope } from './field-scope.ts';
 import { type Managed, managerId, nobody, sentManaged, storedManaged, writeManaged } from './managed-fields.ts';
 import { withoutServerFields } from './reset-fields.ts';
@@ -21,7 +22,7 @@ export interface TrackedUpdate {
 
 /**
  * The managedFields after a create, update or patch: what it wrote is its manager's from now on (managedfields
- * FieldManager.Update). Undefined: nobody's fields are followed.
+ * FieldManager.Update). Undefined: nobody's fields are followed. @throws Unconverted
  */
 export function trackUpdate(update: TrackedUpdate): ManagedFieldsEntry[] | undefined {
   const { live } = update;
@@ -30,7 +31,8 @@ export function trackUpdate(update: TrackedUpdate): ManagedFieldsEntry[] | undef
   if (managed.managers.size === 0 && live?.metadata.uid) return undefined;
   try {
     return writeManaged(followUpdate(update, managed));
-  } catch {
+  } catch (error) {
+    if (error instanceof Unconverted) throw error;
     // What can't be compared is not followed any more (UpdateNoErrors).
     return undefined;
   }

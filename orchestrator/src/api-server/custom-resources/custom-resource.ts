@@ -6,6 +6,7 @@ import type { AnyObject } from '../resource-definition.ts';
 import type { WrittenObjects } from '../stored-object.ts';
 import type { FieldValidation } from '../write-options.ts';
 import type { JsonSchema } from './schema/json-schema.ts';
+import type { ConvertObjects } from './serving/converting-storage.ts';
 
 /** How a body was read, and what is to become of what no schema knows. */
 export interface DecodeOptions extends Duplicates {
@@ -45,6 +46,8 @@ export interface CustomResource {
   /** A client's object, pruned; the value is copied. @throws ApiError BadRequest */
   decode(value: Readonly<Record<string, unknown>>, options: DecodeOptions): AnyObject;
   storage(store: Store, written: WrittenObjects): ObjectStorage;
+  /** By its webhook; undefined: versions differ by name alone. */
+  readonly convert: ConvertObjects | undefined;
   /** These bytes were made by this very definition, in another thread: no schema would change them. */
   noteSettled(value: Uint8Array): void;
 }

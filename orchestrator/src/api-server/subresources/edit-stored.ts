@@ -25,7 +25,7 @@ export function editStored(context: ServerContext, request: StoredEdit): Promise
     const pending = edit(next);
     if (pending) await pending;
     definition.rules.default?.(next);
-    return dryRun ? storage.pretend(next, current) : storage.replace(current, next);
+    return dryRun ? storage.dryRun(next, current) : storage.replace(current, next);
   };
   return context.writers.run(storage.keyOf(namespace, name), () => untilUncontended(storage, name, attempt));
 }

@@ -126,7 +126,8 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const { definition, namespace, name, subresource, endpoint, user, dryRun, warn, asked } = request;
   const old = current.object;
   const { manager, tracked } = request;
-  defaultAndTrack(context, { definition, subresource, object: next, live: old, manager, tracked });
+  const tracking = defaultAndTrack(context, { definition, subresource, object: next, live: old, manager, tracked });
+  if (tracking) await tracking;
   const about = { definition, subresource, namespace, name, user, dryRun, warn, ...asked };
   const admission = { ...about, operation: 'update', object: next, old } as const;
   const large = isLarge(next);
@@ -137,7 +138,8 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
   keepTimes(next, old);
-  const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn });
+  const told = await context.admission.fieldErrors(admission);
+  const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn, ...(told && { told }) });
   if (checks) await checks;
   if (large) await breathe();
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
@@ -180,7 +182,7 @@ async function write(
   { next, current }: Step,
 ): Promise<AnswerObject | undefined> {
   const storage = context.storage(request.definition);
-  if (request.dryRun) return storage.pretend(next, current);
+  if (request.dryRun) return storage.dryRun(next, current);
   // The last finalizer of an object that waits for its deletion is gone: so is the object.
   if (isDeletable(next, current.object)) {
     const removed = await storage.remove(current);

@@ -102,14 +102,16 @@ async function createNamed(
   // Nobody owns what nobody can set.
   delete object.metadata.deletionTimestamp;
   delete object.metadata.deletionGracePeriodSeconds;
-  defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
+  const tracking = defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
+  if (tracking) await tracking;
   const large = isLarge(object);
   if (large) await breathe();
   await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);
   if (large) await breathe();
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
-  const checks = validateCreate(definition, object, request.warn);
+  const told = await context.admission.fieldErrors(admission);
+  const checks = validateCreate(definition, object, { warn, ...(told && { told }) });
   if (checks) await checks;
   if (large) await breathe();
   for (const text of definition.rules.warnings?.(object) ?? []) warn(text);
@@ -120,7 +122,7 @@ async function createNamed(
   if (dryRun) {
     const there = await storage.find(namespace, name);
     if (there) throw alreadyExists(definition, name, there.object);
-    return storage.pretend(object);
+    return storage.dryRun(object);
   }
   return tracked ? storage.create(object) : shedFields(object, (each) => storage.create(each));
 }

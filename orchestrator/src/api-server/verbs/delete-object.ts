@@ -79,7 +79,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
     if (plan === 'pending') return current;
     if (plan !== 'remove' && !isOver(plan))
-      return options.dryRun ? storage.pretend(plan, current) : storage.replace(current, plan);
+      return options.dryRun ? storage.dryRun(plan, current) : storage.replace(current, plan);
     if (options.dryRun) return deletedAnswer(definition, current);
     // A kind with grace periods is marked first even when nothing is left of its period, as watchers know it.
     const last = plan === 'remove' ? current : await storage.replace(current, plan);

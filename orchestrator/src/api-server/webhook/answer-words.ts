@@ -1,3 +1,5 @@
+import { isRecord, parseJson } from '@berth/kube';
+
 const fixed: Readonly<Record<number, string>> = {
   400: 'the server rejected our request for an unknown reason',
   401: 'the server has asked for the client to provide credentials',
@@ -15,6 +17,8 @@ const maxQuotedBytes = 2048;
 
 /** What client-go says of an answer that is no success (apimachinery NewGenericServerResponse). */
 export function answerWords(status: number, body: Uint8Array, contentType: string | undefined): string {
+  const told = statusMessage(body);
+  if (told !== undefined) return told;
   const known = fixed[status];
   if (known !== undefined) return known;
   const isText = contentType === undefined || contentType.startsWith('text/');
@@ -28,3 +32,17 @@ export function answerWords(status: number, body: Uint8Array, contentType: strin
     return `an error on the server (${JSON.stringify(said)}) has prevented the request from succeeding`;
   return `the server responded with the status code ${status} but did not return more information`;
 }
+
+/** A server that answers as Kubernetes' do says itself what is wrong (client-go Result.Error). */
+function statusMessage(body: Uint8Array): string | undefined {
+  if (body[0] !== openBrace) return undefined;
+  try {
+    const value = parseJson(Buffer.from(body).toString());
+    if (!isRecord(value) || value['kind'] !== 'Status' || (value['apiVersion'] ?? 'v1') !== 'v1') return undefined;
+    return value['status'] === 'Failure' && typeof value['message'] === 'string' ? value['message'] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const openBrace = 0x7b;

@@ -45,6 +45,10 @@ export class WebhookClient {
     );
     if (status < 200 || status > 206)
       throw new CallError(answerWords(status, body, headers['content-type']), { status });
+    if (body.length === 0) {
+      const type = headers['content-type'] ?? 'application/json';
+      throw new CallError(`0-length response with status code: ${status} and content type: ${type}`);
+    }
     try {
       return parseJson(body.toString());
     } catch (error) {

@@ -62,6 +62,17 @@ export class ConvertingStorage extends ObjectStorage {
     return written && this.#prepared(written);
   }
 
+  /** Dry runs, too, are converted to what would be stored and back (DryRunnableStorage). */
+  override async dryRun(...asked: Parameters<ObjectStorage['dryRun']>): Promise<AnyObject> {
+    const object = this.pretend(...asked);
+    const { version } = this.definition;
+    if (version === this.#storageVersion) return object;
+    const stored = await this.#convert([object], this.#storageVersion);
+    const [converted] = await this.#convert(stored, version);
+    this.#codec.settle(converted as AnyObject);
+    return converted as AnyObject;
+  }
+
   override async remove(current: StoredObject): Promise<StoredObject | undefined> {
     const removed = await super.remove(current);
     return removed && this.#prepared(removed);

@@ -47,6 +47,10 @@ export class CustomCodec extends ObjectCodec {
     return new RegExp(`"apiVersion":"${group}/([^"]*)"`).exec(head)?.[1] ?? this.#o.storageVersion;
   }
 
+  override isOutdated(kv: KeyValue): boolean {
+    return this.versionOf(kv) !== this.#o.storageVersion;
+  }
+
   /** The stored object in its own version. */
   asStored(kv: KeyValue): AnyObject {
     const object = parseExact(Buffer.from(kv.value).toString()) as AnyObject;
@@ -60,8 +64,13 @@ export class CustomCodec extends ObjectCodec {
     this.#settled.add(value);
   }
 
-  noteConverted(kv: KeyValue, object: AnyObject): void {
+  /** Makes, in place, of what somebody converted to this version an object of its schema. */
+  settle(object: AnyObject): void {
     this.#o.forms.get(this.definition.version)?.settle(object);
+  }
+
+  noteConverted(kv: KeyValue, object: AnyObject): void {
+    this.settle(object);
     this.#converted.set(kv, object);
   }
 
@@ -94,7 +103,7 @@ export class CustomCodec extends ObjectCodec {
 
   #decoded(kv: KeyValue): AnyObject {
     const object = this.asStored(kv);
-    if (this.versionOf(kv) !== this.definition.version) this.#o.forms.get(this.definition.version)?.settle(object);
+    if (this.versionOf(kv) !== this.definition.version) this.settle(object);
     return object;
   }
 

@@ -115,6 +115,7 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     isTerminating: isConditionTrue(crd, 'Terminating'),
     schema: schemaOf(version),
     ended,
+    convert,
     decode: (value, options) => form.decode(value, options),
     noteSettled: (value) => codec?.noteSettled(value),
     storage: (store, written) => {

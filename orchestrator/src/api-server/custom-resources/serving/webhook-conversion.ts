@@ -1,4 +1,5 @@
-import { apiError, type CustomResourceDefinition, copyJson, isRecord } from '@berth/kube';
+import { apiError, type CustomResourceDefinition, copyJson, goType, goValueName, isRecord } from '@berth/kube';
+import { aggregate } from '../../aggregate.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { validateLabels } from '../../resources/label-selector.ts';
 import { validateAnnotations } from '../../resources/metadata.ts';
@@ -33,7 +34,8 @@ export function webhookConversion(context: ServerContext, crd: CustomResourceDef
     const converted = answered(answer, { about, uid, apiVersion });
     if (converted.length !== objects.length)
       throw failed(`${about} returned ${converted.length} objects, expected ${objects.length}`);
-    return objects.map((object, i) => restored(object, converted[i], { about, desired, index: i }));
+    const single = objects.length === 1;
+    return objects.map((object, i) => restored(object, converted[i], { about, desired, index: i, single }));
   };
 }
 
@@ -51,7 +53,7 @@ interface Asked {
 function answered(answer: unknown, { about, uid, apiVersion }: Asked): readonly unknown[] {
   const refuse = (why: string) => failed(`${about} failed: ${why}`);
   const review = isRecord(answer) ? answer : {};
-  const gvk = `${review['apiVersion'] ?? ''}, Kind=${review['kind'] ?? ''}`;
+  const gvk = `${review['apiVersion'] ?? '/'}, Kind=${review['kind'] ?? ''}`;
   // v1beta1 did not look at what it got back.
   const strict = apiVersion.endsWith('/v1');
   if (strict && (review['apiVersion'] !== apiVersion || review['kind'] !== 'ConversionReview'))
@@ -75,30 +77,35 @@ interface Expected {
   readonly about: string;
   readonly desired: string;
   readonly index: number;
+  /** It was the only one asked about. */
+  readonly single: boolean;
 }
 
 /** A converted object with the metadata it had, but for labels and annotations. @throws ApiError */
-function restored(original: AnyObject, value: unknown, { about, desired, index }: Expected): AnyObject {
-  const refuse = (why: string, what = 'object') =>
-    failed(`${about} returned invalid ${what} at index ${index}: ${why}`);
-  if (!isRecord(value)) throw refuse('it is no object', 'converted object');
+function restored(original: AnyObject, value: unknown, { about, desired, index, single }: Expected): AnyObject {
+  const at = ` at index ${index}`;
+  const invalid = (why: string, place = at) =>
+    failed(`${about} returned invalid ${single ? 'object' : 'converted object'}${place}: ${why}`);
+  const invalidMetadata = (why: string) =>
+    failed(`${about} returned invalid metadata${single ? '' : ` in object${at}`}: ${why}`);
+  if (!isRecord(value))
+    throw invalid(`json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`);
   const { apiVersion = '', kind = '', metadata } = value;
   if (apiVersion !== desired)
-    throw refuse(`invalid groupVersion (expected ${desired}, received ${String(apiVersion)})`);
-  if (kind !== original.kind) throw refuse(`invalid kind (expected ${original.kind}, received ${String(kind)})`);
-  if (!isRecord(metadata)) throw refuse('missing metadata in converted object');
+    throw invalid(`invalid groupVersion (expected ${desired}, received ${String(apiVersion)})`);
+  if (kind !== original.kind) throw invalid(`invalid kind (expected ${original.kind}, received ${String(kind)})`);
+  const has = isRecord(metadata) ? metadata : {};
   for (const [name, words] of [
     ['name', 'name'],
     ['namespace', 'namespace'],
     ['uid', 'UID'],
   ] as const) {
-    const [had, has] = [original.metadata[name] ?? '', metadata[name] ?? ''];
-    if (had !== has) throw refuse(`must have the same ${words}: ${had} != ${String(has)}`);
+    const [wanted, got] = [original.metadata[name] ?? '', has[name] ?? ''];
+    if (wanted !== got) throw invalid(`must have the same ${words}: ${wanted} != ${String(got)}`, single ? '' : at);
   }
   const object = copyJson(value) as AnyObject;
   object.metadata = copyJson(original.metadata);
-  for (const name of ['labels', 'annotations'] as const)
-    takeOver(object, metadata[name], name, (why) => refuse(why, 'metadata'));
+  for (const name of ['labels', 'annotations'] as const) takeOver(object, has[name], name, invalidMetadata);
   return object;
 }
 
@@ -110,13 +117,13 @@ function takeOver(
 ): void {
   delete object.metadata[name];
   if (value === undefined || value === null) return;
-  if (!isRecord(value)) throw refuse(`invalid metadata.${name} of type ${typeof value} in converted object`);
+  if (!isRecord(value)) throw refuse(`invalid metadata.${name} of type ${goType(value)} in converted object`);
   for (const [key, each] of Object.entries(value))
     if (typeof each !== 'string')
-      throw refuse(`metadata.${name}[${key}] must be a string, but is ${typeof each} in converted object`);
+      throw refuse(`metadata.${name}[${key}] must be a string, but is ${goType(each)} in converted object`);
   const texts = value as Record<string, string>;
-  const field = `metadata.${name}`;
-  const [error] = name === 'labels' ? validateLabels(texts, field) : validateAnnotations(texts, field);
-  if (error) throw refuse(`${error.field}: ${error.message}`);
+  const errors =
+    name === 'labels' ? validateLabels(texts, 'metadata.labels') : validateAnnotations(texts, 'metadata.annotation');
+  if (errors.length > 0) throw refuse(aggregate(errors.map(({ field, message }) => `${field}: ${message}`)));
   object.metadata[name] = copyJson(texts);
 }
