@@ -31,9 +31,10 @@ export async function writeE2eImages(directory: string, sources: E2eImageSources
   return files;
 }
 
-function e2eImages({ agnhost, version }: E2eImageSources): ImageRecipe[] {
+function e2eImages(sources: E2eImageSources): ImageRecipe[] {
+  const { version } = sources;
   const base = busyboxLayer();
-  const agnhostLayers = [base, agnhostLayer(agnhost)];
+  const agnhostLayers = [base, agnhostLayer(sources)];
   const environment = { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'], WorkingDir: '/' };
   const image = (name: string, layers: readonly Layer[], config: ImageRecipe['config'] = {}): ImageRecipe => ({
     name,
@@ -64,35 +65,51 @@ function busyboxLayer(): Layer {
   return {
     'bin/busybox': readFileSync('/bin/busybox'),
     ...Object.fromEntries(
-      applets.filter((name) => name !== 'busybox').map((name) => [`bin/${name}`, { symlink: 'busybox' }]),
+      applets
+        .filter((name) => !['busybox', 'sh'].includes(name))
+        .map((name) => [`bin/${name}`, { symlink: 'busybox' }]),
     ),
     ...Object.fromEntries(directories.map((path) => [path, { mode: 0o755 }])),
     'tmp/': { mode: 0o1777 },
-    'etc/passwd': {
-      mode: 0o644,
-      content: 'root:x:0:0:root:/root:/bin/sh\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n',
-    },
-    'etc/group': {
-      mode: 0o644,
-      content: 'root:x:0:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n',
-    },
+    ...programsOf('usr/bin', ['bash']),
+    // Debian's busybox has a shell that drops variables whose names are none of a shell's; upstream's passes them on.
+    'bin/sh': { symlink: '/usr/bin/bash' },
+    ...users('root:x:0:0:root:/root:/bin/sh\n', 'root:x:0:\n'),
   };
 }
 
-/** With those programs of this machine that upstream's image has beside agnhost, and its tests run. */
-function agnhostLayer(agnhost: string): Layer {
-  const program = readFileSync(agnhost);
-  const programs = ['bash', 'curl', 'nsenter', 'mount', 'umount', 'ip', 'ss'].map((name) =>
-    execFileSync('which', [name], { encoding: 'utf8' }).trim(),
-  );
+const users = (passwd: string, group: string): Layer => ({
+  'etc/passwd': { mode: 0o644, content: passwd },
+  'etc/group': { mode: 0o644, content: group },
+});
+
+/** Programs of this machine, with the libraries they are linked to. */
+function programsOf(folder: string, names: readonly string[]): Layer {
+  const programs = names.map((name) => execFileSync('which', [name], { encoding: 'utf8' }).trim());
   const libraries = execFileSync('ldd', programs, { encoding: 'utf8' }).matchAll(/(?:=> )?(\/\S+) \(0x/g);
   return {
-    agnhost: program,
-    'agnhost-2': { symlink: 'agnhost' },
-    'uploads/': '',
-    ...Object.fromEntries(programs.map((path) => [`usr/bin/${path.replace(/^.*\//, '')}`, readFileSync(path)])),
-    'usr/local/bin/nsenter': enterHost,
+    ...Object.fromEntries(programs.map((path) => [`${folder}/${path.replace(/^.*\//, '')}`, readFileSync(path)])),
     ...Object.fromEntries([...libraries].map(([, path]) => [(path as string).slice(1), readFileSync(path as string)])),
+  };
+}
+
+/** With those programs that upstream's image has beside agnhost, and its tests run. */
+function agnhostLayer({ agnhost, version }: E2eImageSources): Layer {
+  const certificate = (name: string) =>
+    readFileSync(join(kubernetesSource(version), 'test/images/agnhost/porter', name), 'utf8');
+  return {
+    agnhost: readFileSync(agnhost),
+    'agnhost-2': { symlink: 'agnhost' },
+    'localhost.crt': { mode: 0o644, content: certificate('localhost.crt') },
+    'localhost.key': { mode: 0o644, content: certificate('localhost.key') },
+    'uploads/': '',
+    ...programsOf('usr/bin', ['curl', 'nsenter', 'mount', 'umount', 'ip', 'ss']),
+    'usr/local/bin/nsenter': enterHost,
+    // One group only the image knows of, for tests of supplementary groups.
+    ...users(
+      'root:x:0:0:root:/root:/bin/sh\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n',
+      'root:x:0:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n',
+    ),
   };
 }
 
@@ -120,8 +137,10 @@ function nonewprivsLayer(): Layer {
   return { 'usr/local/bin/': '', 'usr/local/bin/nnp': { mode: 0o6755, content: readFileSync(program) } };
 }
 
+const kubernetesSource = (version: string) => goModule(`k8s.io/kubernetes@${version}`);
+
 function pauseProgram(version: string): string {
-  const source = join(goModule(`k8s.io/kubernetes@${version}`), 'build/pause/linux/pause.c');
+  const source = join(kubernetesSource(version), 'build/pause/linux/pause.c');
   return compiled(`pause-${version}`, readFileSync(source, 'utf8'), `-DVERSION=${version}`);
 }
 
