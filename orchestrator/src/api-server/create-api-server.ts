@@ -259,6 +259,7 @@ class Server implements ApiServer {
       inFlight,
       auditor,
       requestTimeoutMs,
+      isRemote: ({ group, version }) => this.#remotes.find(group, version) !== undefined,
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });
     if (this.#listeners.push(listener) === 1) {

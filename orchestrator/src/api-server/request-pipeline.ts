@@ -9,7 +9,7 @@ import { decodedPath, requestInfoOf } from './request-info.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ensureNamed, notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
-import type { Answer, ServerRequest } from './server-request.ts';
+import { type Answer, plainError, type ServerRequest } from './server-request.ts';
 
 /** Endpoints that are no resource: discovery, schemas, health. Undefined: not theirs. */
 export type PathHandler = (
@@ -97,7 +97,7 @@ export class RequestPipeline {
     const { path } = request;
     if (/^\/(api|apis\/[^/]+)\/[^/]+\/(watch|proxy)\/?$/.test(path)) {
       const text = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
-      return { type: 'text', status: 500, text: `Internal Server Error: ${JSON.stringify(path)}: ${text}\n` };
+      return plainError(500, `Internal Server Error: ${JSON.stringify(path)}: ${text}\n`);
     }
     await this.#permit(infoAttributes(request), request);
     const isNothing = why.code === 'NotFound' && why.status.details?.kind === undefined;
@@ -171,12 +171,7 @@ export class RequestPipeline {
 }
 
 /** As Go's server says it. */
-const noPage: Answer = {
-  type: 'text',
-  status: 404,
-  text: '404 page not found\n',
-  headers: { 'x-content-type-options': 'nosniff' },
-};
+const noPage = plainError(404, '404 page not found\n');
 
 async function withoutTables(pending: Promise<Answer>): Promise<Answer> {
   const answer = await pending;

@@ -129,3 +129,11 @@ export type Answer =
       readonly chunks: AsyncIterable<Uint8Array>;
     }
   | { readonly type: 'stream'; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> };
+
+/** Browsers are not to guess what it is. */
+export const unsniffed = { 'x-content-type-options': 'nosniff' } as const;
+
+/** An error in words alone, as Go's server has it (net/http Error). */
+export function plainError(status: number, text: string): Answer {
+  return { type: 'text', status, text, headers: unsniffed };
+}

@@ -5,6 +5,7 @@ import type { Auditor } from '../audit/auditor.ts';
 import type { Authentication } from '../authentication/authentication.ts';
 import type { InFlight } from '../flow-control/in-flight.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
+import type { RequestInfo } from '../request-info.ts';
 import type { RequestPipeline } from '../request-pipeline.ts';
 import type { ServerRequest } from '../server-request.ts';
 
@@ -23,6 +24,8 @@ export interface HandlerParts {
   readonly rng: Rng;
   readonly log: Logger;
   readonly authentication: Authentication;
+  /** Whether another server serves what is asked for. */
+  readonly isRemote: (info: RequestInfo) => boolean;
   /** Takes the socket over, or throws ApiError before it wrote anything. */
   readonly upgrade: (upgrade: Upgrade) => Promise<void>;
   readonly metrics: ServerMetrics;

@@ -1,5 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
@@ -8,20 +9,17 @@ import { asksToImpersonate, impersonated } from '../authorization/impersonate.ts
 import { turns } from '../decoding/turns.ts';
 import type { Refused } from '../flow-control/in-flight.ts';
 import { isLongRunning, requestInfoOf } from '../request-info.ts';
-import type { Answer, ServerRequest } from '../server-request.ts';
+import { type Answer, plainError, type ServerRequest } from '../server-request.ts';
+import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import { anonymous, type User } from '../user.ts';
 import { authenticate, bearerWarning } from './authenticate.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
 import { respond, respondError } from './respond.ts';
 import { ServedRequest } from './served-request.ts';
+import { wantedUpgrade } from './wanted-upgrade.ts';
 
-const tooMany: Answer = {
-  type: 'document',
-  status: 429,
-  body: Buffer.from('Too many requests, please try again later.\n'),
-  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-};
+const tooMany = plainError(429, 'Too many requests, please try again later.\n');
 
 /** In units of {@link turns}: a tenth of a millisecond, and three. */
 const readingCost = 500;
@@ -35,8 +33,17 @@ export class HttpHandler {
     this.#parts = parts;
   }
 
-  async request(message: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
-    const served = new ServedRequest(this.#parts, message as unknown as IncomingMessage, response);
+  request(message: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
+    return this.#answer(new ServedRequest(this.#parts, message as unknown as IncomingMessage, response));
+  }
+
+  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    return wantedUpgrade(message, this.#parts.isRemote) === 'messages'
+      ? this.#tell({ request: message, socket, head })
+      : this.#connect(message, socket, head);
+  }
+
+  async #answer(served: ServedRequest): Promise<void> {
     // Without `using`, which costs a thirtieth of a small request.
     try {
       // Awaited here, so that the request ends with its answer.
@@ -48,7 +55,17 @@ export class HttpHandler {
     }
   }
 
-  async upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  /** A request like others, whose answer is messages if it goes well. */
+  #tell(upgrade: UpgradeSocket): Promise<void> {
+    const { request, socket } = upgrade;
+    const response = new ServerResponse(request);
+    response.assignSocket(socket as Socket);
+    response.shouldKeepAlive = false;
+    response.once('finish', () => socket.end());
+    return this.#answer(new ServedRequest(this.#parts, request, response as unknown as Http2ServerResponse, upgrade));
+  }
+
+  async #connect(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { auditor, metrics, rng } = this.#parts;
     const gone = new AbortController();
     socket.once('close', () => gone.abort());
@@ -102,6 +119,7 @@ export class HttpHandler {
   async #respond(answer: Answer, served: ServedRequest): Promise<void> {
     if (served.isOver) return;
     if ('status' in answer) served.status = answer.status;
+    else if (served.reply.upgrade && (answer.type === 'watch' || answer.type === 'stream')) served.status = 101;
     served.answering = true;
     served.audit?.answered(answer);
     if (isLongRunning(served.info)) served.audit?.started(served.status);

@@ -45,13 +45,10 @@ export function serverRequest(
   message: IncomingMessage,
   { signal, auditId, warnings, bodyRead }: IncomingParts,
 ): ServerRequest {
-  const url = message.url ?? '/';
-  const question = url.indexOf('?');
   const { accept, 'content-type': contentType, 'user-agent': userAgent } = message.headers;
   return {
     method: message.method ?? 'GET',
-    path: question < 0 ? url : url.slice(0, question),
-    query: question < 0 ? noQuery : queryOf(url.slice(question + 1)),
+    ...targetOf(message.url ?? '/'),
     user: { name: '', groups: [] },
     accept,
     contentType,
@@ -60,6 +57,15 @@ export function serverRequest(
     wire: { message, auditId },
     signal,
     warn: (text) => warnings.add(text),
+  };
+}
+
+/** What a request's target names. */
+export function targetOf(url: string): Pick<ServerRequest, 'path' | 'query'> {
+  const question = url.indexOf('?');
+  return {
+    path: question < 0 ? url : url.slice(0, question),
+    query: question < 0 ? noQuery : queryOf(url.slice(question + 1)),
   };
 }
 

@@ -16,6 +16,7 @@ import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { badRequest, malformedHead } from './malformed-head.ts';
 import { originForm } from './request-target.ts';
+import { wantedUpgrade } from './wanted-upgrade.ts';
 
 export type { Upgrade } from './handler-parts.ts';
 
@@ -35,10 +36,12 @@ export interface Listener extends AsyncDisposable {
 }
 
 /**
- * A request's line and headers: a selector may be long. Go takes a megabyte; reading that of a hostile one would hold all
- * others up.
+ * A request's line and headers, however many lines they are: a selector may be long. Go takes a megabyte; reading that of a
+ * hostile one would hold all others up for two seconds.
  */
 const mostHeaderBytes = 64 * 1024;
+/** What HTTP/2 adds to each header's bytes (RFC 9113 §6.5.2). */
+const headerOverhead = 32;
 
 /** A connection that nothing is asked on ends after this, as Go's server has it. */
 const idleMs = 90_000;
@@ -53,9 +56,15 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   setMaxIdleHTTPParsers(idleParsers);
   const server = createSecureServer(serverOptions(options, frontProxy?.ca));
   // An HTTP/1.1 client that opens a connection and says nothing is cut off; how long a request may take is not known here.
-  const idle = { keepAliveTimeout: idleMs, headersTimeout: 32_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
-  // HTTP/2 is agreed on with TLS: who asks for it in HTTP/1.1 is answered in that, as by Go's server.
-  const shouldUpgradeCallback = ({ headers }: IncomingMessage) => !/^h2c$/i.test(headers.upgrade ?? '');
+  const idle = {
+    keepAliveTimeout: idleMs,
+    headersTimeout: 32_000,
+    requestTimeout: 0,
+    maxRequestsPerSocket: 0,
+    maxHeadersCount: 0,
+  };
+  // Who asks for a protocol that is not served there is answered in HTTP/1.1, as by Go's server.
+  const shouldUpgradeCallback = (message: IncomingMessage) => wantedUpgrade(message, parts.isRemote) !== undefined;
   Object.assign(server, { ...idle, shouldUpgradeCallback });
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
   serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
@@ -93,6 +102,7 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: mostHeaderBytes },
+    maxHeaderListPairs: mostHeaderBytes / headerOverhead,
     // Of HTTP/1.1 requests.
     ...{ maxHeaderSize: mostHeaderBytes },
   };

@@ -10,6 +10,7 @@ import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
+import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import { warningHeaders } from './warning-headers.ts';
 
 const compress = promisify(gzip);
@@ -34,6 +35,8 @@ export interface Reply {
   readonly extra: Record<string, string>;
   /** Hears of each event a watch is sent. */
   readonly watched?: (definition: ResourceDefinition, bytes: number) => void;
+  /** Where what goes on is told in messages. */
+  readonly upgrade: UpgradeSocket | undefined;
   /** How long the answer was, where it is known. */
   sentBytes: number | undefined;
 }
@@ -53,20 +56,24 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
       return pump(answer.chunks, reply);
     case 'stream':
+      if (reply.upgrade)
+        return (await import('../streaming/tell-in-messages.ts')).tellStream(answer.chunks, reply.upgrade);
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
       return pump(answer.chunks, reply);
     case 'watch': {
       const { encode, contentType } = await framesOf(answer.definition, presentationOf(reply));
+      const { watched, upgrade } = reply;
+      const counted: typeof encode = (frame) => {
+        const line = encode(frame);
+        if (line) watched?.(answer.definition, line.byteLength);
+        return line;
+      };
+      const lines = mapped(answer.frames, counted);
+      if (upgrade) return (await import('../streaming/tell-in-messages.ts')).tellWatch(lines, contentType, upgrade);
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': contentType });
       // A client waits for the head to know that it watches.
       (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
-      const { watched } = reply;
-      const counted: typeof encode = (frame) => {
-        const line = encode(frame);
-        watched?.(answer.definition, line.byteLength);
-        return line;
-      };
-      return pump(mapped(answer.frames, counted), reply);
+      return pump(lines, reply);
     }
     default: {
       const { body, contentType } = await documentOf(
@@ -158,8 +165,16 @@ async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 
-async function* mapped<T>(items: AsyncIterable<T>, encode: (item: T) => Uint8Array): AsyncGenerator<Uint8Array> {
-  for await (const item of items) yield encode(item);
+/** Ends with what has no form. */
+async function* mapped<T>(
+  items: AsyncIterable<T>,
+  encode: (item: T) => Uint8Array | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const item of items) {
+    const bytes = encode(item);
+    if (!bytes) return;
+    yield bytes;
+  }
 }
 
 /** Writes chunks as fast as the client takes them; ends when either side does. */

@@ -6,6 +6,7 @@ import type { AuditedRequest } from '../audit/audited-request.ts';
 import type { Admitted } from '../flow-control/in-flight.ts';
 import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
 import type { ServerRequest } from '../server-request.ts';
+import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import type { User } from '../user.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, serverRequest, tlsSocketOf } from './incoming-request.ts';
@@ -36,7 +37,7 @@ export class ServedRequest {
   #badTimeout: unknown;
   #bodyBytes: number | undefined;
 
-  constructor(parts: HandlerParts, message: IncomingMessage, response: Http2ServerResponse) {
+  constructor(parts: HandlerParts, message: IncomingMessage, response: Http2ServerResponse, upgrade?: UpgradeSocket) {
     this.message = message;
     this.#parts = parts;
     this.#startedAt = parts.clock.monotonicMs();
@@ -54,7 +55,8 @@ export class ServedRequest {
     const extra = { 'audit-id': auditId };
     const { clock } = parts;
     const { watched } = parts.metrics;
-    this.reply = { response, request, headers: message.headers, warnings, clock, extra, watched, sentBytes: undefined };
+    const { headers } = message;
+    this.reply = { response, request, headers, warnings, clock, extra, watched, upgrade, sentBytes: undefined };
     this.#ended = parts.metrics.requests.begin(this.info, request.method);
     if (!isLongRunning(this.info)) this.#setDeadline(request.query);
   }

@@ -7,13 +7,15 @@ import { framesOf } from './represent.ts';
 
 const second = 1000;
 
+const textOf = (line: Uint8Array | undefined) => new TextDecoder().decode(line);
+
 test('a row of which the object is not wanted says so, as upstream', async () => {
   const definition = definitions.find(({ kind }) => kind === 'ConfigMap');
   if (!definition) throw new Error('no configmaps');
   const representation = negotiate('application/json;as=Table;v=v1;g=meta.k8s.io');
   const { encode } = await framesOf(definition, { representation, includeObject: 'None', clock: new FakeClock() });
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };
-  const frame = JSON.parse(Buffer.from(encode({ type: 'ADDED', object })).toString());
+  const frame = JSON.parse(textOf(encode({ type: 'ADDED', object })));
   expect(frame.object.rows[0]).toMatchObject({ object: null });
 });
 
@@ -29,7 +31,7 @@ test('a watched row is as old as it is when it is sent, not when the watch began
     metadata: { name, creationTimestamp: new Date(clock.now()).toISOString() },
   });
   const ageOf = (object: AnyObject) =>
-    JSON.parse(Buffer.from(encode({ type: 'MODIFIED', object })).toString()).object.rows[0].cells.at(-1);
+    JSON.parse(textOf(encode({ type: 'MODIFIED', object }))).object.rows[0].cells.at(-1);
   const early = made('early');
   expect(ageOf(early)).toBe('0s');
   await clock.advance(30 * second);
@@ -42,7 +44,7 @@ const bookmark = async (definition: ResourceDefinition) => {
   const { kind, group, version } = definition;
   const metadata = { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } };
   const object = { kind, apiVersion: group ? `${group}/${version}` : version, metadata };
-  return JSON.parse(Buffer.from(encode({ type: 'BOOKMARK', object })).toString()).object;
+  return JSON.parse(textOf(encode({ type: 'BOOKMARK', object }))).object;
 };
 
 // As kube-apiserver 1.36.3 shows an object of which nothing is known but its revision.

@@ -130,7 +130,7 @@ function listValue(list: ListAnswer, presentation: Presentation): object {
       kind: listKindOf(definition),
       apiVersion: apiVersionOf(definition),
       metadata: listMetadata(list),
-      items: objects,
+      items: definition.custom ? objects : objects.map(({ kind, apiVersion, ...rest }) => rest),
     };
   const { version } = representation;
   return {
@@ -175,16 +175,22 @@ function converted(
   return tableOf(definition, [object], metadataOf(object), options);
 }
 
-/** How what a watch tells is written, and as what. @throws ApiError NotAcceptable */
+type FrameEncoder = (frame: WatchFrame) => Uint8Array | undefined;
+
+/** How what a watch tells is written (undefined: it ends with that), and as what. @throws ApiError NotAcceptable */
 export async function framesOf(
   definition: ResourceDefinition,
   presentation: Presentation,
-): Promise<{ readonly encode: (frame: WatchFrame) => Uint8Array; readonly contentType: string }> {
-  const { format } = presentation.representation;
+): Promise<{ readonly encode: FrameEncoder; readonly contentType: string }> {
+  const { format, ofList } = presentation.representation;
   if (format === 'yaml') throw notAcceptable(`application/json;stream=watch, ${protobufMedia};stream=watch`);
-  if (format === 'json') return { encode: lineEncoder(definition, presentation), contentType: 'application/json' };
+  // Of objects there are no metadata of a list, which upstream finds out with the first of them.
+  const encoder = (encode: FrameEncoder): FrameEncoder =>
+    ofList ? (frame) => (frame.type === 'ERROR' ? encode(frame) : undefined) : encode;
+  if (format === 'json')
+    return { encode: encoder(lineEncoder(definition, presentation)), contentType: 'application/json' };
   const { protobufFrames } = await import('./protobuf-answer.ts');
-  const encode = await protobufFrames(definition, presentation);
+  const encode = encoder(await protobufFrames(definition, presentation));
   return { encode, contentType: `${protobufMedia};stream=watch` };
 }
 
