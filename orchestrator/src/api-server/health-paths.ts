@@ -1,6 +1,6 @@
 import { messageOf } from '@berth/kit';
 import type { PathHandler } from './request-pipeline.ts';
-import type { Answer, ServerRequest } from './server-request.ts';
+import { type Answer, plainError, type ServerRequest, unsniffed } from './server-request.ts';
 
 /** One condition of the server's health; throws with what is wrong. */
 export interface HealthCheck {
@@ -54,17 +54,16 @@ async function wholeAnswer({ root, checks, observe }: Whole, query: URLSearchPar
     const names = [...excluded].toSorted().map((name) => JSON.stringify(name));
     lines.push(`warn: some health checks cannot be excluded: no matches for ${names.join(',')}\n`);
   }
-  if (lines.some((line) => line.startsWith('[-]')))
-    return { type: 'text', status: 500, text: `${lines.join('')}${root} check failed\n` };
+  if (lines.some((line) => line.startsWith('[-]'))) return plainError(500, `${lines.join('')}${root} check failed\n`);
   const text = query.has('verbose') ? `${lines.join('')}${root} check passed\n` : 'ok';
-  return { type: 'text', status: 200, text };
+  return { type: 'text', status: 200, text, headers: unsniffed };
 }
 
 async function oneAnswer(check: HealthCheck): Promise<Answer> {
   const failure = await failureOf(check);
   return failure === undefined
     ? { type: 'text', status: 200, text: 'ok' }
-    : { type: 'text', status: 500, text: `internal server error: ${failure}\n` };
+    : plainError(500, `internal server error: ${failure}\n`);
 }
 
 async function failureOf({ check }: HealthCheck): Promise<string | undefined> {

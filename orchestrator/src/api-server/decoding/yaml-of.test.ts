@@ -5,9 +5,21 @@ import { readDocument } from './yaml-document.ts';
 import { yamlOf } from './yaml-of.ts';
 
 test('it looks as YAML does', () => {
-  expect(yamlOf({ kind: 'ConfigMap', data: { a: 'one\ntwo\n' }, size: 3 })).toBe(
-    'kind: ConfigMap\ndata:\n  a: |\n    one\n    two\nsize: 3\n',
+  expect(yamlOf({ size: 3, kind: 'ConfigMap', data: { a: 'one\ntwo\n' }, items: [{ b: [1], a: 'x' }, []] })).toBe(
+    'data:\n  a: |\n    one\n    two\nitems:\n- a: x\n  b:\n  - 1\n- []\nkind: ConfigMap\nsize: 3\n',
   );
+});
+
+/** As kube-apiserver 1.36 writes a ConfigMap's data. */
+const sortedKeys = [
+  ...['-', '.a', '1', '2', '02', '10', '10a', 'A', 'B', 'a', 'a-1', 'a-2', 'a-10', 'a-b', 'a.b', 'a_b'],
+  ...['a0', 'a00', 'a1', 'a001', 'a2', 'a10', 'a010', 'a100', 'a101', 'a1001', 'a1010', 'aZ', 'ab', 'b'],
+  ...['v1', 'v1.2', 'v1.10', 'v1a', 'é', '日'],
+];
+
+test('keys are in the order of Go’s writer', () => {
+  const yaml = yamlOf(Object.fromEntries(sortedKeys.toReversed().map((key) => [key, ''])));
+  expect(yaml.split('\n').map((line) => line.replace(/: ""$|"/g, ''))).toEqual([...sortedKeys, '']);
 });
 
 /** What YAML 1.1 (Go's sigs.k8s.io/yaml, PyYAML) reads as something else, or cuts, where it is not quoted. */
@@ -35,7 +47,7 @@ test.each([
   ...['a \u2028', '\u2029', 'a\u0085b', '\ufeffa', 'true', '1e3'],
 ])('%j stays the text it is', (text) => {
   const yaml = yamlOf({ key: text, [text]: 1 });
-  expect(yaml).toMatch(/^key: "/);
+  expect(yaml).toMatch(/^key: "/m);
   expect(yaml).not.toMatch(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/);
   for (const version of ['1.1', '1.2'] as const) expect(parse(yaml, { version })).toEqual({ key: text, [text]: 1 });
 });

@@ -55,16 +55,16 @@ function aggregated(registry: ResourceRegistry, root: 'api' | 'apis', as: string
   const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
   const answer = json(aggregatedDiscovery(registry, root === 'api', version), type);
   const etag = `"${createHash('sha512').update(answer.body).digest('hex').toUpperCase()}"`;
-  return { ...answer, headers: { ...answer.headers, etag, 'cache-control': 'public' } };
+  return { ...answer, headers: { ...answer.headers, etag, vary: 'Accept', 'cache-control': 'public' } };
 }
 
 export function json(value: object, contentType = 'application/json'): DocumentAnswer {
-  const headers = { 'content-type': contentType, vary: 'Accept' };
+  const headers = { 'content-type': contentType };
   return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value)), headers };
 }
 
 async function yaml(value: object, signal: AbortSignal): Promise<DocumentAnswer> {
-  const headers = { 'content-type': 'application/yaml', vary: 'Accept' };
+  const headers = { 'content-type': 'application/yaml' };
   const body = Buffer.from(await writeYaml(JSON.stringify(value), signal));
   return { type: 'document', status: 200, body, headers };
 }

@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+// As kube-apiserver 1.36.3 answers.
+let server: Awaited<ReturnType<typeof anApiServer>>;
+beforeAll(async () => {
+  server = await anApiServer({ more: { healthChecks: [{ name: 'broken', only: 'readyz', check: () => { throw new Error('no'); } }] } });
+  for (const name of ['a', 'b', 'c']) {
+    await send('POST', configmaps, { body: { metadata: { name }, data: { z: '1', a: '2' } } });
+    await send('POST', events, { body: { metadata: { name }, involvedObject: { namespace: 'default' } } });
+  }
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const configmaps = '/api/v1/namespaces/default/configmaps';
+const events = '/api/v1/namespaces/default/events';
+const send = (method: string, path: string, more: object = {}) => server.send({ method, path, contentType: 'application/json', ...more });
+const partials = (as: string) => `application/json;as=${as};v=v1;g=meta.k8s.io`;
+
+test.each([
+  ['/healthz', 200, undefined, 'nosniff'],
+  ['/livez?verbose', 200, undefined, 'nosniff'],
+  ['/readyz', 500, undefined, 'nosniff'],
+  ['/readyz/broken', 500, undefined, 'nosniff'],
+  ['/readyz/ping', 200, undefined, undefined],
+  ['/nope', 404, undefined, 'nosniff'],
+  ['/api/v1/watch', 500, undefined, 'nosniff'],
+  ['/', 200, undefined, undefined],
+  ['/api', 200, undefined, undefined],
+  ['/apis/apps', 200, undefined, undefined],
+  ['/apis/apps/v1', 200, undefined, undefined],
+  ['/version', 200, undefined, undefined],
+  ['/openapi/v2', 200, 'Accept', undefined],
+])('%s says what it depends on, and that nobody is to guess what it is', async (path, status, vary, sniffing) => {
+  const { headers, ...answer } = await send('GET', path);
+  expect([answer.status, headers['vary'], headers['x-content-type-options']]).toEqual([status, vary, sniffing]);
+});
+
+test('aggregated discovery depends on what is accepted', async () => {
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  expect((await send('GET', '/apis', { accept })).headers['vary']).toBe('Accept');
+});
+
+test('YAML has its keys in order, lists at the column of their key, and items without a kind', async () => {
+  const list = await send('GET', `${configmaps}?fieldSelector=metadata.name%3Da`, { accept: 'application/yaml' });
+  const kept = list.text.split('\n').filter((line) => !/^ {4}/.test(line));
+  expect(kept).toEqual(['apiVersion: v1', 'items:', '- data:', '  metadata:', 'kind: ConfigMapList', 'metadata:', expect.stringMatching(/^ {2}resourceVersion: "\d+"$/), '']);
+  expect(list.text).toContain('- data:\n    a: "2"\n    z: "1"\n  metadata:\n    creationTimestamp: ');
+});
+
+test('of a list of whatever is known there are no pages, but of events', async () => {
+  const pages = async (path: string, query: string) => {
+    const { items, metadata } = JSON.parse((await send('GET', `${path}?limit=1&${query}`)).text);
+    return [items.length, 'continue' in metadata];
+  };
+  expect(await pages(configmaps, 'resourceVersion=0')).toEqual([3, false]);
+  expect(await pages(configmaps, 'resourceVersion=0&resourceVersionMatch=NotOlderThan')).toEqual([3, false]);
+  expect(await pages(configmaps, 'resourceVersion=0&labelSelector=%21x')).toEqual([3, false]);
+  expect(await pages(configmaps, '')).toEqual([1, true]);
+  expect(await pages(configmaps, 'resourceVersion=1&resourceVersionMatch=NotOlderThan')).toEqual([1, true]);
+  expect(await pages(events, 'resourceVersion=0')).toEqual([1, true]);
+});
+
+test('a watch for metadata of lists ends with the first object', async () => {
+  const watch = (as: string) => send('GET', `${configmaps}?watch=true&timeoutSeconds=1`, { accept: partials(as) });
+  expect(await watch('PartialObjectMetadataList')).toMatchObject({ status: 200, text: '' });
+  expect((await watch('PartialObjectMetadata')).text.match(/"type":"ADDED"/g)).toHaveLength(3);
+});
+
+test('a request may have thousands of headers, and HTTP/2 as well', async () => {
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'a']));
+  expect(await send('GET', '/healthz', { headers: many(5000) })).toMatchObject({ status: 200 });
+  const session = connect(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert });
+  const [headers] = await once(session.request({ ':path': '/healthz', ...many(1500) }), 'response');
+  expect(headers[':status']).toBe(200);
+  session.close();
+});
