@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../harness/berth.ts';
@@ -118,14 +119,16 @@ test.concurrent('downwardAPI files tell of the pod and follow its labels', async
     { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } },
     { path: 'name', fieldRef: { fieldPath: 'metadata.name' } },
     { path: 'memory', resourceFieldRef: { containerName: 'main', resource: 'limits.memory', divisor: '1Mi' } },
+    // Without a limit of its own: what the node has.
+    { path: 'cpu', resourceFieldRef: { containerName: 'main', resource: 'limits.cpu' } },
   ];
   const volumes = [{ name: 'info', downwardAPI: { items } }];
   const mounts = [{ name: 'info', mountPath: '/info' }];
   const container = { resources: { limits: { memory: '64Mi' } } };
   await world.start(pod('downward', { volumes, mounts, container, metadata: { labels: { tier: 'one' } } }));
-  expect(await world.sh('downward', 'cat /info/labels; echo; cat /info/name; echo; cat /info/memory')).toBe(
-    'tier="one"\ndownward\n64',
-  );
+  expect(
+    await world.sh('downward', 'cat /info/labels; echo; cat /info/name; echo; cat /info/memory; echo; cat /info/cpu'),
+  ).toBe(`tier="one"\ndownward\n64\n${cpus().length}`);
   await world.berth.kubectl(['label', 'pod', 'downward', 'tier=two', '--overwrite']);
   await eventually(async () => (await world.sh('downward', 'cat /info/labels')) === 'tier="two"', {
     what: 'the new label',

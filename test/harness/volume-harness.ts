@@ -93,7 +93,7 @@ export async function volumeHarness(options: VolumeHarnessOptions = {}) {
         inUseChanges.push(manager.volumesInUse());
         options.onInUse?.(manager.volumesInUse());
       },
-      allocatable: () => ({ cpu: '2', memory: '1Gi' }),
+      allocatable: { cpu: '2', memory: '1Gi' },
     },
     stop.signal,
   );

@@ -202,7 +202,9 @@ test('hostPath takes what is of its type, and makes what may be made', async () 
   await mountOne(h, { name: 'b', hostPath: { path: at('new/file'), type: 'FileOrCreate' } });
   await mountOne(h, { name: 'c', hostPath: { path: at('socket'), type: 'Socket' } });
   await mountOne(h, { name: 'd', hostPath: { path: '/dev/null', type: 'CharDevice' } });
+  await mountOne(h, { name: 'e', hostPath: { path: at('new/any') } });
   expect([statSync(at('new/dir')).isDirectory(), statSync(at('new/file')).isFile()]).toEqual([true, true]);
+  expect(statSync(at('new/any')).isDirectory()).toBe(true);
   server.close();
 });
 

@@ -23,7 +23,7 @@ export interface VolumeManagerOptions {
   /** Every finished operation, for metrics. */
   readonly observe?: (record: OperationRecord) => void;
   /** The node's allocatable resources, for downwardAPI limits that a container does not set. */
-  readonly allocatable?: () => Readonly<Record<string, string>>;
+  readonly allocatable: Readonly<Record<string, string>>;
 }
 
 /**

@@ -7,6 +7,8 @@ import { CsiPluginRegistry, startVolumeManager } from '@berth/volume-manager';
 import { createImageService } from '../images/cri-image-service.ts';
 import type { Images } from '../images/image-store.ts';
 import { type Kubelet, startKubelet } from '../kubelet/kubelet.ts';
+import { machineResources } from '../kubelet/node/machine-facts.ts';
+import { readMachine } from '../kubelet/node/read-machine.ts';
 import type { KubeletServer } from '../kubelet/server/kubelet-server.ts';
 import { StorageOperations } from '../kubelet/storage-operations.ts';
 import type { NodeApi } from '../node-api.ts';
@@ -81,9 +83,11 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
   };
   const operations = new StorageOperations();
   const { observe } = operations;
+  const machine = await readMachine(dirs.kubelet);
+  const allocatable = { ...machineResources(machine) };
   const volumes = stack.use(
     await startVolumeManager(
-      { ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry, observe },
+      { ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry, observe, allocatable },
       signal,
     ),
   );
@@ -98,6 +102,7 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
         volumes,
         csi: registry,
         operations,
+        machine,
         dirs: { root: dirs.kubelet, logs: dirs.logs },
         addresses: options.addresses,
         cgroupRoot: new StateLayout(dirs.runtime).identity.cgroupRoot,

@@ -21,9 +21,8 @@ export interface PluginParts {
 
 /** Every kind of volume served here, by its plugin's name. */
 export function buildPlugins({ options, layout, attachments, tokens }: PluginParts): Map<string, VolumePlugin> {
-  const { client, informers, mounter, clock, rng, log, events, nodeName, csi } = options;
+  const { client, informers, mounter, clock, rng, log, events, nodeName, csi, allocatable } = options;
   const objects = new ObjectReader(client, informers);
-  const allocatable = options.allocatable ?? (() => ({}));
   const all: VolumePlugin[] = [
     csiPlugin({
       layout,

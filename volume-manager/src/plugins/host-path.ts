@@ -40,7 +40,8 @@ const checks: Record<string, { readonly isRight: (facts: Stats) => boolean; read
 
 /** @throws VolumeError Final – the path is not what `type` says. */
 async function checkType(path: string, type: string): Promise<void> {
-  if (type === '') return;
+  // Nothing is checked; what is not there is made a directory, as container runtimes do where kubelet leaves it to them.
+  if (type === '') return (await find(path)) ? undefined : makeDirectory(path);
   const check = checks[type.replace(/OrCreate$/, '')];
   const creates = type === 'DirectoryOrCreate' || type === 'FileOrCreate';
   if (!check || (type.endsWith('OrCreate') && !creates)) {

@@ -9,8 +9,9 @@ import {
   type Secret,
   type Service,
 } from '@berth/kube';
+import type { MachineResources } from '../node/machine-facts.ts';
 import { expandVariables } from './expand-variables.ts';
-import { fieldValue, type NodeCapacity, type PodAddresses, resourceValue } from './field-reference.ts';
+import { fieldValue, type PodAddresses, resourceValue } from './field-reference.ts';
 import { serviceEnvironment, servicesForPod } from './service-environment.ts';
 import { StartError } from './start-error.ts';
 
@@ -19,7 +20,7 @@ export interface EnvironmentInput {
   readonly container: Container;
   readonly addresses: PodAddresses;
   readonly services: readonly Service[];
-  readonly node: NodeCapacity;
+  readonly node: MachineResources;
   readonly client: KubeClient;
 }
 

@@ -1,4 +1,5 @@
 import { type Container, type Pod, Quantity } from '@berth/kube';
+import type { MachineResources } from '../node/machine-facts.ts';
 import { findContainer } from '../pods/pod-facts.ts';
 import { StartError } from './start-error.ts';
 
@@ -38,18 +39,12 @@ function formatMap(map: Readonly<Record<string, string>> = {}): string {
     .join('\n');
 }
 
-export interface NodeCapacity {
-  readonly cpu: string;
-  readonly memory: string;
-  readonly 'ephemeral-storage': string;
-}
-
 /** The value of `valueFrom.resourceFieldRef`; a missing limit is the node's (pkg/api/v1/resource ExtractContainerResourceValue). */
 export function resourceValue(
   pod: Pod,
   own: Container,
   ref: { readonly containerName?: string; readonly resource: string; readonly divisor?: string },
-  node: NodeCapacity,
+  node: MachineResources,
 ): string {
   const container = ref.containerName ? findContainer(pod, ref.containerName) : own;
   if (!container) {
@@ -61,7 +56,7 @@ export function resourceValue(
   }
   const { limits, requests } = container.resources ?? {};
   const asked =
-    kind === 'limits' ? (limits?.[name] ?? node[name as keyof NodeCapacity]) : (requests?.[name] ?? limits?.[name]);
+    kind === 'limits' ? (limits?.[name] ?? node[name as keyof MachineResources]) : (requests?.[name] ?? limits?.[name]);
   const value = Quantity.parse(asked ?? '0');
   const divisor = Quantity.parse(ref.divisor && ref.divisor !== '0' ? ref.divisor : '1');
   return name === 'cpu'

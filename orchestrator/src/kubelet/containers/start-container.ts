@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '@berth/kit';
 import type { Container } from '@berth/kube';
 import type { cri, Init } from '@berth/protos';
+import { machineResources } from '../node/machine-facts.ts';
 import { type NodeContext, podDirectory, podEvent } from '../node-context.ts';
 import { describePod, ephemeralContainersOf } from '../pods/pod-facts.ts';
 import type { PodState } from '../pods/pod-state.ts';
@@ -122,11 +123,7 @@ async function configure(
       container: spec,
       addresses: { podIps: pod.spec?.hostNetwork ? hostIps : sandbox.ips, hostIps },
       services: node.services(),
-      node: {
-        cpu: String(machine.cpus),
-        memory: String(machine.memoryBytes),
-        'ephemeral-storage': String(machine.ephemeralStorageBytes),
-      },
+      node: machineResources(machine),
       client: options.client,
     },
     signal,

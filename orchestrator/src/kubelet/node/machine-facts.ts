@@ -12,3 +12,18 @@ export interface MachineFacts {
   /** As Go names them: `amd64`, `arm64`. */
   readonly architecture: string;
 }
+
+export interface MachineResources {
+  readonly cpu: string;
+  readonly memory: string;
+  readonly 'ephemeral-storage': string;
+}
+
+/** What a node has, all of it for pods, as quantities: the limits of a container that sets none, too. */
+export function machineResources({ cpus, memoryBytes, ephemeralStorageBytes }: MachineFacts): MachineResources {
+  return {
+    cpu: String(cpus),
+    memory: `${Math.floor(memoryBytes / 1024)}Ki`,
+    'ephemeral-storage': `${Math.floor(ephemeralStorageBytes / 1024)}Ki`,
+  };
+}

@@ -1,6 +1,6 @@
 import { rfc3339 } from '@berth/kit';
 import type { NodeCondition, NodeStatus } from '@berth/kube';
-import type { MachineFacts } from './machine-facts.ts';
+import { type MachineFacts, machineResources } from './machine-facts.ts';
 
 export interface NodeStatusInput {
   /** Several nodes may share a machine: each goes by its own name, as with kubelet's --hostname-override. */
@@ -23,7 +23,7 @@ export interface NodeStatusInput {
 /** The status a kubelet reports of its node (pkg/kubelet/nodestatus/setters.go). */
 export function nodeStatus(input: NodeStatusInput): NodeStatus {
   const { machine, addresses, kubeletPort, old } = input;
-  const capacity = capacityOf(input);
+  const capacity = { ...machineResources(machine), pods: String(input.maxPods) };
   return {
     ...old,
     addresses: [
@@ -47,15 +47,6 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
       architecture: machine.architecture,
     },
     volumesInUse: [...input.volumesInUse].sort(),
-  };
-}
-
-function capacityOf({ machine, maxPods }: NodeStatusInput): Record<string, string> {
-  return {
-    cpu: String(machine.cpus),
-    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
-    'ephemeral-storage': `${Math.floor(machine.ephemeralStorageBytes / 1024)}Ki`,
-    pods: String(maxPods),
   };
 }
 

@@ -25,7 +25,7 @@ export const collectSecret: Collect = async (context, spec, signal) => {
 
 export const collectDownwardApi: Collect = async ({ allocatable }, spec) => {
   const { items = [], defaultMode = defaultFileMode } = spec.volume.downwardAPI ?? {};
-  const files = collectDownward(items, { pod: spec.pod, defaultMode, allocatable: allocatable() });
+  const files = collectDownward(items, { pod: spec.pod, defaultMode, allocatable });
   return { payload: new Map(files) };
 };
 
@@ -65,7 +65,7 @@ async function projectedFiles(
     return { files: await objectFiles(context, { ref, selection: selectionOf(secret, defaultMode) }, signal) };
   }
   if (downwardAPI) {
-    const allocatable = context.allocatable();
+    const { allocatable } = context;
     return { files: collectDownward(downwardAPI.items ?? [], { pod, defaultMode, allocatable }) };
   }
   if (serviceAccountToken) return tokenFile(context, { source: serviceAccountToken, pod, defaultMode }, signal);

@@ -10,7 +10,7 @@ export interface ContentContext {
   readonly objects: ObjectReader;
   readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
-  readonly allocatable: () => Readonly<Record<string, string>>;
+  readonly allocatable: Readonly<Record<string, string>>;
 }
 
 export interface Content {
