@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { apiError } from '@berth/kube';
 import type { WebSocket } from 'ws';
+import { channelMessage, isTextual, readChannelMessage } from './channel-message.ts';
 import type { PortForwarder } from './port-forward.ts';
 
 /** What clients in Python and JavaScript speak (kubelet's portforward over wsstream); none at all is the first. */
@@ -30,11 +31,10 @@ export async function forwardChannels(
   socket: WebSocket,
   { ports, protocol, forwarder }: { ports: readonly number[]; protocol: string; forwarder: PortForwarder },
 ): Promise<void> {
-  const isText = protocol.includes('base64');
+  const isText = isTextual(protocol);
   const channels = ports.flatMap((_, i) => [channel(socket, 2 * i, isText), channel(socket, 2 * i + 1, isText)]);
   socket.on('message', (message: Buffer) => {
-    const number = (message[0] ?? 0) - (isText ? 48 : 0);
-    const data = isText ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
+    const { channel: number, content: data } = readChannelMessage(message, isText);
     const to = channels[number];
     // What comes on a channel for errors goes nowhere.
     if (!to || number % 2 === 1 || data.length === 0 || to.readableEnded || to.destroyed) return;
@@ -63,8 +63,7 @@ function channel(socket: WebSocket, number: number, isText: boolean): Duplex {
     read: () => socket.resume(),
     write(chunk: Buffer, _, done) {
       if (socket.readyState !== socket.OPEN) return done();
-      if (isText) return socket.send(`${number}${chunk.toString('base64')}`, () => done());
-      socket.send(Buffer.concat([Uint8Array.of(number), chunk]), { binary: true }, () => done());
+      socket.send(channelMessage(number, chunk, isText), () => done());
     },
   });
   stream.on('error', () => undefined);

@@ -13,6 +13,12 @@ export function exitStatus(code: number): Status {
   };
 }
 
+/** On the error channel: from v4 on a Status; before, the bare message and nothing for success (kubelet v1WriteStatusFunc). */
+export function statusText(status: Status, protocol: string): string {
+  if (/^v[45]\./.test(protocol)) return JSON.stringify(status);
+  return status.status === 'Success' ? '' : (status.message ?? '');
+}
+
 /** Why a command or attachment could not be run: the node's own refusal, or an internal error with `doing` before it. */
 export function failureStatus(error: unknown, doing: string): Status {
   if (error instanceof ApiError) return error.status;

@@ -13,7 +13,7 @@ import type { SpdyStream } from './spdy/spdy-stream.ts';
 import { SpdyRemoteCommand } from './spdy-remote-command.ts';
 import { negotiate, offered, spdyUpgrade, upgradeKind } from './streaming-protocol.ts';
 import { wantedStreams } from './wanted-streams.ts';
-import { websocketStreams } from './websocket-channels.ts';
+import { commandProtocols, websocketStreams } from './websocket-channels.ts';
 
 /** What a request to a pod's exec, attach or portforward is about; already authorized, its pod known to exist. */
 export type StreamingTarget = StreamTarget;
@@ -25,7 +25,6 @@ export interface UpgradeRequest extends UpgradeSocket {
   readonly signal: AbortSignal;
 }
 
-const websocketProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const spdyProtocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'];
 const portForwardProtocol = 'portforward.k8s.io';
 
@@ -75,9 +74,10 @@ function remoteCommand({ target, node }: UpgradeRequest): RemoteCommand {
 }
 
 async function serveWebSocket(upgrade: UpgradeRequest, command: RemoteCommand, wanted: WantedStreams): Promise<void> {
-  const protocol = negotiate(offered(upgrade.request.headers, 'sec-websocket-protocol'), websocketProtocols);
+  const client = offered(upgrade.request.headers, 'sec-websocket-protocol');
+  const protocol = client.length === 0 ? '' : negotiate(client, commandProtocols);
   const socket = await acceptWebSocket(upgrade, protocol);
-  await runRemoteCommand(command, websocketStreams(socket, wanted), upgrade.signal);
+  await runRemoteCommand(command, websocketStreams(socket, wanted, protocol), upgrade.signal);
 }
 
 async function serveSpdy(upgrade: UpgradeRequest, command: RemoteCommand, wanted: WantedStreams): Promise<void> {

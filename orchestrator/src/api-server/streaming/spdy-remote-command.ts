@@ -1,6 +1,7 @@
 import { finished } from 'node:stream/promises';
 import { type Clock, deadline } from '@berth/kit';
 import type { Status } from '@berth/kube';
+import { statusText } from './remote-status.ts';
 import type { RemoteStreams, WantedStreams } from './remote-streams.ts';
 import type { SpdyConnection } from './spdy/spdy-connection.ts';
 import type { SpdyStream } from './spdy/spdy-stream.ts';
@@ -65,7 +66,7 @@ export class SpdyRemoteCommand {
     // Not before: a client takes the end of this side for the command's refusal to read on.
     this.#streams.get('stdin')?.end();
     const error = this.#streams.get('error') as SpdyStream;
-    error.end(errorText(status, this.#protocol));
+    error.end(statusText(status, this.#protocol));
     await finished(error, { readable: false }).catch(() => undefined);
     connection.close();
   }
@@ -77,10 +78,4 @@ function sizesOf(stream: SpdyStream): TerminalSizes {
   stream.on('close', () => sizes.end());
   stream.on('end', () => sizes.end());
   return sizes;
-}
-
-/** From v4 on a Status; before, the bare message and nothing for success. */
-function errorText(status: Status, protocol: string): string {
-  if (protocol === 'v4.channel.k8s.io') return JSON.stringify(status);
-  return status.status === 'Success' ? '' : (status.message ?? '');
 }

@@ -7,16 +7,22 @@ import { ApiError, apiError } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { NodeApi } from '../../node-api.ts';
+import { channelMessage, readChannelMessage } from './channel-message.ts';
 import { serveUpgrade } from './serve-upgrade.ts';
 import { frameTypes } from './spdy/frame.ts';
 import { SpdyTestClient } from './spdy/spdy-client.fixture.ts';
 
-/** A container that knows three commands. */
+/** A container that knows a few commands. */
 const node: NodeApi = {
   logs: () => Promise.reject(new Error('not here')),
   page: () => Promise.reject(new Error('not here')),
   async exec(_target, [command, argument], { stdin, stdout, stderr, resizes }, signal) {
     if (command === 'cat') for await (const chunk of stdin ?? []) stdout?.write(chunk);
+    else if (command === 'line')
+      for await (const chunk of stdin ?? []) {
+        stdout?.write(chunk);
+        if (chunk.includes('!')) break;
+      }
     else if (command === 'fail') stderr?.write('no\n');
     else if (command === 'size')
       for await (const { width, height } of resizes ?? []) {
@@ -105,6 +111,37 @@ test('a command that fails tells its exit code in the form client-go reads', asy
     reason: 'NonZeroExitCode',
     details: { causes: [{ reason: 'ExitCode', message: '3' }] },
   });
+});
+
+test.each([
+  ['channel.k8s.io', false, ''],
+  ['base64.channel.k8s.io', true, ''],
+  ['v4.base64.channel.k8s.io', true, '{"metadata":{},"status":"Success"}'],
+  [undefined, false, ''],
+])('a command over %s, which older clients speak', async (protocol, isText, success) => {
+  await using server = await serve();
+  const run = async (query: string, end: (socket: WebSocket) => void) => {
+    const socket = new WebSocket(`${server.url}/exec?stdin=1&stdout=1&stderr=1&${query}`, protocol ?? []);
+    const said: Record<number, string> = {};
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      expect(isBinary).toBe(!isText);
+      const { channel, content } = readChannelMessage(data, isText);
+      said[channel] = (said[channel] ?? '') + content.toString();
+    });
+    await once(socket, 'open');
+    expect(socket.protocol).toBe(protocol ?? '');
+    end(socket);
+    await once(socket, 'close');
+    return said;
+  };
+  const stdin = (socket: WebSocket) => {
+    socket.send(channelMessage(0, Buffer.from('hello'), isText));
+    socket.send(channelMessage(0, Buffer.from('!'), isText));
+  };
+  expect(await run('command=line', stdin)).toEqual({ 1: 'hello!', 3: success });
+  const failed = await run('command=fail&command=3', () => undefined);
+  const reason = 'command terminated with non-zero exit code: exit status 3';
+  expect(failed).toEqual({ 1: '', 2: 'no\n', 3: success === '' ? reason : expect.stringContaining(reason) });
 });
 
 test('what the node refuses, or breaks at, is told on the error channel', async () => {
