@@ -21,7 +21,7 @@ import { wantedUpgrade } from './wanted-upgrade.ts';
 
 const tooMany = plainError(429, 'Too many requests, please try again later.\n');
 
-/** In units of {@link turns}: a tenth of a millisecond, and three. */
+/** In units of {@link turns}: a tenth of a millisecond, and three, which the beginning of a watch takes, too. */
 const readingCost = 500;
 const writingCost = 1500;
 
@@ -97,7 +97,8 @@ export class HttpHandler {
     const { auditor, inFlight, pipeline } = this.#parts;
     const { info, message } = served;
     // A client may send a thousand in one packet. A selector may be long.
-    const cost = (message.method === 'GET' ? readingCost : writingCost) + (message.url ?? '').length;
+    const isRead = message.method === 'GET' && !isLongRunning(info);
+    const cost = (isRead ? readingCost : writingCost) + (message.url ?? '').length;
     const pause = turns.arrive(cost);
     if (pause) await pause;
     const caller = await this.#callerOf(served);

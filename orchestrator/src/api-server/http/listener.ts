@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '@berth/kit';
 import { certificatesOf } from '../authentication/certificate-roots.ts';
 import { beginInTurns } from './begin-in-turns.ts';
+import { endInTurns } from './end-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { badRequest, malformedHead } from './malformed-head.ts';
@@ -69,6 +70,7 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
   serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
   beginInTurns(server);
+  server.prependListener('secureConnection', endInTurns);
   const sockets = trackSockets(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

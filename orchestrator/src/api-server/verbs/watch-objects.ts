@@ -21,6 +21,9 @@ const bookmarkEveryMs = 60_000;
 /** Upstream's default for watches that give no timeout: 30 to 60 minutes, spread so that not all come back at once. */
 const minTimeoutSeconds = 1800;
 
+/** One for all, as each would capture a stack. */
+const ended = new DOMException('The watch ended', 'AbortError');
+
 export async function watchObjects(
   context: ServerContext,
   { definition, namespace, name }: ResourceRoute,
@@ -106,7 +109,7 @@ class ObjectWatch {
 
   async *#frames(initial: readonly WatchFrame[]): AsyncGenerator<WatchFrame> {
     const { clock, signal, timeoutMs } = this.#o;
-    const stop = () => this.#end.abort();
+    const stop = () => this.#end.abort(ended);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     using _timeout = clock.schedule(timeoutMs, stop);
@@ -123,7 +126,7 @@ class ObjectWatch {
       else if (!isAbort(error) && !(error instanceof StoreError)) throw error;
     } finally {
       signal.removeEventListener('abort', stop);
-      this.#end.abort();
+      this.#end.abort(ended);
     }
   }
 

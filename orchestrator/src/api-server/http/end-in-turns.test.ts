@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { endInTurns } from './end-in-turns.ts';
+
+const count = 200;
+/** Of one turn, and of the one that the check phase begins. */
+const fewAtOnce = 100;
+
+function someSockets() {
+  const ended: Duplex[] = [];
+  const closed: Duplex[] = [];
+  const sockets = Array.from({ length: count }, () => {
+    const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+    socket.on('end', () => ended.push(socket)).on('close', () => closed.push(socket));
+    endInTurns(socket as Socket);
+    return socket;
+  });
+  return { sockets, ended, closed };
+}
+
+/** The most of a turn, until all are there. */
+async function mostOfATurn(done: readonly unknown[]): Promise<number> {
+  let most = 0;
+  for (let before = 0; done.length < count; before = done.length) {
+    await setImmediate();
+    most = Math.max(most, done.length - before);
+  }
+  return most;
+}
+
+test('of many connections whose end came at once a turn ends some, in their order, and each once', async () => {
+  const { sockets, ended, closed } = someSockets();
+  await setImmediate();
+  for (const socket of sockets) {
+    socket.resume();
+    socket.push(null);
+  }
+  expect(await mostOfATurn(ended)).toBeLessThanOrEqual(fewAtOnce);
+  expect(ended).toEqual(sockets);
+  expect(closed).toEqual([]);
+});
+
+test('what came before the end is read before it', async () => {
+  const { sockets, ended } = someSockets();
+  const texts: string[] = [];
+  for (const socket of sockets) {
+    socket.on('data', (data: Buffer) => texts.push(data.toString()));
+    socket.push('last words');
+    socket.push(null);
+  }
+  await mostOfATurn(ended);
+  expect(texts).toEqual(new Array(count).fill('last words'));
+});
+
+test('of many connections that are cut off at once a turn closes some, and each once', async () => {
+  const { sockets, closed } = someSockets();
+  await setImmediate();
+  for (const socket of sockets) socket.destroy();
+  expect(await mostOfATurn(closed)).toBeLessThanOrEqual(fewAtOnce);
+  expect(new Set(closed)).toEqual(new Set(sockets));
+});
+
+test('an end that waits is not told of a connection that was cut off meanwhile', async () => {
+  const { sockets, ended, closed } = someSockets();
+  for (const socket of sockets) {
+    socket.resume();
+    socket.push(null);
+  }
+  for (const socket of sockets) socket.destroy();
+  await mostOfATurn(closed);
+  for (let i = 0; i < 20; i++) await setImmediate();
+  expect(ended.length).toBeLessThanOrEqual(fewAtOnce);
+});

@@ -1,0 +1,25 @@
+import type { Socket } from 'node:net';
+import { turns } from '../decoding/turns.ts';
+
+/** In units of {@link turns}: what hearing of a connection's end costs, and what closing it does. */
+const endingCost = 1000;
+
+/**
+ * Of connections that end at once – a client of a thousand watches dies – a turn ends as many as it has room for. Node would end
+ * all whose end the kernel tells in one poll.
+ */
+export function endInTurns(socket: Socket): void {
+  const push = socket.push.bind(socket);
+  const destroy = socket._destroy.bind(socket);
+  socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    const pause = chunk === null ? turns.goOn(endingCost) : undefined;
+    if (!pause) return push(chunk, encoding);
+    void pause.then(() => socket.destroyed || push(null));
+    return false;
+  };
+  socket._destroy = (error, callback) => {
+    const pause = turns.goOn(endingCost);
+    if (pause) void pause.then(() => destroy(error, callback));
+    else destroy(error, callback);
+  };
+}
