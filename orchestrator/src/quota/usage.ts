@@ -1,5 +1,13 @@
-import { type PersistentVolumeClaim, type Pod, Quantity, type Service } from '@berth/kube';
-import { type Amounts, amountsOf } from './amounts.ts';
+import {
+  type DeviceRequest,
+  type DeviceSubRequest,
+  type PersistentVolumeClaim,
+  type Pod,
+  Quantity,
+  type ResourceV1ResourceClaim as ResourceClaim,
+  type Service,
+} from '@berth/kube';
+import { type Amounts, amountsOf, atLeast, plus } from './amounts.ts';
 import { podTotals } from './pod-totals.ts';
 
 const one = Quantity.of(1);
@@ -12,9 +20,16 @@ interface Counted {
 /** Kinds that had names of their own before `count/…` (quota/v1/evaluator/core legacyObjectCountAliases). */
 const ownNames = new Set(['configmaps', 'resourcequotas', 'replicationcontrollers', 'secrets']);
 
+type Asked = Partial<Pick<DeviceSubRequest, 'deviceClassName' | 'allocationMode' | 'count'>>;
+
+/** resource/v1 AllocationResultsMaxSize: what `All` may come to. */
+const mostAllocated = 32;
+
 /** What an object takes of quotas, by the names quotas have for it (pkg/quota/v1/evaluator/core). */
 export function usageOf({ group, plural }: Counted, object: object): Amounts {
   const counts = new Map([[`count/${plural}${group === '' ? '' : `.${group}`}`, one]]);
+  if (group === 'resource.k8s.io' && plural === 'resourceclaims')
+    return plus(counts, deviceUsage(object as ResourceClaim));
   if (group !== '') return counts;
   if (ownNames.has(plural)) return counts.set(plural, one);
   if (plural === 'pods') return new Map([...counts, ...podUsage(object as Pod)]);
@@ -65,6 +80,25 @@ function serviceUsage({ spec }: Service): Amounts {
     if (spec.allocateLoadBalancerNodePorts !== false) usage.set('services.nodeports', ports);
   }
   return usage;
+}
+
+/**
+ * Devices by class: `CLASS.deviceclass.resource.k8s.io/devices`. Of alternatives, the most of each class.
+ * Version v1beta1 has what is meant exactly in the request itself.
+ */
+function deviceUsage({ spec }: ResourceClaim): Amounts {
+  const requests: readonly (DeviceRequest & Asked)[] = spec.devices?.requests ?? [];
+  const asked = requests.map(({ exactly, firstAvailable = [], ...request }) =>
+    (firstAvailable.length > 0 ? firstAvailable : [exactly ?? request]).map(devicesOf).reduce(atLeast),
+  );
+  return asked.reduce(plus, new Map());
+}
+
+/** Nothing of a mode that is not known here, as after a downgrade. */
+function devicesOf({ deviceClassName, allocationMode, count = 0 }: Asked): Amounts {
+  if (allocationMode !== 'All' && allocationMode !== 'ExactCount') return new Map();
+  const devices = Quantity.of(allocationMode === 'All' ? mostAllocated : count);
+  return new Map([[`${deviceClassName}.deviceclass.resource.k8s.io/devices`, devices]]);
 }
 
 /** What containers must say where a quota counts it; the message of the refusal, or undefined (podEvaluator.Constraints). */

@@ -61,6 +61,30 @@ test('claims count by size and class, also when they grow', async () => {
   });
 });
 
+/** quota/v1/evaluator/core/resource_claims.go */
+test('devices are counted by class: of alternatives the most of each, of all those that a claim may get', async () => {
+  const [gold, iron] = ['gold', 'iron'].map((name) => `${name}.deviceclass.resource.k8s.io/devices`) as [
+    string,
+    string,
+  ];
+  await using s = await withQuota({ [gold]: '40', [iron]: '5', 'count/resourceclaims.resource.k8s.io': '9' });
+  const asking = (name: string, ...requests: object[]) =>
+    ({ metadata: { name, namespace: 'default' }, spec: { devices: { requests } } }) as never;
+  const one = (deviceClassName: string, own: object = {}) => ({ name: 'one', deviceClassName, ...own });
+  const older = { ...one('gold'), name: 'older' };
+  await s.client.create(resources.resourceV1beta1Resourceclaims, asking('older', older));
+  const all = { name: 'all', exactly: { deviceClassName: 'gold', allocationMode: 'All' } };
+  const either = {
+    name: 'either',
+    firstAvailable: [one('iron', { count: 4 }), { ...one('iron', { count: 2 }), name: 'two' }],
+  };
+  await s.client.create(resources.resourceclaims, asking('a', all, either));
+  expect(await s.used()).toEqual({ [gold]: '33', [iron]: '4', 'count/resourceclaims.resource.k8s.io': '2' });
+  await expect(s.client.create(resources.resourceclaims, asking('b', either))).rejects.toThrow(
+    `resourceclaims.resource.k8s.io "b" is forbidden: exceeded quota: q, requested: ${iron}=4, used: ${iron}=4, limited: ${iron}=5`,
+  );
+});
+
 test('of many at once only as many as there is room for are made', async () => {
   await using s = await withQuota({ 'count/configmaps': '5' });
   const results = await Promise.allSettled(
