@@ -133,3 +133,59 @@ test('a webhook that is gone, and that is asked about everything, does not keep 
   expect(await client.delete(resources.validatingwebhookconfigurations, { name: 'all' })).toBeDefined();
   await store[Symbol.asyncDispose]();
 });
+
+test('a webhook cannot move an object to another namespace; where it leaves the namespace out, it is the request\'s', async () => {
+  let operation: object = { op: 'replace', path: '/metadata/namespace', value: 'kube-system' };
+  await using world = await aWorld(({ body }) => review(body, { allowed: true, ...patch(operation) }));
+  await world.configure({ mutating: true, rules: [{ ...rule('*', '', 'v1', 'configmaps') }] });
+  const message = 'the namespace of the provided object does not match the namespace sent on the request';
+  expect(await world.create('one')).toMatchObject({ status: 400, json: { message } });
+  operation = { op: 'remove', path: '/metadata/namespace' };
+  expect(await world.create('one')).toMatchObject({ status: 201, json: { metadata: { namespace: 'default' } } });
+  operation = { op: 'replace', path: '/metadata/namespace', value: 'kube-system' };
+  const path = '/api/v1/namespaces/default/configmaps/one';
+  const changed = await world.send({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { data: { b: '2' } } });
+  expect(changed).toMatchObject({ status: 400, json: { message } });
+});
+
+test('what has not the types of an answer is none, which the policy decides about', async () => {
+  let response: object = {};
+  await using world = await aWorld(({ body }) => review(body, response));
+  await world.configure({});
+  for (const [answer, why] of [
+    [{ allowed: 'true' }, 'json: cannot unmarshal string into Go struct field AdmissionResponse.response.allowed of type bool'],
+    [{ allowed: true, warnings: 'x' }, 'json: cannot unmarshal string into Go struct field AdmissionResponse.response.warnings of type []string'],
+    [{ allowed: true, patch: '%%' }, 'illegal base64 data at input byte 0'],
+    [{ allowed: false, status: { code: '5' } }, 'json: cannot unmarshal string into Go struct field Status.response.status.code of type int32'],
+  ] as const) {
+    response = answer;
+    const { status, json } = await world.create('one');
+    expect([status, json.message]).toEqual([500, `Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`]);
+  }
+});
+
+test('of a collection that is deleted each object is asked about, without a name, and what is said reaches the client', async () => {
+  await using world = await aWorld(allow({ warnings: ['gone for good'] }));
+  await world.create('one');
+  await world.configure({ rules: [rule('DELETE', '', 'v1', 'configmaps')], matchConditions: [{ name: 'deleted', expression: 'object == null && !has(object.data) && oldObject != null' }] });
+  const { status, headers } = await world.send({ method: 'DELETE', path: '/api/v1/namespaces/default/configmaps?propagationPolicy=Foreground&dryRun=All' });
+  expect([status, headers['warning']]).toEqual([200, '299 - "gone for good"']);
+  const asked = world.hooks.asked.map(({ body }) => body.request).filter(({ oldObject }) => oldObject.metadata.name === 'one');
+  expect(asked).toMatchObject([{ operation: 'DELETE', object: null, dryRun: true, options: { kind: 'DeleteOptions', propagationPolicy: 'Foreground' } }]);
+  expect(asked[0]).not.toHaveProperty('name');
+});
+
+test('a rule that names what a wildcard before it has is refused', async () => {
+  await using world = await aWorld(allow());
+  const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+  const webhook = { name: 'h.example.com', clientConfig: { url: 'https://h/x' }, sideEffects: 'None', admissionReviewVersions: ['v1'] };
+  const refused = async (...list: string[]) => {
+    const body = { metadata: { name: 'a' }, webhooks: [{ ...webhook, rules: [{ ...rule('*', '', 'v1', ''), resources: list }] }] };
+    const { status, json } = await world.send({ method: 'POST', path: `${path}?dryRun=All`, body });
+    return status === 201 ? [] : json.details.causes.map(({ field, message }: { field: string; message: string }) => `${field} ${message}`);
+  };
+  const at = 'webhooks[0].rules[0].resources[1] Invalid value:';
+  expect(await refused('pods/*', 'pods/status')).toEqual([`${at} "pods/status": if 'pods/*' is present, must not specify pods/status`]);
+  expect(await refused('*/scale', 'pods/scale')).toEqual([`${at} "pods/scale": if '*/scale' is present, must not specify pods/scale`]);
+  expect(await refused('pods/status', 'pods/*', '*/scale')).toEqual([]);
+});

@@ -1,14 +1,21 @@
 import { expect, test } from 'vitest';
 import { warningHeaders } from './warning-headers.ts';
 
-test('warnings are quoted, and control characters do not leave their header', () => {
-  expect(warningHeaders(['say "hi" \\ bye\r\nx: y', ''])).toEqual(['299 - "say \\"hi\\" \\\\ bye  x: y"']);
+const utf8 = (text: string) => Buffer.from(text).toString('latin1');
+
+test('warnings are quoted; one with control characters is left out, others are UTF-8', () => {
+  expect(warningHeaders(['say "hi" \\ bye', 'x\r\ny: z', '\u0085', '', '日本'])).toEqual([
+    '299 - "say \\"hi\\" \\\\ bye"',
+    utf8('299 - "日本"'),
+  ]);
 });
 
 test('few warnings are told whole, many are cut', () => {
   const long = 'é'.repeat(2000);
-  expect(warningHeaders([long, `${long}x`])).toEqual([`299 - "${long}"`, `299 - "${long}x"`]);
+  expect(warningHeaders([long, `${long}x`])).toEqual([utf8(`299 - "${long}"`), utf8(`299 - "${long}x"`)]);
   const cut = warningHeaders(Array.from({ length: 1000 }, (_, index) => `${index} ${long}`));
   expect(cut).toHaveLength(16);
-  expect(cut.every((header) => [...header].length === 256 + '299 - ""'.length)).toBe(true);
+  expect(cut.every((header) => [...Buffer.from(header, 'latin1').toString()].length === 256 + '299 - ""'.length)).toBe(
+    true,
+  );
 });

@@ -2,9 +2,12 @@
 const mostCharacters = 4096;
 const mostOfEach = 256;
 
-/** Texts as `Warning` headers carry them, within what clients read of headers (apiserver filters/warning.go). */
+/**
+ * Texts as `Warning` headers carry them, within what clients read of headers (apiserver filters/warning.go); one with
+ * control characters is left out. Each character is a byte of the text's UTF-8, as headers are written.
+ */
 export function warningHeaders(texts: Iterable<string>): string[] {
-  const all = [...texts].filter((text) => text !== '').map((text) => [...text]);
+  const all = [...texts].filter((text) => text !== '' && !/\p{Cc}/u.test(text)).map((text) => [...text]);
   const total = all.reduce((sum, { length }) => sum + length, 0);
   const headers: string[] = [];
   let written = 0;
@@ -18,5 +21,5 @@ export function warningHeaders(texts: Iterable<string>): string[] {
 }
 
 function quoted(text: string): string {
-  return `"${text.replace(/[\x00-\x1f\x7f]/g, ' ').replace(/[\\"]/g, '\\$&')}"`;
+  return Buffer.from(`"${text.replace(/[\\"]/g, '\\$&')}"`).toString('latin1');
 }

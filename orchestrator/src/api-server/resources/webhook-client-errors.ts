@@ -10,6 +10,8 @@ export function webhookUrlErrors(text: string, path: string): FieldError[] {
   const parts = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/is.exec(text);
   if (!parts || (parts[2] && !URL.canParse(`https://${parts[2]}`)))
     return [required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid URI${form}`)];
+  if (text.startsWith(':'))
+    return [required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: missing protocol scheme${form}`)];
   const [, scheme = '', authority = '', query = '', fragment = ''] = parts;
   const at = authority.lastIndexOf('@');
   return [

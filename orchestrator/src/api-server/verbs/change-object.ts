@@ -8,7 +8,7 @@ import { shedFields } from '../apply/shed-fields.ts';
 import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodies.ts';
 import { invalid } from '../invalid.ts';
-import { asStored, prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
+import { asStored, ensureNamespace, prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
 import { revisionProblem } from '../query-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
@@ -134,6 +134,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   if (large) await breathe();
   await mutate(context, admission, request.shownAs);
   if (large) await breathe();
+  ensureNamespace(next, definition.namespaced, namespace);
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);

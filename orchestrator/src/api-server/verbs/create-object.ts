@@ -108,6 +108,7 @@ async function createNamed(
   if (large) await breathe();
   await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);
   if (large) await breathe();
+  ensureNamespace(object, definition.namespaced, namespace);
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
   const told = await context.admission.fieldErrors(admission);

@@ -1,8 +1,9 @@
 import { isNotFound } from '@berth/kube';
+import { askedOf } from '../admission/asked.ts';
 import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
-import { deleteOptionsOf } from '../delete-options.ts';
+import { deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -24,6 +25,9 @@ export async function deleteCollection(
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
   if (context.aside && list.items.some(({ kv }) => isHeavy(kv, definition))) throw heavyWork;
+  const { user, warn } = request;
+  const asked = askedOf(request, () => deleteOptionsObject(options));
+  const about = { definition, options, user, warn, asked, ofCollection: true };
   const waiting = list.items.values();
   const work = async () => {
     for (const each of waiting) {
@@ -32,7 +36,7 @@ export async function deleteCollection(
       const { object } = each;
       const { namespace = '', name = '' } = object.metadata;
       try {
-        await deleteChecked(context, { definition, namespace, name, options, user: request.user });
+        await deleteChecked(context, { ...about, namespace, name });
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }

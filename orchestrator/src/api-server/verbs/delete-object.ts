@@ -46,6 +46,8 @@ export interface DeleteRequest {
   readonly user: User;
   readonly warn?: (text: string) => void;
   readonly asked?: Asked;
+  /** One of a collection that the request is about: no name was asked for. */
+  readonly ofCollection?: boolean;
   /** Another action's admission has let it be done. */
   readonly admitted?: boolean;
   /** May be left to another thread. */
@@ -67,7 +69,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       definition,
       subresource: '',
       namespace,
-      name,
+      name: request.ofCollection ? '' : name,
       object: old,
       old,
       user,

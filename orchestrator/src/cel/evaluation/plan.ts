@@ -148,7 +148,10 @@ function variable(name: string, scope: LoopScope | undefined): Step {
       return read(at);
     };
   }
-  return (frame) => frame.run.variables(name) ?? new CelError(`no such attribute(s): ${name}`);
+  return (frame) => {
+    const value = frame.run.variables(name);
+    return value === undefined ? new CelError(`no such attribute(s): ${name}`) : value;
+  };
 }
 
 export { isError };

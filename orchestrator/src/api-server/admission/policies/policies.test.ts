@@ -49,6 +49,18 @@ test('a policy refuses what its expression says no to, in upstream’s words', a
   });
 });
 
+test('what a request has none of is null: the object of a deletion, the old one of a creation', async () => {
+  await using s = await aServer();
+  const all = {
+    resourceRules: [{ apiGroups: [''], apiVersions: ['*'], operations: ['*'], resources: ['configmaps'] }],
+  };
+  const expression =
+    "request.operation == 'CREATE' ? oldObject == null && !has(oldObject.data) : object == null && oldObject != null";
+  await policy(s, 'nulls', { matchConstraints: all, validations: [{ expression }] });
+  await create(s, 'a', {});
+  await s.client.delete(resources.configmaps, { namespace: 'default', name: 'a' });
+});
+
 /** How many turns of the event loop something takes. */
 async function turnsOf(run: () => Promise<unknown>): Promise<number> {
   let turns = 0;

@@ -1,10 +1,19 @@
-import { apiError, type CustomResourceDefinition, copyJson, goType, goValueName, isRecord } from '@berth/kube';
+import {
+  apiError,
+  type CustomResourceDefinition,
+  copyJson,
+  goType,
+  goValueName,
+  isRecord,
+  type Status,
+} from '@berth/kube';
 import { aggregate } from '../../aggregate.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { validateLabels } from '../../resources/label-selector.ts';
 import { validateAnnotations } from '../../resources/metadata.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../../webhook/call-error.ts';
+import { type ReviewKind, readReview } from '../../webhook/read-review.ts';
 import type { WebhookClientConfig } from '../../webhook/webhook-client.ts';
 import type { ConvertObjects } from './converting-storage.ts';
 
@@ -24,14 +33,15 @@ export function webhookConversion(context: ServerContext, crd: CustomResourceDef
     if (reviewVersion === undefined) throw failed('no supported conversion review versions');
     const uid = context.rng.uuid();
     const request = { uid, desiredAPIVersion: desired, objects };
-    const apiVersion = `apiextensions.k8s.io/${reviewVersion}`;
-    const review = { kind: 'ConversionReview', apiVersion, request };
+    const review = { kind: 'ConversionReview', apiVersion: `apiextensions.k8s.io/${reviewVersion}`, request };
     const client = await context.outbound.webhooks();
     const config = clientConfig as WebhookClientConfig;
-    const answer = await client.post({ config, review, timeoutSeconds }, signal).catch((error: unknown) => {
-      throw error instanceof CallError ? failed(`${about} failed: ${error.message}`) : error;
-    });
-    const converted = answered(answer, { about, uid, apiVersion });
+    const answer = client.post({ config, review, timeoutSeconds }, signal);
+    const converted = await answer
+      .then((value) => convertedBy(value, { uid, version: reviewVersion }))
+      .catch((error: unknown) => {
+        throw error instanceof CallError ? failed(`${about} failed: ${error.message}`) : error;
+      });
     if (converted.length !== objects.length)
       throw failed(`${about} returned ${converted.length} objects, expected ${objects.length}`);
     const single = objects.length === 1;
@@ -44,33 +54,35 @@ function failed(message: string) {
 }
 
 interface Asked {
-  readonly about: string;
   readonly uid: string;
-  readonly apiVersion: string;
+  /** Of the review. */
+  readonly version: string;
 }
 
-/** The converted objects of an answer. @throws ApiError */
-function answered(answer: unknown, { about, uid, apiVersion }: Asked): readonly unknown[] {
-  const refuse = (why: string) => failed(`${about} failed: ${why}`);
-  const review = isRecord(answer) ? answer : {};
-  const gvk = `${review['apiVersion'] ?? '/'}, Kind=${review['kind'] ?? ''}`;
+const answered: ReviewKind = {
+  group: 'apiextensions.k8s.io',
+  kind: 'ConversionReview',
+  response: 'ConversionResponse',
+  fields: { uid: 'types.UID', convertedObjects: '[]runtime.RawExtension', result: 'v1.Status' },
+};
+
+/** The converted objects of an answer. @throws CallError */
+function convertedBy(answer: unknown, { uid, version }: Asked): readonly unknown[] {
+  const review = readReview(answer, version, answered);
+  const { kind, apiVersion } = review;
   // v1beta1 did not look at what it got back.
-  const strict = apiVersion.endsWith('/v1');
-  if (strict && (review['apiVersion'] !== apiVersion || review['kind'] !== 'ConversionReview'))
-    throw refuse(`expected webhook response of ${apiVersion}, Kind=ConversionReview, got ${gvk}`);
-  const { response } = review;
-  if (!isRecord(response)) throw refuse('no response provided');
-  if (strict && response['uid'] !== uid)
-    throw refuse(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'] ?? '')}`);
-  const result = isRecord(response['result']) ? response['result'] : {};
-  const { status = '', message } = result;
-  if (status !== 'Success')
-    throw refuse(
-      typeof message === 'string' && message !== ''
-        ? message
-        : `response.result.status was '${String(status)}', not 'Success'`,
+  const strict = version === 'v1';
+  if (strict && (!kind || !apiVersion))
+    throw new CallError(
+      `expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, got ${apiVersion || '/'}, Kind=${kind ?? ''}`,
     );
-  return Array.isArray(response['convertedObjects']) ? response['convertedObjects'] : [];
+  const response = review['response'] as Record<string, unknown> | null | undefined;
+  if (response === undefined || response === null) throw new CallError('no response provided');
+  if (strict && response['uid'] !== uid)
+    throw new CallError(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'] ?? '')}`);
+  const { status = '', message } = (response['result'] ?? {}) as Partial<Status>;
+  if (status !== 'Success') throw new CallError(message || `response.result.status was '${status}', not 'Success'`);
+  return (response['convertedObjects'] ?? []) as unknown[];
 }
 
 interface Expected {

@@ -148,16 +148,30 @@ export function validateRule(rule: RuleWithOperations, field: string): FieldErro
   ];
 }
 
+/** Upstream's validateResources: among those without a subresource the last one counts. */
 function resourceErrors(resources: readonly string[], field: string): FieldError[] {
-  const plain = resources.some((resource) => resource !== '*' && !resource.includes('/'));
+  const whole = resources.findLast((resource) => resource !== '' && !resource.includes('/'));
   return [
     ...(resources.length > 0 ? [] : [required(field)]),
-    ...resources.flatMap((resource, index) => (resource ? [] : [required(`${field}[${index}]`)])),
+    ...resources.flatMap((resource, index) => {
+      const at = `${field}[${index}]`;
+      return resource ? coveredErrors(resource, resources.slice(0, index), at) : [required(at)];
+    }),
     ...(resources.length > 1 && resources.includes('*/*')
       ? [invalid(field, resources, "if '*/*' is present, must not specify other resources")]
       : []),
-    ...(resources.includes('*') && plain
+    ...(resources.includes('*') && whole !== '*'
       ? [invalid(field, resources, "if '*' is present, must not specify other resources without subresources")]
       : []),
   ];
+}
+
+function coveredErrors(resource: string, before: readonly string[], at: string): FieldError[] {
+  const slash = resource.indexOf('/');
+  if (slash < 0) return [];
+  return [`${resource.slice(0, slash)}/*`, `*/${resource.slice(slash + 1)}`].flatMap((wildcard) =>
+    before.includes(wildcard)
+      ? [invalid(at, resource, `if '${wildcard}' is present, must not specify ${resource}`)]
+      : [],
+  );
 }

@@ -10,7 +10,7 @@ import type { WebhookClient } from '../webhook-client.ts';
 import { denial, dryRunUnsupported } from './denial.ts';
 import { inVersion } from './equivalent-objects.ts';
 import { type Invocation, internalError } from './invocation.ts';
-import { type ReviewedObjects, reviewOf, type Verdict, verdictOf } from './review.ts';
+import { answerOf, type ReviewedObjects, reviewOf, type Verdict, verdictOf } from './review.ts';
 
 export interface HookParts {
   readonly context: ServerContext;
@@ -51,7 +51,8 @@ export async function callHook(
   const { context, client, objects, mutating } = parts;
   const review = reviewOf(invocation, request, { objects, uid: context.rng.uuid() });
   const post = { config: clientConfig, review: review.body, timeoutSeconds };
-  const answer = await client.post(post, request.signal ?? never).catch((error: unknown) => {
+  const posted = client.post(post, request.signal ?? never).then((answered) => answerOf(review, answered));
+  const answer = await posted.catch((error: unknown) => {
     if (!(error instanceof CallError)) throw error;
     const { status } = error;
     throw new CallError(`failed to call webhook: ${error.message}`, status === undefined ? {} : { status });

@@ -1,7 +1,8 @@
-import { decodeObject, isRecord, schemas } from '@berth/kube';
+import { decodeObject, schemas } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { CallError } from '../call-error.ts';
+import { type ReviewKind, readReview } from '../read-review.ts';
 import type { Invocation } from './invocation.ts';
 import { namespaceOf } from './selected-by.ts';
 
@@ -82,20 +83,43 @@ function kindOf(definition: ResourceDefinition, subresource: string) {
   return { group, version, kind };
 }
 
-/** Reads an answer as far as it is one (webhookrequest.VerifyAdmissionResponse). @throws CallError */
-export function verdictOf({ uid, version }: Review, mutating: boolean, answer: unknown): Verdict {
-  const { kind = '', apiVersion = '', response } = fieldsOf(answer, 'AdmissionReview');
-  const [group, given] = splitVersion(typeof apiVersion === 'string' ? apiVersion : '');
-  if (kind === 'AdmissionReview' && group === 'admission.k8s.io' && given !== version)
-    throw new CallError(`converting (${given}.AdmissionReview) to (${version}.AdmissionReview): unknown conversion`);
+const answered: ReviewKind = {
+  group: 'admission.k8s.io',
+  kind: 'AdmissionReview',
+  response: 'AdmissionResponse',
+  fields: {
+    uid: 'types.UID',
+    allowed: 'bool',
+    status: 'v1.Status',
+    patch: '[]uint8',
+    patchType: 'v1.PatchType',
+    auditAnnotations: 'map[string]string',
+    warnings: '[]string',
+  },
+};
+
+/** An answer as client-go reads it. @throws CallError – it is no AdmissionReview */
+export function answerOf({ version }: Review, answer: unknown): Answer {
+  const review = readReview(answer, version, answered);
+  const response = review['response'] as Record<string, unknown> | null | undefined;
+  return { review, response: response && { ...response, status: statusOf(response['status']) } };
+}
+
+interface Answer {
+  readonly review: Readonly<Record<string, unknown>>;
+  readonly response: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** What an answer says (webhookrequest.VerifyAdmissionResponse). @throws CallError – it is none to what was asked */
+export function verdictOf({ uid, version }: Review, mutating: boolean, { review, response }: Answer): Verdict {
   if (response === undefined || response === null) throw new CallError('webhook response was absent');
-  const fields = fieldsOf(response, 'AdmissionResponse');
-  const { uid: said = '', allowed, patch, patchType } = fields;
+  const { uid: said = '', allowed, patch, patchType } = response;
   if (version === 'v1') {
     if (said !== uid) throw new CallError(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(said)}`);
-    if (kind !== 'AdmissionReview' || group !== 'admission.k8s.io')
+    const { kind, apiVersion } = review;
+    if (!kind || !apiVersion)
       throw new CallError(
-        `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${group === '' && given === '' ? '/' : `${group}${group === '' ? '' : '/'}${given}`}, Kind=${String(kind)}`,
+        `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${apiVersion || '/'}, Kind=${kind ?? ''}`,
       );
     checkPatch(mutating, patch, patchType);
   }
@@ -103,9 +127,9 @@ export function verdictOf({ uid, version }: Review, mutating: boolean, answer: u
     allowed: allowed === true,
     patch: mutating && typeof patch === 'string' && patch !== '' ? patch : undefined,
     patchType: version === 'v1' ? String(patchType ?? '') : 'JSONPatch',
-    auditAnnotations: textsOf(fields['auditAnnotations']),
-    warnings: Array.isArray(fields['warnings']) ? fields['warnings'].filter((text) => typeof text === 'string') : [],
-    result: statusOf(fields['status']),
+    auditAnnotations: (response['auditAnnotations'] ?? {}) as Record<string, string>,
+    warnings: (response['warnings'] ?? []) as string[],
+    result: response['status'] as Record<string, unknown> | undefined,
   };
 }
 
@@ -122,33 +146,12 @@ function checkPatch(mutating: boolean, patch: unknown, patchType: unknown): void
   if (typed && patchType === '') throw new CallError('webhook returned invalid response.patchType of ""');
 }
 
-function splitVersion(apiVersion: string): readonly [string, string] {
-  const slash = apiVersion.indexOf('/');
-  return slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
-}
-
-/** @throws CallError – it is no object. */
-function fieldsOf(value: unknown, type: string): Record<string, unknown> {
-  if (isRecord(value)) return value;
-  const what = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
-  throw new CallError(`json: cannot unmarshal ${what} into Go value of type v1.${type}`);
-}
-
 /** @throws CallError – fields of wrong types, as a Go client would not read them. */
 function statusOf(value: unknown): Record<string, unknown> | undefined {
   if (value === undefined || value === null) return undefined;
-  const schema = schemas.find('io.k8s.apimachinery.pkg.apis.meta.v1.Status');
-  if (!schema) return fieldsOf(value, 'Status');
   try {
-    return decodeObject(schema, fieldsOf(value, 'Status')).object;
+    return decodeObject(schemas.get('io.k8s.apimachinery.pkg.apis.meta.v1.Status'), value).object;
   } catch (error) {
-    throw error instanceof CallError ? error : new CallError((error as Error).message);
+    throw new CallError((error as Error).message.replace('field Status.', 'field Status.response.status.'));
   }
-}
-
-function textsOf(value: unknown): Record<string, string> {
-  if (!isRecord(value)) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  );
 }
