@@ -11,6 +11,8 @@ const maps = `/api/v1/namespaces/${namespace}/configmaps`;
 const pods = `/api/v1/namespaces/${namespace}/pods`;
 /** Two seconds after its last work a process gives memory back, at most every twenty; V8 keeps free pages for eight. */
 const untilRestMs = 35_000;
+/** Rounds of {@link costs} until V8 has compiled again what they run. */
+const warmUps = 10;
 
 /** What the API server costs: the built program, TLS, authentication and RBAC, durable writes, real sockets. */
 export async function benchApi(table: Table, rounds: number): Promise<void> {
@@ -36,7 +38,7 @@ async function benchServer(table: Table, rounds: number, server: ApiServer): Pro
   await latencyOfEvents(table, server);
   await manyWatchers(table, server);
   await benchLists(table, server, connections, rounds);
-  await benchScale(table, server, connections);
+  await benchScale(table, server, connections, rounds);
   for (const connection of connections) connection[Symbol.dispose]();
 }
 
@@ -112,8 +114,14 @@ async function benchLists(
 }
 
 /** Memory and cost where there are many objects of a kind. */
-async function benchScale(table: Table, server: ApiServer, connections: readonly RawConnection[]): Promise<void> {
-  const atFew = await costs(connections);
+async function benchScale(
+  table: Table,
+  server: ApiServer,
+  connections: readonly RawConnection[],
+  rounds: number,
+): Promise<void> {
+  await sleep(untilRestMs);
+  const atFew = await warmCosts(connections, rounds);
   let made = 0;
   const fill = (kind: string, to: number, body: (name: string) => string) =>
     rateOver(connections, to - made, (c) => ask(c, 'POST', kind, body(`many-${made++}`)));
@@ -130,7 +138,7 @@ async function benchScale(table: Table, server: ApiServer, connections: readonly
   await fill(maps, 100_000, aMap);
   await sleep(untilRestMs);
   table.record('RSS with 100,000 objects, at rest', '≤ 500 MB', '700 MB after load', `${server.rssMb().toFixed(0)} MB`);
-  const atMany = await costs(connections);
+  const atMany = await warmCosts(connections, rounds);
   for (const [what, few] of atFew) {
     const many = atMany.get(what) as number;
     table.record(
@@ -140,6 +148,18 @@ async function benchScale(table: Table, server: ApiServer, connections: readonly
       `${few.toFixed(3)} → ${many.toFixed(3)} ms, × ${(many / few).toFixed(2)}`,
     );
   }
+}
+
+/**
+ * Medians of some rounds. Of few and of many objects alike it comes after a rest, which takes compiled code and caches away: so many
+ * calls that do not count bring them back.
+ */
+async function warmCosts(connections: readonly RawConnection[], rounds: number): Promise<ReadonlyMap<string, number>> {
+  for (let i = 0; i < warmUps; i++) await costs(connections);
+  const all: ReadonlyMap<string, number>[] = [];
+  for (let i = 0; i < rounds; i++) all.push(await costs(connections));
+  const whats = [...(all[0]?.keys() ?? [])];
+  return new Map(whats.map((what) => [what, median(all.map((one) => one.get(what) as number))]));
 }
 
 /** Milliseconds a request, by kind of request, one after the other. */
