@@ -21,7 +21,7 @@ import { driverParameters } from './class-parameters.ts';
 import { clonedVolume } from './clone-source.ts';
 import { contentSource } from './content-source.ts';
 import { type CreatePlan, createPlan, volumeNameFor } from './create-plan.ts';
-import type { NodeShare } from './node-share.ts';
+import type { ClassFacts, NodeShare } from './node-share.ts';
 import { ProvisionError } from './outcome.ts';
 import type { ProvisionStats } from './provision-stats.ts';
 import type { VolumeMaker } from './volume-maker.ts';
@@ -67,7 +67,7 @@ export class ClaimProvisioner {
     if (!open && (!view.wantsVolume(claim) || this.#isProvisioned(claim))) return;
     if (!open && this.#isElsewhere(claim)) return;
     if (share && !open) {
-      const verdict = await share.decide(claim, this.#driverParameters(claim), signal);
+      const verdict = await share.decide(claim, this.#classFacts(claim), signal);
       if (verdict !== 'ours') {
         if (verdict?.problem !== undefined) this.#tellFailure(claim, verdict.problem);
         return verdict;
@@ -93,12 +93,13 @@ export class ClaimProvisioner {
     return this.#saved.has(claim.metadata.uid ?? '') || view.volumes.get(volumeNameFor(claim, settings)) !== undefined;
   }
 
-  #driverParameters(claim: PersistentVolumeClaim): Record<string, string> | undefined {
+  #classFacts(claim: PersistentVolumeClaim): ClassFacts {
+    const { parameters, allowedTopologies } = this.#options.view.classes.get(classNameOf(claim)) ?? {};
     try {
-      return driverParameters(this.#options.view.classes.get(classNameOf(claim))?.parameters);
+      return { parameters: driverParameters(parameters), allowedTopologies };
     } catch {
       // What is wrong with the class is said when the volume is planned.
-      return undefined;
+      return { parameters: undefined, allowedTopologies };
     }
   }
 

@@ -65,31 +65,36 @@ test('where a volume has a place, that decides', () => {
 
 /** What users are told by each of three nodes, of which some have room, in this many rounds. */
 async function problems(rounds: number, ...withRoom: string[]): Promise<(string | undefined)[]> {
+  return (await race({ rounds, withRoom })).told;
+}
+
+/** Three nodes, whose zones are their names, about one claim: what its user is told, and which of them take it. */
+async function race({ rounds, withRoom, zones }: { rounds: number; withRoom: string[]; zones?: string[] }) {
   const clock = new FakeClock();
   const claim = {
     metadata: { uid: 'uid-1' },
     spec: { resources: { requests: { storage: '100Ei' } } },
   } as PersistentVolumeClaim;
   const told: (string | undefined)[] = [];
-  let taken = false;
-  const update = async () => {
-    taken = true;
-  };
-  const client = { update } as unknown as KubeClient;
+  const { signal } = new AbortController();
+  const taken: string[] = [];
+  const allowedTopologies = zones && [{ matchLabelExpressions: [{ key: 'zone', values: zones }] }];
   const shares = ['node-0', 'node-1', 'node-2'].map((name) => {
+    const update = async () => taken.push(name);
+    const client = { update } as unknown as KubeClient;
     const availableCapacity = withRoom.includes(name) ? String(2n ** 70n) : '1000';
     const calls = { controller: async () => ({ availableCapacity }) };
     const driver = { name: driverName, can: () => true, calls } as unknown as ConnectedDriver;
     return shareOf(name, { clock, client, driver });
   });
-  for (let turn = 0; turn < 3 * rounds && !taken; turn++) {
+  for (let turn = 0; turn < 3 * rounds && taken.length === 0; turn++) {
     for (const share of shares) {
-      const verdict: NodeVerdict = await share.decide(claim, {}, new AbortController().signal);
+      const verdict: NodeVerdict = await share.decide(claim, { parameters: {}, allowedTopologies }, signal);
       if (verdict && verdict !== 'ours' && verdict.problem) told.push(verdict.problem);
     }
     await clock.advance(500);
   }
-  return told;
+  return { told, taken };
 }
 
 test('a claim no node has room for is told of by one node, once all had their turn', async () => {
@@ -101,4 +106,13 @@ test('a claim no node has room for is told of by one node, once all had their tu
 
 test('where one node has room, the others say nothing', async () => {
   for (const name of ['node-0', 'node-1', 'node-2']) expect(await problems(10, name)).toEqual([]);
+});
+
+test('only nodes that the class allows take a claim', async () => {
+  const withRoom = ['node-0', 'node-1', 'node-2'];
+  for (const name of withRoom)
+    expect(await race({ rounds: 3, withRoom, zones: [name] })).toEqual({ told: [], taken: [name] });
+  const nowhere = await race({ rounds: 2, withRoom, zones: ['elsewhere'] });
+  expect(nowhere.taken).toEqual([]);
+  expect(nowhere.told).toEqual(['no node that has the driver is in the allowed topologies of the class']);
 });

@@ -10,11 +10,12 @@ import {
   type PersistentVolumeClaim,
   Quantity,
   resources,
+  type TopologySelectorTerm,
 } from '@berth/kube';
 import type { ConnectedDriver } from '../driver/connect-driver.ts';
 import { provisionerIdentity, selectedNode } from '../object-names.ts';
 import { nodeSelectedFor } from './claim-view.ts';
-import { segmentsOf, topologyKeysOf } from './topology.ts';
+import { isAllowed, type Segments, segmentsOf, topologyKeysOf } from './topology.ts';
 
 export interface NodeShareOptions {
   readonly nodeName: string;
@@ -23,6 +24,13 @@ export interface NodeShareOptions {
   readonly nodes: Informer<Node>;
   readonly csiNodes: Informer<CSINode>;
   readonly clock: Clock;
+}
+
+/** Of a claim's class. */
+export interface ClassFacts {
+  /** What the driver gets, on which it depends where the room is; undefined where they cannot be had. */
+  readonly parameters: Readonly<Record<string, string>> | undefined;
+  readonly allowedTopologies: readonly TopologySelectorTerm[] | undefined;
 }
 
 /** What a node does about a claim: work on it, or look again later, perhaps with a `problem` to tell its user. */
@@ -34,7 +42,8 @@ const turnMs = 500;
 /**
  * Which claims and volumes are this node's, where one provisioner runs beside every node's driver.
  * A selected node decides. A claim without one is taken by writing its name there; whoever's write the server accepts
- * has it. All nodes know from the claim's UID in which order they may try, so that nobody waits and few conflict.
+ * has it. All nodes know from the claim's UID in which order they may try, so that nobody waits and few conflict; those
+ * that the class does not allow leave it (external-provisioner checkNode).
  */
 export class NodeShare {
   readonly #options: NodeShareOptions;
@@ -46,15 +55,8 @@ export class NodeShare {
     this.#options = options;
   }
 
-  /**
-   * Undefined: not ours, or just taken, which the claim's change will tell. `parameters` are what the driver gets of the
-   * claim's class, on which it depends where the room is; undefined where the class has none that could be had.
-   */
-  async decide(
-    claim: PersistentVolumeClaim,
-    parameters: Readonly<Record<string, string>> | undefined,
-    signal: AbortSignal,
-  ): Promise<NodeVerdict> {
+  /** Undefined: not ours, or just taken, which the claim's change will tell. */
+  async decide(claim: PersistentVolumeClaim, facts: ClassFacts, signal: AbortSignal): Promise<NodeVerdict> {
     const { nodeName, clock } = this.#options;
     const uid = claim.metadata.uid ?? '';
     const chosen = nodeSelectedFor(claim);
@@ -64,22 +66,29 @@ export class NodeShare {
     }
     const sinceMs = this.#firstSeenMs.get(uid) ?? clock.now();
     this.#firstSeenMs.set(uid, sinceMs);
-    const members = this.#members(uid);
-    const place = members.indexOf(nodeName);
+    const all = this.#members(uid);
     // Not registered yet: the registration brings the claim back (onMembership).
-    if (place < 0) return undefined;
+    if (!all.includes(nodeName)) return undefined;
     // Nobody to tell apart from. Should another node join this moment, one of two volumes finds its object's name taken.
-    if (members.length === 1) return 'ours';
+    if (all.length === 1) return 'ours';
+    const allowed = all.filter((name) => this.#isAllowed(name, facts));
+    const members = allowed.length > 0 ? allowed : all;
+    const place = members.indexOf(nodeName);
+    if (place < 0) return undefined;
     const yielded = this.#yielded.get(uid) ?? 0;
     const turn = place + members.length * yielded;
     const waitMs = sinceMs + turn * turnMs - clock.now();
     if (waitMs > 0) return { afterMs: waitMs };
-    if (!(await this.#hasRoom(claim, parameters, signal))) {
+    if (allowed.length === 0 || !(await this.#hasRoom(claim, facts, signal))) {
       this.yield(uid);
       const afterMs = members.length * turnMs;
       // All have had their turn and left it. The first in line says so, more and more rarely.
       if (place > 0 || yielded === 0 || !Number.isInteger(Math.log2(yielded))) return { afterMs };
-      return { afterMs, problem: 'node(s) did not have enough free storage' };
+      const problem =
+        allowed.length === 0
+          ? 'no node that has the driver is in the allowed topologies of the class'
+          : 'node(s) did not have enough free storage';
+      return { afterMs, problem };
     }
     await this.#take(claim, signal);
     return undefined;
@@ -99,14 +108,13 @@ export class NodeShare {
    * gone. It is on a node the volume is reachable from; of one that is reachable from everywhere, where it was made.
    */
   owns(volume: PersistentVolume): boolean {
-    const { nodeName, nodes, csiNodes, driver } = this.#options;
+    const { nodeName, driver } = this.#options;
     const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms;
     if (!terms) {
       const maker = makerOf(volume, driver.name);
       return (maker ?? this.#members(volume.metadata.uid ?? '')[0]) === nodeName;
     }
-    const node = nodes.get(nodeName);
-    const own = node && segmentsOf(node, topologyKeysOf(csiNodes.get(nodeName), driver.name));
+    const own = this.#segments(nodeName);
     if (!own) return false;
     return terms.some(({ matchExpressions = [] }) =>
       matchExpressions.every(({ key, values = [] }) => values.includes(own[key] ?? '')),
@@ -146,12 +154,20 @@ export class NodeShare {
       .map(({ name }) => name);
   }
 
+  #isAllowed(node: string, { allowedTopologies }: ClassFacts): boolean {
+    const own = this.#segments(node);
+    // A driver without topology has no part in it; what is wrong with a node without its labels is said when the volume is planned.
+    return !own || Object.keys(own).length === 0 || isAllowed(own, allowedTopologies);
+  }
+
+  #segments(name: string): Segments | undefined {
+    const { nodes, csiNodes, driver } = this.#options;
+    const node = nodes.get(name);
+    return node && segmentsOf(node, topologyKeysOf(csiNodes.get(name), driver.name));
+  }
+
   /** A driver that cannot tell is asked for the volume, and its refusal is what the user gets to see. */
-  async #hasRoom(
-    claim: PersistentVolumeClaim,
-    parameters: Readonly<Record<string, string>> | undefined,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #hasRoom(claim: PersistentVolumeClaim, { parameters }: ClassFacts, signal: AbortSignal): Promise<boolean> {
     const { driver } = this.#options;
     if (!driver.can('GET_CAPACITY') || !parameters) return true;
     const wanted = Quantity.parse(claim.spec?.resources?.requests?.['storage'] ?? '0').value();

@@ -33,7 +33,7 @@ export function topologyRequirement(options: TopologyOptions): Init<csi.Topology
   const allowed = allowedSegments(allowedTopologies ?? []);
   const own = selectedNode && segmentsOfSelected(selectedNode, options);
   if (own && strict) {
-    if (allowed.length > 0 && !allowed.some((one) => contains(own, one))) throw notAllowed(options, own, allowed);
+    if (!isAllowed(own, allowedTopologies)) throw notAllowed(options, own, allowed);
     return { requisite: [{ segments: own }], preferred: [{ segments: own }] };
   }
   if (allowed.length === 0 && !own && !options.immediate) return undefined;
@@ -66,6 +66,12 @@ export function segmentsOf(node: Node, keys: readonly string[]): Segments | unde
   const labels = node.metadata.labels ?? {};
   if (!keys.every((key) => labels[key] !== undefined)) return undefined;
   return Object.fromEntries(keys.map((key) => [key, labels[key] as string]));
+}
+
+/** Whether a class lets its volumes be in a segment; without terms, in all. */
+export function isAllowed(own: Segments, terms: readonly TopologySelectorTerm[] | undefined): boolean {
+  const allowed = allowedSegments(terms ?? []);
+  return allowed.length === 0 || allowed.some((one) => contains(own, one));
 }
 
 function segmentsOfSelected(node: Node, { csiNodes, driverName }: TopologyOptions): Segments {
