@@ -22,13 +22,18 @@ export function prepareForCreate(definition: ResourceDefinition, object: AnyObje
   definition.rules.prepareForCreate?.(object, context);
 }
 
-/** @throws ApiError Invalid */
+export interface Validating {
+  readonly warn?: (text: string) => void;
+  readonly told?: readonly FieldError[];
+}
+
+/** `told`: what was found before. @throws ApiError Invalid */
 export function validateCreate(
   definition: ResourceDefinition,
   object: AnyObject,
-  warn: (text: string) => void = () => undefined,
+  { warn = () => undefined, told = [] }: Validating = {},
 ): void | Promise<void> {
-  const errors = definition.rules.validate?.(object) ?? [];
+  const errors = [...told, ...(definition.rules.validate?.(object) ?? [])];
   const also = definition.rules.checkAlso?.(object, undefined, { endpoint: 'main', warn });
   if (also) return also.then((more) => throwInvalid(definition, object, [...errors, ...more]));
   throwInvalid(definition, object, errors);
@@ -68,9 +73,10 @@ export function validateUpdate(options: {
   readonly old: AnyObject;
   readonly endpoint: UpdateEndpoint;
   readonly subresource: string;
-  readonly warn?: (text: string) => void;
+  readonly warn?: Validating['warn'];
+  readonly told?: Validating['told'];
 }): void | Promise<void> {
-  const { definition, next, old, endpoint, subresource, warn = () => undefined } = options;
+  const { definition, next, old, endpoint, subresource, warn = () => undefined, told = [] } = options;
   const { rules } = definition;
   const { validateChangeFirst, validateUpdate: validateChange } =
     subresourceRules(definition, endpoint, subresource) ?? rules;
@@ -89,8 +95,8 @@ export function validateUpdate(options: {
           ...(validateChange?.(versioned, old) ?? []),
         ];
   const also = rules.checkAlso?.(versioned, old, { endpoint, warn });
-  if (also) return also.then((more) => throwInvalid(definition, next, [...errors, ...more]));
-  throwInvalid(definition, next, errors);
+  if (also) return also.then((more) => throwInvalid(definition, next, [...told, ...errors, ...more]));
+  throwInvalid(definition, next, [...told, ...errors]);
 }
 
 /** Of the kinds that upstream stores as JSON empty lists come back as they were sent. */

@@ -151,7 +151,8 @@ export class ObjectStorage {
 
   /** The same, after all that may fail on the way to the store. @throws ApiError */
   dryRun(object: AnyObject, current?: StoredObject): AnyObject | Promise<AnyObject> {
-    return this.pretend(object, current);
+    const { storedAs } = this.definition;
+    return this.pretend(storedAs ? storedAs.fromStored(storedAs.toStored(object)) : object, current);
   }
 
   async #write(key: string, object: AnyObject, expected: number): Promise<StoredObject | undefined> {

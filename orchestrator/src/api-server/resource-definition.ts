@@ -90,7 +90,7 @@ export interface Rules {
   /** The state a deletion puts an object in where something of the server's own must be done before it is gone. */
   readonly markDeleted?: (object: AnyObject, now: number) => AnyObject;
   /** Warnings for the `Warning` header. */
-  readonly warnings?: (object: AnyObject) => readonly string[];
+  readonly warnings?: (object: AnyObject, old?: AnyObject) => readonly string[];
   /** Names, and what generated ones begin with, are validated like this; the default is a DNS subdomain. */
   readonly nameRule?:
     | 'any'

@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '@berth/kube';
-import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import type { AnyObject, FieldError, ResourceDefinition } from '../resource-definition.ts';
 import type { User } from '../user.ts';
 import type { Asked } from './asked.ts';
 import { Reinvocation } from './reinvocation.ts';
@@ -28,9 +28,14 @@ export interface AdmissionRequest extends Asked {
 /** One rule of the server's own. Changes the object or throws ApiError; anything else it leaves alone. */
 export type AdmissionPlugin = (request: AdmissionRequest) => void | Promise<void>;
 
+/** Undefined: it is no affair of its. */
+export type FieldCheck = (request: AdmissionRequest) => Promise<readonly FieldError[]> | undefined;
+
 export interface Admission {
   /** Before validation; may change the object. */
   mutate(request: AdmissionRequest): Promise<void>;
+  /** What is wrong with fields for other objects' or the user's sake: told first among what validation finds. */
+  fieldErrors: FieldCheck;
   /** After validation; changes nothing. */
   validate(request: AdmissionRequest): Promise<void>;
   /** Whether such a request is asked about outside the server: it may take long, and nobody shall wait for it. */
@@ -45,6 +50,7 @@ export function admissionChain(plugins: {
   /** Once, on what the mutating ones made. */
   readonly finishing: readonly AdmissionPlugin[];
   readonly validating: readonly AdmissionPlugin[];
+  readonly fieldErrors: FieldCheck;
   readonly callsOut: Admission['callsOut'];
   readonly start: Admission['start'];
 }): Admission {
@@ -62,6 +68,7 @@ export function admissionChain(plugins: {
       if (reinvocation.begin()) await run(plugins.mutating, known);
       await run(plugins.finishing, known);
     },
+    fieldErrors: plugins.fieldErrors,
     validate: (request) => run(plugins.validating, request),
     callsOut: plugins.callsOut,
     start: plugins.start,

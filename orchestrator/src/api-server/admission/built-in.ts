@@ -60,7 +60,8 @@ export function builtInAdmission(context: ServerContext, parts: BuiltInParts): A
     mutating: inOrder('mutate'),
     // Upstream's storages look at what is to be written (registry/rbac), and give addresses to it.
     finishing: [(request) => authorization().admit(request), services.admit],
-    validating: [deviceAccess(context, () => authorization().authorizer), ...inOrder('validate')],
+    fieldErrors: deviceAccess(context, () => authorization().authorizer),
+    validating: inOrder('validate'),
     callsOut: (about) => webhooks.callsOut(about),
     start: async (signal) => {
       await Promise.all([webhooks.start(context.log, signal), policies.start(context.log, signal)]);

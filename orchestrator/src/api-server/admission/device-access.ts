@@ -7,32 +7,26 @@ import type {
 } from '@berth/kube';
 import type { Attributes, Authorizer } from '../authorizer.ts';
 import { forbiddenError } from '../forbidden.ts';
-import { invalid } from '../invalid.ts';
 import type { FieldError } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import { forbidden } from '../resources/field.ts';
 import { deviceKey } from '../resources/resource/device-key.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
+import type { AdmissionRequest, FieldCheck } from './admission.ts';
 
 const group = 'resource.k8s.io';
 const adminLabel = 'resource.kubernetes.io/admin-access';
 const nodeNameKey = 'authentication.kubernetes.io/node-name';
 
 /** Who may have a device as its administrator, and who may say what a claim got (registry/resource AuthorizedFor…). */
-export function deviceAccess(context: ServerContext, authorizer: () => Authorizer): AdmissionPlugin {
+export function deviceAccess(context: ServerContext, authorizer: () => Authorizer): FieldCheck {
   return (request) => {
     const { definition, operation, subresource } = request;
     if (definition.group !== group || (operation !== 'create' && operation !== 'update')) return undefined;
-    if (operation === 'create' && subresource === '') return refuse(request, adminErrors(context, request));
+    if (operation === 'create' && subresource === '') return adminErrors(context, request);
     if (definition.plural !== 'resourceclaims' || subresource !== 'status') return undefined;
-    return refuse(request, statusErrors(context, authorizer(), request));
+    return statusErrors(context, authorizer(), request);
   };
-}
-
-async function refuse({ definition, name }: AdmissionRequest, found: Promise<readonly FieldError[]>): Promise<void> {
-  const errors = await found;
-  if (errors.length > 0) throw invalid(definition, name, errors);
 }
 
 async function adminErrors(context: ServerContext, { definition, object, namespace }: AdmissionRequest) {

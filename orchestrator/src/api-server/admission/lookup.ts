@@ -1,5 +1,13 @@
 import type { AnyObject } from '../resource-definition.ts';
+import { pathSegment } from '../resources/names.ts';
 import type { ServerContext } from '../server-context.ts';
+
+/** Why no object can have a name, in the words of upstream's client, which asks for what is not known here. */
+export function unaskable(name: string): string | undefined {
+  if (name === '') return 'resource name may not be empty';
+  const complaints = pathSegment(name);
+  return complaints.length > 0 ? `invalid resource name ${JSON.stringify(name)}: [${complaints.join(' ')}]` : undefined;
+}
 
 /** Reads what admission rules need of other objects, as this server knows them; what it does not know may be new, and is asked for. */
 export class AdmissionLookup {

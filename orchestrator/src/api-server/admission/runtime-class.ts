@@ -1,7 +1,7 @@
-import { type PodSpec, Quantity, type RuntimeClass, withSentEmpty } from '@berth/kube';
+import { apiError, type PodSpec, Quantity, type RuntimeClass, withSentEmpty } from '@berth/kube';
 import { forbidden } from '../resource-errors.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
-import type { AdmissionLookup } from './lookup.ts';
+import { type AdmissionLookup, unaskable } from './lookup.ts';
 import { mergeTolerations } from './merge-tolerations.ts';
 
 const otherOverhead = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
@@ -36,6 +36,8 @@ async function classOf(lookup: AdmissionLookup, request: AdmissionRequest): Prom
   if (request.operation !== 'create' || !isResource(request, '', 'pods')) return undefined;
   const name = (request.object.spec as PodSpec | undefined)?.runtimeClassName;
   if (name === undefined || name === null) return undefined;
+  const wrong = unaskable(name);
+  if (wrong !== undefined) throw apiError('Unknown', wrong, { code: 500 });
   const found = await lookup.find('node.k8s.io', 'runtimeclasses', '', name);
   if (!found) throw refused(request, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
   return found as unknown as RuntimeClass;

@@ -3,7 +3,7 @@ import type { Container, PodSpec, Volume } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { forbidden } from '../resource-errors.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
-import type { AdmissionLookup } from './lookup.ts';
+import { type AdmissionLookup, unaskable } from './lookup.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The `default` account of a new namespace is made by a controller, which may be a moment behind (upstream's numbers). */
@@ -27,12 +27,10 @@ export function serviceAccount(lookup: AdmissionLookup, { clock, rng }: { clock:
     spec.serviceAccountName = account;
     spec.serviceAccount = account;
     const found = await findAccount(namespace, account);
-    if (!found)
-      throw forbidden(
-        definition,
-        name,
-        `error looking up service account ${namespace}/${account}: serviceaccount ${JSON.stringify(account)} not found`,
-      );
+    if (!found) {
+      const why = unaskable(account) ?? `serviceaccount ${JSON.stringify(account)} not found`;
+      throw forbidden(definition, name, `error looking up service account ${namespace}/${account}: ${why}`);
+    }
     if (wantsToken(spec, found)) mountToken(spec, rng);
     const secrets = found['imagePullSecrets'] as PodSpec['imagePullSecrets'];
     if (!spec.imagePullSecrets?.length && secrets?.length) spec.imagePullSecrets = structuredClone(secrets);

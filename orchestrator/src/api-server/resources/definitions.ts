@@ -64,7 +64,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     ...own,
     ...preparations({ kind, own, hasStatus, fill, dropClosed: dropClosedFields[`${row.group}/${row.plural}`] }),
     nameRule,
-    warnings: (object) => warningsOf(row.kind)?.(withoutNulls(object)) ?? [],
+    warnings: (object, old) => warningsOf(row.kind)?.(withoutNulls(object), old && withoutNulls(old)) ?? [],
     default: (object) => {
       fill(object);
       toWireForm(object, row.schema);

@@ -1,38 +1,47 @@
-import { isIP, isIPv4 } from 'node:net';
 import type { FieldError } from '../resource-definition.ts';
 import { invalid } from './field.ts';
+import { canonicalIp, isIpAddress, isIpv4Address, rangeOf } from './ip-form.ts';
 
-/** Leading zeros are tolerated as upstream's sloppy parser does; the numbers are decimal. */
-function sloppy(value: string): string {
-  return value.replace(/(^|\.)0+(?=\d)/g, '$1');
-}
-
-export function isIpAddress(value: string): boolean {
-  return isIP(value) !== 0 || isIPv4(sloppy(value));
-}
-
-export function isIpv4Address(value: string): boolean {
-  return isIPv4(sloppy(value));
-}
-
-/** An address where addresses were once checked loosely (IsValidIPForLegacyField). */
+/** An address that no two readers take for different ones (IsValidIPForLegacyField with StrictIPCIDRValidation). */
 export function validateIp(value: string, field: string): FieldError[] {
-  return isIpAddress(value)
-    ? []
-    : [invalid(field, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')];
+  if (!isIpAddress(value))
+    return [invalid(field, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')];
+  if (!isIpv4Address(canonicalIp(value) as string) || canonicalIp(value) === value) return [];
+  const why = value.includes(':') ? 'must not be an IPv4-mapped IPv6 address' : 'must not have leading 0s';
+  return [invalid(field, value, why)];
 }
 
+/** The same, in the one form there is of it (IsValidIP). */
+export function validateCanonicalIp(value: string, field: string): FieldError[] {
+  const errors = validateIp(value, field);
+  const shown = canonicalIp(value);
+  return errors.length > 0 || shown === value
+    ? errors
+    : [invalid(field, value, `must be in canonical form ("${shown}")`)];
+}
+
+/** A range, as IsValidCIDRForLegacyField has it with StrictIPCIDRValidation. */
 export function validateCidr(value: string, field: string): FieldError[] {
-  const [address = '', length = '', ...rest] = value.split('/');
-  const longest = isIpv4Address(address) ? 32 : 128;
-  const valid = rest.length === 0 && isIpAddress(address) && /^\d{1,3}$/.test(length) && Number(length) <= longest;
-  return valid ? [] : [invalid(field, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
+  const range = rangeOf(value);
+  if (!range) return [invalid(field, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
+  if (!range.isPlain) return [invalid(field, value, 'must not have leading 0s in IP or prefix length')];
+  if (range.isMapped) return [invalid(field, value, 'must not have an IPv4-mapped IPv6 address')];
+  return range.hasMore ? [invalid(field, value, 'must not have bits set beyond the prefix length')] : [];
+}
+
+/** The same, in the one form there is of it (IsValidCIDR). */
+export function validateCanonicalCidr(value: string, field: string): FieldError[] {
+  const errors = validateCidr(value, field);
+  const network = rangeOf(value)?.network;
+  return errors.length > 0 || network === value
+    ? errors
+    : [invalid(field, value, `must be in canonical form ("${network}")`)];
 }
 
 /** Addresses no endpoint can have: unspecified, loopback, link-local (ValidateEndpointIP). */
 export function validateEndpointIp(value: string, field: string): FieldError[] {
   if (!isIpAddress(value)) return [invalid(field, value, 'must be a valid IP address')];
-  const address = isIpv4Address(value) ? sloppy(value) : value.toLowerCase();
+  const address = canonicalIp(value) as string;
   const rules: readonly (readonly [RegExp, string])[] = [
     [/^(0\.0\.0\.0|[0:]+)$/, `may not be unspecified (${value})`],
     [/^(127\.|(0*:)+0*1$)/, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],

@@ -4,6 +4,7 @@ import { semanticEqual } from './equality.ts';
 import { child, forbidden, invalid, required, tooLong } from './field.ts';
 import { validateLabels } from './label-selector.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain, longName, pathSegment, qualifiedName } from './names.ts';
+import { canonicalQuantity, compareQuantities } from './quantity.ts';
 
 export type NameRule = NonNullable<Rules['nameRule']>;
 type NameCheck = (name: string) => readonly string[];
@@ -175,6 +176,12 @@ function noNewFinalizers(next: readonly string[], old: readonly string[]): Field
 /** One error where a field that is fixed at creation differs. */
 export function immutable(next: unknown, old: unknown, field: string): FieldError[] {
   return semanticEqual(next, old) ? [] : [invalid(field, next, 'field is immutable')];
+}
+
+export function nonNegativeQuantity(value: string, field: string): FieldError[] {
+  return compareQuantities(value, 0) < 0
+    ? [invalid(field, canonicalQuantity(value), 'must be greater than or equal to 0')]
+    : [];
 }
 
 export function nonNegative(value: number, field: string): FieldError[] {

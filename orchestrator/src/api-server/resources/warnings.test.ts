@@ -45,7 +45,7 @@ const rows: readonly (readonly [about: string, kind: string, object: object, war
     'StatefulSet',
     { spec: { volumeClaimTemplates: [{ spec: claim }] } },
     [
-      'spec.volumeClaimTemplates[0].spec.resources.requests[storage]: fractional byte value "1.5" is invalid, must be an integer',
+      'spec.volumeClaimTemplates[0].resources.requests[storage]: fractional byte value "1.5" is invalid, must be an integer',
     ],
   ],
   [
@@ -65,7 +65,7 @@ const rows: readonly (readonly [about: string, kind: string, object: object, war
   [
     'a headless Service with affinity',
     'Service',
-    { spec: { clusterIP: 'None', sessionAffinity: 'ClientIP' } },
+    { spec: { type: 'ClusterIP', clusterIP: 'None', sessionAffinity: 'ClientIP' } },
     ['spec.SessionAffinity is ignored for headless services'],
   ],
   [

@@ -1,46 +1,74 @@
-import type { Ingress, PersistentVolume, PersistentVolumeClaim, Service, StatefulSet, StorageClass } from '@berth/kube';
+import type {
+  EndpointSlice,
+  Endpoints,
+  Ingress,
+  JobSpec,
+  NetworkPolicy,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PodSpec,
+  Service,
+  StatefulSet,
+  StorageClass,
+} from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
-import { deprecatedNodeLabels, podWarnings, templateWarnings } from './core/pod/warnings.ts';
+import { deprecatedNodeLabels, nodeTermWarnings, podWarnings, templateWarnings } from './core/pod/warnings.ts';
 import { fractional } from './fractional.ts';
+import { cidrWarnings, ipWarnings } from './ip-warnings.ts';
 import { dns1123Label } from './names.ts';
 
-type Warnings = (object: AnyObject) => readonly string[];
+type Warnings = (object: AnyObject, old?: AnyObject) => readonly string[];
 
-const ofTemplate: Warnings = ({ metadata, spec }) => [
-  ...nameWarnings(metadata.name ?? '', 'Pod names and hostnames'),
-  ...templateWarnings(spec?.template, 'spec.template'),
+const ofTemplate: Warnings = (object, old) => [
+  ...podNameWarnings(object, old),
+  ...templateWarnings(object.spec?.template, 'spec.template'),
 ];
 
-/** What the strategies' WarningsOnCreate say, by kind; texts are upstream's. */
+/** What the strategies' WarningsOnCreate and WarningsOnUpdate say, by kind; texts are upstream's. */
 const byKind: Readonly<Record<string, Warnings>> = {
   Pod: ({ metadata, spec }) => [
     ...nameWarnings(metadata.name ?? '', "the Pod's hostname"),
-    ...podWarnings(spec ?? {}, 'spec'),
+    ...podWarnings({ metadata, spec: spec as PodSpec }),
   ],
-  Node: ({ spec }) =>
-    spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : [],
+  Node: ({ spec }) => [
+    ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+    ...(spec?.podCIDRs ?? []).flatMap((range: string, i: number) => cidrWarnings(range, `spec.podCIDRs[${i}]`)),
+  ],
   PodTemplate: (object) => templateWarnings(object['template'], 'template'),
   Deployment: ofTemplate,
   ReplicaSet: ofTemplate,
-  ReplicationController: ofTemplate,
+  // An update is told of what was there, as upstream takes one for the other.
+  ReplicationController: (object, old) => ofTemplate(old ?? object, old),
   DaemonSet: ({ spec }) => templateWarnings(spec?.template, 'spec.template'),
-  Job: ofTemplate,
-  CronJob: ({ metadata, spec }) => [
-    ...nameWarnings(metadata.name ?? '', 'Pod names and hostnames'),
-    ...templateWarnings(spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+  Job: (object, old) => [...podNameWarnings(object, old), ...jobWarnings(object.spec as JobSpec, 'spec')],
+  CronJob: (object, old) => [
+    ...podNameWarnings(object, old),
+    ...jobWarnings(object.spec?.jobTemplate?.spec, 'spec.jobTemplate.spec'),
   ],
-  StatefulSet: (object) => statefulSetWarnings(object as StatefulSet),
+  StatefulSet: (object, old) => statefulSetWarnings(object as StatefulSet, old),
   PersistentVolume: (object) => volumeWarnings(object as PersistentVolume),
-  PersistentVolumeClaim: (object) => claimWarnings(object as PersistentVolumeClaim, 'spec'),
+  PersistentVolumeClaim: (object) => [
+    ...goneAnnotations(object, [storageClassAnnotation]),
+    ...claimWarnings(object as PersistentVolumeClaim, 'spec'),
+  ],
   StorageClass: (object) => classWarnings(object as StorageClass),
   CSIDriver: ({ spec }) => driverTokenWarnings(spec ?? {}),
   Service: (object) => serviceWarnings(object as Service),
   Ingress: (object) => ingressWarnings(object as Ingress),
+  NetworkPolicy: (object) => policyWarnings(object as NetworkPolicy),
+  Endpoints: (object) => endpointsWarnings(object as Endpoints),
+  EndpointSlice: (object) => sliceWarnings(object as EndpointSlice),
   ResourceSlice: ({ spec }) => driverWarnings(spec?.driver ?? ''),
 };
 
 export function warningsOf(kind: string): Warnings | undefined {
   return byKind[kind];
+}
+
+/** Only of a new object: nobody can give it another name. */
+function podNameWarnings({ metadata }: AnyObject, old: AnyObject | undefined): string[] {
+  return old ? [] : nameWarnings(metadata.name ?? '', 'Pod names and hostnames');
 }
 
 function nameWarnings(name: string, use: string): string[] {
@@ -50,12 +78,73 @@ function nameWarnings(name: string, use: string): string[] {
   return [`metadata.name: ${text}: [${why.join(' ')}]`];
 }
 
-function statefulSetWarnings({ spec }: StatefulSet): string[] {
+/** More indexes than a status can tell (pkg/api/job WarningsForJobSpec). */
+function jobWarnings(spec: JobSpec | undefined, path: string): string[] {
+  const { completionMode, completions = 0, parallelism = 0, template } = spec ?? {};
+  const many =
+    'In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail';
+  return [
+    ...(completionMode === 'Indexed' && completions > 100_000 && parallelism > 10_000 ? [`${path}: ${many}`] : []),
+    ...templateWarnings(template, `${path}.template`),
+  ];
+}
+
+type GoneAnnotation = readonly [key: string, text: string];
+
+const storageClassAnnotation: GoneAnnotation = [
+  'volume.beta.kubernetes.io/storage-class',
+  'deprecated since v1.8; use "storageClassName" attribute instead',
+];
+const mountOptionsAnnotation: GoneAnnotation = [
+  'volume.beta.kubernetes.io/mount-options',
+  'deprecated since v1.31; use "mountOptions" attribute instead',
+];
+
+function goneAnnotations({ metadata }: Pick<AnyObject, 'metadata'>, gone: readonly GoneAnnotation[]): string[] {
+  return gone.flatMap(([key, text]) =>
+    metadata.annotations?.[key] === undefined ? [] : [`metadata.annotations[${key}]: ${text}`],
+  );
+}
+
+function policyWarnings({ spec }: NetworkPolicy): string[] {
+  const sides = [
+    ...(spec?.ingress ?? []).map(({ from = [] }, i) => [from, `spec.ingress[${i}].from`] as const),
+    ...(spec?.egress ?? []).map(({ to = [] }, i) => [to, `spec.egress[${i}].to`] as const),
+  ];
+  return sides.flatMap(([peers, path]) =>
+    peers.flatMap(({ ipBlock: { cidr, except = [] } = { cidr: '' } }, i) => [
+      ...cidrWarnings(cidr, `${path}[${i}].ipBlock.cidr`),
+      ...except.flatMap((range, k) => cidrWarnings(range, `${path}[${i}].ipBlock.except[${k}]`)),
+    ]),
+  );
+}
+
+/** The controllers of both write addresses as they should be. */
+function endpointsWarnings({ metadata, subsets = [] }: Endpoints): string[] {
+  if (metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller') return [];
+  return subsets.flatMap((subset, i) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+      (subset[list] ?? []).flatMap(({ ip = '' }, j) => ipWarnings(ip, `subsets[${i}].${list}[${j}].ip`)),
+    ),
+  );
+}
+
+const sliceControllers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
+
+function sliceWarnings({ metadata, endpoints }: EndpointSlice): string[] {
+  if (sliceControllers.includes(metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')) return [];
+  return (endpoints ?? []).flatMap(({ addresses = [] }, i) =>
+    addresses.flatMap((ip, j) => ipWarnings(ip, `endpoints[${i}].addresses[${j}]`)),
+  );
+}
+
+function statefulSetWarnings({ spec }: StatefulSet, old: AnyObject | undefined): string[] {
   const history = 'a negative value retains all historical revisions; a value >= 0 is recommended';
   return [
     ...templateWarnings(spec?.template, 'spec.template'),
     ...(spec?.volumeClaimTemplates ?? []).flatMap((claim, i) =>
-      claimWarnings(claim, `spec.volumeClaimTemplates[${i}].spec`),
+      // As upstream names it, here and there.
+      claimWarnings(claim, `spec.volumeClaimTemplates[${i}]${old ? '.Spec' : ''}`),
     ),
     ...((spec?.revisionHistoryLimit ?? 0) < 0 ? [`spec.revisionHistoryLimit: ${history}`] : []),
   ];
@@ -67,19 +156,14 @@ function claimWarnings({ spec }: PersistentVolumeClaim, path: string): string[] 
   );
 }
 
-function volumeWarnings({ spec = {} }: PersistentVolume): string[] {
+function volumeWarnings({ metadata, spec = {} }: PersistentVolume): string[] {
   const terms = spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
   const recycle =
     'The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.';
   return [
-    ...terms.flatMap(({ matchExpressions = [] }, term) =>
-      matchExpressions.flatMap(({ key }, i) => {
-        const path = `spec.nodeAffinity.required.nodeSelectorTerms[${term}].matchExpressions[${i}].key`;
-        const text = deprecatedNodeLabels[key];
-        return text ? [`${path}: ${key} is ${text}`] : [];
-      }),
-    ),
+    ...goneAnnotations({ metadata }, [storageClassAnnotation, mountOptionsAnnotation]),
     ...(spec.persistentVolumeReclaimPolicy === 'Recycle' ? [`spec.persistentVolumeReclaimPolicy: ${recycle}`] : []),
+    ...terms.flatMap((term, i) => nodeTermWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${i}]`)),
     ...legacyPlugins.flatMap(([name, text, shown = name]) =>
       spec[name] ? [`spec.${shown}: deprecated in ${text}`] : [],
     ),
@@ -113,19 +197,26 @@ function classWarnings({ allowedTopologies = [] }: StorageClass): string[] {
 }
 
 function serviceWarnings({ metadata, spec = {} }: Service): string[] {
-  const headless = spec.clusterIP === 'None';
+  const headless = spec.clusterIP === 'None' && spec.type === 'ClusterIP';
+  const { clusterIP = '', clusterIPs = [], externalIPs = [], loadBalancerIP, loadBalancerSourceRanges = [] } = spec;
   const hints = 'service.kubernetes.io/topology-aware-hints';
   return [
     ...(metadata.annotations?.[hints] === undefined
       ? []
       : [`annotation ${hints} is deprecated, please use service.kubernetes.io/topology-mode instead`]),
-    ...(headless && spec.loadBalancerIP ? ['spec.loadBalancerIP is ignored for headless services'] : []),
-    ...(headless && spec.externalIPs?.length ? ['spec.externalIPs is ignored for headless services'] : []),
+    ...(clusterIP === '' || clusterIP === 'None' || spec.type === 'ExternalName'
+      ? []
+      : clusterIPs.flatMap((ip, i) => ipWarnings(ip, `spec.clusterIPs[${i}]`))),
+    ...(headless && loadBalancerIP ? ['spec.loadBalancerIP is ignored for headless services'] : []),
+    ...(headless && externalIPs.length > 0 ? ['spec.externalIPs is ignored for headless services'] : []),
     ...(headless && spec.sessionAffinity !== 'None' ? ['spec.SessionAffinity is ignored for headless services'] : []),
-    ...(spec.externalIPs?.length && !headless && spec.type !== 'ExternalName'
+    ...externalIPs.flatMap((ip, i) => ipWarnings(ip, `spec.externalIPs[${i}]`)),
+    ...(externalIPs.length > 0 && !headless && spec.type !== 'ExternalName'
       ? ['spec.externalIPs is deprecated and may no longer be implemented in some clusters']
       : []),
-    ...(spec.externalIPs?.length && spec.type === 'ExternalName'
+    ...(loadBalancerIP ? ipWarnings(loadBalancerIP, 'spec.loadBalancerIP') : []),
+    ...loadBalancerSourceRanges.flatMap((range, i) => cidrWarnings(range, `spec.loadBalancerSourceRanges[${i}]`)),
+    ...(externalIPs.length > 0 && spec.type === 'ExternalName'
       ? ['spec.externalIPs is ignored when spec.type is "ExternalName"']
       : []),
     ...(spec.externalName && spec.type !== 'ExternalName'

@@ -143,7 +143,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn, ...(told && { told }) });
   if (checks) await checks;
   if (large) await breathe();
-  if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next) ?? []) warn(text);
+  if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next, old) ?? []) warn(text);
   await context.admission.validate(shown(admission, request.shownAs));
   asStored(definition, next);
 }
@@ -167,7 +167,17 @@ async function mutate(
 }
 
 /** Kinds whose every change is warned of (their strategies' WarningsOnUpdate). */
-const alwaysWarned = new Set(['PersistentVolume', 'PersistentVolumeClaim', 'StorageClass', 'Service', 'ResourceSlice']);
+const alwaysWarned = new Set([
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'StorageClass',
+  'Service',
+  'Endpoints',
+  'EndpointSlice',
+  'NetworkPolicy',
+  'Node',
+  'ResourceSlice',
+]);
 
 /** Who changes only metadata of the others was told before; people do not change pods (pod strategy WarningsOnUpdate). */
 function warns({ endpoint, definition }: ChangeRequest, next: AnyObject, old: AnyObject): boolean {

@@ -10,6 +10,7 @@ import {
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { nonNegativeCounts } from '../apps/status-counts.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
+import { nonNegativeQuantity } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import {
   dropAnnotations,
@@ -128,7 +129,7 @@ const longestPeriod = 1800;
 
 function scalingErrors(rules: HPAScalingRules | undefined, field: string): FieldError[] {
   if (!rules) return [];
-  const { stabilizationWindowSeconds: seconds = 0, selectPolicy, policies = [] } = rules;
+  const { stabilizationWindowSeconds: seconds = 0, selectPolicy, policies = [], tolerance } = rules;
   const window = `${field}.stabilizationWindowSeconds`;
   const selections = ['Disabled', 'Max', 'Min'];
   return [
@@ -149,6 +150,7 @@ function scalingErrors(rules: HPAScalingRules | undefined, field: string): Field
           : []),
       ];
     }),
+    ...(tolerance === undefined ? [] : nonNegativeQuantity(tolerance, `${field}.tolerance`)),
   ];
 }
 

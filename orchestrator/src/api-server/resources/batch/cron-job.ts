@@ -4,7 +4,7 @@ import { containers } from '../apps/workload-cells.ts';
 import { age } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { invalid, notSupported, required } from '../field.ts';
-import { formatSelector } from '../label-selector.ts';
+import { formatSelector, shownSelector } from '../label-selector.ts';
 import { nonNegative } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
 import { scheduleComplaint } from './cron-schedule.ts';
@@ -98,7 +98,9 @@ function templateErrors({ jobTemplate }: CronJobSpec): FieldError[] {
   if (!spec) return [required(field)];
   return [
     ...validateJobSpec(spec, field),
-    ...(spec.selector ? [invalid(`${field}.selector`, spec.selector, '`selector` will be auto-generated')] : []),
+    ...(spec.selector
+      ? [invalid(`${field}.selector`, shownSelector(spec.selector), '`selector` will be auto-generated')]
+      : []),
     ...(spec.manualSelector ? [notSupported(`${field}.manualSelector`, true, ['nil', 'false'])] : []),
   ];
 }

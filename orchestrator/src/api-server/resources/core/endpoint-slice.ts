@@ -1,7 +1,8 @@
 import type { Endpoint, DiscoveryV1EndpointPort as EndpointPort, EndpointSlice } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, invalid, notSupported, required, tooMany } from '../field.ts';
-import { isIpAddress, isIpv4Address, validateEndpointIp, validateIp } from '../ip.ts';
+import { validateCanonicalIp, validateEndpointIp, validateIp } from '../ip.ts';
+import { isIpv4Address } from '../ip-form.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../names.ts';
 import type { KindRules } from '../rules.ts';
@@ -101,7 +102,8 @@ function addressErrors(address: string, type: string, { list, index }: { list: s
   const field = `${list}[${index}]`;
   if (type === 'FQDN') return dns1123Subdomain(address.replace(/\.$/, '')).map((text) => invalid(field, address, text));
   if (type !== 'IPv4' && type !== 'IPv6') return [];
-  if (!isIpAddress(address)) return validateIp(address, field);
+  const errors = type === 'IPv6' ? validateCanonicalIp(address, field) : validateIp(address, field);
+  if (errors.length > 0) return errors;
   return [
     ...(isIpv4Address(address) === (type === 'IPv4') ? [] : [invalid(list, address, `must be an ${type} address`)]),
     ...validateEndpointIp(address, field),

@@ -1,7 +1,8 @@
 import type { LoadBalancerIngress, Service, ServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
-import { isIpAddress, validateIp } from '../ip.ts';
+import { validateIp } from '../ip.ts';
+import { isIpAddress } from '../ip-form.ts';
 import { dns1123Subdomain } from '../names.ts';
 import { isHeadless, isHealthChecked, loadBalancerClassErrors } from './service-validation.ts';
 

@@ -1,7 +1,8 @@
 import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
-import { isIpv4Address, validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
+import { validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
+import { isIpv4Address } from '../ip-form.ts';
 import { validateLabels } from '../label-selector.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts';
 import { validatePort } from './pod/handlers.ts';

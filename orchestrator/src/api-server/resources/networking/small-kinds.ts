@@ -8,7 +8,7 @@ import {
 } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
-import { validateCidr, validateIp } from '../ip.ts';
+import { validateCanonicalCidr, validateCanonicalIp } from '../ip.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import { domainPrefixedPath } from '../paths.ts';
@@ -78,8 +78,8 @@ export const ipAddressRules: KindRules = {
       const { name = '', generateName = '' } = object.metadata;
       const reference = (object as IPAddress).spec?.parentRef;
       return [
-        ...(generateName === '' ? [] : validateIp(generateName, 'metadata.generateName')),
-        ...(name === '' ? [] : validateIp(name, 'metadata.name')),
+        ...(generateName === '' ? [] : validateCanonicalIp(generateName, 'metadata.generateName')),
+        ...(name === '' ? [] : validateCanonicalIp(name, 'metadata.name')),
         ...(reference ? parentErrors(reference, 'spec.parentRef') : [required('spec.parentRef')]),
       ];
     },
@@ -130,7 +130,7 @@ export const serviceCidrRules: KindRules = {
 function cidrErrors(cidrs: readonly string[]): FieldError[] {
   if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
   if (cidrs.length > 2) return [invalid('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values')];
-  return [...cidrs.flatMap((cidr, index) => validateCidr(cidr, `spec.cidrs[${index}]`))];
+  return [...cidrs.flatMap((cidr, index) => validateCanonicalCidr(cidr, `spec.cidrs[${index}]`))];
 }
 
 /** One range may get a second one beside it (ValidateServiceCIDRUpdate). */

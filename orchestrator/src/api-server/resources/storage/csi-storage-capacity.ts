@@ -1,9 +1,8 @@
 import type { CSIStorageCapacity } from '@berth/kube';
 import { invalid } from '../field.ts';
 import { fixedSelector, validateLabelSelector } from '../label-selector.ts';
-import { immutable } from '../metadata.ts';
+import { immutable, nonNegativeQuantity } from '../metadata.ts';
 import { dns1123Subdomain } from '../names.ts';
-import { canonicalQuantity, compareQuantities } from '../quantity.ts';
 import type { KindRules } from '../rules.ts';
 
 export const csiStorageCapacityRules: KindRules = {
@@ -13,9 +12,7 @@ export const csiStorageCapacityRules: KindRules = {
       return [
         ...validateLabelSelector(nodeTopology, 'nodeTopology'),
         ...dns1123Subdomain(storageClassName).map((text) => invalid('storageClassName', storageClassName, text)),
-        ...(capacity !== undefined && compareQuantities(capacity, 0) < 0
-          ? [invalid('capacity', canonicalQuantity(capacity), 'must be greater than or equal to 0')]
-          : []),
+        ...(capacity === undefined ? [] : nonNegativeQuantity(capacity, 'capacity')),
       ];
     },
     validateUpdate: (next, old) => [

@@ -8,9 +8,9 @@ type Annotations = Readonly<Record<string, string>>;
 
 const mirror = 'kubernetes.io/config.mirror';
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost';
-const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
-const seccompPod = 'seccomp.security.alpha.kubernetes.io/pod';
-const seccompContainer = 'container.seccomp.security.alpha.kubernetes.io/';
+export const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
+export const seccompPod = 'seccomp.security.alpha.kubernetes.io/pod';
+export const seccompContainer = 'container.seccomp.security.alpha.kubernetes.io/';
 
 /** Annotations of pods and templates that mean something (ValidatePodSpecificAnnotations). */
 export function podAnnotationErrors(annotations: Annotations = {}, spec: PodSpec, field: string): FieldError[] {

@@ -1,6 +1,7 @@
 import type { ResourceRequirements } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notFound, notSupported, required } from '../../field.ts';
+import { nonNegativeQuantity } from '../../metadata.ts';
 import { dns1123Label, qualifiedName } from '../../names.ts';
 import { canonicalQuantity, compareQuantities, isWholeQuantity, parseQuantity } from '../../quantity.ts';
 
@@ -73,9 +74,7 @@ export function validateContainerResourceName(name: string, field: string): Fiel
 /** Not below zero, and whole where only whole numbers mean something. */
 export function validateResourceValue(name: string, value: string, field: string): FieldError[] {
   return [
-    ...(compareQuantities(value, 0) < 0
-      ? [invalid(field, canonicalQuantity(value), 'must be greater than or equal to 0')]
-      : []),
+    ...nonNegativeQuantity(value, field),
     ...((integerResources.has(name) || isExtendedResource(name)) && !isWholeQuantity(value)
       ? [invalid(field, value, 'must be an integer')]
       : []),

@@ -1,7 +1,8 @@
 import type { Pod, PodCondition, PodStatus } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { forbidden, internalError, invalid } from '../../field.ts';
-import { isIpAddress, isIpv4Address, validateIp } from '../../ip.ts';
+import { validateIp } from '../../ip.ts';
+import { isIpAddress, isIpv4Address } from '../../ip-form.ts';
 import { immutable } from '../../metadata.ts';
 import { dns1123Subdomain, qualifiedName } from '../../names.ts';
 import { changedAnnotationErrors } from './annotations.ts';

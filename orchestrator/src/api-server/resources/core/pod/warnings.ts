@@ -1,5 +1,18 @@
-import type { Container, ContainerPort, PodSpec, PodTemplateSpec } from '@berth/kube';
+import type {
+  AppArmorProfile,
+  Container,
+  EnvVar,
+  LabelSelector,
+  NodeSelectorTerm,
+  PodSpec,
+  PodTemplateSpec,
+} from '@berth/kube';
 import { fractional } from '../../fractional.ts';
+import { ipWarnings } from '../../ip-warnings.ts';
+import { labelValue } from '../../names.ts';
+import { appArmor, seccompContainer, seccompPod } from './annotations.ts';
+import { overlappingPaths } from './path-overlaps.ts';
+import { type PlacedContainer, portWarnings } from './port-warnings.ts';
 
 /** Node labels with newer names (component-helpers node/util and api/node/util). */
 export const deprecatedNodeLabels: Readonly<Record<string, string>> = {
@@ -10,121 +23,217 @@ export const deprecatedNodeLabels: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
 };
 
-/** What is allowed in a pod, and hardly meant (pkg/api/pod/warnings.go). `path` is `spec` or a template's. */
-export function podWarnings(spec: PodSpec, path: string): string[] {
-  const containers = (['initContainers', 'containers'] as const).flatMap((list) =>
-    (spec[list] ?? []).flatMap((container, index) => containerWarnings(container, `${path}.${list}[${index}]`)),
+type Annotations = Readonly<Record<string, string>>;
+
+/** A pod or a template, and where it is: `''` or `spec.template.`. */
+interface Judged {
+  readonly spec: PodSpec;
+  readonly annotations: Annotations;
+  readonly at: string;
+}
+
+/** What is allowed in a pod, and hardly meant (pkg/api/pod/warnings.go), in upstream's order. */
+export function podWarnings({ metadata, spec }: PodTemplateSpec, at = ''): string[] {
+  if (!spec) return [];
+  const judged = { spec, annotations: metadata?.annotations ?? {}, at };
+  const path = `${at}spec`;
+  const placed = (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
+    (spec[list] ?? []).map((container, i): PlacedContainer => [container as Container, `${path}.${list}[${i}]`]),
   );
-  return [...placement(spec, path), ...containers, ...volumes(spec, path), ...small(spec, path)];
-}
-
-export function templateWarnings(template: PodTemplateSpec | undefined, path: string): string[] {
-  return template?.spec ? podWarnings(template.spec, `${path}.spec`) : [];
-}
-
-function placement({ nodeSelector = {}, affinity, topologySpreadConstraints = [] }: PodSpec, path: string): string[] {
-  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const field = `${path}.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-  const named: [label: string, where: string][] = [
-    ...Object.keys(nodeSelector).map((label): [string, string] => [label, `${path}.nodeSelector[${label}]`]),
-    ...required.flatMap(({ matchExpressions = [] }, term) =>
-      matchExpressions.map(({ key }, i): [string, string] => [key, `${field}[${term}].matchExpressions[${i}].key`]),
-    ),
-    ...topologySpreadConstraints.map(({ topologyKey }, i): [string, string] => [
-      topologyKey,
-      `${path}.topologySpreadConstraints[${i}].topologyKey`,
-    ]),
-  ];
-  return named.flatMap(([label, where]) => {
-    const text = deprecatedNodeLabels[label];
-    if (!text) return [];
-    return [where.includes('nodeSelector[') ? `${where}: ${text}` : `${where}: ${label} is ${text}`];
-  });
-}
-
-function containerWarnings({ env = [], ports = [], resources = {} }: Container, path: string): string[] {
-  const seen = new Set<string>();
-  const hidden = env.flatMap(({ name }, i) => {
-    const before = seen.has(name);
-    seen.add(name);
-    return before
-      ? [
-          `${path}.env[${i}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`,
-        ]
-      : [];
-  });
-  const firsts = firstPorts(ports);
-  const again = ports.flatMap((port, i) => {
-    const first = firstLike(port, firsts) ?? i;
-    return first < i ? [`${path}.ports[${i}]: duplicate port definition with ${path}.ports[${first}]`] : [];
-  });
-  const fractions = (['limits', 'requests'] as const).flatMap((list) =>
-    ['memory', 'ephemeral-storage'].flatMap((name) =>
-      fractional(resources[list]?.[name], `${path}.resources.${list}[${name}]`),
-    ),
-  );
-  return [...hidden, ...again, ...fractions];
-}
-
-/** Where each port is first: by its name, without one (`name: ''`), and under any (`name: '*'`). */
-function firstPorts(ports: readonly ContainerPort[]): ReadonlyMap<string, number> {
-  const firsts = new Map<string, number>();
-  for (const [i, { name = '', ...port }] of ports.entries())
-    for (const key of [`${placeOf(port)} ${name}`, `${placeOf(port)} *`]) if (!firsts.has(key)) firsts.set(key, i);
-  return firsts;
-}
-
-/** A port without a name is like any; one with a name like those that have it, or none. */
-function firstLike({ name = '', ...port }: ContainerPort, firsts: ReadonlyMap<string, number>): number | undefined {
-  const place = placeOf(port);
-  if (name === '') return firsts.get(`${place} *`);
-  const found = [firsts.get(`${place} ${name}`), firsts.get(`${place} `)].filter((at) => at !== undefined);
-  return found.length === 0 ? undefined : Math.min(...found);
-}
-
-function placeOf({ containerPort, hostPort, hostIP, protocol }: Omit<ContainerPort, 'name'>): string {
-  return `${containerPort} ${hostPort} ${hostIP} ${protocol}`;
-}
-
-function volumes({ volumes: all = [] }: PodSpec, path: string): string[] {
-  const gone: Readonly<Record<string, string>> = {
-    photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
-    gitRepo: 'deprecated in v1.11, and disabled by default in v1.33+',
-    scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
-    flocker: 'deprecated in v1.22, non-functional in v1.25+',
-    storageos: 'deprecated in v1.22, non-functional in v1.25+',
-    quobyte: 'deprecated in v1.22, non-functional in v1.25+',
-    glusterfs: 'deprecated in v1.25, non-functional in v1.26+',
-    cephfs: 'deprecated in v1.28, non-functional in v1.31+',
-    rbd: 'deprecated in v1.28, non-functional in v1.31+',
-  };
-  return all.flatMap((volume, i) => [
-    ...Object.keys(volume).flatMap((source) =>
-      gone[source] ? [`${path}.volumes[${i}].${source}: ${gone[source]}`] : [],
-    ),
-    ...fractional(
-      volume.ephemeral?.volumeClaimTemplate?.spec?.resources?.requests?.['storage'],
-      `${path}.volumes[${i}].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]`,
-    ),
-    ...(volume.projected?.sources ?? [])
-      .filter((source) => Object.keys(source).length === 0)
-      .map(() => `volume ${JSON.stringify(volume.name)} (Projected) has no sources provided`),
-  ]);
-}
-
-function small(spec: PodSpec, path: string): string[] {
-  const { hostAliases = [], imagePullSecrets = [], terminationGracePeriodSeconds: grace = 0 } = spec;
+  const { terminationGracePeriodSeconds: grace = 0, dnsConfig, hostAliases = [] } = spec;
   return [
-    ...hostAliases.flatMap(({ ip }, i) =>
-      hostAliases.slice(0, i).some((before) => before.ip === ip)
-        ? [`${path}.hostAliases[${i}].ip: duplicate ip ${JSON.stringify(ip)}`]
-        : [],
-    ),
-    ...imagePullSecrets.flatMap(({ name }, i) =>
-      name ? [] : [`${path}.imagePullSecrets[${i}].name: invalid empty name ${JSON.stringify(name ?? '')}`],
-    ),
+    ...placement(spec, path),
+    ...goneAnnotations(judged),
+    ...goneVolumes(spec, path),
+    ...overlappingPaths(spec.volumes ?? []),
+    ...repeated(spec, path),
+    ...fractions(spec.overhead, `${path}.overhead`),
+    ...seccompWarnings(judged, seccompPod, spec.securityContext?.seccompProfile),
+    ...placed.flatMap(([container, where]) => containerWarnings(container, where, judged)),
+    ...portWarnings(placed),
     ...(grace < 0
       ? [`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
       : []),
+    ...affinityWarnings(spec, `${path}.affinity`),
+    ...(dnsConfig?.nameservers ?? []).flatMap((ip, i) => ipWarnings(ip, `${path}.dnsConfig.nameservers[${i}]`)),
+    ...hostAliases.flatMap(({ ip = '' }, i) => ipWarnings(ip, `${path}.hostAliases[${i}].ip`)),
   ];
+}
+
+export function templateWarnings(template: PodTemplateSpec | undefined, path: string): string[] {
+  return template ? podWarnings(template, `${path}.`) : [];
+}
+
+/** Labels of nodes that have newer names; of preferences also values that no label has (api/node GetWarningsForNodeSelectorTerm). */
+export function nodeTermWarnings(
+  { matchExpressions = [] }: NodeSelectorTerm,
+  path: string,
+  checkValues = false,
+): string[] {
+  return matchExpressions.flatMap(({ key, values = [] }, i) => {
+    const text = deprecatedNodeLabels[key];
+    const at = `${path}.matchExpressions[${i}]`;
+    return [
+      ...(text ? [`${at}.key: ${key} is ${text}`] : []),
+      ...(checkValues ? values : []).flatMap((value, index) =>
+        labelValue(value).map((why) => `${at}.values[${index}]: ${value} is invalid, ${why}`),
+      ),
+    ];
+  });
+}
+
+function placement({ nodeSelector = {}, affinity, topologySpreadConstraints = [] }: PodSpec, path: string): string[] {
+  const {
+    requiredDuringSchedulingIgnoredDuringExecution: required,
+    preferredDuringSchedulingIgnoredDuringExecution: preferred,
+  } = affinity?.nodeAffinity ?? {};
+  const field = `${path}.affinity.nodeAffinity`;
+  return [
+    ...Object.keys(nodeSelector).flatMap((label) => {
+      const text = deprecatedNodeLabels[label];
+      return text ? [`${path}.nodeSelector[${label}]: ${text}`] : [];
+    }),
+    ...(required?.nodeSelectorTerms ?? []).flatMap((term, i) =>
+      nodeTermWarnings(term, `${field}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`),
+    ),
+    ...(preferred ?? []).flatMap(({ preference }, i) =>
+      nodeTermWarnings(
+        preference ?? {},
+        `${field}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`,
+        true,
+      ),
+    ),
+    ...topologySpreadConstraints.flatMap(({ topologyKey, labelSelector }, i) => {
+      const text = deprecatedNodeLabels[topologyKey];
+      const at = `${path}.topologySpreadConstraints[${i}]`;
+      return [...(text ? [`${at}.topologyKey: ${topologyKey} is ${text}`] : []), ...noSelector(labelSelector, at)];
+    }),
+  ];
+}
+
+function noSelector(selector: LabelSelector | undefined, path: string): string[] {
+  return selector ? [] : [`${path}.labelSelector: a null labelSelector results in matching no pod`];
+}
+
+function affinityWarnings({ affinity }: PodSpec, path: string): string[] {
+  return (['podAffinity', 'podAntiAffinity'] as const).flatMap((name) => {
+    const {
+      requiredDuringSchedulingIgnoredDuringExecution: required = [],
+      preferredDuringSchedulingIgnoredDuringExecution: preferred = [],
+    } = affinity?.[name] ?? {};
+    const at = (list: string, i: number) => `${path}.${name}.${list}DuringSchedulingIgnoredDuringExecution[${i}]`;
+    return [
+      ...required.flatMap(({ labelSelector }, i) => noSelector(labelSelector, at('required', i))),
+      ...preferred.flatMap(({ podAffinityTerm }, i) =>
+        noSelector(podAffinityTerm?.labelSelector, `${at('preferred', i)}.podAffinityTerm`),
+      ),
+    ];
+  });
+}
+
+function goneAnnotations({ annotations, at }: Judged): string[] {
+  const gone: Readonly<Record<string, string>> = {
+    'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
+    'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
+    'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
+  };
+  return Object.entries(gone).flatMap(([key, text]) =>
+    annotations[key] === undefined ? [] : [`${at}metadata.annotations[${key}]: ${text}`],
+  );
+}
+
+function goneVolumes({ volumes = [] }: PodSpec, path: string): string[] {
+  const gone: readonly (readonly [source: string, text: string, shown?: string])[] = [
+    ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+    ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
+    ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+    ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
+    ['storageos', 'deprecated in v1.22, non-functional in v1.25+', 'storageOS'],
+    ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
+    ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+    ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+    ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+  ];
+  return volumes.flatMap((volume, i) => [
+    ...gone.flatMap(([source, text, shown = source]) =>
+      source in volume ? [`${path}.volumes[${i}].${shown}: ${text}`] : [],
+    ),
+    ...(['requests', 'limits'] as const).flatMap((list) =>
+      fractional(
+        volume.ephemeral?.volumeClaimTemplate?.spec?.resources?.[list]?.['storage'],
+        `${path}.volumes[${i}].ephemeral.volumeClaimTemplate.spec.resources.${list}[storage]`,
+      ),
+    ),
+  ]);
+}
+
+function repeated({ hostAliases = [], imagePullSecrets = [] }: PodSpec, path: string): string[] {
+  const isRepeated = (names: readonly string[], i: number) => names.indexOf(names[i] as string) < i;
+  const [ips, names] = [hostAliases.map(({ ip = '' }) => ip), imagePullSecrets.map(({ name = '' }) => name)];
+  return [
+    ...ips.flatMap((ip, i) =>
+      isRepeated(ips, i) ? [`${path}.hostAliases[${i}].ip: duplicate ip ${JSON.stringify(ip)}`] : [],
+    ),
+    ...names.flatMap((name, i) =>
+      isRepeated(names, i) ? [`${path}.imagePullSecrets[${i}].name: duplicate name ${JSON.stringify(name)}`] : [],
+    ),
+    ...names.flatMap((name, i) => (name ? [] : [`${path}.imagePullSecrets[${i}].name: invalid empty name ""`])),
+  ];
+}
+
+function fractions(amounts: Readonly<Record<string, string>> | undefined, path: string): string[] {
+  return ['memory', 'ephemeral-storage'].flatMap((name) => fractional(amounts?.[name], `${path}[${name}]`));
+}
+
+function seccompWarnings({ annotations, at }: Judged, key: string, profile: object | undefined): string[] {
+  if (profile || annotations[key] === undefined) return [];
+  return [`${at}metadata.annotations[${key}]: non-functional in v1.27+; use the "seccompProfile" field instead`];
+}
+
+function containerWarnings(container: Container, path: string, judged: Judged): string[] {
+  const { name, env = [], resources = {}, securityContext } = container;
+  return [
+    ...seccompWarnings(judged, `${seccompContainer}${name}`, securityContext?.seccompProfile),
+    ...(securityContext?.appArmorProfile ? [] : appArmorWarnings(judged, name)),
+    ...['memory', 'ephemeral-storage'].flatMap((amount) =>
+      (['limits', 'requests'] as const).flatMap((list) =>
+        fractional(resources[list]?.[amount], `${path}.resources.${list}[${amount}]`),
+      ),
+    ),
+    ...hiddenVariables(env, path),
+  ];
+}
+
+/** A pod is told when its annotation becomes a field; of a template only what is not the pod's profile anyway. */
+function appArmorWarnings({ spec, annotations, at }: Judged, name: string): string[] {
+  const key = `${appArmor}${name}`;
+  const annotation = annotations[key];
+  if (at === '' || annotation === undefined) return [];
+  const profile = spec.securityContext?.appArmorProfile;
+  if (profile && annotation === annotationOf(profile)) return [];
+  return [`${at}metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`];
+}
+
+function annotationOf({ type, localhostProfile = '' }: AppArmorProfile): string {
+  return type === 'Localhost'
+    ? `localhost/${localhostProfile}`
+    : type === 'Unconfined'
+      ? 'unconfined'
+      : 'runtime/default';
+}
+
+/** One that has what was there before in it hides nothing. */
+function hiddenVariables(env: readonly EnvVar[], path: string): string[] {
+  const seen = new Set<string>();
+  return env.flatMap(({ name, value = '', valueFrom }, i) => {
+    if (!seen.has(name)) {
+      seen.add(name);
+      return [];
+    }
+    const before = `$(${name})`;
+    if (!valueFrom && value !== before && value.includes(before)) return [];
+    return [
+      `${path}.env[${i}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`,
+    ];
+  });
 }

@@ -1,0 +1,70 @@
+import type { Volume, VolumeProjection } from '@berth/kube';
+
+/** A file of a volume, and what of a projected one it is from. */
+interface File {
+  readonly path: string;
+  readonly source: string;
+}
+
+type Item = { readonly path?: string };
+
+/** Files of one volume that take each other's place (pkg/api/pod warningsForOverlappingVirtualPaths). */
+export function overlappingPaths(volumes: readonly Volume[]): string[] {
+  return volumes.flatMap(({ name, configMap, secret, downwardAPI, projected }) => {
+    const told = (what: string, files: readonly File[]) =>
+      overlaps(files).map((text) => `volume ${JSON.stringify(name)} (${what}): overlapping paths: ${text}`);
+    return [
+      ...told(`ConfigMap ${JSON.stringify(configMap?.name ?? '')}`, filesOf(configMap?.items)),
+      ...told(`Secret ${JSON.stringify(secret?.secretName ?? '')}`, filesOf(secret?.items)),
+      ...told('DownwardAPI', filesOf(downwardAPI?.items)),
+      ...(projected?.sources ?? [])
+        .filter((source) => Object.keys(source).length === 0)
+        .map(() => `volume ${JSON.stringify(name)} (Projected) has no sources provided`),
+      ...told('Projected', (projected?.sources ?? []).flatMap(projectedFiles)),
+    ];
+  });
+}
+
+function filesOf(items: readonly Item[] = [], source = ''): File[] {
+  return items.map(({ path = '' }) => ({ path, source }));
+}
+
+/** Of several sources at one place, which validation refuses, the first counts. */
+function projectedFiles(source: VolumeProjection): File[] {
+  const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle: bundle, podCertificate } = source;
+  if (configMap?.items) return filesOf(configMap.items, `ConfigMap ${JSON.stringify(configMap.name ?? '')}`);
+  if (secret?.items) return filesOf(secret.items, `Secret ${JSON.stringify(secret.name ?? '')}`);
+  if (downwardAPI?.items) return filesOf(downwardAPI.items, 'DownwardAPI');
+  if (serviceAccountToken) return [{ path: serviceAccountToken.path ?? '', source: 'ServiceAccountToken' }];
+  if (bundle)
+    return [
+      {
+        path: bundle.path ?? '',
+        source: `ClusterTrustBundle ${JSON.stringify(bundle.name ?? bundle.signerName ?? '')}`,
+      },
+    ];
+  const { certificateChainPath, keyPath, credentialBundlePath } = podCertificate ?? {};
+  return [
+    ...(certificateChainPath ? [{ path: certificateChainPath, source: 'PodCertificate chain' }] : []),
+    ...(keyPath ? [{ path: keyPath, source: 'PodCertificate key' }] : []),
+    ...(credentialBundlePath ? [{ path: credentialBundlePath, source: 'PodCertificate credential bundle' }] : []),
+  ];
+}
+
+function overlaps(files: readonly File[]): string[] {
+  const named = files.map(({ path, source }) => ({ path: path.replace(/\/+$/, ''), source }));
+  return named.flatMap((file, i) =>
+    named
+      .slice(0, i)
+      .filter(({ path }) => path !== '' && file.path !== '' && isWithin(path, file.path))
+      .map((other) => `${shown(file)} with ${shown(other)}`),
+  );
+}
+
+function isWithin(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
+}
+
+function shown({ path, source }: File): string {
+  return source === '' ? JSON.stringify(path) : `${JSON.stringify(path)} (${source})`;
+}
