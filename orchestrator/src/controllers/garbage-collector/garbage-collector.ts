@@ -61,7 +61,10 @@ class GarbageCollector {
       this.#graph.delete(gone);
     }
     if (after) {
+      const ownersBefore = this.#graph.get(after.metadata.uid as string)?.owners ?? [];
       const node = this.#graph.set(type, after);
+      // Who waits for its dependents may have lost one, or one that holds it up.
+      touched.push(...ownersBefore.map(({ uid }) => uid).filter((uid) => this.#isWaiting(uid)));
       if (node.owners.length > 0 || isWaiting(node)) touched.push(node.uid);
       if (node.isDeleting) touched.push(...node.owners.map(({ uid }) => uid));
     }
@@ -73,7 +76,7 @@ class GarbageCollector {
     if (!node) return;
     try {
       if (node.isDeleting && node.finalizers.includes(orphan)) await this.#orphanDependents(node);
-      else if (node.isDeleting && node.finalizers.includes(foreground)) await this.#deleteDependents(node);
+      else if (waitsForDependents(node)) await this.#deleteDependents(node);
       else if (!node.isDeleting && node.owners.length > 0) await this.#collect(node);
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -92,17 +95,16 @@ class GarbageCollector {
       if (dangling.length + waiting.length === 0) return;
       return this.#dropOwners(node, new Set([...dangling, ...waiting].map(({ owner }) => owner.uid)));
     }
-    const keepsDependents = waiting.length > 0 && this.#graph.dependentsOf(node.uid).length > 0;
-    await this.#delete(node, keepsDependents ? 'Foreground' : policyOf(node));
+    const dependents = waiting.length > 0 ? this.#graph.dependentsOf(node.uid) : [];
+    // Its owner may be among them: in a circle each would wait for the next.
+    if (dependents.some(waitsForDependents)) await this.#unblockOwners(node);
+    await this.#delete(node, dependents.length > 0 ? 'Foreground' : policyOf(node));
   }
 
   /** The graph may lag behind a creation, so an owner it does not know is asked for. */
   async #stateOf(node: GraphNode, owner: OwnerReference): Promise<'there' | 'waiting' | 'gone'> {
     const known = this.#graph.get(owner.uid);
-    if (known)
-      return known.isDeleting && known.finalizers.includes(foreground) && owner.blockOwnerDeletion
-        ? 'waiting'
-        : 'there';
+    if (known) return waitsForDependents(known) && owner.blockOwnerDeletion ? 'waiting' : 'there';
     const type = typeOfKind(owner) ?? this.#custom.typeOfKind(owner.apiVersion, owner.kind);
     // An owner of a kind we do not serve cannot be judged: nothing is deleted on a guess.
     if (!type) return 'there';
@@ -127,22 +129,50 @@ class GarbageCollector {
   }
 
   async #dropOwners(node: GraphNode, uids: ReadonlySet<string>): Promise<void> {
-    const patch = { metadata: { uid: node.uid, ownerReferences: [...uids].map((uid) => ({ $patch: 'delete', uid })) } };
+    await this.#changeOwners(node, {
+      patch: [...uids].map((uid) => ({ $patch: 'delete', uid })),
+      change: (owners) => owners.filter(({ uid }) => !uids.has(uid)),
+    });
+  }
+
+  /** Its owners wait for it no longer. */
+  async #unblockOwners(node: GraphNode): Promise<void> {
+    const change = (owners: readonly OwnerReference[]) =>
+      owners.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+    await this.#changeOwners(node, { patch: change(node.owners), change });
+  }
+
+  /** `patch`: the strategic one. Custom resources know none: their references are replaced, by revision. */
+  async #changeOwners(
+    node: GraphNode,
+    how: {
+      readonly patch: readonly object[];
+      readonly change: (owners: readonly OwnerReference[]) => readonly OwnerReference[];
+    },
+  ): Promise<void> {
     try {
-      // Custom resources know no strategic patch: their references are replaced, by revision.
-      if (isBuiltIn(node.type)) await this.#client.patch(node.type, node, { type: 'strategic', patch });
-      else await this.#replaceOwners(node, uids);
+      if (!isBuiltIn(node.type)) return await this.#replaceOwners(node, how.change);
+      const patch = { metadata: { uid: node.uid, ownerReferences: how.patch } };
+      await this.#client.patch(node.type, node, { type: 'strategic', patch });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 
-  async #replaceOwners(node: GraphNode, without: ReadonlySet<string>): Promise<void> {
+  async #replaceOwners(
+    node: GraphNode,
+    change: (owners: readonly OwnerReference[]) => readonly OwnerReference[],
+  ): Promise<void> {
     const { metadata } = await this.#client.get(node.type, node);
     if (metadata.uid !== node.uid) return;
-    const ownerReferences = (metadata.ownerReferences ?? []).filter(({ uid }) => !without.has(uid));
+    const ownerReferences = change(metadata.ownerReferences ?? []);
     const patch = { metadata: { resourceVersion: metadata.resourceVersion, ownerReferences } };
     await this.#client.patch(node.type, node, { type: 'merge', patch });
+  }
+
+  #isWaiting(uid: string): boolean {
+    const node = this.#graph.get(uid);
+    return node !== undefined && isWaiting(node);
   }
 
   async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
@@ -169,4 +199,8 @@ function policyOf({ finalizers }: GraphNode): 'Background' | 'Foreground' | 'Orp
 
 function isWaiting({ isDeleting, finalizers }: GraphNode): boolean {
   return isDeleting && (finalizers.includes(orphan) || finalizers.includes(foreground));
+}
+
+function waitsForDependents({ isDeleting, finalizers }: GraphNode): boolean {
+  return isDeleting && finalizers.includes(foreground);
 }

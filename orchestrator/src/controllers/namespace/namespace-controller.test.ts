@@ -1,37 +1,13 @@
-import { seededRng, silentLogger } from '@berth/kit';
-import { type ConfigMap, type Namespace, resources, startInformers } from '@berth/kube';
+import { type ConfigMap, type Namespace, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { aServer } from '../../api-server/server.test-harness.ts';
-import { CustomTypes } from '../custom-types/custom-types.ts';
+import { aPod } from '../../api-server/server.test-harness.ts';
+import { withController } from '../controller.test-harness.ts';
 import { startNamespaceController } from './namespace-controller.ts';
 
 async function scene() {
-  const server = await aServer();
-  const { client, clock } = server;
-  const stop = new AbortController();
-  const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
-  const recorder = () => ({ event: () => undefined });
-  const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
-  const customTypes = new CustomTypes(deps);
-  const controller = startNamespaceController({ ...deps, customTypes }, stop.signal);
-  return {
-    client,
-    namespace: () => client.find<Namespace>(resources.namespaces, { name: 'n' }),
-    async until(check: () => Promise<boolean>): Promise<void> {
-      for (let turn = 0; turn < 1000; turn++) {
-        if (await check()) return;
-        await clock.advance(1);
-      }
-      throw new Error(`never so: ${check}`);
-    },
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await controller[Symbol.asyncDispose]();
-      await customTypes[Symbol.asyncDispose]();
-      await informers[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
+  const world = await withController(startNamespaceController);
+  const namespace = () => world.client.find<Namespace>(resources.namespaces, { name: 'n' });
+  return Object.assign(world, { namespace });
 }
 
 test('a namespace that ends takes its objects with it', async () => {
@@ -71,4 +47,24 @@ test('a namespace that waits for a finalizer says so, and goes with it', async (
   const held = await s.client.get<ConfigMap>(resources.configmaps, ref);
   await s.client.update<ConfigMap>(resources.configmaps, { ...held, metadata: { ...held.metadata, finalizers: [] } });
   await s.until(async () => (await s.namespace()) === undefined);
+});
+
+/** KEP-5080: a pod loses neither what guards it nor what it reads before it has ended. */
+test('what is in a namespace stays until its pods have gone', async () => {
+  await using s = await scene();
+  const [pod, map] = [
+    { namespace: 'n', name: 'p' },
+    { namespace: 'n', name: 'm' },
+  ];
+  await s.client.create(resources.namespaces, { metadata: { name: 'n' } });
+  await s.client.create(resources.serviceaccounts, { metadata: { namespace: 'n', name: 'default' } });
+  await s.client.create(resources.configmaps, { metadata: map });
+  await s.client.create(resources.pods, aPod('p', { metadata: { ...pod, finalizers: ['example.com/hold'] } }));
+  await s.client.delete(resources.namespaces, { name: 'n' });
+  await s.until(async () => (await s.namespace())?.status?.conditions !== undefined);
+  expect((await s.client.get(resources.pods, pod)).metadata.deletionTimestamp).toBeDefined();
+  expect((await s.client.get(resources.configmaps, map)).metadata.deletionTimestamp).toBeUndefined();
+  await s.client.patch(resources.pods, pod, { type: 'merge', patch: { metadata: { finalizers: [] } } });
+  await s.until(async () => (await s.namespace()) === undefined);
+  expect(await s.client.find(resources.configmaps, map)).toBeUndefined();
 });

@@ -1,10 +1,20 @@
 import { messageOf } from '@berth/kit';
-import { type Informer, isConflict, isNotFound, type KubeObject, type Namespace, resources } from '@berth/kube';
+import {
+  type Informer,
+  isConflict,
+  isNotFound,
+  type KubeObject,
+  type Namespace,
+  type ResourceType,
+  resources,
+} from '@berth/kube';
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
 import { type Remains, sameConditions, terminatingConditions } from './namespace-conditions.ts';
 
-const types = [...collectableTypes.filter((type) => type.namespaced), resources.events];
+const { pods, events } = resources;
+const isPods = (type: ResourceType) => type.group === '' && type.plural === pods.plural;
+const types = [pods, ...collectableTypes.filter((type) => type.namespaced && !isPods(type)), events];
 
 /** Empties a namespace that is being deleted, then lets it go (kube-controller-manager namespace_controller). */
 export function startNamespaceController(deps: EveryKindDeps, signal: AbortSignal): AsyncDisposable {
@@ -57,7 +67,7 @@ async function empty(
   return undefined;
 }
 
-/** Deletes what is there, and counts what stays for now. */
+/** Deletes what is there, pods first, and counts what stays for now. What pods use stays as long as they (OrderedNamespaceDeletion). */
 async function deleteAll({ client, customTypes }: EveryKindDeps, namespace: string): Promise<Remains> {
   const resourceCounts = new Map<string, number>();
   const finalizers = new Map<string, number>();
@@ -78,6 +88,7 @@ async function deleteAll({ client, customTypes }: EveryKindDeps, namespace: stri
     for (const { metadata } of left)
       for (const finalizer of metadata.finalizers ?? [])
         finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+    if (left.length > 0 && isPods(type)) break;
   }
   const failure =
     failures.length === 0

@@ -1,0 +1,49 @@
+import { type KubeObject, resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aConfigMap } from '../../api-server/server.test-harness.ts';
+import { withController } from '../controller.test-harness.ts';
+import { startGarbageCollector } from './garbage-collector.ts';
+
+const { configmaps } = resources;
+const at = (name: string) => ({ namespace: 'default', name });
+
+async function scene() {
+  const world = await withController(startGarbageCollector);
+  const { client } = world;
+  const owners = (...of: readonly KubeObject[]) => ({
+    ownerReferences: of.map(({ metadata: { name = '', uid = '' } }) => ({
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', name, uid },
+      blockOwnerDeletion: true,
+    })),
+  });
+  return Object.assign(world, {
+    create: (name: string) => client.create(configmaps, aConfigMap(name)),
+    own: (name: string, ...of: readonly KubeObject[]) =>
+      client.patch(configmaps, at(name), { type: 'merge', patch: { metadata: owners(...of) } }),
+    deleteForeground: (name: string) => client.delete(configmaps, at(name), { propagationPolicy: 'Foreground' }),
+    names: async () =>
+      (await client.list(configmaps, { namespace: 'default' })).items.map(({ metadata }) => metadata.name),
+  });
+}
+
+/** attemptToDeleteItem: one that has both waiting owners and waiting dependents blocks its owners no longer. */
+test('objects that own each other in a circle go together, also in the foreground', async () => {
+  await using s = await scene();
+  const [a, b, c] = [await s.create('a'), await s.create('b'), await s.create('c')];
+  await s.own('a', c);
+  await s.own('b', a);
+  await s.own('c', b);
+  await s.deleteForeground('a');
+  await s.until(async () => (await s.names()).length === 0);
+});
+
+test("one that waits for its dependents goes when the last of them is another owner's alone", async () => {
+  await using s = await scene();
+  const [gone, stays] = [await s.create('gone'), await s.create('stays')];
+  await s.create('both');
+  await s.own('both', gone, stays);
+  await s.deleteForeground('gone');
+  await s.until(async () => (await s.names()).length === 2);
+  const { metadata } = await s.client.get(configmaps, at('both'));
+  expect(metadata.ownerReferences).toMatchObject([{ name: 'stays' }]);
+});
