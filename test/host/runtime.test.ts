@@ -300,6 +300,20 @@ test('attach reaches the stdin and output of the container', async () => {
   expect(await ended(h, containerId)).toMatchObject({ exitCode: 6 });
 });
 
+test('attach ends with its stdin where that of the container stays open', async () => {
+  await using h = await runtimeHarness();
+  const { containerId } = await runContainer(h, 'open', ['sh', '-c', 'read x; echo $x > /tmp/x; cat'], {
+    container: { stdin: true, stdinOnce: false },
+  });
+  const stdin = new PassThrough();
+  const streams = { stdin, stdout: collector().stream, tty: false };
+  stdin.end('hello\n');
+  await h.runtime.streams.attach(containerId, streams, AbortSignal.timeout(9000));
+  await expect.poll(() => execText(h, containerId, ['cat', '/tmp/x']).catch(() => ''), { timeout: 5000 }).toBe('hello');
+  const { status } = await h.runtime.runtime.ContainerStatus({ containerId });
+  expect(status?.state).toBe('CONTAINER_RUNNING');
+});
+
 test('attach to a terminal types into it and follows its size', async () => {
   await using h = await runtimeHarness();
   const { containerId } = await runContainer(h, 'console', ['sh'], { container: { stdin: true, tty: true } });

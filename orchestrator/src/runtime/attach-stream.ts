@@ -27,7 +27,10 @@ for (let size; (size = fs.readSync(3, packet)) > 0; ) {
 
 const writeFd = promisify(write);
 
-/** Joins the client to the streams of a running container through conmon; ends with the container, the client's stdin end aside. */
+/**
+ * Joins the client to the streams of a running container through conmon. Ends with the container, and with the client's stdin
+ * where the container's goes on without it: kubectl run --leave-stdin-open waits for that (containerd's ContainerIO.Attach).
+ */
 export async function attachStream(
   { layout }: RuntimeContext,
   record: ContainerRecord,
@@ -46,9 +49,12 @@ export async function attachStream(
   const sizes = streams.resizes?.[Symbol.asyncIterator]();
   try {
     const stdin = streams.stdin && sendInput(streams.stdin, socket);
-    stdin?.catch(() => undefined);
     if (sizes) void followSizes(sizes, bundle);
-    await receive(child.stdout as Readable, streams);
+    const received = receive(child.stdout as Readable, streams);
+    const { stdinOnce, tty } = record.config;
+    // Input that nobody takes any more comes before the end of the container that took it.
+    const detached = stdin?.then(() => (stdinOnce && !tty ? received : undefined)).catch(() => received);
+    await Promise.race([received, detached ?? received]);
     signal.throwIfAborted();
   } finally {
     void sizes?.return?.();
