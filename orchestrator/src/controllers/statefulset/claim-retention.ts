@@ -1,30 +1,44 @@
 import type { OwnerReference, PersistentVolumeClaim, Pod, StatefulSet } from '@berth/kube';
 
+/** The pod a claim is for, where there is one; condemned when the set has no place for it any more. */
+export interface ClaimUser {
+  readonly pod?: Pod | undefined;
+  readonly isCondemned?: boolean;
+}
+
 /**
  * Who must own a claim so that the garbage collector deletes it when persistentVolumeClaimRetentionPolicy says so (KEP-1847):
- * the set for whenDeleted=Delete; the pod, once it is condemned, for whenScaled=Delete.
- * @returns the owner references wanted, or undefined when those there are right.
+ * the set for whenDeleted=Delete; the pod, once it is condemned, for whenScaled=Delete; nobody of these beside another controller
+ * (stateful_set_utils.go updateClaimOwnerRefForSetAndPod).
+ * @returns the owner references wanted, or undefined when those there are right or not this set's to change.
  */
 export function claimOwners(
   set: StatefulSet,
   claim: PersistentVolumeClaim,
-  condemned: Pod | undefined,
+  { pod, isCondemned = false }: ClaimUser,
 ): OwnerReference[] | undefined {
-  const { whenDeleted = 'Retain', whenScaled = 'Retain' } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {};
   const present = claim.metadata.ownerReferences ?? [];
-  if (present.some((owner) => owner.controller && owner.uid !== set.metadata.uid && !isPodOfSet(owner, set)))
-    return undefined;
-  const others = present.filter(
-    (owner) => !(owner.kind === 'StatefulSet' && owner.uid === set.metadata.uid) && !isPodOfSet(owner, set),
-  );
-  const wanted = [...others];
-  if (whenScaled === 'Delete' && condemned) wanted.push(ownerRef('v1', 'Pod', condemned));
-  else if (whenDeleted === 'Delete') wanted.push(ownerRef('apps/v1', 'StatefulSet', set));
+  if (isStale(claim, 'StatefulSet', set) || (pod && isStale(claim, 'Pod', pod))) return undefined;
+  const others = present.filter(({ uid }) => uid !== set.metadata.uid && uid !== pod?.metadata.uid);
+  const owner = others.some(({ controller }) => controller) ? undefined : ownerOf(set, { pod, isCondemned });
+  const wanted = owner ? [...others, owner] : others;
   return sameOwners(present, wanted) ? undefined : wanted;
 }
 
-function isPodOfSet(owner: OwnerReference, set: StatefulSet): boolean {
-  return owner.kind === 'Pod' && owner.name.startsWith(`${set.metadata.name}-`);
+/** A claim that an earlier object of this name owns: what becomes of it is decided already. */
+export function isStale(
+  claim: PersistentVolumeClaim,
+  kind: 'Pod' | 'StatefulSet',
+  { metadata }: { readonly metadata: Pod['metadata'] },
+): boolean {
+  const owners = claim.metadata.ownerReferences ?? [];
+  return owners.some((owner) => owner.kind === kind && owner.name === metadata.name && owner.uid !== metadata.uid);
+}
+
+function ownerOf(set: StatefulSet, { pod, isCondemned }: ClaimUser): OwnerReference | undefined {
+  const { whenDeleted = 'Retain', whenScaled = 'Retain' } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {};
+  if (whenScaled === 'Delete' && pod && isCondemned) return ownerRef('v1', 'Pod', pod);
+  return whenDeleted === 'Delete' ? ownerRef('apps/v1', 'StatefulSet', set) : undefined;
 }
 
 function ownerRef(apiVersion: string, kind: string, { metadata }: Pod | StatefulSet): OwnerReference {
@@ -41,7 +55,7 @@ function ownerRef(apiVersion: string, kind: string, { metadata }: Pod | Stateful
 function sameOwners(a: readonly OwnerReference[], b: readonly OwnerReference[]): boolean {
   const keys = (owners: readonly OwnerReference[]) =>
     owners
-      .map(({ kind, uid }) => `${kind}/${uid}`)
+      .map(({ uid, controller = false }) => `${uid}/${controller}`)
       .sort()
       .join();
   return keys(a) === keys(b);

@@ -10,7 +10,7 @@ import {
   resources,
   type StatefulSet,
 } from '@berth/kube';
-import { claimOwners } from './claim-retention.ts';
+import { type ClaimUser, claimOwners, isStale } from './claim-retention.ts';
 import { claimsOf, labels, newPod, ordinalOf } from './identity.ts';
 import type { Step } from './plan.ts';
 
@@ -46,19 +46,18 @@ export class StepExecutor {
         await this.#delete(step.pod);
         return this.#create(step.ordinal, step.revision);
       case 'createClaims':
-        return this.#createClaims(step.ordinal);
+        return this.#createClaims(step.ordinal, step.pod);
       case 'repair':
         return this.#repair(step.pod, step.ordinal);
       case 'delete':
-        if (step.why === 'scaleDown') await this.#ownClaims(ordinalOf(this.#set, step.pod), step.pod);
+        if (step.why === 'scaleDown') await this.#ownClaims({ pod: step.pod, isCondemned: true });
         return this.#delete(step.pod);
     }
   }
 
   /** Gives the set's claims the owners its retention policy asks for; a pod in use is not condemned. */
   async ownClaims(pods: readonly Pod[]): Promise<void> {
-    for (const pod of pods)
-      if (!pod.metadata.deletionTimestamp) await this.#ownClaims(ordinalOf(this.#set, pod), undefined);
+    for (const pod of pods) if (!pod.metadata.deletionTimestamp) await this.#ownClaims({ pod });
   }
 
   get #name(): string {
@@ -68,7 +67,7 @@ export class StepExecutor {
   async #create(ordinal: number, revision: string): Promise<void> {
     const pod = newPod(this.#options.setAt(revision), ordinal, revision);
     try {
-      await this.#createClaims(ordinal);
+      await this.#createClaims(ordinal, pod);
       await this.#options.client.create(resources.pods, pod);
     } catch (error) {
       if (isAlreadyExists(error)) return;
@@ -78,17 +77,19 @@ export class StepExecutor {
     this.#report('Create', pod);
   }
 
-  async #createClaims(ordinal: number): Promise<void> {
+  async #createClaims(ordinal: number, pod: Pod): Promise<void> {
     for (const claim of claimsOf(this.#set, ordinal)) {
       const present = this.#options.claims.get(`${claim.metadata.namespace}/${claim.metadata.name}`);
-      if (present?.metadata.deletionTimestamp) throw new Error(`pvc ${claim.metadata.name} is to be deleted`);
+      // An earlier pod of this name took it along when the set was scaled down; the garbage collector has yet to come to it.
+      if (present && (present.metadata.deletionTimestamp || isStale(present, 'Pod', pod)))
+        throw new Error(`pvc ${claim.metadata.name} is to be deleted`);
       if (!present) await this.#createClaim(claim, ordinal);
     }
   }
 
   async #createClaim(claim: PersistentVolumeClaim, ordinal: number): Promise<void> {
     const what = `Claim ${claim.metadata.name} Pod ${this.#set.metadata.name}-${ordinal} in StatefulSet ${this.#set.metadata.name}`;
-    const owners = claimOwners(this.#set, claim, undefined);
+    const owners = claimOwners(this.#set, claim, {});
     const metadata = owners ? { ...claim.metadata, ownerReferences: owners } : claim.metadata;
     try {
       await this.#options.client.create(resources.persistentvolumeclaims, { ...claim, metadata });
@@ -111,7 +112,7 @@ export class StepExecutor {
     const own = { [labels.podName]: name, [labels.podIndex]: String(ordinal) };
     const patch = { metadata: { resourceVersion, labels: own } };
     await this.#options.client.patch(resources.pods, { namespace, name: name as string }, { type: 'merge', patch });
-    await this.#createClaims(ordinal);
+    await this.#createClaims(ordinal, pod);
   }
 
   async #delete(pod: Pod): Promise<void> {
@@ -130,10 +131,10 @@ export class StepExecutor {
     this.#report('Delete', pod);
   }
 
-  async #ownClaims(ordinal: number, condemned: Pod | undefined): Promise<void> {
-    for (const { metadata } of claimsOf(this.#set, ordinal)) {
+  async #ownClaims(user: ClaimUser & { readonly pod: Pod }): Promise<void> {
+    for (const { metadata } of claimsOf(this.#set, ordinalOf(this.#set, user.pod))) {
       const claim = this.#options.claims.get(`${metadata.namespace}/${metadata.name}`);
-      const owners = claim ? claimOwners(this.#set, claim, condemned) : undefined;
+      const owners = claim ? claimOwners(this.#set, claim, user) : undefined;
       if (!claim || !owners) continue;
       const patch = { metadata: { resourceVersion: claim.metadata.resourceVersion, ownerReferences: owners } };
       await this.#options.client.patch(

@@ -16,7 +16,7 @@ export type Step =
   /** A failed or finished pod makes way for a new one of its name. */
   | { readonly do: 'replace'; readonly pod: Pod; readonly ordinal: number; readonly revision: string }
   /** Claims a pending pod waits for are gone: make them again. */
-  | { readonly do: 'createClaims'; readonly ordinal: number }
+  | { readonly do: 'createClaims'; readonly pod: Pod; readonly ordinal: number }
   /** Identity or storage labels drifted. */
   | { readonly do: 'repair'; readonly pod: Pod; readonly ordinal: number }
   | { readonly do: 'delete'; readonly pod: Pod; readonly why: 'scaleDown' | 'update' };
@@ -99,7 +99,7 @@ function stepForReplica(set: StatefulSet, { ordinal, pod, revision }: Replica): 
   if ((isFailed(pod) || isSucceeded(pod)) && !isTerminating(pod)) return { do: 'replace', pod, ordinal, revision };
   if (isTerminating(pod)) return undefined;
   if (!identityMatches(set, pod) || !storageMatches(set, pod)) return { do: 'repair', pod, ordinal };
-  return isPending(pod) && !pod.spec?.nodeName ? { do: 'createClaims', ordinal } : undefined;
+  return isPending(pod) && !pod.spec?.nodeName ? { do: 'createClaims', pod, ordinal } : undefined;
 }
 
 /** Below the partition, or while the current revision still rolls out, a new pod is of the current revision. */
