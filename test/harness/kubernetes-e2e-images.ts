@@ -115,11 +115,12 @@ function agnhostLayer({ agnhost, version }: E2eImageSources): Layer {
 
 /**
  * The suite enters the machine's mounts by its first process, which may be out of reach of its root; whoever
- * started this is on the machine, too, where a pod has its processes.
+ * started this is on the machine, too.
  */
 const enterHost = `#!/bin/sh
 first=--mount=/rootfs/proc/1/ns/mnt
-[ "$1" != "$first" ] || [ -n "$(readlink /rootfs/proc/1/ns/mnt)" ] || { shift; set -- "--mount=/rootfs/proc/$PPID/ns/mnt" "$@"; }
+while read -r name value; do [ "$name" != PPid: ] || parent=$value; done < /rootfs/proc/self/status
+[ "$1" != "$first" ] || [ -n "$(readlink /rootfs/proc/1/ns/mnt)" ] || { shift; set -- "--mount=/rootfs/proc/$parent/ns/mnt" "$@"; }
 exec /usr/bin/nsenter "$@"
 `;
 
