@@ -82,3 +82,12 @@ const rows: readonly (readonly [about: string, kind: string, object: object, war
 test.each(rows)('a warning is given for: %s', (_, kind, object, warnings) => {
   expect(warningsOf(kind)?.({ metadata: { name: 'n' }, ...object } as AnyObject) ?? []).toEqual(warnings);
 });
+
+test('of many ports and files, so many are compared as headers can tell of', () => {
+  const times = <T>(value: T) => Array.from({ length: 5000 }, () => value);
+  const volumes = [{ name: 'v', configMap: { name: 'm', items: times({ key: 'k', path: 'same' }) } }];
+  const pod = { metadata: { name: 'n' }, spec: spec({ ports: times({ containerPort: 80 }) }, { volumes }) };
+  const told = warningsOf('Pod')?.(pod as AnyObject) ?? [];
+  expect(told.filter((text) => text.includes('duplicate port definition'))).toHaveLength(10_000);
+  expect(told.filter((text) => text.includes('overlapping paths'))).toHaveLength(12_500);
+});

@@ -6,17 +6,23 @@ interface Placed extends ContainerPort {
   readonly at: string;
 }
 
+/** Of far more ports than anyone lists, and than headers have room to tell of. Upstream compares each with all. */
+const mostPairs = 10_000;
+
 /** Ports that more than one container, or entry, claims (pkg/api/pod warnings.go). */
 export function portWarnings(containers: readonly PlacedContainer[]): string[] {
   const ports = containers.flatMap(([{ ports = [] }, path]) =>
     ports.map((port, i): Placed => ({ ...port, at: `${path}.ports[${i}]` })),
   );
   const seen = new Map<string, Placed[]>();
+  let left = mostPairs;
   const clashes = ports.flatMap((port) => {
     const key = `${port.containerPort}/${port.protocol}`;
     const others = seen.get(key) ?? [];
-    seen.set(key, [...others, port]);
-    return [...withoutHostPort(port), ...others.flatMap((other) => clash(port, other))];
+    const compared = others.slice(0, left);
+    left -= compared.length;
+    if (left > 0) seen.set(key, others).get(key)?.push(port);
+    return [...withoutHostPort(port), ...compared.flatMap((other) => clash(port, other))];
   });
   return [...clashes, ...sameNames(ports)];
 }

@@ -168,17 +168,24 @@ function goneVolumes({ volumes = [] }: PodSpec, path: string): string[] {
 }
 
 function repeated({ hostAliases = [], imagePullSecrets = [] }: PodSpec, path: string): string[] {
-  const isRepeated = (names: readonly string[], i: number) => names.indexOf(names[i] as string) < i;
-  const [ips, names] = [hostAliases.map(({ ip = '' }) => ip), imagePullSecrets.map(({ name = '' }) => name)];
+  const names = imagePullSecrets.map(({ name = '' }) => name);
   return [
-    ...ips.flatMap((ip, i) =>
-      isRepeated(ips, i) ? [`${path}.hostAliases[${i}].ip: duplicate ip ${JSON.stringify(ip)}`] : [],
+    ...repeats(hostAliases.map(({ ip = '' }) => ip)).map(
+      ([ip, i]) => `${path}.hostAliases[${i}].ip: duplicate ip ${JSON.stringify(ip)}`,
     ),
-    ...names.flatMap((name, i) =>
-      isRepeated(names, i) ? [`${path}.imagePullSecrets[${i}].name: duplicate name ${JSON.stringify(name)}`] : [],
-    ),
+    ...repeats(names).map(([name, i]) => `${path}.imagePullSecrets[${i}].name: duplicate name ${JSON.stringify(name)}`),
     ...names.flatMap((name, i) => (name ? [] : [`${path}.imagePullSecrets[${i}].name: invalid empty name ""`])),
   ];
+}
+
+/** Those that are there before, with their places. */
+function repeats(values: readonly string[]): [value: string, index: number][] {
+  const seen = new Set<string>();
+  return values.flatMap((value, i) => {
+    if (seen.has(value)) return [[value, i] as [string, number]];
+    seen.add(value);
+    return [];
+  });
 }
 
 function fractions(amounts: Readonly<Record<string, string>> | undefined, path: string): string[] {
