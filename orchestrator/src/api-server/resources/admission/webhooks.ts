@@ -151,11 +151,14 @@ export function validateRule(rule: RuleWithOperations, field: string): FieldErro
 /** Upstream's validateResources: among those without a subresource the last one counts. */
 function resourceErrors(resources: readonly string[], field: string): FieldError[] {
   const whole = resources.findLast((resource) => resource !== '' && !resource.includes('/'));
+  const before = new Set<string>();
   return [
     ...(resources.length > 0 ? [] : [required(field)]),
     ...resources.flatMap((resource, index) => {
       const at = `${field}[${index}]`;
-      return resource ? coveredErrors(resource, resources.slice(0, index), at) : [required(at)];
+      const errors = resource ? coveredErrors(resource, before, at) : [required(at)];
+      before.add(resource);
+      return errors;
     }),
     ...(resources.length > 1 && resources.includes('*/*')
       ? [invalid(field, resources, "if '*/*' is present, must not specify other resources")]
@@ -166,12 +169,10 @@ function resourceErrors(resources: readonly string[], field: string): FieldError
   ];
 }
 
-function coveredErrors(resource: string, before: readonly string[], at: string): FieldError[] {
+function coveredErrors(resource: string, before: ReadonlySet<string>, at: string): FieldError[] {
   const slash = resource.indexOf('/');
   if (slash < 0) return [];
   return [`${resource.slice(0, slash)}/*`, `*/${resource.slice(slash + 1)}`].flatMap((wildcard) =>
-    before.includes(wildcard)
-      ? [invalid(at, resource, `if '${wildcard}' is present, must not specify ${resource}`)]
-      : [],
+    before.has(wildcard) ? [invalid(at, resource, `if '${wildcard}' is present, must not specify ${resource}`)] : [],
   );
 }
