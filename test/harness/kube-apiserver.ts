@@ -98,6 +98,8 @@ async function flags(authority: Authority, folder: string): Promise<string[]> {
     ...['--service-account-signing-key-file', file('signing.key', signing.key)],
     ...['--service-account-key-file', file('signing.crt', signing.cert)],
     ...['--service-cluster-ip-range', '10.96.0.0/16'],
+    // Ours lets nobody forbid that, as clusters do.
+    '--allow-privileged',
     // No controller of ours would take the taint of new nodes away.
     ...['--disable-admission-plugins', 'TaintNodesByCondition'],
   ];

@@ -37,6 +37,8 @@ export interface TableColumn {
 
 /** What a request brings that rules may depend on. */
 export interface RequestContext {
+  /** Tells the client, of an object that it creates. */
+  readonly warn?: (text: string) => void;
   readonly now: number;
   readonly user: string;
   readonly groups: readonly string[];

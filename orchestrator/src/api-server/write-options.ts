@@ -1,7 +1,7 @@
-import { isPrintable, maxManagerBytes } from './apply/manager-name.ts';
+import { managerErrors } from './apply/manager-name.ts';
 import { invalid } from './invalid.ts';
 import type { FieldError } from './resource-definition.ts';
-import { forbidden, invalid as invalidField, required, tooLong } from './resources/field.ts';
+import { forbidden, required } from './resources/field.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
@@ -26,7 +26,7 @@ export function writeOptionsOf(query: URLSearchParams, kind: WriteOptionsKind, p
   const force = forceOf(query);
   const errors = [
     ...(kind === 'PatchOptions' ? patchErrors({ manager, force, isApply: patch === 'apply' }) : []),
-    ...managerErrors(manager),
+    ...managerErrors(manager, 'fieldManager'),
     ...dryRunErrors(query.getAll('dryRun')),
   ];
   if (!['', 'Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
@@ -60,19 +60,6 @@ function forceOf(query: URLSearchParams): boolean | undefined {
 function patchErrors(given: { manager: string; force: boolean | undefined; isApply: boolean }): FieldError[] {
   if (given.isApply) return given.manager === '' ? [required('fieldManager', 'is required for apply patch')] : [];
   return given.force === undefined ? [] : [forbidden('force', 'may not be specified for non-apply patch')];
-}
-
-function managerErrors(manager: string): FieldError[] {
-  const errors = Buffer.byteLength(manager) > maxManagerBytes ? [tooLong('fieldManager', maxManagerBytes)] : [];
-  let at = 0;
-  for (const character of manager) {
-    if (!isPrintable(character)) {
-      const code = (character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
-      errors.push(invalidField('fieldManager', manager, `invalid character U+${code} (at position ${at})`));
-    }
-    at += Buffer.byteLength(character);
-  }
-  return errors;
 }
 
 export function dryRunErrors(values: readonly string[]): FieldError[] {

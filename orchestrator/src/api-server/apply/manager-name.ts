@@ -1,3 +1,6 @@
+import type { FieldError } from '../resource-definition.ts';
+import { invalid, tooLong } from '../resources/field.ts';
+
 /** Bytes a manager's name may have. */
 export const maxManagerBytes = 128;
 
@@ -14,4 +17,18 @@ export function managerOf(fieldManager: string | null, userAgent: string | undef
     name += character;
   }
   return name;
+}
+
+/** What is wrong with a manager's name (apimachinery ValidateFieldManager). */
+export function managerErrors(manager: string, field: string): FieldError[] {
+  const errors = Buffer.byteLength(manager) > maxManagerBytes ? [tooLong(field, maxManagerBytes)] : [];
+  let at = 0;
+  for (const character of manager) {
+    if (!isPrintable(character)) {
+      const code = (character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
+      errors.push(invalid(field, manager, `invalid character U+${code} (at position ${at})`));
+    }
+    at += Buffer.byteLength(character);
+  }
+  return errors;
 }

@@ -1,6 +1,7 @@
 import {
   keepSentEmpty,
   type LabelSelector,
+  type OwnerReference,
   type PersistentVolumeSpec,
   type PodSpec,
   type PodTemplateSpec,
@@ -11,6 +12,7 @@ import type { FieldError } from '../resource-definition.ts';
 import { forbidden, goJson, inOrder } from './field.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
 import { shownSelector } from './label-selector.ts';
+import { shownReference } from './metadata.ts';
 import { deviceShapes } from './resource/device-shapes.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
@@ -54,11 +56,15 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
 }
 
+function owners({ ownerReferences }: { readonly ownerReferences?: readonly OwnerReference[] }) {
+  return ownerReferences?.map(shownReference);
+}
+
 /** Metadata among the fields of what it is embedded in. */
 export function shownMetadata(metadata: object = {}): Json {
   const given = metadataFields
     .filter((name) => name in metadata)
-    .map((name) => [name, inOrder((metadata as Json)[name])]);
+    .map((name) => [name, name === 'ownerReferences' ? owners(metadata) : inOrder((metadata as Json)[name])]);
   return Object.fromEntries(given);
 }
 

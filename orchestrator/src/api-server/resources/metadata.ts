@@ -1,4 +1,5 @@
-import type { ObjectMeta, OwnerReference } from '@berth/kube';
+import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '@berth/kube';
+import { managerErrors } from '../apply/manager-name.ts';
 import type { AnyObject, FieldError, Rules } from '../resource-definition.ts';
 import { semanticEqual } from './equality.ts';
 import { child, forbidden, invalid, required, tooLong } from './field.ts';
@@ -47,6 +48,7 @@ export function validateObjectMeta(object: AnyObject, namespaced: boolean, rule:
     ...validateAnnotations(metadata.annotations, 'metadata.annotations'),
     ...validateOwnerReferences(metadata.ownerReferences ?? []),
     ...validateFinalizers(metadata.finalizers ?? []),
+    ...validateManagedFields(metadata.managedFields ?? []),
   ];
 }
 
@@ -86,7 +88,7 @@ export function validateAnnotations(annotations: Readonly<Record<string, string>
 }
 
 /** In the order of Go's struct. */
-function shownReference({
+export function shownReference({
   apiVersion = '',
   kind = '',
   name = '',
@@ -142,6 +144,18 @@ function validateFinalizers(finalizers: readonly string[]): FieldError[] {
   ];
 }
 
+const longestSubresource = 256;
+
+/** Who is said to own fields (ValidateManagedFields); what else is wrong there makes it as if it were not sent. */
+function validateManagedFields(entries: readonly ManagedFieldsEntry[]): FieldError[] {
+  return entries.flatMap(({ manager = '', subresource = '' }, i) => [
+    ...managerErrors(manager, `metadata.managedFields[${i}].manager`),
+    ...(Buffer.byteLength(subresource) > longestSubresource
+      ? [tooLong(`metadata.managedFields[${i}].subresource`, longestSubresource)]
+      : []),
+  ]);
+}
+
 /** Metadata an update may not change (apimachinery ValidateObjectMetaUpdate). */
 export function validateObjectMetaUpdate(next: AnyObject, old: AnyObject): FieldError[] {
   const { metadata } = next;
@@ -162,6 +176,7 @@ export function validateObjectMetaUpdate(next: AnyObject, old: AnyObject): Field
     ...validateLabels(metadata.labels, 'metadata.labels'),
     ...validateAnnotations(metadata.annotations, 'metadata.annotations'),
     ...validateOwnerReferences(metadata.ownerReferences ?? []),
+    ...validateManagedFields(metadata.managedFields ?? []),
   ];
 }
 

@@ -10,6 +10,7 @@ import { breathe, isLarge, largeBytes, markLarge } from '../decoding/large-bodie
 import { invalid } from '../invalid.ts';
 import { asStored, ensureNamespace, prepareForUpdate, type UpdateEndpoint, validateUpdate } from '../object-rules.ts';
 import { type ObjectStorage, untilUncontended } from '../object-storage.ts';
+import { withoutRepeatedOwners } from '../owner-references.ts';
 import { revisionProblem } from '../query-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { anotherObject, modified, notFound } from '../resource-errors.ts';
@@ -84,11 +85,13 @@ interface Step {
 }
 
 /** @throws ApiError Conflict – the request is about another revision or another object of that name. */
-function checkRevision({ definition, uid }: ChangeRequest, next: AnyObject, current: StoredObject): void {
+function checkRevision({ definition, uid, dryRun }: ChangeRequest, next: AnyObject, current: StoredObject): void {
   const { name = '' } = current.object.metadata;
   const { resourceVersion } = next.metadata;
   const have = current.object.metadata.uid;
-  if (uid && uid !== have) throw anotherObject(definition, { name, key: current.kv.key, wanted: uid, have });
+  // A dry run does not come to where keys get their root.
+  const key = dryRun ? current.kv.key.replace(/^\/registry/, '') : current.kv.key;
+  if (uid && uid !== have) throw anotherObject(definition, { name, key, wanted: uid, have });
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion) {
     const problem = revisionProblem(resourceVersion);
     throw problem ? apiError('Unknown', problem, { code: 500 }) : modified(definition, name);
@@ -133,6 +136,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const large = isLarge(next);
   if (large) await breathe();
   await mutate(context, admission, request.shownAs);
+  withoutRepeatedOwners(next, warn, 'after');
   if (large) await breathe();
   ensureNamespace(next, definition.namespaced, namespace);
   const rules = context.requestContext(user);

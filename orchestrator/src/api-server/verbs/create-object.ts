@@ -9,6 +9,7 @@ import { shedFields } from '../apply/shed-fields.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { breathe, isLarge } from '../decoding/large-bodies.ts';
 import { asStored, ensureNamespace, prepareForCreate, validateCreate } from '../object-rules.ts';
+import { withoutRepeatedOwners } from '../owner-references.ts';
 import { revisionProblem } from '../query-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { alreadyExists } from '../resource-errors.ts';
@@ -97,16 +98,18 @@ async function createNamed(
     warn,
     ...request.asked,
   };
-  const rules = context.requestContext(user);
+  const rules = { ...context.requestContext(user), warn };
   const { manager, tracked } = request;
   // Nobody owns what nobody can set.
   delete object.metadata.deletionTimestamp;
   delete object.metadata.deletionGracePeriodSeconds;
+  withoutRepeatedOwners(object, warn, 'before');
   const tracking = defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
   if (tracking) await tracking;
   const large = isLarge(object);
   if (large) await breathe();
   await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);
+  withoutRepeatedOwners(object, warn, 'after');
   if (large) await breathe();
   ensureNamespace(object, definition.namespaced, namespace);
   prepareForCreate(definition, object, rules);

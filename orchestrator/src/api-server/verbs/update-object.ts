@@ -3,6 +3,7 @@ import { askedOf } from '../admission/asked.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
+import { withoutRepeatedOwners } from '../owner-references.ts';
 import { anotherObject, modified } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -40,6 +41,7 @@ export async function updateObject(
   const body = await context.bodies.object(request, expectedKind(definition), options.fieldValidation);
   ensureNamespace(body, definition.namespaced, namespace);
   ensureName(body, name);
+  withoutRepeatedOwners(body, request.warn, 'before');
   if (
     !subresource &&
     createdByUpdate.has(`${definition.group}/${definition.plural}`) &&

@@ -188,9 +188,10 @@ export function validateSelector({ spec }: Job): FieldError[] {
 
 /** A long name makes no pod of an index invalid. */
 export function indexedNameErrors({ metadata, spec }: Job): FieldError[] {
-  const last = `${metadata.name}-${(spec?.completions ?? 0) - 1}`;
+  const { name = '' } = metadata;
+  const last = `${name}-${(spec?.completions ?? 0) - 1}`;
   const indexed = spec?.completionMode === 'Indexed' && (spec.completions ?? 0) > 0;
   if (!indexed || dns1123Label(last).length === 0) return [];
   const text = `will not able to create pod with invalid DNS label: ${last}`;
-  return [invalid('metadata.name', metadata.name, text)];
+  return [invalid('metadata.name', name, text)];
 }

@@ -94,7 +94,8 @@ function defaultHttpGet(action: { path?: string; scheme?: string } | undefined):
 export function isLatest(image: string): boolean {
   if (!/^[a-zA-Z0-9][\w.:/@-]*$/.test(image)) return false;
   const [name = '', digest] = image.split('@');
-  if (digest !== undefined) return false;
+  // What looks like a digest is no name.
+  if (digest !== undefined || /^[a-f0-9]{64}$/.test(name)) return false;
   const [tail, tag] = /:([\w][\w.-]{0,127})$/.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [''];
   return (
     repositoryPath(name.slice(0, name.length - tail.length)).length <= longestPath && (tag ?? 'latest') === 'latest'

@@ -7,6 +7,7 @@ import { forbidden } from '../../field.ts';
 import { specDiff } from '../../internal-form.ts';
 import type { KindRules } from '../../rules.ts';
 import { changedAnnotationErrors, podAnnotationErrors } from './annotations.ts';
+import { fieldsOfAppArmor } from './app-armor.ts';
 import { podCells } from './cells.ts';
 import { dropVolumeStatuses } from './container-status.ts';
 import { defaultPod } from './defaults.ts';
@@ -53,8 +54,9 @@ export const podRules: KindRules = {
   },
 };
 
-function prepareForCreate(object: AnyObject, { now }: RequestContext): void {
+function prepareForCreate(object: AnyObject, { now, warn = () => undefined }: RequestContext): void {
   const pod = object as Pod;
+  fieldsOfAppArmor(pod, warn);
   if (pod.spec) mergeLabelKeys(pod.spec, pod.metadata.labels);
   pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) };
   if (pod.spec?.schedulingGates?.length)

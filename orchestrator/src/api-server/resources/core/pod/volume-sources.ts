@@ -21,6 +21,8 @@ import {
   validateWithSecret,
 } from './legacy-sources.ts';
 
+const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
+
 type Check = (volume: Volume, field: string) => readonly FieldError[];
 
 const need =
@@ -67,7 +69,15 @@ const sources: readonly (readonly [keyof Volume, Check, string?])[] = [
   ['scaleIO', ({ scaleIO }, field) => need('gateway', 'system', 'volumeName')(scaleIO!, field)],
   ['csi', ({ csi }, field) => validateCsiVolume(csi!, field)],
   ['ephemeral', ({ ephemeral }, field) => validateEphemeral(ephemeral!, field)],
-  ['image', ({ image }, field) => (image!.reference ? [] : [required(`${field}.reference`)])],
+  [
+    'image',
+    ({ image }, field) => [
+      ...(image!.reference ? [] : [required(`${field}.reference`)]),
+      ...(pullPolicies.includes(image!.pullPolicy as string)
+        ? []
+        : [notSupported(`${field}.pullPolicy`, image!.pullPolicy as string, pullPolicies)]),
+    ],
+  ],
 ];
 
 /** Exactly one source, and that one well-formed (validateVolumeSource). */
