@@ -17,7 +17,8 @@ export interface Logger {
 }
 
 export interface LoggerOptions {
-  readonly level: LogLevel;
+  /** The least that is written; may change. */
+  level: LogLevel;
   /** `json` is one object a line; `text` is for people. */
   readonly format?: 'json' | 'text';
   readonly now: () => number;
@@ -25,11 +26,10 @@ export interface LoggerOptions {
 }
 
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
-  const threshold = logLevels.indexOf(options.level);
   const line =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
-      if (logLevels.indexOf(level) < threshold) return;
+      if (logLevels.indexOf(level) < logLevels.indexOf(options.level)) return;
       const all = { ...bound, ...fields };
       const time = new Date(options.now()).toISOString();
       options.write(options.format === 'json' ? asJson(time, level, message, all) : asText(time, level, message, all));

@@ -22,6 +22,9 @@ import { bootstrap } from './boot/bootstrap.ts';
 import { publishAuthentication } from './boot/publish-authentication.ts';
 import { startAdvertising } from './boot/start-advertising.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
+import type { DebugOptions } from './debug/debug-options.ts';
+import { debugPaths } from './debug/debug-paths.ts';
+import { zPages } from './debug/zpages.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
 import { swaggerPath } from './discovery/swagger-path.ts';
@@ -79,6 +82,8 @@ export interface ApiServerOptions {
   readonly healthChecks?: readonly HealthCheck[];
   /** What componentstatuses tell of beside the store. */
   readonly components?: readonly ClusterComponent[];
+  /** What the process tells of itself; absent: it lets itself be profiled, and was started without flags. */
+  readonly debug?: DebugOptions;
   /** Serves exec, attach and port-forward connections. */
   readonly serveUpgrade?: (upgrade: Upgrade, server: UpgradeContext) => Promise<void>;
 }
@@ -156,7 +161,7 @@ class Server implements ApiServer {
   #localApis: Promise<void> | undefined;
 
   constructor(options: ApiServerOptions) {
-    const { store, clock, rng, log, definitions, healthChecks = [] } = options;
+    const { store, clock, rng, log, definitions, healthChecks = [], debug = { profiling: true, flags: {} } } = options;
     const plugins = options.admissionPlugins ?? { enable: [], disable: [] };
     this.#options = options;
     const registry = new ResourceRegistry(definitions);
@@ -209,6 +214,8 @@ class Server implements ApiServer {
         serverPaths(this.#metrics, () => rootPaths(registry, own)),
         backupPath(store),
         this.#limits.debugPaths,
+        debugPaths(debug),
+        zPages(clock, debug),
       ],
       schemas: remoteSchemaPaths(context, this.#remotes),
       noteDecision: (allowed) => this.#metrics.authorized(allowed),

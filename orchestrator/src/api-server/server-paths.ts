@@ -57,12 +57,14 @@ export function rootPaths(registry: ResourceRegistry, checks: readonly HealthChe
     '/api/v1',
     '/apis',
     '/apis/',
+    '/flagz',
     '/metrics',
     '/metrics/slis',
     '/openapi/v2',
     '/openapi/v3',
     '/openapi/v3/',
     '/openid/v1/jwks',
+    '/statusz',
     '/version',
   ];
   return [...own, ...groups, ...health].toSorted();

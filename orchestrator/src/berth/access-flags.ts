@@ -6,6 +6,7 @@ import type { AuthorizationOptions } from '../api-server/authorization/authoriza
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
 import { durationMs } from '../api-server/go-duration.ts';
 import { BerthError } from './berth-error.ts';
+import { booleanFlag } from './boolean-flag.ts';
 
 /** Who gets in, who may do what, and what is read by nobody who takes the disk away. */
 export interface AccessOptions {
@@ -158,15 +159,13 @@ function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
 
 function authenticationOf(flags: AccessFlags): AuthenticationOptions {
   const { anonymousAuth, tokenAuthFile, basicAuthFile, authenticationConfig: configFile } = flags;
-  if (anonymousAuth !== 'true' && anonymousAuth !== 'false')
-    throw new BerthError('Usage', `--anonymous-auth takes true or false, not "${anonymousAuth}"`);
   const oidc = oidcOf(flags);
   const frontProxy = frontProxyOf(flags);
   const webhookFile = flags.authenticationTokenWebhookConfigFile;
   const version = versionOf('--authentication-token-webhook-version', flags.authenticationTokenWebhookVersion);
   const ttl = duration('--authentication-token-webhook-cache-ttl', flags.authenticationTokenWebhookCacheTtl);
   return {
-    anonymous: anonymousAuth === 'true',
+    anonymous: booleanFlag('--anonymous-auth', anonymousAuth),
     bootstrapTokens: flags.enableBootstrapTokenAuth ?? false,
     ...(tokenAuthFile === undefined ? {} : { tokenAuthFile }),
     ...(basicAuthFile === undefined ? {} : { basicAuthFile }),

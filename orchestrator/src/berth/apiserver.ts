@@ -1,4 +1,4 @@
-import { createLogger, systemClock, systemRng } from '@berth/kit';
+import { systemClock, systemRng } from '@berth/kit';
 import { KubeClient } from '@berth/kube';
 import { returnMemoryWhenQuiet } from '@berth/linux';
 import { announce } from './announce.ts';
@@ -8,20 +8,21 @@ import { writeKubeconfigs } from './kubeconfig.ts';
 import { ensurePki } from './pki.ts';
 import { prepareOutputs } from './prepare-outputs.ts';
 import { remoteNodes } from './remote-nodes.ts';
+import { serverLog } from './server-log.ts';
 import { machineAddress, serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
 import type { UpOptions } from './up.ts';
 
 /** `berth apiserver`: the API server alone, until the signal. Nodes are other processes' affair. */
 export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'driverCommand'>): Promise<void> {
-  const { data, address, signal, terminal, logLevel } = options;
+  const { data, address, signal, terminal } = options;
   // What is refused anyway leaves no new folder behind.
   if (!data.isOurs) await checkPort(options);
   await prepareOutputs(options, 'before');
   using _ = await data.take();
   await prepareOutputs(options, 'after');
-  const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
-  const parts = { clock: systemClock, rng: systemRng, log };
+  const { log, debug } = serverLog(options);
+  const parts = { clock: systemClock, rng: systemRng, log, debug };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
     const pki = await ensurePki(data.pki, serverNames(address), systemClock);

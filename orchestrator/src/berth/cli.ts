@@ -6,6 +6,7 @@ import { admissionPlugins, isAdmissionPlugin, type PluginChoice } from '../api-s
 import { type AccessFlags, accessOf, addAccessFlags } from './access-flags.ts';
 import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
+import { booleanFlag } from './boolean-flag.ts';
 import { DataDir } from './data-dir.ts';
 import type { DownOutcome } from './down.ts';
 import { addEtcdFlags, type EtcdFlags, etcdOf } from './etcd-flags.ts';
@@ -31,6 +32,7 @@ interface ServerFlags extends AccessFlags, LimitFlags, EtcdFlags {
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
   readonly admissionControlConfigFile?: string;
+  readonly profiling: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
 }
@@ -107,11 +109,11 @@ function addUp(program: Command, options: CliOptions): void {
         '  berth up --token-auth-file users.csv --anonymous-auth=false\n' +
         '  berth up --audit-policy-file policy.yaml --audit-log-path /var/log/berth/audit.log\n',
     )
-    .action(async (flags: UpFlags) => {
+    .action(async (flags: UpFlags, command: Command) => {
       const { up } = await import('./up.ts');
       const { terminal, signal, driverCommand } = options;
       const nodes = wholeNumber('--nodes', flags.nodes, { least: 0, most: 100 });
-      await up({ ...checkServer(flags), nodes, pools: poolsOf(flags.pool), terminal, signal, driverCommand });
+      await up({ ...checkServer(flags, command), nodes, pools: poolsOf(flags.pool), terminal, signal, driverCommand });
     });
 }
 
@@ -127,9 +129,9 @@ function addApiserver(program: Command, { terminal, signal }: CliOptions): void 
         '\nExamples:\n  berth apiserver --data-dir /tmp/alone --port 0\n' +
         '  berth apiserver --data-dir /tmp/second --port 6444 --etcd-servers http://127.0.0.1:2379\n',
     )
-    .action(async (flags: ServerFlags) => {
+    .action(async (flags: ServerFlags, command: Command) => {
       const { apiserver } = await import('./apiserver.ts');
-      await apiserver({ ...checkServer(flags), terminal, signal });
+      await apiserver({ ...checkServer(flags, command), terminal, signal });
     });
 }
 
@@ -147,11 +149,12 @@ function addServerFlags(command: Command): Command {
   addEtcdFlags(addLimitFlags(command));
   return command
     .optionsGroup('')
+    .option('--profiling <bool>', 'serve profiles of this process, and let its log level be set, at /debug', 'true')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'));
 }
 
-function checkServer(flags: ServerFlags) {
+function checkServer(flags: ServerFlags, command: Command) {
   const { kubeconfig, address } = flags;
   if (isIP(address) === 0)
     throw new BerthError('Usage', `--address takes an IP address, not "${address}"`, {
@@ -169,11 +172,19 @@ function checkServer(flags: ServerFlags) {
     ...accessOf(flags),
     admissionPlugins: pluginsOf(flags),
     limits: limitsOf(flags),
+    debug: { profiling: booleanFlag('--profiling', flags.profiling), flags: givenFlags(command) },
     etcd: etcdOf(flags),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,
   };
+}
+
+/** Each flag as it is, given or not. */
+function givenFlags(command: Command): Record<string, string> {
+  const values: Record<string, unknown> = command.opts();
+  const named = command.options.map((option) => [option.name(), String(values[option.attributeName()] ?? '')] as const);
+  return Object.fromEntries(named);
 }
 
 /** Words are kube-apiserver's. */

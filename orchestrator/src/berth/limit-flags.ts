@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { durationMs } from '../api-server/go-duration.ts';
 import type { AuditOptions, LimitOptions } from '../api-server/limits/limit-options.ts';
 import { BerthError } from './berth-error.ts';
+import { booleanFlag } from './boolean-flag.ts';
 
 export interface LimitFlags {
   readonly maxRequestsInflight: string;
@@ -46,13 +47,10 @@ export function limitsOf(flags: LimitFlags): LimitOptions {
   const requestTimeoutMs = durationMs(flags.requestTimeout);
   if (requestTimeoutMs === undefined || requestTimeoutMs < 1)
     throw new BerthError('Usage', `--request-timeout takes a duration such as 1m0s, not "${flags.requestTimeout}"`);
-  const fair = flags.enablePriorityAndFairness;
-  if (fair !== 'true' && fair !== 'false')
-    throw new BerthError('Usage', `--enable-priority-and-fairness takes true or false, not "${fair}"`);
   return {
     maxRequestsInFlight: count('--max-requests-inflight', flags.maxRequestsInflight),
     maxMutatingRequestsInFlight: count('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
-    priorityAndFairness: fair === 'true',
+    priorityAndFairness: booleanFlag('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
     requestTimeoutMs,
     audit: auditOf(flags),
   };

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
+import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { Listener } from '../api-server/http/listener.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
@@ -29,6 +30,7 @@ export interface StartServerOptions extends AccessOptions {
   readonly pki: Pki;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
+  readonly debug: DebugOptions;
   readonly nodeApi: NodeApiLookup;
   readonly components: readonly ClusterComponent[];
   readonly clock: Clock;
@@ -68,6 +70,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       authentication: options.authentication,
       admissionPlugins: options.admissionPlugins,
       limits: options.limits,
+      debug: options.debug,
       aside: true,
       ...(options.encryptionConfigFile === undefined ? {} : { encryptionConfigFile: options.encryptionConfigFile }),
       ...(await proxyClientOf(options)),

@@ -1,7 +1,8 @@
-import { type Clock, createLogger, type Logger, type LogLevel, type Rng, systemClock, systemRng } from '@berth/kit';
+import { type Clock, type Logger, type LogLevel, type Rng, systemClock, systemRng } from '@berth/kit';
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
+import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
@@ -21,6 +22,7 @@ import { podNetwork } from './pod-subnets.ts';
 import { type ExtraPool, poolsOfNode } from './pool-flag.ts';
 import { prepareOutputs } from './prepare-outputs.ts';
 import { remoteNodes } from './remote-nodes.ts';
+import { serverLog } from './server-log.ts';
 import { machineAddress, serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
 import { ensureStorageObjects } from './storage-objects.ts';
@@ -35,6 +37,7 @@ export interface UpOptions extends AccessOptions {
   readonly nodes: number;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
+  readonly debug: DebugOptions;
   readonly kubeconfig?: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
@@ -52,7 +55,7 @@ interface Context extends UpOptions {
 
 /** `berth up`: starts everything, says when it is ready, and stays until the signal; pods and mounts outlive it. */
 export async function up(options: UpOptions): Promise<void> {
-  const { data, signal, terminal, logLevel } = options;
+  const { data, signal, terminal } = options;
   checkMachine();
   data.checkPath(options.nodes);
   // What is refused anyway leaves no new folder behind.
@@ -60,8 +63,8 @@ export async function up(options: UpOptions): Promise<void> {
   await prepareOutputs(options, 'before');
   using _ = await data.take();
   await prepareOutputs(options, 'after');
-  const log = createLogger({ level: logLevel, now: () => systemClock.now(), write: terminal.err });
-  const context: Context = { ...options, clock: systemClock, rng: systemRng, log };
+  const { log, debug } = serverLog(options);
+  const context: Context = { ...options, clock: systemClock, rng: systemRng, log, debug };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
     await using stack = new AsyncDisposableStack();

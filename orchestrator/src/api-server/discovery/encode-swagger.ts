@@ -1,3 +1,4 @@
+import { message, nested, text } from '../protobuf-fields.ts';
 import type { SwaggerDocument, SwaggerHead, SwaggerOperation, SwaggerSchema } from './swagger-document.ts';
 
 /** A document as gnostic's openapi.v2.Document message, the one form old clients read (openapiv2/OpenAPIv2.proto). */
@@ -58,42 +59,4 @@ function extensions(number: number, owner: object): Uint8Array[] {
   return Object.entries(owner)
     .filter(([name]) => name.startsWith('x-'))
     .map(([name, value]) => nested(number, message(text(1, name), nested(2, message(text(2, JSON.stringify(value)))))));
-}
-
-function message(...fields: Uint8Array[]): Uint8Array {
-  return fields.length === 1 ? (fields[0] as Uint8Array) : Buffer.concat(fields);
-}
-
-function text(number: number, value: string): Uint8Array {
-  const { field, start } = lengthDelimited(number, Buffer.byteLength(value));
-  field.write(value, start);
-  return field;
-}
-
-function nested(number: number, bytes: Uint8Array): Uint8Array {
-  const { field, start } = lengthDelimited(number, bytes.length);
-  field.set(bytes, start);
-  return field;
-}
-
-/** A field of wire type 2 whose content is to be written at `start`. */
-function lengthDelimited(number: number, length: number): { readonly field: Buffer; readonly start: number } {
-  const tag = (number << 3) | 2;
-  const field = Buffer.allocUnsafe(varintSize(tag) + varintSize(length) + length);
-  return { field, start: writeVarint(field, writeVarint(field, 0, tag), length) };
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
-  return size;
-}
-
-/** @returns where it ends. */
-function writeVarint(target: Buffer, start: number, value: number): number {
-  let at = start;
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128;
-  target[at++] = rest;
-  return at;
 }

@@ -118,6 +118,24 @@ export function acceptedAs(accept: string | undefined, as: string, offered: read
   return undefined;
 }
 
+/** The form of a page that is text, or in one of `versions` the kind of config.k8s.io that is called for by name; undefined: another one. */
+export function structuredFormOf(
+  accept: string | undefined,
+  as: string,
+  versions: readonly string[],
+): 'text' | { readonly format: 'json' | 'yaml'; readonly version: string } | undefined {
+  if (accept === undefined || accept === '') return 'text';
+  for (const { type, parameters } of rangesOf(accept)) {
+    if (['*/*', 'text/*', 'text/plain'].includes(type)) return 'text';
+    const format = formats[type];
+    const version = parameters.get('v') ?? '';
+    const isKnown =
+      parameters.get('g') === 'config.k8s.io' && parameters.get('as') === as && versions.includes(version);
+    if (isKnown && (format === 'json' || format === 'yaml')) return { format, version };
+  }
+  return undefined;
+}
+
 export function notAcceptable(accepted: string) {
   return refusedForm(`only the following media types are accepted: ${accepted}`);
 }
