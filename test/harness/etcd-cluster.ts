@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
@@ -92,6 +92,21 @@ export class EtcdCluster implements AsyncDisposable {
     await closed;
   }
 
+  /** Keeps what a member has, which is stopped meanwhile; {@link restore} goes back to it. */
+  async save(index: number): Promise<void> {
+    await this.kill(index);
+    cpSync(this.#folderOf(index), `${this.#folderOf(index)}-saved`, { recursive: true });
+    await this.run(index);
+  }
+
+  /** As from a snapshot: what came since is lost, and its revisions are given out again. */
+  async restore(index: number): Promise<void> {
+    await this.kill(index);
+    rmSync(this.#folderOf(index), { recursive: true });
+    cpSync(`${this.#folderOf(index)}-saved`, this.#folderOf(index), { recursive: true });
+    await this.run(index);
+  }
+
   /** Nothing reaches the member, nor comes from it. */
   cut(index: number): void {
     this.#bridge?.cut(index);
@@ -134,13 +149,17 @@ export class EtcdCluster implements AsyncDisposable {
     }
   }
 
-  #args({ name, clientUrl, peerUrl }: Member): string[] {
+  #folderOf(index: number): string {
+    return join(this.#folder, this.#member(index).name);
+  }
+
+  #args({ name, index, clientUrl, peerUrl }: Member): string[] {
     const { tls, args = [] } = this.#options;
     const security = tls
       ? ['--client-cert-auth', '--trusted-ca-file', tls.ca, '--cert-file', tls.cert, '--key-file', tls.key]
       : [];
     return [
-      ...['--name', name, '--data-dir', join(this.#folder, name)],
+      ...['--name', name, '--data-dir', this.#folderOf(index)],
       ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', this.#members.map((each) => `${each.name}=${each.peerUrl}`).join(',')],

@@ -20,9 +20,18 @@ export class TcpProxy implements AsyncDisposable {
   async open(): Promise<void> {
     const server = createServer((socket) => {
       const other = connect(this.#port, '127.0.0.1');
-      for (const one of [socket, other]) {
+      for (const [one, far] of [
+        [socket, other],
+        [other, socket],
+      ] as const) {
         this.#sockets.add(one);
-        one.on('error', () => undefined).on('close', () => this.#sockets.delete(one));
+        one
+          .on('error', () => undefined)
+          .on('close', () => {
+            this.#sockets.delete(one);
+            // Who is not reached must not seem to be there.
+            far.destroySoon();
+          });
       }
       socket.pipe(other).pipe(socket);
     });

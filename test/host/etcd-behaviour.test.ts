@@ -223,6 +223,44 @@ test('a server that was away while etcd forgot has the newest state, and its wat
   expect(revision).toBeGreaterThanOrEqual(there.revision);
 });
 
+for (const [came, others] of [
+  ['with fewer revisions than before', 0],
+  ['and has as many revisions again', 40],
+] as const)
+  test(`an etcd that was restored ${came} is read anew, and watchers list again`, { timeout: 60_000 }, async () => {
+    await using own = await EtcdCluster.start();
+    await using way = await TcpProxy.to(Number(own.endpoints[0]!.address.split(':')[1]));
+    await using store = await open('/registry', etcdEndpointsOf(`http://127.0.0.1:${way.port}`));
+    using etcd = await raw(own.endpoints);
+    const put = (key: string, value: string) =>
+      etcd.kv.Put({ key: bytes(`/registry/things/${key}`), value: bytes(value) });
+    const again = () => expect.poll(() => put('kept', '1').catch(() => undefined), { timeout: 15_000 }).toBeDefined();
+    await again();
+    await own.save(0);
+    await again();
+    for (let i = 0; i < 20; i++) await put('lost', `${i}`);
+    const { header } = await put('lost', 'all');
+    await expect.poll(() => store.revision, { timeout: 15_000 }).toBe(Number(header?.revision));
+    const watching = Array.fromAsync(store.watch('/registry/things/', store.revision, new AbortController().signal));
+    const ended = expect(watching).rejects.toMatchObject({ code: 'Compacted' });
+    await way.close();
+    await own.restore(0);
+    await again();
+    for (let i = 0; i < others; i++) await put('other', `${i}`);
+    await way.open();
+    await ended;
+    const { items } = await store.range({ prefix: '/registry/things/' });
+    const expected = [['kept', '1'], ...(others > 0 ? [['other', `${others - 1}`]] : [])];
+    expect(items.map(({ key, value }) => [key.split('/').at(-1), new TextDecoder().decode(value)])).toEqual(expected);
+    const { key, modRevision } = items[0]!;
+    const events = store.watch('/registry/things/', store.revision, AbortSignal.timeout(15_000));
+    expect(await store.write({ key, value: bytes('3'), expected: modRevision })).toMatchObject({ ok: true });
+    for await (const [event] of events) {
+      expect(event).toMatchObject({ type: 'put', item: { key } });
+      break;
+    }
+  });
+
 test('a store opens where one endpoint is dead, and says so where all are', { timeout: 30_000 }, async () => {
   await using store = await open('/dead', [...etcdEndpointsOf('http://127.0.0.1:1'), ...cluster.endpoints]);
   await store.write({ key: '/registry/things/x', value: bytes('1') });

@@ -1,10 +1,13 @@
 import { decodeObject, decodeProtobuf, parseExact, schemas } from '@berth/kube';
+import { turns } from './decoding/turns.ts';
 import { definitionOfBeta } from './foreign-definition.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { apiVersionOf, encodeObject } from './stored-object.ts';
 
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+/** Of {@link turns}, for one value: a start reads as many as there are. */
+const unitsPerValue = 1_000;
 /** How every value of ours begins. */
 const ourHead = Buffer.from('{"kind":"');
 /** How kube-apiserver marks protobuf (runtime/serializer/protobuf). */
@@ -36,6 +39,8 @@ interface Kinds {
 }
 
 async function ownForm(kinds: Kinds, value: Uint8Array): Promise<Uint8Array> {
+  const pause = turns.goOn(unitsPerValue);
+  if (pause) await pause;
   try {
     const object =
       value[0] === openBrace

@@ -1,8 +1,9 @@
 import { type Clock, isAbort, type Logger } from '@berth/kit';
-import type { DuplexCall, etcd } from '@berth/protos';
+import type { DuplexCall, etcd, Init } from '@berth/protos';
 import type { Change } from '../key-space.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdClient, EtcdMember } from './etcd-client.ts';
+import { storeErrorOf } from './etcd-error.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
 import type { EtcdValues } from './etcd-values.ts';
 import { answersProgress } from './server-version.ts';
@@ -19,8 +20,8 @@ export interface FollowerOptions {
   readonly onChanges: (changes: readonly Change[]) => void;
   /** Nothing up to this revision is still to come. */
   readonly onProgress: (revision: number) => void;
-  /** What comes next is compacted: the state has to be read anew. */
-  readonly onCompacted: () => Promise<void>;
+  /** What comes next is compacted, or etcd's history is another one by now: the state has to be read anew. */
+  readonly onLost: () => Promise<void>;
 }
 
 type Stream = DuplexCall<etcd.WatchRequest, etcd.WatchResponse>;
@@ -28,12 +29,15 @@ type Stream = DuplexCall<etcd.WatchRequest, etcd.WatchResponse>;
 const firstPauseMs = 20;
 const longestPauseMs = 1_000;
 const connectMs = 2_000;
+const askMs = 5_000;
 
 /** Follows everything below the prefix by one watch, which goes on at another member where one fails. */
 export class EtcdFollower {
   readonly #o: FollowerOptions;
   #stream: Stream | undefined;
   #member: EtcdMember | undefined;
+  /** The newest change that etcd told. */
+  #last: etcd.KeyValue | undefined;
   #canAsk = false;
   #pauseMs = firstPauseMs;
 
@@ -83,7 +87,8 @@ export class EtcdFollower {
   async #recovered(error: unknown): Promise<boolean> {
     if (!(error instanceof StoreError) || error.code !== 'Compacted') return false;
     try {
-      await this.#o.onCompacted();
+      await this.#o.onLost();
+      this.#last = undefined;
       return true;
     } catch {
       return false;
@@ -91,10 +96,16 @@ export class EtcdFollower {
   }
 
   async #follow(member: EtcdMember, signal: AbortSignal): Promise<void> {
-    const { keys, revision } = this.#o;
+    const { keys, log, revision } = this.#o;
     if (!(await member.connection.ready(connectMs)))
       throw new StoreError('Unavailable', `etcd at ${member.url} cannot be reached`);
     this.#canAsk = await answersProgress(member, signal);
+    if (!(await this.#isSameHistory(member, signal))) {
+      log.warn('etcd has another history than before, as one that was restored: reading it anew', {
+        endpoint: member.url,
+      });
+      throw new StoreError('Compacted', 'etcd no longer has what it told');
+    }
     using stream = member.watch.Watch({ signal });
     const from = { startRevision: String(revision() + 1), progressNotify: true, fragment: true };
     stream.write({ createRequest: { ...keys.whole, ...from } });
@@ -103,6 +114,25 @@ export class EtcdFollower {
     } finally {
       this.#stream = undefined;
       this.#member = undefined;
+    }
+  }
+
+  /** One that was restored from a copy gives revisions out again: nothing of what is known here is to be believed then. */
+  async #isSameHistory(member: EtcdMember, signal: AbortSignal): Promise<boolean> {
+    const { keys, revision } = this.#o;
+    const known = revision();
+    const last = this.#last;
+    const request = last ? { key: last.key, revision: last.modRevision } : { key: keys.whole.key };
+    const ask = (of: Init<etcd.RangeRequest>) => member.kv.Range(of, { timeoutMs: askMs, signal });
+    try {
+      const { header, kvs } = await ask(request);
+      return Number(header?.revision) >= known && (!last || isTold(last, kvs[0]));
+    } catch (error) {
+      const { code } = storeErrorOf(error);
+      if (code === 'Future') return false;
+      if (code !== 'Compacted') throw error;
+      const { header } = await ask({ key: keys.whole.key });
+      return Number(header?.revision) >= known;
     }
   }
 
@@ -140,7 +170,17 @@ export class EtcdFollower {
       changes.push({ key, value, revision: at, ...(value ? { created: Number(kv.createRevision) } : {}) });
     }
     if (changes.length > 0) onChanges(changes);
+    const last = events.at(-1)?.kv;
+    // A copy: it would keep the whole message.
+    if (last) this.#last = { ...last, key: new Uint8Array(last.key), value: new Uint8Array(last.value) };
   }
+}
+
+/** Whether `found`, which stood there at the revision of a change, is what the change was told to have made. */
+function isTold(told: etcd.KeyValue, found: etcd.KeyValue | undefined): boolean {
+  // Of a deletion the key and the revision are told.
+  if (told.version === '0') return !found;
+  return found?.modRevision === told.modRevision && Buffer.compare(found.value, told.value) === 0;
 }
 
 function endOf({ compactRevision, cancelReason }: etcd.WatchResponse): StoreError {

@@ -1,8 +1,10 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
+import type { EtcdClient } from './etcd-client.ts';
 import { etcdEndpointsOf } from './etcd-endpoint.ts';
 import { connectionWords, fateOf, storeErrorOf } from './etcd-error.ts';
 import { EtcdKeys } from './etcd-keys.ts';
+import { pagesOf } from './etcd-pages.ts';
 import { Leases } from './leases.ts';
 import { PendingValues } from './pending-values.ts';
 import { RevisionProbe } from './revision-probe.ts';
@@ -192,4 +194,37 @@ test.each([
   ['etcdserver: no leader', 'etcdserver: no leader'],
 ])('%j is told as %j', (message, words) => {
   expect(connectionWords(message)).toBe(words);
+});
+
+/** An etcd with so many keys of so many bytes each, which goes on being written, and what it was asked for. */
+function anEtcdOf(count: number, bytes: number) {
+  const all = Array.from({ length: count }, (_, i) => `/registry/things/${String(i).padStart(6, '0')}`);
+  const asked: { limit: number; revision: string | undefined }[] = [];
+  let newest = 100;
+  const Range = async ({ key, limit, revision }: { key: Uint8Array; limit: string; revision?: string }) => {
+    asked.push({ limit: Number(limit), revision });
+    const left = all.filter((each) => each >= text(key));
+    const kvs = left.slice(0, Number(limit)).map((each) => ({ key: Buffer.from(each), value: new Uint8Array(bytes) }));
+    return { header: { revision: String(newest++) }, kvs, more: left.length > kvs.length, count: String(left.length) };
+  };
+  const client = { read: (call: (member: object) => unknown) => call({ kv: { Range } }) } as unknown as EtcdClient;
+  return { client, all, asked };
+}
+
+test('many keys come in pages of one revision, each as large as a turn of the event loop has room for', async () => {
+  const { client, all, asked } = anEtcdOf(6_000, 100);
+  const pages = await Array.fromAsync(pagesOf(client, new EtcdKeys('/registry').whole));
+  expect(pages.flatMap(({ kvs }) => kvs.map(({ key }) => text(key)))).toEqual(all);
+  expect(pages.map(({ revision }) => revision)).toEqual(pages.map(() => 100));
+  expect(pages[0]?.count).toBe(6_000);
+  expect(asked.map(({ revision }) => revision)).toEqual([undefined, '100', '100', '100']);
+  expect(asked.map(({ limit }) => limit)).toEqual([500, 2_000, 2_000, 2_000]);
+});
+
+test('of large values a page has few, and no page has more than is wanted', async () => {
+  const { client, asked } = anEtcdOf(700, 512 * 1024);
+  const wanted = { ...new EtcdKeys('/registry').whole, revision: 7, limit: 507 };
+  const pages = await Array.fromAsync(pagesOf(client, wanted));
+  expect(pages.map(({ kvs }) => kvs.length)).toEqual([500, 4, 3]);
+  expect(asked.map(({ revision }) => revision)).toEqual(['7', '7', '7']);
 });

@@ -1,6 +1,7 @@
 import type { KeyValue, RangeRequest, RangeResult } from '../store.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
+import { type EtcdPage, pagesOf } from './etcd-pages.ts';
 import type { EtcdValues } from './etcd-values.ts';
 import { keyValueOf } from './etcd-writes.ts';
 import type { StateSource } from './load-state.ts';
@@ -28,22 +29,25 @@ export class EtcdReads {
   async range({ prefix, after, limit, revision }: RangeRequest): Promise<RangeResult> {
     const start = after === undefined || after < prefix ? prefix : `${after}\0`;
     const span = this.#keys.range(prefix, start);
-    const request = {
-      ...(span ?? this.#keys.whole),
-      ...(revision === undefined ? {} : { revision: String(revision) }),
-    };
-    const bounded = span && limit !== undefined ? { ...request, limit: String(limit) } : request;
-    const { kvs, count, header } = await this.#client.read((member, call) => member.kv.Range(bounded, call));
     const found: KeyValue[] = [];
-    for (const kv of kvs) {
-      const key = this.#keys.ours(kv.key);
-      if (key === undefined || !key.startsWith(prefix) || key < start) continue;
-      const value = this.#values.read(kv.value);
-      found.push(keyValueOf(key, kv, value instanceof Uint8Array ? value : await value));
+    let first: EtcdPage | undefined;
+    const all = {
+      ...(span ?? this.#keys.whole),
+      ...(revision === undefined ? {} : { revision }),
+      ...(span && limit !== undefined ? { limit } : {}),
+    };
+    for await (const page of pagesOf(this.#client, all)) {
+      first ??= page;
+      for (const kv of page.kvs) {
+        const key = this.#keys.ours(kv.key);
+        if (key === undefined || !key.startsWith(prefix) || key < start) continue;
+        const value = this.#values.read(kv.value);
+        found.push(keyValueOf(key, kv, value instanceof Uint8Array ? value : await value));
+      }
     }
     found.sort((a, b) => (a.key < b.key ? -1 : 1));
     const items = found.slice(0, limit);
-    const total = span ? Number(count) : found.length;
-    return { revision: revision ?? Number(header?.revision), items, remaining: total - items.length };
+    const total = span ? (first?.count ?? 0) : found.length;
+    return { revision: revision ?? first?.revision ?? 0, items, remaining: total - items.length };
   }
 }

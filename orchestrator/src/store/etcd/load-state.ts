@@ -1,17 +1,15 @@
-import type { Change } from '../key-space.ts';
+import { type Change, KeySpace } from '../key-space.ts';
 import { StoreError } from '../store-error.ts';
+import { windowLimits } from '../window-limits.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
+import { pagesOf } from './etcd-pages.ts';
 import type { EtcdValues } from './etcd-values.ts';
 
-const page = 500;
 /** History a start looks back on, so that watchers of another server, or of this one's last life, resume here. */
 const lookBack = 1000;
-
-export interface LoadedState {
-  readonly revision: number;
-  readonly changes: readonly Change[];
-}
+/** Of an etcd that nobody has written to: there is nothing before it. */
+const firstRevision = 1;
 
 /** Where the state is, and how it is read. */
 export interface StateSource {
@@ -21,10 +19,10 @@ export interface StateSource {
 }
 
 /** The state of some revisions ago, or the newest where that is compacted; the watch brings what came since. */
-export async function loadState(source: StateSource): Promise<LoadedState> {
+export async function loadState(source: StateSource): Promise<KeySpace> {
   const newest = await newestRevision(source.client, source.keys);
   try {
-    return await stateAt(source, Math.max(1, newest - lookBack));
+    return await stateAt(source, Math.max(firstRevision, newest - lookBack));
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'Compacted') throw error;
     return stateAt(source, newest);
@@ -38,25 +36,22 @@ export async function newestRevision(client: EtcdClient, keys: EtcdKeys): Promis
   return Number(header?.revision);
 }
 
-async function stateAt({ client, keys, values }: StateSource, revision: number): Promise<LoadedState> {
-  const { key: first, rangeEnd } = keys.whole;
-  const changes: Change[] = [];
-  for (let key = first; ; ) {
-    const request = { key, rangeEnd, limit: String(page), revision: String(revision) };
-    const { kvs, more } = await client.read((member, options) => member.kv.Range(request, options));
+async function stateAt({ client, keys, values }: StateSource, revision: number): Promise<KeySpace> {
+  const space = new KeySpace({ limits: windowLimits, revision, start: revision === firstRevision ? 0 : revision });
+  for await (const { kvs } of pagesOf(client, { ...keys.whole, revision })) {
+    const changes: Change[] = [];
     for (const kv of kvs) {
-      const known = keys.ours(kv.key);
-      if (known === undefined) continue;
+      const key = keys.ours(kv.key);
+      if (key === undefined) continue;
       const value = values.read(kv.value);
       changes.push({
-        key: known,
+        key,
         revision: Number(kv.modRevision),
         created: Number(kv.createRevision),
         value: value instanceof Uint8Array ? value : await value,
       });
     }
-    const last = kvs.at(-1);
-    if (!more || !last) return { revision, changes };
-    key = new Uint8Array([...last.key, 0]);
+    space.load(changes);
   }
+  return space;
 }

@@ -1,8 +1,7 @@
 import { type Clock, type Logger, type Rng, startTask } from '@berth/kit';
-import { type Change, KeySpace } from '../key-space.ts';
+import type { Change, KeySpace } from '../key-space.ts';
 import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from '../store.ts';
 import { StoreError } from '../store-error.ts';
-import { windowLimits } from '../window-limits.ts';
 import { compactEtcd, runCompactor } from './compactor.ts';
 import { EtcdClient, type EtcdTls } from './etcd-client.ts';
 import type { EtcdEndpoint } from './etcd-endpoint.ts';
@@ -88,7 +87,7 @@ class EtcdStore implements Store {
       revision: () => this.#space.revision,
       onChanges: (changes) => this.#apply(changes),
       onProgress: (revision) => this.#advance(revision),
-      onCompacted: () => this.#loadAnew(),
+      onLost: () => this.#loadAnew(),
     });
     const task = { log, signal: this.#end.signal };
     this.#tasks.use(startTask('etcd watch', (signal) => this.#follower.run(signal), task));
@@ -182,8 +181,15 @@ class EtcdStore implements Store {
   /** Whether the cache holds what such a read must see. @throws StoreError Future */
   async #isFresh(notOlderThan: number | undefined): Promise<boolean> {
     if (notOlderThan !== undefined && notOlderThan <= this.#space.revision) return true;
+    const space = this.#space;
+    const known = space.revision;
     const newest = await this.#probe.newest();
     this.#checkOpen();
+    if (newest < known) {
+      // etcd was restored from a copy; whoever has noticed it meanwhile reads anew already.
+      if (this.#space === space) this.#follower.restart();
+      return false;
+    }
     if (notOlderThan !== undefined && notOlderThan > newest)
       throw new StoreError('Future', `Too large resource version: ${notOlderThan}, current: ${newest}`);
     const needed = notOlderThan ?? newest;
@@ -238,7 +244,7 @@ class EtcdStore implements Store {
   /** Changes are missing: all who follow have to list again. */
   async #loadAnew(): Promise<void> {
     const before = this.#space;
-    const next = await spaceOf({ client: this.#client, keys: this.#keys, values: this.#values });
+    const next = await loadState({ client: this.#client, keys: this.#keys, values: this.#values });
     if (this.#closed) return;
     this.#space = next;
     before.end(new StoreError('Compacted', 'etcd has forgotten changes that were not seen yet; list again'));
@@ -250,16 +256,6 @@ class EtcdStore implements Store {
   }
 }
 
-/** Of an etcd that nobody has written to: there is nothing before it. */
-const firstRevision = 1;
-
-async function spaceOf(source: StateSource): Promise<KeySpace> {
-  const { revision, changes } = await loadState(source);
-  const space = new KeySpace({ limits: windowLimits, revision, start: revision === firstRevision ? 0 : revision });
-  space.load(changes);
-  return space;
-}
-
 /**
  * Connects to etcd and reads what is there.
  * @throws StoreError Unavailable – no member answers; Unusable – it refuses us.
@@ -269,7 +265,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const client = await EtcdClient.create({ ...options, tls });
   const source = { client, keys: new EtcdKeys(prefix), values: new EtcdValues(options.foreign) };
   try {
-    const store = new EtcdStore(source, await spaceOf(source), options);
+    const store = new EtcdStore(source, await loadState(source), options);
     await store.catchUp();
     return store;
   } catch (error) {
