@@ -293,6 +293,19 @@ test('a pod that does not fit is rejected as OutOfcpu and never started', async 
   expect(node.runtime.calls).toEqual([]);
 });
 
+test('a pod that was bound to a node whose port another pod has is rejected', async () => {
+  await using node = await testNode();
+  const ports = [{ containerPort: 80, hostPort: 8080 }];
+  node.api.put(podPath('first'), aPod({ containers: [aContainer({ ports })] }, { name: 'first', uid: 'uid-first' }));
+  await node.until(() => node.pod('first')?.status?.phase === 'Running', 'Running');
+  node.api.put(podPath('second'), aPod({ containers: [aContainer({ ports })] }, { name: 'second', uid: 'uid-second' }));
+  await node.until(() => node.pod('second')?.status?.phase === 'Failed', 'rejection');
+  expect(node.pod('second')?.status).toMatchObject({
+    reason: 'NodePorts',
+    message: "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+  });
+});
+
 test('activeDeadlineSeconds ends a pod as DeadlineExceeded', async () => {
   await using node = await testNode();
   node.api.put(podPath('p1'), aPod({ activeDeadlineSeconds: 5 }));

@@ -52,8 +52,7 @@ export async function startKubelet(options: KubeletOptions, signal: AbortSignal)
     memoryBytes: machine.memoryBytes,
     ephemeralStorageBytes: machine.ephemeralStorageBytes,
     pods: options.maxPods ?? 110,
-    labels: reporter.labels,
-    nodeName: options.nodeName,
+    node: reporter.node,
   });
   const workers = new PodWorkers(node, source, room);
   return run({ options, node, reporter, workers }, signal);

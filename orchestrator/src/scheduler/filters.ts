@@ -1,5 +1,5 @@
-import type { Pod, Taint, Toleration } from '@berth/kube';
-import { matchesNodeSelector } from '../node-selector.ts';
+import type { Pod, Taint } from '@berth/kube';
+import { hasFreePorts, matchesAffinity, tolerates } from '../pod-placement.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { Resources } from './pod-requests.ts';
 
@@ -14,7 +14,7 @@ export interface FilterInput {
 type Filter = (input: FilterInput, info: NodeInfo) => Reasons;
 
 /** In upstream's order (apis/config/v1 default_plugins.go): the first plugin that refuses speaks for the node. */
-export const filters: readonly Filter[] = [isSchedulable, hasName, toleratesTaints, matchesAffinity, hasPorts, hasRoom];
+export const filters: readonly Filter[] = [isSchedulable, hasName, toleratesTaints, namesNode, hasPorts, hasRoom];
 
 export function refuse(input: FilterInput, info: NodeInfo): Reasons {
   for (const filter of filters) {
@@ -42,55 +42,12 @@ function toleratesTaints({ pod }: FilterInput, { node }: NodeInfo): Reasons {
   return taint ? ['node(s) had untolerated taint(s)'] : [];
 }
 
-export function tolerates(tolerations: readonly Toleration[] | undefined, taint: Taint): boolean {
-  return (tolerations ?? []).some(({ key, operator = 'Equal', value = '', effect }) => {
-    if (effect && effect !== taint.effect) return false;
-    if (!key) return operator === 'Exists';
-    if (key !== taint.key) return false;
-    return operator === 'Exists' || value === (taint.value ?? '');
-  });
-}
-
-function matchesAffinity({ pod }: FilterInput, { node }: NodeInfo): Reasons {
-  if (!node) return ["node(s) didn't match Pod's node affinity/selector"];
-  const labels = node.metadata.labels ?? {};
-  const bySelector = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
-  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (bySelector && (!required || matchesNodeSelector(required, node))) return [];
-  return ["node(s) didn't match Pod's node affinity/selector"];
+function namesNode({ pod }: FilterInput, { node }: NodeInfo): Reasons {
+  return node && matchesAffinity(pod, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"];
 }
 
 function hasPorts({ pod }: FilterInput, info: NodeInfo): Reasons {
-  const wanted = hostPorts(pod);
-  if (wanted.length === 0) return [];
-  for (const other of info.pods)
-    for (const taken of hostPorts(other))
-      if (wanted.some((port) => collide(port, taken)))
-        return ["node(s) didn't have free ports for the requested pod ports"];
-  return [];
-}
-
-interface HostPort {
-  readonly ip: string;
-  readonly port: number;
-  readonly protocol: string;
-}
-
-function hostPorts(pod: Pod): HostPort[] {
-  const containers = [
-    ...(pod.spec?.containers ?? []),
-    ...(pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
-  ];
-  return containers.flatMap(({ ports = [] }) =>
-    ports.flatMap(({ hostPort, hostIP, protocol = 'TCP' }) =>
-      hostPort ? [{ ip: hostIP || '0.0.0.0', port: hostPort, protocol }] : [],
-    ),
-  );
-}
-
-function collide(a: HostPort, b: HostPort): boolean {
-  const sameIp = a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0';
-  return sameIp && a.port === b.port && a.protocol === b.protocol;
+  return hasFreePorts(pod, info.pods) ? [] : ["node(s) didn't have free ports for the requested pod ports"];
 }
 
 function hasRoom({ requests }: FilterInput, info: NodeInfo): Reasons {

@@ -1,6 +1,6 @@
 import type { Pod } from '@berth/kube';
 import { matchesNodeSelectorTerm } from '../node-selector.ts';
-import { tolerates } from './filters.ts';
+import { tolerates } from '../pod-placement.ts';
 import type { NodeInfo } from './node-info.ts';
 import { assumedPodRequests } from './pod-requests.ts';
 

@@ -45,8 +45,9 @@ export class NodeReporter {
     return this.#registered.promise;
   }
 
-  get labels(): Readonly<Record<string, string>> {
-    return this.#known()?.metadata.labels ?? {};
+  /** As the API has it; before it was read, without anything. */
+  get node(): Node {
+    return this.#known() ?? { metadata: { name: this.#options.nodeName } };
   }
 
   /** Resolves when the node was first written as ready. */

@@ -1,4 +1,5 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '@berth/kube';
+import type { Node, Pod } from '@berth/kube';
+import { hasFreePorts, matchesAffinity, tolerates } from '../../pod-placement.ts';
 import { bytes, milli } from '../containers/linux-resources.ts';
 import type { PodVerdict } from '../status/pod-status.ts';
 import { containersOf, initContainersOf, isSidecar } from './pod-facts.ts';
@@ -8,9 +9,8 @@ export interface NodeRoom {
   readonly memoryBytes: number;
   readonly ephemeralStorageBytes: number;
   readonly pods: number;
-  /** Labels of the node object. */
-  readonly labels: Readonly<Record<string, string>>;
-  readonly nodeName: string;
+  /** As the API has it by now. */
+  readonly node: Node;
 }
 
 type Resource = 'cpu' | 'memory' | 'ephemeral-storage';
@@ -21,11 +21,6 @@ const counted: readonly Resource[] = ['cpu', 'memory', 'ephemeral-storage'];
  * (kubelet/lifecycle/predicate.go over the scheduler's AdmissionCheck).
  */
 export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodVerdict | undefined {
-  if (!matchesNode(pod, room)) {
-    const message =
-      "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
-    return { reason: 'NodeAffinity', message, rejected: true };
-  }
   if (others.length + 1 > room.pods) {
     return outOf('pods', { requested: 1, used: others.length, capacity: room.pods });
   }
@@ -35,7 +30,19 @@ export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodV
     const capacity = capacityOf(room, resource);
     if (requested > 0 && requested + used > capacity) return outOf(resource, { requested, used, capacity });
   }
-  return undefined;
+  if (!matchesAffinity(pod, room.node)) return failed('NodeAffinity', "didn't match Pod's node affinity/selector");
+  if (!hasFreePorts(pod, others)) return failed('NodePorts', "didn't have free ports for the requested pod ports");
+  const evicting = (room.node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
+  if (evicting.every((taint) => tolerates(pod.spec?.tolerations, taint))) return undefined;
+  return failed('TaintToleration', "had taints that the pod didn't tolerate");
+}
+
+function failed(predicate: string, why: string): PodVerdict {
+  return {
+    reason: predicate,
+    message: `Pod was rejected: Predicate ${predicate} failed: node(s) ${why}`,
+    rejected: true,
+  };
 }
 
 function outOf(resource: string, { requested, used, capacity }: { requested: number; used: number; capacity: number }) {
@@ -64,44 +71,4 @@ export function requestOf(pod: Pod, resource: Resource): number {
   const main = containersOf(pod).reduce((sum, spec) => sum + amount(spec.resources?.requests?.[resource]), sidecars);
   const whole = pod.spec?.resources?.requests?.[resource];
   return (whole === undefined ? Math.max(main, init) : amount(whole)) + amount(pod.spec?.overhead?.[resource]);
-}
-
-function matchesNode(pod: Pod, { labels, nodeName }: NodeRoom): boolean {
-  const selector = Object.entries(pod.spec?.nodeSelector ?? {});
-  if (selector.some(([key, value]) => labels[key] !== value)) return false;
-  const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  return terms === undefined || terms.some((term) => matchesTerm(term, labels, nodeName));
-}
-
-function matchesTerm(term: NodeSelectorTerm, labels: Readonly<Record<string, string>>, nodeName: string): boolean {
-  const expressions = term.matchExpressions ?? [];
-  const fields = term.matchFields ?? [];
-  if (expressions.length + fields.length === 0) return false;
-  return (
-    expressions.every((requirement) => matches(requirement, labels[requirement.key])) &&
-    fields.every((requirement) => matches(requirement, requirement.key === 'metadata.name' ? nodeName : undefined))
-  );
-}
-
-function matches({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
-}
-
-export function labelsOf(node: Node | undefined): Readonly<Record<string, string>> {
-  return node?.metadata.labels ?? {};
 }
