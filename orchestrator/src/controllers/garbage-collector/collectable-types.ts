@@ -1,4 +1,5 @@
 import { apiVersionOf, type OwnerReference, type ResourceType, resources } from '@berth/kube';
+import { compareVersions } from '../../api-server/custom-resources/version-order.ts';
 
 /** Kinds that are answered and not stored, and events, which expire by themselves and own nothing. */
 const excluded = new Set([
@@ -12,24 +13,17 @@ const excluded = new Set([
   'subjectaccessreviews',
 ]);
 
-const core = [
-  '',
-  'apps',
-  'batch',
-  'storage.k8s.io',
-  'rbac.authorization.k8s.io',
-  'coordination.k8s.io',
-  'discovery.k8s.io',
-  'policy',
-  'networking.k8s.io',
-];
-
 const all: readonly ResourceType[] = Object.values(resources);
 
-/** Kinds whose objects have owners or own something, each once, at its stable version. */
-export const collectableTypes: readonly ResourceType[] = all.filter(
-  (type) => core.includes(type.group) && type.version === 'v1' && !excluded.has(type.plural),
-);
+/** Kinds whose objects have owners, or own something, or are in namespaces: all that are stored, each once, at its most stable version. */
+export const collectableTypes: readonly ResourceType[] = mostStable(all.filter(({ plural }) => !excluded.has(plural)));
+
+function mostStable(types: readonly ResourceType[]): ResourceType[] {
+  const found = new Map<string, ResourceType>();
+  for (const type of types.toSorted((a, b) => compareVersions(b.version, a.version)))
+    found.set(`${type.group}/${type.plural}`, type);
+  return [...found.values()];
+}
 
 const builtIn = new Set(all);
 

@@ -1,4 +1,4 @@
-import { type ConfigMap, type Namespace, resources } from '@berth/kube';
+import { type ConfigMap, type KubeObject, type Namespace, type ResourceType, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aPod } from '../../api-server/server.test-harness.ts';
 import { withController } from '../controller.test-harness.ts';
@@ -15,9 +15,16 @@ test('a namespace that ends takes its objects with it', async () => {
   await s.client.create(resources.namespaces, { metadata: { name: 'n' } });
   await s.client.create(resources.configmaps, { metadata: { namespace: 'n', name: 'm' } });
   await s.client.create(resources.secrets, { metadata: { namespace: 'n', name: 's' } });
+  await s.client.create(resources.horizontalpodautoscalers, {
+    metadata: { namespace: 'n', name: 'h' },
+    spec: { maxReplicas: 2, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' } },
+  });
+  await s.client.create(resources.resourceclaims, { metadata: { namespace: 'n', name: 'c' }, spec: {} });
   await s.client.delete(resources.namespaces, { name: 'n' });
   await s.until(async () => (await s.namespace()) === undefined);
-  expect((await s.client.list(resources.configmaps, { namespace: 'n' })).items).toEqual([]);
+  const { configmaps, secrets, horizontalpodautoscalers, resourceclaims } = resources;
+  for (const type of [configmaps, secrets, horizontalpodautoscalers, resourceclaims])
+    expect((await s.client.list<KubeObject>(type as ResourceType, { namespace: 'n' })).items).toEqual([]);
 });
 
 test('a namespace that waits for a finalizer says so, and goes with it', async () => {
