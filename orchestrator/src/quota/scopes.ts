@@ -1,14 +1,38 @@
-import type { Pod, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from '@berth/kube';
+import type { PersistentVolumeClaim, Pod, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from '@berth/kube';
 import { qosClass } from '../api-server/resources/core/pod/qos.ts';
 
-/** Whether a quota is about this object: its scopes narrow pods (quota/v1/evaluator/core podMatchesScopeFunc). */
+/** Whether a quota is about this object: its scopes narrow pods and claims (quota/v1/evaluator/core podMatchesScopeFunc, pvcMatchesScopeFunc). */
 export function isInScope(spec: ResourceQuotaSpec, plural: string, object: object): boolean {
   const wanted: ScopedResourceSelectorRequirement[] = [
     ...(spec.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
     ...(spec.scopeSelector?.matchExpressions ?? []),
   ];
   if (wanted.length === 0) return true;
-  return plural === 'pods' && wanted.every((scope) => podMatches(scope, object as Pod));
+  if (plural === 'pods') return wanted.every((scope) => podMatches(scope, object as Pod));
+  return (
+    plural === 'persistentvolumeclaims' && wanted.every((scope) => claimMatches(scope, object as PersistentVolumeClaim))
+  );
+}
+
+/** A claim on its way from one class to another is of both. */
+function claimMatches(
+  { scopeName, operator, values = [] }: ScopedResourceSelectorRequirement,
+  claim: PersistentVolumeClaim,
+): boolean {
+  if (scopeName !== 'VolumeAttributesClass') return false;
+  const names = attributesClassesOf(claim);
+  return names.size === 0 ? selects(operator, values, '') : [...names].some((name) => selects(operator, values, name));
+}
+
+/** Those that a claim should have, has, and is being given. */
+export function attributesClassesOf({ spec, status }: PersistentVolumeClaim): ReadonlySet<string> {
+  const { currentVolumeAttributesClassName, modifyVolumeStatus } = status ?? {};
+  const names = [
+    spec?.volumeAttributesClassName,
+    currentVolumeAttributesClassName,
+    modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return new Set(names.filter((name): name is string => name !== undefined && name !== ''));
 }
 
 function podMatches({ scopeName, operator, values = [] }: ScopedResourceSelectorRequirement, pod: Pod): boolean {

@@ -2,13 +2,14 @@ import {
   copyJson,
   type Informer,
   type KubeObject,
+  type PersistentVolumeClaim,
   Quantity,
   type ResourceQuota,
   type ResourceType,
   resources,
 } from '@berth/kube';
 import { type Amounts, amountsOf, listOf, only, plus } from '../../quota/amounts.ts';
-import { isInScope } from '../../quota/scopes.ts';
+import { attributesClassesOf, isInScope } from '../../quota/scopes.ts';
 import { usageOf } from '../../quota/usage.ts';
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
@@ -38,20 +39,17 @@ export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortS
       if (after && JSON.stringify(before?.spec) !== JSON.stringify(after.spec)) controller.queue.add(key);
     }),
   );
-  const recount = ({
-    before,
-    after,
-  }: {
-    readonly before: KubeObject | undefined;
-    readonly after: KubeObject | undefined;
-  }) => {
-    if (after && !(before && hasEnded(before) !== hasEnded(after))) return;
+  const recount = (countsBy: (object: KubeObject) => unknown, { before, after }: Change) => {
+    if (after && !(before && countsBy(before) !== countsBy(after))) return;
     const namespace = (after ?? before)?.metadata.namespace ?? '';
     for (const quota of quotas.list(namespace))
       controller.queue.addAfter(`${namespace}/${quota.metadata.name}`, settleMs);
   };
-  for (const { informer } of informers) handlers.use(informer.onChange((_, change) => recount(change)));
-  handlers.use(deps.customTypes.onChange((_, change) => recount(change)));
+  for (const { type, informer } of informers) {
+    const facts = type === resources.persistentvolumeclaims ? classesOf : hasEnded;
+    handlers.use(informer.onChange((_, change) => recount(facts, change)));
+  }
+  handlers.use(deps.customTypes.onChange((_, change) => recount(hasEnded, change)));
   return {
     [Symbol.asyncDispose]: async () => {
       handlers[Symbol.dispose]();
@@ -63,6 +61,16 @@ export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortS
 function hasEnded(object: KubeObject): boolean {
   const { phase } = (object as { status?: { phase?: string } }).status ?? {};
   return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/** Of quotas by VolumeAttributesClass a claim leaves one when it lets go of the class. */
+function classesOf(object: KubeObject): string {
+  return [...attributesClassesOf(object as PersistentVolumeClaim)].sort().join();
+}
+
+interface Change {
+  readonly before: KubeObject | undefined;
+  readonly after: KubeObject | undefined;
 }
 
 interface World {

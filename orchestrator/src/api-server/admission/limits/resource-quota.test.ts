@@ -113,6 +113,33 @@ test('a quota with scopes counts only what is in them', async () => {
   expect(await s.used()).toEqual({ pods: '1' });
 });
 
+/** pvcMatchesScopeFunc, and CheckRequest: what was not in the scope before is charged in full. */
+test('a claim is of each VolumeAttributesClass that it has or should have, and is charged when it comes to one', async () => {
+  const of = (name: string) => ({
+    scopeSelector: { matchExpressions: [{ scopeName: 'VolumeAttributesClass', operator: 'In', values: [name] }] },
+  });
+  await using s = await withQuota({ persistentvolumeclaims: '1' }, of('silver'));
+  const create = (name: string, volumeAttributesClassName: string) =>
+    s.client.create(resources.persistentvolumeclaims, {
+      ...claim(name, '1Gi'),
+      spec: { ...claim(name, '1Gi').spec, volumeAttributesClassName },
+    });
+  const silver = { spec: { volumeAttributesClassName: 'silver' } };
+  const change = (name: string) =>
+    s.client.patch(resources.persistentvolumeclaims, { namespace: 'default', name }, { type: 'merge', patch: silver });
+  for (const name of ['a', 'b']) {
+    await create(name, 'gold');
+    const { metadata } = claim(name, '1Gi');
+    const bound = await s.client.get(resources.persistentvolumeclaims, metadata);
+    await s.client.updateStatus(resources.persistentvolumeclaims, { ...bound, status: { phase: 'Bound' } });
+  }
+  expect(await s.used()).toEqual({ persistentvolumeclaims: '0' });
+  await change('a');
+  expect(await s.used()).toEqual({ persistentvolumeclaims: '1' });
+  await expect(change('b')).rejects.toThrow('exceeded quota: q, requested: persistentvolumeclaims=1');
+  await expect(create('c', 'silver')).rejects.toThrow('exceeded quota: q, requested: persistentvolumeclaims=1');
+});
+
 test('before a new quota was counted, what it is about waits', async () => {
   await using s = await aServer();
   const metadata = { name: 'new', namespace: 'default' };

@@ -42,11 +42,15 @@ function isCounted({ definition, operation, subresource, namespace }: AdmissionR
 
 async function charge(storage: ObjectStorage, request: AdmissionRequest): Promise<void> {
   const { definition, object, old, namespace, name, dryRun } = request;
-  const delta = minus(usageOf(definition, object), old ? usageOf(definition, old) : new Map());
+  const usage = usageOf(definition, object);
+  const grown = minus(usage, old ? usageOf(definition, old) : new Map());
+  // What comes into a quota's scopes takes all of it there.
+  const deltaOf = ({ spec = {} }: ResourceQuota) => (old && isInScope(spec, definition.plural, old) ? grown : usage);
   for (let attempt = 1; ; attempt++) {
     const { objects } = await storage.range({ namespace });
     const writes = objects.flatMap((stored) => {
-      const used = check(request, stored.object as unknown as ResourceQuota, delta);
+      const quota = stored.object as unknown as ResourceQuota;
+      const used = check(request, quota, deltaOf(quota));
       return used ? [{ stored, used }] : [];
     });
     if (dryRun || (await written(storage, writes))) return;
