@@ -28,6 +28,11 @@ for (const version of ['1.27', '1.33']) {
     expect(await kubectl.run('explain', 'foo.spec')).toMatch(
       /FIELDS:\n\s+deploymentName\s+<string>\n[\s\S]*replicas\s+<integer>/,
     );
+    // What upstream's conformance suite reads there.
+    expect(await kubectl.run('explain', 'foo')).toMatch(/apiVersion\s+<string>\s+APIVersion defines/);
+    expect(await kubectl.run('explain', 'foo.metadata')).toMatch(
+      /creationTimestamp\s+<string>\s+CreationTimestamp is a timestamp/,
+    );
     expect(
       await kubectl.fails('patch', 'foo', 'example-foo', '--type=merge', '-p', '{"spec":{"replicas":11}}'),
     ).toContain(

@@ -15,7 +15,8 @@ type Json = Record<string, unknown>;
 const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
 const words = {
-  apiVersion: 'The group and version of the schema this representation of an object has.',
+  // It begins as upstream's do, which its conformance suite looks for.
+  apiVersion: 'APIVersion defines the group and version of the schema that this representation of an object has.',
   kind: 'The kind of the object, in CamelCase.',
   metadata: "Standard object's metadata.",
 } as const;

@@ -4,7 +4,7 @@ export const metaDescriptions: Descriptions = {
   'apimachinery.pkg.apis.meta.v1.ObjectMeta': {
     '': 'What every stored object has: its name, its labels, and what the server notes about it.',
     annotations: 'Values that tools keep with the object. Nothing is selected by them, and they may be long.',
-    creationTimestamp: 'When the object was created. Set by the server.',
+    creationTimestamp: 'CreationTimestamp is a timestamp that tells when the object was created. Set by the server.',
     deletionGracePeriodSeconds:
       'How many seconds the object has to end before it is removed. Set when its deletion is asked for.',
     deletionTimestamp: 'When the object is to be gone. It is set by a request to delete it, and stays once it is set.',
