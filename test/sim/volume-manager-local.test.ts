@@ -1,4 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { resources, type Volume } from '@berth/kube';
@@ -208,18 +217,19 @@ test('hostPath takes what is of its type, and makes what may be made', async () 
   server.close();
 });
 
-test('a local PersistentVolume is bound into its pod, read-only where the pod says so', async () => {
+test('a local PersistentVolume, also by a link, is bound into its pod, read-only where the pod says so', async () => {
   await using h = await volumeHarness();
   const kernel = h.mounter as FakeKernel;
   const path = join(h.kubeletDir, 'disk');
   mkdirSync(path);
+  symlinkSync(path, join(h.kubeletDir, 'link'));
   const claim = await h.client.create(resources.persistentvolumeclaims, {
     metadata: { name: 'c', namespace: 'default' },
     spec: { volumeName: 'pv' },
   });
   await h.client.create(resources.persistentvolumes, {
     metadata: { name: 'pv' },
-    spec: { claimRef: { uid: claim.metadata.uid! }, local: { path } },
+    spec: { claimRef: { uid: claim.metadata.uid! }, local: { path: join(h.kubeletDir, 'link') } },
   });
   await h.client.patch(
     resources.persistentvolumeclaims,

@@ -1,4 +1,4 @@
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, realpath, rmdir } from 'node:fs/promises';
 import { isErrno, type Mounter, openRoot } from '@berth/linux';
 import { VolumeError } from '../executor/volume-error.ts';
 import type { Layout } from '../kubelet-dir/layout.ts';
@@ -22,7 +22,7 @@ export function localVolumePlugin({ layout, mounter }: { layout: Layout; mounter
         throw new VolumeError('Final', `invalid path: ${source} must not contain '..'`);
       const target = pathOf(spec.podUid, spec.specName);
       if (!isMountPoint(mounter, target)) {
-        using directory = openSource(source);
+        using directory = await openSource(source);
         await mkdir(target, { recursive: true, mode: 0o750 });
         mounter.bind(directory.number, target, { readOnly: spec.readOnly });
       }
@@ -43,16 +43,16 @@ export function localVolumePlugin({ layout, mounter }: { layout: Layout; mounter
   };
 }
 
-/** @throws VolumeError Final – the directory is missing, or is not one. */
-function openSource(path: string) {
+/** Links are followed, as by upstream's bind: the path is its administrator's. @throws VolumeError Final – the directory is missing, or is not one. */
+async function openSource(path: string) {
   try {
-    return openRoot(path);
+    return openRoot(await realpath(path));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) throw new VolumeError('Final', `path "${path}" does not exist`);
     if (isErrno(error, 'ENOTDIR')) {
       throw new VolumeError(
         'Final',
-        `path "${path}" is not a directory: block devices and links are not served as local volumes`,
+        `path "${path}" is not a directory: block devices are not served as local volumes`,
       );
     }
     throw error;
