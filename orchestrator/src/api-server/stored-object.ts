@@ -39,14 +39,18 @@ function readStored({ key, value }: KeyValue): AnyObject {
   }
 }
 
+/** Weak: informers keep what they use, and what only passes as bytes costs no second copy. */
+interface DecodedObject {
+  object?: WeakRef<AnyObject>;
+  plain?: WeakRef<AnyObject>;
+}
+
 /** One object at one revision, decoded once for all who look at it, sent without being encoded again. Shared: nobody changes it. */
 export class StoredObject {
   readonly definition: ResourceDefinition;
   readonly kv: KeyValue;
   readonly #codec: ObjectCodec;
-  /** Weak: informers keep what they use, and what only passes as bytes costs no second copy. */
-  #object: WeakRef<AnyObject> | undefined;
-  #plain: WeakRef<AnyObject> | undefined;
+  #decoded: DecodedObject | undefined;
 
   constructor(codec: ObjectCodec, kv: KeyValue) {
     this.definition = codec.definition;
@@ -59,10 +63,11 @@ export class StoredObject {
   }
 
   get object(): AnyObject {
-    const known = this.#object?.deref();
+    this.#decoded ??= this.#codec.decoded(this.kv);
+    const known = this.#decoded.object?.deref();
     if (known) return known;
     const object = this.#codec.decode(this.kv);
-    this.#object = new WeakRef(object);
+    this.#decoded.object = new WeakRef(object);
     return object;
   }
 
@@ -78,11 +83,12 @@ export class StoredObject {
    * They reckon with numbers: integers that are none are rounded.
    */
   get plain(): AnyObject {
-    const known = this.#plain?.deref();
+    this.#decoded ??= this.#codec.decoded(this.kv);
+    const known = this.#decoded.plain?.deref();
     if (known) return known;
     const { shed } = this;
     const plain = mayHaveLargeInteger(Buffer.from(this.kv.value).toString('latin1')) ? roundedIntegers(shed) : shed;
-    this.#plain = new WeakRef(plain);
+    this.#decoded.plain = new WeakRef(plain);
     return plain;
   }
 
@@ -112,7 +118,8 @@ export class ObjectCodec {
   readonly definition: ResourceDefinition;
   readonly #stored: StoredKind;
   readonly #headLength: number;
-  readonly #views = new WeakMap<KeyValue, StoredObject>();
+  /** Of what was decoded, and of no more: the collector stops all others while it goes through a weak map. */
+  readonly #decoded = new WeakMap<KeyValue, DecodedObject>();
   /** What was just written, so that it need not be parsed again; by the value's identity. */
   readonly #written: WrittenObjects;
 
@@ -124,11 +131,16 @@ export class ObjectCodec {
   }
 
   view(kv: KeyValue): StoredObject {
-    const known = this.#views.get(kv);
+    return new StoredObject(this, kv);
+  }
+
+  /** What all views of it share. */
+  decoded(kv: KeyValue): DecodedObject {
+    const known = this.#decoded.get(kv);
     if (known) return known;
-    const view = new StoredObject(this, kv);
-    this.#views.set(kv, view);
-    return view;
+    const decoded = {};
+    this.#decoded.set(kv, decoded);
+    return decoded;
   }
 
   /** Bytes to store of an object of the served version, which is given away. */

@@ -1,5 +1,6 @@
 import type { Clock } from '@berth/kit';
 import { type KubeObject, LruMap } from '@berth/kube';
+import type { KeyValue } from '../../store/store.ts';
 import { copyingCost, readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
@@ -219,16 +220,23 @@ function frameValue(
   return converted(definition, value, presentation, first);
 }
 
+interface RecentLine {
+  readonly type: string;
+  readonly definition: ResourceDefinition;
+  readonly bytes: Uint8Array;
+}
+
 /** Lines sent last: a thousand watchers of one thing are told the same. Small ones only, as memory they hold is held for them alone. */
-const recentLines = new LruMap<StoredObject, { readonly type: string; readonly bytes: Uint8Array }>(16);
+const recentLines = new LruMap<KeyValue, RecentLine>(16);
 const recentAtMostBytes = 64 * 1024;
 
 function plainLine({ type, object }: WatchFrame): Uint8Array {
   if (!(object instanceof StoredObject)) return line(type, objectJson(object));
-  const recent = recentLines.get(object);
-  if (recent?.type === type) return recent.bytes;
+  const { kv, definition } = object;
+  const recent = recentLines.get(kv);
+  if (recent?.type === type && recent.definition === definition) return recent.bytes;
   const bytes = line(type, object.splice());
-  if (bytes.byteLength <= recentAtMostBytes) recentLines.set(object, { type, bytes });
+  if (bytes.byteLength <= recentAtMostBytes) recentLines.set(kv, { type, definition, bytes });
   return bytes;
 }
 
