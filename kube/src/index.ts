@@ -90,6 +90,7 @@ export {
   splitKey,
 } from './informer.ts';
 export { keepJsonNotes } from './json-notes.ts';
+export { forEachField } from './json-reader.ts';
 export { isRecord, setOwn } from './json-value.ts';
 export { type ClusterAccess, inClusterConfig, KubeconfigError, loadKubeconfig } from './kubeconfig.ts';
 export { labelValueErrors, qualifiedNameErrors } from './label-name.ts';

@@ -22,6 +22,11 @@ export function readJson(text: string): { value: unknown; duplicateFields: reado
   return { value: reader.document(), duplicateFields: reader.duplicates };
 }
 
+/** Tells each field of a JSON document that was read before, in its order and as often as it is given. */
+export function forEachField(text: string, tell: (path: string) => void): void {
+  new JsonReader(text, tell).document();
+}
+
 function isHexDigit(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 }
@@ -30,12 +35,14 @@ class JsonReader {
   readonly duplicates: string[] = [];
   readonly #text: string;
   readonly #path: (string | number)[] = [];
+  readonly #tell: ((path: string) => void) | undefined;
   #at = 0;
   /** The number that was read last, if it is written as Go writes no integer. */
   #float: string | undefined;
 
-  constructor(text: string) {
+  constructor(text: string, tell?: (path: string) => void) {
     this.#text = text;
+    this.#tell = tell;
   }
 
   document(): unknown {
@@ -75,8 +82,9 @@ class JsonReader {
       if (this.#text[this.#at] !== '"') throw this.#unexpected('looking for beginning of object key string');
       const key = this.#string();
       this.#path.push(key);
+      this.#tell?.(this.#place());
       if (Object.hasOwn(result, key) && this.duplicates.length < maxDuplicates) {
-        const path = joinPath(this.#path.map((part) => (typeof part === 'number' ? `[${part}]` : part)));
+        const path = this.#place();
         if (!this.duplicates.includes(path)) this.duplicates.push(path);
       }
       this.#space();
@@ -90,6 +98,10 @@ class JsonReader {
       if (this.#take('}')) return result;
       if (!this.#take(',')) throw this.#unexpected('after object key:value pair');
     }
+  }
+
+  #place(): string {
+    return joinPath(this.#path.map((part) => (typeof part === 'number' ? `[${part}]` : part)));
   }
 
   #array(): unknown[] {

@@ -12,7 +12,7 @@ import {
   type UsualKind,
 } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
-import { type Duplicates, duplicateProblems } from './decoding/duplicate-problems.ts';
+import { type Duplicates, duplicateProblems, fieldProblems } from './decoding/duplicate-problems.ts';
 import { isKnownThoughNotServed } from './decoding/kinds-not-served.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { optionsKindComplaint } from './decoding/options-kind.ts';
@@ -54,13 +54,13 @@ export class BodyDecoder {
    * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
    */
   async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value: read, duplicates, repeated = [], summary, large } = await this.#parse(request, expected);
+    const { value: read, duplicates, repeated = [], summary, large, text = '' } = await this.#parse(request, expected);
     // Go's decoders leave an object as it is where null is to fill it; a document of nothing is null in YAML.
     const value = read === null && !expected.custom ? {} : read;
     if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
     const typed = withKind(value, expected, summary);
     if (large) await this.#pause(request);
-    const object = this.conform(typed, expected, { validation, duplicates, repeated, warn: request.warn });
+    const object = this.conform(typed, expected, { validation, duplicates, repeated, text, warn: request.warn });
     request.audit?.requestObject(object);
     if (large) {
       markLarge(object);
@@ -110,8 +110,8 @@ export class BodyDecoder {
       );
     const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
     const problems = [
-      ...duplicateProblems(how, how.validation === 'Warn'),
-      ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
+      ...duplicateProblems({ repeated: how.repeated ?? [] }, how.validation === 'Warn'),
+      ...fieldProblems(how, unknownFields),
     ];
     if (problems.length > 0 && how.validation === 'Strict')
       throw cannot(`strict decoding error: ${problems.join(', ')}`);
@@ -145,7 +145,7 @@ export class BodyDecoder {
     if (media === 'application/yaml') return this.#parseYaml(text, { expected, summary, signal: request.signal });
     const wrong = (why: string) => unrecognized(expected, noJson(why), summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
-    return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes };
+    return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes, text };
   }
 
   async #parseProtobuf(bytes: Buffer, expected: ExpectedKind): Promise<Parsed> {
@@ -197,6 +197,8 @@ interface Parsed {
   readonly value: unknown;
   readonly duplicates: readonly string[];
   readonly repeated?: readonly string[];
+  /** The body, if it is JSON. */
+  readonly text?: string;
   readonly summary: string;
   /** Working on it takes long. */
   readonly large?: boolean;

@@ -64,8 +64,6 @@ export async function createChecked(context: ServerContext, request: CreateReque
   // What is no revision, or none of any object, says nothing.
   if (/^0*$/.test(metadata.resourceVersion ?? '') || revisionProblem(metadata.resourceVersion as string))
     delete metadata.resourceVersion;
-  if (metadata.resourceVersion)
-    throw apiError('Unknown', 'resourceVersion should not be set on objects to be created', { code: 500 });
   const { generateName } = metadata;
   if (metadata.name || !generateName) return createNamed(context, request);
   for (let tries = 1; ; tries++) {
@@ -123,6 +121,9 @@ async function createNamed(
   await context.admission.validate(admission);
   asStored(definition, object);
   const storage = context.storage(definition);
+  // Only the store says so: whoever may not create this is told that before, and a dry run nothing (etcd3 store Create).
+  if (object.metadata.resourceVersion && !dryRun)
+    throw apiError('Unknown', 'resourceVersion should not be set on objects to be created', { code: 500 });
   if (dryRun) {
     const there = await storage.find(namespace, name);
     if (there) throw alreadyExists(definition, name, there.object);
