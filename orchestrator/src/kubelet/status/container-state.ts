@@ -43,7 +43,8 @@ function stateOf(container: RuntimeContainer, runtimeName: string): ContainerSta
           exitCode: container.exitCode,
           reason: container.reason || (container.exitCode === 0 ? 'Completed' : 'Error'),
           ...(container.message === '' ? {} : { message: container.message }),
-          startedAt: rfc3339(container.startedAtMs),
+          // One that was ended before it was started has not run since 1970.
+          startedAt: rfc3339(container.startedAtMs || container.finishedAtMs),
           finishedAt: rfc3339(container.finishedAtMs),
           containerID: `${runtimeName}://${container.id}`,
         },
