@@ -1,5 +1,5 @@
+import type { OwnerReference } from '@berth/kube';
 import type { AnyObject } from './resource-definition.ts';
-import { semanticEqual } from './resources/equality.ts';
 
 /**
  * An owner that is told twice counts once, and whoever tells it is warned (apiserver dedupOwnerReferences): before
@@ -12,13 +12,21 @@ export function withoutRepeatedOwners(
 ): void {
   const { ownerReferences: all = [] } = metadata;
   if (all.length < 2) return;
-  const isRepeated = (at: number) =>
-    all.slice(0, at).some((one) => one.uid === all[at]?.uid && semanticEqual(one, all[at]));
-  const repeated = all.filter((_, at) => isRepeated(at)).map(({ uid }) => uid);
+  const owners = new Map<string, OwnerReference>();
+  const repeated: string[] = [];
+  for (const owner of all) {
+    const said = sayingOf(owner);
+    if (owners.has(said)) repeated.push(owner.uid);
+    else owners.set(said, owner);
+  }
   if (repeated.length === 0) return;
-  metadata.ownerReferences = all.filter((_, at) => !isRepeated(at));
+  metadata.ownerReferences = [...owners.values()];
   const happens = when === 'after' ? ' after mutating admission happens' : '';
   warn(
     `.metadata.ownerReferences contains duplicate entries${happens}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(', ')}`,
   );
+}
+
+function sayingOf({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }: OwnerReference): string {
+  return JSON.stringify([apiVersion, kind, name, uid, controller ?? null, blockOwnerDeletion ?? null]);
 }
