@@ -6,7 +6,7 @@ const bytesReadPerUnit = 10;
 const perCopy = 5;
 const bytesCopiedPerUnit = 1000;
 const perExpression = 100;
-const compiledPerCharacter = 4;
+const compiledPerCharacter = 8;
 
 /** What reading a stored object costs. */
 export function readingCost({ kv }: StoredObject): number {

@@ -86,6 +86,16 @@ test('many policies about one object are compiled and evaluated in many turns, a
   await expect(create(s, 'b', { x: '1', y: '2' })).rejects.toThrow("ValidatingAdmissionPolicy 'q'");
 });
 
+test('expressions of many policies that are created at once are read in many turns', async () => {
+  await using s = await aServer();
+  const createAll = (prefix: string, expression: string) => () =>
+    Promise.all(Array.from({ length: 15 }, (_, i) => policy(s, `${prefix}-${i}`, { validations: [{ expression }] })));
+  await policy(s, 'first', { validations: [{ expression: 'true' }] });
+  const short = await turnsOf(createAll('short', 'true'));
+  const long = await turnsOf(createAll('long', `${'size(object.data) < 100 && '.repeat(150)}true`));
+  expect(long - short).toBeGreaterThanOrEqual(8);
+});
+
 test('variables, messages by expression and reasons are used', async () => {
   await using s = await aServer();
   await policy(s, 'p', {

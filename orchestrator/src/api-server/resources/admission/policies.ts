@@ -5,6 +5,8 @@ import type {
   ParamRef,
   ValidatingAdmissionPolicySpec,
 } from '@berth/kube';
+import { compilingCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
 import { formatSelector, validateLabelSelector } from '../label-selector.ts';
@@ -44,12 +46,16 @@ function policyRules(column: string, list: 'validations' | 'mutations'): KindRul
 async function expressionErrors(object: AnyObject): Promise<readonly FieldError[]> {
   const { policyExpressionErrors } = await import('../../../cel/admission/check-expressions.ts');
   const spec = (object['spec'] ?? {}) as ValidatingAdmissionPolicySpec;
+  // Hundreds may be created at once.
+  await turns.goOn(compilingCost(spec));
   return policyExpressionErrors(object.metadata.name ?? '', spec);
 }
 
 async function mutationErrors(object: AnyObject): Promise<readonly FieldError[]> {
   const { mutationExpressionErrors } = await import('../../../cel/admission/check-mutations.ts');
-  return mutationExpressionErrors((object['spec'] ?? {}) as MutatingAdmissionPolicySpec);
+  const spec = (object['spec'] ?? {}) as MutatingAdmissionPolicySpec;
+  await turns.goOn(compilingCost(spec));
+  return mutationExpressionErrors(spec);
 }
 
 function paramKind(kind: ParamKind | undefined): string {

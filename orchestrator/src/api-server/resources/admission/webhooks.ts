@@ -1,4 +1,6 @@
 import type { MutatingWebhook, RuleWithOperations, ValidatingWebhook } from '@berth/kube';
+import { compilingCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, invalid, notSupported, required } from '../field.ts';
 import { validateLabelSelector } from '../label-selector.ts';
@@ -41,6 +43,8 @@ async function conditionedErrors(sent: AnyObject, old: AnyObject | undefined): P
     JSON.stringify(((of['webhooks'] ?? []) as Webhook[]).map(({ matchConditions = [] }) => matchConditions));
   if (old && conditions(object) === conditions(withoutNulls(old))) return configurationErrors(object);
   const { conditionErrors } = await import('../../../cel/admission/check-expressions.ts');
+  const cost = ((object['webhooks'] ?? []) as Webhook[]).reduce((sum, hook) => sum + compilingCost(hook), 0);
+  await turns.goOn(cost);
   return configurationErrors(object, conditionErrors);
 }
 
