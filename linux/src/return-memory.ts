@@ -46,8 +46,7 @@ export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes
       timer = undefined;
       const started = clock.monotonicMs();
       collect();
-      mallocTrim(0);
-      void forgetProgramPages().finally(() => {
+      void returnPages().finally(() => {
         const now = clock.monotonicMs();
         notBefore = now + Math.max(betweenMs, (firstMs + now - started) * shareOfTime);
         // Our own collection is told a turn later.
@@ -95,12 +94,13 @@ function collector(upToBytes: number): () => void {
 const mappingLine = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+\s*(.*)$/;
 
 /**
- * Unmaps what is read of the program's own file; what is used again comes back from the page cache. Only pages that are as the file
- * has them: read-only mappings of which not one page is the process's own copy (those hold relocations).
+ * Gives malloc's free blocks back, and unmaps what is read of the program's own file; what is used again comes back from the page cache.
+ * Only pages that are as the file has them: read-only mappings of which not one page is the process's own copy (those hold relocations).
  */
-async function forgetProgramPages(): Promise<void> {
-  // On a thread of the pool: the kernel walks every page for it.
+async function returnPages(): Promise<void> {
+  // On a thread of the pool: the kernel walks every page for it. What follows is no longer the turn of the collection.
   const smaps = await readFile('/proc/self/smaps', 'utf8');
+  mallocTrim(0);
   for (const { start, length } of cleanMappingsOf(smaps, process.execPath)) madvise(start, length, MADV_DONTNEED);
 }
 
