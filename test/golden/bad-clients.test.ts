@@ -174,6 +174,12 @@ test('an answer of 128 KiB and more is compressed for those who accept it', asyn
   const long = await server.send({ method: 'GET', path: `${configmaps}/long`, headers });
   expect(long.headers['content-encoding']).toBe('gzip');
   expect(Number(long.headers['content-length'])).toBeLessThan(10_000);
+  for (const refusing of ['gzip;q=0', 'xgzip', 'identity', 'br']) {
+    const plain = await server.send({ method: 'GET', path: `${configmaps}/long`, headers: { 'accept-encoding': refusing } });
+    expect([plain.headers['content-encoding'], plain.text.length > 200_000]).toEqual([undefined, true]);
+  }
+  const schema = await server.send({ method: 'GET', path: '/openapi/v2', headers: { 'accept-encoding': 'br, gzip' } });
+  expect(schema.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding, Accept' });
   const short = await server.send({ method: 'GET', path: '/version', headers });
   expect(short.headers['content-encoding']).toBeUndefined();
 });

@@ -143,16 +143,23 @@ async function send(
     return void response.writeHead(304, all).end();
   }
   let bytes = body;
-  if (bytes.byteLength >= gzipFromBytes && /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))) {
+  if (bytes.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding'])) {
     bytes = await compress(bytes, { level: 1 });
     all['content-encoding'] = 'gzip';
-    all['vary'] = 'Accept-Encoding';
+    all['vary'] = all['vary'] ? `Accept-Encoding, ${all['vary']}` : 'Accept-Encoding';
   }
   all['content-length'] = String(bytes.byteLength);
   reply.sentBytes = bytes.byteLength;
   response.writeHead(status, all);
   if (request.method !== 'HEAD' && bytes.byteLength > pieceBytes) return pump(piecesOf(bytes), reply);
   response.end(request.method === 'HEAD' ? new Uint8Array() : bytes);
+}
+
+/** Only where it is named as it is: with a weight it may be what the client refuses (responsewriters negotiateContentEncoding). */
+function takesGzip(accepted: string | string[] | undefined): boolean {
+  return String(accepted ?? '')
+    .split(',')
+    .some((coding) => coding.trim() === 'gzip');
 }
 
 /** Whether the client has just this already (RFC 9110 §13.1.2). */

@@ -112,12 +112,28 @@ function scopeErrors({ scopes: named = [], hard = {} }: ResourceQuotaSpec): Fiel
   ];
 }
 
+/** Scopes a pod has or has not. */
+const valueless = new Set([
+  'Terminating',
+  'NotTerminating',
+  'BestEffort',
+  'NotBestEffort',
+  'CrossNamespacePodAffinity',
+]);
+const existsOnly = `must be 'Exists' when scope is any of ${[...valueless]
+  .map((scope) => `ResourceQuotaScope${scope}`)
+  .join(', ')
+  .replace(/, (\w+)$/, ' or $1')}`;
+
 function selectorErrors({ scopeSelector }: ResourceQuotaSpec): FieldError[] {
   const field = 'spec.scopeSelector.matchExpressions';
   return (scopeSelector?.matchExpressions ?? []).flatMap((requirement) => [
     ...(scopes.has(requirement.scopeName)
       ? []
       : [invalid(`${field}.scopeName`, requirement.scopeName, 'unsupported scope')]),
+    ...(valueless.has(requirement.scopeName) && requirement.operator !== 'Exists'
+      ? [invalid(`${field}.operator`, requirement.operator, existsOnly)]
+      : []),
     ...requirementErrors(requirement, field),
   ]);
 }
