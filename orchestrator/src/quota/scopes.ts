@@ -38,9 +38,9 @@ export function attributesClassesOf({ spec, status }: PersistentVolumeClaim): Re
 function podMatches({ scopeName, operator, values = [] }: ScopedResourceSelectorRequirement, pod: Pod): boolean {
   switch (scopeName) {
     case 'Terminating':
-      return (pod.spec?.activeDeadlineSeconds ?? -1) >= 0;
+      return isTerminating(pod);
     case 'NotTerminating':
-      return (pod.spec?.activeDeadlineSeconds ?? -1) < 0;
+      return !isTerminating(pod);
     case 'BestEffort':
       return isBestEffort(pod);
     case 'NotBestEffort':
@@ -52,6 +52,11 @@ function podMatches({ scopeName, operator, values = [] }: ScopedResourceSelector
     default:
       return false;
   }
+}
+
+/** Whether a pod's time is limited from the beginning; one without a limit may get one. */
+export function isTerminating({ spec }: Pod): boolean {
+  return (spec?.activeDeadlineSeconds ?? -1) >= 0;
 }
 
 function isBestEffort({ spec }: Pod): boolean {

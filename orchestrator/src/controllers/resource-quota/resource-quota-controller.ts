@@ -3,13 +3,14 @@ import {
   type Informer,
   type KubeObject,
   type PersistentVolumeClaim,
+  type Pod,
   Quantity,
   type ResourceQuota,
   type ResourceType,
   resources,
 } from '@berth/kube';
 import { type Amounts, amountsOf, listOf, only, plus } from '../../quota/amounts.ts';
-import { attributesClassesOf, isInScope } from '../../quota/scopes.ts';
+import { attributesClassesOf, isInScope, isTerminating } from '../../quota/scopes.ts';
 import { usageOf } from '../../quota/usage.ts';
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
@@ -46,8 +47,8 @@ export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortS
       controller.queue.addAfter(`${namespace}/${quota.metadata.name}`, settleMs);
   };
   for (const { type, informer } of informers) {
-    const facts = type === resources.persistentvolumeclaims ? classesOf : hasEnded;
-    handlers.use(informer.onChange((_, change) => recount(facts, change)));
+    const countsBy = scopeFacts.get(type) ?? hasEnded;
+    handlers.use(informer.onChange((_, change) => recount(countsBy, change)));
   }
   handlers.use(deps.customTypes.onChange((_, change) => recount(hasEnded, change)));
   return {
@@ -63,10 +64,11 @@ function hasEnded(object: KubeObject): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
-/** Of quotas by VolumeAttributesClass a claim leaves one when it lets go of the class. */
-function classesOf(object: KubeObject): string {
-  return [...attributesClassesOf(object as PersistentVolumeClaim)].sort().join();
-}
+/** What of objects decides of which scopes they are: they leave one when it changes. */
+const scopeFacts = new Map<ResourceType, (object: KubeObject) => unknown>([
+  [resources.pods, (pod) => `${hasEnded(pod)} ${isTerminating(pod as Pod)}`],
+  [resources.persistentvolumeclaims, (claim) => [...attributesClassesOf(claim as PersistentVolumeClaim)].sort().join()],
+]);
 
 interface Change {
   readonly before: KubeObject | undefined;

@@ -140,6 +140,17 @@ test('a claim is of each VolumeAttributesClass that it has or should have, and i
   await expect(create('c', 'silver')).rejects.toThrow('exceeded quota: q, requested: persistentvolumeclaims=1');
 });
 
+/** podEvaluator.Handles */
+test('a pod that gets a deadline is charged to the quota of those that have one', async () => {
+  await using s = await withQuota({ pods: '1' }, { scopes: ['Terminating'] });
+  await s.client.create(resources.pods, pod('a'));
+  expect(await s.used()).toEqual({ pods: '0' });
+  const patch = { spec: { activeDeadlineSeconds: 3600 } };
+  await s.client.patch(resources.pods, { namespace: 'default', name: 'a' }, { type: 'merge', patch });
+  expect(await s.used()).toEqual({ pods: '1' });
+  await expect(s.client.create(resources.pods, pod('b', undefined, patch.spec))).rejects.toThrow('exceeded quota: q');
+});
+
 test('before a new quota was counted, what it is about waits', async () => {
   await using s = await aServer();
   const metadata = { name: 'new', namespace: 'default' };

@@ -1,7 +1,7 @@
 import { KeyedMutex } from '@berth/kit';
 import type { Pod, ResourceQuota } from '@berth/kube';
 import { type Amounts, amountsOf, listOf, minus, only, plus } from '../../../quota/amounts.ts';
-import { isInScope } from '../../../quota/scopes.ts';
+import { isInScope, isTerminating } from '../../../quota/scopes.ts';
 import { unsaid, usageOf } from '../../../quota/usage.ts';
 import type { ObjectStorage } from '../../object-storage.ts';
 import type { AnyObject } from '../../resource-definition.ts';
@@ -10,7 +10,7 @@ import type { ServerContext } from '../../server-context.ts';
 import type { StoredObject } from '../../stored-object.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 
-/** Updates of other kinds take nothing more. */
+/** Updates of other kinds take nothing more, but of pods that come into another scope. */
 const growing = new Set(['persistentvolumeclaims', 'services']);
 /** Upstream's: another server, or the controller, may write the same quota. */
 const tries = 3;
@@ -31,13 +31,14 @@ export function resourceQuota(context: ServerContext): AdmissionPlugin {
   };
 }
 
-function isCounted({ definition, operation, subresource, namespace }: AdmissionRequest): boolean {
+function isCounted({ definition, operation, subresource, namespace, object, old }: AdmissionRequest): boolean {
   if (namespace === '' || !definition.namespaced || !definition.stored || operation === 'delete') return false;
   if (operation === 'create') return subresource === '';
-  if (definition.group !== '') return false;
-  return (
-    (subresource === '' && growing.has(definition.plural)) || (definition.plural === 'pods' && subresource === 'resize')
-  );
+  const { group, plural } = definition;
+  if (group !== '') return false;
+  if (plural !== 'pods') return subresource === '' && growing.has(plural);
+  if (subresource !== '') return subresource === 'resize';
+  return old !== undefined && isTerminating(old as unknown as Pod) !== isTerminating(object as unknown as Pod);
 }
 
 async function charge(storage: ObjectStorage, request: AdmissionRequest): Promise<void> {

@@ -1,0 +1,37 @@
+import { type KubeObject, type Pod, resources } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aPod } from '../../api-server/server.test-harness.ts';
+import { withController } from '../controller.test-harness.ts';
+import { startResourceQuotaController } from './resource-quota-controller.ts';
+
+const at = (name: string) => ({ namespace: 'default', name });
+
+async function withQuota(hard: Record<string, string>, scopes: string[] = []) {
+  const world = await withController(startResourceQuotaController);
+  const { client } = world;
+  const used = async () => (await client.get(resources.resourcequotas, at('q'))).status?.used;
+  const untilUsed = (wanted: object) =>
+    world.until(async () => JSON.stringify(await used()) === JSON.stringify(wanted));
+  await client.create(resources.resourcequotas, {
+    metadata: at('q'),
+    spec: { hard, ...(scopes.length > 0 ? { scopes } : {}) },
+  });
+  await untilUsed(Object.fromEntries(Object.keys(hard).map((name) => [name, '0'])));
+  return Object.assign(world, { untilUsed, used });
+}
+
+test('a pod that gets a deadline leaves the quota of those without', async () => {
+  await using s = await withQuota({ pods: '1' }, ['NotTerminating']);
+  await s.client.create(resources.pods, aPod('a') as KubeObject as Pod);
+  expect(await s.used()).toEqual({ pods: '1' });
+  await s.client.patch(resources.pods, at('a'), { type: 'merge', patch: { spec: { activeDeadlineSeconds: 3600 } } });
+  await s.untilUsed({ pods: '0' });
+});
+
+test('what goes is given back, of whatever kind', async () => {
+  await using s = await withQuota({ 'count/resourceclaims.resource.k8s.io': '1' });
+  await s.client.create(resources.resourceclaims, { metadata: at('c'), spec: {} });
+  expect(await s.used()).toEqual({ 'count/resourceclaims.resource.k8s.io': '1' });
+  await s.client.delete(resources.resourceclaims, at('c'));
+  await s.untilUsed({ 'count/resourceclaims.resource.k8s.io': '0' });
+});
