@@ -87,10 +87,15 @@ test.each([
   ['/openapi/v3/', '*/*', [404, undefined, undefined]],
   ['/openapi/v3/apis/nope/v1', '*/*', [404, undefined, undefined]],
   [policy, '*/*', [200, 'application/json', undefined]],
-  [policy, `text/html, application/json;q=0.5, ${protobuf}`, [200, 'application/json', undefined]],
+  [policy, `text/html, application/json, ${protobuf}`, [200, 'application/json', undefined]],
   [policy, 'text/html', [406, undefined, undefined]],
-  // Upstream has this form, too.
-  [policy, protobuf, [406, undefined, undefined]],
+  [policy, protobuf, [200, protobuf, undefined]],
+  [policy, `application/json, ${protobuf}`, [200, 'application/json', undefined]],
+  [policy, `application/json;q=0.5, ${protobuf}`, [200, protobuf, undefined]],
+  [policy, protobuf.replace('v3.', 'v3@'), [200, protobuf, undefined]],
+  ['/openapi/v2', protobuf.replace('v3', 'v2'), [200, protobuf.replace('v3', 'v2'), undefined]],
+  ['/openapi/v2', `application/json, ${protobuf.replace('v3', 'v2')}`, [200, 'application/json', undefined]],
+  ['/openapi/v2', 'text/html', [406, undefined, undefined]],
   [`${policy}?hash=old`, '*/*', [301, 'application/json', expect.stringMatching(/^\/openapi\/v3\/apis\/policy\/v1\?hash=[\dA-F]{128}$/)]],
 ])('%s asked for as %s is answered as upstream does', async (path, accept, expected) => {
   const { status, headers, text } = await server.send({ method: 'GET', path, accept });

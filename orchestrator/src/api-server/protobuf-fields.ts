@@ -23,6 +23,15 @@ export function varint(number: number, value: number): Uint8Array {
   return field;
 }
 
+export function double(number: number, value: number): Uint8Array {
+  const tag = (number << 3) | 1;
+  const size = varintSize(tag);
+  const field = Buffer.allocUnsafe(size + 8);
+  writeVarint(field, 0, tag);
+  field.writeDoubleLE(value, size);
+  return field;
+}
+
 /** Integers in one field, as repeated ones come. */
 export function varints(number: number, values: readonly number[]): Uint8Array {
   const { field, start } = lengthDelimited(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '@berth/kit';
+import { schemaFormOf } from '../representation/negotiate.ts';
 import type { OwnSchemas } from '../request-pipeline.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -93,9 +94,7 @@ export class RemoteSchemas {
     if (documents.length === 0) return own(request);
     const answer = await own({ ...request, accept: 'application/json' });
     if (answer.type !== 'document') return answer;
-    const as = /com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf/.test(request.accept ?? '')
-      ? 'protobuf'
-      : 'json';
+    const as = schemaFormOf(request.accept, 'v2') === 'protobuf' ? 'protobuf' : 'json';
     const of = [answer.headers['etag'], ...found.map((known) => known?.etag)].join(' ');
     const before = this.#merged.get(as);
     const made =

@@ -24,12 +24,21 @@ export async function madeDocument(pieces: Iterable<string | Uint8Array>): Promi
   return { body: Buffer.concat(made), hash: hash.digest('hex').toUpperCase() };
 }
 
+/** Of two members of one name the first counts. */
+export function* firstOfName<T>(entries: Iterable<readonly [name: string, value: T]>): Generator<readonly [string, T]> {
+  const names = new Set<string>();
+  for (const entry of entries) {
+    if (names.has(entry[0])) continue;
+    names.add(entry[0]);
+    yield entry;
+  }
+}
+
 /** The members of an object as JSON, with commas between them; of two of one name the first counts. */
 export function* membersOf(entries: Iterable<readonly [name: string, value: unknown]>): Generator<string> {
-  const names = new Set<string>();
-  for (const [name, value] of entries) {
-    if (names.has(name)) continue;
-    yield `${names.size > 0 ? ',' : ''}${JSON.stringify(name)}:${JSON.stringify(value)}`;
-    names.add(name);
+  let first = true;
+  for (const [name, value] of firstOfName(entries)) {
+    yield `${first ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    first = false;
   }
 }

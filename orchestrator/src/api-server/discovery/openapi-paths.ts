@@ -1,10 +1,11 @@
-import { acceptsJson } from '../representation/negotiate.ts';
+import { schemaFormOf } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
 import type { Descriptions } from './descriptions/descriptions.ts';
+import type { OpenApiParts } from './encode-openapi.ts';
 import { type MadeDocument, madeDocument, membersOf } from './made-document.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
 import { versionInfo } from './version.ts';
@@ -15,6 +16,8 @@ interface Known {
   /** What it was made of: other definitions make another document. */
   readonly definitions: readonly ResourceDefinition[];
   readonly document: Promise<MadeDocument>;
+  /** The same in the other form; there are few who want that. */
+  binary?: Promise<MadeDocument>;
 }
 
 /** `/openapi/v3` and one document a group and version, made when first asked for. */
@@ -27,9 +30,15 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
     if (!definitions) return undefined;
     const known = documents.get(key);
     if (known?.definitions === definitions) return known.document;
-    const document = madeDocument(openApiDocument(definitions, words));
+    const document = madeDocument(jsonPieces(partsOf(definitions, words)));
     documents.set(key, { definitions, document });
     return document;
+  };
+  const binaryOf = async (path: string): Promise<MadeDocument> => {
+    const known = documents.get(path) as Known;
+    const { encodeOpenApi } = await import('./encode-openapi.ts');
+    known.binary ??= madeDocument(encodeOpenApi(partsOf(known.definitions, words)));
+    return known.binary;
   };
   return async ([first, second, ...rest], request) => {
     if (first !== 'openapi' || second !== 'v3') return undefined;
@@ -39,7 +48,7 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
     const [root = '', group = '', version = ''] = rest[0] === 'api' ? ['api', '', rest[1]] : rest;
     if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return nothing(404);
     const document = await documentOf(root, group, version);
-    return document ? accepted(document, request, rest.join('/')) : nothing(404);
+    return document ? accepted(document, { request, path: rest.join('/'), binaryOf }) : nothing(404);
   };
 }
 
@@ -64,25 +73,38 @@ function nothing(status: number, headers: Readonly<Record<string, string>> = {})
   return { type: 'document', status, body: new Uint8Array(), headers };
 }
 
-/** There is no other form here than JSON; a client that accepts only upstream's protobuf hears so (kube-openapi handler3). */
-function accepted(document: MadeDocument, { accept, query }: ServerRequest, path: string): Answer {
-  const takesJson = acceptsJson(accept);
-  if (takesJson === undefined) return nothing(200);
-  return takesJson ? withHash(document, query.get('hash'), path) : nothing(406, { vary: 'Accept' });
+const binaryType = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+
+interface Asked {
+  readonly request: ServerRequest;
+  readonly path: string;
+  readonly binaryOf: (path: string) => Promise<MadeDocument>;
+}
+
+/** In the form its client likes best; both have one hash (kube-openapi handler3). */
+async function accepted(document: MadeDocument, { request, path, binaryOf }: Asked): Promise<Answer> {
+  const form = schemaFormOf(request.accept, 'v3');
+  if (form === undefined) return nothing(200);
+  if (form === 'neither') return nothing(406, { vary: 'Accept' });
+  const hash = request.query.get('hash');
+  if (form === 'json') return withHash({ ...document, type: 'application/json' }, hash, path);
+  const { body } = await binaryOf(path);
+  return withHash({ body, hash: document.hash, type: binaryType }, hash, path);
+}
+
+interface TypedDocument extends MadeDocument {
+  readonly type: string;
 }
 
 /** A document asked for by its hash never changes under that address: who has another hash is sent there. */
-function withHash({ body, hash }: MadeDocument, asked: string | null, path: string): Answer {
-  const headers = { 'content-type': 'application/json', etag: `"${hash}"`, vary: 'Accept' };
+function withHash({ body, hash, type }: TypedDocument, asked: string | null, path: string): Answer {
+  const headers = { 'content-type': type, etag: `"${hash}"`, vary: 'Accept' };
   if (!asked) return { type: 'document', status: 200, body, headers };
   if (asked !== hash) return nothing(301, { ...headers, location: `/openapi/v3/${path}?hash=${hash}` });
   return { type: 'document', status: 200, body, headers: { ...headers, 'cache-control': 'public, immutable' } };
 }
 
-function* openApiDocument(
-  definitions: readonly ResourceDefinition[],
-  words: Descriptions | undefined,
-): Generator<string> {
+function partsOf(definitions: readonly ResourceDefinition[], words: Descriptions | undefined): OpenApiParts {
   const kinds = new Map<string, ResourceDefinition[]>();
   for (const definition of definitions) {
     const list = kinds.get(definition.schema) ?? [];
@@ -95,10 +117,18 @@ function* openApiDocument(
     deleteOptions,
     ...customRoots(definitions),
   ];
-  yield `{"openapi":"3.0.0","info":${JSON.stringify({ title: 'Kubernetes', version: versionInfo.gitVersion })},"paths":{`;
-  yield* membersOf(flat(definitions, pathsOf));
+  return {
+    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
+    paths: flat(definitions, pathsOf),
+    schemas: flat([customComponents(definitions), componentsOf(roots, kinds, words)], (each) => each),
+  };
+}
+
+function* jsonPieces({ info, paths, schemas }: OpenApiParts): Generator<string> {
+  yield `{"openapi":"3.0.0","info":${JSON.stringify(info)},"paths":{`;
+  yield* membersOf(paths);
   yield '},"components":{"schemas":{';
-  yield* membersOf(flat([customComponents(definitions), componentsOf(roots, kinds, words)], (each) => each));
+  yield* membersOf(schemas);
   yield '}}}';
 }
 

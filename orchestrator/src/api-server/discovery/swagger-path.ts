@@ -1,3 +1,4 @@
+import { schemaFormOf } from '../representation/negotiate.ts';
 import { decodedPath } from '../request-info.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
@@ -15,9 +16,12 @@ const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 export function swaggerPath(registry: ResourceRegistry): PathHandler {
   const made = new Map<string, Promise<Answer>>();
   let generation = registry.generation;
-  return async (_segments, { path, accept = '' }) => {
+  return async (_segments, { path, accept }) => {
     if (decodedPath(path) !== '/openapi/v2') return undefined;
-    const type = /com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf/.test(accept) ? protobuf : 'application/json';
+    const form = schemaFormOf(accept, 'v2');
+    if (form === 'neither')
+      return { type: 'document', status: 406, body: new Uint8Array(), headers: { vary: 'Accept' } };
+    const type = form === 'protobuf' ? protobuf : 'application/json';
     if (generation !== registry.generation) {
       generation = registry.generation;
       made.clear();

@@ -63,11 +63,19 @@ export function plainFormatOf(accept: string | undefined): Representation['forma
   )?.format;
 }
 
-/** Whether what there is in JSON alone is accepted, of whatever quality. Undefined: the header says nothing that can be read. */
-export function acceptsJson(accept: string | undefined): boolean | undefined {
-  if (accept === undefined || accept === '') return true;
+/** The form of a schema document of `version` that is liked best. Undefined: the header says nothing that can be read. */
+export function schemaFormOf(
+  accept: string | undefined,
+  version: 'v2' | 'v3',
+): 'json' | 'protobuf' | 'neither' | undefined {
+  if (accept === undefined || accept === '') return 'json';
   const ranges = rangesOf(accept);
-  return ranges.length === 0 ? undefined : ranges.some(({ type }) => formats[type] === 'json');
+  const binary = new RegExp(`^application/com\\.github\\.proto-openapi\\.spec\\.${version}[.@]v1\\.0\\+protobuf$`);
+  for (const { type } of ranges) {
+    if (formats[type] === 'json') return 'json';
+    if (binary.test(type)) return 'protobuf';
+  }
+  return ranges.length === 0 ? undefined : 'neither';
 }
 
 type Form = (range: MediaRange, format: Representation['format']) => Representation | undefined;
