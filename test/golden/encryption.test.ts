@@ -3,6 +3,7 @@ import { silentLogger, systemClock, systemRng } from '@berth/kit';
 import { KubeClient, type KubeObject, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { createApiServer, definitions, MemoryStore } from '../../orchestrator/src/index.ts';
+import { anAuthority } from '../harness/api-server.ts';
 import { aFile } from '../harness/kubeconfig-file.ts';
 
 /** The form of stored values, and the words, are upstream's (apiserver pkg/storage/value). */
@@ -35,6 +36,7 @@ async function serve(store: MemoryStore, providers?: readonly object[], names?: 
   const client = new KubeClient(server.transport());
   return {
     client,
+    listen: (options: Parameters<typeof server.listen>[0]) => server.listen(options),
     make: (name: string) => client.create(resources.secrets, { metadata: { name, namespace: 'default' }, data }),
     get: (name: string) => client.get(resources.secrets, { namespace: 'default', name }) as Promise<KubeObject & { data: object }>,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -139,6 +141,24 @@ test.each([
   expect(await failed(server.make('another'))).toBe('done');
   expect(await server.get('another')).toMatchObject({ data });
   expect(await failed(server.client.create(resources.configmaps, { metadata: { name: 'c', namespace: 'default' } }))).toBe('done');
+});
+
+test('a server starts and serves where what it wrote at its start before is sealed with a key that is gone', async () => {
+  await using store = new MemoryStore({ clock: systemClock });
+  const authority = await anAuthority();
+  const listening = async (server: Awaited<ReturnType<typeof serve>>) => {
+    await using listener = await server.listen({ address: '127.0.0.1', port: 0, ...(await authority.issue('CN=berth', 'server')), clientCa: authority.cert });
+    return listener.port;
+  };
+  {
+    await using server = await serve(store, [gcm({ name: 'k1', secret: one })], ['configmaps']);
+    await listening(server);
+  }
+  await using server = await serve(store, [gcm({ name: 'k2', secret: two })], ['configmaps']);
+  expect(await listening(server)).toBeGreaterThan(0);
+  const told = server.client.get(resources.configmaps, { namespace: 'kube-system', name: 'extension-apiserver-authentication' });
+  await expect(told).rejects.toThrow('no matching key was found for the provided AES transformer');
+  await server.make('s');
 });
 
 test('a value that was moved to another key is not taken for its own', async () => {

@@ -1,3 +1,4 @@
+import { isReason } from '@berth/kube';
 import type { FrontProxy } from '../authentication/front-proxy.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -7,11 +8,28 @@ import { createOwn } from './create-own.ts';
 
 const place = { namespace: 'kube-system', name: 'extension-apiserver-authentication' } as const;
 
-/** Tells servers behind this one how its users are known (controlplane controller/clusterauthenticationtrust). */
-export async function publishAuthentication(
-  context: ServerContext,
-  { clientCa, frontProxy }: { readonly clientCa: string; readonly frontProxy: FrontProxy | undefined },
-): Promise<void> {
+interface Known {
+  readonly clientCa: string;
+  readonly frontProxy: FrontProxy | undefined;
+}
+
+/**
+ * Tells servers behind this one how its users are known (controlplane controller/clusterauthenticationtrust). Where
+ * what was told before cannot be read, it being sealed with a key that is gone, all else is served.
+ */
+export async function publishAuthentication(context: ServerContext, known: Known): Promise<void> {
+  try {
+    await publish(context, known);
+  } catch (error) {
+    if (!isReason(error, 'InternalError')) throw error;
+    context.log.error('servers behind this one are not told how its users are known', {
+      configMap: `${place.namespace}/${place.name}`,
+      reason: error.message,
+    });
+  }
+}
+
+async function publish(context: ServerContext, { clientCa, frontProxy }: Known): Promise<void> {
   const definition = context.registry.ofResource('', 'configmaps');
   if (!definition) return;
   const data = { 'client-ca-file': clientCa, ...frontProxy?.published() };
