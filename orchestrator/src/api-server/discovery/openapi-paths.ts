@@ -176,10 +176,12 @@ function operations(
     const [method, action] = methods[verb] ?? [];
     if (!method) continue;
     const of = verb === 'list' ? `${schema}List` : schema;
+    const parameters = parametersOf(verb);
     result[method] = {
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': { group, version, kind },
-      parameters: parametersOf(verb),
+      // Go writes no empty list, and clients that read and write a document want the same again.
+      ...(parameters.length > 0 ? { parameters } : {}),
       ...(['create', 'update', 'patch'].includes(verb)
         ? { requestBody: requestBody(verb, schema, custom !== undefined) }
         : {}),
