@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Pod } from '@berth/kube';
 import type { cri, Init } from '@berth/protos';
+import { dotted } from '../pods/admit-sysctls.ts';
 import { containersOf, initContainersOf, uidOf } from '../pods/pod-facts.ts';
 import { annotations, labels } from '../pods/runtime-labels.ts';
 import { qosClassOf } from '../status/pod-qos.ts';
@@ -49,7 +50,7 @@ export function sandboxConfig(pod: Pod, attempt: number, facts: SandboxFacts): I
     linux: {
       cgroupParent: podCgroupPath(facts.cgroupRoot, qos, uid),
       sysctls: Object.fromEntries(
-        (pod.spec?.securityContext?.sysctls ?? []).map(({ name: key, value }) => [key.replaceAll('/', '.'), value]),
+        (pod.spec?.securityContext?.sysctls ?? []).map(({ name: key, value }) => [dotted(key), value]),
       ),
       securityContext: sandboxSecurity(pod),
       resources: sandboxResources(pod),

@@ -40,3 +40,24 @@ test('a rejection says which predicate failed', () => {
     rejected: true,
   });
 });
+
+const sysctls = (name: string, spec: Partial<PodSpec> = {}) =>
+  podOf({ securityContext: { sysctls: [{ name, value: '1' }] }, ...spec });
+
+test.each([
+  ['kernel.shm_rmid_forced', {}, undefined],
+  ['net/ipv4/tcp_syncookies', {}, undefined],
+  ['net.ipv4.tcp_syncookies', { hostIPC: true }, undefined],
+  ['kernel.msgmax', {}, '"kernel.msgmax" not allowlisted'],
+  ['net.ipv4.ip_forward', {}, '"net.ipv4.ip_forward" not allowlisted'],
+  ['constructor', {}, '"constructor" not allowlisted'],
+  ['net/ipv4/tcp_syncookies', { hostNetwork: true }, '"net.ipv4.tcp_syncookies" not allowed with host Net enabled'],
+  ['kernel.shm_rmid_forced', { hostIPC: true }, '"kernel.shm_rmid_forced" not allowed with host IPC enabled'],
+])('the sysctl %s of a pod with %j', (name, spec, why) => {
+  const rejection = {
+    reason: 'SysctlForbidden',
+    message: `Pod was rejected: forbidden sysctl: ${why}`,
+    rejected: true,
+  };
+  expect(admitPod(sysctls(name, spec), [], room)).toEqual(why && rejection);
+});

@@ -2,6 +2,7 @@ import type { Node, Pod } from '@berth/kube';
 import { hasFreePorts, matchesAffinity, tolerates } from '../../pod-placement.ts';
 import { bytes, milli } from '../containers/linux-resources.ts';
 import type { PodVerdict } from '../status/pod-status.ts';
+import { admitSysctls } from './admit-sysctls.ts';
 import { containersOf, initContainersOf, isSidecar } from './pod-facts.ts';
 
 export interface NodeRoom {
@@ -21,6 +22,8 @@ const counted: readonly Resource[] = ['cpu', 'memory', 'ephemeral-storage'];
  * (kubelet/lifecycle/predicate.go over the scheduler's AdmissionCheck).
  */
 export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodVerdict | undefined {
+  const forbidden = admitSysctls(pod);
+  if (forbidden) return forbidden;
   if (others.length + 1 > room.pods) {
     return outOf('pods', { requested: 1, used: others.length, capacity: room.pods });
   }
