@@ -80,5 +80,7 @@ export function messageName({ apiVersion, kind }: Pick<ProtobufEnvelope, 'apiVer
   if (kind === 'DeleteOptions') return `${meta}.DeleteOptions`;
   if (/^PartialObjectMetadata(List)?$/.test(kind) && apiVersion.startsWith('meta.k8s.io/')) return `${meta}.${kind}`;
   const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
+  if (kind === 'APIGroupDiscoveryList' && group === 'apidiscovery.k8s.io')
+    return `io.k8s.api.apidiscovery.${version}.${kind}`;
   return schemaFor(group, version, kind)?.name;
 }

@@ -16,8 +16,9 @@ export class ProtobufWriter {
     return indexOf(type) !== undefined;
   }
 
-  object(object: KindName): Uint8Array {
-    const { apiVersion, kind } = object;
+  /** `apiVersion`: where the body says another one than the object has. */
+  object(object: KindName, apiVersion = object.apiVersion): Uint8Array {
+    const { kind } = object;
     return sealEnvelope({ apiVersion, kind, raw: encodeMessage(known(object), asJson(object)) });
   }
 

@@ -31,7 +31,10 @@ const special: Record<string, string> = {
 };
 const schemaProps = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
 /** What OpenAPI does not know and answers may be. */
-const beyond = ['PartialObjectMetadata', 'PartialObjectMetadataList'].map((name) => `io.k8s.apimachinery.pkg.apis.meta.v1.${name}`);
+const beyond = [
+  ...['PartialObjectMetadata', 'PartialObjectMetadataList'].map((name) => `io.k8s.apimachinery.pkg.apis.meta.v1.${name}`),
+  ...['v2', 'v2beta1'].map((version) => `io.k8s.api.apidiscovery.${version}.APIGroupDiscoveryList`),
+];
 /** A schema or something else: the code is followed by the schema's. */
 const choices: Record<string, string> = { [`${schemaProps}OrArray`]: 'A', [`${schemaProps}OrBool`]: 'B', [`${schemaProps}OrStringArray`]: 'C' };
 const scalars: Record<string, string> = { string: 's', bool: 'b', int32: 'i', int64: 'i', double: 'd', bytes: 'y' };

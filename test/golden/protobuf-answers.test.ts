@@ -142,6 +142,32 @@ test('errors come in the form that is asked for, where there is one', async () =
   expect([api.type, api.body.toString().includes('kind: APIVersions')]).toEqual(['application/yaml', true]);
 });
 
+/** `kind apiVersion` of an envelope (runtime.Unknown's type), and whether the object in it has these texts. */
+function envelope(body: Buffer, ...texts: string[]) {
+  const type = body.subarray(6, 6 + (body[5] as number));
+  const [apiVersion, kind] = [type.subarray(2, 2 + (type[1] as number)), type.subarray(4 + (type[1] as number))].map(String);
+  return [`${kind} ${apiVersion}`, ...texts.filter((text) => !body.includes(text))];
+}
+
+test.each([
+  ['/api', 'APIVersions ', ['v1', '0.0.0.0/0']],
+  ['/api/v1', 'APIResourceList ', ['configmaps', 'deletecollection']],
+  ['/apis', 'APIGroupList v1', ['storage.k8s.io/v1']],
+  ['/apis/apps', 'APIGroup v1', ['apps/v1']],
+  ['/apis/apps/v1', 'APIResourceList v1', ['statefulsets/scale']],
+])('discovery at %s is protobuf for who takes nothing else', async (path, what, texts) => {
+  const { type, body } = await send('GET', path, { accept: protobuf });
+  expect([type, ...envelope(body, ...texts)]).toEqual([protobuf, what]);
+});
+
+test('aggregated discovery has a form of its own in protobuf and YAML', async () => {
+  const accept = (media: string) => `${media};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`;
+  const packed = await send('GET', '/apis', { accept: accept(protobuf) });
+  expect([packed.type, ...envelope(packed.body, 'statefulsets', 'Namespaced', 'Current')]).toEqual([accept(protobuf), 'APIGroupDiscoveryList apidiscovery.k8s.io/v2']);
+  const yaml = await send('GET', '/apis', { accept: accept('application/yaml') });
+  expect([yaml.type, yaml.body.toString().split('\n', 1)[0]]).toEqual([accept('application/yaml'), 'apiVersion: apidiscovery.k8s.io/v2']);
+});
+
 test('who takes JSON as well gets JSON, as it costs less here', async () => {
   expect(await send('GET', `${configmaps}/c-7`, { accept: `${protobuf},application/json` })).toMatchObject({ type: 'application/json' });
 });

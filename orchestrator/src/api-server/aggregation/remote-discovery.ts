@@ -1,13 +1,12 @@
 import { aggregatedDiscovery } from '../discovery/aggregated.ts';
-import { json } from '../discovery/discovery-paths.ts';
+import type { Discovered } from '../discovery/discovered.ts';
+import { aggregatedAnswer, aggregatedVersions, legacyAnswer } from '../discovery/discovery-answer.ts';
 import { apiGroup, apiGroupList } from '../discovery/legacy.ts';
-import { acceptedAs } from '../representation/negotiate.ts';
+import { aggregatedFormOf } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { RemoteApi, RemoteResource } from './remote-api.ts';
 import type { RemoteApis } from './remote-apis.ts';
-
-const offered = ['apidiscovery.k8s.io/v2', 'apidiscovery.k8s.io/v2beta1'];
 
 /** `/apis` and `/apis/GROUP` with what other servers serve, while there are such; else the server's own handler answers. */
 export function remoteDiscovery(registry: ResourceRegistry, apis: RemoteApis): PathHandler {
@@ -19,28 +18,29 @@ export function remoteDiscovery(registry: ResourceRegistry, apis: RemoteApis): P
     if (group !== undefined) {
       const own = remotes.filter(({ spec }) => spec.group === group);
       if (own.length === 0) return undefined;
-      const known = registry.versionsOf(group).length > 0 ? (apiGroup(registry, group) as GroupEntry) : undefined;
-      return json({ kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(known ?? { name: group, versions: [] }, own) });
+      const known =
+        registry.versionsOf(group).length > 0 ? (apiGroup(registry, group) as Discovered & GroupEntry) : undefined;
+      const entry = groupEntry(known ?? { name: group, versions: [] }, own);
+      return legacyAnswer({ kind: 'APIGroup', apiVersion: 'v1', ...entry }, request);
     }
     const groups = byGroup(remotes);
-    const as = acceptedAs(request.accept, 'APIGroupDiscoveryList', offered);
-    if (as === undefined) {
-      const local = apiGroupList(registry) as { groups: GroupEntry[] };
+    const form = aggregatedFormOf(request.accept, aggregatedVersions);
+    if (!form) {
+      const local = apiGroupList(registry) as Discovered & { groups: GroupEntry[] };
       const entries = merged(local.groups, groups, {
         nameOf: ({ name }) => name,
         bare: (name) => ({ name, versions: [] }),
         add: groupEntry,
       });
-      return json({ ...local, groups: entries });
+      return legacyAnswer({ ...local, groups: entries }, request);
     }
-    const version = as.split('/')[1] as string;
-    const local = aggregatedDiscovery(registry, false, version) as { items: GroupItem[] };
+    const local = aggregatedDiscovery(registry, false, form.version) as Discovered & { items: GroupItem[] };
     const items = merged(local.items, groups, {
       nameOf: ({ metadata }) => metadata.name,
       bare: (name) => ({ metadata: { name }, versions: [] }),
       add: (item, own) => ({ ...item, versions: [...item.versions, ...own.map(versionEntry)] }),
     });
-    return json({ ...local, items }, `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
+    return aggregatedAnswer({ ...local, items }, form, request.signal);
   };
 }
 

@@ -16,7 +16,7 @@ interface Document {
 
 /** The kinds that are told with a group or version. */
 function told(core: boolean): Record<string, string> {
-  const { items } = aggregatedDiscovery(new ResourceRegistry(definitions), core, 'v2') as Document;
+  const { items } = aggregatedDiscovery(new ResourceRegistry(definitions), core, 'v2') as unknown as Document;
   const resources = items.flatMap(({ versions }) => versions.flatMap(({ resources }) => resources));
   const all = resources.flatMap((each) => [
     [`${each.resource}`, each.responseKind] as const,

@@ -1,9 +1,10 @@
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import type { Discovered } from './discovered.ts';
 import { shownVerbs } from './shown-verbs.ts';
 
 /** Everything that is served, in one document (apidiscovery.k8s.io): for `/api` the core group, for `/apis` the others. */
-export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, version: string): object {
+export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, version: string): Discovered {
   const groups = registry.groups.filter((group) => (group === '') === core);
   return {
     kind: 'APIGroupDiscoveryList',

@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
-import { writeYaml } from '../decoding/yaml-text.ts';
 import { checkProduced } from '../representation/check-accept.ts';
-import { acceptedAs, mediaTypes, notAcceptable, plainFormatOf } from '../representation/negotiate.ts';
+import { aggregatedFormOf, mediaTypes } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import { notAllowed } from '../route.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
+import type { Discovered } from './discovered.ts';
+import { aggregatedAnswer, aggregatedVersions, legacyAnswer } from './discovery-answer.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
-
-const offered = ['apidiscovery.k8s.io/v2', 'apidiscovery.k8s.io/v2beta1'];
 
 /** `/api`, `/apis` and below, down to the lists of resources. */
 export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => string): PathHandler {
@@ -25,11 +23,10 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
     const routed = root === 'api' || (version !== undefined && registry.isBuiltIn(group, version));
     if (method !== 'GET' && routed) throw notAllowed();
     if (routed) checkProduced(accept, mediaTypes);
-    const as = rest.length === 0 ? acceptedAs(accept, 'APIGroupDiscoveryList', offered) : undefined;
-    if (as !== undefined) return aggregated(registry, root, as);
-    const format = plainFormatOf(accept);
-    if (format === undefined) throw notAcceptable(mediaTypes.join(', '));
-    return format === 'yaml' ? yaml(value, request.signal) : json(value);
+    const form = rest.length === 0 ? aggregatedFormOf(accept, aggregatedVersions) : undefined;
+    if (form)
+      return aggregatedAnswer(aggregatedDiscovery(registry, root === 'api', form.version), form, request.signal);
+    return legacyAnswer(value, request);
   };
 }
 
@@ -38,7 +35,7 @@ function discovered(
   root: 'api' | 'apis',
   rest: readonly string[],
   serverAddress: () => string,
-): object | undefined {
+): Discovered | undefined {
   const [first, second, ...more] = rest;
   if (first === undefined) return root === 'api' ? apiVersions(registry, serverAddress()) : apiGroupList(registry);
   if (more.length > 0) return undefined;
@@ -50,23 +47,9 @@ function discovered(
   return definitions && apiResourceList(group === '' ? version : `${group}/${version}`, definitions);
 }
 
-function aggregated(registry: ResourceRegistry, root: 'api' | 'apis', as: string): Answer {
-  const version = as.split('/')[1] as string;
-  const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-  const answer = json(aggregatedDiscovery(registry, root === 'api', version), type);
-  const etag = `"${createHash('sha512').update(answer.body).digest('hex').toUpperCase()}"`;
-  return { ...answer, headers: { ...answer.headers, etag, vary: 'Accept', 'cache-control': 'public' } };
-}
-
 export function json(value: object, contentType = 'application/json'): DocumentAnswer {
   const headers = { 'content-type': contentType };
   return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value)), headers };
-}
-
-async function yaml(value: object, signal: AbortSignal): Promise<DocumentAnswer> {
-  const headers = { 'content-type': 'application/yaml' };
-  const body = Buffer.from(await writeYaml(JSON.stringify(value), signal));
-  return { type: 'document', status: 200, body, headers };
 }
 
 type DocumentAnswer = Extract<Answer, { type: 'document' }>;

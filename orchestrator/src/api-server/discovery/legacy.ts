@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
+import type { Discovered } from './discovered.ts';
 import { shownVerbs } from './shown-verbs.ts';
 
 /** `/api`: the versions of the core group. */
-export function apiVersions(registry: ResourceRegistry, serverAddress: string): object {
+export function apiVersions(registry: ResourceRegistry, serverAddress: string): Discovered {
   return {
     kind: 'APIVersions',
     versions: registry.versionsOf(''),
@@ -13,13 +14,13 @@ export function apiVersions(registry: ResourceRegistry, serverAddress: string): 
 }
 
 /** `/apis`: the other groups. */
-export function apiGroupList(registry: ResourceRegistry): object {
+export function apiGroupList(registry: ResourceRegistry): Discovered {
   const groups = registry.groups.filter((group) => group !== '').map((group) => groupEntry(registry, group));
   return { kind: 'APIGroupList', apiVersion: 'v1', groups };
 }
 
 /** `/apis/GROUP`. */
-export function apiGroup(registry: ResourceRegistry, group: string): object {
+export function apiGroup(registry: ResourceRegistry, group: string): Discovered {
   return { kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(registry, group) };
 }
 
@@ -29,7 +30,7 @@ function groupEntry(registry: ResourceRegistry, group: string) {
 }
 
 /** `/api/v1` and `/apis/GROUP/VERSION`. */
-export function apiResourceList(groupVersion: string, definitions: readonly ResourceDefinition[]): object {
+export function apiResourceList(groupVersion: string, definitions: readonly ResourceDefinition[]): Discovered {
   const resources = definitions.flatMap((definition) => [resourceEntry(definition), ...subresourceEntries(definition)]);
   return {
     kind: 'APIResourceList',

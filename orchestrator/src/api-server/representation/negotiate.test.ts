@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { acceptedAs, negotiate, plainFormatOf } from './negotiate.ts';
+import { aggregatedFormOf, negotiate, plainFormatOf, protobufMedia } from './negotiate.ts';
 
 const json = { format: 'json', as: undefined, version: 'v1' };
 
@@ -65,11 +65,14 @@ test('what can not be made is refused with what can', () => {
     );
 });
 
-test('the first offered version of a form is chosen, unless the plain form comes before it', () => {
-  const offered = ['apidiscovery.k8s.io/v2', 'apidiscovery.k8s.io/v2beta1'];
-  const wanted = (v: string) => `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
-  expect(acceptedAs(`${wanted('v3')},${wanted('v2beta1')},application/json`, 'APIGroupDiscoveryList', offered)).toBe(
-    offered[1],
-  );
-  expect(acceptedAs(`application/json,${wanted('v2')}`, 'APIGroupDiscoveryList', offered)).toBeUndefined();
+test('the first offered version of aggregated discovery is chosen, unless the plain form comes before it', () => {
+  const offered = ['v2', 'v2beta1'];
+  const wanted = (v: string, type = 'application/json') =>
+    `${type};g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
+  const chosen = (...accept: string[]) => aggregatedFormOf(accept.join(','), offered);
+  expect(chosen(wanted('v3'), wanted('v2beta1'), 'application/json')).toEqual({ format: 'json', version: 'v2beta1' });
+  expect(chosen('application/json', wanted('v2'))).toBeUndefined();
+  expect(chosen('text/html', wanted('v2', protobufMedia), wanted('v2'))).toEqual({ format: 'protobuf', version: 'v2' });
+  expect(chosen(wanted('v2', 'application/yaml'))).toEqual({ format: 'yaml', version: 'v2' });
+  expect(chosen(protobufMedia, wanted('v2'))).toBeUndefined();
 });

@@ -112,18 +112,27 @@ function formOf({ parameters }: MediaRange, format: Representation['format']): R
   return undefined;
 }
 
-/** Whether the header prefers `as` of `group` in `version`, and in which of the versions offered. */
-export function acceptedAs(accept: string | undefined, as: string, offered: readonly string[]): string | undefined {
+export interface AggregatedForm {
+  readonly format: Representation['format'];
+  readonly version: string;
+}
+
+/** Whether the header prefers discovery as one document, and in which of the versions of apidiscovery.k8s.io offered. */
+export function aggregatedFormOf(accept: string | undefined, offered: readonly string[]): AggregatedForm | undefined {
   for (const { type, parameters } of rangesOf(accept ?? '')) {
+    const format = formatOf(type);
     const wanted = parameters.get('as');
-    if (wanted === undefined) {
-      if (formats[type]) return undefined;
-    } else if (wanted === as && formats[type] === 'json') {
-      const version = `${parameters.get('g')}/${parameters.get('v')}`;
-      if (offered.includes(version)) return version;
-    }
+    if (!format) continue;
+    if (wanted === undefined) return undefined;
+    const version = parameters.get('v') ?? '';
+    const isKnown = wanted === 'APIGroupDiscoveryList' && parameters.get('g') === 'apidiscovery.k8s.io';
+    if (isKnown && offered.includes(version)) return { format, version };
   }
   return undefined;
+}
+
+function formatOf(type: string): Representation['format'] | undefined {
+  return type === protobufMedia ? 'protobuf' : formats[type];
 }
 
 /** The form of a page that is text, or in one of `versions` the kind of config.k8s.io that is called for by name; undefined: another one. */
