@@ -132,8 +132,26 @@ test("the documents' StatefulSet runs on an etcd that asks for certificates, ove
   // Without its certificate nobody is let in, and told so.
   const [, , ...others] = args;
   const refused = Berth.at({ args: ['--etcd-servers', cluster.servers, ...others.slice(0, 2)] });
-  await expect(refused.up()).rejects.toThrow(/etcd at https:.* does not answer/);
+  await expect(refused.up()).rejects.toThrow(
+    /etcd at https:.* it does not take our certificate .*: see --etcd-certfile/,
+  );
   await refused[Symbol.asyncDispose]();
+});
+
+test('files that are not what a flag about etcd says are told by that flag, before etcd is asked', async () => {
+  using folder = aFolder();
+  const { server, client } = await etcdFiles(folder.path);
+  const told = async (ca: string, key: string) => {
+    const files = ['--etcd-cafile', ca, '--etcd-certfile', client.cert, '--etcd-keyfile', key];
+    await using berth = Berth.at({ command: 'apiserver', args: ['--etcd-servers', 'https://127.0.0.1:1', ...files] });
+    return await berth.up().then(
+      () => '',
+      (error: Error) => error.message,
+    );
+  };
+  const { cert, key } = client;
+  expect(await told(key, key)).toContain(`--etcd-cafile ${key}: no certificate`);
+  expect(await told(server.ca, server.key)).toMatch(`--etcd-certfile ${cert} and --etcd-keyfile ${server.key}: `);
 });
 
 /** Data directories of servers that trust the same people and tokens. */

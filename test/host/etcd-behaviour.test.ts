@@ -270,6 +270,14 @@ test('a store opens where one endpoint is dead, and says so where all are', { ti
   });
 });
 
+test('endpoints of two etcds are refused', async () => {
+  await using other = await EtcdCluster.start();
+  await expect(open('/two', [...cluster.endpoints, ...other.endpoints])).rejects.toMatchObject({
+    code: 'Unusable',
+    message: expect.stringMatching(`at ${cluster.servers} \\(.*another than that at ${other.servers} `),
+  });
+});
+
 test('without etcd consistent reads fail, others go on from memory, and all goes on when it is back', {
   timeout: 60_000,
 }, async () => {

@@ -1,10 +1,12 @@
 import { type Rng, seededRng, silentLogger, systemClock } from '@berth/kit';
 import { expect, test } from 'vitest';
+import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
 import { etcdHistory } from '../harness/etcd-history.ts';
 import { debianEtcd, newerEtcd } from '../harness/etcd-program.ts';
 import { StoreWorkload, thingsPrefix, WanderingWatcher } from '../harness/store-workload.ts';
+import { TcpProxy } from '../harness/tcp-proxy.ts';
 
 const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as string } : {}) };
 const members = 3;
@@ -39,14 +41,25 @@ async function cause(fault: keyof typeof faults, cluster: EtcdCluster, rng: Rng)
 }
 
 /** Writers, readers and watchers at three stores, while something happens to etcd; what they saw is held against etcd's own history. */
-async function survives(program: string, happen: (cluster: EtcdCluster, rng: Rng) => Promise<void>): Promise<void> {
+async function survives(
+  program: string,
+  happen: (cluster: EtcdCluster, rng: Rng, ways: readonly TcpProxy[]) => Promise<void>,
+): Promise<void> {
   const rng = seededRng(seed);
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await EtcdCluster.start({ program, members, cuttable: true }));
+  const ways = await Promise.all(
+    cluster.endpoints.map(async ({ address }) => {
+      const [host, port] = address.split(':');
+      return stack.use(await TcpProxy.to(Number(port), host));
+    }),
+  );
   const stores = await Promise.all(
     Array.from({ length: 3 }, async (_, i) => {
-      // Each begins at another member.
-      const endpoints = [...cluster.endpoints.slice(i), ...cluster.endpoints.slice(0, i)];
+      // The first has ways of its own, which may be cut; each begins at another member.
+      const own = etcdEndpointsOf(ways.map(({ port }) => `http://127.0.0.1:${port}`).join(','));
+      const all = i === 0 ? own : cluster.endpoints;
+      const endpoints = [...all.slice(i), ...all.slice(0, i)];
       return stack.use(await openEtcdStore({ endpoints, clock: systemClock, log: silentLogger }));
     }),
   );
@@ -57,7 +70,7 @@ async function survives(program: string, happen: (cluster: EtcdCluster, rng: Rng
   );
   workload.start(6, 5);
   await systemClock.sleep(500);
-  await happen(cluster, rng);
+  await happen(cluster, rng, ways);
   await workload.stop();
 
   const history = await etcdHistory(cluster.endpoints[0]!, thingsPrefix);
@@ -95,6 +108,32 @@ for (const [version, program] of Object.entries(programs)) {
         await Promise.all([0, 1, 2].map((member) => cluster.kill(member)));
         await systemClock.sleep(1000);
         await Promise.all([0, 1, 2].map((member) => cluster.run(member)));
+        await systemClock.sleep(3000);
+      }),
+  );
+
+  test(
+    `a network cut of the majority of etcd ${version} under load loses no acknowledged write and no event`,
+    { timeout: 120_000 },
+    () =>
+      survives(program, async (cluster) => {
+        await systemClock.sleep(1000);
+        for (const member of [1, 2]) cluster.cut(member);
+        await systemClock.sleep(4000);
+        for (const member of [1, 2]) cluster.mend(member);
+        await systemClock.sleep(4000);
+      }),
+  );
+
+  test(
+    `an API server that is cut off from etcd ${version} under load misses nothing once it is back`,
+    { timeout: 120_000 },
+    () =>
+      survives(program, async (_cluster, _rng, ways) => {
+        await systemClock.sleep(1000);
+        for (const way of ways) way.cut();
+        await systemClock.sleep(5000);
+        for (const way of ways) way.mend();
         await systemClock.sleep(3000);
       }),
   );

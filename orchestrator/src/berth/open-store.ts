@@ -1,6 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
+import { certificatesOf } from '../api-server/authentication/certificate-roots.ts';
 import { foreignValues } from '../api-server/foreign-values.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
 import { openSqliteStore } from '../store/store.sqlite.ts';
@@ -25,9 +27,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return await (options.etcd ? openEtcd(options.etcd, options) : openFile(options));
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    const urls = options.etcd?.endpoints.map(({ url }) => url).join(',');
-    const hint = `see that it runs and can be reached: etcdctl --endpoints=${urls} endpoint health`;
-    throw new BerthError('Failed', error.message, { cause: error, ...(urls === undefined ? {} : { hint }) });
+    const { etcd } = options;
+    const isAway = etcd && error.code === 'Unavailable';
+    const hint = isAway ? { hint: `see that it runs and can be reached: ${healthQuestion(etcd)}` } : {};
+    throw new BerthError('Failed', error.message, { cause: error, ...hint });
   }
 }
 
@@ -44,9 +47,29 @@ async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOption
     read('--etcd-keyfile', keyFile),
   ]);
   const tls = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+  // An authority that is none would only be told as not trusted.
+  if (ca) usable(`--etcd-cafile ${caFile}`, () => certificatesOf(ca.toString()));
+  if (cert && key)
+    usable(`--etcd-certfile ${certFile} and --etcd-keyfile ${keyFile}`, () => createSecureContext({ cert, key }));
   const { openEtcdStore } = await import('../store/etcd/store.etcd.ts');
   const foreign = foreignValues(definitions);
   return openEtcdStore({ endpoints, tls, prefix, foreign, compactionMs, clock, rng, log });
+}
+
+/** How etcd's own tool asks. */
+function healthQuestion({ endpoints, caFile, certFile, keyFile }: EtcdChoice): string {
+  const files = { cacert: caFile, cert: certFile, key: keyFile };
+  const flags = Object.entries(files).flatMap(([name, file]) => (file === undefined ? [] : [`--${name}=${file}`]));
+  return ['etcdctl', `--endpoints=${endpoints.map(({ url }) => url).join(',')}`, ...flags, 'endpoint health'].join(' ');
+}
+
+/** @throws BerthError Usage – files of a flag are not what they should be. */
+function usable(what: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (error) {
+    throw new BerthError('Usage', `${what}: ${messageOf(error).replace(/^error:[0-9A-F]+:/, '')}`, { cause: error });
+  }
 }
 
 async function read(flag: string, file: string | undefined): Promise<Buffer | undefined> {

@@ -49,9 +49,9 @@ const keepalive = { everyMs: 10_000, timeoutMs: 5_000 } as const;
  * repeated only if it is a read.
  */
 export class EtcdClient implements Disposable {
+  readonly members: readonly EtcdMember[];
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #members: readonly EtcdMember[];
   readonly #end = new AbortController();
   readonly #giveUpMs: number;
   #current = 0;
@@ -60,7 +60,7 @@ export class EtcdClient implements Disposable {
     members: readonly EtcdMember[],
     { clock, log, rng, giveUpMs = defaultGiveUpMs }: EtcdClientOptions,
   ) {
-    this.#members = members;
+    this.members = members;
     this.#giveUpMs = giveUpMs;
     this.#current = rng ? Math.floor(rng.next() * members.length) : 0;
     this.#clock = clock;
@@ -90,12 +90,12 @@ export class EtcdClient implements Disposable {
 
   /** The one that is called now. */
   get member(): EtcdMember {
-    return this.#members[this.#current] as EtcdMember;
+    return this.members[this.#current] as EtcdMember;
   }
 
   /** Of another number of endpoints than one, a failed one is not asked again before the others. */
   leave(member: EtcdMember): void {
-    if (this.member === member) this.#current = (this.#current + 1) % this.#members.length;
+    if (this.member === member) this.#current = (this.#current + 1) % this.members.length;
   }
 
   /** A call that may be repeated. @throws StoreError Unavailable, and what etcd refuses with. */
@@ -110,7 +110,7 @@ export class EtcdClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.#end.abort(new StoreError('Closed', 'the store is closed'));
-    for (const { connection } of this.#members) connection[Symbol.dispose]();
+    for (const { connection } of this.members) connection[Symbol.dispose]();
   }
 
   async #run<T>(call: Call<T>, { attemptMs, mayRepeat }: { attemptMs: number; mayRepeat: boolean }): Promise<T> {
@@ -125,7 +125,7 @@ export class EtcdClient implements Disposable {
       if (await member.connection.ready(Math.min(left, connectMs))) {
         try {
           // All members being slow, the next round has more patience.
-          const rounds = Math.floor((tries - 1) / this.#members.length);
+          const rounds = Math.floor((tries - 1) / this.members.length);
           return await call(member, { timeoutMs: Math.min(left, attemptMs * 2 ** rounds), signal });
         } catch (error) {
           signal.throwIfAborted();
@@ -140,14 +140,14 @@ export class EtcdClient implements Disposable {
         }
       }
       this.leave(member);
-      if (tries % this.#members.length === 0) await this.#clock.sleep(Math.min(pauseMs, left), signal);
+      if (tries % this.members.length === 0) await this.#clock.sleep(Math.min(pauseMs, left), signal);
     }
   }
 
   /** Why there is no connection, only a call is told. */
   async #unavailable({ maintenance }: EtcdMember, last: unknown): Promise<StoreError> {
     const cause = last ?? (await maintenance.Status({}, { timeoutMs: 500 }).catch((error: unknown) => error));
-    const urls = this.#members.map(({ url }) => url).join(', ');
+    const urls = this.members.map(({ url }) => url).join(', ');
     const why = connectionWords(messageOf(cause));
     return new StoreError('Unavailable', `etcd at ${urls} does not answer: ${why}`, { cause });
   }

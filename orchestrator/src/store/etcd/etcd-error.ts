@@ -44,9 +44,13 @@ export function fateOf(error: unknown): Fate {
 export function storeErrorOf(error: unknown): StoreError {
   const cause = asGrpcError(error);
   if (cause.message === outOfRoom)
-    return new StoreError('Full', 'etcd: no space left (mvcc: database space exceeded); compact and defragment it', {
-      cause,
-    });
+    return new StoreError(
+      'Full',
+      'etcd: no space left (mvcc: database space exceeded); compact and defragment it, and disarm its alarm',
+      {
+        cause,
+      },
+    );
   if (cause.message === tooLarge) return new StoreError('TooLarge', cause.message, { cause });
   if (cause.code === 'OUT_OF_RANGE')
     return new StoreError(isCompacted(cause) ? 'Compacted' : 'Future', cause.message, { cause });
@@ -62,9 +66,28 @@ export function isLeaseGone(error: unknown): boolean {
   return error instanceof StoreError && /requested lease not found/.test(error.message);
 }
 
-/** Why there is no connection, without what grpc-js puts around it. */
+/** What TLS says, and what it means to who runs an API server (OpenSSL's alerts, Node's words for X509_V_ERR_*). */
+const tlsWords: readonly (readonly [RegExp, string])[] = [
+  [
+    /alert (bad certificate|certificate required|unknown ca|unknown certificate|certificate expired|certificate unknown)/,
+    'it does not take our certificate ($1): see --etcd-certfile and --etcd-keyfile',
+  ],
+  [
+    /^(unable to verify the first certificate|self[- ]signed certificate[a-z ]*|unable to get (local )?issuer certificate)/,
+    'its certificate is of an authority that is not trusted ($1): see --etcd-cafile',
+  ],
+  [/:SSL routines:[^:]*:wrong version number/, 'it does not speak TLS: is it http?'],
+];
+
+/** Why there is no connection, without what grpc-js and OpenSSL put around it. */
 export function connectionWords(message: string): string {
-  return message
+  const bare = message
     .replace(/^No connection established\. Last error: (Error: )?/, '')
-    .replace(/\.? Resolution note:.*$/s, '');
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '');
+  for (const [pattern, words] of tlsWords) {
+    const found = pattern.exec(bare);
+    if (found) return words.replace('$1', found[1] ?? '');
+  }
+  return bare;
 }

@@ -13,6 +13,7 @@ import { EtcdValues, type ForeignReader } from './etcd-values.ts';
 import { hasWritten, keyValueOf, transactionOf } from './etcd-writes.ts';
 import { Leases } from './leases.ts';
 import { loadState, newestRevision, type StateSource } from './load-state.ts';
+import { checkOneCluster } from './one-cluster.ts';
 import { PendingValues } from './pending-values.ts';
 import { RevisionProbe } from './revision-probe.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
@@ -258,14 +259,15 @@ class EtcdStore implements Store {
 
 /**
  * Connects to etcd and reads what is there.
- * @throws StoreError Unavailable – no member answers; Unusable – it refuses us.
+ * @throws StoreError Unavailable – no member answers; Unusable – it refuses us, or is not one etcd.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const { tls = {}, prefix = '/registry' } = options;
   const client = await EtcdClient.create({ ...options, tls });
   const source = { client, keys: new EtcdKeys(prefix), values: new EtcdValues(options.foreign) };
   try {
-    const store = new EtcdStore(source, await loadState(source), options);
+    const [space] = await Promise.all([loadState(source), checkOneCluster(client.members)]);
+    const store = new EtcdStore(source, space, options);
     await store.catchUp();
     return store;
   } catch (error) {
