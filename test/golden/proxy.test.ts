@@ -22,6 +22,7 @@ async function* chunk(text: string): AsyncGenerator<Uint8Array> {
 const core = '/api/v1/namespaces/default';
 const world = (async () => {
   const pod = createServer(async (request, response) => {
+    if (request.url === '/absolute') return response.writeHead(302, { location: `http://${request.headers.host}/there` }).end();
     if (request.url === '/away') return response.writeHead(302, { location: '/there?a=1' }).end();
     let body = '';
     for await (const chunk of request) body += chunk;
@@ -66,7 +67,7 @@ const world = (async () => {
     await send('PUT', `${core}/pods/${name}/status`, { ...made.json, status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }] } });
   }
   const ports = [{ name: 'http', port: 80, targetPort: port }];
-  for (const name of ['web', 'empty']) await send('POST', `${core}/services`, { metadata: { name }, spec: { ports } });
+  for (const name of ['web', 'empty', 'lone']) await send('POST', `${core}/services`, { metadata: { name }, spec: { ports } });
   const targetRef = { kind: 'Pod', name: 'web', namespace: 'default' };
   const subset = (addresses: object[]) => ({ addresses, ports: [{ name: 'http', port }] });
   const endpoints = { web: [subset([{ ip: '10.9.9.9', targetRef }, { ip, targetRef }, { ip }])], empty: [subset([{ ip }])] };
@@ -96,6 +97,12 @@ test.each([
   expect(json.headers).not.toHaveProperty('authorization');
 });
 
+test('who is asked sees the host that was asked for, and any method of HTTP', async () => {
+  const { api, send } = await world;
+  const { status, json } = await send('OPTIONS', `${core}/pods/web/proxy/x`);
+  expect([status, json.method, json.headers.host]).toEqual([200, 'OPTIONS', `127.0.0.1:${api.port}`]);
+});
+
 test('links stay behind the proxy', async () => {
   const { send } = await world;
   const root = await send('GET', `${core}/pods/web/proxy?a=1`);
@@ -104,6 +111,8 @@ test('links stay behind the proxy', async () => {
   expect([node.status, node.headers['location']]).toEqual([301, '/api/v1/nodes/n/proxy/']);
   const away = await send('GET', `${core}/pods/web/proxy/away`);
   expect([away.status, away.headers['location']]).toEqual([302, `${core}/pods/web/proxy/there?a=1`]);
+  const absolute = await send('GET', `${core}/pods/web/proxy/absolute`);
+  expect([absolute.status, absolute.headers['location']]).toEqual([302, `${core}/pods/web/proxy/there`]);
 });
 
 test.each([
@@ -113,7 +122,9 @@ test.each([
   ['pods/mine/proxy/', 400, 'address not allowed'],
   ['pods/link:80/proxy/', 400, 'address not allowed'],
   ['services/web:81/proxy/', 503, 'no service port 81 found for service "web"'],
-  ['services/empty:http/proxy/', 503, 'no endpoints available for service "empty"'],
+  ['services/empty:http/proxy/', 503, 'no endpoints available for service "empty:http"'],
+  ['services/lone/proxy/', 404, 'services "lone" not found'],
+  ['services/http:empty:80/proxy/', 503, 'no endpoints available for service "http:empty:80"'],
   ['pods/web:1/proxy/', 503, `error trying to reach service: dial tcp ${ip}:1: connect: connection refused`],
 ])('%s is answered %d: %s', async (path, code, message) => {
   const { send } = await world;

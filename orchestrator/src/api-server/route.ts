@@ -111,7 +111,8 @@ function watchRoute(path: ResourcePath, method: string): ResourceRoute | undefin
 function verbOf({ definition, namespace, name, subresource }: Target, method: string, query: URLSearchParams): string {
   // What is built in has routes for GET alone; custom objects are found by what HEAD means, and proxies pass it on.
   const answersHead = definition.custom !== undefined || subresource?.name === 'proxy';
-  const asked = method === 'HEAD' && answersHead ? 'GET' : method;
+  const isPassedOn = method === 'OPTIONS' && subresource?.name === 'proxy';
+  const asked = (method === 'HEAD' && answersHead) || isPassedOn ? 'GET' : method;
   const { custom } = definition;
   const ofObject = subresource || (custom && name !== '') ? subresourceVerbs : objectVerbs;
   const verb = (name !== '' || subresource ? ofObject : custom ? customCollectionVerbs : collectionVerbs)[asked];

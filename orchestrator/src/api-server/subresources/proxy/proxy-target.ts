@@ -40,12 +40,13 @@ export async function proxyTarget(
   if (!asked) throw apiError('BadRequest', `invalid ${singular} request ${JSON.stringify(name)}`);
   const find: Find = async <T>(kind: string, wanted: string, where = namespace) => {
     const found = await context.storageOf('', kind)?.find(where, wanted);
-    if (!found) throw notFound({ group: '', plural: kind }, wanted);
+    // Endpoints, too, are missed as what was asked for (qualifiedResourceFromContext).
+    if (!found) throw notFound({ group: '', plural }, wanted);
     return found.object as T;
   };
   if (plural === 'pods') return ofPod(asked, await find<Pod>('pods', asked.name));
   if (plural === 'nodes') return ofNode(asked, await find<Node>('nodes', asked.name, ''));
-  return ofService(context, asked, { find, namespace });
+  return ofService(context, asked, { find, namespace, id: name });
 }
 
 /** `name`, `name:port`, `scheme:name:port` (apimachinery SplitSchemeNamePort). */
@@ -79,9 +80,11 @@ function ofNode({ scheme, name, port }: Asked, node: Node): ProxyTarget | Proxie
 interface InNamespace {
   readonly find: Find;
   readonly namespace: string;
+  /** As it was asked for. */
+  readonly id: string;
 }
 
-async function ofService(context: ServerContext, { scheme, name, port }: Asked, { find, namespace }: InNamespace) {
+async function ofService(context: ServerContext, { scheme, name, port }: Asked, { find, namespace, id }: InNamespace) {
   const service = await find<Service>('services', name);
   const portName = /^\d+$/.test(port) ? namedPort(service, Number(port)) : port;
   const { subsets = [] } = await find<Endpoints>('endpoints', name);
@@ -96,7 +99,8 @@ async function ofService(context: ServerContext, { scheme, name, port }: Asked, 
     if (!place || !(await isOfPod(context, namespace, place.address))) continue;
     return { scheme, host: place.address.ip, port: place.port };
   }
-  throw apiError('ServiceUnavailable', `no endpoints available for service ${JSON.stringify(name)}`);
+  const missing = subsets.length === 0 ? name : id;
+  throw apiError('ServiceUnavailable', `no endpoints available for service ${JSON.stringify(missing)}`);
 }
 
 function namedPort({ metadata, spec }: Service, number: number): string {

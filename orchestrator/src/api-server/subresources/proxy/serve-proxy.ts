@@ -41,7 +41,10 @@ export async function serveProxy(
     return {
       type: 'proxied',
       status: message.statusCode ?? 502,
-      headers: { ...answeredHeaders(message.headers), ...locationOf(message, { target, prefix }) },
+      headers: {
+        ...answeredHeaders(message.headers),
+        ...locationOf(message, { target, prefix, host: hostOf(request) }),
+      },
       chunks: message as AsyncIterable<Uint8Array>,
     };
   } catch (error) {
@@ -107,16 +110,21 @@ export function far({ scheme, host, port }: ProxyTarget, { request, prefix, path
   return (scheme === 'https' ? httpsRequest : httpRequest)(options);
 }
 
-function wayHeaders({ wire }: ServerRequest, prefix: string, path: string): Headers {
-  const { host, ':authority': authority } = (wire?.message.headers ?? {}) as Readonly<
-    Record<string, string | undefined>
-  >;
-  const name = host ?? authority;
+function wayHeaders(request: ServerRequest, prefix: string, path: string): Headers {
+  const host = hostOf(request);
   return {
     'x-forwarded-uri': `${prefix}${path.split('?', 1)[0]}`,
     'x-forwarded-proto': 'https',
-    ...(name === undefined ? {} : { 'x-forwarded-host': name }),
+    // Who is asked sees the name that was asked for (UpgradeAwareHandler without UseLocationHost).
+    ...(host === undefined ? {} : { host, 'x-forwarded-host': host }),
   };
+}
+
+function hostOf({ wire }: ServerRequest): string | undefined {
+  const { host, ':authority': authority } = (wire?.message.headers ?? {}) as Readonly<
+    Record<string, string | undefined>
+  >;
+  return host ?? authority;
 }
 
 async function answerOf(sent: ReturnType<typeof httpRequest>, { body }: ServerRequest): Promise<IncomingMessage> {
@@ -133,17 +141,22 @@ async function answerOf(sent: ReturnType<typeof httpRequest>, { body }: ServerRe
   return answered;
 }
 
-/** A place on the same server is one behind this proxy. */
+/** A place on the same server, by its address or by the name it was asked by, is one behind this proxy. */
 function locationOf(
   { headers: { location } }: IncomingMessage,
-  { target, prefix }: { readonly target: ProxyTarget; readonly prefix: string },
+  {
+    target,
+    prefix,
+    host: asked,
+  }: { readonly target: ProxyTarget; readonly prefix: string; readonly host: string | undefined },
 ): Headers {
   if (location === undefined) return {};
   const { scheme, host, port } = target;
   const base = `${scheme}://${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`;
   if (!URL.canParse(location, base)) return {};
   const url = new URL(location, base);
-  if (url.origin !== new URL(base).origin || !/^(\/|https?:)/.test(location)) return {};
+  const isHere = url.origin === new URL(base).origin || url.host === asked;
+  if (!isHere || !/^(\/|https?:)/.test(location)) return {};
   return { location: `${prefix}${url.pathname}${url.search}${url.hash}` };
 }
 
