@@ -73,6 +73,7 @@ export {
   projectUsage,
   setProject,
 } from './project-quota.ts';
+export { readMounts } from './read-mounts.ts';
 export { removeEmptyAt, removeTree } from './remove-tree.ts';
 export { resolveLinks } from './resolve-links.ts';
 export { returnMemoryWhenQuiet } from './return-memory.ts';

@@ -1,4 +1,4 @@
-import { inspect, isErrno, linuxMounter, type Mounter, type MountInfo } from '@berth/linux';
+import { inspect, isErrno, linuxMounter, type Mounter, type MountInfo, readMounts } from '@berth/linux';
 
 /** Filesystems whose server may be gone: nothing on them is touched on the event loop. */
 const networkTypes = /^(nfs4?|cifs|smb3?|ceph|glusterfs|9p|afs|fuse(\..+)?|fuseblk)$/;
@@ -41,8 +41,12 @@ export function mountsBelow(mounter: Mounter, path: string): MountInfo[] {
 
 /** The mount that serves `path`, by name alone: nothing is looked up on a filesystem that may hang. */
 export function mountOf(mounter: Mounter, path: string): MountInfo | undefined {
+  return servingMount(mounter.mounts(), path);
+}
+
+function servingMount(mounts: readonly MountInfo[], path: string): MountInfo | undefined {
   let best: MountInfo | undefined;
-  for (const mount of mounter.mounts()) {
+  for (const mount of mounts) {
     const prefix = mount.mountPoint === '/' ? '/' : `${mount.mountPoint}/`;
     if (path !== mount.mountPoint && !path.startsWith(prefix)) continue;
     if (!best || mount.mountPoint.length >= best.mountPoint.length) best = mount;
@@ -51,5 +55,14 @@ export function mountOf(mounter: Mounter, path: string): MountInfo | undefined {
 }
 
 export function isOnNetwork(mounter: Mounter, path: string): boolean {
-  return networkTypes.test(mountOf(mounter, path)?.fsType ?? '');
+  return isNetwork(mountOf(mounter, path));
+}
+
+/** The same, with the table read aside: every volume of every container is asked about. */
+export async function isFoundOnNetwork(mounter: Mounter, path: string): Promise<boolean> {
+  return isNetwork(servingMount(mounter === linuxMounter ? await readMounts() : mounter.mounts(), path));
+}
+
+function isNetwork(mount: MountInfo | undefined): boolean {
+  return networkTypes.test(mount?.fsType ?? '');
 }

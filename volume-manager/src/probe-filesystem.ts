@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Clock } from '@berth/kit';
 import type { Mounter } from '@berth/linux';
-import { isOnNetwork } from './mount-table.ts';
+import { isFoundOnNetwork } from './mount-table.ts';
 
 /** A server that has not answered after this time is taken for dead. */
 const answerMs = 10_000;
@@ -12,7 +12,7 @@ const answerMs = 10_000;
  * @throws Error – no answer in time.
  */
 export async function probeFilesystem(mounter: Mounter, clock: Clock, path: string): Promise<void> {
-  if (!isOnNetwork(mounter, path)) return;
+  if (!(await isFoundOnNetwork(mounter, path))) return;
   const child = spawn('stat', ['--file-system', '--', path], { stdio: 'ignore' });
   const answered = new Promise<boolean>((resolve) =>
     child.once('exit', () => resolve(true)).once('error', () => resolve(true)),

@@ -9,6 +9,7 @@ import type { OciRuntime } from './oci-runtime.ts';
 import { identifyProcess } from './process-id.ts';
 import type { ProcessId } from './records.ts';
 import { programPath } from './run-program.ts';
+import { startTurns } from './start-turns.ts';
 
 export interface ConmonOptions {
   readonly conmon: string;
@@ -41,6 +42,7 @@ export class CreateFailedError extends CodedError<'CreateFailed'> {}
  */
 export async function createUnderConmon(options: ConmonOptions): Promise<{ container: ProcessId; conmon?: ProcessId }> {
   const moves = options.cgroups.length > 0;
+  await startTurns.arrive(1);
   const child = spawn(options.conmon, conmonArgs(options), {
     cwd: options.bundle,
     detached: true,

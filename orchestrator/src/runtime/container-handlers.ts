@@ -42,7 +42,8 @@ function observationHandlers({ containers, usage }: HandlerParts): ServiceHandle
   };
   return {
     ListContainers: async ({ filter }) => {
-      await Promise.all(containers.list().map(observed));
+      // Whether it ended is asked of those alone that are meant; the kubelet lists one pod's at a time.
+      await Promise.all(select(containers, filter && { ...filter, state: null }).map(observed));
       return { containers: select(containers, filter).map(containerAnswer) };
     },
     ContainerStatus: async ({ containerId, verbose }) => {

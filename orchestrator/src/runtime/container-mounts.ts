@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { inspectCached, linuxMounter, type MountInfo } from '@berth/linux';
+import { inspectCached, type MountInfo, readMounts } from '@berth/linux';
 import { type cri, grpcError } from '@berth/protos';
 import type { OciMount } from './oci-spec.ts';
 
@@ -16,7 +16,7 @@ export interface ContainerMountsOptions {
 export async function containerMounts(options: ContainerMountsOptions): Promise<OciMount[]> {
   const { config } = options;
   const privileged = config.linux?.securityContext?.privileged ?? false;
-  const table = config.mounts.some(({ readonly }) => readonly) ? linuxMounter.mounts() : [];
+  const table = config.mounts.some(({ readonly }) => readonly) ? await readMounts() : [];
   const own = await Promise.all(config.mounts.map((mount) => volumeMount(mount, table)));
   const taken = new Set(own.map((mount) => mount.destination));
   const standard = [...kernelMounts(privileged), ...sandboxMounts(options)];

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { CodedError } from '@berth/kit';
+import { startTurns } from './start-turns.ts';
 
 export interface ProgramResult {
   readonly exitCode: number;
@@ -25,8 +26,13 @@ export interface RunOptions {
  * Runs a program to its end with its output collected. Never through a shell.
  * @throws ProgramError – it is not installed, or hangs.
  */
-export function runProgram(file: string, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<ProgramResult> {
   const { timeoutMs = 120_000 } = options;
+  await startTurns.arrive(1);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

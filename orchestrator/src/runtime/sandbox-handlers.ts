@@ -62,13 +62,9 @@ export function sandboxHandlers(parts: HandlerParts): ServiceHandlers<cri.Runtim
 }
 
 function select(sandboxes: Sandboxes, filter: cri.PodSandboxFilter | null): SandboxRecord[] {
+  if (!filter) return sandboxes.list();
+  const { id, state, labelSelector } = filter;
   return sandboxes
-    .list()
-    .filter(
-      (record) =>
-        !filter ||
-        ((filter.id === '' || record.id.startsWith(filter.id)) &&
-          (!filter.state || (filter.state.state === 'SANDBOX_READY') === (record.state === 'ready')) &&
-          matchesLabels(record.config.labels, filter.labelSelector)),
-    );
+    .list((record) => record.id.startsWith(id) && matchesLabels(record.config.labels, labelSelector))
+    .filter((record) => !state || (state.state === 'SANDBOX_READY') === (record.state === 'ready'));
 }

@@ -33,9 +33,10 @@ export class Sandboxes {
     for (const { id, config } of records) this.#names.set(sandboxName(config), id);
   }
 
-  list(): SandboxRecord[] {
+  /** Those that `isMeant`, by what does not change: only about them the kernel is asked. */
+  list(isMeant: (record: SandboxRecord) => boolean = () => true): SandboxRecord[] {
     return [...this.#records.values()]
-      .filter(({ state }) => state !== 'creating')
+      .filter((record) => record.state !== 'creating' && isMeant(record))
       .map((record) => this.#asItIs(record));
   }
 
