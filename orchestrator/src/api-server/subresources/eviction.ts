@@ -1,11 +1,11 @@
 import { rfc3339 } from '@berth/kit';
-import { apiError, Selector } from '@berth/kube';
-import { deleteOptionsOf } from '../delete-options.ts';
+import { apiError, type PodCondition, Selector } from '@berth/kube';
+import { type DeleteOptions, deleteOptionsOf } from '../delete-options.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
-import { deleteChecked } from '../verbs/delete-object.ts';
+import { checkPreconditions, deleteChecked } from '../verbs/delete-object.ts';
 import { requireObject } from '../verbs/get-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { admitAction } from './admit-action.ts';
@@ -28,15 +28,48 @@ export async function evictPod(context: ServerContext, route: ResourceRoute, req
   const options = await deleteOptionsOf(given, context.bodies);
   const { object: pod } = await requireObject(context, route);
   if (!mayGoUnasked(pod)) await spendBudget(context, pod, dryRun || options.dryRun);
+  const wanted = { ...options, dryRun: dryRun || options.dryRun };
+  const deletion = wanted.dryRun ? wanted : await tellDisruption(context, route, wanted);
   await deleteChecked(context, {
     definition,
     namespace,
     name,
     user: request.user,
     admitted: true,
-    options: { ...options, dryRun: dryRun || options.dryRun },
+    options: deletion,
   });
   return success();
+}
+
+/** Says in the pod that it was evicted, before it is deleted: Jobs tell such ends from failures (addConditionAndDeletePod). */
+async function tellDisruption(
+  context: ServerContext,
+  { definition, namespace, name }: ResourceRoute,
+  options: DeleteOptions,
+): Promise<DeleteOptions> {
+  const type = 'DisruptionTarget';
+  const edit = (pod: AnyObject) => {
+    checkPreconditions(definition, pod, options);
+    const conditions: PodCondition[] = pod.status?.conditions ?? [];
+    const old = conditions.find((condition) => condition.type === type);
+    const evicting: PodCondition = {
+      type,
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+      lastTransitionTime: (old?.status === 'True' && old.lastTransitionTime) || rfc3339(context.clock.now()),
+    };
+    const others = conditions.filter((condition) => condition !== old);
+    pod.status = { ...pod.status, conditions: [...others, evicting] };
+  };
+  const marked = await editStored(context, { definition, namespace, name, dryRun: false, edit });
+  if (options.preconditions.resourceVersion === undefined) return options;
+  // What it says by now: this write is no reason to refuse the deletion.
+  const { resourceVersion = '' } = ('object' in marked ? marked.object : marked).metadata as AnyObject['metadata'];
+  return {
+    ...options,
+    preconditions: { ...options.preconditions, resourceVersion: resourceVersion },
+  };
 }
 
 /** Pods that have ended, or not begun, or are going already disturb nobody. */

@@ -85,9 +85,38 @@ test('an eviction spends a disruption of the budget, and is refused when none is
   };
   await client.updateStatus(resources.poddisruptionbudgets, { ...budget, status } as never);
   await evict('a');
-  expect((await client.get(resources.pods, ref('a'))).metadata.deletionTimestamp).toBeDefined();
+  const evicted = (await client.get(resources.pods, ref('a'))) as Pod;
+  expect(evicted.metadata.deletionTimestamp).toBeDefined();
+  // Jobs that ignore disruptions look for it.
+  expect(evicted.status?.conditions).toMatchObject([
+    {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+      lastTransitionTime: expect.any(String),
+    },
+  ]);
   await expect(evict('b')).rejects.toMatchObject({ code: 'TooManyRequests' });
-  expect((await client.get(resources.pods, ref('b'))).metadata.deletionTimestamp).toBeUndefined();
+  const kept = (await client.get(resources.pods, ref('b'))) as Pod;
+  expect([kept.metadata.deletionTimestamp, kept.status?.conditions]).toEqual([undefined, undefined]);
+});
+
+test('an eviction of one revision of a pod is of that one, though it writes to the pod itself', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const pod = await client.create(resources.pods, aPod('a', { spec: { nodeName: 'n' } }) as Pod);
+  const evict = (resourceVersion: string) =>
+    client.createSub(resources.pods, ref('a'), 'eviction', {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: ref('a'),
+      deleteOptions: { preconditions: { resourceVersion } },
+    } as never);
+  await expect(evict('1')).rejects.toMatchObject({ code: 'Conflict' });
+  expect(((await client.get(resources.pods, ref('a'))) as Pod).status?.conditions).toBeUndefined();
+  await evict(pod.metadata.resourceVersion as string);
+  expect((await client.get(resources.pods, ref('a'))).metadata.deletionTimestamp).toBeDefined();
 });
 
 test('a namespace goes when its last finalizer does', async () => {

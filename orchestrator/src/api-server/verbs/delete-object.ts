@@ -95,7 +95,8 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
 }
 
 /** @throws ApiError Conflict – it is another object, or another state of it, than the client means. */
-function checkPreconditions(
+/** @throws ApiError Conflict – the object is not the one that the deletion is meant for. */
+export function checkPreconditions(
   { kind, group }: ResourceDefinition,
   old: AnyObject,
   { preconditions }: DeleteOptions,
