@@ -46,10 +46,10 @@ const run = promisify(execFile);
 export async function output(
   program: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>>; readonly timeoutMs?: number },
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const { cwd, env } = options;
-  const settings = { cwd, env: { ...process.env, ...env }, timeout: 200_000, maxBuffer: 64 * 1024 * 1024 };
+  const { cwd, env, timeoutMs = 200_000 } = options;
+  const settings = { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
   return run(program, [...args], settings).catch((error: { stdout?: string; stderr?: string }) => ({
     stdout: error.stdout ?? '',
     stderr: `${error.stderr ?? ''}${error}`,
