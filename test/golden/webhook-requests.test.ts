@@ -175,6 +175,19 @@ test('of a collection that is deleted each object is asked about, without a name
   expect(asked[0]).not.toHaveProperty('name');
 });
 
+test('those who validate a change see which state it replaces, where the request names none, too', async () => {
+  await using world = await aWorld(allow());
+  const { json: made } = await world.create('one');
+  const rules = [rule('UPDATE', '', 'v1', 'configmaps')];
+  await world.configure({ rules });
+  await world.configure({ rules, configuration: 'b', mutating: true });
+  const path = '/api/v1/namespaces/default/configmaps/one';
+  const { json } = await world.send({ method: 'PUT', path, body: { metadata: { name: 'one' }, data: { a: '2' } } });
+  expect(json.metadata.resourceVersion).not.toBe(made.metadata.resourceVersion);
+  const [mutating, validating] = world.hooks.asked.map(({ body }) => body.request.object.metadata.resourceVersion);
+  expect([mutating, validating]).toEqual([undefined, made.metadata.resourceVersion]);
+});
+
 test('a rule that names what a wildcard before it has is refused', async () => {
   await using world = await aWorld(allow());
   const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';

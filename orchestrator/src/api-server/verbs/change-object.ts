@@ -139,6 +139,8 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   withoutRepeatedOwners(next, warn, 'after');
   if (large) await breathe();
   ensureNamespace(next, definition.namespaced, namespace);
+  // Those who validate see which state is replaced, also where the request did not say (Store.Update).
+  if (/^0?$/.test(next.metadata.resourceVersion ?? '')) next.metadata.resourceVersion = current.resourceVersion;
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
