@@ -1,3 +1,4 @@
+import { systemClock } from '@berth/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer, type Exchange } from '../harness/api-server.ts';
 import { goldenFile } from './resource-rules.ts';
@@ -13,8 +14,11 @@ const { cases } = goldenFile<{ cases: readonly Case[] }>('server-side-apply.json
 
 let server: Awaited<ReturnType<typeof anApiServer>>;
 
+/** All of it was recorded within a second, by which managers are ordered: the story has one moment, however slow the machine. */
+const moment = systemClock.now();
+
 beforeAll(async () => {
-  server = await anApiServer();
+  server = await anApiServer({ clock: { ...systemClock, now: () => moment } });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
