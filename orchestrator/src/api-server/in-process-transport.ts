@@ -17,6 +17,10 @@ import type { Answer, AnswerObject, RequestBody, ServerRequest } from './server-
 import { apiVersionOf, StoredObject } from './stored-object.ts';
 import type { User } from './user.ts';
 
+/** In units of {@link turns}: less than requests from the wire, which are read and written, too. */
+const readingRequestCost = 250;
+const writingRequestCost = 1500;
+
 const never = new AbortController().signal;
 
 /** A client inside this process: the whole pipeline, but JSON values instead of bytes, shared by all who read them. */
@@ -34,6 +38,9 @@ export class InProcessTransport implements Transport {
 
   async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
     signal.throwIfAborted();
+    // Hundreds of pods' workers and the controllers may ask in one turn, each as soon as it was answered.
+    const pause = turns.arrive(request.method === 'GET' ? readingRequestCost : writingRequestCost);
+    if (pause) await pause;
     const asked = this.#serverRequest(request, signal);
     const answer = await this.#pipeline.handle(asked).catch((error: unknown) => this.#failed(asked, error));
     this.#ended(asked, 'status' in answer ? answer.status : 200);
