@@ -181,6 +181,7 @@ class Server implements ApiServer {
           plugins,
           authorization: () => this.#authorization,
           metrics: () => this.#metrics.admission,
+          podMetrics: () => this.#metrics.podSecurity,
         }),
     });
     this.#authorization = new Authorization(context, {
@@ -301,6 +302,7 @@ class Server implements ApiServer {
           reserve: (value) => this.#services.reserve(value),
           written: (key, value) => noteSettled(this.pipeline.context, key, value),
           called: (call) => this.#metrics.admission.called(call),
+          podSecurity: (event) => this.#metrics.podSecurity.podSecurity(event),
           options: {
             authorization: { ...authorization, modes: authorizationModes },
             admissionPlugins: admissionPlugins ?? { enable: [], disable: [] },

@@ -1,5 +1,6 @@
 import type { Authorization } from '../authorization/authorization.ts';
 import type { HookCallObserver } from '../metrics/admission-metrics.ts';
+import type { PodSecurityObserver } from '../metrics/pod-security-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
@@ -41,6 +42,7 @@ export interface BuiltInParts {
   readonly plugins: PluginChoice;
   /** The same. Absent: nothing is counted. */
   readonly metrics?: () => HookCallObserver;
+  readonly podMetrics?: () => PodSecurityObserver;
 }
 
 interface Phases {
@@ -50,10 +52,10 @@ interface Phases {
 
 /** The plugins that are on, in upstream's order, and the rules that are no plugins upstream and always hold. */
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
-  const { services, authorization, plugins, metrics } = parts;
+  const { services, authorization, plugins, metrics, podMetrics } = parts;
   const webhooks = new WebhookAdmission(context, () => authorization().authorizer, metrics);
   const policies = new PolicyAdmission(context, () => authorization().authorizer);
-  const table = pluginTable(context, { authorization, webhooks, policies, plugins });
+  const table = pluginTable(context, { authorization, webhooks, policies, plugins, podMetrics });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
   const inOrder = (phase: keyof Phases) => names.flatMap((name) => table[name][phase] ?? []);
   return admissionChain({
@@ -76,7 +78,9 @@ function pluginTable(
     webhooks,
     policies,
     plugins,
-  }: Omit<BuiltInParts, 'services' | 'metrics'> & {
+    podMetrics,
+  }: Pick<BuiltInParts, 'authorization' | 'plugins'> & {
+    readonly podMetrics: BuiltInParts['podMetrics'] | undefined;
     readonly webhooks: WebhookAdmission;
     readonly policies: PolicyAdmission;
   },
@@ -103,6 +107,7 @@ function pluginTable(
       validate: podSecurity(lookup, {
         clock: context.clock,
         configuration: securityConfigurationOf(told.get('PodSecurity')),
+        metrics: podMetrics,
       }),
     },
     Priority: { mutate: priority(lookup) },

@@ -4,6 +4,7 @@ import type { StoreErrorCode } from '../../store/store-error.ts';
 import type { PluginChoice } from '../admission/plugin-names.ts';
 import type { AuthorizationOptions } from '../authorization/authorization-options.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
+import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
 import type { AuditedBodies, AuditedNames } from '../server-request.ts';
 import type { User } from '../user.ts';
 
@@ -115,4 +116,5 @@ export type FromThread =
     }
   /** Called an admission webhook. */
   | { readonly type: 'called'; readonly call: HookCall }
+  | { readonly type: 'podSecurity'; readonly event: PodSecurityEvent }
   | { readonly type: 'pong' };

@@ -10,6 +10,7 @@ import { serveCustomResources } from '../custom-resources/serve-custom-resources
 import { openApiPaths } from '../discovery/openapi-paths.ts';
 import { swaggerPath } from '../discovery/swagger-path.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
+import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
@@ -30,6 +31,7 @@ export interface AsideServerParts {
   readonly options: AsideOptions;
   /** Hears of each call to an admission webhook. */
   readonly called: (call: HookCall) => void;
+  readonly podSecurity: (event: PodSecurityEvent) => void;
 }
 
 const mostQuoted = 64 * 1024;
@@ -64,6 +66,7 @@ export class AsideServer implements AsyncDisposable {
           plugins: options.admissionPlugins,
           authorization: () => this.#authorization,
           metrics: () => parts,
+          podMetrics: () => parts,
         }),
     });
     this.#authorization = new Authorization(context, options.authorization);

@@ -3,6 +3,7 @@ import type { Clock, Logger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { Store } from '../../store/store.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
+import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
 import type { AsideOptions, FromThread, SentAnswer, SentRequest, ToThread } from './aside-protocol.ts';
 import { StoreService } from './store-service.ts';
 
@@ -23,6 +24,7 @@ export interface AsideThreadParts {
   readonly written: (key: string, value: Uint8Array) => void;
   /** Hears of each call to an admission webhook. */
   readonly called: (call: HookCall) => void;
+  readonly podSecurity: (event: PodSecurityEvent) => void;
   readonly options: AsideOptions;
   readonly clock: Clock;
   readonly log: Logger;
@@ -118,6 +120,9 @@ export class AsideThread implements AsyncDisposable {
         break;
       case 'called':
         this.#parts.called(message.call);
+        break;
+      case 'podSecurity':
+        this.#parts.podSecurity(message.event);
         break;
       case 'pong':
         this.#deaf?.[Symbol.dispose]();

@@ -35,6 +35,7 @@ const server = new AsideServer({
   log: logger(),
   options: workerData as AsideOptions,
   called: (call) => post({ type: 'called', call }),
+  podSecurity: (event) => post({ type: 'podSecurity', event }),
 });
 const started = server.start();
 const underway = new Map<number, AbortController>();

@@ -1,4 +1,5 @@
 import type { Clock } from '@berth/kit';
+import { deprecationOf } from '../deprecations.ts';
 import { isLongRunning, isMutating, type RequestInfo } from '../request-info.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
@@ -47,6 +48,7 @@ export class RequestMetrics {
   readonly #known = new WeakMap<object, Map<string, Series>>();
   /** Of requests of this process' own parts, in the same way. */
   readonly #counters = new WeakMap<object, Map<string, Counter>>();
+  readonly #deprecated = new Map<string, readonly string[]>();
   readonly #long = new Map<string, { readonly labels: readonly string[]; count: number }>();
   readonly #total: SeriesOf<Counter>;
   readonly #duration: SeriesOf<Histogram>;
@@ -106,6 +108,12 @@ export class RequestMetrics {
         [['mutating'], this.mutating.most],
         [['readOnly'], this.readOnly.most],
       ],
+    );
+    metrics.gauge(
+      'apiserver_requested_deprecated_apis',
+      'Deprecated APIs that were asked for, and the release they are gone with.',
+      ['group', 'removed_release', 'resource', 'subresource', 'version'],
+      () => [...this.#deprecated.values()].map((labels) => [labels, 1] as const),
     );
     metrics.gauge('apiserver_longrunning_requests', 'Watches, logs and the like that are being served.', about, () =>
       [...this.#long.values()].filter(({ count }) => count > 0).map(({ labels, count }) => [labels, count] as const),
@@ -177,7 +185,19 @@ export class RequestMetrics {
   #newSeries({ info, method, contentType, code }: FinishedRequest, dry: string): Series {
     const labels = this.#labelsOf(info, method, contentType);
     const [component = '', ...rest] = labels;
-    const [group = '', resource = '', , , verb = ''] = rest;
+    const [group = '', resource = '', , subresource = '', verb = '', version = ''] = rest;
+    const definition = this.#definitionOf(info);
+    const deprecation = definition && (definition.custom?.deprecation ?? deprecationOf(definition));
+    if (deprecation !== undefined) {
+      const removed = definition?.custom ? '' : (/unavailable in v(\d+\.\d+)\+/.exec(deprecation)?.[1] ?? '');
+      this.#deprecated.set(`${group}/${version}/${resource}/${subresource}`, [
+        group,
+        removed,
+        resource,
+        subresource,
+        version,
+      ]);
+    }
     const withDryRun = [component, dry, ...rest];
     return {
       total: this.#total.at(String(code), ...withDryRun),

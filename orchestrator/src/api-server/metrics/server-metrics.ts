@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '@berth/kit';
 import { versionInfo } from '../discovery/version.ts';
 import { countOf } from '../flow-control/object-counts.ts';
@@ -8,6 +8,7 @@ import type { User } from '../user.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
 import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
+import { PodSecurityMetrics } from './pod-security-metrics.ts';
 import { addProcessStart } from './process-start.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
@@ -20,6 +21,7 @@ export class ServerMetrics {
   readonly requests: RequestMetrics;
   readonly tlsErrors: Counter;
   readonly admission: AdmissionMetrics;
+  readonly podSecurity: PodSecurityMetrics;
   readonly health: HealthMetrics;
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
@@ -32,6 +34,7 @@ export class ServerMetrics {
   constructor(context: ServerContext) {
     const { registry } = this;
     this.admission = new AdmissionMetrics(registry);
+    this.podSecurity = new PodSecurityMetrics(registry);
     this.health = new HealthMetrics(context.clock);
     this.requests = new RequestMetrics(registry, context.registry, context.clock);
     this.tlsErrors = registry
@@ -120,6 +123,12 @@ function addProcess(registry: MetricRegistry, clock: Clock): void {
   addProcessStart(registry, clock);
   registry.gauge('process_open_fds', 'Files this process has open.', [], () =>
     one(readdirSync('/proc/self/fd').length),
+  );
+  registry.gauge('process_max_fds', 'Files this process may have open.', [], () =>
+    one(Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])),
+  );
+  registry.gauge('process_virtual_memory_bytes', 'Address space of this process in bytes.', [], () =>
+    one(1024 * Number(/^VmSize:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])),
   );
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '@berth/kit';
 import type { Pod, PodSpec } from '@berth/kube';
 import { aggregate } from '../../aggregate.ts';
 import { invalid } from '../../invalid.ts';
+import type { PodSecurityAsked, PodSecurityObserver } from '../../metrics/pod-security-metrics.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
@@ -36,12 +37,16 @@ const templates: Readonly<Record<string, (object: AnyObject) => AnyObject | unde
 /** Subresources that do not change what a pod may do; any other is looked at. */
 const harmless = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status']);
 
+interface PodSecurityParts {
+  readonly clock: Clock;
+  readonly configuration: SecurityConfiguration;
+  /** Absent: nothing is counted. */
+  readonly metrics?: (() => PodSecurityObserver) | undefined;
+}
+
 /** Holds pods to the level their namespace's labels, or the configuration, ask for (admission PodSecurity). @throws ApiError Forbidden, Invalid */
-export function podSecurity(
-  lookup: AdmissionLookup,
-  { clock, configuration }: { readonly clock: Clock; readonly configuration: SecurityConfiguration },
-): AdmissionPlugin {
-  const checks = new PodChecks(lookup, clock, configuration);
+export function podSecurity(lookup: AdmissionLookup, parts: PodSecurityParts): AdmissionPlugin {
+  const checks = new PodChecks(lookup, parts);
   return (request) => {
     const { operation, definition, subresource } = request;
     if (operation === 'delete') return;
@@ -57,19 +62,23 @@ class PodChecks {
   readonly #lookup: AdmissionLookup;
   readonly #clock: Clock;
   readonly #configuration: SecurityConfiguration;
+  readonly #metrics: (() => PodSecurityObserver) | undefined;
 
-  constructor(lookup: AdmissionLookup, clock: Clock, configuration: SecurityConfiguration) {
+  constructor(lookup: AdmissionLookup, { clock, configuration, metrics }: PodSecurityParts) {
     this.#lookup = lookup;
     this.#clock = clock;
     this.#configuration = configuration;
+    this.#metrics = metrics;
   }
 
   async pod(request: AdmissionRequest): Promise<void> {
     const { object, old, audit } = request;
     if (this.#isExempt(request)) return;
     const policy = await this.#policyFor(request);
-    if (isSamePolicy(policy, nothingAsked))
+    if (isSamePolicy(policy, nothingAsked)) {
+      this.#evaluated(request, 'enforce', policy.enforce, true);
       return void audit?.annotate(`${prefix}enforce-policy`, levelText(nothingAsked.enforce));
+    }
     if (old && !isSignificant(object as Pod, old as Pod)) return;
     await this.#evaluate(policy, checked(object), request, true);
   }
@@ -104,29 +113,39 @@ class PodChecks {
   }
 
   /** Who or where it is, whatever the pod. */
-  #isExempt({ namespace, user, audit }: AdmissionRequest): boolean {
+  #isExempt(request: AdmissionRequest): boolean {
+    const { namespace, user, audit } = request;
     const { exempt } = this.#configuration;
     const why = exempt.namespaces.has(namespace) ? 'namespace' : exempt.usernames.has(user.name) ? 'user' : undefined;
-    if (why !== undefined) audit?.annotate(`${prefix}exempt`, why);
-    return why !== undefined;
+    if (why === undefined) return false;
+    audit?.annotate(`${prefix}exempt`, why);
+    this.#metrics?.().podSecurity({ type: 'exempted', asked: askedOf(request) });
+    return true;
   }
 
-  async #policyFor({ namespace, audit }: AdmissionRequest): Promise<SecurityPolicy> {
+  async #policyFor(request: AdmissionRequest): Promise<SecurityPolicy> {
+    const { namespace, audit } = request;
     const found = await this.#lookup.find('', 'namespaces', '', namespace);
     const { policy, errors } = policyOf(found?.metadata.labels, this.#configuration.defaults);
     const texts = errors.map(({ field, message }) => `${field}: ${message}`);
-    if (texts.length > 0) audit?.annotate(`${prefix}error`, `Failed to parse policy: ${aggregate(texts)}`);
+    if (texts.length > 0) {
+      audit?.annotate(`${prefix}error`, `Failed to parse policy: ${aggregate(texts)}`);
+      this.#metrics?.().podSecurity({ type: 'failed', asked: askedOf(request) });
+    }
     return policy;
   }
 
   async #evaluate(
     { enforce, audit: audited, warn: warned }: SecurityPolicy,
     pod: CheckedPod,
-    { definition, name, audit, warn }: AdmissionRequest,
+    request: AdmissionRequest,
     isEnforced: boolean,
   ): Promise<void> {
-    if (this.#configuration.exempt.runtimeClasses.has(pod.spec.runtimeClassName ?? ''))
+    const { definition, name, audit, warn } = request;
+    if (this.#configuration.exempt.runtimeClasses.has(pod.spec.runtimeClassName ?? '')) {
+      this.#metrics?.().podSecurity({ type: 'exempted', asked: askedOf(request) });
       return void audit?.annotate(`${prefix}exempt`, 'runtimeClass');
+    }
     const { violationsOf, detailsText } = await import('./evaluate.ts');
     const wrong = (level: LevelVersion) => {
       const violations = violationsOf(level, pod);
@@ -136,12 +155,27 @@ class PodChecks {
     };
     const noted = wrong(audited);
     if (isEnforced) audit?.annotate(`${prefix}enforce-policy`, levelText(enforce));
-    if (noted !== undefined) audit?.annotate(`${prefix}audit-violations`, `would ${noted}`);
+    if (noted !== undefined) {
+      audit?.annotate(`${prefix}audit-violations`, `would ${noted}`);
+      this.#evaluated(request, 'audit', audited, false);
+    }
     const why = isEnforced ? wrong(enforce) : undefined;
+    if (isEnforced) this.#evaluated(request, 'enforce', enforce, why === undefined);
     if (why !== undefined) throw forbidden(definition, name, why.replace('violate', 'violates'));
     const warning = wrong(warned);
-    if (warning !== undefined) warn(`would ${warning}`);
+    if (warning === undefined) return;
+    warn(`would ${warning}`);
+    this.#evaluated(request, 'warn', warned, false);
   }
+
+  #evaluated(request: AdmissionRequest, mode: keyof SecurityPolicy, policy: LevelVersion, allowed: boolean): void {
+    const evaluation = { ...policy, mode, decision: allowed ? 'allow' : 'deny' } as const;
+    this.#metrics?.().podSecurity({ type: 'evaluated', asked: askedOf(request), evaluation });
+  }
+}
+
+function askedOf({ operation, definition: { plural }, subresource }: AdmissionRequest): PodSecurityAsked {
+  return { operation, plural, subresource };
 }
 
 interface Ignored {
