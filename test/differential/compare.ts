@@ -55,6 +55,7 @@ export function differenceOf(theirs: Answer, ours: Answer): Difference | undefin
 function plain(text: string): unknown {
   const own = new Set([
     'uid',
+    'continue',
     'resourceVersion',
     'creationTimestamp',
     'clusterIP',
@@ -68,13 +69,18 @@ function plain(text: string): unknown {
     .replace(/((?:resourceVersion|[nN]odePort)\\+":(?:\\+")?)\d+/g, '$1<own>')
     // A patched object that is told in full, in the order of the store.
     .replace(/(Invalid value: \\")\{\\\\\\".*?[^\\](?=\\": )/g, '$1<object>')
+    .replace(/(in record \(|current: )\d+/g, '$1<own>')
     .replace(/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<own>')
     .replace(/10\.96\.\d+\.\d+/g, '<address>')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?( m=\S+)?/g, '<time>');
   try {
-    return JSON.parse(told, (key, value) => {
+    // The events of a watch are a document each.
+    const text = told.includes('}\n{') ? `[${told.trim().replaceAll('}\n{', '},\n{')}]` : told;
+    return JSON.parse(text, (key, value) => {
       if (own.has(key)) return typeof value === 'object' ? '<own>' : value === '' || value === null ? value : '<own>';
       if (key === 'time') return '<time>';
+      // Ours are our own.
+      if (key === 'description') return '<text>';
       return value;
     });
   } catch {

@@ -1,5 +1,5 @@
 /**
- * `node test/differential/main.ts [--seed N] [--cases N] [--kinds A,B] [--examples N] [--record FILE]`: the same requests to
+ * `node test/differential/main.ts [--areas A,B] [--seed N] [--cases N] [--kinds A,B] [--examples N] [--record FILE]`: the same requests to
  * kube-apiserver and to ours, and where their answers differ, as a table.
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,13 @@ import { schemas } from '@berth/kube';
 import { goldenFile, targetOf } from '../golden/resource-rules.ts';
 import { type Change, changedObject } from '../harness/changed-object.ts';
 import { builtKubeApiserver } from '../harness/kube-apiserver.ts';
+import { deletions } from './areas/deletions.ts';
+import { lists } from './areas/lists.ts';
+import { serverSideApply } from './areas/server-side-apply.ts';
+import { strategicMerge } from './areas/strategic-merge.ts';
+import { subresources } from './areas/subresources.ts';
+import { tables } from './areas/tables.ts';
+import { namespace, type World } from './areas/world.ts';
 import { changesOf, mergePatchOf } from './changes.ts';
 import { type Answer, differenceOf } from './compare.ts';
 import { Report } from './report.ts';
@@ -20,13 +27,22 @@ interface Kind {
   readonly object: { readonly kind: string; readonly metadata: { readonly name: string } };
 }
 
-type Way = 'create' | 'update' | 'patch' | 'status update' | 'status patch';
+/** What is asked beside objects with changed fields. */
+const areas: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  subresources,
+  'server-side-apply': serverSideApply,
+  'strategic-merge': strategicMerge,
+  deletions,
+  lists,
+  tables: (world) => tables(world, kinds()),
+};
 
 const { values: options } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     cases: { type: 'string', default: '150' },
     kinds: { type: 'string', default: '' },
+    areas: { type: 'string', default: ['objects', ...Object.keys(areas)].join() },
     examples: { type: 'string', default: '2' },
     record: { type: 'string' },
   },
@@ -47,9 +63,28 @@ await using servers = await TwoServers.start();
 const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
 await servers.ask({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', body: account });
 if (options.record) writeFileSync(options.record, '');
-for (const kind of kinds()) await compareKind(kind);
+const chosen = options.areas.split(',');
+if (chosen.includes('objects')) for (const kind of kinds()) await compareKind(kind);
+for (const [name, run] of Object.entries(areas)) if (chosen.includes(name)) await compareArea(name, run);
 report.print((text) => process.stdout.write(text), Number(options.examples));
 process.exitCode = report.differences > 0 ? 1 : 0;
+
+/** The requests of an area, in a namespace that is made for all of them. */
+async function compareArea(area: string, run: (world: World) => Promise<void>): Promise<void> {
+  const made = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
+  await servers.ask({ method: 'POST', path: '/api/v1/namespaces', body: made });
+  await servers.ask({ method: 'POST', path: `/api/v1/namespaces/${namespace}/serviceaccounts`, body: account });
+  const last: [Record<string, Answer>, Record<string, Answer>] = [{}, {}];
+  const ask: World['ask'] = async (about, sent) => {
+    const [theirs, ours] =
+      typeof sent === 'function' ? [sent({ last: last[0] }), sent({ last: last[1] })] : [sent, sent];
+    const answers = (await servers.ask(theirs, ours)) as readonly [Answer, Answer];
+    [last[0][about], last[1][about]] = answers;
+    compare(about, area, theirs, answers);
+    return answers;
+  };
+  await run({ rng, cases: Number(options.cases), ask });
+}
 
 /** An object or more of each, from the recordings. */
 function kinds(): readonly Kind[] {
@@ -93,10 +128,10 @@ async function compareKind({ path, object }: Kind): Promise<void> {
     );
     const name = endpoint === '' ? '' : 'status ';
     const place = one + endpoint + dry;
-    await each(object.kind, `${name}update` as Way, here, (change) =>
+    await each(object.kind, `${name}update`, here, (change) =>
       both((from) => ({ method: 'PUT', path: place, body: changedObject(from, change) })),
     );
-    await each(object.kind, `${name}patch` as Way, here, (change) =>
+    await each(object.kind, `${name}patch`, here, (change) =>
       both((from) => ({ method: 'PATCH', path: place, body: mergePatchOf(from, change) })),
     );
   }
@@ -115,7 +150,7 @@ async function settled(path: string): Promise<readonly [Answer, Answer]> {
 /** As many changes as were asked for, by chance; several under way at once. */
 async function each(
   kind: string,
-  way: Way,
+  way: string,
   changes: readonly Change[],
   make: (change: Change) => readonly Sent[],
 ): Promise<void> {
@@ -137,10 +172,10 @@ async function each(
   );
 }
 
-function compare(kind: string, way: Way, sent: Sent, [theirs, ours]: readonly [Answer, Answer]): void {
+function compare(kind: string, way: string, sent: Sent, [theirs, ours]: readonly [Answer, Answer]): void {
   const difference = differenceOf(theirs, ours);
   report.add(
-    { way, kind, request: `${sent.method} ${sent.path.split('?')[0]} ${JSON.stringify(sent.body).slice(0, 300)}` },
+    { way, kind, request: `${sent.method} ${sent.path} ${JSON.stringify(sent.body ?? '').slice(0, 300)}` },
     difference,
   );
   if (options.record && difference)

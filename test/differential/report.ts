@@ -37,9 +37,9 @@ export class Report {
   /** The largest classes first, with so many examples of each. */
   print(write: (text: string) => void, examples: number): void {
     const names = ['requests', 'equal', ...whats];
-    write(`${''.padEnd(15)}${names.map((name) => name.padStart(9)).join('')}\n`);
+    write(`${''.padEnd(19)}${names.map((name) => name.padStart(9)).join('')}\n`);
     for (const [way, counts] of this.#ways)
-      write(`${way.padEnd(15)}${names.map((name) => String(counts[name] ?? 0).padStart(9)).join('')}\n`);
+      write(`${way.padEnd(19)}${names.map((name) => String(counts[name] ?? 0).padStart(9)).join('')}\n`);
     const classes = [...this.#classes.values()].toSorted((a, b) => b.cases.length - a.cases.length);
     for (const { what, signature, kinds, cases } of classes) {
       write(`\n${cases.length} × ${what}: ${signature}\n  in ${[...kinds].slice(0, 12).join(', ')}\n`);

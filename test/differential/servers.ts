@@ -8,6 +8,9 @@ export interface Sent {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
+  /** Of a patch; a merge patch where it is not told. */
+  readonly contentType?: string;
+  readonly accept?: string;
 }
 
 export type Send = (sent: Sent) => Promise<Answer>;
@@ -67,10 +70,13 @@ async function clientOf({ authority, port }: Listening, agent: Agent): Promise<S
   const place = { host: '127.0.0.1', port, agent, ca: authority.cert, ...pair };
   const send: Send = (asked) =>
     new Promise((resolve, reject) => {
-      const { method, path, body } = asked;
-      const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      const { method, path, body, accept } = asked;
+      const { contentType: type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' } = asked;
       const payload = body === undefined ? undefined : JSON.stringify(body);
-      const headers = { ...(payload ? { 'content-type': type, 'content-length': Buffer.byteLength(payload) } : {}) };
+      const headers = {
+        ...(accept ? { accept } : {}),
+        ...(payload ? { 'content-type': type, 'content-length': Buffer.byteLength(payload) } : {}),
+      };
       const sent = request({ ...place, method, path, headers }, (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (chunk: string) => {

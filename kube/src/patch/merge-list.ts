@@ -1,6 +1,6 @@
 import { isNumber } from '@berth/kit';
 import { isRecord } from '../json-value.ts';
-import { badPatch, goValue, patchFailure } from './patch-error.ts';
+import { badPatch, goText, goValue, patchFailure } from './patch-error.ts';
 
 export type JsonMap = Readonly<Record<string, unknown>>;
 export type Merge = (original: JsonMap, patch: JsonMap) => JsonMap;
@@ -55,7 +55,7 @@ function heedDirectives(original: readonly JsonMap[], patch: readonly JsonMap[],
     else if (directive === 'delete') {
       gone.add(keyValue(item, mergeKey));
     } else if (directive === 'merge') throw patchFailure('merging lists cannot yet be specified in the patch');
-    else throw patchFailure(`unknown patch type: ${goValue(directive)} in map: ${goValue(item)}`);
+    else throw patchFailure(`unknown patch type: ${goText(directive)} in map: ${goValue(item)}`);
   }
   const kept = original.filter((each) => !gone.has(each[mergeKey]));
   return { kept: replaced ? additions : kept, additions, replaced };

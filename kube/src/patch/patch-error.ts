@@ -24,3 +24,10 @@ export function goValue(value: unknown): string {
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `map[${entries.map(([key, item]) => `${key}:${goValue(item)}`).join(' ')}]`;
 }
+
+/** As Go's `%s` shows what is no text. */
+export function goText(value: unknown): string {
+  if (typeof value === 'string' || (typeof value === 'object' && value !== null)) return goValue(value);
+  const type = typeof value === 'boolean' ? 'bool' : Number.isInteger(value) ? 'int64' : 'float64';
+  return value === null ? '%!s(<nil>)' : `%!s(${type}=${goValue(value)})`;
+}

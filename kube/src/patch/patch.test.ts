@@ -79,6 +79,8 @@ test('retainKeys clears the other keys and must name every key given', () => {
 
 test.each([
   [{ $patch: 'explode' }, 'unknown patch type: explode in map: map[$patch:explode]'],
+  [{ $patch: null }, 'unknown patch type: %!s(<nil>) in map: map[$patch:<nil>]'],
+  [{ $patch: 1 }, 'unknown patch type: %!s(int64=1) in map: map[$patch:1]'],
   [{ spec: { '$setElementOrder/containers': [], containers: 'x' } }, 'invalid patch format of setElementOrder list'],
   [{ spec: { '$deleteFromPrimitiveList/': ['y'] } }, 'invalid patch format of primitive list'],
   [{ spec: { $deleteFromPrimitiveLists: ['y'] } }, 'invalid patch format of primitive list'],

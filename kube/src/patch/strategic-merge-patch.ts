@@ -1,7 +1,7 @@
 import { isRecord, setOwn } from '../json-value.ts';
 import type { FieldSchema, ObjectSchema } from '../schema.ts';
 import { type JsonMap, mergeLists, orderLike } from './merge-list.ts';
-import { badPatch, goValue, patchFailure } from './patch-error.ts';
+import { badPatch, goText, goValue, patchFailure } from './patch-error.ts';
 
 const deletePrefix = '$deleteFromPrimitiveList';
 const orderPrefix = '$setElementOrder';
@@ -23,7 +23,7 @@ function mergeMap(original: JsonMap, patch: JsonMap, place: Place): JsonMap {
   if (directive === 'replace') return without(patch, '$patch');
   if (directive === 'delete') return {};
   if (directive !== undefined) {
-    throw patchFailure(`unknown patch type: ${goValue(directive)} in map: ${goValue(patch)}`);
+    throw patchFailure(`unknown patch type: ${goText(directive)} in map: ${goValue(patch)}`);
   }
   const result = retained(original, patch);
   const ordered = mergeOrderedLists(result, patch, place);

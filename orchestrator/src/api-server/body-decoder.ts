@@ -5,6 +5,7 @@ import {
   decodeObject,
   goQuote,
   keepJsonNotes,
+  type ObjectSchema,
   parseJsonStrict,
   schemaFor,
   schemas,
@@ -15,6 +16,7 @@ import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems, fieldProblems } from './decoding/duplicate-problems.ts';
 import { isKnownThoughNotServed } from './decoding/kinds-not-served.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
+import { olderScale } from './decoding/older-scale.ts';
 import { optionsKindComplaint } from './decoding/options-kind.ts';
 import { noJson, notAnObject, notRegistered, typeMetaComplaint } from './decoding/type-meta.ts';
 import { readYaml } from './decoding/yaml-text.ts';
@@ -54,13 +56,16 @@ export class BodyDecoder {
    * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
    */
   async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value: read, duplicates, repeated = [], summary, large, text = '' } = await this.#parse(request, expected);
+    const { value: sent, duplicates, repeated = [], summary, large, text = '' } = await this.#parse(request, expected);
     // Go's decoders leave an object as it is where null is to fill it; a document of nothing is null in YAML.
-    const value = read === null && !expected.custom ? {} : read;
+    const value = sent === null && !expected.custom ? {} : sent;
     if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
+    const how = { validation, duplicates, repeated, text, warn: request.warn };
+    const older = olderScale(expected.kind, value['apiVersion']);
+    if (older) read(older.schema, value, { expected: { ...expected, version: older.version }, how });
     const typed = withKind(value, expected, summary);
     if (large) await this.#pause(request);
-    const object = this.conform(typed, expected, { validation, duplicates, repeated, text, warn: request.warn });
+    const object = this.conform(typed, expected, how);
     request.audit?.requestObject(object);
     if (large) {
       markLarge(object);
@@ -101,21 +106,7 @@ export class BodyDecoder {
     if (expected.custom) return expected.custom.decode(value, how);
     const schema = expected.schema === undefined ? undefined : schemas.find(expected.schema);
     if (!schema) return { metadata: {}, ...value } as AnyObject;
-    const cannot = (why: string) =>
-      apiError(
-        'BadRequest',
-        expected.isOptions
-          ? why
-          : `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
-      );
-    const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
-    const problems = [
-      ...duplicateProblems({ repeated: how.repeated ?? [] }, how.validation === 'Warn'),
-      ...fieldProblems(how, unknownFields),
-    ];
-    if (problems.length > 0 && how.validation === 'Strict')
-      throw cannot(`strict decoding error: ${problems.join(', ')}`);
-    if (how.validation === 'Warn') for (const problem of problems) how.warn(problem);
+    const object = read(schema, value, { expected, how });
     object['metadata'] ??= {};
     return object as AnyObject;
   }
@@ -177,6 +168,34 @@ export class BodyDecoder {
       throw unrecognized(expected, (error as Error).message, summary);
     }
   }
+}
+
+interface Reading {
+  readonly expected: ExpectedKind;
+  readonly how: Strictness;
+}
+
+/** What a schema knows of `value`; {@link BodyDecoder.conform}. @throws ApiError BadRequest */
+function read(
+  schema: ObjectSchema,
+  value: Record<string, unknown>,
+  { expected, how }: Reading,
+): Record<string, unknown> {
+  const cannot = (why: string) =>
+    apiError(
+      'BadRequest',
+      expected.isOptions
+        ? why
+        : `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
+    );
+  const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
+  const problems = [
+    ...duplicateProblems({ repeated: how.repeated ?? [] }, how.validation === 'Warn'),
+    ...fieldProblems(how, unknownFields),
+  ];
+  if (problems.length > 0 && how.validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`);
+  if (how.validation === 'Warn') for (const problem of problems) how.warn(problem);
+  return object;
 }
 
 export interface Strictness extends Duplicates {

@@ -46,9 +46,10 @@ export async function writeScale(
 ): Promise<AnswerObject> {
   const { verb } = route;
   const isApply = verb === 'patch' && isApplyPatch(request);
-  const { options, write } = await (isApply ? appliedScale : sentScale)(context, route, request);
+  const { options, write, uid } = await (isApply ? appliedScale : sentScale)(context, route, request);
   return changeObject(context, {
     ...requestedChange(route, request, options),
+    ...(uid ? { uid } : {}),
     endpoint: 'main',
     tracked: true,
     shownAs: { of: scaling.scaleOf, take: scaling.take },
@@ -61,6 +62,8 @@ type ScaleWrite = (before: AnyObject) => AnyObject;
 
 interface AskedScale {
   readonly options: WriteOptions;
+  /** Of the object that is meant, where one is sent whole. */
+  readonly uid?: string | undefined;
   readonly write: ScaleWrite;
 }
 
@@ -84,12 +87,14 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
         })
       : copyJson(body as AnyObject);
     if (patch) ensurePlace(next, route);
+    // The whole object is compared, as every other that is sent whole.
+    else delete next.metadata.uid;
     delete next.metadata.managedFields;
     const update = { scope: scaleScope(), live, next, sent: undefined, manager, now: context.clock.now() };
     const fields = trackUpdate(update);
     return fields ? { ...next, metadata: { ...next.metadata, managedFields: fields } } : next;
   };
-  return { options, write };
+  return { options, write, uid: body?.metadata.uid };
 }
 
 interface Sending {

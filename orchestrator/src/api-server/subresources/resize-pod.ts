@@ -109,13 +109,23 @@ function resizeErrors({ spec: next, status }: Pod, { spec: old }: Pod): FieldErr
     errors.push(invalidField('spec', status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing'));
   for (const [index, container] of (old?.containers ?? []).entries()) {
     const path = `spec.containers[${index}].resources`;
-    errors.push(...removals(container.resources, next?.containers[index]?.resources, path));
+    const { resources } = next?.containers[index] ?? {};
+    errors.push(...removals(container.resources, resources, path));
+    if (!semanticEqual(fixedResources(container.resources), fixedResources(resources)))
+      errors.push(forbidden('spec', 'only cpu and memory resources are mutable'));
   }
   return errors;
 }
 
+/** What of a container no resize changes. */
+function fixedResources({ requests, limits, claims = [] }: ResourceRequirements = {}): object {
+  const fixed = (amounts: Readonly<Record<string, string>> = {}) =>
+    Object.fromEntries(Object.entries(amounts).filter(([name]) => name !== 'cpu' && name !== 'memory'));
+  return { requests: fixed(requests), limits: fixed(limits), claims };
+}
+
 function removals(old: ResourceRequirements | undefined, next: ResourceRequirements | undefined, path: string) {
-  return (['limits', 'requests'] as const)
+  return (['requests', 'limits'] as const)
     .filter((list) => Object.keys(old?.[list] ?? {}).some((name) => next?.[list]?.[name] === undefined))
     .map((list) => forbidden(`${path}.${list}`, `resource ${list} cannot be removed`));
 }

@@ -53,9 +53,9 @@ interface Start {
 function startOf(storage: ObjectStorage, namespace: string, options: ListOptions): Start {
   const { limit, resourceVersion, resourceVersionMatch: match } = options;
   if (options.continue !== '') {
+    const { revision, after } = decodeContinue(options.continue);
     if (resourceVersion !== '' && resourceVersion !== '0')
       throw apiError('BadRequest', 'specifying resource version is not allowed when using continue');
-    const { revision, after } = decodeContinue(options.continue);
     const key = storage.prefixOf(namespace) + after;
     return revision < 0 ? { after: key } : { revision, after: key };
   }

@@ -39,17 +39,20 @@ test('a watch says once a minute how far it is, and once more before its end', a
   expect(watch.lines).toHaveLength(3);
 });
 
-test('a watch that begins with the state says where it ends', async () => {
-  await using server = await aServer();
-  const { client, clock, store } = server;
-  await client.create(resources.configmaps, aConfigMap('a'));
-  const options = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', allowWatchBookmarks: true } as const;
-  const watch = follow(client, options);
-  await clock.advance(10);
-  expect(watch.lines).toEqual(['ADDED a', `BOOKMARK ${store.revision} {"k8s.io/initial-events-end":"true"}`]);
-  watch.stop();
-  await watch.ended;
-});
+test.each([{ sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }, { resourceVersion: '0' }, {}] as const)(
+  'a watch that begins with the state says where it ends: %j',
+  async (beginning) => {
+    await using server = await aServer();
+    const { client, clock, store } = server;
+    await client.create(resources.configmaps, aConfigMap('a'));
+    const options = { ...beginning, allowWatchBookmarks: true } as const;
+    const watch = follow(client, options);
+    await clock.advance(10);
+    expect(watch.lines).toEqual(['ADDED a', `BOOKMARK ${store.revision} {"k8s.io/initial-events-end":"true"}`]);
+    watch.stop();
+    await watch.ended;
+  },
+);
 
 test('a watch from a compacted revision is told to list again', async () => {
   await using server = await aServer();

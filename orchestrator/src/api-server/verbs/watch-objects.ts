@@ -89,7 +89,8 @@ class ObjectWatch {
         if (pause) await pause;
         if (selection.all || selection.matches(object.object)) initial.push({ type: 'ADDED', object });
       }
-      if (options.sendInitialEvents && options.allowWatchBookmarks)
+      // Whoever watches from the beginning asks for initial events, though it does not say so (SetListOptionsDefaults).
+      if (options.allowWatchBookmarks)
         initial.push(bookmark(storage.definition, revision, { 'k8s.io/initial-events-end': 'true' }));
       this.#revision = revision;
     } else if (after === undefined) this.#revision = (await storage.range({ namespace, limit: 1 })).revision;
