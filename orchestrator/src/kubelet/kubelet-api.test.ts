@@ -70,7 +70,17 @@ test('a node tells of its pods, its volumes and itself by the paths of kubelet',
     items: [{ metadata: { name, uid } }],
   });
   expect(JSON.parse(pods.body).items[0]).not.toHaveProperty('kind');
-  expect(JSON.parse((await page('/configz')).body)).toMatchObject({ kubeletconfig: { maxPods: 110 } });
+  expect(JSON.parse((await page('/configz')).body)).toMatchObject({
+    kubeletconfig: { maxPods: 110, enableSystemLogHandler: false },
+  });
+  const off = {
+    '/logs/': 'logs',
+    '/logs/syslog?x=y': 'logs',
+    '/debug/pprof/heap': 'profiling',
+    '/debug/flags/v': 'flags',
+  };
+  for (const [url, what] of Object.entries(off))
+    expect(await page(url)).toMatchObject({ status: 405, body: `${what} endpoint is disabled.\n` });
   const metrics = (await page('/metrics')).body.split('\n');
   expect(metrics).toContain('kubelet_node_name{node="node-0"} 1');
   expect(metrics).toContain('kubelet_running_pods 1');

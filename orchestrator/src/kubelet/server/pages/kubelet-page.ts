@@ -66,6 +66,17 @@ const pages: Readonly<Record<string, Page>> = {
   },
 };
 
+/**
+ * What a KubeletConfiguration turns off, and how kubelet says so. Logs are the whole machine's, which is its user's and no
+ * node's alone; the process is the API server's, which has profiles and a log level of its own.
+ */
+const turnedOff = { enableSystemLogHandler: false, enableProfilingHandler: false, enableDebugFlagsHandler: false };
+const disabled = [
+  [/^\/logs(?:\/|$)/, 'logs'],
+  [/^\/debug\/pprof\//, 'profiling'],
+  [/^\/debug\/flags\/v$/, 'flags'],
+] as const;
+
 /** kubelet's health checks; that this one answers is what they are about. */
 const health = healthPaths(['ping', 'log', 'syncloop'].map((name) => ({ name, check: () => undefined })));
 
@@ -119,6 +130,8 @@ async function ownPage(parts: KubeletPageParts, { method, url }: PageRequest, si
     const answer = await health(segments, { query });
     if (answer?.type === 'text') return text(answer.status, answer.text);
   }
+  const off = disabled.find(([pattern]) => pattern.test(path));
+  if (off) return text(405, `${off[1]} endpoint is disabled.\n`);
   const name = path.replace(/(?<=.)\/$/, '');
   const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
   if (!page) return text(404, '404 page not found\n');
@@ -146,6 +159,7 @@ function configuration({ options }: NodeContext): object {
     clusterDomain,
     cgroupRoot,
     maxPods,
+    ...turnedOff,
     podLogsDir: dirs.logs,
     resolvConf: '/etc/resolv.conf',
   };
