@@ -223,6 +223,39 @@ test('a server that was away while etcd forgot has the newest state, and its wat
   expect(revision).toBeGreaterThanOrEqual(there.revision);
 });
 
+test('a server that was away while etcd forgot knows rights as they are now', { timeout: 60_000 }, async () => {
+  await using own = await EtcdCluster.start();
+  await using way = await TcpProxy.to(Number(own.endpoints[0]!.address.split(':')[1]));
+  await using near = await open('/registry', own.endpoints);
+  await using far = await open('/registry', etcdEndpointsOf(`http://127.0.0.1:${way.port}`));
+  await using there = await anApiServer({ more: { store: near, advertiseAddress: '192.0.2.1' } });
+  await using away = await anApiServer({ more: { store: far, advertiseAddress: '192.0.2.2' } });
+  const client = new KubeClient(there.server.transport());
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
+  const bind = (name: string) =>
+    client.create(resources.clusterrolebindings, {
+      metadata: { name },
+      roleRef,
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
+    });
+  const mayList = async (name: string) => {
+    const headers = { 'impersonate-user': name };
+    return (await away.send({ method: 'GET', path: '/api/v1/namespaces/default/configmaps', headers })).status;
+  };
+  await bind('jane');
+  await expect.poll(() => mayList('jane'), { timeout: 10_000 }).toBe(200);
+  await way.close();
+  await client.delete(resources.clusterrolebindings, { name: 'jane' });
+  await bind('john');
+  await near.compact(near.revision);
+  await way.open();
+  await expect.poll(() => mayList('john'), { timeout: 20_000 }).toBe(200);
+  expect(await mayList('jane')).toBe(403);
+  // And of what comes later, too.
+  await client.delete(resources.clusterrolebindings, { name: 'john' });
+  await expect.poll(() => mayList('john'), { timeout: 10_000 }).toBe(403);
+});
+
 for (const [came, others] of [
   ['with fewer revisions than before', 0],
   ['and has as many revisions again', 40],

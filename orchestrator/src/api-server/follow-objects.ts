@@ -1,4 +1,5 @@
 import { type Logger, messageOf } from '@berth/kit';
+import { ApiError } from '@berth/kube';
 import { StoreError } from '../store/store-error.ts';
 import type { ObjectStorage } from './object-storage.ts';
 import type { AnyObject } from './resource-definition.ts';
@@ -44,13 +45,29 @@ async function followChanges(
   } catch (error) {
     if (signal.aborted) return;
     try {
-      // Fallen behind what the store remembers: all are read again.
-      if (error instanceof StoreError && error.code === 'Compacted')
-        return await followObjects(storage, follower, { log, signal });
-    } catch (again) {
-      log.error('objects are not followed any more', { what: storage.definition.plural, reason: messageOf(again) });
-      return;
+      if (!isBehind(error)) throw error;
+      await onceStoreAnswers(() => followObjects(storage, follower, { log, signal }), signal);
+    } catch (last) {
+      if (signal.aborted) return;
+      log.error('objects are not followed any more', { what: storage.definition.plural, reason: messageOf(last) });
     }
-    log.error('objects are not followed any more', { what: storage.definition.plural, reason: messageOf(error) });
+  }
+}
+
+/** Whether who watched fell behind what the store remembers: all has to be read again. */
+export function isBehind(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'Compacted';
+}
+
+/** Repeats a reading as long as a store elsewhere is away, which it was asked for some time each time. */
+export async function onceStoreAnswers(read: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      // One that is closed tells no time to come back.
+      const comesBack = error instanceof ApiError && error.status.details?.retryAfterSeconds !== undefined;
+      if (signal.aborted || !comesBack || error.code !== 'ServiceUnavailable') throw error;
+    }
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock, Rng } from '@berth/kit';
 import type { ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
-import { StoreError } from '../../store/store-error.ts';
+import { isBehind, onceStoreAnswers } from '../follow-objects.ts';
 import { invalid } from '../invalid.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -68,8 +68,8 @@ export class ServiceAllocation {
         }
     } catch (error) {
       // Closed: nothing is given out any more. Fallen behind: what is taken is read again.
-      if (signal.aborted || !(error instanceof StoreError) || error.code !== 'Compacted') return;
-      await this.start(storage, signal).catch(() => undefined);
+      if (signal.aborted || !isBehind(error)) return;
+      await onceStoreAnswers(() => this.start(storage, signal), signal).catch(() => undefined);
     }
   }
 

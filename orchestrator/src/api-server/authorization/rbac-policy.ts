@@ -1,5 +1,7 @@
-import { type Logger, messageOf } from '@berth/kit';
+import type { Logger } from '@berth/kit';
 import type { PolicyRule, RbacV1Subject, RoleRef } from '@berth/kube';
+import { type FollowRun, followObjects } from '../follow-objects.ts';
+import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 
@@ -121,28 +123,33 @@ export class RbacPolicy {
     if (bySubject?.size === 0) this.#grants.delete(namespace);
   }
 
-  async #follow(plural: string, set: (key: string, object: RoleObject | undefined) => void, run: Run): Promise<void> {
+  async #follow(
+    plural: string,
+    set: (key: string, object: RoleObject | undefined) => void,
+    run: FollowRun,
+  ): Promise<void> {
     const storage = this.#context.storageOf(group, plural);
     if (!storage) return;
-    const apply = (object: unknown, gone: boolean) => {
-      const { metadata } = object as RoleObject;
-      set(`${metadata.namespace ?? ''}/${metadata.name}`, gone ? undefined : (object as RoleObject));
+    const known = new Set<string>();
+    const placeOf = ({ metadata }: AnyObject) => `${metadata.namespace ?? ''}/${metadata.name}`;
+    const remove = (key: string) => {
+      known.delete(key);
+      set(key, undefined);
     };
-    const { objects, revision } = await storage.range({ namespace: '' });
-    for (const { object } of objects) apply(object, false);
-    void (async () => {
-      for await (const events of storage.watch('', revision, run.signal)) {
-        for (const { type, item } of events) apply(storage.view(item).object, type === 'delete');
-      }
-    })().catch((error: unknown) => {
-      if (!run.signal.aborted) run.log.error('roles are not followed any more', { plural, reason: messageOf(error) });
-    });
+    await followObjects(
+      storage,
+      {
+        reset: () => known.forEach(remove),
+        set: (object) => {
+          const key = placeOf(object);
+          known.add(key);
+          set(key, object as RoleObject);
+        },
+        remove: (object) => remove(placeOf(object)),
+      },
+      run,
+    );
   }
-}
-
-interface Run {
-  readonly signal: AbortSignal;
-  readonly log: Logger;
 }
 
 interface RoleObject {

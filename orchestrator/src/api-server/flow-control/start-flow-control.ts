@@ -1,5 +1,6 @@
 import { isAbort, type Logger, messageOf } from '@berth/kit';
 import type { FlowSchema, PriorityLevelConfiguration } from '@berth/kube';
+import { followObjects } from '../follow-objects.ts';
 import type { MetricRegistry } from '../metrics/metric-registry.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -68,7 +69,8 @@ class ConfigurationFollower {
     prioritylevelconfigurations: new Map<string, PriorityLevelConfiguration>(),
     flowschemas: new Map<string, FlowSchema>(),
   };
-  #digesting = false;
+  /** Until all is there, nothing is digested by halves. */
+  #digesting = true;
 
   constructor(context: ServerContext, levels: PriorityLevels, log: Logger) {
     this.#context = context;
@@ -78,6 +80,7 @@ class ConfigurationFollower {
 
   async start(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#follow('prioritylevelconfigurations', signal), this.#follow('flowschemas', signal)]);
+    this.#digesting = false;
     await this.#digest();
   }
 
@@ -85,20 +88,17 @@ class ConfigurationFollower {
     const storage = this.#context.storageOf(flowControlGroup, plural);
     if (!storage) return;
     const known = this.#objects[plural] as Map<string, AnyObject>;
-    const { objects, revision } = await storage.range({ namespace: '' });
-    for (const { object } of objects) known.set(object.metadata.name ?? '', object);
-    void (async () => {
-      for await (const events of storage.watch('', revision, signal)) {
-        for (const { type, item } of events) {
-          const { object } = storage.view(item);
-          if (type === 'delete') known.delete(object.metadata.name ?? '');
-          else known.set(object.metadata.name ?? '', object);
-        }
-        this.#schedule();
-      }
-    })().catch((error: unknown) => {
-      if (!signal.aborted) this.#log.error(`${plural} are not followed any more`, { reason: messageOf(error) });
-    });
+    const nameOf = ({ metadata }: AnyObject) => metadata.name ?? '';
+    await followObjects(
+      storage,
+      {
+        reset: () => known.clear(),
+        set: (object) => known.set(nameOf(object), object),
+        remove: (object) => known.delete(nameOf(object)),
+        settled: () => this.#schedule(),
+      },
+      { log: this.#log, signal },
+    );
   }
 
   /** Events that come together are digested together. */
