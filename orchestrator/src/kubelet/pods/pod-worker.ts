@@ -1,3 +1,4 @@
+import { Turns } from '@berth/kit';
 import { isNotFound, isReason, type Pod, resources } from '@berth/kube';
 import { type NodeContext, podEvent } from '../node-context.ts';
 import { PodProber } from '../probes/pod-prober.ts';
@@ -28,6 +29,10 @@ type Stage = 'syncing' | 'terminating' | 'terminated' | 'finished';
 
 /** After an error nobody gave a delay for (pod_workers.go backOffPeriod). */
 const retryMs = 10_000;
+
+/** A pass begins with what takes a millisecond; hundreds of pods are looked at when a node starts, and may be deleted at once. */
+const passesATurn = 10;
+const passTurns = new Turns(passesATurn);
 
 /** All work on one pod, one pass after the other; what comes in between is seen by the next pass. */
 export class PodWorker implements AsyncDisposable {
@@ -112,6 +117,9 @@ export class PodWorker implements AsyncDisposable {
 
   async #drain(): Promise<void> {
     while (this.#again && !this.#end.signal.aborted) {
+      const pause = passTurns.goOn(1);
+      if (pause) await pause;
+      if (this.#end.signal.aborted) break;
       this.#again = false;
       this.#timer?.[Symbol.dispose]();
       this.#timer = undefined;
