@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { Berth } from '../harness/berth.ts';
@@ -18,18 +18,25 @@ const lists = readdirSync(folder)
   .filter((file) => file.endsWith('.txt'))
   .map((file) => ({
     title: file.replace('.txt', ''),
+    args: driverOf(file),
     cases: readFileSync(join(folder, file), 'utf8')
       .split('\n')
       .filter((line) => line !== '' && (only === undefined || line.includes(only))),
   }))
   .filter(({ cases }) => cases.length > 0);
 
+/** Cases about any CSI driver are tried with volumes of ours of one kind, which a file beside their list describes. */
+function driverOf(file: string): string[] {
+  const definition = join(folder, file.replace('.txt', '.yaml'));
+  return existsSync(definition) ? [`--storage.testdriver=${definition}`] : [];
+}
+
 if (programs === undefined) test.skip("Kubernetes' own e2e suite is tried with BERTH_KUBERNETES_E2E=1");
 else suite(programs);
 
 function suite(programs: string): void {
   const stack = new AsyncDisposableStack();
-  let run: ClientRun;
+  const runs = new Map<string, ClientRun>();
 
   beforeAll(async () => {
     const berth = stack.use(await Berth.start({ nodes: 2 }));
@@ -39,14 +46,17 @@ function suite(programs: string): void {
     for (const image of images) await berth.command('berth', ['image', 'load', image, '--data-dir', berth.dataDir]);
     stack.use(startWorkloadControllers(programs, kubeconfig));
     const directory = join(berth.dataDir, 'e2e');
-    mkdirSync(directory);
-    const cases = lists.flatMap((list) => list.cases);
-    run = await runSuite({ programs, kubeconfig, cases, directory });
+    await berth.apply(readFileSync(join(folder, 'classes.yaml'), 'utf8'));
+    for (const { title, cases, args } of lists) {
+      const own = join(directory, title);
+      mkdirSync(own, { recursive: true });
+      runs.set(title, await runSuite({ programs, kubeconfig, cases, directory: own, args }));
+    }
   }, 4 * 3600_000);
   afterAll(() => stack.disposeAsync());
 
   for (const { title, cases } of lists)
     describe(title, () => {
-      for (const name of cases) test(name, () => run.check(name));
+      for (const name of cases) test(name, () => runs.get(title)?.check(name));
     });
 }

@@ -22,7 +22,7 @@ const controllers = ['deployment', 'replicaset', 'replicationcontroller', 'job',
 
 /**
  * A folder with `e2e.test`, `ginkgo`, `kubectl`, `kube-controller-manager` and `agnhost`, built from their Go modules, once (ten minutes), where
- * `BERTH_KUBERNETES_E2E=1` asks for what takes as long again to run. @throws Error – they do not build.
+ * `BERTH_KUBERNETES_E2E=1` asks for what takes an hour to run. @throws Error – they do not build.
  */
 export function kubernetesE2e(): string | undefined {
   if (process.env['BERTH_KUBERNETES_E2E'] !== '1') return undefined;
