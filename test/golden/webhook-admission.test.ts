@@ -205,7 +205,8 @@ test('a patch that makes no object of the kind, or one that is invalid, stores n
   await world.configure({ mutating: true });
   expect(await world.create('one')).toMatchObject({ status: 500 });
   operation = { op: 'add', path: '/data', value: 7 };
-  expect(await world.create('one')).toMatchObject({ status: 500 });
+  const mistyped = 'json: cannot unmarshal number into Go struct field ConfigMap.data of type map[string]string';
+  expect(await world.create('one')).toMatchObject({ status: 500, json: { message: `Internal error occurred: ${mistyped}` } });
   operation = { op: 'add', path: '/data/..', value: 'x' };
   expect(await world.create('one')).toMatchObject({ status: 422 });
   operation = { op: 'replace', path: '/kind', value: 'Secret' };

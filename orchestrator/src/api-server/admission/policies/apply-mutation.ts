@@ -1,8 +1,9 @@
 import { ApiError, applyJsonPatch, type MergeType, mergeTyped, TypedError, validateTyped } from '@berth/kube';
 import type { Mutation } from '../../../cel/admission/compile-mutations.ts';
-import { expectedKind } from '../../body-decoder.ts';
+import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
+import { notOfKind } from '../../webhook/admission/invocation.ts';
 
 /** A mutation that cannot be made: its policy's failurePolicy says what follows. */
 export class MutationError extends Error {}
@@ -19,12 +20,18 @@ export function applyMutation(
       ? patched(object, mutation.operations)
       : merged(object, mutation.configuration, context.fields.of(definition, '').type);
   if (changed === object) return object;
-  const next = context.bodies.conform(changed as Record<string, unknown>, expectedKind(definition), {
-    validation: 'Ignore',
-    warn: () => undefined,
-  });
+  const next = conformed(changed as Record<string, unknown>, expectedKind(definition), context);
   definition.rules.default?.(next);
   return next;
+}
+
+/** @throws ApiError InternalError – it is no object of the kind any more. */
+function conformed(changed: Record<string, unknown>, expected: ExpectedKind, context: ServerContext): AnyObject {
+  try {
+    return context.bodies.conform(changed, expected, { validation: 'Ignore', warn: () => undefined });
+  } catch (error) {
+    throw notOfKind(error as Error, expected);
+  }
 }
 
 function patched(object: AnyObject, operations: readonly object[]): unknown {

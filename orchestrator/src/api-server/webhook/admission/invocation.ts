@@ -74,3 +74,8 @@ export function internalError(why: string, cause?: unknown): ApiError {
   });
   return cause === undefined ? error : new ApiError(error.status, { cause });
 }
+
+/** A mutation made of an object what its kind's type does not take; the decoder's words alone, as nobody sent it. */
+export function notOfKind(error: Error, { kind }: { readonly kind: string }): ApiError {
+  return internalError(error.message.split(` cannot be handled as a ${kind}: `).at(-1) as string, error);
+}

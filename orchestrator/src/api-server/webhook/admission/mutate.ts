@@ -1,6 +1,7 @@
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import { Reinvocation } from '../../admission/reinvocation.ts';
 import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
+import { notAnObject, notRegistered } from '../../decoding/type-meta.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { semanticEqual } from '../../resources/equality.ts';
 import type { ServerContext } from '../../server-context.ts';
@@ -9,7 +10,7 @@ import { callHook, type HookParts, reviewedObjects, settleFailure } from './call
 import { inVersion, replaceFields } from './equivalent-objects.ts';
 import type { Hook } from './hook.ts';
 import { applyHookPatch, decodePatch } from './hook-patch.ts';
-import { type Invocation, internalError, invocationOf } from './invocation.ts';
+import { type Invocation, internalError, invocationOf, notOfKind } from './invocation.ts';
 import { conditionsMatch } from './match-conditions.ts';
 import { observedCall } from './observed-call.ts';
 
@@ -115,19 +116,16 @@ interface Conforming {
 
 /** The known fields of what a patch made of `shown`. @throws ApiError InternalError – it is no object of the kind any more. */
 function conformed(value: unknown, shown: AnyObject, { definition, context }: Conforming): AnyObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw internalError(`json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw internalError(notAnObject(value));
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
   if (kind !== shown.kind || apiVersion !== shown.apiVersion)
-    throw internalError(
-      `no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
-    );
+    throw internalError(notRegistered(String(kind ?? ''), String(apiVersion ?? '')));
   const expected = shown.kind === definition.kind ? expectedKind(definition) : actionKind(shown);
   const strictness = { validation: 'Ignore', warn: () => undefined } as const;
   try {
     return context.bodies.conform(value as Record<string, unknown>, expected, strictness);
   } catch (error) {
-    throw internalError((error as Error).message, error);
+    throw notOfKind(error as Error, expected);
   }
 }
 
