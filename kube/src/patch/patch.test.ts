@@ -81,7 +81,23 @@ test.each([
   [{ $patch: 'explode' }, 'unknown patch type: explode in map: map[$patch:explode]'],
   [{ $patch: null }, 'unknown patch type: %!s(<nil>) in map: map[$patch:<nil>]'],
   [{ $patch: 1 }, 'unknown patch type: %!s(int64=1) in map: map[$patch:1]'],
-  [{ spec: { '$setElementOrder/containers': [], containers: 'x' } }, 'invalid patch format of setElementOrder list'],
+  [
+    { spec: { '$setElementOrder/containers': [], containers: 'x' } },
+    'expected a []interface {}, but received a string',
+  ],
+  [
+    { spec: { '$setElementOrder/containers': {} } },
+    'expected a []interface {}, but received a map[string]interface {}',
+  ],
+  [{ spec: { '$setElementOrder/containers': null } }, 'expected a []interface {}, but received a %!s(<nil>)'],
+  [
+    { spec: { '$setElementOrder/containers': [{}], containers: names('a') } },
+    'map: map[] does not contain declared merge key: name',
+  ],
+  [
+    { spec: { '$setElementOrder/containers': names('a'), containers: [...names('a'), { $patch: 'replace' }] } },
+    "doesn't match $setElementOrder list",
+  ],
   [{ spec: { '$deleteFromPrimitiveList/': ['y'] } }, 'invalid patch format of primitive list'],
   [{ spec: { $deleteFromPrimitiveLists: ['y'] } }, 'invalid patch format of primitive list'],
   [{ spec: { $setElementOrder$containers: [], containers: [] } }, 'invalid patch format of setElementOrder list'],

@@ -1,3 +1,4 @@
+import type { ApiError } from '../api-error.ts';
 import { isRecord, setOwn } from '../json-value.ts';
 import type { FieldSchema, ObjectSchema } from '../schema.ts';
 import { type JsonMap, mergeLists, orderLike } from './merge-list.ts';
@@ -98,9 +99,9 @@ function mergeOrderedLists(result: Record<string, unknown>, patch: JsonMap, plac
     if (!directive.startsWith(orderPrefix)) continue;
     const name = listNamed(directive, orderPrefix);
     const [before, value] = [result[name], patch[name]];
-    if (!Array.isArray(order) || !isListOrAbsent(before) || !isListOrAbsent(value)) {
-      throw badPatch('invalid patch format of setElementOrder list');
-    }
+    if (!Array.isArray(order)) throw noList(order);
+    if (!isListOrAbsent(before)) throw noList(before);
+    if (!isListOrAbsent(value)) throw noList(value);
     if (before === undefined && value === undefined) continue;
     const field = fieldAt(place, name);
     const mergeKey = field?.mergeKey;
@@ -125,13 +126,37 @@ function mergeList(
   return mergeListField(before, value, field);
 }
 
-/** The items of the patch must stand in the order list, and in its order. */
+/** What stands where a list should (ErrBadArgType). */
+function noList(value: unknown): ApiError {
+  const types: Readonly<Record<string, string>> = {
+    string: 'string',
+    boolean: 'bool',
+    object: 'map[string]interface {}',
+  };
+  const type = value === null ? '%!s(<nil>)' : (types[typeof value] ?? (Number.isInteger(value) ? 'int64' : 'float64'));
+  return patchFailure(`expected a []interface {}, but received a ${type}`);
+}
+
+/**
+ * The items of the patch must stand in the order list, and in its order (validatePatchWithSetOrderList): directives are
+ * passed over while there is order left.
+ */
 function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeKey: string | undefined): void {
-  const id = (item: unknown) => (mergeKey === undefined || !isRecord(item) ? item : item[mergeKey]);
-  const changed = items.filter((item) => !(isRecord(item) && '$patch' in item));
-  if (changed.length === 0 || order.length === 0) return;
-  let at = 0;
-  for (const place of order) if (at < changed.length && id(changed[at]) === id(place)) at++;
+  const id = (item: unknown) => {
+    if (mergeKey === undefined || !isRecord(item)) return item;
+    if (!Object.hasOwn(item, mergeKey))
+      throw patchFailure(`map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`);
+    return item[mergeKey];
+  };
+  const isDirective = (item: unknown) => isRecord(item) && '$patch' in item;
+  const changed =
+    mergeKey === undefined ? items : items.filter((item) => !isRecord(item) || item['$patch'] !== 'delete');
+  if (items.length === 0 || order.length === 0) return;
+  let [at, place] = [0, 0];
+  while (at < changed.length && place < order.length) {
+    if (isDirective(changed[at])) at++;
+    else if (id(changed[at]) === id(order[place++])) at++;
+  }
   if (at === changed.length) return;
   throw patchFailure(
     `The order in patch list:\n${goValue(items)}\n doesn't match $setElementOrder list:\n${goValue(order)}\n`,

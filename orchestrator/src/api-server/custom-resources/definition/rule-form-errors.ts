@@ -2,6 +2,7 @@ import type { FieldError } from '../../resource-definition.ts';
 import { child, invalid, notSupported, required } from '../../resources/field.ts';
 import { findFieldPath } from '../schema/field-path.ts';
 import type { JsonSchema, ValidationRule } from '../schema/json-schema.ts';
+import { formProblem } from '../schema/structural-form.ts';
 
 const reasons = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
 const newline = /[\n\r]/;
@@ -26,6 +27,11 @@ function textErrors({ rule = '', message = '' }: ValidationRule, field: string):
   return [];
 }
 
+/** What a schema that is no structural one has, nobody can tell. */
+function isPath(path: string, schema: JsonSchema): boolean {
+  return typeof findFieldPath(path, schema) === 'object' || formProblem(schema) !== undefined;
+}
+
 function otherErrors(
   { messageExpression = '', reason, fieldPath = '' }: ValidationRule,
   schema: JsonSchema,
@@ -41,10 +47,6 @@ function otherErrors(
       : []),
     ...(fieldPath !== '' && fieldPath.trim() === '' ? [invalid(at, fieldPath, 'must be non-empty if specified')] : []),
     ...(newline.test(fieldPath) ? [invalid(at, fieldPath, 'must not contain line breaks')] : []),
-    ...(fieldPath !== '' && typeof findFieldPath(fieldPath, schema) === 'object'
-      ? []
-      : fieldPath === ''
-        ? []
-        : [invalid(at, fieldPath, 'must be a valid path')]),
+    ...(fieldPath === '' || isPath(fieldPath, schema) ? [] : [invalid(at, fieldPath, 'must be a valid path')]),
   ];
 }
