@@ -45,7 +45,8 @@ export class EtcdReads {
         found.push(keyValueOf(key, kv, value instanceof Uint8Array ? value : await value));
       }
     }
-    found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    // Keys of one kind come in order; kinds may be in another one there.
+    if (!span) found.sort((a, b) => (a.key < b.key ? -1 : 1));
     const items = found.slice(0, limit);
     const total = span ? (first?.count ?? 0) : found.length;
     return { revision: revision ?? first?.revision ?? 0, items, remaining: total - items.length };
