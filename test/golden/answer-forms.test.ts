@@ -77,3 +77,21 @@ test('a request may have thousands of headers, and HTTP/2 as well', async () => 
   expect(headers[':status']).toBe(200);
   session.close();
 });
+
+test.each([
+  ['', 'curl/7.88.1', true],
+  ['', 'Mozilla/5.0 (X11)', true],
+  ['', 'kubectl/v1.33.0', false],
+  ['?pretty=1', 'kubectl/v1.33.0', true],
+  ['?pretty=false', 'curl/7.88.1', false],
+  ['?pretty=yes', 'curl/7.88.1', false],
+])('people get JSON in lines: %s %s', async (query, agent, inLines) => {
+  const headers = { 'user-agent': agent };
+  for (const path of [`${configmaps}/a`, configmaps, '/apis/apps/v1', `${configmaps}/none`]) {
+    const { text } = await send('GET', path + query, { headers });
+    const value = JSON.parse(text);
+    expect(text.trimEnd()).toBe(inLines ? JSON.stringify(value, null, 2) : JSON.stringify(value));
+  }
+  const watched = await send('GET', `${configmaps}?watch=true&timeoutSeconds=1&${query.slice(1)}`, { headers });
+  expect(watched.text.trimEnd().split('\n')).toHaveLength(3);
+});

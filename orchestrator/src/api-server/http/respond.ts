@@ -6,6 +6,7 @@ import { gzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
+import { JsonIndenter } from '../representation/json-indenter.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
@@ -17,6 +18,8 @@ const compress = promisify(gzip);
 
 /** More is encrypted piece by piece, as the client takes it: a hundred megabytes at once take long, and twice the room. */
 const pieceBytes = 1024 * 1024;
+/** A millisecond's work. */
+const indentedBytes = 64 * 1024;
 
 /** In units of {@link turns}: framing, and encrypting. */
 const perChunk = 60;
@@ -142,6 +145,10 @@ async function send(
     delete all['content-type'];
     return void response.writeHead(304, all).end();
   }
+  if (more['content-type']?.startsWith('application/json') && wantsLines(request)) {
+    response.writeHead(status, all);
+    return request.method === 'HEAD' ? void response.end() : pump(linesOf(body), reply);
+  }
   let bytes = body;
   if (bytes.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding'])) {
     bytes = await compress(bytes, { level: 1 });
@@ -151,8 +158,20 @@ async function send(
   all['content-length'] = String(bytes.byteLength);
   reply.sentBytes = bytes.byteLength;
   response.writeHead(status, all);
-  if (request.method !== 'HEAD' && bytes.byteLength > pieceBytes) return pump(piecesOf(bytes), reply);
+  if (request.method !== 'HEAD' && bytes.byteLength > pieceBytes) return pump(piecesOf(bytes, pieceBytes), reply);
   response.end(request.method === 'HEAD' ? new Uint8Array() : bytes);
+}
+
+/** Who asks for it, or looks like a person (apiserver negotiation isPrettyPrint). */
+function wantsLines({ query, userAgent = '', path }: ServerRequest): boolean {
+  if (path.startsWith('/openapi/')) return false;
+  const asked = query.get('pretty');
+  return asked ? /^(1|t|true|T|True|TRUE)$/.test(asked) : /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
+}
+
+function* linesOf(body: Uint8Array): Generator<Uint8Array> {
+  const indenter = new JsonIndenter();
+  for (const piece of piecesOf(body, indentedBytes)) yield indenter.push(piece);
 }
 
 /** Only where it is named as it is: with a weight it may be what the client refuses (responsewriters negotiateContentEncoding). */
@@ -168,8 +187,8 @@ function isKnown(asked: string | undefined, etag: string | undefined): boolean {
   return asked === '*' || asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
 }
 
-async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
 }
 
 /** Ends with what has no form. */
@@ -185,7 +204,10 @@ async function* mapped<T>(
 }
 
 /** Writes chunks as fast as the client takes them; ends when either side does. */
-async function pump(chunks: AsyncIterable<Uint8Array>, { response, request }: Reply): Promise<void> {
+async function pump(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { response, request }: Reply,
+): Promise<void> {
   const sink = response as unknown as Writable;
   for await (const chunk of chunks) {
     if (request.signal.aborted) break;
