@@ -23,7 +23,8 @@ export interface NodeStatusInput {
 /** The status a kubelet reports of its node (pkg/kubelet/nodestatus/setters.go). */
 export function nodeStatus(input: NodeStatusInput): NodeStatus {
   const { machine, addresses, kubeletPort, old } = input;
-  const capacity = { ...machineResources(machine), pods: String(input.maxPods) };
+  // Resources that others advertise (example.com/dongles) stay, and are pods' to have.
+  const capacity = { ...old.capacity, ...machineResources(machine), pods: String(input.maxPods) };
   return {
     ...old,
     addresses: [
