@@ -53,7 +53,7 @@ function component(schema: ObjectSchema, kinds: readonly ResourceDefinition[], {
   return {
     ...described(words['']),
     type: 'object',
-    properties,
+    ...(Object.keys(properties).length > 0 ? { properties } : {}),
     ...(schema.required.size > 0 ? { required: [...schema.required] } : {}),
     ...(schema.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
     ...(gvks.length > 0 ? { 'x-kubernetes-group-version-kind': gvks } : {}),
