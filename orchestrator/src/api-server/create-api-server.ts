@@ -236,7 +236,7 @@ class Server implements ApiServer {
     this.#compaction = startAutoCompaction(context);
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
-    await bootstrap(context, { range: this.#services.range, port: 6443 });
+    await this.#bootstrap();
     this.#customResources = await serveCustomResources(context, this.#end.signal);
     await Promise.all([
       this.#authorization.start(this.#end.signal, this.#options.log, {
@@ -323,7 +323,12 @@ class Server implements ApiServer {
   async #advertise({ address, port }: Listener): Promise<void> {
     const { advertiseAddress } = this.#options;
     const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? advertiseAddress : address;
-    if (ip !== undefined) this.#advertising = await startAdvertising(this.pipeline.context, { ip, port });
+    if (ip !== undefined)
+      this.#advertising = await startAdvertising(this.pipeline.context, { ip, port }, () => this.#bootstrap());
+  }
+
+  #bootstrap(): Promise<void> {
+    return bootstrap(this.pipeline.context, { range: this.#services.range, port: 6443 });
   }
 
   async #upgrade(upgrade: Upgrade): Promise<void> {

@@ -12,17 +12,18 @@ const encoder = new TextEncoder();
 
 /**
  * Makes the `kubernetes` Service lead here; on a store that others serve too, to all of those who said lately that they live.
- * Disposing takes this one away again.
+ * `restore` brings back what every cluster has: somebody may delete the Service. Disposing takes this server away again.
  */
-export async function startAdvertising(context: ServerContext, own: AdvertisedAddress): Promise<AsyncDisposable> {
+export async function startAdvertising(
+  context: ServerContext,
+  own: AdvertisedAddress,
+  restore: () => Promise<void>,
+): Promise<AsyncDisposable> {
   const { store, clock, log } = context;
-  if (!store.shared) {
-    await advertise(context, [own]);
-    return { [Symbol.asyncDispose]: async () => undefined };
-  }
   const end = new AbortController();
   const key = `${prefix}${own.ip}:${own.port}`;
   const say = async () => {
+    if (!store.shared) return advertise(context, [own]);
     await store.write({ key, value: encoder.encode(JSON.stringify(own)), ttlSeconds });
     await advertiseAll(context);
   };
@@ -32,8 +33,10 @@ export async function startAdvertising(context: ServerContext, own: AdvertisedAd
     async (signal) => {
       while (!signal.aborted) {
         await clock.sleep(everyMs, signal).catch(() => undefined);
-        if (!signal.aborted)
-          await say().catch((error: unknown) => log.warn('cannot tell where this server is', { error }));
+        if (signal.aborted) return;
+        await restore()
+          .then(say)
+          .catch((error: unknown) => log.warn('cannot tell where this server is', { error }));
       }
     },
     { log, signal: end.signal },
@@ -42,6 +45,7 @@ export async function startAdvertising(context: ServerContext, own: AdvertisedAd
     async [Symbol.asyncDispose]() {
       end.abort();
       await task[Symbol.asyncDispose]();
+      if (!store.shared) return;
       await store
         .write({ key })
         .then(() => advertiseAll(context))
