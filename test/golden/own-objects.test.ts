@@ -24,9 +24,12 @@ test('what every cluster has comes back when somebody deletes it, and is not wri
   const kubernetes = { namespace: 'default', name: 'kubernetes' };
   const addresses = async () =>
     (await client.get(resources.endpoints, kubernetes)).subsets?.map(({ addresses: all }) => all?.map(({ ip }) => ip));
-  const before = store.revision;
-  await clock.advance(30_000);
-  expect(store.revision).toBe(before);
+  let before: number;
+  // A server that has just started writes some more.
+  do {
+    before = store.revision;
+    await clock.advance(30_000);
+  } while (store.revision !== before);
 
   const { spec } = await client.get(resources.services, kubernetes);
   await client.delete(resources.services, kubernetes);
