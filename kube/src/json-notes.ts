@@ -36,6 +36,10 @@ export class JsonNotes {
     return this.#floats.get(at);
   }
 
+  copyFloats(to: object): void {
+    for (const [at, text] of this.#floats) JsonNotes.for(to).noteFloat(at, text);
+  }
+
   /** All a field was given, the last included. */
   allOf(name: string, last: unknown): readonly unknown[] {
     return [...(this.#earlier.get(name) ?? []), last];
@@ -61,6 +65,31 @@ export function keepJsonNotes<T extends object>(from: object, copy: T): T {
   const notes = known.get(from);
   if (notes) known.set(copy, notes);
   return copy;
+}
+
+/** A copy of all that is in a value, whose numbers were written as they were. */
+export function copyAsWritten(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: object = Array.isArray(value) ? value.map(copyAsWritten) : {};
+  if (!Array.isArray(value))
+    for (const [name, each] of Object.entries(value))
+      setOwn(copy as Record<string, unknown>, name, copyAsWritten(each));
+  known.get(value)?.copyFloats(copy);
+  return copy;
+}
+
+/** What is written in one place now stands in another. */
+export function noteFloatOf(from: object, at: string, to: object, where: string | number): void {
+  const text = known.get(from)?.floatAt(at);
+  if (text !== undefined) JsonNotes.for(to).noteFloat(where, text);
+  else known.get(to)?.noteFloat(where, undefined);
+}
+
+/** Shows numbers as they were written: a replacer for JSON.stringify. */
+export function asWritten(this: object, key: string, value: unknown): unknown {
+  const text =
+    typeof value === 'number' ? known.get(this)?.floatAt(Array.isArray(this) ? Number(key) : key) : undefined;
+  return text === undefined ? value : JSON.rawJSON(text);
 }
 
 /** Null empties pointers, lists and maps; everything else it leaves as it is. */

@@ -235,3 +235,22 @@ function comparable(value: unknown): unknown {
     }),
   );
 }
+
+// As kube-apiserver 1.36.3 answers: to Go a number with a point or an exponent is no integer, whatever its value.
+test.each([
+  ['merge', '{"value":1.0}', 'number 1.0'],
+  ['merge', '{"value":2e0}', 'number 2e0'],
+  ['json', '[{"op":"replace","path":"/value","value":1.0}]', 'number 1.0'],
+  ['json', '[{"op":"add","path":"/value","value":1e1},{"op":"replace","path":"/value","value":4}]', undefined],
+  ['strategic', '{"value":3.0}', undefined],
+])('a %s patch %s gives an integer as it is written', async (type, body, refused) => {
+  const classes = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  await server.send({ method: 'POST', path: classes, contentType: 'application/json', body: { metadata: { name: 'numbers' }, value: 1 } });
+  const media = type === 'json' ? 'json-patch' : type === 'merge' ? 'merge-patch' : 'strategic-merge-patch';
+  const contentType = `application/${media}+json`;
+  const { status, text } = await server.send({ method: 'PATCH', path: `${classes}/numbers?dryRun=All`, contentType, raw: body });
+  if (refused === undefined) return expect([status, JSON.parse(text).message]).toEqual([422, expect.stringContaining('may not be changed')]);
+  expect(status).toBe(422);
+  const value = refused.slice('number '.length);
+  expect(JSON.parse(text).message).toContain(`\\"value\\":${value}}": json: cannot unmarshal ${refused} into Go struct field PriorityClass.value of type int32`);
+});

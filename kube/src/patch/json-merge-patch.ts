@@ -1,3 +1,4 @@
+import { noteFloatOf } from '../json-notes.ts';
 import { isRecord, setOwn } from '../json-value.ts';
 import { badPatch } from './patch-error.ts';
 
@@ -14,7 +15,10 @@ function merge(target: unknown, patch: unknown): unknown {
   for (const [key, value] of Object.entries(before)) setOwn(result, key, value);
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
-    else setOwn(result, key, merge(Object.hasOwn(before, key) ? before[key] : undefined, value));
+    else {
+      setOwn(result, key, merge(Object.hasOwn(before, key) ? before[key] : undefined, value));
+      noteFloatOf(patch, key, result, key);
+    }
   }
   return result;
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { apiError } from '../api-error.ts';
+import { copyAsWritten, noteFloatOf } from '../json-notes.ts';
 import { isRecord, setOwn } from '../json-value.ts';
 import { badPatch, unappliedPatch } from './patch-error.ts';
 
@@ -40,8 +41,16 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
       }
     }
     result = applyOperation(result, operation);
+    if (operation.op === 'add' || operation.op === 'replace') noteWritten(item, result, operation.path);
   }
   return result;
+}
+
+/** Of a member; elements of lists move. */
+function noteWritten(item: object, root: unknown, path: readonly string[]): void {
+  const last = path.at(-1);
+  const parent = last === undefined ? undefined : find(root, path.slice(0, -1));
+  if (last !== undefined && isRecord(parent)) noteFloatOf(item, 'value', parent, last);
 }
 
 function readOperation(item: unknown): Operation {
@@ -52,7 +61,7 @@ function readOperation(item: unknown): Operation {
     op,
     path: readPointer(path),
     from: op === 'move' || op === 'copy' ? readPointer(from) : undefined,
-    value: value === undefined ? undefined : structuredClone(value),
+    value: value === undefined ? undefined : copyAsWritten(value),
   };
 }
 

@@ -1,4 +1,4 @@
-import { ApiError, apiError, goValueName, isReason, isRecord, parseJson } from '@berth/kube';
+import { ApiError, apiError, goValueName, isReason, isRecord, parseJson, parseJsonStrict } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
@@ -76,11 +76,14 @@ function unknownFormat() {
   );
 }
 
+/** Numbers with a point or an exponent are no integers to Go, which only the slower reader tells. */
+const mayHaveFloats = /\d[.eE][\d+-]/;
+
 async function readBody(request: ServerRequest): Promise<unknown> {
   if (request.body.type === 'value') return request.body.value;
   const text = Buffer.from(await bytesOf(request.body)).toString();
   try {
-    return parseJson(text);
+    return mayHaveFloats.test(text) ? parseJsonStrict(text).value : parseJson(text);
   } catch (error) {
     throw apiError('BadRequest', `error decoding patch: ${(error as Error).message}`);
   }

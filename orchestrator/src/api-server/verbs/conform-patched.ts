@@ -1,4 +1,4 @@
-import { ApiError, apiError, goValueName, isReason } from '@berth/kube';
+import { ApiError, apiError, goValueName, isReason, keepJsonNotes } from '@berth/kube';
 import { type BodyDecoder, type ExpectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
@@ -53,7 +53,7 @@ function retyped(patched: Patched, expected: ExpectedKind): Patched {
 function withKind(patched: Patched, { expected, fillsVersion }: Patching): Patched {
   if (expected.custom) return patched;
   const apiVersion = patched['apiVersion'] || (fillsVersion ? apiVersionOf(expected) : undefined);
-  return { ...patched, kind: patched['kind'] || expected.kind, apiVersion };
+  return keepJsonNotes(patched, { ...patched, kind: patched['kind'] || expected.kind, apiVersion });
 }
 
 /** Without a version upstream reads its internal form, whose fields are called otherwise: there is nothing in it, not even a name. */

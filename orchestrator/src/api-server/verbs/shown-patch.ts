@@ -1,11 +1,12 @@
-import { goValue, isRecord } from '@berth/kube';
+import { asWritten, goValue, isRecord, keepJsonNotes } from '@berth/kube';
 import type { ParsedPatch } from '../patch-body.ts';
 import { inOrder } from '../resources/field.ts';
 
 /** What an answer shows: all of what a patch makes, or the patch where that is merged by type. */
 export function shownPatch(patched: unknown, { type, patch }: ParsedPatch): string {
   if (type === 'strategic') return goValue(patch);
-  return JSON.stringify(type === 'json' ? openedInOrder(patched, openedWays(patch)) : mergedInOrder(patched, patch));
+  const shown = type === 'json' ? openedInOrder(patched, openedWays(patch)) : mergedInOrder(patched, patch);
+  return JSON.stringify(shown, asWritten);
 }
 
 /** As Go marshals maps in maps: a custom resource is nothing else. */
@@ -46,5 +47,6 @@ function openedInOrder(value: unknown, ways: readonly Way[]): unknown {
 }
 
 function mapInOrder(value: Record<string, unknown>, change: (each: unknown, name: string) => unknown): unknown {
-  return inOrder(Object.fromEntries(Object.entries(value).map(([name, each]) => [name, change(each, name)])));
+  const changed = Object.entries(value).map(([name, each]) => [name, change(each, name)]);
+  return keepJsonNotes(value, inOrder(Object.fromEntries(changed)) as object);
 }
