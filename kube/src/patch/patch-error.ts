@@ -1,5 +1,6 @@
 import { isNumber } from '@berth/kit';
 import { type ApiError, apiError } from '../api-error.ts';
+import { goType } from '../apply/go-format.ts';
 import { goNumber } from '../go-float.ts';
 
 /** A patch document that breaks its own rules (upstream's mergepatch errors that become 400). */
@@ -28,6 +29,5 @@ export function goValue(value: unknown): string {
 /** As Go's `%s` shows what is no text. */
 export function goText(value: unknown): string {
   if (typeof value === 'string' || (typeof value === 'object' && value !== null)) return goValue(value);
-  const type = typeof value === 'boolean' ? 'bool' : Number.isInteger(value) ? 'int64' : 'float64';
-  return value === null ? '%!s(<nil>)' : `%!s(${type}=${goValue(value)})`;
+  return value === null ? '%!s(<nil>)' : `%!s(${goType(value)}=${goValue(value)})`;
 }

@@ -1,4 +1,5 @@
 import type { ApiError } from '../api-error.ts';
+import { goType } from '../apply/go-format.ts';
 import { isRecord, setOwn } from '../json-value.ts';
 import type { FieldSchema, ObjectSchema } from '../schema.ts';
 import { type JsonMap, mergeLists, orderLike } from './merge-list.ts';
@@ -128,13 +129,7 @@ function mergeList(
 
 /** What stands where a list should (ErrBadArgType). */
 function noList(value: unknown): ApiError {
-  const types: Readonly<Record<string, string>> = {
-    string: 'string',
-    boolean: 'bool',
-    object: 'map[string]interface {}',
-  };
-  const type = value === null ? '%!s(<nil>)' : (types[typeof value] ?? (Number.isInteger(value) ? 'int64' : 'float64'));
-  return patchFailure(`expected a []interface {}, but received a ${type}`);
+  return patchFailure(`expected a []interface {}, but received a ${value === null ? '%!s(<nil>)' : goType(value)}`);
 }
 
 /**
