@@ -145,7 +145,8 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
   keepTimes(next, old);
-  const told = await context.admission.fieldErrors(admission);
+  const pending = context.admission.fieldErrors(admission);
+  const told = pending && (await pending);
   const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn, ...(told && { told }) });
   if (checks) await checks;
   if (large) await breathe();

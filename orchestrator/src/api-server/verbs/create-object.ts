@@ -112,7 +112,8 @@ async function createNamed(
   ensureNamespace(object, definition.namespaced, namespace);
   prepareForCreate(definition, object, rules);
   definition.rules.default?.(object);
-  const told = await context.admission.fieldErrors(admission);
+  const pending = context.admission.fieldErrors(admission);
+  const told = pending && (await pending);
   const checks = validateCreate(definition, object, { warn, ...(told && { told }) });
   if (checks) await checks;
   if (large) await breathe();
