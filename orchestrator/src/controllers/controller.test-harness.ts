@@ -4,29 +4,40 @@ import { aServer } from '../api-server/server.test-harness.ts';
 import type { EveryKindDeps } from './controller-deps.ts';
 import { CustomTypes } from './custom-types/custom-types.ts';
 
+type Server = Awaited<ReturnType<typeof aServer>>;
+type Start = (deps: EveryKindDeps, signal: AbortSignal) => AsyncDisposable;
+
 /** A server, and one controller that follows every kind. */
-export async function withController(start: (deps: EveryKindDeps, signal: AbortSignal) => AsyncDisposable) {
-  const server = await aServer();
+export async function withController(start: Start) {
+  return withControllers(await aServer(), [start]);
+}
+
+/** The same with several, on a server that ends with them. */
+export function withControllers<S extends Pick<Server, 'client' | 'clock'> & AsyncDisposable>(
+  server: S,
+  starts: readonly Start[],
+) {
   const { client, clock } = server;
   const stop = new AbortController();
   const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
   const recorder = () => ({ event: () => undefined });
   const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
   const customTypes = new CustomTypes(deps);
-  const controller = start({ ...deps, customTypes }, stop.signal);
+  const controllers = starts.map((start) => start({ ...deps, customTypes }, stop.signal));
   return {
-    client,
+    ...server,
+    customTypes,
     /** Time passes until it is so. */
     async until(check: () => Promise<boolean>): Promise<void> {
-      for (let turn = 0; turn < 1000; turn++) {
+      for (let turn = 0; turn < 2000; turn++) {
         if (await check()) return;
-        await clock.advance(1);
+        await clock.advance(5);
       }
       throw new Error(`never so: ${check}`);
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await controller[Symbol.asyncDispose]();
+      for (const controller of controllers) await controller[Symbol.asyncDispose]();
       await customTypes[Symbol.asyncDispose]();
       await informers[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

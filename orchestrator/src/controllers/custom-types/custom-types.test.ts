@@ -1,5 +1,4 @@
-import { seededRng, silentLogger } from '@berth/kit';
-import { resources, startInformers } from '@berth/kube';
+import { resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import {
   aCustomServer,
@@ -8,42 +7,15 @@ import {
   foosPath,
   refusal,
 } from '../../api-server/custom-resources/custom-resources.harness.ts';
+import { withControllers } from '../controller.test-harness.ts';
 import { startGarbageCollector } from '../garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from '../namespace/namespace-controller.ts';
 import { startResourceQuotaController } from '../resource-quota/resource-quota-controller.ts';
-import { CustomTypes } from './custom-types.ts';
 
 /** The controllers that look after objects of every kind, on a server in memory. */
 async function scene() {
-  const server = await aCustomServer();
-  const { client, clock } = server;
-  const stop = new AbortController();
-  const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
-  const recorder = () => ({ event: () => undefined });
-  const common = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
-  const customTypes = new CustomTypes(common);
-  const deps = { ...common, customTypes };
-  const controllers = [startGarbageCollector, startNamespaceController, startResourceQuotaController].map((start) =>
-    start(deps, stop.signal),
-  );
-  return {
-    ...server,
-    customTypes,
-    async until(check: () => Promise<boolean>): Promise<void> {
-      for (let turn = 0; turn < 2000; turn++) {
-        if (await check()) return;
-        await clock.advance(5);
-      }
-      throw new Error(`never so: ${check}`);
-    },
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      for (const controller of controllers) await controller[Symbol.asyncDispose]();
-      await customTypes[Symbol.asyncDispose]();
-      await informers[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
+  const starts = [startGarbageCollector, startNamespaceController, startResourceQuotaController];
+  return withControllers(await aCustomServer(), starts);
 }
 
 type Scene = Awaited<ReturnType<typeof scene>>;
