@@ -93,6 +93,43 @@ test('a watch tells its events in frames', async () => {
   answer.destroy();
 });
 
+test('of custom resources there are metadata in protobuf, and nothing else', async () => {
+  const metadataForm = (kind: string) => `${protobuf};as=${kind};v=v1;g=meta.k8s.io`;
+  const foos = '/apis/example.com/v1/namespaces/default/foos';
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
+  const versions = [{ name: 'v1', served: true, storage: true, schema, subresources: { status: {}, scale } }];
+  const spec = { group: 'example.com', scope: 'Namespaced', names: { kind: 'Foo', plural: 'foos' }, versions };
+  const definition = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'foos.example.com' }, spec };
+  const json = 'application/json';
+  await send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { accept: json, body: JSON.stringify(definition) });
+  const foo = { apiVersion: 'example.com/v1', kind: 'Foo', metadata: { name: 'a' }, spec: { replicas: 1 } };
+  expect((await send('POST', foos, { accept: json, body: JSON.stringify(foo) })).status).toBe(201);
+
+  const as = (kind: string) => metadataForm(kind).slice(protobuf.length);
+  for (const path of [`${foos}/a`, `${foos}/a/status`, `${foos}/a/scale`])
+    expect((await both(path, '', as('PartialObjectMetadata'))).binary).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'a' } });
+  expect((await both(foos, '', as('PartialObjectMetadataList'))).binary['items']).toHaveLength(1);
+  // What else is accepted is another thing.
+  expect((await send('GET', `${foos}/a`, { accept: `${metadataForm('PartialObjectMetadata')},${json}` })).type).toBe(protobuf);
+
+  const initial = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  const answer = await open('GET', `${foos}?${initial}`, { accept: metadataForm('PartialObjectMetadata') });
+  expect(answer.headers['content-type']).toBe(`${protobuf};stream=watch`);
+  const frames = framesOf(answer);
+  expect((await frames.next()).value).toMatchObject({ type: 'ADDED', object: { kind: 'PartialObjectMetadata', metadata: { name: 'a' } } });
+  const annotations = { 'k8s.io/initial-events-end': 'true' };
+  expect((await frames.next()).value).toMatchObject({ type: 'BOOKMARK', object: { kind: 'PartialObjectMetadata', metadata: { annotations } } });
+  answer.destroy();
+
+  for (const path of [`${foos}/a`, foos, `${foos}?watch=1`, `${foos}/a/scale`]) {
+    const refused = await send('GET', path, { accept: protobuf });
+    expect([path, refused.status, refused.body.toString().includes(`application/json, application/yaml, ${protobuf}`)]).toEqual([path, 406, true]);
+  }
+  const asList = await send('GET', `${foos}/a`, { accept: metadataForm('PartialObjectMetadataList') });
+  expect(JSON.parse(asList.body.toString())).toEqual({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: 'content is not a list', code: 500 });
+});
+
 /** A length in four bytes, then WatchEvent{type = 1, object = 2{raw = 1}}. */
 async function* framesOf(answer: IncomingMessage) {
   let rest = Buffer.alloc(0);

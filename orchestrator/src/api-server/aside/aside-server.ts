@@ -11,6 +11,7 @@ import { openApiPaths } from '../discovery/openapi-paths.ts';
 import { swaggerPath } from '../discovery/swagger-path.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
 import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
+import { offeredFormsOf } from '../representation/check-accept.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
@@ -143,7 +144,8 @@ export class AsideServer implements AsyncDisposable {
     if (answer.type === 'document') return { ...answer, body: answer.body.slice() };
     if (answer.type !== 'object' && answer.type !== 'list') throw new Error(`a ${answer.type} is not answered aside`);
     const includeObject = query.get('includeObject') ?? 'Metadata';
-    const presentation = { representation: negotiate(accept), includeObject, clock: this.#parts.clock };
+    const representation = negotiate(accept, offeredFormsOf(answer));
+    const presentation = { representation, includeObject, clock: this.#parts.clock };
     const { body, contentType } = await documentOf(answer, presentation, signal);
     return { status: answer.type === 'list' ? 200 : answer.status, body, headers: { 'content-type': contentType } };
   }

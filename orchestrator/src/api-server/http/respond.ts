@@ -6,6 +6,7 @@ import { gzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
+import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
 import { JsonIndenter } from '../representation/json-indenter.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
@@ -64,7 +65,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
       return pump(answer.chunks, reply);
     case 'watch': {
-      const { encode, contentType } = await framesOf(answer.definition, presentationOf(reply));
+      const { encode, contentType } = await framesOf(answer.definition, presentationOf(reply, answer));
       const { watched, upgrade } = reply;
       const counted: typeof encode = (frame) => {
         const line = encode(frame);
@@ -79,11 +80,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       return pump(lines, reply);
     }
     default: {
-      const { body, contentType } = await documentOf(
-        answer,
-        presentationOf(reply, answer.type === 'list' || answer.tables !== false),
-        reply.request.signal,
-      );
+      const { body, contentType } = await documentOf(answer, presentationOf(reply, answer), reply.request.signal);
       const status = answer.type === 'list' ? 200 : answer.status;
       return send(reply, status, body, { 'content-type': contentType });
     }
@@ -117,9 +114,9 @@ async function statusDocument(status: Status, { request, clock }: Reply) {
   return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', clock }, signal);
 }
 
-function presentationOf({ request, clock }: Reply, tables = true): Presentation {
+function presentationOf({ request, clock }: Reply, answer: FormedAnswer): Presentation {
   const includeObject = request.query.get('includeObject') ?? 'Metadata';
-  const representation = negotiate(request.accept, tables);
+  const representation = negotiate(request.accept, offeredFormsOf(answer));
   if (representation.as === 'Table' && !['Metadata', 'Object', 'None', ''].includes(includeObject))
     throw apiError(
       'BadRequest',

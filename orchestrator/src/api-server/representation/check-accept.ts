@@ -1,6 +1,7 @@
 import { apiError } from '@berth/kube';
 import type { ResourceRoute } from '../route.ts';
-import { mediaTypes, negotiate, protobufMedia } from './negotiate.ts';
+import type { Answer } from '../server-request.ts';
+import { mediaTypes, negotiate, type OfferedForms, protobufMedia } from './negotiate.ts';
 
 const streamTypes = ['application/json;stream=watch', `${protobufMedia};stream=watch`];
 const collectionTypes = [...mediaTypes, ...streamTypes];
@@ -21,7 +22,18 @@ export function checkAccept(route: ResourceRoute, accept: string | undefined): v
     const isLog = subresource?.name === 'log';
     checkProduced(accept, isLog ? logTypes : verb === 'list' || verb === 'watch' ? collectionTypes : mediaTypes);
   }
-  negotiate(accept, hasTables(route));
+  negotiate(accept, { tables: hasTables(route), protobuf: !definition.custom });
+}
+
+/** What has the form that is asked for. */
+export type FormedAnswer = Extract<Answer, { type: 'object' | 'list' | 'watch' }>;
+
+/** The forms of an answer, which are those that {@link checkAccept} has looked for. */
+export function offeredFormsOf(answer: FormedAnswer): OfferedForms {
+  return {
+    tables: answer.type !== 'object' || answer.tables !== false,
+    protobuf: !answer.definition?.custom,
+  };
 }
 
 /** Groups whose status endpoints make no tables. */

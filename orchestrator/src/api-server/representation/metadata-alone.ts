@@ -1,4 +1,4 @@
-import type { ApiError } from '@berth/kube';
+import { type ApiError, apiError } from '@berth/kube';
 import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
@@ -12,6 +12,8 @@ export function checkMetadataForm(
   if (as !== 'PartialObjectMetadata' || (answer.type === 'list') === (ofList === true)) return;
   if (answer.type === 'list') throw refused('PartialObjectMetadata', 'a list', listTypeOf(answer.definition));
   const type = objectTypeOf(answer);
+  // Which is told of as a list, until its items are asked for.
+  if (type === custom) throw apiError('Unknown', 'content is not a list', { code: 500 });
   if (type !== undefined) throw refused('PartialObjectMetadataList', 'not a list', type);
 }
 

@@ -13,6 +13,15 @@ test.each([
     'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
     { format: 'protobuf', as: 'PartialObjectMetadata', version: 'v1' },
   ],
+  [
+    'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json',
+    { format: 'protobuf', as: 'PartialObjectMetadata', version: 'v1' },
+  ],
+  [
+    'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json',
+    { format: 'json', as: 'PartialObjectMetadata', version: 'v1' },
+  ],
+  ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json', json],
   ['application/yaml', { ...json, format: 'yaml' }],
   ['application/json;q=0.1, application/yaml', { ...json, format: 'yaml' }],
   ['application/json;as=Table;v=v1;g=meta.k8s.io,application/json', { ...json, as: 'Table' }],
@@ -46,6 +55,15 @@ test.each([
   [undefined, 'json'],
 ])('of what has one form only, Accept: %s', (accept, format) => {
   expect(plainFormatOf(accept)).toBe(format);
+});
+
+test('what there is no protobuf of may still be told of by its metadata', () => {
+  const offered = { tables: true, protobuf: false };
+  const metadata = `${protobufMedia};as=PartialObjectMetadata;v=v1;g=meta.k8s.io`;
+  expect(negotiate(metadata, offered)).toMatchObject({ format: 'protobuf', as: 'PartialObjectMetadata' });
+  expect(negotiate(`${protobufMedia},${metadata}`, offered)).toMatchObject({ as: 'PartialObjectMetadata' });
+  expect(() => negotiate(protobufMedia)).not.toThrow();
+  expect(() => negotiate(protobufMedia, offered)).toThrow('only the following media types are accepted');
 });
 
 test('what can not be made is refused with what can', () => {

@@ -35,24 +35,34 @@ interface MediaRange {
 const recent = new LruMap<string, Representation>(16);
 const recentAtMostLength = 500;
 
+/** Which forms there are besides objects in JSON and YAML, and their metadata. */
+export interface OfferedForms {
+  readonly tables: boolean;
+  /** Objects themselves as protobuf, which there are none of custom resources. */
+  readonly protobuf: boolean;
+}
+
+const allForms: OfferedForms = { tables: true, protobuf: true };
+
 /**
- * The first form the client accepts that there is; protobuf only where it takes neither JSON nor YAML, which cost less
- * here. `tables`: whether there are tables of it. @throws ApiError NotAcceptable
+ * The first form the client accepts that there is; as protobuf only where it takes the same neither in JSON nor in YAML,
+ * which cost less here. @throws ApiError NotAcceptable
  */
-export function negotiate(accept: string | undefined, tables = true): Representation {
+export function negotiate(accept: string | undefined, offered = allForms): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plainJson;
   const known = recent.get(accept);
-  if (known && (tables || known.as !== 'Table')) return known;
-  const found = firstOf(rangesOf(accept), tables ? formOf : formButTable);
+  if (known && isOffered(known, offered)) return known;
+  const found = firstOf(rangesOf(accept), (range, format) => {
+    const form = formOf(range, format);
+    return form && isOffered(form, offered) ? form : undefined;
+  });
   if (!found) throw notAcceptable(mediaTypes.join(', '));
-  if (tables && accept.length <= recentAtMostLength) recent.set(accept, found);
+  if (accept.length <= recentAtMostLength && offered.tables && offered.protobuf) recent.set(accept, found);
   return found;
 }
 
-/** Of what upstream makes no tables of. */
-function formButTable(range: MediaRange, format: Representation['format']): Representation | undefined {
-  const form = formOf(range, format);
-  return form?.as === 'Table' ? undefined : form;
+function isOffered({ as, format }: Representation, { tables, protobuf }: OfferedForms): boolean {
+  return as === 'Table' ? tables : as !== undefined || format !== 'protobuf' || protobuf;
 }
 
 /** The same of what has one form only: errors and discovery. Undefined: the client accepts none. */
@@ -81,14 +91,15 @@ export function schemaFormOf(
 type Form = (range: MediaRange, format: Representation['format']) => Representation | undefined;
 
 function firstOf(ranges: readonly MediaRange[], form: Form): Representation | undefined {
-  const protobuf = ({ type }: MediaRange) => (type === protobufMedia ? 'protobuf' : undefined);
-  for (const formatOf of [({ type }: MediaRange) => formats[type], protobuf])
-    for (const range of ranges) {
-      const format = formatOf(range);
-      const found = format && isStreamed(range, format) ? form(range, format) : undefined;
-      if (found) return found;
-    }
-  return undefined;
+  const found = ranges.flatMap((range) => {
+    const format = formatOf(range.type);
+    return (format && isStreamed(range, format) && form(range, format)) || [];
+  });
+  const [first] = found;
+  if (first?.format !== 'protobuf') return first;
+  const isSame = ({ as, version, ofList }: Representation) =>
+    as === first.as && version === first.version && ofList === first.ofList;
+  return found.find((one) => one.format !== 'protobuf' && isSame(one)) ?? first;
 }
 
 /** Streams are those of watches, which there are none of in YAML. */

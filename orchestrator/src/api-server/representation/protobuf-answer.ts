@@ -5,7 +5,7 @@ import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
 import { joinedPieces } from './joined-pieces.ts';
-import { notAcceptable, protobufMedia } from './negotiate.ts';
+import { mediaTypes, notAcceptable, protobufMedia } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
 import type { Presentation } from './represent.ts';
 
@@ -33,7 +33,13 @@ export async function protobufFrames(
   presentation: Presentation,
 ): Promise<(frame: WatchFrame) => Uint8Array> {
   const writer = await protobufWriter();
-  written({ apiVersion: apiVersionOf(definition), kind: definition.kind }, writer);
+  const { as, version } = presentation.representation;
+  written(
+    as === undefined
+      ? { apiVersion: apiVersionOf(definition), kind: definition.kind }
+      : { apiVersion: `meta.k8s.io/${version}`, kind: as },
+    writer,
+  );
   return ({ type, object }) => writer.watchEvent(type, written(shown(object, presentation), writer));
 }
 
@@ -44,7 +50,7 @@ interface Named {
 
 function written({ apiVersion = '', kind = '', ...rest }: Partial<Named>, writer: ProtobufWriter): Named {
   const named = { ...rest, apiVersion, kind };
-  if (!writer.writes(named)) throw notAcceptable('application/json, application/yaml');
+  if (!writer.writes(named)) throw notAcceptable(mediaTypes.join(', '));
   return named;
 }
 
