@@ -33,6 +33,7 @@ export { dataRanges, type FileExtent, fileExtents, type Range } from './file-ext
 export { lockFile, lockHolder } from './file-lock.ts';
 export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf, unshareSpace } from './file-space.ts';
 export { type FuseChannel, openFuseChannel, unmountAside } from './fuse-device.ts';
+export { IdlePolling, type IdlePollingOptions, idlePollingDevice, idlePollingPays } from './idle-polling.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
 export {
   type AttachedLoop,

@@ -78,6 +78,8 @@ export interface ApiServerOptions {
   readonly limits?: LimitOptions;
   /** Requests that take long are answered by a thread of their own, whose definitions are the built-in ones. */
   readonly aside?: boolean;
+  /** Hears of each request as it comes, from this process, too. */
+  readonly noteRequest?: () => void;
   /** Beyond the server's own: what /readyz also waits for. */
   readonly healthChecks?: readonly HealthCheck[];
   /** What componentstatuses tell of beside the store. */
@@ -144,6 +146,7 @@ const defaultServiceCidr = '10.96.0.0/16';
 class Server implements ApiServer {
   readonly pipeline: RequestPipeline;
   readonly #options: ApiServerOptions;
+  readonly #noteRequest: () => void;
   readonly #metrics: ServerMetrics;
   readonly #limits: ServerLimits;
   readonly #listeners: Listener[] = [];
@@ -164,6 +167,7 @@ class Server implements ApiServer {
     const { store, clock, rng, log, definitions, healthChecks = [], debug = { profiling: true, flags: {} } } = options;
     const plugins = options.admissionPlugins ?? { enable: [], disable: [] };
     this.#options = options;
+    this.#noteRequest = options.noteRequest ?? (() => undefined);
     const registry = new ResourceRegistry(definitions);
     const services = new ServiceAllocation({ cidr: options.serviceCidr ?? defaultServiceCidr, clock, rng });
     this.#services = services;
@@ -249,7 +253,10 @@ class Server implements ApiServer {
   }
 
   transport(user: User = loopback): Transport {
-    return new InProcessTransport(this.pipeline, user, (request) => this.#metrics.requests.counted(request));
+    return new InProcessTransport(this.pipeline, user, {
+      began: this.#noteRequest,
+      ended: (request) => this.#metrics.requests.counted(request),
+    });
   }
 
   async listen(options: ListenOptions): Promise<Listener> {
@@ -267,6 +274,7 @@ class Server implements ApiServer {
       inFlight,
       auditor,
       requestTimeoutMs,
+      noteRequest: this.#noteRequest,
       isRemote: ({ group, version }) => this.#remotes.find(group, version) !== undefined,
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });

@@ -23,21 +23,27 @@ const writingRequestCost = 1500;
 
 const never = new AbortController().signal;
 
+/** Who hears of requests. */
+export interface RequestListeners {
+  readonly began: () => void;
+  readonly ended: (request: CountedRequest) => void;
+}
+
 /** A client inside this process: the whole pipeline, but JSON values instead of bytes, shared by all who read them. */
 export class InProcessTransport implements Transport {
   readonly #pipeline: RequestPipeline;
   readonly #user: User;
-  readonly #count: ((request: CountedRequest) => void) | undefined;
+  readonly #tell: RequestListeners;
 
-  /** `count` hears of each request when it ends. */
-  constructor(pipeline: RequestPipeline, user: User, count?: (request: CountedRequest) => void) {
+  constructor(pipeline: RequestPipeline, user: User, tell: RequestListeners) {
     this.#pipeline = pipeline;
     this.#user = user;
-    this.#count = count;
+    this.#tell = tell;
   }
 
   async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
     signal.throwIfAborted();
+    this.#tell.began();
     // Hundreds of pods' workers and the controllers may ask in one turn, each as soon as it was answered.
     const pause = turns.arrive(request.method === 'GET' ? readingRequestCost : writingRequestCost);
     if (pause) await pause;
@@ -69,7 +75,7 @@ export class InProcessTransport implements Transport {
 
   #ended({ method, path, query, contentType }: ServerRequest, code: number): void {
     const dryRun = query.size === 0 ? '' : (query.get('dryRun') ?? '');
-    this.#count?.({ info: requestInfoOf(method, path, query), method, contentType, dryRun, code });
+    this.#tell.ended({ info: requestInfoOf(method, path, query), method, contentType, dryRun, code });
   }
 
   #serverRequest(request: ApiRequest, signal: AbortSignal): ServerRequest {

@@ -10,6 +10,7 @@ import { booleanFlag } from './boolean-flag.ts';
 import { DataDir } from './data-dir.ts';
 import type { DownOutcome } from './down.ts';
 import { addEtcdFlags, type EtcdFlags, etcdOf } from './etcd-flags.ts';
+import { idlePollHelp, idlePollOf } from './idle-poll-flag.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addLimitFlags, type LimitFlags, limitsOf } from './limit-flags.ts';
 import { poolHelp, poolsOf } from './pool-flag.ts';
@@ -32,6 +33,7 @@ interface ServerFlags extends AccessFlags, LimitFlags, EtcdFlags {
   readonly enableAdmissionPlugins?: string;
   readonly disableAdmissionPlugins?: string;
   readonly admissionControlConfigFile?: string;
+  readonly idlePoll?: string;
   readonly profiling: string;
   readonly readyFile?: string;
   readonly logLevel: LogLevel;
@@ -149,6 +151,7 @@ function addServerFlags(command: Command): Command {
   addEtcdFlags(addLimitFlags(command));
   return command
     .optionsGroup('')
+    .option('--idle-poll <duration>', idlePollHelp)
     .option('--profiling <bool>', 'serve profiles of this process, and let its log level be set, at /debug', 'true')
     .option('--ready-file <file>', 'write {"kubeconfig","server","pid","startedInMs"} there when all is ready')
     .addOption(logLevelOption('info'));
@@ -174,6 +177,7 @@ function checkServer(flags: ServerFlags, command: Command) {
     limits: limitsOf(flags),
     debug: { profiling: booleanFlag('--profiling', flags.profiling), flags: givenFlags(command) },
     etcd: etcdOf(flags),
+    idlePollMs: idlePollOf(flags.idlePoll),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),
     logLevel: flags.logLevel,

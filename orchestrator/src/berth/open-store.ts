@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
+import type { TlsFiles } from '@berth/protos';
 import { certificatesOf } from '../api-server/authentication/certificate-roots.ts';
 import { foreignValues } from '../api-server/foreign-values.ts';
 import { definitions } from '../api-server/resources/definitions.ts';
@@ -41,12 +42,8 @@ async function openFile({ data, clock }: OpenStoreOptions): Promise<Store> {
 
 async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOptions): Promise<Store> {
   const { endpoints, prefix, compactionMs, caFile, certFile, keyFile } = choice;
-  const [ca, cert, key] = await Promise.all([
-    read('--etcd-cafile', caFile),
-    read('--etcd-certfile', certFile),
-    read('--etcd-keyfile', keyFile),
-  ]);
-  const tls = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+  const tls = () => tlsFiles(choice);
+  const { ca, cert, key } = await tls();
   // An authority that is none would only be told as not trusted.
   if (ca) usable(`--etcd-cafile ${caFile}`, () => certificatesOf(ca.toString()));
   if (cert && key)
@@ -54,6 +51,16 @@ async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOption
   const { openEtcdStore } = await import('../store/etcd/store.etcd.ts');
   const foreign = foreignValues(definitions);
   return openEtcdStore({ endpoints, tls, prefix, foreign, compactionMs, clock, rng, log });
+}
+
+/** As they are now: whoever renews certificates replaces files. @throws BerthError Usage – one cannot be read. */
+async function tlsFiles({ caFile, certFile, keyFile }: EtcdChoice): Promise<TlsFiles> {
+  const [ca, cert, key] = await Promise.all([
+    read('--etcd-cafile', caFile),
+    read('--etcd-certfile', certFile),
+    read('--etcd-keyfile', keyFile),
+  ]);
+  return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
 }
 
 /** How etcd's own tool asks. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger, Rng } from '@berth/kit';
+import { IdlePolling } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
@@ -30,6 +31,8 @@ export interface StartServerOptions extends AccessOptions {
   readonly pki: Pki;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
+  /** How long processors stay awake after a request; 0: they halt as they like. */
+  readonly idlePollMs: number;
   readonly debug: DebugOptions;
   readonly nodeApi: NodeApiLookup;
   readonly components: readonly ClusterComponent[];
@@ -46,8 +49,9 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Opens the store and serves the API on it, in this process and over TLS. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { address, pki, clock, rng, log, nodeApi, components } = options;
+  const { address, pki, clock, rng, log, nodeApi, components, idlePollMs } = options;
   await using stack = new AsyncDisposableStack();
+  const polling = idlePollMs > 0 ? stack.use(new IdlePolling({ clock, forMs: idlePollMs })) : undefined;
   const store = stack.use(await openStore(options));
   const tokens = new JwtTokens({
     issuer: 'https://kubernetes.default.svc.cluster.local',
@@ -72,6 +76,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       limits: options.limits,
       debug: options.debug,
       aside: true,
+      ...(polling ? { noteRequest: () => polling.worked() } : {}),
       ...(options.encryptionConfigFile === undefined ? {} : { encryptionConfigFile: options.encryptionConfigFile }),
       ...(await proxyClientOf(options)),
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),

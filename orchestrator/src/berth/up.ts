@@ -37,6 +37,8 @@ export interface UpOptions extends AccessOptions {
   readonly nodes: number;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
+  /** How long processors stay awake after a request; 0: they halt as they like. */
+  readonly idlePollMs: number;
   readonly debug: DebugOptions;
   readonly kubeconfig?: string;
   readonly readyFile?: string;

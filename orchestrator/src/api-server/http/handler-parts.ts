@@ -34,4 +34,6 @@ export interface HandlerParts {
   /** Absent: nothing is written down. */
   readonly auditor: Auditor | undefined;
   readonly requestTimeoutMs: number;
+  /** Hears of each request as it comes. */
+  readonly noteRequest: () => void;
 }

@@ -94,7 +94,8 @@ export class HttpHandler {
   }
 
   async #serve(served: ServedRequest): Promise<void> {
-    const { auditor, inFlight, pipeline } = this.#parts;
+    const { auditor, inFlight, noteRequest, pipeline } = this.#parts;
+    noteRequest();
     const { info, message } = served;
     // A client may send a thousand in one packet. A selector may be long.
     const isRead = message.method === 'GET' && !isLongRunning(info);
