@@ -19,7 +19,7 @@ test.each([
   ],
   [
     'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json',
-    { format: 'json', as: 'PartialObjectMetadata', version: 'v1' },
+    { format: 'protobuf', as: 'PartialObjectMetadata', version: 'v1' },
   ],
   ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json', json],
   ['application/yaml', { ...json, format: 'yaml' }],

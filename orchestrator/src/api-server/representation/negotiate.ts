@@ -45,8 +45,8 @@ export interface OfferedForms {
 const allForms: OfferedForms = { tables: true, protobuf: true };
 
 /**
- * The first form the client accepts that there is; as protobuf only where it takes the same neither in JSON nor in YAML,
- * which cost less here. @throws ApiError NotAcceptable
+ * The first form the client accepts that there is; objects themselves as protobuf only where it takes them neither in JSON
+ * nor in YAML, which cost less here. @throws ApiError NotAcceptable
  */
 export function negotiate(accept: string | undefined, offered = allForms): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plainJson;
@@ -96,10 +96,8 @@ function firstOf(ranges: readonly MediaRange[], form: Form): Representation | un
     return (format && isStreamed(range, format) && form(range, format)) || [];
   });
   const [first] = found;
-  if (first?.format !== 'protobuf') return first;
-  const isSame = ({ as, version, ofList }: Representation) =>
-    as === first.as && version === first.version && ofList === first.ofList;
-  return found.find((one) => one.format !== 'protobuf' && isSame(one)) ?? first;
+  if (first?.format !== 'protobuf' || first.as !== undefined) return first;
+  return found.find(({ format, as }) => format !== 'protobuf' && as === undefined) ?? first;
 }
 
 /** Streams are those of watches, which there are none of in YAML. */
