@@ -63,7 +63,7 @@ class SeriesRecorder implements EventRecorder, AsyncDisposable {
     }
     const now = clock.now();
     const event = this.#make(about, { type, reason, note: shortened(message) }, more);
-    const key = JSON.stringify([type, reason, event.action, event.regarding]);
+    const key = JSON.stringify([type, reason, event.action, event.regarding, event.related]);
     const known = this.#series.get(key);
     if (!known || now - known.lastMs > seriesMs) {
       this.#series.set(key, { event, count: 1, lastMs: now, toldMs: Number.NEGATIVE_INFINITY });
@@ -86,7 +86,7 @@ class SeriesRecorder implements EventRecorder, AsyncDisposable {
   #make(
     about: KubeObject,
     words: Pick<EventsV1Event, 'type' | 'reason' | 'note'>,
-    { fieldPath, annotations, action }: EventOptions,
+    { fieldPath, annotations, action, related }: EventOptions,
   ): EventsV1Event {
     const { clock, controller, instance } = this.#options;
     return {
@@ -100,6 +100,7 @@ class SeriesRecorder implements EventRecorder, AsyncDisposable {
       reportingInstance: instance,
       action: action ?? words.reason ?? '',
       regarding: referenceTo(about, fieldPath),
+      ...(related ? { related: referenceTo(related) } : {}),
       ...words,
     };
   }

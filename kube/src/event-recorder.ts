@@ -6,6 +6,8 @@ export interface EventOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   /** What was being done: `Binding`. Only events.k8s.io has room for it. */
   readonly action?: string;
+  /** What else has to do with it: the pod that another one made room for. Only events.k8s.io has room for it. */
+  readonly related?: KubeObject;
 }
 
 /**

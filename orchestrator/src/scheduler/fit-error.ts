@@ -4,6 +4,7 @@ import type { Resources } from './pod-requests.ts';
 
 /** Why one node was refused. */
 export interface Refusal {
+  readonly node: NodeInfo;
   readonly reasons: Reasons;
   /** Other pods could make room by going (Unschedulable, not UnschedulableAndUnresolvable). */
   readonly byPods: boolean;
@@ -21,31 +22,34 @@ const byOtherPods = [
 ];
 
 /** What a node's refusal means for preemption; a request beyond the whole node is for no pod to make room for. */
-export function refusalOf(reasons: Reasons, requests: Resources, { allocatable }: NodeInfo): Refusal {
+export function refusalOf(reasons: Reasons, requests: Resources, node: NodeInfo): Refusal {
   const byPods = reasons.every((reason) => {
     const resource = /^Insufficient (.*)$/.exec(reason)?.[1];
     return resource === undefined
       ? byOtherPods.includes(reason)
-      : (requests[resource] ?? 0) <= (allocatable[resource] ?? 0);
+      : (requests[resource] ?? 0) <= (node.allocatable[resource] ?? 0);
   });
-  return { reasons, byPods };
+  return { node, reasons, byPods };
 }
 
 /**
  * `0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. preemption: …`: kube-scheduler's FitError,
- * reasons counted over nodes and sorted as text.
+ * reasons counted over nodes and sorted as text; nothing of preemption where it helps.
  */
-export function fitErrorMessage(nodes: number, refusals: Iterable<Refusal>): string {
-  if (nodes === 0) return 'no nodes available to schedule pods';
+export function fitErrorMessage(refusals: readonly Refusal[], preemption?: string): string {
+  if (refusals.length === 0) return 'no nodes available to schedule pods';
+  const why = nodesMessage(
+    refusals.length,
+    refusals.map(({ reasons }) => reasons),
+  );
+  return preemption === undefined ? why : `${why} preemption: ${preemption}`;
+}
+
+/** `0/2 nodes are available: 2 No preemption victims found for incoming pod.`, of the reasons of each node. */
+export function nodesMessage(nodes: number, reasons: readonly Reasons[]): string {
   const counts = new Map<string, number>();
-  const victims = { 'No preemption victims found for incoming pod': 0, 'Preemption is not helpful for scheduling': 0 };
-  for (const { reasons, byPods } of refusals) {
-    victims[byPods ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling']++;
-    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  }
-  const answers = Object.entries(victims).filter(([, count]) => count > 0);
-  const available = `0/${nodes} nodes are available:`;
-  return `${available} ${sentence(counts)}. preemption: ${available} ${sentence(answers)}.`;
+  for (const reason of reasons.flat()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return `0/${nodes} nodes are available: ${sentence(counts)}.`;
 }
 
 function sentence(counts: Iterable<readonly [reason: string, count: number]>): string {

@@ -27,6 +27,12 @@ export class Neighbours {
     return reasons.length > 0 ? reasons : this.#affinity.refuse(info);
   }
 
+  /** Counts as if a pod had come to the node (1) or gone from it (-1); for {@link refuse} alone. */
+  shift(info: NodeInfo, other: Pod, sign: 1 | -1): void {
+    this.#spread.shift(info, other, sign);
+    if (info.node) this.#affinity.shift(info.node, other, sign);
+  }
+
   /** Points to add for each of `nodes`. */
   scores(nodes: readonly NodeInfo[]): number[] {
     if (nodes.length < 2) return nodes.map(() => 0);

@@ -1,5 +1,6 @@
 import type { Node, Pod } from '@berth/kube';
 import { keepsOthersAway } from './pod-affinity.ts';
+import { priorityOf } from './pod-importance.ts';
 import { add, assumedPodRequests, parseResources, podRequests, type Resources, subtract } from './pod-requests.ts';
 
 interface PlacedPod {
@@ -18,6 +19,8 @@ export class NodeInfo {
   assumedRequested: Resources = {};
   readonly #pods = new Map<string, PlacedPod>();
   readonly #keepers = new Map<string, Pod>();
+  /** How many of its pods have a priority. */
+  readonly #priorities = new Map<number, number>();
 
   constructor(name: string) {
     this.name = name;
@@ -41,11 +44,28 @@ export class NodeInfo {
     return this.#pods.size;
   }
 
+  /** Whether it has pods of less importance than this. */
+  hasPodsBelow(priority: number): boolean {
+    return this.#priorities.keys().some((each) => each < priority);
+  }
+
+  /** One like it, to try on it what happens with other pods. */
+  copy(): NodeInfo {
+    const copy = new NodeInfo(this.name);
+    const { node, allocatable, requested, assumedRequested } = this;
+    Object.assign(copy, { node, allocatable, requested, assumedRequested });
+    for (const [uid, placed] of this.#pods) copy.#pods.set(uid, placed);
+    for (const [uid, keeper] of this.#keepers) copy.#keepers.set(uid, keeper);
+    for (const [priority, count] of this.#priorities) copy.#priorities.set(priority, count);
+    return copy;
+  }
+
   addPod(pod: Pod): void {
     this.removePod(pod.metadata.uid as string);
     const placed = { pod, requests: podRequests(pod), assumed: assumedPodRequests(pod) };
     this.#pods.set(pod.metadata.uid as string, placed);
     if (keepsOthersAway(pod)) this.#keepers.set(pod.metadata.uid as string, pod);
+    this.#count(pod, 1);
     this.requested = add(this.requested, placed.requests);
     this.assumedRequested = add(this.assumedRequested, placed.assumed);
   }
@@ -55,7 +75,15 @@ export class NodeInfo {
     if (!placed) return;
     this.#pods.delete(uid);
     this.#keepers.delete(uid);
+    this.#count(placed.pod, -1);
     this.requested = subtract(this.requested, placed.requests);
     this.assumedRequested = subtract(this.assumedRequested, placed.assumed);
+  }
+
+  #count(pod: Pod, change: number): void {
+    const priority = priorityOf(pod);
+    const count = (this.#priorities.get(priority) ?? 0) + change;
+    if (count === 0) this.#priorities.delete(priority);
+    else this.#priorities.set(priority, count);
   }
 }

@@ -1,4 +1,4 @@
-import { type Pod, type PodAffinityTerm, Selector } from '@berth/kube';
+import { type Node, type Pod, type PodAffinityTerm, Selector } from '@berth/kube';
 import type { Reasons } from './filters.ts';
 import type { NodeInfo } from './node-info.ts';
 
@@ -12,11 +12,12 @@ interface Term {
 }
 
 /** `key value` → how many. */
-type Counts = ReadonlyMap<string, number>;
+type Counts = Map<string, number>;
 
 /** Where one pod may go by its own and others' affinity to pods (plugins/interpodaffinity); counted once a decision. */
 export class PodAffinity {
   readonly #pod: Pod;
+  readonly #labelsOf: NamespaceLabels;
   readonly #together: readonly Term[];
   readonly #apart: readonly Term[];
   readonly #preferred: readonly (Term & { readonly weight: number })[];
@@ -27,6 +28,7 @@ export class PodAffinity {
 
   constructor(pod: Pod, nodes: readonly NodeInfo[], labelsOf: NamespaceLabels) {
     this.#pod = pod;
+    this.#labelsOf = labelsOf;
     const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
     const term = (one: PodAffinityTerm) => termOf(one, pod, labelsOf);
     this.#together = (podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(term);
@@ -35,9 +37,7 @@ export class PodAffinity {
       ...(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((one) => [one, 1] as const),
       ...(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((one) => [one, -1] as const),
     ].map(([{ weight, podAffinityTerm }, sign]) => ({ ...term(podAffinityTerm), weight: weight * sign }));
-    // A pod counts for affinity where it matches every term, for anti-affinity where it matches one.
-    const friends = (other: Pod) => this.#together.every(({ matches }) => matches(other));
-    this.#besides = count(nodes, this.#together, (_, other) => (friends(other) ? 1 : 0));
+    this.#besides = count(nodes, this.#together, (_, other) => (this.#isFriend(other) ? 1 : 0));
     this.#against = count(nodes, this.#apart, ({ matches }, other) => (matches(other) ? 1 : 0));
     this.#wishes = count(nodes, this.#preferred, ({ matches, weight }, other) => (matches(other) ? weight : 0));
     this.#refusedBy = refusals(pod, nodes, labelsOf);
@@ -57,6 +57,14 @@ export class PodAffinity {
     return [];
   }
 
+  /** Counts as if a pod had come to the node (1) or gone from it (-1); for {@link refuse} alone. */
+  shift(node: Node, other: Pod, sign: 1 | -1): void {
+    tally(this.#besides, { node, terms: this.#together }, () => (this.#isFriend(other) ? sign : 0));
+    tally(this.#against, { node, terms: this.#apart }, ({ matches }) => (matches(other) ? sign : 0));
+    const terms = requiredApart(other).map((one) => termOf(one, other, this.#labelsOf));
+    tally(this.#refusedBy, { node, terms }, ({ matches }) => (matches(this.#pod) ? sign : 0));
+  }
+
   /** Points in 0…100 for each of the nodes that can take it, by what it prefers. */
   scores(nodes: readonly NodeInfo[]): number[] {
     const raw = nodes.map(({ node }) =>
@@ -68,6 +76,11 @@ export class PodAffinity {
     );
     const [low, high] = [Math.min(...raw), Math.max(...raw)];
     return raw.map((one) => (high === low ? 0 : (100 * (one - low)) / (high - low)));
+  }
+
+  /** A pod counts for affinity where it matches every term, for anti-affinity where it matches one. */
+  #isFriend(other: Pod): boolean {
+    return this.#together.every(({ matches }) => matches(other));
   }
 
   /** The first pod of a group that wants to be together has nobody to join yet. */
@@ -101,28 +114,39 @@ function termOf(term: PodAffinityTerm, owner: Pod, labelsOf: NamespaceLabels): T
 function count<T extends Term>(nodes: readonly NodeInfo[], terms: readonly T[], worth: (term: T, pod: Pod) => number) {
   const counts = new Map<string, number>();
   if (terms.length === 0) return counts;
-  for (const { node, pods } of nodes)
-    for (const pod of pods)
-      for (const term of terms) {
-        const value = node?.metadata.labels?.[term.topologyKey];
-        const points = value === undefined ? 0 : worth(term, pod);
-        if (points !== 0) add(counts, `${term.topologyKey} ${value}`, points);
-      }
+  for (const { node, pods } of nodes) {
+    if (!node) continue;
+    for (const pod of pods) tally(counts, { node, terms }, (term) => worth(term, pod));
+  }
   return counts;
 }
 
 /** Domains from which pods that are there already keep this one away. */
 function refusals(pod: Pod, nodes: readonly NodeInfo[], labelsOf: NamespaceLabels): Counts {
   const counts = new Map<string, number>();
-  for (const { node, keepers } of nodes)
-    for (const keeper of keepers)
-      for (const term of requiredApart(keeper).map((one) => termOf(one, keeper, labelsOf))) {
-        const value = node?.metadata.labels?.[term.topologyKey];
-        if (value !== undefined && term.matches(pod)) add(counts, `${term.topologyKey} ${value}`, 1);
-      }
+  for (const { node, keepers } of nodes) {
+    if (!node) continue;
+    for (const keeper of keepers) {
+      const terms = requiredApart(keeper).map((one) => termOf(one, keeper, labelsOf));
+      tally(counts, { node, terms }, ({ matches }) => (matches(pod) ? 1 : 0));
+    }
+  }
   return counts;
 }
 
-function add(counts: Map<string, number>, key: string, points: number): void {
-  counts.set(key, (counts.get(key) ?? 0) + points);
+/** Adds what each term is worth to its domain that the node is in. */
+function tally<T extends Term>(
+  counts: Counts,
+  { node, terms }: { node: Node; terms: readonly T[] },
+  worth: (term: T) => number,
+): void {
+  for (const term of terms) {
+    const value = node.metadata.labels?.[term.topologyKey];
+    const points = value === undefined ? 0 : worth(term);
+    if (points === 0) continue;
+    const key = `${term.topologyKey} ${value}`;
+    const sum = (counts.get(key) ?? 0) + points;
+    if (sum === 0) counts.delete(key);
+    else counts.set(key, sum);
+  }
 }

@@ -1,49 +1,7 @@
-import { FakeClock, settle, silentLogger } from '@berth/kit';
-import { KubeClient, type Node, type Pod, type ResourceType, resources, startInformers } from '@berth/kube';
+import { type KubeClient, type Pod, type ResourceType, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { FakeApi } from '../../../test/harness/fake-api.ts';
-import { FakeEvents } from '../../../test/harness/fake-recorder.ts';
-import { startScheduler } from './scheduler.ts';
+import { aNode, aPod, requests, scene } from '../../../test/harness/scheduler-scene.ts';
 
-async function scene() {
-  const clock = new FakeClock();
-  const api = new FakeApi({ clock });
-  const client = new KubeClient(api);
-  const stop = new AbortController();
-  const events = new FakeEvents();
-  const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
-  const scheduler = await startScheduler(
-    { client, informers, clock, log: silentLogger, events: events.recorder('default-scheduler') },
-    stop.signal,
-  );
-  return {
-    clock,
-    client,
-    events,
-    async quiet() {
-      for (let i = 0; i < 20; i++) await settle();
-    },
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await scheduler[Symbol.asyncDispose]();
-      await informers[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function aNode(name: string, more: Partial<Node> = {}): Node {
-  return {
-    metadata: { name, labels: { 'kubernetes.io/hostname': name } },
-    status: { allocatable: { cpu: '2', memory: '4Gi', pods: '110' } },
-    ...more,
-  };
-}
-
-function aPod(name: string, spec: Partial<NonNullable<Pod['spec']>> = {}): Pod {
-  return { metadata: { name, namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } };
-}
-
-const requests = (cpu: string) => ({ containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] });
 const pod = (client: KubeClient, name: string) => client.get(resources.pods, { namespace: 'default', name });
 
 test('a pod goes to the emptier node, and the next to the other', async () => {

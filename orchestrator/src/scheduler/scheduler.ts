@@ -1,4 +1,4 @@
-import { type Clock, isAbort, type Logger, messageOf, rfc3339 } from '@berth/kit';
+import { type Clock, isAbort, type Logger, messageOf } from '@berth/kit';
 import {
   type EventRecorder,
   type Informer,
@@ -14,14 +14,17 @@ import {
 import { bindVolumes } from './bind-volumes.ts';
 import { ClaimWatch } from './claim-watch.ts';
 import { ClusterState, hasEnded } from './cluster-state.ts';
-import { type Reasons, refuse } from './filters.ts';
 import { fitErrorMessage, preFilterMessage, type Refusal, refusalOf } from './fit-error.ts';
+import { Fitting } from './fitting.ts';
 import { type Neighbourhood, Neighbours, neighbourhoodOf } from './neighbours.ts';
 import type { NodeInfo } from './node-info.ts';
-import { claimKeys, isUsable, type PodClaims } from './pod-claims.ts';
-import { podRequests } from './pod-requests.ts';
+import { Nominations } from './nominations.ts';
+import { claimKeys, isUsable } from './pod-claims.ts';
+import { priorityOf } from './pod-importance.ts';
+import { Preemptor } from './preemptor.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 import { score } from './scores.ts';
+import { writeUnschedulable } from './unschedulable.ts';
 import { VolumeBinding, type VolumeDecision } from './volume-binding.ts';
 
 export interface SchedulerOptions {
@@ -35,7 +38,16 @@ export interface SchedulerOptions {
 /** The name pods ask for by `spec.schedulerName`. */
 const schedulerName = 'default-scheduler';
 
-type Choice = { readonly node: NodeInfo; readonly volumes: VolumeDecision } | { readonly message: string };
+interface Place {
+  readonly node: NodeInfo;
+  readonly volumes: VolumeDecision;
+}
+
+/** Why no node takes a pod, and the node it is nominated to from now on: none where it is `undefined`, as before where it is not told. */
+interface NoPlace {
+  readonly message: string;
+  readonly nominate?: string | undefined;
+}
 
 /** Starts kube-scheduler's loop: one decision at a time, bindings beside each other. */
 export async function startScheduler(options: SchedulerOptions, signal: AbortSignal): Promise<AsyncDisposable> {
@@ -54,6 +66,10 @@ class Scheduler implements AsyncDisposable {
   readonly #pods;
   readonly #claimWatch: ClaimWatch;
   readonly #neighbourhood: Neighbourhood;
+  readonly #nominations = new Nominations();
+  readonly #preemptor: Preemptor;
+  /** Pods whose volumes are waited for: they can still be held back. */
+  readonly #preparing = new Map<string, AbortController>();
   readonly #bindings = new Set<Promise<void>>();
   /** Parked pods that another pod's coming may help. */
   readonly #waitingForPods = new Set<string>();
@@ -79,6 +95,13 @@ class Scheduler implements AsyncDisposable {
     this.#pods.addIndex('claim', (pod) => (hasEnded(pod) ? [] : claimKeys(pod).map(({ key }) => key)));
     this.#claimWatch = new ClaimWatch(listers.claims);
     this.#neighbourhood = neighbourhoodOf(informers);
+    this.#preemptor = new Preemptor({
+      ...options,
+      budgets: informers.of(resources.poddisruptionbudgets),
+      nominations: this.#nominations,
+      holdBack: (uid, why) => this.#holdBack(uid, why),
+      failed: (key) => this.#queue.activateNow(key),
+    });
     this.#follow(listers);
   }
 
@@ -116,14 +139,25 @@ class Scheduler implements AsyncDisposable {
     const uid = (after ?? before)?.metadata.uid as string;
     if (before && before.metadata.uid !== uid) this.#state.setPod(before.metadata.uid as string, undefined);
     this.#state.setPod(uid, after);
+    this.#preemptor.podChanged(uid, after);
+    this.#followNomination(uid, before, after);
     if (after && isOurs(after) && !this.#state.isAssumed(uid)) {
       // Its own status writes come back here; only a pod that is new or whose spec changed is tried at once.
       if (before && before.metadata.uid === uid && before.metadata.generation === after.metadata.generation) return;
-      return this.#queue.add(key, after.spec?.priority ?? 0, Date.parse(after.metadata.creationTimestamp ?? ''));
+      return this.#queue.add(key, priorityOf(after), Date.parse(after.metadata.creationTimestamp ?? ''));
     }
     if (!after || !isOurs(after)) this.#queue.remove(key);
     if (after?.spec?.nodeName && !before?.spec?.nodeName) this.#podPlaced();
     if (before?.spec?.nodeName && (!after || hasEnded(after))) this.#queue.clusterChanged();
+  }
+
+  /** Who waits for others that are nominated to a node is tried again when one of them is no longer. */
+  #followNomination(uid: string, before: Pod | undefined, after: Pod | undefined): void {
+    const waits = after !== undefined && isOurs(after) && !this.#state.isAssumed(uid);
+    if (waits) this.#nominations.follow(before, after);
+    else this.#nominations.delete(uid);
+    const [old, now] = [before?.status?.nominatedNodeName, after?.status?.nominatedNodeName];
+    if (old && old !== now && !after?.spec?.nodeName) this.#queue.clusterChanged();
   }
 
   #podPlaced(): void {
@@ -153,56 +187,63 @@ class Scheduler implements AsyncDisposable {
     if ('message' in choice) {
       this.#queue.park(key, changes);
       if (needsOthers(pod)) this.#waitingForPods.add(key);
-      return this.#track(this.#reportUnschedulable(pod, choice.message));
+      return this.#track(this.#reportUnschedulable(pod, choice));
     }
+    this.#nominations.delete(pod.metadata.uid as string);
     this.#state.assume(pod, choice.node.name);
     this.#volumes.reserve(choice.volumes);
     this.#track(this.#bind(key, pod, choice));
   }
 
-  #choose(pod: Pod): Choice {
+  #choose(pod: Pod): Place | NoPlace {
     const nodes = this.#state.nodes;
     const claims = this.#volumes.sort(pod);
-    if ('refused' in claims) return { message: preFilterMessage(nodes.length, claims.refused) };
+    if ('refused' in claims) return { message: preFilterMessage(nodes.length, claims.refused), nominate: undefined };
     const neighbours = new Neighbours(pod, nodes, this.#neighbourhood);
+    const [volumes, nominations] = [this.#volumes, this.#nominations];
+    const placedWith = (claim: string) => this.#placedWith(claim);
+    const fitting = new Fitting({ pod, claims, neighbours, volumes, nominations, placedWith });
+    const nominated = nodes.find(({ name }) => name === nominations.of(pod.metadata.uid as string));
+    const promised = nominated && fitting.on(nominated);
+    if (promised && 'decision' in promised) return { node: nominated, volumes: promised.decision };
     const refusals: Refusal[] = [];
-    const fitting: { node: NodeInfo; volumes: VolumeDecision }[] = [];
+    const places: Place[] = [];
     for (const node of nodes) {
-      const fit = this.#fits(pod, claims, node);
-      const reasons = 'decision' in fit ? neighbours.refuse(node) : fit.reasons;
-      if ('decision' in fit && reasons.length === 0) fitting.push({ node, volumes: fit.decision });
-      else refusals.push(refusalOf(reasons, podRequests(pod), node));
+      const fit = fitting.on(node);
+      if ('decision' in fit) places.push({ node, volumes: fit.decision });
+      else refusals.push(refusalOf(fit.reasons, fitting.requests, node));
     }
-    const extra = neighbours.scores(fitting.map(({ node }) => node));
-    const points = fitting.map(({ node }, index) => score(pod, node) + (extra[index] ?? 0));
-    return fitting[points.indexOf(Math.max(...points))] ?? { message: fitErrorMessage(nodes.length, refusals) };
+    const extra = neighbours.scores(places.map(({ node }) => node));
+    const points = places.map(({ node }, index) => score(pod, node) + (extra[index] ?? 0));
+    return places[points.indexOf(Math.max(...points))] ?? this.#makeRoom(fitting, refusals);
   }
 
-  #fits(pod: Pod, claims: PodClaims, info: NodeInfo): { reasons: Reasons } | { decision: VolumeDecision } {
-    const reasons = refuse({ pod, requests: podRequests(pod) }, info);
-    if (reasons.length > 0 || !info.node) return { reasons };
-    const placed = (key: string) =>
-      this.#pods.byIndex('claim', key).filter(({ metadata }) => this.#state.isPlaced(metadata.uid as string));
-    if (this.#volumes.isTakenByAnother(pod, claims, placed)) {
-      return {
-        reasons: [
-          'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
-        ],
-      };
+  /** Has pods of less importance go where that helps. */
+  #makeRoom(fitting: Fitting, refusals: readonly Refusal[]): NoPlace {
+    const { pod } = fitting;
+    const uid = pod.metadata.uid as string;
+    const answer = this.#preemptor.preempt(fitting, refusals, this.#nominations.of(uid));
+    if ('victims' in answer) {
+      const { victims } = answer;
+      this.#nominations.set(pod, victims.node);
+      this.#track(this.#preemptor.evict(pod, victims, this.#signal));
+      return { message: fitErrorMessage(refusals), nominate: victims.node };
     }
-    if (this.#volumes.exceedsLimit(pod, info.node, info.pods)) return { reasons: ['node(s) exceed max volume count'] };
-    return this.#volumes.filter(claims, info.node);
+    const message = fitErrorMessage(refusals, answer.message);
+    if (!answer.isHopeless) return { message };
+    this.#nominations.delete(uid);
+    return { message, nominate: undefined };
   }
 
-  async #bind(key: string, pod: Pod, { node, volumes }: Extract<Choice, { node: NodeInfo }>): Promise<void> {
-    const { client, clock, events, log } = this.#options;
+  #placedWith(claim: string): Pod[] {
+    return this.#pods.byIndex('claim', claim).filter(({ metadata }) => this.#state.isPlaced(metadata.uid as string));
+  }
+
+  async #bind(key: string, pod: Pod, { node, volumes }: Place): Promise<void> {
+    const { client, events, log } = this.#options;
     const ref = { namespace: pod.metadata.namespace, name: pod.metadata.name as string };
     try {
-      if (volumes.bind.length + volumes.provision.length > 0) {
-        const patch = { metadata: { uid: pod.metadata.uid }, status: { nominatedNodeName: node.name } };
-        await client.patch(resources.pods, ref, { type: 'strategic', patch }, { subresource: 'status' }, this.#signal);
-      }
-      await bindVolumes(volumes, node.name, { client, clock, claims: this.#claimWatch }, this.#signal);
+      await this.#prepare(pod, { node, volumes });
       const target = { apiVersion: 'v1', kind: 'Node', name: node.name };
       const body = { apiVersion: 'v1', kind: 'Binding', metadata: { ...ref, uid: pod.metadata.uid }, target };
       await client.createSub(resources.pods, ref, 'binding', body, this.#signal);
@@ -216,34 +257,45 @@ class Scheduler implements AsyncDisposable {
       // The room it held is free for others meanwhile.
       this.#queue.clusterChanged();
       this.#queue.retryLater(key);
-      await this.#reportUnschedulable(pod, messageOf(error), 'SchedulerError');
+      const failure = { message: messageOf(error), reason: 'SchedulerError', nominate: undefined };
+      await this.#reportUnschedulable(this.#pods.get(key) ?? pod, failure);
     } finally {
       this.#volumes.unreserve(volumes);
     }
   }
 
-  async #reportUnschedulable(pod: Pod, message: string, reason = 'Unschedulable'): Promise<void> {
-    const { client, clock, events, log } = this.#options;
-    events.event(pod, 'Warning', 'FailedScheduling', message, { action: 'Scheduling' });
-    const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    if (known?.status === 'False' && known.message === message && known.reason === reason) return;
-    const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : rfc3339(clock.now());
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason,
-      message,
-      lastTransitionTime,
-      observedGeneration: pod.metadata.generation,
-    };
-    const ref = { namespace: pod.metadata.namespace, name: pod.metadata.name as string };
-    const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+  /** Says where it will go, and waits for its volumes (PreBind). */
+  async #prepare(pod: Pod, { node, volumes }: Place): Promise<void> {
+    const { client, clock } = this.#options;
+    const { namespace, name = '', uid = '' } = pod.metadata;
+    const held = new AbortController();
+    const signal = AbortSignal.any([this.#signal, held.signal]);
+    this.#preparing.set(uid, held);
     try {
-      await client.patch(resources.pods, ref, { type: 'strategic', patch }, { subresource: 'status' }, this.#signal);
-    } catch (error) {
-      if (!this.#signal.aborted && !isNotFound(error))
-        log.debug('could not write why a pod waits', { pod: keyOf(pod), error });
+      if (volumes.bind.length + volumes.provision.length > 0) {
+        const patch = { metadata: { uid }, status: { nominatedNodeName: node.name } };
+        const status = { subresource: 'status' } as const;
+        await client.patch(resources.pods, { namespace, name }, { type: 'strategic', patch }, status, signal);
+      }
+      await bindVolumes(volumes, node.name, { client, clock, claims: this.#claimWatch }, signal);
+    } finally {
+      this.#preparing.delete(uid);
     }
+  }
+
+  /** Keeps a pod from the node it is on the way to, as long as nobody else knows of that. */
+  #holdBack(uid: string, why: string): boolean {
+    const held = this.#preparing.get(uid);
+    held?.abort(new Error(why));
+    return held !== undefined;
+  }
+
+  #reportUnschedulable(
+    pod: Pod,
+    { reason = 'Unschedulable', ...failure }: NoPlace & { reason?: string },
+  ): Promise<void> {
+    this.#options.events.event(pod, 'Warning', 'FailedScheduling', failure.message, { action: 'Scheduling' });
+    return writeUnschedulable(pod, { reason, ...failure }, this.#options, this.#signal);
   }
 
   #track(work: Promise<void>): void {

@@ -40,6 +40,15 @@ export class TopologySpread {
     }
   }
 
+  /** Counts as if a pod had come to the node (1) or gone from it (-1). */
+  shift(info: NodeInfo, other: Pod, sign: 1 | -1): void {
+    if (this.#constraints.length === 0 || other.metadata.deletionTimestamp || !counts(this.#pod, info)) return;
+    for (const { key, matches, counts: all } of this.#constraints) {
+      const value = info.node?.metadata.labels?.[key];
+      if (value !== undefined && matches(other)) all.set(value, (all.get(value) ?? 0) + sign);
+    }
+  }
+
   refuse({ node }: NodeInfo): Reasons {
     for (const { key, maxSkew, minDomains, counts: all, matches } of this.#constraints.filter(({ hard }) => hard)) {
       const value = node?.metadata.labels?.[key];
