@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
 import { aFile, aKubeconfig } from '../harness/kubeconfig-file.ts';
@@ -111,8 +112,69 @@ test('a file names several issuers, and who may be anonymous', async () => {
   expect(await world.bearer(other.token())).toBe(401);
   const get = async (path: string) => (await world.api.send({ method: 'GET', path, certificate: false })).status;
   expect([await get('/livez'), await get('/healthz'), await get('/livez/x')]).toEqual([200, 401, 401]);
-  using wrong = aFile(JSON.stringify({ ...file, jwt: [{ ...jwt[0], userValidationRules: [{ expression: 'true' }] }] }));
-  await expect(aWorld({ configFile: wrong.path })).rejects.toThrow(/jwt\[0\]\.userValidationRules: is not supported/);
+  await expect(aWorld({ configFile: config.path, anonymous: true })).rejects.toThrow(/--anonymous-auth flag cannot be set/);
+});
+
+test('expressions say who a token is for, and whether it is taken', async () => {
+  await using issuer = await anIssuer();
+  const jwt = {
+    issuer: { url: issuer.url, certificateAuthority: issuer.ca, audiences: ['berth'] },
+    claimMappings: {
+      username: { expression: '"oidc:" + claims.sub' },
+      groups: { expression: 'claims.roles.split(",") + (claims.?admin.orValue(false) ? ["admins"] : [])' },
+      uid: { expression: 'claims.org__dot__id' },
+      extra: [
+        { key: 'example.com/level', valueExpression: 'string(claims.level)' },
+        { key: 'example.com/none', valueExpression: '""' },
+      ],
+    },
+    claimValidationRules: [{ expression: 'claims.exp - claims.iat <= 3600', message: 'for too long' }],
+    userValidationRules: [{ expression: '!user.username.startsWith("oidc:system:") && user.groups.size() < 4', message: 'no' }],
+  };
+  using config = aFile(JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration', jwt: [jwt] }));
+  await using world = await aWorld({ configFile: config.path });
+  const claims = { roles: 'dev,ops', 'org.id': '7', level: 2 };
+  // Numbers of claims are floats.
+  expect(await world.bearer(issuer.token({ ...claims, jti: 'x' }))).toEqual({
+    username: 'oidc:jane',
+    groups: ['dev', 'ops', 'system:authenticated'],
+    uid: '7',
+    extra: { 'authentication.kubernetes.io/credential-id': ['JTI=x'], 'example.com/level': ['2'] },
+  });
+  expect(await world.bearer(issuer.token({ ...claims, admin: true }))).toMatchObject({ groups: ['dev', 'ops', 'admins', 'system:authenticated'] });
+  const now = Math.floor(Date.now() / 1000);
+  for (const wrong of [{ sub: 'system:admin' }, { roles: 7 }, { roles: undefined }, { 'org.id': 7 }, { exp: now + 7200 }, { roles: 'a,b,c,d' }])
+    expect([wrong, await world.bearer(issuer.token({ ...claims, ...wrong }))]).toEqual([wrong, 401]);
+});
+
+test('a file of issuers that changes counts at once, and one that is wrong changes nothing', async () => {
+  await using issuer = await anIssuer();
+  const text = (prefix: string | undefined) =>
+    JSON.stringify({
+      apiVersion: 'apiserver.config.k8s.io/v1',
+      kind: 'AuthenticationConfiguration',
+      jwt: [
+        {
+          issuer: { url: issuer.url, certificateAuthority: issuer.ca, audiences: ['berth'] },
+          claimMappings: { username: { claim: 'sub', prefix } },
+        },
+      ],
+    });
+  using config = aFile(text('a:'));
+  await using world = await aWorld({ configFile: config.path });
+  const counted = async (status: string) => {
+    const { text } = await world.api.send({ method: 'GET', path: '/metrics' });
+    const name = `apiserver_authentication_config_controller_automatic_reloads_total\\{status="${status}"\\} (\\d+)`;
+    return Number(new RegExp(name).exec(text)?.[1] ?? 0);
+  };
+  const who = async () => (await world.bearer(issuer.token())).username;
+  expect(await who()).toBe('a:jane');
+  writeFileSync(config.path, text(undefined));
+  await expect.poll(() => counted('failure')).toBeGreaterThan(0);
+  expect(await who()).toBe('a:jane');
+  writeFileSync(config.path, text('b:'));
+  await expect.poll(() => counted('success')).toBe(1);
+  expect(await who()).toBe('b:jane');
 });
 
 test('a webhook is asked whose a token is, and its answer is kept', async () => {

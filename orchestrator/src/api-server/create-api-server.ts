@@ -324,7 +324,11 @@ class Server implements ApiServer {
   #authentication(): Promise<Authentication> {
     const own = this.#tokens ? [this.#tokens] : [];
     const options = { audiences: own.map(({ issuer }) => issuer), ...this.#options.authentication };
-    this.#known ??= authenticationOf(this.pipeline.context, options, own);
+    this.#known ??= authenticationOf(this.pipeline.context, options, {
+      own,
+      signal: this.#end.signal,
+      reloaded: (success) => this.#metrics.configurations.reloaded('authentication', success),
+    });
     return this.#known;
   }
 

@@ -19,7 +19,7 @@ export interface AccessOptions {
 }
 
 export interface AccessFlags {
-  readonly anonymousAuth: string;
+  readonly anonymousAuth?: string;
   readonly tokenAuthFile?: string;
   readonly basicAuthFile?: string;
   readonly enableBootstrapTokenAuth?: boolean;
@@ -77,7 +77,10 @@ export function addAccessFlags(command: Command): Command {
 
 function addAuthenticationFlags(command: Command): void {
   command
-    .option('--anonymous-auth <bool>', 'whether requests without credentials are those of system:anonymous', 'true')
+    .option(
+      '--anonymous-auth <bool>',
+      'whether requests without credentials are those of system:anonymous (default: true)',
+    )
     .option('--token-auth-file <file>', 'static bearer tokens, lines of TOKEN,USER,UID[,"GROUP1,GROUP2"]')
     .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
     .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
@@ -165,7 +168,7 @@ function authenticationOf(flags: AccessFlags): AuthenticationOptions {
   const version = versionOf('--authentication-token-webhook-version', flags.authenticationTokenWebhookVersion);
   const ttl = duration('--authentication-token-webhook-cache-ttl', flags.authenticationTokenWebhookCacheTtl);
   return {
-    anonymous: booleanFlag('--anonymous-auth', anonymousAuth),
+    ...(anonymousAuth === undefined ? {} : { anonymous: booleanFlag('--anonymous-auth', anonymousAuth) }),
     bootstrapTokens: flags.enableBootstrapTokenAuth ?? false,
     ...(tokenAuthFile === undefined ? {} : { tokenAuthFile }),
     ...(basicAuthFile === undefined ? {} : { basicAuthFile }),

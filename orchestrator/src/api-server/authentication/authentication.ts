@@ -3,7 +3,6 @@ import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { ServerContext } from '../server-context.ts';
 import { bootstrapTokens } from './bootstrap-tokens.ts';
 import type { FrontProxy, FrontProxyOptions } from './front-proxy.ts';
-import type { JwtAuthenticatorOptions } from './oidc/jwt-authenticator-options.ts';
 import type { OidcFlags } from './oidc/oidc-flags.ts';
 import { type PasswordAuthenticator, passwordFile } from './password-file.ts';
 import { tokenFile } from './token-file.ts';
@@ -43,19 +42,23 @@ export interface Authentication {
 /** Upstream's. */
 const defaultTokenTtlMs = 2 * 60_000;
 
+export interface AuthenticationRun {
+  /** Tokens that are made here. */
+  readonly own: readonly (TokenAuthenticator & { readonly issuer: string })[];
+  readonly signal: AbortSignal;
+  /** Hears that the file of issuers has changed, and whether it counts. */
+  readonly reloaded: (success: boolean) => void;
+}
+
 /** @throws RangeError – a file that cannot be read or is wrong. */
 export async function authenticationOf(
   context: ServerContext,
   options: AuthenticationOptions,
-  own: readonly TokenAuthenticator[],
+  run: AuthenticationRun,
 ): Promise<Authentication> {
-  const { tokenAuthFile, basicAuthFile, configFile, frontProxy } = options;
-  const configured =
-    configFile === undefined
-      ? undefined
-      : await import('./oidc/authentication-configuration.ts').then(({ readAuthenticationConfiguration }) =>
-          readAuthenticationConfiguration(configFile),
-        );
+  const { tokenAuthFile, basicAuthFile, frontProxy } = options;
+  const { own } = run;
+  const configured = await configuredIssuers(context, options, run);
   const proxy = frontProxy && (await import('./front-proxy.ts').then(({ frontProxyOf }) => frontProxyOf(frontProxy)));
   return {
     ...(proxy ? { frontProxy: proxy } : {}),
@@ -63,36 +66,47 @@ export async function authenticationOf(
       ...(tokenAuthFile === undefined ? [] : [await tokenFile(tokenAuthFile)]),
       ...own,
       ...(options.bootstrapTokens ? [bootstrapTokens(context)] : []),
-      ...(await issuers(context, options, configured?.issuers)),
+      ...(configured ? [configured] : await flaggedIssuer(context, options)),
       ...(await webhook(context, options)),
     ],
     ...(basicAuthFile === undefined ? {} : { passwords: await passwordFile(basicAuthFile) }),
-    anonymous: anonymousOf(options.anonymous ?? true, configured?.anonymous),
+    anonymous: anonymousOf(options.anonymous, configured?.configuration.anonymous),
   };
 }
 
 function anonymousOf(
-  byFlag: boolean,
+  byFlag: boolean | undefined,
   configured: { readonly enabled: boolean; readonly paths: readonly string[] } | undefined,
 ): Authentication['anonymous'] {
-  if (!configured) return () => byFlag;
+  if (!configured) return () => byFlag ?? true;
+  if (byFlag !== undefined)
+    throw new RangeError(
+      'anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file',
+    );
   const { enabled, paths } = configured;
   return paths.length === 0 ? () => enabled : (path) => enabled && paths.includes(path);
 }
 
-async function issuers(
-  context: ServerContext,
+async function configuredIssuers(
+  { clock, log, outbound }: ServerContext,
+  { configFile: path, oidc }: AuthenticationOptions,
+  { own, signal, reloaded }: AuthenticationRun,
+) {
+  if (path === undefined) return undefined;
+  if (oidc) throw new RangeError('authentication-config file and oidc-* flags are mutually exclusive');
+  const { ConfiguredIssuers } = await import('./oidc/configured-issuers.ts');
+  const parts = { caller: await outbound.caller(), clock, log, reloaded };
+  return ConfiguredIssuers.start({ ...parts, path, own: own.map(({ issuer }) => issuer) }, signal);
+}
+
+async function flaggedIssuer(
+  { clock, log, outbound }: ServerContext,
   { oidc }: AuthenticationOptions,
-  configured: readonly JwtAuthenticatorOptions[] | undefined,
 ): Promise<TokenAuthenticator[]> {
-  const flagged = oidc && (await import('./oidc/oidc-flags.ts').then(({ issuerOfFlags }) => issuerOfFlags(oidc)));
-  if (flagged && configured) throw new RangeError('authentication-config file and oidc-* flags are mutually exclusive');
-  const all = flagged ? [flagged] : (configured ?? []);
-  if (all.length === 0) return [];
+  const issuer = oidc && (await import('./oidc/oidc-flags.ts').then(({ issuerOfFlags }) => issuerOfFlags(oidc)));
+  if (!issuer) return [];
   const { OidcAuthenticator } = await import('./oidc/oidc-authenticator.ts');
-  const { clock, log, outbound } = context;
-  const caller = await outbound.caller();
-  return all.map((issuer) => new OidcAuthenticator(issuer, { caller, clock, log }));
+  return [new OidcAuthenticator(issuer, { caller: await outbound.caller(), clock, log })];
 }
 
 async function webhook(

@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
+import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
 import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
 import { PodSecurityMetrics } from './pod-security-metrics.ts';
@@ -23,6 +24,7 @@ export class ServerMetrics {
   readonly admission: AdmissionMetrics;
   readonly podSecurity: PodSecurityMetrics;
   readonly health: HealthMetrics;
+  readonly configurations: ConfigurationMetrics;
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
   readonly #authenticated: SeriesOf<Counter>;
@@ -36,6 +38,7 @@ export class ServerMetrics {
     this.admission = new AdmissionMetrics(registry);
     this.podSecurity = new PodSecurityMetrics(registry);
     this.health = new HealthMetrics(context.clock);
+    this.configurations = new ConfigurationMetrics(registry, context.clock);
     this.requests = new RequestMetrics(registry, context.registry, context.clock);
     this.tlsErrors = registry
       .counter('apiserver_tls_handshake_errors_total', 'Requests lost because a TLS handshake failed.')

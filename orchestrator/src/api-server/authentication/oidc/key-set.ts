@@ -37,6 +37,11 @@ export class KeySet {
     this.#options = options;
   }
 
+  /** Resolves when they are known. @throws CallError – the issuer does not answer. */
+  async ready(): Promise<void> {
+    await (this.#keys ?? this.#read());
+  }
+
   /** Whether one of the keys called `id` (none named: of all) made a signature. @throws CallError – the issuer does not answer. */
   async isSignedBy(id: string | undefined, isSigned: (key: KeyObject) => boolean): Promise<boolean> {
     const fits = (keys: readonly Key[]) => keys.some((one) => (id === undefined || one.id === id) && isSigned(one.key));

@@ -3,8 +3,10 @@ import type { TokenAuthenticator } from '../../http/authenticate.ts';
 import type { User } from '../../user.ts';
 import { CallError } from '../../webhook/call-error.ts';
 import type { HttpsCaller } from '../../webhook/https-caller.ts';
+import type { IdentityExpression } from './claim-expressions.ts';
+import { ExpressionError } from './expression-error.ts';
 import { type Claims, isSignedBy, parseJwt } from './jwt.ts';
-import type { ClaimMapping, JwtAuthenticatorOptions } from './jwt-authenticator-options.ts';
+import type { ClaimMapping, IdentityRule, JwtAuthenticatorOptions } from './jwt-authenticator-options.ts';
 import { KeySet } from './key-set.ts';
 
 export interface OidcParts {
@@ -36,6 +38,11 @@ export class OidcAuthenticator implements TokenAuthenticator {
       ...(discoveryUrl === undefined ? {} : { discoveryUrl }),
       ...(ca === undefined ? {} : { ca }),
     });
+  }
+
+  /** Resolves when the issuer's keys are known. @throws CallError – it does not answer. */
+  ready(): Promise<void> {
+    return this.#keys.ready();
   }
 
   async authenticate(token: string): Promise<User | undefined> {
@@ -71,22 +78,69 @@ export class OidcAuthenticator implements TokenAuthenticator {
   }
 
   #userOf(claims: Claims): User {
-    const { username, groups, uidClaim, requiredClaims } = this.#options;
+    const { requiredClaims, claimRules = [], userRules = [] } = this.#options;
+    const user = this.#mapped(claims);
     for (const [claim, value] of Object.entries(requiredClaims))
       if (claims[claim] !== value)
         throw new ClaimError(`oidc: required claim ${claim} not present in ID token, or another`);
-    if (username.claim === 'email' && claims['email_verified'] !== undefined && claims['email_verified'] !== true)
-      throw new ClaimError('oidc: email not verified');
-    const name = textOf(claims, username.claim);
+    checkRules('claim validation expression', claimRules, claims);
+    const { name: username, uid = '', groups, extra = {} } = user;
+    checkRules('user info validation rule', userRules, { username, uid, groups, extra });
+    return user;
+  }
+
+  #mapped(claims: Claims): User {
+    const { username, groups, uid, extra = [] } = this.#options;
+    const name = 'claim' in username ? nameOf(claims, username) : expressedName(claims, username);
+    const id =
+      uid &&
+      ('claim' in uid ? textOf(claims, uid.claim) : explained('uid claim expression', () => uid.textOf(claims, 'uid')));
     const jti = claims['jti'];
+    const told = [
+      {
+        key: 'authentication.kubernetes.io/credential-id',
+        values: typeof jti === 'string' && jti ? [`JTI=${jti}`] : [],
+      },
+      ...extra.map(({ key, expression }) => ({ key, values: expressedTexts('extra', claims, expression) })),
+    ].filter(({ values }) => values.length > 0);
     return {
-      name: username.prefix + name,
-      groups: groups ? groupsOf(claims, groups) : [],
-      ...(uidClaim === undefined ? {} : { uid: textOf(claims, uidClaim) }),
-      ...(typeof jti === 'string' && jti !== ''
-        ? { extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${jti}`] } }
-        : {}),
+      name,
+      groups: groups ? ('claim' in groups ? groupsOf(claims, groups) : expressedTexts('group', claims, groups)) : [],
+      ...(id ? { uid: id } : {}),
+      ...(told.length > 0 ? { extra: Object.fromEntries(told.map(({ key, values }) => [key, values])) } : {}),
     };
+  }
+}
+
+function nameOf(claims: Claims, { claim, prefix }: ClaimMapping): string {
+  if (claim === 'email' && claims['email_verified'] !== undefined && claims['email_verified'] !== true)
+    throw new ClaimError('oidc: email not verified');
+  return prefix + textOf(claims, claim);
+}
+
+function expressedName(claims: Claims, expression: IdentityExpression): string {
+  const name = explained('username claim expression', () => expression.textOf(claims, 'username'));
+  if (name === '') throw new ClaimError('oidc: empty username via CEL expression is not allowed');
+  return name;
+}
+
+function expressedTexts(what: string, claims: Claims, expression: IdentityExpression): string[] {
+  return explained(`${what} claim expression`, () => expression.textsOf(claims));
+}
+
+function checkRules(what: string, rules: readonly IdentityRule[], about: object): void {
+  explained(what, () => {
+    const results = rules.map(({ expression, message }) => ({ expression, message, holds: expression.holds(about) }));
+    for (const { expression, message, holds } of results)
+      if (!holds) throw new ExpressionError(`validation expression '${expression.text}' failed: ${message}`);
+  });
+}
+
+function explained<T>(what: string, evaluate: () => T): T {
+  try {
+    return evaluate();
+  } catch (error) {
+    throw error instanceof ExpressionError ? new ClaimError(`oidc: error evaluating ${what}: ${error.message}`) : error;
   }
 }
 

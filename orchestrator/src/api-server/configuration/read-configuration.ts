@@ -1,0 +1,44 @@
+import { decodeObject, type ObjectSchema } from '@berth/kube';
+import { unmarshalErrors } from '../decoding/duplicate-problems.ts';
+import { notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
+import { readDocument } from '../decoding/yaml-document.ts';
+
+const group = 'apiserver.config.k8s.io';
+
+export interface ConfigurationForm {
+  readonly kind: string;
+  /** Of the group. */
+  readonly versions: readonly string[];
+  readonly schema: (version: string) => ObjectSchema;
+}
+
+/**
+ * A file of apiserver.config.k8s.io, read strictly; what is not there has its zero value if it is a struct (upstream's
+ * strict codec).
+ * @throws Error – it is none, in Go's words.
+ */
+export function readConfiguration(
+  text: string,
+  { kind, versions, schema }: ConfigurationForm,
+): Record<string, unknown> {
+  const { value, repeated } = readDocument(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(notAnObject(value));
+  const fields = value as Readonly<Record<string, unknown>>;
+  const complaint = typeMetaComplaint(fields);
+  if (complaint !== undefined) throw new Error(complaint);
+  const [given, apiVersion] = [String(fields['kind'] ?? ''), String(fields['apiVersion'] ?? '')];
+  for (const [name, there] of [
+    ['Kind', given],
+    ['apiVersion', apiVersion],
+  ])
+    if (there === '') throw new Error(`Object '${name}' is missing in '${text}'`);
+  const version = versions.find((one) => apiVersion === `${group}/${one}`);
+  if (version === undefined || given !== kind) throw new Error(notRegistered(given, apiVersion));
+  const { object, unknownFields } = decodeObject(schema(version), value);
+  const problems = [
+    ...(repeated.length > 0 ? [unmarshalErrors(repeated)] : []),
+    ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
+  ];
+  if (problems.length > 0) throw new Error(`strict decoding error: ${problems.join(', ')}`);
+  return object;
+}
