@@ -25,6 +25,7 @@ import {
   type TokenSecretsOptions,
 } from '../controllers/service-account/token-secrets-controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/statefulset-controller.ts';
+import { startTaintEvictionController } from '../controllers/taint-eviction/taint-eviction-controller.ts';
 import { startEphemeralVolumeController } from '../controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../controllers/volume/start-persistent-volume-controller.ts';
@@ -105,6 +106,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(await startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal));
   stack.use(startStatefulSetController(deps, signal));
   stack.use(startEndpointsController(deps, signal));
+  stack.use(startTaintEvictionController(deps, signal));
   const scheduler = { ...options, client: options.client.as('kube-scheduler') };
   const controller = 'default-scheduler';
   const events = stack.use(

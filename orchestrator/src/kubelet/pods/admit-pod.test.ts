@@ -41,6 +41,24 @@ test('a rejection says which predicate failed', () => {
   });
 });
 
+test.each([
+  [podOf({ os: { name: 'linux' } }), undefined],
+  [
+    podOf({ os: { name: 'windows' } }),
+    ['PodOSNotSupported', "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS"],
+  ],
+  [
+    { ...podOf({}), metadata: { name: 'p', labels: { 'kubernetes.io/os': 'windows' } } },
+    [
+      'PodOSSelectorNodeLabelDoesNotMatch',
+      "Pod was rejected: Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    ],
+  ],
+])('a kubelet takes no pods of another system', (pod, why) => {
+  const verdict = admitPod(pod, [], room);
+  expect(verdict && [verdict.reason, verdict.message]).toEqual(why);
+});
+
 const sysctls = (name: string, spec: Partial<PodSpec> = {}) =>
   podOf({ securityContext: { sysctls: [{ name, value: '1' }] }, ...spec });
 

@@ -24,6 +24,8 @@ const counted: readonly Resource[] = ['cpu', 'memory', 'ephemeral-storage'];
 export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodVerdict | undefined {
   const forbidden = admitSysctls(pod);
   if (forbidden) return forbidden;
+  const foreign = ofAnotherSystem(pod);
+  if (foreign) return foreign;
   if (others.length + 1 > room.pods) {
     return outOf('pods', { requested: 1, used: others.length, capacity: room.pods });
   }
@@ -38,6 +40,19 @@ export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): PodV
   const evicting = (room.node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
   if (evicting.every((taint) => tolerates(pod.spec?.tolerations, taint))) return undefined;
   return failed('TaintToleration', "had taints that the pod didn't tolerate");
+}
+
+/** Pods for Windows do not run here: the API server would not even take their containers' status. */
+function ofAnotherSystem({ metadata, spec }: Pod): PodVerdict | undefined {
+  const rejected = (reason: string, why: string): PodVerdict => ({
+    reason,
+    message: `Pod was rejected: Failed to admit pod as the ${why}`,
+    rejected: true,
+  });
+  if ((metadata.labels?.['kubernetes.io/os'] ?? 'linux') !== 'linux')
+    return rejected('PodOSSelectorNodeLabelDoesNotMatch', "`kubernetes.io/os` label doesn't match node label");
+  if ((spec?.os?.name ?? 'linux') !== 'linux') return rejected('PodOSNotSupported', "OS field doesn't match node OS");
+  return undefined;
 }
 
 function failed(predicate: string, why: string): PodVerdict {
