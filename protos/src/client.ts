@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
+import { FreshCredentials, type TlsFiles } from './fresh-credentials.ts';
 import { asGrpcError } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
 import type { Service } from './service.ts';
@@ -12,8 +13,8 @@ export interface CallOptions {
 }
 
 export interface ConnectionOptions {
-  /** PEM; an empty object trusts what the system trusts. Absent: no TLS. */
-  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  /** Asked before each connection; what it throws is why there is none. Absent: no TLS. */
+  readonly tls?: () => Promise<TlsFiles>;
   /** How often the other side is asked whether it is still there, and how long it may take to answer. */
   readonly keepalive?: { readonly everyMs: number; readonly timeoutMs: number };
   /** Sent with every call. */
@@ -46,12 +47,7 @@ export class GrpcConnection implements Disposable {
     for (const [name, value] of Object.entries(metadata)) this.#metadata.set(name, value);
     const ip = tls && ipOf(endpoint);
     const security = tls
-      ? credentials.createSsl(
-          tls.ca ?? null,
-          tls.key ?? null,
-          tls.cert ?? null,
-          ip ? { checkServerIdentity: (_, found) => checkServerIdentity(ip, found) } : {},
-        )
+      ? new FreshCredentials(tls, ip ? { checkServerIdentity: (_, found) => checkServerIdentity(ip, found) } : {})
       : credentials.createInsecure();
     this.#client = new Client(endpoint, security, {
       ...(keepalive ? keepaliveOptions(keepalive) : {}),

@@ -8,6 +8,7 @@ export {
 } from './client.ts';
 export { criImage, criRuntime } from './cri.ts';
 export { csiController, csiGroupController, csiIdentity, csiNode, csiRoot, csiSnapshotMetadata } from './csi.ts';
+export type { TlsFiles } from './fresh-credentials.ts';
 export type * as cri from './gen/cri.ts';
 export type * as csi from './gen/csi.ts';
 export type * as etcd from './gen/etcd.ts';

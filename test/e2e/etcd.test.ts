@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError, isAlreadyExists, type KubeObject } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { anAuthority } from '../harness/api-server.ts';
+import { anAuthority, type Pair } from '../harness/api-server.ts';
 import { Berth, eventually, execute, findKubectl, sleep } from '../harness/berth.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
 import { webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
@@ -22,22 +22,19 @@ function aFolder() {
 /** Certificates of an authority for etcd and for who calls it. */
 async function etcdFiles(folder: string) {
   const authority = await anAuthority('CN=etcd-ca');
-  const [server, client] = await Promise.all([
-    authority.issue('CN=etcd', 'server'),
-    authority.issue('CN=apiserver-etcd-client', 'client'),
-  ]);
   const write = (name: string, text: string) => {
     const file = join(folder, name);
     writeFileSync(file, text, { mode: 0o600 });
     return file;
   };
+  const issue = async (name: string, usage: 'server' | 'client') => {
+    const { cert, key } = await authority.issue(`CN=${name}`, usage);
+    return { cert: write(`${name}.crt`, cert), key: write(`${name}.key`, key) };
+  };
   return {
-    server: {
-      ca: write('ca.crt', authority.cert),
-      cert: write('etcd.crt', server.cert),
-      key: write('etcd.key', server.key),
-    },
-    client: { cert: write('client.crt', client.cert), key: write('client.key', client.key) },
+    authority,
+    server: { ca: write('ca.crt', authority.cert), ...(await issue('etcd', 'server')) },
+    client: await issue('client', 'client'),
   };
 }
 
@@ -138,21 +135,59 @@ test("the documents' StatefulSet runs on an etcd that asks for certificates, ove
   await refused[Symbol.asyncDispose]();
 });
 
+test('certificates for etcd are renewed without a restart: files are read again for each connection', async () => {
+  using folder = aFolder();
+  const files = await etcdFiles(folder.path);
+  await using cluster = await EtcdCluster.start({ tls: files.server });
+  const own = ['--etcd-certfile', files.client.cert, '--etcd-keyfile', files.client.key];
+  const args = ['--etcd-servers', cluster.servers, '--etcd-cafile', files.server.ca, ...own];
+  await using berth = await Berth.start({ command: 'apiserver', args });
+  const replace = async (name: 'server' | 'client', pair: Pair) => {
+    await cluster.kill(0);
+    writeFileSync(files[name].cert, pair.cert);
+    writeFileSync(files[name].key, pair.key);
+    await cluster.run(0);
+  };
+  const isReady = async () => (await berth.tryKubectl(['get', '--raw', '/readyz'])).code === 0;
+  /** Why another server does not start. */
+  const complaint = () => refusal(args);
+
+  await replace('client', await files.authority.issue('CN=old', 'client', { isExpired: true }));
+  expect(await isReady()).toBe(false);
+  expect(await complaint()).toMatch(
+    /it does not take our certificate \(.*; it expired on 20.*Z\): see --etcd-certfile/,
+  );
+  await replace('client', await files.authority.issue('CN=new', 'client'));
+  await eventually(isReady, { what: 'it is ready' });
+
+  await replace('server', await files.authority.issue('CN=old', 'server', { isExpired: true }));
+  expect(await isReady()).toBe(false);
+  expect(await complaint()).toMatch(/etcd at https:\S+ does not answer: its certificate has expired/);
+  await replace('server', await files.authority.issue('CN=new', 'server'));
+  await eventually(isReady, { what: 'it is ready' });
+  await berth.kubectl(['create', 'configmap', 'written']);
+});
+
 test('files that are not what a flag about etcd says are told by that flag, before etcd is asked', async () => {
   using folder = aFolder();
   const { server, client } = await etcdFiles(folder.path);
-  const told = async (ca: string, key: string) => {
+  const told = (ca: string, key: string) => {
     const files = ['--etcd-cafile', ca, '--etcd-certfile', client.cert, '--etcd-keyfile', key];
-    await using berth = Berth.at({ command: 'apiserver', args: ['--etcd-servers', 'https://127.0.0.1:1', ...files] });
-    return await berth.up().then(
-      () => '',
-      (error: Error) => error.message,
-    );
+    return refusal(['--etcd-servers', 'https://127.0.0.1:1', ...files]);
   };
   const { cert, key } = client;
   expect(await told(key, key)).toContain(`--etcd-cafile ${key}: no certificate`);
   expect(await told(server.ca, server.key)).toMatch(`--etcd-certfile ${cert} and --etcd-keyfile ${server.key}: `);
 });
+
+/** What a server says that does not start with these flags. */
+async function refusal(args: readonly string[]): Promise<string> {
+  await using berth = Berth.at({ command: 'apiserver', args: [...args] });
+  return await berth.up().then(
+    () => '',
+    (error: Error) => error.message,
+  );
+}
 
 /** Data directories of servers that trust the same people and tokens. */
 async function apiServers(cluster: EtcdCluster, count: number, stack: AsyncDisposableStack): Promise<Berth[]> {

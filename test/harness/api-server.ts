@@ -18,9 +18,14 @@ export interface Pair {
   readonly key: string;
 }
 
+export interface IssueOptions {
+  /** DNS names of a server, beside 127.0.0.1. */
+  readonly names?: readonly string[] | undefined;
+  readonly isExpired?: boolean;
+}
+
 interface Authority extends Pair {
-  /** `names`: DNS names of a server, beside 127.0.0.1. */
-  issue(subject: string, usage: 'server' | 'client', names?: readonly string[]): Promise<Pair>;
+  issue(subject: string, usage: 'server' | 'client', options?: IssueOptions): Promise<Pair>;
 }
 
 async function pem(key: CryptoKey): Promise<string> {
@@ -42,7 +47,7 @@ export async function anAuthority(name = 'CN=test-ca'): Promise<Authority> {
   return {
     cert: ca.toString('pem'),
     key: await pem(keys.privateKey),
-    async issue(subject, usage, names = []) {
+    async issue(subject, usage, { names = [], isExpired = false } = {}) {
       const own = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const purpose = usage === 'server' ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2';
       const cert = await x509.X509CertificateGenerator.create({
@@ -51,7 +56,7 @@ export async function anAuthority(name = 'CN=test-ca'): Promise<Authority> {
         publicKey: own.publicKey,
         signingKey: keys.privateKey,
         notBefore,
-        notAfter,
+        notAfter: isExpired ? new Date(Date.now() - 60_000) : notAfter,
         serialNumber: `0${serial++}`,
         signingAlgorithm: algorithm,
         extensions: [

@@ -22,7 +22,7 @@ export async function aWebhookServer(
   options: { names?: readonly string[]; tls?: ServerOptions; address?: string } = {},
 ) {
   const authority = await anAuthority('CN=webhook-ca');
-  const own = await authority.issue('CN=webhook', 'server', options.names);
+  const own = await authority.issue('CN=webhook', 'server', { names: options.names });
   const asked: Asked[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;

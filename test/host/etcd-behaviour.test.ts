@@ -145,6 +145,19 @@ test('stores of different prefixes do not see each other', async () => {
   expect((await other.range({ prefix: '/' })).items).toEqual([]);
 });
 
+test('after much work, and after a start that reads much, values come together in memory', async () => {
+  await using writer = await open('/packed');
+  const keys = Array.from({ length: 1100 }, (_, i) => `/registry/a/${i}`);
+  await Promise.all(keys.map((key) => writer.write({ key, value: bytes(`value of ${key}`) })));
+  await using reader = await open('/packed');
+  for (const store of [writer, reader]) {
+    const { items } = await store.range({ prefix: '/registry/a/' });
+    await expect.poll(() => new Set(items.map(({ value }) => value.buffer)).size, { timeout: 20_000 }).toBe(1);
+    expect(items).toHaveLength(keys.length);
+    for (const { key, value } of items) expect(Buffer.from(value).toString()).toBe(`value of ${key}`);
+  }
+});
+
 test('keys with a time to live share leases, end by themselves, and stay when they are written without', async () => {
   using etcd = await raw();
   await using store = await open('/leases');
@@ -177,7 +190,7 @@ test('each interval one of several servers compacts, to where the store was an i
   await using stack = new AsyncDisposableStack();
   const running = [];
   for (let server = 0; server < 3; server++) {
-    const client = stack.use(await EtcdClient.create({ endpoints: own.endpoints, tls: {}, ...common }));
+    const client = stack.use(await EtcdClient.create({ endpoints: own.endpoints, tls: async () => ({}), ...common }));
     const onCompacted = (revision: number) => compacted.push([server, revision]);
     running.push(runCompactor({ client, clock, log: silentLogger, intervalMs: 300_000, onCompacted }, end.signal));
   }

@@ -1,18 +1,20 @@
 import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
-import { type CallOptions, type etcd, GrpcConnection, loadEtcd, type ServiceClient } from '@berth/protos';
+import {
+  type CallOptions,
+  type etcd,
+  GrpcConnection,
+  loadEtcd,
+  type ServiceClient,
+  type TlsFiles,
+} from '@berth/protos';
 import { StoreError } from '../store-error.ts';
 import type { EtcdEndpoint } from './etcd-endpoint.ts';
 import { connectionWords, fateOf, storeErrorOf } from './etcd-error.ts';
 
-export interface EtcdTls {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-}
-
 export interface EtcdClientOptions {
   readonly endpoints: readonly EtcdEndpoint[];
-  readonly tls: EtcdTls;
+  /** Asked before each connection (client/pkg/transport/listener.go, GetClientCertificate). */
+  readonly tls: () => Promise<TlsFiles>;
   /** Which endpoint is called first; the first one where absent. Servers of one etcd should not all begin at the same. */
   readonly rng?: Rng;
   /** How long anything is tried. */
@@ -54,13 +56,15 @@ export class EtcdClient implements Disposable {
   readonly #log: Logger;
   readonly #end = new AbortController();
   readonly #giveUpMs: number;
+  readonly #tls: EtcdClientOptions['tls'];
   #current = 0;
 
   private constructor(
     members: readonly EtcdMember[],
-    { clock, log, rng, giveUpMs = defaultGiveUpMs }: EtcdClientOptions,
+    { clock, log, rng, tls, giveUpMs = defaultGiveUpMs }: EtcdClientOptions,
   ) {
     this.members = members;
+    this.#tls = tls;
     this.#giveUpMs = giveUpMs;
     this.#current = rng ? Math.floor(rng.next() * members.length) : 0;
     this.#clock = clock;
@@ -148,7 +152,8 @@ export class EtcdClient implements Disposable {
   async #unavailable({ maintenance }: EtcdMember, last: unknown): Promise<StoreError> {
     const cause = last ?? (await maintenance.Status({}, { timeoutMs: 500 }).catch((error: unknown) => error));
     const urls = this.members.map(({ url }) => url).join(', ');
-    const why = connectionWords(messageOf(cause));
+    const { cert } = await this.#tls().catch((): TlsFiles => ({}));
+    const why = connectionWords(messageOf(cause), cert && { cert, nowMs: this.#clock.now() });
     return new StoreError('Unavailable', `etcd at ${urls} does not answer: ${why}`, { cause });
   }
 }

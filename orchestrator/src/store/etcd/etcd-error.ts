@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { asGrpcError, type GrpcError } from '@berth/protos';
 import { StoreError } from '../store-error.ts';
 
@@ -70,24 +71,33 @@ export function isLeaseGone(error: unknown): boolean {
 const tlsWords: readonly (readonly [RegExp, string])[] = [
   [
     /alert (bad certificate|certificate required|unknown ca|unknown certificate|certificate expired|certificate unknown)/,
-    'it does not take our certificate ($1): see --etcd-certfile and --etcd-keyfile',
+    'it does not take our certificate ($1$expired): see --etcd-certfile and --etcd-keyfile',
   ],
   [
     /^(unable to verify the first certificate|self[- ]signed certificate[a-z ]*|unable to get (local )?issuer certificate)/,
     'its certificate is of an authority that is not trusted ($1): see --etcd-cafile',
   ],
+  [/^certificate (has expired|is not yet valid)/, 'its certificate $1'],
   [/:SSL routines:[^:]*:wrong version number/, 'it does not speak TLS: is it http?'],
 ];
 
-/** Why there is no connection, without what grpc-js and OpenSSL put around it. */
-export function connectionWords(message: string): string {
+/**
+ * Why there is no connection, without what grpc-js and OpenSSL put around it. `ours`: the certificate that was shown; etcd
+ * calls one that has expired just bad.
+ */
+export function connectionWords(message: string, ours?: { readonly cert: Buffer; readonly nowMs: number }): string {
   const bare = message
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/\.? Resolution note:.*$/s, '')
     .replace(/\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '');
   for (const [pattern, words] of tlsWords) {
     const found = pattern.exec(bare);
-    if (found) return words.replace('$1', found[1] ?? '');
+    if (found) return words.replace('$1', found[1] ?? '').replace('$expired', ours ? expiry(ours) : '');
   }
   return bare;
+}
+
+function expiry({ cert, nowMs }: { readonly cert: Buffer; readonly nowMs: number }): string {
+  const { validToDate } = new X509Certificate(cert);
+  return validToDate.getTime() < nowMs ? `; it expired on ${validToDate.toISOString()}` : '';
 }

@@ -201,6 +201,7 @@ test.each([
     'unable to verify the first certificate; if the root CA is installed locally, try running Node.js with --use-system-ca',
     'its certificate is of an authority that is not trusted (unable to verify the first certificate): see --etcd-cafile',
   ],
+  ['certificate has expired (2026-11-22T03:58:13.421Z)', 'its certificate has expired'],
   [
     '40C3:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../tlsany_meth.c:78:\n (2026-11-22T03:58:13.421Z)',
     'it does not speak TLS: is it http?',

@@ -1,9 +1,11 @@
 import { type Clock, type Logger, type Rng, startTask } from '@berth/kit';
 import type { Change, KeySpace } from '../key-space.ts';
+import { packWhenQuiet } from '../pack-when-quiet.ts';
+import type { QuietMoments } from '../quiet-moments.ts';
 import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { compactEtcd, runCompactor } from './compactor.ts';
-import { EtcdClient, type EtcdTls } from './etcd-client.ts';
+import { EtcdClient, type EtcdClientOptions } from './etcd-client.ts';
 import type { EtcdEndpoint } from './etcd-endpoint.ts';
 import { isLeaseGone } from './etcd-error.ts';
 import { EtcdFollower } from './etcd-follower.ts';
@@ -20,7 +22,7 @@ import { RevisionWaiters } from './revision-waiters.ts';
 
 export interface EtcdStoreOptions {
   readonly endpoints: readonly EtcdEndpoint[];
-  readonly tls?: EtcdTls;
+  readonly tls?: EtcdClientOptions['tls'];
   /** `--etcd-prefix`. */
   readonly prefix?: string;
   /** How values are read that another program wrote; absent: all are ours. */
@@ -62,6 +64,7 @@ class EtcdStore implements Store {
   readonly #waiters: RevisionWaiters;
   readonly #follower: EtcdFollower;
   readonly #pending = new PendingValues();
+  readonly #packing: QuietMoments;
   readonly #tasks = new AsyncDisposableStack();
   readonly #end = new AbortController();
   #space: KeySpace;
@@ -90,6 +93,8 @@ class EtcdStore implements Store {
       onProgress: (revision) => this.#advance(revision),
       onLost: () => this.#loadAnew(),
     });
+    this.#packing = packWhenQuiet({ clock, space: () => this.#space });
+    this.#packing.worked(space.size);
     const task = { log, signal: this.#end.signal };
     this.#tasks.use(startTask('etcd watch', (signal) => this.#follower.run(signal), task));
     const onCompacted = (revision: number) => this.#space.compact(revision);
@@ -150,6 +155,7 @@ class EtcdStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#packing[Symbol.dispose]();
     this.#space.end(new StoreError('Closed', 'the store is closed'));
     this.#waiters.end();
     this.#asking?.[Symbol.dispose]();
@@ -229,6 +235,7 @@ class EtcdStore implements Store {
       change.value ? { ...change, value: this.#pending.same(change.key, change.value) } : change,
     );
     this.#space.apply(own);
+    this.#packing.worked(own.length);
     this.#moved();
   }
 
@@ -248,6 +255,7 @@ class EtcdStore implements Store {
     const next = await loadState({ client: this.#client, keys: this.#keys, values: this.#values });
     if (this.#closed) return;
     this.#space = next;
+    this.#packing.worked(next.size);
     before.end(new StoreError('Compacted', 'etcd has forgotten changes that were not seen yet; list again'));
     this.#moved();
   }
@@ -262,7 +270,7 @@ class EtcdStore implements Store {
  * @throws StoreError Unavailable – no member answers; Unusable – it refuses us, or is not one etcd.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { tls = {}, prefix = '/registry' } = options;
+  const { tls = async () => ({}), prefix = '/registry' } = options;
   const client = await EtcdClient.create({ ...options, tls });
   const source = { client, keys: new EtcdKeys(prefix), values: new EtcdValues(options.foreign) };
   try {
