@@ -72,6 +72,7 @@ function busyboxLayer(): Layer {
     ...Object.fromEntries(directories.map((path) => [path, { mode: 0o755 }])),
     'tmp/': { mode: 0o1777 },
     ...programsOf('usr/bin', ['bash']),
+    'bin/bash': { symlink: '/usr/bin/bash' },
     // Debian's busybox has a shell that drops variables whose names are none of a shell's; upstream's passes them on.
     'bin/sh': { symlink: '/usr/bin/bash' },
     ...users('root:x:0:0:root:/root:/bin/sh\n', 'root:x:0:\n'),

@@ -270,6 +270,27 @@ test('a failed liveness probe restarts the container, readiness follows its prob
   );
 });
 
+test('readiness is probed, and told, while a container ends; liveness is not', async () => {
+  await using node = await testNode();
+  let healthy = true;
+  node.runtime.exec = () => ({ exitCode: healthy ? 0 : 1, stdout: 'sick' });
+  const probe = { exec: { command: ['probe'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 };
+  node.runtime.stubborn.add('c');
+  node.api.put(podPath('p1'), aPod({ containers: [aContainer({ livenessProbe: probe, readinessProbe: probe })] }));
+  const ready = () => node.pod('p1')?.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  await node.until(() => ready() === 'True', 'ready');
+  remove(node, 'p1', 30);
+  await node.until(() => node.events.includes('p1 Normal Killing: Stopping container c'), 'the end to begin');
+  healthy = false;
+  await node.clock.advance(2100);
+  await node.until(() => ready() === 'False', 'not ready');
+  expect(node.pod('p1')?.status?.containerStatuses?.[0]?.state?.running).toBeDefined();
+  expect(node.events.filter((event) => event.includes('Unhealthy'))).toContain(
+    'p1 Warning Unhealthy: Readiness probe failed: sick',
+  );
+  expect(node.events.filter((event) => event.includes('Liveness'))).toEqual([]);
+});
+
 test('a broken sandbox is made again and the containers restarted in it', async () => {
   await using node = await testNode();
   node.api.put(podPath('p1'), aPod());

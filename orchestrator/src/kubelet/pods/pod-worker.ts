@@ -72,7 +72,7 @@ export class PodWorker implements AsyncDisposable {
         },
         event: (container, ...event) => podEvent(node, this.state.pod, container)(...event),
         known: (id) => knownReadiness(pod, id),
-        onVerdict: () => this.poke(),
+        onVerdict: () => this.#onVerdict(),
       }),
     };
   }
@@ -224,6 +224,12 @@ export class PodWorker implements AsyncDisposable {
     const { metadata, spec } = this.state.pod;
     // At least one second, so that TERM is seen at all (pod_workers.go calculateEffectiveGracePeriod).
     return Math.max(1, metadata.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? 30);
+  }
+
+  /** While containers end nothing is done about them, but who asks for the pod by its readiness has to hear of it. */
+  #onVerdict(): void {
+    if (this.#stage !== 'terminating') return this.poke();
+    if (this.#inApi) reportStatus(this.#options.node, this.state, { terminal: false });
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {

@@ -10,18 +10,17 @@ export interface HttpTarget {
 /** More of a body is not shown in events (pkg/probe/http maxRespBodyLength). */
 const maxBodyBytes = 10 * 1024;
 const maxRedirects = 10;
+/** Answers that say where to look instead (net/http redirectBehavior). */
+const followed = [301, 302, 303, 307, 308];
 
-/** GETs a URL; 200 to 399 is success. Certificates are not checked, redirects stay on the host (pkg/probe/http). */
+/** GETs a URL; 200 to 399 is success, of which those from 300 on are worth a warning. Certificates are not checked, redirects stay on the host (pkg/probe/http). */
 export async function probeHttp(target: HttpTarget, signal: AbortSignal): Promise<ProbeAnswer> {
   let url = target.url;
-  for (let hop = 0; hop <= maxRedirects; hop++) {
+  for (let hop = 0; hop < maxRedirects; hop++) {
     const answer = await get({ ...target, url }, signal);
     if ('error' in answer) return { result: 'failure', output: `Get "${url.href}": ${answer.error}` };
     const next = redirectOf(answer, url);
-    if (!next) return verdict(answer);
-    if (next.hostname !== target.url.hostname) {
-      return { result: 'success', output: `Probe terminated redirects, Response body: ${answer.body}` };
-    }
+    if (!next || next.hostname !== target.url.hostname) return verdict(answer);
     url = next;
   }
   return { result: 'failure', output: `Get "${url.href}": stopped after ${maxRedirects} redirects` };
@@ -34,12 +33,14 @@ interface Response {
 }
 
 function verdict({ status, body }: Response): ProbeAnswer {
-  if (status >= 200 && status < 400) return { result: 'success', output: body };
+  if (status >= 200 && status < 300) return { result: 'success', output: body };
+  if (status >= 300 && status < 400)
+    return { result: 'success', warning: true, output: `Probe terminated redirects, Response body: ${body}` };
   return { result: 'failure', output: `HTTP probe failed with statuscode: ${status}` };
 }
 
 function redirectOf({ status, location }: Response, from: URL): URL | undefined {
-  if (status < 300 || status >= 400 || location === undefined || !URL.canParse(location, from)) return undefined;
+  if (!followed.includes(status) || location === undefined || !URL.canParse(location, from)) return undefined;
   return new URL(location, from);
 }
 

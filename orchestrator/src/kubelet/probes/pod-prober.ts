@@ -115,10 +115,12 @@ export class PodProber implements Disposable, ProbeVerdicts, Readiness {
     return worker;
   }
 
-  #report(container: string, kind: ProbeKind, { result, output }: ProbeAnswer): void {
-    if (result === 'success') return;
+  #report(container: string, kind: ProbeKind, { result, output, warning }: ProbeAnswer): void {
     const what = `${kind[0]?.toUpperCase()}${kind.slice(1)} probe`;
-    const text = result === 'failure' ? `${what} failed: ${output}` : `${what} errored: ${output}`;
+    if (warning) this.#options.event(container, 'Warning', 'ProbeWarning', `${what} warning: ${output}`);
+    if (result === 'success') return;
+    const text =
+      result === 'failure' ? `${what} failed: ${output}` : `${what} errored and resulted in unknown state: ${output}`;
     this.#options.event(container, 'Warning', 'Unhealthy', text);
   }
 }

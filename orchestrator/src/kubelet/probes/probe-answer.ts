@@ -2,4 +2,6 @@
 export interface ProbeAnswer {
   readonly result: 'success' | 'failure' | 'unknown';
   readonly output: string;
+  /** A success that somebody should look at. */
+  readonly warning?: boolean;
 }

@@ -44,6 +44,27 @@ test('an http probe succeeds from 200 to 399, follows redirects, and tells the s
   });
 });
 
+test('an http probe that is sent to another host, or nowhere, succeeds with a warning; one that is sent in a circle fails', async () => {
+  using server = await listening(
+    createServer(({ url }, response) => {
+      if (url === '/elsewhere') response.writeHead(302, { location: 'http://0.0.0.0/' }).end('over there');
+      else if (url === '/nowhere') response.writeHead(304).end();
+      else response.writeHead(307, { location: '/circle' }).end();
+    }),
+  );
+  const get = (path: string) => run({ httpGet: { port: server.port, path } }, server.port);
+  const warned = { result: 'success', warning: true };
+  expect(await get('/elsewhere')).toEqual({
+    ...warned,
+    output: 'Probe terminated redirects, Response body: over there',
+  });
+  expect(await get('/nowhere')).toEqual({ ...warned, output: 'Probe terminated redirects, Response body: ' });
+  expect(await get('/circle')).toEqual({
+    result: 'failure',
+    output: expect.stringContaining('/circle": stopped after 10 redirects'),
+  });
+});
+
 test('a refused connection and an unknown port name are told apart', async () => {
   const server = await listening(createServer());
   server[Symbol.dispose]();

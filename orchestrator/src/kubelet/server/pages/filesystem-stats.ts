@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { type Clock, deadline, rfc3339 } from '@berth/kit';
-import { treeUsage } from '@berth/linux';
+import { mustRun, treeUsage } from '@berth/linux';
 
 /** How full something is (stats/v1alpha1 FsStats). */
 export interface FilesystemStats {
@@ -32,7 +30,7 @@ export async function filesystemStats(path: string, clock: Clock): Promise<Files
 export async function remoteFilesystemStats(path: string, clock: Clock, signal: AbortSignal): Promise<FilesystemStats> {
   using end = deadline(clock, answerMs, signal);
   const args = ['--file-system', '--format=%S %b %f %a %c %d', '--', path];
-  const { stdout } = await promisify(execFile)('stat', args, { signal: end.signal });
+  const stdout = await mustRun('stat', args, { signal: end.signal });
   return statsOf(clock, stdout.trim().split(' ').map(Number));
 }
 
