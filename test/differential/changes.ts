@@ -7,7 +7,7 @@ const long = 'a'.repeat(300);
 const texts = ['', 'x', 'A B!', '-a', '../x', 'a'.repeat(64), long];
 
 /** What a field of a type may hardly be, or not at all. */
-const wrong: Readonly<Record<FieldSchema['type'], readonly unknown[]>> = {
+export const wrongValues: Readonly<Record<FieldSchema['type'], readonly unknown[]>> = {
   struct: [{}, [], 'x'],
   list: [[], {}, [null], 'x'],
   map: [{}, [], 'x'],
@@ -54,12 +54,12 @@ export function* changesOf(object: Json, schema: ObjectSchema, path: Path = []):
 }
 
 function* added(field: FieldSchema, at: Path): Generator<Change> {
-  for (const value of wrong[field.type] ?? ['x']) yield [at, value];
+  for (const value of wrongValues[field.type] ?? ['x']) yield [at, value];
   if (['struct', 'list', 'map'].includes(field.type)) yield [at, filled(field, 3)];
 }
 
 function* changed(value: unknown, field: FieldSchema, at: Path): Generator<Change> {
-  for (const each of wrong[field.type] ?? ['x']) yield [at, each];
+  for (const each of wrongValues[field.type] ?? ['x']) yield [at, each];
   if (typeof value !== 'object' || value === null) return;
   if (field.type === 'struct') yield* changesOf(value as Json, field.struct as ObjectSchema, at);
   const element = field.element as FieldSchema;

@@ -74,6 +74,8 @@ function plain(text: string): unknown {
     .replace(/10\.96\.\d+\.\d+/g, '<address>')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?( m=\S+)?/g, '<time>');
   try {
+    // Go goes through managers, and through fields that are wrong, in any order.
+    if (told.includes('"FieldManagerConflict"')) return inAnyOrder(JSON.parse(told));
     // The events of a watch are a document each.
     const text = told.includes('}\n{') ? `[${told.trim().replaceAll('}\n{', '},\n{')}]` : told;
     return JSON.parse(text, (key, value) => {
@@ -86,6 +88,11 @@ function plain(text: string): unknown {
   } catch {
     return told;
   }
+}
+
+function inAnyOrder(status: Status): Status {
+  const causes = status.details?.causes?.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) ?? [];
+  return { ...status, details: { ...status.details, causes } };
 }
 
 function causesOf({ message = '', details }: Status): readonly string[] {

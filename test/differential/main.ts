@@ -3,7 +3,6 @@
  * kube-apiserver and to ours, and where their answers differ, as a table.
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Rng, seededRng } from '@berth/kit';
 import { schemas } from '@berth/kube';
@@ -16,6 +15,7 @@ import { serverSideApply } from './areas/server-side-apply.ts';
 import { strategicMerge } from './areas/strategic-merge.ts';
 import { subresources } from './areas/subresources.ts';
 import { tables } from './areas/tables.ts';
+import { moreBases, settled, validation } from './areas/validation.ts';
 import { namespace, type World } from './areas/world.ts';
 import { changesOf, mergePatchOf } from './changes.ts';
 import { type Answer, differenceOf } from './compare.ts';
@@ -35,6 +35,7 @@ const areas: Readonly<Record<string, (world: World) => Promise<void>>> = {
   deletions,
   lists,
   tables: (world) => tables(world, kinds()),
+  validation: (world) => validation(world, everyKind(), kinds(everyKind())),
 };
 
 const { values: options } = parseArgs({
@@ -86,15 +87,24 @@ async function compareArea(area: string, run: (world: World) => Promise<void>): 
   await run({ rng, cases: Number(options.cases), ask });
 }
 
+/** Those that were asked for, in that order. */
+function kinds(all: readonly Kind[] = recordedKinds()): readonly Kind[] {
+  const wanted = options.kinds.split(',').filter(Boolean);
+  if (wanted.length === 0) return all;
+  return wanted.flatMap((kind) => all.filter(({ object }) => object.kind === kind));
+}
+
+function everyKind(): readonly Kind[] {
+  return [...recordedKinds(), ...moreBases()];
+}
+
 /** An object or more of each, from the recordings. */
-function kinds(): readonly Kind[] {
+function recordedKinds(): readonly Kind[] {
   const recorded = ['wrong-fields.json', 'wrong-updates.json'].flatMap(
     (name) => goldenFile<{ kinds: Kind[] }>(name).kinds,
   );
   const all = [...goldenFile<Kind[]>('one-of-each-kind.json'), ...recorded];
-  const own = new Map(all.map((kind) => [`${kind.path}/${kind.object.metadata.name}`, kind]));
-  const wanted = options.kinds.split(',').filter(Boolean);
-  return [...own.values()].filter(({ object }) => wanted.length === 0 || wanted.includes(object.kind));
+  return [...new Map(all.map((kind) => [`${kind.path}/${kind.object.metadata.name}`, kind])).values()];
 }
 
 async function compareKind({ path, object }: Kind): Promise<void> {
@@ -116,7 +126,7 @@ async function compareKind({ path, object }: Kind): Promise<void> {
   compare(object.kind, 'create', { method: 'POST', path, body: object }, made);
   if (made.some(({ status }) => status !== 201)) return;
   const one = `${path}/${object.metadata.name}`;
-  const stored = await settled(one);
+  const stored = await settled(() => servers.ask({ method: 'GET', path: one }));
   if (stored.some(({ status }) => status !== 200)) return;
   const live = stored.map(({ text }) => JSON.parse(text)) as [object, object];
   const both = (make: (from: object) => Sent) => live.map(make) as [Sent, Sent];
@@ -134,16 +144,6 @@ async function compareKind({ path, object }: Kind): Promise<void> {
     await each(object.kind, `${name}patch`, here, (change) =>
       both((from) => ({ method: 'PATCH', path: place, body: mergePatchOf(from, change) })),
     );
-  }
-}
-
-/** As it is when controllers of either server have left it alone for a moment. */
-async function settled(path: string): Promise<readonly [Answer, Answer]> {
-  for (let before = ''; ; await sleep(200)) {
-    const answers = await servers.ask({ method: 'GET', path });
-    const now = answers.map(({ text }) => text).join();
-    if (now === before) return answers;
-    before = now;
   }
 }
 
