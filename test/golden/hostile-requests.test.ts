@@ -65,7 +65,7 @@ test.each<[string, string, RegExp]>([
   ['two hosts', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['no version', `GET ${configmaps}\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['no HTTP at all', 'hello there, this is no request\r\n\r\n', /^HTTP\/1\.1 400 Bad Request\r\n/],
-  ['more headers than anyone needs', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(70_000)}\r\n\r\n`, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/],
+  ['more headers than anyone needs', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(1_100_000)}\r\n\r\n`, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/],
 ])('a request with %s is refused, and nothing behind it is taken for another', async (_what, bytes, answer) => {
   const smuggled = `POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: ${body('smuggled').length}\r\n\r\n${body('smuggled')}`;
   expect(await raw(bytes + smuggled)).toMatch(answer);
@@ -214,9 +214,14 @@ test('clients that go away in the middle leave nothing in flight', async () => {
 });
 
 test('a selector of thousands of terms is answered, one that is too long refused', async () => {
-  const terms = Array.from({ length: 4000 }, (_, i) => `!k${i}`).join(',');
-  expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${terms}` })).toMatchObject({ status: 200 });
-  expect(await server.send({ method: 'GET', path: `${configmaps}?labelSelector=${'a,'.repeat(50_000)}a` })).toMatchObject({ status: 431 });
+  // Long ones are answered by a thread, which a busy machine begins later than the other server here waits.
+  await using patient = await anApiServer();
+  const list = (labelSelector: string) => patient.send({ method: 'GET', path: `/api/v1/configmaps?labelSelector=${labelSelector}` });
+  const terms = (length: number, key: string) => Array.from({ length }, (_, i) => `!${key}${i}`).join(',');
+  for (const length of [4000, 20_000, 100_000]) expect(JSON.parse((await list(terms(length, 'k'))).text)).toEqual(JSON.parse((await list('')).text));
+  expect(await list(`${'a,'.repeat(400_000)}a`)).toMatchObject({ status: 200, text: expect.stringMatching(/"items":\[\]/) });
+  expect(await list(`${terms(20_000, 'k')},=`)).toMatchObject({ status: 400 });
+  expect(await list(`${'a,'.repeat(530_000)}a`)).toMatchObject({ status: 431 });
 });
 
 test('of a query of more than ten thousand parameters nothing is read, as by Go', async () => {

@@ -9,7 +9,24 @@ export const changesAlone: ReadonlySet<string> = new Set([
   'autoscaling/horizontalpodautoscalers',
   'batch/cronjobs',
   'events.k8s.io/events',
-  'policy/poddisruptionbudgets',
   'scheduling.k8s.io/priorityclasses',
   'storage.k8s.io/csidrivers',
 ]);
+
+/** Of these upstream checks metadata with every object as a whole, not once more what an update changes of it (Validate…Update). */
+export const metadataAsWhole: ReadonlySet<string> = new Set([
+  ...['limitranges', 'persistentvolumes'].map((plural) => `/${plural}`),
+  ...['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings', 'mutatingwebhookconfigurations'].map(ofAdmission),
+  ...['validatingadmissionpolicies', 'validatingadmissionpolicybindings'].map(ofAdmission),
+  ofAdmission('validatingwebhookconfigurations'),
+  ...['flowschemas', 'prioritylevelconfigurations'].map((plural) => `flowcontrol.apiserver.k8s.io/${plural}`),
+  ...['csinodes', 'volumeattachments'].map((plural) => `storage.k8s.io/${plural}`),
+  'discovery.k8s.io/endpointslices',
+]);
+
+/** Of these it leaves metadata to the registry, which looks at what nothing else is wrong with (rest.BeforeCreate, rest.BeforeUpdate). */
+export const metadataLast: ReadonlySet<string> = new Set(['/events', 'policy/poddisruptionbudgets']);
+
+function ofAdmission(plural: string): string {
+  return `admissionregistration.k8s.io/${plural}`;
+}

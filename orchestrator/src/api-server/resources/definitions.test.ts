@@ -80,3 +80,22 @@ test.each([
   definition.rules.prepareForUpdate?.(next, old, context);
   expect(next.metadata.generation).toBe(generation);
 });
+
+test.each([
+  // Upstream tells of it in the registry and in the kind's own update, or in the registry alone.
+  ['', 'configmaps', 2],
+  ['', 'persistentvolumes', 1],
+  ['storage.k8s.io', 'volumeattachments', 1],
+  ['policy', 'poddisruptionbudgets', 1],
+  ['', 'events', 1],
+])('a changed uid of %s/%s is told %i times', (group, plural, times) => {
+  const definition = definitions.find((each) => each.group === group && each.plural === plural);
+  const rules = definition?.rules;
+  const spec = { source: { persistentVolumeName: 'v' }, attacher: 'a.b', nodeName: 'n', hostPath: { path: '/x' } };
+  const old = { metadata: { name: 'x', namespace: definition?.namespaced ? 'default' : undefined, uid: 'u' }, spec };
+  const next = { ...old, metadata: { ...old.metadata, uid: 'v', resourceVersion: '1' } };
+  const changed = rules?.validateChanged ?? rules?.validate;
+  const checks = [rules?.validateMetadataUpdate, rules?.validateChangeFirst, changed, rules?.validateUpdate];
+  const errors = checks.flatMap((check) => check?.(structuredClone(next) as never, old as never) ?? []);
+  expect(errors.filter(({ field }) => field === 'metadata.uid')).toHaveLength(times);
+});

@@ -1,7 +1,7 @@
 import { copyJson, type ObjectMeta, sentEmpties } from '@berth/kube';
 import { nextGeneration } from '../next-generation.ts';
 import type { AnyObject, FieldError, ResourceDefinition, Rules, TableColumn } from '../resource-definition.ts';
-import { changesAlone } from './changes-alone.ts';
+import { changesAlone, metadataAsWhole, metadataLast } from './changes-alone.ts';
 import { dropClosedFields } from './closed-fields.ts';
 import { genericCells } from './columns.ts';
 import { semanticEqual } from './equality.ts';
@@ -43,26 +43,32 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     toPlainForm(object, row.schema);
     own.default?.(object);
   };
-  // Definitions and APIServices are checked by libraries that know no finalizers.
-  const finalizerErrors = /^api(extensions|registration)\./.test(row.group) ? () => [] : validateStandardFinalizers;
+  const path = `${row.group}/${row.plural}`;
+  // These are checked by libraries that know no finalizers.
+  const knowsNone = /^(api(extensions|registration)|admissionregistration)\./.test(row.group) || metadataLast.has(path);
+  const finalizerErrors = knowsNone ? () => [] : validateStandardFinalizers;
+  const changeErrors =
+    metadataAsWhole.has(path) || metadataLast.has(path)
+      ? () => []
+      : (next: AnyObject, old: AnyObject) => [...validateObjectMetaUpdate(next, old), ...finalizerErrors(next)];
   const validateMetadataUpdate = (sent: AnyObject, stored: AnyObject) =>
     commonUpdateErrors(row, withoutNulls(sent), withoutNulls(stored));
   const first = own.validateChangeFirst;
   const onUpdate =
-    (check: Rules['validateUpdate'], common?: typeof validateMetadataUpdate) =>
+    (check: Rules['validateUpdate'], ofMetadata = changeErrors) =>
     (sent: AnyObject, stored: AnyObject) => {
       const next = withoutNulls(sent);
       const old = withoutNulls(stored);
-      return [
-        ...(common?.(next, old) ?? []),
-        ...validateObjectMetaUpdate(next, old),
-        ...finalizerErrors(next),
-        ...(check?.(next, old) ?? []),
-      ];
+      return [...ofMetadata(next, old), ...(check?.(next, old) ?? [])];
     };
+  const statusMetadataErrors = (next: AnyObject, old: AnyObject) => [
+    ...validateMetadataUpdate(next, old),
+    ...validateObjectMetaUpdate(next, old),
+    ...finalizerErrors(next),
+  ];
   return {
     ...own,
-    ...preparations({ kind, own, hasStatus, fill, dropClosed: dropClosedFields[`${row.group}/${row.plural}`] }),
+    ...preparations({ kind, own, hasStatus, fill, dropClosed: dropClosedFields[path] }),
     nameRule,
     warnings: (object, old) => warningsOf(row.kind)?.(withoutNulls(object), old && withoutNulls(old)) ?? [],
     default: (object) => {
@@ -71,19 +77,20 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     },
     validate: (sent, stored) => {
       const object = withoutNulls(sent);
-      return [
-        ...validateObjectMeta(object, row.namespaced, nameRule),
-        ...finalizerErrors(object),
-        ...(own.validate?.(object, stored) ?? []),
-      ];
+      const errors = own.validate?.(object, stored) ?? [];
+      if (metadataLast.has(path) && errors.length > 0) return errors;
+      const all = [...validateObjectMeta(object, row.namespaced, nameRule), ...finalizerErrors(object), ...errors];
+      // What a kind takes for a name has to be one in a path.
+      const isLax = nameRule === 'any' || nameRule === 'longName';
+      return all.length > 0 || !isLax ? all : validateObjectMeta(object, row.namespaced, 'pathSegment');
     },
-    ...(changesAlone.has(`${row.group}/${row.plural}`)
-      ? { validateChanged: (object) => own.validate?.(withoutNulls(object)) ?? [] }
+    ...(changesAlone.has(path) || metadataLast.has(path)
+      ? { validateChanged: (object, old) => own.validate?.(withoutNulls(object), old) ?? [] }
       : {}),
     validateMetadataUpdate,
     ...(first ? { validateChangeFirst: onUpdate(first) } : {}),
     validateUpdate: first ? (next, old) => own.validateUpdate?.(next, old) ?? [] : onUpdate(own.validateUpdate),
-    ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate, validateMetadataUpdate) } : {}),
+    ...(hasStatus ? { validateStatusUpdate: onUpdate(own.validateStatusUpdate, statusMetadataErrors) } : {}),
     ...(own.subresources ? { subresources: mapRules(own.subresources, onUpdate) } : {}),
   };
 }

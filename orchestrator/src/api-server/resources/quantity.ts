@@ -10,6 +10,16 @@ export function parseQuantity(value: unknown): Quantity {
   }
 }
 
+/** Nothing where a text that a user made up is no quantity. */
+export function findQuantity(text: string): Quantity | undefined {
+  try {
+    return Quantity.parse(text);
+  } catch (error) {
+    if (error instanceof QuantityError) return undefined;
+    throw error;
+  }
+}
+
 /** The canonical text: no fraction, the greatest suffix that needs none (`0.5` → `500m`, `1024Mi` → `1Gi`). */
 export function canonicalQuantity(value: unknown): string {
   return parseQuantity(value).toString();

@@ -228,8 +228,9 @@ function serviceWarnings({ metadata, spec = {} }: Service): string[] {
   ];
 }
 
-function ingressWarnings({ metadata }: Ingress): string[] {
-  if (metadata.annotations?.['kubernetes.io/ingress.class'] === undefined) return [];
+function ingressWarnings({ metadata, spec }: Ingress): string[] {
+  if (metadata.annotations?.['kubernetes.io/ingress.class'] === undefined || spec?.ingressClassName !== undefined)
+    return [];
   return [`annotation "kubernetes.io/ingress.class" is deprecated, please use 'spec.ingressClassName' instead`];
 }
 

@@ -86,39 +86,60 @@ export const volumeSources: ReadonlySet<string> = new Set(sources.map(([name]) =
 /** A volume's spec; `inline` ones stand in a VolumeAttachment and must be CSI (ValidatePersistentVolumeSpec). */
 export function validateVolumeSpec(spec: PersistentVolumeSpec, field: string, inline = false): FieldError[] {
   const { accessModes = [], persistentVolumeReclaimPolicy: policy, volumeMode } = spec;
+  const inlined = inline ? inlineErrors(spec, field) : undefined;
   return [
-    ...(inline ? inlineErrors(spec, field) : []),
+    ...(inlined?.first ?? []),
     ...(accessModes.length > 0 ? [] : [required(`${field}.accessModes`)]),
     ...validateAccessModes(accessModes, `${field}.accessModes`),
-    ...(inline ? [] : capacityErrors(spec, `${field}.capacity`)),
-    ...(policy === undefined || inline || reclaimPolicies.includes(policy)
-      ? []
-      : [notSupported(`${field}.persistentVolumeReclaimPolicy`, policy, reclaimPolicies)]),
-    ...affinityErrors(spec, `${field}.nodeAffinity`),
-    ...sourceErrors(spec, field),
+    ...(inlined?.policy ?? [
+      ...capacityErrors(spec, `${field}.capacity`),
+      ...(policy === undefined || reclaimPolicies.includes(policy)
+        ? []
+        : [notSupported(`${field}.persistentVolumeReclaimPolicy`, policy, reclaimPolicies)]),
+      ...affinityErrors(spec, `${field}.nodeAffinity`),
+    ]),
+    ...sourceErrors(inline ? withoutAffinity(spec) : spec, field),
     ...recycleErrors(spec, field),
-    ...(inline ? [] : classErrors(spec.storageClassName, `${field}.storageClassName`)),
-    ...(volumeMode === undefined || inline || volumeModes.includes(volumeMode)
-      ? []
-      : [notSupported(`${field}.volumeMode`, volumeMode, volumeModes)]),
+    ...(inlined?.last ?? [
+      ...classErrors(spec.storageClassName, `${field}.storageClassName`),
+      ...(volumeMode === undefined || volumeModes.includes(volumeMode)
+        ? []
+        : [notSupported(`${field}.volumeMode`, volumeMode, volumeModes)]),
+    ]),
     ...attributesClassErrors(spec, field),
   ];
 }
 
-function inlineErrors(spec: PersistentVolumeSpec, field: string): FieldError[] {
-  const text = 'in the context of inline volumes';
-  return [
-    ...(spec.claimRef ? [forbidden(`${field}.claimRef`, `may not be specified ${text}`)] : []),
-    ...(spec.capacity ? [forbidden(`${field}.capacity`, `may not be specified ${text}`)] : []),
-    ...(spec.csi ? [] : [required(`${field}.csi`, `has to be specified ${text}`)]),
-    ...(spec.persistentVolumeReclaimPolicy === undefined || spec.persistentVolumeReclaimPolicy === 'Retain'
-      ? []
-      : [forbidden(`${field}.persistentVolumeReclaimPolicy`, `may only be Retain ${text}`)]),
-    ...(spec.storageClassName ? [forbidden(`${field}.storageClassName`, `may not be specified ${text}`)] : []),
-    ...(spec.volumeMode === undefined || spec.volumeMode === 'Filesystem'
-      ? []
-      : [forbidden(`${field}.volumeMode`, `may not specify volumeMode other than Filesystem ${text}`)]),
-  ];
+/** Where a volume stands in an attachment, in upstream's order: instead of what is asked of other volumes. */
+function inlineErrors(spec: PersistentVolumeSpec, field: string) {
+  const told = (isSo: boolean, name: string, text: string): FieldError[] =>
+    isSo ? [forbidden(`${field}.${name}`, `${text} in the context of inline volumes`)] : [];
+  const none = (name: 'claimRef' | 'nodeAffinity' | 'storageClassName') =>
+    told(Boolean(spec[name]), name, 'may not be specified');
+  const { persistentVolumeReclaimPolicy: policy, volumeMode } = spec;
+  return {
+    first: [
+      ...none('claimRef'),
+      ...told(Object.keys(spec.capacity ?? {}).length > 0, 'capacity', 'may not be specified'),
+      ...(spec.csi ? [] : [required(`${field}.csi`, 'has to be specified in the context of inline volumes')]),
+    ],
+    policy: [
+      ...told(Boolean(policy) && policy !== 'Retain', 'persistentVolumeReclaimPolicy', 'may only be Retain'),
+      ...none('nodeAffinity'),
+    ],
+    last: [
+      ...none('storageClassName'),
+      ...told(
+        volumeMode !== undefined && volumeMode !== 'Filesystem',
+        'volumeMode',
+        'may not specify volumeMode other than Filesystem',
+      ),
+    ],
+  };
+}
+
+function withoutAffinity({ nodeAffinity: _, ...spec }: PersistentVolumeSpec): PersistentVolumeSpec {
+  return spec;
 }
 
 function capacityErrors(spec: PersistentVolumeSpec, field: string): FieldError[] {

@@ -2,7 +2,7 @@ import type { ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequiremen
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { invalid, required } from '../field.ts';
 import type { KindRules } from '../rules.ts';
-import { isHugePages, validateResourceName, validateResourceValue } from './pod/resource-requirements.ts';
+import { isQuotaHugePages, validateResourceName, validateResourceValue } from './pod/resource-requirements.ts';
 
 const scopes = new Set([
   'Terminating',
@@ -69,7 +69,7 @@ function usage({ status }: ResourceQuota, shown: (name: string) => boolean): str
 }
 
 function isQuotaResource(name: string): boolean {
-  return quotaResources.has(name) || isHugePages(name);
+  return quotaResources.has(name) || isQuotaHugePages(name);
 }
 
 function hardErrors(hard: Readonly<Record<string, string>>, field: string): FieldError[] {

@@ -14,7 +14,7 @@ const own = 'IPv4';
 export function initFamilies(spec: ServiceSpec, old: ServiceSpec | undefined): readonly FieldError[] {
   if (spec.type === 'ExternalName' || isPreferenceKept(spec, old)) return [];
   spec.ipFamilyPolicy ??= old?.ipFamilyPolicy ?? (isOpenHeadless(spec) ? 'RequireDualStack' : 'SingleStack');
-  const unrelated = addressErrors(spec);
+  const unrelated = addressErrors(spec, old?.clusterIPs);
   if (unrelated.length > 0) return unrelated;
   const errors = [...(old ? releaseErrors(spec, old) : []), ...policyErrors(spec), ...inferFamilies(spec)];
   if (errors.length > 0) return errors;

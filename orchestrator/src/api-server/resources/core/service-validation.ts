@@ -15,8 +15,8 @@ const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
 const longestAffinity = 86_400;
 
-/** A service as it would be stored, its addresses allocated (validateService). */
-export function validateService({ spec = {} }: Service): FieldError[] {
+/** A service as it would be stored, its addresses allocated; in place of `old`, whose addresses stay good (validateService). */
+export function validateService({ spec = {} }: Service, old?: Service): FieldError[] {
   const headless = isHeadless(spec);
   const { ports = [], type = '', selector } = spec;
   const names = new Set<string>();
@@ -26,7 +26,7 @@ export function validateService({ spec = {} }: Service): FieldError[] {
     ...ports.flatMap((port, index) => portErrors(port, `spec.ports[${index}]`, { names, named: ports.length > 1 })),
     ...validateLabels(selector, 'spec.selector'),
     ...affinityErrors(spec),
-    ...addressErrors(spec),
+    ...addressErrors(spec, old?.spec?.clusterIPs),
     ...(spec.externalIPs ?? []).flatMap((ip, index) => {
       const field = `spec.externalIPs[${index}]`;
       const errors = validateIp(ip, field);
@@ -104,8 +104,8 @@ function affinityErrors({ sessionAffinity, sessionAffinityConfig: config }: Serv
   ];
 }
 
-/** What addresses and families must be, whoever gives them (ValidateServiceClusterIPsRelatedFields). */
-export function addressErrors(spec: ServiceSpec): FieldError[] {
+/** What addresses and families must be, whoever gives them; `existing` ones may be of any form (ValidateServiceClusterIPsRelatedFields). */
+export function addressErrors(spec: ServiceSpec, existing: readonly string[] = []): FieldError[] {
   if (spec.type === 'ExternalName') return [];
   const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
   const field = 'spec.clusterIPs';
@@ -124,15 +124,24 @@ export function addressErrors(spec: ServiceSpec): FieldError[] {
     ...(ipFamilyPolicy === undefined || familyPolicies.includes(ipFamilyPolicy)
       ? []
       : [notSupported('spec.ipFamilyPolicy', ipFamilyPolicy, familyPolicies)]),
-    ...clusterAddressErrors(clusterIPs, ipFamilies),
+    ...clusterAddressErrors(spec, existing),
   ];
 }
 
-function clusterAddressErrors(addresses: readonly string[], ipFamilies: readonly string[]): FieldError[] {
+function clusterAddressErrors(
+  { clusterIPs: addresses = [], ipFamilies = [] }: ServiceSpec,
+  existing: readonly string[],
+): FieldError[] {
   const field = 'spec.clusterIPs';
-  if (addresses[0] === 'None')
-    return addresses.length > 1 ? [invalid(field, addresses, "'None' must be the first and only value")] : [];
-  const wrong = addresses.flatMap((address, index) => validateIp(address, `${field}[${index}]`));
+  const isHeadlessAlone = addresses[0] === 'None' && addresses.length === 1;
+  if (isHeadlessAlone) return [];
+  const wrong = addresses.flatMap((address, index) =>
+    index === 0 && address === 'None'
+      ? [invalid(field, addresses, "'None' must be the first and only value")]
+      : existing.includes(address)
+        ? []
+        : validateIp(address, `${field}[${index}]`),
+  );
   const many = addresses.length > 2 ? [invalid(field, addresses, 'may only hold up to 2 values')] : [];
   if (wrong.length > 0) return [...wrong, ...many];
   const kinds = new Set(addresses.map(isIpv4Address));

@@ -30,7 +30,7 @@ export const serviceRules: KindRules = {
     prepareForUpdate: (object) => {
       if (object.spec?.type !== 'LoadBalancer' && object.status) object.status = { ...object.status, loadBalancer: {} };
     },
-    validate: (object) => validateService(object as Service),
+    validate: (object, old) => validateService(object as Service, old as Service | undefined),
     validateChangeFirst: (next, old) => validateServiceUpdate(next as Service, old as Service),
     validateStatusUpdate: (next) => validateServiceStatus(next as Service),
     selectableFields: {

@@ -1,10 +1,11 @@
-import type {
-  HTTPIngressPath,
-  Ingress,
-  IngressBackend,
-  IngressLoadBalancerIngress,
-  IngressRule,
-  IngressSpec,
+import {
+  type HTTPIngressPath,
+  type Ingress,
+  type IngressBackend,
+  type IngressLoadBalancerIngress,
+  type IngressRule,
+  type IngressSpec,
+  withSentEmpty,
 } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { more } from '../core/endpoints.ts';
@@ -50,7 +51,7 @@ function validate(object: AnyObject): FieldError[] {
   const annotated = object.metadata.annotations?.[classAnnotation];
   return [
     ...(rules.length === 0 && !defaultBackend
-      ? [invalid('spec', null, 'either `defaultBackend` or `rules` must be specified')]
+      ? [invalid('spec', withSentEmpty(spec, 'rules') ?? null, 'either `defaultBackend` or `rules` must be specified')]
       : []),
     ...(defaultBackend ? backendErrors(defaultBackend, 'spec.defaultBackend') : []),
     ...rules.flatMap((rule, index) => ruleErrors(rule, `spec.rules[${index}]`)),

@@ -22,19 +22,17 @@ export const csiNodeRules: KindRules = {
     },
     // A driver's entry stays as it is until it is removed; only its limit of volumes may change.
     validateUpdate: (next, old) =>
-      ((old as CSINode).spec?.drivers ?? []).flatMap((before) => {
-        const driver = (next as CSINode).spec?.drivers?.find(({ name }) => name === before.name);
-        if (!driver) return [];
-        const shown = (one: CSINodeDriver) => ({
-          Name: one.name,
-          NodeID: one.nodeID,
-          TopologyKeys: one.topologyKeys ?? null,
-          Allocatable: null,
-        });
-        return immutable(shown(driver), shown(before), 'spec.drivers');
-      }),
+      ((old as CSINode).spec?.drivers ?? []).flatMap((before) =>
+        ((next as CSINode).spec?.drivers ?? [])
+          .filter(({ name }) => name === before.name)
+          .flatMap((driver) => immutable(shownDriver(driver), shownDriver(before), 'spec.drivers')),
+      ),
   },
 };
+
+function shownDriver({ name, nodeID, topologyKeys }: CSINodeDriver): object {
+  return { Name: name, NodeID: nodeID, TopologyKeys: topologyKeys ?? null, Allocatable: null };
+}
 
 function driverErrors(driver: CSINodeDriver, field: string, repeated: boolean): FieldError[] {
   const { name, nodeID, topologyKeys, allocatable } = driver;

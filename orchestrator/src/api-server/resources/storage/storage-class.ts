@@ -48,8 +48,7 @@ function validate(object: AnyObject): FieldError[] {
     ...parameterErrors(parameters ?? {}),
     ...(reclaimPolicy === '' ? [] : oneOf(reclaimPolicy, ['Delete', 'Retain'], 'reclaimPolicy')),
     ...oneOf(volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'),
-    ...(allowedTopologies ?? []).flatMap((term, index) => topologyErrors(term, `allowedTopologies[${index}]`)),
-    ...sameTopologies(allowedTopologies ?? []),
+    ...allTopologyErrors(allowedTopologies ?? []),
   ];
 }
 
@@ -91,19 +90,24 @@ function topologyErrors({ matchLabelExpressions = [] }: TopologySelectorTerm, fi
 /** Of a thousand terms that ask nothing upstream complains a million times; so many are told. */
 const mostRepeats = 10_000;
 
-/** Two terms that ask the same, in whatever order, are one too many. */
-function sameTopologies(terms: readonly TopologySelectorTerm[]): FieldError[] {
+/** What is wrong with each term, and whether another asked the same before it, in whatever order (validateAllowedTopologies). */
+function allTopologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
   const seen = new Map<string, number>();
   let left = mostRepeats;
-  return terms.flatMap(({ matchLabelExpressions = [] }, index) => {
-    const asked = matchLabelExpressions.map(({ key, values = [] }) => `${key}=${[...values].sort().join(',')}`).sort();
-    const canonical = JSON.stringify(asked);
+  return terms.flatMap((term, index) => {
+    const field = `allowedTopologies[${index}]`;
+    // Of a key that is there again the last values count.
+    const asked = new Map(
+      (term.matchLabelExpressions ?? []).map(({ key, values = [] }) => [key, [...new Set(values)].sort()]),
+    );
+    const canonical = JSON.stringify([...asked].sort());
     const same = seen.get(canonical) ?? 0;
     seen.set(canonical, same + 1);
     // Upstream compares with as many that ask nothing as there are terms.
-    const count = Math.min(left, same + (asked.length > 0 ? 0 : terms.length));
+    const count = Math.min(left, same + (asked.size > 0 ? 0 : terms.length));
     left -= count;
-    return Array.from({ length: count }, () => duplicate(`allowedTopologies[${index}].matchLabelExpressions`, ''));
+    const repeats = Array.from({ length: count }, () => duplicate(`${field}.matchLabelExpressions`, ''));
+    return [...topologyErrors(term, field), ...repeats];
   });
 }
 

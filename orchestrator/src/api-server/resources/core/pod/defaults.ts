@@ -1,4 +1,5 @@
 import type { Container, Pod, PodSpec, PodStatus, PodTemplateSpec, Probe, ResourceRequirements } from '@berth/kube';
+import { defaultPodResources } from './pod-resources.ts';
 import { defaultVolume } from './volume-defaults.ts';
 
 /** What SetDefaults_Pod and the defaults of everything inside fill (kubernetes apis/core/v1/defaults.go). */
@@ -8,7 +9,7 @@ export function defaultPod(pod: Pod): void {
   if (!spec) return;
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])])
     requestsFromLimits(container.resources);
-  defaultPodRequests(spec);
+  defaultPodResources(spec);
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) defaultHostPorts(spec);
   defaultPodSpec(spec);
@@ -44,15 +45,6 @@ function defaultPodSpec(spec: PodSpec): void {
 function requestsFromLimits(resources: ResourceRequirements | undefined): void {
   if (!resources?.limits) return;
   resources.requests = { ...resources.limits, ...resources.requests };
-}
-
-/** Requests of the pod as a whole follow its limits where none of its own are set (KEP-2837). */
-function defaultPodRequests(spec: PodSpec): void {
-  const limits = spec.resources?.limits;
-  if (!spec.resources || !limits || Object.keys(limits).length === 0) return;
-  const asked = new Set((spec.containers ?? []).flatMap(({ resources }) => Object.keys(resources?.requests ?? {})));
-  const missing = Object.entries(limits).filter(([name]) => !asked.has(name));
-  spec.resources.requests = { ...Object.fromEntries(missing), ...spec.resources.requests };
 }
 
 function defaultHostPorts(spec: PodSpec): void {

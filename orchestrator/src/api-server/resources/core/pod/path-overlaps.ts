@@ -1,3 +1,4 @@
+import { withoutEnd } from '@berth/kit';
 import type { Volume, VolumeProjection } from '@berth/kube';
 
 /** A file of a volume, and what of a projected one it is from. */
@@ -57,7 +58,7 @@ const perPair = 32;
 
 function overlaps(files: readonly File[]): string[] {
   const named = files
-    .map(({ path, source }) => ({ path: path.replace(/\/+$/, ''), source }))
+    .map(({ path, source }) => ({ path: withoutEnd(path, '/'), source }))
     .filter(({ path }) => path !== '');
   const found: string[] = [];
   let left = mostCompared;

@@ -3,7 +3,7 @@ import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notFound, notSupported, required } from '../../field.ts';
 import { nonNegativeQuantity } from '../../metadata.ts';
 import { dns1123Label, qualifiedName } from '../../names.ts';
-import { canonicalQuantity, compareQuantities, isWholeQuantity, parseQuantity } from '../../quantity.ts';
+import { canonicalQuantity, compareQuantities, findQuantity, isWholeQuantity, parseQuantity } from '../../quantity.ts';
 
 const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
@@ -42,7 +42,12 @@ const integerResources = new Set([
 ]);
 
 export function isHugePages(name: string): boolean {
-  return name.startsWith('hugepages-') || name.startsWith('requests.hugepages-');
+  return name.startsWith('hugepages-');
+}
+
+/** The same as a quota may say it (IsQuotaHugePageResourceName). */
+export function isQuotaHugePages(name: string): boolean {
+  return isHugePages(name) || name.startsWith('requests.hugepages-');
 }
 
 /** A resource Kubernetes itself knows: without prefix, or under its own domain. */
@@ -57,7 +62,7 @@ export function isExtendedResource(name: string): boolean {
 
 export function validateResourceName(name: string, field: string): FieldError[] {
   const errors = qualifiedName(name).map((text) => invalid(field, name, text));
-  if (errors.length > 0 || name.includes('/') || standardResources.has(name) || isHugePages(name)) return errors;
+  if (errors.length > 0 || name.includes('/') || standardResources.has(name) || isQuotaHugePages(name)) return errors;
   return [invalid(field, name, 'must be a standard resource type or fully qualified')];
 }
 
@@ -122,10 +127,11 @@ export function validatePodResourceName(name: string, field: string): FieldError
 }
 
 function hugePageErrors(name: string, value: string, field: string): FieldError[] {
-  const size = /^hugepages-(.+)$/.exec(name)?.[1];
-  if (size === undefined || !/^\d+[KMGTPE]i$/.test(size)) return [];
-  const bytes = parseQuantity(value).value();
-  if (bytes > 0n && bytes % parseQuantity(size).value() === 0n) return [];
+  const size = /^hugepages-(.*)$/.exec(name)?.[1];
+  if (size === undefined) return [];
+  const page = findQuantity(size);
+  const isPage = page !== undefined && page.sign > 0 && page.milliValue() % 1000n === 0n;
+  if (isPage && parseQuantity(value).value() % page.value() === 0n) return [];
   const text = canonicalQuantity(value);
   return [invalid(field, text, `${text} is not positive integer multiple of ${name}`)];
 }

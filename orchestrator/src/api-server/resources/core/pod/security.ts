@@ -4,6 +4,7 @@ import { duplicate, forbidden, invalid, notSupported, required } from '../../fie
 import { shownForm } from '../../internal-form.ts';
 import { inRange } from '../../names.ts';
 import { descendingPath } from '../../paths.ts';
+import { validateWindowsOptions } from './windows.ts';
 
 const largestId = 2 ** 31 - 1;
 const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
@@ -24,6 +25,7 @@ export function validateSecurityContext(
     ...procMountErrors(context.procMount, `${field}.procMount`, hostUsers),
     ...seccompErrors(context.seccompProfile, `${field}.seccompProfile`),
     ...escalationErrors(context, field),
+    ...validateWindowsOptions(context.windowsOptions, `${field}.windowsOptions`),
     ...appArmorErrors(context.appArmorProfile, `${field}.appArmorProfile`),
   ];
 }
@@ -42,12 +44,17 @@ function procMountErrors(procMount: string | undefined, field: string, hostUsers
 
 function escalationErrors(context: SecurityContext, field: string): FieldError[] {
   if (context.allowPrivilegeEscalation !== false) return [];
-  const text = 'cannot set `allowPrivilegeEscalation` to false and';
+  const none = (what: string) =>
+    invalid(
+      field,
+      shownForm('SecurityContext', context),
+      `cannot set \`allowPrivilegeEscalation\` to false and ${what}`,
+    );
   return [
-    ...(context.privileged ? [invalid(field, context, `${text} \`privileged\` to true`)] : []),
-    ...(context.capabilities?.add?.includes('CAP_SYS_ADMIN')
-      ? [invalid(field, context, `${text} \`capabilities.Add\` CAP_SYS_ADMIN`)]
-      : []),
+    ...(context.privileged ? [none('`privileged` to true')] : []),
+    ...(context.capabilities?.add ?? [])
+      .filter((name) => name === 'CAP_SYS_ADMIN')
+      .map(() => none('`capabilities.Add` CAP_SYS_ADMIN')),
   ];
 }
 
@@ -106,6 +113,7 @@ export function validatePodSecurityContext(spec: PodSpec, field: string): FieldE
     ...(context ? sysctlErrors(spec, context, `${field}.sysctls`) : []),
     ...oneOf(context?.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], `${field}.fsGroupChangePolicy`),
     ...seccompErrors(context?.seccompProfile, `${field}.seccompProfile`),
+    ...validateWindowsOptions(context?.windowsOptions, `${field}.windowsOptions`),
     ...appArmorErrors(context?.appArmorProfile, `${field}.appArmorProfile`),
     ...oneOf(context?.supplementalGroupsPolicy, ['Merge', 'Strict'], `${field}.supplementalGroupsPolicy`),
     // MountOption needs the feature SELinuxMount, which is off.

@@ -1,4 +1,4 @@
-import { type PodDNSConfig, type PodSpec, type PodTemplateSpec, withSentEmpty } from '@berth/kube';
+import type { PodDNSConfig, PodSpec, PodTemplateSpec } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../field.ts';
 import { shownForm } from '../../internal-form.ts';
@@ -8,7 +8,8 @@ import { validateAnnotations } from '../../metadata.ts';
 import { dns1123Label, dns1123Subdomain, inRange, qualifiedName, subdomainWithUnderscore } from '../../names.ts';
 import { podAnnotationErrors } from './annotations.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './containers.ts';
-import { validatePodResourceName, validateResources } from './resource-requirements.ts';
+import { validatePodResources } from './pod-resources.ts';
+import { validateResources } from './resource-requirements.ts';
 import {
   validateAffinity,
   validateFileKeyVolumes,
@@ -17,6 +18,7 @@ import {
 } from './scheduling.ts';
 import { validateHostProcesses, validateHostUsers, validatePodSecurityContext } from './security.ts';
 import { validateVolumes } from './volumes.ts';
+import { validateWindowsPod } from './windows.ts';
 
 /** The pod a spec is of; templates are of none. */
 export interface PodOwner {
@@ -38,10 +40,7 @@ export function validatePodSpec(spec: PodSpec, field: string, owner: PodOwner = 
     ...validateContainers(context, `${field}.containers`),
     ...validateInitContainers(context, `${field}.initContainers`),
     ...validateEphemeralContainers(context, `${field}.ephemeralContainers`),
-    ...(spec.resources && withSentEmpty(spec.resources, 'claims')
-      ? [forbidden(`${field}.resources.claims`, 'claims may not be set for Resources at pod-level')]
-      : []),
-    ...validateResources(spec.resources, `${field}.resources`, { claimNames, checkName: validatePodResourceName }),
+    ...validatePodResources(spec, `${field}.resources`, claimNames),
     ...hostNetworkErrors(spec, field, owner.isPod),
     ...oneOf(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], `${field}.restartPolicy`),
     ...oneOf(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], `${field}.dnsPolicy`),
@@ -168,9 +167,9 @@ function hostnameOverrideErrors(spec: PodSpec, field: string): FieldError[] {
   const name = spec.hostnameOverride;
   if (name === undefined) return [];
   return [
-    ...(Buffer.byteLength(name) > 64 ? [tooLong(field, 64)] : []),
     ...(spec.setHostnameAsFQDN ? [forbidden(field, 'may not be specified when setHostnameAsFQDN is true')] : []),
     ...(spec.hostNetwork ? [forbidden(field, 'may not be specified when hostNetwork is true')] : []),
+    ...(Buffer.byteLength(name) > 64 ? [tooLong(field, 64)] : []),
     ...dns1123Subdomain(name).map((text) => invalid(field, name, text)),
   ];
 }
@@ -180,7 +179,7 @@ function restErrors(spec: PodSpec, field: string): FieldError[] {
     ...validateTolerations(spec.tolerations ?? [], `${field}.tolerations`),
     ...(spec.hostAliases ?? []).flatMap(({ ip = '', hostnames = [] }, index) => [
       ...validateIp(ip, `${field}.hostAliases[${index}].ip`),
-      ...hostnames.flatMap((name, at) => subdomainErrors(name, `${field}.hostAliases[${index}].hostnames[${at}]`)),
+      ...hostnames.flatMap((name, at) => givenNameErrors(name, `${field}.hostAliases[${index}].hostnames[${at}]`)),
     ]),
     ...subdomainErrors(spec.priorityClassName, `${field}.priorityClassName`),
     ...(spec.runtimeClassName === undefined ? [] : givenNameErrors(spec.runtimeClassName, `${field}.runtimeClassName`)),
@@ -194,13 +193,13 @@ function restErrors(spec: PodSpec, field: string): FieldError[] {
   ];
 }
 
-/** An unknown system is told of the whole of `os`; what is a Windows container's is no Linux one's. */
+/** An unknown system is told of the whole of `os`; what is one system's is not the other's. */
 function osErrors(spec: PodSpec, field: string): FieldError[] {
   const { os } = spec;
   if (!os) return [];
   if (!os.name) return [required(`${field}.os.name`)];
-  if (os.name !== 'linux')
-    return os.name === 'windows' ? [] : [notSupported(`${field}.os`, os.name, ['linux', 'windows'])];
+  if (os.name === 'windows') return validateWindowsPod(spec, field);
+  if (os.name !== 'linux') return [notSupported(`${field}.os`, os.name, ['linux', 'windows'])];
   const none = (context: { windowsOptions?: object } | undefined, path: string) =>
     context?.windowsOptions
       ? [forbidden(`${path}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod')]
