@@ -36,4 +36,5 @@ export { type ControllerOptions, type Reconcile, runController } from './run-con
 export { startTask } from './start-task.ts';
 export { outputsByTurns } from './turn-writer.ts';
 export { Turns } from './turns.ts';
+export { withoutEnd } from './without-end.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

@@ -64,3 +64,7 @@ test.each([
 ])('%s %s is refused as %s', (method, url, code) => {
   expect(() => read(method, url)).toThrow(expect.objectContaining({ code }));
 });
+
+test('a path is read once, however many slashes it has', () => {
+  expect(() => read('GET', `/api/v1/${'/'.repeat(1_000_000)}x`)).toThrow(expect.objectContaining({ code: 'NotFound' }));
+});

@@ -1,3 +1,4 @@
+import { withoutEnd } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import { decodedPath } from './request-info.ts';
 import type { ResourceDefinition, SubresourceDefinition } from './resource-definition.ts';
@@ -167,7 +168,7 @@ function segmentsOf(path: string): string[] {
   if (plainPath.test(path)) return path.slice(1).split('/');
   const decoded = decodedPath(path);
   if (!/^\/(?!\/)/.test(decoded) && decoded !== '') throw notFoundPath();
-  return decoded.slice(1).replace(/\/+$/, '').split('/');
+  return withoutEnd(decoded.slice(1), '/').split('/');
 }
 
 export function notFoundPath() {

@@ -1,3 +1,4 @@
+import { withoutEnd } from '@berth/kit';
 import type { RequestInfo } from '../request-info.ts';
 import type { User } from '../user.ts';
 
@@ -87,5 +88,5 @@ function resourceMatches(
 
 function pathMatches(pattern: string, path: string): boolean {
   if (pattern === '*' || pattern === path) return true;
-  return pattern.endsWith('*') && path.startsWith(pattern.replace(/\*+$/, ''));
+  return pattern.endsWith('*') && path.startsWith(withoutEnd(pattern, '*'));
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { withoutEnd } from '@berth/kit';
 import type { PolicyRule } from '@berth/kube';
 import { type Attributes, type Authorizer, type KnownRules, noRules } from '../authorizer.ts';
 import type { User } from '../user.ts';
@@ -131,5 +132,5 @@ function isSubject({ user, group }: Policy, { name, groups }: User): boolean {
 
 function pathMatches(wanted: string, path: string): boolean {
   if (wanted === '*' || wanted === path) return true;
-  return wanted.endsWith('*') && path.startsWith(wanted.replace(/\*+$/, ''));
+  return wanted.endsWith('*') && path.startsWith(withoutEnd(wanted, '*'));
 }

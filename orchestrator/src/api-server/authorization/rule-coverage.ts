@@ -1,3 +1,4 @@
+import { withoutEnd } from '@berth/kit';
 import type { PolicyRule } from '@berth/kube';
 
 /** What of `wanted` is in none of `held`, in single permissions: empty where all is covered (rbac/validation Covers). */
@@ -48,9 +49,7 @@ function namesCovered(held: readonly string[], wanted: readonly string[]): boole
 }
 
 function coversUrl(held: readonly string[], url: string): boolean {
-  return held.some(
-    (one) => one === '*' || one === url || (one.endsWith('*') && url.startsWith(one.replace(/\*+$/, ''))),
-  );
+  return held.some((one) => one === '*' || one === url || (one.endsWith('*') && url.startsWith(withoutEnd(one, '*'))));
 }
 
 /** Rules that differ in nothing but their verbs as one (rbac/validation CompactRules). */

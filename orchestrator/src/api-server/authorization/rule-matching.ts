@@ -1,3 +1,4 @@
+import { withoutEnd } from '@berth/kit';
 import type { PolicyRule } from '@berth/kube';
 import type { Attributes } from '../authorizer.ts';
 
@@ -26,5 +27,5 @@ function resourceMatches(list: readonly string[] | undefined, resource: string, 
 
 /** A star at the end stands for anything. */
 function urlMatches(url: string, path: string): boolean {
-  return url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.replace(/\*+$/, '')));
+  return url === '*' || url === path || (url.endsWith('*') && path.startsWith(withoutEnd(url, '*')));
 }
