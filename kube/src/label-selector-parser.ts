@@ -7,7 +7,9 @@ interface Token {
   readonly text: string;
 }
 
-const symbols = ['==', '!=', '=', '!', '(', ')', ',', '>', '<'];
+const symbols: ReadonlySet<string> = new Set(['==', '!=', '=', '!', '(', ')', ',', '>', '<']);
+/** A symbol or a word, whatever of both is between blanks. */
+const token = /==|!=|[=!(),<>]|[^=!(),<> \t\r\n]+/g;
 const operators: Readonly<Record<string, LabelOperator>> = {
   in: 'in',
   notin: 'notin',
@@ -35,19 +37,11 @@ export function parseRequirements(text: string): LabelRequirement[] {
 }
 
 function tokens(text: string): Token[] {
-  const result: Token[] = [];
-  let at = 0;
-  while (at < text.length) {
-    if (/[ \t\r\n]/.test(text[at] as string)) at++;
-    else {
-      const symbol = symbols.find((candidate) => text.startsWith(candidate, at));
-      const word = symbol ?? (/^[^=!(),<> \t\r\n]+/.exec(text.slice(at)) as RegExpExecArray)[0];
-      result.push({ kind: symbol === undefined ? 'word' : 'symbol', text: word });
-      at += word.length;
-    }
-  }
-  result.push({ kind: 'end', text: '' });
-  return result;
+  const found = (text.match(token) ?? []).map(
+    (each): Token => ({ kind: symbols.has(each) ? 'symbol' : 'word', text: each }),
+  );
+  found.push({ kind: 'end', text: '' });
+  return found;
 }
 
 function fail(token: Token, expected: string): never {

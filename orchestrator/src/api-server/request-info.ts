@@ -91,11 +91,14 @@ export function decodedPath(path: string): string {
   }
 }
 
+/** More than are looked at of any path. */
+const mostSegments = 16;
+
 function segmentsOf(path: string): string[] {
   let [start, end] = [0, path.length];
   while (path[start] === '/') start++;
   while (end > start && path[end - 1] === '/') end--;
-  return start === end ? [] : path.slice(start, end).split('/');
+  return start === end ? [] : path.slice(start, end).split('/', mostSegments);
 }
 
 const longSubresources = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);

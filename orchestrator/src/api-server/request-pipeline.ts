@@ -1,5 +1,5 @@
 import { ApiError, apiError, FieldSelector, isReason } from '@berth/kube';
-import { guarded, heavyWork } from './aside/heavy-work.ts';
+import { guarded, hasLongSelector, heavyWork } from './aside/heavy-work.ts';
 import { type Attributes, type Authorizer, pathAttributes } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
@@ -118,7 +118,8 @@ export class RequestPipeline {
     // What is passed on is not read here.
     if (route.subresource?.name === 'proxy') return this.#dispatch(route, request);
     try {
-      if (custom?.isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
+      const isLarge = custom?.isLarge || hasLongSelector(request);
+      if (isLarge && route.verb !== 'watch' && !request.asValues) throw heavyWork;
       return await this.#dispatch(route, guarded(request, route.definition));
     } catch (error) {
       if (error !== heavyWork) throw error;

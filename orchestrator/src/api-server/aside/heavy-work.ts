@@ -51,6 +51,14 @@ function endOfString(bytes: Uint8Array, from: number): number {
   }
 }
 
+/** Of a selector, whose terms take as long as an object's values. */
+const mostSelectorLength = 32 * 1024;
+
+/** Whether reading what selects takes long. */
+export function hasLongSelector({ query }: ServerRequest): boolean {
+  return ['labelSelector', 'fieldSelector'].some((name) => (query.get(name)?.length ?? 0) > mostSelectorLength);
+}
+
 const compiled = new Set([
   'customresourcedefinitions',
   'deviceclasses',

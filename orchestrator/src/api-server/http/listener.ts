@@ -36,11 +36,13 @@ export interface Listener extends AsyncDisposable {
   readonly port: number;
 }
 
+/** A request's line and headers, however many lines they are: a selector may be long (Go's DefaultMaxHeaderBytes, and what its reader adds). */
+const mostHeaderBytes = 1024 * 1024 + 4096;
 /**
- * A request's line and headers, however many lines they are: a selector may be long. Go takes a megabyte; reading that of a
- * hostile one would hold all others up for two seconds.
+ * The same of HTTP/2. Its library ends a connection, and all that is asked on it, at one header beyond this; clients that know
+ * do not send it.
  */
-const mostHeaderBytes = 64 * 1024;
+const mostHttp2HeaderBytes = 64 * 1024;
 /** What HTTP/2 adds to each header's bytes (RFC 9113 §6.5.2). */
 const headerOverhead = 32;
 
@@ -103,8 +105,8 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
     // Who has no certificate may have a token, or may look at the version.
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
-    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: mostHeaderBytes },
-    maxHeaderListPairs: mostHeaderBytes / headerOverhead,
+    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: mostHttp2HeaderBytes },
+    maxHeaderListPairs: mostHttp2HeaderBytes / headerOverhead,
     // Of HTTP/1.1 requests.
     ...{ maxHeaderSize: mostHeaderBytes },
   };

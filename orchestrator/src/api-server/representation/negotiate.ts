@@ -170,10 +170,13 @@ export function refusedForm(why: string) {
   return apiError('NotAcceptable', why);
 }
 
+/** Nobody means more; a header may have hundreds of thousands. */
+const mostRanges = 1000;
+
 /** As upstream's parser reads it: letter by letter, and none is left out for being liked least. */
 function rangesOf(accept: string): MediaRange[] {
   const ranges: MediaRange[] = [];
-  for (const text of accept.split(',')) {
+  for (const text of accept.split(',', mostRanges)) {
     const [first = '', ...rest] = text.split(';').map((part) => part.trim());
     const type =
       first === '*'
