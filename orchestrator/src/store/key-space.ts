@@ -52,6 +52,11 @@ export class KeySpace {
     return this.#window.start;
   }
 
+  /** How many keys there are. */
+  get size(): number {
+    return this.#current.size;
+  }
+
   get watchers(): number {
     return this.#hub.size;
   }

@@ -8,7 +8,8 @@ export interface QuietMomentsOptions {
   readonly little: number;
   /** Less than so much work since the last time is not worth it. */
   readonly worth: number;
-  readonly run: () => Promise<void>;
+  /** The signal tells that it is disposed of. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Tidies up after work, in the first quiet moment after enough of it. Without work it does nothing. */
@@ -17,7 +18,7 @@ export class QuietMoments implements Disposable {
   #timer: Disposable | undefined;
   #lately = 0;
   #since = 0;
-  #ended = false;
+  readonly #end = new AbortController();
 
   constructor(options: QuietMomentsOptions) {
     this.#options = options;
@@ -30,13 +31,13 @@ export class QuietMoments implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#ended = true;
+    this.#end.abort();
     this.#timer?.[Symbol.dispose]();
   }
 
   #wait(): void {
     const { clock, everyMs } = this.#options;
-    if (!this.#ended) this.#timer ??= clock.schedule(everyMs, () => void this.#look());
+    if (!this.#end.signal.aborted) this.#timer ??= clock.schedule(everyMs, () => void this.#look());
   }
 
   async #look(): Promise<void> {
@@ -45,7 +46,7 @@ export class QuietMoments implements Disposable {
     this.#lately = 0;
     if (isQuiet) {
       this.#since = 0;
-      await run();
+      await run(this.#end.signal);
     }
     this.#timer = undefined;
     if (this.#since >= this.#options.worth) this.#wait();

@@ -1,11 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@berth/kit';
 import { CommitQueue, type DurableChange } from './commit-queue.ts';
 import { Expiries } from './expiries.ts';
 import { KeySpace } from './key-space.ts';
-import { QuietMoments } from './quiet-moments.ts';
+import { packWhenQuiet } from './pack-when-quiet.ts';
+import type { QuietMoments } from './quiet-moments.ts';
 import type { LogRow } from './sqlite-protocol.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 import type {
@@ -23,9 +23,6 @@ import { windowLimits } from './window-limits.ts';
 
 /** Longer than the steps between the writes of one piece of work, too short for anyone who reads events to notice. */
 const eventPatienceMs = 10;
-
-/** Before the process itself gives memory back, which it does after two seconds without work. */
-const tidying = { everyMs: 500, little: 50, worth: 1000 };
 
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
@@ -71,7 +68,9 @@ class SqliteStore implements Store {
         this.#tidying.worked(changes.length);
       },
     });
-    this.#tidying = new QuietMoments({ ...tidying, clock, run: () => this.#tidy() });
+    // The file is as it is; where the disk fails, the next write says so.
+    const andThen = () => thread.ask({ op: 'shrinkCache' }).catch(() => undefined);
+    this.#tidying = packWhenQuiet({ clock, space: () => space, andThen });
   }
 
   get revision(): number {
@@ -141,16 +140,6 @@ class SqliteStore implements Store {
   /** Rows were read: as much was done as if they had been written. */
   loaded(rows: number): void {
     this.#tidying.worked(rows);
-  }
-
-  /** Takes less memory for what there is. */
-  async #tidy(): Promise<void> {
-    for (const _ of this.#space.pack()) {
-      await setImmediate();
-      if (this.#closed) return;
-    }
-    // The file is as it is; where the disk fails, the next write says so.
-    await this.#thread.ask({ op: 'shrinkCache' }).catch(() => undefined);
   }
 
   async #rangeFromDisk(request: RangeRequest & { revision: number }): Promise<RangeResult> {
