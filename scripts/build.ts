@@ -1,5 +1,5 @@
 /** Bundles the programs into dist/: one file each, so that a start reads few files. `--watch` is not offered: a build takes a second. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { lazyBuiltins } from './lazy-builtins.ts';
@@ -21,7 +21,7 @@ const programs: Record<string, string> = {
 };
 
 mkdirSync(out, { recursive: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: programs,
   outdir: out,
@@ -37,11 +37,22 @@ await build({
   sourcemap: 'linked',
   sourcesContent: false,
   minifySyntax: true,
+  // V8 keeps the text of what runs. Lines stay short enough to be shown with an error.
+  minifyWhitespace: true,
+  lineLimit: 160,
+  metafile: true,
   logLevel: 'warning',
   // CommonJS dependencies inside an ES module bundle still call require().
   banner: {
     js: "import { createRequire as berthRequire } from 'node:module'; const require = berthRequire(import.meta.url);",
   },
 });
+for (const name of Object.keys(metafile.outputs)) if (name.endsWith('.js')) checkNarrow(join(root, name));
 writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
 for (const name of Object.keys(programs)) chmodSync(join(out, `${name}.js`), 0o755);
+
+/** One character beyond Latin-1 and V8 keeps the whole text in twice the memory. esbuild escapes them in strings, not in regular expressions. */
+function checkNarrow(file: string): void {
+  const wide = /[^\0-\xff].{0,40}/u.exec(readFileSync(file, 'utf8'));
+  if (wide) throw new Error(`${file} has a character beyond Latin-1, to be written as an escape: ${wide[0]}`);
+}

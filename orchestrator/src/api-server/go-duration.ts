@@ -12,9 +12,9 @@ const unitsMs: Readonly<Record<string, number>> = {
 /** A duration as Go writes it: `1m30s`, `0.5s`, `-1h`. Undefined: it is none. */
 export function durationMs(text: string): number | undefined {
   if (text.length > 100) return undefined;
-  if (!/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return undefined;
+  if (!/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|\u03bcs|ms|s|m|h))+)$/.test(text)) return undefined;
   let sum = 0;
-  for (const [, number = '', unit = ''] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+  for (const [, number = '', unit = ''] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|\u03bcs|ms|s|m|h)/g))
     sum += Number(number) * (unitsMs[unit] as number);
   // More does not fit Go's int64 of nanoseconds.
   if (sum > 2 ** 63 / 1e6) return undefined;

@@ -35,7 +35,7 @@ export function parseDuration(text: string): Duration | undefined {
   if (!match) return undefined;
   const [, sign, rest = ''] = match;
   if (rest === '0') return new Duration(0n);
-  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|\u03bcs|ms|s|m|h)/y;
   let nanos = 0n;
   while (part.lastIndex < rest.length) {
     const found = part.exec(rest);
