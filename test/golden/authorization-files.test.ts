@@ -178,3 +178,89 @@ test('a review of no token is refused', async () => {
   const { status, text } = await send({ method: 'POST', path, contentType: 'application/json', body: { spec: {} } });
   expect([status, JSON.parse(text).message]).toEqual([400, 'token is required for TokenReview in authentication']);
 });
+
+const configured = (...authorizers: object[]) =>
+  JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthorizationConfiguration', authorizers });
+const rbac = { type: 'RBAC', name: 'rbac' };
+
+function aHook(name: string, kubeConfigFile: string, more: object = {}) {
+  const webhook = {
+    timeout: '3s',
+    subjectAccessReviewVersion: 'v1',
+    matchConditionSubjectAccessReviewVersion: 'v1',
+    failurePolicy: 'Deny',
+    connectionInfo: { type: 'KubeConfigFile', kubeConfigFile },
+    ...more,
+  };
+  return { type: 'Webhook', name, webhook };
+}
+
+test('a file names several webhooks, which requests are for each, and what it is when one does not answer', async () => {
+  await using first = await aWebhookServer(({ body }) => ({ ...body, status: { allowed: body.spec.resourceAttributes?.namespace === 'default' } }));
+  await using broken = await aWebhookServer((_, response) => void response.writeHead(403, { 'content-type': 'text/plain' }).end('go away'));
+  using firstFile = aKubeconfig(first);
+  using brokenFile = aKubeconfig(broken);
+  const onlyJoe = { matchConditions: [{ expression: 'request.user == "joe"' }, { expression: 'has(request.resourceAttributes)' }] };
+  const unsaid = { matchConditions: [{ expression: 'request.resourceAttributes.fieldSelector.requirements.size() > 0' }], failurePolicy: 'NoOpinion' };
+  using config = aFile(configured(aHook('first', firstFile.path, unsaid), aHook('broken', brokenFile.path, onlyJoe), rbac));
+  await using world = await aWorld({ authorization: { configFile: config.path } });
+  // Of what has no selector the condition cannot be told, and others decide.
+  expect(await world.as('jane', 'GET', pods('default'))).toEqual([500, expect.stringContaining('no such key: fieldSelector')]);
+  expect(await world.as('jane', 'GET', `${pods('default')}?fieldSelector=spec.nodeName%3Dn1,metadata.namespace!%3Dx&labelSelector=${encodeURIComponent('a in (b,c),!d,e=f')}`)).toBe(200);
+  expect(first.asked[0]?.body.spec.resourceAttributes).toEqual({
+    namespace: 'default',
+    verb: 'list',
+    version: 'v1',
+    resource: 'pods',
+    fieldSelector: {
+      requirements: [
+        { key: 'metadata.namespace', operator: 'NotIn', values: ['x'] },
+        { key: 'spec.nodeName', operator: 'In', values: ['n1'] },
+      ],
+    },
+    labelSelector: {
+      requirements: [
+        { key: 'a', operator: 'In', values: ['b', 'c'] },
+        { key: 'd', operator: 'DoesNotExist' },
+        { key: 'e', operator: 'In', values: ['f'] },
+      ],
+    },
+  });
+  // Who is denied is told why nobody could say, and RBAC is not asked.
+  expect(await world.as('joe', 'GET', `${pods('kube-system')}?fieldSelector=metadata.name!%3Dx`)).toEqual([500, expect.stringContaining('go away')]);
+  expect(broken.asked.length).toBeGreaterThan(0);
+  // A path is none of the second's.
+  expect(await world.as('joe', 'GET', '/version')).toBe(200);
+  const metrics = (await world.api.send({ method: 'GET', path: '/metrics' })).text.split('\n');
+  const counts = (name: string) => metrics.filter((line) => line.startsWith(`apiserver_authorization_${name}`)).sort();
+  expect(counts('webhook_evaluations_total')).toEqual([
+    'apiserver_authorization_webhook_evaluations_total{name="broken",result="error"} 1',
+    'apiserver_authorization_webhook_evaluations_total{name="first",result="success"} 2',
+  ]);
+  expect(counts('decisions_total')).toContain('apiserver_authorization_decisions_total{decision="allowed",name="first",type="Webhook"} 1');
+  expect(counts('decisions_total')).toContain('apiserver_authorization_decisions_total{decision="denied",name="broken",type="Webhook"} 1');
+  expect(counts('match_condition_exclusions_total').length + counts('match_condition_evaluation_errors_total').length).toBe(2);
+});
+
+test('a file of authorizers that changes counts at once, and one that is wrong changes nothing', async () => {
+  await using hook = await aWebhookServer(({ body }) => ({ ...body, status: { allowed: true } }));
+  using kubeconfig = aKubeconfig(hook);
+  using config = aFile(configured(rbac));
+  await using world = await aWorld({ authorization: { configFile: config.path } });
+  const counted = async (status: string) => {
+    const { text } = await world.api.send({ method: 'GET', path: '/metrics' });
+    const name = `apiserver_authorization_config_controller_automatic_reloads_total\\{status="${status}"\\} (\\d+)`;
+    return Number(new RegExp(name).exec(text)?.[1] ?? 0);
+  };
+  const asked = async () => [await world.as('jane', 'GET', pods('default'))].flat()[0];
+  expect(await asked()).toBe(403);
+  config.replace(configured(aHook('w', kubeconfig.path)));
+  await expect.poll(() => counted('failure')).toBe(1);
+  expect(await asked()).toBe(403);
+  config.replace(configured(rbac, { type: 'Node', name: 'node' }, aHook('w', kubeconfig.path)));
+  await expect.poll(() => counted('failure')).toBe(2);
+  expect(await asked()).toBe(403);
+  config.replace(configured(rbac, aHook('w', kubeconfig.path)));
+  await expect.poll(() => counted('success')).toBe(1);
+  expect(await asked()).toBe(200);
+});

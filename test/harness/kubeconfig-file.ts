@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,7 +7,15 @@ export function aFile(text: string, name = 'file') {
   const folder = mkdtempSync(join(tmpdir(), 'berth-file-'));
   const path = join(folder, name);
   writeFileSync(path, text);
-  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+  return {
+    path,
+    /** At once: nobody reads half of it. */
+    replace(by: string): void {
+      writeFileSync(`${path}.new`, by);
+      renameSync(`${path}.new`, path);
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** How a server of reviews is named to the API server. */

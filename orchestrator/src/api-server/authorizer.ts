@@ -1,4 +1,4 @@
-import type { PolicyRule } from '@berth/kube';
+import type { FieldRequirement, PolicyRule } from '@berth/kube';
 import type { User } from './user.ts';
 
 /** What someone wants to do: a verb on a resource, or on a path that is none. */
@@ -14,8 +14,10 @@ export interface Attributes {
   readonly path: string;
   /** Of the API; absent where it is not known. */
   readonly version?: string;
-  /** What a list, watch or deletecollection is limited to; `equals` where it is one value. */
-  readonly fieldSelector?: readonly { readonly field: string; readonly equals?: string }[];
+  /** What a list, watch or deletecollection is limited to. */
+  readonly fieldSelector?: readonly FieldRequirement[];
+  /** The same by labels, as it was sent: hardly anyone looks at it. */
+  readonly labelSelector?: string;
 }
 
 /** What is asked of a path that is no resource. */

@@ -15,6 +15,7 @@ import type { AsideWork } from './aside/aside-work.ts';
 import { type Authentication, type AuthenticationOptions, authenticationOf } from './authentication/authentication.ts';
 import { Authorization } from './authorization/authorization.ts';
 import type { AuthorizationOptions } from './authorization/authorization-options.ts';
+import { withConfiguredModes } from './authorization/configured-modes.ts';
 import type { AuthorizationMode } from './authorization/modes.ts';
 import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
@@ -105,7 +106,8 @@ export interface ApiServer extends AsyncDisposable {
 }
 
 /** An API server on `store`: its namespaces, classes and the `kubernetes` Service exist when this resolves. */
-export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+export async function createApiServer(given: ApiServerOptions): Promise<ApiServer> {
+  const options = await withConfiguredModes(given);
   const { encryptionConfigFile, store, definitions } = options;
   const server = new Server(
     encryptionConfigFile === undefined
@@ -243,9 +245,7 @@ class Server implements ApiServer {
     await this.#bootstrap();
     this.#customResources = await serveCustomResources(context, this.#end.signal);
     await Promise.all([
-      this.#authorization.start(this.#end.signal, this.#options.log, {
-        decided: (mode, allowed) => this.#metrics.decided(mode, allowed),
-      }),
+      this.#authorization.start(this.#end.signal, this.#options.log, { observer: this.#metrics.authorization }),
       context.admission.start(this.#end.signal),
       this.#remotes.start(this.#end.signal),
     ]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { durationComplaint, durationMs } from './go-duration.ts';
+import { durationComplaint, durationMs, durationText } from './go-duration.ts';
 
 test.each([
   ['1m0s', 60_000],
@@ -20,4 +20,16 @@ test.each([
 ])('"%s" is none, in the words of Go', (text, words) => {
   expect(durationMs(text)).toBeUndefined();
   expect(durationComplaint(text)).toBe(words);
+});
+
+test.each([
+  [0, '0s'],
+  [500, '500ms'],
+  [1500, '1.5s'],
+  [31_000, '31s'],
+  [-120_000, '-2m0s'],
+  [90_000, '1m30s'],
+  [3_600_000, '1h0m0s'],
+])('%d ms are told as %s', (ms, text) => {
+  expect(durationText(ms)).toBe(text);
 });

@@ -34,3 +34,12 @@ export function durationComplaint(text: string): string {
   }
   return `time: invalid duration ${quoted}`;
 }
+
+/** As Go prints a duration of a millisecond or more: `1m30s`, `500ms`. */
+export function durationText(ms: number): string {
+  const [sign, length] = ms < 0 ? ['-', -ms] : ['', ms];
+  if (length < 1000) return length === 0 ? '0s' : `${sign}${length}ms`;
+  const [hours, minutes] = [Math.floor(length / 3_600_000), Math.floor(length / 60_000) % 60];
+  const seconds = `${(length % 60_000) / 1000}s`;
+  return `${sign}${hours > 0 ? `${hours}h` : ''}${length >= 60_000 ? `${minutes}m` : ''}${seconds}`;
+}

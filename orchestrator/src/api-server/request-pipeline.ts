@@ -190,10 +190,7 @@ function isBelowOwn([root, group, ...more]: readonly string[], { definitions }: 
 function selected(text: string): Pick<Attributes, 'name' | 'fieldSelector'> {
   try {
     const selector = FieldSelector.parse(text);
-    const fieldSelector = selector.requirements.map(({ field, operator, value }) =>
-      operator === '=' ? { field, equals: value } : { field },
-    );
-    return { name: selector.exact('metadata.name') ?? '', fieldSelector };
+    return { name: selector.exact('metadata.name') ?? '', fieldSelector: selector.requirements };
   } catch {
     // What cannot be read is refused after this, and limits nothing.
     return { name: '' };
@@ -223,6 +220,8 @@ function attributesOf(route: Route, { user, method, path, query }: ServerRequest
   const namespace = resource === 'namespaces' && group === '' ? name : route.namespace;
   const attributes = { user, verb, namespace, group, version, resource, subresource: subresource?.name ?? '', path };
   // Of a watch by its path selectors say nothing about who may.
-  const text = name === '' && !route.watchPath ? query.get('fieldSelector') : null;
-  return text ? { ...attributes, ...selected(text) } : { ...attributes, name };
+  if (name !== '' || route.watchPath) return { ...attributes, name };
+  const [fields, labelSelector] = [query.get('fieldSelector'), query.get('labelSelector')];
+  const limited = labelSelector ? { ...attributes, labelSelector } : attributes;
+  return fields ? { ...limited, ...selected(fields) } : { ...limited, name };
 }

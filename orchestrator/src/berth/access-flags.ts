@@ -42,32 +42,44 @@ export interface AccessFlags {
   readonly requestheaderUidHeaders?: string;
   readonly requestheaderGroupHeaders: string;
   readonly requestheaderExtraHeadersPrefix: string;
-  readonly authorizationMode: string;
+  readonly authorizationMode?: string;
+  readonly authorizationConfig?: string;
   readonly authorizationPolicyFile?: string;
   readonly authorizationWebhookConfigFile?: string;
-  readonly authorizationWebhookVersion: string;
-  readonly authorizationWebhookCacheAuthorizedTtl: string;
-  readonly authorizationWebhookCacheUnauthorizedTtl: string;
+  readonly authorizationWebhookVersion?: string;
+  readonly authorizationWebhookCacheAuthorizedTtl?: string;
+  readonly authorizationWebhookCacheUnauthorizedTtl?: string;
   readonly encryptionProviderConfig?: string;
   readonly proxyClientCertFile?: string;
   readonly proxyClientKeyFile?: string;
 }
+
+const defaultModes = 'Node,RBAC';
 
 /** kube-apiserver's flags. */
 export function addAccessFlags(command: Command): Command {
   addAuthenticationFlags(command.optionsGroup('Who somebody is:'));
   return command
     .optionsGroup('Who may do what:')
-    .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'Node,RBAC')
+    .option(
+      '--authorization-mode <modes>',
+      `who may do what, in order: ${authorizationModes.join(', ')} (default: ${defaultModes})`,
+    )
+    .option('--authorization-config <file>', 'the same as a file, with any webhooks: an AuthorizationConfiguration')
     .option('--authorization-policy-file <file>', 'for ABAC: policies, one JSON object a line')
     .option('--authorization-webhook-config-file <file>', 'for Webhook: a kubeconfig that says where it is')
     .option(
       '--authorization-webhook-version <version>',
-      'of the SubjectAccessReviews it gets: v1 or v1beta1',
-      'v1beta1',
+      'of the SubjectAccessReviews it gets: v1 or v1beta1 (default: v1beta1)',
     )
-    .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its permissions are kept', '5m0s')
-    .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its refusals are kept', '30s')
+    .option(
+      '--authorization-webhook-cache-authorized-ttl <duration>',
+      'how long its permissions are kept (default: 5m0s)',
+    )
+    .option(
+      '--authorization-webhook-cache-unauthorized-ttl <duration>',
+      'how long its refusals are kept (default: 30s)',
+    )
     .optionsGroup('Where the objects are kept:')
     .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration')
     .optionsGroup('Servers behind APIServices:')
@@ -115,7 +127,7 @@ export function accessOf(flags: AccessFlags): AccessOptions {
   if ((cert === undefined) !== (key === undefined))
     throw new BerthError('Usage', '--proxy-client-cert-file and --proxy-client-key-file go together');
   return {
-    authorizationModes: modesOf(flags.authorizationMode),
+    authorizationModes: modesOf(flags.authorizationMode ?? defaultModes),
     authorization: authorizationOf(flags),
     authentication: authenticationOf(flags),
     ...(encryptionProviderConfig === undefined ? {} : { encryptionConfigFile: encryptionProviderConfig }),
@@ -138,7 +150,8 @@ function modesOf(text: string): AuthorizationMode[] {
 
 function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
   const { authorizationPolicyFile: policyFile, authorizationWebhookConfigFile: webhookConfigFile } = flags;
-  const modes = flags.authorizationMode.split(',');
+  if (flags.authorizationConfig !== undefined) return configuredOf(flags, flags.authorizationConfig);
+  const modes = (flags.authorizationMode ?? defaultModes).split(',');
   for (const [flag, file, mode] of [
     ['--authorization-policy-file', policyFile, 'ABAC'],
     ['--authorization-webhook-config-file', webhookConfigFile, 'Webhook'],
@@ -148,16 +161,34 @@ function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
   return {
     ...(policyFile === undefined ? {} : { policyFile }),
     ...(webhookConfigFile === undefined ? {} : { webhookConfigFile }),
-    webhookVersion: versionOf('--authorization-webhook-version', flags.authorizationWebhookVersion),
+    webhookVersion: versionOf('--authorization-webhook-version', flags.authorizationWebhookVersion ?? 'v1beta1'),
     webhookCacheAuthorizedTtlMs: duration(
       '--authorization-webhook-cache-authorized-ttl',
-      flags.authorizationWebhookCacheAuthorizedTtl,
+      flags.authorizationWebhookCacheAuthorizedTtl ?? '5m0s',
     ),
     webhookCacheUnauthorizedTtlMs: duration(
       '--authorization-webhook-cache-unauthorized-ttl',
-      flags.authorizationWebhookCacheUnauthorizedTtl,
+      flags.authorizationWebhookCacheUnauthorizedTtl ?? '30s',
     ),
   };
+}
+
+/** A file says all but where the policies of ABAC are. */
+function configuredOf(flags: AccessFlags, configFile: string): AccessOptions['authorization'] {
+  const { authorizationPolicyFile: policyFile } = flags;
+  const others = [
+    flags.authorizationMode,
+    flags.authorizationWebhookConfigFile,
+    flags.authorizationWebhookVersion,
+    flags.authorizationWebhookCacheAuthorizedTtl,
+    flags.authorizationWebhookCacheUnauthorizedTtl,
+  ];
+  if (others.some((other) => other !== undefined))
+    throw new BerthError(
+      'Usage',
+      '--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined',
+    );
+  return { configFile, ...(policyFile === undefined ? {} : { policyFile }) };
 }
 
 function authenticationOf(flags: AccessFlags): AuthenticationOptions {

@@ -5,18 +5,38 @@ import type { ServerContext } from '../server-context.ts';
 import {
   type AuthorizationOptions,
   defaultAuthorizedTtlMs,
+  defaultTimeoutMs,
   defaultUnauthorizedTtlMs,
+  type NamedAuthorizer,
+  type WebhookSettings,
 } from './authorization-options.ts';
 import { alwaysAllow, alwaysDeny, authorizerChain } from './authorizer-chain.ts';
 import { preventEscalation } from './escalation.ts';
 import type { AuthorizationMode } from './modes.ts';
 import { RbacAuthorizer } from './rbac-authorizer.ts';
 import { RbacPolicy } from './rbac-policy.ts';
+import type { WebhookObserver } from './webhook-authorizer.ts';
+
+/** Hears of what authorizers do. */
+export interface AuthorizationObserver extends WebhookObserver {
+  decided(authorizer: NamedAuthorizer, allowed: boolean): void;
+  /** The file of authorizers has changed, and counts, or does not. */
+  reloaded(success: boolean): void;
+}
 
 interface Run {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  readonly observer: AuthorizationObserver;
 }
+
+const nobody: AuthorizationObserver = {
+  decided: () => undefined,
+  reloaded: () => undefined,
+  asked: () => undefined,
+  failedOpen: () => undefined,
+  matched: () => undefined,
+};
 
 /** Who may do what on this server, by the modes it was started with. */
 export class Authorization {
@@ -29,6 +49,7 @@ export class Authorization {
   readonly #options: AuthorizationOptions;
   /** Until it is started only the server's own components may do anything. */
   #chain: Authorizer = authorizerChain([]);
+  readonly #made = new Map<AuthorizationMode, Authorizer>();
 
   constructor(context: ServerContext, options: AuthorizationOptions = { modes: [] }) {
     this.#context = context;
@@ -49,25 +70,64 @@ export class Authorization {
   async start(
     signal: AbortSignal,
     log: Logger,
-    /** Another server of the same store has made the roles. */
+    /** `follows`: another server of the same store has made the roles. */
     {
       follows = false,
-      decided,
-    }: { readonly follows?: boolean; readonly decided?: (mode: AuthorizationMode, allowed: boolean) => void } = {},
+      observer = nobody,
+    }: { readonly follows?: boolean; readonly observer?: AuthorizationObserver } = {},
   ): Promise<void> {
-    const authorizers: Authorizer[] = [];
-    for (const mode of this.#options.modes) authorizers.push(await this.#authorizerOf(mode, { signal, log }));
-    const { modes } = this.#options;
-    this.#chain = authorizerChain(authorizers, (index, allowed) =>
-      decided?.(modes[index] as AuthorizationMode, allowed),
-    );
+    const { configFile, modes } = this.#options;
+    const run = { signal, log, observer };
+    if (configFile === undefined)
+      await this.#use(
+        modes.map((mode) => this.#ofFlags(mode)),
+        run,
+      );
+    else await this.#follow(configFile, run);
     if (!this.policy) return;
     // Read at a start only.
     if (!follows) await import('./ensure-default-roles.ts').then((roles) => roles.ensureDefaultRoles(this.#context));
     await this.policy.start(signal, log);
   }
 
-  async #authorizerOf(mode: AuthorizationMode, run: Run): Promise<Authorizer> {
+  async #follow(path: string, run: Run): Promise<void> {
+    const { followAuthorizers } = await import('./follow-authorizers.ts');
+    const { clock } = this.#context;
+    await followAuthorizers({ path, clock, ...run, use: (authorizers) => this.#use(authorizers, run) });
+  }
+
+  /** @throws RangeError – a file of one of them that is wrong; all stays as it was. */
+  async #use(named: readonly NamedAuthorizer[], run: Run): Promise<void> {
+    const authorizers: Authorizer[] = [];
+    for (const each of named) authorizers.push(await this.#authorizerOf(each, run));
+    this.#chain = authorizerChain(authorizers, (index, allowed) =>
+      run.observer.decided(named[index] as NamedAuthorizer, allowed),
+    );
+  }
+
+  #ofFlags(type: AuthorizationMode): NamedAuthorizer {
+    const name = type.toLowerCase();
+    if (type !== 'Webhook') return { type, name };
+    const {
+      webhookConfigFile: configFile,
+      webhookVersion: version = 'v1beta1',
+      webhookCacheAuthorizedTtlMs: authorizedTtlMs = defaultAuthorizedTtlMs,
+      webhookCacheUnauthorizedTtlMs: unauthorizedTtlMs = defaultUnauthorizedTtlMs,
+    } = this.#options;
+    if (!configFile) throw new RangeError("authorization-mode Webhook's authorization config file not passed");
+    const settings = { configFile, version, timeoutMs: defaultTimeoutMs, authorizedTtlMs, unauthorizedTtlMs };
+    return { type, name, webhook: { ...settings, deniesOnError: false } };
+  }
+
+  /** But for webhooks they stay, whatever becomes of the file. */
+  async #authorizerOf({ type, name, webhook }: NamedAuthorizer, run: Run): Promise<Authorizer> {
+    if (webhook) return this.#webhook(name, webhook, run);
+    const known = this.#made.get(type) ?? (await this.#make(type, run));
+    this.#made.set(type, known);
+    return known;
+  }
+
+  async #make(mode: AuthorizationMode, run: Run): Promise<Authorizer> {
     switch (mode) {
       case 'RBAC':
         return this.policy ? new RbacAuthorizer(this.policy) : alwaysDeny;
@@ -81,29 +141,22 @@ export class Authorization {
         const { abacAuthorizer } = await import('./abac-authorizer.ts');
         return abacAuthorizer(policyFile);
       }
-      case 'Webhook':
-        return this.#webhook(run);
       case 'AlwaysAllow':
         return alwaysAllow;
-      case 'AlwaysDeny':
+      default:
         return alwaysDeny;
     }
   }
 
-  async #webhook({ log }: Run): Promise<Authorizer> {
-    const { webhookConfigFile, webhookVersion = 'v1beta1' } = this.#options;
-    if (!webhookConfigFile) throw new RangeError("authorization-mode Webhook's authorization config file not passed");
+  async #webhook(name: string, settings: WebhookSettings, { log, observer }: Run): Promise<Authorizer> {
     const { FileWebhook, fileWebhookTarget } = await import('../webhook/file-webhook.ts');
     const { WebhookAuthorizer } = await import('./webhook-authorizer.ts');
     const { clock, outbound } = this.#context;
-    const target = await fileWebhookTarget('--authorization-webhook-config-file', webhookConfigFile);
-    return new WebhookAuthorizer({
-      webhook: new FileWebhook(target, { caller: await outbound.caller(), clock }),
-      version: webhookVersion,
-      authorizedTtlMs: this.#options.webhookCacheAuthorizedTtlMs ?? defaultAuthorizedTtlMs,
-      unauthorizedTtlMs: this.#options.webhookCacheUnauthorizedTtlMs ?? defaultUnauthorizedTtlMs,
-      clock,
-      log,
-    });
+    const { configFile, timeoutMs } = settings;
+    const flag =
+      this.#options.configFile === undefined ? '--authorization-webhook-config-file' : '--authorization-config';
+    const target = await fileWebhookTarget(flag, configFile);
+    const webhook = new FileWebhook(target, { caller: await outbound.caller(), clock, timeoutMs });
+    return new WebhookAuthorizer({ ...settings, name, webhook, observer, clock, log });
   }
 }

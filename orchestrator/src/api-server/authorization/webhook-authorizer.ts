@@ -3,13 +3,23 @@ import { type Attributes, type Authorizer, type Decision, type KnownRules, unlis
 import type { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
 import type { FileWebhook } from '../webhook/file-webhook.ts';
+import type { WebhookSettings } from './authorization-options.ts';
+import type { MatchConditions } from './match-review.ts';
+import { selectorAttributes } from './selector-attributes.ts';
 
-export interface WebhookAuthorizerOptions {
+/** Hears of what becomes of questions to a webhook. */
+export interface WebhookObserver {
+  /** `canceled` is none of ours: nobody takes a question back. */
+  asked(name: string, result: 'success' | 'timeout' | 'error', seconds: number): void;
+  /** It was not answered, and others decide. */
+  failedOpen(name: string, result: 'timeout' | 'error'): void;
+  matched(name: string, verdict: 'matches' | 'excluded' | 'failed', seconds: number): void;
+}
+
+export interface WebhookAuthorizerOptions extends Omit<WebhookSettings, 'configFile' | 'timeoutMs'> {
+  readonly name: string;
   readonly webhook: Pick<FileWebhook, 'post'>;
-  /** Of the SubjectAccessReviews that are sent. */
-  readonly version: 'v1' | 'v1beta1';
-  readonly authorizedTtlMs: number;
-  readonly unauthorizedTtlMs: number;
+  readonly observer: WebhookObserver;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -39,15 +49,19 @@ export class WebhookAuthorizer implements Authorizer {
   }
 
   async authorize(attributes: Attributes): Promise<Decision> {
-    const spec = specOf(attributes, this.#options.version);
+    const { version, deniesOnError, log } = this.#options;
+    const verdict = this.#matches(attributes);
+    if ('error' in verdict) return undecided(verdict.error, deniesOnError);
+    if (!verdict.matches) return { allowed: false, reason: '' };
+    const spec = specOf(attributes, version);
     const key = JSON.stringify(spec);
     let status: ReviewStatus;
     try {
       status = this.#cache.get(key) ?? (await this.#ask(key, spec, attributes));
     } catch (error) {
       const { message } = error as CallError;
-      this.#options.log.error('an authorization webhook did not answer', { reason: message });
-      return { allowed: false, reason: '', error: message };
+      log.error('an authorization webhook did not answer', { reason: message });
+      return undecided(message, deniesOnError);
     }
     const { allowed, denied, reason } = status;
     if (denied && allowed)
@@ -62,6 +76,16 @@ export class WebhookAuthorizer implements Authorizer {
 
   rulesFor(): KnownRules {
     return unlistedRules('webhook');
+  }
+
+  #matches(attributes: Attributes): ReturnType<MatchConditions['match']> {
+    const { name, conditions, observer, clock } = this.#options;
+    if (!conditions) return { matches: true };
+    const began = clock.monotonicMs();
+    const verdict = conditions.match(wholeReview(attributes));
+    const told = 'error' in verdict ? 'failed' : verdict.matches ? 'matches' : 'excluded';
+    observer.matched(name, told, (clock.monotonicMs() - began) / 1000);
+    return verdict;
   }
 
   #ask(key: string, spec: object, attributes: Attributes): Promise<ReviewStatus> {
@@ -79,41 +103,71 @@ export class WebhookAuthorizer implements Authorizer {
   }
 
   async #send(spec: object): Promise<ReviewStatus> {
-    const { webhook, version } = this.#options;
+    const { version } = this.#options;
     const apiVersion = `authorization.k8s.io/${version}`;
     const metadata = { creationTimestamp: null };
     const status = { allowed: false };
-    const answer = await webhook.post({ kind: 'SubjectAccessReview', apiVersion, metadata, spec, status }, never);
+    const answer = await this.#post({ kind: 'SubjectAccessReview', apiVersion, metadata, spec, status });
     const { allowed, denied, reason } = (answer['status'] ?? {}) as Record<string, unknown>;
     return { allowed: allowed === true, denied: denied === true, reason: typeof reason === 'string' ? reason : '' };
   }
+
+  async #post(review: object): Promise<Record<string, unknown>> {
+    const { webhook, name, observer, clock, deniesOnError } = this.#options;
+    const began = clock.monotonicMs();
+    const asked = (result: Parameters<WebhookObserver['asked']>[1]) =>
+      observer.asked(name, result, (clock.monotonicMs() - began) / 1000);
+    try {
+      const answer = await webhook.post(review, never);
+      asked('success');
+      return answer;
+    } catch (error) {
+      const { status, message } = error as CallError;
+      const result = status === 504 || message.includes('deadline exceeded') ? 'timeout' : 'error';
+      asked(result);
+      if (!deniesOnError) observer.failedOpen(name, result);
+      throw error;
+    }
+  }
 }
 
+function undecided(error: string, denied: boolean): Decision {
+  return denied ? { allowed: false, denied, reason: '', error } : { allowed: false, reason: '', error };
+}
+
+/** Fields without a value are not sent. */
 function specOf(attributes: Attributes, version: 'v1' | 'v1beta1'): object {
-  const { user, verb, namespace, group, resource, subresource, name, path } = attributes;
-  const given = (fields: Record<string, string | undefined>) =>
-    Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== ''));
+  const { user, groups, extra, uid, ...what } = wholeReview(attributes);
+  const given = (fields: object) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''));
+  return {
+    ...Object.fromEntries(Object.entries(what).map(([name, fields]) => [name, given(fields)])),
+    user,
+    ...(groups.length > 0 ? { [version === 'v1' ? 'groups' : 'group']: groups } : {}),
+    ...(attributes.user.extra ? { extra } : {}),
+    ...(uid ? { uid } : {}),
+  };
+}
+
+/** The spec of a SubjectAccessReview with all fields there are. */
+function wholeReview(attributes: Attributes) {
+  const { user, verb, namespace, group, version = '', resource, subresource, name, path } = attributes;
+  const { name: userName, groups, extra = {}, uid = '' } = user;
   const what =
     resource === ''
-      ? { nonResourceAttributes: given({ path, verb }) }
+      ? { nonResourceAttributes: { path, verb } }
       : {
-          resourceAttributes: given({
+          resourceAttributes: {
             namespace,
             verb,
             group,
-            version: attributes.version,
+            version,
             resource,
             subresource,
             name,
-          }),
+            ...selectorAttributes(attributes),
+          },
         };
-  return {
-    ...what,
-    user: user.name,
-    ...(user.groups.length > 0 ? { [version === 'v1' ? 'groups' : 'group']: user.groups } : {}),
-    ...(user.extra ? { extra: user.extra } : {}),
-    ...(user.uid ? { uid: user.uid } : {}),
-  };
+  return { ...what, user: userName, groups, extra, uid };
 }
 
 function isShort({ namespace, verb, group, resource, subresource, name, path }: Attributes): boolean {

@@ -7,6 +7,9 @@ interface Family {
   lines(): Promise<readonly string[]> | readonly string[];
 }
 
+/** Where upstream names none (Prometheus' DefBuckets). */
+export const defaultBounds: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /** One series of a histogram. */
 export class Histogram {
   readonly bounds: readonly number[];

@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
+import { AuthorizationMetrics } from './authorization-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
 import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
@@ -25,13 +26,13 @@ export class ServerMetrics {
   readonly podSecurity: PodSecurityMetrics;
   readonly health: HealthMetrics;
   readonly configurations: ConfigurationMetrics;
+  readonly authorization: AuthorizationMetrics;
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
   readonly #authenticated: SeriesOf<Counter>;
   readonly #attempts: SeriesOf<Counter>;
   readonly #allowed: Counter;
   readonly #denied: Counter;
-  readonly #decisions: SeriesOf<Counter>;
 
   constructor(context: ServerContext) {
     const { registry } = this;
@@ -48,11 +49,7 @@ export class ServerMetrics {
     const attempts = registry.counter('authorization_attempts_total', 'Questions to the authorizers.', ['result']);
     this.#allowed = attempts.at('allowed');
     this.#denied = attempts.at('denied');
-    this.#decisions = registry.counter(
-      'apiserver_authorization_decisions_total',
-      'What authorizers decided, so that nobody else was asked.',
-      ['decision', 'name', 'type'],
-    );
+    this.authorization = new AuthorizationMetrics(registry, this.configurations);
     this.watched = watchEvents(registry);
     addBuild(registry);
     addProcess(registry, context.clock);
@@ -72,11 +69,6 @@ export class ServerMetrics {
   authorized(allowed: boolean): void {
     // Also asked for each request of the server's own components.
     (allowed ? this.#allowed : this.#denied).add();
-  }
-
-  /** By an authorizer of that mode. */
-  decided(mode: string, allowed: boolean): void {
-    this.#decisions.at(allowed ? 'allowed' : 'denied', mode.toLowerCase(), mode).add();
   }
 
   text(): Promise<string> {

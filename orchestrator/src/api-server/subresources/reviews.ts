@@ -3,6 +3,7 @@ import { apiError } from '@berth/kube';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { rulesReview } from '../authorization/rules-review.ts';
+import { reviewedSelectors } from '../authorization/selector-attributes.ts';
 import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { tokenUser } from '../http/authenticate.ts';
@@ -114,10 +115,6 @@ async function reviewToken({ tokens, authentication }: SpecialParts, token: stri
   return user && { user, audiences: common };
 }
 
-function selectedField({ key, operator, values }: { key: string; operator: string; values?: string[] }) {
-  return operator === 'In' && values?.length === 1 ? { field: key, equals: values[0] as string } : { field: key };
-}
-
 function userInfoOf({ name, uid, groups, extra }: User) {
   return { username: name, ...(uid === undefined ? {} : { uid }), groups, ...(extra ? { extra } : {}) };
 }
@@ -131,7 +128,7 @@ function attributesOf(user: User, spec: Spec): Attributes {
     subresource = '',
     name = '',
     version,
-    fieldSelector,
+    ...selectors
   } = spec['resourceAttributes'] ?? {};
   const other = spec['nonResourceAttributes'] as { verb?: string; path?: string } | undefined;
   return {
@@ -144,6 +141,6 @@ function attributesOf(user: User, spec: Spec): Attributes {
     verb: other?.verb ?? verb,
     path: other?.path ?? '',
     ...(version ? { version } : {}),
-    ...(fieldSelector?.requirements ? { fieldSelector: fieldSelector.requirements.map(selectedField) } : {}),
+    ...reviewedSelectors(selectors),
   };
 }

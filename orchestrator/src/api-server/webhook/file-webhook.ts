@@ -5,7 +5,7 @@ import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
 
 /** A review takes no longer, as upstream has it. */
-const timeoutMs = 30_000;
+const usualTimeoutMs = 30_000;
 /** Upstream's backoff for what may be right the next time. */
 const tries = 5;
 const firstDelayMs = 500;
@@ -16,11 +16,20 @@ export class FileWebhook {
   readonly #target: HttpsTarget;
   readonly #caller: HttpsCaller;
   readonly #clock: Clock;
+  readonly #timeoutMs: number;
 
-  constructor(target: HttpsTarget, { caller, clock }: { readonly caller: HttpsCaller; readonly clock: Clock }) {
+  constructor(
+    target: HttpsTarget,
+    {
+      caller,
+      clock,
+      timeoutMs = usualTimeoutMs,
+    }: { readonly caller: HttpsCaller; readonly clock: Clock; readonly timeoutMs?: number },
+  ) {
     this.#target = target;
     this.#caller = caller;
     this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The answered object; asked again where the server was busy or broke off. @throws CallError */
@@ -36,7 +45,7 @@ export class FileWebhook {
   }
 
   async #once(body: string, signal: AbortSignal): Promise<Record<string, unknown>> {
-    const call = { target: this.#target, method: 'POST', body, timeoutMs } as const;
+    const call = { target: this.#target, method: 'POST', body, timeoutMs: this.#timeoutMs } as const;
     const answer = await this.#caller.call(call, signal);
     const { status } = answer;
     if (status < 200 || status > 206)

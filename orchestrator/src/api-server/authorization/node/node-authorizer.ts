@@ -199,5 +199,9 @@ function pod({ node, attributes, leads }: Question): Decision | Promise<Decision
 }
 
 function selects({ fieldSelector }: Attributes, node: string): boolean {
-  return fieldSelector?.some(({ field, equals }) => field === 'spec.nodeName' && equals === node) ?? false;
+  return (
+    fieldSelector?.some(
+      ({ field, operator, value }) => field === 'spec.nodeName' && operator === '=' && value === node,
+    ) ?? false
+  );
 }
