@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { resources, type Service } from '@berth/kube';
 import type { NodeApi } from '../node-api.ts';
 import { cgroupFiles } from './containers/cgroup-files.ts';
+import { evictOverLimit } from './eviction/evict-over-limit.ts';
 import { KubeletApi } from './kubelet-api.ts';
 import type { KubeletOptions } from './kubelet-options.ts';
 import { rotateLogs } from './logs/rotate-logs.ts';
@@ -90,6 +91,7 @@ function run({ options, node, reporter, workers }: Parts, parent: AbortSignal): 
     keepNodeLease(options, signal),
     followRuntime({ runtime, clock, log, onPod }, signal),
     rotateLogs({ runtime, clock, log, running }, signal),
+    evictOverLimit(node, workers, signal),
     pods.catch((error: unknown) => {
       if (!signal.aborted) log.error('pods of the node not taken up', { error });
     }),

@@ -41,3 +41,14 @@ export function restartPolicyOf(pod: Pod): string {
 export function isTerminalPhase(phase: string | undefined): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
+
+/** From here on upwards are the cluster's own pods (scheduling SystemCriticalPriority). */
+const criticalPriority = 2_000_000_000;
+
+/** Not to be evicted: of the cluster's own, or static (kubelet/types IsCriticalPod). */
+export function isCritical({ metadata, spec }: Pod): boolean {
+  const source = metadata.annotations?.['kubernetes.io/config.source'];
+  const isStatic =
+    metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined || (source !== undefined && source !== 'api');
+  return isStatic || (spec?.priority ?? 0) >= criticalPriority;
+}

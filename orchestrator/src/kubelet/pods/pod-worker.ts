@@ -94,6 +94,15 @@ export class PodWorker implements AsyncDisposable {
     this.poke();
   }
 
+  /** Ends a pod that may not go on here; not one that ends already. */
+  evict(verdict: PodVerdict): void {
+    if (this.#stage !== 'syncing' || this.#mustEnd()) return;
+    this.state.verdict = verdict;
+    podEvent(this.#options.node, this.state.pod)('Warning', verdict.reason, verdict.message);
+    this.#pass?.abort();
+    this.poke();
+  }
+
   /** Something may have changed: look soon. */
   poke(): void {
     if (this.#end.signal.aborted || this.#stage === 'finished') return;
@@ -221,9 +230,11 @@ export class PodWorker implements AsyncDisposable {
   }
 
   #effectiveGrace(): number {
-    const { metadata, spec } = this.state.pod;
+    const { pod, verdict } = this.state;
+    const { metadata, spec } = pod;
     // At least one second, so that TERM is seen at all (pod_workers.go calculateEffectiveGracePeriod).
-    return Math.max(1, metadata.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? 30);
+    const own = metadata.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? 30;
+    return Math.max(1, Math.min(own, verdict?.graceSeconds ?? own));
   }
 
   /** While containers end nothing is done about them, but who asks for the pod by its readiness has to hear of it. */

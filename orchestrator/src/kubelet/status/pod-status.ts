@@ -15,6 +15,8 @@ export interface PodVerdict {
   readonly message: string;
   /** It was never let in: there is nothing to say of its containers. */
   readonly rejected?: boolean;
+  /** How long its containers may take to end, whatever the pod says. */
+  readonly graceSeconds?: number;
 }
 
 export interface PodStatusInput {

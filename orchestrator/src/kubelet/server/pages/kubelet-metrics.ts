@@ -36,7 +36,7 @@ export async function kubeletMetrics(
   );
   // A claim that several pods have is told of once.
   const claims = new Map<string, VolumeStats>();
-  const all = await Promise.all(pods.map((pod) => volumeStats({ node, pod, ofClaims: true }, signal)));
+  const all = await Promise.all(pods.map((pod) => volumeStats({ node, pod, only: 'claims' }, signal)));
   for (const stats of all.flatMap(({ ephemeral, persistent }) => [...ephemeral, ...persistent]))
     if (stats.pvcRef) claims.set(`${stats.pvcRef.namespace}/${stats.pvcRef.name}`, stats);
   for (const [name, help, field] of volumeFamilies)

@@ -6,7 +6,7 @@ import { type NodeContext, podDirectory } from '../../node-context.ts';
 import { uidOf } from '../../pods/pod-facts.ts';
 import { timeOf } from './cri-usage.ts';
 import { added, type FilesystemStats, filesTaken, filesystemStats, fileTaken, type Taken } from './filesystem-stats.ts';
-import { type VolumeStats, volumeStats } from './volume-stats.ts';
+import { type VolumeStats, type VolumeStatsOptions, volumeStats } from './volume-stats.ts';
 
 /** A filesystem, and what of it something takes, as far as that is known. */
 export type PartStats = Pick<FilesystemStats, 'time'> & Partial<FilesystemStats>;
@@ -54,16 +54,22 @@ function takenBy({ usedBytes, inodesUsed }: cri.FilesystemUsage): Partial<Taken>
   };
 }
 
+export interface PodFilesInput {
+  readonly pod: Pod;
+  readonly containers: readonly ContainerFiles[];
+  /** Of all its volumes, or of some. */
+  readonly only?: VolumeStatsOptions['only'];
+}
+
 /** A pod's volumes; and what all of it takes of the node's own disk (makePodStorageStats, calcEphemeralStorage). */
 export async function podFiles(
   node: NodeContext,
-  pod: Pod,
-  containers: readonly ContainerFiles[],
+  { pod, containers, only }: PodFilesInput,
   signal: AbortSignal,
 ): Promise<PodFiles> {
   const { clock, dirs } = node.options;
   const [{ ephemeral, persistent }, logs, hosts, root] = await Promise.all([
-    volumeStats({ node, pod }, signal),
+    volumeStats({ node, pod, only }, signal),
     filesTaken(podLogDirectory(dirs.logs, pod)),
     fileTaken(join(podDirectory(node, uidOf(pod)), 'etc-hosts')),
     filesystemStats(dirs.root, clock),

@@ -45,7 +45,7 @@ export async function podStats(node: NodeContext, pods: readonly Pod[], signal: 
         ),
       );
       const full = bare.containers.map((container, i) => ({ ...container, ...files[i] }));
-      return { ...bare, containers: full, ...(await podFiles(node, pod, files, signal)) };
+      return { ...bare, containers: full, ...(await podFiles(node, { pod, containers: files }, signal)) };
     }),
   );
 }

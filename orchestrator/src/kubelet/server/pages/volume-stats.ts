@@ -53,13 +53,13 @@ const readers: Readonly<Record<string, Read>> = {
 export interface VolumeStatsOptions {
   readonly node: NodeContext;
   readonly pod: Pod;
-  /** True: only those of claims. */
-  readonly ofClaims?: boolean;
+  /** Those of claims alone, or those alone that go with the pod, for which no driver is asked. */
+  readonly only?: 'claims' | 'ephemeral' | undefined;
 }
 
 /** Of the volumes that are set up for a pod now. Those that have no answer are left out. */
 export async function volumeStats(
-  { node, pod, ofClaims = false }: VolumeStatsOptions,
+  { node, pod, only }: VolumeStatsOptions,
   signal: AbortSignal,
 ): Promise<PodVolumeStats> {
   const podUid = pod.metadata.uid ?? '';
@@ -70,7 +70,8 @@ export async function volumeStats(
       return Promise.all(
         names.map(async (specName) => {
           const volume = volumeOf(node, pod, specName);
-          if (!volume || (ofClaims && !namesOf(pod, volume).pvcRef)) return [];
+          if (!volume || (only === 'claims' && !namesOf(pod, volume).pvcRef)) return [];
+          if (only === 'ephemeral' && !volume.emptyDir && !isEphemeral(volume)) return [];
           const mounted = { node, podUid, specName, path: join(parent, specName) };
           const stats = await read(mounted, signal).catch((error: unknown) => {
             signal.throwIfAborted();
