@@ -78,6 +78,15 @@ export { readMounts } from './read-mounts.ts';
 export { removeEmptyAt, removeTree } from './remove-tree.ts';
 export { resolveLinks } from './resolve-links.ts';
 export { returnMemoryWhenQuiet } from './return-memory.ts';
+export { mustRun, ProgramError, type ProgramResult, type RunOptions, runProgram } from './run-program.ts';
+export {
+  type Program,
+  type ProgramEnd,
+  type ProgramFd,
+  type ProgramOptions,
+  programPath,
+  startProgram,
+} from './start-program.ts';
 export { openTerminal, setTerminalSize, type Terminal } from './terminal.ts';
 export { type TreeUsage, treeUsage } from './tree-usage.ts';
 export { getXattr, listXattrs, putXattr, removeXattr, type XattrPath } from './xattr.ts';

@@ -107,7 +107,8 @@ export function callAsync(work: AsyncFunction, args: readonly unknown[], { sysca
   });
 }
 
-function errorOf(errno: number, syscall: string, what: string): KernelError {
+/** An errno as an error that says what was tried. */
+export function errorOf(errno: number, syscall: string, what: string): KernelError {
   const code = names.get(errno) ?? 'EUNKNOWN';
   return new KernelError(code, errno, syscall, `${syscall} ${what}: ${code}`);
 }

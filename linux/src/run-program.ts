@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { CodedError } from '@berth/kit';
-import { startTurns } from './start-turns.ts';
+import { isErrno } from './kernel-error.ts';
+import { startProgram } from './start-program.ts';
 
 export interface ProgramResult {
   readonly exitCode: number;
@@ -11,12 +11,9 @@ export interface ProgramResult {
 /** A program could not be started, or answered with a code other than 0. */
 export class ProgramError extends CodedError<'Failed' | 'Missing'> {}
 
-/** Where programs are looked for: the caller's own PATH may lack sbin, and children get no other of its variables. */
-export const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 export interface RunOptions {
   readonly input?: string;
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** After it the program is killed; 2 minutes, which is what a kubelet gives a runtime's answer. */
   readonly timeoutMs?: number;
@@ -29,35 +26,32 @@ export interface RunOptions {
 export async function runProgram(
   file: string,
   args: readonly string[],
-  options: RunOptions = {},
+  { input, env, signal, timeoutMs = 120_000 }: RunOptions = {},
 ): Promise<ProgramResult> {
-  const { timeoutMs = 120_000 } = options;
-  await startTurns.arrive(1);
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: options.env ?? { PATH: programPath },
-      ...(options.signal && { signal: options.signal }),
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
-    child.on('error', (error) => reject(startFailure(file, error)));
-    child.on('close', (code, signal) => {
-      if (child.killed) return reject(new ProgramError('Failed', `${file}: did not end within ${timeoutMs} ms`));
-      resolve({
-        exitCode: code ?? (signal ? 255 : 0),
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-      });
-    });
-    // A program that ends without reading its input is judged by its exit code, not by EPIPE.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(options.input);
+  const late = AbortSignal.timeout(timeoutMs);
+  const end = signal ? AbortSignal.any([signal, late]) : late;
+  const program = await startProgram(file, args, {
+    fds: [input === undefined ? 'null' : 'it-reads', 'it-writes', 'it-writes'],
+    ...(env && { env }),
+    signal: end,
+  }).catch((error: Error) => {
+    throw startFailure(file, error);
   });
+  const [stdin, stdout, stderr] = program.pipes;
+  const [said, complained]: [Buffer[], Buffer[]] = [[], []];
+  stdout?.on('data', (chunk: Buffer) => said.push(chunk));
+  stderr?.on('data', (chunk: Buffer) => complained.push(chunk));
+  // A program that ends without reading its input is judged by its exit code, not by EPIPE.
+  stdin?.on('error', () => undefined).end(input ?? '');
+  // What it left running may hold its pipes open: after a kill nobody waits for their end.
+  const drop = () => program.pipes.forEach((pipe) => void pipe?.destroy());
+  end.addEventListener('abort', drop, { once: true });
+  if (end.aborted) drop();
+  const { code } = await program.closed;
+  end.removeEventListener('abort', drop);
+  signal?.throwIfAborted();
+  if (late.aborted) throw new ProgramError('Failed', `${file}: did not end within ${timeoutMs} ms`);
+  return { exitCode: code ?? 255, stdout: textOf(said), stderr: textOf(complained) };
 }
 
 /** As {@link runProgram}. @throws ProgramError when it fails; the message carries its last line of complaint. */
@@ -70,7 +64,11 @@ export async function mustRun(...call: Parameters<typeof runProgram>): Promise<s
   });
 }
 
-function startFailure(file: string, error: NodeJS.ErrnoException): Error {
-  if (error.code !== 'ENOENT') return error;
+function textOf(chunks: readonly Buffer[]): string {
+  return Buffer.concat(chunks).toString();
+}
+
+function startFailure(file: string, error: Error): Error {
+  if (!isErrno(error, 'ENOENT')) return error;
   return new ProgramError('Missing', `${file} is not installed, or not in PATH`, { cause: error });
 }

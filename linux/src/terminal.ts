@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import koffi from 'koffi';
+import { O_CLOEXEC } from './flags.ts';
 import { check } from './libc.ts';
 
 const lib = koffi.load('libc.so.6');
@@ -23,7 +24,8 @@ export function openTerminal(): Terminal {
   const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
   try {
     check(ioctlPointer(master, TIOCSPTLCK, Buffer.alloc(4)), 'ioctl', 'TIOCSPTLCK');
-    const peer = check(ioctlNumber(master, TIOCGPTPEER, constants.O_RDWR | constants.O_NOCTTY), 'ioctl', 'TIOCGPTPEER');
+    const how = constants.O_RDWR | constants.O_NOCTTY | O_CLOEXEC;
+    const peer = check(ioctlNumber(master, TIOCGPTPEER, how), 'ioctl', 'TIOCGPTPEER');
     return { master, peer };
   } catch (error) {
     closeSync(master);

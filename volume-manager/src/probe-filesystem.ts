@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
 import type { Clock } from '@berth/kit';
-import type { Mounter } from '@berth/linux';
+import { type Mounter, startProgram } from '@berth/linux';
 import { isFoundOnNetwork } from './mount-table.ts';
 
 /** A server that has not answered after this time is taken for dead. */
@@ -13,15 +12,13 @@ const answerMs = 10_000;
  */
 export async function probeFilesystem(mounter: Mounter, clock: Clock, path: string): Promise<void> {
   if (!(await isFoundOnNetwork(mounter, path))) return;
-  const child = spawn('stat', ['--file-system', '--', path], { stdio: 'ignore' });
-  const answered = new Promise<boolean>((resolve) =>
-    child.once('exit', () => resolve(true)).once('error', () => resolve(true)),
-  );
+  const program = await startProgram('stat', ['--file-system', '--', path], { fds: [] });
+  const answered = program.ended.then(() => true);
   const { promise: timedOut, resolve } = Promise.withResolvers<boolean>();
   using _ = clock.schedule(answerMs, () => resolve(false));
   if (await Promise.race([answered, timedOut])) return;
   // It may be beyond killing; it is waited for by nobody.
-  child.kill('SIGKILL');
-  child.unref();
+  program.kill('SIGKILL');
+  program.unref();
   throw new Error(`the filesystem at ${path} does not answer: its server may be gone`);
 }

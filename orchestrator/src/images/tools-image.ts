@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
+import { runProgram } from '@berth/linux';
 import { pack } from 'tar-stream';
 import { type ImageBuilder, madeFromLabel } from './built-images.ts';
 import type { ContentStore } from './content-store.ts';
 import { architecture } from './image-manifest.ts';
-
-const run = promisify(execFile);
 
 /** The image that needs no registry: this machine's own shell, everyday commands and Node. */
 export const toolsImageName = 'berth.local/tools:latest';
@@ -189,9 +186,7 @@ async function collect(nodeBinary: string): Promise<TreeFile[]> {
 
 /** What the dynamic loader would load; static programs have none. */
 async function sharedLibraries(programs: readonly string[]): Promise<string[]> {
-  const { stdout } = await run('ldd', [...new Set(programs)], { maxBuffer: 16 * 1024 * 1024 }).catch(
-    (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
-  );
+  const { stdout } = await runProgram('ldd', [...new Set(programs)]);
   return [...new Set([...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path]) => path as string))];
 }
 

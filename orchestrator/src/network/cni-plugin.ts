@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '@berth/kit';
-import { programPath, runProgram } from '../runtime/run-program.ts';
+import { programPath, runProgram } from '@berth/linux';
 
 /** Where distributions and upstream put the CNI plugins. */
 const pluginDirectories = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];

@@ -1,4 +1,4 @@
-import { mustRun, runProgram } from '../runtime/run-program.ts';
+import { mustRun, runProgram } from '@berth/linux';
 
 /** A port of the node that leads to a pod. */
 export interface PublishedPort {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedMutex, type Logger } from '@berth/kit';
-import { mustRun, runProgram } from '../runtime/run-program.ts';
+import { mustRun, runProgram } from '@berth/linux';
 import { isPinned } from '../runtime/sandbox-namespaces.ts';
 import type { StateLayout } from '../runtime/state-layout.ts';
 import { callCniPlugin } from './cni-plugin.ts';

@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { closeSync, write } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { connectPackets, endPackets } from '@berth/linux';
+import { connectPackets, endPackets, startProgram } from '@berth/linux';
 import type { TerminalStreams } from '../node-api.ts';
 import { controlConmon } from './conmon.ts';
 import type { ContainerRecord } from './records.ts';
-import { programPath } from './run-program.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 
 /** conmon reads no more than this of one packet and drops the rest (STDIO_BUF_SIZE is 8192). */
@@ -39,18 +37,18 @@ export async function attachStream(
 ): Promise<void> {
   const bundle = layout.container(record.id);
   const socket = await connectAttach(bundle);
-  const child = spawn(process.execPath, ['-e', relay], {
-    stdio: ['ignore', 'pipe', 'ignore', socket],
-    env: { PATH: programPath },
+  const program = await startProgram(process.execPath, ['-e', relay], {
+    fds: ['null', 'it-writes', 'null', socket],
     signal,
-    killSignal: 'SIGKILL',
+  }).catch((error: unknown) => {
+    closeSync(socket);
+    throw error;
   });
-  child.on('error', () => undefined);
   const sizes = streams.resizes?.[Symbol.asyncIterator]();
   try {
     const stdin = streams.stdin && sendInput(streams.stdin, socket);
     if (sizes) void followSizes(sizes, bundle);
-    const received = receive(child.stdout as Readable, streams);
+    const received = receive(program.pipes[1] as Readable, streams);
     const { stdinOnce, tty } = record.config;
     // Input that nobody takes any more comes before the end of the container that took it.
     const detached = stdin?.then(() => (stdinOnce && !tty ? received : undefined)).catch(() => received);
@@ -59,7 +57,7 @@ export async function attachStream(
   } finally {
     void sizes?.return?.();
     streams.stdin?.pause();
-    child.kill('SIGKILL');
+    program.kill('SIGKILL');
     closeSync(socket);
   }
 }

@@ -34,6 +34,7 @@ test('createUnderConmon tells what conmon itself complained of, also where it cl
 test('createUnderConmon waits two minutes for an OCI runtime that hangs', async () => {
   using world = aConmon('exec sleep 5');
   const failure = createUnderConmon(world.options).catch((error: Error) => error.message);
+  await expect.poll(() => world.clock.pending).toBe(1);
   await world.clock.advance(119_000);
   expect(world.clock.pending).toBe(1);
   await world.clock.advance(1000);

@@ -1,15 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { abortable, type Clock, CodedError, deadline } from '@berth/kit';
+import { type Program, programPath, startProgram } from '@berth/linux';
 import { moveProcess } from './cgroups.ts';
 import { ociComplaint } from './oci-complaint.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { identifyProcess } from './process-id.ts';
 import type { ProcessId } from './records.ts';
-import { programPath } from './run-program.ts';
-import { startTurns } from './start-turns.ts';
 
 export interface ConmonOptions {
   readonly conmon: string;
@@ -42,31 +40,29 @@ export class CreateFailedError extends CodedError<'CreateFailed'> {}
  */
 export async function createUnderConmon(options: ConmonOptions): Promise<{ container: ProcessId; conmon?: ProcessId }> {
   const moves = options.cgroups.length > 0;
-  await startTurns.arrive(1);
-  const child = spawn(options.conmon, conmonArgs(options), {
+  const program = await startProgram(options.conmon, conmonArgs(options), {
     cwd: options.bundle,
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...(moves ? ['pipe' as const] : [])],
+    ownSession: true,
+    fds: ['null', 'null', 'it-writes', 'it-writes', ...(moves ? ['it-reads' as const] : [])],
     // It does nothing before it has read from its start pipe, and takes only names that its locale can spell.
     env: { PATH: programPath, LC_ALL: 'C.UTF-8', _OCI_SYNCPIPE: '3', ...(moves && { _OCI_STARTPIPE: '4' }) },
+  }).catch((cause: Error) => {
+    throw new CreateFailedError('CreateFailed', `start conmon: ${cause.message}`, { cause });
   });
-  const complaint = collect(child.stderr as Readable);
-  const failed = new Promise<never>((_, reject) => {
-    child.on('error', (cause) =>
-      reject(new CreateFailedError('CreateFailed', `start conmon: ${cause.message}`, { cause })),
-    );
-    // Not as it exits: all that it complained of is read by now.
-    child.on('close', (code) => {
-      if (code !== 0) reject(new CreateFailedError('CreateFailed', `conmon: exit code ${code}: ${complaint().trim()}`));
-    });
+  const [errors, sync] = program.pipes.slice(2) as Readable[] as [Readable, Readable];
+  const complaint = collect(errors);
+  // Not as it exits: all that it complained of is read by now.
+  const closed = program.closed.then(({ code, signal }) => {
+    if (code === 0) return '';
+    const how = signal ?? `exit code ${code}`;
+    throw new CreateFailedError('CreateFailed', `conmon: ${how}: ${complaint().trim()}`);
   });
-  failed.catch(() => undefined);
-  const closed = new Promise<string>((resolve) => child.on('close', () => resolve('')));
-  const said = firstLine(child.stdio[3] as Readable).then((line) => line || closed);
-  if (moves) await release(child, options.cgroups);
-  const answer = await inTime(Promise.race([said, failed]), options.clock).finally(() => {
-    for (const pipe of [child.stderr, child.stdio[3]]) (pipe as Readable).destroy();
-    child.unref();
+  closed.catch(() => undefined);
+  const said = firstLine(sync).then((line) => line || closed);
+  if (moves) await release(program, options.cgroups);
+  const answer = await inTime(said, options.clock).finally(() => {
+    for (const pipe of [errors, sync]) pipe.destroy();
+    program.unref();
   });
   return processesOf(options, answer, complaint());
 }
@@ -80,10 +76,10 @@ async function inTime(answer: Promise<string>, clock: Clock): Promise<string> {
 }
 
 /** Lets conmon begin, in its cgroups; where they refuse it, in ours: it runs all the same. */
-async function release(child: ChildProcess, cgroups: readonly string[]): Promise<void> {
-  const start = child.stdio[4] as Writable;
+async function release({ pid, pipes }: Program, cgroups: readonly string[]): Promise<void> {
+  const start = pipes[4] as Writable;
   start.on('error', () => undefined);
-  if (child.pid !== undefined) await moveProcess(cgroups, child.pid).catch(() => undefined);
+  await moveProcess(cgroups, pid).catch(() => undefined);
   start.end('\n');
 }
 

@@ -1,17 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { ReadStream } from 'node:tty';
 import { isAbort } from '@berth/kit';
-import { openTerminal, setTerminalSize } from '@berth/linux';
+import { openTerminal, type Program, programPath, setTerminalSize, startProgram } from '@berth/linux';
 import type { TerminalStreams } from '../node-api.ts';
 import { type ExecFiles, writeExecProcess } from './exec-process.ts';
-import { dropOutput, killExec, removeExecFiles } from './exec-sync.ts';
-import { identifyProcess, signalProcess } from './process-id.ts';
+import { killExec, removeExecFiles } from './exec-sync.ts';
 import type { ContainerRecord } from './records.ts';
-import { programPath } from './run-program.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 
 /** Runs a command in a container with the client's streams and returns its exit code. Aborting kills the command. */
@@ -25,15 +22,16 @@ export async function execStream(
   signal.throwIfAborted();
   const process = { args: call.command, terminal: call.streams.tty };
   const files = await writeExecProcess(layout.container(record.id), rng.uuid(), process);
-  let child: ChildProcess | undefined;
-  const kill = () => {
-    if (child) dropOutput(child);
-    void killExec(files.pidFile, child?.pid);
-  };
+  let program: Program | undefined;
+  const kill = () => void (program && killExec(files.pidFile, program));
   signal.addEventListener('abort', kill, { once: true });
   const run = call.streams.tty ? runInTerminal : runWithPipes;
   try {
-    const code = await run(context, record, { ...call, files, onStart: (started) => (child = started) });
+    const onStart = (started: Program) => {
+      program = started;
+      if (signal.aborted) kill();
+    };
+    const code = await run(context, record, { ...call, files, onStart });
     signal.throwIfAborted();
     return code;
   } finally {
@@ -45,21 +43,21 @@ export async function execStream(
 interface ExecRun {
   readonly streams: TerminalStreams;
   readonly files: ExecFiles;
-  readonly onStart: (child: ChildProcess) => void;
+  readonly onStart: (program: Program) => void;
 }
 
 async function runWithPipes({ oci }: RuntimeContext, { id }: ContainerRecord, run: ExecRun): Promise<number> {
   const { stdin, stdout, stderr } = run.streams;
-  const child = spawn(oci.path, oci.execArgs(id, run.files), {
-    stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', stderr ? 'pipe' : 'ignore'],
-    env: { PATH: programPath },
+  const program = await startProgram(oci.path, oci.execArgs(id, run.files), {
+    fds: [stdin ? 'it-reads' : 'null', stdout ? 'it-writes' : 'null', stderr ? 'it-writes' : 'null'],
   });
-  run.onStart(child);
+  run.onStart(program);
+  const [input, output, errors] = program.pipes;
   // The command may end without reading all its input, and the client may go away: neither is an error of the other.
-  child.stdin?.on('error', () => stdin?.unpipe());
-  if (stdin && child.stdin) stdin.pipe(child.stdin);
-  const outputs = [copy(child.stdout, stdout), copy(child.stderr, stderr)];
-  const code = await exitOf(child);
+  input?.on('error', () => stdin?.unpipe());
+  if (input) stdin?.pipe(input);
+  const outputs = [copy(output, stdout), copy(errors, stderr)];
+  const { code = 137 } = await program.ended;
   stdin?.unpipe();
   await Promise.all(outputs);
   return code;
@@ -76,17 +74,16 @@ async function runInTerminal({ oci }: RuntimeContext, { id }: ContainerRecord, r
   terminal.on('error', () => undefined);
   const sizes = resizes?.[Symbol.asyncIterator]();
   try {
-    const child = spawn(oci.path, oci.execArgs(id, run.files, ['--tty']), {
-      stdio: [peer, peer, peer],
+    const program = await startProgram(oci.path, oci.execArgs(id, run.files, ['--tty']), {
+      fds: [peer, peer, peer],
       env: { PATH: programPath, TERM: 'xterm' },
-      detached: true,
-    });
-    closeSync(peer);
-    run.onStart(child);
+      ownSession: true,
+    }).finally(() => closeSync(peer));
+    run.onStart(program);
     const output = copy(terminal, stdout);
     stdin?.on('data', (chunk: Buffer) => terminal.write(chunk));
-    if (sizes) void followSizes(sizes, { master, child, files: run.files });
-    const code = await exitOf(child);
+    if (sizes) void followSizes(sizes, { master, program, files: run.files });
+    const { code = 137 } = await program.ended;
     await output;
     return code;
   } finally {
@@ -98,13 +95,13 @@ async function runInTerminal({ oci }: RuntimeContext, { id }: ContainerRecord, r
 
 async function followSizes(
   sizes: AsyncIterator<{ readonly width: number; readonly height: number }>,
-  { master, child, files }: { readonly master: number; readonly child: ChildProcess; readonly files: ExecFiles },
+  { master, program, files }: { readonly master: number; readonly program: Program; readonly files: ExecFiles },
 ): Promise<void> {
   try {
     for (let next = await sizes.next(); !next.done; next = await sizes.next()) {
-      if (child.exitCode !== null || child.pid === undefined) return;
+      if (program.hasEnded) return;
       setTerminalSize(master, next.value);
-      signalProcess(identifyProcess(child.pid), 'SIGWINCH');
+      program.kill('SIGWINCH');
       await resizeInside(files.pidFile, next.value);
     }
   } catch (error) {
@@ -127,15 +124,8 @@ async function resizeInside(pidFile: string, size: { readonly width: number; rea
   }
 }
 
-function exitOf(child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code) => resolve(code ?? 137));
-  });
-}
-
 /** Resolves when all of `source` has been handed to `target`, which stays open: the client closes it. */
-async function copy(source: Readable | null, target: Writable | undefined): Promise<void> {
+async function copy(source: Readable | undefined, target: Writable | undefined): Promise<void> {
   if (!source) return;
   if (target) {
     target.once('error', () => source.resume());

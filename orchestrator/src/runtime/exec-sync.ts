@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { deadline } from '@berth/kit';
+import { type Program, startProgram } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import { type ExecFiles, writeExecProcess } from './exec-process.ts';
 import { identifyProcess, signalProcess } from './process-id.ts';
 import type { ContainerRecord } from './records.ts';
-import { programPath } from './run-program.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 
 /** CRI's bound on what a probe or hook may answer, per stream. */
@@ -31,50 +30,37 @@ export async function execSync(
   const { oci, layout, clock, rng } = context;
   const terminal = { args: command, terminal: false };
   const files = await writeExecProcess(layout.container(record.id), rng.uuid(), terminal);
-  const child = spawn(oci.path, oci.execArgs(record.id, files), {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: programPath },
-  });
-  const stdout = bounded(child.stdout);
-  const stderr = bounded(child.stderr);
-  const ended = new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? 137));
-  });
   using limit = deadline(clock, options.timeoutMs || Number.MAX_SAFE_INTEGER, options.signal);
-  const kill = () => {
-    dropOutput(child);
-    void killExec(files.pidFile, child.pid);
-  };
+  let program: Program | undefined;
+  const kill = () => void (program && killExec(files.pidFile, program));
   limit.signal.addEventListener('abort', kill, { once: true });
   try {
-    const exitCode = await ended;
+    program = await startProgram(oci.path, oci.execArgs(record.id, files), { fds: ['null', 'it-writes', 'it-writes'] });
+    const [stdout, stderr] = program.pipes.slice(1).map((pipe) => bounded(pipe as Readable));
+    if (limit.signal.aborted) kill();
+    const { code: exitCode = 137 } = await program.closed;
     if (limit.signal.aborted) {
       throw grpcError(
         'DEADLINE_EXCEEDED',
         `failed to exec in container: timeout ${options.timeoutMs} ms exceeded: context deadline exceeded`,
       );
     }
-    return { exitCode, stdout: stdout(), stderr: stderr() };
+    return { exitCode, stdout: stdout!(), stderr: stderr!() };
   } finally {
     limit.signal.removeEventListener('abort', kill);
     await removeExecFiles(files);
   }
 }
 
-/** What the command left running may hold the pipes open: after a kill nobody waits for their end. */
-export function dropOutput(child: ChildProcess): void {
-  child.once('exit', () => {
-    child.stdout?.destroy();
-    child.stderr?.destroy();
-  });
-}
-
 /** Kills the command itself, by the pid the OCI runtime wrote, and then the OCI runtime that waits for it. */
-export async function killExec(pidFile: string, runtimePid: number | undefined): Promise<void> {
+export async function killExec(pidFile: string, runtime: Program): Promise<void> {
+  // What the command left running may hold the pipes open: after a kill nobody waits for their end.
+  void runtime.ended.then(() => {
+    for (const pipe of runtime.pipes.slice(1)) pipe?.destroy();
+  });
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
   if (pid > 0) signalProcess(identifyProcess(pid), 'SIGKILL');
-  if (runtimePid !== undefined) signalProcess(identifyProcess(runtimePid), 'SIGKILL');
+  runtime.kill('SIGKILL');
 }
 
 export async function removeExecFiles({ pidFile, processFile }: ExecFiles): Promise<void> {

@@ -2,12 +2,12 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, CodedError } from '@berth/kit';
+import { mustRun, programPath, runProgram } from '@berth/linux';
 import { boundingCapabilities } from './capabilities.ts';
 import type { CgroupLayout } from './cgroups.ts';
 import { armFifo, releaseByFifo, wasReleased } from './exec-fifo.ts';
 import type { ExecFiles } from './exec-process.ts';
 import type { ProcessId } from './records.ts';
-import { mustRun, programPath, runProgram } from './run-program.ts';
 
 /** A program this runtime needs is not on this machine. */
 export class MissingProgramError extends CodedError<'MissingProgram'> {}

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { Duplex, type Readable, type Writable } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
+import { type Program, startProgram } from '@berth/linux';
 import { grpcError } from '@berth/protos';
-import { programPath } from './run-program.ts';
 
 /**
  * Runs in the pod's network namespace: a thread of ours must not enter it. Says "ok" on fd 3 once connected,
@@ -37,30 +36,29 @@ export async function forwardPort(netns: string | undefined, port: number, signa
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw grpcError('INVALID_ARGUMENT', `port ${port}`);
   const node = [process.execPath, '-e', relay, String(port)];
   const [file, ...args] = netns === undefined ? node : ['nsenter', `--net=${netns}`, '--', ...node];
-  const child = spawn(file!, args, {
-    stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
-    env: { PATH: programPath },
+  const program = await startProgram(file!, args, {
+    fds: ['it-reads', 'it-writes', 'null', 'it-writes'],
     signal,
-    killSignal: 'SIGKILL',
+  }).catch((error: Error) => {
+    throw grpcError('UNAVAILABLE', `port ${port} of the pod: ${error.message}`);
   });
-  child.on('error', () => undefined);
-  const answer = await text(child.stdio[3] as Readable);
+  const answer = await text(program.pipes[3] as Readable);
   if (answer !== 'ok') {
-    child.kill('SIGKILL');
+    program.kill('SIGKILL');
     throw grpcError('UNAVAILABLE', `port ${port} of the pod: ${answer || 'the connection could not be made'}`);
   }
-  return relayed(child);
+  return relayed(program);
 }
 
 /** What the relay reads and writes. It ends once the program has, whatever it may still be told: all that was said arrives. */
-function relayed(child: ChildProcess): Duplex {
-  const [stdin, stdout] = [child.stdin as Writable, child.stdout as Readable];
+function relayed(program: Program): Duplex {
+  const [stdin, stdout] = program.pipes as readonly Duplex[] as [Duplex, Duplex];
   const stream = new Duplex({
     read: () => stdout.resume(),
     write: (chunk: Buffer, _, done) => void (stdin.writable ? stdin.write(chunk, () => done()) : done()),
     final: (done) => void (stdin.writable ? stdin.end(() => done()) : done()),
     destroy(error, done) {
-      child.kill('SIGKILL');
+      program.kill('SIGKILL');
       done(error);
     },
   });

@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Mounter } from '@berth/linux';
-import { inspect, isErrno } from '@berth/linux';
+import { inspect, isErrno, type Mounter, mustRun, startProgram } from '@berth/linux';
 import type { cri } from '@berth/protos';
 import type { OciNamespace } from './oci-spec.ts';
 import { identifyProcess, isAlive } from './process-id.ts';
 import type { ProcessId, SandboxRecord } from './records.ts';
-import { mustRun, programPath } from './run-program.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import type { StateLayout } from './state-layout.ts';
 
@@ -44,14 +41,12 @@ export async function pinNamespaces(layout: StateLayout, id: string, kinds: read
 export async function startPause({ layout, mounter, clock }: PauseContext, id: string): Promise<ProcessId> {
   const pin = layout.namespace(id, 'pid');
   const pause = ['env', '--ignore-signal=CHLD', 'sleep', 'infinity'];
-  const child = spawn('unshare', [`--pid=${pin}`, '--fork', '--kill-child', '--', ...pause], {
-    detached: true,
-    stdio: 'ignore',
-    env: { PATH: programPath },
+  const program = await startProgram('unshare', [`--pid=${pin}`, '--fork', '--kill-child', '--', ...pause], {
+    fds: [],
+    ownSession: true,
   });
-  await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
-  child.unref();
-  const parent = identifyProcess(child.pid!);
+  program.unref();
+  const parent = identifyProcess(program.pid);
   // unshare(1) binds the file after its child exists and tells nobody; a millisecond is the usual.
   while (isAlive(parent) && !mounter.mounts().some(({ mountPoint }) => mountPoint === pin)) await clock.sleep(2);
   if (!parent || !isAlive(parent)) throw new Error('the process that holds the shared PID namespace ended at once');

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { mkdir, rmdir } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { isErrno, type Mounter } from '@berth/linux';
+import { isErrno, type Mounter, runProgram } from '@berth/linux';
 import { VolumeError } from '../executor/volume-error.ts';
 import type { Layout } from '../kubelet-dir/layout.ts';
 import { isMountPoint } from '../mount-table.ts';
@@ -9,7 +7,6 @@ import type { VolumeSpec } from '../volume-spec.ts';
 import type { VolumePlugin } from './volume-plugin.ts';
 
 const name = 'kubernetes.io/nfs';
-const run = promisify(execFile);
 /** A server that does not answer must not hold the volume's turn for ever; kubelet's node calls have the same limit. */
 const mountTimeoutMs = 120_000;
 
@@ -54,11 +51,11 @@ function mountOptions(spec: VolumeSpec): string {
 }
 
 async function runInChild(program: string, args: readonly string[], signal: AbortSignal): Promise<void> {
-  try {
-    await run(program, [...args], { signal, timeout: mountTimeoutMs, killSignal: 'SIGKILL' });
-  } catch (error) {
-    const { stderr = '', killed = false } = error as { stderr?: string; killed?: boolean };
-    const words = killed ? `${program} did not end within ${mountTimeoutMs / 1000} s` : stderr.trim() || String(error);
-    throw new VolumeError('Uncertain', `${program} failed: ${words}`, { cause: error });
-  }
+  const { exitCode, stderr } = await runProgram(program, args, { signal, timeoutMs: mountTimeoutMs }).catch(
+    (cause: Error) => {
+      throw new VolumeError('Uncertain', `${program} failed: ${cause.message}`, { cause });
+    },
+  );
+  if (exitCode === 0) return;
+  throw new VolumeError('Uncertain', `${program} failed: ${stderr.trim() || `exit code ${exitCode}`}`);
 }

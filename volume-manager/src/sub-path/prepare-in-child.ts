@@ -1,15 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Clock, deadline } from '@berth/kit';
+import { startProgram } from '@berth/linux';
 import type { SubPath } from './prepare-sub-path.ts';
 import type { SubPathAnswer } from './sub-path-child.ts';
 
 /** Longer than a server that is there takes for a few names. */
 const answerMs = 20_000;
 
-const program = fileURLToPath(
+const source = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './sub-path-child.ts' : './sub-path-child.js', import.meta.url),
 );
 
@@ -29,19 +29,22 @@ export class SubPathFailure extends Error {
  * @throws SubPathFailure – as the child met it, or no answer in time.
  */
 export async function prepareInChild(request: SubPath, clock: Clock): Promise<void> {
-  const command = ['--disable-warning=ExperimentalWarning', program];
-  const child = spawn(process.execPath, command, { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' });
+  const child = await startProgram(process.execPath, ['--disable-warning=ExperimentalWarning', source], {
+    fds: ['it-reads', 'it-writes'],
+    cwd: '/',
+  });
+  const [stdin, stdout] = child.pipes;
   using limit = deadline(clock, answerMs);
   const { promise: late, resolve } = Promise.withResolvers<undefined>();
   limit.signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  child.stdin.on('error', () => undefined).end(JSON.stringify(request));
-  const ended = Promise.all([text(child.stdout), once(child, 'exit')]).then(([said]) => said);
+  stdin?.on('error', () => undefined).end(JSON.stringify(request));
+  const ended = Promise.all([text(stdout as Readable), child.ended]).then(([said]) => said);
   ended.catch(() => undefined);
   const said = await Promise.race([ended, late]);
   if (said === undefined) {
     // It may be beyond killing; it is waited for by nobody.
     child.kill('SIGKILL');
-    child.stdout.destroy();
+    stdout?.destroy();
     child.unref();
     throw new SubPathFailure('bind', `the filesystem at ${request.volume} does not answer: its server may be gone`);
   }
