@@ -318,8 +318,28 @@ test('a webhook that fails to convert is answered with what it said, and nothing
     return review;
   };
   expect((await said()).message).toContain('must have the same name: a != other');
-  answer = () => 'nonsense';
-  expect((await said()).code).toBe(500);
+  /** Each as kube-apiserver 1.36.3 tells it. */
+  const changed =
+    (change: (object: Record<string, unknown>) => unknown): Answerer =>
+    (asked, response) => {
+      const review = renaming(asked, response) as { response: { convertedObjects: Record<string, unknown>[] } };
+      return { ...review, response: { ...review.response, convertedObjects: review.response.convertedObjects.map(change) } };
+    };
+  const page: Answerer = (_, response) => void response.setHeader('content-type', 'text/html').end('<html>hello</html>');
+  const noObject = `json: cannot unmarshal string into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`;
+  const noVersion = `${about} returned invalid object at index 0: invalid groupVersion (expected samplecontroller.k8s.io/v1, received )`;
+  for (const [given, message] of [
+    [() => 'nonsense', `${about} failed: couldn't get version/kind; json parse error: ${noObject}`],
+    [page, `${about} failed: couldn't get version/kind; json parse error: ${noObject}`],
+    [changed(() => null), 'unexpected end of JSON input'],
+    [changed(() => 'x'), 'json: cannot unmarshal string into Go value of type map[string]interface {}'],
+    [changed((object) => ({ ...object, metadata: { name: 5 } })), `${about} returned invalid object: must have the same name: a != `],
+    [changed((object) => ({ ...object, apiVersion: 3 })), noVersion],
+    [changed(() => ({ apiVersion: 'samplecontroller.k8s.io/v1' })), `Object 'Kind' is missing in '{"apiVersion":"samplecontroller.k8s.io/v1"}'`],
+  ] satisfies [Answerer, string][]) {
+    answer = given;
+    expect(await said()).toMatchObject({ code: 500, message });
+  }
   const stored = await send('POST', newer, { ...foo({ name: 'b' }, { spec: { count: 1 } }), apiVersion: 'samplecontroller.k8s.io/v1' });
   expect(stored.status).toBe(500);
   expect((await send('GET', foos)).body.items).toHaveLength(1);

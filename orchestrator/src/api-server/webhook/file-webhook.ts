@@ -1,8 +1,10 @@
 import type { Clock } from '@berth/kit';
-import { type ClusterAccess, KubeconfigError, loadKubeconfig, parseJson } from '@berth/kube';
+import { type ClusterAccess, isRecord, KubeconfigError, loadKubeconfig } from '@berth/kube';
+import { notAnObject } from '../decoding/type-meta.ts';
 import { answerWords } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
+import { readAnswer } from './read-answer.ts';
 
 /** A review takes no longer, as upstream has it. */
 const usualTimeoutMs = 30_000;
@@ -50,14 +52,9 @@ export class FileWebhook {
     const { status } = answer;
     if (status < 200 || status > 206)
       throw new CallError(answerWords(status, answer.body, answer.headers['content-type']), { status });
-    let value: unknown;
-    try {
-      value = parseJson(answer.body.toString());
-    } catch (error) {
-      throw new CallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
-    }
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    throw new CallError("couldn't get version/kind; json parse error: not an object");
+    const value = await readAnswer(answer.body, signal);
+    if (isRecord(value)) return value;
+    throw new CallError(notAnObject(value));
   }
 }
 

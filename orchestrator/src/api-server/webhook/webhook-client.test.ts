@@ -35,10 +35,11 @@ test.each([
   expect(await asked({ service })).toBe(`https://hook.ns.svc:443${expected}?timeout=3s`);
 });
 
-test('what a webhook answers that is no JSON is told as Go reads it', async () => {
+test('what a webhook answers may be YAML, whatever its type says; what it is not is told as Go reads it', async () => {
   const wrong = (text: string) => asked({ url: 'https://hooks' }, text).catch((error: Error) => error.message);
   const words = "couldn't get version/kind; json parse error:";
-  expect(await wrong('hello')).toBe(`${words} invalid character 'h' looking for beginning of value`);
+  expect(await wrong('kind: AdmissionReview')).toBe('https://hooks/?timeout=3s');
+  expect(await wrong('a: b: c')).toBe('yaml: mapping values are not allowed in this context');
   expect(await wrong('{"a":')).toBe(`${words} unexpected end of JSON input`);
-  expect(await wrong('['.repeat(100_000))).toBe(`${words} invalid character '[' exceeded max depth`);
+  expect(await wrong('{"a":'.repeat(100_000))).toBe(`${words} invalid character '{' exceeded max depth`);
 });

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
-import { parseJson } from '@berth/kube';
 import { answerWords } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
+import { readAnswer } from './read-answer.ts';
 import type { Address, ServiceRef } from './service-resolver.ts';
 
 /** Where a webhook is, as configurations and custom resource definitions say it. */
@@ -36,7 +36,7 @@ export class WebhookClient {
     this.#resolve = resolve;
   }
 
-  /** The answered JSON value. @throws CallError – no answer, none in time, none of success, or none that is JSON; words as client-go's. */
+  /** The answered value. @throws CallError – no answer, none in time, none of success, or none that is JSON or YAML; words as client-go's. */
   async post({ config, review, timeoutSeconds }: WebhookPost, signal: AbortSignal): Promise<unknown> {
     const target = await this.#targetOf(config, timeoutSeconds);
     const { status, headers, body } = await this.#caller.call(
@@ -49,11 +49,7 @@ export class WebhookClient {
       const type = headers['content-type'] ?? 'application/json';
       throw new CallError(`0-length response with status code: ${status} and content type: ${type}`);
     }
-    try {
-      return parseJson(body.toString());
-    } catch (error) {
-      throw new CallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`, { cause: error });
-    }
+    return await readAnswer(body, signal);
   }
 
   async #targetOf({ url, service, caBundle }: WebhookClientConfig, timeoutSeconds: number): Promise<HttpsTarget> {

@@ -100,25 +100,39 @@ function restored(original: AnyObject, value: unknown, { about, desired, index, 
     failed(`${about} returned invalid ${single ? 'object' : 'converted object'}${place}: ${why}`);
   const invalidMetadata = (why: string) =>
     failed(`${about} returned invalid metadata${single ? '' : ` in object${at}`}: ${why}`);
-  if (!isRecord(value))
-    throw invalid(`json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`);
-  const { apiVersion = '', kind = '', metadata } = value;
-  if (apiVersion !== desired)
-    throw invalid(`invalid groupVersion (expected ${desired}, received ${String(apiVersion)})`);
-  if (kind !== original.kind) throw invalid(`invalid kind (expected ${original.kind}, received ${String(kind)})`);
+  const problem = unreadable(value);
+  if (problem !== undefined) throw single ? failed(problem) : invalid(problem);
+  const { apiVersion, kind, metadata } = value as Readonly<Record<string, unknown>>;
+  if (apiVersion !== desired) throw invalid(`invalid groupVersion (expected ${desired}, received ${text(apiVersion)})`);
+  if (kind !== original.kind) throw invalid(`invalid kind (expected ${original.kind}, received ${text(kind)})`);
   const has = isRecord(metadata) ? metadata : {};
   for (const [name, words] of [
     ['name', 'name'],
     ['namespace', 'namespace'],
     ['uid', 'UID'],
   ] as const) {
-    const [wanted, got] = [original.metadata[name] ?? '', has[name] ?? ''];
-    if (wanted !== got) throw invalid(`must have the same ${words}: ${wanted} != ${String(got)}`, single ? '' : at);
+    const [wanted, got] = [original.metadata[name] ?? '', text(has[name])];
+    if (wanted !== got) throw invalid(`must have the same ${words}: ${wanted} != ${got}`, single ? '' : at);
   }
-  const object = copyJson(value) as AnyObject;
+  const object = copyJson(value as AnyObject);
   object.metadata = copyJson(original.metadata);
   for (const name of ['labels', 'annotations'] as const) takeOver(object, has[name], name, invalidMetadata);
   return object;
+}
+
+/** Why a value is no object that says what it is (apimachinery unstructured/helpers.go, unstructuredJSONScheme). */
+function unreadable(value: unknown): string | undefined {
+  // An extension that is null has no text.
+  if (value === null) return 'unexpected end of JSON input';
+  if (!isRecord(value))
+    return `json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`;
+  const isVersion = text(value['apiVersion']).split('/').length <= 2;
+  return isVersion && text(value['kind']) ? undefined : `Object 'Kind' is missing in '${JSON.stringify(value)}'`;
+}
+
+/** Go takes what is no text for none there. */
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function takeOver(
