@@ -202,3 +202,29 @@ test('a rule that names what a wildcard before it has is refused', async () => {
   expect(await refused('*/scale', 'pods/scale')).toEqual([`${at} "pods/scale": if '*/scale' is present, must not specify pods/scale`]);
   expect(await refused('pods/status', 'pods/*', '*/scale')).toEqual([]);
 });
+
+test('who deletes a namespace means that one, which is asked about once', async () => {
+  await using world = await aWorld(allow());
+  await world.configure({ rules: [rule('DELETE', '', 'v1', 'namespaces')] });
+  const { json: made } = await world.send({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name: 'doomed' } } });
+  const remove = (preconditions?: object) => world.send({ method: 'DELETE', path: '/api/v1/namespaces/doomed', ...(preconditions && { body: { kind: 'DeleteOptions', apiVersion: 'v1', preconditions } }) });
+  const words = `Operation cannot be fulfilled on namespaces "doomed": Precondition failed: UID in precondition: other, UID in object meta: ${made.metadata.uid}`;
+  expect((await remove({ uid: 'other' })).json).toMatchObject({ code: 409, message: words, details: { name: 'doomed', kind: 'namespaces' } });
+  expect(world.hooks.asked).toEqual([]);
+  for (const _ of ['once', 'and again']) expect((await remove()).json).toMatchObject({ kind: 'Namespace', status: { phase: 'Terminating' } });
+  const { uid } = made.metadata;
+  expect(world.hooks.asked.map(({ body }) => body.request.options)).toEqual([{ kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', preconditions: { uid } }]);
+});
+
+test('what admits an object may say that it is being deleted, and which state it replaces', async () => {
+  const at = '2030-01-01T00:00:00Z';
+  const deleted = patch({ op: 'add', path: '/metadata/deletionTimestamp', value: at }, { op: 'add', path: '/metadata/deletionGracePeriodSeconds', value: 5 });
+  const another = patch({ op: 'add', path: '/metadata/resourceVersion', value: '1' });
+  await using world = await aWorld(({ body }) => review(body, { allowed: true, ...(body.request.operation === 'CREATE' ? deleted : another) }));
+  await world.configure({ mutating: true, rules: [rule('*', '', 'v1', 'configmaps')] });
+  expect((await world.create('one')).json.metadata).toMatchObject({ deletionTimestamp: at, deletionGracePeriodSeconds: 5 });
+  const path = '/api/v1/namespaces/default/configmaps/one';
+  const message = 'Operation cannot be fulfilled on configmaps "one": the object has been modified; please apply your changes to the latest version and try again';
+  expect((await world.send({ method: 'PUT', path, body: { metadata: { name: 'one' } } })).json).toMatchObject({ code: 409, message });
+  expect((await world.send({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { data: { a: '2' } } })).json).toMatchObject({ code: 409, message });
+});

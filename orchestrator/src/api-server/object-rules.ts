@@ -14,8 +14,6 @@ function subresourceRules({ rules }: ResourceDefinition, endpoint: UpdateEndpoin
 /** Fills what the server alone decides of a new object (apiserver rest.BeforeCreate). */
 export function prepareForCreate(definition: ResourceDefinition, object: AnyObject, context: RequestContext): void {
   const { metadata } = object;
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
   metadata.uid = context.newUid();
   metadata.creationTimestamp = rfc3339(context.now);

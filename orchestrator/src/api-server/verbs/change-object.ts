@@ -136,6 +136,8 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   const large = isLarge(next);
   if (large) await breathe();
   await mutate(context, admission, request.shownAs);
+  // Who admits it may mean another state as well.
+  checkRevision(request, next, current);
   withoutRepeatedOwners(next, warn, 'after');
   if (large) await breathe();
   ensureNamespace(next, definition.namespaced, namespace);

@@ -98,7 +98,7 @@ async function createNamed(
   };
   const rules = { ...context.requestContext(user), warn };
   const { manager, tracked } = request;
-  // Nobody owns what nobody can set.
+  // Nobody owns what nobody can set; but for those who admit it (rest.WipeObjectMetaSystemFields comes before them).
   delete object.metadata.deletionTimestamp;
   delete object.metadata.deletionGracePeriodSeconds;
   withoutRepeatedOwners(object, warn, 'before');

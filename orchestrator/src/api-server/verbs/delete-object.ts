@@ -6,7 +6,7 @@ import { type DeleteOptions, deleteOptionsObject, deleteOptionsOf } from '../del
 import { nextGeneration } from '../next-generation.ts';
 import { untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
-import { notFound } from '../resource-errors.ts';
+import { conflict, notFound } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
@@ -64,6 +64,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     if (request.leaves && isHeavy(current.kv, definition)) throw heavyWork;
     const old = current.object;
     checkPreconditions(definition, old, options);
+    if (isEnding(definition, old)) return current;
     const admission = {
       operation: 'delete',
       definition,
@@ -76,6 +77,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       dryRun: options.dryRun === true,
       warn: request.warn ?? (() => undefined),
       ...request.asked,
+      ...(isNamespace(definition) && { options: () => deleteOptionsObject(meantFor(old, options)) }),
     } as const;
     if (!request.admitted) await context.admission.validate(admission);
     const plan = planDeletion({ definition, old, options, now: context.clock.now() });
@@ -94,15 +96,19 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
   return context.admission.callsOut(about) ? run() : context.writers.run(storage.keyOf(namespace, name), run);
 }
 
-/** @throws ApiError Conflict – it is another object, or another state of it, than the client means. */
-/** @throws ApiError Conflict – the object is not the one that the deletion is meant for. */
+/** @throws ApiError Conflict – the object is not the one, or not in the state, that the deletion is meant for. */
 export function checkPreconditions(
-  { kind, group }: ResourceDefinition,
+  definition: ResourceDefinition,
   old: AnyObject,
   { preconditions }: DeleteOptions,
 ): void {
+  const { kind, group } = definition;
   const { name = '', uid, resourceVersion } = old.metadata;
   const refuse = (field: string, wanted: string, have: string | undefined, happened: string) => {
+    if (isNamespace(definition)) {
+      const why = `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${have}`;
+      throw conflict(definition, name, why);
+    }
     const qualified = group === '' ? kind : `${kind}.${group}`;
     throw apiError(
       'Conflict',
@@ -155,6 +161,16 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
   if (isNamespace(definition)) next['status'] = { ...next.status, phase: 'Terminating' };
   if (first && metadata.generation) next.metadata.generation = nextGeneration(metadata.generation);
   return next;
+}
+
+/** A namespace that waits for what is in it: its deletion is asked of nobody again (registry/core/namespace REST.Delete). */
+function isEnding(definition: ResourceDefinition, { metadata, spec }: AnyObject): boolean {
+  return isNamespace(definition) && metadata.deletionTimestamp !== undefined && spec?.finalizers?.length > 0;
+}
+
+/** A namespace's deletion is always meant for that one, and says so to those who admit it. */
+function meantFor({ metadata }: AnyObject, options: DeleteOptions): DeleteOptions {
+  return { ...options, preconditions: { uid: metadata.uid as string, ...options.preconditions } };
 }
 
 /** Namespaces wait for `spec.finalizers` as well, and say so in their phase (registry/core/namespace). */
