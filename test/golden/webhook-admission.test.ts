@@ -85,6 +85,19 @@ test.each<[string, Answerer, string]>([
   await expect.poll(async () => (await world.create('one')).status).toBe(201);
 });
 
+test('an answer may be YAML, whatever its type is said to be', async () => {
+  let answer = '';
+  await using world = await aWorld(({ body }, response) => response.end(answer.replace('UID', body.request.uid)) && undefined);
+  await world.configure({ mutating: true });
+  answer = `kind: AdmissionReview\napiVersion: admission.k8s.io/v1\nresponse:\n  uid: UID\n  allowed: true\n  patchType: JSONPatch\n  patch: ${patch({ op: 'add', path: '/data/b', value: '2' }).patch}\n`;
+  expect((await world.create('one')).json.data).toEqual({ a: '1', b: '2' });
+  answer = '\ufeff{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":"UID","allowed":true}}';
+  expect((await world.create('two')).status).toBe(201);
+  answer = 'a: [';
+  const failed = 'failed calling webhook "hook.example.com": failed to call webhook: yaml: line 1: did not find expected node content';
+  expect((await world.create('three')).json).toMatchObject({ code: 500, message: `Internal error occurred: ${failed}` });
+});
+
 test('what is no JSON, or 100 MB of it, fails the request soon', async () => {
   await using world = await aWorld((_, response) => {
     const chunk = Buffer.alloc(1024 * 1024, 0x20);
