@@ -3,8 +3,12 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { webhookPlugin } from '../../orchestrator/src/api-server/audit/audit-options.ts';
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
+import { aKubeconfig } from '../harness/kubeconfig-file.ts';
+import { aWebhookServer } from '../harness/webhook-server.ts';
 
 const configmaps = '/api/v1/namespaces/default/configmaps';
 const json = 'application/json';
@@ -185,4 +189,56 @@ test('events are sent to a server that a kubeconfig names, the last ones when ou
   expect(lists).toEqual([]);
   await server[Symbol.asyncDispose]();
   expect(lists).toMatchObject([{ kind: 'EventList', items: [{ verb: 'list', stage: 'ResponseComplete', responseStatus: { code: 200 } }] }]);
+});
+
+test('old logs are compressed, and are still as many as are kept', async () => {
+  const server = await anAuditedServer({ rules: [{ level: 'Request' }] }, { maxSizeMb: 1, maxBackups: 2, compress: true });
+  const body = { metadata: { name: 'c' }, data: { a: 'x'.repeat(600_000) } };
+  for (let i = 0; i < 8; i++) await server.send({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: json, body });
+  const old = () => readdirSync(server.folder).filter((name) => name.startsWith('audit-'));
+  await vi.waitFor(() => expect(old().map((name) => name.endsWith('.log.gz'))).toEqual([true, true]), 5000);
+  const lines = gunzipSync(readFileSync(join(server.folder, old()[0] as string))).toString().trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line).kind)).toEqual(lines.map(() => 'Event'));
+});
+
+test('a log for people has a line an event', async () => {
+  const server = await anAuditedServer({ rules: [{ level: 'Metadata' }] }, { format: 'legacy' });
+  await server.send({ method: 'GET', path: '/api/v1/namespaces/default/pods', headers: { 'audit-id': 'my-id', 'user-agent': 'me' } });
+  const told = 'ip="127.0.0.1" method="list" user="admin" groups="\\"system:masters\\",\\"system:authenticated\\"" as="<self>" asgroups="<lookup>" user-agent="me" namespace="default" uri="/api/v1/namespaces/default/pods"';
+  const lines = readFileSync(join(server.folder, 'audit.log'), 'utf8').split('\n').map((line) => line.replace(/^\S+Z /, ''));
+  expect(lines).toEqual([
+    `AUDIT: id="my-id" stage="RequestReceived" ${told} response="<deferred>"`,
+    `AUDIT: id="my-id" stage="ResponseComplete" ${told} response="200"`,
+    '',
+  ]);
+});
+
+test('who blocks is answered when its events have come, and the strict are refused where they do not', async () => {
+  let [answer, got] = [200, 0];
+  await using hook = await aWebhookServer((_, response) => {
+    if (answer !== 200) return void response.writeHead(answer).end();
+    got++;
+    return {};
+  });
+  using kubeconfig = aKubeconfig(hook);
+  const sent = { webhookConfigFile: kubeconfig.path, webhookFirstDelayMs: 1 };
+  for (const [mode, refused] of [
+    ['blocking', 200],
+    ['blocking-strict', 500],
+  ] as const) {
+    [answer, got] = [200, 0];
+    const server = await anAuditedServer({ rules: [{ level: 'Metadata' }] }, { ...sent, webhook: { ...webhookPlugin, mode } });
+    const get = () => server.send({ method: 'GET', path: '/api/v1/pods' });
+    expect([mode, (await get()).status, got]).toEqual([mode, 200, 2]);
+    expect([(await server.send({ method: 'GET', path: '/api/v1/nodes/none' })).status, got]).toEqual([404, 4]);
+    answer = 503;
+    const { status, text } = await get();
+    expect([mode, status]).toEqual([mode, refused]);
+    if (refused === 500) expect(text).toBe('Internal Server Error: "/api/v1/pods": failed to store audit event\n');
+    answer = 200;
+    const metrics = (await server.send({ method: 'GET', path: '/metrics' })).text;
+    expect(metrics).toContain(`apiserver_audit_requests_rejected_total ${refused === 500 ? 1 : 0}\n`);
+    expect(metrics).toContain(`apiserver_audit_error_total{plugin="webhook"} ${refused === 500 ? 1 : 2}\n`);
+    await server[Symbol.asyncDispose]();
+  }
 });

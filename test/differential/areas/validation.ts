@@ -157,6 +157,7 @@ function changeBy(rng: Rng, object: Json, schema: ObjectSchema, known: Vocabular
   const names = [...place.schema.fields.keys()].filter(
     (name) => place.at.length > 0 || !['apiVersion', 'kind'].includes(name),
   );
+  if (names.length === 0) return [[...place.at, 'unknownField'], 1];
   const has = names.filter((name) => place.value[name] !== undefined);
   const name = oneOf(rng, has.length > 0 && rng.next() < 0.5 ? has : names);
   const at = [...place.at, name];

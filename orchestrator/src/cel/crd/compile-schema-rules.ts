@@ -5,9 +5,9 @@ import type { RuleInput, RuleVerdict, SchemaRules } from './crd-rules.ts';
 import { ruleTree } from './rule-node.ts';
 import { RuleRun } from './validate-rules.ts';
 
-/** The rules of a custom resource's schema, ready to run; undefined where it has none. */
-export function compileSchemaRules(schema: JsonSchema): SchemaRules | undefined {
-  const tree = ruleTree(schema, true);
+/** The rules of a custom resource's schema, or of a part of it, ready to run; undefined where it has none. */
+export function compileSchemaRules(schema: JsonSchema, isRoot = true): SchemaRules | undefined {
+  const tree = ruleTree(schema, isRoot);
   if (!tree) return undefined;
   return {
     validate: (input) => {
@@ -17,16 +17,19 @@ export function compileSchemaRules(schema: JsonSchema): SchemaRules | undefined 
         for (const text of warnings) input.warn?.(text);
         return verdict;
       } catch (error) {
-        if (error instanceof TooLong) return aside(schema, input);
+        if (error instanceof TooLong) return aside({ schema, isRoot }, input);
         throw error;
       }
     },
   };
 }
 
-async function aside(schema: JsonSchema, { warn, ...input }: RuleInput): Promise<RuleVerdict> {
+async function aside(
+  of: { readonly schema: JsonSchema; readonly isRoot: boolean },
+  { warn, ...input }: RuleInput,
+): Promise<RuleVerdict> {
   try {
-    const reply = await evaluateAside({ type: 'rules', schema, input });
+    const reply = await evaluateAside({ type: 'rules', ...of, input });
     if (reply.type !== 'rules') throw new Error('operation cancelled');
     for (const text of reply.warnings) warn?.(text);
     return reply.verdict;

@@ -2,13 +2,14 @@ import type { CustomResourceDefinitionSpec } from '@berth/kube';
 import { internalSpec } from '../../api-server/custom-resources/definition/internal-spec.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { checkSchemaRules } from './check-schema-rules.ts';
+import { defaultRuleErrors } from './default-rule-errors.ts';
 
 /** What is wrong with the rules of a definition's schemas; those that are wrong otherwise (`errors`) are not looked at. */
-export function definitionRuleErrors(
+export async function definitionRuleErrors(
   spec: CustomResourceDefinitionSpec,
   old: CustomResourceDefinitionSpec | undefined,
   errors: readonly FieldError[],
-): readonly FieldError[] {
+): Promise<readonly FieldError[]> {
   const { top, versions } = internalSpec(spec);
   const before = old
     ? [internalSpec(old).top, ...internalSpec(old).versions].flatMap(({ schema }) => schema?.openAPIV3Schema ?? [])
@@ -20,7 +21,10 @@ export function definitionRuleErrors(
       schema: schema?.openAPIV3Schema,
     })),
   ];
-  return places.flatMap(({ path, schema }) =>
-    schema && !errors.some(({ field }) => field.startsWith(path)) ? checkSchemaRules({ schema, path, before }) : [],
-  );
+  const found: FieldError[] = [];
+  for (const { path, schema } of places) {
+    if (!schema || errors.some(({ field }) => field.startsWith(path))) continue;
+    found.push(...(await defaultRuleErrors(schema, path)), ...checkSchemaRules({ schema, path, before }));
+  }
+  return found;
 }

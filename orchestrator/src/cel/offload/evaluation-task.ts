@@ -14,7 +14,12 @@ import { RuleRun } from '../crd/validate-rules.ts';
 export type SentInput = Omit<ExpressionInput, 'authorizer'>;
 
 export type EvaluationTask =
-  | { readonly type: 'rules'; readonly schema: JsonSchema; readonly input: Omit<RuleInput, 'warn'> }
+  | {
+      readonly type: 'rules';
+      readonly schema: JsonSchema;
+      readonly isRoot: boolean;
+      readonly input: Omit<RuleInput, 'warn'>;
+    }
   | {
       readonly type: 'policy';
       readonly spec: ValidatingAdmissionPolicySpec;
@@ -76,9 +81,9 @@ export function doTask(task: EvaluationTask): EvaluationReply {
   }
 }
 
-function doRules({ schema, input }: EvaluationTask & { readonly type: 'rules' }): EvaluationReply {
+function doRules({ schema, isRoot, input }: EvaluationTask & { readonly type: 'rules' }): EvaluationReply {
   const warnings: string[] = [];
-  const tree = ruleTree(schema, true);
+  const tree = ruleTree(schema, isRoot);
   const told = { ...input, warn: (text: string) => void warnings.push(text) };
   const verdict = tree ? new RuleRun(told, forEver).run(tree, told) : { errors: [], budget: input.budget ?? 0 };
   return { type: 'rules', verdict, warnings };

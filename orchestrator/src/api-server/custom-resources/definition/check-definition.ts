@@ -29,7 +29,7 @@ async function errorsOf(next: AnyObject, old: AnyObject | undefined): Promise<re
   if (!hasRules(next)) return errors;
   const { definitionRuleErrors } = await import('../../../cel/crd/definition-rule-errors.ts');
   const was = (old as CustomResourceDefinition | undefined)?.spec;
-  return [...errors, ...definitionRuleErrors((next as CustomResourceDefinition).spec, was, errors)];
+  return [...errors, ...(await definitionRuleErrors((next as CustomResourceDefinition).spec, was, errors))];
 }
 
 /** Expressions are loaded where some schema has any. */

@@ -1,4 +1,4 @@
-import { isRecord } from '@berth/kube';
+import { isRecord, withSentEmpty } from '@berth/kube';
 
 /**
  * How upstream prints wrong values of its unversioned types: Go's names, every field, in the order of the struct.
@@ -26,13 +26,18 @@ export function internalJson(type: 'Version' | 'Schema' | 'Rule', value: unknown
   return formOf(type, isRecord(value) ? value : {});
 }
 
+/** Texts that Go tells from none where they are empty. */
+const pointers = new Set(['$ref', 'x-kubernetes-list-type', 'x-kubernetes-map-type']);
+
 /** The fields that are not at their zero value, by Go's names and in its order. */
 export function setFields(type: 'Schema', value: object): (readonly [name: string, value: unknown])[] {
   const given = value as Readonly<Record<string, unknown>>;
   const names = (shapes[type] ?? '').split(' ').map((shape) => shape.split(':') as [string, string]);
   return names.flatMap(([goName, name]) => {
-    const own = given[name];
-    return own === undefined || own === null || own === '' || own === false ? [] : [[goName, own] as const];
+    const own = withSentEmpty(given, name);
+    return own === undefined || own === null || own === false || (own === '' && !pointers.has(name))
+      ? []
+      : [[goName, own] as const];
   });
 }
 
@@ -40,7 +45,7 @@ function formOf(type: string, value: Readonly<Record<string, unknown>>): Record<
   const result: Record<string, unknown> = {};
   for (const shape of shapes[type]?.split(' ') ?? []) {
     const [goName, name, code, target = ''] = shape.split(':') as [string, string, string, string?];
-    result[goName] = fieldOf(value[name], code, target);
+    result[goName] = fieldOf(withSentEmpty(value, name), code, target);
   }
   return result;
 }

@@ -44,6 +44,9 @@ export class SchemaVisit {
       this.#visit(each, `${child(path, 'definitions')}[${name}]`, below);
     const items = itemsOf(schema);
     if (items) this.#visit(items, child(path, 'items'), below);
+    if (schema['x-kubernetes-preserve-unknown-fields'] === false)
+      this.#add([invalid(child(path, 'x-kubernetes-preserve-unknown-fields'), false, 'must be true or undefined')]);
+    this.#add(mapTypeErrors(schema, path));
     this.#add(listTypeRuleErrors(schema, path, this.#check));
     this.#add(ruleFormErrors(schema, path));
   }
@@ -89,10 +92,6 @@ export class SchemaVisit {
             ),
           ]
         : []),
-      ...(schema['x-kubernetes-preserve-unknown-fields'] === false
-        ? [invalid(field('x-kubernetes-preserve-unknown-fields'), false, 'must be true or undefined')]
-        : []),
-      ...mapTypeErrors(schema, path),
     ];
   }
 
