@@ -16,3 +16,13 @@ export function joinPath(segments: readonly string[]): string {
     '',
   );
 }
+
+/** Puts the members of an object in the order in which Go writes those of a map. */
+export function sortMembers(object: Record<string, unknown>): void {
+  const names = Object.keys(object);
+  const sorted = names.toSorted();
+  if (names.every((name, i) => name === sorted[i])) return;
+  const entries = sorted.map((name) => [name, object[name]] as const);
+  for (const name of names) delete object[name];
+  for (const [name, value] of entries) setOwn(object, name, value);
+}

@@ -1,5 +1,5 @@
 import { noteFloatOf } from '../json-notes.ts';
-import { isRecord, setOwn } from '../json-value.ts';
+import { isRecord, setOwn, sortMembers } from '../json-value.ts';
 import { badPatch } from './patch-error.ts';
 
 /** Applies a JSON merge patch (RFC 7386) without changing either argument. @throws ApiError BadRequest – the patch is no object */
@@ -8,6 +8,7 @@ export function applyMergePatch(object: unknown, patch: unknown): unknown {
   return merge(object, patch);
 }
 
+/** What is merged has its members in order, as Go's maps: the first that is wrong is told of. */
 function merge(target: unknown, patch: unknown): unknown {
   if (!isRecord(patch)) return patch;
   const result: Record<string, unknown> = {};
@@ -20,5 +21,6 @@ function merge(target: unknown, patch: unknown): unknown {
       noteFloatOf(patch, key, result, key);
     }
   }
+  sortMembers(result);
   return result;
 }

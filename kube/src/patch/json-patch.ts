@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { apiError } from '../api-error.ts';
 import { copyAsWritten, noteFloatOf } from '../json-notes.ts';
-import { isRecord, setOwn } from '../json-value.ts';
+import { isRecord, setOwn, sortMembers } from '../json-value.ts';
 import { badPatch, unappliedPatch } from './patch-error.ts';
 
 /** The API server's limit on one patch. */
@@ -31,6 +31,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   }
   let result = structuredClone(object);
   let copied = 0;
+  const touched: (readonly string[])[] = [];
   for (const item of patch) {
     const operation = readOperation(item);
     if (operation.op === 'copy') {
@@ -42,8 +43,20 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
     }
     result = applyOperation(result, operation);
     if (operation.op === 'add' || operation.op === 'replace') noteWritten(item, result, operation.path);
+    touched.push(operation.path, operation.from ?? []);
   }
+  for (const path of touched) sortAlong(result, path);
   return result;
+}
+
+/** What a path leads through is a map to Go from then on, whose members are in order: the first that is wrong is told of. */
+function sortAlong(root: unknown, path: readonly string[]): void {
+  let value = root;
+  for (const segment of path) {
+    if (isRecord(value)) sortMembers(value);
+    else if (!Array.isArray(value)) return;
+    value = (value as Record<string, unknown>)[segment];
+  }
 }
 
 /** Of a member; elements of lists move. */
