@@ -61,7 +61,6 @@ export function prepareForUpdate(options: {
   if (before.deletionTimestamp) metadata.deletionTimestamp ||= before.deletionTimestamp;
   if (before.deletionGracePeriodSeconds !== undefined)
     metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
-  delete metadata.selfLink;
 }
 
 /** @throws ApiError Invalid */

@@ -145,8 +145,8 @@ export class ObjectStorage {
 
   /** What `object` would be if it were stored. */
   pretend(object: AnyObject, current?: StoredObject): AnyObject {
-    const { resourceVersion: _, ...metadata } = object.metadata;
-    return { ...object, metadata: current ? { ...metadata, resourceVersion: current.resourceVersion } : metadata };
+    if (!current) return object;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: current.resourceVersion } };
   }
 
   /** The same, after all that may fail on the way to the store. @throws ApiError */

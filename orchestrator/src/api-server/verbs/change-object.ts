@@ -203,6 +203,8 @@ async function write(
 ): Promise<AnswerObject | undefined> {
   const storage = context.storage(request.definition);
   if (request.dryRun) return storage.dryRun(next, current);
+  // The store alone leaves it out (etcd3 PrepareObjectForStorage).
+  delete next.metadata.selfLink;
   // The last finalizer of an object that waits for its deletion is gone: so is the object.
   if (isDeletable(next, current.object)) {
     const removed = await storage.remove(current);

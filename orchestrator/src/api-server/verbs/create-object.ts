@@ -61,8 +61,11 @@ export interface CreateRequest {
 /** Everything a new object goes through after it was decoded. @throws ApiError */
 export async function createChecked(context: ServerContext, request: CreateRequest): Promise<AnswerObject> {
   const { metadata } = request.object;
-  // What is no revision, or none of any object, says nothing.
-  if (/^0*$/.test(metadata.resourceVersion ?? '') || revisionProblem(metadata.resourceVersion as string))
+  // What is no revision, or none of any object, says nothing to the store.
+  if (
+    (!request.dryRun && /^0*$/.test(metadata.resourceVersion ?? '')) ||
+    revisionProblem(metadata.resourceVersion as string)
+  )
     delete metadata.resourceVersion;
   const { generateName } = metadata;
   if (metadata.name || !generateName) return createNamed(context, request);

@@ -19,9 +19,9 @@ export const controllerRevisionRules: KindRules = {
     Revision: ({ revision }) => revision ?? 0,
   },
   rules: {
-    validate: (object) => {
-      const { metadata, revision, data } = object as ControllerRevision;
-      return [...nonNegative(revision ?? 0, 'revision'), ...(metadata.resourceVersion ? [] : dataErrors(data))];
+    validate: (object, old) => {
+      const { revision, data } = object as ControllerRevision;
+      return [...nonNegative(revision ?? 0, 'revision'), ...(old ? [] : dataErrors(data))];
     },
     validateUpdate: (next, old) => immutable(next['data'], old['data'], 'data'),
   },

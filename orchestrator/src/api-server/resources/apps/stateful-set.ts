@@ -31,16 +31,12 @@ export const statefulSetRules: KindRules = {
   rules: {
     nameRule: 'dnsLabel',
     default: (object) => defaultStatefulSet(object as StatefulSet),
-    validate: (object) => validateSpec((object as StatefulSet).spec as StatefulSetSpec, isStored(object)),
+    // Names and claim templates stored by older versions are tolerated on update, as they can't be changed.
+    validate: (object, old) => validateSpec((object as StatefulSet).spec as StatefulSetSpec, old !== undefined),
     validateUpdate,
     validateStatusUpdate,
   },
 };
-
-/** Names and claim templates stored by older versions are tolerated on update, as they can't be changed. */
-function isStored({ metadata }: AnyObject): boolean {
-  return metadata.resourceVersion !== undefined;
-}
 
 function defaultStatefulSet(set: StatefulSet): void {
   const spec = set.spec;

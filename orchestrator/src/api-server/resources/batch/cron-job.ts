@@ -39,7 +39,7 @@ export const cronJobRules: KindRules = {
   },
 };
 
-function validate(object: AnyObject): FieldError[] {
+function validate(object: AnyObject, old?: AnyObject): FieldError[] {
   const { metadata } = object;
   const spec = (object as CronJob).spec as CronJobSpec;
   const name = metadata.name ?? '';
@@ -54,7 +54,7 @@ function validate(object: AnyObject): FieldError[] {
     ...templateErrors(spec),
     ...nonNegative(spec.successfulJobsHistoryLimit ?? 0, 'spec.successfulJobsHistoryLimit'),
     ...nonNegative(spec.failedJobsHistoryLimit ?? 0, 'spec.failedJobsHistoryLimit'),
-    ...(!metadata.resourceVersion && name.length > longestName
+    ...(!old && name.length > longestName
       ? [invalid('metadata.name', name, `must be no more than ${longestName} characters`)]
       : []),
   ];

@@ -66,12 +66,9 @@ export const newEventRules: KindRules = {
   ),
   rules: {
     ttlSeconds,
-    validate: (object) => {
+    validate: (object, old) => {
       const event = toCoreEvent(object) as Event;
-      return [
-        ...legacyErrors(event, 'reportingController'),
-        ...(object.metadata.resourceVersion ? [] : creationErrors(event)),
-      ];
+      return [...legacyErrors(event, 'reportingController'), ...(old ? [] : creationErrors(event))];
     },
     validateUpdate,
     // apis/events/v1/conversion.go: AddFieldLabelConversionsForEvent.

@@ -45,7 +45,7 @@ function addresses({ status }: Ingress): string {
   return text.length > addressWidth ? `${text.slice(0, addressWidth - 3)}...` : text;
 }
 
-function validate(object: AnyObject): FieldError[] {
+function validate(object: AnyObject, old?: AnyObject): FieldError[] {
   const spec: IngressSpec = (object as Ingress).spec ?? {};
   const { rules = [], defaultBackend, tls = [], ingressClassName: name } = spec;
   const annotated = object.metadata.annotations?.[classAnnotation];
@@ -62,7 +62,7 @@ function validate(object: AnyObject): FieldError[] {
         : []),
     ]),
     ...(name === undefined ? [] : dns1123Subdomain(name).map((text) => invalid('spec.ingressClassName', name, text))),
-    ...(!object.metadata.resourceVersion && annotated !== undefined && name !== undefined && annotated !== name
+    ...(!old && annotated !== undefined && name !== undefined && annotated !== name
       ? [invalid(`annotations.${classAnnotation}`, annotated, 'must match `ingressClassName` when both are specified')]
       : []),
   ];

@@ -117,8 +117,7 @@ export const serviceCidrRules: KindRules = {
   cells: { CIDRs: ({ spec }) => spec?.cidrs?.join(',') ?? '' },
   rules: {
     // Ranges that stand in the store change in one way only, of which the update's own rule knows.
-    validate: (object) =>
-      object.metadata.resourceVersion ? [] : cidrErrors((object as ServiceCIDR).spec?.cidrs ?? []),
+    validate: (object, old) => (old ? [] : cidrErrors((object as ServiceCIDR).spec?.cidrs ?? [])),
     validateUpdate: (next, old) =>
       changedCidrErrors(
         withSentEmpty((next as ServiceCIDR).spec ?? {}, 'cidrs') as string[] | undefined,

@@ -23,7 +23,7 @@ export const priorityClassRules: KindRules = {
       (object as PriorityClass).preemptionPolicy ??= 'PreemptLowerPriority';
     },
     // A stored one keeps what is checked, name, value and policy: ValidatePriorityClassUpdate looks at no more.
-    validate: (object) => (object.metadata.resourceVersion ? [] : validate(object)),
+    validate: (object, old) => (old ? [] : validate(object)),
     validateUpdate: (next, old) => [
       ...(next['value'] === old['value'] ? [] : [forbidden('value', 'may not be changed in an update.')]),
       ...immutable(next['preemptionPolicy'], old['preemptionPolicy'], 'preemptionPolicy'),

@@ -71,7 +71,7 @@ function prepareForCreate(object: AnyObject, { now, warn = () => undefined }: Re
     ];
 }
 
-function validate(object: AnyObject): FieldError[] {
+function validate(object: AnyObject, old?: AnyObject): FieldError[] {
   const pod = object as Pod;
   const spec = pod.spec ?? { containers: [] };
   return [
@@ -79,7 +79,7 @@ function validate(object: AnyObject): FieldError[] {
     ...validatePodSpec(spec, 'spec', { podName: pod.metadata.name ?? '', isPod: true }),
     ...tokenErrors(spec),
     ...imageErrors(spec),
-    ...(pod.metadata.resourceVersion ? [] : creationErrors(spec)),
+    ...(old ? [] : creationErrors(spec)),
   ];
 }
 
