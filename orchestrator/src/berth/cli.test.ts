@@ -55,6 +55,18 @@ test.each([
 
 test.each([
   [['--audit-policy-file', 'p'], '--audit-policy-file: nothing is written down anywhere\n  give --audit-log-path or'],
+  [
+    ['--audit-policy-file', 'p', '--audit-log-path', '-', '--audit-log-mode', 'often'],
+    'invalid audit log mode often, allowed modes are "batch,blocking,blocking-strict"',
+  ],
+  [
+    ['--audit-policy-file', 'p', '--audit-webhook-config-file', 'k', '--audit-webhook-batch-throttle-qps', '0'],
+    'invalid audit batch webhook throttle QPS 0, must be a positive number',
+  ],
+  [
+    ['--authorization-config', 'p', '--authorization-mode', 'RBAC'],
+    '--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined',
+  ],
   [['--audit-log-path', '-'], 'what is written to the audit log or sent, --audit-policy-file says: give it, too'],
   [['--authorization-policy-file', 'p'], 'cannot specify --authorization-policy-file without mode ABAC'],
   [

@@ -1,5 +1,7 @@
 import {
   closeSync,
+  createReadStream,
+  createWriteStream,
   existsSync,
   fstatSync,
   mkdirSync,
@@ -10,8 +12,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
-import type { AuditSink } from './auditor.ts';
+import type { AuditBackend } from './audit-sink.ts';
+import { legacyLine } from './legacy-line.ts';
 
 export interface AuditLogOptions {
   /** `-`: standard output. */
@@ -22,6 +27,10 @@ export interface AuditLogOptions {
   readonly maxAgeDays: number;
   /** More old files are not kept; 0: all are. */
   readonly maxBackups: number;
+  /** Old files become smaller. */
+  readonly compress?: boolean;
+  /** Absent: an event is a line of JSON. */
+  readonly format?: 'json' | 'legacy';
   readonly clock: Clock;
   readonly stdout?: (text: string) => void;
 }
@@ -33,19 +42,26 @@ const dayMs = 86_400_000;
  * written down. Old files are named and removed as upstream's do (lumberjack): `audit-2006-01-02T15-04-05.000.log`.
  * @throws Error – the file cannot be opened.
  */
-export function openAuditLog(options: AuditLogOptions): AuditSink {
-  if (options.path === '-') {
-    const write = options.stdout ?? ((text: string) => void process.stdout.write(text));
-    return { name: 'log', write, [Symbol.asyncDispose]: async () => undefined };
-  }
-  return new AuditFile(options);
+export function openAuditLog(options: AuditLogOptions): AuditBackend {
+  const file = options.path === '-' ? undefined : new AuditFile(options);
+  const stdout = options.stdout ?? ((text: string) => void process.stdout.write(text));
+  const shown = options.format === 'legacy' ? legacyLine : (line: string) => line;
+  return {
+    name: 'log',
+    isRemote: false,
+    deliver: (lines) => {
+      for (const line of lines) file ? file.write(shown(line)) : stdout(shown(line));
+    },
+    hurry: () => undefined,
+    [Symbol.asyncDispose]: async () => file?.[Symbol.asyncDispose](),
+  };
 }
 
-class AuditFile implements AuditSink {
-  readonly name = 'log';
+class AuditFile implements AsyncDisposable {
   readonly #o: AuditLogOptions;
   #fd: number;
   #bytes: number;
+  #compressing = Promise.resolve();
 
   constructor(options: AuditLogOptions) {
     this.#o = options;
@@ -64,6 +80,7 @@ class AuditFile implements AuditSink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     closeSync(this.#fd);
+    await this.#compressing;
   }
 
   #rotate(): void {
@@ -77,21 +94,41 @@ class AuditFile implements AuditSink {
     this.#fd = openSync(path, 'a', 0o600);
     this.#bytes = 0;
     this.#removeOld();
+    if (this.#o.compress) this.#compressing = this.#compressing.then(() => this.#compressOld());
   }
 
   #removeOld(): void {
-    const { path, clock, maxAgeDays, maxBackups } = this.#o;
-    const [folder, stem, ending] = partsOf(path);
-    const old = readdirSync(folder)
-      .filter((name) => name.startsWith(`${stem}-`) && name.endsWith(ending))
-      .map((name) => ({ name, at: timeOf(name.slice(stem.length + 1, name.length - ending.length)) }))
+    const { clock, maxAgeDays, maxBackups } = this.#o;
+    const oldest = maxAgeDays > 0 ? clock.now() - maxAgeDays * dayMs : Number.NEGATIVE_INFINITY;
+    for (const [i, { file, at }] of this.#old().entries())
+      if ((maxBackups > 0 && i >= maxBackups) || at < oldest) rmSync(file, { force: true });
+  }
+
+  /** Newest first. */
+  #old(): { readonly file: string; readonly at: number }[] {
+    const [folder, stem, ending] = partsOf(this.#o.path);
+    const stampOf = (name: string) => name.slice(stem.length + 1).replace(new RegExp(`${compressed}$`), '');
+    return readdirSync(folder)
+      .filter((name) => name.startsWith(`${stem}-`) && (name.endsWith(ending) || name.endsWith(ending + compressed)))
+      .map((name) => ({ file: join(folder, name), at: timeOf(stampOf(name).slice(0, -ending.length || undefined)) }))
       .filter(({ at }) => !Number.isNaN(at))
       .toSorted((a, b) => b.at - a.at);
-    const oldest = maxAgeDays > 0 ? clock.now() - maxAgeDays * dayMs : Number.NEGATIVE_INFINITY;
-    for (const [i, { name, at }] of old.entries())
-      if ((maxBackups > 0 && i >= maxBackups) || at < oldest) rmSync(join(folder, name), { force: true });
+  }
+
+  /** Behind all else, those that were left by an earlier run, too; one that cannot be stays as it is. */
+  async #compressOld(): Promise<void> {
+    for (const { file } of this.#old()) {
+      if (file.endsWith(compressed)) continue;
+      const made = createWriteStream(file + compressed, { mode: 0o600 });
+      await pipeline(createReadStream(file), createGzip(), made).then(
+        () => rmSync(file, { force: true }),
+        () => rmSync(file + compressed, { force: true }),
+      );
+    }
   }
 }
+
+const compressed = '.gz';
 
 function partsOf(path: string): [folder: string, stem: string, ending: string] {
   const ending = extname(path);

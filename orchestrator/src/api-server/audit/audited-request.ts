@@ -12,7 +12,10 @@ export interface AuditedRequestParts {
   readonly event: AuditEvent;
   readonly decision: AuditDecision;
   readonly isLong: boolean;
-  readonly write: (line: string) => void;
+  /** The answer waits for what is written down. */
+  readonly waits: boolean;
+  /** Whether it is where it has to be. */
+  readonly write: (line: string) => boolean | Promise<boolean>;
 }
 
 /** One request's events: what is known by each stage is written down then (apiserver WithAudit). */
@@ -20,6 +23,8 @@ export class AuditedRequest implements RequestAudit {
   readonly #parts: AuditedRequestParts;
   readonly #event: AuditEvent;
   readonly bodies: AuditedBodies;
+  /** Of its first event. */
+  readonly received: boolean | Promise<boolean>;
   #started = false;
   #done = false;
 
@@ -32,7 +37,7 @@ export class AuditedRequest implements RequestAudit {
       answered: level >= auditLevels.indexOf('RequestResponse'),
       omitManagedFields: parts.decision.omitManagedFields,
     };
-    this.#write('RequestReceived');
+    this.received = this.#write('RequestReceived');
   }
 
   impersonates(user: User): void {
@@ -75,27 +80,34 @@ export class AuditedRequest implements RequestAudit {
   }
 
   /** What lasts is written down when it begins, too. */
-  started(code: number): void {
-    if (this.#started || !this.#parts.isLong) return;
+  started(code: number): boolean | Promise<boolean> {
+    if (this.#started || !this.#parts.isLong) return true;
     this.#started = true;
     this.#event.responseStatus ??= { metadata: {}, code };
-    this.#write('ResponseStarted');
+    return this.#write('ResponseStarted');
   }
 
-  complete(code: number): void {
-    if (this.#done) return;
+  /** What has to be written down before the answer; a promise: the answer waits for it. Whether it is lost changes nothing by now. */
+  answering(code: number): boolean | Promise<boolean> {
+    if (this.#parts.isLong) return this.started(code);
+    // Else it is known better how it ended once it has.
+    return this.#parts.waits ? this.complete(code) : true;
+  }
+
+  complete(code: number): boolean | Promise<boolean> {
+    if (this.#done) return true;
     this.#done = true;
     this.#event.responseStatus ??= { metadata: {}, status: 'Success', message: 'Connection closed early', code };
-    this.started(code);
-    this.#write('ResponseComplete');
+    void this.started(code);
+    return this.#write('ResponseComplete');
   }
 
-  #write(stage: AuditStage): void {
+  #write(stage: AuditStage): boolean | Promise<boolean> {
     const { decision, clock, write } = this.#parts;
-    if (decision.omitStages.has(stage)) return;
+    if (decision.omitStages.has(stage)) return true;
     this.#event.stage = stage;
     if (stage !== 'RequestReceived') this.#event.stageTimestamp = rfc3339Micro(clock.now());
-    write(jsonLine(this.#event));
+    return write(jsonLine(this.#event));
   }
 
   /** What the path does not say of its object. */

@@ -1,36 +1,30 @@
 import type { Clock, Logger } from '@berth/kit';
-import { messageOf } from '@berth/kit';
 import type { Counter, MetricRegistry, SeriesOf } from '../metrics/metric-registry.ts';
 import { isLongRunning } from '../request-info.ts';
 import { auditEvent } from './audit-event.ts';
 import { type AuditPolicy, auditDecision } from './audit-policy.ts';
+import type { AuditSink, LostEvents } from './audit-sink.ts';
 import type { AuditSubject } from './audit-subject.ts';
 import { AuditedRequest } from './audited-request.ts';
 
-/** Where events go; a line is one event as JSON. */
-export interface AuditSink extends AsyncDisposable {
-  /** `log`, `webhook`. */
-  readonly name: string;
-  /** @throws Error – the event is lost. */
-  write(line: string): void;
-  /** Hears of events that are lost later. */
-  tellLost?(lost: (events: number, why: string) => void): void;
-}
-
 export interface AuditorParts {
   readonly policy: AuditPolicy;
-  readonly sinks: readonly AuditSink[];
+  /** Made here, as whoever loses an event tells it here. */
+  readonly sinks: (lost: LostEvents) => readonly AuditSink[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricRegistry;
 }
 
 /** Writes down who did what, as the policy says. */
-export class Auditor {
+export class Auditor implements AsyncDisposable {
   readonly #parts: AuditorParts;
   readonly #events: SeriesOf<Counter>;
   readonly #errors: SeriesOf<Counter>;
   readonly #levels: SeriesOf<Counter>;
+  readonly #rejected: Counter;
+  readonly #sinks: readonly AuditSink[];
+  readonly #waits: boolean;
 
   constructor(parts: AuditorParts) {
     this.#parts = parts;
@@ -38,8 +32,11 @@ export class Auditor {
     this.#events = metrics.counter('apiserver_audit_event_total', 'Audit events made.');
     this.#errors = metrics.counter('apiserver_audit_error_total', 'Audit events that were lost.', ['plugin']);
     this.#levels = metrics.counter('apiserver_audit_level_total', 'Requests by their audit level.', ['level']);
-    for (const sink of parts.sinks) sink.tellLost?.((events, why) => this.#lost(sink, events, why));
-    metrics.counter('apiserver_audit_requests_rejected_total', 'Requests refused for want of an audit.');
+    this.#rejected = metrics
+      .counter('apiserver_audit_requests_rejected_total', 'Requests refused for want of an audit.')
+      .at();
+    this.#sinks = parts.sinks((...lost) => this.#lost(...lost));
+    this.#waits = this.#sinks.some(({ waits }) => waits);
   }
 
   /** Undefined: the policy does not want to know. */
@@ -51,7 +48,15 @@ export class Auditor {
     if (level === 'None') return undefined;
     const event = auditEvent({ subject, level, auditId, now: clock.now() });
     const isLong = isLongRunning(subject.info);
-    return new AuditedRequest({ clock, event, decision, isLong, write: (line) => this.#write(line) });
+    const waits = this.#waits;
+    return new AuditedRequest({ clock, event, decision, isLong, waits, write: (line) => this.#write(line) });
+  }
+
+  /** Whether a request may go on: its first event is where it has to be. */
+  async admits(audit: AuditedRequest): Promise<boolean> {
+    const stored = await audit.received;
+    if (!stored) this.#rejected.add();
+    return stored;
   }
 
   /** A request without a valid credential has one event: its refusal (WithFailedAuthenticationAudit). */
@@ -67,21 +72,26 @@ export class Auditor {
     this.#write(`${JSON.stringify(event)}\n`);
   }
 
-  #write(line: string): void {
-    this.#events.at().add();
-    for (const sink of this.#parts.sinks) {
-      try {
-        sink.write(line);
-      } catch (error) {
-        this.#lost(sink, 1, messageOf(error));
-      }
-    }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#sinks.map((sink) => sink[Symbol.asyncDispose]()));
   }
 
-  #lost({ name }: AuditSink, events: number, reason: string): void {
-    this.#errors.at(name).add(events);
-    this.#parts.log.error('audit events are lost', { plugin: name, events, reason });
+  #write(line: string): boolean | Promise<boolean> {
+    this.#events.at().add();
+    let stored: boolean | Promise<boolean> = true;
+    for (const sink of this.#sinks) stored = both(stored, sink.write(line));
+    return stored;
   }
+
+  #lost(plugin: string, events: number, reason: string): void {
+    this.#errors.at(plugin).add(events);
+    this.#parts.log.error('audit events are lost', { plugin, events, reason });
+  }
+}
+
+function both(one: boolean | Promise<boolean>, other: boolean | Promise<boolean>): boolean | Promise<boolean> {
+  if (typeof one === 'boolean' && typeof other === 'boolean') return one && other;
+  return Promise.all([one, other]).then(([first, second]) => first && second);
 }
 
 function attempted({ headers }: AuditSubject, hasCertificate: boolean): string {

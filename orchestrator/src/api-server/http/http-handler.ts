@@ -80,6 +80,10 @@ export class HttpHandler {
       const address = tlsSocketOf(message).remoteAddress;
       const subject = { info, user: caller, uri: message.url ?? '/', headers: message.headers, address };
       audit = auditor?.begin(subject, auditId);
+      if (audit && audit.received !== true && !(await auditor?.admits(audit))) {
+        audit = undefined;
+        throw apiError('InternalError', notAudited(message));
+      }
       const user = await this.#impersonate(caller, message, audit);
       await this.#parts.upgrade({ message, socket, head, request: { ...request, user, ...(audit ? { audit } : {}) } });
       audit?.complete(101);
@@ -104,6 +108,11 @@ export class HttpHandler {
     if (pause) await pause;
     const caller = await this.#callerOf(served);
     served.audit = auditor?.begin(served.subject(caller), served.auditId);
+    if (served.audit && served.audit.received !== true && !(await auditor?.admits(served.audit))) {
+      // Nor is anything else of it.
+      served.audit = undefined;
+      return this.#respond(plainError(500, `${notAudited(message)}\n`), served);
+    }
     const user = asksToImpersonate(message.headers) ? await this.#impersonate(caller, message, served.audit) : caller;
     const request = served.become(user);
     const { query, signal } = request;
@@ -124,7 +133,8 @@ export class HttpHandler {
     else if (served.reply.upgrade && (answer.type === 'watch' || answer.type === 'stream')) served.status = 101;
     served.answering = true;
     served.audit?.answered(answer);
-    if (isLongRunning(served.info)) served.audit?.started(served.status);
+    const stored = served.audit?.answering(served.status);
+    if (stored instanceof Promise) await stored;
     await respond(answer, served.reply);
   }
 
@@ -143,6 +153,8 @@ export class HttpHandler {
     const known = this.#asStatus(error, reply.request);
     served.status = known.status.code ?? 500;
     served.audit?.failed(known.status);
+    const stored = served.audit?.answering(served.status);
+    if (stored instanceof Promise) await stored;
     if (served.status === 413) closeAfter(message, reply.response);
     await respondError(known, reply);
   }
@@ -196,4 +208,8 @@ export class HttpHandler {
 
 function hasCertificate(message: IncomingMessage): boolean {
   return tlsSocketOf(message).getPeerCertificate().subject !== undefined;
+}
+
+function notAudited({ url = '/' }: IncomingMessage): string {
+  return `Internal Server Error: ${JSON.stringify(url)}: failed to store audit event`;
 }

@@ -1,3 +1,5 @@
+import type { AuditPlugin } from '../audit/audit-options.ts';
+
 /** How much the server does at once, how long, and what it writes down of it; names are kube-apiserver's flags. */
 export interface LimitOptions {
   /** `--max-requests-inflight`; 0: no limit. Default 400. */
@@ -21,6 +23,11 @@ export interface AuditOptions {
   readonly maxAgeDays?: number;
   readonly maxBackups?: number;
   readonly maxSizeMb?: number;
+  readonly compress?: boolean;
+  readonly format?: 'json' | 'legacy';
+  readonly log?: AuditPlugin;
+  readonly webhook?: AuditPlugin;
+  readonly webhookFirstDelayMs?: number;
   readonly stdout?: (text: string) => void;
 }
 

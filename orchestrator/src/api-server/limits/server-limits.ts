@@ -1,5 +1,7 @@
 import { type Logger, messageOf } from '@berth/kit';
-import type { Auditor, AuditSink } from '../audit/auditor.ts';
+import { logLimits, logPlugin, webhookPlugin } from '../audit/audit-options.ts';
+import type { AuditBackend, LostEvents } from '../audit/audit-sink.ts';
+import type { Auditor } from '../audit/auditor.ts';
 import type { FlowController } from '../flow-control/flow-controller.ts';
 import type { InFlight } from '../flow-control/in-flight.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
@@ -8,8 +10,6 @@ import type { ServerContext } from '../server-context.ts';
 import { type AuditOptions, defaultInFlight, defaultRequestTimeoutMs, type LimitOptions } from './limit-options.ts';
 
 const bytesPerMb = 1024 * 1024;
-/** Upstream's `--audit-log-maxsize`. */
-const defaultSizeMb = 100;
 
 export interface LimitParts {
   readonly context: ServerContext;
@@ -25,7 +25,6 @@ export class ServerLimits implements AsyncDisposable {
   inFlight: InFlight | undefined;
   auditor: Auditor | undefined;
   readonly #parts: LimitParts;
-  readonly #sinks: AuditSink[] = [];
   #flow: FlowController | undefined;
   #debug: PathHandler | undefined;
   #starting: Promise<void> | undefined;
@@ -50,7 +49,9 @@ export class ServerLimits implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#sinks.splice(0).map((sink) => sink[Symbol.asyncDispose]()));
+    const { auditor } = this;
+    this.auditor = undefined;
+    await auditor?.[Symbol.asyncDispose]();
   }
 
   async #start(signal: AbortSignal): Promise<void> {
@@ -89,33 +90,40 @@ export class ServerLimits implements AsyncDisposable {
       import('../audit/auditor.ts'),
     ]);
     const policy = loadAuditPolicy(policyFile);
-    if (logPath !== undefined) this.#sinks.push(await this.#openLog(logPath, options));
-    if (webhookConfigFile !== undefined) this.#sinks.push(await this.#webhook(webhookConfigFile));
-    const parts = { policy, sinks: [...this.#sinks], clock: context.clock, log, metrics: metrics.registry };
-    this.auditor = new Made(parts);
+    const { sinkTo } = await import('../audit/audit-sink.ts');
+    const { log: logged = logPlugin, webhook: sent = webhookPlugin } = options;
+    const file = logPath === undefined ? [] : [{ backend: await this.#openLog(logPath, options), plugin: logged }];
+    const remote =
+      webhookConfigFile === undefined
+        ? []
+        : [{ backend: await this.#webhook(webhookConfigFile, options.webhookFirstDelayMs), plugin: sent }];
+    const { clock } = context;
+    const sinks = (lost: LostEvents) =>
+      [...file, ...remote].map(({ backend, plugin }) => sinkTo(backend, { plugin, clock, lost }));
+    this.auditor = new Made({ policy, sinks, clock, log, metrics: metrics.registry });
   }
 
-  async #openLog(
-    path: string,
-    { maxAgeDays = 0, maxBackups = 0, maxSizeMb, stdout }: AuditOptions,
-  ): Promise<AuditSink> {
+  async #openLog(path: string, options: AuditOptions): Promise<AuditBackend> {
     const { openAuditLog } = await import('../audit/audit-log.ts');
-    const maxBytes = (maxSizeMb || defaultSizeMb) * bytesPerMb;
+    const { maxSizeMb = logLimits.maxSizeMb, stdout, compress = false, format = 'json' } = options;
+    const { maxAgeDays = logLimits.maxAgeDays, maxBackups = logLimits.maxBackups } = options;
     try {
       const { clock } = this.#parts.context;
-      return openAuditLog({ path, maxBytes, maxAgeDays, maxBackups, clock, ...(stdout ? { stdout } : {}) });
+      const limits = { maxBytes: maxSizeMb * bytesPerMb, maxAgeDays, maxBackups };
+      return openAuditLog({ path, ...limits, compress, format, clock, ...(stdout ? { stdout } : {}) });
     } catch (error) {
       throw new RangeError(`--audit-log-path ${path} cannot be written: ${messageOf(error)}`);
     }
   }
 
-  async #webhook(file: string): Promise<AuditSink> {
+  async #webhook(file: string, firstDelayMs: number | undefined): Promise<AuditBackend> {
     const [{ AuditWebhook }, { fileWebhookTarget }] = await Promise.all([
       import('../audit/audit-webhook.ts'),
       import('../webhook/file-webhook.ts'),
     ]);
     const { outbound, clock } = this.#parts.context;
     const target = await fileWebhookTarget('--audit-webhook-config-file', file);
-    return new AuditWebhook({ target, caller: await outbound.caller(), clock });
+    const caller = await outbound.caller();
+    return new AuditWebhook({ target, caller, clock, ...(firstDelayMs === undefined ? {} : { firstDelayMs }) });
   }
 }
