@@ -55,6 +55,16 @@ export class FakeKernel implements Mounter {
     return [...this.#table];
   }
 
+  async servingMount(path: string): Promise<MountInfo | undefined> {
+    const serving = this.#table.filter(({ mountPoint }) => path === mountPoint || path.startsWith(`${mountPoint}/`));
+    const deepest = Math.max(...serving.map(({ mountPoint }) => mountPoint.length));
+    return serving.findLast(({ mountPoint }) => mountPoint.length === deepest);
+  }
+
+  isLocalMountPoint(path: string): boolean {
+    return this.#table.some(({ mountPoint }) => mountPoint === path);
+  }
+
   #covering(path: string): MountInfo | undefined {
     return this.#table.findLast((mount) => path === mount.mountPoint || path.startsWith(`${mount.mountPoint}/`));
   }

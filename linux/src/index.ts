@@ -74,7 +74,7 @@ export {
   projectUsage,
   setProject,
 } from './project-quota.ts';
-export { readMounts } from './read-mounts.ts';
+export { type MountTable, readMounts } from './read-mounts.ts';
 export { removeEmptyAt, removeTree } from './remove-tree.ts';
 export { resolveLinks } from './resolve-links.ts';
 export { returnMemoryWhenQuiet } from './return-memory.ts';

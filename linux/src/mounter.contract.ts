@@ -32,6 +32,35 @@ export function mounterContract(name: string, create: () => Mounter): void {
     expect(mountsBelow(s.mounter, s.folder)).toEqual([]);
   });
 
+  test(`${name}: the mount that serves a path is the deepest above it, and the last of several there`, async () => {
+    using s = scene();
+    const { mounter, target } = s;
+    const serving = async (path: string) => (await mounter.servingMount(path))?.mountPoint;
+    expect(await serving(target)).not.toBe(target);
+    mounter.mount({ fsType: 'tmpfs', source: 'lower', target });
+    mounter.mount({ fsType: 'tmpfs', source: 'upper', target });
+    expect((await mounter.servingMount(join(target, 'a')))?.source).toBe('upper');
+    expect(await serving(`${target}-beside`)).not.toBe(target);
+    const inside = join(target, 'ü \\040 b');
+    // The fake shows nothing: the directory is made below it.
+    mkdirSync(inside);
+    mounter.mount({ fsType: 'tmpfs', source: 'inside', target: inside });
+    expect(await serving(inside)).toBe(inside);
+    expect(await serving(join(inside, 'c/d'))).toBe(inside);
+    expect(await serving(target)).toBe(target);
+    mounter.unmount(inside);
+    expect(await serving(inside)).toBe(target);
+  });
+
+  test(`${name}: a local mount point is known by its path`, () => {
+    using s = scene();
+    expect(s.mounter.isLocalMountPoint(s.target)).toBe(false);
+    expect(s.mounter.isLocalMountPoint(join(s.folder, 'absent'))).toBe(false);
+    s.mounter.mount({ fsType: 'tmpfs', source: 'tmpfs', target: s.target });
+    expect(s.mounter.isLocalMountPoint(s.target)).toBe(true);
+    expect(s.mounter.isLocalMountPoint(s.folder)).toBe(false);
+  });
+
   test(`${name}: a read-only bind says ro, its source stays writable`, () => {
     using s = scene();
     s.mounter.bind(s.source, s.target, { readOnly: true });

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import * as flags from './flags.ts';
+import { isErrno } from './kernel-error.ts';
 import { check, libc, pathBytes } from './libc.ts';
 import type { BindOptions, FilesystemMount, Mounter, MountInfo } from './mounter.ts';
 import { parseMountInfo } from './mountinfo.ts';
+import { inspect } from './path-facts.ts';
+import { readMounts } from './read-mounts.ts';
 
 const empty = pathBytes('');
 const attributes = { nosuid: 1, nodev: 1, noexec: 1, noatime: 1, nodiratime: 1, relatime: 1, nosymfollow: 1 } as const;
 
 /** The kernel's mount table through system calls: no forks, and fds instead of paths wherever a path could be redirected. */
-export const linuxMounter: Mounter = { bind, mount, unmount, mounts };
+export const linuxMounter: Mounter = { bind, mount, unmount, mounts, servingMount, isLocalMountPoint };
 
 function bind(source: string | number, target: string | number, options: BindOptions = {}): void {
   const tree = cloneTree(source, options.recursive === true);
@@ -82,4 +85,17 @@ function unmount(
 
 function mounts(): MountInfo[] {
   return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+}
+
+async function servingMount(path: string): Promise<MountInfo | undefined> {
+  return (await readMounts()).serving(path);
+}
+
+function isLocalMountPoint(path: string): boolean {
+  try {
+    return inspect(path).isMountRoot;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
 }

@@ -48,4 +48,11 @@ export interface Mounter {
   unmount(target: string, options?: { readonly lazy?: boolean; readonly force?: boolean }): void;
   /** The mount table of this process's namespace, in the kernel's order (later ones cover earlier ones). */
   mounts(): readonly MountInfo[];
+  /**
+   * The mount that serves `path`, by name alone: nothing is looked up on a filesystem that may hang. The event loop is not held
+   * while the kernel writes the table, however many mounts there are.
+   */
+  servingMount(path: string): Promise<MountInfo | undefined>;
+  /** Whether something is mounted exactly at `path`, which is on no network filesystem: the kernel is asked about it alone. */
+  isLocalMountPoint(path: string): boolean;
 }

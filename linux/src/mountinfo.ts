@@ -3,12 +3,13 @@ import type { MountInfo } from './mounter.ts';
 /** Parses /proc/[pid]/mountinfo; a line that is cut short is skipped. */
 export function parseMountInfo(text: string): MountInfo[] {
   return text.split('\n').flatMap((line) => {
-    const mount = parseLine(line);
+    const mount = parseMountLine(line);
     return mount ? [mount] : [];
   });
 }
 
-function parseLine(line: string): MountInfo | undefined {
+/** A line of it; undefined for one that is cut short. */
+export function parseMountLine(line: string): MountInfo | undefined {
   const fields = line.split(' ');
   const separator = fields.indexOf('-', 6);
   if (separator < 0 || fields.length < separator + 3) return undefined;

@@ -1,6 +1,6 @@
 import type { Clock } from '@berth/kit';
 import { type Mounter, startProgram } from '@berth/linux';
-import { isFoundOnNetwork } from './mount-table.ts';
+import { isOnNetwork } from './mount-table.ts';
 
 /** A server that has not answered after this time is taken for dead. */
 const answerMs = 10_000;
@@ -11,7 +11,7 @@ const answerMs = 10_000;
  * @throws Error – no answer in time.
  */
 export async function probeFilesystem(mounter: Mounter, clock: Clock, path: string): Promise<void> {
-  if (!(await isFoundOnNetwork(mounter, path))) return;
+  if (!(await isOnNetwork(mounter, path))) return;
   const program = await startProgram('stat', ['--file-system', '--', path], { fds: [] });
   const answered = program.ended.then(() => true);
   const { promise: timedOut, resolve } = Promise.withResolvers<boolean>();

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { inspectCached, type MountInfo, readMounts } from '@berth/linux';
+import { inspectCached, type MountTable, readMounts } from '@berth/linux';
 import { type cri, grpcError } from '@berth/protos';
 import type { OciMount } from './oci-spec.ts';
 
@@ -16,7 +16,7 @@ export interface ContainerMountsOptions {
 export async function containerMounts(options: ContainerMountsOptions): Promise<OciMount[]> {
   const { config } = options;
   const privileged = config.linux?.securityContext?.privileged ?? false;
-  const table = config.mounts.some(({ readonly }) => readonly) ? await readMounts() : [];
+  const table = config.mounts.some(({ readonly }) => readonly) ? await readMounts() : undefined;
   const own = await Promise.all(config.mounts.map((mount) => volumeMount(mount, table)));
   const taken = new Set(own.map((mount) => mount.destination));
   const standard = [...kernelMounts(privileged), ...sandboxMounts(options)];
@@ -74,7 +74,7 @@ function sandboxMounts({ files, shm, hostIpc, config }: ContainerMountsOptions):
 }
 
 /** @throws GrpcError INVALID_ARGUMENT – a path that is not absolute or a host path that is not there. */
-async function volumeMount(mount: cri.Mount, table: readonly MountInfo[]): Promise<OciMount> {
+async function volumeMount(mount: cri.Mount, table: MountTable | undefined): Promise<OciMount> {
   const destination = posix.normalize(`/${mount.containerPath}`).replace(/(?<=.)\/$/, '');
   if (destination === '/' || mount.containerPath.includes('\0')) {
     throw grpcError('INVALID_ARGUMENT', `mount at "${mount.containerPath}": a path below / is needed`);
@@ -89,7 +89,7 @@ async function volumeMount(mount: cri.Mount, table: readonly MountInfo[]): Promi
   }[mount.propagation];
   const mode = mount.recursiveReadOnly ? ['ro', 'rro'] : [mount.readonly ? 'ro' : 'rw'];
   const source = await hostPath(mount.hostPath, destination);
-  const kept = mount.readonly ? restrictionsAt(source, table) : [];
+  const kept = mount.readonly && table ? restrictionsAt(source, table) : [];
   return { destination, type: 'bind', source, options: ['rbind', propagation, ...kept, ...mode] };
 }
 
@@ -99,9 +99,9 @@ const restrictions = ['nosuid', 'nodev', 'noexec'] as const;
  * What a path's mount forbids. runc makes a bind read-only by a remount that gives it the flags it names and no others
  * (mount(2), MS_REMOUNT with MS_BIND): a volume's noexec would be gone where it is only read.
  */
-function restrictionsAt(path: string, table: readonly MountInfo[]): string[] {
+function restrictionsAt(path: string, table: MountTable): string[] {
   const { mountId } = inspectCached(path);
-  const options = table.find(({ id }) => id === mountId)?.options ?? [];
+  const options = table.byId(mountId)?.options ?? [];
   return restrictions.filter((one) => options.includes(one));
 }
 

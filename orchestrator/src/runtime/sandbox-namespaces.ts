@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { inspect, isErrno, type Mounter, mustRun, startProgram } from '@berth/linux';
+import { isErrno, linuxMounter, type Mounter, mustRun, startProgram } from '@berth/linux';
 import type { cri } from '@berth/protos';
 import type { OciNamespace } from './oci-spec.ts';
 import { identifyProcess, isAlive } from './process-id.ts';
@@ -48,7 +48,7 @@ export async function startPause({ layout, mounter, clock }: PauseContext, id: s
   program.unref();
   const parent = identifyProcess(program.pid);
   // unshare(1) binds the file after its child exists and tells nobody; a millisecond is the usual.
-  while (isAlive(parent) && !mounter.mounts().some(({ mountPoint }) => mountPoint === pin)) await clock.sleep(2);
+  while (isAlive(parent) && !mounter.isLocalMountPoint(pin)) await clock.sleep(2);
   if (!parent || !isAlive(parent)) throw new Error('the process that holds the shared PID namespace ended at once');
   return parent;
 }
@@ -64,12 +64,7 @@ export function canBeJoined(layout: StateLayout, { id, config, pause }: SandboxR
 
 /** A pin that was unmounted is a plain file, which CNI plugins refuse. */
 export function isPinned(path: string): boolean {
-  try {
-    return inspect(path).isMountRoot;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return linuxMounter.isLocalMountPoint(path);
 }
 
 /** Removes the pins; the kernel frees a namespace with its last process. Idempotent. */

@@ -5,7 +5,6 @@ import { Quantity } from '@berth/kube';
 import type { Mounter } from '@berth/linux';
 import { VolumeError } from '../executor/volume-error.ts';
 import type { Layout } from '../kubelet-dir/layout.ts';
-import { isLocalMountPoint } from '../mount-table.ts';
 import { setVolumeOwnership } from '../volume-files/set-volume-ownership.ts';
 import { makeVolumeDirectory, removeVolumeDirectory } from '../volume-files/volume-directory.ts';
 import type { VolumePlugin } from './volume-plugin.ts';
@@ -31,7 +30,7 @@ export function emptyDirPlugin({ layout, mounter }: { layout: Layout; mounter: M
         : undefined;
       const notes = layout.podPlugin(spec.podUid, name, spec.specName);
       // Ready once is ready for good: its modes and owners are the pod's own by now (upstream util.IsReady).
-      if (existsSync(join(notes, readyFile)) && (inMemory ? isLocalMountPoint(mounter, path) : existsSync(path)))
+      if (existsSync(join(notes, readyFile)) && (inMemory ? mounter.isLocalMountPoint(path) : existsSync(path)))
         return {};
       await makeVolumeDirectory(mounter, { path, mode: 0o777, tmpfsBytes });
       const fsGroup = spec.pod.spec?.securityContext?.fsGroup;

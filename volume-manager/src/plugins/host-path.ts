@@ -15,7 +15,7 @@ export function hostPathPlugin({ mounter }: { mounter: Mounter }): VolumePlugin 
       const { path, type = '' } = sourceOf(spec);
       if (path.split('/').includes('..')) throw new VolumeError('Final', `path "${path}" must not contain '..'`);
       // Nothing of a filesystem whose server may be gone is looked at here: the container gets what it shows.
-      if (renew || isOnNetwork(mounter, path)) return {};
+      if (renew || (await isOnNetwork(mounter, path))) return {};
       await checkType(path, type);
       return {};
     },

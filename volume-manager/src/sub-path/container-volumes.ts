@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf } from '@berth/kit';
 import type { Container, Pod, VolumeMount } from '@berth/kube';
-import { linuxMounter, type Mounter } from '@berth/linux';
+import type { Mounter } from '@berth/linux';
 import type { Layout } from '../kubelet-dir/layout.ts';
 import { isOnNetwork } from '../mount-table.ts';
 import { fieldText } from '../plugins/content/downward.ts';
@@ -109,7 +109,7 @@ async function prepared(options: ContainerVolumesOptions, facts: SubPathFacts): 
 }
 
 async function prepare({ mounter, clock }: ContainerVolumesOptions, wanted: SubPath): Promise<void> {
-  if (mounter === linuxMounter && isOnNetwork(mounter, wanted.volume)) return await prepareInChild(wanted, clock);
+  if (await isOnNetwork(mounter, wanted.volume)) return await prepareInChild(wanted, clock);
   try {
     ensureSubPath(wanted.volume, wanted.subPath);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { isErrno, type Mounter, openRoot, removeTree } from '@berth/linux';
-import { isLocalMountPoint, unmountAll } from '../mount-table.ts';
+import { unmountAll } from '../mount-table.ts';
 
 export interface VolumeDirectory {
   readonly path: string;
@@ -13,7 +13,7 @@ export interface VolumeDirectory {
 /** Makes a pod volume's directory, with a tmpfs on it where asked; what is there already stays. */
 export async function makeVolumeDirectory(mounter: Mounter, directory: VolumeDirectory): Promise<void> {
   const { path, mode, tmpfsBytes } = directory;
-  if (tmpfsBytes !== undefined && isLocalMountPoint(mounter, path)) return;
+  if (tmpfsBytes !== undefined && mounter.isLocalMountPoint(path)) return;
   await mkdir(path, { recursive: true, mode: 0o750 });
   // mkdir's mode passes through the umask.
   await chmod(path, mode);

@@ -95,7 +95,7 @@ export async function unpublishFilesystem(
   } else {
     while (isMountPoint(context.mounter, target)) {
       context.log.warn('unmounting a volume whose record is lost', { target });
-      context.mounter.unmount(target, { lazy: isOnNetwork(context.mounter, target) });
+      context.mounter.unmount(target, { lazy: await isOnNetwork(context.mounter, target) });
     }
   }
   await removeUnmounted(target);
