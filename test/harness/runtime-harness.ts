@@ -19,8 +19,9 @@ export interface RuntimeHarness extends AsyncDisposable {
   cleanUp(): Promise<void>;
 }
 
-/** The range of the host tests' pods; the tests run one file at a time. */
-export const testSubnet = '10.213.7.0/24';
+/** The range of this process's pods, and its gateway: files of tests run beside each other, and the machine has one way to each range. */
+export const testSubnet = `10.213.${process.pid % 256}.0/24`;
+export const testGateway = `10.213.${process.pid % 256}.1`;
 
 export interface RuntimeDirectory extends AsyncDisposable {
   readonly directory: string;

@@ -15,6 +15,7 @@ import {
   logLines,
   runContainer,
   runtimeHarness,
+  testGateway,
 } from '../harness/runtime-harness.ts';
 
 test('a container logs in CRI format and ends with its exit code', async () => {
@@ -378,7 +379,7 @@ test('pods reach each other and the node, and a host port leads to its pod', asy
   const get = (url: string) => execText(h, client.containerId, ['wget', '-qO-', url]).catch(String);
   await expect.poll(() => get(`http://${ip}:8080/p`), { timeout: 5000 }).toBe('page');
   expect(await fetch(`http://${ip}:8080/p`).then((answer) => answer.text())).toBe('page\n');
-  expect(await get('http://10.213.7.1:18473/p')).toBe('page');
+  expect(await get(`http://${testGateway}:18473/p`)).toBe('page');
   const local = await fetch('http://127.0.0.1:18473/p', { signal: AbortSignal.timeout(2000) });
   expect(await local.text()).toBe('page\n');
   await runtime.StopPodSandbox({ podSandboxId: server.podSandboxId });
