@@ -17,12 +17,15 @@ export class ClusterState {
     if (!node && info.podCount === 0) this.#nodes.delete(name);
   }
 
-  /** A pod as the API server has it now; one that ended or is unbound takes nothing. */
-  setPod(uid: string, pod: Pod | undefined): void {
+  /** A pod as the API server has it now; one that ended or is unbound takes nothing. @returns whether it takes less of its node than before. */
+  setPod(uid: string, pod: Pod | undefined): boolean {
     const node = pod && !hasEnded(pod) ? pod.spec?.nodeName : undefined;
-    if (!node && pod && !hasEnded(pod) && this.#assumed.has(uid)) return;
+    if (!node && pod && !hasEnded(pod) && this.#assumed.has(uid)) return false;
     this.#assumed.delete(uid);
+    const place = this.#nodes.get(this.#placements.get(uid) ?? '');
+    const before = place?.requested ?? {};
     this.#place(uid, node ? pod : undefined, node);
+    return Object.entries(before).some(([name, amount]) => (place?.requested[name] ?? 0) < amount);
   }
 
   /** Takes room for a pod on its way to `node`. */

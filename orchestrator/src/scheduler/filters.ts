@@ -13,8 +13,16 @@ export interface FilterInput {
 
 type Filter = (input: FilterInput, info: NodeInfo) => Reasons;
 
-/** In upstream's order (apis/config/v1 default_plugins.go): the first plugin that refuses speaks for the node. */
-export const filters: readonly Filter[] = [isSchedulable, hasName, toleratesTaints, namesNode, hasPorts, hasRoom];
+/** In upstream's order (apis/config/v1 default_plugins.go): the first plugin that refuses speaks for the node, before all those that choose nodes by name. */
+export const filters: readonly Filter[] = [
+  isAskedFor,
+  isSchedulable,
+  hasName,
+  toleratesTaints,
+  namesNode,
+  hasPorts,
+  hasRoom,
+];
 
 export function refuse(input: FilterInput, info: NodeInfo): Reasons {
   for (const filter of filters) {
@@ -25,6 +33,18 @@ export function refuse(input: FilterInput, info: NodeInfo): Reasons {
 }
 
 const unschedulableTaint: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+/** A pod that names nodes, as a DaemonSet's, is tried on no other ones (NodeAffinity PreFilter). */
+function isAskedFor({ pod }: FilterInput, { name }: NodeInfo): Reasons {
+  const terms =
+    pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const named = terms.map(({ matchFields = [] }) =>
+    matchFields.filter(({ key, operator }) => key === 'metadata.name' && operator === 'In'),
+  );
+  if (named.length === 0 || named.some((fields) => fields.length === 0)) return [];
+  const isNamed = named.some((fields) => fields.every(({ values = [] }) => values.includes(name)));
+  return isNamed ? [] : ["node(s) didn't satisfy plugin(s) [NodeAffinity]"];
+}
 
 function isSchedulable({ pod }: FilterInput, { node }: NodeInfo): Reasons {
   if (!node?.spec?.unschedulable || tolerates(pod.spec?.tolerations, unschedulableTaint)) return [];

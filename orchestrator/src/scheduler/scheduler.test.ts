@@ -85,6 +85,41 @@ test('taints, selectors and cordons keep pods away', async () => {
   expect((await pod(s.client, 'p1')).spec?.nodeName).toBe('good');
 });
 
+test('a pod that names its node is tried on that one alone', async () => {
+  await using s = await scene();
+  for (const name of ['a', 'b']) await s.client.create(resources.nodes, aNode(name, { spec: { unschedulable: true } }));
+  const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['a'] }];
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] } };
+  await s.client.create(resources.pods, aPod('p', { affinity: { nodeAffinity: required } }));
+  await s.quiet();
+  expect(s.events.lines.at(-1)).toBe(
+    "FailedScheduling: 0/2 nodes are available: 1 node(s) didn't satisfy plugin(s) [NodeAffinity], 1 node(s) were unschedulable. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
+  );
+});
+
+test('a pod that shrinks makes room when it has', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.pods, aPod('large', requests('2')));
+  await s.quiet();
+  await s.client.create(resources.pods, aPod('p', requests('1')));
+  const ref = { namespace: 'default', name: 'large' };
+  const has = (cpu: string) => {
+    const containerStatuses = [{ name: 'c', resources: { requests: { cpu } }, allocatedResources: { cpu } }];
+    const patch = { type: 'merge', patch: { status: { containerStatuses } } } as const;
+    return s.client.patch(resources.pods, ref, patch, { subresource: 'status' });
+  };
+  await has('2');
+  await s.client.patch(resources.pods, ref, { type: 'merge', patch: { spec: requests('1') } });
+  await s.clock.advance(20_000);
+  await s.quiet();
+  expect((await pod(s.client, 'p')).spec?.nodeName).toBeUndefined();
+  await has('1');
+  await s.clock.advance(20_000);
+  await s.quiet();
+  expect((await pod(s.client, 'p')).spec?.nodeName).toBe('a');
+});
+
 test('a claim that waits for its consumer gets the node first, and the pod follows when it is bound', async () => {
   await using s = await scene();
   await s.client.create(resources.nodes, aNode('a'));

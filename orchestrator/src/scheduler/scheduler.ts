@@ -138,7 +138,7 @@ class Scheduler implements AsyncDisposable {
   #podChanged(key: string, before: Pod | undefined, after: Pod | undefined): void {
     const uid = (after ?? before)?.metadata.uid as string;
     if (before && before.metadata.uid !== uid) this.#state.setPod(before.metadata.uid as string, undefined);
-    this.#state.setPod(uid, after);
+    const takesLess = this.#state.setPod(uid, after);
     this.#preemptor.podChanged(uid, after);
     this.#followNomination(uid, before, after);
     if (after && isOurs(after) && !this.#state.isAssumed(uid)) {
@@ -148,7 +148,7 @@ class Scheduler implements AsyncDisposable {
     }
     if (!after || !isOurs(after)) this.#queue.remove(key);
     if (after?.spec?.nodeName && !before?.spec?.nodeName) this.#podPlaced();
-    if (before?.spec?.nodeName && (!after || hasEnded(after))) this.#queue.clusterChanged();
+    if (takesLess || (before?.spec?.nodeName && (!after || hasEnded(after)))) this.#queue.clusterChanged();
   }
 
   /** Who waits for others that are nominated to a node is tried again when one of them is no longer. */

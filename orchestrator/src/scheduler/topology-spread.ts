@@ -1,5 +1,6 @@
 import { type LabelSelector, type Pod, Selector, type Service, type TopologySpreadConstraint } from '@berth/kube';
-import { type Reasons, refuse as refuseByNode } from './filters.ts';
+import { matchesAffinity } from '../pod-placement.ts';
+import type { Reasons } from './filters.ts';
 import type { NodeInfo } from './node-info.ts';
 
 /** What tells which pods belong together where a pod has no constraints of its own. */
@@ -77,8 +78,8 @@ export class TopologySpread {
 }
 
 /** Nodes the pod's own node selector rules out do not count (nodeAffinityPolicy Honor). */
-function counts(pod: Pod, info: NodeInfo): boolean {
-  return !refuseByNode({ pod, requests: {} }, info).some((reason) => reason.includes('node affinity/selector'));
+function counts(pod: Pod, { node }: NodeInfo): boolean {
+  return node !== undefined && matchesAffinity(pod, node);
 }
 
 function countNode({ key, matches, counts: all }: Constraint, { node, pods }: NodeInfo): void {
