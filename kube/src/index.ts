@@ -78,6 +78,7 @@ export { goFloat, goNumber } from './go-float.ts';
 export { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
 export { goEscapes, goQuote } from './go-quote.ts';
 export { goTrim } from './go-trim.ts';
+export { goUtf8 } from './go-utf8.ts';
 export { type HttpTransportOptions, httpTransport } from './http-transport.ts';
 export {
   type ChangeHandler,

@@ -1,6 +1,7 @@
 import { type Integer, integerOf } from '@berth/kit';
 import { apiError } from './api-error.ts';
 import { DecodeError } from './go-json.ts';
+import { goUtf8 } from './go-utf8.ts';
 
 /** How many fields and numbers may still be read. */
 export interface ReadBudget {
@@ -82,7 +83,7 @@ export class WireReader {
 
   text(): string {
     const { buffer, byteOffset, byteLength } = this.bytes();
-    return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
+    return goUtf8(Buffer.from(buffer, byteOffset, byteLength));
   }
 
   /** Passes over a field nobody knows. */

@@ -258,6 +258,26 @@ test('a YAML bomb is refused, not unfolded', async () => {
   expect(await server.send({ method: 'POST', path: configmaps, contentType: 'application/yaml', raw })).toMatchObject({ status: 400 });
 });
 
+test('of bytes that are not UTF-8 JSON has each replaced, and YAML is refused', async () => {
+  const bytes = (text: string) => Buffer.from(text, 'latin1');
+  const json = await server.send({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: 'application/json', raw: bytes('{"metadata":{"name":"a"},"data":{"a":"\xf0\x9f\x98y"}}') });
+  expect(JSON.parse(json.text).data).toEqual({ a: '\ufffd\ufffd\ufffdy' });
+  const yaml = await server.send({ method: 'POST', path: configmaps, contentType: 'application/yaml', raw: bytes('metadata: {name: a}\ndata: {a: "\xff"}\n') });
+  const summary = `${Buffer.from('metadata: {name: a}\ndata: {a: ').toString('hex')} ...`;
+  expect(JSON.parse(yaml.text)).toMatchObject({ code: 400, message: `the object provided is unrecognized (must be of type ConfigMap): yaml: invalid leading UTF-8 octet (${summary})` });
+  for (const raw of ['{"data":{"a":"\xc3y"}}', 'data: {a: "\xc3y"}']) {
+    const applied = await server.send({ method: 'PATCH', path: `${configmaps}/a?fieldManager=m`, contentType: 'application/apply-patch+yaml', raw: bytes(raw) });
+    expect(JSON.parse(applied.text)).toMatchObject({ code: 400, message: 'error decoding YAML: error converting YAML to JSON: yaml: invalid trailing UTF-8 octet' });
+  }
+});
+
+test('names are quoted as Go quotes them', async () => {
+  const create = async (name: string, query: string) => JSON.parse((await server.send({ method: 'POST', path: `${configmaps}?${query}`, contentType: 'application/json', body: { metadata: { name: 'a' }, [name]: 1 } })).text).message;
+  const invalid = JSON.parse((await server.send({ method: 'POST', path: configmaps, contentType: 'application/json', body: { metadata: { name: '"\u0085' } } })).text);
+  expect(invalid.message).toContain('ConfigMap "\\"\\u0085" is invalid: metadata.name: Invalid value: "\\"\\u0085"');
+  expect(await create('x\ufeff', 'fieldValidation=Strict')).toContain('strict decoding error: unknown field "x\\ufeff"');
+});
+
 test('bytes that are not UTF-8 never come back as they were, and change no other key', async () => {
   const socket = await tls();
   const body = Buffer.concat([Buffer.from('{"metadata":{"name":"utf"},"data":{"a":"'), Buffer.from([0xff, 0xfe, 0xc0]), Buffer.from('"}}')]);
@@ -364,8 +384,8 @@ test.each([
 test.each([
   ['gracePeriodSeconds=', 'strconv.ParseInt: parsing "": invalid syntax'],
   ['propagationPolicy=', 'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ""'],
-  ['uid=x', 'the UID in the precondition (x) does not match the UID in record'],
-  ['resourceVersion=1', 'the ResourceVersion in the precondition (1) does not match the ResourceVersion in record'],
+  ['uid=x', 'Precondition failed: UID in precondition: x, UID in object meta: '],
+  ['resourceVersion=1', 'Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta: '],
 ])('a deletion with ?%s deletes nothing', async (query, message) => {
   const path = `/api/v1/namespaces/kube-system?dryRun=All&${query}`;
   expect(JSON.parse((await server.send({ method: 'DELETE', path })).text).message).toContain(message);

@@ -4,6 +4,7 @@ import {
   type DecodedFrom,
   decodeObject,
   goQuote,
+  goUtf8,
   keepJsonNotes,
   type ObjectSchema,
   parseJsonStrict,
@@ -19,6 +20,7 @@ import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { olderScale } from './decoding/older-scale.ts';
 import { optionsKindComplaint } from './decoding/options-kind.ts';
 import { noJson, notAnObject, notRegistered, typeMetaComplaint } from './decoding/type-meta.ts';
+import { yamlTextOf } from './decoding/yaml-bytes.ts';
 import { readYaml } from './decoding/yaml-text.ts';
 import { protobufMedia } from './representation/negotiate.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
@@ -131,9 +133,9 @@ export class BodyDecoder {
       );
     const bytes = Buffer.from(await bytesOf(body));
     if (media === protobufMedia) return this.#parseProtobuf(bytes, expected);
-    const text = bytes.toString();
     const summary = summaryOf(bytes);
-    if (media === 'application/yaml') return this.#parseYaml(text, { expected, summary, signal: request.signal });
+    if (media === 'application/yaml') return this.#parseYaml(bytes, { expected, summary, signal: request.signal });
+    const text = goUtf8(bytes);
     const wrong = (why: string) => unrecognized(expected, noJson(why), summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
     return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes, text };
@@ -156,13 +158,13 @@ export class BodyDecoder {
   }
 
   async #parseYaml(
-    text: string,
+    bytes: Buffer,
     about: { readonly expected: ExpectedKind; readonly summary: string; readonly signal: AbortSignal },
   ): Promise<Parsed> {
     const { expected, summary, signal } = about;
     try {
-      const { value, repeated } = await readYaml(text, signal);
-      return { value, duplicates: [], repeated, summary, large: text.length > largeBytes };
+      const { value, repeated } = await readYaml(yamlTextOf(bytes), signal);
+      return { value, duplicates: [], repeated, summary, large: bytes.length > largeBytes };
     } catch (error) {
       if (error instanceof ApiError || signal.aborted) throw error;
       throw unrecognized(expected, (error as Error).message, summary);

@@ -1,4 +1,4 @@
-import { ApiError } from '@berth/kube';
+import { ApiError, goQuote } from '@berth/kube';
 import type { FieldError, ResourceDefinition } from './resource-definition.ts';
 
 /** The 422 answer to wrong fields, in upstream's form (apimachinery errors.NewInvalid). */
@@ -24,7 +24,7 @@ export function invalidStatus(
     apiVersion: 'v1',
     metadata: {},
     status: 'Failure',
-    message: `${qualified} "${name}" is invalid: ${list}`,
+    message: `${qualified} ${goQuote(name)} is invalid: ${list}`,
     reason: 'Invalid',
     details: {
       ...(name === '' ? {} : { name }),

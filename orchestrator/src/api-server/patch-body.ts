@@ -1,4 +1,4 @@
-import { ApiError, apiError, goValueName, isReason, isRecord, parseJson, parseJsonStrict } from '@berth/kube';
+import { ApiError, apiError, goUtf8, goValueName, isReason, isRecord, parseJson, parseJsonStrict } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
@@ -81,7 +81,7 @@ const mayHaveFloats = /\d[.eE][\d+-]/;
 
 async function readBody(request: ServerRequest): Promise<unknown> {
   if (request.body.type === 'value') return request.body.value;
-  const text = Buffer.from(await bytesOf(request.body)).toString();
+  const text = goUtf8(Buffer.from(await bytesOf(request.body)));
   try {
     return mayHaveFloats.test(text) ? parseJsonStrict(text).value : parseJson(text);
   } catch (error) {

@@ -28,19 +28,23 @@ export function notSupported(definition: Named, verb: string): ApiError {
 /** `there` is what has its name; it may be on its way out (registry store.go). */
 export function alreadyExists(definition: Named, name: string, there: AnyObject | undefined): ApiError {
   const leaving = there?.metadata.deletionTimestamp === undefined ? '' : 'object is being deleted: ';
-  return apiError('AlreadyExists', `${leaving}${qualifiedPlural(definition)} "${name}" already exists`, {
+  return apiError('AlreadyExists', `${leaving}${qualifiedPlural(definition)} ${goQuote(name)} already exists`, {
     details: details(definition, name),
   });
 }
 
 export function conflict(definition: Named, name: string, why: string): ApiError {
-  return apiError('Conflict', `Operation cannot be fulfilled on ${qualifiedPlural(definition)} "${name}": ${why}`, {
-    details: details(definition, name),
-  });
+  return apiError(
+    'Conflict',
+    `Operation cannot be fulfilled on ${qualifiedPlural(definition)} ${goQuote(name)}: ${why}`,
+    {
+      details: details(definition, name),
+    },
+  );
 }
 
 export function forbidden(definition: Named, name: string, why: string): ApiError {
-  return apiError('Forbidden', `${qualifiedPlural(definition)} "${name}" is forbidden: ${why}`, {
+  return apiError('Forbidden', `${qualifiedPlural(definition)} ${goQuote(name)} is forbidden: ${why}`, {
     details: details(definition, name),
   });
 }

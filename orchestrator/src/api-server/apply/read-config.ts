@@ -1,6 +1,7 @@
-import { ApiError, apiError, parseJsonStrict } from '@berth/kube';
+import { ApiError, apiError } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from '../body-decoder.ts';
 import { unmarshalErrors } from '../decoding/duplicate-problems.ts';
+import { yamlTextOf } from '../decoding/yaml-bytes.ts';
 import type { YamlDocument } from '../decoding/yaml-document.ts';
 import { readYaml } from '../decoding/yaml-text.ts';
 import type { ServerRequest } from '../server-request.ts';
@@ -19,35 +20,17 @@ export interface ReadConfig {
 /** The configuration of an apply request, YAML or JSON. @throws ApiError BadRequest */
 export async function readConfig(request: ServerRequest): Promise<ReadConfig> {
   if (request.body.type === 'value') return { config: mapOf(request.body.value), repeated: [] };
-  const text = Buffer.from(await bytesOf(request.body)).toString();
-  const json = asJson(text);
-  if (json && !json.repeats) return { config: mapOf(json.value), repeated: [] };
-  const { value, repeated } = await yamlOf(text, request.signal);
+  const { value, repeated } = await yamlOf(Buffer.from(await bytesOf(request.body)), request.signal);
   return { config: mapOf(value), repeated };
 }
-
-/** Most clients send JSON, which is YAML and far quicker to read. */
-function asJson(text: string): { readonly value: unknown; readonly repeats: boolean } | undefined {
-  if (!text.trimStart().startsWith('{')) return undefined;
-  try {
-    const { value, duplicateFields } = parseJsonStrict(text);
-    return { value, repeats: duplicateFields.length > 0 };
-  } catch (error) {
-    // As YAML it would be no flatter.
-    if ((error as Error).message.endsWith(tooDeep)) throw undecodable(`yaml: ${tooDeep}`);
-    return undefined;
-  }
-}
-
-const tooDeep = 'exceeded max depth';
 
 function undecodable(why: string): ApiError {
   return apiError('BadRequest', `error decoding YAML: error converting YAML to JSON: ${why}`);
 }
 
-async function yamlOf(text: string, signal: AbortSignal): Promise<YamlDocument> {
+async function yamlOf(bytes: Buffer, signal: AbortSignal): Promise<YamlDocument> {
   try {
-    return await readYaml(text, signal);
+    return await readYaml(yamlTextOf(bytes), signal);
   } catch (error) {
     if (error instanceof ApiError || signal.aborted) throw error;
     throw undecodable((error as Error).message);

@@ -1,4 +1,4 @@
-import { forEachField } from '@berth/kube';
+import { forEachField, goQuote } from '@berth/kube';
 
 /** sigs.k8s.io/json counts no more. */
 const mostProblems = 100;
@@ -34,11 +34,11 @@ export function fieldProblems({ duplicates = [], text = '' }: Duplicates, unknow
 }
 
 function unknownField(path: string): string {
-  return `unknown field ${JSON.stringify(path)}`;
+  return `unknown field ${goQuote(path)}`;
 }
 
 function duplicateField(path: string): string {
-  return `duplicate field ${JSON.stringify(path)}`;
+  return `duplicate field ${goQuote(path)}`;
 }
 
 /** What is wrong with a body that has a field twice: YAML's are one error, yet a warning each. */

@@ -1,6 +1,6 @@
 import { Composer, type Document, LineCounter, type Pair, Parser, visit } from 'yaml';
 import { decodeYaml } from './yaml-decoder.ts';
-import { checkCharacters, syntaxError } from './yaml-errors.ts';
+import { checkCharacters, checkDirective, syntaxError } from './yaml-errors.ts';
 
 export interface YamlDocument {
   readonly value: unknown;
@@ -24,6 +24,7 @@ const asTexts = {
  */
 export function readDocument(text: string, budget = Number.POSITIVE_INFINITY): YamlDocument {
   checkCharacters(text);
+  checkDirective(text);
   const { value, repeats } = decodeYaml(parse(text, false).document, budget);
   return { value, repeated: repeats.length === 0 ? [] : repeatedKeys(text) };
 }

@@ -8,10 +8,14 @@ interface Found {
   readonly offset: number;
 }
 
-/** @throws Error – there is a character that no YAML may have, or a directive that Go's reader does not know */
+/** @throws Error – there is a character that no YAML may have */
 export function checkCharacters(text: string): void {
   if (/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/.test(text))
     throw new Error('yaml: control characters are not allowed');
+}
+
+/** @throws Error – there is a directive that Go's reader does not know */
+export function checkDirective(text: string): void {
   if (!/^\ufeff?%/.test(text)) return;
   if (/^\ufeff?%(?!YAML|TAG)/.test(text)) throw new Error('yaml: found unknown directive name');
   if (/^\ufeff?%YAML\s+(?!1\.1\s)/.test(text)) throw new Error('yaml: found incompatible YAML document');

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { apiError, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
 import { BeyondBudget } from './yaml-decoder.ts';
 import { readDocument, type YamlDocument } from './yaml-document.ts';
+import { checkCharacters } from './yaml-errors.ts';
 import { yamlOf } from './yaml-of.ts';
 import type { YamlReply, YamlWork } from './yaml-work.ts';
 
@@ -38,13 +39,18 @@ export async function readYaml(text: string, signal: AbortSignal): Promise<YamlD
   }
 }
 
+const tooDeep = 'exceeded max depth';
+
 /** Undefined: it is no JSON, yet may be YAML in braces, or it has a key twice. */
 function jsonDocument(text: string): YamlDocument | undefined {
   if (!/^\s*[{[]/.test(text.slice(0, 1000))) return undefined;
+  checkCharacters(text);
   try {
     const { value, duplicateFields } = parseJsonStrict(text);
     return duplicateFields.length === 0 ? { value, repeated: [] } : undefined;
-  } catch {
+  } catch (error) {
+    // As YAML it would be no flatter.
+    if ((error as Error).message.endsWith(tooDeep)) throw new Error(`yaml: ${tooDeep}`);
     return undefined;
   }
 }
