@@ -1,5 +1,5 @@
 import type { Node, Pod } from '@berth/kube';
-import { NodeInfo } from './node-info.ts';
+import { NodeInfo, placedPod } from './node-info.ts';
 
 /** Nodes and the pods placed on them: those the API server says, and those just decided but not yet seen back (assumed). */
 export class ClusterState {
@@ -55,7 +55,7 @@ export class ClusterState {
     if (before !== undefined && before !== node) this.#nodes.get(before)?.removePod(uid);
     if (pod && node !== undefined) {
       this.#placements.set(uid, node);
-      this.#info(node).addPod(pod);
+      this.#info(node).addPod(placedPod(pod));
     } else this.#placements.delete(uid);
   }
 

@@ -6,7 +6,7 @@ import type { Nominations } from './nominations.ts';
 import type { PodClaims } from './pod-claims.ts';
 import { priorityOf } from './pod-importance.ts';
 import { podRequests, type Resources } from './pod-requests.ts';
-import { Trial } from './trial.ts';
+import { type Gone, Trial } from './trial.ts';
 import type { NodeVolumes, VolumeBinding } from './volume-binding.ts';
 
 export interface FittingOptions {
@@ -42,7 +42,7 @@ export class Fitting {
   }
 
   /** On a node, or in a trial of one: beside the pods of no less importance that are nominated to it, and without them (RunFilterPluginsWithNominatedPods). */
-  on(info: NodeInfo, gone: ReadonlySet<string> = nobody): NodeVolumes {
+  on(info: NodeInfo, gone: Gone = nobody): NodeVolumes {
     const { nominations, pod } = this.#options;
     const before = nominations
       .on(info.name)
@@ -56,7 +56,7 @@ export class Fitting {
     return this.#alone(info, gone);
   }
 
-  #alone(info: NodeInfo, gone: ReadonlySet<string>): NodeVolumes {
+  #alone(info: NodeInfo, gone: Gone): NodeVolumes {
     const { pod, claims, neighbours, volumes, placedWith } = this.#options;
     const reasons = refuse({ pod, requests: this.requests }, info);
     if (reasons.length > 0 || !info.node) return { reasons };
@@ -70,4 +70,4 @@ export class Fitting {
   }
 }
 
-const nobody: ReadonlySet<string> = new Set();
+const nobody: Gone = new Set();

@@ -3,10 +3,15 @@ import { keepsOthersAway } from './pod-affinity.ts';
 import { priorityOf } from './pod-importance.ts';
 import { add, assumedPodRequests, parseResources, podRequests, type Resources, subtract } from './pod-requests.ts';
 
-interface PlacedPod {
+/** A pod with what it takes, which is read from it once. */
+export interface PlacedPod {
   readonly pod: Pod;
   readonly requests: Resources;
   readonly assumed: Resources;
+}
+
+export function placedPod(pod: Pod): PlacedPod {
+  return { pod, requests: podRequests(pod), assumed: assumedPodRequests(pod) };
 }
 
 /** A node with what its pods take of it; kept up to date as pods come and go, never summed anew. */
@@ -60,9 +65,9 @@ export class NodeInfo {
     return copy;
   }
 
-  addPod(pod: Pod): void {
+  addPod(placed: PlacedPod): void {
+    const { pod } = placed;
     this.removePod(pod.metadata.uid as string);
-    const placed = { pod, requests: podRequests(pod), assumed: assumedPodRequests(pod) };
     this.#pods.set(pod.metadata.uid as string, placed);
     if (keepsOthersAway(pod)) this.#keepers.set(pod.metadata.uid as string, pod);
     this.#count(pod, 1);
@@ -70,14 +75,16 @@ export class NodeInfo {
     this.assumedRequested = add(this.assumedRequested, placed.assumed);
   }
 
-  removePod(uid: string): void {
+  /** @returns what {@link addPod} brings back. */
+  removePod(uid: string): PlacedPod | undefined {
     const placed = this.#pods.get(uid);
-    if (!placed) return;
+    if (!placed) return undefined;
     this.#pods.delete(uid);
     this.#keepers.delete(uid);
     this.#count(placed.pod, -1);
     this.requested = subtract(this.requested, placed.requests);
     this.assumedRequested = subtract(this.assumedRequested, placed.assumed);
+    return placed;
   }
 
   #count(pod: Pod, change: number): void {

@@ -1,3 +1,4 @@
+import { settle } from '@berth/kit';
 import { type KubeClient, type Pod, type ResourceType, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aNode, aPod, requests, scene } from '../../../test/harness/scheduler-scene.ts';
@@ -68,6 +69,21 @@ test('a waiting pod is placed when room appears', async () => {
   await s.clock.advance(2000);
   await s.quiet();
   expect((await pod(s.client, 'p2')).spec?.nodeName).toBe('a');
+});
+
+test('of many decisions one turn of the event loop makes some', async () => {
+  await using s = await scene();
+  // A clock that goes a millisecond with each look at it.
+  let ms = 0;
+  s.clock.monotonicMs = () => ++ms;
+  await s.client.create(resources.nodes, aNode('a', { status: { allocatable: { pods: '100' } } }));
+  const names = Array.from({ length: 60 }, (_, i) => `p${i}`);
+  await Promise.all(names.map((name) => s.client.create(resources.pods, aPod(name))));
+  const decided = () => s.events.lines.filter((line) => line.startsWith('Scheduled')).length;
+  while (decided() === 0) await settle();
+  expect(decided()).toBeLessThan(60);
+  await s.quiet();
+  expect(decided()).toBe(60);
 });
 
 test('taints, selectors and cordons keep pods away', async () => {

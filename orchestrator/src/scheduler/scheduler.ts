@@ -38,6 +38,9 @@ export interface SchedulerOptions {
 /** The name pods ask for by `spec.schedulerName`. */
 const schedulerName = 'default-scheduler';
 
+/** How long decisions take of one turn of the event loop, which has the API server's requests to answer, too. */
+const turnMs = 10;
+
 interface Place {
   readonly node: NodeInfo;
   readonly volumes: VolumeDecision;
@@ -165,13 +168,18 @@ class Scheduler implements AsyncDisposable {
     this.#waitingForPods.clear();
   }
 
-  /** Decisions start in a later turn, so that all changes of one moment are seen together. */
+  /** Decisions start in a later turn, so that all changes of one moment are seen together, and give way to others after a while. */
   #wake(): void {
     if (!this.#running || this.#scheduled) return;
     this.#scheduled = true;
+    const { clock } = this.#options;
     setImmediate(() => {
       this.#scheduled = false;
-      for (let key = this.#next(); key !== undefined; key = this.#next()) this.#schedule(key);
+      const endMs = clock.monotonicMs() + turnMs;
+      for (let key = this.#next(); key !== undefined; key = this.#next()) {
+        this.#schedule(key);
+        if (clock.monotonicMs() > endMs) return this.#wake();
+      }
     });
   }
 

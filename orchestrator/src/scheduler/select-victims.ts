@@ -34,7 +34,7 @@ export function selectVictims(
   const fit = fitting.on(trial.info, trial.gone);
   if ('reasons' in fit) return fit;
   const mustGo = (pod: Pod) => {
-    trial.add(pod);
+    trial.restore(pod);
     if ('decision' in fitting.on(trial.info, trial.gone)) return false;
     trial.remove(pod);
     return true;
