@@ -69,3 +69,50 @@ test('a process tells how much of the machine it may have', async () => {
   for (const name of ['process_max_fds', 'process_open_fds', 'process_virtual_memory_bytes', 'process_resident_memory_bytes'])
     expect(Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])).toBeGreaterThan(0);
 });
+
+test('how long admission took is told by plugin and step, and whether that refused the request', async () => {
+  const configmaps = '/api/v1/namespaces/timed/configmaps';
+  await create('/api/v1/namespaces', { metadata: { name: 'timed' } });
+  const before = new Map((await counts()).map(([series, count]) => [series, count]));
+  await create(configmaps, { metadata: { name: 'c' } });
+  await create('/api/v1/namespaces/none/configmaps', { metadata: { name: 'c' } });
+  await server.send({ method: 'DELETE', path: `${configmaps}/c` });
+  const more = (await counts()).filter(([series, count]) => count > (before.get(series) ?? 0)).map(([series]) => series);
+  const of = (operation: string, type: string, rejected = false) => `operation="${operation}",rejected="${rejected}",type="${type}"`;
+  expect(more.filter((series) => series.startsWith('step'))).toEqual([
+    `step_admission_duration_seconds_count{${of('CREATE', 'admit')}}`,
+    `step_admission_duration_seconds_count{${of('CREATE', 'validate')}}`,
+    `step_admission_duration_seconds_count{${of('CREATE', 'admit', true)}}`,
+    `step_admission_duration_seconds_count{${of('DELETE', 'admit')}}`,
+    `step_admission_duration_seconds_count{${of('DELETE', 'validate')}}`,
+    `step_admission_duration_seconds_summary_count{${of('CREATE', 'admit')}}`,
+    `step_admission_duration_seconds_summary_count{${of('CREATE', 'validate')}}`,
+    `step_admission_duration_seconds_summary_count{${of('CREATE', 'admit', true)}}`,
+    `step_admission_duration_seconds_summary_count{${of('DELETE', 'admit')}}`,
+    `step_admission_duration_seconds_summary_count{${of('DELETE', 'validate')}}`,
+  ]);
+  const plugin = (name: string, about: string) => `controller_admission_duration_seconds_count{name="${name}",${about}}`;
+  expect(more).toEqual(
+    expect.arrayContaining([
+      plugin('NamespaceLifecycle', of('CREATE', 'admit', true)),
+      plugin('NamespaceLifecycle', of('DELETE', 'admit')),
+      plugin('MutatingAdmissionWebhook', of('DELETE', 'admit')),
+      plugin('ResourceQuota', of('CREATE', 'validate')),
+      plugin('ValidatingAdmissionPolicy', of('DELETE', 'validate')),
+    ]),
+  );
+  // Whom upstream does not ask.
+  expect(more).not.toContain(plugin('ResourceQuota', of('DELETE', 'validate')));
+  expect(more).not.toContain(plugin('CertificateSigning', of('CREATE', 'validate')));
+  const { text } = await server.send({ method: 'GET', path: '/metrics' });
+  const quantile = text.split('\n').find((line) => line.includes('_summary{') && line.includes('quantile="0.99"'));
+  expect(Number(quantile?.split(' ').at(-1))).toBeGreaterThan(0);
+
+  async function counts(): Promise<(readonly [string, number])[]> {
+    const { text } = await server.send({ method: 'GET', path: '/metrics' });
+    return text
+      .split('\n')
+      .filter((line) => /^apiserver_admission_(step|controller)_.*_count\{/.test(line))
+      .map((line) => [line.slice('apiserver_admission_'.length, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))] as const);
+  }
+});

@@ -13,6 +13,7 @@ import type {
 } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { deprecatedNodeLabels, nodeTermWarnings, podWarnings, templateWarnings } from './core/pod/warnings.ts';
+import { tlsPairFault } from './core/tls-pair.ts';
 import { fractional } from './fractional.ts';
 import { cidrWarnings, ipWarnings } from './ip-warnings.ts';
 import { dns1123Label } from './names.ts';
@@ -54,11 +55,15 @@ const byKind: Readonly<Record<string, Warnings>> = {
   ],
   StorageClass: (object) => classWarnings(object as StorageClass),
   CSIDriver: ({ spec }) => driverTokenWarnings(spec ?? {}),
+  Secret: secretWarnings,
   Service: (object) => serviceWarnings(object as Service),
   Ingress: (object) => ingressWarnings(object as Ingress),
   NetworkPolicy: (object) => policyWarnings(object as NetworkPolicy),
   Endpoints: (object) => endpointsWarnings(object as Endpoints),
-  EndpointSlice: (object) => sliceWarnings(object as EndpointSlice),
+  EndpointSlice: (object, old) => [
+    ...(old || object['addressType'] !== 'FQDN' ? [] : ['spec.addressType: FQDN endpoints are deprecated']),
+    ...sliceWarnings(object as EndpointSlice),
+  ],
   ResourceSlice: ({ spec }) => driverWarnings(spec?.driver ?? ''),
 };
 
@@ -226,6 +231,13 @@ function serviceWarnings({ metadata, spec = {} }: Service): string[] {
       ? ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']
       : []),
   ];
+}
+
+function secretWarnings({ type, data }: AnyObject): string[] {
+  if (type !== 'kubernetes.io/tls') return [];
+  const [certificate, key] = ['tls.crt', 'tls.key'].map((name) => Buffer.from(data?.[name] ?? '', 'base64'));
+  const fault = tlsPairFault(certificate as Buffer, key as Buffer);
+  return fault === undefined ? [] : [fault];
 }
 
 function ingressWarnings({ metadata, spec }: Ingress): string[] {

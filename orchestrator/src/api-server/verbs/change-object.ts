@@ -1,4 +1,5 @@
 import { apiError, copyJson } from '@berth/kube';
+import { EtcdKeys } from '../../store/etcd/etcd-keys.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Asked } from '../admission/asked.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
@@ -84,13 +85,17 @@ interface Step {
   readonly current: StoredObject;
 }
 
+/** What keys are told as, whatever store has them. */
+const upstreamKeys = new EtcdKeys('/registry');
+
 /** @throws ApiError Conflict – the request is about another revision or another object of that name. */
 function checkRevision({ definition, uid, dryRun }: ChangeRequest, next: AnyObject, current: StoredObject): void {
   const { name = '' } = current.object.metadata;
   const { resourceVersion } = next.metadata;
   const have = current.object.metadata.uid;
   // A dry run does not come to where keys get their root.
-  const key = dryRun ? current.kv.key.replace(/^\/registry/, '') : current.kv.key;
+  const told = upstreamKeys.text(current.kv.key);
+  const key = dryRun ? told.replace(/^\/registry/, '') : told;
   if (uid && uid !== have) throw anotherObject(definition, { name, key, wanted: uid, have });
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== current.resourceVersion) {
     const problem = revisionProblem(resourceVersion);

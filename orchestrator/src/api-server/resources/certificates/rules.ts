@@ -4,6 +4,7 @@ import { humanDuration } from '../columns.ts';
 import { duplicate, invalid, notSupported, required } from '../field.ts';
 import { immutable } from '../metadata.ts';
 import type { KindRules } from '../rules.ts';
+import { signerNameErrors } from '../signer-name.ts';
 import { requestFault } from './request-signature.ts';
 import { approvalUpdateErrors, prepareApproval, prepareStatus, statusErrors } from './signing-request-status.ts';
 
@@ -94,13 +95,12 @@ function validate(object: AnyObject): FieldError[] {
 
 function signerErrors(name: string): FieldError[] {
   const field = 'spec.signerName';
-  if (name === '') return [required(field)];
-  if (name === 'kubernetes.io/legacy-unknown')
-    return [invalid(field, name, 'the legacy signerName is not allowed via this API version')];
-  const parts = name.split('/');
-  if (parts.length === 2 && parts.every(Boolean)) return [];
-  const text = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
-  return [invalid(field, name, text)];
+  return [
+    ...signerNameErrors(name, field),
+    ...(name === 'kubernetes.io/legacy-unknown'
+      ? [invalid(field, name, 'the legacy signerName is not allowed via this API version')]
+      : []),
+  ];
 }
 
 function condition({ status }: CertificateSigningRequest): string {

@@ -1,4 +1,4 @@
-import type { ConfigMap } from '@berth/kube';
+import { type ConfigMap, withSentEmpty } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { forbidden, invalid, tooLong } from '../field.ts';
@@ -48,6 +48,10 @@ export function immutableDataErrors(next: AnyObject, old: AnyObject, fields: rea
   const text = 'field is immutable when `immutable` is set';
   return [
     ...(next['immutable'] === true ? [] : [forbidden('immutable', text)]),
-    ...fields.flatMap((name) => (semanticEqual(next[name], old[name]) ? [] : [forbidden(name, text)])),
+    ...fields.flatMap((name) => {
+      // Go tells an empty map from none.
+      const isAnother = old[name] === undefined && withSentEmpty(next, name) !== undefined;
+      return isAnother || !semanticEqual(next[name], old[name]) ? [forbidden(name, text)] : [];
+    }),
   ];
 }

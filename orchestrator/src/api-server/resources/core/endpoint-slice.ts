@@ -1,5 +1,6 @@
 import type { Endpoint, DiscoveryV1EndpointPort as EndpointPort, EndpointSlice } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
+import { semanticEqual } from '../equality.ts';
 import { duplicate, invalid, notSupported, required, tooMany } from '../field.ts';
 import { validateCanonicalIp, validateEndpointIp, validateIp } from '../ip.ts';
 import { isIpv4Address } from '../ip-form.ts';
@@ -35,19 +36,22 @@ export const endpointSliceRules: KindRules = {
   },
 };
 
-function validate(object: AnyObject): FieldError[] {
+function validate(object: AnyObject, old?: AnyObject): FieldError[] {
   const { addressType } = object as EndpointSlice;
   const endpoints = (object as EndpointSlice).endpoints ?? [];
   const ports = (object as EndpointSlice).ports ?? [];
+  // Those of older versions stay good as long as nobody changes them.
+  const wrong =
+    endpoints.length > limits.endpoints
+      ? [tooMany('endpoints', endpoints.length, limits.endpoints)]
+      : endpoints.flatMap((endpoint, index) => endpointErrors(endpoint, addressType, `endpoints[${index}]`));
   return [
     ...(addressType ? [] : [required('addressType')]),
     ...(addressType && !addressTypes.includes(addressType)
       ? [notSupported('addressType', addressType, addressTypes)]
       : []),
     ...(ports.length > limits.ports ? [tooMany('ports', ports.length, limits.ports)] : portErrors(ports)),
-    ...(endpoints.length > limits.endpoints
-      ? [tooMany('endpoints', endpoints.length, limits.endpoints)]
-      : endpoints.flatMap((endpoint, index) => endpointErrors(endpoint, addressType, `endpoints[${index}]`))),
+    ...(wrong.length > 0 && old && semanticEqual(endpoints, old['endpoints'] ?? []) ? [] : wrong),
   ];
 }
 
@@ -100,7 +104,7 @@ function hintErrors(
 
 function addressErrors(address: string, type: string, { list, index }: { list: string; index: number }): FieldError[] {
   const field = `${list}[${index}]`;
-  if (type === 'FQDN') return dns1123Subdomain(address.replace(/\.$/, '')).map((text) => invalid(field, address, text));
+  if (type === 'FQDN') return domainErrors(address, field);
   if (type !== 'IPv4' && type !== 'IPv6') return [];
   const errors = type === 'IPv6' ? validateCanonicalIp(address, field) : validateIp(address, field);
   if (errors.length > 0) return errors;
@@ -108,4 +112,17 @@ function addressErrors(address: string, type: string, { list, index }: { list: s
     ...(isIpv4Address(address) === (type === 'IPv4') ? [] : [invalid(list, address, `must be an ${type} address`)]),
     ...validateEndpointIp(address, field),
   ];
+}
+
+/** A name of two parts or more (IsFullyQualifiedDomainName). */
+function domainErrors(address: string, field: string): FieldError[] {
+  if (address === '') return [required(field)];
+  const name = address.replace(/\.$/, '');
+  const texts = dns1123Subdomain(name);
+  if (texts.length > 0) return [invalid(field, name, texts.join(','))];
+  const labels = name.split('.');
+  if (labels.length < 2)
+    return [invalid(field, name, 'should be a domain with at least two segments separated by dots')];
+  const wrong = labels.find((label) => dns1123Label(label).length > 0);
+  return wrong === undefined ? [] : [invalid(field, wrong, dns1123Label(wrong).join(','))];
 }

@@ -2,7 +2,7 @@ import type { LimitRange, LimitRangeItem } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, invalid, required } from '../field.ts';
 import { qualifiedName } from '../names.ts';
-import { compareQuantities } from '../quantity.ts';
+import { canonicalQuantity, compareQuantities, parseQuantity } from '../quantity.ts';
 import type { KindRules } from '../rules.ts';
 import {
   isHugePages,
@@ -94,15 +94,35 @@ function orderErrors(limit: LimitRangeItem, field: string): FieldError[] {
         invalid(`${field}.${shown}[${name}]`, limit[value]?.[name], `${lowName} ${a} is greater than ${highName} ${b}`),
       ];
     }),
-    ...ratioErrors(limit.maxLimitRequestRatio?.[name], `${field}.maxLimitRequestRatio[${name}]`),
+    ...ratioErrors(name, limit, `${field}.maxLimitRequestRatio[${name}]`),
     ...overcommitErrors(name, limit, field),
   ]);
 }
 
-function ratioErrors(ratio: string | undefined, field: string): FieldError[] {
-  return ratio !== undefined && compareQuantities(ratio, 1) < 0
-    ? [invalid(field, ratio, `ratio ${ratio} is less than 1`)]
-    : [];
+function ratioErrors(name: string, { maxLimitRequestRatio, min, max }: LimitRangeItem, field: string): FieldError[] {
+  const ratio = maxLimitRequestRatio?.[name];
+  if (ratio === undefined) return [];
+  const [least, most] = [min?.[name], max?.[name]];
+  const text = canonicalQuantity(ratio);
+  return [
+    ...(compareQuantities(ratio, 1) < 0 ? [invalid(field, text, `ratio ${text} is less than 1`)] : []),
+    ...(least === undefined || most === undefined ? [] : aboveRange(ratio, least, most, field)),
+  ];
+}
+
+/** Quantities beyond it are compared in whole units (resource.MaxMilliValue). */
+const largestInThousandths = (2n ** 63n - 1n) / 1000n;
+
+function aboveRange(ratio: string, least: string, most: string, field: string): FieldError[] {
+  const all = [ratio, least, most].map(parseQuantity);
+  const fine = all.every((quantity) => quantity.value() < largestInThousandths);
+  const [own, low, high] = all.map((quantity) =>
+    fine ? Number(quantity.milliValue()) / 1000 : Number(quantity.value()),
+  ) as [number, number, number];
+  const range = high / low;
+  if (!(own > range)) return [];
+  const text = canonicalQuantity(ratio);
+  return [invalid(field, text, `ratio ${text} is greater than max/min = ${range.toFixed(6)}`)];
 }
 
 /** Devices, huge pages and the like are had in full or not at all. */

@@ -9,6 +9,7 @@ import {
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
 import { validateCanonicalCidr, validateCanonicalIp } from '../ip.ts';
+import { rangeOf } from '../ip-form.ts';
 import { immutable } from '../metadata.ts';
 import { dns1123Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import { domainPrefixedPath } from '../paths.ts';
@@ -129,7 +130,20 @@ export const serviceCidrRules: KindRules = {
 function cidrErrors(cidrs: readonly string[]): FieldError[] {
   if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
   if (cidrs.length > 2) return [invalid('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values')];
-  return [...cidrs.flatMap((cidr, index) => validateCanonicalCidr(cidr, `spec.cidrs[${index}]`))];
+  const families = new Set(cidrs.map(familyOf));
+  const words = 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64';
+  return [
+    ...cidrs.flatMap((cidr, index) => validateCanonicalCidr(cidr, `spec.cidrs[${index}]`)),
+    ...(cidrs.length === 2 && families.size === 1 && !families.has(undefined)
+      ? [invalid('spec.cidrs', cidrs, words)]
+      : []),
+  ];
+}
+
+/** Nothing of what is no range. */
+function familyOf(cidr: string): 4 | 6 | undefined {
+  const range = rangeOf(cidr);
+  return range && (range.network.includes(':') ? 6 : 4);
 }
 
 /** One range may get a second one beside it (ValidateServiceCIDRUpdate). */
