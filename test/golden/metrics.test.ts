@@ -116,3 +116,16 @@ test('how long admission took is told by plugin and step, and whether that refus
       .map((line) => [line.slice('apiserver_admission_'.length, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))] as const);
   }
 });
+
+test('buckets are those of a kube-apiserver, written as Go writes them', async () => {
+  await create('/api/v1/namespaces', { metadata: { name: 'buckets' } });
+  await server.send({ method: 'GET', path: '/api/v1/namespaces' });
+  const { text } = await server.send({ method: 'GET', path: '/metrics' });
+  const bounds = (name: string) => [
+    ...new Set(text.split('\n').filter((line) => line.startsWith(`${name}_bucket`)).map((line) => /le="([^"]*)"/.exec(line)?.[1])),
+  ];
+  const long = ['0.05', '0.1', '0.2', '0.4', '0.6', '0.8', '1', '1.25', '1.5', '2', '3', '4', '5', '6', '8', '10', '15', '20', '30', '45', '60', '+Inf'];
+  expect(bounds('apiserver_request_sli_duration_seconds')).toEqual(long);
+  expect(bounds('apiserver_request_duration_seconds')).toEqual(['0.005', '0.025', ...long]);
+  expect(bounds('apiserver_response_sizes')).toEqual(['1000', '10000', '100000', '1e+06', '1e+07', '1e+08', '1e+09', '+Inf']);
+});

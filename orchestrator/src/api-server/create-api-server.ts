@@ -188,6 +188,7 @@ class Server implements ApiServer {
           authorization: () => this.#authorization,
           metrics: () => this.#metrics.admission,
           podMetrics: () => this.#metrics.podSecurity,
+          steps: () => this.#metrics?.admissionSteps,
         }),
     });
     this.#authorization = new Authorization(context, {

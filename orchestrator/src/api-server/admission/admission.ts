@@ -1,7 +1,9 @@
 import type { ObjectMeta } from '@berth/kube';
+import type { AdmissionSteps } from '../metrics/admission-steps.ts';
 import type { AnyObject, FieldError, ResourceDefinition } from '../resource-definition.ts';
 import type { User } from '../user.ts';
 import type { Asked } from './asked.ts';
+import { PluginStep } from './plugin-step.ts';
 import { Reinvocation } from './reinvocation.ts';
 
 export interface AdmissionRequest extends Asked {
@@ -44,32 +46,44 @@ export interface Admission {
   start(signal: AbortSignal): Promise<void>;
 }
 
+/** A plugin by name, and whether upstream asks it about such a request: only then it is told how long it took. */
+export interface NamedPlugin {
+  readonly name: string;
+  readonly operations: ReadonlySet<string>;
+  readonly run: AdmissionPlugin;
+}
+
 /** Runs plugins in order, as upstream's chain does; the mutating ones twice where one of them wants it. */
 export function admissionChain(plugins: {
-  readonly mutating: readonly AdmissionPlugin[];
+  readonly mutating: readonly NamedPlugin[];
   /** Once, on what the mutating ones made. */
   readonly finishing: readonly AdmissionPlugin[];
-  readonly validating: readonly AdmissionPlugin[];
+  /** Those of the mutating ones that look at deletions, too, of which they change nothing. */
+  readonly deleting: readonly NamedPlugin[];
+  readonly validating: readonly NamedPlugin[];
   readonly fieldErrors: FieldCheck;
   readonly callsOut: Admission['callsOut'];
   readonly start: Admission['start'];
+  /** Asked at each request: it is made after admission. Undefined: nothing is told. */
+  readonly steps: () => AdmissionSteps | undefined;
 }): Admission {
-  const run = async (list: readonly AdmissionPlugin[], request: AdmissionRequest) => {
-    for (const plugin of list) {
-      const pending = plugin(request);
-      if (pending) await pending;
-    }
-  };
+  const { steps } = plugins;
+  const mutating = new PluginStep('admit', plugins.mutating, steps);
+  const deleting = new PluginStep('admit', plugins.deleting, steps);
+  const validating = new PluginStep('validate', plugins.validating, steps);
   return {
     mutate: async (request) => {
       const reinvocation = new Reinvocation();
       const known = { ...request, reinvocation };
-      await run(plugins.mutating, known);
-      if (reinvocation.begin()) await run(plugins.mutating, known);
-      await run(plugins.finishing, known);
+      await mutating.run(known);
+      if (reinvocation.begin()) await mutating.run(known);
+      for (const plugin of plugins.finishing) await plugin(known);
     },
     fieldErrors: plugins.fieldErrors,
-    validate: (request) => run(plugins.validating, request),
+    validate: async (request) => {
+      if (request.operation === 'delete') await deleting.run(request);
+      await validating.run(request);
+    },
     callsOut: plugins.callsOut,
     start: plugins.start,
   };

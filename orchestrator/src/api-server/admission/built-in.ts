@@ -1,9 +1,10 @@
 import type { Authorization } from '../authorization/authorization.ts';
 import type { HookCallObserver } from '../metrics/admission-metrics.ts';
+import type { AdmissionSteps } from '../metrics/admission-steps.ts';
 import type { PodSecurityObserver } from '../metrics/pod-security-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
-import { type Admission, type AdmissionPlugin, admissionChain } from './admission.ts';
+import { type Admission, type AdmissionPlugin, admissionChain, type NamedPlugin } from './admission.ts';
 import { type AdmissionConfiguration, loadAdmissionConfiguration } from './admission-configuration.ts';
 import { alwaysPullImages, onlyPulledImages } from './always-pull-images.ts';
 import {
@@ -24,7 +25,7 @@ import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.ts';
-import { type AdmissionPluginName, admissionPlugins, isOn, type PluginChoice } from './plugin-names.ts';
+import { type AdmissionPluginName, admissionPlugins, isOn, operationsOf, type PluginChoice } from './plugin-names.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { securityConfigurationOf } from './pod-security/security-configuration.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
@@ -43,10 +44,13 @@ export interface BuiltInParts {
   /** The same. Absent: nothing is counted. */
   readonly metrics?: () => HookCallObserver;
   readonly podMetrics?: () => PodSecurityObserver;
+  readonly steps?: () => AdmissionSteps | undefined;
 }
 
 interface Phases {
   readonly mutate?: AdmissionPlugin;
+  /** What it has to say of deletions, of which nothing is changed. */
+  readonly delete?: AdmissionPlugin;
   readonly validate?: AdmissionPlugin;
 }
 
@@ -57,14 +61,20 @@ export function builtInAdmission(context: ServerContext, parts: BuiltInParts): A
   const policies = new PolicyAdmission(context, () => authorization().authorizer);
   const table = pluginTable(context, { authorization, webhooks, policies, plugins, podMetrics });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
-  const inOrder = (phase: keyof Phases) => names.flatMap((name) => table[name][phase] ?? []);
+  const inOrder = (phase: keyof Phases): NamedPlugin[] =>
+    names.flatMap((name) => {
+      const run = table[name][phase];
+      return run ? [{ name, run, operations: operationsOf(name) }] : [];
+    });
   return admissionChain({
     mutating: inOrder('mutate'),
     // Upstream's storages look at what is to be written (registry/rbac), and give addresses to it.
     finishing: [(request) => authorization().admit(request), services.admit],
     fieldErrors: deviceAccess(context, () => authorization().authorizer),
+    deleting: inOrder('delete'),
     validating: inOrder('validate'),
     callsOut: (about) => webhooks.callsOut(about),
+    steps: () => parts.steps?.(),
     start: async (signal) => {
       await Promise.all([webhooks.start(context.log, signal), policies.start(context.log, signal)]);
     },
@@ -93,14 +103,13 @@ function pluginTable(
   return {
     NamespaceLifecycle: {
       mutate: lifecycle,
-      // Nothing is changed on the way to a deletion.
-      validate: (request) => (request.operation === 'delete' ? lifecycle(request) : undefined),
+      delete: lifecycle,
     },
     LimitRanger: { mutate: limitDefaults(lookup), validate: limitChecks(lookup) },
     ServiceAccount: { mutate: serviceAccount(lookup, context) },
     NodeRestriction: {
       mutate: restriction,
-      validate: (request) => (request.operation === 'delete' ? restriction(request) : undefined),
+      delete: restriction,
     },
     AlwaysPullImages: { mutate: alwaysPullImages, validate: onlyPulledImages },
     PodSecurity: {
@@ -128,7 +137,7 @@ function pluginTable(
     MutatingAdmissionPolicy: { mutate: policies.mutate },
     MutatingAdmissionWebhook: {
       mutate: webhooks.mutate,
-      validate: (request) => (request.operation === 'delete' ? webhooks.mutate(request) : undefined),
+      delete: webhooks.mutate,
     },
     ValidatingAdmissionPolicy: { validate: policies.validate },
     ValidatingAdmissionWebhook: { validate: webhooks.validate },

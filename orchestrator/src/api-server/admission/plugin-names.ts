@@ -43,3 +43,30 @@ export function isAdmissionPlugin(name: string): name is AdmissionPluginName {
 export function isOn(name: AdmissionPluginName, { enable, disable }: PluginChoice): boolean {
   return !disable.includes(name) && (admissionPlugins[name] || enable.includes(name));
 }
+
+type Operation = 'create' | 'update' | 'delete' | 'connect';
+const all: readonly Operation[] = ['create', 'update', 'delete', 'connect'];
+
+/** What upstream asks each about (admission.NewHandler), where it is not about creations and changes. */
+const handled: Readonly<Partial<Record<AdmissionPluginName, readonly Operation[]>>> = {
+  NamespaceLifecycle: ['create', 'update', 'delete'],
+  NodeRestriction: ['create', 'update', 'delete'],
+  Priority: ['create', 'update', 'delete'],
+  DefaultStorageClass: ['create'],
+  StorageObjectInUseProtection: ['create'],
+  PersistentVolumeClaimResize: ['update'],
+  RuntimeClass: ['create'],
+  CertificateApproval: ['update'],
+  CertificateSigning: ['update'],
+  CertificateSubjectRestriction: ['create'],
+  DefaultIngressClass: ['create'],
+  PodTopologyLabels: ['create', 'connect'],
+  MutatingAdmissionPolicy: ['create', 'update', 'connect'],
+  MutatingAdmissionWebhook: all,
+  ValidatingAdmissionPolicy: all,
+  ValidatingAdmissionWebhook: all,
+};
+
+export function operationsOf(name: AdmissionPluginName): ReadonlySet<string> {
+  return new Set(handled[name] ?? ['create', 'update']);
+}

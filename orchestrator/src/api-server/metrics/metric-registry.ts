@@ -1,3 +1,5 @@
+import { goFloat } from '@berth/kube';
+
 type Values = readonly string[];
 /** Values of the labels, the number, and when it was read where it was not just now. */
 export type Sample = readonly [labels: Values, value: number, atMs?: number];
@@ -34,6 +36,26 @@ export class Histogram {
     for (const [i, seen] of buckets.entries()) this.buckets[i] = (this.buckets[i] as number) + seen;
     this.count += count;
     this.sum += sum;
+  }
+}
+
+const quantiles = [0.5, 0.9, 0.99];
+const remembered = 1000;
+
+/** One series of a summary: quantiles of what was observed last. */
+export class Summary {
+  readonly #last = new Float64Array(remembered);
+  count = 0;
+  sum = 0;
+
+  observe(value: number): void {
+    this.#last[this.count++ % remembered] = value;
+    this.sum += value;
+  }
+
+  quantiles(): readonly (readonly [number, number])[] {
+    const known = this.#last.slice(0, this.count).sort();
+    return quantiles.map((q) => [q, known[Math.ceil(q * known.length) - 1] ?? Number.NaN] as const);
   }
 }
 
@@ -100,6 +122,20 @@ export class MetricRegistry {
     return series;
   }
 
+  summary(name: string, help: string, labelNames: Values): SeriesOf<Summary> {
+    const series = new SeriesOf(() => new Summary());
+    this.#add({ name, help, type: 'summary' }, () =>
+      [...series].flatMap(([labels, summary]) => [
+        ...summary
+          .quantiles()
+          .map(([q, value]) => sampleLine(name, [...labelNames, 'quantile'], [...labels, String(q)], value)),
+        sampleLine(`${name}_sum`, labelNames, labels, summary.sum),
+        sampleLine(`${name}_count`, labelNames, labels, summary.count),
+      ]),
+    );
+    return series;
+  }
+
   /** Values as they are when somebody asks. */
   gauge(
     name: string,
@@ -155,7 +191,7 @@ function histogramLines(name: string, labelNames: Values, labels: Values, histog
   const line = (bound: string, value: number) =>
     sampleLine(`${name}_bucket`, [...labelNames, 'le'], [...labels, bound], value);
   return [
-    ...bounds.map((bound, i) => line(String(bound), buckets[i] as number)),
+    ...bounds.map((bound, i) => line(goFloat(bound), buckets[i] as number)),
     line('+Inf', count),
     sampleLine(`${name}_sum`, labelNames, labels, sum),
     sampleLine(`${name}_count`, labelNames, labels, count),

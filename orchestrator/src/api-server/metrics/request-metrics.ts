@@ -10,6 +10,7 @@ import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-regi
 const durationBounds = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
+const sliBounds = durationBounds.slice(2);
 const sizeBounds = [1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 const bodyBounds = Array.from({ length: 31 }, (_, i) => 50_000 + i * 100_000);
 const about = ['component', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'];
@@ -79,7 +80,7 @@ export class RequestMetrics {
       'apiserver_request_sli_duration_seconds',
       'Time from a request to the end of its answer, without what others took of it.',
       about,
-      durationBounds,
+      sliBounds,
     );
     this.#sizes = metrics.histogram('apiserver_response_sizes', 'Bytes of answers to reads.', about, sizeBounds);
     this.#bodies = metrics.histogram(

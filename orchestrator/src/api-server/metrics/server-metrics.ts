@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
+import { AdmissionSteps } from './admission-steps.ts';
 import { AuthorizationMetrics } from './authorization-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
@@ -23,6 +24,7 @@ export class ServerMetrics {
   readonly requests: RequestMetrics;
   readonly tlsErrors: Counter;
   readonly admission: AdmissionMetrics;
+  readonly admissionSteps: AdmissionSteps;
   readonly podSecurity: PodSecurityMetrics;
   readonly health: HealthMetrics;
   readonly configurations: ConfigurationMetrics;
@@ -37,6 +39,7 @@ export class ServerMetrics {
   constructor(context: ServerContext) {
     const { registry } = this;
     this.admission = new AdmissionMetrics(registry);
+    this.admissionSteps = new AdmissionSteps(registry, context.clock);
     this.podSecurity = new PodSecurityMetrics(registry);
     this.health = new HealthMetrics(context.clock);
     this.configurations = new ConfigurationMetrics(registry, context.clock);
