@@ -1,9 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import koffi from 'koffi';
-import * as flags from './flags.ts';
 import { isErrno } from './kernel-error.ts';
-import { callAsync, check, libc, pathBytes } from './libc.ts';
+import { callAsync, check } from './libc.ts';
 
 const lib = koffi.load('libc.so.6');
 const read = lib.func('int64_t read(int fd, uint8_t *buffer, size_t size)');
@@ -50,11 +49,4 @@ export function openFuseChannel(): FuseChannel {
     },
     [Symbol.dispose]: () => closeSync(fd),
   };
-}
-
-/** Takes a mount away on a thread of the pool: a file system served by this very process must go on answering meanwhile. */
-export async function unmountAside(path: string, options: { readonly lazy?: boolean; readonly force?: boolean } = {}) {
-  const { lazy = false, force = false } = options;
-  const how = flags.UMOUNT_NOFOLLOW | (lazy ? flags.MNT_DETACH : 0) | (force ? flags.MNT_FORCE : 0);
-  await callAsync(libc.umount2, [pathBytes(path), how], { syscall: 'umount2', what: path });
 }

@@ -32,7 +32,7 @@ export { FakeKernel } from './fake-kernel.ts';
 export { dataRanges, type FileExtent, fileExtents, type Range } from './file-extents.ts';
 export { lockFile, lockHolder } from './file-lock.ts';
 export { punchHole, reserveSpace, setFileSize, syncFile, syncFilesystemOf, unshareSpace } from './file-space.ts';
-export { type FuseChannel, openFuseChannel, unmountAside } from './fuse-device.ts';
+export { type FuseChannel, openFuseChannel } from './fuse-device.ts';
 export { IdlePolling, type IdlePollingOptions, idlePollingDevice, idlePollingPays } from './idle-polling.ts';
 export { isErrno, KernelError } from './kernel-error.ts';
 export {
@@ -48,7 +48,7 @@ export {
   loopPath,
   openLoop,
 } from './loop-device.ts';
-export { linuxMounter } from './mounter.linux.ts';
+export { linuxMounter, mountAside, unmountAside } from './mounter.linux.ts';
 export type { BindOptions, FilesystemMount, Mounter, MountInfo } from './mounter.ts';
 export { parseMountInfo } from './mountinfo.ts';
 export { type FileAccess, openFileAt, removeFileAt, reopen } from './open-file.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as flags from './flags.ts';
 import { isErrno } from './kernel-error.ts';
-import { check, libc, pathBytes } from './libc.ts';
+import { callAsync, check, libc, pathBytes } from './libc.ts';
 import type { BindOptions, FilesystemMount, Mounter, MountInfo } from './mounter.ts';
 import { parseMountInfo } from './mountinfo.ts';
 import { inspect } from './path-facts.ts';
@@ -63,7 +63,17 @@ function moveMount(tree: number, target: string | number): void {
   check(Number(libc.moveMount(libc.numbers.move_mount, tree, empty, fd, path, how)), 'move_mount', `to ${target}`);
 }
 
-function mount({ fsType, source, target, options = [] }: FilesystemMount): void {
+function mount(wanted: FilesystemMount): void {
+  check(libc.mount(...mountArguments(wanted)), 'mount', `${wanted.fsType} on ${wanted.target}`);
+}
+
+/** The same on a thread of the pool: where many mounts come and go, each waits for the others in the kernel. @throws KernelError */
+export async function mountAside(wanted: FilesystemMount): Promise<void> {
+  const what = `${wanted.fsType} on ${wanted.target}`;
+  await callAsync(libc.mount, mountArguments(wanted), { syscall: 'mount', what });
+}
+
+function mountArguments({ fsType, source, target, options = [] }: FilesystemMount) {
   let bits = 0;
   const data: string[] = [];
   for (const option of options) {
@@ -71,16 +81,26 @@ function mount({ fsType, source, target, options = [] }: FilesystemMount): void 
     if (bit !== undefined) bits |= bit;
     else if (option !== 'rw' && option !== 'defaults') data.push(option);
   }
-  const result = libc.mount(pathBytes(source), pathBytes(target), pathBytes(fsType), bits, pathBytes(data.join(',')));
-  check(result, 'mount', `${fsType} on ${target}`);
+  return [pathBytes(source), pathBytes(target), pathBytes(fsType), bits, pathBytes(data.join(','))] as const;
 }
 
-function unmount(
-  target: string,
-  { lazy = false, force = false }: { readonly lazy?: boolean; readonly force?: boolean } = {},
-): void {
-  const how = flags.UMOUNT_NOFOLLOW | (lazy ? flags.MNT_DETACH : 0) | (force ? flags.MNT_FORCE : 0);
-  check(libc.umount2(pathBytes(target), how), 'umount2', target);
+interface UnmountOptions {
+  readonly lazy?: boolean;
+  readonly force?: boolean;
+}
+
+function unmount(target: string, options: UnmountOptions = {}): void {
+  check(libc.umount2(pathBytes(target), howToUnmount(options)), 'umount2', target);
+}
+
+/** The same on a thread of the pool: a file system served by this very process must go on answering meanwhile. @throws KernelError */
+export async function unmountAside(target: string, options: UnmountOptions = {}): Promise<void> {
+  const how = howToUnmount(options);
+  await callAsync(libc.umount2, [pathBytes(target), how], { syscall: 'umount2', what: target });
+}
+
+function howToUnmount({ lazy = false, force = false }: UnmountOptions): number {
+  return flags.UMOUNT_NOFOLLOW | (lazy ? flags.MNT_DETACH : 0) | (force ? flags.MNT_FORCE : 0);
 }
 
 function mounts(): MountInfo[] {

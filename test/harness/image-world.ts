@@ -49,7 +49,7 @@ export async function imageWorld(): Promise<ImageWorld> {
       string,
     ];
     for (const path of [upper, work, target]) await mkdir(path);
-    mountOverlay(linuxMounter, { layers: image.layerDirs, upper, work, target });
+    await mountOverlay({ layers: image.layerDirs, upper, work, target });
     mounted.push(target);
     return target;
   };

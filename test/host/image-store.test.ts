@@ -154,7 +154,7 @@ test('what a process killed in the middle left is removed, its mount too', async
   const left = join(world.folder, 'layers/unpacking-0123-4567');
   for (const name of ['fs', 'work', 'merged']) await mkdir(join(left, name), { recursive: true });
   const [lower = ''] = layers(world).map((name) => join(world.folder, 'layers', name, 'fs'));
-  mountOverlay(linuxMounter, {
+  await mountOverlay({
     layers: [lower],
     upper: join(left, 'fs'),
     work: join(left, 'work'),

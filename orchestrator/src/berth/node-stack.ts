@@ -139,7 +139,6 @@ async function startRuntime(options: NodeStackOptions, signal: AbortSignal) {
   const embedded = await startEmbeddedRuntime({
     stateDir: dirs.runtime,
     images,
-    mounter: linuxMounter,
     clock,
     rng,
     log,

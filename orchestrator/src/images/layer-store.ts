@@ -93,7 +93,7 @@ export class LayerStore {
   async #unpack(work: string, { blob, diffId }: Layer, below: readonly string[]): Promise<void> {
     const target = join(work, below.length === 0 ? 'fs' : 'merged');
     if (below.length > 0)
-      mountOverlay(this.#mounter, { layers: below, upper: join(work, 'fs'), work: join(work, 'work'), target });
+      await mountOverlay({ layers: below, upper: join(work, 'fs'), work: join(work, 'work'), target });
     const hash = createHash('sha256');
     {
       using root = openRoot(target);

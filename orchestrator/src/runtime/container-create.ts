@@ -30,12 +30,12 @@ export interface ContainerPlan {
 
 /** Makes what `plan` describes: record, root filesystem, bundle, and the waiting first process under conmon. */
 export async function createContainer(context: RuntimeContext, plan: ContainerPlan): Promise<ContainerRecord> {
-  const { layout, mounter } = context;
+  const { layout } = context;
   const { record, image } = plan;
   const bundle = layout.container(record.id);
   await mkdir(bundle, { recursive: true, mode: 0o711 });
   await writeContainer(bundle, record);
-  const rootfs = await mountRootfs(layout, mounter, record.id, image);
+  const rootfs = await mountRootfs(layout, record.id, image);
   const security = plan.config.linux?.securityContext ?? null;
   const user = await containerUser(rootfs, image.config.User ?? '', security);
   const spec = await specOf(context, plan, { rootfs, user });
@@ -115,7 +115,7 @@ async function prepareLog(path: string): Promise<void> {
 
 /** Removes all that a container left on the machine, however far it came; the record goes last. Idempotent. */
 export async function undoContainer(
-  { layout, mounter, oci, cgroups, clock }: RuntimeContext,
+  { layout, oci, cgroups, clock }: RuntimeContext,
   id: string,
   record: ContainerRecord | undefined,
 ): Promise<void> {
@@ -125,7 +125,7 @@ export async function undoContainer(
   await oci.delete(id);
   if (record) for (const pid of await cgroupProcesses(cgroups, record.cgroupPath)) killQuietly(pid);
   if (record) await removeCgroup(cgroups, record.cgroupPath);
-  unmountAll(mounter, layout.rootfs(id));
+  await unmountAll(layout.rootfs(id));
   await rm(layout.exit(id), { force: true });
   // The log of what never ran would count as that of an attempt (kubelet calcRestartCountByLogDir).
   if (record && record.startedAtMs === undefined && record.logPath !== '') await rm(record.logPath, { force: true });

@@ -1,7 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, type Rng, systemRng } from '@berth/kit';
-import type { Mounter } from '@berth/linux';
 import type { cri, ServiceClient, ServiceHandlers } from '@berth/protos';
 import type { ContainerStreams } from '../kubelet/container-runtime.ts';
 import { PodNetwork, type PodNetworkOptions } from '../network/pod-network.ts';
@@ -26,7 +25,6 @@ export interface EmbeddedRuntimeOptions {
   /** Everything of this runtime lives under it (absolute); its bridge, cgroups and firewall rules are named for this path. */
   readonly stateDir: string;
   readonly images: ImageStore;
-  readonly mounter: Mounter;
   readonly clock: Clock;
   readonly log: Logger;
   readonly network: PodNetworkOptions;
@@ -83,13 +81,13 @@ export async function startEmbeddedRuntime(options: EmbeddedRuntimeOptions): Pro
 }
 
 async function buildContext(options: EmbeddedRuntimeOptions): Promise<RuntimeContext> {
-  const { stateDir, images, mounter, clock, log, network, rng = systemRng } = options;
+  const { stateDir, images, clock, log, network, rng = systemRng } = options;
   const layout = new StateLayout(stateDir);
   const cgroups = detectCgroups();
   const survivorCgroups = managedHierarchies(cgroups).map((root) => join(root, layout.identity.cgroupRoot, 'monitors'));
   const programs = await findContainerPrograms(cgroups);
   return {
-    ...{ layout, mounter, clock, rng, log, images, cgroups, survivorCgroups, programs },
+    ...{ layout, clock, rng, log, images, cgroups, survivorCgroups, programs },
     network: new PodNetwork(layout, network, log),
     oci: new OciRuntime(programs.oci.path, layout.ociRoot),
     events: new RuntimeEvents(),

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import type { Mounter } from '@berth/linux';
+import { mountAside } from '@berth/linux';
 
 export interface Overlay {
   /** Read-only directories, the lowest first. */
@@ -13,23 +13,22 @@ export interface Overlay {
 const maxOptionBytes = 4000;
 
 /** Mounts a writable directory over layers, however many and wherever they are. */
-export function mountOverlay(mounter: Mounter, { layers, upper, work, target }: Overlay): void {
+export async function mountOverlay({ layers, upper, work, target }: Overlay): Promise<void> {
   const upperOptions = [`upperdir=${escapeOption(upper)}`, `workdir=${escapeOption(work)}`];
   // Overlay reads the uppermost layer first.
   const lower = layers.toReversed();
   const options = [`lowerdir=${lower.map(escapeLayer).join(':')}`, ...upperOptions];
-  const mount = (all: readonly string[]) =>
-    mounter.mount({ fsType: 'overlay', source: 'overlay', target, options: all });
-  if (Buffer.byteLength(options.join(',')) < maxOptionBytes) mount(options);
-  else mountByFd(lower, (paths) => mount([`lowerdir=${paths.join(':')}`, ...upperOptions]));
+  const mount = (all: readonly string[]) => mountAside({ fsType: 'overlay', source: 'overlay', target, options: all });
+  if (Buffer.byteLength(options.join(',')) < maxOptionBytes) await mount(options);
+  else await mountByFd(lower, (paths) => mount([`lowerdir=${paths.join(':')}`, ...upperOptions]));
 }
 
 /** Names the layers by open fds, which keeps even the 127 layers an image may have within the page. */
-function mountByFd(layers: readonly string[], mount: (paths: readonly string[]) => void): void {
+async function mountByFd(layers: readonly string[], mount: (paths: readonly string[]) => Promise<void>): Promise<void> {
   const fds: number[] = [];
   try {
     for (const layer of layers) fds.push(openSync(layer, constants.O_RDONLY | constants.O_DIRECTORY));
-    mount(fds.map((fd) => `/proc/self/fd/${fd}`));
+    await mount(fds.map((fd) => `/proc/self/fd/${fd}`));
   } finally {
     for (const fd of fds) closeSync(fd);
   }

@@ -1,5 +1,4 @@
 import type { Clock, Logger, Rng } from '@berth/kit';
-import type { Mounter } from '@berth/linux';
 import type { PodNetwork } from '../network/pod-network.ts';
 import type { CgroupLayout } from './cgroups.ts';
 import type { ImageStore } from './image-source.ts';
@@ -10,7 +9,6 @@ import type { StateLayout } from './state-layout.ts';
 /** What sandboxes and containers of one runtime work with. */
 export interface RuntimeContext {
   readonly layout: StateLayout;
-  readonly mounter: Mounter;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isErrno, linuxMounter, type Mounter, mustRun, startProgram } from '@berth/linux';
+import { isErrno, linuxMounter, mustRun, startProgram, unmountAside } from '@berth/linux';
 import type { cri } from '@berth/protos';
 import type { OciNamespace } from './oci-spec.ts';
 import { identifyProcess, isAlive } from './process-id.ts';
@@ -8,7 +8,7 @@ import type { ProcessId, SandboxRecord } from './records.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import type { StateLayout } from './state-layout.ts';
 
-type PauseContext = Pick<RuntimeContext, 'layout' | 'mounter' | 'clock'>;
+type PauseContext = Pick<RuntimeContext, 'layout' | 'clock'>;
 type Kind = 'net' | 'ipc' | 'uts' | 'pid';
 
 /** The namespaces a sandbox has of its own; its containers join them by path. A host network comes with the host's UTS namespace. */
@@ -38,7 +38,7 @@ export async function pinNamespaces(layout: StateLayout, id: string, kinds: read
  * Starts the first process of a PID namespace that a sandbox's containers share, and pins the namespace.
  * It ignores SIGCHLD, so that the kernel reaps the orphans it inherits.
  */
-export async function startPause({ layout, mounter, clock }: PauseContext, id: string): Promise<ProcessId> {
+export async function startPause({ layout, clock }: PauseContext, id: string): Promise<ProcessId> {
   const pin = layout.namespace(id, 'pid');
   const pause = ['env', '--ignore-signal=CHLD', 'sleep', 'infinity'];
   const program = await startProgram('unshare', [`--pid=${pin}`, '--fork', '--kill-child', '--', ...pause], {
@@ -48,7 +48,7 @@ export async function startPause({ layout, mounter, clock }: PauseContext, id: s
   program.unref();
   const parent = identifyProcess(program.pid);
   // unshare(1) binds the file after its child exists and tells nobody; a millisecond is the usual.
-  while (isAlive(parent) && !mounter.isLocalMountPoint(pin)) await clock.sleep(2);
+  while (isAlive(parent) && !isPinned(pin)) await clock.sleep(2);
   if (!parent || !isAlive(parent)) throw new Error('the process that holds the shared PID namespace ended at once');
   return parent;
 }
@@ -68,14 +68,14 @@ export function isPinned(path: string): boolean {
 }
 
 /** Removes the pins; the kernel frees a namespace with its last process. Idempotent. */
-export function unpinNamespaces(layout: StateLayout, mounter: Mounter, id: string): void {
-  for (const kind of ['net', 'ipc', 'uts', 'pid'] as const) unmountAll(mounter, layout.namespace(id, kind));
+export async function unpinNamespaces(layout: StateLayout, id: string): Promise<void> {
+  for (const kind of ['net', 'ipc', 'uts', 'pid'] as const) await unmountAll(layout.namespace(id, kind));
 }
 
 /** Unmounts everything stacked at `target`; what is not there or no mount is fine. */
-export function unmountAll(mounter: Mounter, target: string): void {
+export async function unmountAll(target: string): Promise<void> {
   try {
-    while (true) mounter.unmount(target, { lazy: true });
+    while (true) await unmountAside(target, { lazy: true });
   } catch (error) {
     if (!isErrno(error, 'EINVAL', 'ENOENT', 'ENOTDIR')) throw error;
   }

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { KeyedMutex, messageOf } from '@berth/kit';
+import { mountAside } from '@berth/linux';
 import { type cri, grpcError } from '@berth/protos';
 import type { PublishedPort } from '../network/firewall.ts';
 import { cgroupProcesses, ensureCgroup, joinCgroup, moveProcess, removeCgroup } from './cgroups.ts';
@@ -93,7 +94,7 @@ export class Sandboxes {
   }
 
   async #make(record: SandboxRecord): Promise<void> {
-    const { layout, mounter, network, events, clock } = this.#context;
+    const { layout, network, events, clock } = this.#context;
     const { id, config } = record;
     await mkdir(layout.sandbox(id), { recursive: true, mode: 0o711 });
     await writeSandbox(layout.sandbox(id), record);
@@ -107,7 +108,7 @@ export class Sandboxes {
       if (config.logDirectory !== '') await mkdir(config.logDirectory, { recursive: true });
       await mkdir(layout.shm(id), { recursive: true });
       const options = ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=65536k'];
-      mounter.mount({ fsType: 'tmpfs', source: 'shm', target: layout.shm(id), options });
+      await mountAside({ fsType: 'tmpfs', source: 'shm', target: layout.shm(id), options });
     };
     const settled = await Promise.allSettled([addresses(), files(), this.#limit(record)]);
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
@@ -205,14 +206,14 @@ export function publishedPorts({ id, config, ips }: SandboxRecord): PublishedPor
 
 /** Ends what a sandbox holds outside its directory. Idempotent; without a record the cgroup is left to cleanup. */
 async function releaseSandbox(context: RuntimeContext, id: string, record: SandboxRecord | undefined): Promise<void> {
-  const { layout, mounter, network, cgroups } = context;
+  const { layout, network, cgroups } = context;
   signalProcess(record?.pause, 'SIGKILL');
   const paused = record ? await cgroupProcesses(cgroups, `${record.cgroupParent}/pause`) : [];
   for (const pid of paused) killQuietly(pid);
   const networked = !record || (record.state !== 'stopped' && sandboxNamespaces(record.config).includes('net'));
   if (networked) await network.remove(id, layout.namespace(id, 'net'));
-  unpinNamespaces(layout, mounter, id);
-  unmountAll(mounter, layout.shm(id));
+  await unpinNamespaces(layout, id);
+  await unmountAll(layout.shm(id));
 }
 
 /** Removes a sandbox, however far it came. The record goes last: until then the next start undoes again. */
