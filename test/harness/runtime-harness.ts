@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +20,10 @@ export interface RuntimeHarness extends AsyncDisposable {
   cleanUp(): Promise<void>;
 }
 
-/** The range of this process's pods, and its gateway: files of tests run beside each other, and the machine has one way to each range. */
-export const testSubnet = `10.213.${process.pid % 256}.0/24`;
-export const testGateway = `10.213.${process.pid % 256}.1`;
+/** How addresses of a directory's pods begin: files of tests run beside each other, and the machine has one way to each range. */
+export function rangeOf(directory: string): string {
+  return `10.213.${createHash('sha256').update(directory).digest()[0]}`;
+}
 
 export interface RuntimeDirectory extends AsyncDisposable {
   readonly directory: string;
@@ -67,10 +69,9 @@ export function startTestRuntime(directory: string, image: ResolvedImage): Promi
   return startEmbeddedRuntime({
     stateDir: join(directory, 'runtime'),
     images: fixedImages({ 'test/busybox': image }),
-    mounter: linuxMounter,
     clock: systemClock,
     log: silentLogger,
-    network: { subnet: testSubnet },
+    network: { subnet: `${rangeOf(directory)}.0/24` },
     signal: new AbortController().signal,
   });
 }
