@@ -19,7 +19,9 @@ export class FieldSelector {
   static parse(text: string): FieldSelector {
     const requirements = splitTerms(text)
       .filter((term) => term !== '')
-      .map((term) => parseTerm(text, term));
+      .map((term) => parseTerm(text, term))
+      // Nothing of nothing selects everything (hasTerm.Transform).
+      .filter(({ field, value }) => field !== '' || value !== '');
     return new FieldSelector(requirements.toSorted((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0)));
   }
 

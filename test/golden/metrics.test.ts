@@ -129,3 +129,26 @@ test('buckets are those of a kube-apiserver, written as Go writes them', async (
   expect(bounds('apiserver_request_duration_seconds')).toEqual(['0.005', '0.025', ...long]);
   expect(bounds('apiserver_response_sizes')).toEqual(['1000', '10000', '100000', '1e+06', '1e+07', '1e+08', '1e+09', '+Inf']);
 });
+
+test('what the store tells is counted by resource, and how long the state takes that a watch begins with', async () => {
+  const names = ['foos', 'bars'].map((plural) => ({ plural, kind: plural }));
+  const schema = { openAPIV3Schema: { type: 'object' } };
+  for (const name of names)
+    await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      metadata: { name: `${name.plural}.example.com` },
+      spec: { group: 'example.com', scope: 'Cluster', names: name, versions: [{ name: 'v1', served: true, storage: true, schema }] },
+    });
+  for (const name of ['a', 'b']) {
+    await create('/apis/example.com/v1/foos', { apiVersion: 'example.com/v1', kind: 'foos', metadata: { name } });
+    await create('/apis/apps/v1/namespaces/default/controllerrevisions', { metadata: { name }, revision: 1 });
+  }
+  await server.send({ method: 'DELETE', path: '/apis/example.com/v1/foos/a' });
+  for (const name of ['apiserver_storage_events_received_total', 'apiserver_watch_cache_events_dispatched_total'])
+    await expect.poll(() => seriesOf(name)).toEqual(
+      expect.arrayContaining(['{group="example.com",resource="foos"} 3', '{group="apps",resource="controllerrevisions"} 2']),
+    );
+  const initial = 'watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  await server.send({ method: 'GET', path: `/api/v1/namespaces/default/secrets?${initial}` });
+  await server.send({ method: 'GET', path: '/api/v1/namespaces/default/endpoints?watch=1&timeoutSeconds=1' });
+  expect(await seriesOf('apiserver_watch_list_duration_seconds_count')).toEqual(['{group="",resource="secrets",scope="namespace",version="v1"} 1']);
+});

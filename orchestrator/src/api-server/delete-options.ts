@@ -12,6 +12,8 @@ export interface DeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
   readonly propagationPolicy: 'Orphan' | 'Background' | 'Foreground' | undefined;
   readonly preconditions: { readonly uid?: string; readonly resourceVersion?: string };
+  /** The old way to say a policy, where the request used it. */
+  readonly orphanDependents?: boolean;
 }
 
 /** From the body where there is one, else from the query, as upstream reads them. @throws ApiError BadRequest, Invalid. */
@@ -39,6 +41,7 @@ export async function deleteOptionsOf(request: ServerRequest, bodies: BodyDecode
     gracePeriodSeconds,
     propagationPolicy: (propagationPolicy as DeleteOptions['propagationPolicy']) ?? legacy,
     preconditions: preconditions ?? {},
+    ...(orphanDependents === undefined ? {} : { orphanDependents }),
   };
 }
 

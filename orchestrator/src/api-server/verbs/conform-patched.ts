@@ -32,7 +32,12 @@ export function conformPatched(bodies: BodyDecoder, patched: Patched, patching: 
   if (problem) throw refuse(problem);
   if (!typed['apiVersion']) return unversioned(typed, patching, refuse);
   try {
-    return bodies.conform(typed, expected, { validation, warn, from: isMap ? 'map' : 'json' });
+    return bodies.conform(typed, expected, {
+      validation,
+      warn,
+      from: isMap ? 'map' : 'json',
+      found: patch.problems ?? [],
+    });
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     throw refuse(error.message.split(` cannot be handled as a ${kind}: `).at(-1) as string);

@@ -21,6 +21,7 @@ export async function deleteObject(
   const { definition, namespace, name } = route;
   const options = await deleteOptionsOf(request, context.bodies);
   if (definition.group === 'batch' && definition.kind === 'Job' && !options.propagationPolicy) request.warn(keptPods);
+  let status = 200;
   const object = await deleteChecked(context, {
     definition,
     namespace,
@@ -30,8 +31,12 @@ export async function deleteObject(
     warn: request.warn,
     asked: askedOf(request, () => deleteOptionsObject(options)),
     leaves: context.aside,
+    // Who asks for a cascade in the old way hears that it is not over (apiserver handlers DeleteResource).
+    onKept: () => {
+      if (options.orphanDependents === false) status = 202;
+    },
   });
-  return { type: 'object', status: 200, object, definition };
+  return { type: 'object', status, object, definition };
 }
 
 /** Upstream's job strategy warns whoever does not say what becomes of them. */
@@ -52,19 +57,25 @@ export interface DeleteRequest {
   readonly admitted?: boolean;
   /** May be left to another thread. */
   readonly leaves?: boolean;
+  /** The object is still there: something holds it. */
+  readonly onKept?: () => void;
 }
 
 /** Deletes at once, or marks the object where finalizers or a grace period say so (apiserver Store.Delete). @throws ApiError */
 export function deleteChecked(context: ServerContext, request: DeleteRequest): Promise<AnswerObject> {
   const { definition, namespace, name, options, user } = request;
   const storage = context.storage(definition);
+  const kept = <T>(answer: T): T => {
+    request.onKept?.();
+    return answer;
+  };
   const attempt = async () => {
     const current = await storage.find(namespace, name);
     if (!current) throw notFound(definition, name);
     if (request.leaves && isHeavy(current.kv, definition)) throw heavyWork;
     const old = current.object;
     checkPreconditions(definition, old, options);
-    if (isEnding(definition, old)) return current;
+    if (isEnding(definition, old)) return kept(current);
     const admission = {
       operation: 'delete',
       definition,
@@ -80,15 +91,18 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
       ...(isNamespace(definition) && { options: () => deleteOptionsObject(meantFor(old, options)) }),
     } as const;
     if (!request.admitted) await context.admission.validate(admission);
-    const plan = planDeletion({ definition, old, options, now: context.clock.now() });
-    if (plan === 'pending') return current;
+    const now = context.clock.now();
+    const plan = planDeletion({ definition, old, options, now });
+    if (plan === 'pending') return kept(current);
     if (plan !== 'remove' && !isOver(plan))
-      return options.dryRun ? storage.dryRun(plan, current) : storage.replace(current, plan);
-    if (options.dryRun) return deletedAnswer(definition, current);
+      return kept(options.dryRun ? storage.dryRun(plan, current) : storage.replace(current, plan));
+    // Upstream's dry run ends before there is an object to tell of (errDeleteNow).
+    if (options.dryRun && old.metadata.finalizers?.length) return nothingOf(definition);
+    if (options.dryRun) return deletedAnswer(definition, markedAsGone(definition, current, now));
     // A kind with grace periods is marked first even when nothing is left of its period, as watchers know it.
     const last = plan === 'remove' ? current : await storage.replace(current, plan);
     const removed = last && (await storage.remove(last));
-    return removed && deletedAnswer(definition, removed);
+    return removed && deletedAnswer(definition, markedAsGone(definition, removed, now));
   };
   const run = () => untilUncontended(storage, name, attempt);
   const about = { definition, operation: 'delete', subresource: '', namespace, name } as const;
@@ -256,10 +270,28 @@ const returnsObject = new Set([
   'resource.k8s.io/resourceslices',
 ]);
 
-function deletedAnswer(definition: ResourceDefinition, removed: StoredObject): AnswerObject {
+/** Where a kind knows grace periods, what is gone at once is answered as if it had been marked before. */
+function markedAsGone({ rules }: ResourceDefinition, stored: StoredObject, now: number): AnswerObject {
+  const { object } = stored;
+  const { deletionTimestamp, generation } = object.metadata;
+  if (!rules.defaultGracePeriodSeconds || deletionTimestamp) return stored;
+  const metadata = {
+    ...object.metadata,
+    ...(generation ? { generation: nextGeneration(generation) } : {}),
+    deletionTimestamp: rfc3339(now),
+    deletionGracePeriodSeconds: 0,
+  };
+  return { ...object, metadata: { ...metadata, resourceVersion: stored.resourceVersion } };
+}
+
+function nothingOf({ group, version, kind }: ResourceDefinition): AnswerObject {
+  return { kind, apiVersion: group === '' ? version : `${group}/${version}`, metadata: {} };
+}
+
+function deletedAnswer(definition: ResourceDefinition, removed: AnswerObject): AnswerObject {
   const { group, plural } = definition;
   if (returnsObject.has(`${group}/${plural}`)) return removed;
-  const { name, uid } = removed.object.metadata;
+  const { name, uid } = ('object' in removed ? (removed as StoredObject).object : (removed as AnyObject)).metadata;
   const details = { name, ...(group === '' ? {} : { group }), kind: plural, uid };
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } as KubeObject;
 }

@@ -23,7 +23,7 @@ export async function patchObject(
   const { definition, namespace, name } = route;
   patchTypeOf(request, definition);
   const options = writeOptionsOf(request.query, 'PatchOptions');
-  const sent = await patchOf(request, definition);
+  const sent = await patchOf(request, options.fieldValidation, definition);
   const isPatch = !(sent instanceof ApiError);
   if (context.aside && isPatch && doubles(sent)) throw heavyWork;
   const change = (current: AnyObject): AnyObject => {

@@ -13,7 +13,7 @@ import type { ResourceRoute } from '../route.ts';
 import { type Selection, selectionOf } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest, WatchFrame } from '../server-request.ts';
-import { apiVersionOf, type StoredObject } from '../stored-object.ts';
+import { apiVersionOf, StoredObject } from '../stored-object.ts';
 
 /** Upstream tells idle watchers where they are about once a minute, so that they can resume after a compaction. */
 const bookmarkEveryMs = 60_000;
@@ -91,7 +91,7 @@ class ObjectWatch {
       }
       // Whoever watches from the beginning asks for initial events, though it does not say so (SetListOptionsDefaults).
       if (options.allowWatchBookmarks)
-        initial.push(bookmark(storage.definition, revision, { 'k8s.io/initial-events-end': 'true' }));
+        initial.push(bookmark(storage.definition, revision, { [initialEventsEnd]: 'true' }));
       this.#revision = revision;
     } else if (after === undefined) this.#revision = (await storage.range({ namespace, limit: 1 })).revision;
     else this.#revision = after === 0 ? storage.revision : after;
@@ -218,6 +218,13 @@ class BookmarkTimer implements Disposable {
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
   }
+}
+
+const initialEventsEnd = 'k8s.io/initial-events-end';
+
+/** Whether a bookmark is the one behind the state that a watch began with. */
+export function endsInitialEvents({ object }: WatchFrame): boolean {
+  return !(object instanceof StoredObject) && object.metadata?.annotations?.[initialEventsEnd] === 'true';
 }
 
 function bookmark(definition: ResourceDefinition, revision: number, annotations?: Record<string, string>): WatchFrame {

@@ -1,0 +1,42 @@
+import { afterAll, expect, test } from 'vitest';
+import { anApiServer } from '../harness/api-server.ts';
+
+const server = await anApiServer();
+afterAll(() => server[Symbol.asyncDispose]());
+
+const maps = '/api/v1/namespaces/default/configmaps';
+const pods = '/api/v1/namespaces/default/pods';
+const contentType = 'application/json';
+
+async function deleted(path: string, object: object, body?: object) {
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType, body: { metadata: { name: 'default' } } });
+  const made = await server.send({ method: 'POST', path, contentType, body: object });
+  expect(made.status, made.text).toBe(201);
+  const { name } = JSON.parse(made.text).metadata;
+  const { status, text } = await server.send({ method: 'DELETE', path: `${path}/${name}`, contentType, body });
+  return { status, answer: JSON.parse(text) };
+}
+
+// As kube-apiserver 1.36.3 answers them.
+test('who asks for a cascade in the old way hears that it is not over', async () => {
+  const held = { metadata: { name: 'held', finalizers: ['a.b/c'] } };
+  expect((await deleted(maps, held, { orphanDependents: false })).status).toBe(202);
+  expect((await deleted(maps, { metadata: { name: 'free' } }, { orphanDependents: false })).status).toBe(200);
+});
+
+test('a dry run that would end an object with its last finalizer has nothing to tell of it', async () => {
+  const orphan = { metadata: { name: 'orphan', finalizers: ['orphan'] } };
+  const { status, answer } = await deleted(maps, orphan, { propagationPolicy: 'Background', dryRun: ['All'] });
+  expect({ status, answer }).toEqual({ status: 200, answer: { kind: 'ConfigMap', apiVersion: 'v1', metadata: {} } });
+});
+
+test('a pod that is gone at once is answered as one that was marked before', async () => {
+  const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const { answer } = await deleted(pods, pod);
+  expect(answer.metadata).toMatchObject({ generation: 2, deletionGracePeriodSeconds: 0, deletionTimestamp: expect.any(String) });
+});
+
+test('a field selector of nothing selects everything', async () => {
+  const { status } = await server.send({ method: 'GET', path: `${maps}?fieldSelector=%3D` });
+  expect(status).toBe(200);
+});
