@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { anApiServer, type Exchange } from '../harness/api-server.ts';
 import { goldenFile } from './resource-rules.ts';
 
@@ -253,4 +253,50 @@ test.each([
   expect(status).toBe(422);
   const value = refused.slice('number '.length);
   expect(JSON.parse(text).message).toContain(`\\"value\\":${value}}": json: cannot unmarshal ${refused} into Go struct field PriorityClass.value of type int32`);
+});
+
+/** apiserver handlers/patch.go applyJSPatch and strategicPatchObject; the answers are a kube-apiserver's. */
+describe('what is wrong with a patch itself', () => {
+  const path = '/api/v1/namespaces/kube-public/configmaps/patched';
+  const patched = async (type: string, raw: string, fieldValidation = 'Warn') => {
+    const { text, headers } = await server.send({ method: 'PATCH', path: `${path}?dryRun=All&fieldValidation=${fieldValidation}`, contentType: `application/${type}+json`, raw });
+    const { code = 200, message, data } = JSON.parse(text);
+    return { code, message, data, warnings: headers['warning'] };
+  };
+  beforeAll(() => server.send({ method: 'POST', path: path.replace('/patched', ''), contentType: 'application/json', body: { metadata: { name: 'patched' }, data: { a: '1' } } }));
+
+  test.each<[string, string, readonly string[]]>([
+    ['merge-patch', '{"data":{"a":"1","a":"2"},"data":{"b":"1"},"foo":1}', ['duplicate field "data.a"', 'duplicate field "data"', 'unknown field "foo"']],
+    ['strategic-merge-patch', '{"data":{"a":"1","a":"2"},"data":{"b":"1"},"foo":1}', ['duplicate field "data.a"', 'duplicate field "data"', 'unknown field "foo"']],
+    ['json-patch', '[{"op":"add","op":"add","path":"/data/x","value":"a","extra":1,"Value":2}]', ['json patch duplicate field "[0].op"', 'json patch unknown field "[0].extra"', 'json patch unknown field "[0].Value"']],
+    ['json-patch', '[{"op":"add","path":"/foo","value":{"a":1,"a":2}}]', ['json patch duplicate field "[0].value.a"', 'unknown field "foo"']],
+  ])('of a %s %s is warned of, refused or passed over', async (type, raw, problems) => {
+    const quoted = problems.map((each) => `299 - "${each.replaceAll('"', '\\"')}"`).join(', ');
+    expect(await patched(type, raw)).toMatchObject({ code: 200, warnings: quoted });
+    const strict = await patched(type, raw, 'Strict');
+    expect([strict.code, strict.message.replace(/^.*: strict/, 'strict')]).toEqual([422, `strict decoding error: ${problems.join(', ')}`]);
+    expect(await patched(type, raw, 'Ignore')).toMatchObject({ code: 200, warnings: undefined });
+  });
+
+  test.each([
+    ['json-patch', '[{"op":1,"path":"/a"}]', 'error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string'],
+    ['json-patch', '[{"op":"copy","from":{},"path":"/a"}]', 'error decoding patch: json: cannot unmarshal object into Go struct field jsonPatchOp.from of type string'],
+    ['json-patch', '[{"op":"add","path":"/data/q","value":1e999}]', 'error decoding patch: json: cannot unmarshal number 1e999 into Go struct field jsonPatchOp.value of type float64'],
+    ['json-patch', '[3]', 'error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp', 'json: cannot unmarshal number into Go value of type jsonpatch.Operation'],
+    ['json-patch', '1', 'error decoding patch: json: cannot unmarshal number into Go value of type []handlers.jsonPatchOp', 'json: cannot unmarshal number into Go value of type jsonpatch.Patch'],
+    ['json-patch', '{', 'error decoding patch: unexpected end of JSON input', 'unexpected end of JSON input'],
+    ['merge-patch', '{', 'error decoding patch: unexpected end of JSON input', 'Invalid JSON Patch'],
+    ['merge-patch', '1', 'error decoding patch: json: cannot unmarshal number into Go value of type map[string]interface {}', 'Invalid JSON Patch'],
+    ['strategic-merge-patch', '{', 'unexpected end of JSON input', 'unexpected end of JSON input'],
+    ['strategic-merge-patch', '{"a":1e999}', 'json: cannot unmarshal number 1e999 into Go value of type float64', 'json: cannot unmarshal number 1e999 into Go value of type float64'],
+  ])('a %s %s is none', async (type, raw, message, unchecked) => {
+    expect(await patched(type, raw)).toMatchObject({ code: 400, message });
+    if (unchecked) expect(await patched(type, raw, 'Ignore')).toMatchObject({ code: 400, message: unchecked });
+  });
+
+  test('an operation that is null is none, and what stands before a path says nothing', async () => {
+    expect(await patched('json-patch', '[null]')).toMatchObject({ code: 422 });
+    expect(await patched('json-patch', '[{"op":1,"path":"/a"}]', 'Ignore')).toMatchObject({ code: 422 });
+    expect(await patched('json-patch', '[{"op":"add","path":"x/data/q","value":"1"}]')).toMatchObject({ code: 200, data: { a: '1', q: '1' } });
+  });
 });

@@ -67,6 +67,7 @@ function noteWritten(item: object, root: unknown, path: readonly string[]): void
 }
 
 function readOperation(item: unknown): Operation {
+  if (item === null) throw unappliedPatch('Unexpected kind: unknown');
   if (!isRecord(item)) throw badPatch('json: cannot unmarshal array into Go value of type jsonpatch.Operation');
   const { op, path, from, value } = item;
   if (typeof op !== 'string') throw unappliedPatch(`Unexpected kind: ${String(op)}`);
@@ -79,7 +80,8 @@ function readOperation(item: unknown): Operation {
 }
 
 function readPointer(pointer: unknown): string[] {
-  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) {
+  // What stands before the first slash says nothing.
+  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.includes('/'))) {
     throw unappliedPatch(`invalid path ${JSON.stringify(pointer)}`);
   }
   return pointer

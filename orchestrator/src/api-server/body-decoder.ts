@@ -192,7 +192,7 @@ function read(
     );
   const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
   const problems = [
-    ...duplicateProblems({ repeated: how.repeated ?? [] }, how.validation === 'Warn'),
+    ...duplicateProblems({ repeated: how.repeated ?? [], found: how.found ?? [] }, how.validation === 'Warn'),
     // What was a map is read in no order, and told in that of the words.
     ...fieldProblems(how, how.from === 'map' ? unknownFields.toSorted() : unknownFields),
   ];

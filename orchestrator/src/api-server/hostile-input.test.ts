@@ -114,7 +114,7 @@ test('no protobuf is more than refused', async () => {
   await fc.assert(fc.asyncProperty(message, (bytes) => decodes(media, framed(bytes.subarray(0, 127)))));
 });
 
-test('a long YAML text is read as a short one is, and errors are the same', async () => {
+test('a long YAML text is read as a short one is, and errors are the same', { timeout }, async () => {
   const padding = `# ${'x'.repeat(40_000)}\n`;
   expect(await readYaml(`${padding}a: [1, b]\n`, never)).toEqual({ value: { a: [1, 'b'] }, repeated: [] });
   for (const before of ['#\n', padding]) {

@@ -1,11 +1,17 @@
 import { ApiError, apiError, goUtf8, goValueName, isReason, isRecord, parseJson, parseJsonStrict } from '@berth/kube';
 import { bytesOf, mediaTypeOf } from './body-decoder.ts';
+import { fieldProblems } from './decoding/duplicate-problems.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
+import type { FieldValidation } from './write-options.ts';
 
-export type ParsedPatch =
+export type ParsedPatch = (
   | { readonly type: 'merge' | 'strategic'; readonly patch: Record<string, unknown> }
-  | { readonly type: 'json'; readonly patch: readonly unknown[] };
+  | { readonly type: 'json'; readonly patch: readonly unknown[] }
+) & {
+  /** What is wrong with its own fields, in the words of strict decoding. */
+  readonly problems?: readonly string[];
+};
 
 const types: Readonly<Record<string, ParsedPatch['type']>> = {
   'application/json-patch+json': 'json',
@@ -28,11 +34,18 @@ export function patchTypeOf({ contentType }: ServerRequest, definition?: Resourc
  */
 export async function patchOf(
   request: ServerRequest,
+  validation: FieldValidation,
   definition?: ResourceDefinition,
 ): Promise<ParsedPatch | ApiError> {
   const type = patchTypeOf(request, definition);
+  const words = wordsOf(type, validation);
+  const { body } = request;
   try {
-    return parsed(type, await readBody(request), request);
+    if (body.type === 'value') return parsed(type, { value: body.value, audit: request.audit }, words);
+    const text = goUtf8(Buffer.from(await bytesOf(body)));
+    const { value, duplicateFields } = readText(text, words);
+    const patch = parsed(type, { value, audit: request.audit }, words);
+    return words.strict ? { ...patch, problems: problemsOf(patch, text, duplicateFields) } : patch;
   } catch (error) {
     if (error instanceof ApiError && isReason(error, 'BadRequest')) return error;
     throw error;
@@ -45,27 +58,70 @@ export function ensurePatch(patch: ParsedPatch | ApiError): ParsedPatch {
   return patch;
 }
 
-function parsed(type: ParsedPatch['type'], value: unknown, request: ServerRequest): ParsedPatch {
-  request.audit?.requestObject(value);
-  if (type === 'json') {
-    if (value === null) return { type, patch: [] };
-    if (!Array.isArray(value)) throw mistyped(value, '[]handlers.jsonPatchOp');
-    const wrong = value.find((operation) => !isRecord(operation) && operation !== null);
-    if (wrong !== undefined) throw mistyped(wrong, 'handlers.jsonPatchOp');
-    return { type, patch: value };
-  }
+/** How upstream reads a patch, and says that it is none: where fields are looked at, it is decoded twice. */
+interface Words {
+  readonly strict: boolean;
+  readonly refuse: (why: string) => ApiError;
+  /** What Go calls a JSON patch and an operation of it. */
+  readonly list: string;
+  readonly operation: string;
+}
+
+function wordsOf(type: ParsedPatch['type'], validation: FieldValidation): Words {
+  const strict = validation !== 'Ignore';
+  const refuse = (why: string) => {
+    if (type === 'merge' && !strict) return apiError('BadRequest', 'Invalid JSON Patch');
+    return apiError('BadRequest', type === 'strategic' || !strict ? why : `error decoding patch: ${why}`);
+  };
+  return strict
+    ? { strict, refuse, list: '[]handlers.jsonPatchOp', operation: 'handlers.jsonPatchOp' }
+    : { strict, refuse, list: 'jsonpatch.Patch', operation: 'jsonpatch.Operation' };
+}
+
+interface Read {
+  readonly value: unknown;
+  readonly audit: ServerRequest['audit'];
+}
+
+function parsed(type: ParsedPatch['type'], { value, audit }: Read, words: Words): ParsedPatch {
+  audit?.requestObject(value);
+  if (type === 'json') return { type, patch: operationsOf(value, words) };
   if (isRecord(value)) return { type, patch: value };
   // Go reads null as an empty map, and merges it only where the schema says how.
   if (value === null) {
     if (type === 'strategic') return { type, patch: {} };
     throw apiError('BadRequest', 'Invalid JSON Patch');
   }
-  throw mistyped(value, 'map[string]interface {}', type === 'strategic' ? '' : undefined);
+  throw mistyped(value, 'value of type map[string]interface {}', words);
 }
 
-function mistyped(value: unknown, goType: string, before = 'error decoding patch: ') {
-  const why = `json: cannot unmarshal ${goValueName(value)} into Go value of type ${goType}`;
-  return apiError('BadRequest', `${before}${why}`);
+const operationFields: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value']);
+
+function operationsOf(value: unknown, words: Words): readonly unknown[] {
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw mistyped(value, `value of type ${words.list}`, words);
+  for (const operation of value) {
+    if (operation === null) continue;
+    if (!isRecord(operation)) throw mistyped(operation, `value of type ${words.operation}`, words);
+    if (!words.strict) continue;
+    for (const name of ['op', 'path', 'from'])
+      if (typeof (operation[name] ?? '') !== 'string')
+        throw mistyped(operation[name], `struct field jsonPatchOp.${name} of type string`, words);
+  }
+  return value;
+}
+
+function mistyped(value: unknown, target: string, { refuse }: Words): ApiError {
+  return refuse(`json: cannot unmarshal ${goValueName(value)} into Go ${target}`);
+}
+
+/** Fields given twice, and of a JSON patch those that no operation has (apiserver handlers/patch.go). */
+function problemsOf({ type, patch }: ParsedPatch, text: string, duplicates: readonly string[]): readonly string[] {
+  if (type !== 'json') return fieldProblems({ duplicates, text }, []);
+  const unknown = patch.flatMap((operation, i) =>
+    Object.keys(operation ?? {}).flatMap((name) => (operationFields.has(name) ? [] : `[${i}].${name}`)),
+  );
+  return fieldProblems({ duplicates, text }, unknown).map((problem) => `json patch ${problem}`);
 }
 
 function unknownFormat() {
@@ -79,12 +135,19 @@ function unknownFormat() {
 /** Numbers with a point or an exponent are no integers to Go, which only the slower reader tells. */
 const mayHaveFloats = /\d[.eE][\d+-]/;
 
-async function readBody(request: ServerRequest): Promise<unknown> {
-  if (request.body.type === 'value') return request.body.value;
-  const text = goUtf8(Buffer.from(await bytesOf(request.body)));
+function readText(
+  text: string,
+  { strict, list, refuse }: Words,
+): { value: unknown; duplicateFields: readonly string[] } {
   try {
-    return mayHaveFloats.test(text) ? parseJsonStrict(text).value : parseJson(text);
+    return strict || mayHaveFloats.test(text) ? parseJsonStrict(text) : { value: parseJson(text), duplicateFields: [] };
   } catch (error) {
-    throw apiError('BadRequest', `error decoding patch: ${(error as Error).message}`);
+    const { message } = error as Error;
+    const isOperations = list.startsWith('[]') && /^\s*\[/.test(text);
+    throw refuse(
+      isOperations
+        ? message.replace('value of type float64', 'struct field jsonPatchOp.value of type float64')
+        : message,
+    );
   }
 }

@@ -72,7 +72,7 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
   if (verb === 'patch') patchTypeOf(request, definition);
   const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
-  const sent = verb === 'patch' ? await patchOf(request, definition) : undefined;
+  const sent = verb === 'patch' ? await patchOf(request, options.fieldValidation, definition) : undefined;
   const body = sent ? undefined : await sentBody(context, { definition, request, options });
   if (body) ensurePlace(body, route);
   const manager = managerOf(options.fieldManager, request.userAgent);

@@ -11,6 +11,8 @@ export interface Duplicates {
   readonly duplicates?: readonly string[];
   /** Lines, as the reader of YAML tells them. */
   readonly repeated?: readonly string[];
+  /** What was wrong with the patch that made it. */
+  readonly found?: readonly string[];
 }
 
 /**
@@ -42,8 +44,8 @@ function duplicateField(path: string): string {
 }
 
 /** What is wrong with a body that has a field twice: YAML's are one error, yet a warning each. */
-export function duplicateProblems({ duplicates = [], repeated = [] }: Duplicates, each: boolean): string[] {
-  const fields = duplicates.map(duplicateField);
+export function duplicateProblems({ duplicates = [], repeated = [], found = [] }: Duplicates, each: boolean): string[] {
+  const fields = [...found, ...duplicates.map(duplicateField)];
   if (repeated.length === 0) return fields;
   return [...(each ? repeated : [unmarshalErrors(repeated)]), ...fields];
 }

@@ -72,7 +72,7 @@ async function sentResize(context: ServerContext, route: ResourceRoute, request:
   const options = writeOptionsOf(request.query, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const strictness = { validation: options.fieldValidation, warn: request.warn };
   const expected = expectedKind(definition);
-  const sent = verb === 'patch' ? await patchOf(request) : undefined;
+  const sent = verb === 'patch' ? await patchOf(request, options.fieldValidation) : undefined;
   const body = sent ? undefined : await context.bodies.object(request, expected, options.fieldValidation);
   const manager = managerOf(options.fieldManager, request.userAgent);
   const resize = (pod: AnyObject) => {
