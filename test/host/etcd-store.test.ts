@@ -1,5 +1,5 @@
 import { silentLogger, systemClock } from '@berth/kit';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
 import { storeContract } from '../../orchestrator/src/store/store.contract.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
@@ -14,12 +14,17 @@ for (const [name, program] of Object.entries(programs)) {
     cluster = await EtcdCluster.start({ program });
   });
   afterAll(() => cluster?.[Symbol.asyncDispose]());
-  storeContract(name, () =>
+  const open = () =>
     openEtcdStore({
       endpoints: cluster.endpoints,
       prefix: `/contract-${prefixes++}`,
       clock: systemClock,
       log: silentLogger,
-    }),
-  );
+    });
+  storeContract(name, open);
+
+  test(`${name}: what it takes is what the cluster says`, async () => {
+    await using store = await open();
+    expect(await store.sizeBytes?.()).toBeGreaterThan(4096);
+  });
 }

@@ -241,6 +241,7 @@ class Server implements ApiServer {
   async start(): Promise<void> {
     const { context } = this.pipeline;
     this.#compaction = startAutoCompaction(context);
+    this.#metrics.start(this.#end.signal);
     const storage = context.storageOf('', 'services');
     if (storage) await this.#services.start(storage, this.#end.signal);
     await this.#bootstrap();

@@ -32,6 +32,13 @@ test('a reopened store has every key, every revision and its recent history', as
   expect(value).toMatchObject([{ type: 'delete', item: { key: '/r/a/7', modRevision: revision } }]);
 });
 
+test('it tells what it takes on the disk, its log with it', async () => {
+  await using store = await openSqliteStore({ file: newFile(), clock: systemClock });
+  const before = (await store.sizeBytes?.()) ?? 0;
+  await store.write({ key: '/r/a/x', value: new Uint8Array(1_000_000) });
+  expect(((await store.sizeBytes?.()) ?? 0) - before).toBeGreaterThan(1_000_000);
+});
+
 test('compaction survives a restart, and revisions go on after a compacted deletion', async () => {
   const file = newFile();
   let revision: number;

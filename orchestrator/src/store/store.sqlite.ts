@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '@berth/kit';
 import { CommitQueue, type DurableChange } from './commit-queue.ts';
@@ -109,6 +109,14 @@ class SqliteStore implements Store {
     this.#space.compact(revision);
     this.#compacting = this.#compacting.then(() => this.#compactOnDisk(revision));
     return this.#compacting;
+  }
+
+  /** With what is still in the write-ahead log. */
+  async sizeBytes(): Promise<number> {
+    const sizes = [this.#file, `${this.#file}-wal`].map(
+      async (file) => (await stat(file).catch(() => undefined))?.size,
+    );
+    return (await Promise.all(sizes)).reduce<number>((sum, size) => sum + (size ?? 0), 0);
   }
 
   backup(): Promise<StoreBackup> {

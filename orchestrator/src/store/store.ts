@@ -77,6 +77,8 @@ export interface Store extends AsyncDisposable {
   isStale?(item: KeyValue): boolean;
   /** Where a key lies, if not under its own name: what is sealed is sealed with that. */
   placeOf?(key: string): string;
+  /** What it takes where it lies. Absent where that is nowhere. */
+  sizeBytes?(): Promise<number>;
   /** All that is committed in a file of its own, while reads and writes go on. Absent where there is no file. */
   backup?(): Promise<StoreBackup>;
 }

@@ -31,12 +31,14 @@ export class EncryptedStore implements Store {
   readonly #stale = new WeakSet<KeyValue>();
   readonly shared?: true;
   readonly backup?: NonNullable<Store['backup']>;
+  readonly sizeBytes?: NonNullable<Store['sizeBytes']>;
 
   constructor(inner: Store, transformerOf: TransformerOfKey, foreign: ForeignReader = () => undefined) {
     this.#inner = inner;
     this.#transformerOf = transformerOf;
     this.#foreign = foreign;
     if (inner.shared) this.shared = inner.shared;
+    if (inner.sizeBytes) this.sizeBytes = () => (inner.sizeBytes as NonNullable<Store['sizeBytes']>)();
     if (inner.backup) this.backup = () => (inner.backup as NonNullable<Store['backup']>)();
   }
 

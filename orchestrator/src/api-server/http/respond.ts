@@ -13,6 +13,7 @@ import { documentOf, framesOf, type Presentation } from '../representation/repre
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
+import { endsInitialEvents } from '../verbs/watch-objects.ts';
 import { warningHeaders } from './warning-headers.ts';
 
 const compress = promisify(gzip);
@@ -39,6 +40,8 @@ export interface Reply {
   readonly extra: Record<string, string>;
   /** Hears of each event a watch is sent. */
   readonly watched?: (definition: ResourceDefinition, bytes: number) => void;
+  /** All that there was when a watch began is told. */
+  readonly listed?: () => void;
   /** Where what goes on is told in messages. */
   readonly upgrade: UpgradeSocket | undefined;
   /** How long the answer was, where it is known. */
@@ -66,10 +69,11 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       return pump(answer.chunks, reply);
     case 'watch': {
       const { encode, contentType } = await framesOf(answer.definition, presentationOf(reply, answer));
-      const { watched, upgrade } = reply;
+      const { watched, listed, upgrade } = reply;
       const counted: typeof encode = (frame) => {
         const line = encode(frame);
         if (line) watched?.(answer.definition, line.byteLength);
+        if (frame.type === 'BOOKMARK' && endsInitialEvents(frame)) listed?.();
         return line;
       };
       const lines = mapped(answer.frames, counted);

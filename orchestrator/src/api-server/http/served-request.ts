@@ -56,7 +56,9 @@ export class ServedRequest {
     const { clock } = parts;
     const { watched } = parts.metrics;
     const { headers } = message;
-    this.reply = { response, request, headers, warnings, clock, extra, watched, upgrade, sentBytes: undefined };
+    const listed = () => parts.metrics.requests.watchListed(this.info, (clock.monotonicMs() - this.#startedAt) / 1000);
+    const told = { response, request, headers, warnings, clock, extra };
+    this.reply = { ...told, watched, listed, upgrade, sentBytes: undefined };
     this.#ended = parts.metrics.requests.begin(this.info, request.method);
     if (!isLongRunning(this.info)) this.#setDeadline(request.query);
   }

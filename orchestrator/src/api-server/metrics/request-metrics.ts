@@ -56,6 +56,7 @@ export class RequestMetrics {
   readonly #sli: SeriesOf<Histogram>;
   readonly #sizes: SeriesOf<Histogram>;
   readonly #bodies: SeriesOf<Histogram>;
+  readonly #watchLists: SeriesOf<Histogram>;
   readonly #dropped: SeriesOf<Counter>;
   readonly #terminations: SeriesOf<Counter>;
   readonly #aborts: SeriesOf<Counter>;
@@ -83,6 +84,12 @@ export class RequestMetrics {
       sliBounds,
     );
     this.#sizes = metrics.histogram('apiserver_response_sizes', 'Bytes of answers to reads.', about, sizeBounds);
+    this.#watchLists = metrics.histogram(
+      'apiserver_watch_list_duration_seconds',
+      'Time from a request to the end of the state a watch begins with.',
+      ['group', 'resource', 'scope', 'version'],
+      watchListBounds,
+    );
     this.#bodies = metrics.histogram(
       'apiserver_request_body_size_bytes',
       'Bytes of request bodies.',
@@ -229,6 +236,12 @@ export class RequestMetrics {
     return ['apiserver', group, resource, scopeOf(info), subresourceOf(definition, info), verb, version];
   }
 
+  /** A watch has told all that there was when it began. */
+  watchListed(info: RequestInfo, seconds: number): void {
+    const { group, version, resource } = info;
+    this.#watchLists.at(group, resource, scopeOf(info), version).observe(seconds);
+  }
+
   #definitionOf({ isResource, group, version, resource }: RequestInfo): ResourceDefinition | undefined {
     return isResource ? this.#registry.find(group, version, resource) : undefined;
   }
@@ -242,6 +255,9 @@ function scopeOf({ name, namespace, verb }: RequestInfo): string {
   if (name !== '' || verb === 'create') return 'resource';
   return namespace === '' ? 'cluster' : 'namespace';
 }
+
+/** Upstream's buckets for lists that come as a watch. */
+const watchListBounds = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60];
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT']);
 const connecting = new Set(['exec', 'attach', 'portforward', 'proxy']);

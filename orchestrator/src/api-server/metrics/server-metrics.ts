@@ -14,6 +14,7 @@ import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metr
 import { PodSecurityMetrics } from './pod-security-metrics.ts';
 import { addProcessStart } from './process-start.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import { StoreMetrics } from './store-metrics.ts';
 
 /** Names that are told; all others are one (apiserver authentication metrics: their number must be bounded). */
 const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default']);
@@ -27,6 +28,7 @@ export class ServerMetrics {
   readonly admissionSteps: AdmissionSteps;
   readonly podSecurity: PodSecurityMetrics;
   readonly health: HealthMetrics;
+  readonly #store: StoreMetrics;
   readonly configurations: ConfigurationMetrics;
   readonly authorization: AuthorizationMetrics;
   /** A watch was sent an event of so many bytes. */
@@ -42,6 +44,7 @@ export class ServerMetrics {
     this.admissionSteps = new AdmissionSteps(registry, context.clock);
     this.podSecurity = new PodSecurityMetrics(registry);
     this.health = new HealthMetrics(context.clock);
+    this.#store = new StoreMetrics(registry, context);
     this.configurations = new ConfigurationMetrics(registry, context.clock);
     this.requests = new RequestMetrics(registry, context.registry, context.clock);
     this.tlsErrors = registry
@@ -58,6 +61,11 @@ export class ServerMetrics {
     addProcess(registry, context.clock);
     addObjects(registry, context);
     addLists(registry, context);
+  }
+
+  /** What comes of itself is counted until `signal`. */
+  start(signal: AbortSignal): void {
+    void this.#store.follow(signal);
   }
 
   authenticated({ name }: User): void {

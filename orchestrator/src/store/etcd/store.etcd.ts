@@ -147,6 +147,11 @@ class EtcdStore implements Store {
     return this.#space.watch(prefix, after, signal);
   }
 
+  async sizeBytes(): Promise<number> {
+    const { dbSize } = await this.#client.read((member, call) => member.maintenance.Status({}, call));
+    return Number(dbSize);
+  }
+
   async compact(revision: number): Promise<void> {
     this.#checkOpen();
     await compactEtcd(this.#client, String(revision), (reached) => this.#space.compact(reached));
