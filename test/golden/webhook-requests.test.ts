@@ -52,6 +52,35 @@ test('a webhook of the first version is asked in that, and what it leaves out is
   expect(world.hooks.asked[0]?.body.apiVersion).toBe('admission.k8s.io/v1beta1');
 });
 
+test('a busy webhook is asked again when it says, ten times and within its time', async () => {
+  let busy = 10;
+  let after = '0';
+  await using world = await aWorld(({ body }, response) => {
+    if (busy-- > 0) return void response.writeHead(busy % 2 ? 503 : 429, { 'retry-after': after }).end();
+    return review(body, { allowed: true });
+  });
+  await world.configure({ timeoutSeconds: 1 });
+  expect(await world.create('one')).toMatchObject({ status: 201 });
+  expect(world.hooks.asked).toHaveLength(11);
+  busy = 11;
+  expect((await world.create('two')).json.message).toContain('the server has received too many requests and has asked us to try again later');
+  expect(world.hooks.asked).toHaveLength(22);
+  busy = 11;
+  after = '60';
+  expect((await world.create('three')).json.message).toMatch(/failed to call webhook: Post "https:\S+": context deadline exceeded$/);
+  after = 'Fri, 31 Dec 1999 23:59:59 GMT';
+  expect((await world.create('four')).json.message).toContain('failed to call webhook: ');
+  expect(world.hooks.asked).toHaveLength(24);
+});
+
+test('a patch that is no JSON is told as Go reads it', async () => {
+  const hello = Buffer.from('hello').toString('base64');
+  await using world = await aWorld(allow({ patchType: 'JSONPatch', patch: hello }));
+  await world.configure({ mutating: true });
+  const { message } = (await world.create('one')).json;
+  expect(message).toContain("received undecodable patch in webhook response: invalid character 'h' looking for beginning of value");
+});
+
 test('match conditions leave requests out; one that fails is the policy\'s matter', async () => {
   await using world = await aWorld(allow({ allowed: false }));
   const condition = (expression: string) => [{ name: 'only', expression }];

@@ -38,6 +38,8 @@ export interface HttpsCall extends HttpsRequest {
   readonly timeoutMs: number;
   /** Where an answer is known to be shorter than {@link maxAnswerBytes}. */
   readonly mostBytes?: number;
+  /** How often a busy server is asked again when it says after how many seconds; never unless told. */
+  readonly mostRetries?: number;
 }
 
 export interface HttpsAnswer {
@@ -78,7 +80,7 @@ export class HttpsCaller implements Disposable {
     signal.addEventListener('abort', cancel, { once: true });
     using _timer = this.#clock.schedule(call.timeoutMs, () => end('context deadline exceeded'));
     try {
-      return await this.#exchange(call, ended.signal);
+      return await this.#asked(call, ended.signal);
     } finally {
       signal.removeEventListener('abort', cancel);
     }
@@ -96,6 +98,17 @@ export class HttpsCaller implements Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+  }
+
+  async #asked(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer> {
+    for (let retries = call.mostRetries ?? 0; ; retries--) {
+      const answer = await this.#exchange(call, signal);
+      const pauseMs = pauseOf(answer);
+      if (pauseMs === undefined || retries === 0) return answer;
+      await this.#clock.sleep(pauseMs, signal).catch((error: unknown) => {
+        throw callError(call, signal, error);
+      });
+    }
   }
 
   async #exchange(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer> {
@@ -132,6 +145,14 @@ export class HttpsCaller implements Disposable {
       }
     }
   }
+}
+
+/** After how long a busy server wants to be asked again (client-go rest/with_retry.go, checkWait). */
+function pauseOf({ status, headers }: HttpsAnswer): number | undefined {
+  const after = headers['retry-after'] ?? '';
+  return (status === 429 || status >= 500) && /^[+-]?\d{1,9}$/.test(after)
+    ? Math.max(0, Number(after)) * 1000
+    : undefined;
 }
 
 interface Way {

@@ -26,6 +26,9 @@ export interface WebhookPost {
   readonly timeoutSeconds: number;
 }
 
+/** client-go's. */
+const mostRetries = 10;
+
 /** Sends reviews to webhooks of admission and conversion. */
 export class WebhookClient {
   readonly #caller: HttpsCaller;
@@ -40,7 +43,7 @@ export class WebhookClient {
   async post({ config, review, timeoutSeconds }: WebhookPost, signal: AbortSignal): Promise<unknown> {
     const target = await this.#targetOf(config, timeoutSeconds);
     const { status, headers, body } = await this.#caller.call(
-      { target, method: 'POST', body: JSON.stringify(review), timeoutMs: timeoutSeconds * 1000 },
+      { target, method: 'POST', body: JSON.stringify(review), timeoutMs: timeoutSeconds * 1000, mostRetries },
       signal,
     );
     if (status < 200 || status > 206)

@@ -1,4 +1,4 @@
-import { applyJsonPatch, parseExact } from '@berth/kube';
+import { applyJsonPatch, parseJson } from '@berth/kube';
 import { CallError } from '../call-error.ts';
 import { internalError } from './invocation.ts';
 
@@ -7,7 +7,7 @@ export function decodePatch(base64: string): readonly unknown[] {
   const undecodable = (why: string) => new CallError(`received undecodable patch in webhook response: ${why}`);
   let patch: unknown;
   try {
-    patch = parseExact(Buffer.from(base64, 'base64').toString());
+    patch = parseJson(Buffer.from(base64, 'base64').toString());
   } catch (error) {
     throw undecodable((error as Error).message);
   }
