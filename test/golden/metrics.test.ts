@@ -152,3 +152,25 @@ test('what the store tells is counted by resource, and how long the state takes 
   await server.send({ method: 'GET', path: '/api/v1/namespaces/default/endpoints?watch=1&timeoutSeconds=1' });
   expect(await seriesOf('apiserver_watch_list_duration_seconds_count')).toEqual(['{group="",resource="secrets",scope="namespace",version="v1"} 1']);
 });
+
+test('what validating policies refuse, warn of or cannot tell is counted', async () => {
+  const group = '/apis/admissionregistration.k8s.io/v1';
+  const resourceRules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] }];
+  const policy = async (name: string, expression: string, failurePolicy: string, validationActions: string[]) => {
+    const spec = { failurePolicy, matchConstraints: { resourceRules }, validations: [{ expression }] };
+    await create(`${group}/validatingadmissionpolicies`, { metadata: { name }, spec });
+    await create(`${group}/validatingadmissionpolicybindings`, { metadata: { name: `${name}-b` }, spec: { policyName: name, validationActions } });
+  };
+  await policy('strict', 'object.metadata.name != "bad"', 'Fail', ['Deny', 'Audit']);
+  await policy('mild', 'object.metadata.name != "bad"', 'Fail', ['Warn']);
+  await policy('unsure', 'object.data.x == "y"', 'Ignore', ['Deny']);
+  const secret = (name: string) => create('/api/v1/namespaces/default/secrets', { metadata: { name } });
+  await expect.poll(async () => (await secret('bad')).headers['warning']).toBeDefined();
+  const before = await seriesOf('apiserver_validating_admission_policy_check_total');
+  expect(await secret('bad')).toMatchObject({ status: 422 });
+  expect(await secret('good')).toMatchObject({ status: 201 });
+  const grown = (await seriesOf('apiserver_validating_admission_policy_check_total')).filter((line) => !before.includes(line));
+  const of = (action: string, name: string) => `{enforcement_action="${action}",error_type="invalid_error",policy="${name}",policy_binding="${name}-b"}`;
+  expect(grown.map((line) => line.replace(/ \d+$/, '')).sort()).toEqual([of('allow', 'unsure'), of('audit', 'strict'), of('deny', 'strict'), of('warn', 'mild')]);
+  expect((await seriesOf('apiserver_validating_admission_policy_check_duration_seconds_count')).length).toBe(4);
+});

@@ -278,7 +278,7 @@ describe('what is wrong with a patch itself', () => {
     expect(await patched(type, raw, 'Ignore')).toMatchObject({ code: 200, warnings: undefined });
   });
 
-  test.each([
+  test.each<[string, string, string, string?]>([
     ['json-patch', '[{"op":1,"path":"/a"}]', 'error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string'],
     ['json-patch', '[{"op":"copy","from":{},"path":"/a"}]', 'error decoding patch: json: cannot unmarshal object into Go struct field jsonPatchOp.from of type string'],
     ['json-patch', '[{"op":"add","path":"/data/q","value":1e999}]', 'error decoding patch: json: cannot unmarshal number 1e999 into Go struct field jsonPatchOp.value of type float64'],

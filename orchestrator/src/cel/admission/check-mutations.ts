@@ -4,17 +4,20 @@ import { child, invalid, notSupported, required } from '../../api-server/resourc
 import type { CelType } from '../language/cel-type.ts';
 import { conditionErrors, variableErrors } from './check-expressions.ts';
 import { mutationCompiler } from './compile-mutations.ts';
-import type { ExpressionCompiler } from './expression-compiler.ts';
+import { ExpressionCompiler } from './expression-compiler.ts';
 import { applyType, jsonPatchType } from './patch-types.ts';
 
 /** What is wrong with the expressions of a mutating policy and with what stands beside them. */
 export function mutationExpressionErrors(spec: MutatingAdmissionPolicySpec): FieldError[] {
   const { matchConditions = [], variables = [], mutations = [], paramKind, reinvocationPolicy } = spec;
-  const compiler = mutationCompiler(spec, false);
+  const compiler = mutationCompiler(spec);
+  for (const { name = '', expression = '' } of variables) compiler.compileVariable(name, expression);
+  // What makes patches is no part of a variable yet.
+  const plain = new ExpressionCompiler({ hasParams: paramKind !== undefined, hasVariables: true });
   const policies = ['IfNeeded', 'Never'];
   return [
     ...conditionErrors(matchConditions, 'spec.matchConditions', paramKind !== undefined),
-    ...variableErrors(compiler, { variables }),
+    ...variableErrors(plain, { variables }),
     ...mutations.flatMap((mutation, i) => mutationErrors(compiler, mutation, `spec.mutations[${i}]`)),
     ...(reinvocationPolicy ? [] : [required('spec.reinvocationPolicy')]),
     ...(reinvocationPolicy && !policies.includes(reinvocationPolicy)

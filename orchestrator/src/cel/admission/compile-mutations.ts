@@ -72,10 +72,10 @@ export class CompiledMutations {
   }
 }
 
-export function mutationCompiler({ paramKind, variables = [] }: MutatingAdmissionPolicySpec, alwaysVariables = true) {
+export function mutationCompiler({ paramKind }: MutatingAdmissionPolicySpec) {
   return new ExpressionCompiler({
     hasParams: paramKind !== undefined,
-    hasVariables: alwaysVariables || variables.length > 0,
+    hasVariables: true,
     functions: patchFunctions,
     namedObject: patchObject,
   });

@@ -12,7 +12,8 @@ const policyBudget = 10_000_000;
 const maxMessageBytes = 5 * 1024;
 
 export type PolicyDecision =
-  | { readonly action: 'admit' }
+  /** `failed`: why it could not be told, which the policy lets pass. */
+  | { readonly action: 'admit'; readonly failed?: string }
   | { readonly action: 'deny'; readonly message: string; readonly reason?: string };
 
 export type AuditValue =
@@ -90,7 +91,7 @@ export class CompiledPolicy {
   }
 
   #failure(message: string): PolicyDecision {
-    return this.#failurePolicy === 'Ignore' ? { action: 'admit' } : { action: 'deny', message };
+    return this.#failurePolicy === 'Ignore' ? { action: 'admit', failed: message } : { action: 'deny', message };
   }
 
   #decide(input: SentInput, decide: Decide): PolicyDecision[] {
