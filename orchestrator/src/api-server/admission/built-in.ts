@@ -58,7 +58,11 @@ interface Phases {
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
   const { services, authorization, plugins, metrics, podMetrics } = parts;
   const webhooks = new WebhookAdmission(context, () => authorization().authorizer, metrics);
-  const policies = new PolicyAdmission(context, () => authorization().authorizer);
+  const policies = new PolicyAdmission(
+    context,
+    () => authorization().authorizer,
+    () => parts.steps?.()?.policies,
+  );
   const table = pluginTable(context, { authorization, webhooks, policies, plugins, podMetrics });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
   const inOrder = (phase: keyof Phases): NamedPlugin[] =>

@@ -1,5 +1,6 @@
 import type { Clock } from '@berth/kit';
 import type { Histogram, MetricRegistry, SeriesOf, Summary } from './metric-registry.ts';
+import { PolicyMetrics } from './policy-metrics.ts';
 
 /** Upstream's buckets (apiserver admission/metrics). */
 const bounds = [0.005, 0.025, 0.1, 0.5, 1, 2.5];
@@ -9,6 +10,7 @@ export type AdmissionStep = 'admit' | 'validate';
 
 /** How long plugins take, one by one and together, under upstream's names. */
 export class AdmissionSteps {
+  readonly policies: PolicyMetrics;
   readonly #clock: Clock;
   readonly #plugins: SeriesOf<Histogram>;
   readonly #steps: SeriesOf<Histogram>;
@@ -19,6 +21,7 @@ export class AdmissionSteps {
 
   constructor(registry: MetricRegistry, clock: Clock) {
     this.#clock = clock;
+    this.policies = new PolicyMetrics(registry);
     const about = ['operation', 'rejected', 'type'];
     const how = 'by operation and type (validate or admit)';
     this.#plugins = registry.histogram(

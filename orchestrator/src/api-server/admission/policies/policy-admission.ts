@@ -1,5 +1,6 @@
 import type { Logger } from '@berth/kit';
 import type { Authorizer } from '../../authorizer.ts';
+import type { PolicyMetrics } from '../../metrics/policy-metrics.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { isExempt } from '../../webhook/admission/invocation.ts';
 import type { AdmissionPlugin } from '../admission.ts';
@@ -12,10 +13,17 @@ export class PolicyAdmission {
   readonly #mutating = new PolicyList('mutatingadmissionpolicies', 'mutatingadmissionpolicybindings');
   readonly #validating = new PolicyList('validatingadmissionpolicies', 'validatingadmissionpolicybindings');
 
-  /** `authorizer` is asked for at each request: it is made after admission. */
-  constructor(context: ServerContext, authorizer: () => Authorizer) {
+  readonly #metrics: () => PolicyMetrics | undefined;
+
+  /** Both are asked for at each request: they are made after admission. */
+  constructor(
+    context: ServerContext,
+    authorizer: () => Authorizer,
+    metrics: () => PolicyMetrics | undefined = () => undefined,
+  ) {
     this.#context = context;
     this.#authorizer = authorizer;
+    this.#metrics = metrics;
   }
 
   async start(log: Logger, signal: AbortSignal): Promise<void> {
@@ -38,7 +46,8 @@ export class PolicyAdmission {
     if (bound.length === 0 || isExempt(request)) return undefined;
     return (async () => {
       const { validatePolicies } = await import('./validate-policies.ts');
-      await validatePolicies(bound, request, { context: this.#context, authorizer: this.#authorizer() });
+      const parts = { context: this.#context, authorizer: this.#authorizer(), metrics: this.#metrics() };
+      await validatePolicies(bound, request, parts);
     })();
   };
 }

@@ -6,6 +6,7 @@ import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.
 import type { Authorizer } from '../../authorizer.ts';
 import { evaluationCost } from '../../decoding/costs.ts';
 import { turns } from '../../decoding/turns.ts';
+import type { PolicyCheckResult, PolicyMetrics } from '../../metrics/policy-metrics.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
 import type { ServerContext } from '../../server-context.ts';
@@ -18,6 +19,7 @@ import { PolicyConfigError, paramsOf } from './policy-params.ts';
 export interface PolicyParts {
   readonly context: ServerContext;
   readonly authorizer: Authorizer;
+  readonly metrics?: PolicyMetrics | undefined;
 }
 
 /** Why a policy refuses. */
@@ -89,8 +91,9 @@ class PolicyCheck {
       if (params.length === 0) return;
       const { authorizer, ...input } = await policyInput(definition, this.#request, this.#parts);
       for (const each of params) {
+        const began = this.#parts.context.clock.monotonicMs();
         const verdict = await this.#evaluate({ ...input, params: each }, authorizer);
-        this.#settle(verdict, binding, spec);
+        this.#settle(verdict, spec, { binding, seconds: (this.#parts.context.clock.monotonicMs() - began) / 1000 });
       }
     } catch (error) {
       if (!(error instanceof PolicyConfigError)) throw error;
@@ -130,15 +133,20 @@ class PolicyCheck {
 
   #settle(
     { decisions, annotations }: PolicyVerdict,
-    binding: string,
-    spec: ValidatingAdmissionPolicyBindingSpec,
+    { validationActions = [] }: ValidatingAdmissionPolicyBindingSpec,
+    { binding, seconds }: { readonly binding: string; readonly seconds: number },
   ): void {
-    const { validationActions = [] } = spec;
+    const checked = (action: PolicyCheckResult['action'], message: string) =>
+      this.#parts.metrics?.checked({ policy: this.#name, binding, action, message, seconds });
     for (const [index, decision] of decisions.entries()) {
-      if (decision.action === 'admit') continue;
+      if (decision.action === 'admit') {
+        if (decision.failed !== undefined) checked('allow', decision.failed);
+        continue;
+      }
       const { message, reason } = decision;
       const denial = { policy: this.#name, binding, message, ...(reason === undefined ? {} : { reason }) };
       for (const action of validationActions) {
+        checked(action.toLowerCase() as PolicyCheckResult['action'], message);
         if (action === 'Deny') this.#denials.push(denial);
         else if (action === 'Warn')
           this.#request.warn(
@@ -150,6 +158,7 @@ class PolicyCheck {
     for (const annotation of annotations) {
       if (annotation.type === 'error') {
         this.#denials.push({ policy: this.#name, binding, message: annotation.message });
+        checked('deny', annotation.message);
         continue;
       }
       const values = this.#annotations.get(annotation.key) ?? new Set();
