@@ -251,3 +251,15 @@ test('managedFields that a webhook made unreadable are as they were before, with
   expect(made.body.metadata.managedFields).toMatchObject([{ manager: 'unknown', operation: 'Update' }]);
   await send('DELETE', `${path}/a`);
 });
+
+test('empty lists that are applied are told apart from none, and shown as none', async () => {
+  const limits = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name }, spec: { limits: [] } };
+  const applied = await send('PATCH', `/api/v1/namespaces/default/limitranges/${name}?fieldManager=a`, { contentType: applyType, body: limits });
+  expect(applied.body.spec).toEqual({ limits: null });
+  const policies = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
+  const policy = (podSelector: object) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name }, spec: { podSelector } });
+  const change = { contentType: applyType, body: policy({ matchLabels: {} }) };
+  await send('POST', policies, { body: policy({}) });
+  // Its strategy compares as Go does (reflect.DeepEqual).
+  expect((await send('PATCH', `${policies}/${name}?fieldManager=a&force=true`, change)).body.metadata.generation).toBe(2);
+});

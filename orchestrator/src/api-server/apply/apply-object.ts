@@ -8,6 +8,7 @@ import {
   DecodeError,
   decodeObject,
   isEmptySet,
+  keepSentEmpties,
   type ManagedFieldsEntry,
   type ManagedSet,
   schemas,
@@ -52,7 +53,8 @@ export function applyObject(request: ApplyRequest): AnyObject {
   }
   const { object, entries } = applied(request, live, managed);
   const next = manager === 'kubectl' ? withLastApplied(object, config) : object;
-  return { ...next, metadata: { ...next.metadata, ...(entries ? { managedFields: entries } : {}) } };
+  const metadata = { ...next.metadata, ...(entries ? { managedFields: entries } : {}) };
+  return keepSentEmpties(object, { ...next, metadata });
 }
 
 /** @throws ApiError – what is stored is not typed, as lists without their keys are not. */
