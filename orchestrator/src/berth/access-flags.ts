@@ -19,7 +19,7 @@ export interface AccessOptions {
 }
 
 export interface AccessFlags {
-  readonly anonymousAuth?: string;
+  readonly anonymousAuth: string;
   readonly tokenAuthFile?: string;
   readonly basicAuthFile?: string;
   readonly enableBootstrapTokenAuth?: boolean;
@@ -42,44 +42,34 @@ export interface AccessFlags {
   readonly requestheaderUidHeaders?: string;
   readonly requestheaderGroupHeaders: string;
   readonly requestheaderExtraHeadersPrefix: string;
-  readonly authorizationMode?: string;
+  readonly authorizationMode: string;
   readonly authorizationConfig?: string;
   readonly authorizationPolicyFile?: string;
   readonly authorizationWebhookConfigFile?: string;
-  readonly authorizationWebhookVersion?: string;
-  readonly authorizationWebhookCacheAuthorizedTtl?: string;
-  readonly authorizationWebhookCacheUnauthorizedTtl?: string;
+  readonly authorizationWebhookVersion: string;
+  readonly authorizationWebhookCacheAuthorizedTtl: string;
+  readonly authorizationWebhookCacheUnauthorizedTtl: string;
   readonly encryptionProviderConfig?: string;
   readonly proxyClientCertFile?: string;
   readonly proxyClientKeyFile?: string;
 }
-
-const defaultModes = 'Node,RBAC';
 
 /** kube-apiserver's flags. */
 export function addAccessFlags(command: Command): Command {
   addAuthenticationFlags(command.optionsGroup('Who somebody is:'));
   return command
     .optionsGroup('Who may do what:')
-    .option(
-      '--authorization-mode <modes>',
-      `who may do what, in order: ${authorizationModes.join(', ')} (default: ${defaultModes})`,
-    )
+    .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'Node,RBAC')
     .option('--authorization-config <file>', 'the same as a file, with any webhooks: an AuthorizationConfiguration')
     .option('--authorization-policy-file <file>', 'for ABAC: policies, one JSON object a line')
     .option('--authorization-webhook-config-file <file>', 'for Webhook: a kubeconfig that says where it is')
     .option(
       '--authorization-webhook-version <version>',
-      'of the SubjectAccessReviews it gets: v1 or v1beta1 (default: v1beta1)',
+      'of the SubjectAccessReviews it gets: v1 or v1beta1',
+      'v1beta1',
     )
-    .option(
-      '--authorization-webhook-cache-authorized-ttl <duration>',
-      'how long its permissions are kept (default: 5m0s)',
-    )
-    .option(
-      '--authorization-webhook-cache-unauthorized-ttl <duration>',
-      'how long its refusals are kept (default: 30s)',
-    )
+    .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its permissions are kept', '5m0s')
+    .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its refusals are kept', '30s')
     .optionsGroup('Where the objects are kept:')
     .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration')
     .optionsGroup('Servers behind APIServices:')
@@ -89,10 +79,7 @@ export function addAccessFlags(command: Command): Command {
 
 function addAuthenticationFlags(command: Command): void {
   command
-    .option(
-      '--anonymous-auth <bool>',
-      'whether requests without credentials are those of system:anonymous (default: true)',
-    )
+    .option('--anonymous-auth <bool>', 'whether requests without credentials are those of system:anonymous', 'true')
     .option('--token-auth-file <file>', 'static bearer tokens, lines of TOKEN,USER,UID[,"GROUP1,GROUP2"]')
     .option('--basic-auth-file <file>', 'static passwords, lines of PASSWORD,USER,UID[,"GROUP1,GROUP2"]')
     .option('--enable-bootstrap-token-auth', 'accept the tokens of secrets bootstrap-token-* in kube-system')
@@ -121,15 +108,18 @@ function collected(value: string, before: readonly string[] = []): readonly stri
   return [...before, ...listOf(value)];
 }
 
+/** Whether a flag was given, or has its default. */
+export type IsGiven = (flag: keyof AccessFlags) => boolean;
+
 /** @throws BerthError Usage */
-export function accessOf(flags: AccessFlags): AccessOptions {
+export function accessOf(flags: AccessFlags, isGiven: IsGiven): AccessOptions {
   const { encryptionProviderConfig, proxyClientCertFile: cert, proxyClientKeyFile: key } = flags;
   if ((cert === undefined) !== (key === undefined))
     throw new BerthError('Usage', '--proxy-client-cert-file and --proxy-client-key-file go together');
   return {
-    authorizationModes: modesOf(flags.authorizationMode ?? defaultModes),
-    authorization: authorizationOf(flags),
-    authentication: authenticationOf(flags),
+    authorizationModes: modesOf(flags.authorizationMode),
+    authorization: authorizationOf(flags, isGiven),
+    authentication: authenticationOf(flags, isGiven),
     ...(encryptionProviderConfig === undefined ? {} : { encryptionConfigFile: encryptionProviderConfig }),
     ...(cert === undefined || key === undefined ? {} : { proxyClientFiles: { cert, key } }),
   };
@@ -148,10 +138,10 @@ function modesOf(text: string): AuthorizationMode[] {
   throw new BerthError('Usage', `authorization-mode "${text}" has mode specified more than once`);
 }
 
-function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
+function authorizationOf(flags: AccessFlags, isGiven: IsGiven): AccessOptions['authorization'] {
   const { authorizationPolicyFile: policyFile, authorizationWebhookConfigFile: webhookConfigFile } = flags;
-  if (flags.authorizationConfig !== undefined) return configuredOf(flags, flags.authorizationConfig);
-  const modes = (flags.authorizationMode ?? defaultModes).split(',');
+  if (flags.authorizationConfig !== undefined) return configuredOf(flags, isGiven, flags.authorizationConfig);
+  const modes = flags.authorizationMode.split(',');
   for (const [flag, file, mode] of [
     ['--authorization-policy-file', policyFile, 'ABAC'],
     ['--authorization-webhook-config-file', webhookConfigFile, 'Webhook'],
@@ -161,29 +151,32 @@ function authorizationOf(flags: AccessFlags): AccessOptions['authorization'] {
   return {
     ...(policyFile === undefined ? {} : { policyFile }),
     ...(webhookConfigFile === undefined ? {} : { webhookConfigFile }),
-    webhookVersion: versionOf('--authorization-webhook-version', flags.authorizationWebhookVersion ?? 'v1beta1'),
+    webhookVersion: versionOf('--authorization-webhook-version', flags.authorizationWebhookVersion),
     webhookCacheAuthorizedTtlMs: duration(
       '--authorization-webhook-cache-authorized-ttl',
-      flags.authorizationWebhookCacheAuthorizedTtl ?? '5m0s',
+      flags.authorizationWebhookCacheAuthorizedTtl,
     ),
     webhookCacheUnauthorizedTtlMs: duration(
       '--authorization-webhook-cache-unauthorized-ttl',
-      flags.authorizationWebhookCacheUnauthorizedTtl ?? '30s',
+      flags.authorizationWebhookCacheUnauthorizedTtl,
     ),
   };
 }
 
 /** A file says all but where the policies of ABAC are. */
-function configuredOf(flags: AccessFlags, configFile: string): AccessOptions['authorization'] {
-  const { authorizationPolicyFile: policyFile } = flags;
+function configuredOf(
+  { authorizationPolicyFile: policyFile }: AccessFlags,
+  isGiven: IsGiven,
+  configFile: string,
+): AccessOptions['authorization'] {
   const others = [
-    flags.authorizationMode,
-    flags.authorizationWebhookConfigFile,
-    flags.authorizationWebhookVersion,
-    flags.authorizationWebhookCacheAuthorizedTtl,
-    flags.authorizationWebhookCacheUnauthorizedTtl,
-  ];
-  if (others.some((other) => other !== undefined))
+    'authorizationMode',
+    'authorizationWebhookConfigFile',
+    'authorizationWebhookVersion',
+    'authorizationWebhookCacheAuthorizedTtl',
+    'authorizationWebhookCacheUnauthorizedTtl',
+  ] as const;
+  if (others.some(isGiven))
     throw new BerthError(
       'Usage',
       '--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined',
@@ -191,7 +184,7 @@ function configuredOf(flags: AccessFlags, configFile: string): AccessOptions['au
   return { configFile, ...(policyFile === undefined ? {} : { policyFile }) };
 }
 
-function authenticationOf(flags: AccessFlags): AuthenticationOptions {
+function authenticationOf(flags: AccessFlags, isGiven: IsGiven): AuthenticationOptions {
   const { anonymousAuth, tokenAuthFile, basicAuthFile, authenticationConfig: configFile } = flags;
   const oidc = oidcOf(flags);
   const frontProxy = frontProxyOf(flags);
@@ -199,7 +192,7 @@ function authenticationOf(flags: AccessFlags): AuthenticationOptions {
   const version = versionOf('--authentication-token-webhook-version', flags.authenticationTokenWebhookVersion);
   const ttl = duration('--authentication-token-webhook-cache-ttl', flags.authenticationTokenWebhookCacheTtl);
   return {
-    ...(anonymousAuth === undefined ? {} : { anonymous: booleanFlag('--anonymous-auth', anonymousAuth) }),
+    ...(isGiven('anonymousAuth') ? { anonymous: booleanFlag('--anonymous-auth', anonymousAuth) } : {}),
     bootstrapTokens: flags.enableBootstrapTokenAuth ?? false,
     ...(tokenAuthFile === undefined ? {} : { tokenAuthFile }),
     ...(basicAuthFile === undefined ? {} : { basicAuthFile }),

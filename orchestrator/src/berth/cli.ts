@@ -172,7 +172,7 @@ function checkServer(flags: ServerFlags, command: Command) {
     data: new DataDir(flags.dataDir),
     address,
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
-    ...accessOf(flags),
+    ...accessOf(flags, (flag) => command.getOptionValueSource(flag) === 'cli'),
     admissionPlugins: pluginsOf(flags),
     limits: limitsOf(flags),
     debug: { profiling: booleanFlag('--profiling', flags.profiling), flags: givenFlags(command) },
