@@ -1,3 +1,4 @@
+import { Turns } from '@berth/kit';
 import { type ChangeHandler, type Indexer, keyOf, type ObjectKey } from './informer.ts';
 import type { KubeObject } from './resource-type.ts';
 
@@ -7,6 +8,12 @@ interface Index<T> {
 }
 
 const namespaceIndex = ' namespace';
+
+/** Indexes and handlers of all controllers take some 20 µs for an object. */
+const changesATurn = 250;
+
+/** Shared by all informers of the process, which start at the same time. */
+const turns = new Turns(changesATurn);
 
 /** What an informer knows: objects by key, with indexes kept as they change, and the handlers to tell. */
 export class InformerCache<T extends KubeObject> {
@@ -71,11 +78,23 @@ export class InformerCache<T extends KubeObject> {
     for (const handler of [...this.#handlers]) this.#tell(handler, key, last, undefined);
   }
 
-  /** Takes over a whole list: what is missing from it was deleted while nobody watched. */
-  replace(items: readonly T[]): void {
+  /**
+   * Takes over a whole list: what is missing from it was deleted while nobody watched. Of a long one a part in each turn of the
+   * event loop, as if the changes came one by one. @throws what `signal` aborts with – at the next turn
+   */
+  async replace(items: readonly T[], signal: AbortSignal): Promise<void> {
     const present = new Set(items.map(keyOf));
-    for (const [key, object] of [...this.#objects]) if (!present.has(key)) this.delete(object);
-    for (const item of items) this.put(item);
+    for (const [key, object] of [...this.#objects]) {
+      if (present.has(key)) continue;
+      const turn = turnForChange(signal);
+      if (turn) await turn;
+      this.delete(object);
+    }
+    for (const item of items) {
+      const turn = turnForChange(signal);
+      if (turn) await turn;
+      this.put(item);
+    }
   }
 
   #set(key: ObjectKey, before: T | undefined, after: T): void {
@@ -94,6 +113,11 @@ export class InformerCache<T extends KubeObject> {
       this.#onHandlerError(error);
     }
   }
+}
+
+/** A promise only where this turn has had enough: most lists are short. */
+function turnForChange(signal: AbortSignal): Promise<void> | undefined {
+  return turns.goOn(1)?.then(() => signal.throwIfAborted());
 }
 
 function link<T>(index: Index<T>, key: ObjectKey, object: T): void {

@@ -106,6 +106,40 @@ test('an informer lists in pages, then follows the watch from the list revision'
   await informers[Symbol.asyncDispose]();
 });
 
+test('a long list is taken over in many turns of the event loop, and synced is who has all of it', async () => {
+  const { informers } = setup((server) => {
+    for (let i = 0; i < 3000; i++) server.write(`m${i}`);
+  });
+  await using _ = informers;
+  const informer = informers.of(resources.configmaps);
+  const told: string[] = [];
+  informer.onChange((key) => told.push(key));
+  const turns: number[] = [];
+  while (!informer.synced) {
+    const before = told.length;
+    await new Promise(setImmediate);
+    turns.push(told.length - before);
+  }
+  expect(told).toEqual(Array.from({ length: 3000 }, (_, i) => `ns/m${i}`));
+  // Between two looks there may be two turns.
+  expect(Math.max(...turns)).toBeLessThanOrEqual(2 * 250);
+});
+
+test('an informer that is stopped while it takes over a long list goes no further', async () => {
+  const { informers } = setup((server) => {
+    for (let i = 0; i < 3000; i++) server.write(`m${i}`);
+  });
+  const informer = informers.of(resources.configmaps);
+  const told: string[] = [];
+  informer.onChange((key) => told.push(key));
+  while (told.length === 0) await new Promise(setImmediate);
+  await informers[Symbol.asyncDispose]();
+  const atStop = told.length;
+  for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+  expect(told.length).toBe(atStop);
+  expect(atStop).toBeLessThan(3000);
+});
+
 test('an informer resumes an ended watch from the last revision it saw, bookmarks included', async () => {
   const { server, informers, clock, seen } = setup();
   server.write('a');

@@ -85,7 +85,7 @@ class Reflector<T extends KubeObject> {
     const { cache, onSynced } = this.#options;
     // The first list may come from any cache; later ones must not be older than what was seen already.
     const { items, revision } = await this.#pages(this.#listed ? {} : { resourceVersion: '0' });
-    cache.replace(items);
+    await cache.replace(items, this.#signal);
     this.#revision = revision;
     if (!this.#listed) {
       this.#listed = true;
