@@ -94,12 +94,12 @@ export class TestNode implements AsyncDisposable {
     return this.api.find<Pod>(podPath(name));
   }
 
-  /** Lets work settle until `check` holds. @throws Error – it does not, after a while. */
-  async until(check: () => boolean, what: string): Promise<void> {
+  /** Lets work settle until `check` holds, and `stepMs` pass at a time. @throws Error – it does not, after a while. */
+  async until(check: () => boolean, what: string, stepMs = 0): Promise<void> {
     const begin = performance.now();
     while (performance.now() - begin < 4000) {
       if (check()) return;
-      await this.clock.advance(0);
+      await this.clock.advance(stepMs);
     }
     throw new Error(
       `${what} did not happen; events: ${this.events.join(' | ')}; calls: ${this.runtime.calls.join(', ')}`,
