@@ -13,6 +13,7 @@ export {
   exactIntegers,
   type Integer,
   integerOf,
+  isInt64,
   isInteger,
   isNumber,
   mayHaveLargeInteger,

@@ -51,6 +51,11 @@ export function isInteger(value: unknown): value is Integer {
   return typeof value === 'bigint' || Number.isInteger(value);
 }
 
+/** Whether a value is an integer of 64 bits: Go reads one beyond as a float, and so is the number -2^63, as the integer is a bigint. */
+export function isInt64(value: unknown): value is Integer {
+  return typeof value === 'bigint' || (Number.isInteger(value) && Math.abs(value as number) < 2 ** 63);
+}
+
 /** Whether a value is a JSON number. */
 export function isNumber(value: unknown): value is Integer {
   return typeof value === 'number' || typeof value === 'bigint';

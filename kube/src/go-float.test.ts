@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { goFloat } from './go-float.ts';
+import { goFloat, goNumber } from './go-float.ts';
 
 /** What Go 1.26's `fmt.Sprintf("%v", x)` and `strconv.FormatFloat(x, 'g', -1, 32)` say. */
 test.each([
@@ -19,4 +19,14 @@ test.each([
   [Number.NaN, 'NaN', 'NaN'],
 ])('goFloat(%d) is %s, and %s of 32 bits', (value, double, single) => {
   expect([goFloat(value), goFloat(value, 32)]).toEqual([double, single]);
+});
+
+test.each([
+  [1_000_000, '1000000'],
+  [0.0000001, '1e-07'],
+  [2n ** 62n + 1n, '4611686018427387905'],
+  [1e20, '1e+20'],
+  [-(2 ** 63), '-9.223372036854776e+18'],
+])('goNumber(%d) is %s', (value, text) => {
+  expect(goNumber(value)).toBe(text);
 });

@@ -1,4 +1,4 @@
-import { type Integer, isInteger } from '@berth/kit';
+import { type Integer, isInt64 } from '@berth/kit';
 
 /**
  * A float as Go's `%g` (and `%v`) prints it: the fewest digits that mean it, with an exponent below 1e-04 and from 1e+06 on.
@@ -14,9 +14,9 @@ export function goFloat(exact: number, bits: 32 | 64 = 64): string {
   return `${sign}${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
-/** A number of JSON as Go prints it: a whole one is no float. */
+/** A number of JSON as Go prints it: an integer of 64 bits is no float. */
 export function goNumber(value: Integer): string {
-  return isInteger(value) ? String(value) : goFloat(value);
+  return isInt64(value) ? String(value) : goFloat(value);
 }
 
 /** `d.ddde±x` */

@@ -90,7 +90,7 @@ export {
   type ObjectKey,
   splitKey,
 } from './informer.ts';
-export { asWritten, keepJsonNotes } from './json-notes.ts';
+export { asWritten, copyAsWritten, isWrittenAsFloat, keepJsonNotes } from './json-notes.ts';
 export { forEachField } from './json-reader.ts';
 export { isRecord, setOwn } from './json-value.ts';
 export { type ClusterAccess, inClusterConfig, KubeconfigError, loadKubeconfig } from './kubeconfig.ts';

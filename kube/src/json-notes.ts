@@ -1,3 +1,4 @@
+import { type Integer, isNumber } from '@berth/kit';
 import { isRecord, setOwn } from './json-value.ts';
 import type { FieldSchema, ObjectSchema } from './schema.ts';
 
@@ -85,11 +86,43 @@ export function noteFloatOf(from: object, at: string, to: object, where: string 
   else known.get(to)?.noteFloat(where, undefined);
 }
 
+/** Whether a member is a number with a point or an exponent: no integer, whatever it is. */
+export function isWrittenAsFloat(holder: object, name: string): boolean {
+  return known.get(holder)?.floatAt(name) !== undefined;
+}
+
 /** Shows numbers as they were written: a replacer for JSON.stringify. */
 export function asWritten(this: object, key: string, value: unknown): unknown {
   const text =
     typeof value === 'number' ? known.get(this)?.floatAt(Array.isArray(this) ? Number(key) : key) : undefined;
   return text === undefined ? value : JSON.rawJSON(text);
+}
+
+/** A member of an object or list, and how it is written. */
+export interface Member {
+  readonly holder: object;
+  readonly name: string | number;
+}
+
+function memberOf({ holder, name }: Member): unknown {
+  return (holder as Readonly<Record<string | number, unknown>>)[name] ?? null;
+}
+
+/** Whether two members are the same JSON but for the order in which objects have theirs, numbers by their digits. */
+export function equalAsWritten(one: Member, other: Member): boolean {
+  const [a, b] = [memberOf(one), memberOf(other)];
+  const isPairEqual = (name: string | number) =>
+    equalAsWritten({ holder: a as object, name }, { holder: b as object, name });
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((_, i) => isPairEqual(i));
+  if (isRecord(a)) {
+    if (!isRecord(b) || Object.keys(a).length !== Object.keys(b).length) return false;
+    return Object.keys(a).every((name) => Object.hasOwn(b, name) && isPairEqual(name));
+  }
+  return isNumber(a) && isNumber(b) ? digitsOf(one, a) === digitsOf(other, b) : a === b;
+}
+
+function digitsOf({ holder, name }: Member, value: Integer): string {
+  return known.get(holder)?.floatAt(name) ?? String(value);
 }
 
 /** Null empties pointers, lists and maps; everything else it leaves as it is. */

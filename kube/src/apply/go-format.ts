@@ -1,4 +1,4 @@
-import { isInteger, isNumber } from '@berth/kit';
+import { isInt64, isNumber } from '@berth/kit';
 import { goNumber } from '../go-float.ts';
 import { goQuote } from '../go-quote.ts';
 import { isRecord } from '../json-value.ts';
@@ -26,6 +26,6 @@ export function goType(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (Array.isArray(value)) return '[]interface {}';
   if (typeof value === 'boolean') return 'bool';
-  if (isNumber(value)) return isInteger(value) ? 'int64' : 'float64';
+  if (isNumber(value)) return isInt64(value) ? 'int64' : 'float64';
   return typeof value === 'string' ? 'string' : 'map[string]interface {}';
 }

@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import { apiError } from '../api-error.ts';
-import { copyAsWritten, noteFloatOf } from '../json-notes.ts';
+import { copyAsWritten, equalAsWritten, noteFloatOf } from '../json-notes.ts';
 import { isRecord, setOwn, sortMembers } from '../json-value.ts';
 import { badPatch, unappliedPatch } from './patch-error.ts';
 
@@ -14,6 +13,8 @@ interface Operation {
   readonly path: readonly string[];
   readonly from: readonly string[] | undefined;
   readonly value: unknown;
+  /** As it was read. */
+  readonly item: object;
 }
 
 /**
@@ -76,6 +77,7 @@ function readOperation(item: unknown): Operation {
     path: readPointer(path),
     from: op === 'move' || op === 'copy' ? readPointer(from) : undefined,
     value: value === undefined ? undefined : copyAsWritten(value),
+    item,
   };
 }
 
@@ -90,7 +92,7 @@ function readPointer(pointer: unknown): string[] {
     .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-function applyOperation(root: unknown, { op, path, from, value }: Operation): unknown {
+function applyOperation(root: unknown, { op, path, from, value, item }: Operation): unknown {
   switch (op) {
     case 'add':
       return add(root, path, value ?? null);
@@ -111,13 +113,20 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
     case 'copy':
       return add(root, path, structuredClone(copySource(root, from as readonly string[])));
     case 'test':
-      if (!isDeepStrictEqual(find(root, path, true), value ?? null)) {
-        throw unappliedPatch(`testing value /${path.join('/')} failed`);
-      }
+      if (!isEqual(root, path, item)) throw unappliedPatch(`testing value /${path.join('/')} failed`);
       return root;
     default:
       throw unappliedPatch(`Unexpected kind: ${op}`);
   }
+}
+
+function isEqual(root: unknown, path: readonly string[], tested: object): boolean {
+  const value = find(root, path, true);
+  const parent = find(root, path.slice(0, -1));
+  const name = path.at(-1);
+  // Elements of lists move, their notes do not.
+  const one = name !== undefined && isRecord(parent) ? { holder: parent, name } : { holder: { value }, name: 'value' };
+  return equalAsWritten(one, { holder: tested, name: 'value' });
 }
 
 /** The whole document cannot be copied into itself. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { parseJsonStrict } from '../parse-json.ts';
 import { schemaFor } from '../schema.ts';
 import { applyMergePatch } from './json-merge-patch.ts';
 import { applyJsonPatch } from './json-patch.ts';
@@ -230,4 +231,23 @@ test('what JSON and merge patches went through has its members in order, as Go w
   expect(JSON.stringify(applyMergePatch(object, { z: { c: { n: 1, m: 2 } } }))).toBe(
     '{"y":{"b":1,"a":2},"z":{"a":{"d":1,"c":2},"b":1,"c":{"m":2,"n":1}}}',
   );
+});
+
+test.each([
+  ['1', '1', true],
+  ['1', '1.0', false],
+  ['1.0', '1.0', true],
+  ['{"a":[1,{"b":2e0}],"c":null}', '{"c":null,"a":[1,{"b":2e0}]}', true],
+  ['{"a":[1,{"b":2e0}]}', '{"a":[1,{"b":2}]}', false],
+  ['[1,2]', '[2,1]', false],
+  ['"1"', '1', false],
+  ['{}', '[]', false],
+  ['null', '{}', false],
+])('a JSON patch that adds %s and tests for %s applies: %s', (added, tested, applies) => {
+  const patch = parseJsonStrict(
+    `[{"op":"add","path":"/x","value":${added}},{"op":"test","path":"/x","value":${tested}}]`,
+  ).value;
+  const apply = () => applyJsonPatch({}, patch);
+  if (applies) expect(apply).not.toThrow();
+  else expect(apply).toThrow('the server rejected our request due to an error in our request');
 });

@@ -136,7 +136,11 @@ export class BodyDecoder {
     const summary = summaryOf(bytes);
     if (media === 'application/yaml') return this.#parseYaml(bytes, { expected, summary, signal: request.signal });
     const text = goUtf8(bytes);
-    const wrong = (why: string) => unrecognized(expected, noJson(why), summary);
+    const wrong = (why: string) =>
+      // Of those the kind is known by then.
+      custom && why.startsWith('json: ')
+        ? unlike({ kind: expected.kind, apiVersion: expected.version }, expected, why)
+        : unrecognized(expected, noJson(why), summary);
     const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
     return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes, text };
   }

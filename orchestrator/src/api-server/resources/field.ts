@@ -1,4 +1,5 @@
-import { goQuote } from '@berth/kube';
+import { isNumber } from '@berth/kit';
+import { goNumber, goQuote } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
 
 /** The parts of apimachinery's `field` package that rules speak in: one constructor per kind of error, upstream's words. */
@@ -61,8 +62,9 @@ function withDetail(text: string, detail: string): string {
   return detail === '' ? text : `${text}: ${detail}`;
 }
 
-/** Strings as Go quotes them, all else as Go's JSON. */
+/** Strings as Go quotes them, numbers as it prints them, all else as its JSON. */
 function printed(value: unknown): string {
+  if (isNumber(value)) return goNumber(value);
   return typeof value === 'string' ? goQuote(value) : goJson(value ?? null);
 }
 

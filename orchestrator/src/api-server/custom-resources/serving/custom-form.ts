@@ -1,4 +1,4 @@
-import { apiError, copyJson, DecodeError } from '@berth/kube';
+import { apiError, copyAsWritten, DecodeError } from '@berth/kube';
 import { duplicateProblems } from '../../decoding/duplicate-problems.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { DecodeOptions } from '../custom-resource.ts';
@@ -25,7 +25,7 @@ export class CustomForm {
   /** @throws ApiError BadRequest */
   decode(value: Readonly<Record<string, unknown>>, how: DecodeOptions): AnyObject {
     const { validation, warn } = how;
-    const object = copyJson(value) as AnyObject;
+    const object = copyAsWritten(value) as AnyObject;
     const cannot = (why: string) =>
       apiError(
         'BadRequest',

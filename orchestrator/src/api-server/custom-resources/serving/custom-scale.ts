@@ -17,10 +17,10 @@ export async function serveCustomScale(
   request: ServerRequest,
   fields: ScaleFields,
 ): Promise<Answer> {
-  const missing = apiError(
-    'InternalError',
-    `Internal error occurred: the spec replicas field ${JSON.stringify(fields.specReplicasPath)} does not exist`,
-  );
+  const message = `the spec replicas field ${JSON.stringify(fields.specReplicasPath)} does not exist`;
+  const missing = apiError('InternalError', `Internal error occurred: ${message}`, {
+    details: { causes: [{ message }] },
+  });
   if (route.verb === 'get') {
     const { object } = await requireObject(context, route);
     if (nestedNumber(object, fields.specReplicas).value === undefined) throw missing;
@@ -78,13 +78,16 @@ function setNested(object: AnyObject, path: readonly string[], value: unknown): 
 
 function scaleOf(object: AnyObject, { specReplicas, statusReplicas, labelSelector }: ScaleFields): AnyObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const replicas = nestedNumber(object, specReplicas).value ?? 0;
+  const replicas = Number(nestedNumber(object, specReplicas).value ?? 0);
   const selector = labelSelector ? (nestedText(object, labelSelector).value ?? '') : '';
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as AnyObject['metadata'],
     spec: replicas === 0 ? {} : { replicas },
-    status: { replicas: nestedNumber(object, statusReplicas).value ?? 0, ...(selector === '' ? {} : { selector }) },
+    status: {
+      replicas: Number(nestedNumber(object, statusReplicas).value ?? 0),
+      ...(selector === '' ? {} : { selector }),
+    },
   };
 }

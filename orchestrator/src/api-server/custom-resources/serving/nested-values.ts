@@ -1,5 +1,5 @@
-import { isInteger } from '@berth/kit';
-import { goType, goValue, isRecord } from '@berth/kube';
+import { type Integer, isInt64 } from '@berth/kit';
+import { goFloat, goType, goValue, isRecord, isWrittenAsFloat } from '@berth/kube';
 
 export interface Nested<T> {
   readonly value?: T;
@@ -8,11 +8,11 @@ export interface Nested<T> {
 }
 
 /** A whole number at a path of names (unstructured.NestedInt64). */
-export function nestedNumber(object: unknown, path: readonly string[]): Nested<number> {
-  const { value, problem } = nested(object, path);
+export function nestedNumber(object: unknown, path: readonly string[]): Nested<Integer> {
+  const { value, problem, isFloat } = nested(object, path);
   if (problem !== undefined || value === undefined) return problem === undefined ? {} : { problem };
-  if (isInteger(value)) return { value: Number(value) };
-  return { problem: wrongType(path, value, 'int64') };
+  if (isInt64(value) && !isFloat) return { value };
+  return { problem: wrongType(path, value, 'int64', isFloat ? 'float64' : goType(value)) };
 }
 
 /** A string at a path of names (unstructured.NestedString). */
@@ -22,17 +22,20 @@ export function nestedText(object: unknown, path: readonly string[]): Nested<str
   return typeof value === 'string' ? { value } : { problem: wrongType(path, value, 'string') };
 }
 
-function nested(object: unknown, path: readonly string[]): Nested<unknown> {
+function nested(object: unknown, path: readonly string[]): Nested<unknown> & { readonly isFloat?: boolean } {
   let value = object;
+  let isFloat = false;
   for (const [i, name] of path.entries()) {
     if (value === null) return {};
     if (!isRecord(value)) return { problem: wrongType(path.slice(0, i + 1), value, 'map[string]interface{}') };
     if (!Object.hasOwn(value, name)) return {};
+    isFloat = isWrittenAsFloat(value, name);
     value = value[name];
   }
-  return { value };
+  return { value, isFloat };
 }
 
-function wrongType(path: readonly string[], value: unknown, wanted: string): string {
-  return `.${path.join('.')} accessor error: ${goValue(value)} is of the type ${goType(value)}, expected ${wanted}`;
+function wrongType(path: readonly string[], value: unknown, wanted: string, type = goType(value)): string {
+  const shown = type === 'float64' ? goFloat(value as number) : goValue(value);
+  return `.${path.join('.')} accessor error: ${shown} is of the type ${type}, expected ${wanted}`;
 }

@@ -13,3 +13,23 @@ test.each<[JsonSchema, number, string]>([
   const [failure] = numberResult(schema, value, 'spec.x').failures;
   expect(failure?.message).toMatch(new RegExp(`${words.replace(/[+.]/g, '\\$&')}$`));
 });
+
+/** swag.IsFloat64AJSONInteger, asked of a kube-apiserver. */
+test.each([
+  [{ type: 'number', multipleOf: 0.5 }, 5e-324, false],
+  [{ type: 'number', multipleOf: 0.5 }, 1e-7, false],
+  [{ type: 'number', multipleOf: 0.5 }, 2 ** 63, false],
+  [{ type: 'number', multipleOf: 0.1 }, 4.35, false],
+  [{ type: 'number', multipleOf: 0.1 }, 0.3, true],
+  [{ type: 'number', multipleOf: 2.5 }, 7.5, true],
+  [{ type: 'integer', multipleOf: 3 }, 2n ** 62n, false],
+])('by %j, %d is good: %s', (schema, value, isGood) => {
+  expect(numberResult(schema as JsonSchema, value, 'spec.x').isValid).toBe(isGood);
+});
+
+test('a float beyond 64 bits is no integer, also where it is the number that the least integer is', () => {
+  const words = (value: number | bigint) =>
+    numberResult({ type: 'integer' }, value, 'x').failures.map(({ message }) => message);
+  expect(words(-(2n ** 63n))).toEqual([]);
+  expect(words(-(2 ** 63))).toEqual(['Checked value must be of type integer (default format) in x']);
+});

@@ -1,4 +1,4 @@
-import { type Integer, isInteger } from '@berth/kit';
+import { type Integer, isInt64 } from '@berth/kit';
 import { goFloat } from '@berth/kube';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { failure, SchemaResult } from './schema-result.ts';
@@ -14,7 +14,7 @@ export function numberResult(schema: JsonSchema, value: Integer, path: string): 
   const bound = (limit: number, prefix: string) => {
     const misfit = misfitOf(schema, limit, prefix, path);
     if (misfit !== undefined) result.add({ kind: 'junctor', name: '', value: '', message: misfit });
-    const isWhole = misfit === undefined && isInteger(value);
+    const isWhole = misfit === undefined && isInt64(value);
     return isWhole
       ? { limit: Math.trunc(limit), shown: String(BigInt(Math.trunc(limit))) }
       : { limit, shown: goFloat(limit) };
@@ -47,21 +47,27 @@ function misfitOf({ type, format }: JsonSchema, value: Integer, prefix: string, 
     `${prefix} value must be of type ${name} ${known ? `with format ${format}` : '(default format)'} in ${path}`;
   if (type === 'integer') {
     const known = format === 'int32' || format === 'int64';
-    const limit = format === 'int32' ? 2 ** 31 : 2 ** 63;
-    return isInteger(value) && value >= -limit && value < limit ? undefined : about(type, known);
+    const fits = isInt64(value) && (format !== 'int32' || (value >= -(2 ** 31) && value < 2 ** 31));
+    return fits ? undefined : about(type, known);
   }
   if (type !== 'number' || format !== 'float') return undefined;
   return Number.isFinite(Math.fround(Number(value))) ? undefined : about(type, true);
 }
 
 function isMultiple(value: Integer, factor: number): boolean {
-  if (Number.isInteger(factor)) {
-    if (typeof value === 'bigint') return value % BigInt(factor) === 0n;
-    if (Number.isInteger(value)) return Math.abs(value) < 2 ** 63 && value % factor === 0;
-  }
+  if (Number.isInteger(factor) && isInt64(value))
+    return typeof value === 'bigint' ? value % BigInt(factor) === 0n : value % factor === 0;
   const near = Number(value);
-  const quotient = factor < 1 ? (1 / factor) * near : near / factor;
-  // As upstream: what rounding leaves is no remainder, and large numbers are no multiples.
-  if (Math.abs(quotient) > Number.MAX_SAFE_INTEGER) return false;
-  return Math.abs(quotient - Math.round(quotient)) < Number.EPSILON * Math.max(1, Math.abs(quotient));
+  return isNearlyWhole(factor < 1 ? (1 / factor) * near : near / factor);
+}
+
+/** Of each other's size, no more apart (go-openapi/swag). */
+const epsilon = 1e-9;
+
+/** Large numbers are none, and what is left of one is compared with what was cut off it (swag.IsFloat64AJSONInteger). */
+function isNearlyWhole(value: number): boolean {
+  if (!(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) return false;
+  const whole = Math.trunc(value);
+  if (value === whole) return true;
+  return whole !== 0 && Math.abs(value - whole) / (Math.abs(value) + Math.abs(whole)) < epsilon;
 }

@@ -1,4 +1,4 @@
-import { isNumber } from '@berth/kit';
+import { isInt64, isNumber } from '@berth/kit';
 import { isRecord } from '@berth/kube';
 import { Re2 } from '../../../re2/re2.ts';
 import { Re2LimitError } from '../../../re2/re2-error.ts';
@@ -195,8 +195,7 @@ function isOfType(types: readonly string[], name: string): boolean {
 function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'bigint') return 'integer';
-  if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? 'integer' : 'number';
+  if (isNumber(value)) return isInt64(value) ? 'integer' : 'number';
   return typeof value;
 }
 
@@ -210,9 +209,16 @@ function formatResult(format: string, value: string, path: string): SchemaResult
 function enumResult(schema: JsonSchema, value: unknown, path: string): SchemaResult {
   const result = new SchemaResult();
   const allowed = schema.enum ?? [];
-  if (allowed.length === 0 || allowed.some((each) => each !== null && jsonEqual(each, value))) return result;
+  if (allowed.length === 0 || allowed.some((each) => each !== null && isOneOf(each, value))) return result;
   const message = `${path} in body should be one of [${allowed.join(' ')}]`;
   return result.add({ kind: 'enum', name: path, value, message, allowed });
+}
+
+/** Upstream converts a float to the type of an integer that is allowed, which cuts it off (kube-openapi validate.Enum). */
+function isOneOf(allowed: unknown, value: unknown): boolean {
+  if (typeof value === 'number' && !Number.isInteger(value) && Number.isInteger(allowed))
+    return Math.trunc(value) === allowed;
+  return jsonEqual(allowed, value);
 }
 
 function sizeResult({ minProperties, maxProperties }: JsonSchema, size: number, path: string): SchemaResult {
