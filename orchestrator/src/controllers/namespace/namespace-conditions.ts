@@ -5,6 +5,8 @@ import type { NamespaceCondition } from '@berth/kube';
 export interface Remains {
   readonly resources: ReadonlyMap<string, number>;
   readonly finalizers: ReadonlyMap<string, number>;
+  /** `group/version` of servers that do not say what they have of it. */
+  readonly stale: readonly string[];
   /** Why something could not be deleted. */
   readonly failure?: string;
 }
@@ -29,12 +31,12 @@ export function terminatingConditions(
   });
 }
 
-function verdicts({ resources, finalizers, failure }: Remains): Verdict[] {
+function verdicts({ resources, finalizers, stale, failure }: Remains): Verdict[] {
   const some = 'Some content in the namespace has finalizers remaining';
   return [
     {
       type: 'NamespaceDeletionDiscoveryFailure',
-      problem: undefined,
+      problem: stale.length === 0 ? undefined : { reason: 'DiscoveryFailed', message: staleWords(stale) },
       fine: { reason: 'ResourcesDiscovered', message: 'All resources successfully discovered' },
     },
     {
@@ -65,6 +67,12 @@ function verdicts({ resources, finalizers, failure }: Remains): Verdict[] {
       fine: { reason: 'ContentHasNoFinalizers', message: 'All content-preserving finalizers finished' },
     },
   ];
+}
+
+/** client-go's discovery.ErrGroupDiscoveryFailed. */
+function staleWords(stale: readonly string[]): string {
+  const each = stale.map((version) => `${version}: stale GroupVersion discovery: ${version}`).sort();
+  return `Discovery failed for some groups, ${stale.length} failing: unable to retrieve the complete list of server APIs: ${each.join(', ')}`;
 }
 
 function listed(

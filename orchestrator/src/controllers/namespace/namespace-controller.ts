@@ -3,6 +3,7 @@ import {
   type Informer,
   isConflict,
   isNotFound,
+  type KubeClient,
   type KubeObject,
   type Namespace,
   type ResourceType,
@@ -11,6 +12,7 @@ import {
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
 import { type Remains, sameConditions, terminatingConditions } from './namespace-conditions.ts';
+import { type RemoteType, remoteTypes } from './remote-types.ts';
 
 const { pods, events } = resources;
 const isPods = (type: ResourceType) => type.group === '' && type.plural === pods.plural;
@@ -52,7 +54,7 @@ async function empty(
   const { client } = deps;
   const remains = await deleteAll(deps, name);
   // Objects with a grace period or finalizers end later; their deletion brings us back, this is only the safety net.
-  if (remains.resources.size > 0 || remains.failure !== undefined) {
+  if (remains.resources.size > 0 || remains.failure !== undefined || remains.stale.length > 0) {
     await report(deps, namespace, remains);
     return { afterMs: 5000 };
   }
@@ -68,33 +70,48 @@ async function empty(
 }
 
 /** Deletes what is there, pods first, and counts what stays for now. What pods use stays as long as they (OrderedNamespaceDeletion). */
-async function deleteAll({ client, customTypes }: EveryKindDeps, namespace: string): Promise<Remains> {
+async function deleteAll({ client, customTypes, clock }: EveryKindDeps, namespace: string): Promise<Remains> {
   const resourceCounts = new Map<string, number>();
   const finalizers = new Map<string, number>();
   const failures: string[] = [];
-  for (const type of [...types, ...customTypes.types.filter(({ namespaced }) => namespaced)]) {
-    const { group, version, plural } = type;
-    const path = `${group === '' ? '/api' : `/apis/${group}`}/${version}/namespaces/${namespace}/${plural}`;
-    const { items } = await client.list(type, { namespace });
-    if (items.length === 0) continue;
+  const remote = await remoteTypes(client, clock);
+  const custom = customTypes.types.filter(({ namespaced }) => namespaced);
+  for (const type of [...types, ...custom, ...remote.types]) {
+    let left: readonly KubeObject[] = [];
     try {
-      if (items.some(({ metadata }) => !metadata.deletionTimestamp)) await client.raw({ method: 'DELETE', path });
+      left = await deleteOfType(client, type, namespace);
     } catch (error) {
       failures.push(messageOf(error));
     }
-    const { items: left } = await client.list(type, { namespace });
     // Upstream names them `resource.group`, the core group's with a dot and nothing after it.
-    if (left.length > 0) resourceCounts.set(`${plural}.${group}`, left.length);
+    if (left.length > 0) resourceCounts.set(`${type.plural}.${type.group}`, left.length);
     for (const { metadata } of left)
       for (const finalizer of metadata.finalizers ?? [])
         finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
-    if (left.length > 0 && isPods(type)) break;
+    if (isPods(type) && (left.length > 0 || failures.length > 0)) break;
   }
   const failure =
     failures.length === 0
       ? {}
       : { failure: `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(', ')}` };
-  return { resources: resourceCounts, finalizers, ...failure };
+  return { resources: resourceCounts, finalizers, stale: remote.stale, ...failure };
+}
+
+/** What is left of a kind. @throws ApiError */
+async function deleteOfType(
+  client: KubeClient,
+  type: ResourceType | RemoteType,
+  namespace: string,
+): Promise<readonly KubeObject[]> {
+  const { group, version, plural } = type;
+  const path = `${group === '' ? '/api' : `/apis/${group}`}/${version}/namespaces/${namespace}/${plural}`;
+  const { items } = await client.list(type, { namespace });
+  if (items.length === 0) return items;
+  const staying = items.filter(({ metadata }) => !metadata.deletionTimestamp);
+  if ('hasDeleteCollection' in type && !type.hasDeleteCollection)
+    for (const { metadata } of staying) await client.raw({ method: 'DELETE', path: `${path}/${metadata.name}` });
+  else if (staying.length > 0) await client.raw({ method: 'DELETE', path });
+  return (await client.list(type, { namespace })).items;
 }
 
 /** Says what a namespace waits for, where it was not said before. */
