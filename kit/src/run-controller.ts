@@ -1,5 +1,6 @@
 import { isAbort, TerminalError } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { Turns } from './turns.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /**
@@ -33,8 +34,16 @@ export async function runController<K extends string>(options: ControllerOptions
   signal.removeEventListener('abort', close);
 }
 
+/** Of keys that need no more than a look; a start brings all there are. */
+const keysATurn = 250;
+
+/** Shared by all controllers of the process: nobody else has a turn while they find nothing to do. */
+const turns = new Turns(keysATurn);
+
 async function work<K extends string>({ name, queue, reconcile, log, signal, isConflict }: ControllerOptions<K>) {
   for await (const key of queue) {
+    const pause = turns.goOn(1);
+    if (pause) await pause;
     try {
       const result = await reconcile(key, signal);
       queue.forget(key);

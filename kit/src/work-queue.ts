@@ -17,6 +17,8 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   readonly #ready = new Set<K>();
+  /** Where the next is: one that begins anew passes over all that were taken before. */
+  #order = this.#ready.values();
   readonly #active = new Set<K>();
   readonly #again = new Set<K>();
   readonly #delayed = new Map<K, { at: number; timer: Disposable }>();
@@ -95,8 +97,8 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
 
   async #take(): Promise<K | undefined> {
     while (!this.#closed) {
-      const { value: key, done } = this.#ready.values().next();
-      if (!done) {
+      const key = this.#next();
+      if (key !== undefined) {
         this.#ready.delete(key);
         this.#active.add(key);
         return key;
@@ -104,6 +106,14 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
     return undefined;
+  }
+
+  /** The oldest key; an iterator that came to its end stays there. */
+  #next(): K | undefined {
+    const { value, done } = this.#order.next();
+    if (!done) return value;
+    this.#order = this.#ready.values();
+    return this.#order.next().value;
   }
 
   #done(key: K): void {

@@ -83,7 +83,7 @@ export class InformerCache<T extends KubeObject> {
    * event loop, as if the changes came one by one. @throws what `signal` aborts with – at the next turn
    */
   async replace(items: readonly T[], signal: AbortSignal): Promise<void> {
-    const present = new Set(items.map(keyOf));
+    const present = new Set(this.#objects.size > 0 ? items.map(keyOf) : []);
     for (const [key, object] of [...this.#objects]) {
       if (present.has(key)) continue;
       const turn = turnForChange(signal);
