@@ -300,3 +300,21 @@ describe('what is wrong with a patch itself', () => {
     expect(await patched('json-patch', '[{"op":"add","path":"x/data/q","value":"1"}]')).toMatchObject({ code: 200, data: { a: '1', q: '1' } });
   });
 });
+
+test('who writes an address into a status is told how it should be written', async () => {
+  const path = '/api/v1/namespaces/kube-public/services';
+  await server.send({ method: 'POST', path, contentType: 'application/json', body: { metadata: { name: 'balanced' }, spec: { type: 'LoadBalancer', ports: [{ port: 1 }] } } });
+  const patch = (subresource: string, body: object) => server.send({ method: 'PATCH', path: `${path}/balanced${subresource}`, contentType: 'application/merge-patch+json', body });
+  const written = await patch('/status', { status: { loadBalancer: { ingress: [{ ip: '2001:DB8::1' }] } } });
+  expect([written.status, written.headers['warning']]).toEqual([200, '299 - "status.loadBalancer.ingress[0]: IPv6 address \\"2001:DB8::1\\" should be in RFC 5952 canonical format (\\"2001:db8::1\\")"']);
+  expect((await patch('', { metadata: { labels: { a: 'b' } } })).headers['warning']).toBeUndefined();
+});
+
+test('of a network policy the ranges that are left out are looked at, too, where the whole is none', async () => {
+  const ipBlock = { cidr: '010.1.1.1/24', except: ['010.1.1.1/28', '11.0.0.0/28'] };
+  const body = { metadata: { name: 'a' }, spec: { podSelector: {}, ingress: [{ from: [{ ipBlock }] }] } };
+  const { text } = await server.send({ method: 'POST', path: '/apis/networking.k8s.io/v1/namespaces/kube-public/networkpolicies', contentType: 'application/json', body });
+  const fields = JSON.parse(text).details.causes.map(({ field, message }: { field: string; message: string }) => `${field.replace(/^.*ipBlock/, '')} ${message.replace(/^.*": /, '')}`);
+  expect(fields).toContain('.except[0] must not have leading 0s in IP or prefix length');
+  expect(fields).toContain('.except[1] must be a strict subset of `cidr`');
+});

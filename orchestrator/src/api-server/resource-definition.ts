@@ -93,6 +93,8 @@ export interface Rules {
   readonly markDeleted?: (object: AnyObject, now: number) => AnyObject;
   /** Warnings for the `Warning` header. */
   readonly warnings?: (object: AnyObject, old?: AnyObject) => readonly string[];
+  /** The same for whoever writes the status. */
+  readonly statusWarnings?: (object: AnyObject) => readonly string[];
   /** Names, and what generated ones begin with, are validated like this; the default is a DNS subdomain. */
   readonly nameRule?:
     | 'any'

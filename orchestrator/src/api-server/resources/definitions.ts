@@ -10,6 +10,7 @@ import { kindRules } from './kind-rules.ts';
 import { type NameRule, validateObjectMeta, validateObjectMetaUpdate, validateStandardFinalizers } from './metadata.ts';
 import type { ResourceRow } from './resource-row.ts';
 import type { KindRules } from './rules.ts';
+import { statusWarnings } from './status-warnings.ts';
 import { warningsOf } from './warnings.ts';
 import { toPlainForm, toWireForm, withoutNulls } from './wire-form.ts';
 
@@ -71,6 +72,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     ...preparations({ kind, own, hasStatus, fill, dropClosed: dropClosedFields[path] }),
     nameRule,
     warnings: (object, old) => warningsOf(row.kind)?.(withoutNulls(object), old && withoutNulls(old)) ?? [],
+    statusWarnings: (object) => statusWarnings(row.kind, object),
     default: (object) => {
       fill(object);
       toWireForm(object, row.schema);

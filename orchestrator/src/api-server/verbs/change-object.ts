@@ -158,6 +158,7 @@ async function check(context: ServerContext, request: ChangeRequest, { next, cur
   if (checks) await checks;
   if (large) await breathe();
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next, old) ?? []) warn(text);
+  if (endpoint === 'status') for (const text of definition.rules.statusWarnings?.(next) ?? []) warn(text);
   await context.admission.validate(shown(admission, request.shownAs));
   asStored(definition, next);
 }

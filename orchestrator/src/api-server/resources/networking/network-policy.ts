@@ -3,6 +3,7 @@ import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Netw
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
 import { validateCidr } from '../ip.ts';
+import { rangeOf } from '../ip-form.ts';
 import { formatSelector, validateLabelSelector } from '../label-selector.ts';
 import { portName, portNumber } from '../names.ts';
 import type { KindRules } from '../rules.ts';
@@ -83,13 +84,19 @@ function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPe
 function blockErrors({ cidr, except = [] }: IPBlock, field: string): FieldError[] {
   if (!cidr) return [required(`${field}.cidr`)];
   const errors = validateCidr(cidr, `${field}.cidr`);
-  if (errors.length > 0) return errors;
-  return except.flatMap((range, index) => {
+  const network = rangeOf(cidr)?.network;
+  // What can be read is compared, however it is written.
+  if (network === undefined) return errors;
+  const wrong = except.flatMap((range, index) => {
     const path = `${field}.except[${index}]`;
-    const wrong = validateCidr(range, path);
-    if (wrong.length > 0 || isWithin(range, cidr)) return wrong;
-    return [invalid(path, range, 'must be a strict subset of `cidr`')];
+    const inner = rangeOf(range)?.network;
+    const isStrange = inner !== undefined && !isWithin(inner, network);
+    return [
+      ...validateCidr(range, path),
+      ...(isStrange ? [invalid(path, range, 'must be a strict subset of `cidr`')] : []),
+    ];
   });
+  return [...errors, ...wrong];
 }
 
 function isWithin(inner: string, outer: string): boolean {
