@@ -174,3 +174,19 @@ test('what validating policies refuse, warn of or cannot tell is counted', async
   expect(grown.map((line) => line.replace(/ \d+$/, '')).sort()).toEqual([of('allow', 'unsure'), of('audit', 'strict'), of('deny', 'strict'), of('warn', 'mild')]);
   expect((await seriesOf('apiserver_validating_admission_policy_check_duration_seconds_count')).length).toBe(4);
 });
+
+test('rules of definitions tell how long they took', async () => {
+  const count = async (what: string) => {
+    const { text } = await server.send({ method: 'GET', path: '/metrics' });
+    return Number(new RegExp(`apiserver_cel_${what}_duration_seconds_count (\\d+)`).exec(text)?.[1]);
+  };
+  const rules = { type: 'object', 'x-kubernetes-validations': [{ rule: 'self.metadata.name != "bad"' }] };
+  const versions = [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: rules } }];
+  const names = { plural: 'ruleds', kind: 'Ruled' };
+  const spec = { group: 'rules.example.com', scope: 'Cluster', names, versions };
+  await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { metadata: { name: 'ruleds.rules.example.com' }, spec });
+  const [compiled, evaluated] = [await count('compilation'), await count('evaluation')];
+  const ruled = (name: string) => create('/apis/rules.example.com/v1/ruleds', { apiVersion: 'rules.example.com/v1', kind: 'Ruled', metadata: { name } });
+  expect([(await ruled('good')).status, (await ruled('bad')).status]).toEqual([201, 422]);
+  expect([await count('compilation'), await count('evaluation')]).toEqual([compiled + 1, evaluated + 2]);
+});

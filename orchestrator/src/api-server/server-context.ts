@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { FieldScopes } from './apply/field-scopes.ts';
 import type { BodyDecoder } from './body-decoder.ts';
+import { ExpressionTimes } from './metrics/expression-times.ts';
 import { ObjectStorage } from './object-storage.ts';
 import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
@@ -25,6 +26,8 @@ export class ServerContext {
   readonly writers = new KeyedMutex();
   /** What is asked of servers outside: webhooks, tokens, accesses. */
   readonly outbound: Outbound;
+  /** How long rules of definitions take. */
+  readonly expressions: ExpressionTimes;
   /** How objects of each endpoint are merged and owned. */
   readonly fields: FieldScopes;
   /** Weak: custom resources come and go. */
@@ -45,6 +48,7 @@ export class ServerContext {
     this.fields = new FieldScopes(parts.registry);
     this.store = parts.store;
     this.clock = parts.clock;
+    this.expressions = new ExpressionTimes(parts.clock);
     this.rng = parts.rng;
     this.log = parts.log;
     this.bodies = parts.bodies;

@@ -122,6 +122,11 @@ export class MetricRegistry {
     return series;
   }
 
+  /** One that something else keeps. */
+  known(name: string, help: string, histogram: Histogram): void {
+    this.#add({ name, help, type: 'histogram' }, () => histogramLines(name, [], [], histogram));
+  }
+
   summary(name: string, help: string, labelNames: Values): SeriesOf<Summary> {
     const series = new SeriesOf(() => new Summary());
     this.#add({ name, help, type: 'summary' }, () =>

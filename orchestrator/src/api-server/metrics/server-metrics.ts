@@ -44,6 +44,7 @@ export class ServerMetrics {
     this.admissionSteps = new AdmissionSteps(registry, context.clock);
     this.podSecurity = new PodSecurityMetrics(registry);
     this.health = new HealthMetrics(context.clock);
+    context.expressions.register(registry);
     this.#store = new StoreMetrics(registry, context);
     this.configurations = new ConfigurationMetrics(registry, context.clock);
     this.requests = new RequestMetrics(registry, context.registry, context.clock);

@@ -1,4 +1,5 @@
 import type { SchemaRules } from '../../../cel/crd/crd-rules.ts';
+import type { ExpressionTimes } from '../../metrics/expression-times.ts';
 import type { AnyObject, CheckAbout, FieldError } from '../../resource-definition.ts';
 import { invalid } from '../../resources/field.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../resources/metadata.ts';
@@ -17,6 +18,7 @@ export interface CustomChecksOptions {
   readonly namespaced: boolean;
   readonly schema: JsonSchema;
   readonly scale: ScaleFields | undefined;
+  readonly times: ExpressionTimes;
 }
 
 /** Errors after which expressions would meet what their types do not allow. */
@@ -56,7 +58,8 @@ export class CustomChecks {
     const rules = await this.#rules();
     if (!rules) return errors;
     if (errors.some(({ reason }) => blocking.has(reason))) return [...errors, notChecked];
-    const verdict = await rules.validate({ value: next, ...(old ? { old } : {}), warn: about.warn });
+    const input = { value: next, ...(old ? { old } : {}), warn: about.warn };
+    const verdict = await this.#o.times.evaluated(() => rules.validate(input));
     return [...errors, ...verdict.errors];
   }
 
@@ -69,7 +72,7 @@ export class CustomChecks {
   async #compile(): Promise<SchemaRules | undefined> {
     if (!someSchema(this.#o.schema, (each) => (each['x-kubernetes-validations'] ?? []).length > 0)) return undefined;
     const { compileSchemaRules } = await import('../../../cel/crd/compile-schema-rules.ts');
-    return compileSchemaRules(this.#o.schema);
+    return this.#o.times.compiled(() => compileSchemaRules(this.#o.schema));
   }
 
   #plainErrors(next: AnyObject, old: AnyObject | undefined, { endpoint }: CheckAbout): FieldError[] {

@@ -1,5 +1,6 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from '@berth/kube';
 import { openApiMergeType } from '@berth/kube';
+import type { ExpressionTimes } from '../../metrics/expression-times.ts';
 import { ObjectStorage } from '../../object-storage.ts';
 import type { AnyObject, ResourceDefinition, SubresourceDefinition } from '../../resource-definition.ts';
 import type { CustomResource, ScaleFields } from '../custom-resource.ts';
@@ -25,6 +26,7 @@ export interface ServedParts {
   readonly ended: AbortSignal;
   /** Of a definition whose versions a webhook converts. */
   readonly convert: ConvertObjects | undefined;
+  readonly times: ExpressionTimes;
 }
 
 /** The definitions an established CustomResourceDefinition brings: one a served version, preferred first. */
@@ -87,6 +89,7 @@ function definitionOf(version: DefinitionVersion, shared: Shared): ResourceDefin
             namespaced: crd.spec.scope === 'Namespaced',
             schema,
             scale: custom.scale,
+            times: shared.times,
           }),
       ),
     }),

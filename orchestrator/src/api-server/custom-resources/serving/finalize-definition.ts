@@ -110,7 +110,8 @@ async function deleteInstances(run: DefinitionRun, crd: CustomResourceDefinition
 /** The instances, in the version they are stored in, whether any is served or not. */
 function instancesOf({ context, signal }: DefinitionRun, crd: CustomResourceDefinition): ObjectStorage | undefined {
   const versions = (crd.spec.versions ?? []).map((version) => ({ ...version, served: true }));
-  const all = customDefinitions({ ...crd, spec: { ...crd.spec, versions } }, { ended: signal, convert: undefined });
+  const parts = { ended: signal, convert: undefined, times: context.expressions };
+  const all = customDefinitions({ ...crd, spec: { ...crd.spec, versions } }, parts);
   const stored = all.find(({ version, custom }) => version === custom?.storageVersion);
   return stored?.custom?.storage(context.store, new WeakMap());
 }

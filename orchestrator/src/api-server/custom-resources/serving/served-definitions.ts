@@ -36,7 +36,7 @@ export class ServedDefinitions implements Disposable {
     const convert = crd.spec.conversion?.strategy === 'Webhook' ? webhookConversion(this.#context, crd) : undefined;
     // What is built in keeps its place: a version of a group that is served already gets no other resource.
     const { registry } = this.#context;
-    const definitions = customDefinitions(crd, { ended: end.signal, convert }).filter(
+    const definitions = customDefinitions(crd, { ended: end.signal, convert, times: this.#context.expressions }).filter(
       ({ group, version }) => !registry.isBuiltIn(group, version),
     );
     registry.replace(before?.definitions ?? [], definitions);
