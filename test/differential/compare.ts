@@ -76,6 +76,7 @@ function plain(text: string): unknown {
   try {
     // Go goes through managers, and through fields that are wrong, in any order.
     if (told.includes('"FieldManagerConflict"')) return inAnyOrder(JSON.parse(told));
+    if (told.includes('failed to create typed patch object')) return inAnyOrder(JSON.parse(told));
     // The events of a watch are a document each.
     const text = told.includes('}\n{') ? `[${told.trim().replaceAll('}\n{', '},\n{')}]` : told;
     return JSON.parse(text, (key, value) => {
@@ -92,7 +93,11 @@ function plain(text: string): unknown {
 
 function inAnyOrder(status: Status): Status {
   const causes = status.details?.causes?.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) ?? [];
-  return { ...status, details: { ...status.details, causes } };
+  const message = status.message?.includes('not declared in schema')
+    ? // What is found before it depends on the order.
+      (status.message.match(/\.\S+: field not declared in schema/) ?? [])[0]
+    : status.message?.split('\n').toSorted().join('\n');
+  return { ...status, message, ...(status.details ? { details: { ...status.details, causes } } : {}) };
 }
 
 function causesOf({ message = '', details }: Status): readonly string[] {

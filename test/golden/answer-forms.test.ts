@@ -95,3 +95,16 @@ test.each([
   const watched = await send('GET', `${configmaps}?watch=true&timeoutSeconds=1&${query.slice(1)}`, { headers });
   expect(watched.text.trimEnd().split('\n')).toHaveLength(3);
 });
+
+test('metadata alone: a list of none has none, and what a daemon set has as a field is no annotation', async () => {
+  const accept = partials('PartialObjectMetadataList');
+  const none = await send('GET', `${configmaps}?labelSelector=no%3Done`, { headers: { accept } });
+  expect(JSON.parse(none.text).items).toBe(null);
+  const sets = '/apis/apps/v1/namespaces/default/daemonsets';
+  const labels = { app: 'x' };
+  const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } } };
+  await send('POST', sets, { body: { metadata: { name: 'd' }, spec } });
+  const one = await send('GET', `${sets}/d`, { headers: { accept: partials('PartialObjectMetadata') } });
+  expect(JSON.parse(one.text).metadata).toMatchObject({ name: 'd' });
+  expect(JSON.parse(one.text).metadata.annotations).toBeUndefined();
+});

@@ -89,19 +89,19 @@ async function validationOf(world: World, { path, object }: Base, known: Vocabul
 
 /** The changes are of upstream's object, `live`: what only that one knows, our own `object` knows otherwise. */
 function update(object: Json, asked: { changes: readonly Change[]; path: string; way: number; live: Json }): Sent {
-  const { path, way } = asked;
-  const changes = inOwnWords(asked.changes, asked.live, object);
-  const body = changes.reduce<object>(changedObject, object);
-  if (way < 0.5) return { method: 'PUT', path, body };
-  if (way < 0.7) return { method: 'PATCH', path, body: mergePatch(object, body) };
+  const { changes, path, way, live } = asked;
+  const body = changes.reduce<object>(changedObject, live);
+  const sent = <T>(value: T): T => inOwnWords(value, live, object);
+  if (way < 0.5) return { method: 'PUT', path, body: sent(body) };
+  if (way < 0.7) return { method: 'PATCH', path, body: sent(mergePatch(live, body)) };
   if (way < 0.9)
-    return { method: 'PATCH', path, contentType: 'application/json-patch+json', body: changes.map(asJsonPatch) };
+    return { method: 'PATCH', path, contentType: 'application/json-patch+json', body: sent(changes.map(asJsonPatch)) };
   const { managedFields: _, resourceVersion: __, ...metadata } = ((body as Json)['metadata'] ?? {}) as Json;
   return {
     method: 'PATCH',
     path: `${path}&fieldManager=one&force=true`,
     contentType: 'application/apply-patch+yaml',
-    body: { ...body, metadata },
+    body: sent({ ...body, metadata }),
   };
 }
 
@@ -112,7 +112,9 @@ function inOwnWords<T>(value: T, theirs: Json, ours: Json): T {
 }
 
 function* otherWords(a: unknown, b: unknown): Generator<readonly [unknown, unknown]> {
-  if (typeof a === 'string' && typeof b === 'string' && a !== b) yield [a, b];
+  // Of numbers, those of ports that were given by chance.
+  const isOwn = typeof a === 'string' || (typeof a === 'number' && a >= 30_000);
+  if (isOwn && typeof b === typeof a && a !== b) yield [a, b];
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return;
   for (const [key, each] of Object.entries(a)) yield* otherWords(each, (b as Json)[key]);
 }

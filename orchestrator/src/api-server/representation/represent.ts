@@ -56,6 +56,7 @@ export async function documentOf(
 async function madeList(answer: ListAnswer, presentation: Presentation): Promise<Buffer> {
   const { items } = answer;
   const made = (from: number, to: number) => listValue({ ...answer, items: items.slice(from, to) }, presentation);
+  if (items.length === 0) return Buffer.from(JSON.stringify(made(0, 0)));
   const end = ']}';
   const parts: Buffer[] = [];
   let from = 0;
@@ -138,7 +139,8 @@ function listValue(list: ListAnswer, presentation: Presentation): object {
     kind: 'PartialObjectMetadataList',
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
-    items: objects.map((object) => partialOf(object, version)),
+    // Go's list of none, where nothing was put into it.
+    items: objects.length > 0 ? objects.map((object) => partialOf(object, version)) : null,
   };
 }
 

@@ -79,7 +79,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
     },
     validate: (sent, stored) => {
       const object = withoutNulls(sent);
-      const errors = own.validate?.(object, stored) ?? [];
+      const errors = own.validate?.(object, stored && withoutNulls(stored)) ?? [];
       if (metadataLast.has(path) && errors.length > 0) return errors;
       const all = [...validateObjectMeta(object, row.namespaced, nameRule), ...finalizerErrors(object), ...errors];
       // What a kind takes for a name has to be one in a path.
@@ -87,7 +87,7 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
       return all.length > 0 || !isLax ? all : validateObjectMeta(object, row.namespaced, 'pathSegment');
     },
     ...(changesAlone.has(path) || metadataLast.has(path)
-      ? { validateChanged: (object, old) => own.validate?.(withoutNulls(object), old) ?? [] }
+      ? { validateChanged: (object, old) => own.validate?.(withoutNulls(object), old && withoutNulls(old)) ?? [] }
       : {}),
     validateMetadataUpdate,
     ...(first ? { validateChangeFirst: onUpdate(first) } : {}),

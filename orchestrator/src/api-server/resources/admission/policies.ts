@@ -36,10 +36,24 @@ function policyRules(column: string, list: 'validations' | 'mutations'): KindRul
         defaultMatch(spec.matchConstraints);
       },
       validate: (object) => policyErrors(object, list),
-      validateStatusUpdate: ({ status }) => validateConditions(status?.conditions ?? [], 'status.conditions'),
+      validateStatusUpdate: ({ status }) => [
+        ...typeCheckingErrors(status?.typeChecking?.expressionWarnings ?? []),
+        ...validateConditions(status?.conditions ?? [], 'status.conditions'),
+      ],
       checkAlso: list === 'validations' ? expressionErrors : mutationErrors,
     },
   };
+}
+
+/** Warnings are of some field, and say something (validateTypeChecking). */
+function typeCheckingErrors(warnings: readonly { fieldRef?: string; warning?: string }[]): FieldError[] {
+  return warnings.flatMap(({ fieldRef = '', warning = '' }, i) => {
+    const field = `status.typeChecking.expressionWarnings[${i}]`;
+    return [
+      ...(warning === '' ? [required(`${field}.warning`)] : []),
+      ...(fieldRef.trim() === '' ? [required(`${field}.fieldRef`)] : []),
+    ];
+  });
 }
 
 /** Expressions are read by what runs them, which is loaded where there are some. */

@@ -1,4 +1,9 @@
-import { type CSIPersistentVolumeSource, type PersistentVolumeSpec, withSentEmpty } from '@berth/kube';
+import {
+  type CSIPersistentVolumeSource,
+  type ISCSIVolumeSource,
+  type PersistentVolumeSpec,
+  withSentEmpty,
+} from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { forbidden, inOrder, invalid, notSupported, required } from '../field.ts';
 import { dns1123Label } from '../names.ts';
@@ -21,7 +26,7 @@ import { validateDriverName, validateHostPath, validateIscsi, validateSecretRefe
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain'];
 
-type Source = (spec: PersistentVolumeSpec, field: string) => readonly FieldError[];
+type Source = (spec: PersistentVolumeSpec, field: string, volume: string) => readonly FieldError[];
 
 const need =
   (name: keyof PersistentVolumeSpec, ...fields: readonly string[]): Source =>
@@ -48,14 +53,14 @@ const sources: readonly (readonly [keyof PersistentVolumeSpec, Source])[] = [
   [
     'nfs',
     (spec, field) => [
-      ...need('nfs', 'server', 'path')(spec, field),
+      ...needs(spec.nfs ?? {}, `${field}.nfs`, 'server', 'path'),
       ...absolutePath(spec.nfs?.path ?? '', `${field}.nfs.path`),
     ],
   ],
   ['rbd', need('rbd', 'monitors', 'image')],
   ['quobyte', ({ quobyte }, field) => validateQuobyte(quobyte!, `${field}.quobyte`)],
   ['cephfs', need('cephfs', 'monitors')],
-  ['iscsi', ({ iscsi }, field) => iscsiErrors(iscsi!, `${field}.iscsi`)],
+  ['iscsi', ({ iscsi }, field, volume) => validateIscsi(iscsi as ISCSIVolumeSource, `${field}.iscsi`, { volume })],
   [
     'cinder',
     ({ cinder }, field) =>
@@ -66,7 +71,7 @@ const sources: readonly (readonly [keyof PersistentVolumeSpec, Source])[] = [
   [
     'azureFile',
     (spec, field) => [
-      ...need('azureFile', 'secretName', 'shareName')(spec, field),
+      ...needs(spec.azureFile ?? {}, `${field}.azureFile`, 'secretName', 'shareName'),
       ...(spec.azureFile?.secretNamespace === '' ? [required(`${field}.azureFile.secretNamespace`)] : []),
     ],
   ],
@@ -84,7 +89,11 @@ const sources: readonly (readonly [keyof PersistentVolumeSpec, Source])[] = [
 export const volumeSources: ReadonlySet<string> = new Set(sources.map(([name]) => name));
 
 /** A volume's spec; `inline` ones stand in a VolumeAttachment and must be CSI (ValidatePersistentVolumeSpec). */
-export function validateVolumeSpec(spec: PersistentVolumeSpec, field: string, inline = false): FieldError[] {
+export function validateVolumeSpec(
+  spec: PersistentVolumeSpec,
+  field: string,
+  { inline = false, name = '' } = {},
+): FieldError[] {
   const { accessModes = [], persistentVolumeReclaimPolicy: policy, volumeMode } = spec;
   const inlined = inline ? inlineErrors(spec, field) : undefined;
   return [
@@ -98,7 +107,7 @@ export function validateVolumeSpec(spec: PersistentVolumeSpec, field: string, in
         : [notSupported(`${field}.persistentVolumeReclaimPolicy`, policy, reclaimPolicies)]),
       ...affinityErrors(spec, `${field}.nodeAffinity`),
     ]),
-    ...sourceErrors(inline ? withoutAffinity(spec) : spec, field),
+    ...sourceErrors(inline ? withoutAffinity(spec) : spec, field, name),
     ...recycleErrors(spec, field),
     ...(inlined?.last ?? [
       ...classErrors(spec.storageClassName, `${field}.storageClassName`),
@@ -106,7 +115,7 @@ export function validateVolumeSpec(spec: PersistentVolumeSpec, field: string, in
         ? []
         : [notSupported(`${field}.volumeMode`, volumeMode, volumeModes)]),
     ]),
-    ...attributesClassErrors(spec, field),
+    ...(inline ? [] : attributesClassErrors(spec, field)),
   ];
 }
 
@@ -167,23 +176,14 @@ function affinityErrors({ nodeAffinity }: PersistentVolumeSpec, field: string): 
   return validateNodeSelector(nodeAffinity.required, `${field}.required`);
 }
 
-function sourceErrors(spec: PersistentVolumeSpec, field: string): FieldError[] {
+function sourceErrors(spec: PersistentVolumeSpec, field: string, volume: string): FieldError[] {
   const present = sources.filter(([name]) => spec[name] !== undefined);
   if (present.length === 0) return [required(field, 'must specify a volume type')];
   return present.flatMap(([name, check], index) =>
     index === 0 || name === 'flexVolume'
-      ? check(spec, field)
+      ? check(spec, field, volume)
       : [forbidden(`${field}.${name === 'cephfs' ? 'cephFS' : name}`, 'may not specify more than 1 volume type')],
   );
-}
-
-type Iscsi = NonNullable<PersistentVolumeSpec['iscsi']>;
-
-function iscsiErrors(iscsi: Iscsi, field: string): FieldError[] {
-  return [
-    ...validateIscsi(iscsi as Parameters<typeof validateIscsi>[0], field, ''),
-    ...(iscsi.secretRef ? needs(iscsi.secretRef, `${field}.secretRef`, 'name') : []),
-  ];
 }
 
 function glusterErrors(gluster: NonNullable<PersistentVolumeSpec['glusterfs']>, field: string): FieldError[] {

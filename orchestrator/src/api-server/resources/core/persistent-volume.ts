@@ -55,7 +55,9 @@ export const volumeRules: KindRules = {
     },
     prepareForStatusUpdate,
     validate: (object) => [
-      ...validateVolumeSpec((object as PersistentVolume).spec as PersistentVolumeSpec, 'spec'),
+      ...validateVolumeSpec((object as PersistentVolume).spec as PersistentVolumeSpec, 'spec', {
+        name: object.metadata.name ?? '',
+      }),
       ...mountOptionErrors(object as PersistentVolume),
     ],
     validateUpdate,
@@ -110,7 +112,7 @@ function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
   return [
     // Upstream looks at the whole volume twice.
     ...validateObjectMeta(next, false, 'dnsSubdomain'),
-    ...validateVolumeSpec(spec, 'spec'),
+    ...validateVolumeSpec(spec, 'spec', { name: next.metadata.name ?? '' }),
     ...(semanticEqual(source, oldSource)
       ? []
       : [

@@ -66,7 +66,7 @@ function sourceErrors({ inlineVolumeSpec: inline, persistentVolumeName: name }: 
   const exactlyOne = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
   if (!inline && name === undefined) return [required(field, exactlyOne)];
   if (inline && name !== undefined) return [forbidden(field, exactlyOne)];
-  if (inline) return validateVolumeSpec(inline, `${field}.inlineVolumeSpec`, true);
+  if (inline) return validateVolumeSpec(inline, `${field}.inlineVolumeSpec`, { inline: true });
   return name ? [] : [required(`${field}.persistentVolumeName`, 'must specify non empty persistentVolumeName')];
 }
 

@@ -13,6 +13,7 @@ import { dropVolumeStatuses } from './container-status.ts';
 import { defaultPod } from './defaults.ts';
 import { imageBlanks } from './image-blanks.ts';
 import { mergeLabelKeys } from './merge-label-keys.ts';
+import { profileMatchErrors } from './profile-matches.ts';
 import { qosClass } from './qos.ts';
 import { validatePodSpec } from './spec.ts';
 import { validateStatusUpdate } from './status-update.ts';
@@ -79,7 +80,7 @@ function validate(object: AnyObject, old?: AnyObject): FieldError[] {
     ...validatePodSpec(spec, 'spec', { podName: pod.metadata.name ?? '', isPod: true }),
     ...tokenErrors(spec),
     ...imageErrors(spec),
-    ...(old ? [] : creationErrors(spec)),
+    ...(old ? [] : [...creationErrors(spec), ...profileMatchErrors(pod)]),
   ];
 }
 

@@ -46,7 +46,13 @@ const sources: readonly (readonly [keyof Volume, Check, string?])[] = [
     'nfs',
     ({ nfs }, field) => [...need('server', 'path')(nfs!, field), ...absolutePath(nfs!.path ?? '', `${field}.path`)],
   ],
-  ['iscsi', ({ iscsi }, field) => validateIscsi(iscsi!, field)],
+  [
+    'iscsi',
+    ({ iscsi, name }, field) => [
+      ...validateIscsi(iscsi!, field, { start: ' starting with iqn, eui, or naa' }),
+      ...(isLongTarget(iscsi!, name) ? [invalid(field.replace(/iscsi$/, 'name'), name, longTarget)] : []),
+    ],
+  ],
   ['glusterfs', ({ glusterfs }, field) => need('endpoints', 'path')(glusterfs!, field)],
   ['flocker', ({ flocker }, field) => validateFlocker(flocker!, field)],
   ['persistentVolumeClaim', ({ persistentVolumeClaim }, field) => need('claimName')(persistentVolumeClaim!, field)],
@@ -142,18 +148,38 @@ function validateDownward(source: NonNullable<Volume['downwardAPI']>, field: str
   ];
 }
 
-/** `start`: what more is said of names of other kinds than there are; pods alone say it. */
+/** Of a volume and its portal, with an initiator of its own. */
+const longestTarget = 64;
+const longTarget = `Total length of <volume name>:<iscsi.targetPortal> must be under ${longestTarget} characters if iscsi.initiatorName is specified.`;
+
+function isLongTarget({ initiatorName, targetPortal = '' }: Partial<ISCSIVolumeSource>, volume: string): boolean {
+  return initiatorName !== undefined && Buffer.byteLength(`${volume}:${targetPortal}`) > longestTarget;
+}
+
+interface IscsiContext {
+  /** What more is said of names of other kinds than there are; pods alone say it. */
+  readonly start?: string;
+  /** The name of the PersistentVolume, which alone is asked for its secret's. */
+  readonly volume?: string;
+}
+
+/** @see validateISCSIVolumeSource, validateISCSIPersistentVolumeSource of Kubernetes. */
 export function validateIscsi(
   iscsi: ISCSIVolumeSource,
   field: string,
-  start = ' starting with iqn, eui, or naa',
+  { start = '', volume }: IscsiContext,
 ): FieldError[] {
+  const { targetPortal = '', iqn, initiatorName, secretRef } = iscsi;
   return [
-    ...(iscsi.targetPortal ? [] : [required(`${field}.targetPortal`)]),
-    ...(iscsi.iqn ? iqnErrors(iscsi.iqn, `${field}.iqn`, start) : [required(`${field}.iqn`)]),
+    ...(targetPortal ? [] : [required(`${field}.targetPortal`)]),
+    ...(volume !== undefined && isLongTarget(iscsi, volume)
+      ? [invalid(`${field}.targetportal`, targetPortal, longTarget)]
+      : []),
+    ...(iqn ? iqnErrors(iqn, `${field}.iqn`, start) : [required(`${field}.iqn`)]),
     ...inRange(iscsi.lun ?? 0, 0, 255).map((text) => invalid(`${field}.lun`, iscsi.lun, text)),
-    ...((iscsi.chapAuthDiscovery || iscsi.chapAuthSession) && !iscsi.secretRef ? [required(`${field}.secretRef`)] : []),
-    ...(iscsi.initiatorName === undefined ? [] : iqnErrors(iscsi.initiatorName, `${field}.initiatorname`, start)),
+    ...((iscsi.chapAuthDiscovery || iscsi.chapAuthSession) && !secretRef ? [required(`${field}.secretRef`)] : []),
+    ...(volume !== undefined && secretRef && !secretRef.name ? [required(`${field}.secretRef.name`)] : []),
+    ...(initiatorName === undefined ? [] : iqnErrors(initiatorName, `${field}.initiatorname`, start)),
   ];
 }
 
