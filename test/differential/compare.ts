@@ -97,7 +97,7 @@ function inAnyOrder(status: Status): Status {
     ? // What is found before it depends on the order.
       (status.message.match(/\.\S+: field not declared in schema/) ?? [])[0]
     : status.message?.split('\n').toSorted().join('\n');
-  return { ...status, message, ...(status.details ? { details: { ...status.details, causes } } : {}) };
+  return { ...status, message: message ?? '', ...(status.details ? { details: { ...status.details, causes } } : {}) };
 }
 
 function causesOf({ message = '', details }: Status): readonly string[] {
