@@ -318,3 +318,17 @@ test('of a network policy the ranges that are left out are looked at, too, where
   expect(fields).toContain('.except[0] must not have leading 0s in IP or prefix length');
   expect(fields).toContain('.except[1] must be a strict subset of `cidr`');
 });
+
+test('a patch may make a scale one of an older version, whose selector is a map', async () => {
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const path = '/apis/apps/v1/namespaces/kube-public/deployments';
+  await server.send({ method: 'POST', path, contentType: 'application/json', body: { metadata: { name: 'scaled' }, spec: { selector: { matchLabels: { a: 'b' } }, template } } });
+  const scale = async (body: object) => {
+    const { text, headers } = await server.send({ method: 'PATCH', path: `${path}/scaled/scale`, contentType: 'application/merge-patch+json', body: { apiVersion: 'apps/v1beta2', ...body } });
+    return { ...JSON.parse(text), warning: headers['warning'] };
+  };
+  const { message } = await scale({ spec: { replicas: 3 } });
+  expect(message).toMatch(/: json: cannot unmarshal string into Go struct field ScaleStatus\.status\.selector of type map\[string\]string$/);
+  const scaled = await scale({ spec: { replicas: 3, foo: 1 }, status: { selector: { a: 'b' } } });
+  expect(scaled).toMatchObject({ apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas: 3 }, status: { selector: 'a=b' }, warning: '299 - "unknown field \\"spec.foo\\""' });
+});

@@ -106,7 +106,8 @@ export class BodyDecoder {
   /** The known fields of `value`; unknown and duplicate ones are refused, warned of or dropped in silence. @throws ApiError BadRequest */
   conform(value: Record<string, unknown>, expected: ExpectedKind, how: Strictness): AnyObject {
     if (expected.custom) return expected.custom.decode(value, how);
-    const schema = expected.schema === undefined ? undefined : schemas.find(expected.schema);
+    const own = expected.schema === undefined ? undefined : schemas.find(expected.schema);
+    const schema = olderScale(expected.kind, value['apiVersion'])?.schema ?? own;
     if (!schema) return { metadata: {}, ...value } as AnyObject;
     const object = read(schema, value, { expected, how });
     object['metadata'] ??= {};

@@ -1,5 +1,6 @@
 import { ApiError, apiError, goValueName, isReason, keepJsonNotes } from '@berth/kube';
 import { type BodyDecoder, type ExpectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
+import { olderScale } from '../decoding/older-scale.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -32,16 +33,18 @@ export function conformPatched(bodies: BodyDecoder, patched: Patched, patching: 
   if (problem) throw refuse(problem);
   if (!typed['apiVersion']) return unversioned(typed, patching, refuse);
   try {
-    return bodies.conform(typed, expected, {
-      validation,
-      warn,
-      from: isMap ? 'map' : 'json',
-      found: patch.problems ?? [],
-    });
+    const from = isMap ? 'map' : 'json';
+    const object = bodies.conform(typed, expected, { validation, warn, from, found: patch.problems ?? [] });
+    return olderScale(kind, object.apiVersion) ? ofExpectedVersion(object, expected) : object;
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     throw refuse(error.message.split(` cannot be handled as a ${kind}: `).at(-1) as string);
   }
+}
+
+/** Nothing of a scale's status is written. */
+function ofExpectedVersion({ status: _, ...object }: AnyObject, expected: ExpectedKind): AnyObject {
+  return { ...object, apiVersion: apiVersionOf(expected) };
 }
 
 /** Upstream merges strategically whatever a patch says it is. */
@@ -89,6 +92,7 @@ function metaProblem(typed: Patched): string | undefined {
 function kindProblem(typed: Patched, expected: ExpectedKind): string | undefined {
   const [kind, apiVersion] = [`${typed['kind']}`, `${typed['apiVersion'] ?? ''}`];
   if (kind === expected.kind && (apiVersion === '' || apiVersion === apiVersionOf(expected))) return undefined;
+  if (kind === expected.kind && olderScale(kind, apiVersion)) return undefined;
   return unregisteredKind({ kind, apiVersion }) ?? unknownConversion({ kind, apiVersion }, expected);
 }
 
