@@ -8,6 +8,8 @@ export interface ServiceEndpoint {
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  /** The service's ports as this pod has them; those that it has not are left out. */
+  readonly ports: readonly ServicePort[];
   readonly target: { readonly kind: 'Pod'; readonly namespace: string; readonly name: string; readonly uid: string };
 }
 
@@ -39,24 +41,22 @@ function endpointOf(service: Service, pod: Pod, publishAll: boolean): ServiceEnd
     serving,
     ready: publishAll || (serving && !terminating),
     terminating,
+    ports: portsOf(service, pod),
     target: { kind: 'Pod', namespace: namespace as string, name: name as string, uid: uid as string },
   };
 }
 
-/** The service's ports as its pods know them: named target ports are looked up in the first pod that has them. */
-export function portsOf(service: Service, pods: readonly Pod[]): ServicePort[] {
+/** Named target ports are each pod's own. */
+function portsOf(service: Service, pod: Pod): ServicePort[] {
   return (service.spec?.ports ?? []).flatMap(({ name = '', port, targetPort = port, protocol = 'TCP' }) => {
-    const number = typeof targetPort === 'number' ? targetPort || port : findPort(pods, targetPort, protocol);
+    const number = typeof targetPort === 'number' ? targetPort || port : findPort(pod, targetPort, protocol);
     return number === undefined ? [] : [{ name, port: number, protocol }];
   });
 }
 
-function findPort(pods: readonly Pod[], name: string, protocol: string): number | undefined {
-  for (const pod of pods)
-    for (const { ports = [] } of pod.spec?.containers ?? [])
-      for (const port of ports)
-        if (port.name === name && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
-  return undefined;
+function findPort({ spec }: Pod, name: string, protocol: string): number | undefined {
+  const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+  return ports.find((port) => port.name === name && (port.protocol ?? 'TCP') === protocol)?.containerPort;
 }
 
 export function selects(service: Service, pod: Pod): boolean {

@@ -14,14 +14,16 @@ async function scene() {
   const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
   const controller = startEndpointsController(deps, stop.signal);
   const ref = { namespace: 'default', name: 's' };
+  const slices = async () =>
+    (await client.list<EndpointSlice>(resources.endpointslices)).items.filter(
+      ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 's',
+    );
   return {
     client,
     service: (spec: object) => client.create(resources.services, { metadata: ref, spec }),
     endpoints: () => client.find<Endpoints>(resources.endpoints, ref),
-    slice: async () =>
-      (await client.list<EndpointSlice>(resources.endpointslices)).items.find(
-        ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 's',
-      ),
+    slices,
+    slice: async () => (await slices())[0],
     async until(check: () => Promise<boolean>): Promise<void> {
       for (let turn = 0; turn < 1000; turn++) {
         if (await check()) return;
@@ -84,6 +86,51 @@ test('a named target port is looked up in the pods', async () => {
   const containers = [{ name: 'c', image: 'i', ports: [{ name: 'web', containerPort: 8080 }] }];
   await s.pod('a', { ip: '10.0.0.1', ready: true, spec: { containers } });
   await s.until(async () => (await s.endpoints())?.subsets?.[0]?.ports?.[0]?.port === 8080);
+});
+
+test('pods that have a named port at different numbers are told apart', async () => {
+  await using s = await scene();
+  await s.service({
+    selector: { app: 'x' },
+    ports: [
+      { port: 80, name: 'http', targetPort: 'web' },
+      { port: 9, name: 'm' },
+    ],
+  });
+  const at = (containerPort: number) => ({
+    containers: [{ name: 'c', image: 'i', ports: [{ name: 'web', containerPort }] }],
+  });
+  await s.pod('a', { ip: '10.0.0.1', ready: true, spec: at(8080) });
+  await s.pod('b', { ip: '10.0.0.2', ready: true, spec: at(9090) });
+  await s.pod('c', { ip: '10.0.0.3', ready: true, spec: at(8080) });
+  const slices = async () =>
+    (await s.slices()).map(({ endpoints, ports }) => {
+      const ips = endpoints?.flatMap(({ addresses }) => addresses);
+      return `${ips}: ${ports?.map(({ port }) => port)}`;
+    });
+  const bothSlices = ['10.0.0.1,10.0.0.3: 8080,9', '10.0.0.2: 9090,9'];
+  await s.until(async () => (await slices()).toSorted().join(' ') === bothSlices.join(' '));
+  const subsets = async () =>
+    ((await s.endpoints())?.subsets ?? []).map(({ addresses, ports }) => {
+      const ips = addresses?.map(({ ip }) => ip);
+      return `${ips}: ${ports?.map(({ port }) => port)}`;
+    });
+  const all = ['10.0.0.1,10.0.0.2,10.0.0.3: 9', '10.0.0.1,10.0.0.3: 8080', '10.0.0.2: 9090'];
+  expect((await subsets()).toSorted()).toEqual(all);
+  await s.client.delete(resources.pods, { namespace: 'default', name: 'b' }, { gracePeriodSeconds: 0 });
+  await s.until(async () => (await slices()).join(' ') === '10.0.0.1,10.0.0.3: 8080,9');
+});
+
+test('Endpoints and slices that somebody deletes come back', async () => {
+  await using s = await scene();
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });
+  await s.pod('a', { ip: '10.0.0.1', ready: true });
+  await s.until(async () => (await s.slice())?.endpoints?.length === 1);
+  const { name, namespace, uid } = (await s.slice())?.metadata ?? {};
+  await s.client.delete(resources.endpointslices, { namespace, name: name as string });
+  await s.client.delete(resources.endpoints, { namespace, name: 's' });
+  await s.until(async () => ![undefined, uid].includes((await s.slice())?.metadata.uid));
+  await s.until(async () => (await s.endpoints())?.subsets?.length === 1);
 });
 
 test('an ended pod is no endpoint, and a Service that goes takes its Endpoints with it', async () => {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import {
   type EndpointSlice,
+  type EndpointSubset,
   type Endpoints,
   type Informer,
   isNotFound,
@@ -11,12 +11,14 @@ import {
   splitKey,
 } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
-import { endpointsOf, portsOf, type ServiceEndpoint, type ServicePort, selects } from './endpoint-addresses.ts';
+import { endpointsOf, type ServiceEndpoint, selects } from './endpoint-addresses.ts';
+import { planSlices } from './plan-slices.ts';
+import { subsetsOf } from './subsets.ts';
 
 const managedBy = 'endpointslice-controller.k8s.io';
 const serviceLabel = 'kubernetes.io/service-name';
 
-/** Keeps Endpoints and one EndpointSlice of every service with a selector; slices hold up to 1,000 (API maximum). */
+/** Keeps Endpoints and EndpointSlices of every service with a selector, also where somebody deletes them. */
 export function startEndpointsController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
   const { informers } = deps;
   const services = informers.of(resources.services);
@@ -24,6 +26,13 @@ export function startEndpointsController(deps: ControllerDeps, signal: AbortSign
   const writer = new EndpointsWriter(deps, services, pods);
   const running = new RunningController(deps, { name: 'endpoints', reconcile: (key) => writer.reconcile(key) }, signal);
   services.onChange((key) => running.queue.add(key));
+  informers.of(resources.endpoints).onChange((key, { after }) => {
+    if (!after && services.get(key)) running.queue.add(key);
+  });
+  informers.of(resources.endpointslices).onChange((_, { before, after }) => {
+    const key = before && !after ? serviceOf(before)[0] : undefined;
+    if (key !== undefined && services.get(key)) running.queue.add(key);
+  });
   pods.onChange((_, { before, after }) => {
     const pod = after ?? before;
     if (before && after && sameForServices(before, after)) return;
@@ -47,6 +56,7 @@ class EndpointsWriter {
     this.#pods = pods;
     this.#endpoints = deps.informers.of(resources.endpoints);
     this.#slices = deps.informers.of(resources.endpointslices);
+    this.#slices.addIndex(byService, serviceOf);
   }
 
   async reconcile(key: string): Promise<undefined> {
@@ -54,10 +64,9 @@ class EndpointsWriter {
     if (!service) return this.#remove(key);
     if (!service.spec?.selector || service.spec.type === 'ExternalName') return;
     const pods = this.#pods.list(service.metadata.namespace as string).filter((pod) => selects(service, pod));
-    const addresses = endpointsOf(service, pods);
-    const ports = portsOf(service, pods);
-    await this.#writeEndpoints(service, addresses, ports);
-    await this.#writeSlice(service, addresses, ports);
+    const endpoints = endpointsOf(service, pods);
+    await this.#writeEndpoints(service, subsetsOf(service, endpoints));
+    await this.#writeSlices(service, endpoints);
   }
 
   async #remove(key: string): Promise<undefined> {
@@ -68,25 +77,13 @@ class EndpointsWriter {
     });
   }
 
-  async #writeEndpoints(
-    service: Service,
-    addresses: readonly ServiceEndpoint[],
-    ports: readonly ServicePort[],
-  ): Promise<void> {
+  async #writeEndpoints(service: Service, subsets: EndpointSubset[]): Promise<void> {
     const headless = service.spec?.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
     const labels = {
       ...service.metadata.labels,
       'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
       ...headless,
     };
-    const side = (ready: boolean) =>
-      addresses.filter((one) => one.ready === ready && (ready || !one.terminating)).map(asAddress);
-    const subset = {
-      ...list('addresses', side(true)),
-      ...list('notReadyAddresses', side(false)),
-      ...list('ports', ports.map(asPort)),
-    };
-    const subsets = 'addresses' in subset || 'notReadyAddresses' in subset ? [subset] : [];
     const present = this.#endpoints.get(keyOf(service));
     const content = subsets.length > 0 ? { subsets } : {};
     if (!present) {
@@ -105,11 +102,8 @@ class EndpointsWriter {
     }
   }
 
-  async #writeSlice(
-    service: Service,
-    addresses: readonly ServiceEndpoint[],
-    ports: readonly ServicePort[],
-  ): Promise<void> {
+  async #writeSlices(service: Service, endpoints: readonly ServiceEndpoint[]): Promise<void> {
+    const { client } = this.#deps;
     const { name, namespace, uid } = service.metadata as { name: string; namespace: string; uid: string };
     const headless = service.spec?.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
     const labels = {
@@ -118,58 +112,36 @@ class EndpointsWriter {
       'endpointslice.kubernetes.io/managed-by': managedBy,
       ...headless,
     };
-    // A slice without endpoints only says that there are none (endpointslice reconciler's placeholder).
-    const content = {
-      endpoints: addresses.slice(0, 1000).map(asSliceEndpoint),
-      ports: addresses.length > 0 ? ports.map(asPort) : [],
-    };
-    // A name fixed by the service: two racing writers cannot make two slices.
-    const sliceName = `${name}-${createHash('sha256').update(uid).digest('hex').slice(0, 5)}`;
-    const present = this.#slices.get(`${namespace}/${sliceName}`);
-    if (!present) {
+    const plan = planSlices({ name, uid }, endpoints, this.#slices.byIndex(byService, keyOf(service)));
+    for (const { name: sliceName, ...content } of plan.create) {
       const ownerReferences = [
         { apiVersion: 'v1', kind: 'Service', name, uid, controller: true, blockOwnerDeletion: true },
       ];
       const metadata = { name: sliceName, generateName: `${name}-`, namespace, labels, ownerReferences };
-      await this.#deps.client.create(resources.endpointslices, {
-        metadata,
-        addressType: 'IPv4',
+      await client.create(resources.endpointslices, { metadata, addressType: 'IPv4', ...content } as EndpointSlice);
+    }
+    for (const { slice, content } of plan.update)
+      await client.update(resources.endpointslices, {
+        ...slice,
+        metadata: { ...slice.metadata, labels },
         ...content,
-      } as EndpointSlice);
-    } else if (
-      JSON.stringify([present.endpoints ?? [], present.ports ?? []]) !==
-      JSON.stringify([content.endpoints, content.ports])
-    ) {
-      await this.#deps.client.update(resources.endpointslices, {
-        ...present,
-        metadata: { ...present.metadata, labels },
-        ...content,
+      });
+    for (const { metadata } of plan.delete) {
+      const ref = { namespace, name: metadata.name as string };
+      await client.delete(resources.endpointslices, ref).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
       });
     }
   }
 }
 
-function asAddress({ ip, hostname, nodeName, target }: ServiceEndpoint) {
-  return { ip, ...(hostname ? { hostname } : {}), ...(nodeName ? { nodeName } : {}), targetRef: target };
-}
+const byService = 'endpoints/service';
 
-function asSliceEndpoint({ ip, hostname, nodeName, target, ready, serving, terminating }: ServiceEndpoint) {
-  const conditions = { ready, serving, terminating };
-  return {
-    addresses: [ip],
-    conditions,
-    ...(hostname ? { hostname } : {}),
-    targetRef: target,
-    ...(nodeName ? { nodeName } : {}),
-  };
-}
-
-function asPort({ name, port, protocol }: ServicePort) {
-  return { name, port, protocol };
-}
-
-function list<K extends string, T>(key: K, items: readonly T[]): Partial<Record<K, readonly T[]>> {
-  return items.length > 0 ? ({ [key]: items } as Partial<Record<K, readonly T[]>>) : {};
+/** Key of the service whose slice it is, where it is one of ours. */
+function serviceOf({ metadata: { namespace, labels } }: EndpointSlice): string[] {
+  const name = labels?.[serviceLabel];
+  const isOurs = labels?.['endpointslice.kubernetes.io/managed-by'] === managedBy;
+  return isOurs && name !== undefined ? [`${namespace}/${name}`] : [];
 }
 
 function sameForServices(a: Pod, b: Pod): boolean {

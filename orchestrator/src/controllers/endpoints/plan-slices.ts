@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { EndpointSlice } from '@berth/kube';
+import type { ServiceEndpoint } from './endpoint-addresses.ts';
+
+/** API maximum. */
+const maxEndpoints = 1000;
+
+type Content = Required<Pick<EndpointSlice, 'endpoints' | 'ports'>>;
+
+export interface SlicePlan {
+  readonly create: readonly (Content & { readonly name: string })[];
+  readonly update: readonly { readonly slice: EndpointSlice; readonly content: Content }[];
+  readonly delete: readonly EndpointSlice[];
+}
+
+/**
+ * What becomes of a service's slices: one for the pods with the same ports, or more where there are many; one without any where there are
+ * no pods (endpointslice reconciler). A slice that has a group's ports stays its.
+ */
+export function planSlices(
+  { name, uid }: { readonly name: string; readonly uid: string },
+  endpoints: readonly ServiceEndpoint[],
+  present: readonly EndpointSlice[],
+): SlicePlan {
+  const left = new Set(present);
+  const take = (fits: (slice: EndpointSlice) => boolean) => {
+    const found = [...left].find(fits);
+    if (found) left.delete(found);
+    return found;
+  };
+  const wanted = contentsOf(endpoints).map((content) => ({
+    content,
+    slice: take(({ ports }) => same(ports ?? [], content.ports)),
+  }));
+  const placed = wanted.map(({ content, slice }) => ({ content, slice: slice ?? take(() => true) }));
+  const names = freeNames(name, uid, present);
+  return {
+    create: placed.flatMap(({ content, slice }) => (slice ? [] : [{ ...content, name: names.next().value as string }])),
+    update: placed.flatMap(({ content, slice }) =>
+      !slice || same([slice.endpoints ?? [], slice.ports ?? []], [content.endpoints, content.ports])
+        ? []
+        : [{ slice, content }],
+    ),
+    delete: [...left],
+  };
+}
+
+function contentsOf(endpoints: readonly ServiceEndpoint[]): Content[] {
+  const contents = [...Map.groupBy(endpoints, ({ ports }) => JSON.stringify(ports)).values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / maxEndpoints) }, (_, i) => ({
+      endpoints: group.slice(i * maxEndpoints, (i + 1) * maxEndpoints).map(asSliceEndpoint),
+      ports: [...(group[0]?.ports ?? [])],
+    })),
+  );
+  return contents.length > 0 ? contents : [{ endpoints: [], ports: [] }];
+}
+
+/** Names fixed by the service: two racing writers cannot make a slice twice. */
+function* freeNames(name: string, uid: string, present: readonly EndpointSlice[]): Generator<string> {
+  for (let i = 0; ; i++) {
+    const text = i === 0 ? uid : `${uid} ${i}`;
+    const candidate = `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 5)}`;
+    if (!present.some(({ metadata }) => metadata.name === candidate)) yield candidate;
+  }
+}
+
+function asSliceEndpoint({ ip, hostname, nodeName, target, ready, serving, terminating }: ServiceEndpoint) {
+  const conditions = { ready, serving, terminating };
+  return {
+    addresses: [ip],
+    conditions,
+    ...(hostname ? { hostname } : {}),
+    targetRef: target,
+    ...(nodeName ? { nodeName } : {}),
+  };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
