@@ -71,7 +71,7 @@ export function shownMetadata(metadata: object = {}): Json {
 /** The same for a volume's spec, whose source upstream embeds. */
 export function shownVolumeSpec(spec: PersistentVolumeSpec): Json {
   return {
-    Capacity: withSentEmpty(spec, 'capacity') ?? null,
+    Capacity: inOrder(withSentEmpty(spec, 'capacity') ?? null),
     ...internalForm('PersistentVolumeSource', spec as Json),
     AccessModes: withSentEmpty(spec, 'accessModes') ?? null,
     ClaimRef: spec.claimRef ? internalForm('ObjectReference', spec.claimRef as Json) : null,
