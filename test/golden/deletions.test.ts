@@ -40,3 +40,11 @@ test('a field selector of nothing selects everything', async () => {
   const { status } = await server.send({ method: 'GET', path: `${maps}?fieldSelector=%3D` });
   expect(status).toBe(200);
 });
+
+test('a period beyond all times can still be shortened', async () => {
+  const pod = { metadata: { name: 'long' }, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] } };
+  await deleted(pods, pod, { gracePeriodSeconds: 2 ** 40 });
+  const { text } = await server.send({ method: 'DELETE', path: `${pods}/long`, contentType, body: { gracePeriodSeconds: 5 } });
+  const { creationTimestamp, deletionTimestamp } = JSON.parse(text).metadata;
+  expect(Date.parse(deletionTimestamp) - Date.parse(creationTimestamp)).toBe(5000);
+});

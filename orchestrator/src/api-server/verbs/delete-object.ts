@@ -200,7 +200,9 @@ function deletionTime(metadata: AnyObject['metadata'], seconds: number, now: num
   const began = metadata.deletionTimestamp
     ? Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000
     : now;
-  return rfc3339(Math.min(began + seconds * 1000, lastTime));
+  // Of a period beyond all times that can be written nobody can tell when it began.
+  const since = Math.max(began, Date.parse(metadata.creationTimestamp ?? '') || began);
+  return rfc3339(Math.min(since + seconds * 1000, lastTime));
 }
 
 /** Seconds of grace this request sets; undefined: the kind knows none; `pending`: no shorter than what already runs (rest.BeforeDelete). */
