@@ -40,6 +40,7 @@ import { ownHealthChecks } from './own-health-checks.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { ResourceRegistry } from './resource-registry.ts';
+import { withEventTtl } from './resources/event-ttl.ts';
 import { routeOf } from './route.ts';
 import { ServerContext } from './server-context.ts';
 import { rootPaths, serverPaths } from './server-paths.ts';
@@ -170,7 +171,7 @@ class Server implements ApiServer {
     const plugins = options.admissionPlugins ?? { enable: [], disable: [] };
     this.#options = options;
     this.#noteRequest = options.noteRequest ?? (() => undefined);
-    const registry = new ResourceRegistry(definitions);
+    const registry = new ResourceRegistry(withEventTtl(definitions, options.limits?.eventTtlSeconds));
     const services = new ServiceAllocation({ cidr: options.serviceCidr ?? defaultServiceCidr, clock, rng });
     this.#services = services;
     const context = new ServerContext({
@@ -302,7 +303,7 @@ class Server implements ApiServer {
 
   /** Loaded with the first such request. */
   #asideWork(): Promise<AsideWork> {
-    const { store, clock, log, authorization, authorizationModes = [], admissionPlugins, serviceCidr } = this.#options;
+    const { store, clock, log, authorization, authorizationModes = [], admissionPlugins, limits } = this.#options;
     this.#aside ??= import('./aside/aside-work.ts').then(
       ({ AsideWork }) =>
         new AsideWork({
@@ -316,7 +317,8 @@ class Server implements ApiServer {
           options: {
             authorization: { ...authorization, modes: authorizationModes },
             admissionPlugins: admissionPlugins ?? { enable: [], disable: [] },
-            serviceCidr: serviceCidr ?? defaultServiceCidr,
+            serviceCidr: this.#options.serviceCidr ?? defaultServiceCidr,
+            eventTtlSeconds: limits?.eventTtlSeconds,
           },
         }),
     );

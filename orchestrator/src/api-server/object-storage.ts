@@ -160,7 +160,7 @@ export class ObjectStorage {
     // etcd's own limit on a request, which clients and controllers reckon with.
     if (value.byteLength > maxObjectBytes) throw tooLarge(value.byteLength);
     const { ttlSeconds } = this.definition.rules;
-    const write = { key, value, expected, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
+    const write = { key, value, expected, ...(ttlSeconds ? { ttlSeconds } : {}) };
     const result = await storeCall(this.#store.write(write));
     if (!result.ok) return undefined;
     const kv = await this.#store.get(key, 0);

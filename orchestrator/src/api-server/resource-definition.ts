@@ -108,7 +108,7 @@ export interface Rules {
   readonly selectableFields?: Readonly<Record<string, (object: AnyObject) => string>>;
   /** How long deletion waits where the request does not say (pods: spec.terminationGracePeriodSeconds); absent: at once. */
   readonly defaultGracePeriodSeconds?: (object: AnyObject) => number;
-  /** Seconds until the object disappears by itself (events: 3600). */
+  /** Seconds until the object disappears by itself (events: 3600); 0: it stays. */
   readonly ttlSeconds?: number;
 }
 

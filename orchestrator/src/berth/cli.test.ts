@@ -54,6 +54,8 @@ test.each([
 });
 
 test.each([
+  [['--event-ttl', '5'], '--event-ttl takes a duration such as 1h0m0s, not "5"'],
+  [['--event-ttl', '-1s'], '--event-ttl takes a duration such as 1h0m0s, not "-1s"'],
   [['--audit-policy-file', 'p'], '--audit-policy-file: nothing is written down anywhere\n  give --audit-log-path or'],
   [
     ['--audit-policy-file', 'p', '--audit-log-path', '-', '--audit-log-mode', 'often'],

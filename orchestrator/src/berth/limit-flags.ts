@@ -10,6 +10,7 @@ export interface LimitFlags extends AuditFlags {
   readonly maxMutatingRequestsInflight: string;
   readonly enablePriorityAndFairness: string;
   readonly requestTimeout: string;
+  readonly eventTtl: string;
 }
 
 /** kube-apiserver's flags about how much it does at once, and what it writes down. */
@@ -27,7 +28,8 @@ export function addLimitFlags(command: Command): Command {
       '--request-timeout <duration>',
       'how long a request may take that is no watch, log, exec or the like',
       '1m0s',
-    );
+    )
+    .option('--event-ttl <duration>', 'how long events are kept; 0s: for good', '1h0m0s');
   return addAuditFlags(command);
 }
 
@@ -36,11 +38,16 @@ export function limitsOf(flags: LimitFlags): LimitOptions {
   const requestTimeoutMs = durationMs(flags.requestTimeout);
   if (requestTimeoutMs === undefined || requestTimeoutMs < 1)
     throw new BerthError('Usage', `--request-timeout takes a duration such as 1m0s, not "${flags.requestTimeout}"`);
+  const eventTtlMs = durationMs(flags.eventTtl);
+  if (eventTtlMs === undefined || eventTtlMs < 0)
+    throw new BerthError('Usage', `--event-ttl takes a duration such as 1h0m0s, not "${flags.eventTtl}"`);
   return {
     maxRequestsInFlight: count('--max-requests-inflight', flags.maxRequestsInflight),
     maxMutatingRequestsInFlight: count('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
     priorityAndFairness: booleanFlag('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
     requestTimeoutMs,
+    // Upstream counts whole seconds, too.
+    eventTtlSeconds: Math.floor(eventTtlMs / 1000),
     audit: auditOf(flags),
   };
 }

@@ -13,6 +13,7 @@ export interface AsideOptions {
   readonly authorization: AuthorizationOptions;
   readonly admissionPlugins: PluginChoice;
   readonly serviceCidr: string;
+  readonly eventTtlSeconds: number | undefined;
 }
 
 /** A request that its own server has let in. */

@@ -17,6 +17,7 @@ import { documentOf } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
 import { ResourceRegistry } from '../resource-registry.ts';
 import { definitions } from '../resources/definitions.ts';
+import { withEventTtl } from '../resources/event-ttl.ts';
 import { notFoundPath } from '../route.ts';
 import { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -56,7 +57,7 @@ export class AsideServer implements AsyncDisposable {
     const { options, clock, rng } = parts;
     this.#parts = parts;
     this.#services = new ServiceAllocation({ cidr: options.serviceCidr, clock, rng });
-    const registry = new ResourceRegistry(definitions);
+    const registry = new ResourceRegistry(withEventTtl(definitions, options.eventTtlSeconds));
     const context = new ServerContext({
       ...parts,
       registry,

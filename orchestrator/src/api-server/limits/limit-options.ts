@@ -10,6 +10,8 @@ export interface LimitOptions {
   readonly priorityAndFairness?: boolean;
   /** `--request-timeout`. Default one minute. */
   readonly requestTimeoutMs?: number;
+  /** `--event-ttl`; 0: they stay. Default one hour. */
+  readonly eventTtlSeconds?: number;
   readonly audit?: AuditOptions;
 }
 

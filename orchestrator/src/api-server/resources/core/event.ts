@@ -9,7 +9,7 @@ import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { fromCoreEvent, toCoreEvent } from './event-conversion.ts';
 
-/** `--event-ttl` of the API server. */
+/** Unless `--event-ttl` says otherwise. */
 const ttlSeconds = 3600;
 
 type Selectable = readonly (readonly [string, (event: Event) => string | undefined])[];
