@@ -75,8 +75,7 @@ export function admissionChain(plugins: {
     mutate: async (request) => {
       const reinvocation = new Reinvocation();
       const known = { ...request, reinvocation };
-      await mutating.run(known);
-      if (reinvocation.begin()) await mutating.run(known);
+      await mutating.run(known, () => reinvocation.begin());
       for (const plugin of plugins.finishing) await plugin(known);
     },
     fieldErrors: plugins.fieldErrors,

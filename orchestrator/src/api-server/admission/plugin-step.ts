@@ -13,37 +13,36 @@ export class PluginStep {
     this.#steps = steps;
   }
 
-  /** @throws what a plugin throws. */
-  async run(request: AdmissionRequest): Promise<void> {
+  /** `again`: asked behind the last one, whether all are to be asked once more. @throws what a plugin throws. */
+  async run(request: AdmissionRequest, again?: () => boolean): Promise<void> {
     const steps = this.#steps();
-    if (steps) return this.#timed(request, steps);
-    for (const { run } of this.#plugins) {
-      const pending = run(request);
-      if (pending) await pending;
+    const began = steps?.now() ?? 0;
+    let refused = true;
+    try {
+      await this.#all(request, steps);
+      if (again?.()) await this.#all(request, steps);
+      refused = false;
+    } finally {
+      steps?.step(this.#type).observe(request.operation, steps.now() - began, refused);
     }
   }
 
-  async #timed(request: AdmissionRequest, steps: AdmissionSteps): Promise<void> {
+  async #all(request: AdmissionRequest, steps: AdmissionSteps | undefined): Promise<void> {
     const { operation } = request;
-    const began = steps.now();
-    let at = began;
-    let refused = true;
-    try {
-      for (const { key, name, operations, run } of this.#plugins) {
-        let isRefused = true;
-        try {
-          const pending = run(request);
-          if (pending) await pending;
-          isRefused = false;
-        } finally {
+    let at = steps?.now() ?? 0;
+    for (const { key, name, operations, run } of this.#plugins) {
+      let refused = true;
+      try {
+        const pending = run(request);
+        if (pending) await pending;
+        refused = false;
+      } finally {
+        if (steps) {
           const now = steps.now();
-          if (operations.has(operation)) steps.plugin(key, name, this.#type).observe(operation, now - at, isRefused);
+          if (operations.has(operation)) steps.plugin(key, name, this.#type).observe(operation, now - at, refused);
           at = now;
         }
       }
-      refused = false;
-    } finally {
-      steps.step(this.#type).observe(operation, at - began, refused);
     }
   }
 }
