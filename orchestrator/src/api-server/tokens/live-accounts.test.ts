@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { ServerContext } from '../server-context.ts';
+import { liveAccounts } from './live-accounts.ts';
+import type { TokenIssuer } from './token-issuer.ts';
+
+const pod = { 'authentication.kubernetes.io/pod-name': ['p'], 'authentication.kubernetes.io/pod-uid': ['p-1'] };
+
+/** A server whose cache has other objects (uids by kind) than the store itself, and which of the two was asked for what. */
+function aServer(cached: Record<string, string>, newest: Record<string, string>) {
+  const asked: string[] = [];
+  const storageOf = (_group: string, plural: string) => ({
+    find: async (_namespace: string, _name: string, notOlderThan?: number) => {
+      asked.push(`${plural} ${notOlderThan === 0 ? 'at hand' : 'newest'}`);
+      const uid = (notOlderThan === 0 ? cached : newest)[plural];
+      return uid && { object: { metadata: { uid } } };
+    },
+  });
+  const user = { name: 'system:serviceaccount:n:a', uid: 'a-1', groups: [], extra: pod };
+  const tokens = { issuer: 'x', review: async () => ({ user, audiences: ['x'] }) };
+  const live = liveAccounts(
+    { storageOf } as unknown as ServerContext,
+    tokens as unknown as TokenIssuer & TokenAuthenticator,
+  );
+  return { asked, isTaken: async () => (await live.authenticate('token')) !== undefined };
+}
+
+const all = { serviceaccounts: 'a-1', pods: 'p-1' };
+
+test('what a token stands on is looked for at hand: no request waits for the store', async () => {
+  const { asked, isTaken } = aServer(all, {});
+  expect(await isTaken()).toBe(true);
+  expect(asked).toEqual(['serviceaccounts at hand', 'pods at hand']);
+});
+
+test('what is not at hand yet, or is another there, is looked for in the store', async () => {
+  const { asked, isTaken } = aServer({ pods: 'p-0' }, all);
+  expect(await isTaken()).toBe(true);
+  expect(asked).toEqual(['serviceaccounts at hand', 'serviceaccounts newest', 'pods at hand', 'pods newest']);
+});
+
+test.each([
+  ['gone', { serviceaccounts: 'a-1' }],
+  ['another of its name', { serviceaccounts: 'a-1', pods: 'p-2' }],
+])('a token ends with its pod: %s', async (_, there) => {
+  expect(await aServer(there, there).isTaken()).toBe(false);
+});
