@@ -91,3 +91,9 @@ test('of many ports and files, so many are compared as headers can tell of', () 
   expect(told.filter((text) => text.includes('duplicate port definition'))).toHaveLength(10_000);
   expect(told.filter((text) => text.includes('overlapping paths'))).toHaveLength(12_500);
 });
+
+test('an ingress is warned of its class as an annotation when it is made, not when it changes (ingress strategy)', () => {
+  const ingress = { metadata: { annotations: { 'kubernetes.io/ingress.class': 'c' } }, spec: {} } as never;
+  expect(warningsOf('Ingress')?.(ingress)).toHaveLength(1);
+  expect(warningsOf('Ingress')?.(ingress, ingress)).toEqual([]);
+});

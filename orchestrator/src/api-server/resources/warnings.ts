@@ -57,7 +57,7 @@ const byKind: Readonly<Record<string, Warnings>> = {
   CSIDriver: ({ spec }) => driverTokenWarnings(spec ?? {}),
   Secret: secretWarnings,
   Service: (object) => serviceWarnings(object as Service),
-  Ingress: (object) => ingressWarnings(object as Ingress),
+  Ingress: (object, old) => (old ? [] : ingressWarnings(object as Ingress)),
   NetworkPolicy: (object) => policyWarnings(object as NetworkPolicy),
   Endpoints: (object) => endpointsWarnings(object as Endpoints),
   EndpointSlice: (object, old) => [
