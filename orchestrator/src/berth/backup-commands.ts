@@ -1,4 +1,4 @@
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, statSync } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
@@ -50,6 +50,8 @@ export function addBackupCommands(parent: Command, terminal: Terminal): void {
 }
 
 async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new BerthError('Usage', `${file} is a directory`, { hint: `name a file in it: ${join(file, 'berth.db')}` });
   const data = new DataDir(dataDir);
   const store = join(data.store, 'berth.db');
   if (!existsSync(store))

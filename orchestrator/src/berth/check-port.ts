@@ -25,7 +25,7 @@ export async function checkPort(at: ServerAddress): Promise<void> {
 export function listenError(error: unknown, { address, port }: ServerAddress): unknown {
   if (isErrno(error, 'EADDRINUSE'))
     return new BerthError('InUse', `port ${port} of ${address} is in use`, {
-      hint: `see who has it: ss -ltnp 'sport = :${port}'; or let berth choose: berth up --port 0`,
+      hint: `see who has it: ss -ltnp 'sport = :${port}'; or let berth choose: --port 0`,
     });
   if (isErrno(error, 'EADDRNOTAVAIL'))
     return new BerthError('Usage', `this machine has no address ${address}`, { hint: 'see its addresses: ip addr' });

@@ -45,6 +45,11 @@ test('berth up --help keeps what belongs together in one place', async () => {
   expect(groups['Options:']).toEqual(expect.arrayContaining(['--data-dir', '--ready-file', '--log-level']));
 });
 
+test('a backup goes to a file', async () => {
+  const words = 'berth: /usr is a directory\n  name a file in it: /usr/berth.db\n';
+  expect(await berth('backup', '--force', '/usr')).toMatchObject({ code: 2, err: words });
+});
+
 test.each([
   [['up', '--nosuch'], "berth: unknown option '--nosuch'\n(see berth up --help)\n"],
   [['image', 'load'], "berth: missing required argument 'file'\n(see berth image load --help)\n"],

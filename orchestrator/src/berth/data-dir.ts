@@ -128,7 +128,7 @@ export class DataDir {
       'InUse',
       `data directory ${this.path} is used by another berth${pid ? ` (pid ${pid})` : ''}`,
       {
-        hint: `stop it first, or give this one its own: berth up --data-dir DIR`,
+        hint: 'stop it first, or give this one its own: --data-dir DIR',
       },
     );
   }
