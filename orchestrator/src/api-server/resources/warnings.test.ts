@@ -97,3 +97,12 @@ test('an ingress is warned of its class as an annotation when it is made, not wh
   expect(warningsOf('Ingress')?.(ingress)).toHaveLength(1);
   expect(warningsOf('Ingress')?.(ingress, ingress)).toEqual([]);
 });
+
+test('a service account is warned of its annotation as it comes, not as long as it stays (serviceaccount strategy)', () => {
+  const account = { metadata: { annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } } } as never;
+  expect(warningsOf('ServiceAccount')?.(account)).toEqual([
+    'metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets',
+  ]);
+  expect(warningsOf('ServiceAccount')?.(account, { metadata: {} } as never)).toHaveLength(1);
+  expect(warningsOf('ServiceAccount')?.(account, account)).toEqual([]);
+});

@@ -56,6 +56,7 @@ const byKind: Readonly<Record<string, Warnings>> = {
   StorageClass: (object) => classWarnings(object as StorageClass),
   CSIDriver: ({ spec }) => driverTokenWarnings(spec ?? {}),
   Secret: secretWarnings,
+  ServiceAccount: accountWarnings,
   Service: (object) => serviceWarnings(object as Service),
   Ingress: (object, old) => (old ? [] : ingressWarnings(object as Ingress)),
   NetworkPolicy: (object) => policyWarnings(object as NetworkPolicy),
@@ -231,6 +232,18 @@ function serviceWarnings({ metadata, spec = {} }: Service): string[] {
       ? ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']
       : []),
   ];
+}
+
+const mountable = 'kubernetes.io/enforce-mountable-secrets';
+
+/** Of the annotation as it comes, not as long as it stays. */
+function accountWarnings({ metadata }: AnyObject, old: AnyObject | undefined): string[] {
+  const isNew = metadata.annotations?.[mountable] !== undefined && old?.metadata.annotations?.[mountable] === undefined;
+  return isNew
+    ? [
+        `metadata.annotations[${mountable}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+      ]
+    : [];
 }
 
 function secretWarnings({ type, data }: AnyObject): string[] {
