@@ -36,8 +36,11 @@ export interface Listener extends AsyncDisposable {
   readonly port: number;
 }
 
-/** A request's line and headers, however many lines they are: a selector may be long (Go's DefaultMaxHeaderBytes, and what its reader adds). */
-const mostHeaderBytes = 1024 * 1024 + 4096;
+/**
+ * A request's line and headers, however many lines they are: a selector of 20,000 terms has its place. Go takes a megabyte;
+ * reading a selector of that length would hold all others up for more than 50 ms.
+ */
+const mostHeaderBytes = 256 * 1024;
 /**
  * The same of HTTP/2. Its library ends a connection, and all that is asked on it, at one header beyond this; clients that know
  * do not send it.
