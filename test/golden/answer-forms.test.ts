@@ -108,3 +108,11 @@ test('metadata alone: a list of none has none, and what a daemon set has as a fi
   expect(JSON.parse(one.text).metadata).toMatchObject({ name: 'd' });
   expect(JSON.parse(one.text).metadata.annotations).toBeUndefined();
 });
+
+test('a dry run answers a revision and a selfLink as they were sent', async () => {
+  const body = { metadata: { name: 'dry', resourceVersion: 'x' } };
+  const made = await send('POST', `${configmaps}?dryRun=All`, { body });
+  expect({ status: made.status, metadata: JSON.parse(made.text).metadata }).toMatchObject({ status: 201, metadata: { resourceVersion: 'x' } });
+  const changed = await send('PUT', `${configmaps}/a?dryRun=All`, { body: { metadata: { name: 'a', selfLink: 'y' } } });
+  expect(JSON.parse(changed.text).metadata).toMatchObject({ selfLink: 'y' });
+});

@@ -63,8 +63,8 @@ export async function createChecked(context: ServerContext, request: CreateReque
   const { metadata } = request.object;
   // What is no revision, or none of any object, says nothing to the store.
   if (
-    (!request.dryRun && /^0*$/.test(metadata.resourceVersion ?? '')) ||
-    revisionProblem(metadata.resourceVersion as string)
+    !request.dryRun &&
+    (/^0*$/.test(metadata.resourceVersion ?? '') || revisionProblem(metadata.resourceVersion as string))
   )
     delete metadata.resourceVersion;
   const { generateName } = metadata;
