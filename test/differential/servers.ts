@@ -32,7 +32,10 @@ export class TwoServers implements AsyncDisposable {
   static async start(): Promise<TwoServers> {
     const upstream = await KubeApiserver.start();
     const limits = { maxRequestsInFlight: 400, maxMutatingRequestsInFlight: 200 };
-    const berth = await anApiServer({ limits });
+    const berth = await anApiServer({ limits }).catch(async (error: unknown) => {
+      await upstream[Symbol.asyncDispose]();
+      throw error;
+    });
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const [theirs, ours] = await Promise.all([clientOf(upstream, agent), clientOf(berth, agent)]);
     const close = { [Symbol.asyncDispose]: async () => agent.destroy() };
