@@ -47,12 +47,16 @@ class Children {
 
   #reapOne(pid: number, resolve: (end: ProgramEnd) => void): void {
     const status = [0];
-    if (waitpid(pid, status, WNOHANG) === 0) return;
+    const reaped = waitpid(pid, status, WNOHANG);
+    if (reaped === 0) return;
     this.#ends.delete(pid);
     this.unref(pid);
-    resolve(endOf(status[0] as number));
+    resolve(reaped === pid ? endOf(status[0] as number) : unknown);
   }
 }
+
+/** Somebody else has reaped it (ECHILD): whether it failed nobody can tell. */
+const unknown: ProgramEnd = { code: 255 };
 
 export const children = new Children();
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
+import { children } from './children.ts';
 import { type ProgramOptions, startProgram } from './start-program.ts';
 
 const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
@@ -156,4 +157,8 @@ test('one that nobody waits for outlives this process', async () => {
   const pid = await saidByParent(leave);
   expect(readlinkSync(`/proc/${Number(pid)}/exe`)).toMatch(/sleep|coreutils|busybox/);
   process.kill(Number(pid), 'SIGKILL');
+});
+
+test('of a process that somebody else has reaped nobody says that it went well', async () => {
+  expect(await children.whenEnded(1)).toEqual({ code: 255 });
 });
