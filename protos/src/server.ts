@@ -68,8 +68,8 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   async #bind(endpoint: string): Promise<void> {
-    // Who only calls others does without it. A bundle has no names of a CommonJS module but this one.
-    const { Server, ServerCredentials } = (await import('@grpc/grpc-js')).default;
+    // Who only calls others does without it.
+    const { Server, ServerCredentials } = await import('@grpc/grpc-js');
     // With channelz: without it grpc-js does not know the sessions that it has to end.
     const server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
     for (const each of this.#added) server.addService(...each);
