@@ -1,34 +1,30 @@
 import { CodedError, type CodedErrorOptions } from '@berth/kit';
+import { status } from '@grpc/grpc-js';
 
 /** gRPC status names with their numbers. */
 export const grpcCodes = {
-  OK: 0,
-  CANCELLED: 1,
-  UNKNOWN: 2,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-  UNAUTHENTICATED: 16,
+  OK: status.OK,
+  CANCELLED: status.CANCELLED,
+  UNKNOWN: status.UNKNOWN,
+  INVALID_ARGUMENT: status.INVALID_ARGUMENT,
+  DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
+  NOT_FOUND: status.NOT_FOUND,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
+  PERMISSION_DENIED: status.PERMISSION_DENIED,
+  RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  FAILED_PRECONDITION: status.FAILED_PRECONDITION,
+  ABORTED: status.ABORTED,
+  OUT_OF_RANGE: status.OUT_OF_RANGE,
+  UNIMPLEMENTED: status.UNIMPLEMENTED,
+  INTERNAL: status.INTERNAL,
+  UNAVAILABLE: status.UNAVAILABLE,
+  DATA_LOSS: status.DATA_LOSS,
+  UNAUTHENTICATED: status.UNAUTHENTICATED,
 } as const;
 
 export type GrpcCode = keyof typeof grpcCodes;
 
 const namesByNumber = new Map<number, GrpcCode>(Object.entries(grpcCodes).map(([name, n]) => [n, name as GrpcCode]));
-
-/** A status as it is on the wire; UNKNOWN where it is none of gRPC's. */
-export function grpcCodeOf(number: number): GrpcCode {
-  return namesByNumber.get(number) ?? 'UNKNOWN';
-}
 
 /** A failed call, on either side of the wire. `code` is gRPC's own name. */
 export class GrpcError extends CodedError<GrpcCode> {}

@@ -3,7 +3,13 @@ import { lstat, rename, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { Turns } from '@berth/kit';
-import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { asGrpcError, GrpcError, grpcCodes } from './grpc-error.ts';
 import type { Init, ServiceType } from './grpc-types.ts';
 import type { Service } from './service.ts';
@@ -34,8 +40,8 @@ const callsPerTurn = 4;
 export class GrpcServer implements AsyncDisposable {
   #socket: { readonly path: string; readonly inode: number } | undefined;
   readonly #turns = new Turns(callsPerTurn);
-  readonly #added: Parameters<Server['addService']>[] = [];
-  #server: Server | undefined;
+  // With channelz: without it grpc-js does not know the sessions that it has to end.
+  readonly #server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
 
   add<S extends ServiceType>(service: Service<S>, handlers: ServiceHandlers<S>): this {
     const implementation: Record<string, unknown> = {};
@@ -47,7 +53,7 @@ export class GrpcServer implements AsyncDisposable {
         ? streaming(path, handler as Streaming)
         : unary(path, handler as unknown as Unary, this.#turns);
     }
-    this.#added.push([service.definition, implementation as never]);
+    this.#server.addService(service.definition, implementation as never);
     return this;
   }
 
@@ -67,26 +73,20 @@ export class GrpcServer implements AsyncDisposable {
     this.#socket = { path, inode: (await lstat(path)).ino };
   }
 
-  async #bind(endpoint: string): Promise<void> {
-    // Who only calls others does without it.
-    const { Server, ServerCredentials } = await import('@grpc/grpc-js');
-    // With channelz: without it grpc-js does not know the sessions that it has to end.
-    const server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
-    for (const each of this.#added) server.addService(...each);
-    this.#server = server;
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
+  #bind(endpoint: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) =>
+        error ? reject(error) : resolve(),
+      );
     });
   }
 
   /** Lets running calls finish, at most `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     await this.#removeSocket();
-    const server = this.#server;
-    if (!server) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => server.forceShutdown(), graceMs);
-      server.tryShutdown(() => {
+      const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
+      this.#server.tryShutdown(() => {
         clearTimeout(timer);
         resolve();
       });

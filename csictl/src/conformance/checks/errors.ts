@@ -79,7 +79,8 @@ async function failures(subject: Subject): Promise<GrpcError[]> {
   return results.flatMap((result) => (result.status === 'rejected' ? [asGrpcError(result.reason)] : []));
 }
 
-/** The trailer that carries google.rpc.Status, if any: what the driver sent is why the call failed. */
-function hasDetails({ cause }: GrpcError): boolean {
-  return Boolean((cause as Readonly<Record<string, unknown>> | undefined)?.['grpc-status-details-bin']);
+/** The trailer that carries google.rpc.Status, if any, on what the client library threw. */
+function hasDetails(error: GrpcError): boolean {
+  const { metadata } = (error.cause ?? {}) as { metadata?: { get(key: string): readonly unknown[] } };
+  return (metadata?.get('grpc-status-details-bin').length ?? 0) > 0;
 }

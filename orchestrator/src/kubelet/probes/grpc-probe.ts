@@ -1,5 +1,5 @@
 import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
-import { asGrpcError, framed, type GrpcError, grpcError, rpcErrorText, unescapeMessage } from '@berth/protos';
+import { asGrpcError, type GrpcError, grpcError, rpcErrorText } from '@berth/protos';
 import type { ProbeAnswer } from './probe-answer.ts';
 
 export interface GrpcTarget {
@@ -59,7 +59,7 @@ export function probeGrpc({ address, service, timeoutSeconds }: GrpcTarget, sign
       if (health === serving) return end('success', 'service healthy');
       end('failure', `service unhealthy (responded with "${servingStatuses[health] ?? health}")`);
     });
-    call.end(framed(healthRequest(service)));
+    call.end(frame(service));
   });
 }
 
@@ -69,11 +69,23 @@ function rpcFailure(error: GrpcError): string {
     : `error: health rpc probe failed: ${rpcErrorText(error)}`;
 }
 
-/** `HealthCheckRequest{service = 1}`. */
-function healthRequest(service: string): Uint8Array {
+/** `grpc-message` is percent-encoded (gRPC over HTTP2, Responses); one that is not is taken as it is. */
+function unescapeMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** gRPC's frame around `HealthCheckRequest{service = 1}`. */
+function frame(service: string): Buffer {
   const name = Buffer.from(service);
   const length = name.length < 128 ? [name.length] : [(name.length & 0x7f) | 0x80, name.length >> 7];
-  return name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, ...length]), name]);
+  const message = name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, ...length]), name]);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
 }
 
 /** Field 1 of `HealthCheckResponse`, a varint below 128; absent is UNKNOWN. */

@@ -77,7 +77,6 @@ export class EtcdClient implements Disposable {
       const connection = new GrpcConnection(address, {
         ...(tls ? { tls: options.tls } : {}),
         keepalive,
-        clock: options.clock,
         // A member cut off from the others answers at once that it can do nothing.
         metadata: { hasleader: 'true' },
       });

@@ -16,7 +16,7 @@ const undone: readonly string[] = [
   'etcdserver: too many requests',
   'etcdserver: too many operations in txn request',
   'etcdserver: unhealthy cluster',
-  // Of a connection that could not be made (protos/src/grpc-call.ts).
+  // grpc-js, of a connection that could not be made.
   'No connection established',
 ];
 
@@ -82,11 +82,14 @@ const tlsWords: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Why there is no connection, without what our client and OpenSSL put around it. `ours`: the certificate that was shown; etcd
+ * Why there is no connection, without what grpc-js and OpenSSL put around it. `ours`: the certificate that was shown; etcd
  * calls one that has expired just bad.
  */
 export function connectionWords(message: string, ours?: { readonly cert: Buffer; readonly nowMs: number }): string {
-  const bare = message.replace(/^No connection established\. Last error: (Error: )?/, '').trim();
+  const bare = message
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '');
   for (const [pattern, words] of tlsWords) {
     const found = pattern.exec(bare);
     if (found) return words.replace('$1', found[1] ?? '').replace('$expired', ours ? expiry(ours) : '');

@@ -187,21 +187,23 @@ test('a value that comes back is the very one that was sent, until its write is 
 
 test.each([
   [
-    'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1',
+    'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ',
     'connect ECONNREFUSED 127.0.0.1:1',
   ],
+  ['Name resolution failed for target dns:nowhere:2379', 'Name resolution failed for target dns:nowhere:2379'],
   ['etcdserver: no leader', 'etcdserver: no leader'],
+  ['Failed to connect (2026-11-22T03:58:44.967Z)', 'Failed to connect'],
   [
-    'No connection established. Last error: Error: 4043AB:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:../rec_layer_s3.c:918:SSL alert number 42\n',
+    '4043AB:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:../rec_layer_s3.c:918:SSL alert number 42\n (2026-11-22T03:58:13.421Z)',
     'it does not take our certificate (bad certificate): see --etcd-certfile and --etcd-keyfile',
   ],
   [
-    'No connection established. Last error: Error: unable to verify the first certificate; if the root CA is installed locally, try running Node.js with --use-system-ca',
+    'unable to verify the first certificate; if the root CA is installed locally, try running Node.js with --use-system-ca',
     'its certificate is of an authority that is not trusted (unable to verify the first certificate): see --etcd-cafile',
   ],
-  ['No connection established. Last error: Error: certificate has expired', 'its certificate has expired'],
+  ['certificate has expired (2026-11-22T03:58:13.421Z)', 'its certificate has expired'],
   [
-    'No connection established. Last error: Error: 40C3:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../tlsany_meth.c:78:\n',
+    '40C3:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../tlsany_meth.c:78:\n (2026-11-22T03:58:13.421Z)',
     'it does not speak TLS: is it http?',
   ],
 ])('%j is told as %j', (message, words) => {
