@@ -1,5 +1,13 @@
 import { FakeClock, settle, silentLogger } from '@berth/kit';
-import { KubeClient, type Node, type Pod, startInformers } from '@berth/kube';
+import {
+  KubeClient,
+  type Node,
+  type Pod,
+  type ResourceType,
+  resources,
+  startInformers,
+  type Volume,
+} from '@berth/kube';
 import { startScheduler } from '../../orchestrator/src/scheduler/scheduler.ts';
 import { FakeApi } from './fake-api.ts';
 import { FakeEvents } from './fake-recorder.ts';
@@ -46,3 +54,20 @@ export function aPod(name: string, spec: Partial<NonNullable<Pod['spec']>> = {})
 export const requests = (cpu: string) => ({
   containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }],
 });
+
+/** Of something in the namespace `default`. */
+export async function setStatus(client: KubeClient, type: ResourceType, name: string, status: object): Promise<void> {
+  const patch = { type: 'merge', patch: { status } } as const;
+  await client.patch(type, { namespace: 'default', name }, patch, { subresource: 'status' });
+}
+
+/** A pod's volumes: one whose claim `c` waits for its first consumer. */
+export async function volumesOfWaitingClaim(client: KubeClient): Promise<Volume[]> {
+  const volumeBindingMode = 'WaitForFirstConsumer';
+  await client.create(resources.storageclasses, { metadata: { name: 'late' }, provisioner: 'd', volumeBindingMode });
+  await client.create(resources.persistentvolumeclaims, {
+    metadata: { name: 'c', namespace: 'default' },
+    spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  return [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+}

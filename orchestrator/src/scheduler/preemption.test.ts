@@ -1,6 +1,13 @@
-import { type KubeClient, type Pod, type ResourceType, resources } from '@berth/kube';
+import { type KubeClient, type Pod, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { aNode, aPod, requests, scene } from '../../../test/harness/scheduler-scene.ts';
+import {
+  aNode,
+  aPod,
+  requests,
+  scene,
+  setStatus,
+  volumesOfWaitingClaim,
+} from '../../../test/harness/scheduler-scene.ts';
 
 const find = async (client: KubeClient, name: string) =>
   (await client.list(resources.pods)).items.find(({ metadata }) => metadata.name === name);
@@ -15,11 +22,6 @@ const weighing = (name: string, priority: number, cpu: string, more: Partial<Non
 };
 
 const only = (node: string) => ({ nodeSelector: { 'kubernetes.io/hostname': node } });
-
-async function setStatus(client: KubeClient, type: ResourceType, name: string, status: object): Promise<void> {
-  const patch = { type: 'merge', patch: { status } } as const;
-  await client.patch(type, { namespace: 'default', name }, patch, { subresource: 'status' });
-}
 
 async function remove(client: KubeClient, name: string): Promise<void> {
   await client.delete(resources.pods, { namespace: 'default', name }, { gracePeriodSeconds: 0 });
@@ -249,13 +251,7 @@ test.each(inTheWay)('a pod that stands in the way by $by goes, another does not'
 test('a pod that still waits for its volume is only held back', async () => {
   await using s = await scene();
   await s.client.create(resources.nodes, aNode('a'));
-  const volumeBindingMode = 'WaitForFirstConsumer';
-  await s.client.create(resources.storageclasses, { metadata: { name: 'late' }, provisioner: 'd', volumeBindingMode });
-  await s.client.create(resources.persistentvolumeclaims, {
-    metadata: { name: 'c', namespace: 'default' },
-    spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-  });
-  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+  const volumes = await volumesOfWaitingClaim(s.client);
   await s.client.create(resources.pods, weighing('least', 1, '2', { volumes }));
   await s.quiet();
   expect((await find(s.client, 'least'))?.status?.nominatedNodeName).toBe('a');

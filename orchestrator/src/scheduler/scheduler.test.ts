@@ -1,7 +1,14 @@
 import { settle } from '@berth/kit';
-import { type KubeClient, type Pod, type ResourceType, resources } from '@berth/kube';
+import { type KubeClient, type Pod, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { aNode, aPod, requests, scene } from '../../../test/harness/scheduler-scene.ts';
+import {
+  aNode,
+  aPod,
+  requests,
+  scene,
+  setStatus,
+  volumesOfWaitingClaim,
+} from '../../../test/harness/scheduler-scene.ts';
 
 const pod = (client: KubeClient, name: string) => client.get(resources.pods, { namespace: 'default', name });
 
@@ -32,18 +39,11 @@ test('two pods that arrive together do not share room for one', async () => {
 test('a ReadWriteOncePod claim is for one pod at a time, also of two that arrive together, and free when that one has ended', async () => {
   await using s = await scene();
   await s.client.create(resources.nodes, aNode('a'));
-  const setStatus = (type: ResourceType, name: string, status: object) =>
-    s.client.patch(
-      type,
-      { namespace: 'default', name },
-      { type: 'merge', patch: { status } },
-      { subresource: 'status' },
-    );
   const accessModes = ['ReadWriteOncePod'];
   await s.client.create(resources.persistentvolumes, { metadata: { name: 'pv-c' }, spec: { accessModes } });
   const spec = { accessModes, volumeName: 'pv-c', storageClassName: '' };
   await s.client.create(resources.persistentvolumeclaims, { metadata: { name: 'c', namespace: 'default' }, spec });
-  await setStatus(resources.persistentvolumeclaims, 'c', { phase: 'Bound' });
+  await setStatus(s.client, resources.persistentvolumeclaims, 'c', { phase: 'Bound' });
   const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
   await Promise.all(['p1', 'p2'].map((name) => s.client.create(resources.pods, aPod(name, { volumes }))));
   await s.quiet();
@@ -51,7 +51,7 @@ test('a ReadWriteOncePod claim is for one pod at a time, also of two that arrive
     (await s.client.list(resources.pods)).items.flatMap(({ spec, metadata }) => (spec?.nodeName ? metadata.name : []));
   const [first = '', ...others] = await placed();
   expect([first, others]).toEqual([expect.stringMatching(/^p[12]$/), []]);
-  await setStatus(resources.pods, first, { phase: 'Succeeded' });
+  await setStatus(s.client, resources.pods, first, { phase: 'Succeeded' });
   await s.quiet();
   await s.clock.advance(10_000);
   await s.quiet();
@@ -171,13 +171,7 @@ test('a claim that waits for its consumer gets the node first, and the pod follo
 test('a claim that its provisioner gives back is tried again after a back-off that grows', async () => {
   await using s = await scene();
   await s.client.create(resources.nodes, aNode('a'));
-  const volumeBindingMode = 'WaitForFirstConsumer';
-  await s.client.create(resources.storageclasses, { metadata: { name: 'late' }, provisioner: 'd', volumeBindingMode });
-  await s.client.create(resources.persistentvolumeclaims, {
-    metadata: { name: 'c', namespace: 'default' },
-    spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-  });
-  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+  const volumes = await volumesOfWaitingClaim(s.client);
   await s.client.create(resources.pods, aPod('p', { volumes }));
   const ref = { namespace: 'default', name: 'c' };
   const selected = async () => {
