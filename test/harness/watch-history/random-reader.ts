@@ -8,7 +8,8 @@ import { LostConnection, type Wire } from './wire.ts';
 
 interface ListBody {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly KubeObject[];
+  /** Null: an empty list of metadata alone. */
+  readonly items: readonly KubeObject[] | null;
 }
 
 /** 410: compacted meanwhile; 429 and 503: a server that is going. */
@@ -55,7 +56,7 @@ export class RandomReader {
       const told = Number(body.metadata.resourceVersion);
       if (revision !== 0 && told !== revision) recorder.surprises.push(`${who}: a page of ${told} after ${revision}`);
       revision = told;
-      for (const object of body.items)
+      for (const object of body.items ?? [])
         items.push({
           key: keyOfObject(kind.plural, object),
           revision: Number(object.metadata.resourceVersion),
