@@ -110,6 +110,8 @@ export interface Rules {
   readonly defaultGracePeriodSeconds?: (object: AnyObject) => number;
   /** Seconds until the object disappears by itself (events: 3600); 0: it stays. */
   readonly ttlSeconds?: number;
+  /** The order of a table's rows where upstream's printer sorts them; absent: that of the list. */
+  readonly tableOrder?: (a: AnyObject, b: AnyObject) => number;
 }
 
 export interface ResourceDefinition {

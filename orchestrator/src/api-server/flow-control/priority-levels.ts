@@ -3,6 +3,7 @@ import { messageOf } from '@berth/kit';
 import type { FlowSchemaSpec } from '@berth/kube';
 import { allocateSeats } from './allocate-seats.ts';
 import { type LevelObject, PriorityLevel } from './priority-level.ts';
+import { schemaOrder } from './schema-order.ts';
 
 export interface SchemaObject {
   readonly name: string;
@@ -136,9 +137,7 @@ export class PriorityLevels {
       return found;
     });
     const missing = this.#o.mandatory.schemas.filter(({ name }) => !good.some((each) => each.name === name));
-    this.#schemas = [...good, ...missing].toSorted(
-      (a, b) => (a.spec.matchingPrecedence ?? 1000) - (b.spec.matchingPrecedence ?? 1000) || (a.name < b.name ? -1 : 1),
-    );
+    this.#schemas = [...good, ...missing].toSorted(schemaOrder);
     return dangling;
   }
 

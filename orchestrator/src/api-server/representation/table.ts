@@ -11,7 +11,8 @@ export interface TableOptions {
 }
 
 /** What tables are made of. */
-export type TableKind = Pick<ResourceDefinition, 'group' | 'plural' | 'columns'>;
+export type TableKind = Pick<ResourceDefinition, 'group' | 'plural' | 'columns'> &
+  Partial<Pick<ResourceDefinition, 'rules'>>;
 
 /** What `kubectl get` prints (meta.k8s.io Table). */
 export function tableOf(
@@ -22,7 +23,9 @@ export function tableOf(
 ): KubeObject {
   const { version, includeObject, now, withColumns } = options;
   const apiVersion = `meta.k8s.io/${version}`;
-  const rows = objects.map((object) => ({
+  const order = definition.rules?.tableOrder;
+  const listed = order ? objects.toSorted(order) : objects;
+  const rows = listed.map((object) => ({
     cells: definition.columns.map(({ cell }) => cell(object, now) ?? null),
     ...conditionsOf(definition, object),
     object: includeObject === 'None' ? null : includeObject === 'Object' ? object : partialOf(object, version),

@@ -8,6 +8,7 @@ import type {
   PriorityLevelConfigurationSpec,
 } from '@berth/kube';
 import { mandatoryNames, mandatoryObjects } from '../../flow-control/default-objects.ts';
+import { schemaOrder } from '../../flow-control/schema-order.ts';
 import { maxHashBits, requiredEntropyBits } from '../../flow-control/shuffle-sharding.ts';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
@@ -30,6 +31,7 @@ export const flowSchemaRules: KindRules = {
       (object as FlowSchema).status?.conditions?.find(({ type }) => type === 'Dangling')?.status ?? '?',
   },
   rules: {
+    tableOrder: (a, b) => schemaOrder(orderedBy(a), orderedBy(b)),
     default: (object) => {
       const spec = (object as FlowSchema).spec as FlowSchemaSpec;
       spec.matchingPrecedence ||= 1000;
@@ -43,6 +45,10 @@ export const flowSchemaRules: KindRules = {
     validateStatusUpdate: conditionErrors,
   },
 };
+
+function orderedBy({ metadata: { name = '' }, spec = {} }: AnyObject) {
+  return { name, spec };
+}
 
 function schemaErrors(name: string, spec: FlowSchemaSpec): FieldError[] {
   const { matchingPrecedence: precedence = 0, distinguisherMethod: method, priorityLevelConfiguration: level } = spec;
