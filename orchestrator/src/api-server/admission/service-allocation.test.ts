@@ -163,3 +163,26 @@ test('a service that is only tried shows the addresses and ports that upstream s
   expect(await create('a', { clusterIP: '10.97.0.1' }, true)).toContain(`failed to allocate IP 10.97.0.1: ${outside}`);
   expect(await create('a', { type, ports: asked, clusterIP: '10.96.0.9' })).toMatchObject({ clusterIP: '10.96.0.9' });
 });
+
+// Each answer is kube-apiserver 1.36's.
+test.each([
+  ['outside of the range', { clusterIP: '1.2.3.4' }, '["1.2.3.4"]: may not change once set'],
+  ['of another service', { clusterIP: '10.96.0.9' }, '["10.96.0.9"]: may not change once set'],
+  ['in both forms', { clusterIP: '10.96.0.8', clusterIPs: ['10.96.0.8'] }, '["10.96.0.8"]: may not change once set'],
+  ['with another type', { type: 'NodePort', clusterIP: '1.2.3.4' }, '["1.2.3.4"]: may not change once set'],
+])('a service keeps its address; another, %s, is not even looked for', async (_what, spec, why) => {
+  await using server = await aServer();
+  const { create, patch } = servicesOf(server.client);
+  await create('a', { clusterIP: '10.96.0.7' });
+  await create('b', { clusterIP: '10.96.0.9' });
+  expect(await patch('a', spec)).toBe(`Service "a" is invalid: spec.clusterIPs[0]: Invalid value: ${why}`);
+  expect(await create('c', { clusterIP: '10.96.0.8' })).toMatchObject({ clusterIP: '10.96.0.8' });
+});
+
+test('a service that had a name outside is given the address it asks for', async () => {
+  await using server = await aServer();
+  const { create, patch } = servicesOf(server.client);
+  await create('a', { type: 'ExternalName', externalName: 'example.com' });
+  const wanted = { type: 'ClusterIP', externalName: null, clusterIP: '10.96.0.7' };
+  expect(await patch('a', wanted)).toMatchObject({ clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7'] });
+});

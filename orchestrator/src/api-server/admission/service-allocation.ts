@@ -96,7 +96,8 @@ export class ServiceAllocation {
     if (errors.length > 0) throw invalid(request.definition, request.name, errors);
     const taking = { request, taken: new Set<string | number>() };
     try {
-      await this.#giveAddress(taking, spec);
+      // Who has an address keeps it; that another is asked for is told by the rules of updates (allocUpdate).
+      if (!old || old.type === 'ExternalName') await this.#giveAddress(taking, spec);
       await givePorts({ request, spec, old, giver: this.#portGiver(taking) });
     } catch (error) {
       this.#giveUp(taking);
