@@ -144,11 +144,11 @@ class JsonReader {
 
   #escape(): void {
     const character = this.#text[this.#at] ?? '';
-    if (!'"\\/bfnrtu'.includes(character) || character === '') throw this.#unexpected('in string escape code');
+    if (!'"\\/bfnrtu'.includes(character) || character === '') throw this.#broken('in string escape code');
     this.#at++;
     if (character !== 'u') return;
     for (let i = 0; i < 4; i++, this.#at++) {
-      if (!isHexDigit(this.#text.charCodeAt(this.#at))) throw this.#unexpected('in \\u hexadecimal character escape');
+      if (!isHexDigit(this.#text.charCodeAt(this.#at))) throw this.#broken('in \\u hexadecimal character escape');
     }
   }
 
@@ -166,7 +166,7 @@ class JsonReader {
     }
     if (this.#text[this.#at] !== '-') throw this.#unexpected(context);
     this.#at++;
-    throw this.#unexpected('in numeric literal');
+    throw this.#broken('in numeric literal');
   }
 
   /** @throws DecodeError – after its digits a number has a point or an exponent without any. */
@@ -176,9 +176,9 @@ class JsonReader {
     // A second point or exponent is no part of it.
     if (sign === '.' ? floatSign.test(before) : /[eE]/.test(before)) return;
     this.#at++;
-    if (sign === '.') throw this.#unexpected('after decimal point in numeric literal');
+    if (sign === '.') throw this.#broken('after decimal point in numeric literal');
     if (!this.#take('+')) this.#take('-');
-    throw this.#unexpected('in exponent of numeric literal');
+    throw this.#broken('in exponent of numeric literal');
   }
 
   #noteFloat(holder: object, at: string | number): void {
@@ -189,7 +189,7 @@ class JsonReader {
 
   #word<T>(word: string, value: T): T {
     for (const [i, character] of [...word].entries()) {
-      if (this.#text[this.#at] !== character) throw this.#unexpected(`in literal ${word} (expecting '${word[i]}')`);
+      if (this.#text[this.#at] !== character) throw this.#broken(`in literal ${word} (expecting '${word[i]}')`);
       this.#at++;
     }
     return value;
@@ -205,6 +205,12 @@ class JsonReader {
     if (this.#text[this.#at] !== character) return false;
     this.#at++;
     return true;
+  }
+
+  /** Within a word, a number or an escape Go's scanner takes the end of the text for a space, which is none of it. */
+  #broken(context: string): DecodeError {
+    if (this.#at >= this.#text.length) return new DecodeError(`invalid character ' ' ${context}`);
+    return this.#unexpected(context);
   }
 
   #unexpected(context: string): DecodeError {
