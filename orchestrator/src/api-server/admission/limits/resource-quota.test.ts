@@ -151,11 +151,15 @@ test('a pod that gets a deadline is charged to the quota of those that have one'
   await expect(s.client.create(resources.pods, pod('b', undefined, patch.spec))).rejects.toThrow('exceeded quota: q');
 });
 
-test('before a new quota was counted, what it is about waits', async () => {
+/** quota/v1/generic Matches and resourcequota hasUsageStats: of its status, not its spec. */
+test('a new quota limits nothing before its status says so; what that says to be limited and was not counted waits', async () => {
   await using s = await aServer();
   const metadata = { name: 'new', namespace: 'default' };
-  await s.client.create(resources.resourcequotas, { metadata, spec: { hard: { configmaps: '1' } } });
-  await expect(s.client.create(resources.configmaps, aConfigMap('a'))).rejects.toThrow(
-    'configmaps "a" is forbidden: status unknown for quota: new, resources: configmaps',
+  const hard = { configmaps: '1' };
+  const quota = await s.client.create(resources.resourcequotas, { metadata, spec: { hard } });
+  for (const name of ['a', 'b']) await s.client.create(resources.configmaps, aConfigMap(name));
+  await s.client.updateStatus(resources.resourcequotas, { ...quota, status: { hard } });
+  await expect(s.client.create(resources.configmaps, aConfigMap('c'))).rejects.toThrow(
+    'configmaps "c" is forbidden: status unknown for quota: new, resources: configmaps',
   );
 });

@@ -67,15 +67,16 @@ function check(
   delta: Amounts,
 ): Amounts | undefined {
   const { plural, group } = definition;
-  const hard = amountsOf(quota.spec?.hard);
+  // One that was never counted limits nothing yet.
+  const hard = amountsOf(quota.status?.hard);
   const asked = new Map([...only(delta, hard.keys())].filter(([, quantity]) => quantity.sign > 0));
   const given = new Map([...only(delta, hard.keys())].filter(([, quantity]) => !quantity.isZero));
   if (!isInScope(quota.spec ?? {}, plural, object)) return undefined;
   const why = group === '' && plural === 'pods' ? unsaid(object as unknown as Pod, hard.keys()) : undefined;
   if (why !== undefined) throw forbidden(definition, name, `failed quota: ${quota.metadata.name}: ${why}`);
   if (given.size === 0) return undefined;
-  const known = amountsOf(quota.status?.hard);
-  const unknown = [...asked.keys()].filter((each) => !known.has(each)).sort();
+  const used = amountsOf(quota.status?.used);
+  const unknown = [...asked.keys()].filter((each) => !used.has(each)).sort();
   if (unknown.length > 0) {
     throw forbidden(
       definition,
@@ -83,15 +84,10 @@ function check(
       `status unknown for quota: ${quota.metadata.name}, resources: ${unknown.join(',')}`,
     );
   }
-  const used = amountsOf(quota.status?.used);
   const next = plus(used, given);
-  const over = [...asked.keys()]
-    .filter((each) => (next.get(each)?.compare(known.get(each) ?? hard.get(each)!) ?? 0) > 0)
-    .sort();
+  const over = [...asked.keys()].filter((each) => (next.get(each)?.compare(hard.get(each)!) ?? 0) > 0).sort();
   if (over.length === 0) return next;
-  const texts = [asked, used, known].map((amounts) =>
-    over.map((each) => `${each}=${amounts.get(each) ?? 0}`).join(','),
-  );
+  const texts = [asked, used, hard].map((amounts) => over.map((each) => `${each}=${amounts.get(each) ?? 0}`).join(','));
   throw forbidden(
     definition,
     name,
