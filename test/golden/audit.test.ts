@@ -116,6 +116,7 @@ test('what is refused says why: forbidden, not found, not known', async () => {
   expect(forbidden).toMatchObject({
     user: { username: 'admin' },
     impersonatedUser: { username: 'jane', groups: ['system:authenticated'] },
+    authenticationMetadata: { impersonationConstraint: 'impersonate:user-info' },
     responseStatus: { status: 'Failure', reason: 'Forbidden', code: 403 },
     annotations: { 'authorization.k8s.io/decision': 'forbid' },
   });

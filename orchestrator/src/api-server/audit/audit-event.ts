@@ -15,6 +15,7 @@ export interface AuditEvent {
   readonly verb: string;
   readonly user: object;
   impersonatedUser: object | undefined;
+  authenticationMetadata: { readonly impersonationConstraint: string } | undefined;
   readonly sourceIPs: readonly string[] | undefined;
   readonly userAgent: string | undefined;
   readonly objectRef: Record<string, string> | undefined;
@@ -49,6 +50,7 @@ export function auditEvent(about: {
     verb: info.verb,
     user: user ? userInfo(user) : {},
     impersonatedUser: undefined,
+    authenticationMetadata: undefined,
     sourceIPs: sources.length > 0 ? sources : undefined,
     userAgent: agent && agent.length > longestUserAgent ? `${agent.slice(0, longestUserAgent)}...TRUNCATED` : agent,
     objectRef: info.isResource ? reference(info) : undefined,

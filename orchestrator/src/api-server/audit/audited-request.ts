@@ -1,7 +1,7 @@
 import { type Clock, rfc3339Micro } from '@berth/kit';
 import type { KubeObject, Status } from '@berth/kube';
+import type { Impersonation } from '../authorization/impersonate.ts';
 import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
-import type { User } from '../user.ts';
 import { type AuditEvent, userInfo } from './audit-event.ts';
 import { type AuditDecision, type AuditStage, auditLevels } from './audit-policy.ts';
 import { JsonText, jsonLine } from './json-text.ts';
@@ -40,8 +40,9 @@ export class AuditedRequest implements RequestAudit {
     this.received = this.#write('RequestReceived');
   }
 
-  impersonates(user: User): void {
+  impersonates({ user, constraint }: Impersonation): void {
     this.#event.impersonatedUser = userInfo(user);
+    if (constraint !== undefined) this.#event.authenticationMetadata = { impersonationConstraint: constraint };
   }
 
   annotate(key: string, value: string): void {

@@ -1,11 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { apiError, goQuote } from '@berth/kube';
+import { aggregate } from '../aggregate.ts';
 import { type Attributes, type Authorizer, pathAttributes } from '../authorizer.ts';
 import { forbiddenError } from '../forbidden.ts';
+import { dns1123Subdomain } from '../resources/names.ts';
+import { domainPrefixedPath } from '../resources/paths.ts';
 import { anonymous, type User } from '../user.ts';
 
 const authentication = 'authentication.k8s.io';
 const serviceAccountPrefix = 'system:serviceaccount:';
+const nodePrefix = 'system:node:';
+const nodeNameKey = 'authentication.kubernetes.io/node-name';
+const nodeKeysKey = 'authentication.kubernetes.io/associated-node-keys';
 const prefix = 'impersonate-';
 const extraPrefix = 'extra-';
 
@@ -15,36 +21,151 @@ export function asksToImpersonate(headers: IncomingHttpHeaders): boolean {
   return false;
 }
 
+/** Whom a request acts as, and the verb that allowed it; none where plain impersonation did. */
+export interface Impersonation {
+  readonly user: User;
+  readonly constraint?: string;
+}
+
 /**
- * The user a request acts as by its Impersonate-* headers; the caller where there are none
+ * Whom a request acts as by its Impersonate-* headers; undefined where there are none
  * (apiserver endpoints/filters/impersonation). Header by header, as they came: Node joins those of one name, and a group's
- * name may have a comma.
+ * name may have a comma. Permissions bound to what is asked for come first, then those for whatever it is.
  * @throws ApiError Forbidden – the caller may not act as that user, group, uid or extra; BadRequest – no user is named.
  */
-export async function impersonated(caller: User, rawHeaders: readonly string[], authorizer: Authorizer): Promise<User> {
+export async function impersonated(
+  request: Attributes,
+  rawHeaders: readonly string[],
+  authorizer: Authorizer,
+): Promise<Impersonation | undefined> {
   const wanted = wantedBy(rawHeaders);
-  if (!wanted) return caller;
-  const { name, uid, groups, extra } = wanted;
-  if (name === '') {
-    if (groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return caller;
+  if (!wanted) return undefined;
+  if (wanted.name === '') {
+    if (isNameAlone(wanted)) return undefined;
     throw apiError('BadRequest', `requested ${goUser(wanted)} without impersonating a user name`);
   }
+  let first: unknown;
+  for (const mode of [...constrainedModes(wanted, request.user), undefined]) {
+    try {
+      return await actingAs(wanted, { request, mode, authorizer });
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+type Mode = 'associated-node' | 'arbitrary-node' | 'serviceaccount' | 'user-info';
+
+/** Nodes and service accounts bring their groups along, and cannot be asked for with others. */
+function constrainedModes(wanted: Wanted, caller: User): readonly Mode[] {
+  const node = nodeNameOf(wanted.name);
+  if (node === undefined && !serviceAccountOf(wanted.name)) return ['user-info'];
+  if (!isNameAlone(wanted)) return [];
+  if (node === undefined) return ['serviceaccount'];
+  const own = serviceAccountOf(caller.name) ? caller.extra?.[nodeNameKey] : undefined;
+  return own?.length === 1 && own[0] === node ? ['associated-node', 'arbitrary-node'] : ['arbitrary-node'];
+}
+
+interface Asked {
+  readonly request: Attributes;
+  /** Undefined: plain impersonation, whatever is asked for. */
+  readonly mode: Mode | undefined;
+  readonly authorizer: Authorizer;
+}
+
+async function actingAs(wanted: Wanted, { request, mode, authorizer }: Asked): Promise<Impersonation> {
+  const { name, uid, groups, extra } = wanted;
   const account = serviceAccountOf(name);
-  const wishes: Partial<Attributes>[] = [
-    account ? { resource: 'serviceaccounts', ...account } : { resource: 'users', name },
-    ...groups.map((group) => ({ resource: 'groups', name: group })),
-    ...(uid === '' ? [] : [{ group: authentication, resource: 'uids', name: uid }]),
-    ...Object.entries(extra).flatMap(([key, values]) =>
-      values.map((value) => ({ group: authentication, resource: 'userextras', subresource: key, name: value })),
+  const node = mode === undefined ? undefined : nodeNameOf(name);
+  const caller = mode === 'associated-node' ? withoutItsNode(request.user) : request.user;
+  if (mode) await allow({ ...request, user: caller, verb: `impersonate-on:${mode}:${request.verb}` }, authorizer);
+  const verb = mode ? `impersonate:${mode}` : 'impersonate';
+  const base = pathAttributes(caller, verb, '');
+  const known = { ...base, group: authentication };
+  const named = mode ? known : base;
+  await allow({ ...named, ...nameAttributes(name, { account, node, mode }) }, authorizer);
+  if (uid !== '') await allow({ ...known, resource: 'uids', name: uid }, authorizer);
+  const ofGroups = { ...named, resource: 'groups' };
+  if (mode) checkGroups(groups, ofGroups);
+  await allowEach(
+    groups.map((group) => ({ ...ofGroups, name: group })),
+    { all: mode && { ...ofGroups, name: '*' }, authorizer },
+  );
+  const ofExtras = { ...known, resource: 'userextras' };
+  if (mode) checkExtra(extra, ofExtras);
+  await allowEach(
+    Object.entries(extra).flatMap(([key, values]) =>
+      values.map((value) => ({ ...ofExtras, subresource: key, name: value })),
     ),
-  ];
-  for (const wish of wishes) await allow(caller, wish, authorizer);
-  return {
+    { all: mode && { ...ofExtras, subresource: '*', name: '*' }, authorizer },
+  );
+  const user = {
     name,
-    groups: groupsOf(name, groups, account),
+    groups: groupsOf(name, node === undefined ? groups : ['system:nodes'], account),
     ...(uid === '' ? {} : { uid }),
     ...(Object.keys(extra).length > 0 ? { extra } : {}),
   };
+  return mode ? { user, constraint: verb } : { user };
+}
+
+/** Whoever may act as the node it is on may on every node: permissions are not told which. */
+function withoutItsNode(user: User): User {
+  return { ...user, extra: { [nodeKeysKey]: Object.keys(user.extra ?? {}).sort() } };
+}
+
+function nameAttributes(
+  name: string,
+  parts: { account: ReturnType<typeof serviceAccountOf>; node: string | undefined; mode: Mode | undefined },
+): Partial<Attributes> {
+  const { account, node, mode } = parts;
+  if (account) return { resource: 'serviceaccounts', ...account };
+  if (node === undefined) return { resource: 'users', name };
+  return { resource: 'nodes', name: mode === 'associated-node' ? '*' : node };
+}
+
+/** What plain impersonation lets through, as it always did. @throws ApiError Forbidden */
+function checkGroups(groups: readonly string[], asked: Attributes): void {
+  if (groups.includes('')) throw forbiddenError(asked, 'impersonating the empty string group is not allowed');
+  const masters = 'system:masters';
+  if (groups.includes(masters))
+    throw forbiddenError({ ...asked, name: masters }, `impersonating the ${masters} group is not allowed`);
+}
+
+/** @throws ApiError Forbidden */
+function checkExtra(extra: Wanted['extra'], asked: Attributes): void {
+  for (const [key, values] of Object.entries(extra)) {
+    const why = extraComplaint(key, values);
+    if (why !== undefined) throw forbiddenError(asked, `impersonating ${why}`);
+  }
+}
+
+function extraComplaint(key: string, values: readonly string[]): string | undefined {
+  if (key === '') return 'the empty string key in extra is not allowed';
+  const errors = domainPrefixedPath(key, 'extra.key');
+  if (errors.length > 0)
+    return `an invalid key in extra is not allowed: ${aggregate(errors.map(({ field, message }) => `${field}: ${message}`))}`;
+  // Keys of headers are in lower case, but for what is percent-encoded.
+  if (key !== key.toLowerCase()) return `a non-lowercase key in extra is not allowed: ${goQuote(key)}`;
+  return values.includes('') ? 'the empty string value in extra is not allowed' : undefined;
+}
+
+/** Of many, all may be allowed at once (upstream's manyAuthorizationChecksInLoop). @throws ApiError Forbidden */
+async function allowEach(
+  asked: readonly Attributes[],
+  { all, authorizer }: { all: Attributes | undefined; authorizer: Authorizer },
+): Promise<void> {
+  if (all && asked.length >= 4 && (await authorizer.authorize(all)).allowed) return;
+  for (const each of asked) await allow(each, authorizer);
+}
+
+function isNameAlone({ uid, groups, extra }: Wanted): boolean {
+  return uid === '' && groups.length === 0 && Object.keys(extra).length === 0;
+}
+
+function nodeNameOf(user: string): string | undefined {
+  const name = user.startsWith(nodePrefix) ? user.slice(nodePrefix.length) : '';
+  return dns1123Subdomain(name).length === 0 ? name : undefined;
 }
 
 interface Wanted {
@@ -86,8 +207,7 @@ function wantedBy(rawHeaders: readonly string[]): Wanted | undefined {
   };
 }
 
-async function allow(user: User, wish: Partial<Attributes>, authorizer: Authorizer): Promise<void> {
-  const attributes: Attributes = { ...pathAttributes(user, 'impersonate', ''), ...wish };
+async function allow(attributes: Attributes, authorizer: Authorizer): Promise<void> {
   const { allowed, reason } = await authorizer.authorize(attributes);
   if (!allowed) throw forbiddenError(attributes, reason);
 }

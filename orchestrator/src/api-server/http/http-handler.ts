@@ -6,9 +6,10 @@ import { messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
 import type { AuditedRequest } from '../audit/audited-request.ts';
 import { asksToImpersonate, impersonated } from '../authorization/impersonate.ts';
+import { type Attributes, pathAttributes } from '../authorizer.ts';
 import { turns } from '../decoding/turns.ts';
 import type { Refused } from '../flow-control/in-flight.ts';
-import { isLongRunning, requestInfoOf } from '../request-info.ts';
+import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
 import { type Answer, plainError, type ServerRequest } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import { anonymous, type User } from '../user.ts';
@@ -84,7 +85,7 @@ export class HttpHandler {
         audit = undefined;
         throw apiError('InternalError', notAudited(message));
       }
-      const user = await this.#impersonate(caller, message, audit);
+      const user = await this.#impersonate(requestAttributes(info, caller), message, audit);
       await this.#parts.upgrade({ message, socket, head, request: { ...request, user, ...(audit ? { audit } : {}) } });
       audit?.complete(101);
     } catch (error) {
@@ -113,7 +114,9 @@ export class HttpHandler {
       served.audit = undefined;
       return this.#respond(plainError(500, `${notAudited(message)}\n`), served);
     }
-    const user = asksToImpersonate(message.headers) ? await this.#impersonate(caller, message, served.audit) : caller;
+    const user = asksToImpersonate(message.headers)
+      ? await this.#impersonate(requestAttributes(info, caller), message, served.audit)
+      : caller;
     const request = served.become(user);
     const { query, signal } = request;
     const pending = inFlight?.enter({ info, query, user, signal, waitMs: Math.min(served.timeoutMs / 4, 60_000) });
@@ -186,10 +189,11 @@ export class HttpHandler {
     }
   }
 
-  async #impersonate(caller: User, message: IncomingMessage, audit: AuditedRequest | undefined): Promise<User> {
-    const user = await impersonated(caller, message.rawHeaders, this.#parts.pipeline.authorizer);
-    if (user !== caller) audit?.impersonates(user);
-    return user;
+  async #impersonate(asked: Attributes, message: IncomingMessage, audit: AuditedRequest | undefined): Promise<User> {
+    const acting = await impersonated(asked, message.rawHeaders, this.#parts.pipeline.authorizer);
+    if (!acting) return asked.user;
+    audit?.impersonates(acting);
+    return acting.user;
   }
 
   /** A mistake of ours is logged and never explained to the client. */
@@ -204,6 +208,10 @@ export class HttpHandler {
     });
     return apiError('InternalError', `Internal error occurred: ${messageOf(error)}`);
   }
+}
+
+function requestAttributes(info: RequestInfo, user: User): Attributes {
+  return info.isResource ? { ...info, user } : pathAttributes(user, info.verb, info.path);
 }
 
 function hasCertificate(message: IncomingMessage): boolean {
