@@ -51,7 +51,7 @@ export const resizePod: SpecialHandler = async (context, route, request) => {
     const { user, warn } = request;
     const admission = { ...about, user, warn, dryRun: options.dryRun, ...askedOf(request, options.asObject) };
     await context.admission.mutate(admission);
-    const errors = [...(definition.rules.validate?.(pod) ?? []), ...resizeErrors(pod as Pod, before)];
+    const errors = [...(definition.rules.validate?.(pod, before) ?? []), ...resizeErrors(pod as Pod, before)];
     if (errors.length > 0) throw invalid(definition, name, errors);
     await context.admission.validate(admission);
   };

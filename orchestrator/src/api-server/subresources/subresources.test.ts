@@ -305,3 +305,21 @@ test('finalizing a namespace refuses names that no finalizer may have', async ()
   });
   await expect(put).rejects.toMatchObject({ code: 'Invalid' });
 });
+
+// kube-apiserver 1.36.3 resizes it.
+test('a pod that somebody debugs is resized as any other', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const container = { name: 'c', image: 'i', resources: { requests: { cpu: '100m' } } };
+  await client.create(resources.pods, aPod('p', { spec: { containers: [container] } }));
+  const patch = (subresource: string, spec: object) =>
+    client.raw({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/default/pods/p/${subresource}`,
+      contentType: 'application/strategic-merge-patch+json',
+      body: { spec },
+    });
+  await patch('ephemeralcontainers', { ephemeralContainers: [{ name: 'd', image: 'i' }] });
+  const wanted = { containers: [{ name: 'c', resources: { requests: { cpu: '200m' } } }] };
+  expect(await patch('resize', wanted)).toMatchObject({ spec: { ...wanted, ephemeralContainers: [{ name: 'd' }] } });
+});
