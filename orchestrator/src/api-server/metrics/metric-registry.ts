@@ -15,6 +15,7 @@ export const defaultBounds: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 
 /** One series of a histogram. */
 export class Histogram {
   readonly bounds: readonly number[];
+  /** How many there were up to each bound, and beyond the one before: most requests are in the first, and touch no other. */
   readonly buckets: number[];
   count = 0;
   sum = 0;
@@ -27,8 +28,11 @@ export class Histogram {
   observe(value: number): void {
     this.count++;
     this.sum += value;
-    for (let i = this.bounds.length - 1; i >= 0 && value <= (this.bounds[i] as number); i--)
-      this.buckets[i] = (this.buckets[i] as number) + 1;
+    for (let i = 0; i < this.bounds.length; i++)
+      if (value <= (this.bounds[i] as number)) {
+        this.buckets[i] = (this.buckets[i] as number) + 1;
+        return;
+      }
   }
 
   /** Adds what another one of the same bounds has seen. */
@@ -195,8 +199,12 @@ function histogramLines(name: string, labelNames: Values, labels: Values, histog
   const { bounds, buckets, count, sum } = histogram;
   const line = (bound: string, value: number) =>
     sampleLine(`${name}_bucket`, [...labelNames, 'le'], [...labels, bound], value);
+  let upTo = 0;
   return [
-    ...bounds.map((bound, i) => line(goFloat(bound), buckets[i] as number)),
+    ...bounds.map((bound, i) => {
+      upTo += buckets[i] as number;
+      return line(goFloat(bound), upTo);
+    }),
     line('+Inf', count),
     sampleLine(`${name}_sum`, labelNames, labels, sum),
     sampleLine(`${name}_count`, labelNames, labels, count),
