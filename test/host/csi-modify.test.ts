@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { startDriverProcess } from '../harness/driver-process.ts';
 import { createImage, imageFolder, useImage } from '../harness/image-driver.ts';
@@ -55,4 +56,15 @@ test('a modification without room is RESOURCE_EXHAUSTED, and the volume is what 
     mutableParameters: reserved,
   });
   expect(message).toContain('mutable_parameters');
+});
+
+test('a reserved image keeps its room in use, also that of tables which nothing was written to', async () => {
+  await using place = await imageFolder('xfs', 512);
+  await using driver = await startDriverProcess(place.folder);
+  const volumeId = await createImage(driver, 'pvc', { access, mib: 256, parameters: reserved });
+  const use = await useImage(driver, volumeId, { folder: place.folder, access });
+  // The kernel's thread begins within five seconds of a mount.
+  await sleep(7000);
+  expect(statSync(join(place.pool, 'images', volumeId)).blocks * 512).toBeGreaterThanOrEqual(256 * MiB);
+  await use.release();
 });

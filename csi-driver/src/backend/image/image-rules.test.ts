@@ -53,7 +53,7 @@ test('mount flags are those of the filesystem asked, and never more than asked',
     expect([flag, typeof objection]).toEqual([flag, 'string']);
     expect(objection).not.toContain(flag);
   }
-  expect(imageMountOptions(['rw', 'noatime,discard'], 'ext4')).toEqual(['noatime', 'discard']);
+  expect(imageMountOptions(['rw', 'noatime,discard'], 'ext4')).toEqual(['noatime', 'discard', 'noinit_itable']);
   expect(imageMountOptions(['nouuid'], 'xfs')).toEqual(['nouuid']);
   expect(imageMountOptions([], 'xfs')).toEqual(['nouuid']);
 });
