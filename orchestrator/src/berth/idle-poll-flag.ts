@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { messageOf } from '@berth/kit';
 import { idlePollingDevice, idlePollingPays } from '@berth/linux';
 import { durationMs } from '../api-server/go-duration.ts';
@@ -27,9 +27,10 @@ export function idlePollOf(text: string | undefined, device = idlePollingDevice)
   return ms;
 }
 
+/** Rights alone do not tell: a container's device cgroup refuses those who open it. */
 function problemWith(device: string): string | undefined {
   try {
-    accessSync(device, constants.R_OK | constants.W_OK);
+    closeSync(openSync(device, 'r+'));
     return undefined;
   } catch (error) {
     return messageOf(error);
