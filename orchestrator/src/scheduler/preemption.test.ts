@@ -23,6 +23,17 @@ const weighing = (name: string, priority: number, cpu: string, more: Partial<Non
 
 const only = (node: string) => ({ nodeSelector: { 'kubernetes.io/hostname': node } });
 
+/** The node `a` is taken by `least`, and `high` wants it. */
+async function contested() {
+  const s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.pods, weighing('least', 1, '2'));
+  await s.quiet();
+  await s.client.create(resources.pods, weighing('high', 10, '2'));
+  await s.quiet();
+  return s;
+}
+
 async function remove(client: KubeClient, name: string): Promise<void> {
   await client.delete(resources.pods, { namespace: 'default', name }, { gracePeriodSeconds: 0 });
 }
@@ -71,12 +82,7 @@ test('who is tried again while its victim goes takes nobody else', async () => {
 });
 
 test('room that was made for one is not for another of no more importance', async () => {
-  await using s = await scene();
-  await s.client.create(resources.nodes, aNode('a'));
-  await s.client.create(resources.pods, weighing('least', 1, '2'));
-  await s.quiet();
-  await s.client.create(resources.pods, weighing('high', 10, '2'));
-  await s.quiet();
+  await using s = await contested();
   await remove(s.client, 'least');
   await s.client.create(resources.pods, weighing('late', 10, '2'));
   await s.client.create(resources.pods, weighing('small', 1, '1'));
@@ -88,12 +94,7 @@ test('room that was made for one is not for another of no more importance', asyn
 });
 
 test('a more important one takes a nomination over, and who had it looks elsewhere', async () => {
-  await using s = await scene();
-  await s.client.create(resources.nodes, aNode('a'));
-  await s.client.create(resources.pods, weighing('least', 1, '2'));
-  await s.quiet();
-  await s.client.create(resources.pods, weighing('high', 10, '2'));
-  await s.quiet();
+  await using s = await contested();
   await s.client.create(resources.pods, weighing('highest', 20, '2'));
   await s.quiet();
   const nominated = async (name: string) => (await find(s.client, name))?.status?.nominatedNodeName;
@@ -105,12 +106,7 @@ test('a more important one takes a nomination over, and who had it looks elsewhe
 });
 
 test('a nomination that no longer helps is taken back', async () => {
-  await using s = await scene();
-  await s.client.create(resources.nodes, aNode('a'));
-  await s.client.create(resources.pods, weighing('least', 1, '2'));
-  await s.quiet();
-  await s.client.create(resources.pods, weighing('high', 10, '2'));
-  await s.quiet();
+  await using s = await contested();
   expect((await find(s.client, 'high'))?.status?.nominatedNodeName).toBe('a');
   const taints = [{ key: 'k', effect: 'NoSchedule' }];
   await s.client.patch(resources.nodes, { name: 'a' }, { type: 'merge', patch: { spec: { taints } } });

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { messageOf } from '@berth/kit';
 import { aggregate } from '../aggregate.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
@@ -10,14 +9,10 @@ import { type AuthorizationFile, type AuthorizerFields, authorizationForm } from
 import { type AuthorizationMode, authorizationModes } from './modes.ts';
 import { webhookOf } from './webhook-configuration.ts';
 
-/** The text of a file of --authorization-config. @throws RangeError */
-export async function readAuthorizationConfiguration(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new RangeError(`open ${path}: ${error.code === 'ENOENT' ? 'no such file or directory' : error.message}`);
-  });
-}
+/** What has to be there from the start on. */
+const lasting: ReadonlySet<AuthorizationMode> = new Set(['Node', 'ABAC', 'RBAC']);
 
-/** The authorizers of a file, in order. `before`: those of the start, of which none may go and none come but webhooks. @throws RangeError – in upstream's words. */
+/** The authorizers of a file, in order. `before`: those of the start, of which none but webhooks may go; none of {@link lasting} may come. @throws RangeError – in upstream's words. */
 export function parseAuthorizationConfiguration(
   text: string,
   before?: readonly NamedAuthorizer[],
@@ -35,6 +30,11 @@ export function parseAuthorizationConfiguration(
     ...(missing.length > 0 ? [`missing required types: [${missing.sort().join(' ')}]`] : []),
   ];
   if (wrong.length > 0) throw new RangeError(aggregate(wrong));
+  const added = before && own.find(({ type }) => lasting.has(type) && !before.some((one) => one.type === type));
+  if (added)
+    throw new RangeError(
+      `authorizer type ${added.type} is not allowed if it was not enabled at initial server startup`,
+    );
   return authorizers;
 }
 

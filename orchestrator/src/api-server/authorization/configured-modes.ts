@@ -1,3 +1,4 @@
+import { readFileText } from '../configuration/read-file-text.ts';
 import type { AuthorizationOptions } from './authorization-options.ts';
 import type { AuthorizationMode } from './modes.ts';
 
@@ -10,9 +11,7 @@ interface Options {
 export async function withConfiguredModes<T extends Options>(options: T): Promise<T> {
   const path = options.authorization?.configFile;
   if (path === undefined) return options;
-  const { parseAuthorizationConfiguration, readAuthorizationConfiguration } = await import(
-    './authorization-configuration.ts'
-  );
-  const authorizers = parseAuthorizationConfiguration(await readAuthorizationConfiguration(path));
+  const { parseAuthorizationConfiguration } = await import('./authorization-configuration.ts');
+  const authorizers = parseAuthorizationConfiguration(await readFileText(path));
   return { ...options, authorizationModes: authorizers.map(({ type }) => type) };
 }

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, messageOf } from '@berth/kit';
 import { followFile } from '../configuration/follow-file.ts';
-import { parseAuthorizationConfiguration, readAuthorizationConfiguration } from './authorization-configuration.ts';
+import { readFileText } from '../configuration/read-file-text.ts';
+import { parseAuthorizationConfiguration } from './authorization-configuration.ts';
 import type { NamedAuthorizer } from './authorization-options.ts';
 
 export interface FollowedAuthorizers {
@@ -22,15 +23,15 @@ export async function followAuthorizers({
   observer,
   use,
 }: FollowedAuthorizers): Promise<void> {
-  let text = await readAuthorizationConfiguration(path);
+  let text = await readFileText(path);
   const first = parseAuthorizationConfiguration(text);
   await use(first);
   const look = async (): Promise<void> => {
     try {
-      const now = await readAuthorizationConfiguration(path);
+      const now = await readFileText(path);
       if (now === text) return;
       text = now;
-      await use(allowed(parseAuthorizationConfiguration(now, first), first));
+      await use(parseAuthorizationConfiguration(now, first));
       observer.reloaded(true);
       log.info('authorizers are read again', { path });
     } catch (error) {
@@ -39,16 +40,4 @@ export async function followAuthorizers({
     }
   };
   followFile({ path, clock, log, look }, signal);
-}
-
-/** What has to be there from the start on. */
-const lasting = new Set(['Node', 'ABAC', 'RBAC']);
-
-function allowed(now: readonly NamedAuthorizer[], first: readonly NamedAuthorizer[]): readonly NamedAuthorizer[] {
-  const added = now.find(({ type }) => lasting.has(type) && !first.some((one) => one.type === type));
-  if (added)
-    throw new RangeError(
-      `authorizer type ${added.type} is not allowed if it was not enabled at initial server startup`,
-    );
-  return now;
 }

@@ -56,9 +56,18 @@ export class ServedRequest {
     const { clock } = parts;
     const { watched } = parts.metrics;
     const { headers } = message;
-    const listed = () => parts.metrics.requests.watchListed(this.info, (clock.monotonicMs() - this.#startedAt) / 1000);
-    const told = { response, request, headers, warnings, clock, extra };
-    this.reply = { ...told, watched, listed, upgrade, sentBytes: undefined };
+    this.reply = {
+      response,
+      request,
+      headers,
+      warnings,
+      clock,
+      extra,
+      watched,
+      listed: () => parts.metrics.requests.watchListed(this.info, (clock.monotonicMs() - this.#startedAt) / 1000),
+      upgrade,
+      sentBytes: undefined,
+    };
     this.#ended = parts.metrics.requests.begin(this.info, request.method);
     if (!isLongRunning(this.info)) this.#setDeadline(request.query);
   }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { messageOf } from '@berth/kit';
 import { aggregate } from '../../aggregate.ts';
 import { readConfiguration } from '../../configuration/read-configuration.ts';
+import { readFileText } from '../../configuration/read-file-text.ts';
 import type { FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, goJson, invalid, tooMany } from '../../resources/field.ts';
 import { issuerErrors } from './check-issuer.ts';
@@ -19,23 +19,14 @@ export interface AuthenticationConfiguration {
 
 const mostIssuers = 64;
 
-/** `own`: whose tokens are made here. @throws RangeError – it cannot be read, or is wrong, in upstream's words. */
-export async function loadAuthenticationConfiguration(
-  path: string,
-  own: readonly string[],
-): Promise<AuthenticationConfiguration> {
-  return parseAuthenticationConfiguration(await readAuthenticationConfiguration(path), { path, own });
-}
-
 /** The file's text. @throws RangeError */
 export async function readAuthenticationConfiguration(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'no such file or directory' : error.message;
-    throw notLoaded(path, `open ${path}: ${why}`);
+  return readFileText(path).catch((error: RangeError) => {
+    throw notLoaded(path, error.message);
   });
 }
 
-/** `before`: what it said at the start, of which some may not change. @throws RangeError */
+/** `own`: whose tokens are made here. `before`: what it said at the start, of which some may not change. @throws RangeError – in upstream's words. */
 export function parseAuthenticationConfiguration(
   text: string,
   about: {
