@@ -4,9 +4,9 @@ import type { FrontProxyOptions } from '../api-server/authentication/front-proxy
 import type { OidcFlags } from '../api-server/authentication/oidc/oidc-flags.ts';
 import type { AuthorizationOptions } from '../api-server/authorization/authorization-options.ts';
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
-import { durationMs } from '../api-server/go-duration.ts';
 import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
+import { durationFlag } from './number-flags.ts';
 
 /** Who gets in, who may do what, and what is read by nobody who takes the disk away. */
 export interface AccessOptions {
@@ -244,7 +244,5 @@ function versionOf(flag: string, text: string): 'v1' | 'v1beta1' {
 }
 
 function duration(flag: string, text: string): number {
-  const value = durationMs(text);
-  if (value !== undefined && value >= 0) return value;
-  throw new BerthError('Usage', `${flag} takes a duration such as 2m0s, not "${text}"`);
+  return durationFlag(flag, text, { example: '2m0s' });
 }

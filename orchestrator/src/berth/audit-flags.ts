@@ -6,10 +6,10 @@ import {
   logPlugin,
   webhookPlugin,
 } from '../api-server/audit/audit-options.ts';
-import { durationMs } from '../api-server/go-duration.ts';
 import type { AuditOptions } from '../api-server/limits/limit-options.ts';
 import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
+import { countFlag, durationFlag } from './number-flags.ts';
 
 export interface AuditFlags {
   readonly auditPolicyFile?: string;
@@ -159,9 +159,7 @@ class FlagReader {
   }
 
   count(flag: string): number {
-    const text = this.text(flag);
-    if (/^\d{1,9}$/.test(text)) return Number(text);
-    throw usage(`--${flag} takes a whole number from 0 to 999999999, not "${text}"`);
+    return countFlag(`--${flag}`, this.text(flag));
   }
 
   number(flag: string): number {
@@ -171,8 +169,6 @@ class FlagReader {
   }
 
   durationMs(flag: string): number {
-    const ms = durationMs(this.text(flag));
-    if (ms !== undefined && ms >= 0) return ms;
-    throw usage(`--${flag} takes a duration such as 30s, not "${this.text(flag)}"`);
+    return durationFlag(`--${flag}`, this.text(flag), { example: '30s' });
   }
 }

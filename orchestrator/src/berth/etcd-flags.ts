@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { durationMs } from '../api-server/go-duration.ts';
 import { type EtcdEndpoint, etcdEndpointsOf } from '../store/etcd/etcd-endpoint.ts';
 import { BerthError } from './berth-error.ts';
+import { durationFlag } from './number-flags.ts';
 
 export interface EtcdFlags {
   readonly etcdServers?: string;
@@ -46,12 +46,7 @@ export function etcdOf(flags: EtcdFlags): EtcdChoice | undefined {
   }
   if ((etcdCertfile === undefined) !== (etcdKeyfile === undefined))
     throw new BerthError('Usage', '--etcd-certfile and --etcd-keyfile belong together: give both');
-  const compactionMs = durationMs(flags.etcdCompactionInterval);
-  if (compactionMs === undefined || compactionMs < 0)
-    throw new BerthError(
-      'Usage',
-      `--etcd-compaction-interval takes a duration such as 5m0s, not "${flags.etcdCompactionInterval}"`,
-    );
+  const compactionMs = durationFlag('--etcd-compaction-interval', flags.etcdCompactionInterval, { example: '5m0s' });
   if (!/^\/?[^/\0]+(\/[^/\0]+)*\/?$/.test(etcdPrefix))
     throw new BerthError('Usage', `--etcd-prefix takes a path such as /registry, not ${JSON.stringify(etcdPrefix)}`);
   return {

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { durationMs } from '../api-server/go-duration.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { type AuditFlags, addAuditFlags, auditOf } from './audit-flags.ts';
-import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
+import { countFlag, durationFlag } from './number-flags.ts';
 
 export interface LimitFlags extends AuditFlags {
   readonly maxRequestsInflight: string;
@@ -35,24 +34,15 @@ export function addLimitFlags(command: Command): Command {
 
 /** @throws BerthError Usage */
 export function limitsOf(flags: LimitFlags): LimitOptions {
-  const requestTimeoutMs = durationMs(flags.requestTimeout);
-  if (requestTimeoutMs === undefined || requestTimeoutMs < 1)
-    throw new BerthError('Usage', `--request-timeout takes a duration such as 1m0s, not "${flags.requestTimeout}"`);
-  const eventTtlMs = durationMs(flags.eventTtl);
-  if (eventTtlMs === undefined || eventTtlMs < 0)
-    throw new BerthError('Usage', `--event-ttl takes a duration such as 1h0m0s, not "${flags.eventTtl}"`);
+  const requestTimeoutMs = durationFlag('--request-timeout', flags.requestTimeout, { example: '1m0s', leastMs: 1 });
+  const eventTtlMs = durationFlag('--event-ttl', flags.eventTtl, { example: '1h0m0s' });
   return {
-    maxRequestsInFlight: count('--max-requests-inflight', flags.maxRequestsInflight),
-    maxMutatingRequestsInFlight: count('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
+    maxRequestsInFlight: countFlag('--max-requests-inflight', flags.maxRequestsInflight),
+    maxMutatingRequestsInFlight: countFlag('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
     priorityAndFairness: booleanFlag('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
     requestTimeoutMs,
     // Upstream counts whole seconds, too.
     eventTtlSeconds: Math.floor(eventTtlMs / 1000),
     audit: auditOf(flags),
   };
-}
-
-function count(flag: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new BerthError('Usage', `${flag} takes a whole number from 0 to 999999999, not "${text}"`);
 }
