@@ -7,12 +7,13 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
@@ -254,6 +255,12 @@ test('without root, up, down and image say to use sudo', async () => {
   }
 });
 
+/** Whether a process has a handler for a signal (proc_pid_status(5), SigCgt). */
+function catches(pid: number, signal: number): boolean {
+  const [, caught] = /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  return (BigInt(`0x${caught}`) & (1n << BigInt(signal - 1))) !== 0n;
+}
+
 test('SIGTERM to npm reaches what npm run up and npm run down have started', async () => {
   for (const script of ['up', 'down']) {
     using folder = aFolder();
@@ -264,6 +271,8 @@ test('SIGTERM to npm reaches what npm run up and npm run down have started', asy
     const npm = spawn('npm', ['run', '--silent', script, '--', '--port', '0'], { cwd: folder.path });
     const said = text(npm.stdout);
     await once(npm.stdout, 'data');
+    // npm hands signals on from a little after it has started the program.
+    await expect.poll(() => catches(npm.pid!, constants.signals.SIGTERM), { interval: 5 }).toBe(true);
     npm.kill('SIGTERM');
     expect(await said).toBe(`started berth ${script} --port 0\nstopping\n`);
   }

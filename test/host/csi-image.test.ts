@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { freezeFilesystem, linuxMounter, openRoot, putXattr, reopen } from '@berth/linux';
+import { freezeFilesystem, linuxMounter, loopPath, openRoot, putXattr, reopen } from '@berth/linux';
 import { expect, test } from 'vitest';
 import { startDriverProcess } from '../harness/driver-process.ts';
 import { type Access, capabilityOf, createImage, imageFolder, useImage } from '../harness/image-driver.ts';
@@ -321,6 +321,24 @@ test('a volume is staged again at once, while the kernel still lets go of its de
     const use = await useImage(driver, volumeId, { folder: place.folder, access: fs('ext4') });
     await use.release();
   }
+});
+
+test('staging waits for who still holds a device that is about to go, and names it when that takes long', async () => {
+  await using place = await imageFolder();
+  await using driver = await startDriverProcess(place.folder);
+  const volumeId = await createImage(driver, 'pvc-1', { access: fs('ext4'), mib: 16 });
+  const stage = () => useImage(driver, volumeId, { folder: place.folder, access: fs('ext4') });
+  let use = await stage();
+  const [device] = place.loops();
+  const holder = openSync(loopPath(device!.number), 'r');
+  await use.release();
+  const refused = stage();
+  await expect(refused).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('still works on') });
+  const staging = stage();
+  closeSync(holder);
+  use = await staging;
+  await use.release();
+  expect(place.loops()).toEqual([]);
 });
 
 test('an image that is being copied is not staged before that has ended', async () => {

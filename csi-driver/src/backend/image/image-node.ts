@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   deviceSize,
   type Fd,
@@ -40,6 +41,10 @@ export interface ImageNodeOptions {
   readonly mounter: Mounter;
 }
 
+/** How long staging waits for the last holder of a device that is about to go, and how often it looks. */
+const holderWaitMs = 2000;
+const holderPollMs = 20;
+
 /** Images on this node: a loop device that lives as long as the staging does, and a filesystem mounted from it. */
 export class ImageNode implements NodeSide {
   readonly baseOptions: readonly string[] = [];
@@ -75,7 +80,10 @@ export class ImageNode implements NodeSide {
   async stage(request: StageRequest): Promise<void> {
     const { volume, access } = request;
     using _alone = this.#unmounted.exclude(volume.id);
-    await this.#refuseOtherAccess(volume.id, access);
+    for (let waited = 0; this.#isHeldByNobody(volume.id, access); waited += holderPollMs) {
+      if (waited >= holderWaitMs) throw grpcError('ABORTED', `a program still works on volume "${volume.id}"; try again`);
+      await sleep(holderPollMs);
+    }
     await this.#undoHalfFormat(volume);
     using loop = await this.#loops.hold(volume.id, access === 'mount');
     await growLoop(loop.number);
@@ -232,9 +240,14 @@ export class ImageNode implements NodeSide {
     if (fsType) await this.#filesystems.grow({ path: loopPath(number), fd: device }, fsType, mountPoint);
   }
 
-  async #refuseOtherAccess(id: string, access: 'mount' | 'block'): Promise<void> {
+  /**
+   * Whether its device is about to go, and held by no mount: by a mount namespace whose last process has ended, which
+   * the kernel takes down in its own time, or by a mkfs or fsck that outlived the driver that started it.
+   * @throws FAILED_PRECONDITION when it is in use in the other way.
+   */
+  #isHeldByNobody(id: string, access: 'mount' | 'block'): boolean {
     const number = this.#loops.find(id);
-    if (number === undefined) return;
+    if (number === undefined) return false;
     const [mount] = this.#mountsOf(id, 'filesystem');
     if (mount && access === 'block') {
       throw grpcError(
@@ -244,15 +257,10 @@ export class ImageNode implements NodeSide {
     }
     const autoclear = isAutoclear(number);
     // Gone since it was found: with the last user of a mount that has ended.
-    if (mount || autoclear === undefined) return;
-    if (access === 'block') {
-      if (!autoclear) return;
-    } else if (!autoclear) {
-      throw grpcError('FAILED_PRECONDITION', `volume "${id}" is staged as a block device; unstage it first`);
-    }
-    if (access === 'mount' && foreignMount(number)) return;
-    // Held by nobody's mount, and about to go: a mkfs or fsck that outlived the driver that started it.
-    throw grpcError('ABORTED', `a program still works on volume "${id}"; try again`);
+    if (mount || autoclear === undefined) return false;
+    if (autoclear) return access === 'block' || foreignMount(number) === undefined;
+    if (access === 'block') return false;
+    throw grpcError('FAILED_PRECONDITION', `volume "${id}" is staged as a block device; unstage it first`);
   }
 
   /** A mkfs that was killed leaves something that is no filesystem and not empty. Nothing of anybody's is on it. */
