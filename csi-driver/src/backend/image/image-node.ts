@@ -81,7 +81,8 @@ export class ImageNode implements NodeSide {
     const { volume, access } = request;
     using _alone = this.#unmounted.exclude(volume.id);
     for (let waited = 0; this.#isHeldByNobody(volume.id, access); waited += holderPollMs) {
-      if (waited >= holderWaitMs) throw grpcError('ABORTED', `a program still works on volume "${volume.id}"; try again`);
+      if (waited >= holderWaitMs)
+        throw grpcError('ABORTED', `a program still works on volume "${volume.id}"; try again`);
       await sleep(holderPollMs);
     }
     await this.#undoHalfFormat(volume);
