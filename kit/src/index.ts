@@ -34,6 +34,7 @@ export { makeFolders } from './make-folders.ts';
 export { type Labels, Metrics } from './metrics.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
+export { runInThread, ThreadTooLong, type ThreadWork } from './run-in-thread.ts';
 export { startTask } from './start-task.ts';
 export { outputsByTurns } from './turn-writer.ts';
 export { Turns } from './turns.ts';

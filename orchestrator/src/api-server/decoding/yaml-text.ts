@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { messageOf, runInThread, ThreadTooLong } from '@berth/kit';
 import { apiError, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
 import { BeyondBudget } from './yaml-decoder.ts';
 import { readDocument, type YamlDocument } from './yaml-document.ts';
@@ -16,7 +16,7 @@ const mostValues = 20_000;
 const workerFile = new URL(import.meta.url.endsWith('.ts') ? './yaml-worker.ts' : './yaml-worker.js', import.meta.url);
 
 /** No document that is meant well takes so long. */
-const mostMs = 10_000;
+const mostCpuMs = 10_000;
 /** Writing more takes that long, and more memory than the thread has; passing it on holds others up. */
 const mostWritten = 24 * 1024 * 1024;
 
@@ -68,7 +68,7 @@ export async function writeYaml(json: string | Buffer, signal: AbortSignal): Pro
 function tooLong() {
   return apiError(
     'RequestEntityTooLarge',
-    `Request entity too large: reading it takes more than ${mostMs / 1000} seconds`,
+    `Request entity too large: reading it takes more than ${mostCpuMs / 1000} seconds`,
   );
 }
 
@@ -84,22 +84,12 @@ function inTurn(work: YamlWork, signal: AbortSignal): Promise<YamlReply> {
   return turn;
 }
 
-function ask(workerData: YamlWork, client: AbortSignal): Promise<YamlReply> {
-  client.throwIfAborted();
-  const signal = AbortSignal.any([client, AbortSignal.timeout(mostMs)]);
-  return new Promise((resolve, reject) => {
-    const limits = { maxOldGenerationSizeMb: 512 };
-    const worker = new Worker(workerFile, { name: 'yaml', workerData, resourceLimits: limits });
-    const stop = () => {
-      void worker.terminate();
-      reject(client.aborted ? client.reason : tooLong());
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    worker.once('message', resolve);
-    worker.once('error', (error: Error) => resolve({ error: error.message }));
-    worker.once('exit', () => {
-      signal.removeEventListener('abort', stop);
-      resolve({ error: 'the document could not be read' });
-    });
-  });
+async function ask(data: YamlWork, signal: AbortSignal): Promise<YamlReply> {
+  try {
+    return await runInThread<YamlReply>(workerFile, { name: 'yaml', data, mostCpuMs, mostMegabytes: 512, signal });
+  } catch (error) {
+    if (error instanceof ThreadTooLong) throw tooLong();
+    signal.throwIfAborted();
+    return { error: messageOf(error) };
+  }
 }
