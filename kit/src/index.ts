@@ -39,4 +39,4 @@ export { startTask } from './start-task.ts';
 export { outputsByTurns } from './turn-writer.ts';
 export { Turns } from './turns.ts';
 export { withoutEnd } from './without-end.ts';
-export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
+export { type QueueObserver, type QueueState, WorkQueue, type WorkQueueOptions } from './work-queue.ts';

@@ -4,7 +4,7 @@ import { Backoff } from './backoff.ts';
 import { FakeClock } from './fake-clock.ts';
 import { silentLogger } from './logger.ts';
 import { runController } from './run-controller.ts';
-import { WorkQueue } from './work-queue.ts';
+import { type QueueObserver, type QueueState, WorkQueue } from './work-queue.ts';
 
 const aQueue = () => new WorkQueue({ clock: new FakeClock(), backoff: new Backoff({ initialMs: 1, maxMs: 1 }) });
 
@@ -51,4 +51,38 @@ test('keys that need no more than a look leave turns of the event loop to others
   expect(most).toBeLessThanOrEqual(2 * 250);
   stop.abort();
   await running;
+});
+
+test('who observes a queue hears how long keys wait and are worked on, and sees what it holds', async () => {
+  const clock = new FakeClock();
+  const heard: string[] = [];
+  let state: QueueState | undefined;
+  const observer: QueueObserver = {
+    made: (queue) => {
+      state = queue;
+    },
+    added: () => heard.push('added'),
+    taken: (ms) => heard.push(`taken ${ms}`),
+    done: (ms) => heard.push(`done ${ms}`),
+    retried: () => heard.push('retried'),
+  };
+  const queue = new WorkQueue({ clock, backoff: new Backoff({ initialMs: 1, maxMs: 1 }), observer });
+  const seen = () => [state?.depth, state?.heldMs()];
+  for (const key of ['a', 'b', 'a']) queue.add(key);
+  expect(seen()).toEqual([2, []]);
+  await clock.advance(20);
+  const worker = queue[Symbol.asyncIterator]();
+  await worker.next();
+  await clock.advance(5);
+  // Wanted again while it is worked on: it waits from now on.
+  for (const key of ['a', 'a']) queue.add(key);
+  expect(seen()).toEqual([2, [5]]);
+  await clock.advance(5);
+  await worker.next();
+  queue.addRateLimited('c');
+  await worker.next();
+  expect(seen()).toEqual([0, [0]]);
+  await worker.return(undefined);
+  expect(heard.join()).toBe('added,added,taken 20,added,done 10,taken 30,retried,done 0,taken 5,done 0');
+  await queue[Symbol.asyncDispose]();
 });

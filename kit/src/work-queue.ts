@@ -1,10 +1,30 @@
 import type { Backoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 
-/** What a worker holds while it works on a key; leaving the loop body by any path ends it. */
+/** What a queue holds now. */
+export interface QueueState {
+  /** Keys that no worker has taken yet, those that were added while they are worked on included. */
+  readonly depth: number;
+  /** How long each key that is worked on has been. */
+  heldMs(): readonly number[];
+}
+
+/** Hears what a queue does. */
+export interface QueueObserver {
+  /** Of several queues that were made under one name the last one is there. */
+  made(queue: QueueState): void;
+  /** Work is wanted on a key that did not wait for it. */
+  added(): void;
+  taken(waitedMs: number): void;
+  done(workedMs: number): void;
+  /** Work is wanted again later. */
+  retried(): void;
+}
+
 export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly backoff: Backoff;
+  readonly observer?: QueueObserver | undefined;
 }
 
 /**
@@ -16,11 +36,13 @@ export interface WorkQueueOptions {
 export class WorkQueue<K extends string = string> implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
-  readonly #ready = new Set<K>();
+  readonly #observer: QueueObserver | undefined;
+  /** With the time since when they wait, or are held. */
+  readonly #ready = new Map<K, number>();
   /** Where the next is: one that begins anew passes over all that were taken before. */
-  #order = this.#ready.values();
-  readonly #active = new Set<K>();
-  readonly #again = new Set<K>();
+  #order = this.#ready.entries();
+  readonly #active = new Map<K, number>();
+  readonly #again = new Map<K, number>();
   readonly #delayed = new Map<K, { at: number; timer: Disposable }>();
   readonly #waiters: (() => void)[] = [];
   #closed = false;
@@ -28,22 +50,25 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
     this.#backoff = options.backoff;
+    this.#observer = options.observer;
+    this.#observer?.made(this);
   }
 
   /** Wants work on `key` as soon as a worker is free. */
   add(key: K): void {
     if (this.#closed) return;
     this.#cancelDelay(key);
-    if (this.#active.has(key)) this.#again.add(key);
-    else if (!this.#ready.has(key)) {
-      this.#ready.add(key);
-      this.#waiters.shift()?.();
-    }
+    if (this.#ready.has(key) || this.#again.has(key)) return;
+    this.#observer?.added();
+    const now = this.#clock.monotonicMs();
+    if (this.#active.has(key)) this.#again.set(key, now);
+    else this.#wait(key, now);
   }
 
   /** Wants work on `key` in `ms`; the earliest of several wishes counts. */
   addAfter(key: K, ms: number): void {
     if (this.#closed) return;
+    this.#observer?.retried();
     if (ms <= 0) return this.add(key);
     const at = this.#clock.now() + ms;
     const known = this.#delayed.get(key);
@@ -70,6 +95,15 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
     return this.#ready.size + this.#active.size + this.#delayed.size;
   }
 
+  get depth(): number {
+    return this.#ready.size + this.#again.size;
+  }
+
+  heldMs(): readonly number[] {
+    const now = this.#clock.monotonicMs();
+    return [...this.#active.values()].map((since) => now - since);
+  }
+
   /** No key is ready or held (delayed ones may wait). */
   get idle(): boolean {
     return this.#ready.size === 0 && this.#active.size === 0;
@@ -92,15 +126,19 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
     for (const { timer } of this.#delayed.values()) timer[Symbol.dispose]();
     this.#delayed.clear();
     this.#ready.clear();
+    this.#again.clear();
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
   async #take(): Promise<K | undefined> {
     while (!this.#closed) {
-      const key = this.#next();
-      if (key !== undefined) {
+      const next = this.#next();
+      if (next) {
+        const [key, since] = next;
+        const now = this.#clock.monotonicMs();
         this.#ready.delete(key);
-        this.#active.add(key);
+        this.#active.set(key, now);
+        this.#observer?.taken(now - since);
         return key;
       }
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
@@ -109,16 +147,25 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
   }
 
   /** The oldest key; an iterator that came to its end stays there. */
-  #next(): K | undefined {
+  #next(): readonly [K, number] | undefined {
     const { value, done } = this.#order.next();
     if (!done) return value;
-    this.#order = this.#ready.values();
+    this.#order = this.#ready.entries();
     return this.#order.next().value;
   }
 
+  #wait(key: K, since: number): void {
+    this.#ready.set(key, since);
+    this.#waiters.shift()?.();
+  }
+
   #done(key: K): void {
+    this.#observer?.done(this.#clock.monotonicMs() - (this.#active.get(key) as number));
     this.#active.delete(key);
-    if (this.#again.delete(key)) this.add(key);
+    const since = this.#again.get(key);
+    if (since === undefined) return;
+    this.#again.delete(key);
+    this.#wait(key, since);
   }
 
   #cancelDelay(key: K): void {

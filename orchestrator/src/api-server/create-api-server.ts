@@ -35,8 +35,9 @@ import { type Listener, type ListenOptions, listen, type Upgrade } from './http/
 import { InProcessTransport } from './in-process-transport.ts';
 import type { LimitOptions } from './limits/limit-options.ts';
 import { ServerLimits } from './limits/server-limits.ts';
+import type { ComponentMetrics } from './metrics/component-metrics.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
-import { ownHealthChecks } from './own-health-checks.ts';
+import { componentsOf, ownHealthChecks } from './own-health-checks.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { ResourceRegistry } from './resource-registry.ts';
@@ -100,6 +101,8 @@ export interface UpgradeContext {
 }
 
 export interface ApiServer extends AsyncDisposable {
+  /** What other parts of this process tell by its `/metrics`. */
+  readonly metrics: ComponentMetrics;
   /** Clients inside the process; as a component of the control plane unless `user` says otherwise. */
   transport(user?: User): Transport;
   /** Serves HTTPS; may be called for several addresses. Disposing the server ends them all. */
@@ -129,19 +132,6 @@ export async function createApiServer(given: ApiServerOptions): Promise<ApiServe
 async function openEncrypted(store: Store, path: string, definitions: readonly ResourceDefinition[]): Promise<Store> {
   const { openEncryptedStore } = await import('./encryption/open-encrypted-store.ts');
   return openEncryptedStore(store, path, definitions);
-}
-
-/** The store is told of as the health checks tell of it. */
-function componentsOf(
-  own: readonly HealthCheck[],
-  others: readonly ClusterComponent[] = [],
-): readonly ClusterComponent[] {
-  return [
-    ...others,
-    ...own
-      .filter(({ name }) => name === 'etcd')
-      .map(({ check }) => ({ name: 'etcd-0', check, told: 'error' as const })),
-  ];
 }
 
 const defaultServiceCidr = '10.96.0.0/16';
@@ -243,8 +233,7 @@ class Server implements ApiServer {
     const { context } = this.pipeline;
     this.#compaction = startAutoCompaction(context);
     this.#metrics.start(this.#end.signal);
-    const storage = context.storageOf('', 'services');
-    if (storage) await this.#services.start(storage, this.#end.signal);
+    await this.#services.start(context, this.#end.signal);
     await this.#bootstrap();
     this.#customResources = await serveCustomResources(context, this.#end.signal);
     await Promise.all([
@@ -253,6 +242,10 @@ class Server implements ApiServer {
       this.#remotes.start(this.#end.signal),
     ]);
     this.#started = true;
+  }
+
+  get metrics(): ComponentMetrics {
+    return this.pipeline.context.metrics;
   }
 
   transport(user: User = loopback): Transport {

@@ -2,6 +2,7 @@ import { abortable, type Clock, deadline } from '@berth/kit';
 import type { Store } from '../store/store.ts';
 import type { HealthCheck } from './health-paths.ts';
 import type { ServerLimits } from './limits/server-limits.ts';
+import type { ClusterComponent } from './subresources/component-statuses.ts';
 
 /** kube-apiserver's --etcd-healthcheck-timeout. */
 const storeTimeoutMs = 2_000;
@@ -50,4 +51,17 @@ function reachableWithin(store: Pick<Store, 'get'>, clock: Clock): () => Promise
     using end = deadline(clock, storeTimeoutMs);
     await abortable(asked, end.signal);
   };
+}
+
+/** The store is told of as the health checks tell of it. */
+export function componentsOf(
+  own: readonly HealthCheck[],
+  others: readonly ClusterComponent[] = [],
+): readonly ClusterComponent[] {
+  return [
+    ...others,
+    ...own
+      .filter(({ name }) => name === 'etcd')
+      .map(({ check }) => ({ name: 'etcd-0', check, told: 'error' as const })),
+  ];
 }

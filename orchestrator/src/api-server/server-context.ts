@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { FieldScopes } from './apply/field-scopes.ts';
 import type { BodyDecoder } from './body-decoder.ts';
+import { ComponentMetrics } from './metrics/component-metrics.ts';
 import { ExpressionTimes } from './metrics/expression-times.ts';
 import { ObjectStorage } from './object-storage.ts';
 import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
@@ -26,6 +27,8 @@ export class ServerContext {
   readonly writers = new KeyedMutex();
   /** What is asked of servers outside: webhooks, tokens, accesses. */
   readonly outbound: Outbound;
+  /** What `/metrics` tells. */
+  readonly metrics = new ComponentMetrics();
   /** How long rules of definitions take. */
   readonly expressions: ExpressionTimes;
   /** How objects of each endpoint are merged and owned. */

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Clock, Logger, Rng } from '@berth/kit';
+import type { Clock, Logger, QueueObserver, Rng } from '@berth/kit';
 import {
   createEventRecorder,
   createEventSeriesRecorder,
@@ -44,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly serviceAccountKey: string;
   /** Signs certificates, read when one is asked for. */
   readonly authority: () => Promise<SigningAuthority>;
+  /** Who hears of a controller's queue, by the name that metrics have for it. */
+  readonly queueObserver: (name: string) => QueueObserver;
 }
 
 /** One recorder a component, so that repeats are counted together; disposing sends what is queued. */

@@ -117,6 +117,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     caPem: pki.ca,
     serviceAccountKey: pki.serviceAccountKey,
     authority: () => readAuthority(data.pki),
+    queueObserver: server.api.metrics.queues.observer,
   };
   // What others may run too, one of all runs.
   const plane = context.etcd

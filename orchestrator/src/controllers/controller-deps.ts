@@ -1,4 +1,4 @@
-import type { Clock, Logger, Rng } from '@berth/kit';
+import type { Clock, Logger, QueueObserver, Rng } from '@berth/kit';
 import { Backoff, type Reconcile, runController, WorkQueue } from '@berth/kit';
 import { type EventRecorder, type Informers, isConflict, type KubeClient } from '@berth/kube';
 
@@ -13,6 +13,8 @@ export interface ControllerDeps {
   readonly log: Logger;
   /** The recorder of a component, such as `statefulset-controller`; one each, however often asked. */
   readonly recorder: (component: string) => EventRecorder;
+  /** Who hears of a queue, by the name that metrics have for it. */
+  readonly queueObserver?: ((name: string) => QueueObserver) | undefined;
 }
 
 /** Of controllers that look after objects of every kind. */
@@ -22,6 +24,8 @@ export interface EveryKindDeps extends ControllerDeps {
 
 export interface RunOptions<K extends string> {
   readonly name: string;
+  /** What metrics call its queue; absent: by its name. */
+  readonly queueName?: string;
   readonly workers?: number;
   readonly reconcile: Reconcile<K>;
 }
@@ -34,8 +38,13 @@ export class RunningController<K extends string = string> implements AsyncDispos
   readonly queue: WorkQueue<K>;
   readonly #done: Promise<void>;
 
-  constructor(deps: ControllerDeps, { name, workers = 5, reconcile }: RunOptions<K>, signal: AbortSignal) {
-    this.queue = new WorkQueue<K>({ clock: deps.clock, backoff: new Backoff({ ...retry, rng: deps.rng }) });
+  constructor(
+    deps: ControllerDeps,
+    { name, queueName = name, workers = 5, reconcile }: RunOptions<K>,
+    signal: AbortSignal,
+  ) {
+    const backoff = new Backoff({ ...retry, rng: deps.rng });
+    this.queue = new WorkQueue<K>({ clock: deps.clock, backoff, observer: deps.queueObserver?.(queueName) });
     const options = { name, queue: this.queue, reconcile, workers, log: deps.log, signal, isConflict };
     this.#done = deps.informers.whenSynced(signal).then(
       () => runController(options),

@@ -1,4 +1,4 @@
-import { Backoff, type Clock, type Logger, type Rng, runController, WorkQueue } from '@berth/kit';
+import { Backoff, type Clock, type Logger, type QueueObserver, type Rng, runController, WorkQueue } from '@berth/kit';
 import {
   type EventRecorder,
   type Informers,
@@ -19,6 +19,8 @@ export interface AttachDetachDependencies {
   readonly rng: Rng;
   readonly log: Logger;
   readonly events: EventRecorder;
+  /** Who hears of a queue, by the name that metrics have for it. */
+  readonly queueObserver?: ((name: string) => QueueObserver) | undefined;
 }
 
 const workers = 10;
@@ -34,9 +36,11 @@ export async function startAttachDetachController(
   const { client, informers, clock, rng, log, events } = deps;
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
-  const newQueue = () =>
-    new WorkQueue<string>({ clock, backoff: new Backoff({ initialMs: 500, maxMs: 122_000, jitter: 0.1, rng }) });
-  const queues = { volumes: newQueue(), nodes: newQueue() };
+  const newQueue = (name: string) => {
+    const backoff = new Backoff({ initialMs: 500, maxMs: 122_000, jitter: 0.1, rng });
+    return new WorkQueue<string>({ clock, backoff, observer: deps.queueObserver?.(name) });
+  };
+  const queues = { volumes: newQueue('attachdetach'), nodes: newQueue('attachdetach-node-report') };
   const world = new AttachWorld(informers);
   const report = new NodeReport(client, world);
   const controller = new AttachDetach({ client, world, report, clock, log, events });

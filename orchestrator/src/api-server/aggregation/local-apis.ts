@@ -40,7 +40,9 @@ export class LocalApis {
   constructor(context: ServerContext, client: KubeClient) {
     this.#context = context;
     this.#client = client.as('kube-apiserver');
-    this.#queue = new WorkQueue({ clock: context.clock, backoff: new Backoff({ initialMs: 5, maxMs: 1000 }) });
+    const backoff = new Backoff({ initialMs: 5, maxMs: 1000 });
+    const observer = context.metrics.queues.observer('autoregister');
+    this.#queue = new WorkQueue({ clock: context.clock, backoff, observer });
     this.#builtIn = builtIn(context);
   }
 

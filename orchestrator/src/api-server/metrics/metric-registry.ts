@@ -12,6 +12,13 @@ interface Family {
 /** Where upstream names none (Prometheus' DefBuckets). */
 export const defaultBounds: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** Each `factor` times the one before, multiplied as Prometheus' client does (ExponentialBuckets). */
+export function exponentialBounds(first: number, factor: number, count: number): readonly number[] {
+  const bounds = [first];
+  while (bounds.length < count) bounds.push((bounds.at(-1) as number) * factor);
+  return bounds;
+}
+
 /** One series of a histogram. */
 export class Histogram {
   readonly bounds: readonly number[];

@@ -10,7 +10,7 @@ import { AdmissionSteps } from './admission-steps.ts';
 import { AuthorizationMetrics } from './authorization-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
-import { type Counter, MetricRegistry, type Sample, type SeriesOf } from './metric-registry.ts';
+import type { Counter, MetricRegistry, Sample, SeriesOf } from './metric-registry.ts';
 import { PodSecurityMetrics } from './pod-security-metrics.ts';
 import { addProcessStart } from './process-start.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -21,7 +21,7 @@ const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:
 
 /** What `/metrics` tells, under upstream's names. */
 export class ServerMetrics {
-  readonly registry = new MetricRegistry();
+  readonly registry: MetricRegistry;
   readonly requests: RequestMetrics;
   readonly tlsErrors: Counter;
   readonly admission: AdmissionMetrics;
@@ -39,7 +39,8 @@ export class ServerMetrics {
   readonly #denied: Counter;
 
   constructor(context: ServerContext) {
-    const { registry } = this;
+    const { registry } = context.metrics;
+    this.registry = registry;
     this.admission = new AdmissionMetrics(registry);
     this.admissionSteps = new AdmissionSteps(registry, context.clock);
     this.podSecurity = new PodSecurityMetrics(registry);

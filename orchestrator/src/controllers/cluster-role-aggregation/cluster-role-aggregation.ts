@@ -13,7 +13,11 @@ export function startClusterRoleAggregation(deps: ControllerDeps, signal: AbortS
     await client.update(resources.clusterroles, { ...copyJson(role), rules }, {}, signal);
     return undefined;
   };
-  const controller = new RunningController(deps, { name: 'clusterrole-aggregation', reconcile }, signal);
+  const controller = new RunningController(
+    deps,
+    { name: 'clusterrole-aggregation', queueName: 'ClusterRoleAggregator', reconcile },
+    signal,
+  );
   // A change of any role can concern each aggregated one: there are few of them.
   const handler = roles.onChange(() => {
     for (const role of roles.list()) if (role.aggregationRule) controller.queue.add(role.metadata.name as string);

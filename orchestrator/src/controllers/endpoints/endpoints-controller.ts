@@ -24,7 +24,11 @@ export function startEndpointsController(deps: ControllerDeps, signal: AbortSign
   const services = informers.of(resources.services);
   const pods = informers.of(resources.pods);
   const writer = new EndpointsWriter(deps, services, pods);
-  const running = new RunningController(deps, { name: 'endpoints', reconcile: (key) => writer.reconcile(key) }, signal);
+  const running = new RunningController(
+    deps,
+    { name: 'endpoints', queueName: 'endpoint', reconcile: (key) => writer.reconcile(key) },
+    signal,
+  );
   services.onChange((key) => running.queue.add(key));
   informers.of(resources.endpoints).onChange((key, { after }) => {
     if (!after && services.get(key)) running.queue.add(key);

@@ -22,7 +22,12 @@ export function startGarbageCollector(deps: EveryKindDeps, signal: AbortSignal):
   const collector = new GarbageCollector(deps.client, deps.customTypes);
   const running = new RunningController(
     deps,
-    { name: 'garbage-collector', workers: 8, reconcile: (uid) => collector.reconcile(uid) },
+    {
+      name: 'garbage-collector',
+      queueName: 'garbage_collector_attempt_to_delete',
+      workers: 8,
+      reconcile: (uid) => collector.reconcile(uid),
+    },
     signal,
   );
   for (const type of collectableTypes) {

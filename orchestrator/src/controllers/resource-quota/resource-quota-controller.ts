@@ -31,7 +31,11 @@ export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortS
   const informers = types.map((type) => ({ type, informer: deps.informers.of(type) as Informer<KubeObject> }));
   const controller = new RunningController(
     deps,
-    { name: 'resource-quota', reconcile: (key) => count({ deps, quotas, informers }, key, signal) },
+    {
+      name: 'resource-quota',
+      queueName: 'resourcequota_primary',
+      reconcile: (key) => count({ deps, quotas, informers }, key, signal),
+    },
     signal,
   );
   const handlers = new DisposableStack();

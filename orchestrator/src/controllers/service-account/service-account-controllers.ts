@@ -30,7 +30,11 @@ export function startServiceAccountControllers(
       await ensure(deps, resources.configmaps, { metadata: { name: rootCaName, namespace: name, annotations }, data });
     else if (present.data?.['ca.crt'] !== caPem) await deps.client.update(resources.configmaps, { ...present, data });
   };
-  const running = new RunningController(deps, { name: 'service-account', reconcile }, signal);
+  const running = new RunningController(
+    deps,
+    { name: 'service-account', queueName: 'serviceaccount', reconcile },
+    signal,
+  );
   namespaces.onChange((name, { after }) => after && running.queue.add(name));
   accounts.onChange(
     (key, { after }) => !after && key.endsWith('/default') && running.queue.add(key.slice(0, key.indexOf('/'))),

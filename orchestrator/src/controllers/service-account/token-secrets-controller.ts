@@ -35,7 +35,11 @@ export function startTokenSecretsController(
     if (!secret || secret.metadata.deletionTimestamp) return;
     await settle(deps, secret, options);
   };
-  const running = new RunningController({ ...deps, informers }, { name: 'tokens', reconcile }, signal);
+  const running = new RunningController(
+    { ...deps, informers },
+    { name: 'tokens', queueName: 'serviceaccount_tokens_service', reconcile },
+    signal,
+  );
   secrets.onChange((key, { after }) => after && running.queue.add(key));
   deps.informers.of(resources.serviceaccounts).onChange((key, { after }) => {
     if (after) return;

@@ -23,7 +23,11 @@ export function startTaintEvictionController(deps: ControllerDeps, signal: Abort
   const nodes = deps.informers.of(resources.nodes);
   const evictions = new Evictions(deps, { pods, nodes }, signal);
   const name = 'taint-eviction';
-  const controller = new RunningController(deps, { name, reconcile: (key) => evictions.reconcile(key) }, signal);
+  const controller = new RunningController(
+    deps,
+    { name, queueName: 'noexec_taint_pod', reconcile: (key) => evictions.reconcile(key) },
+    signal,
+  );
   pods.addIndex(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
   pods.onChange((key, { before, after }) => {
     if (!after || !before || !sameStay(before, after)) controller.queue.add(key);

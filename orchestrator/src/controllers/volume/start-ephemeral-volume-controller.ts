@@ -28,7 +28,8 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const pods = informers.of(resources.pods);
   const claims = informers.of(resources.persistentvolumeclaims);
   await informers.whenSynced(signal);
-  await using queue = new WorkQueue({ clock, backoff: new Backoff({ initialMs: 5, maxMs: 300_000 }) });
+  const backoff = new Backoff({ initialMs: 5, maxMs: 300_000 });
+  await using queue = new WorkQueue({ clock, backoff, observer: deps.queueObserver?.('ephemeral_volume') });
   using handlers = new DisposableStack();
   handlers.use(pods.onChange((key, { after }) => after && hasEphemeral(after) && queue.add(key)));
   handlers.use(

@@ -25,14 +25,15 @@ export function startPersistentVolumeController(deps: ControllerDeps, signal: Ab
 }
 
 async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  const { informers, clock, log, recorder } = deps;
+  const { informers, clock, log, recorder, queueObserver } = deps;
   const client = deps.client.as('kube-controller-manager');
   const events = recorder('persistentvolume-controller');
   indexPodsByClaim(informers);
   const view = new BindingView(informers);
   const binder = new Binder(client, view);
-  const queue = () => new WorkQueue({ clock, backoff: new Backoff({ initialMs: 5, maxMs: 300_000 }) });
-  const queues: Queues = { claims: queue(), volumes: queue() };
+  const backoff = () => new Backoff({ initialMs: 5, maxMs: 300_000 });
+  const queue = (name: string) => new WorkQueue({ clock, backoff: backoff(), observer: queueObserver?.(name) });
+  const queues: Queues = { claims: queue('claims'), volumes: queue('volumes') };
   informers.of(resources.storageclasses);
   await informers.whenSynced(signal);
   using handlers = new DisposableStack();

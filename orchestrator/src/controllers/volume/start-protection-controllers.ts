@@ -16,15 +16,16 @@ export function startProtectionControllers(deps: ControllerDeps, signal: AbortSi
 }
 
 async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  const { informers, clock, log } = deps;
+  const { informers, clock, log, queueObserver } = deps;
   const client = deps.client.as('kube-controller-manager');
   indexPodsByClaim(informers);
   const claims = new LatestView(informers.of(resources.persistentvolumeclaims));
   const volumes = new LatestView(informers.of(resources.persistentvolumes));
   const classProtection = new AttributesClassProtection(client, informers);
   await informers.whenSynced(signal);
-  const queue = () => new WorkQueue({ clock, backoff: new Backoff({ initialMs: 5, maxMs: 300_000 }) });
-  const [claimQueue, volumeQueue, classQueue] = [queue(), queue(), queue()];
+  const backoff = () => new Backoff({ initialMs: 5, maxMs: 300_000 });
+  const queue = (name: string) => new WorkQueue({ clock, backoff: backoff(), observer: queueObserver?.(name) });
+  const [claimQueue, volumeQueue, classQueue] = [queue('pvcprotection'), queue('pvprotection'), queue('vacprotection')];
   const wake = (key: string) => {
     if (claims.get(key)?.metadata.deletionTimestamp !== undefined) claimQueue.add(key);
   };

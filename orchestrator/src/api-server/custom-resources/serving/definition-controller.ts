@@ -43,11 +43,13 @@ export class DefinitionController implements AsyncDisposable {
   readonly #done: Promise<void>;
 
   constructor(run: DefinitionRun) {
-    const { clock, rng, log } = run.context;
+    const { clock, rng, log, metrics } = run.context;
     this.#run = run;
     this.#served = new ServedDefinitions(run.context);
     // client-go's default rate limit of retries.
-    this.#queue = new WorkQueue({ clock, backoff: new Backoff({ initialMs: 5, maxMs: 1_000_000, rng }) });
+    const backoff = new Backoff({ initialMs: 5, maxMs: 1_000_000, rng });
+    const observer = metrics.queues.observer('customresourcedefinition');
+    this.#queue = new WorkQueue({ clock, backoff, observer });
     this.#done = runController({
       name: 'customresourcedefinition',
       queue: this.#queue,
