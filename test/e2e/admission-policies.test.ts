@@ -66,32 +66,26 @@ test('the documents’ replica limit: params of an own kind, bound to namespaces
   await kubectl.run('label', 'namespace', 'limited', 'environment=test');
   await kubectl.feed(replicaLimit, 'apply', '-f', '-');
   await kubectl.run('wait', '--for=condition=Established', 'crd/replicalimits.rules.example.com', '--timeout=10s');
-  await eventually(
-    async () => {
-      const refused = await kubectl.fails(
-        'create',
-        'deployment',
-        'a',
-        '--image=nginx',
-        '--replicas=1',
-        '--dry-run=server',
-      );
-      expect(refused).toContain('no params found for policy binding with `Deny` parameterNotFoundAction');
-      return true;
-    },
-    { timeoutMs: 10_000 },
-  );
+  await eventually(async () => {
+    const refused = await kubectl.fails(
+      'create',
+      'deployment',
+      'a',
+      '--image=nginx',
+      '--replicas=1',
+      '--dry-run=server',
+    );
+    expect(refused).toContain('no params found for policy binding with `Deny` parameterNotFoundAction');
+    return true;
+  });
   expect((await kubectl.try(['apply', '-f', '-'], limit(0))).stderr).toContain(
     'The ReplicaLimit "replica-limit-test.example.com" is invalid: <nil>: Invalid value: must be positive',
   );
   await kubectl.feed(limit(3), 'apply', '-f', '-');
-  await eventually(
-    async () => {
-      await kubectl.run('create', 'deployment', 'a', '--image=nginx', '--replicas=3', '--dry-run=server');
-      return true;
-    },
-    { timeoutMs: 10_000 },
-  );
+  await eventually(async () => {
+    await kubectl.run('create', 'deployment', 'a', '--image=nginx', '--replicas=3', '--dry-run=server');
+    return true;
+  });
   expect(await kubectl.fails('create', 'deployment', 'a', '--image=nginx', '--replicas=4')).toBe(
     "error: failed to create deployment: deployments.apps \"a\" is forbidden: ValidatingAdmissionPolicy 'replicalimit-policy.example.com' with binding 'replicalimit-binding-test.example.com' denied request: replicas must be no more than 3\n",
   );
@@ -103,24 +97,21 @@ test('the documents’ replica limit: params of an own kind, bound to namespaces
     '-p',
     '{"spec":{"validationActions":["Warn"]}}',
   );
-  await eventually(
-    async () => {
-      const { code, stderr } = await kubectl.try([
-        'create',
-        'deployment',
-        'a',
-        '--image=nginx',
-        '--replicas=4',
-        '--dry-run=server',
-      ]);
-      expect([code, stderr]).toEqual([
-        0,
-        "Warning: Validation failed for ValidatingAdmissionPolicy 'replicalimit-policy.example.com' with binding 'replicalimit-binding-test.example.com': replicas must be no more than 3\n",
-      ]);
-      return true;
-    },
-    { timeoutMs: 10_000 },
-  );
+  await eventually(async () => {
+    const { code, stderr } = await kubectl.try([
+      'create',
+      'deployment',
+      'a',
+      '--image=nginx',
+      '--replicas=4',
+      '--dry-run=server',
+    ]);
+    expect([code, stderr]).toEqual([
+      0,
+      "Warning: Validation failed for ValidatingAdmissionPolicy 'replicalimit-policy.example.com' with binding 'replicalimit-binding-test.example.com': replicas must be no more than 3\n",
+    ]);
+    return true;
+  });
   expect(await kubectl.run('get', 'validatingadmissionpolicies')).toMatch(
     /^NAME +VALIDATIONS +PARAMKIND +AGE\nreplicalimit-policy.example.com +1 +rules.example.com\/v1\/ReplicaLimit +/,
   );

@@ -35,7 +35,7 @@ interface Container {
 
 async function rendered(directory: string): Promise<Rendered[]> {
   const { stdout } = await execute(findKubectl(minor), ['kustomize', join(kubernetes, directory)], {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
   return parseAllDocuments(stdout).map((document) => document.toJS() as Rendered);
 }

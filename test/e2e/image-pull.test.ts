@@ -73,7 +73,7 @@ const waiting = (name: string, reason: string) =>
       const why = status.containerStatuses?.[0]?.state.waiting;
       return why?.reason === reason && why;
     },
-    { what: `${name} waiting for ${reason}`, timeoutMs: 30_000 },
+    { what: `${name} waiting for ${reason}` },
   );
 
 test.concurrent('a pod runs an image of a registry, and its status names the image by repository digest', async () => {

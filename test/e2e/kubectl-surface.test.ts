@@ -142,7 +142,7 @@ for (const version of oldestAndNewest) {
     const editor = await execute(
       'env',
       [`KUBE_EDITOR=sed -i s/\\"4\\"/\\"5\\"/`, kubectl.program, ...kubectl.args, 'edit', 'cm', 'm'],
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     expect(editor).toMatchObject({ code: 0, stdout: 'configmap/m edited\n' });
     expect(await data()).toEqual({ c: '3', d: '5' });

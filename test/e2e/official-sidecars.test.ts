@@ -93,7 +93,7 @@ describe.skipIf(!programs)('the official sidecars', () => {
       const classes = ['official', 'official-image', 'official-keep-a-day'];
       // The sidecar asks the driver class after class.
       await expect
-        .poll(async () => (await told()).map(({ storageClassName }) => storageClassName).sort(), { timeout: 30_000 })
+        .poll(async () => (await told()).map(({ storageClassName }) => storageClassName).sort())
         .toEqual(classes);
       const items = await told();
       for (const { metadata, capacity, nodeTopology } of items) {

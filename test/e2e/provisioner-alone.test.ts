@@ -77,7 +77,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await ended;
 }
 
-async function until(condition: () => boolean | Promise<boolean>, limitMs = 15_000): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>, limitMs = 60_000): Promise<void> {
   for (const startedMs = systemClock.now(); systemClock.now() - startedMs < limitMs; ) {
     if (await condition()) return;
     await systemClock.sleep(5);

@@ -77,13 +77,13 @@ export class Stage {
       const { items } = await this.client.list(resources.events, { namespace });
       return items.some((event) => event.reason === reason);
     };
-    return eventually(isTold, { timeoutMs: 20_000, what: `the event ${reason} in ${namespace}` });
+    return eventually(isTold, { what: `the event ${reason} in ${namespace}` });
   }
 
   is<T extends KubeObject>(type: ResourceType<T>, name: string, check: (object: T) => boolean): Promise<unknown> {
     const what = `what ${type.plural} ${name} of ${this.namespace} waits for`;
     const now = async () => check(await this.client.get(type, this.#ref(type, name)));
-    return eventually(now, { timeoutMs: 40_000, what });
+    return eventually(now, { what });
   }
 
   gone(type: ResourceType, name: string): Promise<unknown> {
@@ -95,7 +95,7 @@ export class Stage {
         return isNotFound(error);
       }
     };
-    return eventually(find, { timeoutMs: 20_000, what: `the end of ${type.plural} ${name} of ${this.namespace}` });
+    return eventually(find, { what: `the end of ${type.plural} ${name} of ${this.namespace}` });
   }
 
   /** No attachment of our volumes is left. */
@@ -105,13 +105,13 @@ export class Stage {
       const { items } = await this.client.list(resources.volumeattachments);
       return items.every(({ spec }) => !names.has(spec.source.persistentVolumeName));
     };
-    return eventually(none, { timeoutMs: 20_000, what: `no attachment of ${this.namespace}` });
+    return eventually(none, { what: `no attachment of ${this.namespace}` });
   }
 
   /** The claim's volume is no more. */
   volumeGone(): Promise<unknown> {
     const none = async () => (await this.#volumes()).length === 0;
-    return eventually(none, { timeoutMs: 20_000, what: `no volume of ${this.namespace}` });
+    return eventually(none, { what: `no volume of ${this.namespace}` });
   }
 
   async #volumes() {

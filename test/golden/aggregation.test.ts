@@ -51,7 +51,7 @@ async function aWorld(answer: Answerer) {
     const ports = [{ name: 'https', port: remote.port }];
     await make('/api/v1/namespaces/default/services', { metadata: { name: 'metrics' }, spec: { ports: [{ name: 'https', port: 443 }] } });
     await make('/api/v1/namespaces/default/endpoints', { metadata: { name: 'metrics' }, subsets: [{ addresses: [{ ip: address }], ports }] });
-    await expect.poll(condition, { timeout: 10_000 }).toEqual(['True', 'Passed', 'all checks passed']);
+    await expect.poll(condition).toEqual(['True', 'Passed', 'all checks passed']);
   };
   return {
     api,

@@ -200,7 +200,7 @@ test('a storm of streams that are reset at once stops neither the server nor oth
   expect(await server.send({ method: 'GET', path: '/readyz' })).toMatchObject({ status: 200 });
   session.destroy();
   // The gauge tells the most of the last second, the tests before this one included.
-  await expect.poll(async () => (await server.send({ method: 'GET', path: '/metrics' })).text, { timeout: 5000 }).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
+  await expect.poll(async () => (await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
 });
 
 test('clients that go away in the middle leave nothing in flight', async () => {
@@ -209,7 +209,7 @@ test('clients that go away in the middle leave nothing in flight', async () => {
     socket.write(`${head('Content-Length: 1000\r\n')}{"metadata":{"name":"gone"`);
     setImmediate(() => socket.destroy());
   }
-  await expect.poll(async () => (await server.send({ method: 'GET', path: '/metrics' })).text, { timeout: 5000 }).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
+  await expect.poll(async () => (await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
   expect(await stored()).not.toContain('gone');
 });
 

@@ -66,7 +66,7 @@ test.each(sealed)('what kube-apiserver sealed with $provider at $key is read', a
   });
   await using store = await openEncryptedStore(etcd, file.path, definitions);
   const own = keys.ours(Buffer.from(key)) ?? '';
-  const watching = store.watch(own, 0, AbortSignal.timeout(5000));
+  const watching = store.watch(own, 0, AbortSignal.timeout(30_000));
   await etcd.write({ key: own, value: Buffer.from(value, 'base64') });
   const plain = Buffer.from(recorded.find((each) => each.key === key)?.value ?? '', 'base64');
   const expected = Buffer.from((await foreign(plain)) ?? []).toString();

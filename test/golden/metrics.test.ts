@@ -144,7 +144,7 @@ test('what the store tells is counted by resource, and how long the state takes 
   }
   await server.send({ method: 'DELETE', path: '/apis/example.com/v1/foos/a' });
   for (const name of ['apiserver_storage_events_received_total', 'apiserver_watch_cache_events_dispatched_total'])
-    await expect.poll(() => seriesOf(name), { timeout: 10_000 }).toEqual(
+    await expect.poll(() => seriesOf(name)).toEqual(
       expect.arrayContaining(['{group="example.com",resource="foos"} 3', '{group="coordination.k8s.io",resource="leases"} 2']),
     );
   const initial = 'watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
@@ -169,7 +169,7 @@ test('what validating policies refuse, warn of or cannot tell is counted', async
     await secret('bad');
     return (await seriesOf('apiserver_validating_admission_policy_check_total')).length;
   };
-  await expect.poll(inForce, { timeout: 10_000 }).toBe(4);
+  await expect.poll(inForce).toBe(4);
   const before = await seriesOf('apiserver_validating_admission_policy_check_total');
   expect(await secret('bad')).toMatchObject({ status: 422 });
   expect(await secret('good')).toMatchObject({ status: 201 });

@@ -34,7 +34,7 @@ export async function mountShare(
   mkdirSync(path, { recursive: true });
   const tools = { self, mounter: linuxMounter, clock: systemClock, log: silentLogger };
   const mounter = new FuseShareMounter({ folder: join(folder, 'state'), ...tools });
-  const signal = () => AbortSignal.timeout(40_000);
+  const signal = () => AbortSignal.timeout(60_000);
   const share: FuseShare = {
     path,
     mounter,

@@ -36,7 +36,7 @@ export async function imageFolder(poolFs?: 'xfs' | 'btrfs', poolMiB = 2048) {
       }
       try {
         for (const { number } of loops()) await detachLoop(number, () => loops().some((one) => one.number === number));
-        await expect.poll(loops, { timeout: 20_000 }).toEqual([]);
+        await expect.poll(loops).toEqual([]);
       } finally {
         place[Symbol.dispose]();
       }

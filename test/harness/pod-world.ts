@@ -68,7 +68,7 @@ export class PodWorld implements AsyncDisposable {
         const { items } = await this.berth.get<EventList>('events', ...about);
         return items.find((item) => item.reason === reason && words.test(item.message));
       },
-      { what: `event ${reason} ${words} of ${name}`, timeoutMs: 30_000 },
+      { what: `event ${reason} ${words} of ${name}` },
     );
   }
 
@@ -82,7 +82,7 @@ export class PodWorld implements AsyncDisposable {
         const found = await this.claim(name);
         return found.status.phase === 'Bound' && found;
       },
-      { what: `claim ${name} Bound`, timeoutMs: 20_000 },
+      { what: `claim ${name} Bound` },
     );
   }
 

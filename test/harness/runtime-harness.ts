@@ -127,7 +127,7 @@ export async function runContainer(
 
 /** The status once the container has ended. */
 export async function ended(h: RuntimeHarness, containerId: string): Promise<cri.ContainerStatus> {
-  const limit = AbortSignal.timeout(10_000);
+  const limit = AbortSignal.timeout(60_000);
   const events = h.runtime.runtime.GetContainerEvents({}, { signal: limit });
   const status = async () => (await h.runtime.runtime.ContainerStatus({ containerId })).status!;
   const first = await status();
@@ -135,7 +135,7 @@ export async function ended(h: RuntimeHarness, containerId: string): Promise<cri
   for await (const event of events) {
     if (event.containerId === containerId && event.containerEventType === 'CONTAINER_STOPPED_EVENT') return status();
   }
-  throw new Error(`container ${containerId} did not end within 10 s`);
+  throw new Error(`container ${containerId} did not end within a minute`);
 }
 
 /** The lines of a CRI log without time and tag. */

@@ -92,7 +92,7 @@ function servedFrom(folder: string): string[] {
 
 /** Takes everything off a share: by its server, which remembers what it has seen. */
 export async function emptyShare({ host, export: path, root }: LifeOnShare): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(60_000);
   const options = { version: 3, uid: 0, gid: 0, clock: systemClock, rng: systemRng, log: silentLogger } as const;
   await using client = await connectNfs({ ...options, host, export: path }, signal);
   for (const name of readdirSync(root)) await client.removeTree(name, signal);

@@ -122,7 +122,7 @@ export class SidecarWorld implements AsyncDisposable {
           last = await this.client.find(type, ref);
           return last && wanted(last) ? last : undefined;
         },
-        { what: `${type.kind} ${ref.name} as wanted`, timeoutMs: 45_000 },
+        { what: `${type.kind} ${ref.name} as wanted` },
       );
     } catch (cause) {
       throw new Error(`${type.kind} ${ref.name} is ${JSON.stringify(last, undefined, 1)}\n${this.logs()}`, { cause });
@@ -137,7 +137,7 @@ export class SidecarWorld implements AsyncDisposable {
           last = await this.client.find(type, ref);
           return last === undefined;
         },
-        { what: `${type.kind} ${ref.name} gone`, timeoutMs: 45_000 },
+        { what: `${type.kind} ${ref.name} gone` },
       );
     } catch (cause) {
       throw new Error(`${type.kind} ${ref.name} is ${JSON.stringify(last, undefined, 1)}\n${this.logs()}`, { cause });

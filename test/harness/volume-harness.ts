@@ -63,7 +63,7 @@ export interface VolumeHarnessOptions {
 export const nodeName = 'node-0';
 
 /** What is waited for comes within a second, on a machine that has nothing else to do. */
-const untilMs = 20_000;
+const untilMs = 50_000;
 
 /** A node's volume manager with an API server in memory; its CSI drivers are real sockets. */
 export async function volumeHarness(options: VolumeHarnessOptions = {}) {

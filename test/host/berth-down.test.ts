@@ -14,7 +14,7 @@ const berth = (args: readonly string[], cwd: string) =>
   execute(
     '/bin/sh',
     ['-c', 'cd "$0" && exec "$@"', cwd, join(root, 'node_modules/.bin/node'), ...nodeFlags, dist('berth'), ...args],
-    { timeoutMs: 30_000 },
+    { timeoutMs: 60_000 },
   );
 
 function aFolder() {
@@ -108,7 +108,7 @@ async function twoPodsRunning(): Promise<Berth> {
 test('berth down takes down what runs, after the directory was removed under it as far as mounts let it', async () => {
   await using cluster = await twoPodsRunning();
   const { dataDir } = cluster;
-  expect((await execute('rm', ['-rf', dataDir], { timeoutMs: 30_000 })).stderr).toContain('busy');
+  expect((await execute('rm', ['-rf', dataDir], { timeoutMs: 60_000 })).stderr).toContain('busy');
   expect(existsSync(join(dataDir, 'berth.lock'))).toBe(false);
   expect(await berth(['up', '--port', '0', '--data-dir', dataDir], '/')).toMatchObject({
     code: 1,

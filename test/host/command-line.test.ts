@@ -25,7 +25,7 @@ type Program = Parameters<Berth['command']>[0];
 /** Whatever goes wrong happens in a folder of its own, never where the tests were started. */
 function run(program: Program, args: readonly string[], cwd: string) {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', dist(program), ...args];
-  return execute('/bin/sh', ['-c', 'cd "$0" && exec "$@"', cwd, ...command], { timeoutMs: 30_000 });
+  return execute('/bin/sh', ['-c', 'cd "$0" && exec "$@"', cwd, ...command], { timeoutMs: 60_000 });
 }
 
 function aFolder() {
@@ -246,7 +246,7 @@ test('without root, up, down and image say to use sudo', async () => {
   for (const args of [['up'], ['down'], ['image', 'list']]) {
     const command = [process.execPath, '--disable-warning=ExperimentalWarning', dist('berth'), ...args];
     const result = await execute('setpriv', [...nobody, ...command, '--data-dir', join(folder.path, 'd')], {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
     expect(result).toMatchObject({
       code: 1,

@@ -10,7 +10,7 @@ import { createImage, imageFolder, useImage } from '../harness/image-driver.ts';
 async function otherNamespace() {
   const child = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', 'infinity'], { stdio: 'ignore' });
   const namespaceOf = (pid: string) => readlinkSync(`/proc/${pid}/ns/mnt`);
-  await expect.poll(() => namespaceOf(String(child.pid)), { timeout: 10_000 }).not.toBe(namespaceOf('self'));
+  await expect.poll(() => namespaceOf(String(child.pid))).not.toBe(namespaceOf('self'));
   return {
     pid: child.pid,
     [Symbol.asyncDispose]: async () => {
@@ -37,7 +37,7 @@ for (const fsType of ['ext4', 'xfs', 'btrfs']) {
       writeFileSync(join(second.targetPath, 'file'), 'more');
       await second.release();
     }
-    await expect.poll(place.loops, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(place.loops).toEqual([]);
     const third = await useImage(driver, volumeId, { folder: place.folder, access });
     expect(readFileSync(join(third.targetPath, 'file'), 'utf8')).toBe('more');
     await third.release();

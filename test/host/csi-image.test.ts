@@ -71,7 +71,7 @@ for (const [fsType, mib, least] of filesystems) {
     await expect(driver.controller.DeleteVolume({ volumeId })).rejects.toEqual(code('FAILED_PRECONDITION'));
     await restart();
     await use.release(driver);
-    await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(place.loops).toEqual([]);
     await driver.controller.DeleteVolume({ volumeId });
     expect(place.mounts()).toEqual([]);
     expect(readdirSync(join(place.pool, 'images'))).toEqual([]);
@@ -213,7 +213,7 @@ test('a device with data is never formatted: other filesystems, partition tables
       message: expect.stringContaining(what),
     });
     expect(readFileSync(image).equals(before)).toBe(true);
-    await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(place.loops).toEqual([]);
     await driver.controller.DeleteVolume({ volumeId });
   }
 });
@@ -293,7 +293,7 @@ test('kill -9 at some moments of a life leaves no volume, mount, loop device or 
     await driver.controller.DeleteVolume({ volumeId });
   }
   expect(place.mounts().map(({ mountPoint }) => mountPoint)).toEqual([place.pool]);
-  await expect.poll(place.loops, { timeout: 20_000 }).toEqual([]);
+  await expect.poll(place.loops).toEqual([]);
   for (const folder of ['images', 'image-snapshots', 'volumes', 'snapshots'])
     expect(readdirSync(join(place.pool, folder))).toEqual([]);
   await expect.poll(() => readdirSync(join(place.pool, 'trash'))).toEqual([]);

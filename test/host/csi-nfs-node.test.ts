@@ -95,7 +95,7 @@ test('what pods write through the mount is on the server, and the mount shows wh
   await node.unstage(driver, volumeId);
   expect([place.mounts(), notes(place.folder)]).toEqual([[], []]);
   await driver.controller.DeleteVolume({ volumeId });
-}, 60_000);
+});
 
 test('a pod’s group owns what is on the server, and what is made there later', async () => {
   using place = driverFolder();
@@ -123,7 +123,7 @@ test('a pod’s group owns what is on the server, and what is made there later',
   expect(statSync(join(root, 'new')).gid).toBe(2000);
   await node.unpublish(driver, volumeId, 'a');
   await node.unstage(driver, volumeId);
-}, 60_000);
+});
 
 test('a volume that another driver made is used by its context, and two nodes see each other write', async () => {
   using controllers = driverFolder();
@@ -156,7 +156,7 @@ test('a volume that another driver made is used by its context, and two nodes se
   expect(existsSync(join(server.root, 'shared'))).toBe(false);
   await controller.controller.DeleteVolume({ volumeId });
   expect([controllers.mounts(), place.mounts(), notes(place.folder)]).toEqual([[], [], []]);
-}, 60_000);
+});
 
 test('mounts outlive a kill -9 of the driver, and the next one knows them', async () => {
   using place = driverFolder();
@@ -177,7 +177,7 @@ test('mounts outlive a kill -9 of the driver, and the next one knows them', asyn
   await node.unpublish(second, volumeId, 'a');
   await node.unstage(second, volumeId);
   expect([place.mounts(), notes(place.folder)]).toEqual([[], []]);
-}, 60_000);
+});
 
 test('a sub directory that is a symlink on the server is not mounted', async () => {
   using place = driverFolder();
@@ -197,7 +197,7 @@ test('a sub directory that is a symlink on the server is not mounted', async () 
   const absent = node.stage(driver, 'static', { volumeContext: { ...parameters(), subDir: 'absent' } });
   await expect(absent).rejects.toMatchObject({ code: 'NOT_FOUND' });
   expect([place.mounts(), notes(place.folder)]).toEqual([[], []]);
-}, 60_000);
+});
 
 test('a server that goes away holds up neither stats nor other volumes, and is used on when it is back', async () => {
   using place = driverFolder();
@@ -227,7 +227,7 @@ test('a server that goes away holds up neither stats nor other volumes, and is u
   await node.unpublish(driver, volumeId, 'a');
   await node.unstage(driver, volumeId);
   expect([place.mounts(), notes(place.folder)]).toEqual([[], []]);
-}, 90_000);
+});
 
 test('what is used of a server that is gone is detached by force', async () => {
   using place = driverFolder();
@@ -247,7 +247,7 @@ test('what is used of a server that is gone is detached by force', async () => {
     await server.killServer();
     await server.startServer();
   }
-}, 90_000);
+});
 
 test('a server that is away at staging ends the call with UNAVAILABLE, and nothing is mounted', async () => {
   using place = driverFolder();
@@ -264,7 +264,7 @@ test('a server that is away at staging ends the call with UNAVAILABLE, and nothi
   await node.stage(driver, volumeId);
   expect(place.mounts()).toHaveLength(1);
   await node.unstage(driver, volumeId);
-}, 90_000);
+});
 
 async function localVolume(driver: DriverProcess, folder: string): Promise<void> {
   const capability = { ...volumeCapability, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };

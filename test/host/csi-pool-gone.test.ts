@@ -116,7 +116,7 @@ for (const backend of ['directory', 'image']) {
         () => true,
         () => false,
       );
-    await expect.poll(mounted, { timeout: 20_000 }).toBe(true);
+    await expect.poll(mounted).toBe(true);
     driver = await startDriverProcess(place.folder, pools);
     const again = await use(driver, away, place.folder);
     expect(readFileSync(join(again.targetPath, 'kept'), 'utf8')).toBe('data');

@@ -25,7 +25,7 @@ async function diskAt(folder: string, name: string) {
           () => true,
           () => false,
         );
-      await expect.poll(mounted, { timeout: 20_000 }).toBe(true);
+      await expect.poll(mounted).toBe(true);
     },
   };
 }

@@ -18,7 +18,7 @@ test('a lost reply of NodeStageVolume is completed by its repetition, and the re
     const socket = `unix://${place.folder}/proxy.sock`;
     const fault = ['--fault', 'NodeStageVolume:1:drop-reply=UNAVAILABLE'];
     const run = startCsictl(['record', '--endpoint', place.endpoint, '--listen', socket, '--file', calls, ...fault]);
-    await expect.poll(() => run.text.err, { timeout: 10_000 }).toContain('passing calls on');
+    await expect.poll(() => run.text.err).toContain('passing calls on');
     using connection = new GrpcConnection(socket);
     const [controller, node] = [connection.service(csiController), connection.service(csiNode)];
     const { volume } = await controller.CreateVolume({
@@ -64,9 +64,7 @@ test('bench takes volumes through their life and leaves nothing, also after Ctrl
     steps: names.map((step) => ({ step, count: 20, errors: 0 })),
   });
   const long = startCsictl([...run, '--duration', '1h']);
-  await expect
-    .poll(async () => (await driver.controller.ListVolumes({})).entries.length, { timeout: 10_000 })
-    .toBeGreaterThan(0);
+  await expect.poll(async () => (await driver.controller.ListVolumes({})).entries.length).toBeGreaterThan(0);
   long.interrupt();
   expect(await long.ended).toMatchObject({ exitCode: 1, err: expect.stringContaining('interrupted') });
   expect((await driver.controller.ListVolumes({})).entries).toEqual([]);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { dist, execute } from '../harness/berth.ts';
+import { Berth, dist, execute } from '../harness/berth.ts';
 
 const program = [process.execPath, '--disable-warning=ExperimentalWarning', dist('berth')] as const;
 const berth = (...args: string[]) => execute(program[0], [...program.slice(1), ...args], { timeoutMs: 60_000 });
@@ -66,15 +66,10 @@ for (const { file, content, says } of damages) {
 }
 
 test('a store that was cut is refused in one line', async () => {
-  await using data = aDataDir();
-  const ready = join(data.path, 'ready.json');
-  await execute(
-    'timeout',
-    ['-s', 'TERM', '4', ...program, 'up', '--data-dir', data.path, '--port', '0', '--ready-file', ready],
-    { timeoutMs: 30_000 },
-  );
-  truncateSync(join(data.path, 'store/berth.db'), 5000);
-  const { code, stderr } = await berth('up', '--data-dir', data.path, '--port', '0');
+  await using cut = await Berth.start();
+  await cut.stop();
+  truncateSync(join(cut.dataDir, 'store/berth.db'), 5000);
+  const { code, stderr } = await berth('up', '--data-dir', cut.dataDir, '--port', '0');
   expect(stderr).toMatch(
     /^berth: store ".*" is damaged \(.*\); restore it from a backup, or move it away to start empty\n$/,
   );

@@ -75,9 +75,7 @@ async function survives(
 
   const history = await etcdHistory(cluster.endpoints[0]!, thingsPrefix);
   const newest = history.at(-1)?.revision ?? 0;
-  await expect
-    .poll(() => watchers.map(({ revision }) => revision), { timeout: 10_000 })
-    .toEqual(watchers.map(() => newest));
+  await expect.poll(() => watchers.map(({ revision }) => revision)).toEqual(watchers.map(() => newest));
   await Promise.all(watchers.map((watcher) => watcher.stop()));
   expect([...workload.problems, ...watchers.flatMap(({ problems }) => problems)]).toEqual([]);
   expect(workload.count).toBeGreaterThan(100);

@@ -28,7 +28,7 @@ const mount = (flags: readonly string[] = [], subDir = '') =>
   mountShare({ server: server.host, share: '/share', subDir }, flags);
 
 async function until(condition: () => boolean, lookMs = 20): Promise<void> {
-  const endMs = systemClock.monotonicMs() + 20_000;
+  const endMs = systemClock.monotonicMs() + 60_000;
   while (!condition()) {
     if (systemClock.monotonicMs() > endMs) throw new Error(`still not so: ${condition}`);
     await systemClock.sleep(lookMs);

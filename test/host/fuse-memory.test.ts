@@ -39,7 +39,7 @@ async function mountMemory(validMs = 1000) {
   };
   const unmount = async () => {
     // The kernel gives files back behind close(2), and forgets those it has not come to where it is unmounted.
-    await expect.poll(async () => (await told()).open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(async () => (await told()).open).toBe(0);
     linuxMounter.unmount(path);
     await ended;
     return lastTold();

@@ -342,7 +342,7 @@ test('an open file outlives a restart without waiting for the grace period, as n
   expect(order).toEqual(['write', 'new open']);
   expect(readFileSync(join(strict.root, 'open'), 'utf8')).toBe('before and after');
   await file.close(signal);
-}, 40_000);
+});
 
 test('exports are listed', async () => {
   const { host } = server;

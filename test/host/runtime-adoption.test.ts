@@ -68,7 +68,7 @@ test('after kill -9 containers run on with the same pid and are adopted, and end
   const { podSandboxId, containerId, short, pid } = process.answer as Started;
   await process.kill();
   await writeFile(join(new StateLayout(stateDir).shm(short.podSandboxId), 'go'), '');
-  await expect.poll(() => existsSync(join(stateDir, 'exits', short.containerId)), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => existsSync(join(stateDir, 'exits', short.containerId))).toBe(true);
   await using runtime = await startTestRuntime(directory, image);
   const h = { directory, stateDir, logs: join(directory, 'logs'), image, runtime } as unknown as RuntimeHarness;
   const { status, info } = await runtime.runtime.ContainerStatus({ containerId, verbose: true });
@@ -79,7 +79,7 @@ test('after kill -9 containers run on with the same pid and are adopted, and end
   expect(sandbox.status?.state).toBe('SANDBOX_READY');
   expect(await execText(h, containerId, ['ip', '-4', 'addr', 'show', 'eth0'])).toContain(sandbox.status?.network?.ip);
   const lines = await logLines(h, 'web-0');
-  await expect.poll(async () => (await logLines(h, 'web-0')).length, { timeout: 5000 }).toBeGreaterThan(lines.length);
+  await expect.poll(async () => (await logLines(h, 'web-0')).length).toBeGreaterThan(lines.length);
   await expect(runtime.runtime.RunPodSandbox({ config: aSandbox(h, 'web-0') })).rejects.toMatchObject({
     code: 'ALREADY_EXISTS',
   });
@@ -140,7 +140,7 @@ test('a container whose monitor was killed with it is found ended', async () => 
   process.kill(conmon.pid, 'SIGKILL');
   process.kill(first.pid, 'SIGKILL');
   await expect
-    .poll(async () => (await h.runtime.runtime.ContainerStatus({ containerId })).status?.state, { timeout: 5000 })
+    .poll(async () => (await h.runtime.runtime.ContainerStatus({ containerId })).status?.state)
     .toBe('CONTAINER_EXITED');
 });
 

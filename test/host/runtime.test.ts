@@ -49,7 +49,7 @@ test('a container sees its own hostname, resolv.conf, processes and address, and
     sandboxConfig: config,
   });
   await h.runtime.runtime.StartContainer(side);
-  await expect.poll(() => execText(h, containerId, ['cat', '/dev/shm/x']), { timeout: 5000 }).toBe('shared');
+  await expect.poll(() => execText(h, containerId, ['cat', '/dev/shm/x'])).toBe('shared');
 });
 
 test('RunPodSandbox refuses a second sandbox of the same pod and attempt', async () => {
@@ -72,8 +72,7 @@ test('StopContainer sends TERM, then KILL after the timeout', async () => {
   ]);
   const deaf = await runContainer(h, 'deaf', ['sh', '-c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done']);
   // Started is not yet trapped.
-  for (const name of ['polite', 'deaf'])
-    await expect.poll(() => logLines(h, name).catch(() => []), { timeout: 20_000 }).toEqual(['ready']);
+  for (const name of ['polite', 'deaf']) await expect.poll(() => logLines(h, name).catch(() => [])).toEqual(['ready']);
   await Promise.all([
     h.runtime.runtime.StopContainer({ containerId: polite.containerId, timeout: '10' }),
     h.runtime.runtime.StopContainer({ containerId: deaf.containerId, timeout: '1' }),
@@ -241,7 +240,7 @@ test('exec streams stdin, stdout and stderr and answers the exit code', async ()
     containerId,
     ['sh', '-c', 'cat; echo e >&2; exit 5'],
     streams,
-    AbortSignal.timeout(9000),
+    AbortSignal.timeout(60_000),
   );
   stdin.end('x'.repeat(300_000));
   expect(await code).toBe(5);
@@ -260,12 +259,12 @@ test('exec with a terminal echoes, knows its size, follows resizes, and ends whe
     yield { width: 123, height: 45 };
   })();
   const streams = { stdin, stdout: stdout.stream, tty: true, resizes };
-  const code = h.runtime.streams.exec(containerId, ['sh'], streams, AbortSignal.timeout(9000));
+  const code = h.runtime.streams.exec(containerId, ['sh'], streams, AbortSignal.timeout(60_000));
   await expect
-    .poll(() => typed(stdin, 'tty; stty size\n', stdout), { timeout: 5000, interval: 100 })
+    .poll(() => typed(stdin, 'tty; stty size\n', stdout), { interval: 100 })
     .toMatch(/\/dev\/(pts\/\d|console)[\s\S]*40 100/);
   resized.resolve();
-  await expect.poll(() => typed(stdin, 'stty size\n', stdout), { timeout: 5000, interval: 100 }).toContain('45 123');
+  await expect.poll(() => typed(stdin, 'stty size\n', stdout), { interval: 100 }).toContain('45 123');
   stdin.write('exit 9\n');
   expect(await code).toBe(9);
   const abort = new AbortController();
@@ -275,7 +274,7 @@ test('exec with a terminal echoes, knows its size, follows resizes, and ends whe
     { stdout: stdout.stream, tty: true },
     abort.signal,
   );
-  await expect.poll(() => execText(h, containerId, ['ps']), { timeout: 5000 }).toContain('sleep 77');
+  await expect.poll(() => execText(h, containerId, ['ps'])).toContain('sleep 77');
   abort.abort();
   await expect(stuck).rejects.toThrow();
   expect(await execText(h, containerId, ['ps'])).not.toContain('sleep 77');
@@ -293,9 +292,9 @@ test('attach reaches the stdin and output of the container', async () => {
   );
   const [stdin, stdout, stderr] = [new PassThrough(), collector(), collector()];
   const streams = { stdin, stdout: stdout.stream, stderr: stderr.stream, tty: false };
-  const attached = h.runtime.streams.attach(containerId, streams, AbortSignal.timeout(9000));
-  await expect.poll(() => typed(stdin, 'hello\n', stdout), { timeout: 5000, interval: 200 }).toContain('got hello\n');
-  await expect.poll(stderr.text, { timeout: 5000 }).toContain('e\n');
+  const attached = h.runtime.streams.attach(containerId, streams, AbortSignal.timeout(60_000));
+  await expect.poll(() => typed(stdin, 'hello\n', stdout), { interval: 200 }).toContain('got hello\n');
+  await expect.poll(stderr.text).toContain('e\n');
   stdin.end();
   await attached;
   expect(await ended(h, containerId)).toMatchObject({ exitCode: 6 });
@@ -309,8 +308,8 @@ test('attach ends with its stdin where that of the container stays open', async 
   const stdin = new PassThrough();
   const streams = { stdin, stdout: collector().stream, tty: false };
   stdin.end('hello\n');
-  await h.runtime.streams.attach(containerId, streams, AbortSignal.timeout(9000));
-  await expect.poll(() => execText(h, containerId, ['cat', '/tmp/x']).catch(() => ''), { timeout: 5000 }).toBe('hello');
+  await h.runtime.streams.attach(containerId, streams, AbortSignal.timeout(60_000));
+  await expect.poll(() => execText(h, containerId, ['cat', '/tmp/x']).catch(() => '')).toBe('hello');
   const { status } = await h.runtime.runtime.ContainerStatus({ containerId });
   expect(status?.state).toBe('CONTAINER_RUNNING');
 });
@@ -328,7 +327,7 @@ test('attach to a terminal types into it and follows its size', async () => {
     { stdin, stdout: stdout.stream, tty: true, resizes },
     abort.signal,
   );
-  await expect.poll(() => typed(stdin, 'stty size\n', stdout), { timeout: 5000, interval: 100 }).toContain('33 111');
+  await expect.poll(() => typed(stdin, 'stty size\n', stdout), { interval: 100 }).toContain('33 111');
   abort.abort();
   await expect(attached).rejects.toThrow();
   const { status } = await h.runtime.runtime.ContainerStatus({ containerId });
@@ -354,11 +353,9 @@ test('port-forward reaches a server on the loopback of the pod, and says when no
     '-c',
     'echo page > /tmp/p; httpd -f -p 127.0.0.1:8080 -h /tmp',
   ]);
-  const signal = AbortSignal.timeout(9000);
+  const signal = AbortSignal.timeout(60_000);
   await expect
-    .poll(() => execText(h, containerId, ['wget', '-qO-', 'http://127.0.0.1:8080/p']).catch(() => ''), {
-      timeout: 5000,
-    })
+    .poll(() => execText(h, containerId, ['wget', '-qO-', 'http://127.0.0.1:8080/p']).catch(() => ''))
     .toBe('page');
   const stream = await h.runtime.streams.portForward(podSandboxId, 8080, signal);
   stream.write('GET /p HTTP/1.0\r\n\r\n');
@@ -377,13 +374,13 @@ test('pods reach each other and the node, and a host port leads to its pod', asy
   const client = await runContainer(h, 'client', ['sleep', '100']);
   const ip = (await runtime.PodSandboxStatus({ podSandboxId: server.podSandboxId })).status!.network!.ip;
   const get = (url: string) => execText(h, client.containerId, ['wget', '-qO-', url]).catch(String);
-  await expect.poll(() => get(`http://${ip}:8080/p`), { timeout: 5000 }).toBe('page');
+  await expect.poll(() => get(`http://${ip}:8080/p`)).toBe('page');
   expect(await fetch(`http://${ip}:8080/p`).then((answer) => answer.text())).toBe('page\n');
   expect(await get(`http://${rangeOf(h.directory)}.1:18473/p`)).toBe('page');
-  const local = await fetch('http://127.0.0.1:18473/p', { signal: AbortSignal.timeout(2000) });
+  const local = await fetch('http://127.0.0.1:18473/p', { signal: AbortSignal.timeout(60_000) });
   expect(await local.text()).toBe('page\n');
   await runtime.StopPodSandbox({ podSandboxId: server.podSandboxId });
-  await expect(fetch('http://127.0.0.1:18473/p', { signal: AbortSignal.timeout(2000) })).rejects.toThrow();
+  await expect(fetch('http://127.0.0.1:18473/p', { signal: AbortSignal.timeout(60_000) })).rejects.toThrow();
 });
 
 test('a host-network pod uses the node network and names, and a shared PID namespace shows all containers', async () => {
@@ -478,8 +475,8 @@ test('ReopenContainerLog goes on in a new file after the old one was renamed', a
   await using h = await runtimeHarness();
   const { containerId } = await runContainer(h, 'rotated', ['sh', '-c', 'while true; do echo tick; sleep 0.05; done']);
   const log = join(h.logs, 'rotated/main/0.log');
-  await expect.poll(() => logLines(h, 'rotated'), { timeout: 5000 }).toContain('tick');
+  await expect.poll(() => logLines(h, 'rotated')).toContain('tick');
   await rename(log, `${log}.1`);
   await h.runtime.runtime.ReopenContainerLog({ containerId });
-  await expect.poll(() => logLines(h, 'rotated').catch(() => []), { timeout: 5000 }).toContain('tick');
+  await expect.poll(() => logLines(h, 'rotated').catch(() => [])).toContain('tick');
 });

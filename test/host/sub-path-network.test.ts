@@ -49,7 +49,7 @@ test('a subPath of a share is made and bound by a child, and what leads out of i
     await expect(led).rejects.toMatchObject({ step: expect.stringMatching(/create|bind/) });
   }
   expect(place.mounts()).toHaveLength(2);
-}, 30_000);
+});
 
 test('a server that goes away meanwhile keeps a child, and not who asked', async () => {
   using place = aPlace();
@@ -74,4 +74,4 @@ test('a server that goes away meanwhile keeps a child, and not who asked', async
   }
   // The share lives on.
   expect(readdirSync(share.path)).toContain('there');
-}, 60_000);
+});

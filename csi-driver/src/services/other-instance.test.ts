@@ -259,4 +259,4 @@ test('a deletion by another instance survives a lost call or answer anywhere, by
   const count = await live();
   expect(count).toBeGreaterThan(10);
   for (let call = 0; call < count; call++) for (const when of ['before', 'after'] as const) await live({ call, when });
-}, 60_000);
+});

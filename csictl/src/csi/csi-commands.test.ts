@@ -308,4 +308,4 @@ test('completion offers RPCs and their flags', async () => {
   expect(complete('csictl', 'completion', '')).toBe('bash');
   expect(complete('csictl', 'replay', '/etc/passw')).toContain('/etc/passwd');
   expect(complete('csictl', 'record', '--file', '/etc/passw')).toContain('/etc/passwd');
-}, 30_000);
+});

@@ -77,7 +77,7 @@ async function startDriver(path: string, { prefix = 'a', isStingy = false }: Beh
 async function startRecord(path: string, ...flags: string[]) {
   const socket = `unix://${path}/proxy.sock`;
   const run = startCsictl(['record', '--endpoint', `unix://${path}/csi.sock`, '--listen', socket, ...flags]);
-  await expect.poll(() => run.text.err, { timeout: 5000 }).toContain('passing calls on');
+  await expect.poll(() => run.text.err).toContain('passing calls on');
   const connection = new GrpcConnection(socket);
   const stop = async () => {
     connection[Symbol.dispose]();

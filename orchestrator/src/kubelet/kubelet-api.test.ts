@@ -19,7 +19,7 @@ async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-const signal = () => AbortSignal.timeout(5000);
+const signal = () => AbortSignal.timeout(30_000);
 
 test("logs are read from the file of the container's current run", async () => {
   await using node = await runningPod();

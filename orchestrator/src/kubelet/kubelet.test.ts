@@ -57,7 +57,7 @@ test('a deleted pod ends with TERM, its status final, its volumes unmounted, bef
   const release = node.volumes.holdUnmounts();
   remove(node, 'p1', 30);
   await node.until(() => node.runtime.calls.includes('stop-sandbox p1'), 'the end of the sandbox');
-  await node.settled();
+  await node.until(() => node.pod('p1')?.status?.phase === 'Failed', 'the final status');
   expect(node.pod('p1')?.status).toMatchObject({
     phase: 'Failed',
     containerStatuses: [{ state: { terminated: { exitCode: 143, reason: 'Error' } }, ready: false }],
@@ -259,7 +259,7 @@ test('a failed liveness probe restarts the container, readiness follows its prob
   await node.until(() => node.pod('p1')?.status?.containerStatuses?.[0]?.restartCount === 1, 'a restart');
   expect(node.events).toContain('p1 Warning Unhealthy: Liveness probe failed: sick');
   expect(node.events).toContain('p1 Normal Killing: Container c failed liveness probe, will be restarted');
-  const { chunks } = await node.kubelet.api.page('GET', '/metrics/probes', AbortSignal.timeout(5000));
+  const { chunks } = await node.kubelet.api.page('GET', '/metrics/probes', AbortSignal.timeout(30_000));
   const metrics = Buffer.concat(await Array.fromAsync(chunks)).toString();
   const pod = `container="c",namespace="default",pod="p1"`;
   const liveness = `${pod},pod_uid="${node.pod('p1')?.metadata.uid}",probe_type="Liveness"`;

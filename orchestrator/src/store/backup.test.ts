@@ -66,7 +66,7 @@ test('a watcher of the time before a restore is told to begin anew', async () =>
   }
   await using after = await openSqliteStore({ file: restored, clock: systemClock });
   const watching = async () => {
-    for await (const _ of after.watch('/', revision, AbortSignal.timeout(1000))) return;
+    for await (const _ of after.watch('/', revision, AbortSignal.timeout(30_000))) return;
   };
   await expect(watching()).rejects.toMatchObject({ code: 'Compacted' });
 });

@@ -11,7 +11,7 @@ async function asked(config: WebhookClientConfig, answer = '{}'): Promise<string
     },
   };
   const client = new WebhookClient(caller as unknown as HttpsCaller, async () => ({ host: '127.0.0.1', port: 1 }));
-  await client.post({ config, review: {}, timeoutSeconds: 3 }, AbortSignal.timeout(1000));
+  await client.post({ config, review: {}, timeoutSeconds: 3 }, AbortSignal.timeout(30_000));
   return urls.join();
 }
 

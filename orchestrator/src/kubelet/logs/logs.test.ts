@@ -34,7 +34,7 @@ function follow(path: string, options: LogOptions) {
       return { [Symbol.dispose]: () => {} };
     },
   };
-  const chunks = readLog(input, AbortSignal.timeout(5000));
+  const chunks = readLog(input, AbortSignal.timeout(30_000));
   const end = () => {
     running = false;
     wake();
@@ -109,7 +109,7 @@ test('a log that grew too large is rotated, compressed and bounded; one the runt
   } as unknown as Parameters<typeof rotateLog>[0];
   for (let round = 0; round < 4; round++) {
     now += 1000;
-    await rotateLog(options, { id: 'c', logPath: log.path }, AbortSignal.timeout(5000));
+    await rotateLog(options, { id: 'c', logPath: log.path }, AbortSignal.timeout(30_000));
     await appendFile(log.path, line(2, 'y'.repeat(100)));
   }
   const names = (await readdir(log.directory)).sort();
@@ -117,7 +117,7 @@ test('a log that grew too large is rotated, compressed and bounded; one the runt
   fail = true;
   const { ino } = await stat(log.path);
   now += 1000;
-  await expect(rotateLog(options, { id: 'c', logPath: log.path }, AbortSignal.timeout(5000))).rejects.toThrow(
+  await expect(rotateLog(options, { id: 'c', logPath: log.path }, AbortSignal.timeout(30_000))).rejects.toThrow(
     'no space',
   );
   expect((await stat(log.path)).ino).toBe(ino);

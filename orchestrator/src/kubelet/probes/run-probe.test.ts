@@ -14,7 +14,7 @@ function run(probe: Probe, port: number) {
   const container = aContainer({ ports: [{ name: 'web', containerPort: port }] });
   const target = { container, containerId: 'none', podIp: '127.0.0.1' };
   const tools = { runtime, clock: systemClock, userAgent: 'kube-probe/1.36' };
-  return runProbe(probe, target, tools, AbortSignal.timeout(5000));
+  return runProbe(probe, target, tools, AbortSignal.timeout(30_000));
 }
 
 async function listening(server: Pick<Server, 'listen' | 'address' | 'close' | 'once'>) {

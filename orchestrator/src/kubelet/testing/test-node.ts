@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock, seededRng, silentLogger } from '@berth/kit';
@@ -97,7 +97,7 @@ export class TestNode implements AsyncDisposable {
   /** Lets work settle until `check` holds, and `stepMs` pass at a time. @throws Error – it does not, after a while. */
   async until(check: () => boolean, what: string, stepMs = 0): Promise<void> {
     const begin = performance.now();
-    while (performance.now() - begin < 4000) {
+    while (performance.now() - begin < 30_000) {
       if (check()) return;
       await this.clock.advance(stepMs);
     }
@@ -106,10 +106,12 @@ export class TestNode implements AsyncDisposable {
     );
   }
 
-  /** Lets everything that is due now happen, file system calls included. */
+  /** Lets everything that is due now happen, file system calls included: as many of our own go through each thread of libuv's pool. */
   async settled(): Promise<void> {
-    const begin = performance.now();
-    for (let turn = 0; turn < 60 || performance.now() - begin < 30; turn++) await this.clock.advance(0);
+    for (let turn = 0; turn < 60; turn++) {
+      await this.clock.advance(0);
+      await Promise.all(Array.from({ length: 4 }, () => stat(this.root)));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -89,7 +89,7 @@ async function statsNode() {
     await writeFile(join(own, name), Buffer.alloc(bytes, 'a'));
   }
   const page = async (url: string) => {
-    const { chunks } = await node.kubelet.api.page('GET', url, AbortSignal.timeout(5000));
+    const { chunks } = await node.kubelet.api.page('GET', url, AbortSignal.timeout(30_000));
     return Buffer.concat(await Array.fromAsync(chunks)).toString();
   };
   return { node, page, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() };
