@@ -217,7 +217,7 @@ class Server implements ApiServer {
         zPages(clock, debug),
       ],
       schemas: remoteSchemaPaths(context, this.#remotes),
-      noteDecision: (allowed) => this.#metrics.authorized(allowed),
+      noteDecision: (decision, ms) => this.#metrics.access.authorized(decision, ms),
       aside: options.aside ? async (request, custom) => (await this.#asideWork()).answer(request, custom) : undefined,
       special: specialHandlers({
         nodeApi: options.nodeApi,

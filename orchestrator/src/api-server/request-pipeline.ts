@@ -1,6 +1,6 @@
 import { ApiError, apiError, FieldSelector, isReason } from '@berth/kube';
 import { guarded, hasLongSelector, heavyWork } from './aside/heavy-work.ts';
-import { type Attributes, type Authorizer, pathAttributes } from './authorizer.ts';
+import { type Attributes, type Authorizer, type Decision, pathAttributes } from './authorizer.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
@@ -40,7 +40,7 @@ export class RequestPipeline {
   readonly #paths: readonly PathHandler[];
   readonly #special: readonly SpecialHandler[];
   readonly #schemas: SchemaHandler;
-  readonly #note: ((allowed: boolean) => void) | undefined;
+  readonly #note: ((decision: Decision, ms: number) => void) | undefined;
   readonly #aside: AsideHandler | undefined;
 
   constructor(parts: {
@@ -51,7 +51,7 @@ export class RequestPipeline {
     /** Absent: the server's own schemas are all. */
     readonly schemas?: SchemaHandler;
     /** Hears of every decision. */
-    readonly noteDecision?: (allowed: boolean) => void;
+    readonly noteDecision?: (decision: Decision, ms: number) => void;
     /** Absent: all is done here. */
     readonly aside?: AsideHandler | undefined;
   }) {
@@ -133,8 +133,10 @@ export class RequestPipeline {
   }
 
   async #permit(attributes: Attributes, request: ServerRequest): Promise<void> {
+    const { clock } = this.context;
+    const beganMs = clock.monotonicMs();
     const decision = await this.authorizer.authorize(attributes);
-    this.#note?.(decision.allowed);
+    this.#note?.(decision, clock.monotonicMs() - beganMs);
     if (decision.allowed || isPublic(request.path)) {
       request.audit?.annotate('authorization.k8s.io/decision', 'allow');
       request.audit?.annotate('authorization.k8s.io/reason', decision.reason);

@@ -46,7 +46,7 @@ export class FlowMetrics {
       name('work_estimated_seats'),
       'Seats that requests were taken to need.',
       flow,
-      [1, 2, 4, 10],
+      [1, 2, 4, 8, 16, 32, 64, 100],
     );
     this.watchCounts = metrics.histogram(
       name('watch_count_samples'),
@@ -104,6 +104,7 @@ export class FlowSeries {
 function addLevelGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (rest: string) => string): void {
   const table: readonly [string, string, (level: PriorityLevel) => number][] = [
     ['nominal_limit_seats', 'Seats of a level by its share.', (level) => level.nominal],
+    ['request_concurrency_limit', 'The same, by its old name.', (level) => level.nominal],
     ['lower_limit_seats', 'Seats a level lends nobody.', (level) => level.least],
     ['upper_limit_seats', 'Seats a level can have with all it may borrow.', (level) => level.most],
     ['current_limit_seats', 'Seats a level has now.', (level) => level.current],
@@ -134,7 +135,11 @@ function addFlowGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (r
   metrics.gauge(name('current_inqueue_requests'), 'Requests that wait.', flow, () => sum(true, requests));
   metrics.gauge(name('current_inqueue_seats'), 'Seats that are waited for.', flow, () => sum(true, seats));
   metrics.gauge(name('current_executing_requests'), 'Requests that are served.', flow, () => sum(false, requests));
-  metrics.gauge(name('current_executing_seats'), 'Seats in use.', flow, () => sum(false, seats));
+  for (const [rest, help] of [
+    ['current_executing_seats', 'Seats in use.'],
+    ['request_concurrency_in_use', 'The same, by its old name.'],
+  ] as const)
+    metrics.gauge(name(rest), help, flow, () => sum(false, seats));
 }
 
 function* waitingOf({ queues }: PriorityLevel) {

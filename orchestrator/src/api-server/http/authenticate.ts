@@ -10,8 +10,18 @@ export interface TokenAuthenticator {
   authenticate(token: string): Promise<User | undefined>;
 }
 
+/** Hears of the certificates that requests come with. */
+export interface CertificateObserver {
+  certificate(expiresAtMs: number): void;
+}
+
+interface CertificateUser {
+  readonly user: User | 'invalid' | undefined;
+  readonly expiresAtMs: number;
+}
+
 /** A certificate does not change while its connection lives. */
-const known = new WeakMap<object, User | 'invalid' | undefined>();
+const known = new WeakMap<object, CertificateUser>();
 
 /**
  * The user of a request: whom a proxy names, its client certificate's (CN is the name, O the groups), else its password's or bearer token's,
@@ -22,12 +32,16 @@ export async function authenticate(
   { headers, rawHeaders, url = '' }: Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>,
   socket: TLSSocket,
   { frontProxy, userRoots, tokens, passwords, anonymous: anyone }: Authentication,
+  observer: CertificateObserver,
 ): Promise<User> {
   const proxied = frontProxy?.userOf(rawHeaders, socket);
   if (proxied) return authenticated(proxied);
   const { authorization } = headers;
-  const certificate = certificateUser(socket, userRoots);
-  if (certificate !== undefined && certificate !== 'invalid') return certificate;
+  const { user: certificate, expiresAtMs } = certificateUser(socket, userRoots);
+  if (certificate !== undefined && certificate !== 'invalid') {
+    observer.certificate(expiresAtMs);
+    return certificate;
+  }
   const token = authorization === undefined ? undefined : tokenSaid(socket, authorization);
   if (token !== undefined) {
     const user = await tokenUser(token, { tokens });
@@ -97,11 +111,14 @@ function authenticated(user: User): User {
   return { ...user, groups: [...groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'] };
 }
 
-function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']): User | 'invalid' | undefined {
-  if (known.has(socket)) return known.get(socket);
-  const user = readCertificate(socket, roots);
-  known.set(socket, user);
-  return user;
+function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']): CertificateUser {
+  let certificate = known.get(socket);
+  if (!certificate) {
+    const user = readCertificate(socket, roots);
+    certificate = { user, expiresAtMs: user === undefined ? 0 : Date.parse(socket.getPeerCertificate().valid_to) };
+    known.set(socket, certificate);
+  }
+  return certificate;
 }
 
 function readCertificate(socket: TLSSocket, roots: Authentication['userRoots']): User | 'invalid' | undefined {

@@ -99,7 +99,7 @@ export class HttpHandler {
   }
 
   async #serve(served: ServedRequest): Promise<void> {
-    const { auditor, inFlight, noteRequest, pipeline } = this.#parts;
+    const { auditor, clock, inFlight, metrics, noteRequest, pipeline } = this.#parts;
     noteRequest();
     const { info, message } = served;
     // A client may send a thousand in one packet. A selector may be long.
@@ -119,9 +119,11 @@ export class HttpHandler {
       : caller;
     const request = served.become(user);
     const { query, signal } = request;
+    const enteredMs = clock.monotonicMs();
     const pending = inFlight?.enter({ info, query, user, signal, waitMs: Math.min(served.timeoutMs / 4, 60_000) });
     // Most get in at once; an await costs them more than all the rest.
     const entry = pending instanceof Promise ? await pending : pending;
+    if (entry) metrics.access.passed('priorityandfairness', clock.monotonicMs() - enteredMs);
     if (entry) Object.assign(served.reply.extra, entry.headers);
     if (entry && !entry.admitted) return this.#refuse(entry, served);
     served.entry = entry;
@@ -178,13 +180,16 @@ export class HttpHandler {
   }
 
   async #authenticate(message: IncomingMessage): Promise<User> {
-    const { authentication, metrics } = this.#parts;
+    const { authentication, clock, metrics } = this.#parts;
+    const { access } = metrics;
+    const beganMs = clock.monotonicMs();
     try {
-      const user = await authenticate(message, tlsSocketOf(message), authentication);
-      metrics.authenticated(user);
+      const user = await authenticate(message, tlsSocketOf(message), authentication, access);
+      access.authenticated(user, clock.monotonicMs() - beganMs);
       return user;
     } catch (error) {
-      metrics.notAuthenticated();
+      const isWrong = message.headers.authorization !== undefined || hasCertificate(message);
+      access.notAuthenticated(isWrong ? 'error' : 'failure', clock.monotonicMs() - beganMs);
       throw error;
     }
   }

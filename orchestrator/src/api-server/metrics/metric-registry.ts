@@ -77,10 +77,10 @@ function keyOf(labels: Values): string {
 
 /** Series of a family by the values of their labels; hold on to a series where it is used often. */
 export class SeriesOf<T> {
-  readonly #make: () => T;
+  readonly #make: (...labels: Values) => T;
   readonly #all = new Map<string, { readonly labels: Values; readonly series: T }>();
 
-  constructor(make: () => T) {
+  constructor(make: (...labels: Values) => T) {
     this.#make = make;
   }
 
@@ -88,7 +88,7 @@ export class SeriesOf<T> {
     const key = keyOf(labels);
     const known = this.#all.get(key);
     if (known) return known.series;
-    const series = this.#make();
+    const series = this.#make(...labels);
     this.#all.set(key, { labels, series });
     return series;
   }
@@ -127,10 +127,15 @@ export class MetricRegistry {
 
   histogram(name: string, help: string, labelNames: Values, bounds: readonly number[]): SeriesOf<Histogram> {
     const series = new SeriesOf(() => new Histogram(bounds));
+    this.alias(name, help, labelNames, series);
+    return series;
+  }
+
+  /** Tells series by one more name. */
+  alias(name: string, help: string, labelNames: Values, series: SeriesOf<Histogram>): void {
     this.#add({ name, help, type: 'histogram' }, () =>
       [...series].flatMap(([labels, histogram]) => histogramLines(name, labelNames, labels, histogram)),
     );
-    return series;
   }
 
   /** One that something else keeps. */
@@ -165,6 +170,11 @@ export class MetricRegistry {
   /** A counter that something else keeps. */
   count(name: string, help: string, labelNames: Values, read: () => Iterable<Sample>): void {
     this.#read({ name, help, type: 'counter' }, labelNames, read);
+  }
+
+  /** How many families there are. */
+  get size(): number {
+    return this.#families.length;
   }
 
   async text(): Promise<string> {

@@ -83,6 +83,8 @@ export class RequestMetrics {
       about,
       sliBounds,
     );
+    // Its name before 1.26, by which dashboards still ask for it.
+    metrics.alias('apiserver_request_slo_duration_seconds', 'The same, by its old name.', about, this.#sli);
     this.#sizes = metrics.histogram('apiserver_response_sizes', 'Bytes of answers to reads.', about, sizeBounds);
     this.#watchLists = metrics.histogram(
       'apiserver_watch_list_duration_seconds',

@@ -1,23 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import type { Clock } from '@berth/kit';
 import { versionInfo } from '../discovery/version.ts';
 import { countOf } from '../flow-control/object-counts.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { User } from '../user.ts';
+import { AccessMetrics } from './access-metrics.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { AdmissionSteps } from './admission-steps.ts';
 import { AuthorizationMetrics } from './authorization-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
-import type { Counter, MetricRegistry, Sample, SeriesOf } from './metric-registry.ts';
+import type { Counter, MetricRegistry, Sample } from './metric-registry.ts';
 import { PodSecurityMetrics } from './pod-security-metrics.ts';
-import { addProcessStart } from './process-start.ts';
+import { addProcess } from './process-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
-
-/** Names that are told; all others are one (apiserver authentication metrics: their number must be bounded). */
-const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default']);
 
 /** What `/metrics` tells, under upstream's names. */
 export class ServerMetrics {
@@ -33,10 +28,7 @@ export class ServerMetrics {
   readonly authorization: AuthorizationMetrics;
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
-  readonly #authenticated: SeriesOf<Counter>;
-  readonly #attempts: SeriesOf<Counter>;
-  readonly #allowed: Counter;
-  readonly #denied: Counter;
+  readonly access: AccessMetrics;
 
   constructor(context: ServerContext) {
     const { registry } = context.metrics;
@@ -52,11 +44,7 @@ export class ServerMetrics {
     this.tlsErrors = registry
       .counter('apiserver_tls_handshake_errors_total', 'Requests lost because a TLS handshake failed.')
       .at();
-    this.#authenticated = registry.counter('authenticated_user_requests', 'Requests by who asked.', ['username']);
-    this.#attempts = registry.counter('authentication_attempts', 'Attempts to authenticate.', ['result']);
-    const attempts = registry.counter('authorization_attempts_total', 'Questions to the authorizers.', ['result']);
-    this.#allowed = attempts.at('allowed');
-    this.#denied = attempts.at('denied');
+    this.access = new AccessMetrics(registry, context.clock);
     this.authorization = new AuthorizationMetrics(registry, this.configurations);
     this.watched = watchEvents(registry);
     addBuild(registry);
@@ -68,20 +56,6 @@ export class ServerMetrics {
   /** What comes of itself is counted until `signal`. */
   start(signal: AbortSignal): void {
     void this.#store.follow(signal);
-  }
-
-  authenticated({ name }: User): void {
-    this.#attempts.at('success').add();
-    this.#authenticated.at(knownUsers.has(name) ? name : name.includes('@') ? 'email_id' : 'other').add();
-  }
-
-  notAuthenticated(): void {
-    this.#attempts.at('failure').add();
-  }
-
-  authorized(allowed: boolean): void {
-    // Also asked for each request of the server's own components.
-    (allowed ? this.#allowed : this.#denied).add();
   }
 
   text(): Promise<string> {
@@ -115,28 +89,6 @@ function addBuild(registry: MetricRegistry): void {
     'The version this server is compatible to.',
     ['binary', 'component', 'emulation', 'min_compat'],
     () => [[version, 1]],
-  );
-}
-
-/** What Prometheus' clients tell of any process. */
-function addProcess(registry: MetricRegistry, clock: Clock): void {
-  const one = (value: number): Sample[] => [[[], value]];
-  registry.count('process_cpu_seconds_total', 'Seconds of CPU this process has used.', [], () => {
-    const { user, system } = process.cpuUsage();
-    return one((user + system) / 1e6);
-  });
-  registry.gauge('process_resident_memory_bytes', 'Memory of this process in bytes.', [], () =>
-    one(process.memoryUsage.rss()),
-  );
-  addProcessStart(registry, clock);
-  registry.gauge('process_open_fds', 'Files this process has open.', [], () =>
-    one(readdirSync('/proc/self/fd').length),
-  );
-  registry.gauge('process_max_fds', 'Files this process may have open.', [], () =>
-    one(Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])),
-  );
-  registry.gauge('process_virtual_memory_bytes', 'Address space of this process in bytes.', [], () =>
-    one(1024 * Number(/^VmSize:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])),
   );
 }
 
