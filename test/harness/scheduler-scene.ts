@@ -8,7 +8,9 @@ import {
   startInformers,
   type Volume,
 } from '@berth/kube';
-import { startScheduler } from '../../orchestrator/src/scheduler/scheduler.ts';
+import { MetricRegistry } from '../../orchestrator/src/api-server/metrics/metric-registry.ts';
+import { schedulerName, startScheduler } from '../../orchestrator/src/scheduler/scheduler.ts';
+import { SchedulerMetrics } from '../../orchestrator/src/scheduler/scheduler-metrics.ts';
 import { FakeApi } from './fake-api.ts';
 import { FakeEvents } from './fake-recorder.ts';
 
@@ -20,14 +22,18 @@ export async function scene() {
   const stop = new AbortController();
   const events = new FakeEvents();
   const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
+  const registry = new MetricRegistry();
+  const metrics = new SchedulerMetrics(registry, schedulerName);
   const scheduler = await startScheduler(
-    { client, informers, clock, log: silentLogger, events: events.recorder('default-scheduler') },
+    { client, informers, clock, log: silentLogger, events: events.recorder(schedulerName), metrics },
     stop.signal,
   );
   return {
     clock,
     client,
     events,
+    /** What /metrics tells of it. */
+    metrics: () => registry.text(),
     async quiet() {
       for (let i = 0; i < 20; i++) await settle();
     },

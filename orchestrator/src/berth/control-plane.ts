@@ -24,13 +24,15 @@ import {
   startTokenSecretsController,
   type TokenSecretsOptions,
 } from '../controllers/service-account/token-secrets-controller.ts';
+import { startServiceCidrsController } from '../controllers/service-cidrs/service-cidrs-controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/statefulset-controller.ts';
 import { startTaintEvictionController } from '../controllers/taint-eviction/taint-eviction-controller.ts';
 import { startEphemeralVolumeController } from '../controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../controllers/volume/start-persistent-volume-controller.ts';
 import { startProtectionControllers } from '../controllers/volume/start-protection-controllers.ts';
-import { startScheduler } from '../scheduler/scheduler.ts';
+import { schedulerName, startScheduler } from '../scheduler/scheduler.ts';
+import type { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 
 export interface ControlPlaneOptions {
   readonly client: KubeClient;
@@ -46,6 +48,7 @@ export interface ControlPlaneOptions {
   readonly authority: () => Promise<SigningAuthority>;
   /** Who hears of a controller's queue, by the name that metrics have for it. */
   readonly queueObserver: (name: string) => QueueObserver;
+  readonly schedulerMetrics: SchedulerMetrics;
 }
 
 /** One recorder a component, so that repeats are counted together; disposing sends what is queued. */
@@ -95,6 +98,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const everyKind = { ...deps, customTypes: stack.use(new CustomTypes(deps)) };
   stack.use(startGarbageCollector(everyKind, signal));
   stack.use(startClusterRoleAggregation(deps, signal));
+  stack.use(startServiceCidrsController(deps, signal));
   stack.use(startCertificateController(deps, options, signal));
   stack.use(startPolicyStatusController(deps, signal));
   stack.use(startResourceQuotaController(everyKind, signal));
@@ -109,8 +113,9 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(startStatefulSetController(deps, signal));
   stack.use(startEndpointsController(deps, signal));
   stack.use(startTaintEvictionController(deps, signal));
-  const scheduler = { ...options, client: options.client.as('kube-scheduler') };
-  const controller = 'default-scheduler';
+  const metrics = options.schedulerMetrics;
+  const scheduler = { ...options, client: options.client.as('kube-scheduler'), metrics };
+  const controller = schedulerName;
   const events = stack.use(
     createEventSeriesRecorder(scheduler.client, { ...options, controller, instance: `${controller}-${hostname()}` }),
   );

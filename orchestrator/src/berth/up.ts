@@ -6,6 +6,8 @@ import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
+import { schedulerName } from '../scheduler/scheduler.ts';
+import { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 import type { AccessOptions } from './access-flags.ts';
 import { announce } from './announce.ts';
 import { checkPort } from './check-port.ts';
@@ -118,6 +120,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     serviceAccountKey: pki.serviceAccountKey,
     authority: () => readAuthority(data.pki),
     queueObserver: server.api.metrics.queues.observer,
+    schedulerMetrics: new SchedulerMetrics(server.api.metrics.registry, schedulerName),
   };
   // What others may run too, one of all runs.
   const plane = context.etcd

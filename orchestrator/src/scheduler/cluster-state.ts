@@ -11,6 +11,11 @@ export class ClusterState {
     return [...this.#nodes.values()].filter((info) => info.node !== undefined);
   }
 
+  /** How much there is of each. */
+  get size(): { readonly assumed_pods: number; readonly nodes: number; readonly pods: number } {
+    return { assumed_pods: this.#assumed.size, nodes: this.#nodes.size, pods: this.#placements.size };
+  }
+
   setNode(name: string, node: Node | undefined): void {
     const info = this.#info(name);
     info.setNode(node);

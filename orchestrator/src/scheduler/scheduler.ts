@@ -22,6 +22,7 @@ import { Nominations } from './nominations.ts';
 import { claimKeys, isUsable } from './pod-claims.ts';
 import { priorityOf } from './pod-importance.ts';
 import { Preemptor } from './preemptor.ts';
+import type { SchedulerMetrics } from './scheduler-metrics.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 import { score } from './scores.ts';
 import { writeUnschedulable } from './unschedulable.ts';
@@ -33,10 +34,11 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly events: EventRecorder;
+  readonly metrics: SchedulerMetrics;
 }
 
 /** The name pods ask for by `spec.schedulerName`. */
-const schedulerName = 'default-scheduler';
+export const schedulerName = 'default-scheduler';
 
 /** How long decisions take of one turn of the event loop, which has the API server's requests to answer, too. */
 const turnMs = 10;
@@ -106,6 +108,7 @@ class Scheduler implements AsyncDisposable {
       failed: (key) => this.#queue.activateNow(key),
     });
     this.#follow(listers);
+    options.metrics.follow(() => ({ pending: this.#queue.size, cached: this.#state.size }));
   }
 
   start(): void {
@@ -150,6 +153,7 @@ class Scheduler implements AsyncDisposable {
       return this.#queue.add(key, priorityOf(after), Date.parse(after.metadata.creationTimestamp ?? ''));
     }
     if (!after || !isOurs(after)) this.#queue.remove(key);
+    if (!after || hasEnded(after)) this.#options.metrics.forget(uid);
     if (after?.spec?.nodeName && !before?.spec?.nodeName) this.#podPlaced();
     if (takesLess || (before?.spec?.nodeName && (!after || hasEnded(after)))) this.#queue.clusterChanged();
   }
@@ -190,9 +194,15 @@ class Scheduler implements AsyncDisposable {
   #schedule(key: string): void {
     const pod = this.#pods.get(key);
     if (!pod || !isOurs(pod) || this.#state.isAssumed(pod.metadata.uid as string)) return;
+    const { clock, metrics } = this.#options;
+    const beganMs = clock.monotonicMs();
+    metrics.begun(pod.metadata.uid as string, beganMs);
     const changes = this.#queue.changes;
     const choice = this.#choose(pod);
+    const choseMs = clock.monotonicMs() - beganMs;
+    metrics.chosen(choseMs);
     if ('message' in choice) {
+      metrics.ended('unschedulable', choseMs);
       this.#queue.park(key, changes);
       if (needsOthers(pod)) this.#waitingForPods.add(key);
       return this.#track(this.#reportUnschedulable(pod, choice));
@@ -200,7 +210,7 @@ class Scheduler implements AsyncDisposable {
     this.#nominations.delete(pod.metadata.uid as string);
     this.#state.assume(pod, choice.node.name);
     this.#volumes.reserve(choice.volumes);
-    this.#track(this.#bind(key, pod, choice));
+    this.#track(this.#bind(key, pod, { ...choice, beganMs }));
   }
 
   #choose(pod: Pod): Place | NoPlace {
@@ -230,9 +240,12 @@ class Scheduler implements AsyncDisposable {
   #makeRoom(fitting: Fitting, refusals: readonly Refusal[]): NoPlace {
     const { pod } = fitting;
     const uid = pod.metadata.uid as string;
+    const { metrics } = this.#options;
+    metrics.preempting();
     const answer = this.#preemptor.preempt(fitting, refusals, this.#nominations.of(uid));
     if ('victims' in answer) {
       const { victims } = answer;
+      metrics.preempted(victims.pods.length);
       this.#nominations.set(pod, victims.node);
       this.#track(this.#preemptor.evict(pod, victims, this.#signal));
       return { message: fitErrorMessage(refusals), nominate: victims.node };
@@ -247,20 +260,24 @@ class Scheduler implements AsyncDisposable {
     return this.#pods.byIndex('claim', claim).filter(({ metadata }) => this.#state.isPlaced(metadata.uid as string));
   }
 
-  async #bind(key: string, pod: Pod, { node, volumes }: Place): Promise<void> {
-    const { client, events, log } = this.#options;
+  async #bind(key: string, pod: Pod, { node, volumes, beganMs }: Place & { beganMs: number }): Promise<void> {
+    const { client, clock, events, log, metrics } = this.#options;
     const ref = { namespace: pod.metadata.namespace, name: pod.metadata.name as string };
     try {
       await this.#prepare(pod, { node, volumes });
       const target = { apiVersion: 'v1', kind: 'Node', name: node.name };
       const body = { apiVersion: 'v1', kind: 'Binding', metadata: { ...ref, uid: pod.metadata.uid }, target };
       await client.createSub(resources.pods, ref, 'binding', body, this.#signal);
+      const nowMs = clock.monotonicMs();
+      metrics.ended('scheduled', nowMs - beganMs);
+      metrics.bound(pod.metadata.uid as string, nowMs);
       events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${keyOf(pod)} to ${node.name}`, {
         action: 'Binding',
       });
     } catch (error) {
       this.#state.forget(pod);
       if (this.#signal.aborted || isAbort(error) || isNotFound(error)) return;
+      metrics.ended('error', clock.monotonicMs() - beganMs);
       log[isConflict(error) ? 'debug' : 'warn']('binding failed', { pod: key, node: node.name, error });
       // The room it held is free for others meanwhile.
       this.#queue.clusterChanged();

@@ -37,6 +37,11 @@ export class SchedulingQueue implements Disposable {
     return this.#changes;
   }
 
+  /** How many there are of each. */
+  get size(): { readonly active: number; readonly backoff: number; readonly unschedulable: number } {
+    return { active: this.#active.size, backoff: this.#backingOff.size, unschedulable: this.#unschedulable.size };
+  }
+
   /** A pod without a node was seen; `updated` when its own spec or gates changed. */
   add(key: ObjectKey, priority: number, since: number): void {
     this.#known.set(key, { priority, since });
