@@ -2,7 +2,7 @@ import { type Clock, rfc3339 } from '@berth/kit';
 import { isNotFound, type KubeClient, type Pod, type PodCondition, resources } from '@berth/kube';
 
 export interface Disruption {
-  /** `PreemptionByScheduler`, `DeletionByTaintManager`. */
+  /** `PreemptionByScheduler`, `DeletionByTaintManager`, `EvictionByEvictionAPI`. */
   readonly reason: string;
   readonly message: string;
 }
@@ -13,11 +13,7 @@ export interface DisruptionDeps {
 }
 
 /** The condition by which Jobs tell a pod that was made to go from one that failed (KEP-3329). */
-export function disruptionTarget(
-  { metadata, status }: Pod,
-  { reason, message }: Disruption,
-  now: number,
-): PodCondition {
+export function disruptionTarget({ status }: Pod, { reason, message }: Disruption, now: number): PodCondition {
   const known = status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
   return {
     type: 'DisruptionTarget',
@@ -25,7 +21,6 @@ export function disruptionTarget(
     reason,
     message,
     lastTransitionTime: (known?.status === 'True' && known.lastTransitionTime) || rfc3339(now),
-    ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
   };
 }
 
@@ -36,8 +31,10 @@ export async function deleteDisrupted(
   { client, clock }: DisruptionDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { namespace, name = '', uid } = pod.metadata;
-  const conditions = [disruptionTarget(pod, disruption, clock.now())];
+  const { namespace, name = '', uid, generation } = pod.metadata;
+  const condition = disruptionTarget(pod, disruption, clock.now());
+  // The API server's own evictions do not tell of which generation they are.
+  const conditions = [{ ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) }];
   const patch = { metadata: { uid }, status: { conditions } };
   try {
     const ref = { namespace, name };

@@ -18,7 +18,16 @@ export interface DeleteOptions {
 
 /** From the body where there is one, else from the query, as upstream reads them. @throws ApiError BadRequest, Invalid. */
 export async function deleteOptionsOf(request: ServerRequest, bodies: BodyDecoder): Promise<DeleteOptions> {
-  const given = (await fromBody(request, bodies)) ?? fromQuery(request.query);
+  return checkedDeleteOptions(await readDeleteOptions(request, bodies));
+}
+
+/** As they were sent. @throws ApiError BadRequest – they cannot be read. */
+export async function readDeleteOptions(request: ServerRequest, bodies: BodyDecoder): Promise<GivenDeleteOptions> {
+  return (await fromBody(request, bodies)) ?? fromQuery(request.query);
+}
+
+/** @throws ApiError Invalid – upstream's ValidateDeleteOptions. */
+export function checkedDeleteOptions(given: GivenDeleteOptions): DeleteOptions {
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = given;
   const errors: FieldError[] = dryRunErrors(dryRun);
   const policies = ['Background', 'Foreground', 'Orphan'];
@@ -58,7 +67,8 @@ export function deleteOptionsObject(options: DeleteOptions): object {
   };
 }
 
-interface Given {
+/** What was sent, whatever it is. */
+export interface GivenDeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
   readonly propagationPolicy: string | undefined;
   readonly orphanDependents: boolean | undefined;
@@ -66,7 +76,7 @@ interface Given {
   readonly dryRun: readonly string[];
 }
 
-async function fromBody(request: ServerRequest, bodies: BodyDecoder): Promise<Given | undefined> {
+async function fromBody(request: ServerRequest, bodies: BodyDecoder): Promise<GivenDeleteOptions | undefined> {
   const { body } = request;
   if (body.type === 'none') return undefined;
   if (body.type === 'value' && (body.value === undefined || body.value === null)) return undefined;
@@ -87,7 +97,7 @@ async function fromBody(request: ServerRequest, bodies: BodyDecoder): Promise<Gi
   return { gracePeriodSeconds: seconds, propagationPolicy, orphanDependents, preconditions, dryRun };
 }
 
-function fromQuery(query: URLSearchParams): Given {
+function fromQuery(query: URLSearchParams): GivenDeleteOptions {
   return {
     gracePeriodSeconds: integerOf(query, 'gracePeriodSeconds'),
     propagationPolicy: query.get('propagationPolicy') ?? undefined,

@@ -150,6 +150,7 @@ async function pods(world: World): Promise<void> {
         },
       });
   await evictions(world, make);
+  await disruptions(world);
 }
 
 async function evictions(world: World, make: (name: string) => Promise<unknown>): Promise<void> {
@@ -194,4 +195,62 @@ async function evictions(world: World, make: (name: string) => Promise<unknown>)
   for (const name of ['b', 'b2']) await world.ask('Eviction', { method: 'DELETE', path: `${budgets}/${name}` });
   await evict('evicted', {}, '?dryRun=All');
   await evict('evicted');
+}
+
+/** Of running pods, which count, by budgets in every state. */
+async function disruptions(world: World): Promise<void> {
+  const about = 'Eviction';
+  const budgets = at('policy/v1', 'poddisruptionbudgets');
+  const patch = (path: string, body: object) => world.ask(about, { method: 'PATCH', path, body });
+  const evict = (name: string, deleteOptions?: object, query = '') =>
+    world.ask(about, {
+      method: 'POST',
+      path: at('v1', 'pods', `${name}/eviction${query}`),
+      body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name }, ...(deleteOptions && { deleteOptions }) },
+    });
+  for (const [name, status] of Object.entries({ healthy: 'True', unhealthy: 'False' })) {
+    const labels = { app: 'disrupted' };
+    const body = { ...pod(name, { nodeName: 'n' }), metadata: { name, labels } };
+    await world.ask(about, { method: 'POST', path: at('v1', 'pods'), body });
+    const conditions = [{ type: 'Ready', status }];
+    await patch(at('v1', 'pods', `${name}/status`), { status: { phase: 'Running', conditions } });
+  }
+  const all = { dryRun: ['All'] };
+  for (const options of [all, { dryRun: ['x'] }, { propagationPolicy: 'x', ...all }, { dryRun: ['All', 'x'] }])
+    for (const query of ['', '?dryRun=All', '?propagationPolicy=y'])
+      for (const name of ['healthy', 'nope']) await evict(name, options, query);
+  await evict('healthy', { ignoreStoreReadErrorWithClusterBreakingPotential: true });
+  const selector = { matchLabels: { app: 'disrupted' } };
+  for (const name of ['d1', 'd2']) {
+    const budget = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name } };
+    await world.ask(about, { method: 'POST', path: budgets, body: { ...budget, spec: { minAvailable: 1, selector } } });
+  }
+  await evict('healthy');
+  await world.ask(about, { method: 'DELETE', path: `${budgets}/d2` });
+  const condition = (status: string, reason: string, message = 'm') => [
+    { type: 'DisruptionAllowed', status, reason, message, lastTransitionTime: '2026-01-01T00:00:00Z' },
+  ];
+  const counts = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 1, expectedPods: 1 };
+  const policies = ['IfHealthyBudget', 'AlwaysAllow', null];
+  const statuses = [
+    counts,
+    { ...counts, currentHealthy: 1 },
+    { ...counts, currentHealthy: 2 },
+    { ...counts, currentHealthy: 2, conditions: condition('False', 'InsufficientPods') },
+    { ...counts, conditions: condition('False', 'SyncFailed') },
+    { ...counts, disruptionsAllowed: 1, conditions: condition('True', 'SufficientPods', '') },
+    { ...counts, disruptionsAllowed: 2 },
+  ];
+  for (const policy of policies) {
+    await patch(`${budgets}/d1`, { spec: { unhealthyPodEvictionPolicy: policy } });
+    for (const name of ['healthy', 'unhealthy']) await evict(name, all);
+    for (const status of statuses) {
+      await patch(`${budgets}/d1/status`, { status: { observedGeneration: 9, conditions: null, ...status } });
+      for (const name of ['healthy', 'unhealthy']) await evict(name, all);
+    }
+  }
+  await patch(`${budgets}/d1/status`, { status: { ...statuses[5], observedGeneration: 9 } });
+  for (const name of ['healthy', 'healthy', 'unhealthy'])
+    await evict(name, { preconditions: { resourceVersion: '1' } });
+  await evict('healthy');
 }

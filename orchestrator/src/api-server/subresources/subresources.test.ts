@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { FakeClock, seededRng, silentLogger } from '@berth/kit';
-import { KubeClient, type Pod, resources, type StatefulSet } from '@berth/kube';
+import { type ApiError, KubeClient, type Pod, resources, type StatefulSet } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../store/store.memory.ts';
 import { createApiServer } from '../create-api-server.ts';
@@ -64,7 +64,8 @@ test('an eviction spends a disruption of the budget, and is refused when none is
       resources.pods,
       aPod(name, { metadata: { labels: { app: 'x' } }, spec: { nodeName: 'n' } }) as Pod,
     );
-    await client.updateStatus(resources.pods, { ...pod, status: { phase: 'Running' } });
+    const conditions = [{ type: 'Ready', status: 'True' }];
+    await client.updateStatus(resources.pods, { ...pod, status: { phase: 'Running', conditions } } as Pod);
   }
   const budget = await client.create(resources.poddisruptionbudgets, {
     metadata: ref('b'),
@@ -89,6 +90,7 @@ test('an eviction spends a disruption of the budget, and is refused when none is
   expect(evicted.metadata.deletionTimestamp).toBeDefined();
   // Jobs that ignore disruptions look for it.
   expect(evicted.status?.conditions).toMatchObject([
+    { type: 'Ready' },
     {
       type: 'DisruptionTarget',
       status: 'True',
@@ -99,7 +101,49 @@ test('an eviction spends a disruption of the budget, and is refused when none is
   ]);
   await expect(evict('b')).rejects.toMatchObject({ code: 'TooManyRequests' });
   const kept = (await client.get(resources.pods, ref('b'))) as Pod;
-  expect([kept.metadata.deletionTimestamp, kept.status?.conditions]).toEqual([undefined, undefined]);
+  expect(kept.metadata.deletionTimestamp).toBeUndefined();
+  expect(kept.status?.conditions).toMatchObject([{ type: 'Ready' }]);
+});
+
+// What kube-apiserver 1.36.3 does of them.
+test.each([
+  ['a healthy one never', { conditions: [{ type: 'Ready', status: 'True' }] }, 'AlwaysAllow', 1, false],
+  ['an unhealthy one where the budget says so', {}, 'AlwaysAllow', 0, true],
+  ['an unhealthy one where the budget is met without it', {}, 'IfHealthyBudget', 1, true],
+  ['an unhealthy one not while the budget is not met', {}, 'IfHealthyBudget', 0, false],
+])('of pods beyond what a budget allows %s is evicted', async (_, more, unhealthyPodEvictionPolicy, healthy, goes) => {
+  await using server = await aServer();
+  const { client } = server;
+  const made = aPod('a', { metadata: { labels: { app: 'x' } }, spec: { nodeName: 'n' } }) as Pod;
+  const pod = await client.create(resources.pods, made);
+  await client.updateStatus(resources.pods, { ...pod, status: { phase: 'Running', ...more } } as Pod);
+  const selector = { matchLabels: { app: 'x' } };
+  const budget = await client.create(resources.poddisruptionbudgets, {
+    metadata: ref('b'),
+    spec: { minAvailable: 1, selector, unhealthyPodEvictionPolicy },
+  } as never);
+  const counts = { disruptionsAllowed: 0, currentHealthy: healthy, desiredHealthy: 1, expectedPods: 1 };
+  const status = { observedGeneration: 1, ...counts };
+  await client.updateStatus(resources.poddisruptionbudgets, { ...budget, status } as never);
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: ref('a') };
+  const code = await client.createSub(resources.pods, ref('a'), 'eviction', eviction).then(
+    () => 'evicted',
+    (error: ApiError) => error.code,
+  );
+  expect(code).toBe(goes ? 'evicted' : 'TooManyRequests');
+  const { metadata } = await client.get(resources.pods, ref('a'));
+  expect(metadata.deletionTimestamp !== undefined).toBe(goes);
+});
+
+test('an eviction that is told two things about a dry run is none', async () => {
+  await using server = await aServer();
+  await server.client.create(resources.pods, aPod('a') as Pod);
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: ref('a'), deleteOptions: { dryRun: ['x'] } };
+  const evict = (path: string) => server.client.raw({ method: 'POST', path, body: eviction });
+  await expect(evict('/api/v1/namespaces/default/pods/a/eviction?dryRun=All')).rejects.toMatchObject({
+    message: 'Non-matching dry-run options in request and content: [All] and [x]',
+  });
+  await expect(evict('/api/v1/namespaces/default/pods/a/eviction')).rejects.toMatchObject({ code: 'Invalid' });
 });
 
 test('an eviction of one revision of a pod is of that one, though it writes to the pod itself', async () => {
