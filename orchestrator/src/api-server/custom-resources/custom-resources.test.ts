@@ -214,3 +214,40 @@ test.each([
   ];
   expect(message).toContain(`is invalid: [${errors.join(', ')}]`);
 });
+
+test('discovery has the status of a custom resource before its scale, as upstream', async () => {
+  await using h = await aCustomServer();
+  const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.availableReplicas' };
+  await h.define(fooDefinition({ version: { subresources: { scale, status: {} } } }));
+  const list = await h.send('GET', '/apis/samplecontroller.k8s.io/v1alpha1');
+  const names = (list['resources'] as readonly { readonly name: string }[]).map(({ name }) => name);
+  expect(names).toEqual(['foos', 'foos/status', 'foos/scale']);
+});
+
+test('what changes a definition raises its generation, an empty example too, and what is nothing does not', async () => {
+  await using h = await aCustomServer();
+  await h.define(fooDefinition());
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.samplecontroller.k8s.io';
+  const patch = async (spec: object) => {
+    const { metadata, ...changed } = await h.send('PATCH', path, { spec }, 'application/merge-patch+json');
+    return [metadata.generation, changed['spec'].conversion];
+  };
+  const openAPIV3Schema = { type: 'object', example: [] };
+  const versions = [{ name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema } }];
+  expect(await patch({ versions: [{ ...versions[0], schema: { openAPIV3Schema: { type: 'object' } } }] })).toEqual([
+    2,
+    { strategy: 'None' },
+  ]);
+  expect(await patch({ versions })).toEqual([3, { strategy: 'None' }]);
+  expect(await patch({ conversion: { strategy: 'None', webhook: {} } })).toEqual([3, { strategy: 'None' }]);
+});
+
+test('versions that a status names as stored twice stay so', async () => {
+  await using h = await aCustomServer();
+  await h.define(fooDefinition());
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.samplecontroller.k8s.io';
+  const patch = (at: string, body: object) => h.send('PATCH', at, body, 'application/merge-patch+json');
+  const storedVersions = ['v1alpha1', 'v1alpha1'];
+  await patch(`${path}/status`, { status: { storedVersions } });
+  expect(await patch(path, { metadata: { labels: { a: 'b' } } })).toMatchObject({ status: { storedVersions } });
+});

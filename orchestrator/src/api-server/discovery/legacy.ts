@@ -29,15 +29,23 @@ function groupEntry(registry: ResourceRegistry, group: string) {
   return { name: group, versions, preferredVersion: versions[0] };
 }
 
-/** `/api/v1` and `/apis/GROUP/VERSION`. */
+/** `/api/v1` and `/apis/GROUP/VERSION`. Of custom resources the status comes before the scale (apiextensions DiscoveryController). */
 export function apiResourceList(groupVersion: string, definitions: readonly ResourceDefinition[]): Discovered {
-  const resources = definitions.flatMap((definition) => [resourceEntry(definition), ...subresourceEntries(definition)]);
+  const resources = definitions.toSorted(byName(({ plural }) => plural)).flatMap((definition) => {
+    const subresources = subresourceEntries(definition);
+    const inOrder = definition.custom ? subresources : subresources.toSorted(byName(({ name }) => name));
+    return [resourceEntry(definition), ...inOrder];
+  });
   return {
     kind: 'APIResourceList',
     ...(groupVersion.includes('/') ? { apiVersion: 'v1' } : {}),
     groupVersion,
-    resources: resources.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    resources,
   };
+}
+
+function byName<T>(name: (of: T) => string): (a: T, b: T) => number {
+  return (a, b) => (name(a) < name(b) ? -1 : 1);
 }
 
 function resourceEntry(definition: ResourceDefinition) {

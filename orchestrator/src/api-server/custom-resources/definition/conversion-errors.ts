@@ -1,15 +1,20 @@
-import { X509Certificate } from 'node:crypto';
-import type { CustomResourceConversion } from '@berth/kube';
+import type { CustomResourceConversion, CustomResourceDefinition } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, forbidden, invalid, notSupported, required } from '../../resources/field.ts';
 import { dns1035Label } from '../../resources/names.ts';
 import { webhookServiceErrors, webhookUrlErrors } from '../../resources/webhook-client-errors.ts';
+import { bundleProblem } from './ca-bundle.ts';
+import { isConditionTrue } from './conditions.ts';
 
 /** ConversionReview versions that are spoken. */
 const reviews = ['v1', 'v1beta1'];
 
-/** What is wrong with how versions are converted; paths are those of upstream's unversioned type. */
-export function conversionErrors(conversion: CustomResourceConversion | undefined, path: string): FieldError[] {
+/** What is wrong with how versions are converted; paths are those of upstream's unversioned type. `old`: what an update replaces. */
+export function conversionErrors(
+  conversion: CustomResourceConversion | undefined,
+  path: string,
+  old: CustomResourceDefinition | undefined,
+): FieldError[] {
   if (!conversion) return [];
   const { strategy = '', webhook } = conversion;
   const config = child(path, 'webhookClientConfig');
@@ -27,10 +32,33 @@ export function conversionErrors(conversion: CustomResourceConversion | undefine
   }
   return [
     ...(webhook?.clientConfig
-      ? clientErrors(webhook.clientConfig, config)
+      ? [
+          ...clientErrors(webhook.clientConfig, config),
+          ...(refusesBundle(old) ? bundleErrors(webhook.clientConfig.caBundle, child(config, 'caBundle')) : []),
+        ]
       : [required(config, 'required when strategy is set to Webhook')]),
-    ...reviewErrors(webhook?.conversionReviewVersions ?? [], versions),
+    ...reviewErrors(webhook?.conversionReviewVersions ?? [], versions, !speaksNone(old)),
   ];
+}
+
+/** A bundle that cannot be read may stay, and be there before anything is served (apiextensions allowInvalidCABundle). */
+function refusesBundle(old: CustomResourceDefinition | undefined): boolean {
+  return (
+    old !== undefined &&
+    isConditionTrue(old, 'Established') &&
+    bundleProblem(old.spec.conversion?.webhook?.clientConfig?.caBundle) === undefined
+  );
+}
+
+/** Reviews that nobody speaks may stay (apiextensions hasValidConversionReviewVersionOrEmpty). */
+function speaksNone(old: CustomResourceDefinition | undefined): boolean {
+  const versions = old?.spec.conversion?.webhook?.conversionReviewVersions ?? [];
+  return versions.length > 0 && !versions.some((version) => reviews.includes(version));
+}
+
+function bundleErrors(bundle: string | undefined, path: string): FieldError[] {
+  const problem = bundleProblem(bundle);
+  return problem === undefined ? [] : [invalid(path, bundle, problem)];
 }
 
 type ClientConfig = NonNullable<NonNullable<CustomResourceConversion['webhook']>['clientConfig']>;
@@ -43,7 +71,7 @@ function clientErrors({ url, service }: ClientConfig, path: string): FieldError[
     : webhookUrlErrors(url, child(path, 'url'));
 }
 
-function reviewErrors(versions: readonly string[], path: string): FieldError[] {
+function reviewErrors(versions: readonly string[], path: string, asksForKnown: boolean): FieldError[] {
   if (versions.length === 0) return [required(path)];
   return [
     ...versions.flatMap((version, i) =>
@@ -51,23 +79,8 @@ function reviewErrors(versions: readonly string[], path: string): FieldError[] {
         ? [invalid(`${path}[${i}]`, version, 'duplicate version')]
         : dns1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)),
     ),
-    ...(versions.some((version) => reviews.includes(version))
+    ...(!asksForKnown || versions.some((version) => reviews.includes(version))
       ? []
       : [invalid(path, versions, `must include at least one of ${reviews.join(', ')}`)]),
   ];
-}
-
-/** Whether certificates can be read from a bundle (base64 of PEM); none is fine. */
-export function isValidBundle(bundle: string | undefined): boolean {
-  const text = Buffer.from(bundle ?? '', 'base64')
-    .toString()
-    .trim();
-  if (text === '') return true;
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  try {
-    for (const block of blocks) new X509Certificate(block);
-    return blocks.length > 0;
-  } catch {
-    return false;
-  }
 }

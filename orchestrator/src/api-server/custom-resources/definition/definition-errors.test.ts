@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkDefinition } from './check-definition.ts';
-import { definitionErrors } from './definition-errors.ts';
+import { definitionErrors, definitionUpdateErrors } from './definition-errors.ts';
 
 const definition = (spec: object, properties: object) => ({
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -39,4 +39,39 @@ test.each([
   const next = definition(spec, { a: { type: 'string', format: 'x' } });
   const errors = await checkDefinition(next, undefined, { endpoint: 'main', warn });
   expect({ refused: errors.length > 0, warnings }).toEqual({ refused: expected.length === 0, warnings: expected });
+});
+
+const converted = (caBundle: string, conversionReviewVersions = ['v1']) =>
+  definition(
+    {
+      conversion: {
+        strategy: 'Webhook',
+        webhook: { clientConfig: { url: 'https://x/', caBundle }, conversionReviewVersions },
+      },
+    },
+    {},
+  );
+const established = (object: ReturnType<typeof definition>) => ({
+  ...object,
+  status: { ...object.status, conditions: [{ type: 'Established', status: 'True' }] },
+});
+const unreadable = ['Invalid value: "eA==": unable to load root certificates: unable to parse bytes as PEM block'];
+
+// What kube-apiserver 1.36.3 says.
+test.each([
+  ['may be there of a definition that is not served yet', definition({}, {}), 'eA==', []],
+  ['is refused of one that is', established(definition({}, {})), 'eA==', unreadable],
+  ['may stay', established(converted('eQ==')), 'eA==', []],
+])('a bundle without certificates %s', (_, old, caBundle, why) => {
+  const errors = definitionUpdateErrors(converted(caBundle), old);
+  const field = 'spec.conversion.webhookClientConfig.caBundle';
+  expect(errors).toEqual(why.map((message) => ({ reason: 'FieldValueInvalid', field, message })));
+});
+
+test('reviews that nobody speaks may stay, and may not come', () => {
+  const next = converted('', ['v2']);
+  expect(definitionUpdateErrors(next, converted('', ['v3']))).toEqual([]);
+  expect(definitionUpdateErrors(next, converted('', ['v1']))).toMatchObject([
+    { field: 'spec.conversion.conversionReviewVersions' },
+  ]);
 });

@@ -27,7 +27,7 @@ export function definitionErrors(object: AnyObject): FieldError[] {
         ? [invalid(`metadata.${field}`, metadata[field], 'must be spec.names.plural+"."+spec.group')]
         : [],
     ),
-    ...specErrors(spec, schemaCheckFor(undefined)),
+    ...specErrors(spec, undefined),
     ...nameErrors(status?.acceptedNames, 'status.acceptedNames'),
     ...storedVersionErrors(object as CustomResourceDefinition),
     ...approvalErrors(object as CustomResourceDefinition, undefined),
@@ -41,7 +41,7 @@ export function definitionUpdateErrors(object: AnyObject, before: AnyObject): Fi
   const old = before as CustomResourceDefinition;
   const established = isConditionTrue(old, 'Established');
   return [
-    ...specErrors(next.spec, schemaCheckFor(old.spec)),
+    ...specErrors(next.spec, old),
     ...(established ? immutable(next.spec.scope, old.spec.scope, 'spec.scope') : []),
     ...(established ? immutable(next.spec.names.kind, old.spec.names.kind, 'spec.names.kind') : []),
     ...immutable(next.spec.group, old.spec.group, 'spec.group'),
@@ -53,7 +53,8 @@ export function definitionUpdateErrors(object: AnyObject, before: AnyObject): Fi
   ];
 }
 
-function specErrors(spec: CustomResourceDefinitionSpec, check: SchemaCheck): FieldError[] {
+function specErrors(spec: CustomResourceDefinitionSpec, old: CustomResourceDefinition | undefined): FieldError[] {
+  const check = schemaCheckFor(old?.spec);
   const internal = internalSpec(spec);
   const { top, versions } = internal;
   const hasTopSchema = top.schema?.openAPIV3Schema !== undefined;
@@ -93,7 +94,7 @@ function specErrors(spec: CustomResourceDefinitionSpec, check: SchemaCheck): Fie
           ),
         ]
       : []),
-    ...conversionErrors(spec.conversion as CustomResourceConversion | undefined, 'spec.conversion'),
+    ...conversionErrors(spec.conversion as CustomResourceConversion | undefined, 'spec.conversion', old),
   ];
 }
 

@@ -8,6 +8,7 @@ import { semanticEqual } from '../../resources/equality.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { StoredObject } from '../../stored-object.ts';
 import { approvalCondition } from '../definition/approval.ts';
+import { bundleProblem } from '../definition/ca-bundle.ts';
 import {
   type Condition,
   findCondition,
@@ -15,7 +16,6 @@ import {
   isSameCondition,
   withCondition,
 } from '../definition/conditions.ts';
-import { isValidBundle } from '../definition/conversion-errors.ts';
 import { acceptNames } from './definition-names.ts';
 import { finalizeDefinition } from './finalize-definition.ts';
 import { ServedDefinitions } from './served-definitions.ts';
@@ -165,9 +165,10 @@ export class DefinitionController implements AsyncDisposable {
     if (!isConditionTrue(crd, 'NamesAccepted') || isConditionTrue(crd, 'Established')) return false;
     const type = 'Established';
     const bundle = crd.spec.conversion?.webhook?.clientConfig?.caBundle;
-    const condition: Condition = isValidBundle(bundle)
-      ? { type, status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
-      : { type, status: 'False', reason: 'InvalidCABundle', message: 'The conversion webhook CABundle is invalid' };
+    const condition: Condition =
+      bundleProblem(bundle) === undefined
+        ? { type, status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
+        : { type, status: 'False', reason: 'InvalidCABundle', message: 'The conversion webhook CABundle is invalid' };
     if (isSameCondition(condition, findCondition(crd, type))) return false;
     return this.#write(stored, [condition]);
   }

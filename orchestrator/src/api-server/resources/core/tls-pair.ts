@@ -44,7 +44,8 @@ function noKey(types: readonly string[]): string {
   return `tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after skipping PEM blocks of the following types: [${types.join(' ')}]`;
 }
 
-function pemBlocks(text: Buffer): Block[] {
+/** Blocks of PEM, as Go's pem.Decode finds them one after the other. */
+export function pemBlocks(text: Buffer): Block[] {
   const pattern = /^-----BEGIN ([^\n]*)-----[ \t]*\r?\n([^-]*?)-----END \1-----[ \t]*\r?$/gm;
   return [...text.toString('latin1').matchAll(pattern)].flatMap(([, type = '', body = '']) => {
     // Lines of the form `Key: value` come before what is encoded.

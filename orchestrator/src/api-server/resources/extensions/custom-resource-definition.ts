@@ -1,13 +1,19 @@
 import { rfc3339 } from '@berth/kit';
-import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from '@berth/kube';
+import type { CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionSpec } from '@berth/kube';
 import { cleanupFinalizer } from '../../custom-resources/definition/cleanup-finalizer.ts';
 import { withCondition } from '../../custom-resources/definition/conditions.ts';
+import { versionsOf } from '../../custom-resources/definition/internal-spec.ts';
+import { hasDefault, someSchema } from '../../custom-resources/schema/json-schema.ts';
+import { sortedJson } from '../../custom-resources/values/list-type-errors.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { KindRules } from '../rules.ts';
 
 /** CustomResourceDefinitions; what is wrong with them is found by code that is loaded with the first. */
 export const customResourceRules: KindRules = {
-  generation: { initial: true, of: ({ spec }) => spec },
+  generation: {
+    initial: true,
+    of: ({ spec }) => ({ spec, literals: literalsOf(spec as CustomResourceDefinitionSpec) }),
+  },
   rules: {
     requiresRevision: true,
     default: (object) => {
@@ -15,12 +21,14 @@ export const customResourceRules: KindRules = {
       spec.names.singular ||= spec.names.kind?.toLowerCase() ?? '';
       if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`;
       spec.conversion ??= { strategy: 'None' };
-      if (spec.conversion.webhook?.clientConfig?.service) spec.conversion.webhook.clientConfig.service.port ??= 443;
+      defaultConversion(spec.conversion);
       if (status && !status.storedVersions?.length) status.storedVersions = storageVersions(spec);
     },
     prepareForUpdate: (next) => {
       const { spec, status } = next as CustomResourceDefinition;
-      if (status) status.storedVersions = [...new Set([...(status.storedVersions ?? []), ...storageVersions(spec)])];
+      if (!status) return;
+      const stored = status.storedVersions ?? [];
+      status.storedVersions = [...stored, ...storageVersions(spec).filter((version) => !stored.includes(version))];
     },
     checkAlso: async (next, old, { endpoint, warn }) => {
       const [{ checkDefinition }] = await Promise.all([
@@ -33,6 +41,24 @@ export const customResourceRules: KindRules = {
     markDeleted,
   },
 };
+
+/** Values that schemas have as JSON are compared as that: an empty list is not the same as none. */
+function literalsOf(spec: CustomResourceDefinitionSpec): string[] {
+  const found: string[] = [];
+  for (const { schema } of versionsOf(spec))
+    someSchema(schema?.openAPIV3Schema, (each) => {
+      if (hasDefault(each) || each.example !== undefined) found.push(sortedJson([each.default, each.example]));
+      return false;
+    });
+  return found;
+}
+
+/** A webhook of which nothing is said is none: upstream's unversioned type has no place for it (apiextensions v1 conversion). */
+function defaultConversion(conversion: CustomResourceConversion): void {
+  const { clientConfig, conversionReviewVersions } = conversion.webhook ?? {};
+  if (clientConfig?.service) clientConfig.service.port ??= 443;
+  if (!clientConfig && !conversionReviewVersions?.length) delete conversion.webhook;
+}
 
 function storageVersions({ versions }: CustomResourceDefinitionSpec): string[] {
   const storage = (versions ?? []).find((version) => version.storage);
