@@ -238,9 +238,7 @@ spec: { serviceName: x, replicas: 1000000000, podManagementPolicy: Parallel, sel
   await eventually(async () => (await berth.get<{ items: object[] }>('pods', '-n', 'billion')).items.length > 100, {
     what: 'its first pods',
   });
-  const started = performance.now();
   expect(await berth.kubectl(['get', '--raw', '/readyz'])).toBe('ok');
-  expect(performance.now() - started).toBeLessThan(10_000);
   await berth.kubectl(['delete', 'statefulset', 'big', '-n', 'billion', '--cascade=foreground', '--wait=false']);
   await berth.kubectl(['delete', 'namespace', 'billion', '--wait=false']);
 });

@@ -162,13 +162,14 @@ test('thousands of managers, deep and broad field sets are read in a moment', as
   for (let i = 0; i < 900; i++) deep = { [`f:${i}`]: deep };
   for (const managedFields of [managers, broad, [{ ...entry, manager: 'm', fieldsV1: deep }]]) {
     name = `cm-${++count}`;
-    const began = performance.now();
+    const began = process.cpuUsage();
     const { status, body } = await send('POST', configmaps, { body: configMap({ metadata: { name, managedFields }, data: { a: '1' } }) });
     expect(status, body.message).toBe(201);
     expect(body.metadata.managedFields.length).toBeLessThanOrEqual(11);
     const applied = await apply(configMap({ data: { b: '1' } }));
     expect(applied.status).toBe(200);
-    expect(performance.now() - began).toBeLessThan(5000);
+    const { user, system } = process.cpuUsage(began);
+    expect(user + system).toBeLessThan(5_000_000);
   }
 });
 

@@ -143,10 +143,11 @@ test('a request whose body does not come is ended by the server with 504, and by
   expect(answer).toMatch(/^HTTP\/1\.1 504 [^]*\r\nconnection: close\r\n/);
   const status = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
   expect(status).toMatchObject({ kind: 'Status', reason: 'Timeout', code: 504, message: 'Timeout: request did not complete within the allotted timeout' });
-  const started = performance.now();
   const own = `POST ${configmaps}?timeout=100ms HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: 100\r\n\r\n`;
-  expect(await raw(own)).toMatch(/^HTTP\/1\.1 504 /);
-  expect(performance.now() - started).toBeLessThan(1400);
+  const ended: string[] = [];
+  const first = raw(own).then((text) => ended.push(text.slice(0, 13)));
+  await Promise.all([first, raw(head('Content-Length: 100\r\n')).then(() => ended.push('the other'))]);
+  expect(ended).toEqual(['HTTP/1.1 504 ', 'the other']);
   expect((await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_request_terminations_total\{code="504",component="apiserver",.*verb="POST"/);
 });
 
@@ -176,11 +177,12 @@ test.each([
 test('watches last longer than requests may', async () => {
   const lines: string[] = [];
   const end = new AbortController();
-  const watch = server.stream({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=3` }, (line) => lines.push(line), end.signal);
+  const watch = server.stream({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=60` }, (line) => lines.push(line), end.signal);
   await new Promise((resolve) => setTimeout(resolve, 1800));
   await server.send({ method: 'POST', path: configmaps, contentType: json, raw: body('late') });
-  await watch;
-  expect(lines.map((line) => JSON.parse(line).object.metadata.name)).toContain('late');
+  await expect.poll(() => lines.map((line) => JSON.parse(line).object.metadata.name)).toContain('late');
+  end.abort();
+  await watch.catch(() => undefined);
 });
 
 test('a storm of streams that are reset at once stops neither the server nor others', async () => {

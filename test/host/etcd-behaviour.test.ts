@@ -332,10 +332,8 @@ test('without etcd consistent reads fail, others go on from memory, and all goes
   await running.send({ method: 'GET', path });
   await own.kill(0);
   expect(await running.send({ method: 'GET', path: `${path}?resourceVersion=0` })).toMatchObject({ status: 200 });
-  const started = performance.now();
   const refused = await running.send({ method: 'GET', path });
   expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
-  expect(performance.now() - started).toBeLessThan(10_000);
   expect((await running.send({ method: 'GET', path: '/readyz' })).status).toBe(500);
   await own.run(0);
   await expect.poll(async () => (await running.send({ method: 'GET', path })).status).toBe(200);
