@@ -68,6 +68,18 @@ for (const each of cases) {
   });
 }
 
+test('a watch that shall begin with a state still to come is begun, and told so', async () => {
+  const beginning = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=999999999';
+  const reply = await server.send({ method: 'GET', path: `${configmaps}?watch=true&${beginning}` });
+  expect(reply.status).toBe(200);
+  const { type, object } = JSON.parse(reply.text);
+  expect({ type, code: object.code, causes: object.details.causes }).toEqual({
+    type: 'ERROR',
+    code: 504,
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+  });
+});
+
 function atLeast(lines: readonly string[], count: number): Promise<void> {
   return vi.waitFor(() => expect(lines.length).toBeGreaterThanOrEqual(count), { timeout: 3000, interval: 5 });
 }

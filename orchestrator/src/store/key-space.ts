@@ -151,10 +151,7 @@ export class KeySpace {
   /** @throws StoreError Compacted – `after` is older than what the window holds. */
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
     if (after < this.#window.start)
-      throw new StoreError(
-        'Compacted',
-        `changes after revision ${after} are gone; the oldest is ${this.#window.start}`,
-      );
+      throw new StoreError('Compacted', `too old resource version: ${after} (${this.#window.start})`);
     const replay: StoreEvent[] = [];
     for (const event of this.#window.after(after)) if (event.item.key.startsWith(prefix)) replay.push(event);
     return this.#hub.subscribe({ prefix, after, replay }, signal);

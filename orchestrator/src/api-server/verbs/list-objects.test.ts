@@ -28,6 +28,18 @@ test('pages of a list show one moment, whatever is written between them', async 
   expect(third.metadata.continue).toBeUndefined();
 });
 
+test('of whatever is known nothing is left out, and neither is of the rest behind a page', async () => {
+  await using server = await aServer();
+  await withMaps(server, 5);
+  const list = (more: object) => server.client.list(resources.configmaps, { namespace: 'default', limit: 2, ...more });
+  const known = await list({ resourceVersion: '0' });
+  expect(names(known)).toHaveLength(5);
+  const first = await list({});
+  const rest = await list({ continue: first.metadata.continue, resourceVersion: '0' });
+  expect(names(rest)).toEqual(['m2', 'm3', 'm4']);
+  expect(rest.metadata.continue).toBeUndefined();
+});
+
 test('a page whose moment was compacted is refused, with a token to go on inconsistently', async () => {
   await using server = await aServer();
   await withMaps(server, 4);

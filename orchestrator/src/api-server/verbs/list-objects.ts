@@ -24,8 +24,8 @@ export async function listObjects(
   const selection = selectionOf(definition, options);
   const storage = context.storage(definition);
   const start = startOf(storage, namespace, options);
-  // Whatever is known is told whole (storage/cacher), but of what upstream has no watch cache of: events.
-  const limit = start.notOlderThan === 0 && definition.rules.ttlSeconds === undefined ? 0 : options.limit;
+  // Whatever is known is told whole (computeListLimit), the rest of it too, but of what upstream has no watch cache of: events.
+  const limit = options.resourceVersion === '0' && definition.rules.ttlSeconds === undefined ? 0 : options.limit;
   try {
     const page = await readPage(storage, { namespace, selection, limit, ...start });
     if (context.aside && isMade(definition, request) && page.objects.some(({ kv }) => isHeavy(kv, definition)))

@@ -60,7 +60,10 @@ test('a watch from a compacted revision is told to list again', async () => {
   const old = String(store.revision);
   await client.create(resources.configmaps, aConfigMap('a'));
   await store.compact(store.revision);
-  await expect(follow(client, { resourceVersion: old }).ended).rejects.toMatchObject({ code: 'Expired' });
+  await expect(follow(client, { resourceVersion: old }).ended).rejects.toMatchObject({
+    code: 'Expired',
+    message: `too old resource version: ${old} (${store.revision})`,
+  });
 });
 
 test('a store that closes ends its watches without a word', async () => {

@@ -1,5 +1,5 @@
 import { type Clock, isAbort } from '@berth/kit';
-import { apiError, type KubeObject } from '@berth/kube';
+import { ApiError, apiError, type KubeObject } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { readingCost } from '../decoding/costs.ts';
@@ -80,10 +80,11 @@ class ObjectWatch {
     const wantsState = options.sendInitialEvents ?? (after === undefined || after === 0);
     const initial: WatchFrame[] = [];
     if (wantsState) {
-      const { objects, revision } = await storage.range({
-        namespace,
-        ...(after === undefined ? {} : { notOlderThan: after }),
-      });
+      const state = await storage
+        .range({ namespace, ...(after === undefined ? {} : { notOlderThan: after }) })
+        .catch((error: unknown) => tooNew(error));
+      if ('type' in state) return framesOf(state);
+      const { objects, revision } = state;
       for (const object of objects) {
         const pause = selection.all ? undefined : turns.goOn(selection.conditions + readingCost(object));
         if (pause) await pause;
@@ -103,7 +104,7 @@ class ObjectWatch {
     try {
       return storage.watch(namespace, this.#revision, this.#end.signal);
     } catch (error) {
-      if (isExpired(error)) return expired(this.#revision);
+      if (isExpired(error)) return expired(error.message);
       throw error;
     }
   }
@@ -122,7 +123,7 @@ class ObjectWatch {
       else if (this.#o.options.allowWatchBookmarks) yield* this.#withBookmarks(events);
       else for await (const batch of events) yield* this.#framesOf(batch);
     } catch (error) {
-      if (isExpired(error)) yield expired(this.#revision);
+      if (isExpired(error)) yield expired(`too old resource version: ${this.#revision}`);
       // A store that closes, or is out of reach, ends its watches without a word; watchers come back, here or elsewhere.
       else if (!isAbort(error) && !(error instanceof StoreError)) throw error;
     } finally {
@@ -232,11 +233,25 @@ function bookmark(definition: ResourceDefinition, revision: number, annotations?
   return { type: 'BOOKMARK', object: { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata } };
 }
 
-function isExpired(error: unknown): boolean {
+function isExpired(error: unknown): error is StoreError {
   return error instanceof StoreError && error.code === 'Compacted';
 }
 
-function expired(revision: number): WatchFrame {
-  const { status } = apiError('Expired', `too old resource version: ${revision}`);
+function expired(message: string): WatchFrame {
+  return failed(apiError('Expired', message));
+}
+
+/** A watch whose initial state is still to come tells so as an event (cacher.Watch); what else is wrong is its answer. */
+function tooNew(error: unknown): WatchFrame {
+  const causes = error instanceof ApiError ? error.status.details?.causes : undefined;
+  if (causes?.some(({ reason }) => reason === 'ResourceVersionTooLarge')) return failed(error as ApiError);
+  throw error;
+}
+
+function failed({ status }: ApiError): WatchFrame {
   return { type: 'ERROR', object: status as unknown as KubeObject };
+}
+
+async function* framesOf(frame: WatchFrame): AsyncGenerator<WatchFrame> {
+  yield frame;
 }
