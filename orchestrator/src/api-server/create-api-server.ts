@@ -21,7 +21,7 @@ import { backupPath } from './backup-path.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { bootstrap } from './boot/bootstrap.ts';
 import { publishAuthentication } from './boot/publish-authentication.ts';
-import { startAdvertising } from './boot/start-advertising.ts';
+import { startPresence } from './boot/start-presence.ts';
 import { serveCustomResources } from './custom-resources/serve-custom-resources.ts';
 import type { DebugOptions } from './debug/debug-options.ts';
 import { debugPaths } from './debug/debug-paths.ts';
@@ -152,7 +152,7 @@ class Server implements ApiServer {
   #aside: Promise<AsideWork> | undefined;
   #started = false;
   #compaction: AsyncDisposable | undefined;
-  #advertising: AsyncDisposable | undefined;
+  #presence: AsyncDisposable | undefined;
   #customResources: AsyncDisposable | undefined;
   #localApis: Promise<void> | undefined;
 
@@ -277,7 +277,7 @@ class Server implements ApiServer {
     if (this.#listeners.push(listener) === 1) {
       const { frontProxy } = authentication;
       const published = { clientCa: options.clientCa, frontProxy };
-      await Promise.all([publishAuthentication(this.pipeline.context, published), this.#advertise(listener)]);
+      await Promise.all([publishAuthentication(this.pipeline.context, published), this.#startPresence(listener)]);
       this.#localApis = this.#registerLocalApis();
     }
     return listener;
@@ -329,11 +329,14 @@ class Server implements ApiServer {
     return this.#known;
   }
 
-  async #advertise({ address, port }: Listener): Promise<void> {
-    const { advertiseAddress } = this.#options;
-    const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? advertiseAddress : address;
-    if (ip !== undefined)
-      this.#advertising = await startAdvertising(this.pipeline.context, { ip, port }, () => this.#bootstrap());
+  async #startPresence(listener: Listener): Promise<void> {
+    this.#presence = await startPresence(this.pipeline.context, {
+      listener,
+      advertiseAddress: this.#options.advertiseAddress,
+      client: new KubeClient(this.transport()),
+      services: this.#services,
+      restore: () => this.#bootstrap(),
+    });
   }
 
   #bootstrap(): Promise<void> {
@@ -366,7 +369,7 @@ class Server implements ApiServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#advertising?.[Symbol.asyncDispose]();
+    await this.#presence?.[Symbol.asyncDispose]();
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
     await this.#localApis;

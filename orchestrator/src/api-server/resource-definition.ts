@@ -89,6 +89,8 @@ export interface Rules {
   ) => Promise<readonly FieldError[]>;
   /** True: nobody overwrites an object without saying which revision of it (the strategy's AllowUnconditionalUpdate is false). */
   readonly requiresRevision?: true;
+  /** True: admission takes what no two objects may have (addresses); it is told what became of the object (rest BeginCreate). */
+  readonly takesShared?: true;
   /** The state a deletion puts an object in where something of the server's own must be done before it is gone. */
   readonly markDeleted?: (object: AnyObject, now: number) => AnyObject;
   /** Warnings for the `Warning` header. */

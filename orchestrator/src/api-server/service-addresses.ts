@@ -1,7 +1,10 @@
-import type { Clock } from '@berth/kit';
+import type { Clock, Rng } from '@berth/kit';
 
 /** A reservation not yet seen as stored is given up after this. */
 const reservedForMs = 60_000;
+
+/** How much of a range, its lower part, is for Services that ask for an address (KEP-3070, calculateRangeOffset). */
+const asked = { atLeast: 16, atMost: 256, share: 16 } as const;
 
 /** A range of IPv4 addresses: `10.96.0.0/12`. */
 export class AddressRange {
@@ -9,12 +12,12 @@ export class AddressRange {
   readonly #base: number;
   readonly #size: number;
 
-  /** @throws Error – not an IPv4 CIDR with room for a service. */
+  /** @throws Error – not an IPv4 CIDR. */
   constructor(cidr: string) {
     const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(cidr);
     const bits = Number(match?.[2]);
     const address = match ? numberOf(match[1] as string) : undefined;
-    if (address === undefined || !(bits >= 8 && bits <= 29))
+    if (address === undefined || !(bits <= 32))
       throw new Error(`service range ${JSON.stringify(cidr)}: expected an IPv4 range such as 10.96.0.0/16`);
     this.cidr = cidr;
     this.#size = 2 ** (32 - bits);
@@ -28,12 +31,29 @@ export class AddressRange {
 
   /** Addresses that can be given out: not the network's nor the last one. */
   get usable(): number {
-    return this.#size - 2;
+    return Math.max(this.#size - 2, 0);
   }
 
   includes(address: string): boolean {
     const value = numberOf(address);
     return value !== undefined && value > this.#base && value < this.#base + this.#size - 1;
+  }
+
+  /** All that can be given out, in the order in which one is looked for: from anywhere in the upper part on, then in the lower one. */
+  *inAnyOrder(rng: Rng): Generator<string> {
+    const lower = this.#lower;
+    for (const { first, count } of [
+      { first: 1 + lower, count: this.usable - lower },
+      { first: 1, count: lower },
+    ]) {
+      const start = Math.floor(rng.next() * count);
+      for (let i = 0; i < count; i++) yield this.at(first + ((start + i) % count));
+    }
+  }
+
+  get #lower(): number {
+    const { atLeast, atMost, share } = asked;
+    return this.#size <= atLeast ? 0 : Math.min(Math.max(atLeast, Math.floor(this.#size / share)), atMost);
   }
 }
 

@@ -5,6 +5,7 @@ import type { User } from '../user.ts';
 import type { Asked } from './asked.ts';
 import { PluginStep } from './plugin-step.ts';
 import { Reinvocation } from './reinvocation.ts';
+import type { Settlement } from './settlement.ts';
 
 export interface AdmissionRequest extends Asked {
   /** `connect`: a stream to what the object stands for; `object` is what it is asked with. */
@@ -23,6 +24,8 @@ export interface AdmissionRequest extends Asked {
   readonly warn: (text: string) => void;
   /** The name is one that the server made of `generateName`. */
   readonly generatedName?: boolean;
+  /** Of kinds that take what no two objects may have. */
+  readonly settlement?: Settlement;
   /** Set while mutating plugins run. */
   readonly reinvocation?: Reinvocation;
 }
@@ -40,6 +43,8 @@ export interface Admission {
   fieldErrors: FieldCheck;
   /** After validation; changes nothing. */
   validate(request: AdmissionRequest): Promise<void>;
+  /** An object is gone: what only one could have is free again. */
+  removed(definition: ResourceDefinition, object: AnyObject): Promise<void> | undefined;
   /** Whether such a request is asked about outside the server: it may take long, and nobody shall wait for it. */
   callsOut(about: Pick<AdmissionRequest, 'definition' | 'operation' | 'subresource' | 'namespace' | 'name'>): boolean;
   /** Reads what rules are kept as objects, and follows them until `signal`. */
@@ -62,6 +67,7 @@ export function admissionChain(plugins: {
   readonly deleting: readonly NamedPlugin[];
   readonly validating: readonly NamedPlugin[];
   readonly fieldErrors: FieldCheck;
+  readonly removed: Admission['removed'];
   readonly callsOut: Admission['callsOut'];
   readonly start: Admission['start'];
   /** Asked at each request: it is made after admission. Undefined: nothing is told. */
@@ -83,6 +89,7 @@ export function admissionChain(plugins: {
       if (request.operation === 'delete') await deleting.run(request);
       await validating.run(request);
     },
+    removed: plugins.removed,
     callsOut: plugins.callsOut,
     start: plugins.start,
   };

@@ -77,6 +77,7 @@ export function builtInAdmission(context: ServerContext, parts: BuiltInParts): A
     fieldErrors: deviceAccess(context, () => authorization().authorizer),
     deleting: inOrder('delete'),
     validating: inOrder('validate'),
+    removed: (definition, object) => services.removed(definition, object),
     callsOut: (about) => webhooks.callsOut(about),
     steps: () => parts.steps?.(),
     start: async (signal) => {

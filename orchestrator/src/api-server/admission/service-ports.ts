@@ -1,5 +1,5 @@
 import type { ServicePort, ServiceSpec } from '@berth/kube';
-import { apiError } from '@berth/kube';
+import { type ApiError, apiError } from '@berth/kube';
 import { invalid } from '../invalid.ts';
 import { allocatesNodePorts, hasNodePorts } from '../resources/core/service-allocation.ts';
 import { isHealthChecked } from '../resources/core/service-validation.ts';
@@ -68,10 +68,10 @@ async function changePorts(asking: Asking, old: ServiceSpec): Promise<void> {
 async function giveHealthPort({ spec, giver }: Asking): Promise<void> {
   const { healthCheckNodePort: asked } = spec;
   const why = asked ? await refusalOf(giver, asked) : undefined;
-  if (why) throw failed(`failed to allocate requested HealthCheck NodePort ${asked}: ${why}`);
+  if (why) throw allocationFailed(`failed to allocate requested HealthCheck NodePort ${asked}: ${why}`);
   if (asked) return;
   const given = await giver.takeAny();
-  if (given === undefined) throw failed('failed to allocate a HealthCheck NodePort 0: range is full');
+  if (given === undefined) throw allocationFailed('failed to allocate a HealthCheck NodePort 0: range is full');
   spec.healthCheckNodePort = given;
 }
 
@@ -83,7 +83,7 @@ async function thisPort({ request, giver }: Asking, index: number, port: number)
 
 async function anyPort({ giver }: Asking): Promise<number> {
   const port = await giver.takeAny();
-  if (port === undefined) throw failed('failed to allocate a nodePort: range is full');
+  if (port === undefined) throw allocationFailed('failed to allocate a nodePort: range is full');
   return port;
 }
 
@@ -94,7 +94,8 @@ async function refusalOf(giver: PortGiver, port: number): Promise<string | undef
   return (await giver.take(port)) ? undefined : 'provided port is already allocated';
 }
 
-function failed(why: string) {
+/** What upstream answers where there is nothing to give. */
+export function allocationFailed(why: string): ApiError {
   return apiError('InternalError', `Internal error occurred: ${why}`, { details: { causes: [{ message: why }] } });
 }
 

@@ -90,8 +90,7 @@ export class AsideServer implements AsyncDisposable {
   async start(): Promise<void> {
     const { context } = this.#pipeline;
     const { signal } = this.#end;
-    const storage = context.storageOf('', 'services');
-    if (storage) await this.#services.start(storage, signal);
+    await this.#services.start(context, signal);
     this.#customResources = await serveCustomResources(context, signal, { follows: true });
     await Promise.all([
       this.#authorization.start(signal, this.#parts.log, { follows: true }),

@@ -4,6 +4,7 @@ import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AddressRange } from '../service-addresses.ts';
+import { defaultServiceCidr } from '../service-ips/default-service-cidr.ts';
 import { loopback } from '../user.ts';
 import { createChecked } from '../verbs/create-object.ts';
 
@@ -40,6 +41,8 @@ export async function bootstrap(context: ServerContext, { range, port }: Bootstr
       ensure(context, '', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
     ),
   );
+  // Before the first Service: it has its address of it.
+  await ensure(context, 'networking.k8s.io', 'servicecidrs', defaultServiceCidr(range.cidr));
   await Promise.all([
     ...priorityClasses.map((each) => ensure(context, 'scheduling.k8s.io', 'priorityclasses', each)),
     ensure(context, '', 'services', kubernetesService(range.at(1), port)),

@@ -49,6 +49,23 @@ export function rangeOf(value: string): Range | undefined {
   return { network: `${first}/${size}`, address, bits, isMapped, isPlain, hasMore: first !== address };
 }
 
+/** Whether a range gives such an address out: one of its own that is not the network's nor, of IPv4, the last (servicecidr.PrefixContainsIP). */
+export function givesOut(cidr: string, address: string): boolean {
+  if (!coversRange(cidr, `${address}/${isIpv4Address(address) ? 32 : 128}`)) return false;
+  const [network = '', length] = cidr.split('/');
+  const place = bitsOf(address) - bitsOf(network);
+  return place !== 0n && !(isIpv4Address(address) && place === (1n << BigInt(32 - Number(length))) - 1n);
+}
+
+/** Whether every address of `other` is one of the range. */
+export function coversRange(cidr: string, other: string): boolean {
+  const [[network = '', length], [first = '', size]] = [cidr.split('/'), other.split('/')];
+  const isV4 = isIpv4Address(network);
+  if (isV4 !== isIpv4Address(first) || Number(length) > Number(size)) return false;
+  const bits = isV4 ? 32 : 128;
+  return masked(first, bits, Number(length)) === masked(network, bits, Number(length));
+}
+
 function masked(address: string, bits: number, length: number): string {
   const all = bitsOf(address);
   const hidden = BigInt(bits - Math.min(length, bits));

@@ -2,6 +2,7 @@ import { apiError, copyJson } from '@berth/kube';
 import { EtcdKeys } from '../../store/etcd/etcd-keys.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Asked } from '../admission/asked.ts';
+import { type Settlement, settling } from '../admission/settlement.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { keepTimes } from '../apply/keep-times.ts';
@@ -70,8 +71,10 @@ function attempt(context: ServerContext, storage: ObjectStorage, request: Change
     if (current.kv.value.byteLength > largeBytes) markLarge(next);
     if (isLarge(next)) await breathe();
     checkRevision(request, next, current);
-    await check(context, request, { next, current });
-    return write(context, request, { next, current });
+    return settling(request.definition, async (settlement) => {
+      await check(context, request, { next, current, settlement });
+      return write(context, request, { next, current });
+    });
   });
 }
 
@@ -83,6 +86,7 @@ function changeable({ tracked, readsFields }: ChangeRequest, current: StoredObje
 interface Step {
   readonly next: AnyObject;
   readonly current: StoredObject;
+  readonly settlement?: Settlement | undefined;
 }
 
 /** What keys are told as, whatever store has them. */
@@ -130,14 +134,15 @@ const needsRevision = new Set([
   'apiregistration.k8s.io/apiservices',
 ]);
 
-async function check(context: ServerContext, request: ChangeRequest, { next, current }: Step): Promise<void> {
+async function check(context: ServerContext, request: ChangeRequest, step: Step): Promise<void> {
+  const { next, current, settlement } = step;
   const { definition, namespace, name, subresource, endpoint, user, dryRun, warn, asked } = request;
   const old = current.object;
   const { manager, tracked } = request;
   const tracking = defaultAndTrack(context, { definition, subresource, object: next, live: old, manager, tracked });
   if (tracking) await tracking;
   const about = { definition, subresource, namespace, name, user, dryRun, warn, ...asked };
-  const admission = { ...about, operation: 'update', object: next, old } as const;
+  const admission = { ...about, operation: 'update', object: next, old, ...(settlement && { settlement }) } as const;
   const large = isLarge(next);
   if (large) await breathe();
   await mutate(context, admission, request.shownAs);
@@ -214,6 +219,7 @@ async function write(
   // The last finalizer of an object that waits for its deletion is gone: so is the object.
   if (isDeletable(next, current.object)) {
     const removed = await storage.remove(current);
+    if (removed) await context.admission.removed(request.definition, current.object);
     return removed && storage.pretend(next, removed);
   }
   if (isSame(next, current.object) && !storage.isStale(current)) return current;

@@ -2,6 +2,7 @@ import { randomSuffix } from '@berth/kit';
 import { apiError, copyJson, isAlreadyExists, keepSentEmpties } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { type Asked, askedOf } from '../admission/asked.ts';
+import { type Settlement, settling } from '../admission/settlement.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
 import { managerOf } from '../apply/manager-name.ts';
@@ -80,9 +81,16 @@ export async function createChecked(context: ServerContext, request: CreateReque
   }
 }
 
-async function createNamed(
+type NamedRequest = CreateRequest & { readonly generatedName?: boolean };
+
+function createNamed(context: ServerContext, request: NamedRequest): Promise<AnswerObject> {
+  return settling(request.definition, (settlement) => createSettled(context, request, settlement));
+}
+
+async function createSettled(
   context: ServerContext,
-  request: CreateRequest & { readonly generatedName?: boolean },
+  request: NamedRequest,
+  settlement: Settlement | undefined,
 ): Promise<AnswerObject> {
   const { definition, object, user, dryRun, warn, generatedName } = request;
   const { namespace = '', name = '' } = object.metadata;
@@ -98,6 +106,7 @@ async function createNamed(
     dryRun,
     warn,
     ...request.asked,
+    ...(settlement && { settlement }),
   };
   const rules = { ...context.requestContext(user), warn };
   const { manager, tracked } = request;

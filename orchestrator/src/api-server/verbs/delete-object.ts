@@ -102,6 +102,7 @@ export function deleteChecked(context: ServerContext, request: DeleteRequest): P
     // A kind with grace periods is marked first even when nothing is left of its period, as watchers know it.
     const last = plan === 'remove' ? current : await storage.replace(current, plan);
     const removed = last && (await storage.remove(last));
+    if (removed) await context.admission.removed(definition, old);
     return removed && deletedAnswer(definition, markedAsGone(definition, removed, now));
   };
   const run = () => untilUncontended(storage, name, attempt);

@@ -20,6 +20,7 @@ export const serviceRules: KindRules = {
   },
   rules: {
     nameRule: 'dnsLabel',
+    takesShared: true,
     default: (object) => defaultService(object as Service),
     prepareForCreate: ({ spec }) => {
       alignAddresses(spec);

@@ -1,0 +1,25 @@
+import type { Listener } from '../http/listener.ts';
+import type { ServerContext } from '../server-context.ts';
+import { startAdvertising } from './start-advertising.ts';
+import type { UpkeepParts } from './start-upkeep.ts';
+
+export interface PresenceParts extends Omit<UpkeepParts, 'advertised'> {
+  readonly listener: Pick<Listener, 'address' | 'port'>;
+  /** Where clients reach the server if it listens on a loopback address or on all of them; absent: nowhere. */
+  readonly advertiseAddress: string | undefined;
+}
+
+/** Makes a server that listens known, and begins what it sees to while it serves: nobody waits for that. */
+export async function startPresence(context: ServerContext, parts: PresenceParts): Promise<AsyncDisposable> {
+  const { address, port } = parts.listener;
+  const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? parts.advertiseAddress : address;
+  const advertised = ip === undefined ? undefined : { ip, port };
+  const advertising = advertised && (await startAdvertising(context, advertised, parts.restore));
+  const upkeep = import('./start-upkeep.ts').then(({ startUpkeep }) => startUpkeep(context, { ...parts, advertised }));
+  return {
+    async [Symbol.asyncDispose]() {
+      await advertising?.[Symbol.asyncDispose]();
+      await (await upkeep)[Symbol.asyncDispose]();
+    },
+  };
+}
