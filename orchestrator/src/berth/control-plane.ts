@@ -31,6 +31,7 @@ import { startEphemeralVolumeController } from '../controllers/volume/start-ephe
 import { startExpandController } from '../controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../controllers/volume/start-persistent-volume-controller.ts';
 import { startProtectionControllers } from '../controllers/volume/start-protection-controllers.ts';
+import type { VolumeCounts } from '../controllers/volume/volume-counts.ts';
 import { schedulerName, startScheduler } from '../scheduler/scheduler.ts';
 import type { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 
@@ -49,6 +50,7 @@ export interface ControlPlaneOptions {
   /** Who hears of a controller's queue, by the name that metrics have for it. */
   readonly queueObserver: (name: string) => QueueObserver;
   readonly schedulerMetrics: SchedulerMetrics;
+  readonly volumeCounts: VolumeCounts;
 }
 
 /** One recorder a component, so that repeats are counted together; disposing sends what is queued. */
@@ -89,6 +91,7 @@ function legacySigner({ clock, rng, serviceAccountKey }: ControlPlaneOptions): T
 /** Starts scheduler and controllers; resolves when they have seen the cluster. */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
+  options.volumeCounts.follow(options.informers);
   const recorders = stack.use(new Recorders(options));
   const deps: ControllerDeps = {
     ...options,

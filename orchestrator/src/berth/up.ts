@@ -4,6 +4,7 @@ import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
+import { VolumeCounts } from '../controllers/volume/volume-counts.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import { schedulerName } from '../scheduler/scheduler.ts';
@@ -120,6 +121,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     serviceAccountKey: pki.serviceAccountKey,
     authority: () => readAuthority(data.pki),
     queueObserver: server.api.metrics.queues.observer,
+    volumeCounts: new VolumeCounts(server.api.metrics.registry),
     schedulerMetrics: new SchedulerMetrics(server.api.metrics.registry, schedulerName),
   };
   // What others may run too, one of all runs.
