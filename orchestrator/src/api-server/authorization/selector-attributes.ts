@@ -53,6 +53,12 @@ interface ReviewedSelector {
   readonly requirements?: Requirement[];
 }
 
+export interface ReviewedSelectors {
+  readonly selectors: Pick<Attributes, 'fieldSelector' | 'labelSelector'>;
+  /** What of them cannot be read, and so limits nothing. */
+  readonly problems: readonly string[];
+}
+
 /** The way back: what a review says that a collection is limited to (kubernetes authorization/util). */
 export function reviewedSelectors({
   fieldSelector: fields,
@@ -60,22 +66,52 @@ export function reviewedSelectors({
 }: {
   readonly fieldSelector?: ReviewedSelector;
   readonly labelSelector?: ReviewedSelector;
-}): Pick<Attributes, 'fieldSelector' | 'labelSelector'> {
-  const raw = fields?.rawSelector;
-  const fieldSelector = raw
-    ? readable(() => FieldSelector.parse(raw).requirements)
-    : fields?.requirements?.flatMap(reviewedField);
-  const labelSelector =
-    labels?.rawSelector ||
-    readable(() => Selector.fromObject({ matchExpressions: labels?.requirements ?? [] }).toString());
-  return { ...(fieldSelector ? { fieldSelector } : {}), ...(labelSelector ? { labelSelector } : {}) };
+}): ReviewedSelectors {
+  const readFields = (text: string) => FieldSelector.parse(text).requirements;
+  const field = fields && partsOf(fields, readFields, reviewedField);
+  const label = labels && partsOf(labels, (text) => [Selector.parse(text).toString()], reviewedLabel);
+  return {
+    selectors: {
+      ...(field && field.parts.length > 0 ? { fieldSelector: field.parts } : {}),
+      ...(label && label.parts.length > 0 ? { labelSelector: label.parts.join() } : {}),
+    },
+    problems: [...problemOf('fieldSelector', field), ...problemOf('labelSelector', label)],
+  };
+}
+
+interface Parts<T> {
+  readonly parts: readonly T[];
+  readonly areAll: boolean;
+}
+
+/** All are asked for at once: without one that cannot be read, more is asked for than is meant. */
+function partsOf<T>(
+  { rawSelector, requirements = [] }: ReviewedSelector,
+  parse: (text: string) => readonly T[],
+  read: (requirement: Requirement) => T | undefined,
+): Parts<T> {
+  if (rawSelector) {
+    const parts = readable(() => parse(rawSelector));
+    return { parts: parts ?? [], areAll: parts !== undefined };
+  }
+  const parts = requirements.flatMap((each) => read(each) ?? []);
+  return { parts, areAll: parts.length === requirements.length };
+}
+
+function problemOf(name: string, known: Parts<unknown> | undefined): string[] {
+  if (!known || known.areAll) return [];
+  return [`spec.resourceAttributes.${name} ${known.parts.length > 0 ? 'partially ' : ''}ignored due to parse error`];
 }
 
 /** Of several values none is left: that is no selector of fields. */
-function reviewedField({ key, operator, values = [] }: Requirement): FieldRequirement[] {
+function reviewedField({ key, operator, values = [] }: Requirement): FieldRequirement | undefined {
   const [value, ...more] = values;
-  if (value === undefined || more.length > 0 || !/^(Not)?In$/.test(operator)) return [];
-  return [{ field: key, operator: operator === 'In' ? '=' : '!=', value }];
+  if (value === undefined || more.length > 0 || !/^(Not)?In$/.test(operator)) return undefined;
+  return { field: key, operator: operator === 'In' ? '=' : '!=', value };
+}
+
+function reviewedLabel(requirement: Requirement): string | undefined {
+  return readable(() => Selector.parse(Selector.fromObject({ matchExpressions: [requirement] }).toString()).toString());
 }
 
 function readable<T>(read: () => T): T | undefined {

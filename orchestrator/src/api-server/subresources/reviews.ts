@@ -76,13 +76,15 @@ function metadataOf({ kind, metadata }: AnyObject, now: number): object {
 function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
   const { authorization } = parts;
   const decide = async (user: User, spec: Spec) => {
-    const decision = await authorization.authorizer.authorize(attributesOf(user, spec));
+    const { selectors, problems } = reviewedSelectors(spec['resourceAttributes'] ?? {});
+    const decision = await authorization.authorizer.authorize({ ...attributesOf(user, spec), ...selectors });
     const { allowed, denied, reason, error } = decision;
+    const evaluationError = [...(error === undefined ? [] : [error]), ...problems].join('; ');
     return {
       allowed,
       ...(denied ? { denied } : {}),
       ...(reason === '' ? {} : { reason }),
-      ...(error === undefined ? {} : { evaluationError: error }),
+      ...(evaluationError === '' ? {} : { evaluationError }),
     };
   };
   const subject: Reviewer = async (spec) => {
@@ -120,16 +122,8 @@ function userInfoOf({ name, uid, groups, extra }: User) {
 }
 
 function attributesOf(user: User, spec: Spec): Attributes {
-  const {
-    verb = '',
-    namespace = '',
-    group = '',
-    resource = '',
-    subresource = '',
-    name = '',
-    version,
-    ...selectors
-  } = spec['resourceAttributes'] ?? {};
+  const attributes = spec['resourceAttributes'] ?? {};
+  const { verb = '', namespace = '', group = '', resource = '', subresource = '', name = '', version } = attributes;
   const other = spec['nonResourceAttributes'] as { verb?: string; path?: string } | undefined;
   return {
     user,
@@ -141,6 +135,5 @@ function attributesOf(user: User, spec: Spec): Attributes {
     verb: other?.verb ?? verb,
     path: other?.path ?? '',
     ...(version ? { version } : {}),
-    ...reviewedSelectors(selectors),
   };
 }

@@ -31,6 +31,7 @@ export interface SpecialParts {
 
 /** Endpoints that are more than the generic verbs on a stored object, by resource and subresource. */
 export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] {
+  const stream = upgradeRequired(parts.nodeApi);
   const table: Readonly<Record<string, SpecialHandler>> = {
     '/componentstatuses': async (_context, route, request) => {
       const { componentStatuses } = await import('./component-statuses.ts');
@@ -40,9 +41,9 @@ export function specialHandlers(parts: SpecialParts): readonly SpecialHandler[] 
     '/bindings': bindPod,
     '/pods/eviction': evictPod,
     '/pods/log': podLog(parts.nodeApi),
-    '/pods/exec': upgradeRequired,
-    '/pods/attach': upgradeRequired,
-    '/pods/portforward': upgradeRequired,
+    '/pods/exec': stream,
+    '/pods/attach': stream,
+    '/pods/portforward': stream,
     '/pods/resize': resizePod,
     '/namespaces/finalize': finalizeNamespace,
     '/serviceaccounts/token': requestToken(parts.tokens),

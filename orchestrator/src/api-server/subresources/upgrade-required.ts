@@ -1,11 +1,12 @@
 import { apiError } from '@berth/kube';
-import { portsOf } from '../query-values.ts';
+import type { NodeApiLookup } from '../../node-api.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
-import { requireObject } from '../verbs/get-object.ts';
+import { streamOf } from '../streaming/stream-of.ts';
 
-/** exec, attach and port-forward change protocols; a request that does not ask for that is a mistake. */
-export const upgradeRequired: SpecialHandler = async (context, route, { query }) => {
-  if (route.subresource?.name === 'portforward') portsOf(query);
-  await requireObject(context, route);
-  throw apiError('BadRequest', 'Upgrade request required');
-};
+/** exec, attach and port-forward change protocols; a request that does not ask for that is a mistake, told behind what is wrong with the pod. */
+export function upgradeRequired(nodeApi: NodeApiLookup): SpecialHandler {
+  return async (context, route, request) => {
+    await streamOf({ context, nodeApi }, route, request);
+    throw apiError('BadRequest', 'Upgrade request required');
+  };
+}

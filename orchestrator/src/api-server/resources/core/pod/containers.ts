@@ -4,6 +4,7 @@ import { duplicate, forbidden, invalid, notFound, notSupported, required, tooMan
 import { dns1123Label, portName, portNumber } from '../../names.ts';
 import { validateEnvironment } from './env.ts';
 import { validateLifecycle, validateProbes } from './handlers.ts';
+import { imageBlanks } from './image-blanks.ts';
 import { validateMounts } from './mounts.ts';
 import { validateResources } from './resource-requirements.ts';
 import { validateSecurityContext } from './security.ts';
@@ -88,6 +89,7 @@ export function validateEphemeralContainers(context: ContainerContext, field: st
     const target = container.targetContainerName;
     return [
       ...validateContainer(container as Container, context, path),
+      ...imageBlanks(container.image ?? '', `${path}.image`),
       ...(repeated ? [duplicate(`${path}.name`, container.name)] : []),
       ...(target && !others.has(target) ? [notFound(`${path}.targetContainerName`, target)] : []),
       ...ephemeralErrors(container, path),

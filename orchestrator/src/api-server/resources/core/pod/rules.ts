@@ -22,6 +22,7 @@ import { validatePodUpdate } from './update.ts';
 /** Pods: kubernetes registry/core/pod/strategy.go. */
 export const podRules: KindRules = {
   generation: { initial: true, of: ({ spec }) => spec },
+  keepsStatusOnCreate: true,
   cells: podCells,
   rules: {
     default: (object) => {
@@ -59,7 +60,9 @@ function prepareForCreate(object: AnyObject, { now, warn = () => undefined }: Re
   const pod = object as Pod;
   fieldsOfAppArmor(pod, warn);
   if (pod.spec) mergeLabelKeys(pod.spec, pod.metadata.labels);
-  pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) };
+  // Of what was sent the class alone is kept (qos.GetPodQOS).
+  const given = pod.status?.qosClass;
+  pod.status = { phase: 'Pending', qosClass: given || qosClass(pod.spec ?? { containers: [] }) };
   if (pod.spec?.schedulingGates?.length)
     pod.status.conditions = [
       {
@@ -77,7 +80,11 @@ function validate(object: AnyObject, old?: AnyObject): FieldError[] {
   const spec = pod.spec ?? { containers: [] };
   return [
     ...podAnnotationErrors(pod.metadata.annotations, spec, 'metadata.annotations'),
-    ...validatePodSpec(spec, 'spec', { podName: pod.metadata.name ?? '', isPod: true }),
+    ...validatePodSpec(spec, 'spec', {
+      podName: pod.metadata.name ?? '',
+      isPod: true,
+      old: (old as Pod | undefined)?.spec,
+    }),
     ...tokenErrors(spec),
     ...imageErrors(spec),
     ...(old ? [] : [...creationErrors(spec), ...profileMatchErrors(pod)]),

@@ -96,8 +96,8 @@ function appArmorErrors(profile: AppArmorProfile | undefined, field: string): Fi
   return name === name.trim() ? [] : [invalid(path, name, 'must not be padded with whitespace')];
 }
 
-/** The pod's own security context (validatePodSpecSecurityContext). */
-export function validatePodSecurityContext(spec: PodSpec, field: string): FieldError[] {
+/** The pod's own security context (validatePodSpecSecurityContext). `old`: of the pod that is updated. */
+export function validatePodSecurityContext(spec: PodSpec, field: string, old: PodSpec | undefined): FieldError[] {
   const context = spec.securityContext;
   const shared = spec.shareProcessNamespace && spec.hostPID;
   return [
@@ -116,8 +116,12 @@ export function validatePodSecurityContext(spec: PodSpec, field: string): FieldE
     ...validateWindowsOptions(context?.windowsOptions, `${field}.windowsOptions`),
     ...appArmorErrors(context?.appArmorProfile, `${field}.appArmorProfile`),
     ...oneOf(context?.supplementalGroupsPolicy, ['Merge', 'Strict'], `${field}.supplementalGroupsPolicy`),
-    // MountOption needs the feature SELinuxMount, which is off.
-    ...oneOf(context?.seLinuxChangePolicy, ['Recursive'], `${field}.seLinuxChangePolicy`),
+    // MountOption needs the feature SELinuxMount, which is off; who has a policy may keep it.
+    ...oneOf(
+      context?.seLinuxChangePolicy,
+      old?.securityContext?.seLinuxChangePolicy === undefined ? ['Recursive'] : ['MountOption', 'Recursive'],
+      `${field}.seLinuxChangePolicy`,
+    ),
   ];
 }
 

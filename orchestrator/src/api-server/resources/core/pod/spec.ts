@@ -24,6 +24,8 @@ import { validateWindowsPod } from './windows.ts';
 export interface PodOwner {
   readonly podName: string;
   readonly isPod: boolean;
+  /** What a pod's update replaces. */
+  readonly old?: PodSpec | undefined;
 }
 
 const template: PodOwner = { podName: '', isPod: false };
@@ -45,7 +47,7 @@ export function validatePodSpec(spec: PodSpec, field: string, owner: PodOwner = 
     ...oneOf(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], `${field}.restartPolicy`),
     ...oneOf(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], `${field}.dnsPolicy`),
     ...validateLabels(spec.nodeSelector, `${field}.nodeSelector`),
-    ...validatePodSecurityContext(spec, `${field}.securityContext`),
+    ...validatePodSecurityContext(spec, `${field}.securityContext`, owner.old),
     ...validateAffinity(spec.affinity, `${field}.affinity`),
     ...dnsConfigErrors(spec.dnsConfig, spec.dnsPolicy, `${field}.dnsConfig`),
     ...gateErrors(spec, field),
