@@ -26,3 +26,32 @@ test('a turn that is over leaves room for the next', async () => {
   await setImmediate();
   expect(turns.arrive(1)).toBeUndefined();
 });
+
+test('a turn that has gone on for long begins one more of each kind', async () => {
+  const [some, others] = [new Turns(1000), new Turns(1000)];
+  const begun: number[] = [];
+  for (const turns of [some, others]) turns.arrive(1000);
+  const work = async (turns: Turns, i: number, ms: number) => {
+    await turns.goOn(1);
+    // What comes behind the first wait is its work as well.
+    await Promise.resolve();
+    begun.push(i);
+    for (const began = process.threadCpuUsage().user; process.threadCpuUsage().user - began < ms * 1000; );
+  };
+  const all = [0, 1, 2].map((i) => work(some, i, 20)).concat([10, 11, 12].map((i) => work(others, i, 0)));
+  await setImmediate();
+  expect(begun).toEqual([0, 10]);
+  await Promise.all(all);
+  expect(begun.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 10, 11, 12]);
+});
+
+test('what takes no time goes on in one turn', async () => {
+  const turns = new Turns(1000);
+  await setImmediate();
+  turns.arrive(1000);
+  let begun = 0;
+  for (let i = 0; i < 10; i++) void turns.goOn(100)?.then(() => begun++);
+  expect(begun).toBe(0);
+  await setImmediate();
+  expect(begun).toBe(10);
+});
