@@ -6,20 +6,30 @@ import { turns } from '../decoding/turns.ts';
 const handshakeCost = 2500;
 
 /**
- * Of connections that come at once a turn begins as many handshakes as it has room for. What their clients say meanwhile
- * is kept by the socket, and read with the beginning.
+ * Of connections whose clients begin to speak at once a turn begins as many handshakes as it has room for. One that is begun
+ * earlier computes when its client speaks, with all others that the kernel tells of in that poll. What clients say meanwhile is kept by
+ * the socket, and read with the beginning. Who says nothing for `silentMs` is cut off, as a 'tlsClientError'.
  */
-export function beginInTurns(server: EventEmitter): void {
+export function beginInTurns(server: EventEmitter, silentMs: number): void {
   const begin = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
+    const cutOff = () => {
+      server.emit('tlsClientError', new Error('the client said nothing'), socket);
+      socket.destroy();
+    };
     const start = () => {
       if (!socket.destroyed) for (const each of begin) each.call(server, socket);
     };
-    const pause = turns.arrive(handshakeCost);
-    if (!pause) return start();
     // Its client may be gone before anyone else listens.
     socket.on('error', () => undefined);
-    void pause.then(start);
+    socket.setTimeout(silentMs, cutOff);
+    // Told of an end, too: the handshake finds it.
+    socket.once('readable', () => {
+      socket.setTimeout(0, cutOff);
+      const pause = turns.arrive(handshakeCost);
+      if (pause) void pause.then(start);
+      else start();
+    });
   });
 }
