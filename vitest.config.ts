@@ -17,6 +17,9 @@ for (const name of ['KUBECONFIG', 'CSI_ENDPOINT', 'DOCKER_CONFIG']) delete proce
 /** All of the machine: by default one core has nothing to do. */
 const maxWorkers = '100%';
 
+/** Lanes that change the machine: what their tests leave there is told by their names. */
+const setupFiles = ['test/harness/name-tests.ts'];
+
 /**
  * Lanes by what they need: `unit` and `arch` run anywhere; the others need root. Files of `host` and `e2e` wait as long as they work,
  * so three or four run beside each other on two cores: each has directories, ports, networks and devices of its own.
@@ -29,16 +32,22 @@ export default defineConfig({
       lane('unit', ['*/src/**/*.test.ts'], { isolate: false, maxWorkers }),
       lane('arch', ['test/arch/**/*.test.ts'], { maxWorkers }),
       lane('sim', ['test/sim/**/*.test.ts'], { maxWorkers, testTimeout: 120_000 }),
-      lane('host', ['test/host/**/*.test.ts'], { maxWorkers: 3, testTimeout: 120_000, hookTimeout: 120_000 }),
-      lane('golden', ['test/golden/**/*.test.ts'], { isolate: false, maxWorkers }),
+      lane('host', ['test/host/**/*.test.ts'], {
+        setupFiles,
+        maxWorkers: 3,
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+      }),
+      lane('golden', ['test/golden/**/*.test.ts'], { setupFiles, isolate: false, maxWorkers }),
       lane('conformance', ['test/conformance/**/*.test.ts'], {
+        setupFiles,
         maxWorkers: 2,
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
       // Guests share nothing with each other.
       lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
-      lane('e2e', ['test/e2e/**/*.test.ts'], { maxWorkers: 4, testTimeout: 300_000, hookTimeout: 120_000 }),
+      lane('e2e', ['test/e2e/**/*.test.ts'], { setupFiles, maxWorkers: 4, testTimeout: 300_000, hookTimeout: 120_000 }),
     ],
   },
 });

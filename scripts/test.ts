@@ -85,7 +85,10 @@ async function makeAhead(): Promise<void> {
 /** Takes away what tests left that were killed. Only root has anything to take away. */
 async function clean(whose: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  for (const directory of await removeAbandoned()) process.stdout.write(`removed what ${whose} left of ${directory}\n`);
+  for (const { directory, test, left } of await removeAbandoned())
+    process.stdout.write(
+      `removed what ${whose} left of ${directory} (${test})\n${left.map((line) => `  ${line}\n`).join('')}`,
+    );
 }
 
 /** A file that could not even be loaded holds no test that failed, so it counts as one. */

@@ -12,6 +12,7 @@ import {
   csiSnapshotMetadata,
   GrpcConnection,
 } from '@berth/protos';
+import { disown, own } from './owned-directory.ts';
 
 const built = process.env['BERTH_DIST'];
 /** The program as it was built, where a build is named (the whole suite names one: it starts three times as fast); else from its sources. */
@@ -36,6 +37,7 @@ export interface DriverProcess extends AsyncDisposable {
 /** A folder for one driver: its pool, socket and mounts. Disposing unmounts what is left below and removes it. */
 export function driverFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'berth-driver-'));
+  own(folder);
   return {
     folder,
     endpoint: `unix://${folder}/csi.sock`,
@@ -43,6 +45,7 @@ export function driverFolder() {
     [Symbol.dispose]() {
       for (const { mountPoint } of this.mounts().toReversed()) linuxMounter.unmount(mountPoint, { lazy: true });
       rmSync(folder, { recursive: true, force: true });
+      disown(folder);
     },
   };
 }
@@ -78,8 +81,8 @@ export interface ProgramOptions {
 export async function startProgram(folder: string, options: ProgramOptions): Promise<DriverProcess> {
   const { node, flags = [], endpoint = `unix://${folder}/csi.sock` } = options;
   const pool = flags.includes('--pool') ? [] : ['--pool', join(folder, 'pool')];
-  const own = ['--endpoint', endpoint, '--node-id', 'n1', ...pool, '--until-stdin-closes'];
-  const child = spawn(process.execPath, [...node, ...own, ...flags], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const always = ['--endpoint', endpoint, '--node-id', 'n1', ...pool, '--until-stdin-closes'];
+  const child = spawn(process.execPath, [...node, ...always, ...flags], { stdio: ['pipe', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRng } from '@berth/kit';
+import { disown, own } from './owned-directory.ts';
 
 /**
  * The server's side waits for its end of the cable, and stays to keep its namespaces alive.
@@ -20,7 +21,7 @@ rpcbind -f -w &
 exec sleep infinity
 `;
 
-const deadlineMs = 15_000;
+const deadlineMs = 60_000;
 
 /**
  * nfs-ganesha with rpcbind on their usual ports in a network namespace of their own, at `host`; a directory of this
@@ -44,6 +45,7 @@ export class Ganesha implements AsyncDisposable {
 
   static async start({ hasGrace = false } = {}): Promise<Ganesha> {
     const folder = mkdtempSync(join(tmpdir(), 'berth-ganesha-'));
+    own(folder);
     for (const name of ['export', 'secure', 'recovery']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'ganesha.conf'), configuration(folder, hasGrace));
     // 198.18.0.0/15 is for testing networks (RFC 2544): nobody's own.
@@ -96,6 +98,7 @@ export class Ganesha implements AsyncDisposable {
       await ended;
     }
     rmSync(this.folder, { recursive: true, force: true });
+    disown(this.folder);
   }
 
   /** Lays the cable once the holder is in its own network: before, the peer would land in ours. */

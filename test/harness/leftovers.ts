@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { runtimeIdentity } from '../../orchestrator/src/runtime/state-layout.ts';
 import { firewallLines } from './firewall-chains.ts';
 import { driversOf, NodeTraces } from './node-traces.ts';
 
@@ -14,6 +15,19 @@ export function leftoversOf(dataDir: string, nodes: readonly string[]): string[]
   const drivers = driversOf(dataDir).map((pid) => `CSI driver ${pid}`);
   const below = [...mounts(), ...loops()].filter((line) => line.includes(`${dataDir}/`));
   return [...new Set([...nodes.flatMap((node) => new NodeTraces(dataDir, node).all()), ...drivers, ...below])];
+}
+
+/** Of `lines`, by default all that is left, what names an owned directory, or is named for a runtime in it. */
+export function leftoversBelow(directory: string, lines = leftovers()): string[] {
+  const names = [`${directory}/`, ...stateDirsOf(directory).map((stateDir) => runtimeIdentity(stateDir).tag)];
+  const isMount = `mount ${directory}`;
+  return lines.filter((line) => line === isMount || names.some((name) => line.includes(name)));
+}
+
+/** Of a runtime alone, of each node there is, and of the first nodes where the directory is gone and only its name is left. */
+export function stateDirsOf(directory: string): string[] {
+  const names = new Set(['node-1', 'node-2', 'node-3', ...nodesOf(directory)]);
+  return [join(directory, 'runtime'), ...[...names].map((name) => join(directory, 'nodes', name, 'runtime'))];
 }
 
 /** The nodes of a data directory, while it is there. */
@@ -40,7 +54,7 @@ function processes(): string[] {
     .flatMap((pid) => {
       const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
       const ours =
-        /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts|--data-dir \S*berth-etcd-|qemu-system-\S+ -name berth/.test(
+        /(^|\/)conmon |dist\/(berth|csi-driver|provisioner)\.js|(csi-driver|berth|provisioner)\/src\/main\.ts|\/berth-(etcd|ganesha|kube-apiserver)-|qemu-system-\S+ -name berth/.test(
           command,
         );
       return ours ? [`process ${pid} ${command.slice(0, 300)}`] : [];

@@ -8,52 +8,77 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { runtimeIdentity } from '../../orchestrator/src/runtime/state-layout.ts';
 import { firewallLines } from '../harness/firewall-chains.ts';
-import { leftovers } from '../harness/leftovers.ts';
+import { leftoversBelow } from '../harness/leftovers.ts';
 import { abandoned } from '../harness/owned-directory.ts';
 import { removeAbandoned } from '../harness/remove-abandoned.ts';
 
-/** A test of its own process, with a running pod, that is killed. */
-async function killedTest(env: NodeJS.ProcessEnv): Promise<{ directory: string }> {
-  const harness = pathToFileURL(join(import.meta.dirname, '../harness/runtime-harness.ts')).href;
-  const program = `
-    import { runContainer, runtimeHarness } from ${JSON.stringify(harness)};
-    const h = await runtimeHarness();
-    await runContainer(h, 'left', ['sleep', '1000']);
-    console.log(JSON.stringify({ directory: h.directory }));
-    setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-  });
+const runtimeWithPod = `
+  import { runContainer, runtimeHarness } from 'HARNESS/runtime-harness.ts';
+  const h = await runtimeHarness();
+  await runContainer(h, 'left', ['sleep', '1000']);
+  const { directory } = h;`;
+
+const driverWithPool = `
+  import { lifePlace } from 'HARNESS/life-place.ts';
+  import { nameTest } from 'HARNESS/owned-directory.ts';
+  nameTest('a file > a test');
+  const { folder: directory } = await lifePlace('xfs', 512);`;
+
+/** A test of its own process that is killed once it has its directory, and what notes that. */
+async function killedTest(program: string) {
+  const owners = mkdtempSync(join(tmpdir(), 'berth-owners-'));
+  const before = process.env['BERTH_TEST_OWNERS'];
+  process.env['BERTH_TEST_OWNERS'] = owners;
+  const harness = pathToFileURL(join(import.meta.dirname, '../harness')).href;
+  const goesOn = 'console.log(JSON.stringify({ directory })); setInterval(() => undefined, 1000);';
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', program.replaceAll('HARNESS', harness) + goesOn],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const lines = createInterface({ input: child.stdout });
   const [line] = (await once(lines, 'line')) as [string];
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;
-  return JSON.parse(line) as { directory: string };
+  return {
+    ...(JSON.parse(line) as { directory: string }),
+    [Symbol.asyncDispose]: async () => {
+      await removeAbandoned();
+      if (before === undefined) delete process.env['BERTH_TEST_OWNERS'];
+      else process.env['BERTH_TEST_OWNERS'] = before;
+      rmSync(owners, { recursive: true });
+    },
+  };
 }
 
 test('what a test that was killed has on the machine is seen, rules and links too, and taken away by the next run', async () => {
-  const owners = mkdtempSync(join(tmpdir(), 'berth-owners-'));
-  const before = process.env['BERTH_TEST_OWNERS'];
-  process.env['BERTH_TEST_OWNERS'] = owners;
-  try {
-    const { directory } = await killedTest({ BERTH_TEST_OWNERS: owners });
-    expect(abandoned()).toEqual([directory]);
-    const { tag, bridge } = runtimeIdentity(join(directory, 'runtime'));
-    const left = () => leftovers().filter((line) => line.includes(tag) || line.includes(directory));
-    const kinds = new Set(left().map((line) => line.split(' ')[0]));
-    expect([...kinds].sort()).toEqual(['cgroup', 'firewall', 'mount', 'network', 'process']);
-    expect(left()).toContain(`network link ${bridge}`);
-    expect(left()).toContain(`firewall filter :BERTH-${tag} -`);
-    expect(await removeAbandoned()).toEqual([directory]);
-    expect(left()).toEqual([]);
-    expect(firewallLines().filter((line) => line.includes(tag))).toEqual([]);
-    expect([existsSync(directory), abandoned()]).toEqual([false, []]);
-  } finally {
-    await removeAbandoned();
-    if (before === undefined) delete process.env['BERTH_TEST_OWNERS'];
-    else process.env['BERTH_TEST_OWNERS'] = before;
-    rmSync(owners, { recursive: true });
-  }
+  await using killed = await killedTest(runtimeWithPod);
+  const { directory } = killed;
+  expect(abandoned()).toEqual([{ directory, test: 'no test' }]);
+  const { tag, bridge } = runtimeIdentity(join(directory, 'runtime'));
+  const left = () => leftoversBelow(directory);
+  expect(kindsOf(left())).toEqual(['cgroup', 'firewall', 'mount', 'network', 'process']);
+  expect(left()).toContain(`network link ${bridge}`);
+  expect(left()).toContain(`firewall filter :BERTH-${tag} -`);
+  expect(await removeAbandoned()).toMatchObject([
+    { directory, left: expect.arrayContaining([`network link ${bridge}`]) },
+  ]);
+  expect(left()).toEqual([]);
+  expect(firewallLines().filter((line) => line.includes(tag))).toEqual([]);
+  expect([existsSync(directory), abandoned()]).toEqual([false, []]);
 });
+
+test('a driver’s folder that a killed test left goes with its disks, and is told with the test’s name', async () => {
+  await using killed = await killedTest(driverWithPool);
+  const { directory } = killed;
+  const left = leftoversBelow(directory);
+  expect(kindsOf(left)).toEqual(['loop', 'mount']);
+  expect(await removeAbandoned()).toEqual([{ directory, test: 'a file > a test', left }]);
+  await expect.poll(() => leftoversBelow(directory)).toEqual([]);
+  expect([existsSync(directory), abandoned()]).toEqual([false, []]);
+});
+
+function kindsOf(lines: readonly string[]): string[] {
+  return [...new Set(lines.map((line) => line.split(' ')[0] as string))].sort();
+}
