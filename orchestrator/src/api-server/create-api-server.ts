@@ -370,11 +370,12 @@ class Server implements ApiServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#presence?.[Symbol.asyncDispose]();
+    // What was let in is answered while all that it stands on is there.
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#compaction?.[Symbol.asyncDispose]();
     this.#end.abort();
     await this.#localApis;
     await this.#customResources?.[Symbol.asyncDispose]();
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener[Symbol.asyncDispose]()));
     await this.#limits[Symbol.asyncDispose]();
     await (await this.#aside)?.[Symbol.asyncDispose]();
     // Last: audit events still go through it.

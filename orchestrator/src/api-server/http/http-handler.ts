@@ -16,6 +16,7 @@ import { anonymous, type User } from '../user.ts';
 import { authenticate, bearerWarning } from './authenticate.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
+import { LiveRequests } from './live-requests.ts';
 import { respond, respondError } from './respond.ts';
 import { ServedRequest } from './served-request.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
@@ -28,6 +29,7 @@ const writingCost = 1500;
 
 /** Requests from the wire: deadline, authentication, audit, impersonation and fairness around the pipeline. */
 export class HttpHandler {
+  readonly live = new LiveRequests();
   readonly #parts: HandlerParts;
 
   constructor(parts: HandlerParts) {
@@ -35,7 +37,9 @@ export class HttpHandler {
   }
 
   request(message: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
-    return this.#answer(new ServedRequest(this.#parts, message as unknown as IncomingMessage, response));
+    const served = new ServedRequest(this.#parts, message as unknown as IncomingMessage, response);
+    this.live.begin(served);
+    return this.#answer(served);
   }
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import type { AuditSubject } from '../audit/audit-subject.ts';
@@ -93,6 +93,23 @@ export class ServedRequest {
     const { audit } = this;
     this.reply.request = { ...this.reply.request, user, ...(audit ? { audit } : {}) };
     return this.reply.request;
+  }
+
+  /** No further request comes on its connection; over HTTP/2 the connection itself says so. */
+  endConnection(): void {
+    const { response } = this.reply;
+    if (!response.stream) (response as unknown as ServerResponse).shouldKeepAlive = false;
+  }
+
+  /** What its client may have as long as it likes ends here, behind what it was told. */
+  end(): void {
+    const { response } = this.reply;
+    const { stream } = response;
+    const { socket } = response as unknown as ServerResponse;
+    if (!stream) response.once('finish', () => socket?.destroySoon());
+    if (this.answering) response.end();
+    else (stream ?? socket)?.destroy();
+    this.#gone.abort(over);
   }
 
   [Symbol.dispose](): void {
