@@ -19,6 +19,7 @@ export const loadEtcd = () => import('./etcd.ts');
 export { goCodeName, rpcErrorText } from './go-code-name.ts';
 export { asGrpcError, type GrpcCode, GrpcError, grpcCodes, grpcError } from './grpc-error.ts';
 export type { Init, Int64, ServiceType, Timestamp, Wrapped } from './grpc-types.ts';
+export { type ObservedCall, observedCalls } from './observed-calls.ts';
 export { pluginRegistration } from './registration.ts';
 export { type CallContext, GrpcServer, type ServiceHandlers } from './server.ts';
 export type { Service } from './service.ts';

@@ -7,4 +7,4 @@ export { CsiPluginRegistry, type CsiPluginRegistryOptions } from './csi/csi-plug
 export type { CsiNodeDriver, CsiPlugins } from './csi/csi-plugins.ts';
 export type { OperationRecord } from './executor/executor.ts';
 export { startVolumeManager, type VolumeManagerOptions } from './start-volume-manager.ts';
-export type { ContainerDevice, ContainerMount, MountedVolume, VolumeManager } from './volume-manager.ts';
+export type { ContainerDevice, ContainerMount, MountedVolume, VolumeManager, VolumeTotal } from './volume-manager.ts';

@@ -3,6 +3,7 @@ import { deadline } from '@berth/kit';
 import { type Pod, resources } from '@berth/kube';
 import type { ActualPodVolume } from './actual-world/actual-volume.ts';
 import { ActualWorld } from './actual-world/actual-world.ts';
+import { countVolumes } from './count-volumes.ts';
 import { Attachments } from './desired-world/attachments.ts';
 import { DesiredWorld } from './desired-world/desired-world.ts';
 import type { Lookups } from './desired-world/lookups.ts';
@@ -25,7 +26,7 @@ import { cleanSubPaths } from './sub-path/clean-sub-paths.ts';
 import { containerVolumes } from './sub-path/container-volumes.ts';
 import { unmountedMessage } from './unmounted-message.ts';
 import { ServiceAccountTokens } from './volume-files/service-account-tokens.ts';
-import type { MountedVolume, VolumeManager } from './volume-manager.ts';
+import type { MountedVolume, VolumeManager, VolumeTotal } from './volume-manager.ts';
 import { type UniqueVolumeName, uidOf, type VolumeSpec } from './volume-spec.ts';
 import { VolumesInUse } from './volumes-in-use.ts';
 import { type Dependencies, watchDependencies } from './watch-dependencies.ts';
@@ -106,6 +107,10 @@ export class NodeVolumes implements VolumeManager {
       attachmentChanged: (pvName) => this.#attachmentChanged(pvName),
       contentChanged: (specs) => this.#refresh(specs),
     });
+  }
+
+  totals(): readonly VolumeTotal[] {
+    return countVolumes(this.#actual, this.#desired);
   }
 
   setPod(pod: Pod): void {

@@ -21,6 +21,13 @@ export interface ContainerDevice {
   readonly readOnly: boolean;
 }
 
+/** How many volumes one plugin has in one of the two worlds. */
+export interface VolumeTotal {
+  readonly plugin: string;
+  readonly state: 'actual_state_of_world' | 'desired_state_of_world';
+  readonly count: number;
+}
+
 /**
  * Keeps the volumes of a node's pods mounted while wanted and gone afterwards: kubelet's volume manager.
  * The desired world comes from `setPods`, the actual one from the kernel's mount table.
@@ -50,6 +57,8 @@ export interface VolumeManager extends AsyncDisposable {
     /** The container's environment, for `subPathExpr`; without it, what the pod itself says of it. */
     env?: Readonly<Record<string, string>>,
   ): Promise<{ mounts: readonly ContainerMount[]; devices: readonly ContainerDevice[] }>;
+  /** How many mounts of pods there are, and how many are to be, by plugin (`volume_manager_total_volumes`). */
+  totals(): readonly VolumeTotal[];
   /** Unique volume names for `node.status.volumesInUse` (attachable ones, before they are mounted until after they are unmounted). */
   volumesInUse(): readonly string[];
   /** Device paths for `node.status.volumesAttached` come from the attach-detach controller; this is told when the node object changes. */

@@ -9,8 +9,8 @@ import type { Images } from '../images/image-store.ts';
 import { type Kubelet, startKubelet } from '../kubelet/kubelet.ts';
 import { machineResources } from '../kubelet/node/machine-facts.ts';
 import { readMachine } from '../kubelet/node/read-machine.ts';
+import { NodeMetrics } from '../kubelet/node-metrics.ts';
 import type { KubeletServer } from '../kubelet/server/kubelet-server.ts';
-import { StorageOperations } from '../kubelet/storage-operations.ts';
 import type { NodeApi } from '../node-api.ts';
 import { startEmbeddedRuntime } from '../runtime/embedded-runtime.ts';
 import { StateLayout } from '../runtime/state-layout.ts';
@@ -67,8 +67,10 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
     }),
   );
   const { informers } = options;
+  const metrics = new NodeMetrics(clock);
+  const { csiCall: observe, operation } = metrics;
   const registry = stack.use(
-    new CsiPluginRegistry({ nodeName: name, client, informers, kubeletDir: dirs.kubelet, clock, log }),
+    new CsiPluginRegistry({ nodeName: name, client, informers, kubeletDir: dirs.kubelet, clock, log, observe }),
   );
   const [runtime] = await Promise.all([startRuntime(options, signal), registry.start()]);
   stack.use(runtime.embedded);
@@ -81,13 +83,11 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
     log,
     events: recorders.of('kubelet'),
   };
-  const operations = new StorageOperations();
-  const { observe } = operations;
   const machine = await readMachine(dirs.kubelet);
   const allocatable = { ...machineResources(machine) };
   const volumes = stack.use(
     await startVolumeManager(
-      { ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry, observe, allocatable },
+      { ...shared, mounter: linuxMounter, kubeletDir: dirs.kubelet, csi: registry, observe: operation, allocatable },
       signal,
     ),
   );
@@ -101,7 +101,7 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
         runtime,
         volumes,
         csi: registry,
-        operations,
+        metrics,
         machine,
         dirs: { root: dirs.kubelet, logs: dirs.logs },
         addresses: options.addresses,

@@ -4,7 +4,7 @@ import type { CsiPlugins, VolumeManager } from '@berth/volume-manager';
 import type { ContainerRuntime } from './container-runtime.ts';
 import type { PodCgroups } from './containers/pod-cgroups.ts';
 import type { MachineFacts } from './node/machine-facts.ts';
-import type { StorageOperations } from './storage-operations.ts';
+import type { NodeMetrics } from './node-metrics.ts';
 
 /** Where a node keeps its files; each is created when missing. */
 export interface KubeletDirs {
@@ -24,8 +24,8 @@ export interface KubeletOptions {
   readonly volumes: VolumeManager;
   /** The drivers of this node, which know how full volumes are; absent: nobody is asked. */
   readonly csi?: Pick<CsiPlugins, 'find'>;
-  /** What the volume manager did, for metrics; absent: nobody counts. */
-  readonly operations?: StorageOperations;
+  /** Where it counts what it does; absent: nowhere. */
+  readonly metrics?: NodeMetrics;
   readonly dirs: KubeletDirs;
   readonly clock: Clock;
   readonly rng: Rng;

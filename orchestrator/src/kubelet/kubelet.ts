@@ -24,8 +24,10 @@ export interface Kubelet extends AsyncDisposable {
 }
 
 /** Starts the kubelet of one node; resolves once its loops run, before it is ready. */
-export async function startKubelet(options: KubeletOptions, signal: AbortSignal): Promise<Kubelet> {
-  const { clock, log, runtime, dirs, informers, client } = options;
+export async function startKubelet(given: KubeletOptions, signal: AbortSignal): Promise<Kubelet> {
+  const runtime = given.metrics?.observed(given.runtime) ?? given.runtime;
+  const options = { ...given, runtime };
+  const { clock, log, dirs, informers, client } = options;
   for (const directory of [dirs.root, dirs.logs]) await mkdir(directory, { recursive: true, mode: 0o750 });
   const [machine, cgroups, version, resolvConf, hosts] = await Promise.all([
     options.machine ?? readMachine(dirs.root),
@@ -67,7 +69,7 @@ interface Parts {
 }
 
 function run({ options, node, reporter, workers }: Parts, parent: AbortSignal): Kubelet {
-  const { clock, log } = options;
+  const { clock, log, metrics } = options;
   const { runtime } = options.runtime;
   const end = new AbortController();
   const signal = AbortSignal.any([end.signal, parent]);
@@ -89,7 +91,7 @@ function run({ options, node, reporter, workers }: Parts, parent: AbortSignal): 
   const loops = [
     reporter.run(signal),
     keepNodeLease(options, signal),
-    followRuntime({ runtime, clock, log, onPod }, signal),
+    followRuntime({ runtime, clock, log, onPod, relisted: (beganMs) => metrics?.relisted(beganMs) }, signal),
     rotateLogs({ runtime, clock, log, running }, signal),
     evictOverLimit(node, workers, signal),
     pods.catch((error: unknown) => {

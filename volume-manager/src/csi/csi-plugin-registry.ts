@@ -3,6 +3,7 @@ import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Backoff, type Clock, KeyedMutex, type Logger, messageOf } from '@berth/kit';
 import { type Informers, isNotFound, type KubeClient, resources } from '@berth/kube';
+import type { ObservedCall } from '@berth/protos';
 import type { CsiNodeDriver, CsiPlugins } from './csi-plugins.ts';
 import { ExpectedDrivers } from './expected-drivers.ts';
 import { type DriverNodeInfo, NodeInfo } from './node-info.ts';
@@ -17,6 +18,8 @@ export interface CsiPluginRegistryOptions {
   readonly kubeletDir: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Hears of each call to a driver, for metrics. */
+  readonly observe?: ((driver: string, call: ObservedCall) => void) | undefined;
 }
 
 const nodeInfoTimeoutMs = 120_000;
@@ -201,7 +204,8 @@ export class CsiPluginRegistry implements CsiPlugins, AsyncDisposable {
   }
 
   async #register({ driver, endpoint }: Registration): Promise<void> {
-    const fresh = new RegisteredDriver(driver, endpoint);
+    const { clock, observe } = this.#options;
+    const fresh = new RegisteredDriver(driver, endpoint, clock, (call) => observe?.(driver, call));
     try {
       const info = await fresh.node.NodeGetInfo({}, { signal: this.#stop.signal, timeoutMs: nodeInfoTimeoutMs });
       const topology = info.accessibleTopology?.segments ?? {};

@@ -1,4 +1,5 @@
-import { type csi, csiNode, GrpcConnection } from '@berth/protos';
+import type { Clock } from '@berth/kit';
+import { type csi, csiNode, GrpcConnection, type ObservedCall, observedCalls } from '@berth/protos';
 import type { CsiNodeDriver } from './csi-plugins.ts';
 
 const capabilitiesTimeoutMs = 120_000;
@@ -11,11 +12,11 @@ export class RegisteredDriver implements CsiNodeDriver, Disposable {
   readonly #connection: GrpcConnection;
   #capabilities: Promise<ReadonlySet<csi.NodeServiceCapabilityRPCType>> | undefined;
 
-  constructor(name: string, endpoint: string) {
+  constructor(name: string, endpoint: string, clock: Clock, observe: (call: ObservedCall) => void) {
     this.name = name;
     this.endpoint = endpoint;
     this.#connection = new GrpcConnection(endpoint.startsWith('unix:') ? endpoint : `unix://${endpoint}`);
-    this.node = this.#connection.service(csiNode);
+    this.node = observedCalls(this.#connection.service(csiNode), clock, observe);
   }
 
   /** A failed question is asked again by the next caller. */

@@ -1,5 +1,5 @@
 import type { Operation } from '../reconcile/operation.ts';
-import { csiSource } from '../volume-spec.ts';
+import { csiSource, type VolumeSpec } from '../volume-spec.ts';
 
 /** `operation_name` and `volume_plugin` of `storage_operation_duration_seconds`, as kubelet names them. */
 export function metricLabels(operation: Operation): { readonly operation: string; readonly plugin: string } {
@@ -8,9 +8,7 @@ export function metricLabels(operation: Operation): { readonly operation: string
     case 'mount-device':
     case 'expand-volume':
     case 'mount-pod': {
-      const { spec } = operation;
-      const driver = csiSource(spec)?.driver ?? spec.volume.csi?.driver;
-      const plugin = driver === undefined ? spec.plugin : `${spec.plugin}:${driver}`;
+      const plugin = fullPluginName(operation.spec);
       if (operation.kind === 'expand-volume') return { operation: 'volume_fs_resize', plugin };
       return { operation: block ? 'map_volume' : 'volume_mount', plugin };
     }
@@ -21,4 +19,10 @@ export function metricLabels(operation: Operation): { readonly operation: string
       return { operation: block ? 'unmap_device' : 'unmount_device', plugin };
     }
   }
+}
+
+/** A plugin as kubelet's metrics name it, with the driver that it stands for. */
+export function fullPluginName(spec: VolumeSpec): string {
+  const driver = csiSource(spec)?.driver ?? spec.volume.csi?.driver;
+  return driver === undefined ? spec.plugin : `${spec.plugin}:${driver}`;
 }

@@ -1,4 +1,3 @@
-import { versionInfo } from '../discovery/version.ts';
 import { countOf } from '../flow-control/object-counts.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -6,6 +5,7 @@ import { AccessMetrics } from './access-metrics.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { AdmissionSteps } from './admission-steps.ts';
 import { AuthorizationMetrics } from './authorization-metrics.ts';
+import { addBuild } from './build-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
 import type { Counter, MetricRegistry, Sample } from './metric-registry.ts';
@@ -48,6 +48,7 @@ export class ServerMetrics {
     this.authorization = new AuthorizationMetrics(registry, this.configurations);
     this.watched = watchEvents(registry);
     addBuild(registry);
+    addVersion(registry);
     addProcess(registry, context.clock);
     addObjects(registry, context);
     addLists(registry, context);
@@ -78,11 +79,7 @@ function watchEvents(registry: MetricRegistry): ServerMetrics['watched'] {
   };
 }
 
-function addBuild(registry: MetricRegistry): void {
-  const { buildDate, compiler, gitCommit, gitTreeState, gitVersion, goVersion, major, minor, platform } = versionInfo;
-  const names = 'build_date compiler git_commit git_tree_state git_version go_version major minor platform'.split(' ');
-  const values = [buildDate, compiler, gitCommit, gitTreeState, gitVersion, goVersion, major, minor, platform];
-  registry.gauge('kubernetes_build_info', 'What this server was built from.', names, () => [[values, 1]]);
+function addVersion(registry: MetricRegistry): void {
   const version = ['berth', 'kube', '1.36', '1.35'];
   registry.gauge(
     'version_info',

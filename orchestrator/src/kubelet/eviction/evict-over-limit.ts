@@ -15,7 +15,7 @@ export async function evictOverLimit(
   workers: { list(): readonly PodWorker[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, log } = node.options;
+  const { clock, log, metrics } = node.options;
   while (!signal.aborted) {
     for (const worker of workers.list()) {
       const { pod } = worker.state;
@@ -23,8 +23,10 @@ export async function evictOverLimit(
       try {
         // Most nodes have no such pod.
         const { storageUse } = await import('./storage-use.ts');
-        const message = exceededLimit(pod, await storageUse(node, worker.state, signal));
-        if (message !== undefined) worker.evict({ reason: 'Evicted', message, graceSeconds });
+        const exceeded = exceededLimit(pod, await storageUse(node, worker.state, signal));
+        if (!exceeded) continue;
+        if (worker.evict({ reason: 'Evicted', message: exceeded.message, graceSeconds }))
+          metrics?.evicted(exceeded.signal);
       } catch (error) {
         if (!signal.aborted) log.debug('what a pod takes is not known', { pod: describePod(pod), error });
       }

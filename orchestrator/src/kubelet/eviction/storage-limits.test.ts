@@ -51,7 +51,10 @@ test.each([
   ['a large init container', podOf([container('a')], [], [container('i', '4Mi')]), using(4 * Mi), undefined],
 ])('limits of storage: %s', (_, pod, use, message) => {
   expect(hasStorageLimits(pod)).toBe(true);
-  expect(exceededLimit(pod, use)).toBe(message);
+  const exceeded = exceededLimit(pod, use);
+  expect(exceeded?.message).toBe(message);
+  const signals = { Usage: 'emptydirfs.limit', Pod: 'ephemeralpodfs.limit', Container: 'ephemeralcontainerfs.limit' };
+  expect(exceeded?.signal).toBe(message && signals[message.split(' ', 1)[0] as keyof typeof signals]);
 });
 
 test('a pod without limits takes what it likes', () => {

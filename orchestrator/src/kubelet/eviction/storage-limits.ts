@@ -19,20 +19,29 @@ export function hasStorageLimits(pod: Pod): boolean {
   return volumes.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined) || podLimit(pod) !== undefined;
 }
 
-/** Which limit a pod has gone over, in upstream's order and words (eviction_manager.go localStorageEviction). */
-export function exceededLimit(pod: Pod, { volumes, containers, total }: StorageUse): string | undefined {
+/** A limit that a pod has gone over, and what metrics call it. */
+export interface ExceededLimit {
+  readonly signal: 'emptydirfs.limit' | 'ephemeralpodfs.limit' | 'ephemeralcontainerfs.limit';
+  readonly message: string;
+}
+
+/** The first one, in upstream's order and words (eviction_manager.go localStorageEviction). */
+export function exceededLimit(pod: Pod, { volumes, containers, total }: StorageUse): ExceededLimit | undefined {
   for (const { name, emptyDir } of pod.spec?.volumes ?? []) {
     const limit = emptyDir?.sizeLimit === undefined ? undefined : Quantity.parse(emptyDir.sizeLimit);
-    if (limit && isOver(limit, volumes.get(name)))
-      return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `;
+    if (!limit || !isOver(limit, volumes.get(name))) continue;
+    return { signal: 'emptydirfs.limit', message: `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". ` };
   }
   const whole = podLimit(pod);
-  if (whole && total > Number(whole.value()))
-    return `Pod ephemeral local storage usage exceeds the total limit of containers ${whole}. `;
+  if (whole && total > Number(whole.value())) {
+    const message = `Pod ephemeral local storage usage exceeds the total limit of containers ${whole}. `;
+    return { signal: 'ephemeralpodfs.limit', message };
+  }
   for (const { name, resources } of containersOf(pod)) {
     const limit = Quantity.parse(resources?.limits?.[resource] ?? '0');
-    if (isOver(limit, containers.get(name)))
-      return `Container ${name} exceeded its local ephemeral storage limit "${limit}". `;
+    if (!isOver(limit, containers.get(name))) continue;
+    const message = `Container ${name} exceeded its local ephemeral storage limit "${limit}". `;
+    return { signal: 'ephemeralcontainerfs.limit', message };
   }
   return undefined;
 }

@@ -39,6 +39,9 @@ export class PodWorker implements AsyncDisposable {
   readonly state: PodState;
   readonly #options: PodWorkerOptions;
   readonly #end = new AbortController();
+  readonly #seenMs: number;
+  /** It did not run before, and does not yet. */
+  #starts = false;
   #stage: Stage = 'syncing';
   #inApi: boolean;
   #admitted = false;
@@ -55,6 +58,7 @@ export class PodWorker implements AsyncDisposable {
     const { node, pod, uid } = options;
     const { clock, rng, runtime, version } = node.options;
     this.#options = options;
+    this.#seenMs = clock.monotonicMs();
     this.#inApi = options.inApi;
     this.state = {
       uid,
@@ -94,13 +98,14 @@ export class PodWorker implements AsyncDisposable {
     this.poke();
   }
 
-  /** Ends a pod that may not go on here; not one that ends already. */
-  evict(verdict: PodVerdict): void {
-    if (this.#stage !== 'syncing' || this.#mustEnd()) return;
+  /** Ends a pod that may not go on here; false: it ends already. */
+  evict(verdict: PodVerdict): boolean {
+    if (this.#stage !== 'syncing' || this.#mustEnd()) return false;
     this.state.verdict = verdict;
     podEvent(this.#options.node, this.state.pod)('Warning', verdict.reason, verdict.message);
     this.#pass?.abort();
     this.poke();
+    return true;
   }
 
   /** Something may have changed: look soon. */
@@ -154,9 +159,20 @@ export class PodWorker implements AsyncDisposable {
 
   async #onePass(signal: AbortSignal): Promise<void> {
     if (this.#stage === 'syncing' && this.#mustEnd()) this.#stage = 'terminating';
-    if (this.#stage === 'syncing') await this.#sync(signal);
-    if (this.#stage === 'terminating') await this.#terminate(signal);
+    if (this.#stage === 'syncing') await this.#measured('sync', () => this.#sync(signal));
+    if (this.#stage === 'terminating') await this.#measured('kill', () => this.#terminate(signal));
     if (this.#stage === 'terminated') await this.#cleanUp(signal);
+  }
+
+  async #measured(type: 'sync' | 'kill', pass: () => Promise<void>): Promise<void> {
+    const { clock, metrics } = this.#options.node.options;
+    const isFirst = type === 'sync' && !this.#admitted;
+    const beganMs = clock.monotonicMs();
+    try {
+      await pass();
+    } finally {
+      metrics?.podPass(isFirst && this.#starts ? 'create' : type, clock.monotonicMs() - beganMs);
+    }
   }
 
   #mustEnd(): boolean {
@@ -179,12 +195,20 @@ export class PodWorker implements AsyncDisposable {
     }
     this.#wantVolumes();
     const result = await syncPod(node, this.state, signal);
+    this.#noteStart();
     if (result.kind === 'terminal') this.#stage = 'terminating';
     else if (result.kind === 'changed') this.#again = true;
     else if (result.kind === 'retry') this.#later(result.afterMs);
     const lacks = [...this.state.waiting.values()].some(({ reason }) => reason === 'CreateContainerConfigError');
     if (lacks) node.environments.waitFor(this.state.uid, this.state.pod);
     else node.environments.forget(this.state.uid);
+  }
+
+  #noteStart(): void {
+    const { clock, metrics } = this.#options.node.options;
+    if (!this.#starts || this.#options.node.statuses.get(this.state.uid)?.phase !== 'Running') return;
+    this.#starts = false;
+    metrics?.podStarted(clock.monotonicMs() - this.#seenMs);
   }
 
   /** Volumes stay mounted as long as containers may use them. */
@@ -200,6 +224,7 @@ export class PodWorker implements AsyncDisposable {
     const { node, admit } = this.#options;
     await observePod(node, this.state, signal);
     const fresh = this.state.seen.containers.length === 0 && this.state.seen.sandboxes.length === 0;
+    this.#starts = fresh;
     const verdict = fresh ? admit(this.state.pod) : undefined;
     this.#admitted = true;
     if (!verdict) return;

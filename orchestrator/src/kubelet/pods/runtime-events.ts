@@ -8,6 +8,8 @@ export interface RuntimeEventsOptions {
   readonly log: Logger;
   /** Something of this pod started, ended or went. */
   readonly onPod: (uid: string) => void;
+  /** All was listed, begun at a time of the monotonic clock. */
+  readonly relisted: (beganMs: number) => void;
 }
 
 /** How often everything is listed, in case an event was lost (kubelet's evented PLEG relists every 300 s, its generic one every 1 s). */
@@ -38,11 +40,13 @@ async function follow({ runtime, clock, log, onPod }: RuntimeEventsOptions, sign
 }
 
 async function relist(options: RuntimeEventsOptions, signal: AbortSignal): Promise<void> {
-  const { runtime, clock, log, onPod } = options;
+  const { runtime, clock, log, onPod, relisted } = options;
   let before = new Map<string, string>();
   while (!signal.aborted) {
     try {
+      const beganMs = clock.monotonicMs();
       const now = await fingerprints(runtime, signal);
+      relisted(beganMs);
       for (const uid of new Set([...before.keys(), ...now.keys()])) if (before.get(uid) !== now.get(uid)) onPod(uid);
       before = now;
     } catch (error) {

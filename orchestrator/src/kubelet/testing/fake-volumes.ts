@@ -1,5 +1,5 @@
 import type { Pod } from '@berth/kube';
-import type { ContainerMount, MountedVolume, VolumeManager } from '@berth/volume-manager';
+import type { ContainerMount, MountedVolume, VolumeManager, VolumeTotal } from '@berth/volume-manager';
 
 /** Volumes that are mounted at once, unless they are held back. */
 export class FakeVolumes implements VolumeManager {
@@ -21,6 +21,10 @@ export class FakeVolumes implements VolumeManager {
   holdUnmounts(): () => void {
     this.#holds = Promise.withResolvers<void>();
     return () => this.#holds?.resolve();
+  }
+
+  totals(): readonly VolumeTotal[] {
+    return [{ plugin: 'kubernetes.io/fake', state: 'desired_state_of_world', count: this.mounted.size }];
   }
 
   setPod(pod: Pod): void {

@@ -82,12 +82,12 @@ export class TestNode implements AsyncDisposable {
     await this.kubelet.ready;
   }
 
-  async restart(): Promise<void> {
+  async restart(options: Partial<KubeletOptions> = {}): Promise<void> {
     this.#end.abort();
     await this.kubelet[Symbol.asyncDispose]();
     this.#end = new AbortController();
     this.volumes.restart();
-    await this.start();
+    await this.start(options);
   }
 
   pod(name: string): Pod | undefined {

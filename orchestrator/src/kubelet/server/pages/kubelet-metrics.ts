@@ -1,5 +1,7 @@
 import type { Pod } from '@berth/kube';
+import { addBuild } from '../../../api-server/metrics/build-metrics.ts';
 import { MetricRegistry, type Sample } from '../../../api-server/metrics/metric-registry.ts';
+import { addProcess } from '../../../api-server/metrics/process-metrics.ts';
 import type { NodeContext } from '../../node-context.ts';
 import { type VolumeStats, volumeStats } from './volume-stats.ts';
 
@@ -45,5 +47,12 @@ export async function kubeletMetrics(
         pvcRef && typeof value === 'number' ? [[[pvcRef.namespace, pvcRef.name], value]] : [],
       ),
     );
-  return `${await registry.text()}${(await node.options.operations?.text()) ?? ''}`;
+  for (const name of ['active', 'desired'])
+    registry.gauge(`kubelet_${name}_pods`, 'Pods this node has.', ['static'], () => one(['false'], pods.length));
+  registry.gauge('volume_manager_total_volumes', 'Volumes that pods have, and want.', ['plugin_name', 'state'], () =>
+    node.options.volumes.totals().map(({ plugin, state, count }): Sample => [[plugin, state], count]),
+  );
+  addBuild(registry);
+  addProcess(registry, node.options.clock);
+  return `${await registry.text()}${(await node.options.metrics?.text()) ?? ''}`;
 }
