@@ -15,6 +15,7 @@ const deprecated: Readonly<Record<string, string>> = {
 };
 
 /** The text for the `Warning` header of requests for a deprecated kind. */
-export function deprecationOf({ group, version, kind }: ResourceDefinition): string | undefined {
+export function deprecationOf({ group, version, kind, custom }: ResourceDefinition): string | undefined {
+  if (custom) return custom.deprecation;
   return deprecated[group === '' ? `${version} ${kind}` : `${group}/${version} ${kind}`];
 }

@@ -1,5 +1,4 @@
 import { apiError } from '@berth/kube';
-import { deprecationOf } from './deprecations.ts';
 import { notAllowed, type ResourceRoute } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
@@ -33,7 +32,5 @@ export function handleResource(context: ServerContext, route: ResourceRoute, req
     throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
       details: {},
     });
-  const deprecation = route.definition.custom?.deprecation ?? deprecationOf(route.definition);
-  if (deprecation !== undefined) request.warn(deprecation);
   return handler(context, route, request);
 }

@@ -1,6 +1,7 @@
 import { ApiError, apiError, FieldSelector, isReason } from '@berth/kube';
 import { guarded, hasLongSelector, heavyWork } from './aside/heavy-work.ts';
 import { type Attributes, type Authorizer, type Decision, pathAttributes } from './authorizer.ts';
+import { deprecationOf } from './deprecations.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { asApiError } from './object-storage.ts';
@@ -152,6 +153,8 @@ export class RequestPipeline {
   }
 
   #ofResource(route: ResourceRoute, request: ServerRequest): Promise<Answer> {
+    const deprecation = deprecationOf(route.definition);
+    if (deprecation !== undefined) request.warn(deprecation);
     for (const handler of this.#special) {
       const answer = handler(this.context, route, request);
       if (answer) return answer;

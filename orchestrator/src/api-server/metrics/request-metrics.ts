@@ -32,6 +32,11 @@ export interface FinishedRequest extends CountedRequest {
   readonly bodyBytes: number | undefined;
 }
 
+interface OwnSeries {
+  readonly total: Counter;
+  readonly own: Counter;
+}
+
 interface Series {
   readonly total: Counter;
   readonly duration: Histogram;
@@ -48,10 +53,11 @@ export class RequestMetrics {
   /** By what was asked for (none: no resource), then by what else tells series apart. */
   readonly #known = new WeakMap<object, Map<string, Series>>();
   /** Of requests of this process' own parts, in the same way. */
-  readonly #counters = new WeakMap<object, Map<string, Counter>>();
+  readonly #counters = new WeakMap<object, Map<string, OwnSeries>>();
   readonly #deprecated = new Map<string, readonly string[]>();
   readonly #long = new Map<string, { readonly labels: readonly string[]; count: number }>();
   readonly #total: SeriesOf<Counter>;
+  readonly #own: SeriesOf<Counter>;
   readonly #duration: SeriesOf<Histogram>;
   readonly #sli: SeriesOf<Histogram>;
   readonly #sizes: SeriesOf<Histogram>;
@@ -71,6 +77,12 @@ export class RequestMetrics {
       'Requests by verb, resource, dry run, scope and HTTP response code.',
       ['code', ...withDryRun],
     );
+    this.#own = metrics.counter('apiserver_selfrequest_total', 'Requests of parts of this process.', [
+      'group',
+      'resource',
+      'subresource',
+      'verb',
+    ]);
     this.#duration = metrics.histogram(
       'apiserver_request_duration_seconds',
       'Time from a request to the end of its answer.',
@@ -154,17 +166,21 @@ export class RequestMetrics {
   counted(request: CountedRequest): void {
     const { info, method, contentType, code } = request;
     const definition = this.#definitionOf(info);
-    const counters = this.#counters.get(definition ?? this) ?? new Map<string, Counter>();
+    const counters = this.#counters.get(definition ?? this) ?? new Map<string, OwnSeries>();
     const dryRun = request.dryRun === 'All' ? 'All' : '';
     const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : '';
     const key = `${code}${verbOf(info, method, contentType)}${dryRun}${what}`;
-    let counter = counters.get(key);
-    if (!counter) {
-      const [component = '', ...rest] = this.#labelsOf(info, method, contentType);
-      counter = this.#total.at(String(code), component, dryRun, ...rest);
-      this.#counters.set(definition ?? this, counters.set(key, counter));
+    let series = counters.get(key);
+    if (!series) {
+      const labels = this.#labelsOf(info, method, contentType);
+      const [component = '', ...rest] = labels;
+      const [, group = '', resource = '', , subresource = '', verb = ''] = labels;
+      const total = this.#total.at(String(code), component, dryRun, ...rest);
+      series = { total, own: this.#own.at(group, resource, subresource, verb) };
+      this.#counters.set(definition ?? this, counters.set(key, series));
     }
-    counter.add();
+    series.total.add();
+    series.own.add();
   }
 
   finished(request: FinishedRequest): void {
@@ -197,7 +213,7 @@ export class RequestMetrics {
     const [component = '', ...rest] = labels;
     const [group = '', resource = '', , subresource = '', verb = '', version = ''] = rest;
     const definition = this.#definitionOf(info);
-    const deprecation = definition && (definition.custom?.deprecation ?? deprecationOf(definition));
+    const deprecation = definition && deprecationOf(definition);
     if (deprecation !== undefined) {
       const removed = definition?.custom ? '' : (/unavailable in v(\d+\.\d+)\+/.exec(deprecation)?.[1] ?? '');
       this.#deprecated.set(`${group}/${version}/${resource}/${subresource}`, [

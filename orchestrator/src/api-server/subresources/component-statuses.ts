@@ -1,5 +1,4 @@
 import { messageOf } from '@berth/kit';
-import { deprecationOf } from '../deprecations.ts';
 import { listOptionsOf } from '../list-options.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { notFound, notSupported } from '../resource-errors.ts';
@@ -23,8 +22,6 @@ export async function componentStatuses(
   { definition, verb, name }: ResourceRoute,
   request: ServerRequest,
 ): Promise<Answer> {
-  const deprecation = deprecationOf(definition);
-  if (deprecation !== undefined) request.warn(deprecation);
   // A parameter asks for it: the collection has a route, and its handler says that it cannot.
   if (verb === 'watch') throw notSupported(definition, verb);
   const codec = new MadeCodec(definition);
