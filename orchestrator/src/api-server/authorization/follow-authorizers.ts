@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf } from '@berth/kit';
+import type { Clock, Logger } from '@berth/kit';
 import { followFile } from '../configuration/follow-file.ts';
 import { readFileText } from '../configuration/read-file-text.ts';
 import { parseAuthorizationConfiguration } from './authorization-configuration.ts';
@@ -23,21 +23,10 @@ export async function followAuthorizers({
   observer,
   use,
 }: FollowedAuthorizers): Promise<void> {
-  let text = await readFileText(path);
+  const text = await readFileText(path);
   const first = parseAuthorizationConfiguration(text);
   await use(first);
-  const look = async (): Promise<void> => {
-    try {
-      const now = await readFileText(path);
-      if (now === text) return;
-      text = now;
-      await use(parseAuthorizationConfiguration(now, first));
-      observer.reloaded(true);
-      log.info('authorizers are read again', { path });
-    } catch (error) {
-      observer.reloaded(false);
-      log.error('authorizers stay as they were', { path, reason: messageOf(error) });
-    }
-  };
-  followFile({ path, clock, log, look }, signal);
+  const again = async (now: string) => await use(parseAuthorizationConfiguration(now, first));
+  const reloaded = (success: boolean) => observer.reloaded(success);
+  followFile({ path, clock, log, text, of: 'authorizers', use: again, reloaded }, signal);
 }

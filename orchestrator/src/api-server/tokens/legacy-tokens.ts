@@ -13,20 +13,36 @@ const invalidSince = 'kubernetes.io/legacy-token-invalid-since';
 export async function legacyUser(
   context: ServerContext,
   token: string,
-  { namespace, serviceAccount, serviceAccountUid, secret: name }: LegacyClaims,
+  claims: LegacyClaims,
 ): Promise<User | undefined> {
-  const secret = (await context.storageOf('', 'secrets')?.find(namespace, name))?.object;
-  if (!secret || secret.metadata.deletionTimestamp || !holds(secret, token)) return undefined;
-  const account = (await context.storageOf('', 'serviceaccounts')?.find(namespace, serviceAccount))?.object;
-  if (!account || account.metadata.deletionTimestamp || account.metadata.uid !== serviceAccountUid) return undefined;
+  // The newest is asked for only where what is at hand says otherwise: it may be late (pkg/controller/serviceaccount/tokengetter.go).
+  const secret = (await liveSecret(context, token, claims, 0)) ?? (await liveSecret(context, token, claims));
+  if (!secret) return undefined;
   // Nobody waits for it; who tries with an invalid one is seen as well.
   void noteUse(context, secret);
   if (secret.metadata.labels?.[invalidSince]) return undefined;
+  const { namespace, serviceAccount, serviceAccountUid } = claims;
   return {
     name: `system:serviceaccount:${namespace}:${serviceAccount}`,
     uid: serviceAccountUid,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
   };
+}
+
+/** The Secret that has the token, while its account is there. */
+async function liveSecret(
+  context: ServerContext,
+  token: string,
+  { namespace, serviceAccount, serviceAccountUid, secret: name }: LegacyClaims,
+  notOlderThan?: 0,
+): Promise<AnyObject | undefined> {
+  const find = async (plural: string, of: string) =>
+    (await context.storageOf('', plural)?.find(namespace, of, notOlderThan))?.object;
+  const secret = await find('secrets', name);
+  if (!secret || secret.metadata.deletionTimestamp || !holds(secret, token)) return undefined;
+  const account = await find('serviceaccounts', serviceAccount);
+  const isThere = account && !account.metadata.deletionTimestamp && account.metadata.uid === serviceAccountUid;
+  return isThere ? secret : undefined;
 }
 
 function holds({ data }: AnyObject, token: string): boolean {

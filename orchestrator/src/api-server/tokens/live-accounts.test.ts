@@ -1,6 +1,8 @@
+import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { ServerContext } from '../server-context.ts';
+import { legacyUser } from './legacy-tokens.ts';
 import { liveAccounts } from './live-accounts.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 
@@ -44,4 +46,25 @@ test.each([
   ['another of its name', { serviceaccounts: 'a-1', pods: 'p-2' }],
 ])('a token ends with its pod: %s', async (_, there) => {
   expect(await aServer(there, there).isTaken()).toBe(false);
+});
+
+test.each([
+  ['at hand', true, ['secrets at hand', 'serviceaccounts at hand']],
+  ['in the store alone', false, ['secrets at hand', 'secrets newest', 'serviceaccounts newest']],
+])('the secret of an old token, and its account, are looked for at hand first: %s', async (_, isAtHand, expected) => {
+  const asked: string[] = [];
+  // That it was used today stands there already: nothing is written.
+  const labels = { 'kubernetes.io/legacy-token-last-used': '2026-01-01' };
+  const data = { token: Buffer.from('token').toString('base64') };
+  const object = { metadata: { uid: 'a-1', labels }, data };
+  const storageOf = (_group: string, plural: string) => ({
+    find: async (_namespace: string, _name: string, notOlderThan?: number) => {
+      asked.push(`${plural} ${notOlderThan === 0 ? 'at hand' : 'newest'}`);
+      return notOlderThan === 0 && !isAtHand ? undefined : { object };
+    },
+  });
+  const clock = new FakeClock(Date.parse('2026-01-01T12:00:00Z'));
+  const claims = { namespace: 'n', serviceAccount: 'a', serviceAccountUid: 'a-1', secret: 's' };
+  const user = await legacyUser({ storageOf, clock } as unknown as ServerContext, 'token', claims);
+  expect([user?.name, asked]).toEqual(['system:serviceaccount:n:a', expected]);
 });

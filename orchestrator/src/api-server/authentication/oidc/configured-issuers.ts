@@ -1,4 +1,3 @@
-import { messageOf } from '@berth/kit';
 import { followFile } from '../../configuration/follow-file.ts';
 import type { TokenAuthenticator } from '../../http/authenticate.ts';
 import type { User } from '../../user.ts';
@@ -21,22 +20,22 @@ export interface ConfiguredIssuersOptions extends OidcParts {
 export class ConfiguredIssuers implements TokenAuthenticator {
   readonly configuration: AuthenticationConfiguration;
   readonly #options: ConfiguredIssuersOptions;
-  #text: string;
   #issuers: readonly OidcAuthenticator[];
 
   private constructor(options: ConfiguredIssuersOptions, text: string) {
     const { path, own } = options;
     this.#options = options;
-    this.#text = text;
     this.configuration = parseAuthenticationConfiguration(text, { path, own });
     this.#issuers = this.#authenticators(this.configuration);
   }
 
   /** @throws RangeError – the file cannot be read, or is wrong. */
   static async start(options: ConfiguredIssuersOptions, signal: AbortSignal): Promise<ConfiguredIssuers> {
-    const { path, clock, log } = options;
-    const issuers = new ConfiguredIssuers(options, await readAuthenticationConfiguration(path));
-    followFile({ path, clock, log, look: () => issuers.#look() }, signal);
+    const { path, clock, log, reloaded } = options;
+    const text = await readAuthenticationConfiguration(path);
+    const issuers = new ConfiguredIssuers(options, text);
+    const use = (now: string) => issuers.#use(now);
+    followFile({ path, clock, log, text, of: 'issuers of tokens', use, reloaded }, signal);
     return issuers;
   }
 
@@ -52,31 +51,12 @@ export class ConfiguredIssuers implements TokenAuthenticator {
     return issuers.map((issuer) => new OidcAuthenticator(issuer, this.#options));
   }
 
-  /** @throws RangeError – it is wrong, and will be as long as it stays as it is. */
-  #changed(text: string): AuthenticationConfiguration {
+  /** @throws RangeError – it is wrong; Error – one that cannot be asked may answer the next time. */
+  async #use(text: string): Promise<void> {
     const { path, own } = this.#options;
-    try {
-      return parseAuthenticationConfiguration(text, { path, own, before: this.configuration });
-    } catch (error) {
-      this.#text = text;
-      throw error;
-    }
-  }
-
-  async #look(): Promise<void> {
-    const { path, log, reloaded } = this.#options;
-    try {
-      const text = await readAuthenticationConfiguration(path);
-      if (text === this.#text) return;
-      const issuers = this.#authenticators(this.#changed(text));
-      // One that cannot be asked may answer the next time.
-      await Promise.all(issuers.map((issuer) => issuer.ready()));
-      [this.#text, this.#issuers] = [text, issuers];
-      reloaded(true);
-      log.info('issuers of tokens are read again', { path });
-    } catch (error) {
-      reloaded(false);
-      log.error('issuers of tokens stay as they were', { path, reason: messageOf(error) });
-    }
+    const changed = parseAuthenticationConfiguration(text, { path, own, before: this.configuration });
+    const issuers = this.#authenticators(changed);
+    await Promise.all(issuers.map((issuer) => issuer.ready()));
+    this.#issuers = issuers;
   }
 }
