@@ -8,9 +8,9 @@ import { emptyPlace } from './life-pool.ts';
 const program = join(import.meta.dirname, '../../csi-driver/src/main.ts');
 const dieAt = join(import.meta.dirname, 'die-at.ts');
 
-/** The real program, which ends by SIGKILL at a side effect of its own. */
-async function startDoomed(folder: string, at: number, flags: readonly string[]): Promise<DriverProcess> {
-  process.env['BERTH_DIE_AT'] = `${at % 2 === 0 ? 'before' : 'after'} ${at}`;
+/** The real program, which ends by SIGKILL at a side effect of its own (die-at.ts). */
+export async function startDoomed(folder: string, at: string, flags: readonly string[] = []): Promise<DriverProcess> {
+  process.env['BERTH_DIE_AT'] = at;
   // Its sources are many: what one compiled of them, the next ones of this life have.
   process.env['NODE_COMPILE_CACHE'] = join(folder, 'compiled');
   try {
@@ -81,7 +81,7 @@ class KilledLife {
     const at = this.#deaths[this.#died];
     return at === undefined
       ? await startDriverProcess(folder, this.#flags)
-      : await startDoomed(folder, at, this.#flags);
+      : await startDoomed(folder, `${at % 2 === 0 ? 'before' : 'after'} ${at}`, this.#flags);
   }
 }
 
