@@ -140,12 +140,12 @@ test('what the store tells is counted by resource, and how long the state takes 
     });
   for (const name of ['a', 'b']) {
     await create('/apis/example.com/v1/foos', { apiVersion: 'example.com/v1', kind: 'foos', metadata: { name } });
-    await create('/apis/coordination.k8s.io/v1/namespaces/default/leases', { metadata: { name } });
+    await create('/apis/networking.k8s.io/v1/ingressclasses', { metadata: { name }, spec: { controller: 'example.com/c' } });
   }
   await server.send({ method: 'DELETE', path: '/apis/example.com/v1/foos/a' });
   for (const name of ['apiserver_storage_events_received_total', 'apiserver_watch_cache_events_dispatched_total'])
     await expect.poll(() => seriesOf(name)).toEqual(
-      expect.arrayContaining(['{group="example.com",resource="foos"} 3', '{group="coordination.k8s.io",resource="leases"} 2']),
+      expect.arrayContaining(['{group="example.com",resource="foos"} 3', '{group="networking.k8s.io",resource="ingressclasses"} 2']),
     );
   const initial = 'watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
   await server.send({ method: 'GET', path: `/api/v1/namespaces/default/secrets?${initial}` });

@@ -124,6 +124,37 @@ for (const [version, program] of Object.entries(programs)) {
     for (const { message } of refused) expect(message).toContain('provided IP is already allocated');
   });
 
+  test(`API servers of etcd ${version} give all addresses of a range out, each once, and none is left that no Service has`, async () => {
+    await using group = await servers(program, 3);
+    const client = (i: number) => group.all[i % 3]!.client;
+    const create = (i: number, name: string, spec: object = {}) =>
+      client(i).create(resources.services, {
+        metadata: { name, namespace: 'default' },
+        spec: { ports: [{ port: 80 }], ...spec },
+      } as never);
+    const used = async (i: number) => {
+      const { items } = await client(i).list(resources.services);
+      return items.map(({ spec, metadata }) => `${spec?.clusterIP} ${metadata.name}`).sort();
+    };
+    const allocated = async (i: number) => {
+      const { items } = await client(i).list(resources.ipaddresses);
+      return items.map(({ spec, metadata }) => `${metadata.name} ${spec?.parentRef?.name}`).sort();
+    };
+    // One of each name comes to be, and what the others took for it is given back.
+    const twins = await Promise.allSettled(Array.from({ length: 30 }, (_, i) => create(i, `twin${i % 10}`)));
+    expect(twins.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    expect(await allocated(0)).toEqual(await used(1));
+
+    for (let i = 0; i < 10; i++) await client(i).delete(resources.services, { namespace: 'default', name: `twin${i}` });
+    expect(await allocated(2)).toEqual(['10.96.0.1 kubernetes']);
+    await client(0).create(resources.servicecidrs, { metadata: { name: 'small' }, spec: { cidrs: ['10.200.0.0/28'] } });
+    const asked = Array.from({ length: 28 }, (_, i) => `10.200.0.${1 + (i % 14)}`);
+    const given = await Promise.allSettled(asked.map((clusterIP, i) => create(i, `s${i}`, { clusterIP })));
+    expect(given.filter(({ status }) => status === 'fulfilled')).toHaveLength(14);
+    expect(await allocated(1)).toEqual(await used(2));
+    expect(await allocated(0)).toHaveLength(15);
+  });
+
   test(`the kubernetes Service leads to every API server of etcd ${version} that runs`, async () => {
     await using group = await servers(program, 3);
     const [first, second, third] = group.all;

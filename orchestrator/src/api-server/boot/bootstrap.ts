@@ -36,13 +36,13 @@ export interface BootstrapOptions {
 
 /** Creates what every cluster begins with, where it is missing. */
 export async function bootstrap(context: ServerContext, { range, port }: BootstrapOptions): Promise<void> {
-  await Promise.all(
-    namespaces.map((name) =>
+  await Promise.all([
+    ...namespaces.map((name) =>
       ensure(context, '', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
     ),
-  );
-  // Before the first Service: it has its address of it.
-  await ensure(context, 'networking.k8s.io', 'servicecidrs', defaultServiceCidr(range.cidr));
+    // Before the first Service: it has its address of it.
+    ensure(context, 'networking.k8s.io', 'servicecidrs', defaultServiceCidr(range.cidr)),
+  ]);
   await Promise.all([
     ...priorityClasses.map((each) => ensure(context, 'scheduling.k8s.io', 'priorityclasses', each)),
     ensure(context, '', 'services', kubernetesService(range.at(1), port)),
