@@ -1,6 +1,6 @@
 import { EventWindow, type WindowLimits } from './event-window.ts';
 import { PackedValues } from './packed-values.ts';
-import { SortedKeys } from './sorted-keys.ts';
+import { SortedItems } from './sorted-items.ts';
 import type { KeyValue, RangeRequest, RangeResult, StoreEvent } from './store.ts';
 import { StoreError } from './store-error.ts';
 import { WatchHub } from './watch-hub.ts';
@@ -14,13 +14,16 @@ export interface Change {
   readonly created?: number;
 }
 
+/** Behind every key of a prefix: no text has a character after this one. */
+const pastAll = '\uffff';
+
 /**
  * The committed state in memory: the newest value of every key, the window of recent events, and who watches them.
  * Both adapters stand on it; reads of the newest state never leave it.
  */
 export class KeySpace {
   readonly #current = new Map<string, KeyValue>();
-  readonly #keys = new SortedKeys();
+  readonly #sorted = new SortedItems<KeyValue>();
   readonly #values = new PackedValues(this.#current);
   readonly #window: EventWindow;
   readonly #hub = new WatchHub();
@@ -97,12 +100,12 @@ export class KeySpace {
     if (value === undefined) {
       if (!previous) return undefined;
       this.#current.delete(key);
-      this.#keys.delete(key);
+      this.#sorted.delete(key);
       return { type: 'delete', item: { ...previous, modRevision: revision }, previous };
     }
     const createRevision = created ?? previous?.createRevision ?? revision;
     const item: KeyValue = { key, value, createRevision, modRevision: revision };
-    if (!previous) this.#keys.add(key);
+    this.#sorted.set(key, item);
     this.#current.set(key, item);
     this.#values.add(item);
     return { type: 'put', item, previous };
@@ -120,15 +123,10 @@ export class KeySpace {
     const { prefix, after, limit = Number.POSITIVE_INFINITY, revision = this.#revision } = request;
     const start = after === undefined || after < prefix ? prefix : `${after}\0`;
     if (revision !== this.#revision) return this.#rangeBefore({ prefix, start, limit, revision });
-    const items: KeyValue[] = [];
-    let last: string | undefined;
-    for (const key of this.#keys.from(start)) {
-      if (!key.startsWith(prefix) || items.length >= limit) break;
-      items.push(this.#current.get(key) as KeyValue);
-      last = key;
-    }
-    const remaining =
-      items.length < limit ? 0 : this.#keys.count(last === undefined ? start : `${last}\0`, `${prefix}\u{10ffff}`);
+    const end = prefix + pastAll;
+    const items = this.#sorted.slice(start, end, limit);
+    const last = items.at(-1);
+    const remaining = items.length < limit ? 0 : this.#sorted.count(last ? `${last.key}\0` : start, end);
     return { revision, items, remaining };
   }
 
@@ -138,14 +136,16 @@ export class KeySpace {
     const before = new Map<string, KeyValue | undefined>();
     for (const { item, previous } of this.#window.after(revision))
       if (item.key >= start && item.key.startsWith(prefix) && !before.has(item.key)) before.set(item.key, previous);
-    const all: KeyValue[] = [];
-    for (const key of this.#keys.from(start)) {
-      if (!key.startsWith(prefix)) break;
-      if (!before.has(key)) all.push(this.#current.get(key) as KeyValue);
-    }
-    for (const item of before.values()) if (item) all.push(item);
-    all.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { revision, items: all.slice(0, limit), remaining: Math.max(0, all.length - limit) };
+    const end = prefix + pastAll;
+    const changed = [...before.keys()].filter((key) => this.#current.has(key)).length;
+    // As many more of the newest as may not be shown.
+    const items = this.#sorted.slice(start, end, limit + changed).filter(({ key }) => !before.has(key));
+    const returned = [...before.values()].filter((item) => item !== undefined);
+    const total = this.#sorted.count(start, end) - changed + returned.length;
+    items.push(...returned);
+    items.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const shown = items.slice(0, limit);
+    return { revision, items: shown, remaining: total - shown.length };
   }
 
   /** @throws StoreError Compacted – `after` is older than what the window holds. */
