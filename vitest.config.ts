@@ -5,7 +5,7 @@ import { LongestFirst } from './test/longest-first.ts';
  * What waits ends as soon as what it waits for is so: limits only tell what hangs, also on a machine that others keep busy or that
  * stands still for seconds. By default polls have one second, and tests five.
  */
-const patience = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 30_000 } } };
+const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } };
 
 const lane = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
   test: { name, include, ...patience, ...options },
@@ -31,13 +31,8 @@ export default defineConfig({
       // Nothing in a process is changed by them: modules are loaded once for many files, which takes half as long.
       lane('unit', ['*/src/**/*.test.ts'], { isolate: false, maxWorkers }),
       lane('arch', ['test/arch/**/*.test.ts'], { maxWorkers }),
-      lane('sim', ['test/sim/**/*.test.ts'], { maxWorkers, testTimeout: 120_000 }),
-      lane('host', ['test/host/**/*.test.ts'], {
-        setupFiles,
-        maxWorkers: 3,
-        testTimeout: 120_000,
-        hookTimeout: 120_000,
-      }),
+      lane('sim', ['test/sim/**/*.test.ts'], { maxWorkers }),
+      lane('host', ['test/host/**/*.test.ts'], { setupFiles, maxWorkers: 3 }),
       lane('golden', ['test/golden/**/*.test.ts'], { setupFiles, isolate: false, maxWorkers }),
       lane('conformance', ['test/conformance/**/*.test.ts'], {
         setupFiles,
@@ -47,7 +42,7 @@ export default defineConfig({
       }),
       // Guests share nothing with each other.
       lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
-      lane('e2e', ['test/e2e/**/*.test.ts'], { setupFiles, maxWorkers: 4, testTimeout: 300_000, hookTimeout: 120_000 }),
+      lane('e2e', ['test/e2e/**/*.test.ts'], { setupFiles, maxWorkers: 4, testTimeout: 300_000 }),
     ],
   },
 });

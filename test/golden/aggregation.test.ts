@@ -168,7 +168,7 @@ function untilIn(world: Awaited<ReturnType<typeof aWorld>>, path: string, part: 
     expect(answer.json[part]).toHaveProperty([name]);
     return answer;
   };
-  return vi.waitFor(found, { timeout: 10_000 });
+  return vi.waitFor(found, 30_000);
 }
 
 const schema = { type: 'object', properties: { spec: { $ref: '#/definitions/com.example.Spec' } } };

@@ -128,10 +128,10 @@ test('a watch is written down when it begins and when it ends', async () => {
   const server = await anAuditedServer({ rules: [{ level: 'Metadata', verbs: ['watch'] }] });
   const end = new AbortController();
   const watching = server.stream({ method: 'GET', path: `${configmaps}?watch=1` }, () => undefined, end.signal).catch(() => undefined);
-  await vi.waitFor(() => expect(server.events().map(({ stage }) => stage)).toEqual(['RequestReceived', 'ResponseStarted']));
+  await vi.waitFor(() => expect(server.events().map(({ stage }) => stage)).toEqual(['RequestReceived', 'ResponseStarted']), 30_000);
   end.abort();
   await watching;
-  await vi.waitFor(() => expect(server.events().at(-1)?.stage).toBe('ResponseComplete'));
+  await vi.waitFor(() => expect(server.events().at(-1)?.stage).toBe('ResponseComplete'), 30_000);
 });
 
 test('a full log is put aside, and only so many are kept', async () => {
@@ -197,7 +197,7 @@ test('old logs are compressed, and are still as many as are kept', async () => {
   const body = { metadata: { name: 'c' }, data: { a: 'x'.repeat(600_000) } };
   for (let i = 0; i < 8; i++) await server.send({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: json, body });
   const old = () => readdirSync(server.folder).filter((name) => name.startsWith('audit-'));
-  await vi.waitFor(() => expect(old().map((name) => name.endsWith('.log.gz'))).toEqual([true, true]), 5000);
+  await vi.waitFor(() => expect(old().map((name) => name.endsWith('.log.gz'))).toEqual([true, true]), 30_000);
   const lines = gunzipSync(readFileSync(join(server.folder, old()[0] as string))).toString().trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line).kind)).toEqual(lines.map(() => 'Event'));
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const body = fooDefinition({ schema, version: { subresources: { scale } } });
   const made = await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: 'application/json', body });
   if (made.status !== 201) throw new Error(made.text);
-  await vi.waitFor(async () => expect((await server.send({ method: 'GET', path: foos })).status).toBe(200));
+  await vi.waitFor(async () => expect((await server.send({ method: 'GET', path: foos })).status).toBe(200), 30_000);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

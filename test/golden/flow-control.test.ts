@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 function until(condition: () => Promise<boolean>): Promise<void> {
-  return vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 5000 });
+  return vi.waitFor(async () => expect(await condition()).toBe(true), 30_000);
 }
 
 async function list(plural: string): Promise<Recorded[]> {

@@ -9,7 +9,7 @@ let server: Awaited<ReturnType<typeof anApiServer>>;
 beforeAll(async () => {
   server = await anApiServer();
   expect((await send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)).status).toBe(201);
-  await vi.waitFor(async () => expect((await send('GET', path)).status).toBe(200), 5000);
+  await vi.waitFor(async () => expect((await send('GET', path)).status).toBe(200), 30_000);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

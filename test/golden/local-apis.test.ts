@@ -3,7 +3,6 @@ import { anApiServer } from '../harness/api-server.ts';
 
 /** APIServices of what the server serves itself (kube-aggregator's autoregister and local availability controllers). */
 const services = '/apis/apiregistration.k8s.io/v1/apiservices';
-const within = { timeout: 10_000 };
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 const lamps = {
@@ -46,17 +45,17 @@ test('each group and version has an APIService that is available; those of custo
     (versions as { groupVersion: string }[]).map(({ groupVersion }) => groupVersion.split('/').toReversed().join('.')),
   );
   const expected = ['v1.', ...groups.filter((name: string) => name !== 'v1.apiregistration.k8s.io')].toSorted();
-  await expect.poll(async () => (await shown()).map((line) => line.split(' ')[0]), within).toEqual(expected);
-  await expect.poll(async () => (await shown()).filter((line) => !line.endsWith('True Local')), within).toEqual([]);
+  await expect.poll(async () => (await shown()).map((line) => line.split(' ')[0])).toEqual(expected);
+  await expect.poll(async () => (await shown()).filter((line) => !line.endsWith('True Local'))).toEqual([]);
   expect(await shown()).toContain('v1. onstart 18000 1 True Local');
   expect(await shown()).toContain('v2.autoscaling onstart 17500 30 True Local');
 
   expect(await send('POST', definitions, lamps)).toMatchObject({ status: 201 });
   const both = ['v1.example.com true 1000 100 True Local', 'v2.example.com true 1000 100 True Local'];
-  await expect.poll(custom, within).toEqual(both);
+  await expect.poll(custom).toEqual(both);
   // What somebody takes away or changes of them is made good.
   expect(await send('DELETE', `${services}/v2.example.com`)).toMatchObject({ status: 200 });
-  await expect.poll(custom, within).toEqual(both);
+  await expect.poll(custom).toEqual(both);
   const { json: first } = await send('GET', `${services}/v1.example.com`);
   // Its status came with it, and is nobody's.
   expect(first.metadata.managedFields).toMatchObject([{ manager: 'kube-apiserver', operation: 'Update' }]);
@@ -66,7 +65,7 @@ test('each group and version has an APIService that is available; those of custo
   });
   const changed = { ...first, spec: { ...first.spec, versionPriority: 7 } };
   expect(await send('PUT', `${services}/v1.example.com`, changed)).toMatchObject({ status: 200 });
-  await expect.poll(custom, within).toEqual(both);
+  await expect.poll(custom).toEqual(both);
   // Those of built-in groups are seen to when the server starts.
   expect(await send('DELETE', `${services}/v1.apps`)).toMatchObject({ status: 200 });
 
@@ -82,8 +81,8 @@ test('each group and version has an APIService that is available; those of custo
   const spec = { ...lamps.spec, names: { plural: 'bulbs', kind: 'Bulb' }, versions: [{ ...v2, storage: true }] };
   expect(await send('POST', definitions, { ...lamps, metadata: { name: 'bulbs.example.com' }, spec })).toMatchObject({ status: 201 });
   expect(await send('DELETE', `${definitions}/lamps.example.com`)).toMatchObject({ status: 200 });
-  await expect.poll(custom, within).toEqual([both[1], 'v9.example.com undefined 1000 100 True Local']);
+  await expect.poll(custom).toEqual([both[1], 'v9.example.com undefined 1000 100 True Local']);
   expect(await send('DELETE', `${definitions}/bulbs.example.com`)).toMatchObject({ status: 200 });
-  await expect.poll(custom, within).toEqual(['v9.example.com undefined 1000 100 True Local']);
+  await expect.poll(custom).toEqual(['v9.example.com undefined 1000 100 True Local']);
   expect((await shown()).filter((line) => line.startsWith('v1.apps'))).toEqual([]);
 });

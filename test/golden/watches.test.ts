@@ -81,7 +81,7 @@ test('a watch that shall begin with a state still to come is begun, and told so'
 });
 
 function atLeast(lines: readonly string[], count: number): Promise<void> {
-  return vi.waitFor(() => expect(lines.length).toBeGreaterThanOrEqual(count), { timeout: 3000, interval: 5 });
+  return vi.waitFor(() => expect(lines.length).toBeGreaterThanOrEqual(count), { timeout: 30_000, interval: 5 });
 }
 
 /** Bookmarks that only say how far the watch is come once a minute; the recording waited for some. */
@@ -140,7 +140,7 @@ test('a path below watch/ watches a list, or the one object it names', async () 
   for (const name of ['old-way', 'other-way']) await write(aCreate({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }));
   await write(aPatch('old-way', { data: { a: '1' } }));
   await atLeast(all, 3);
-  await vi.waitFor(() => expect(JSON.parse(one.at(-1) ?? '{}')).toMatchObject({ object: { data: { a: '1' } } }), { timeout: 3000, interval: 5 });
+  await vi.waitFor(() => expect(JSON.parse(one.at(-1) ?? '{}')).toMatchObject({ object: { data: { a: '1' } } }), { timeout: 30_000, interval: 5 });
   stop.abort();
   await Promise.all(watching);
   const brief = (lines: readonly string[]) => lines.map((line) => JSON.parse(line)).map(({ type, object }) => `${type} ${object.metadata.name}`);

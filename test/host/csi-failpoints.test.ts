@@ -9,7 +9,7 @@ const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
 const only = process.env['BERTH_FAILPOINT'];
 
 /** The machine may have much else to do. */
-const timeout = every ? 7_200_000 : 180_000;
+const timeout = every ? 7_200_000 : 600_000;
 
 /** What one kind of image had is not had again by the next, which differs in some of its calls; where asked, it is. */
 const plans = new Map<string, CrashPlan>();

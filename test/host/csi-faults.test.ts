@@ -11,7 +11,7 @@ const only = process.env['BERTH_FAILPOINT'];
 /** What one kind of image had is not had again by the next, which differs in some of its calls; where asked, it is. */
 const plans = new Map<string, FaultPlan>();
 
-const timeout = every ? 7_200_000 : 180_000;
+const timeout = every ? 7_200_000 : 600_000;
 
 for (const [what, kind] of Object.entries(lifeKinds)) {
   test(`${what}: a system call that fails is told with a code, changes nothing, and the call succeeds when repeated`, {

@@ -8,7 +8,7 @@ import { lifePlace } from '../harness/life-place.ts';
 
 /** Thorough where asked. */
 const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
-const limitMs = every ? 3_600_000 : 180_000;
+const limitMs = every ? 3_600_000 : 600_000;
 const quiet = () => undefined;
 
 async function acknowledged(answer: unknown): Promise<void> {

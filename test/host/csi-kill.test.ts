@@ -9,7 +9,7 @@ import { plainKinds } from '../harness/life-kinds.ts';
 const places = [17, 29, 23, 37, 31];
 /** More lives, which end elsewhere, where asked. */
 const lives = process.env['BERTH_EVERY_FAILPOINT'] === '1' ? 40 : 1;
-const timeout = lives > 1 ? 7_200_000 : 180_000;
+const timeout = lives > 1 ? 7_200_000 : 600_000;
 
 for (const [what, kind] of Object.entries(plainKinds)) {
   test(`${what}: kill -9 of the program at a side effect loses and leaves nothing`, { timeout }, async () => {

@@ -10,7 +10,7 @@ import { shareKind } from '../harness/share-life.ts';
 const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
 /** Those whose names this matches alone, such as one that a test has named. */
 const only = process.env['BERTH_FAILPOINT'];
-const timeout = every ? 7_200_000 : 240_000;
+const timeout = every ? 7_200_000 : 600_000;
 
 let server: Ganesha;
 beforeAll(async () => {

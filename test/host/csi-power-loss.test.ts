@@ -6,7 +6,7 @@ import type { DataFs } from '../harness/power-disks.ts';
 
 /** At every side effect where asked; otherwise at one of each kind in each kind of call, and after each call. */
 const every = process.env['BERTH_EVERY_FAILPOINT'] === '1';
-const timeout = every ? 3_600_000 : 180_000;
+const timeout = every ? 3_600_000 : 600_000;
 
 const cases: readonly [kind: string, dataFs: DataFs][] = [
   ['directory', 'ext4'],

@@ -35,7 +35,7 @@ const classes: [what: string, flags: string[], poolFs?: 'btrfs' | 'xfs'][] = [
 const skips = /with these parameters|good for both|with a filesystem|has no blocks to tell of/;
 
 for (const [what, flags, poolFs] of classes) {
-  test(`csictl conformance passes with ${what}, and leaves nothing behind`, { timeout: 240_000 }, async () => {
+  test(`csictl conformance passes with ${what}, and leaves nothing behind`, { timeout: 600_000 }, async () => {
     await using place = await imageFolder(poolFs);
     await using driver = await startDriverProcess(place.folder, ['--attach']);
     const mountDir = join(place.folder, 'mounts');
@@ -57,7 +57,7 @@ for (const [what, flags, poolFs] of classes) {
   });
 }
 
-test('csictl conformance passes with directories of an NFS server', { timeout: 240_000 }, async () => {
+test('csictl conformance passes with directories of an NFS server', { timeout: 600_000 }, async () => {
   await using server = await Ganesha.start();
   using place = driverFolder();
   await using driver = await startDriverProcess(place.folder);

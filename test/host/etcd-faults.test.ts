@@ -87,52 +87,33 @@ async function survives(
 
 for (const [version, program] of Object.entries(programs)) {
   for (const fault of Object.keys(faults))
-    test(
-      `${fault} of each member of etcd ${version} under load loses no acknowledged write and no event, and tells none twice`,
-      {
-        timeout: 120_000,
-      },
-      () => survives(program, (cluster, rng) => cause(fault, cluster, rng)),
-    );
+    test(`${fault} of each member of etcd ${version} under load loses no acknowledged write and no event, and tells none twice`, () =>
+      survives(program, (cluster, rng) => cause(fault, cluster, rng)));
 
-  test(
-    `kill -9 of all members of etcd ${version} at once under load loses no acknowledged write and no event`,
-    {
-      timeout: 120_000,
-    },
-    () =>
-      survives(program, async (cluster) => {
-        await systemClock.sleep(1500);
-        await Promise.all([0, 1, 2].map((member) => cluster.kill(member)));
-        await systemClock.sleep(1000);
-        await Promise.all([0, 1, 2].map((member) => cluster.run(member)));
-        await systemClock.sleep(3000);
-      }),
-  );
+  test(`kill -9 of all members of etcd ${version} at once under load loses no acknowledged write and no event`, () =>
+    survives(program, async (cluster) => {
+      await systemClock.sleep(1500);
+      await Promise.all([0, 1, 2].map((member) => cluster.kill(member)));
+      await systemClock.sleep(1000);
+      await Promise.all([0, 1, 2].map((member) => cluster.run(member)));
+      await systemClock.sleep(3000);
+    }));
 
-  test(
-    `a network cut of the majority of etcd ${version} under load loses no acknowledged write and no event`,
-    { timeout: 120_000 },
-    () =>
-      survives(program, async (cluster) => {
-        await systemClock.sleep(1000);
-        for (const member of [1, 2]) cluster.cut(member);
-        await systemClock.sleep(4000);
-        for (const member of [1, 2]) cluster.mend(member);
-        await systemClock.sleep(4000);
-      }),
-  );
+  test(`a network cut of the majority of etcd ${version} under load loses no acknowledged write and no event`, () =>
+    survives(program, async (cluster) => {
+      await systemClock.sleep(1000);
+      for (const member of [1, 2]) cluster.cut(member);
+      await systemClock.sleep(4000);
+      for (const member of [1, 2]) cluster.mend(member);
+      await systemClock.sleep(4000);
+    }));
 
-  test(
-    `an API server that is cut off from etcd ${version} under load misses nothing once it is back`,
-    { timeout: 120_000 },
-    () =>
-      survives(program, async (_cluster, _rng, ways) => {
-        await systemClock.sleep(1000);
-        for (const way of ways) way.cut();
-        await systemClock.sleep(5000);
-        for (const way of ways) way.mend();
-        await systemClock.sleep(3000);
-      }),
-  );
+  test(`an API server that is cut off from etcd ${version} under load misses nothing once it is back`, () =>
+    survives(program, async (_cluster, _rng, ways) => {
+      await systemClock.sleep(1000);
+      for (const way of ways) way.cut();
+      await systemClock.sleep(5000);
+      for (const way of ways) way.mend();
+      await systemClock.sleep(3000);
+    }));
 }

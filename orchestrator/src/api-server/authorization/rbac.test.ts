@@ -90,12 +90,12 @@ test('a user may do what a role bound to the name, a group or the service accoun
     bind('robot', { kind: 'ServiceAccount', name: 'robot', namespace: 'kube-system' }),
   );
   for (const client of [s.as('jane'), s.as('joe', 'ops'), s.as('system:serviceaccount:kube-system:robot')]) {
-    await vi.waitFor(() => listPods(client));
+    await vi.waitFor(() => listPods(client), 30_000);
     await expect(listPods(client, 'kube-system')).rejects.toThrow(/forbidden/);
     await expect(client.delete(resources.pods, { namespace: 'default', name: 'x' })).rejects.toThrow(/cannot delete/);
   }
   await s.admin.delete(resources.rolebindings, { namespace: 'default', name: 'jane' });
-  await vi.waitFor(() => expect(listPods(s.as('jane'))).rejects.toThrow(denied));
+  await vi.waitFor(() => expect(listPods(s.as('jane'))).rejects.toThrow(denied), 30_000);
 });
 
 test('what may be done to a namespace may be granted in it', async () => {
@@ -125,8 +125,10 @@ test('who may not ask for it is not told what there is', async () => {
 test('a binding to a role that does not exist says so where something is refused', async () => {
   await using s = await roleServer();
   await s.make(resources.rolebindings, bind('jane', jane, 'gone'));
-  await vi.waitFor(() =>
-    expect(listPods(s.as('jane'))).rejects.toThrow(/: RBAC: role\.rbac\.authorization\.k8s\.io "gone" not found$/),
+  await vi.waitFor(
+    () =>
+      expect(listPods(s.as('jane'))).rejects.toThrow(/: RBAC: role\.rbac\.authorization\.k8s\.io "gone" not found$/),
+    30_000,
   );
 });
 
@@ -143,13 +145,15 @@ test('a review says by which binding something is allowed', async () => {
       path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
       body: { spec: { resourceAttributes: { verb: 'list', resource: 'pods', namespace: 'default' } } },
     });
-  await vi.waitFor(async () =>
-    expect(await ask()).toMatchObject({
-      status: {
-        allowed: true,
-        reason: 'RBAC: allowed by ClusterRoleBinding "jane-views" of ClusterRole "view" to User "jane"',
-      },
-    }),
+  await vi.waitFor(
+    async () =>
+      expect(await ask()).toMatchObject({
+        status: {
+          allowed: true,
+          reason: 'RBAC: allowed by ClusterRoleBinding "jane-views" of ClusterRole "view" to User "jane"',
+        },
+      }),
+    30_000,
   );
 });
 
@@ -165,7 +169,7 @@ test('nobody grants what they have not: roles, bindings and aggregation', async 
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'role-writer' },
   });
   const client = s.as('jane');
-  await vi.waitFor(() => client.get(resources.clusterroles, { name: 'view' }));
+  await vi.waitFor(() => client.get(resources.clusterroles, { name: 'view' }), 30_000);
   await expect(client.create(resources.roles, podReader)).rejects.toThrow(
     'roles.rbac.authorization.k8s.io "pod-reader" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}',
   );
