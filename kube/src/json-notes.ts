@@ -87,7 +87,7 @@ export function noteFloatOf(from: object, at: string, to: object, where: string 
 }
 
 /** Whether a member is a number with a point or an exponent: no integer, whatever it is. */
-export function isWrittenAsFloat(holder: object, name: string): boolean {
+export function isWrittenAsFloat(holder: object, name: string | number): boolean {
   return known.get(holder)?.floatAt(name) !== undefined;
 }
 

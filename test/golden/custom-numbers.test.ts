@@ -12,6 +12,7 @@ const properties = {
   small: { type: 'integer', maximum: 7 },
   half: { type: 'number', multipleOf: 0.5 },
   chosen: { type: 'number', enum: [1, 2.5] },
+  set: { type: 'array', items: { type: 'integer' }, 'x-kubernetes-list-type': 'set' },
 };
 const schema = { type: 'object', properties: { spec: { type: 'object', properties } } };
 const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
@@ -45,6 +46,11 @@ test.each([
   ['5e-324', '5e-324'],
 ])('%s is stored as %s', async (sent, stored) => {
   expect((await create(`{"any":${sent}}`)).text).toContain(`"spec":{"any":${stored}}`);
+});
+
+test('in a set a number with a point is another than one without', async () => {
+  for (const set of ['[1,1.0]', '[1e0,1]']) expect((await create(`{"set":${set}}`)).text).toContain('"spec":{"set":[1,1]}');
+  for (const set of ['[1,1]', '[1.0,1e0]']) expect((await create(`{"set":${set}}`)).json.message).toContain('spec.set[1]: Duplicate value: 1');
 });
 
 test.each<[string, readonly string[]]>([

@@ -1,3 +1,4 @@
+import { parseJsonStrict } from '@berth/kube';
 import { expect, test } from 'vitest';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
 import { checkSchemaRules } from './check-schema-rules.ts';
@@ -31,6 +32,41 @@ test('a rule that is false gives its message, its field and its reason', async (
   ]);
   expect(await errors(schema, { value: { spec: { min: 1, max: 30 } } })).toEqual([
     { reason: 'FieldValueInvalid', field: 'spec', message: 'Invalid value: max is 30' },
+  ]);
+});
+
+test('of what a schema says nothing about the JSON is compared', async () => {
+  const free: JsonSchema = {
+    type: 'object',
+    'x-kubernetes-preserve-unknown-fields': true,
+    properties: { known: { type: 'integer' } },
+  };
+  const schema = spec({ free }, [{ rule: 'self.free == oldSelf.free', message: 'changed' }]);
+  const changes = async (free: object, old: object) =>
+    (await errors(schema, { value: { spec: { free } }, old: { spec: { free: old } } })).length;
+  expect(await changes({ a: { b: [1, null] } }, { a: { b: [1, null] } })).toBe(0);
+  expect(await changes({ known: 1, a: 'x' }, { a: 'x', known: 1 })).toBe(0);
+  expect(await changes({ a: { b: [1, null] } }, { a: { b: [1] } })).toBe(1);
+  expect(await changes({ known: 1, a: 1 }, { known: 2, a: 1 })).toBe(1);
+  expect(await changes({ a: 1 }, { a: 1, b: 2 })).toBe(1);
+  // As upstream, which looks no further where the other object has no such field.
+  expect(await changes({ a: 1 }, { b: 1 })).toBe(0);
+});
+
+test('a number that was sent with a point or an exponent is no integer', async () => {
+  const schema = spec({ n: { type: 'integer' }, either: { 'x-kubernetes-int-or-string': true } }, [
+    { rule: '!has(self.n) || self.n == 5' },
+    { rule: '!has(self.either) || self.either == 5' },
+  ]);
+  const told = async (text: string) =>
+    (await errors(schema, { value: parseJsonStrict(text).value })).map(({ message }) => message);
+  expect(await told('{"spec":{"n":5,"either":5}}')).toEqual([]);
+  for (const n of ['5.0', '5e0'])
+    expect(await told(`{"spec":{"n":${n}}}`)).toEqual([
+      'Invalid value: "object": invalid data, expected int, got float64 evaluating rule: !has(self.n) || self.n == 5',
+    ]);
+  expect(await told('{"spec":{"either":5.0}}')).toEqual([
+    expect.stringContaining('expected XIntOrString value to be either a string or integer'),
   ]);
 });
 

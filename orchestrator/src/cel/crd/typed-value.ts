@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isInteger, isNumber } from '@berth/kit';
+import { isWrittenAsFloat } from '@berth/kube';
 import {
   additionalOf,
   isEmbedded,
@@ -9,6 +11,7 @@ import {
 import { CelError, noSuchOverload } from '../values/cel-error.ts';
 import type { CelMap } from '../values/cel-map.ts';
 import { parseDuration } from '../values/duration.ts';
+import { equal } from '../values/equality.ts';
 import { jsonValue } from '../values/json-value.ts';
 import { parseTimestamp } from '../values/timestamp.ts';
 import type { Result, Value } from '../values/value.ts';
@@ -43,6 +46,19 @@ export function typedValue(json: unknown, schema: JsonSchema): Result {
   }
 }
 
+/** A number that was sent with a point or an exponent is no integer, whatever it is (Go decodes it as a float64). */
+function typedMember(holder: Readonly<Record<string, unknown>>, name: string, schema: JsonSchema): Result {
+  if (!isWrittenAsFloat(holder, name)) return typedValue(holder[name], schema);
+  if (schema['x-kubernetes-int-or-string']) return noIntOrString();
+  return schema.type === 'integer'
+    ? new CelError('invalid data, expected int, got float64')
+    : typedValue(holder[name], schema);
+}
+
+function noIntOrString(): CelError {
+  return new CelError('invalid data, expected XIntOrString value to be either a string or integer');
+}
+
 /** As Go names the types of decoded JSON. */
 function wrong(expected: string, json: unknown): CelError {
   const names: Readonly<Record<string, string>> = { number: 'float64', boolean: 'bool', string: 'string' };
@@ -55,7 +71,7 @@ function wrong(expected: string, json: unknown): CelError {
 function intOrString(json: unknown): Result {
   if (typeof json === 'string') return json;
   if (isInteger(json)) return BigInt(json);
-  return new CelError('invalid data, expected XIntOrString value to be either a string or integer');
+  return noIntOrString();
 }
 
 function struct(json: unknown, schema: JsonSchema): Result {
@@ -119,14 +135,32 @@ class TypedMap implements CelMap {
     const made = this.#made.get(key);
     if (made !== undefined) return made;
     const name = this.#values ? key : unescapeName(key);
-    const schema = this.#values ?? propertyOf(this.#schema, name);
+    const schema = this.#schemaOf(name);
     if (!schema || !Object.hasOwn(this.json, name)) return undefined;
-    const value = typedValue(this.json[name], schema);
+    const value = typedMember(this.json, name, schema);
     this.#made.set(key, value);
     return value;
   }
 
   keys(): Iterable<Value> {
     return Object.keys(this.json);
+  }
+
+  /** Of what no schema says anything about the JSON counts, where the other one has it (unstructuredMap.Equal). */
+  equalTo(other: CelMap): boolean {
+    if (other.size !== this.size) return false;
+    return Object.keys(this.json).every((name) => {
+      if (!this.#schemaOf(name))
+        return (
+          other instanceof TypedMap &&
+          (!Object.hasOwn(other.json, name) || isDeepStrictEqual(this.json[name], other.json[name]))
+        );
+      const [own, its] = [this.find(name), other.find(name)];
+      return own === its || (own !== undefined && its !== undefined && equal(own as Value, its as Value));
+    });
+  }
+
+  #schemaOf(name: string): JsonSchema | undefined {
+    return this.#values ?? propertyOf(this.#schema, name);
   }
 }

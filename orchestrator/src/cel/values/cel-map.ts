@@ -10,6 +10,8 @@ export interface CelMap {
   /** Undefined where there is no such key; an error where it can be no key at all. */
   find(key: Value): Result | undefined;
   keys(): Iterable<Value>;
+  /** Where a map has an equality of its own. */
+  equalTo?(other: CelMap): boolean;
   /** Of an object with declared fields; absent: a map. */
   readonly objectType?: CelType;
 }

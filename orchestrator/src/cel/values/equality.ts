@@ -46,6 +46,7 @@ function equalLists(a: CelList, b: CelList): boolean {
 }
 
 function equalMaps(a: CelMap, b: CelMap): boolean {
+  if (a.equalTo) return a.equalTo(b);
   if (a.size !== b.size) return false;
   for (const key of a.keys()) {
     const [left, right] = [a.find(key), b.find(key)];

@@ -1,4 +1,4 @@
-import { isRecord } from '@berth/kube';
+import { isRecord, isWrittenAsFloat } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, duplicate, invalid } from '../../resources/field.ts';
 import { additionalOf, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
@@ -52,7 +52,8 @@ function addDuplicates(values: readonly unknown[], list: readonly unknown[], pat
   if (list.length <= 1) return;
   const times = new Map<string, number>();
   for (const [i, value] of values.entries()) {
-    const text = sortedJson(value);
+    // As Go has them, 1 and 1.0 are two.
+    const text = isWrittenAsFloat(values, i) ? `float ${value}` : sortedJson(value);
     const before = times.get(text) ?? 0;
     times.set(text, before + 1);
     if (before === 1) errors.push(duplicate(`${path}[${i}]`, value));
