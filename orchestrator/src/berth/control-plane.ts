@@ -14,6 +14,7 @@ import { startCertificateController } from '../controllers/certificates/start-ce
 import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
+import { startEndpointSliceMirroring } from '../controllers/endpoints/endpoint-slice-mirroring-controller.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
@@ -115,6 +116,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(await startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal));
   stack.use(startStatefulSetController(deps, signal));
   stack.use(startEndpointsController(deps, signal));
+  stack.use(startEndpointSliceMirroring(deps, signal));
   stack.use(startTaintEvictionController(deps, signal));
   const metrics = options.schedulerMetrics;
   const scheduler = { ...options, client: options.client.as('kube-scheduler'), metrics };

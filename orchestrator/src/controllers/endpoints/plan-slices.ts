@@ -55,8 +55,8 @@ function contentsOf(endpoints: readonly ServiceEndpoint[]): Content[] {
   return contents.length > 0 ? contents : [{ endpoints: [], ports: [] }];
 }
 
-/** Names fixed by the service: two racing writers cannot make a slice twice. */
-function* freeNames(name: string, uid: string, present: readonly EndpointSlice[]): Generator<string> {
+/** Names fixed by what the slices are of: two racing writers cannot make a slice twice. */
+export function* freeNames(name: string, uid: string, present: readonly EndpointSlice[]): Generator<string> {
   for (let i = 0; ; i++) {
     const text = i === 0 ? uid : `${uid} ${i}`;
     const candidate = `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 5)}`;
