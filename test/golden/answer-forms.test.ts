@@ -38,6 +38,14 @@ test.each([
   expect([answer.status, headers['vary'], headers['x-content-type-options']]).toEqual([status, vary, sniffing]);
 });
 
+test('the log of a pod that no node has is nothing, without a type or a length', async () => {
+  await send('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'default' } } });
+  const body = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  await send('POST', '/api/v1/namespaces/default/pods', { body });
+  const { status, text, headers } = await send('GET', '/api/v1/namespaces/default/pods/p/log');
+  expect([status, text, headers['content-type'], headers['content-length']]).toEqual([204, '', undefined, undefined]);
+});
+
 test('aggregated discovery depends on what is accepted', async () => {
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
   expect((await send('GET', '/apis', { accept })).headers['vary']).toBe('Accept');

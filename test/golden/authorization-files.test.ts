@@ -62,6 +62,26 @@ test('a policy file says who may do what', async () => {
   });
 });
 
+// What kube-apiserver 1.36.3 does: that one reads as another is a matter of reading, who the other is is none.
+test('a policy to read is one to be another who reads, with one that lets one be the other', async () => {
+  const policy = (spec: object) =>
+    JSON.stringify({ apiVersion: 'abac.authorization.kubernetes.io/v1beta1', kind: 'Policy', spec });
+  using file = aFile(
+    [
+      policy({ user: 'jane', namespace: 'default', resource: 'pods', readonly: true }),
+      policy({ user: 'jane', apiGroup: 'authentication.k8s.io', resource: 'users' }),
+      policy({ user: 'bob', namespace: '*', resource: '*' }),
+    ].join('\n'),
+  );
+  await using world = await aWorld({ authorizationModes: ['ABAC'], authorization: { policyFile: file.path } });
+  const headers = { authorization: 'Bearer jane-token', 'impersonate-user': 'bob' };
+  const asBob = async (method: string, path: string) =>
+    (await world.api.send({ method, path, certificate: false, headers })).status;
+  expect(await asBob('GET', pods('default'))).toBe(200);
+  expect(await asBob('DELETE', pods('default'))).toBe(403);
+  expect(await asBob('GET', pods('kube-system'))).toBe(403);
+});
+
 test.each([
   ['{"user": 7}', /line 1: .*cannot unmarshal number/],
   ['{', /line 1/],

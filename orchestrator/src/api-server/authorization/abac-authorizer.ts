@@ -114,9 +114,14 @@ function fromUnversioned(policy: Policy): Policy {
   };
 }
 
+/** Whether somebody may be impersonated to read is a matter of reading (filters/impersonation impersonateOnAttributes). */
+function verbOfRequest(verb: string): string {
+  return verb.replace(/^impersonate-on:[^:]*:/, '');
+}
+
 function allows(policy: Policy, attributes: Attributes): boolean {
   if (!isSubject(policy, attributes.user)) return false;
-  if (policy.readonly && !readVerbs.has(attributes.verb)) return false;
+  if (policy.readonly && !readVerbs.has(verbOfRequest(attributes.verb))) return false;
   if (attributes.resource === '') return pathMatches(policy.nonResourcePath, attributes.path);
   const { namespace, resource, apiGroup } = policy;
   const is = (wanted: string, given: string) => wanted === '*' || wanted === given;

@@ -52,6 +52,8 @@ export interface Reply {
 export async function respond(answer: Answer, reply: Reply): Promise<void> {
   switch (answer.type) {
     case 'text':
+      // Without content it has neither a type nor a length (RFC 9110 §8.6).
+      if (answer.status === 204) return void reply.response.writeHead(204, headersOf(reply)).end();
       return send(reply, answer.status, Buffer.from(answer.text), {
         'content-type': answer.contentType ?? 'text/plain; charset=utf-8',
         ...answer.headers,

@@ -23,12 +23,14 @@ export const serviceRules: KindRules = {
     takesShared: true,
     default: (object) => defaultService(object as Service),
     prepareForCreate: ({ spec }) => {
+      dropPolicyOfNames(spec);
       alignAddresses(spec);
       // What is wrong with them, validation tells.
       initFamilies(spec, undefined);
     },
     // The balancer itself goes later; its address is no more this service's.
     prepareForUpdate: (object) => {
+      dropPolicyOfNames(object.spec);
       if (object.spec?.type !== 'LoadBalancer' && object.status) object.status = { ...object.status, loadBalancer: {} };
     },
     validate: (object, old) => validateService(object as Service, old as Service | undefined),
@@ -61,6 +63,12 @@ function defaultTraffic(spec: ServiceSpec): void {
   if (isExternal(spec)) spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+}
+
+/** A name has no traffic of its own (storage defaultOnReadInternalTrafficPolicy); what is none of the policies, validation tells. */
+function dropPolicyOfNames(spec: ServiceSpec | undefined): void {
+  if (spec?.type === 'ExternalName' && ['Cluster', 'Local'].includes(spec.internalTrafficPolicy ?? ''))
+    delete spec.internalTrafficPolicy;
 }
 
 /** Reachable from outside the cluster. */
