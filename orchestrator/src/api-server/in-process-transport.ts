@@ -23,6 +23,9 @@ const writingRequestCost = 1500;
 
 const never = new AbortController().signal;
 
+/** What metrics call the server that is asked. */
+const ownHost = 'localhost';
+
 /** Who hears of requests. */
 export interface RequestListeners {
   readonly began: () => void;
@@ -43,13 +46,14 @@ export class InProcessTransport implements Transport {
 
   async request(request: ApiRequest, signal: AbortSignal = never): Promise<unknown> {
     signal.throwIfAborted();
+    const beganMs = this.#pipeline.context.clock.monotonicMs();
     this.#tell.began();
     // Hundreds of pods' workers and the controllers may ask in one turn, each as soon as it was answered.
     const pause = turns.arrive(request.method === 'GET' ? readingRequestCost : writingRequestCost);
     if (pause) await pause;
     const asked = this.#serverRequest(request, signal);
-    const answer = await this.#pipeline.handle(asked).catch((error: unknown) => this.#failed(asked, error));
-    this.#ended(asked, 'status' in answer ? answer.status : 200);
+    const answer = await this.#pipeline.handle(asked).catch((error: unknown) => this.#failed(asked, error, beganMs));
+    this.#ended(asked, 'status' in answer ? answer.status : 200, beganMs);
     return answer.type === 'proxied' ? proxiedResult(answer) : resultOf(answer);
   }
 
@@ -68,12 +72,16 @@ export class InProcessTransport implements Transport {
     }
   }
 
-  #failed(request: ServerRequest, error: unknown): never {
-    if (error instanceof ApiError) this.#ended(request, error.status.code ?? 500);
+  #failed(request: ServerRequest, error: unknown, beganMs?: number): never {
+    if (error instanceof ApiError) this.#ended(request, error.status.code ?? 500, beganMs);
     throw error;
   }
 
-  #ended({ method, path, query, contentType }: ServerRequest, code: number): void {
+  /** `beganMs`: absent of a watch. */
+  #ended({ method, path, query, contentType }: ServerRequest, code: number, beganMs?: number): void {
+    const { clock, metrics } = this.#pipeline.context;
+    const seconds = beganMs === undefined ? undefined : (clock.monotonicMs() - beganMs) / 1000;
+    metrics.clients.asked({ host: ownHost, method, code, seconds });
     const dryRun = query.size === 0 ? '' : (query.get('dryRun') ?? '');
     this.#tell.ended({ info: requestInfoOf(method, path, query), method, contentType, dryRun, code });
   }

@@ -23,8 +23,9 @@ const viewsAtOnce = 4096;
 /** The objects of one served resource in the store. Every method throws ApiError. */
 export class ObjectStorage {
   readonly definition: ResourceDefinition;
-  /** How often the store was asked for many, and what it gave. */
-  readonly listed = { lists: 0, objects: 0 };
+  /** How often many were asked for, what was read for that and what was given: of the state at hand, and of older ones. */
+  readonly listed = { cache: { lists: 0, read: 0, given: 0 }, storage: { lists: 0, read: 0, given: 0 } };
+  readonly #writes: WriteObserver | undefined;
   readonly #store: Store;
   readonly #root: string;
   readonly #codec: ObjectCodec;
@@ -37,11 +38,13 @@ export class ObjectStorage {
     readonly codec: ObjectCodec;
     /** All keys begin with it, and a slash. */
     readonly root: string;
+    readonly writes?: WriteObserver | undefined;
   }) {
     this.definition = options.definition;
     this.#store = options.store;
     this.#root = options.root;
     this.#codec = options.codec;
+    this.#writes = options.writes;
   }
 
   get revision(): number {
@@ -75,13 +78,23 @@ export class ObjectStorage {
     const pause = this.#lastCount < viewsAtOnce ? undefined : turns.goOn(this.#lastCount * unitsPerItem);
     if (pause) await pause;
     const result = await storeCall(this.#store.range({ prefix: this.prefixOf(namespace), ...range }));
-    this.listed.lists++;
-    this.listed.objects += result.items.length;
+    const listed = this.#listedBy(range);
+    listed.lists++;
+    listed.read += result.items.length;
     // Of the first range nobody knew how much it would bring.
     const unforeseen = result.items.length - this.#lastCount;
     this.#lastCount = result.items.length;
     if (unforeseen >= viewsAtOnce) await turns.goOn(unforeseen * unitsPerItem);
     return { ...result, objects: await this.#views(result.items) };
+  }
+
+  /** So many were given of what a range brought. */
+  noteGiven(range: Pick<ObjectRange, 'revision'>, count: number): void {
+    this.#listedBy(range).given += count;
+  }
+
+  #listedBy({ revision }: Pick<ObjectRange, 'revision'>) {
+    return revision === undefined ? this.listed.cache : this.listed.storage;
   }
 
   async #views(items: readonly KeyValue[]): Promise<readonly StoredObject[]> {
@@ -111,7 +124,7 @@ export class ObjectStorage {
   /** Removes `current`, or answers undefined when it is no longer what is stored; otherwise its last state. */
   async remove(current: StoredObject): Promise<StoredObject | undefined> {
     const { key, modRevision } = current.kv;
-    const result = await storeCall(this.#store.write({ key, expected: modRevision }));
+    const result = await this.#timed('delete', this.#store.write({ key, expected: modRevision }));
     return result.ok ? this.#codec.view({ ...current.kv, modRevision: result.revision }) : undefined;
   }
 
@@ -155,19 +168,39 @@ export class ObjectStorage {
     return this.pretend(storedAs ? storedAs.fromStored(storedAs.toStored(object)) : object, current);
   }
 
+  async #timed<T>(operation: Parameters<WriteObserver['written']>[0], call: Promise<T>): Promise<T> {
+    const beganMs = this.#writes?.now() ?? 0;
+    let failed = true;
+    try {
+      const result = await call;
+      failed = false;
+      return result;
+    } catch (error) {
+      throw asApiError(error);
+    } finally {
+      this.#writes?.written(operation, beganMs, failed);
+    }
+  }
+
   async #write(key: string, object: AnyObject, expected: number): Promise<StoredObject | undefined> {
     const value = this.#codec.encode(object);
     // etcd's own limit on a request, which clients and controllers reckon with.
     if (value.byteLength > maxObjectBytes) throw tooLarge(value.byteLength);
     const { ttlSeconds } = this.definition.rules;
     const write = { key, value, expected, ...(ttlSeconds ? { ttlSeconds } : {}) };
-    const result = await storeCall(this.#store.write(write));
+    const result = await this.#timed(expected === 0 ? 'create' : 'update', this.#store.write(write));
     if (!result.ok) return undefined;
     const kv = await this.#store.get(key, 0);
     const createRevision = kv?.createRevision ?? result.revision;
     if (kv?.modRevision === result.revision) return this.#codec.view(kv);
     return this.#codec.view({ key, value, createRevision, modRevision: result.revision });
   }
+}
+
+/** Hears how long the store takes to write. */
+export interface WriteObserver {
+  now(): number;
+  written(operation: 'create' | 'update' | 'delete', beganMs: number, failed: boolean): void;
 }
 
 /** Said by the key alone. */

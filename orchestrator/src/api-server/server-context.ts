@@ -5,7 +5,8 @@ import { FieldScopes } from './apply/field-scopes.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { ComponentMetrics } from './metrics/component-metrics.ts';
 import { ExpressionTimes } from './metrics/expression-times.ts';
-import { ObjectStorage } from './object-storage.ts';
+import { WriteMetrics } from './metrics/write-metrics.ts';
+import { ObjectStorage, type WriteObserver } from './object-storage.ts';
 import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ObjectCodec, type WrittenObjects } from './stored-object.ts';
@@ -35,6 +36,7 @@ export class ServerContext {
   readonly fields: FieldScopes;
   /** Weak: custom resources come and go. */
   readonly #storages = new WeakMap<ResourceDefinition, ObjectStorage>();
+  readonly #writes: WriteMetrics;
   readonly #written: WrittenObjects = new WeakMap();
 
   constructor(parts: {
@@ -52,6 +54,7 @@ export class ServerContext {
     this.store = parts.store;
     this.clock = parts.clock;
     this.expressions = new ExpressionTimes(parts.clock);
+    this.#writes = new WriteMetrics(this.metrics.registry, parts.clock);
     this.rng = parts.rng;
     this.log = parts.log;
     this.bodies = parts.bodies;
@@ -63,16 +66,17 @@ export class ServerContext {
   storage(definition: ResourceDefinition): ObjectStorage {
     let storage = this.#storages.get(definition);
     if (!storage) {
-      storage = definition.custom?.storage(this.store, this.#written) ?? this.#builtIn(definition);
+      const writes = this.#writes.observer(definition.group, definition.plural);
+      storage = definition.custom?.storage(this.store, this.#written, writes) ?? this.#builtIn(definition, writes);
       this.#storages.set(definition, storage);
     }
     return storage;
   }
 
-  #builtIn(definition: ResourceDefinition): ObjectStorage {
+  #builtIn(definition: ResourceDefinition, writes: WriteObserver): ObjectStorage {
     const stored = this.registry.storedForm(definition);
     const codec = new ObjectCodec(definition, stored, this.#written);
-    return new ObjectStorage({ store: this.store, definition, codec, root: `/registry/${stored.plural}` });
+    return new ObjectStorage({ store: this.store, definition, codec, root: `/registry/${stored.plural}`, writes });
   }
 
   /** The storage of a resource by name; undefined where it is not served. */

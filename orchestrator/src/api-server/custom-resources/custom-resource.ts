@@ -1,7 +1,7 @@
 import type { DecodedFrom } from '@berth/kube';
 import type { Store } from '../../store/store.ts';
 import type { Duplicates } from '../decoding/duplicate-problems.ts';
-import type { ObjectStorage } from '../object-storage.ts';
+import type { ObjectStorage, WriteObserver } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { WrittenObjects } from '../stored-object.ts';
 import type { FieldValidation } from '../write-options.ts';
@@ -45,7 +45,7 @@ export interface CustomResource {
   readonly ended: AbortSignal;
   /** A client's object, pruned; the value is copied. @throws ApiError BadRequest */
   decode(value: Readonly<Record<string, unknown>>, options: DecodeOptions): AnyObject;
-  storage(store: Store, written: WrittenObjects): ObjectStorage;
+  storage(store: Store, written: WrittenObjects, writes?: WriteObserver): ObjectStorage;
   /** By its webhook; undefined: versions differ by name alone. */
   readonly convert: ConvertObjects | undefined;
   /** These bytes were made by this very definition, in another thread: no schema would change them. */

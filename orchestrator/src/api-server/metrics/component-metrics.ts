@@ -1,3 +1,4 @@
+import { ClientMetrics } from './client-metrics.ts';
 import { MetricRegistry, type Sample } from './metric-registry.ts';
 import { QueueMetrics } from './queue-metrics.ts';
 
@@ -5,6 +6,7 @@ import { QueueMetrics } from './queue-metrics.ts';
 export class ComponentMetrics {
   readonly registry = new MetricRegistry();
   readonly queues = new QueueMetrics(this.registry);
+  readonly clients = new ClientMetrics(this.registry);
 
   constructor() {
     const { registry } = this;

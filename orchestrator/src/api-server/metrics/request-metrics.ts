@@ -7,7 +7,7 @@ import { HighWaterMark } from './high-water-mark.ts';
 import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
 
 /** Upstream's buckets (apiserver endpoints/metrics). */
-const durationBounds = [
+export const durationBounds: readonly number[] = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 const sliBounds = durationBounds.slice(2);

@@ -52,6 +52,7 @@ export class ServerMetrics {
     addProcess(registry, context.clock);
     addObjects(registry, context);
     addLists(registry, context);
+    addRevision(registry, context);
   }
 
   /** What comes of itself is counted until `signal`. */
@@ -124,21 +125,47 @@ function addObjects(registry: MetricRegistry, context: ServerContext): void {
 
 /** Lists of each resource, whatever the version that was asked for. */
 function addLists(registry: MetricRegistry, context: ServerContext): void {
-  const samples = (value: 'lists' | 'objects') => (): Sample[] => {
+  const samples = (from: 'cache' | 'storage', value: 'lists' | 'read' | 'given') => (): Sample[] => {
     const sums = new Map<string, Sample>();
     for (const definition of context.registry.definitions.filter(({ verbs }) => verbs.includes('list'))) {
       const { group, plural } = definition;
       const [, before] = sums.get(`${group}/${plural}`) ?? [[], 0];
-      sums.set(`${group}/${plural}`, [[group, plural], before + context.storage(definition).listed[value]]);
+      sums.set(`${group}/${plural}`, [[group, plural], before + context.storage(definition).listed[from][value]]);
     }
     return [...sums.values()].filter(([, sum]) => sum > 0);
   };
   const about = ['group', 'resource'];
-  registry.count('apiserver_storage_list_total', 'Lists the store has answered.', about, samples('lists'));
+  const byIndex = ['group', 'index', 'resource'];
+  const stored = (name: string, help: string, value: 'lists' | 'read' | 'given') =>
+    registry.count(`apiserver_storage_list_${name}`, help, about, samples('storage', value));
+  stored('total', 'Lists of an older state, which the store has answered.', 'lists');
+  stored('fetched_objects_total', 'Objects that were read for them.', 'read');
+  stored('evaluated_objects_total', 'Objects that were looked at for them.', 'read');
+  stored('returned_objects_total', 'Objects that they brought.', 'given');
+  // There are no indexes.
+  const cached = (name: string, help: string, value: 'lists' | 'read') =>
+    registry.count(`apiserver_cache_list_${name}`, help, byIndex, () =>
+      samples('cache', value)().map(([[group = '', resource = ''], sum]): Sample => [[group, '', resource], sum]),
+    );
+  cached('total', 'Lists of the state at hand.', 'lists');
+  cached('fetched_objects_total', 'Objects that were read for them.', 'read');
   registry.count(
-    'apiserver_storage_list_fetched_objects_total',
-    'Objects the store has given for lists.',
+    'apiserver_cache_list_returned_objects_total',
+    'Objects that they brought.',
     about,
-    samples('objects'),
+    samples('cache', 'given'),
+  );
+}
+
+/** What is at hand of one resource is as new as all else. */
+function addRevision(registry: MetricRegistry, { registry: resources, store }: ServerContext): void {
+  registry.gauge(
+    'apiserver_watch_cache_resource_version',
+    'The newest revision that is known here, but for all before its fifteen last digits.',
+    ['group', 'resource'],
+    () =>
+      resources.definitions
+        .filter(({ storedAs, verbs }) => !storedAs && verbs.includes('watch'))
+        .map(({ group, plural }): Sample => [[group, plural], store.revision % 1e15]),
   );
 }

@@ -28,6 +28,7 @@ export async function listObjects(
   const limit = options.resourceVersion === '0' && definition.rules.ttlSeconds === undefined ? 0 : options.limit;
   try {
     const page = await readPage(storage, { namespace, selection, limit, ...start });
+    storage.noteGiven(start, page.objects.length);
     if (context.aside && isMade(definition, request) && page.objects.some(({ kv }) => isHeavy(kv, definition)))
       throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };

@@ -26,7 +26,7 @@ async function aServer() {
 
 test("a server is trusted by its authority or by its own certificate, as in Go's roots, and by no other", async () => {
   await using server = await aServer();
-  using caller = new HttpsCaller(systemClock);
+  using caller = new HttpsCaller(systemClock, () => undefined);
   const other = await server.authority.issue('CN=other', 'server');
   const call = (ca: string) =>
     caller.call({ target: { url: server.url, ca }, method: 'GET', timeoutMs: 30_000 }, AbortSignal.timeout(30_000));

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import { isIP } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import type { Clock } from '@berth/kit';
+import type { ClientRequest } from '../metrics/client-metrics.ts';
 import { CallError } from './call-error.ts';
 import { networkWords } from './network-words.ts';
 import { identityError } from './server-identity.ts';
@@ -56,6 +57,7 @@ const idleMs = 90_000;
 /** Calls servers outside this process over HTTPS: connections are kept and used again, redirects are not followed. */
 export class HttpsCaller implements Disposable {
   readonly #clock: Clock;
+  readonly #observe: (request: ClientRequest) => void;
   readonly #agent = new Agent({
     keepAlive: true,
     timeout: idleMs,
@@ -67,8 +69,9 @@ export class HttpsCaller implements Disposable {
     allowPartialTrustChain: true,
   });
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, observe: (request: ClientRequest) => void) {
     this.#clock = clock;
+    this.#observe = observe;
   }
 
   /** @throws CallError – no connection, not in time, or more than is read of an answer; words as Go's. */
@@ -132,6 +135,19 @@ export class HttpsCaller implements Disposable {
   }
 
   async #send(call: HttpsRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    const beganMs = this.#clock.monotonicMs();
+    let code: ClientRequest['code'] = '<error>';
+    try {
+      const answer = await this.#sendAgain(call, signal);
+      code = answer.statusCode ?? 0;
+      return answer;
+    } finally {
+      const seconds = (this.#clock.monotonicMs() - beganMs) / 1000;
+      this.#observe({ host: new URL(call.target.url).host, method: call.method, code, seconds });
+    }
+  }
+
+  async #sendAgain(call: HttpsRequest, signal: AbortSignal): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
       let reused = false;
       try {

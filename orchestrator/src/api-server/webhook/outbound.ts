@@ -4,17 +4,20 @@ import type { WebhookClient } from './webhook-client.ts';
 
 /** What the server itself calls outside: loaded when it does so for the first time; its connections are kept until disposed. */
 export class Outbound implements Disposable {
-  readonly #context: Pick<ServerContext, 'clock' | 'rng' | 'storageOf'>;
+  readonly #context: Pick<ServerContext, 'clock' | 'metrics' | 'rng' | 'storageOf'>;
   #caller: Promise<HttpsCaller> | undefined;
   #webhooks: Promise<WebhookClient> | undefined;
 
-  constructor(context: Pick<ServerContext, 'clock' | 'rng' | 'storageOf'>) {
+  constructor(context: Pick<ServerContext, 'clock' | 'metrics' | 'rng' | 'storageOf'>) {
     this.#context = context;
   }
 
   /** For token, access and key set servers, named by files. */
   caller(): Promise<HttpsCaller> {
-    this.#caller ??= import('./https-caller.ts').then(({ HttpsCaller }) => new HttpsCaller(this.#context.clock));
+    this.#caller ??= import('./https-caller.ts').then(
+      ({ HttpsCaller }) =>
+        new HttpsCaller(this.#context.clock, (request) => this.#context.metrics.clients.asked(request)),
+    );
     return this.#caller;
   }
 

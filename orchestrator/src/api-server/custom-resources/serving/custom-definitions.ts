@@ -121,10 +121,10 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     convert,
     decode: (value, options) => form.decode(value, options),
     noteSettled: (value) => codec?.noteSettled(value),
-    storage: (store, written) => {
+    storage: (store, written, writes) => {
       const own = definition();
       codec = new CustomCodec({ definition: own, storageVersion, written, forms });
-      const parts = { store, definition: own, codec, root: `/registry/${own.group}/${own.plural}` };
+      const parts = { store, definition: own, codec, root: `/registry/${own.group}/${own.plural}`, writes };
       return convert ? new ConvertingStorage({ ...parts, convert, storageVersion }) : new ObjectStorage(parts);
     },
   };
