@@ -102,19 +102,18 @@ export function shownReference({
 function validateOwnerReferences(references: readonly OwnerReference[]): FieldError[] {
   const field = 'metadata.ownerReferences';
   let controller = '';
+  // Printed once: each reference too many shows all of them.
+  let shown: FieldError | undefined;
   return references.flatMap((reference) => {
     const errors = ownerErrors(reference, field);
     if (reference.controller !== true) return errors;
     const current = `${reference.kind}/${reference.name}`;
-    if (controller !== '')
-      errors.push(
-        invalid(
-          field,
-          references.map(shownReference),
-          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${current}`,
-        ),
-      );
-    else controller = current;
+    if (controller === '') controller = current;
+    else {
+      shown ??= invalid(field, references.map(shownReference), '');
+      const why = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${current}`;
+      errors.push({ ...shown, message: `${shown.message}: ${why}` });
+    }
     return errors;
   });
 }
