@@ -70,6 +70,14 @@ test('rounded, what has no large integer is itself', () => {
   expect(roundedIntegers(large)).toEqual({ a: [1, { b: 2 ** 63 }], c: plain });
 });
 
+test('a value is rounded however deep it nests', () => {
+  let value: unknown = most;
+  for (let i = 0; i < 10_000; i++) value = i % 2 ? { a: value } : [value];
+  let copy: unknown = roundedIntegers(value);
+  for (let i = 0; i < 10_000; i++) copy = Object.values(copy as object)[0];
+  expect(copy).toBe(2 ** 63);
+});
+
 test('parts of a rounded copy are found exact again, wherever they are put', () => {
   const large = { a: [1, { b: most }], c: { d: true } };
   const copy = roundedIntegers(large);

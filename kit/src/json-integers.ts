@@ -96,24 +96,34 @@ const originals = new WeakMap<object, object>();
  * {@link exactIntegers} finds them again.
  */
 export function roundedIntegers<T>(value: T): T {
-  return rounded(value) as T;
+  return hasLarge(value) ? (rounded(value) as T) : value;
+}
+
+/** By a list of what is still to be seen: an object may nest deeper than the stack holds calls. */
+function hasLarge(value: unknown): boolean {
+  const open = [value];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (typeof next === 'bigint') return true;
+    if (typeof next === 'object' && next !== null) for (const member of Object.values(next)) open.push(member);
+  }
+  return false;
 }
 
 function rounded(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const items = value.map(rounded);
-    return items.some((item, i) => item !== value[i]) ? copyOf(value, items) : value;
-  }
-  const members = Object.entries(value).map(([name, member]) => [name, rounded(member)] as const);
-  const record = value as Readonly<Record<string, unknown>>;
-  return members.some(([name, member]) => member !== record[name]) ? copyOf(value, Object.fromEntries(members)) : value;
-}
-
-function copyOf(original: object, copy: object): object {
-  originals.set(copy, original);
-  return copy;
+  const open: Record<string, unknown>[] = [];
+  const copyOf = (original: unknown): unknown => {
+    if (typeof original === 'bigint') return Number(original);
+    if (typeof original !== 'object' || original === null) return original;
+    const copy = Array.isArray(original) ? [...original] : { ...original };
+    originals.set(copy, original);
+    open.push(copy as Record<string, unknown>);
+    return copy;
+  };
+  const root = copyOf(value);
+  for (let copy = open.pop(); copy; copy = open.pop())
+    for (const [name, member] of Object.entries(copy)) copy[name] = copyOf(member);
+  return root;
 }
 
 /** A value that may have parts of rounded copies, with their integers as they were; the value itself where it has none. */

@@ -267,7 +267,13 @@ test('a document nested too deep is an error, not a stack overflow', () => {
   for (const parse of [parseJson, parseJsonStrict]) {
     expect(() => parse('['.repeat(200_000))).toThrow(/^invalid character '.' exceeded max depth$/);
     expect(() => parse('{"a":'.repeat(20_000))).toThrow(/^invalid character '.' exceeded max depth$/);
-    expect(() => parse(`${'['.repeat(900)}"${'[{'.repeat(5000)}"${']'.repeat(900)}`)).not.toThrow();
+    expect(() => parse(`${'['.repeat(10_001)}${']'.repeat(10_001)}`)).toThrow(
+      /^invalid character '\[' exceeded max depth$/,
+    );
+    expect(() => parse(`${'['.repeat(10_000)}"${'[{'.repeat(5000)}"${']'.repeat(10_000)}`)).not.toThrow();
+    // As wide as the slower reader's numbers.
+    expect(() => parse(`${'{"a":'.repeat(9999)}[1e400]${'}'.repeat(9999)}`)).toThrow(/number 1e400 into/);
+    expect(() => parse(`${'{"a":'.repeat(9999)}[12345678901234567890]${'}'.repeat(9999)}`)).not.toThrow();
   }
 });
 

@@ -69,6 +69,7 @@ export { createEventRecorder, type EventRecorderOptions } from './create-event-r
 export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';
 export { type Decoded, type DecodedFrom, decodeObject } from './decode.ts';
 export { decodeProtobuf, type ProtobufBody, TypedDecodeError, type UsualKind } from './decode-protobuf.ts';
+export { nestsDeeper, stringifyDeep } from './deep-json.ts';
 export { encodeProtobuf, protobufWriter } from './encode-protobuf.ts';
 export type { EventOptions, EventRecorder } from './event-recorder.ts';
 export { type FieldRequirement, FieldSelector } from './field-selector.ts';
@@ -102,7 +103,7 @@ export {
   type Labels,
 } from './label-selector.ts';
 export { LruMap } from './lru-map.ts';
-export { parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
+export { maxDepth, parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';
 export { applyJsonPatch } from './patch/json-patch.ts';
 export { goValue } from './patch/patch-error.ts';

@@ -31,6 +31,12 @@ function isHexDigit(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 }
 
+type Holder = Record<string, unknown> | unknown[];
+
+function isHolder(value: unknown): value is Holder {
+  return typeof value === 'object' && value !== null;
+}
+
 class JsonReader {
   readonly duplicates: string[] = [];
   readonly #text: string;
@@ -46,19 +52,40 @@ class JsonReader {
   }
 
   document(): unknown {
-    const value = this.#value('looking for beginning of value');
+    const value = this.#read();
     this.#space();
     if (this.#at < this.#text.length) throw this.#unexpected('after top-level value');
     return value;
   }
 
-  #value(context: string): unknown {
+  /** Without recursion: a document may nest deeper than the stack of a thread holds calls. */
+  #read(): unknown {
+    const open: Holder[] = [];
+    while (true) {
+      let value = this.#begin();
+      if (isHolder(value) && !this.#isEmpty(value)) {
+        open.push(value);
+        this.#beginMember(value);
+        continue;
+      }
+      // What ends with this value, up to the holder that goes on.
+      for (let holder = open.at(-1); !this.#goesOn(holder, value); holder = open.at(-1)) {
+        if (!holder) return value;
+        value = open.pop();
+      }
+    }
+  }
+
+  /** A value without parts, or a holder that has none yet. */
+  #begin(): unknown {
     this.#space();
     switch (this.#text[this.#at]) {
       case '{':
-        return this.#object();
+        this.#at++;
+        return {};
       case '[':
-        return this.#array();
+        this.#at++;
+        return [];
       case '"':
         return this.#string();
       case 't':
@@ -68,57 +95,58 @@ class JsonReader {
       case 'n':
         return this.#word('null', null);
       default:
-        return this.#number(context);
+        return this.#number('looking for beginning of value');
     }
   }
 
-  #object(): Record<string, unknown> {
-    const result: Record<string, unknown> = {};
-    this.#at++;
+  #isEmpty(holder: Holder): boolean {
     this.#space();
-    if (this.#take('}')) return result;
-    while (true) {
-      this.#space();
-      if (this.#text[this.#at] !== '"') throw this.#unexpected('looking for beginning of object key string');
-      const key = this.#string();
-      this.#path.push(key);
-      this.#tell?.(this.#place());
-      if (Object.hasOwn(result, key) && this.duplicates.length < maxDuplicates) {
-        const path = this.#place();
-        if (!this.duplicates.includes(path)) this.duplicates.push(path);
-      }
-      this.#space();
-      if (!this.#take(':')) throw this.#unexpected('after object key');
-      const value = this.#value('looking for beginning of value');
-      if (Object.hasOwn(result, key)) JsonNotes.for(result).noteEarlier(key, result[key]);
-      this.#noteFloat(result, key);
-      setOwn(result, key, value);
-      this.#path.pop();
-      this.#space();
-      if (this.#take('}')) return result;
-      if (!this.#take(',')) throw this.#unexpected('after object key:value pair');
+    return this.#take(Array.isArray(holder) ? ']' : '}');
+  }
+
+  #beginMember(holder: Holder): void {
+    if (Array.isArray(holder)) {
+      this.#path.push(holder.length);
+      return;
     }
+    this.#space();
+    if (this.#text[this.#at] !== '"') throw this.#unexpected('looking for beginning of object key string');
+    const key = this.#string();
+    this.#path.push(key);
+    this.#tell?.(this.#place());
+    if (Object.hasOwn(holder, key) && this.duplicates.length < maxDuplicates) {
+      const path = this.#place();
+      if (!this.duplicates.includes(path)) this.duplicates.push(path);
+    }
+    this.#space();
+    if (!this.#take(':')) throw this.#unexpected('after object key');
+  }
+
+  /** Puts a whole value where it belongs. Whether another one follows it there: it is begun then. */
+  #goesOn(holder: Holder | undefined, value: unknown): boolean {
+    if (!holder) return false;
+    const at = this.#path.pop() as string | number;
+    if (Array.isArray(holder)) {
+      this.#noteFloat(holder, at);
+      holder.push(value);
+    } else {
+      const key = at as string;
+      if (Object.hasOwn(holder, key)) JsonNotes.for(holder).noteEarlier(key, holder[key]);
+      this.#noteFloat(holder, key);
+      setOwn(holder, key, value);
+    }
+    this.#space();
+    if (this.#take(',')) {
+      this.#beginMember(holder);
+      return true;
+    }
+    const [end, what] = Array.isArray(holder) ? [']', 'array element'] : ['}', 'object key:value pair'];
+    if (!this.#take(end)) throw this.#unexpected(`after ${what}`);
+    return false;
   }
 
   #place(): string {
     return joinPath(this.#path.map((part) => (typeof part === 'number' ? `[${part}]` : part)));
-  }
-
-  #array(): unknown[] {
-    const result: unknown[] = [];
-    this.#at++;
-    this.#space();
-    if (this.#take(']')) return result;
-    while (true) {
-      this.#path.push(result.length);
-      const value = this.#value('looking for beginning of value');
-      this.#noteFloat(result, result.length);
-      result.push(value);
-      this.#path.pop();
-      this.#space();
-      if (this.#take(']')) return result;
-      if (!this.#take(',')) throw this.#unexpected('after array element');
-    }
   }
 
   #string(): string {

@@ -2,8 +2,8 @@ import { mayHaveLargeInteger } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
 import { readJson } from './json-reader.ts';
 
-/** Deeper than any object there is; a stack of ours holds it, and what walks the value later may recurse. */
-const maxDepth = 1000;
+/** As deep as Go's decoders go. What walks the value later needs a stack for it: see api-server/aside/heavy-work.ts. */
+export const maxDepth = 10_000;
 
 /** A power of ten that may be beyond every float, or half of a character. */
 const unusual = /\d[eE]\+?\d{3}|\\u[dD][89a-fA-F]/;

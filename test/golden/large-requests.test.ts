@@ -5,15 +5,16 @@ let server: Awaited<ReturnType<typeof anApiServer>>;
 
 beforeAll(async () => {
   server = await anApiServer();
-  await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: json, body: lists });
+  for (const body of [lists, anything]) await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: json, body });
   await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: json, body: { metadata: { name: 'default' } } });
-  await vi.waitFor(async () => expect(await server.send({ method: 'GET', path: customs })).toMatchObject({ status: 200 }), 5000);
+  for (const path of [customs, frees]) await vi.waitFor(async () => expect(await server.send({ method: 'GET', path })).toMatchObject({ status: 200 }), 5000);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
 const json = 'application/json';
 const configmaps = '/api/v1/namespaces/default/configmaps';
 const customs = '/apis/example.com/v1/namespaces/default/lists';
+const frees = '/apis/example.com/v1/namespaces/default/frees';
 const pods = '/api/v1/namespaces/default/pods';
 
 const schema = {
@@ -35,6 +36,16 @@ const lists = {
     scope: 'Namespaced',
     names: { plural: 'lists', kind: 'List' },
     versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+  },
+};
+
+const column = { name: 'Spec', type: 'string', jsonPath: '.spec' };
+const anything = {
+  metadata: { name: 'frees.example.com' },
+  spec: {
+    ...lists.spec,
+    names: { plural: 'frees', kind: 'Free' },
+    versions: [{ ...lists.spec.versions[0], schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }, additionalPrinterColumns: [column] }],
   },
 };
 
@@ -130,6 +141,72 @@ test('large refusals and warnings come as small ones do', async () => {
   expect(JSON.parse(name.text)).toMatchObject({ kind: 'Status', reason: 'Invalid' });
   const stored = await server.send({ method: 'GET', path: `${configmaps}/refused` });
   expect(stored.status).toBe(404);
+});
+
+const deep = (levels: number, inside: unknown) => `${'{"a":'.repeat(levels)}${inside}${'}'.repeat(levels)}`;
+const free = (name: string, spec: string) => `{"apiVersion":"example.com/v1","kind":"Free","metadata":{"name":"${name}"},"spec":${spec}}`;
+
+test('what nests as deep as Go’s decoders go is kept, changed, shown and deleted', async () => {
+  const send = async (method: string, name: string, raw?: string, contentType = json, accept = json) => {
+    const answer = await server.send({ method, path: `${frees}${name && `/${name}`}`, contentType, raw, accept });
+    return [answer.status, answer.text] as const;
+  };
+  // More than a number holds: V8 writes these by calls of calls.
+  const spec = deep(9990, '[1234567890123456789]');
+  const [status, text] = await send('POST', '', free('deep', spec));
+  expect([status, text.includes(spec), text.includes(`"fieldsV1":{"f:spec":{".":{}${',"f:a":{".":{}'.repeat(9989)}`)]).toEqual([201, true, true]);
+  const end = new AbortController();
+  const seen: string[] = [];
+  const watch = server.stream({ method: 'GET', path: `${frees}?watch=1` }, (line) => seen.push(line), end.signal).catch(() => undefined);
+  await expect.poll(() => seen.length).toBe(1);
+  expect(seen[0]).toContain(spec);
+  const merge = 'application/merge-patch+json';
+  const labelled = await send('PATCH', 'deep', `{"metadata":{"labels":{"a":"b"}},"spec":${deep(9980, '{"b":1}')}}`, merge);
+  expect([labelled[0], labelled[1].includes('"b":1')]).toEqual([200, true]);
+  expect((await send('PATCH', 'deep', `[{"op":"test","path":"/spec/b","value":${deep(9000, 1)}}]`, 'application/json-patch+json'))[0]).toBe(422);
+  expect((await send('PATCH', 'deep?fieldManager=me&force=true', free('deep', deep(9990, '2')), 'application/apply-patch+yaml'))[0]).toBe(200);
+  const table = await send('GET', '', undefined, json, 'application/json;as=Table;g=meta.k8s.io;v=v1');
+  expect([table[0], JSON.parse(table[1]).rows.length]).toEqual([200, 1]);
+  // Its spaces alone would be 200 MB.
+  expect((await send('GET', 'deep', undefined, json, 'application/yaml'))[0]).toBe(413);
+  expect((await send('GET', 'deep'))[0]).toBe(200);
+  expect((await send('DELETE', 'deep'))[0]).toBe(200);
+  end.abort();
+  await watch;
+});
+
+test('what nests deeper is refused in the words of Go’s decoders, also where a patch makes it so', async () => {
+  const refused = async (method: string, path: string, raw: string, contentType = json) => {
+    const { status, text } = await server.send({ method, path, contentType, raw });
+    return [status, JSON.parse(text).message];
+  };
+  const words = `exceeded max depth`;
+  expect(await refused('POST', frees, free('deeper', deep(10_000, 1)))).toEqual([400, `the object provided is unrecognized (must be of type Free): couldn't get version/kind; json parse error: invalid character '{' ${words} ({"apiVersion":"example.com/v1" ...)`]);
+  await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: 'there' } } });
+  expect(await refused('PATCH', `${configmaps}/there`, deep(10_001, 1), 'application/merge-patch+json')).toEqual([400, `error decoding patch: invalid character '{' ${words}`]);
+  expect(await refused('PATCH', `${configmaps}/new?fieldManager=me`, deep(10_001, 1), 'application/apply-patch+yaml')).toEqual([400, `error decoding YAML: error converting YAML to JSON: yaml: ${words} of 10000`]);
+  expect((await server.send({ method: 'POST', path: `${frees}`, contentType: json, raw: free('grows', deep(6000, '{}')) })).status).toBe(201);
+  const grow = [{ op: 'add', path: `/spec${'/a'.repeat(6000)}/b`, value: 0 }];
+  const growing = JSON.stringify(grow).replace('"value":0', `"value":${deep(6000, 1)}`);
+  expect(await refused('PATCH', `${frees}/grows`, growing, 'application/json-patch+json')).toEqual([400, `invalid character '{' ${words}`]);
+  let schema = '{"type":"integer"}';
+  for (let i = 0; i < 500; i++) schema = `{"type":"object","properties":{"a":${schema}}}`;
+  const definition = JSON.stringify({ ...lists, metadata: { name: 'deeps.example.com' }, spec: { ...lists.spec, names: { plural: 'deeps', kind: 'Deep' } } }).replace(JSON.stringify(lists.spec.versions[0]?.schema.openAPIV3Schema), schema);
+  expect(await refused('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)).toEqual([422, expect.stringContaining('openAPIV3Schema: Forbidden: may not nest deeper than 990 levels')]);
+});
+
+test('errors that each quote a whole list are told until they have much text', async () => {
+  const refused = async (count: number) => {
+    const ownerReferences = Array.from({ length: count }, (_, i) => ({ apiVersion: 'v1', kind: 'Pod', name: `p${i}`, uid: `u${i}`, controller: true }));
+    const { status, text } = await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: 'owned', ownerReferences } } });
+    const { message, details } = JSON.parse(text);
+    return { status, causes: details.causes.length, end: message.slice(-70) };
+  };
+  // What upstream answers, too, in seconds; twenty thousand would have 25 GB.
+  expect(await refused(100)).toEqual({ status: 422, causes: 99, end: expect.stringMatching(/ references for Pod\/p0 and Pod\/p99\]$/) });
+  const many = await refused(20_000);
+  expect(many).toMatchObject({ status: 422, end: expect.stringMatching(/references for Pod\/p0 and Pod\/p\d+, and \d+ more\]$/) });
+  expect(many.causes).toBeLessThan(20);
 });
 
 test('an address that a large Service got is nobody else’s', async () => {

@@ -1,4 +1,4 @@
-import { apiError } from '@berth/kube';
+import { type ApiError, apiError } from '@berth/kube';
 import type { KeyValue, RangeResult, Store, StoreEvent } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 import { turns } from './decoding/turns.ts';
@@ -234,7 +234,14 @@ export async function storeCall<T>(call: Promise<T>): Promise<T> {
   }
 }
 
+/** In the words of Go's scanner, which ends at ten thousand levels. */
+export function tooDeep(): ApiError {
+  return apiError('BadRequest', "invalid character '{' exceeded max depth");
+}
+
 export function asApiError(error: unknown): unknown {
+  // What nests deeper than the stack holds; a value that is too long for a string is none of these.
+  if (error instanceof RangeError && /call stack/.test(error.message)) return tooDeep();
   if (!(error instanceof StoreError)) return error;
   switch (error.code) {
     case 'Compacted':

@@ -1,5 +1,5 @@
 import { mayHaveLargeInteger, messageOf, roundedIntegers } from '@berth/kit';
-import { copyJson, parseExact } from '@berth/kube';
+import { copyJson, parseExact, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { type Splice, splicedBytes, wholeSplice } from './splice.ts';
@@ -22,9 +22,9 @@ function headOf(kind: string, apiVersion: string): string {
 export function encodeObject(object: AnyObject): Uint8Array {
   const { kind = '', apiVersion = '', metadata, ...rest } = object;
   const { resourceVersion: _, ...meta } = metadata;
-  const tail = JSON.stringify(rest);
+  const tail = stringifyDeep(rest);
   return encoder.encode(
-    `${headOf(kind, apiVersion)}"metadata":${JSON.stringify(meta)}${tail === '{}' ? '}' : `,${tail.slice(1)}`}`,
+    `${headOf(kind, apiVersion)}"metadata":${stringifyDeep(meta)}${tail === '{}' ? '}' : `,${tail.slice(1)}`}`,
   );
 }
 
@@ -41,6 +41,10 @@ function readStored({ key, value }: KeyValue): AnyObject {
 
 /** Weak: informers keep what they use, and what only passes as bytes costs no second copy. */
 interface DecodedObject {
+  readonly of: KeyValue;
+  readonly codec: ObjectCodec;
+  /** The same by one other codec: a kind may be read in two versions all the time. */
+  other: DecodedObject | undefined;
   object?: WeakRef<AnyObject>;
   plain?: WeakRef<AnyObject>;
 }
@@ -118,8 +122,6 @@ export class ObjectCodec {
   readonly definition: ResourceDefinition;
   readonly #stored: StoredKind;
   readonly #headLength: number;
-  /** Of what was decoded, and of no more: the collector stops all others while it goes through a weak map. */
-  readonly #decoded = new WeakMap<KeyValue, DecodedObject>();
   /** What was just written, so that it need not be parsed again; by the value's identity. */
   readonly #written: WrittenObjects;
 
@@ -134,12 +136,15 @@ export class ObjectCodec {
     return new StoredObject(this, kv);
   }
 
-  /** What all views of it share. */
+  /** What all views of it share; noted on the item, as a weak map of 100,000 takes 100 ms to grow, and holds up the collector. */
   decoded(kv: KeyValue): DecodedObject {
-    const known = this.#decoded.get(kv);
-    if (known) return known;
-    const decoded = {};
-    this.#decoded.set(kv, decoded);
+    const noted = kv.notes as DecodedObject | undefined;
+    const last = noted?.of === kv ? noted : undefined;
+    if (last?.codec === this) return last;
+    if (last?.other?.codec === this) return last.other;
+    if (last) last.other = undefined;
+    const decoded: DecodedObject = { of: kv, codec: this, other: last };
+    kv.notes = decoded;
     return decoded;
   }
 

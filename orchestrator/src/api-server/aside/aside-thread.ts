@@ -15,6 +15,8 @@ const workerFile = new URL(
 
 /** Three megabytes of the smallest values, tracked, checked and written, take a third of it. */
 const mostMegabytes = 1536;
+/** Ten thousand levels, as deep as JSON may nest, walked by several calls each. What is not used takes no memory. */
+const stackMegabytes = 256;
 /** A thread that hears nothing for so long, while nobody waits for what it does, is ended. */
 const deafMs = 10_000;
 
@@ -47,7 +49,7 @@ export class AsideThread implements AsyncDisposable {
 
   constructor(parts: AsideThreadParts) {
     this.#parts = parts;
-    const resourceLimits = { maxOldGenerationSizeMb: mostMegabytes };
+    const resourceLimits = { maxOldGenerationSizeMb: mostMegabytes, stackSizeMb: stackMegabytes };
     this.#worker = new Worker(workerFile, { name: 'aside', workerData: parts.options, resourceLimits });
     this.#service = new StoreService({ ...parts, post: (message, transfer) => this.#post(message, transfer) });
     this.#worker.on('message', (message: FromThread) => this.#told(message));

@@ -12,6 +12,8 @@ const mostValues = 4_000;
 const mostBytes = 512 * 1024;
 /** Of what is stored, where each field that someone owns is there twice. */
 const mostStoredValues = 3 * mostValues;
+/** What nests deeper is walked by calls of calls, which only that thread's stack holds. Few objects have a twentieth of it. */
+const mostNested = 300;
 /** YAML takes twenty times as long to read; protobuf packs more into a byte. */
 const mostPackedBytes = 16 * 1024;
 /** Expressions and patterns are compiled, some microseconds for each character. */
@@ -19,29 +21,42 @@ const mostCompiledBytes = 24 * 1024;
 /** From here on a body may take a turn of its own; in units of {@link turns}. */
 const [smallBytes, unitsPerByte] = [8 * 1024, 2];
 
-const [quote, backslash, comma, bracket, brace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b] as const;
+const [quote, backslash, comma] = [0x22, 0x5c, 0x2c] as const;
+const [bracket, brace, endBracket, endBrace] = [0x5b, 0x7b, 0x5d, 0x7d] as const;
 
-/** Whether a JSON text has more values than that; what is in strings does not count. */
+/** Whether a JSON text has more values than that, or nests deep; what is in strings does not count. */
 export function hasMoreValues(bytes: Uint8Array, most: number): boolean {
-  // Each takes two characters and more.
-  return bytes.length >= 2 * most && countValues(bytes, most) > most;
+  // A level takes a character and more, a value two.
+  return bytes.length > Math.min(mostNested, 2 * most) && countValues(bytes, most) > most;
 }
 
-/** No further than to the first beyond `most`. */
+/** No further than to the first beyond `most`; what nests deep has more than any number. */
 function countValues(bytes: Uint8Array, most: number): number {
   let values = 0;
+  let depth = 0;
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes[i];
     // A comma, a bracket or a brace begins a value.
-    if (code === comma || code === bracket || code === brace) {
-      if (++values > most) return values;
-    } else if (code === quote) i = endOfString(bytes, i + 1);
+    if (code === comma) values++;
+    else if (code === bracket || code === brace) {
+      values++;
+      if (++depth > mostNested) return Number.POSITIVE_INFINITY;
+    } else if (code === endBracket || code === endBrace) depth--;
+    else if (code === quote) i = endOfString(bytes, i + 1);
+    if (values > most) return values;
   }
   return values;
 }
 
+const shortString = 24;
+
 /** Where the string that begins at `from` ends. */
 function endOfString(bytes: Uint8Array, from: number): number {
+  // Most are shorter than a call takes.
+  for (let at = from; at < from + shortString; at++) {
+    if (bytes[at] === quote) return at;
+    if (bytes[at] === backslash) break;
+  }
   for (let at = from; ; at++) {
     at = bytes.indexOf(quote, at);
     if (at < 0) return bytes.length;
@@ -114,7 +129,7 @@ const known = new WeakMap<KeyValue, number>();
 /** Whether working on what is stored takes long. */
 export function isHeavy(item: KeyValue, { custom }: Pick<ResourceDefinition, 'custom'>): boolean {
   const most = mostStoredValues / growthIn(custom);
-  if (item.value.length < 2 * most) return false;
+  if (item.value.length <= Math.min(mostNested, 2 * most)) return false;
   let values = known.get(item);
   if (values === undefined) {
     values = countValues(item.value, mostStoredValues);

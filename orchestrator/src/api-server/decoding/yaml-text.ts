@@ -1,5 +1,5 @@
 import { messageOf, runInThread, ThreadTooLong } from '@berth/kit';
-import { apiError, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
+import { apiError, maxDepth, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
 import { BeyondBudget } from './yaml-decoder.ts';
 import { readDocument, type YamlDocument } from './yaml-document.ts';
 import { checkCharacters } from './yaml-errors.ts';
@@ -50,7 +50,7 @@ function jsonDocument(text: string): YamlDocument | undefined {
     return duplicateFields.length === 0 ? { value, repeated: [] } : undefined;
   } catch (error) {
     // As YAML it would be no flatter.
-    if ((error as Error).message.endsWith(tooDeep)) throw new Error(`yaml: ${tooDeep}`);
+    if ((error as Error).message.endsWith(tooDeep)) throw new Error(`yaml: ${tooDeep} of ${maxDepth}`);
     return undefined;
   }
 }
@@ -62,6 +62,8 @@ export async function writeYaml(json: string | Buffer, signal: AbortSignal): Pro
   if (text.length < ownThreadFrom) return yamlOf(parseExact(text));
   const reply = await inTurn({ json: text }, signal);
   if ('text' in reply) return reply.text;
+  // What nests that deep would have more spaces than anyone takes.
+  if ('error' in reply && /[Ss]tack/.test(reply.error)) throw tooLong();
   throw new Error('error' in reply ? reply.error : 'the answer could not be written');
 }
 

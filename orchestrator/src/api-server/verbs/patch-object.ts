@@ -1,9 +1,10 @@
-import { ApiError } from '@berth/kube';
+import { ApiError, maxDepth, nestsDeeper } from '@berth/kube';
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { heavyWork } from '../aside/heavy-work.ts';
 import { expectedKind } from '../body-decoder.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
+import { tooDeep } from '../object-storage.ts';
 import { ensurePatch, type ParsedPatch, patchOf, patchTypeOf } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -35,6 +36,8 @@ export async function patchObject(
       warn: request.warn,
     };
     const patched = applyPatch(patch, current, definition.schema);
+    // Of what is deep enough to become so a thread makes more.
+    if (!context.aside && nestsDeeper(patched, maxDepth)) throw tooDeep();
     const next = conformPatched(context.bodies, patched, patching);
     ensureNamespace(next, definition.namespaced, namespace);
     ensureName(next, name);

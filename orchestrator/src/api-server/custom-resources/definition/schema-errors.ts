@@ -1,4 +1,4 @@
-import type { CustomResourceDefinitionSpec } from '@berth/kube';
+import { type CustomResourceDefinitionSpec, nestsDeeper } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, forbidden, invalid } from '../../resources/field.ts';
 import { hasDefault, itemsOf, type JsonSchema, someSchema } from '../schema/json-schema.ts';
@@ -69,9 +69,13 @@ export interface SchemaPlace {
   readonly version: string;
 }
 
+/** Objects are filled, pruned and described by it where all requests are served, whose stack holds no more. */
+const mostNested = 990;
+
 /** What is wrong with the schema of a version (apiextensions validateCustomResourceDefinitionValidation). */
 export function validationErrors(schema: JsonSchema, { path, status, check }: SchemaPlace): FieldError[] {
   const field = child(path, 'openAPIV3Schema');
+  if (nestsDeeper(schema, mostNested)) return [forbidden(field, `may not nest deeper than ${mostNested} levels`)];
   const errors: FieldError[] = status ? rootErrors(schema, field) : [];
   if (schema.nullable) errors.push(forbidden(child(field, 'nullable'), 'nullable cannot be true at the root'));
   const problem = formProblem(schema);

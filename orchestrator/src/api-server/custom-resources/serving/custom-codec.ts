@@ -1,4 +1,4 @@
-import { copyJson, parseExact } from '@berth/kube';
+import { copyJson, parseExact, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../../store/store.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { type Splice, wholeSplice } from '../../splice.ts';
@@ -111,7 +111,7 @@ export class CustomCodec extends ObjectCodec {
   override splice(view: StoredObject): Splice {
     if (this.#isSettled(view)) return super.splice(view, true);
     const { kind, apiVersion, ...rest } = view.object;
-    return wholeSplice(encoder.encode(JSON.stringify({ kind, apiVersion, ...rest })));
+    return wholeSplice(encoder.encode(stringifyDeep({ kind, apiVersion, ...rest })));
   }
 
   #isSettled(view: StoredObject): boolean {

@@ -1,5 +1,5 @@
 import { isNumber } from '@berth/kit';
-import { isRecord } from '@berth/kube';
+import { isRecord, stringifyDeep } from '@berth/kube';
 import type { AnyObject, TableColumn } from '../../resource-definition.ts';
 import { age } from '../../resources/columns.ts';
 import type { PrinterColumn } from '../definition/internal-spec.ts';
@@ -59,7 +59,7 @@ function cellOf(object: AnyObject, { type, jsonPath, now }: Cell): unknown {
   if (found.length === 0 || value === null) return type === 'string' && found.length > 0 ? '<nil>' : null;
   switch (type) {
     case 'string':
-      return isRecord(value) || Array.isArray(value) ? JSON.stringify(value) : String(value);
+      return isRecord(value) || Array.isArray(value) ? stringifyDeep(value) : String(value);
     case 'integer':
       return typeof value === 'bigint' ? value : typeof value === 'number' ? Math.trunc(value) : null;
     case 'number':
