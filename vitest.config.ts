@@ -42,7 +42,7 @@ export default defineConfig({
       }),
       // Guests share nothing with each other.
       lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
-      lane('e2e', ['test/e2e/**/*.test.ts'], { setupFiles, maxWorkers: 4, testTimeout: 300_000 }),
+      lane('e2e', ['test/e2e/**/*.test.ts'], { setupFiles, maxWorkers: 4, testTimeout: 600_000 }),
     ],
   },
 });

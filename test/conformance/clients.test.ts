@@ -42,7 +42,7 @@ beforeAll(async () => {
   await writeDockerArchive(archive, webServerRecipe('berth.local/web:1'));
   await berth.command('berth', ['image', 'load', archive, '--data-dir', berth.dataDir]);
   await berth.apply(shell);
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/shell', '--timeout=60s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/shell', '--timeout=120s']);
 });
 
 /**

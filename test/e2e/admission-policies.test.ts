@@ -65,7 +65,7 @@ test('the documents’ replica limit: params of an own kind, bound to namespaces
   await kubectl.run('create', 'namespace', 'limited');
   await kubectl.run('label', 'namespace', 'limited', 'environment=test');
   await kubectl.feed(replicaLimit, 'apply', '-f', '-');
-  await kubectl.run('wait', '--for=condition=Established', 'crd/replicalimits.rules.example.com', '--timeout=10s');
+  await kubectl.run('wait', '--for=condition=Established', 'crd/replicalimits.rules.example.com', '--timeout=120s');
   await eventually(async () => {
     const refused = await kubectl.fails(
       'create',
@@ -133,7 +133,7 @@ test('the documents’ mistyped policy: its status says which field there is not
   await kubectl.feed(mistyped, 'apply', '-f', '-');
   const status = '--for=jsonpath={.status.observedGeneration}=1';
   const name = 'validatingadmissionpolicy/deploy-replica-policy.example.com';
-  await kubectl.run('wait', status, name, '--timeout=10s');
+  await kubectl.run('wait', status, name, '--timeout=120s');
   expect(JSON.parse(await kubectl.run('get', name, '-o', 'jsonpath={.status.typeChecking}'))).toEqual({
     expressionWarnings: [
       {

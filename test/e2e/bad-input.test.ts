@@ -359,7 +359,7 @@ ${volume('absent', 'absent.example.com')}`);
   await eventOf('hung', 'FailedMount: MountVolume.MountDevice failed for volume "hung" : rpc error: code = Canceled');
   await using again = await new ScriptedCsiDriver(options).start();
   await eventually(async () => again.history.length > 0, { what: 'a call to the driver that came back' });
-  await berth.kubectl(['delete', 'pod', 'hung', 'absent', '--timeout=30s']);
+  await berth.kubectl(['delete', 'pod', 'hung', 'absent', '--timeout=120s']);
   await eventually(async () => again.staged.size === 0 && again.published.size === 0, {
     what: 'the volume given back',
   });

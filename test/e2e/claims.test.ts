@@ -174,7 +174,7 @@ test.concurrent('a class that retains keeps volume and data when the claim goes'
   const volume = spec.volumeName as string;
   await world.berth.kubectl(['delete', 'pod', 'keep']);
   await world.berth.kubectl(['delete', 'pvc', 'keep']);
-  await world.berth.kubectl(['wait', '--for=jsonpath={.status.phase}=Released', `pv/${volume}`, '--timeout=20s']);
+  await world.berth.kubectl(['wait', '--for=jsonpath={.status.phase}=Released', `pv/${volume}`, '--timeout=120s']);
   const files = readdirSync(join(world.berth.dataDir, 'nodes/node-1/pool'), { recursive: true }) as string[];
   const kept = files
     .filter((path) => path.endsWith('/file'))

@@ -52,7 +52,7 @@ async function isConsistent(berth: Berth, client: KubeClient, nodes = ['node-1']
     }
     return problems.length === 0;
   };
-  await eventually(check, { timeoutMs: 40_000 }).catch(() => undefined);
+  await eventually(check, { timeoutMs: 120_000 }).catch(() => undefined);
   expect(problems, `BERTH_SEED=${seed}`).toEqual([]);
 }
 

@@ -100,7 +100,7 @@ async function actUntil(
     } catch (error) {
       await sleep(20);
       // The kill comes with an error, and a moment later with the word that it was one.
-      for (let waited = 0; !signal.aborted && waited < 2000; waited += 20) await sleep(20);
+      for (let waited = 0; !signal.aborted && waited < 30_000; waited += 20) await sleep(20);
       if (!signal.aborted) throw error;
     }
   }
@@ -121,7 +121,7 @@ async function settled(
     problems = [...badMounts, ...differences(cluster, traces, volumes)];
     return problems.length === 0;
   };
-  await eventually(check, { timeoutMs: 40_000 }).catch(() => undefined);
+  await eventually(check, { timeoutMs: 120_000 }).catch(() => undefined);
   if (problems.length > 0) {
     const ending = cluster.pods.filter(({ metadata }) => metadata.deletionTimestamp);
     console.log(ending.map((pod) => JSON.stringify({ metadata: pod.metadata, status: pod.status })).join('\n'));

@@ -16,7 +16,7 @@ for (const version of ['1.27', '1.33']) {
     expect(await kubectl.run('create', '-f', sample.definition)).toBe(
       'customresourcedefinition.apiextensions.k8s.io/foos.samplecontroller.k8s.io created\n',
     );
-    await kubectl.run('wait', '--for=condition=Established', crd, '--timeout=10s');
+    await kubectl.run('wait', '--for=condition=Established', crd, '--timeout=120s');
     expect(await kubectl.run('create', '-f', sample.example)).toBe('foo.samplecontroller.k8s.io/example-foo created\n');
     expect(await kubectl.run('get', 'foos')).toMatch(/^NAME +AGE\nexample-foo +\d+s\n$/);
     expect(await kubectl.run('get', 'foo', 'example-foo', '-o', 'jsonpath={.spec}')).toBe(
@@ -81,7 +81,7 @@ for (const [what, run, definition, example] of controllers) {
   test(`the sample controller, ${what}, runs against it`, async () => {
     const kubectl = await Kubectl.in(berth, '1.33', run === sample.run ? 'sample' : 'own-sample');
     await kubectl.run('apply', '-f', definition);
-    await kubectl.run('wait', '--for=condition=Established', crd, '--timeout=10s');
+    await kubectl.run('wait', '--for=condition=Established', crd, '--timeout=120s');
     await using controller = run(berth.ready.kubeconfig);
     await kubectl.run('create', '-f', example);
     const becomes = (answer: string, ...args: string[]) =>
@@ -111,7 +111,7 @@ test('the definitions of the external-snapshotter are taken, and keep their rule
     'volumegroupsnapshots.groupsnapshot.storage.k8s.io',
   ].map((name) => `crd/${name}`);
   await kubectl.run('apply', ...definitions.flatMap((file) => ['-f', file]));
-  await kubectl.run('wait', '--for=condition=Established', ...names, '--timeout=10s');
+  await kubectl.run('wait', '--for=condition=Established', ...names, '--timeout=120s');
   const snapshot = (source: string) => `
 apiVersion: snapshot.storage.k8s.io/v1
 kind: VolumeSnapshot

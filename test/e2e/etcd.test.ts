@@ -117,12 +117,12 @@ test("the documents' StatefulSet runs on an etcd that asks for certificates, ove
   await berth.replacePods('web-1');
   await cluster.run(0);
   await cluster.kill(1);
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=120s']);
   expect(await berth.kubectl(['exec', 'web-1', '--', 'cat', '/usr/share/nginx/html/index.html'])).toBe('kept\n');
   await throughAnother(berth, args);
   await cluster.run(1);
   await berth.kubectl(['delete', 'statefulset', 'web']);
-  await berth.kubectl(['delete', 'pvc', '--all', '--timeout=60s']);
+  await berth.kubectl(['delete', 'pvc', '--all', '--timeout=120s']);
   await eventually(async () => (await berth.get<{ items: object[] }>('pv')).items.length === 0, {
     what: 'no volume left',
   });
@@ -304,5 +304,5 @@ test('of several control planes on one etcd one runs, and another goes on when i
   await eventually(() => second.get('serviceaccount', '-n', 'made-after', 'default'), {
     what: 'what a controller makes',
   });
-  await second.kubectl(['delete', 'namespace', 'made-after', '--timeout=60s']);
+  await second.kubectl(['delete', 'namespace', 'made-after', '--timeout=120s']);
 });

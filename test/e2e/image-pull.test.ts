@@ -53,7 +53,7 @@ function start(name: string, image: string, more: { policy?: string; spec?: Read
   );
 }
 
-const ready = (name: string) => berth.kubectl(['wait', '--for=condition=Ready', `pod/${name}`, '--timeout=40s']);
+const ready = (name: string) => berth.kubectl(['wait', '--for=condition=Ready', `pod/${name}`, '--timeout=120s']);
 
 /** Of the events about a pod, once there are so many: they come behind its status. */
 const messages = (name: string, reason: string, count = 1) =>

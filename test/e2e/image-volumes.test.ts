@@ -48,7 +48,7 @@ test('a pod has a filesystem of the size of its claim, a raw device and memory o
     code: 0,
   });
   await berth.apply(objects);
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=60s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=120s']);
   const shell = (command: string) => berth.kubectl(['exec', 'user', '--', 'sh', '-c', command]);
   const sizeMiB = async () => Number((await shell('df -m /files | tail -1')).trim().split(/\s+/)[1]);
   expect(await sizeMiB()).toBeGreaterThan(220);
@@ -63,7 +63,7 @@ test('a pod has a filesystem of the size of its claim, a raw device and memory o
   await berth.kubectl(['delete', 'pod', 'user']);
   await eventually(async () => loops().length === 0, { what: 'the loop devices to go' });
   await berth.apply(objects.split('---').at(-1) as string);
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=60s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=120s']);
   expect(await shell('cat /files/file')).toBe('kept\n');
   expect(await shell('dd if=/dev/raw bs=512 skip=100 count=1 2>/dev/null | head -c 3')).toBe('raw');
   // Killed with both in use: what is left is taken away by berth down, with the folder.

@@ -185,7 +185,7 @@ for (const version of oldestAndNewest) {
 
   test.concurrent(`kubectl ${version} rolls a StatefulSet out and back, and works in its pods`, async () => {
     const kubectl = await inNamespace(version, 'roll');
-    const status = () => kubectl.run('rollout', 'status', 'sts/web', '--timeout=60s');
+    const status = () => kubectl.run('rollout', 'status', 'sts/web', '--timeout=120s');
     expect(await kubectl.feed(web(2, 'first'), 'apply', '-f', '-')).toBe(
       'service/web created\nstatefulset.apps/web created\n',
     );
@@ -235,12 +235,12 @@ for (const version of oldestAndNewest) {
     await status();
     expect(await kubectl.run('exec', 'web-1', '--', 'sh', '-c', 'echo $ANSWER')).toBe('first\n');
     await kubectl.run('scale', 'sts/web', '--replicas=1');
-    await kubectl.run('wait', '--for=delete', 'pod/web-1', '--timeout=20s');
-    await kubectl.run('wait', '--for=jsonpath={.status.availableReplicas}=1', 'sts/web', '--timeout=20s');
+    await kubectl.run('wait', '--for=delete', 'pod/web-1', '--timeout=120s');
+    await kubectl.run('wait', '--for=jsonpath={.status.availableReplicas}=1', 'sts/web', '--timeout=120s');
     expect(await kubectl.run('delete', 'sts', 'web', '--cascade=orphan')).toBe('statefulset.apps "web" deleted\n');
     expect(await kubectl.run('get', 'pod', 'web-0', '-o', 'jsonpath={.metadata.ownerReferences}')).toBe('');
     await kubectl.run('delete', 'pod', '-l', 'app=web', '--now');
-    await kubectl.run('delete', 'pvc', '--all', '--timeout=30s');
+    await kubectl.run('delete', 'pvc', '--all', '--timeout=120s');
   });
 }
 
@@ -266,7 +266,7 @@ for (const version of versions) {
     ]);
     expect(answer).toContain('got hello');
     expect(attached).toBe('pod/p created\n');
-    await kubectl.run('wait', '--for=condition=Ready', 'pod/p', '--timeout=30s');
+    await kubectl.run('wait', '--for=condition=Ready', 'pod/p', '--timeout=120s');
     await kubectl.run(
       'debug',
       'p',
@@ -283,7 +283,7 @@ for (const version of versions) {
       'wait',
       '--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}=0',
       'pod/p',
-      '--timeout=30s',
+      '--timeout=120s',
     );
     expect(await kubectl.run('logs', 'p', '-c', 'look')).toBe('sleep infinity ');
     expect(await kubectl.run('describe', 'pod', 'p')).toMatch(/Ephemeral Containers:\n {2}look:/);
@@ -341,14 +341,14 @@ test('kubectl cordons, taints and drains a node', async () => {
   const kubectl = await inNamespace(newest, 'drain');
   await kubectl.feed(web(1, 'x'), 'apply', '-f', '-');
   await kubectl.run('run', 'bare', `--image=${image}`, '--', 'sleep', 'infinity');
-  await kubectl.run('wait', '--for=condition=Ready', 'pod/web-0', 'pod/bare', '--timeout=30s');
+  await kubectl.run('wait', '--for=condition=Ready', 'pod/web-0', 'pod/bare', '--timeout=120s');
   expect(await kubectl.run('taint', 'node', 'node-1', 'a=b:NoSchedule')).toBe('node/node-1 tainted\n');
   expect(await kubectl.run('taint', 'node', 'node-1', 'a-')).toBe('node/node-1 untainted\n');
   expect(await kubectl.run('cordon', 'node-1')).toBe('node/node-1 cordoned\n');
   expect(await kubectl.run('get', 'nodes')).toContain('Ready,SchedulingDisabled');
   const drain = ['drain', 'node-1', '--ignore-daemonsets', '--delete-emptydir-data', `--pod-selector=run=bare`];
   expect(await kubectl.fails(...drain)).toContain('cannot delete Pods that declare no controller');
-  expect(await kubectl.run(...drain, '--force', '--grace-period=1', '--timeout=30s')).toMatch(
+  expect(await kubectl.run(...drain, '--force', '--grace-period=1', '--timeout=120s')).toMatch(
     /pod\/bare evicted\nnode\/node-1 drained/,
   );
   await kubectl.run('delete', 'pod', 'web-0', '--now', '--wait=false');
@@ -359,7 +359,7 @@ test('kubectl cordons, taints and drains a node', async () => {
     ),
   );
   await kubectl.run('uncordon', 'node-1');
-  await kubectl.run('wait', '--for=condition=Ready', 'pod/web-0', '--timeout=30s');
+  await kubectl.run('wait', '--for=condition=Ready', 'pod/web-0', '--timeout=120s');
   const events = await kubectl.run('events', '--for', 'pod/web-0');
   expect(events).toMatch(
     /Warning +FailedScheduling +Pod\/web-0 +0\/1 nodes are available: 1 node\(s\) were unschedulable/,

@@ -60,7 +60,7 @@ test('pods of two nodes write to one claim on an nfs server; it goes where it wa
   const nodes = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
   expect(nodes).toHaveLength(2);
   for (const [index, node] of nodes.entries()) await berth.apply(pod(`user-${index}`, node));
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user-0', 'pod/user-1', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user-0', 'pod/user-1', '--timeout=120s']);
   const shell = (name: string, command: string) => berth.kubectl(['exec', name, '--', 'sh', '-c', command]);
   await shell('user-0', 'echo zero > /files/from-0');
   await shell('user-1', 'echo one > /files/from-1');
@@ -72,7 +72,7 @@ test('pods of two nodes write to one claim on an nfs server; it goes where it wa
   expect(await berth.kubectl(['get', 'pv', volume, '-o', 'jsonpath={.spec.nodeAffinity}'])).toBe('');
   await berth.kubectl(['delete', 'pod', 'user-0', 'user-1']);
   await berth.kubectl(['delete', 'pvc', 'files']);
-  await berth.kubectl(['wait', '--for=delete', `pv/${volume}`, '--timeout=60s']);
+  await berth.kubectl(['wait', '--for=delete', `pv/${volume}`, '--timeout=120s']);
   expect(existsSync(data)).toBe(false);
 });
 
@@ -81,7 +81,7 @@ test('a server that is gone holds up its own pod alone: others start and end, an
   await berth.apply(objects());
   const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
   await berth.apply(pod('user', node));
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=120s']);
   await berth.kubectl(['exec', 'user', '--', 'sh', '-c', 'echo before > /files/log']);
   await server.killServer();
   try {
@@ -94,10 +94,10 @@ metadata: { name: local }
 spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } }
 `);
     await berth.apply(pod('bystander', undefined, 'local'));
-    await berth.kubectl(['wait', '--for=condition=Ready', 'pod/bystander', '--timeout=60s']);
+    await berth.kubectl(['wait', '--for=condition=Ready', 'pod/bystander', '--timeout=120s']);
     await berth.kubectl(['exec', 'bystander', '--', 'sh', '-c', 'echo fine > /files/x']);
-    await berth.kubectl(['delete', 'pod', 'bystander', '--timeout=30s']);
-    await berth.kubectl(['delete', 'pvc', 'local', '--timeout=30s']);
+    await berth.kubectl(['delete', 'pod', 'bystander', '--timeout=120s']);
+    await berth.kubectl(['delete', 'pvc', 'local', '--timeout=120s']);
     await server.startServer();
     await writing;
   } finally {
@@ -105,8 +105,8 @@ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } 
     await server.startServer();
   }
   expect(readFileSync(join(server.root, 'default/files/log'), 'utf8')).toBe('before\nduring\n');
-  await berth.kubectl(['delete', 'pod', 'user', '--timeout=60s']);
-  await berth.kubectl(['delete', 'pvc', 'files', '--timeout=60s']);
+  await berth.kubectl(['delete', 'pod', 'user', '--timeout=120s']);
+  await berth.kubectl(['delete', 'pvc', 'files', '--timeout=120s']);
   await eventually(async () => !existsSync(join(server.root, 'default/files')), { what: 'the data to go' });
 });
 
@@ -115,7 +115,7 @@ test('a mount whose process was killed is told, and a further pod of the node ge
   await berth.apply(objects());
   const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
   await berth.apply(pod('first', node));
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/first', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/first', '--timeout=120s']);
   const shell = (name: string, command: string) => berth.kubectl(['exec', name, '--', 'sh', '-c', command]);
   await shell('first', 'echo kept > /files/log');
   const states = async () => {
@@ -128,11 +128,11 @@ test('a mount whose process was killed is told, and a further pod of the node ge
   await eventually(async () => serving(berth.dataDir).length === 0, { what: 'the process to end' });
   expect(await states()).toEqual(['publish default/first broken', 'stage  broken']);
   await berth.apply(pod('second', node));
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/second', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/second', '--timeout=120s']);
   expect(await shell('second', 'cat /files/log')).toBe('kept\n');
   expect(await states()).toEqual(['publish default/first broken', 'publish default/second ok', 'stage  ok']);
-  await berth.kubectl(['delete', 'pod', 'first', 'second', '--timeout=60s']);
-  await berth.kubectl(['delete', 'pvc', 'files', '--timeout=60s']);
+  await berth.kubectl(['delete', 'pod', 'first', 'second', '--timeout=120s']);
+  await berth.kubectl(['delete', 'pvc', 'files', '--timeout=120s']);
   await eventually(async () => !existsSync(join(server.root, 'default/files')), { what: 'the data to go' });
 });
 
@@ -141,14 +141,14 @@ test('a pod whose server is gone can be deleted, and its claim goes when the ser
   await berth.apply(objects());
   const [node = ''] = (await berth.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
   await berth.apply(pod('user', node));
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=120s']);
   const data = join(server.root, 'default/files');
   await server.killServer();
   try {
-    await berth.kubectl(['delete', 'pod', 'user', '--timeout=90s']);
+    await berth.kubectl(['delete', 'pod', 'user', '--timeout=120s']);
     const mounts = () => linuxMounter.mounts().filter(({ source }) => source.startsWith(`${server.host}:`));
     await eventually(async () => mounts().length === 0, { what: 'the mounts to go' });
-    await berth.kubectl(['delete', 'pvc', 'files', '--timeout=60s']);
+    await berth.kubectl(['delete', 'pvc', 'files', '--timeout=120s']);
     expect(await berth.kubectl(['get', 'pv'])).toContain('Released');
     expect(existsSync(data)).toBe(true);
   } finally {
@@ -184,12 +184,12 @@ metadata: { name: static }
 spec: { storageClassName: "", volumeName: static, accessModes: [ReadWriteMany], resources: { requests: { storage: 1Gi } } }
 `);
   await berth.apply(pod('user', node, 'static'));
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=90s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=120s']);
   const shell = (command: string) => berth.kubectl(['exec', 'user', '--', 'sh', '-c', command]);
   await shell('echo before > /files/kept');
   await berth.stop('SIGKILL');
   await berth.up();
-  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=60s']);
+  await berth.kubectl(['wait', '--for=condition=Ready', 'pod/user', '--timeout=120s']);
   await shell('echo after >> /files/kept');
   expect(readFileSync(join(server.root, 'kept'), 'utf8')).toBe('before\nafter\n');
   const mounts = () => linuxMounter.mounts().filter(({ mountPoint }) => mountPoint.startsWith(berth.dataDir));

@@ -428,12 +428,12 @@ test.concurrent("pods spread over nodes, and a claim's pod goes back to the node
     },
   };
   await berth.kubectl(['create', '-f', '-'], { input: JSON.stringify(set) });
-  await berth.kubectl(['rollout', 'status', 'sts/spread', '--timeout=60s']);
+  await berth.kubectl(['rollout', 'status', 'sts/spread', '--timeout=120s']);
   const node = async (name: string) => (await getPod(name)).spec.nodeName;
   const before = [await node('spread-0'), await node('spread-1')];
   expect(before.toSorted()).toEqual(['node-1', 'node-2']);
   await berth.replacePods('spread-0', 'spread-1');
-  await berth.kubectl(['rollout', 'status', 'sts/spread', '--timeout=60s']);
+  await berth.kubectl(['rollout', 'status', 'sts/spread', '--timeout=120s']);
   expect([await node('spread-0'), await node('spread-1')]).toEqual(before);
 });
 
@@ -471,7 +471,7 @@ test.concurrent('dependents go with their owner, stay as orphans, or go first', 
   const kinds = ['background', 'foreground', 'orphan'];
   await Promise.all(kinds.map((kind) => make(`gc-${kind}`)));
   await Promise.all(
-    kinds.map((kind) => berth.kubectl(['delete', 'configmap', `gc-${kind}`, `--cascade=${kind}`, '--timeout=20s'])),
+    kinds.map((kind) => berth.kubectl(['delete', 'configmap', `gc-${kind}`, `--cascade=${kind}`, '--timeout=120s'])),
   );
   const left = async () =>
     (await berth.get<{ items: { metadata: { name: string } }[] }>('configmap')).items.filter(({ metadata }) =>
@@ -491,8 +491,8 @@ test.concurrent('a namespace goes with all it has; its default service account c
   await eventually(async () => (await uid()) !== first, { what: 'a new service account' });
   await berth.kubectl(['run', 'p', '-n', 'full', `--image=${image}`, '--', 'sh', '-c', forever]);
   await berth.kubectl(['create', 'secret', 'generic', 's', '-n', 'full', '--from-literal=a=b']);
-  await berth.kubectl(['wait', '-n', 'full', '--for=condition=Ready', 'pod/p', '--timeout=40s']);
-  await berth.kubectl(['delete', 'namespace', 'full', '--timeout=40s']);
+  await berth.kubectl(['wait', '-n', 'full', '--for=condition=Ready', 'pod/p', '--timeout=120s']);
+  await berth.kubectl(['delete', 'namespace', 'full', '--timeout=120s']);
   const { code, stderr } = await berth.tryKubectl(['get', 'namespace', 'full']);
   expect([code, stderr]).toEqual([1, 'Error from server (NotFound): namespaces "full" not found\n']);
 });

@@ -44,7 +44,7 @@ for (const kubectl of ['1.32', '1.33']) {
     const read = (i: number) => berth.kubectl(['exec', `web-${i}`, '--', 'cat', page]);
 
     await berth.replacePods('web-1');
-    await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=60s']);
+    await berth.kubectl(['wait', '--for=condition=Ready', 'pod/web-1', '--timeout=120s']);
     expect(await read(1)).toBe('pod 1\n');
 
     await berth.stop('SIGKILL');
@@ -57,11 +57,11 @@ for (const kubectl of ['1.32', '1.33']) {
     });
     expect(await berth.kubectl(['get', 'pvc', '-o', 'name'])).toContain('www-web-2');
     await berth.kubectl(['scale', 'statefulset/web', '--replicas=2']);
-    await berth.kubectl(['wait', '--for=jsonpath={.status.availableReplicas}=2', 'statefulset/web', '--timeout=60s']);
+    await berth.kubectl(['wait', '--for=jsonpath={.status.availableReplicas}=2', 'statefulset/web', '--timeout=120s']);
     expect(await read(1)).toBe('pod 1\n');
 
     await berth.kubectl(['delete', 'statefulset', 'web']);
-    await berth.kubectl(['wait', '--for=delete', 'pod', '-l', 'app=nginx', '--timeout=60s']);
+    await berth.kubectl(['wait', '--for=delete', 'pod', '-l', 'app=nginx', '--timeout=120s']);
     const claims = await berth.kubectl(['get', 'pvc', '-o', 'name']);
     expect(claims.trim().split('\n')).toHaveLength(3);
     await berth.kubectl(['delete', 'pvc', '--all']);

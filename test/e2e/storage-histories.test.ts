@@ -47,7 +47,7 @@ for (const [id, play] of Object.entries(cases)) {
     await play(new Stage({ client, namespace, className: classes[id] ?? 'csi-hostpath-sc' }));
     const recorded = comparable(id, recordedHistory(id), 'recorded');
     const seen = () => comparable(id, historyOf(id), 'seen');
-    await eventually(async () => isDeepStrictEqual(seen(), recorded), { timeoutMs: 5000 }).catch(() => undefined);
+    await eventually(async () => isDeepStrictEqual(seen(), recorded), { timeoutMs: 60_000 }).catch(() => undefined);
     expect(seen()).toEqual(recorded);
   });
 }

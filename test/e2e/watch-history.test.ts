@@ -68,7 +68,7 @@ test('every watcher of a server sees the history of its file, over kill -9, rest
   await run.stopWorking();
   take();
   const history = new TrueHistory(changes);
-  expect((await run.finish(history, 15_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
+  expect((await run.finish(history, 60_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
   expectMuch(run, history, 60 * rounds);
 });
 
@@ -96,6 +96,6 @@ test("every watcher of three servers on one etcd sees etcd's history, over rolli
   await truth.catchUp();
   // The servers go on saying that they live.
   const history = new TrueHistory(truth.changes, Number.POSITIVE_INFINITY);
-  expect((await run.finish(history, 15_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
+  expect((await run.finish(history, 60_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
   expectMuch(run, history, 60 * rounds);
 });

@@ -83,7 +83,7 @@ export class Acknowledged {
   }
 
   async #learnsOfEnd(key: string, object: KubeObject): Promise<boolean> {
-    for (let waited = 0; waited < 5000; waited += 50) {
+    for (let waited = 0; waited < 60_000; waited += 50) {
       if (this.#objects.get(key)?.object.metadata.uid !== object.metadata.uid) return true;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

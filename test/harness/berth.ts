@@ -143,7 +143,7 @@ export class Berth implements AsyncDisposable {
 
   tryKubectl(
     args: readonly string[],
-    { input, timeoutMs = 120_000 }: { readonly input?: string; readonly timeoutMs?: number } = {},
+    { input, timeoutMs = 150_000 }: { readonly input?: string; readonly timeoutMs?: number } = {},
   ): Promise<Result> {
     const program = findKubectl(this.#options.kubectl ?? '1.33');
     return execute(program, ['--kubeconfig', this.ready.kubeconfig, ...args], {

@@ -25,7 +25,7 @@ export class Kubectl {
   }
 
   try(args: readonly string[], input?: string): Promise<Result> {
-    const options = { timeoutMs: 60_000, ...(input === undefined ? {} : { input }) };
+    const options = { timeoutMs: 150_000, ...(input === undefined ? {} : { input }) };
     return execute(this.program, [...this.args, ...args], options);
   }
 

@@ -10,7 +10,7 @@ export async function repeat(step: LifeStep, driver: LifeClients): Promise<unkno
     try {
       return await make(step, driver);
     } catch (error) {
-      if ((error as { code?: string }).code !== 'ABORTED' || tries >= 100) throw error;
+      if ((error as { code?: string }).code !== 'ABORTED' || tries >= 1500) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -155,7 +155,7 @@ export async function checkNothingLeft(
 }
 
 /** What goes in the background gets this long. */
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 
 async function gone(what: string, left: () => Promise<readonly string[]>): Promise<void> {
   const deadline = Date.now() + patienceMs;

@@ -48,7 +48,7 @@ export class PodWorld implements AsyncDisposable {
 
   async running(name: string): Promise<void> {
     try {
-      await this.berth.kubectl(['wait', '--for=condition=Ready', `pod/${name}`, '--timeout=40s']);
+      await this.berth.kubectl(['wait', '--for=condition=Ready', `pod/${name}`, '--timeout=120s']);
     } catch (cause) {
       const { stdout } = await this.berth.tryKubectl(['describe', 'pod', name]);
       throw new Error(`${name} did not run:\n${stdout}`, { cause });

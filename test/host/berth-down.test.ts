@@ -101,7 +101,7 @@ const twoPods = ['node-1', 'node-2']
 async function twoPodsRunning(): Promise<Berth> {
   const cluster = await Berth.start({ nodes: 2 });
   await cluster.apply(twoPods);
-  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
+  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=120s']);
   return cluster;
 }
 
