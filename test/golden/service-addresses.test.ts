@@ -151,6 +151,34 @@ test('Services of a store of before have their addresses as objects soon after t
   expect((await s.events()).filter((each) => each.includes('10.96.0.8'))).toEqual([]);
 });
 
+test('a server that was killed before its first Service was written starts again', async () => {
+  const store = new MemoryStore({ clock: systemClock });
+  {
+    await using before = await scene(store);
+    await expect.poll(() => before.holder('10.96.0.1')).toBeDefined();
+  }
+  await store.write({ key: '/registry/services/default/kubernetes' });
+  await using s = await scene(store);
+  expect((await s.client.get(resources.services, at('kubernetes'))).spec?.clusterIP).toBe('10.96.0.1');
+  expect(await s.holder('10.96.0.1')).toEqual({ resource: 'services', ...at('kubernetes') });
+});
+
+test('a server whose own address somebody took serves all else, and has it as soon as it is free', async () => {
+  const store = new MemoryStore({ clock: systemClock });
+  {
+    await using before = await scene(store);
+    await before.client.delete(resources.services, at('kubernetes'));
+    await before.address('10.96.0.1', { group: 'example.com', resource: 'gateways', namespace: 'x', name: 'g' }, {});
+  }
+  await using s = await scene(store);
+  const find = () => s.client.find(resources.services, at('kubernetes'));
+  expect(await find()).toBeUndefined();
+  await s.service('a');
+  await s.client.delete(resources.ipaddresses, { name: '10.96.0.1' });
+  const later = () => s.clock.advance(10_000).then(find);
+  await expect.poll(later).toMatchObject({ spec: { clusterIP: '10.96.0.1', ports: [{ targetPort: expect.any(Number) }] } });
+});
+
 test('an address that was deleted, or says that it is another’s, is the Service’s again', async () => {
   await using s = await scene();
   await s.service('a', { clusterIP: '10.96.0.7' });

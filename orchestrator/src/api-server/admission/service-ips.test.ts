@@ -1,5 +1,6 @@
 import { isNotFound, isReason, type KubeClient, resources, type Service, type ServiceSpec } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { StoreError } from '../../store/store-error.ts';
 import { aServer } from '../server.test-harness.ts';
 
 const at = (name: string) => ({ name, namespace: 'default' });
@@ -147,4 +148,19 @@ test('addresses that nobody asks for are of the upper part of a range as long as
   const last = (address: string) => Number(address.split('.')[3]);
   expect(upper.map(last).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 14 }, (_, i) => 17 + i));
   expect(last(await create('one-more'))).toBeLessThan(17);
+});
+
+test.each([
+  ['is certainly not written is nobody’s again', 'Unavailable', undefined],
+  ['may have been written keeps its address, of which the repair decides', 'Uncertain', 'default/a'],
+] as const)('a service that %s', async (_what, code, holder) => {
+  await using server = await aServer();
+  const { client, store } = server;
+  const { addresses } = servicesOf(client);
+  const write = store.write.bind(store);
+  store.write = (request) =>
+    request.key === '/registry/services/default/a' ? Promise.reject(new StoreError(code, 'cut')) : write(request);
+  const service = { metadata: at('a'), spec: { clusterIP: '10.96.0.7', ports: [{ port: 80 }] } } as Service;
+  await expect(client.create(resources.services, service)).rejects.toThrow('cut');
+  expect((await addresses())['10.96.0.7']).toBe(holder);
 });

@@ -24,10 +24,12 @@ export async function advertise(
   const portsOf = (each: number) => [{ name: 'https', port: each, protocol: 'TCP' }];
   const allPorts = [...new Set(servers.map((each) => each.port))];
   const of = (each: number) => servers.flatMap(({ ip, port: own }) => (own === each ? [ip] : []));
-  await edit(context, ['', 'services'], (service) => {
-    for (const each of service.spec.ports ?? []) if (each.name === 'https') each.targetPort = port;
-    return service;
-  });
+  // Where there was no address for it yet, it comes with one.
+  if (await context.storageOf('', 'services')?.find(place.namespace, place.name))
+    await edit(context, ['', 'services'], (service) => {
+      for (const each of service.spec.ports ?? []) if (each.name === 'https') each.targetPort = port;
+      return service;
+    });
   await ensure(context, ['', 'endpoints'], {
     apiVersion: 'v1',
     kind: 'Endpoints',

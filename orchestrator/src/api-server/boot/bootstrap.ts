@@ -1,4 +1,4 @@
-import { isAlreadyExists } from '@berth/kube';
+import { isAlreadyExists, isReason } from '@berth/kube';
 import { own } from '../admission/asked.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -45,8 +45,18 @@ export async function bootstrap(context: ServerContext, { range, port }: Bootstr
   ]);
   await Promise.all([
     ...priorityClasses.map((each) => ensure(context, 'scheduling.k8s.io', 'priorityclasses', each)),
-    ensure(context, '', 'services', kubernetesService(range.at(1), port)),
+    ensureKubernetesService(context, kubernetesService(range.at(1), port)),
   ]);
+}
+
+/** Where somebody took its range or its address away, all else is served; it is tried again by and by. */
+async function ensureKubernetesService(context: ServerContext, service: AnyObject): Promise<void> {
+  try {
+    await ensure(context, '', 'services', service);
+  } catch (error) {
+    if (!isReason(error, 'Invalid')) throw error;
+    context.log.error('there is no kubernetes Service', { reason: error.message });
+  }
 }
 
 /** The API server as pods know it. */
