@@ -64,7 +64,6 @@ export function variableErrors(
 
 type Validation = NonNullable<ValidatingAdmissionPolicySpec['validations']>[number];
 
-/** That an expression is missing is told with the form of the rest. */
 function validationErrors(
   compiler: ExpressionCompiler,
   { expression = '', message = '', messageExpression = '', reason }: Validation,
@@ -72,8 +71,8 @@ function validationErrors(
 ): FieldError[] {
   const errors: FieldError[] = [];
   const field = (name: string) => child(path, name);
-  if (expression.trim() !== '')
-    errors.push(...unreadable(compiler, expression, { path: field('expression'), wanted: [boolType] }));
+  if (expression.trim() === '') errors.push(required(field('expression'), 'expression is not specified'));
+  else errors.push(...unreadable(compiler, expression, { path: field('expression'), wanted: [boolType] }));
   if (messageExpression !== '' && messageExpression.trim() === '')
     errors.push(invalid(field('messageExpression'), messageExpression, 'must be non-empty if specified'));
   else if (messageExpression !== '') {
@@ -96,8 +95,11 @@ function annotationErrors(
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   const list = 'spec.auditAnnotations';
-  if (auditAnnotations.length > maxAnnotations)
-    errors.push(invalid(list, auditAnnotations, `must not have more than ${maxAnnotations} auditAnnotations`));
+  if (auditAnnotations.length > maxAnnotations) {
+    // In the words of upstream's unversioned type.
+    const shown = auditAnnotations.map(({ key, valueExpression }) => ({ Key: key, ValueExpression: valueExpression }));
+    errors.push(invalid(list, shown, `must not have more than ${maxAnnotations} auditAnnotations`));
+  }
   for (const [i, { key = '', valueExpression = '' }] of auditAnnotations.entries()) {
     const path = `${list}[${i}]`;
     const value = child(path, 'valueExpression');

@@ -99,9 +99,6 @@ function policyErrors(object: AnyObject, list: 'validations' | 'mutations'): Fie
       ? [required('spec.validations', none), required('spec.auditAnnotations', none)]
       : []),
     ...(empty && list === 'mutations' ? [required('spec.mutations', 'mutations must contain at least one item')] : []),
-    ...(spec.validations ?? []).flatMap(({ expression = '' }, index) =>
-      expression.trim() ? [] : [required(`spec.validations[${index}].expression`, 'expression is not specified')],
-    ),
   ];
 }
 
