@@ -95,7 +95,7 @@ export class Berth implements AsyncDisposable {
       this.#log = (this.#log + chunk.toString()).slice(-200_000);
     });
     for (let waited = 0; !existsSync(readyFile); waited += 20) {
-      if (child.exitCode !== null || child.signalCode !== null || waited > 60_000)
+      if (child.exitCode !== null || child.signalCode !== null || waited > 120_000)
         throw new Error(`berth did not get ready:\n${this.#log}`);
       await sleep(20);
     }
@@ -200,7 +200,7 @@ function noneIfNotFound(error: unknown): undefined {
 /** Polls a condition that something outside this process brings about. */
 export async function eventually<T>(
   check: () => Promise<T | undefined | false>,
-  { timeoutMs = 60_000, what = 'the condition' } = {},
+  { timeoutMs = 120_000, what = 'the condition' } = {},
 ): Promise<T> {
   const endAt = performance.now() + timeoutMs;
   let last: unknown;
