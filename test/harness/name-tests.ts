@@ -10,6 +10,9 @@ const file = relative(join(import.meta.dirname, '../..'), expect.getState().test
 /** What was unmounted or killed goes in the kernel's own time. */
 const patienceMs = 30_000;
 
+/** A test that ran out of time leaves all it had. */
+const mostLines = 20;
+
 nameTest(file);
 beforeEach(({ task }) => nameTest(`${file} > ${task.name}`));
 
@@ -18,7 +21,10 @@ afterAll(async () => {
   const made = takeMade();
   const endMs = systemClock.monotonicMs() + patienceMs;
   for (let left = told(made); left.length > 0; left = told(made)) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`left behind:\n${left.join('\n')}`);
+    if (systemClock.monotonicMs() > endMs) {
+      const more = left.length > mostLines ? `\n  and ${left.length - mostLines} more` : '';
+      throw new Error(`left behind:\n${left.slice(0, mostLines).join('\n')}${more}`);
+    }
     await systemClock.sleep(100);
   }
 });
