@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { KubeClient, resources } from '@berth/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
+import { metricProblems } from '../harness/metric-problems.ts';
 
 let server: Awaited<ReturnType<typeof anApiServer>>;
 beforeAll(async () => {
@@ -82,4 +84,67 @@ test('writes to the store are told by resource and kind of write, lists by where
   expect(await valueOf('apiserver_storage_list_total{group="",resource="secrets"}')).toBe(1);
   expect(await valueOf('apiserver_storage_list_returned_objects_total{group="",resource="secrets"}')).toBe(1);
   expect(await valueOf('apiserver_watch_cache_resource_version{group="",resource="secrets"}')).toBe(server.store.revision);
+});
+
+test('pages of metrics are written as Prometheus reads them', async () => {
+  expect(metricProblems(await scrape())).toEqual([]);
+  expect(metricProblems((await server.send({ method: 'GET', path: '/metrics/slis' })).text)).toEqual([]);
+  // What it would find.
+  const wrong = '# HELP a A.\n# TYPE a counter\na 1\na 1\n# HELP b_total B.\n# TYPE b_total gauge\nc 1\n# HELP h H.\n# TYPE h histogram\nh_bucket{profile="p",le="1"} 2\nh_bucket{profile="p",le="+Inf"} 1\nh_count{profile="p"} 3\n';
+  expect(metricProblems(wrong)).toEqual([
+    'not a sample of b_total: c 1',
+    'a: a counter without _total',
+    'a: a series twice',
+    'b_total: _total of a gauge',
+    'h: buckets fall at {profile="p",le="+Inf"}',
+    'h: its last bucket has not all: {profile="p"}',
+  ]);
+});
+
+/** What kube-apiserver tells and this server has none of, and why. */
+const untold: readonly (readonly [pattern: RegExp, why: string])[] = [
+  [/^aggregator_discovery_/, 'discovery is made once, from one table'],
+  [/^apiextensions_apiserver_validation_ratcheting_seconds$/, 'old and new objects are compared by the rules, in no step of its own'],
+  [/^apiserver_audit_/, 'there with an audit policy'],
+  [/^apiserver_current_inqueue_requests$/, 'apiserver_flowcontrol_current_inqueue_requests has them by flow'],
+  [/^apiserver_flowcontrol_(demand_seats|priority_level_\w+_utilization|read_vs_write_current_requests)$/, 'observed for each nanosecond; the gauges have what they are made of'],
+  [/^apiserver_(init_events_total|watch_cache_(consistent_read_total|initializations_total|read_wait_seconds)|storage_decode_errors_total)$|^watch_cache_capacity$|^etcd_bookmark/, 'one cache is there for all resources from the start'],
+  [/^apiserver_(storage_data_key|storage_envelope|envelope_encryption)/, 'keys come from a file, not from a KMS'],
+  [/^apiserver_(kube_aggregator|webhooks)_x509_/, 'such certificates are not taken'],
+  [/^apiserver_(request_timestamp_comparison_time|validation_(declarative|duplicate)_\w+)$/, 'upstream compares two ways of its own'],
+  [/^cardinality_enforcement_/, 'no label is limited by flags'],
+  [/^(etcd_lease_object_counts|grpc_client_\w+)$/, 'of the client of etcd, which the store may have'],
+  [/^field_validation_request_duration_seconds$/, 'unknown fields are found while a body is read'],
+  [/^(kube_apiserver_(clusterip|nodeport)_allocator|apiserver_nodeport_repair)_/, 'addresses and ports are taken from what is stored'],
+  [/^node_authorizer_graph_actions_duration_seconds$/, 'it follows objects, and has no graph'],
+  [/^rest_client_(exec_plugin|transport|request_size|response_size)_/, 'clients in this process have no transport'],
+  [/^serviceaccount_\w+_total$/, 'not counted yet'],
+];
+
+test('what kube-apiserver tells is told under the same name, with the same labels, or there is none of it', () => {
+  const own = new Map(server.server.metrics.registry.families.map((family) => [family.name, family] as const));
+  const recorded = JSON.parse(readFileSync(new URL('metrics.json', import.meta.url), 'utf8')) as { components: Record<string, { name: string; type: string; labels: string[] }[]> };
+  const wrong = (recorded.components['kube-apiserver'] ?? []).flatMap(({ name, type, labels }) => {
+    const ours = own.get(name);
+    const reason = untold.find(([pattern]) => pattern.test(name));
+    if (!ours) return reason ? [] : [`${name}: nobody tells it`];
+    if (reason) return [`${name}: told, though it is said not to be`];
+    const same = ours.type === type && (labels.length === 0 || [...ours.labelNames].sort().join() === labels.filter((label) => label !== 'quantile').sort().join());
+    return same ? [] : [`${name}: ${ours.type} ${ours.labelNames}, recorded: ${type} ${labels}`];
+  });
+  expect(wrong).toEqual([]);
+});
+
+// kubernetes-mixin's dashboards, alerts and recording rules for the API server.
+test('what dashboards and alerts ask for has series', async () => {
+  const text = await scrape();
+  const families = `aggregator_unavailable_apiservice apiserver_client_certificate_expiration_seconds_bucket apiserver_current_inflight_requests
+    apiserver_request_duration_seconds_bucket apiserver_request_sli_duration_seconds_bucket apiserver_request_slo_duration_seconds_bucket apiserver_request_total
+    apiserver_resource_objects apiserver_storage_objects etcd_request_duration_seconds_bucket kubernetes_build_info process_cpu_seconds_total
+    process_resident_memory_bytes process_start_time_seconds rest_client_requests_total rest_client_request_duration_seconds_bucket workqueue_adds_total
+    workqueue_depth workqueue_queue_duration_seconds_bucket`.split(/\s+/);
+  expect(families.filter((name) => !new RegExp(`^${name}[{ ]`, 'm').test(text))).toEqual([]);
+  expect(text).toMatch(/^aggregator_unavailable_apiservice\{name="v1\.apps"\} 0$/m);
+  const start = (page: string) => /^process_start_time_seconds (\S+)$/m.exec(page)?.[1];
+  expect(start(await scrape())).toBe(start(text));
 });

@@ -41,9 +41,15 @@ export class RemoteApis {
       'How often an APIService became unavailable, by its name and why.',
       ['name', 'reason'],
     );
-    metrics.gauge('aggregator_unavailable_apiservice', 'APIServices that are unavailable.', ['name'], () =>
-      [...this.#apis].map(([name, { available }]) => [[name], available ? 0 : 1] as const),
-    );
+    // What this server itself serves is there.
+    const local = () => {
+      const { registry } = context;
+      return registry.groups.flatMap((group) => registry.versionsOf(group).map((version) => `${version}.${group}`));
+    };
+    metrics.gauge('aggregator_unavailable_apiservice', 'APIServices that are unavailable.', ['name'], () => [
+      ...local().map((name) => [[name], 0] as const),
+      ...[...this.#apis].map(([name, { available }]) => [[name], available ? 0 : 1] as const),
+    ]);
   }
 
   get client(): ProxyClient {

@@ -14,7 +14,7 @@ export class ComponentMetrics {
     // None of ours has a level of stability; none is hidden, or can be turned off.
     const about = ['deprecated_version', 'stability_level'];
     registry.count('registered_metrics_total', 'Families of metrics there are.', about, () => [
-      [['', ''], registry.size],
+      [['', ''], registry.families.length],
     ]);
     registry.count('hidden_metrics_total', 'Families that are hidden.', [], none);
     registry.count('disabled_metrics_total', 'Families that are turned off.', [], none);

@@ -1,4 +1,3 @@
-import type { Clock } from '@berth/kit';
 import { type Counter, MetricRegistry, SeriesOf } from './metric-registry.ts';
 import { addProcessStart } from './process-start.ts';
 
@@ -8,7 +7,7 @@ export class HealthMetrics {
   readonly #last = new SeriesOf(() => ({ passed: false }));
   readonly #total: SeriesOf<Counter>;
 
-  constructor(clock: Clock) {
+  constructor() {
     const about = ['name', 'type'];
     this.#registry.gauge('kubernetes_healthcheck', 'The last result of a health check: 1, it passed.', about, () =>
       [...this.#last].map(([labels, { passed }]) => [labels, passed ? 1 : 0] as const),
@@ -18,7 +17,7 @@ export class HealthMetrics {
       'status',
       'type',
     ]);
-    addProcessStart(this.#registry, clock);
+    addProcessStart(this.#registry);
   }
 
   /** `type`: what was asked for, such as `livez`. */

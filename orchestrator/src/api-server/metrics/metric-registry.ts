@@ -6,6 +6,8 @@ export type Sample = readonly [labels: Values, value: number, atMs?: number];
 
 interface Family {
   readonly name: string;
+  readonly type: string;
+  readonly labelNames: Values;
   lines(): Promise<readonly string[]> | readonly string[];
 }
 
@@ -119,7 +121,7 @@ export class MetricRegistry {
     const series = new SeriesOf(() => new Counter());
     // Without labels there is one series from the beginning.
     if (labelNames.length === 0) series.at();
-    this.#add({ name, help, type: 'counter' }, () =>
+    this.#add({ name, help, type: 'counter', labelNames }, () =>
       [...series].map(([labels, { value }]) => sampleLine(name, labelNames, labels, value)),
     );
     return series;
@@ -133,19 +135,19 @@ export class MetricRegistry {
 
   /** Tells series by one more name. */
   alias(name: string, help: string, labelNames: Values, series: SeriesOf<Histogram>): void {
-    this.#add({ name, help, type: 'histogram' }, () =>
+    this.#add({ name, help, type: 'histogram', labelNames }, () =>
       [...series].flatMap(([labels, histogram]) => histogramLines(name, labelNames, labels, histogram)),
     );
   }
 
   /** One that something else keeps. */
   known(name: string, help: string, histogram: Histogram): void {
-    this.#add({ name, help, type: 'histogram' }, () => histogramLines(name, [], [], histogram));
+    this.#add({ name, help, type: 'histogram', labelNames: [] }, () => histogramLines(name, [], [], histogram));
   }
 
   summary(name: string, help: string, labelNames: Values): SeriesOf<Summary> {
     const series = new SeriesOf(() => new Summary());
-    this.#add({ name, help, type: 'summary' }, () =>
+    this.#add({ name, help, type: 'summary', labelNames }, () =>
       [...series].flatMap(([labels, summary]) => [
         ...summary
           .quantiles()
@@ -172,9 +174,9 @@ export class MetricRegistry {
     this.#read({ name, help, type: 'counter' }, labelNames, read);
   }
 
-  /** How many families there are. */
-  get size(): number {
-    return this.#families.length;
+  /** All there are, whether they have series or not. */
+  get families(): readonly Pick<Family, 'name' | 'type' | 'labelNames'>[] {
+    return this.#families;
   }
 
   async text(): Promise<string> {
@@ -189,7 +191,7 @@ export class MetricRegistry {
     labelNames: Values,
     read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
   ): void {
-    this.#add(about, async () =>
+    this.#add({ ...about, labelNames }, async () =>
       [...(await read())].map(([labels, value, atMs]) => {
         const line = sampleLine(about.name, labelNames, labels, value);
         return atMs === undefined ? line : `${line} ${atMs}`;
@@ -198,12 +200,14 @@ export class MetricRegistry {
   }
 
   #add(
-    { name, help, type }: { name: string; help: string; type: string },
+    { name, help, type, labelNames }: Omit<Family, 'lines'> & { readonly help: string },
     samples: () => readonly string[] | Promise<readonly string[]>,
   ): void {
     const head = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
     this.#families.push({
       name,
+      type,
+      labelNames,
       lines: async () => {
         const lines = await samples();
         return lines.length === 0 ? [] : [...head, ...lines];

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Clock } from '@berth/kit';
 import type { MetricRegistry, Sample } from './metric-registry.ts';
 import { addProcessStart } from './process-start.ts';
 
@@ -10,12 +9,12 @@ const one = (value: number): Sample[] => [[[], value]];
  * What Prometheus' clients tell of any process (their go_* are told by no other language's), and what the client for Node.js
  * tells of its heap.
  */
-export function addProcess(registry: MetricRegistry, clock: Clock): void {
+export function addProcess(registry: MetricRegistry): void {
   registry.count('process_cpu_seconds_total', 'Seconds of CPU this process has used.', [], () => {
     const { user, system } = process.cpuUsage();
     return one((user + system) / 1e6);
   });
-  addProcessStart(registry, clock);
+  addProcessStart(registry);
   const gauge = (name: string, help: string, value: () => number) => registry.gauge(name, help, [], () => one(value()));
   gauge('process_open_fds', 'Files this process has open.', () => readdirSync('/proc/self/fd').length);
   gauge('process_max_fds', 'Files this process may have open.', () => limitOf('open files'));

@@ -36,7 +36,7 @@ export class ServerMetrics {
     this.admission = new AdmissionMetrics(registry);
     this.admissionSteps = new AdmissionSteps(registry, context.clock);
     this.podSecurity = new PodSecurityMetrics(registry);
-    this.health = new HealthMetrics(context.clock);
+    this.health = new HealthMetrics();
     context.expressions.register(registry);
     this.#store = new StoreMetrics(registry, context);
     this.configurations = new ConfigurationMetrics(registry, context.clock);
@@ -49,7 +49,7 @@ export class ServerMetrics {
     this.watched = watchEvents(registry);
     addBuild(registry);
     addVersion(registry);
-    addProcess(registry, context.clock);
+    addProcess(registry);
     addObjects(registry, context);
     addLists(registry, context);
     addRevision(registry, context);

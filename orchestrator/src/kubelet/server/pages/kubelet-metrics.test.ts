@@ -2,6 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { metricProblems } from '../../../../../test/harness/metric-problems.ts';
 import { NodeMetrics } from '../../node-metrics.ts';
 import { aPod, podPath, TestNode } from '../../testing/test-node.ts';
 
@@ -63,6 +64,7 @@ async function page(node: TestNode): Promise<Map<string, string>> {
   const { chunks } = await node.kubelet.api.page('GET', '/metrics', AbortSignal.timeout(60_000));
   let text = '';
   for await (const chunk of chunks) text += Buffer.from(chunk).toString();
+  expect(metricProblems(text)).toEqual([]);
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), line.slice(line.lastIndexOf(' ') + 1)]));
 }

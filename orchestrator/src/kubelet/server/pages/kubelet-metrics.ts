@@ -53,6 +53,6 @@ export async function kubeletMetrics(
     node.options.volumes.totals().map(({ plugin, state, count }): Sample => [[plugin, state], count]),
   );
   addBuild(registry);
-  addProcess(registry, node.options.clock);
+  addProcess(registry);
   return `${await registry.text()}${(await node.options.metrics?.text()) ?? ''}`;
 }

@@ -56,9 +56,9 @@ const pages: Readonly<Record<string, Page>> = {
     const { cadvisorMetrics } = await import('./cadvisor-metrics.ts');
     return metrics(await cadvisorMetrics(parts, signal));
   },
-  '/metrics/probes': async ({ node, workers }) => {
+  '/metrics/probes': async ({ workers }) => {
     const { probeMetrics } = await import('./probe-metrics.ts');
-    return metrics(await probeMetrics(workers, node.options.clock));
+    return metrics(await probeMetrics(workers));
   },
   '/metrics/resource': async (parts, { signal }) => {
     const { resourceMetrics } = await import('./resource-metrics.ts');

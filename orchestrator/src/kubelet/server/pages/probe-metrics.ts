@@ -1,11 +1,10 @@
-import type { Clock } from '@berth/kit';
 import { MetricRegistry } from '../../../api-server/metrics/metric-registry.ts';
 import { addProcessStart } from '../../../api-server/metrics/process-start.ts';
 import type { PodWorkers } from '../../pods/pod-workers.ts';
 import { probeBounds } from '../../probes/probe-counts.ts';
 
 /** kubelet's /metrics/probes (prober_manager.go); of a pod, as long as it is probed. */
-export async function probeMetrics(workers: PodWorkers, clock: Clock): Promise<string> {
+export async function probeMetrics(workers: PodWorkers): Promise<string> {
   const registry = new MetricRegistry();
   const totals = registry.counter(
     'prober_probe_total',
@@ -27,6 +26,6 @@ export async function probeMetrics(workers: PodWorkers, clock: Clock): Promise<s
       if (counts.durations) durations.at(container, namespace, name, type).merge(counts.durations);
     }
   }
-  addProcessStart(registry, clock);
+  addProcessStart(registry);
   return registry.text();
 }
