@@ -30,6 +30,21 @@ test('the same value at another revision is another object', () => {
   expect(codec.view({ ...kv, modRevision: 8 }).object).not.toBe(object);
 });
 
+test('two codecs that read an item by turns decode it once each, and no more of them are kept', () => {
+  const [first, second, third] = [aCodec(), aCodec(), aCodec()];
+  const kv = aValue();
+  const objects = [first, second].map((codec) => codec.view(kv).object);
+  expect(objects[0]).not.toBe(objects[1]);
+  expect([first, second].map((codec) => codec.view(kv).object === objects[first === codec ? 0 : 1])).toEqual([
+    true,
+    true,
+  ]);
+  const other = third.view(kv).object;
+  expect(second.view(kv).object).toBe(objects[1]);
+  expect(third.view(kv).object).toBe(other);
+  expect(first.view(kv).object).not.toBe(objects[0]);
+});
+
 test('what is sent as it is stored is not decoded', () => {
   const codec = aCodec();
   let decoded = 0;

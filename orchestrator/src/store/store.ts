@@ -4,6 +4,8 @@ export interface KeyValue {
   readonly value: Uint8Array;
   readonly createRevision: number;
   readonly modRevision: number;
+  /** What a reader made of it, of no concern to stores. A copy of an item has the notes of the other until it has its own. */
+  notes?: unknown;
 }
 
 export interface RangeRequest {

@@ -4,9 +4,11 @@ import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
 import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
+import type { StoredObject } from '../stored-object.ts';
 import { deleteChecked } from './delete-object.ts';
 import { listObjects } from './list-objects.ts';
 
@@ -24,7 +26,7 @@ export async function deleteCollection(
   const { definition } = route;
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
-  if (context.aside && list.items.some(({ kv }) => isHeavy(kv, definition))) throw heavyWork;
+  if (context.aside && (await someHeavy(list.items, definition))) throw heavyWork;
   const { user, warn } = request;
   const asked = askedOf(request, () => deleteOptionsObject(options));
   const about = { definition, options, user, warn, asked, ofCollection: true };
@@ -44,4 +46,13 @@ export async function deleteCollection(
   };
   await Promise.all(Array.from({ length: concurrency }, work));
   return list;
+}
+
+async function someHeavy(items: readonly StoredObject[], definition: ResourceDefinition): Promise<boolean> {
+  for (const item of items) {
+    const pause = turns.goOn(readingCost(item));
+    if (pause) await pause;
+    if (isHeavy(item.kv, definition)) return true;
+  }
+  return false;
 }
