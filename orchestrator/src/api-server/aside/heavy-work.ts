@@ -123,6 +123,8 @@ function beginsAsJson(bytes: Uint8Array): boolean {
   return bytes[0] === brace;
 }
 
+/** Looking through less costs no more than to remember what was found, and a weak map of 100,000 takes long to grow. */
+const rememberedBytes = 2048;
 /** Up to {@link mostStoredValues} and one. */
 const known = new WeakMap<KeyValue, number>();
 
@@ -133,7 +135,7 @@ export function isHeavy(item: KeyValue, { custom }: Pick<ResourceDefinition, 'cu
   let values = known.get(item);
   if (values === undefined) {
     values = countValues(item.value, mostStoredValues);
-    known.set(item, values);
+    if (item.value.length > rememberedBytes) known.set(item, values);
   }
   return values > most;
 }
