@@ -15,6 +15,7 @@ import { beginInTurns } from './begin-in-turns.ts';
 import { endInTurns } from './end-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
+import { atMost } from './live-requests.ts';
 import { badRequest, malformedHead } from './malformed-head.ts';
 import { originForm } from './request-target.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
@@ -55,6 +56,8 @@ const idleMs = 90_000;
 const handshakeMs = 10_000;
 /** Parsers kept for connections to come: Node keeps a thousand once there were so many, of 17 kB each. */
 const idleParsers = 16;
+/** How long connections of a server that ends wait for one request more, whose answer says that it was the last. */
+const lastWordMs = 500;
 /** How long what is left of a bad request may take to come. */
 const lingerMs = 1000;
 
@@ -75,7 +78,7 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   const shouldUpgradeCallback = (message: IncomingMessage) => wantedUpgrade(message, parts.isRemote) !== undefined;
   Object.assign(server, { ...idle, shouldUpgradeCallback });
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
-  serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
+  const { live } = serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
   beginInTurns(server, handshakeMs);
   server.prependListener('secureConnection', endInTurns);
   const sockets = trackSockets(server);
@@ -90,11 +93,17 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   return {
     address,
     port,
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
+    [Symbol.asyncDispose]: async () => {
+      // Node would cut off answers that are not written yet, and requests on their way: connections end with their next answer.
+      server.closeIdleConnections = () => undefined;
+      // Those of HTTP/2 are told to take their next request elsewhere.
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await live.drain(parts.clock);
+      await atMost(parts.clock, lastWordMs, closed);
+      await live.drain(parts.clock);
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
   };
 }
 
@@ -117,7 +126,7 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
   };
 }
 
-function serve(server: Http2SecureServer, parts: HandlerParts): void {
+function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   const { log, metrics } = parts;
   const handler = new HttpHandler(parts);
   const failed = (error: unknown) => log.error('a connection was not served', { error });
@@ -144,6 +153,7 @@ function serve(server: Http2SecureServer, parts: HandlerParts): void {
     log.debug('a TLS handshake failed', { error });
   });
   server.on('clientError', refuse);
+  return handler;
 }
 
 /** A watch that is silent is not idle: only a session without streams is. */
