@@ -28,7 +28,7 @@ export class BeyondBudget extends Error {
 }
 
 /** What walks the value later may recurse; JSON may not be deeper either. */
-const maxDepth = 1000;
+export const maxDepth = 1000;
 
 /** A map while it grows, and the keys that are not to come again. */
 interface Growing {

@@ -1,6 +1,6 @@
-import { Composer, type Document, LineCounter, type Pair, Parser, visit } from 'yaml';
-import { decodeYaml } from './yaml-decoder.ts';
-import { checkCharacters, checkDirective, syntaxError } from './yaml-errors.ts';
+import { Composer, type Document, Lexer, LineCounter, type Pair, Parser, visit } from 'yaml';
+import { decodeYaml, maxDepth } from './yaml-decoder.ts';
+import { checkBeginning, checkCharacters, checkDirective, syntaxError } from './yaml-errors.ts';
 
 export interface YamlDocument {
   readonly value: unknown;
@@ -24,9 +24,34 @@ const asTexts = {
  */
 export function readDocument(text: string, budget = Number.POSITIVE_INFINITY): YamlDocument {
   checkCharacters(text);
+  checkBeginning(text);
+  if (text.length > maxDepth) checkDepth(text);
   checkDirective(text);
   const { value, repeats } = decodeYaml(parse(text, false).document, budget);
   return { value, repeated: repeats.length === 0 ? [] : repeatedKeys(text) };
+}
+
+/** What comes before a text whose characters are no syntax. */
+const scalarFollows = '\x1f';
+
+/**
+ * The parser takes time by the square of how deep lists and maps nest that are in brackets, or begin on one line.
+ * @throws Error – it is deeper than what is read
+ */
+function checkDepth(text: string): void {
+  let brackets = 0;
+  let onLine = 0;
+  let before = '';
+  for (const token of new Lexer().lex(text)) {
+    const isSyntax = before !== scalarFollows;
+    before = token;
+    if (!isSyntax) continue;
+    if (token === '[' || token === '{') brackets++;
+    else if (token === ']' || token === '}') brackets--;
+    else if (token === '-' || token === '?') onLine++;
+    else if (token.endsWith('\n')) onLine = 0;
+    if (brackets + onLine > maxDepth) throw new Error(`yaml: exceeded max depth of ${maxDepth}`);
+  }
 }
 
 /** Where values stand is known only to a parser that keeps what it read. */

@@ -14,6 +14,14 @@ export function checkCharacters(text: string): void {
     throw new Error('yaml: control characters are not allowed');
 }
 
+/** @throws Error – a tab comes before all else but blanks and comments; the library takes it for a blank */
+export function checkBeginning(text: string): void {
+  const [before = ''] = /^\ufeff?(?: |\r?\n|#[^\n]*\n)*\t/.exec(text) ?? [];
+  if (before === '') return;
+  const line = before.split('\n').length;
+  throw new Error(`yaml: ${line === 1 ? '' : `line ${line}: `}${noStart}`);
+}
+
 /** @throws Error – there is a directive that Go's reader does not know */
 export function checkDirective(text: string): void {
   if (!/^\ufeff?%/.test(text)) return;

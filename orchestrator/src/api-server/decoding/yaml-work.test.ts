@@ -50,6 +50,39 @@ test('what aliases make of a text is counted before it is made', () => {
   expect(() => readDocument(bomb)).toThrow('yaml: document contains excessive aliasing');
 });
 
+test.each([
+  ['\t', ''],
+  ['\t# x', ''],
+  [' \ta: b', ''],
+  ['\ufeff\t', ''],
+  ['\n\t', 'line 2: '],
+  ['# x\n\n \t\n', 'line 3: '],
+])('%j begins with a tab', (text, line) => {
+  expect(() => readDocument(text)).toThrow(`yaml: ${line}found character that cannot start any token`);
+});
+
+test('what nests too deep is refused before it is parsed, and what only looks so is read', () => {
+  const cost = (text: string) => {
+    const before = process.threadCpuUsage();
+    expect(() => readDocument(text)).toThrow('yaml: exceeded max depth of 1000');
+    const { user, system } = process.threadCpuUsage(before);
+    return user + system;
+  };
+  const reading = process.threadCpuUsage();
+  readDocument(Array.from({ length: 5000 }, (_, i) => `k${i}: a`).join('\n'));
+  const { user, system } = process.threadCpuUsage(reading);
+  for (const part of ['[', '{a: ', '- ', '? '])
+    expect(cost(`a:\n  ${part.repeat(700_000)}`)).toBeLessThan(2 * (user + system));
+  const texts = [
+    `a: "${'['.repeat(2000)}"`,
+    `a: |\n${'  [\n'.repeat(2000)}`,
+    `a: b${'['.repeat(2000)}`,
+    '- [a]\n'.repeat(2000),
+    '- - a\n'.repeat(2000),
+  ];
+  for (const text of texts) expect(() => readDocument(text)).not.toThrow();
+});
+
 test('keys are told apart without each being compared with each', () => {
   const lines = (count: number) => Array.from({ length: count }, (_, i) => `k${i}: a\n`).join('');
   const cost = (count: number) => {
