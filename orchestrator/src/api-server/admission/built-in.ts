@@ -111,7 +111,7 @@ function pluginTable(
       delete: lifecycle,
     },
     LimitRanger: { mutate: limitDefaults(lookup), validate: limitChecks(lookup) },
-    ServiceAccount: { mutate: serviceAccount(lookup, context) },
+    ServiceAccount: serviceAccount(lookup, context),
     NodeRestriction: {
       mutate: restriction,
       delete: restriction,

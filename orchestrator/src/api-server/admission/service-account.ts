@@ -1,16 +1,22 @@
 import { type Clock, type Rng, randomSuffix } from '@berth/kit';
-import type { Container, PodSpec, Volume } from '@berth/kube';
+import { apiError, type Container, type PodSpec, type Volume } from '@berth/kube';
+import { secretNames } from '../authorization/node/pod-references.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { forbidden } from '../resource-errors.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import { type AdmissionLookup, unaskable } from './lookup.ts';
+import { ephemeralSecretProblem, secretProblem } from './mountable-secrets.ts';
 
+const prefix = 'kube-api-access-';
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The `default` account of a new namespace is made by a controller, which may be a moment behind (upstream's numbers). */
 const defaultTries = 10;
 
-/** Gives pods a service account, its token and its pull secrets (admission ServiceAccount). */
-export function serviceAccount(lookup: AdmissionLookup, { clock, rng }: { clock: Clock; rng: Rng }): AdmissionPlugin {
+/** Gives pods a service account, its token and its pull secrets, and keeps them to its secrets where it says so (admission ServiceAccount). */
+export function serviceAccount(
+  lookup: AdmissionLookup,
+  { clock, rng }: { clock: Clock; rng: Rng },
+): Record<'mutate' | 'validate', AdmissionPlugin> {
   const findAccount = async (namespace: string, name: string): Promise<AnyObject | undefined> => {
     for (let tries = 1; ; tries++) {
       const found = await lookup.find('', 'serviceaccounts', namespace, name);
@@ -18,29 +24,61 @@ export function serviceAccount(lookup: AdmissionLookup, { clock, rng }: { clock:
       await clock.sleep(100 + rng.next() * 100);
     }
   };
-  return async (request) => {
-    if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
-    const { object, definition, namespace, name } = request;
-    if (object.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return checkMirror(request);
-    const spec = object.spec as PodSpec & { serviceAccount?: string };
-    const account = spec.serviceAccountName || spec.serviceAccount || 'default';
-    spec.serviceAccountName = account;
-    spec.serviceAccount = account;
+  const accountOf = async ({ object, definition, namespace, name }: AdmissionRequest): Promise<AnyObject> => {
+    const account = (object['spec'] as PodSpec | undefined)?.serviceAccountName;
+    if (!account) throw forbidden(definition, name, `no service account specified for pod ${namespace}/${name}`);
     const found = await findAccount(namespace, account);
-    if (!found) {
-      const why = unaskable(account) ?? `serviceaccount ${JSON.stringify(account)} not found`;
-      throw forbidden(definition, name, `error looking up service account ${namespace}/${account}: ${why}`);
-    }
-    if (wantsToken(spec, found)) mountToken(spec, rng);
-    const secrets = found['imagePullSecrets'] as PodSpec['imagePullSecrets'];
-    if (!spec.imagePullSecrets?.length && secrets?.length) spec.imagePullSecrets = structuredClone(secrets);
+    if (found) return found;
+    const why = unaskable(account) ?? `serviceaccount ${JSON.stringify(account)} not found`;
+    throw forbidden(definition, name, `error looking up service account ${namespace}/${account}: ${why}`);
+  };
+  const refuseSecrets = ({ object, definition, name }: AdmissionRequest, account: AnyObject) => {
+    const problem = secretProblem(object['spec'] as PodSpec, account);
+    if (problem !== undefined) throw forbidden(definition, name, problem);
+  };
+  return {
+    mutate: async (request) => {
+      if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
+      const { object } = request;
+      if (isMirror(object)) return checkMirror(request);
+      const spec = object['spec'] as PodSpec & { serviceAccount?: string };
+      const account = spec.serviceAccountName || spec.serviceAccount || 'default';
+      spec.serviceAccountName = account;
+      spec.serviceAccount = account;
+      const found = await accountOf(request);
+      if (wantsToken(spec, found)) mountToken(spec, rng);
+      const secrets = found['imagePullSecrets'] as PodSpec['imagePullSecrets'];
+      if (!spec.imagePullSecrets?.length && secrets?.length) spec.imagePullSecrets = structuredClone(secrets);
+      refuseSecrets(request, found);
+    },
+    // Webhooks may have changed the pod.
+    validate: async (request) => {
+      const { definition, operation, subresource, object } = request;
+      if (definition.group !== '' || definition.plural !== 'pods') return;
+      if (operation === 'create' && subresource === '') {
+        if (isMirror(object)) return checkMirror(request);
+        return refuseSecrets(request, await accountOf(request));
+      }
+      if (operation !== 'update' || subresource !== 'ephemeralcontainers') return;
+      const problem = ephemeralSecretProblem(object['spec'] as PodSpec, await accountOf(request));
+      // Upstream does not say that it is forbidden.
+      if (problem !== undefined) throw apiError('Unknown', problem, { code: 500 });
+    },
   };
 }
 
-/** Pods that mirror what a kubelet runs by itself have no identity. */
+function isMirror({ metadata }: AnyObject): boolean {
+  return metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+}
+
+/** Pods that mirror what a kubelet runs by itself have no identity, and nothing that is for one. */
 function checkMirror({ object, definition, name }: AdmissionRequest): void {
-  if (object.spec?.serviceAccountName)
-    throw forbidden(definition, name, 'a mirror pod may not reference service accounts');
+  const spec = (object['spec'] ?? {}) as PodSpec;
+  const refuse = (why: string) => forbidden(definition, name, why);
+  if (spec.serviceAccountName) throw refuse('a mirror pod may not reference service accounts');
+  if (secretNames(spec as object).length > 0) throw refuse('a mirror pod may not reference secrets');
+  if (spec.volumes?.some(({ projected }) => projected?.sources?.some((source) => source.serviceAccountToken)))
+    throw refuse('a mirror pod may not use ServiceAccountToken volume projections');
 }
 
 function wantsToken(spec: PodSpec, account: AnyObject): boolean {
@@ -51,10 +89,12 @@ function mountToken(spec: PodSpec, rng: Rng): void {
   const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
   const missing = containers.filter((container) => !hasToken(container));
   if (missing.length === 0) return;
-  const volume = tokenVolume(`kube-api-access-${randomSuffix(rng)}`);
+  // What a webhook adds shares the volume that is there.
+  const known = spec.volumes?.find(({ name }) => name.startsWith(prefix));
+  const volume = known ?? tokenVolume(`${prefix}${randomSuffix(rng)}`);
   for (const container of missing)
     container.volumeMounts = [...(container.volumeMounts ?? []), { name: volume.name, readOnly: true, mountPath }];
-  spec.volumes = [...(spec.volumes ?? []), volume];
+  if (!known) spec.volumes = [...(spec.volumes ?? []), volume];
 }
 
 function hasToken(container: Container): boolean {

@@ -29,9 +29,11 @@ export function limitChecks(lookup: AdmissionLookup): AdmissionPlugin {
     const concerned = isPod ? (operation === 'create' ? subresource === '' : subresource === 'resize') : isClaim;
     if (!concerned || object.metadata.deletionTimestamp) return;
     for (const { limits } of await limitsOf(lookup, request)) {
-      const errors = isClaim
+      const found = isClaim
         ? claimErrors(object as unknown as PersistentVolumeClaim, limits)
         : podErrors(object as unknown as Pod, limits);
+      // What is wrong with several containers is told once (util/errors Aggregate).
+      const errors = [...new Set(found)];
       if (errors.length > 0)
         throw forbidden(definition, name, errors.length === 1 ? (errors[0] as string) : `[${errors.join(', ')}]`);
     }
