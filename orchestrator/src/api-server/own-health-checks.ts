@@ -34,6 +34,7 @@ export function ownHealthChecks(parts: {
     { name: 'etcd-readiness', only: 'readyz', check: reachable },
     { name: 'informer-sync', only: 'readyz', check: started },
     { name: 'poststarthook/start-system-namespaces-controller', check: started },
+    { name: 'poststarthook/start-kubernetes-service-cidr-controller', check: started },
     ...(withRoles ? [{ name: 'poststarthook/rbac/bootstrap-roles', check: started }] : []),
     { name: 'poststarthook/scheduling/bootstrap-system-priority-classes', check: started },
     { name: 'poststarthook/priority-and-fairness-config-producer', check: configured },

@@ -141,6 +141,8 @@ export interface ResourceDefinition {
   readonly custom?: CustomResource;
   readonly subresources: readonly SubresourceDefinition[];
   readonly columns: readonly TableColumn[];
+  /** What upstream's printer puts behind them without a column of its own: clients leave it out. */
+  readonly cellsBeyond?: readonly TableColumn['cell'][];
   readonly rules: Rules;
   /** Review kinds (TokenReview, SubjectAccessReview …) are answered, not stored. */
   readonly stored: boolean;

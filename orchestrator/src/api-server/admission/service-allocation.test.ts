@@ -186,3 +186,17 @@ test('a service that had a name outside is given the address it asks for', async
   const wanted = { type: 'ClusterIP', externalName: null, clusterIP: '10.96.0.7' };
   expect(await patch('a', wanted)).toMatchObject({ clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7'] });
 });
+
+// kube-apiserver 1.36's answers.
+test('who gives one of two families up says so, whichever it is', async () => {
+  await using server = await aServer();
+  const { create, patch } = servicesOf(server.client);
+  expect(await create('a', { clusterIP: 'None' })).toMatchObject({ ipFamilies: ['IPv4', 'IPv6'] });
+  const refused =
+    'Service "a" is invalid: spec.ipFamilyPolicy: Invalid value: "RequireDualStack": ' +
+    "must be 'SingleStack' to release the secondary IP family";
+  for (const family of ['IPv4', 'IPv6']) expect(await patch('a', { ipFamilies: [family] })).toBe(refused);
+  expect(await patch('a', { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' })).toMatchObject({
+    ipFamilies: ['IPv4'],
+  });
+});

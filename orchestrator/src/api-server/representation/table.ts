@@ -12,7 +12,7 @@ export interface TableOptions {
 
 /** What tables are made of. */
 export type TableKind = Pick<ResourceDefinition, 'group' | 'plural' | 'columns'> &
-  Partial<Pick<ResourceDefinition, 'rules'>>;
+  Partial<Pick<ResourceDefinition, 'rules' | 'cellsBeyond'>>;
 
 /** What `kubectl get` prints (meta.k8s.io Table). */
 export function tableOf(
@@ -25,8 +25,9 @@ export function tableOf(
   const apiVersion = `meta.k8s.io/${version}`;
   const order = definition.rules?.tableOrder;
   const listed = order ? objects.toSorted(order) : objects;
+  const cells = [...definition.columns.map(({ cell }) => cell), ...(definition.cellsBeyond ?? [])];
   const rows = listed.map((object) => ({
-    cells: definition.columns.map(({ cell }) => cell(object, now) ?? null),
+    cells: cells.map((cell) => cell(object, now) ?? null),
     ...conditionsOf(definition, object),
     object: includeObject === 'None' ? null : includeObject === 'Object' ? object : partialOf(object, version),
   }));

@@ -33,6 +33,7 @@ function definitionOf(row: ResourceRow): ResourceDefinition {
     rules: completeRules(row, kind, { ...kind.rules, ...own?.rules }),
     stored: row.verbs.includes('get') && kind.stored !== false,
     ...(storedAs ? { storedAs } : {}),
+    ...(kind.cellsBeyond ? { cellsBeyond: kind.cellsBeyond } : {}),
   };
 }
 

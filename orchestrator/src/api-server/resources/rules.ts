@@ -16,6 +16,8 @@ export interface KindRules {
   readonly statusKeepsMetadata?: true;
   /** Cells by column name. */
   readonly cells?: Readonly<Record<string, TableColumn['cell']>>;
+  /** See ResourceDefinition. */
+  readonly cellsBeyond?: NonNullable<ResourceDefinition['cellsBeyond']>;
   /** False for kinds that are computed on reading (componentstatuses). */
   readonly stored?: false;
   /** What differs in one version. */

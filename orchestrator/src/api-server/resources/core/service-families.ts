@@ -62,8 +62,9 @@ function releaseErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   ];
 }
 
+/** What is not told is kept. */
 function isReduced(next: readonly string[], old: readonly string[] = []): boolean {
-  return next.length > 0 && next.length < old.length && next.every((value, index) => value === old[index]);
+  return next.length > 0 && next.length < old.length;
 }
 
 function policyErrors({ clusterIPs = [], ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldError[] {

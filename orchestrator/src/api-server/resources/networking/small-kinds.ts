@@ -6,7 +6,8 @@ import {
   type ServiceCIDR,
   withSentEmpty,
 } from '@berth/kube';
-import type { FieldError } from '../../resource-definition.ts';
+import type { FieldError, TableColumn } from '../../resource-definition.ts';
+import { genericCells } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
 import { validateCanonicalCidr, validateCanonicalIp } from '../ip.ts';
 import { rangeOf } from '../ip-form.ts';
@@ -73,6 +74,7 @@ function referenceErrors(reference: IngressClassParametersReference): FieldError
 /** Allocated addresses; the name is the address, and who holds it does not change. */
 export const ipAddressRules: KindRules = {
   cells: { ParentRef: (object) => parent(object as IPAddress) },
+  cellsBeyond: [genericCells['Age'] as TableColumn['cell']],
   rules: {
     nameRule: 'any',
     validate: (object) => {
