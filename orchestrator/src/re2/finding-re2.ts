@@ -1,6 +1,6 @@
 import { holds, outside } from './assertion.ts';
 import { parseRe2 } from './parse-re2.ts';
-import { compileProgram, type Instruction } from './program.ts';
+import { checkSize, compileProgram, type Instruction } from './program.ts';
 import { Re2LimitError } from './re2-error.ts';
 
 /** Steps of one search: some 20 ms. */
@@ -23,7 +23,9 @@ export class FindingRe2 {
 
   /** @throws Re2SyntaxError – in Go's words. */
   constructor(pattern: string) {
-    this.#program = compileProgram(parseRe2(pattern), pattern);
+    const node = parseRe2(pattern);
+    checkSize(node, pattern);
+    this.#program = compileProgram(node);
     this.#seen = new Uint32Array(this.#program.length);
   }
 

@@ -11,9 +11,33 @@ export type Instruction =
 /** More than any pattern people write; each costs memory for as long as the schema is in use. */
 const maxInstructions = 50_000;
 
-/** A pattern as a list of steps; 0 is the first. @throws Re2SyntaxError – it is too large. */
-export function compileProgram(node: Node, pattern: string): readonly Instruction[] {
-  const builder = new Builder(pattern);
+/** @throws Re2SyntaxError – its program would be too large. */
+export function checkSize(node: Node, pattern: string): void {
+  if (sizeOf(node) > maxInstructions) throw new Re2SyntaxError('expression too large', pattern);
+}
+
+/** How many steps a program would have, without the last. */
+export function sizeOf(node: Node): number {
+  switch (node.type) {
+    case 'empty':
+      return 0;
+    case 'concat':
+      return node.items.reduce((sum, item) => sum + sizeOf(item), 0);
+    case 'alternate':
+      return node.items.reduce((sum, item) => sum + sizeOf(item) + 1, 1);
+    case 'repeat': {
+      const { item, min, max } = node;
+      const size = sizeOf(item);
+      return min * size + (max < 0 ? size + 2 : (max - min) * (size + 1));
+    }
+    default:
+      return 1;
+  }
+}
+
+/** A pattern as a list of steps; 0 is the first. */
+export function compileProgram(node: Node): readonly Instruction[] {
+  const builder = new Builder();
   builder.emit(node);
   builder.program.push({ op: 'match' });
   return builder.program;
@@ -22,14 +46,8 @@ export function compileProgram(node: Node, pattern: string): readonly Instructio
 /** Each piece begins where the last ended and goes on to what comes after it. */
 class Builder {
   readonly program: Instruction[] = [];
-  readonly #pattern: string;
-
-  constructor(pattern: string) {
-    this.#pattern = pattern;
-  }
 
   emit(node: Node): void {
-    if (this.program.length > maxInstructions) throw new Re2SyntaxError('expression too large', this.#pattern);
     const here = this.program.length;
     switch (node.type) {
       case 'empty':

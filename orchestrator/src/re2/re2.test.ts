@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { parseRe2 } from './parse-re2.ts';
+import { compileProgram, sizeOf } from './program.ts';
 import { Re2 } from './re2.ts';
 
 const answers: readonly [pattern: string, text: string, matches: boolean][] = [
@@ -93,4 +95,22 @@ for (const [pattern, text] of bombs)
 
 test('nested groups of any depth are refused instead of overflowing the stack', () => {
   expect(() => new Re2('('.repeat(50_000))).toThrow('expression nests too deeply');
+});
+
+test('a program is as large as it is said to be, and refused before it is made', () => {
+  const sizes = ['', 'a', '(a|bc|)d', '(?:a{2,5}b*)+', '^x{0,3}(y|z)?$', 'a{7,}'];
+  for (const pattern of sizes) expect(sizeOf(parseRe2(pattern))).toBe(compileProgram(parseRe2(pattern)).length - 1);
+  expect(() => new Re2('a{1000}'.repeat(51))).toThrow('expression too large');
+  expect(() => new Re2('a{1000}'.repeat(49))).not.toThrow();
+});
+
+test('a pattern costs what it is long, until it is matched', () => {
+  const patterns = (pattern: string) => {
+    const before = process.threadCpuUsage();
+    for (let i = 0; i < 2000; i++) new Re2(pattern);
+    const { user, system } = process.threadCpuUsage(before);
+    return user + system;
+  };
+  patterns('(a{1,30}){1,30}');
+  expect(patterns('(a{1,30}){1,30}')).toBeLessThan(5 * patterns('(a{1,2}b){1,3}'));
 });

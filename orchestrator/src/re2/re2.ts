@@ -1,7 +1,6 @@
 import { holds, outside } from './assertion.ts';
-import type { Assertion } from './parse-re2.ts';
-import { parseRe2 } from './parse-re2.ts';
-import { compileProgram, type Instruction } from './program.ts';
+import { type Assertion, type Node, parseRe2 } from './parse-re2.ts';
+import { checkSize, compileProgram, type Instruction } from './program.ts';
 import { Re2LimitError } from './re2-error.ts';
 
 /** States are kept by the characters they were left by; beyond this many they are begun anew. */
@@ -30,23 +29,25 @@ const unknown = 0;
  * that grows with the text and never with its ways to match.
  */
 export class Re2 {
-  readonly #program: readonly Instruction[];
+  /** Until it is first matched: a definition may have a thousand patterns, of a thousand steps each. */
+  #node: Node | undefined;
+  #program: readonly Instruction[] = [];
   /** Looks at what is around: such places cannot be told by the characters before alone. */
-  readonly #looksAround: boolean;
-  readonly #seen: Uint32Array;
+  #looksAround = false;
+  #seen = new Uint32Array();
   #round = 0;
   #states = new Map<string, State>();
   #steps = 0;
 
   /** @throws Re2SyntaxError – in Go's words. */
   constructor(pattern: string) {
-    this.#program = compileProgram(parseRe2(pattern), pattern);
-    this.#looksAround = this.#program.some((step) => step.op === 'assert' && !ends.has(step.assertion));
-    this.#seen = new Uint32Array(this.#program.length);
+    this.#node = parseRe2(pattern);
+    checkSize(this.#node, pattern);
   }
 
   /** @throws Re2LimitError – more work than one check may be. */
   test(text: string): boolean {
+    if (this.#node) this.#compile(this.#node);
     this.#steps = 0;
     let state: State | undefined;
     let before = outside;
@@ -63,6 +64,13 @@ export class Re2 {
       at += after > 0xffff ? 2 : 1;
     }
     return false;
+  }
+
+  #compile(node: Node): void {
+    this.#node = undefined;
+    this.#program = compileProgram(node);
+    this.#looksAround = this.#program.some((step) => step.op === 'assert' && !ends.has(step.assertion));
+    this.#seen = new Uint32Array(this.#program.length);
   }
 
   /** The state at a place: what waited there, let through what holds there, and the beginning of another try. */
