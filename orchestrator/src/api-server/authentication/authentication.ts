@@ -119,8 +119,8 @@ async function webhook(
     import('../webhook/file-webhook.ts'),
     import('./webhook-tokens.ts'),
   ]);
-  const { clock, log, outbound } = context;
+  const { clock, log, metrics, outbound } = context;
   const target = await fileWebhookTarget('--authentication-token-webhook-config-file', configFile);
   const remote = new FileWebhook(target, { caller: await outbound.caller(), clock });
-  return [new WebhookTokens({ webhook: remote, version, cacheTtlMs, audiences, clock, log })];
+  return [new WebhookTokens({ webhook: remote, version, cacheTtlMs, audiences, clock, log, metrics: metrics.tokens })];
 }

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock, Logger } from '@berth/kit';
 import { isRecord } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { TokenMetrics } from '../metrics/token-metrics.ts';
 import type { User } from '../user.ts';
 import { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
@@ -16,6 +17,7 @@ export interface WebhookTokensOptions {
   readonly audiences: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: TokenMetrics;
 }
 
 /** Upstream keeps as many in each of its stripes together. */
@@ -37,9 +39,21 @@ export class WebhookTokens implements TokenAuthenticator {
   }
 
   async authenticate(token: string): Promise<User | undefined> {
-    const key = createHmac('sha256', this.#secret).update(token).digest('base64');
-    const known = this.#cache.get(key);
-    if (known) return known.user;
+    const { clock, metrics } = this.#options;
+    const beganMs = clock.monotonicMs();
+    let status: 'hit' | 'miss' = 'miss';
+    try {
+      const key = createHmac('sha256', this.#secret).update(token).digest('base64');
+      const known = this.#cache.get(key);
+      if (known) status = 'hit';
+      return known ? known.user : await this.#fetched(key, token);
+    } finally {
+      metrics.looked(status, clock.monotonicMs() - beganMs);
+    }
+  }
+
+  async #fetched(key: string, token: string): Promise<User | undefined> {
+    const waited = this.#options.metrics.waiting();
     const asked = this.#asked.get(key) ?? this.#ask(key, token);
     this.#asked.set(key, asked);
     try {
@@ -50,11 +64,25 @@ export class WebhookTokens implements TokenAuthenticator {
       this.#options.log.error('a token webhook did not tell whose a token is', { reason: error.message });
       return undefined;
     } finally {
+      waited();
       this.#asked.delete(key);
     }
   }
 
   async #ask(key: string, token: string): Promise<User | undefined> {
+    const { metrics } = this.#options;
+    const ended = metrics.fetching();
+    let ok = false;
+    try {
+      const user = await this.#review(key, token);
+      ok = true;
+      return user;
+    } finally {
+      ended(ok);
+    }
+  }
+
+  async #review(key: string, token: string): Promise<User | undefined> {
     const { webhook, version, audiences, cacheTtlMs } = this.#options;
     const answer = await webhook.post(
       {

@@ -1,12 +1,14 @@
 import { ClientMetrics } from './client-metrics.ts';
 import { MetricRegistry, type Sample } from './metric-registry.ts';
 import { QueueMetrics } from './queue-metrics.ts';
+import { TokenMetrics } from './token-metrics.ts';
 
 /** Where all parts of a process count what they do, which the server's `/metrics` tells. */
 export class ComponentMetrics {
   readonly registry = new MetricRegistry();
   readonly queues = new QueueMetrics(this.registry);
   readonly clients = new ClientMetrics(this.registry);
+  readonly tokens = new TokenMetrics(this.registry);
 
   constructor() {
     const { registry } = this;

@@ -8,14 +8,20 @@ export function liveAccounts(
   context: ServerContext,
   tokens: TokenIssuer & TokenAuthenticator,
 ): TokenIssuer & TokenAuthenticator {
+  const counts = context.metrics.tokens;
   const review: TokenIssuer['review'] = async (token, audiences) => {
     const found = await tokens.review(token, audiences);
-    if (found) return (await isLive(context, found)) ? found : undefined;
+    if (found) {
+      const lives = await isLive(context, found);
+      if (lives) counts.valid.add();
+      return lives ? found : undefined;
+    }
     const legacy = tokens.readLegacy?.(token);
     // Made before there were audiences: it is for this server.
     if (!legacy || (audiences.length > 0 && !audiences.includes(tokens.issuer))) return undefined;
     const { legacyUser } = await import('./legacy-tokens.ts');
     const user = await legacyUser(context, token, legacy);
+    if (user) counts.legacy.add();
     return user && { user, audiences: [tokens.issuer] };
   };
   return {

@@ -1,0 +1,63 @@
+import { type Counter, defaultBounds, type Histogram, type MetricRegistry, type SeriesOf } from './metric-registry.ts';
+
+/** Tokens of service accounts and those that a webhook is asked about, under upstream's names (pkg/serviceaccount, apiserver token/cache). */
+export class TokenMetrics {
+  readonly valid: Counter;
+  readonly legacy: Counter;
+  readonly #requests: SeriesOf<Counter>;
+  readonly #seconds: SeriesOf<Histogram>;
+  readonly #fetches: SeriesOf<Counter>;
+  #fetching = 0;
+  #waiting = 0;
+
+  constructor(registry: MetricRegistry) {
+    const account = (name: string, help: string) => registry.counter(`serviceaccount_${name}_tokens_total`, help).at();
+    this.valid = account('valid', 'Uses of tokens that service accounts were given by request.');
+    this.legacy = account('legacy', 'Uses of tokens of service accounts that lie in Secrets.');
+    const cache = (name: string) => `authentication_token_cache_${name}`;
+    const by = ['status'];
+    this.#requests = registry.counter(
+      cache('request_total'),
+      'Tokens, by whether a webhook had told whose they are.',
+      by,
+    );
+    this.#seconds = registry.histogram(
+      cache('request_duration_seconds'),
+      'How long it took to tell, by whether a webhook had told before.',
+      by,
+      defaultBounds,
+    );
+    this.#fetches = registry.counter(cache('fetch_total'), 'Questions to a webhook, by how they ended.', by);
+    registry.gauge(
+      cache('active_fetch_count'),
+      'Tokens that a webhook is asked about, and requests that wait for it.',
+      by,
+      () => [
+        [['blocked'], this.#waiting],
+        [['in_flight'], this.#fetching],
+      ],
+    );
+  }
+
+  looked(status: 'hit' | 'miss', ms: number): void {
+    this.#requests.at(status).add();
+    this.#seconds.at(status).observe(ms / 1000);
+  }
+
+  /** A webhook is asked; call what is returned when it has answered. */
+  fetching(): (ok: boolean) => void {
+    this.#fetching++;
+    return (ok) => {
+      this.#fetching--;
+      this.#fetches.at(ok ? 'ok' : 'error').add();
+    };
+  }
+
+  /** A request waits for such an answer, until what is returned is called. */
+  waiting(): () => void {
+    this.#waiting++;
+    return () => {
+      this.#waiting--;
+    };
+  }
+}
