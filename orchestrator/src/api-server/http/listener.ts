@@ -95,7 +95,7 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
     port,
     [Symbol.asyncDispose]: async () => {
       // Node would cut off answers that are not written yet, and requests on their way: connections end with their next answer.
-      server.closeIdleConnections = () => undefined;
+      Object.assign(server, { closeIdleConnections: () => undefined });
       // Those of HTTP/2 are told to take their next request elsewhere.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await live.drain(parts.clock);
