@@ -116,7 +116,7 @@ const untold: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^(etcd_lease_object_counts|grpc_client_\w+)$/, 'of the client of etcd, which the store may have'],
   [/^field_validation_request_duration_seconds$/, 'unknown fields are found while a body is read'],
   [/^(kube_apiserver_(clusterip|nodeport)_allocator|apiserver_nodeport_repair)_/, 'addresses and ports are taken from what is stored'],
-  [/^node_authorizer_graph_actions_duration_seconds$/, 'it follows objects, and has no graph'],
+  [/^node_authorizer_graph_actions_duration_seconds$/, 'its graph changes with what is told of objects, in no actions of their own'],
   [/^rest_client_(exec_plugin|transport|request_size|response_size)_/, 'clients in this process have no transport'],
   [/^serviceaccount_(stale|(legacy|invalid_legacy)_\w+_uses?|legacy_\w+_token_uses)\w*_total$/, 'no token is given more time than it has, or made for an account by itself'],
 ];
