@@ -113,7 +113,6 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(startProtectionControllers(deps, signal));
   stack.use(startEphemeralVolumeController(deps, signal));
   stack.use(startExpandController(deps, signal));
-  stack.use(await startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal));
   stack.use(startStatefulSetController(deps, signal));
   stack.use(startEndpointsController(deps, signal));
   stack.use(startEndpointSliceMirroring(deps, signal));
@@ -124,6 +123,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const events = stack.use(
     createEventSeriesRecorder(scheduler.client, { ...options, controller, instance: `${controller}-${hostname()}` }),
   );
-  stack.use(await startScheduler({ ...scheduler, events }, signal));
+  // All follow their kinds before any waits: who comes later is told of all objects there are in one turn.
+  const waiting = [
+    startAttachDetachController({ ...deps, events: recorders.of('attachdetach-controller') }, signal),
+    startScheduler({ ...scheduler, events }, signal),
+  ];
+  for (const started of await Promise.all(waiting)) stack.use(started);
   return stack.move();
 }

@@ -27,7 +27,6 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   indexPodsByClaim(informers);
   const pods = informers.of(resources.pods);
   const claims = informers.of(resources.persistentvolumeclaims);
-  await informers.whenSynced(signal);
   const backoff = new Backoff({ initialMs: 5, maxMs: 300_000 });
   await using queue = new WorkQueue({ clock, backoff, observer: deps.queueObserver?.('ephemeral_volume') });
   using handlers = new DisposableStack();
@@ -37,6 +36,7 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
       if (!after) for (const pod of podsOf(informers, key)) if (hasEphemeral(pod)) queue.add(keyOf(pod));
     }),
   );
+  await informers.whenSynced(signal);
   const reconcile = async (key: string, stop: AbortSignal): Promise<undefined> => {
     const pod = pods.get(key);
     if (!pod || pod.metadata.deletionTimestamp !== undefined) return;

@@ -11,7 +11,6 @@ export function startExpandController(deps: ControllerDeps, signal: AbortSignal)
 async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const events = deps.recorder('volume_expand');
   const claims = deps.informers.of(resources.persistentvolumeclaims);
-  await claims.whenSynced(signal);
   using _ = claims.onChange((_key, { before, after }) => {
     if (!before || !after || !wantsMore(after)) return;
     if (wantsMore(before) && requestedStorage(before).equals(requestedStorage(after))) return;

@@ -34,12 +34,11 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const backoff = () => new Backoff({ initialMs: 5, maxMs: 300_000 });
   const queue = (name: string) => new WorkQueue({ clock, backoff: backoff(), observer: queueObserver?.(name) });
   const queues: Queues = { claims: queue('claims'), volumes: queue('volumes') };
-  informers.of(resources.storageclasses);
-  await informers.whenSynced(signal);
   using handlers = new DisposableStack();
   watchClaims(view, queues, handlers);
   watchVolumes(view, queues, handlers);
   watchClasses(informers, view, { queues, handlers });
+  await informers.whenSynced(signal);
   const claims = new ClaimSync({ client, informers, view, binder, events });
   const volumes = new VolumeSync({ client, view, binder, events, wakeClaim: (key) => queues.claims.add(key) });
   const shared = { workers, log, signal, isConflict };

@@ -22,7 +22,6 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const claims = new LatestView(informers.of(resources.persistentvolumeclaims));
   const volumes = new LatestView(informers.of(resources.persistentvolumes));
   const classProtection = new AttributesClassProtection(client, informers);
-  await informers.whenSynced(signal);
   const backoff = () => new Backoff({ initialMs: 5, maxMs: 300_000 });
   const queue = (name: string) => new WorkQueue({ clock, backoff: backoff(), observer: queueObserver?.(name) });
   const [claimQueue, volumeQueue, classQueue] = [queue('pvcprotection'), queue('pvprotection'), queue('vacprotection')];
@@ -39,6 +38,7 @@ async function run(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
     }),
   );
   handlers.use(classProtection.feed(classQueue));
+  await informers.whenSynced(signal);
   const claimProtection = new ClaimProtection({ client, informers, claims, livePods: new LivePods(client) });
   const volumeProtection = new VolumeProtection(client, volumes);
   const shared = { workers, log, signal, isConflict: (error: unknown) => isConflict(error) || isNotFound(error) };
