@@ -61,7 +61,7 @@ class AuditFile implements AsyncDisposable {
   readonly #o: AuditLogOptions;
   #fd: number;
   #bytes: number;
-  #compressing = Promise.resolve();
+  #tidying = Promise.resolve();
 
   constructor(options: AuditLogOptions) {
     this.#o = options;
@@ -80,7 +80,7 @@ class AuditFile implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     closeSync(this.#fd);
-    await this.#compressing;
+    await this.#tidying;
   }
 
   #rotate(): void {
@@ -93,15 +93,29 @@ class AuditFile implements AsyncDisposable {
     closeSync(this.#fd);
     this.#fd = openSync(path, 'a', 0o600);
     this.#bytes = 0;
-    this.#removeOld();
-    if (this.#o.compress) this.#compressing = this.#compressing.then(() => this.#compressOld());
+    if (!this.#o.compress) return this.#removeOld();
+    // One after another: what is being compressed is no file too many, nor is it removed under way.
+    this.#tidying = this.#tidying.then(() => this.#tidy());
+  }
+
+  /** What cannot be now is tried again with the next file. */
+  async #tidy(): Promise<void> {
+    try {
+      this.#removeOld();
+      await this.#compressOld();
+    } catch {
+      // The folder cannot be read, or a file not removed: events are written on.
+    }
   }
 
   #removeOld(): void {
     const { clock, maxAgeDays, maxBackups } = this.#o;
     const oldest = maxAgeDays > 0 ? clock.now() - maxAgeDays * dayMs : Number.NEGATIVE_INFINITY;
-    for (const [i, { file, at }] of this.#old().entries())
-      if ((maxBackups > 0 && i >= maxBackups) || at < oldest) rmSync(file, { force: true });
+    const old = this.#old();
+    // One that a crash left half compressed is there twice, and counts once, as upstream.
+    const times = [...new Set(old.map(({ at }) => at))];
+    for (const { file, at } of old)
+      if ((maxBackups > 0 && times.indexOf(at) >= maxBackups) || at < oldest) rmSync(file, { force: true });
   }
 
   /** Newest first. */
