@@ -132,7 +132,7 @@ export class BodyDecoder {
         'UnsupportedMediaType',
         `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
       );
-    const bytes = Buffer.from(await bytesOf(body));
+    const bytes = bufferOf(await bytesOf(body));
     if (media === protobufMedia) return this.#parseProtobuf(bytes, expected);
     const summary = summaryOf(bytes);
     if (media === 'application/yaml') return this.#parseYaml(bytes, { expected, summary, signal: request.signal });
@@ -240,6 +240,11 @@ export function mediaTypeOf(contentType: string | undefined): string {
 export async function bytesOf(body: RequestBody): Promise<Uint8Array> {
   if (body.type === 'bytes') return body.read();
   return body.type === 'none' ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body.value));
+}
+
+/** The same bytes, not a copy. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** The definition's own kind as what its endpoint expects. */

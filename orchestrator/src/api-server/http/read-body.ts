@@ -14,6 +14,12 @@ export async function readBody(stream: Readable, announced = 0, source?: Source)
   let bytes: Uint8Array = Buffer.alloc(0);
   let length = 0;
   refuseOver(announced);
+  // Mostly it came with the head: an iterator costs a small request more than all else that is done with its body.
+  if (announced > 0 && stream.readableLength === announced) {
+    bytes = stream.read(announced) as Uint8Array;
+    stream.resume();
+    return bytes;
+  }
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     const before = length;
     length += chunk.byteLength;
