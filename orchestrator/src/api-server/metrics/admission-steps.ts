@@ -62,7 +62,7 @@ export class AdmissionSteps {
   }
 }
 
-interface Observed {
+export interface Observed {
   observe(value: number): void;
 }
 
@@ -77,12 +77,17 @@ export class OperationTimes {
   }
 
   observe(operation: string, ms: number, refused: boolean): void {
+    for (const each of this.series(operation, refused)) each.observe(ms / 1000);
+  }
+
+  /** To hold on to where it is used often. */
+  series(operation: string, refused: boolean): readonly Observed[] {
     const known = refused ? this.#refused : this.#passed;
     let series = known.get(operation);
     if (!series) {
       series = this.#make(operation.toUpperCase(), String(refused));
       known.set(operation, series);
     }
-    for (const each of series) each.observe(ms / 1000);
+    return series;
   }
 }
