@@ -3,6 +3,7 @@ import {
   compareText,
   type FieldSet,
   inOrder,
+  LruMap,
   type ManagedFieldsEntry,
   type ManagedSet,
   readFieldSet,
@@ -36,8 +37,16 @@ export function managerId({ manager, operation, apiVersion, subresource }: Manag
   return `{${fields.map((field) => field.map(canonicalJson).join(':')).join(',')}}`;
 }
 
+/** The same few clients write most objects. */
+const identities = new LruMap<string, ManagerIdentity>(1000);
+
 export function identityOf(id: string): ManagerIdentity {
-  return { manager: '', apiVersion: '', subresource: '', ...(JSON.parse(id) as Pick<ManagerIdentity, 'operation'>) };
+  const known = identities.get(id);
+  if (known) return known;
+  const parsed = JSON.parse(id) as Pick<ManagerIdentity, 'operation'>;
+  const identity = { manager: '', apiVersion: '', subresource: '', ...parsed };
+  identities.set(id, identity);
+  return identity;
 }
 
 /** Entries as the store has them: canonical, so that they are taken as they are. */

@@ -15,14 +15,12 @@ export function ruleAllows(rule: PolicyRule, attributes: Attributes): boolean {
 }
 
 function holds(list: readonly string[] | undefined, value: string): boolean {
-  return list?.some((one) => one === '*' || one === value) ?? false;
+  return list !== undefined && (list.includes(value) || list.includes('*'));
 }
 
 function resourceMatches(list: readonly string[] | undefined, resource: string, subresource: string): boolean {
-  const full = subresource === '' ? resource : `${resource}/${subresource}`;
-  return (
-    list?.some((one) => one === '*' || one === full || (subresource !== '' && one === `*/${subresource}`)) ?? false
-  );
+  if (subresource === '') return holds(list, resource);
+  return holds(list, `${resource}/${subresource}`) || holds(list, `*/${subresource}`);
 }
 
 /** A star at the end stands for anything. */
