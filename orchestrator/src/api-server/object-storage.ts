@@ -70,6 +70,11 @@ export class ObjectStorage {
     }
   }
 
+  /** False: there are none, as far as it is known here. */
+  mayHaveAny(): boolean {
+    return this.#store.mayHave?.(`${this.#root}/`) ?? true;
+  }
+
   async range({
     namespace,
     ...range

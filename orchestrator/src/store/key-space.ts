@@ -3,7 +3,7 @@ import { PackedValues } from './packed-values.ts';
 import { SortedItems } from './sorted-items.ts';
 import type { KeyValue, RangeRequest, RangeResult, StoreEvent } from './store.ts';
 import { StoreError } from './store-error.ts';
-import { WatchHub } from './watch-hub.ts';
+import { bucketOf, WatchHub } from './watch-hub.ts';
 
 /** One committed change; no value: the key is deleted. */
 export interface Change {
@@ -24,6 +24,8 @@ const pastAll = '\uffff';
 export class KeySpace {
   readonly #current = new Map<string, KeyValue>();
   readonly #sorted = new SortedItems<KeyValue>();
+  /** How many keys each resource has. */
+  readonly #counts = new Map<string, number>();
   readonly #values = new PackedValues(this.#current);
   readonly #window: EventWindow;
   readonly #hub = new WatchHub();
@@ -68,6 +70,12 @@ export class KeySpace {
     return this.#current.get(key);
   }
 
+  /** False: no key begins with `prefix`, which is so for all of a resource. */
+  mayHave(prefix: string): boolean {
+    const bucket = bucketOf(prefix);
+    return bucket === undefined || this.#counts.has(bucket);
+  }
+
   /** Takes committed changes over, in order, and tells the watchers. */
   apply(changes: readonly Change[]): void {
     const events: StoreEvent[] = [];
@@ -101,14 +109,24 @@ export class KeySpace {
       if (!previous) return undefined;
       this.#current.delete(key);
       this.#sorted.delete(key);
+      this.#count(key, -1);
       return { type: 'delete', item: { ...previous, modRevision: revision }, previous };
     }
     const createRevision = created ?? previous?.createRevision ?? revision;
     const item: KeyValue = { key, value, createRevision, modRevision: revision };
     this.#sorted.set(key, item);
+    if (!previous) this.#count(key, 1);
     this.#current.set(key, item);
     this.#values.add(item);
     return { type: 'put', item, previous };
+  }
+
+  #count(key: string, by: number): void {
+    const bucket = bucketOf(key);
+    if (bucket === undefined) return;
+    const count = (this.#counts.get(bucket) ?? 0) + by;
+    if (count > 0) this.#counts.set(bucket, count);
+    else this.#counts.delete(bucket);
   }
 
   /** @throws StoreError Compacted, Future. */

@@ -1,8 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { DurableChange } from './commit-queue.ts';
-import type { LogRow, WorkerAnswers } from './sqlite-protocol.ts';
+import type { LogRow, WorkerAnswers, WrittenRow } from './sqlite-protocol.ts';
 import { applicationId, pragmas, schema } from './sqlite-schema.ts';
 
 /** The log of writes in one SQLite file. Synchronous: it lives in a thread of its own. */
@@ -44,10 +43,9 @@ export class SqliteLog {
     return rows(this.#db.prepare('SELECT * FROM log WHERE revision > ? ORDER BY revision LIMIT ?').all(after, limit));
   }
 
-  commit(changes: readonly DurableChange[]): void {
+  commit(rows: readonly WrittenRow[]): void {
     this.#transaction(() => {
-      for (const { revision, key, createRevision, expiresAt, value } of changes)
-        this.#insert.run(revision, key, createRevision, expiresAt ?? null, value ?? null);
+      for (const row of rows) this.#insert.run(...row);
     });
   }
 

@@ -1,4 +1,3 @@
-import type { DurableChange } from './commit-queue.ts';
 import type { SqliteFailure } from './sqlite-error.ts';
 
 export interface LogRow {
@@ -9,11 +8,20 @@ export interface LogRow {
   readonly value: Uint8Array | null;
 }
 
+/** In the order of the table's columns: a message of names and values costs the threads twice as much. */
+export type WrittenRow = readonly [
+  revision: number,
+  key: string,
+  created: number,
+  expires: number | null,
+  value: Uint8Array | null,
+];
+
 /** What the store's thread can be asked; answers come in the order of the requests. */
 export type WorkerRequest =
   | { readonly op: 'open'; readonly file: string }
   | { readonly op: 'load'; readonly after: number; readonly limit: number }
-  | { readonly op: 'commit'; readonly changes: readonly DurableChange[] }
+  | { readonly op: 'commit'; readonly rows: readonly WrittenRow[] }
   | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }
   | { readonly op: 'compact'; readonly target: number; readonly limit: number }
   | { readonly op: 'beginBackup'; readonly file: string }
@@ -38,7 +46,4 @@ export interface WorkerAnswers {
   close: undefined;
 }
 
-export type WorkerReply = { readonly id: number } & (
-  | { readonly result: WorkerAnswers[keyof WorkerAnswers] }
-  | { readonly failure: SqliteFailure }
-);
+export type WorkerReply = { readonly result: WorkerAnswers[keyof WorkerAnswers] } | { readonly failure: SqliteFailure };

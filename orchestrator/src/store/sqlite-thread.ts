@@ -18,8 +18,8 @@ interface Pending {
 export class SqliteThread implements AsyncDisposable {
   readonly #file: string;
   readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #next = 0;
+  /** Answers come in the order of the requests. */
+  readonly #pending: Pending[] = [];
   #dead: StoreError | undefined;
 
   constructor(file: string) {
@@ -33,9 +33,8 @@ export class SqliteThread implements AsyncDisposable {
   ask<R extends WorkerRequest>(request: R): Promise<WorkerAnswers[R['op']]> {
     if (this.#dead) return Promise.reject(this.#dead);
     return new Promise((resolve, reject) => {
-      const id = this.#next++;
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, request });
+      this.#pending.push({ resolve, reject });
+      this.#worker.postMessage(request);
     });
   }
 
@@ -45,15 +44,13 @@ export class SqliteThread implements AsyncDisposable {
   }
 
   #settle(reply: WorkerReply): void {
-    const pending = this.#pending.get(reply.id);
-    this.#pending.delete(reply.id);
+    const pending = this.#pending.shift();
     if ('failure' in reply) pending?.reject(storeErrorOf(reply.failure, this.#file));
     else pending?.resolve(reply.result as never);
   }
 
   #die(error: StoreError): void {
     this.#dead ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#dead);
-    this.#pending.clear();
+    for (const { reject } of this.#pending.splice(0)) reject(this.#dead);
   }
 }

@@ -19,7 +19,7 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
     case 'load':
       return opened().load(request.after, request.limit);
     case 'commit':
-      opened().commit(request.changes);
+      opened().commit(request.rows);
       return undefined;
     case 'range':
       return opened().range(request.prefix, request.start, request.revision);
@@ -46,12 +46,12 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
   }
 }
 
-parentPort?.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
+parentPort?.on('message', (request: WorkerRequest) => {
   let reply: WorkerReply;
   try {
-    reply = { id, result: answer(request) };
+    reply = { result: answer(request) };
   } catch (error) {
-    reply = { id, failure: sqliteFailure(error) };
+    reply = { failure: sqliteFailure(error) };
   }
   parentPort?.postMessage(reply);
 });

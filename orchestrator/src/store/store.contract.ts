@@ -52,6 +52,19 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     expect(store.revision).toBe(revision + 1);
   });
 
+  test(`${name}: that there is nothing of a resource is known until there is, and again when it is gone`, async () => {
+    await using store = await open();
+    if (!store.mayHave) return;
+    await put(store, '/r/b/x', '1');
+    expect(store.mayHave('/r/a/')).toBe(false);
+    await put(store, '/r/a/x', '1');
+    await put(store, '/r/a/x', '2');
+    expect(store.mayHave('/r/a/')).toBe(true);
+    await store.write({ key: '/r/a/x' });
+    expect(store.mayHave('/r/a/')).toBe(false);
+    expect(store.mayHave('/r/b/')).toBe(true);
+  });
+
   test(`${name}: a deleted and recreated key starts anew`, async () => {
     await using store = await open();
     await put(store, '/r/a/x', '1');

@@ -37,6 +37,10 @@ export class MemoryStore implements Store {
     return this.#space.get(key);
   }
 
+  mayHave(prefix: string): boolean {
+    return this.#space.mayHave(prefix);
+  }
+
   async range(request: RangeRequest): Promise<RangeResult> {
     this.#checkOpen();
     this.#space.checkReadable(request.revision ?? Math.max(request.notOlderThan ?? 0, this.#space.revision));

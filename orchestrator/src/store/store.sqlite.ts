@@ -6,7 +6,7 @@ import { Expiries } from './expiries.ts';
 import { KeySpace } from './key-space.ts';
 import { packWhenQuiet } from './pack-when-quiet.ts';
 import type { QuietMoments } from './quiet-moments.ts';
-import type { LogRow } from './sqlite-protocol.ts';
+import type { LogRow, WrittenRow } from './sqlite-protocol.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 import type {
   KeyValue,
@@ -60,7 +60,7 @@ class SqliteStore implements Store {
     this.#expiries = new Expiries(clock, (key) => this.#expire(key));
     this.#queue = new CommitQueue({
       space,
-      commit: (changes) => thread.ask({ op: 'commit', changes }),
+      commit: (changes) => thread.ask({ op: 'commit', rows: changes.map(rowOf) }),
       clock,
       patienceMs: eventPatienceMs,
       onApplied: (changes) => {
@@ -81,6 +81,10 @@ class SqliteStore implements Store {
     this.#checkOpen();
     if (notOlderThan > this.#space.revision) this.#space.checkReadable(notOlderThan);
     return this.#space.get(key);
+  }
+
+  mayHave(prefix: string): boolean {
+    return this.#space.mayHave(prefix);
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
@@ -203,6 +207,10 @@ async function removeBackups(file: string): Promise<void> {
   for (const name of await readdir(dirname(file))) {
     if (name.startsWith(start)) await rm(join(dirname(file), name), { force: true });
   }
+}
+
+function rowOf({ revision, key, createRevision, expiresAt, value }: DurableChange): WrittenRow {
+  return [revision, key, createRevision, expiresAt ?? null, value ?? null];
 }
 
 function keyValueOf(row: LogRow): KeyValue {

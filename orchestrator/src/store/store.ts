@@ -75,6 +75,8 @@ export interface Store extends AsyncDisposable {
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]>;
   /** Forgets history before `revision`: bounded work per step, never in a writer's way. */
   compact(revision: number): Promise<void>;
+  /** False: nothing that begins with `prefix` is known here. Costs nothing; absent where only {@link range} tells. */
+  mayHave?(prefix: string): boolean;
   /** Whether an item lies there in another way than it would be written now: a write that changes nothing else mends it. */
   isStale?(item: KeyValue): boolean;
   /** Where a key lies, if not under its own name: what is sealed is sealed with that. */

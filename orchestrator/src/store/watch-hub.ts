@@ -7,7 +7,7 @@ const maxBuffered = 10_000;
 const maxBufferedBytes = 32 * 1024 * 1024;
 
 /** The part of a key that names its resource: `/registry/pods/`. Watchers are found by it, so that a write meets only its own. */
-function bucketOf(path: string): string | undefined {
+export function bucketOf(path: string): string | undefined {
   const second = path.indexOf('/', 1);
   const third = second < 0 ? -1 : path.indexOf('/', second + 1);
   return third < 0 ? undefined : path.slice(0, third + 1);

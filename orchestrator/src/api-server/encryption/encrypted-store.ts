@@ -30,6 +30,7 @@ export class EncryptedStore implements Store {
   readonly #views = new WeakMap<KeyValue, KeyValue | Promise<KeyValue>>();
   readonly #stale = new WeakSet<KeyValue>();
   readonly shared?: true;
+  readonly mayHave?: NonNullable<Store['mayHave']>;
   readonly backup?: NonNullable<Store['backup']>;
   readonly sizeBytes?: NonNullable<Store['sizeBytes']>;
 
@@ -38,6 +39,7 @@ export class EncryptedStore implements Store {
     this.#transformerOf = transformerOf;
     this.#foreign = foreign;
     if (inner.shared) this.shared = inner.shared;
+    if (inner.mayHave) this.mayHave = (prefix) => (inner.mayHave as NonNullable<Store['mayHave']>)(prefix);
     if (inner.sizeBytes) this.sizeBytes = () => (inner.sizeBytes as NonNullable<Store['sizeBytes']>)();
     if (inner.backup) this.backup = () => (inner.backup as NonNullable<Store['backup']>)();
   }

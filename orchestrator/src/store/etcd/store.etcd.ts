@@ -117,6 +117,10 @@ class EtcdStore implements Store {
     return this.#reads.get(key);
   }
 
+  mayHave(prefix: string): boolean {
+    return this.#space.mayHave(prefix);
+  }
+
   async range(request: RangeRequest): Promise<RangeResult> {
     this.#checkOpen();
     const { revision } = request;

@@ -21,13 +21,16 @@ const tries = 3;
  */
 export function resourceQuota(context: ServerContext): AdmissionPlugin {
   const turns = new KeyedMutex();
-  return async (request) => {
-    const storage = context.storageOf('', 'resourcequotas');
-    if (!storage || !isCounted(request)) return;
+  const admit = async (storage: ObjectStorage, request: AdmissionRequest) => {
     const { namespace } = request;
     // As this server knows it: most namespaces have none, and need not ask a store elsewhere.
     if ((await storage.range({ namespace, limit: 1, notOlderThan: 0 })).objects.length === 0) return;
     await turns.run(namespace, () => charge(storage, request));
+  };
+  return (request) => {
+    const storage = context.storageOf('', 'resourcequotas');
+    if (!storage?.mayHaveAny() || !isCounted(request)) return;
+    return admit(storage, request);
   };
 }
 
