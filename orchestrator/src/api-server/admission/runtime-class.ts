@@ -1,8 +1,8 @@
 import { apiError, type PodSpec, Quantity, type RuntimeClass, withSentEmpty } from '@berth/kube';
-import { forbidden } from '../resource-errors.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import { type AdmissionLookup, unaskable } from './lookup.ts';
 import { mergeTolerations } from './merge-tolerations.ts';
+import { refused } from './refused.ts';
 
 const otherOverhead = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 const ownOverhead = 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead';
@@ -75,8 +75,4 @@ function sameAmount(one: string, other: string): boolean {
   } catch {
     return false;
   }
-}
-
-function refused({ definition, name }: AdmissionRequest, why: string) {
-  return forbidden(definition, name, why);
 }

@@ -2,10 +2,10 @@ import { type Clock, type Rng, randomSuffix } from '@berth/kit';
 import { apiError, type Container, type PodSpec, type Volume } from '@berth/kube';
 import { secretNames } from '../authorization/node/pod-references.ts';
 import type { AnyObject } from '../resource-definition.ts';
-import { forbidden } from '../resource-errors.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import { type AdmissionLookup, unaskable } from './lookup.ts';
 import { ephemeralSecretProblem, secretProblem } from './mountable-secrets.ts';
+import { refused } from './refused.ts';
 
 const prefix = 'kube-api-access-';
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -24,17 +24,18 @@ export function serviceAccount(
       await clock.sleep(100 + rng.next() * 100);
     }
   };
-  const accountOf = async ({ object, definition, namespace, name }: AdmissionRequest): Promise<AnyObject> => {
+  const accountOf = async (request: AdmissionRequest): Promise<AnyObject> => {
+    const { object, namespace, name } = request;
     const account = (object['spec'] as PodSpec | undefined)?.serviceAccountName;
-    if (!account) throw forbidden(definition, name, `no service account specified for pod ${namespace}/${name}`);
+    if (!account) throw refused(request, `no service account specified for pod ${namespace}/${name}`);
     const found = await findAccount(namespace, account);
     if (found) return found;
     const why = unaskable(account) ?? `serviceaccount ${JSON.stringify(account)} not found`;
-    throw forbidden(definition, name, `error looking up service account ${namespace}/${account}: ${why}`);
+    throw refused(request, `error looking up service account ${namespace}/${account}: ${why}`);
   };
-  const refuseSecrets = ({ object, definition, name }: AdmissionRequest, account: AnyObject) => {
-    const problem = secretProblem(object['spec'] as PodSpec, account);
-    if (problem !== undefined) throw forbidden(definition, name, problem);
+  const refuseSecrets = (request: AdmissionRequest, account: AnyObject) => {
+    const problem = secretProblem(request.object['spec'] as PodSpec, account);
+    if (problem !== undefined) throw refused(request, problem);
   };
   return {
     mutate: async (request) => {
@@ -72,9 +73,9 @@ function isMirror({ metadata }: AnyObject): boolean {
 }
 
 /** Pods that mirror what a kubelet runs by itself have no identity, and nothing that is for one. */
-function checkMirror({ object, definition, name }: AdmissionRequest): void {
-  const spec = (object['spec'] ?? {}) as PodSpec;
-  const refuse = (why: string) => forbidden(definition, name, why);
+function checkMirror(request: AdmissionRequest): void {
+  const spec = (request.object['spec'] ?? {}) as PodSpec;
+  const refuse = (why: string) => refused(request, why);
   if (spec.serviceAccountName) throw refuse('a mirror pod may not reference service accounts');
   if (secretNames(spec as object).length > 0) throw refuse('a mirror pod may not reference secrets');
   if (spec.volumes?.some(({ projected }) => projected?.sources?.some((source) => source.serviceAccountToken)))

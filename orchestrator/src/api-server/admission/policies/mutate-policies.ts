@@ -8,10 +8,10 @@ import type { Authorizer } from '../../authorizer.ts';
 import { evaluationCost } from '../../decoding/costs.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
-import { forbidden } from '../../resource-errors.ts';
 import { semanticEqual } from '../../resources/equality.ts';
 import { inVersion, replaceFields } from '../../webhook/admission/equivalent-objects.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { refused } from '../refused.ts';
 import { Reinvocation } from '../reinvocation.ts';
 import { applyMutation, MutationError } from './apply-mutation.ts';
 import { policyInput } from './policy-input.ts';
@@ -182,9 +182,9 @@ class PolicyMutation {
 }
 
 /** The first failure is told, all of them are its causes. */
-function denied({ definition, name }: AdmissionRequest, failures: readonly Failure[]): ApiError {
+function denied(request: AdmissionRequest, failures: readonly Failure[]): ApiError {
   const [first] = failures;
-  const { status } = forbidden(definition, name, 'admission request denied by policy');
+  const { status } = refused(request, 'admission request denied by policy');
   return new ApiError({
     ...status,
     message: first?.message ?? '',
