@@ -55,8 +55,8 @@ function create(name: string, spec: object, metadata: object = {}): Promise<stri
 }
 
 const getPod = (name: string) => berth.get<Pod>('pod', name);
-const waitFor = (name: string, what: string, seconds = 40) =>
-  berth.kubectl(['wait', `--for=${what}`, `pod/${name}`, `--timeout=${seconds}s`]);
+const waitFor = (name: string, what: string) =>
+  berth.kubectl(['wait', `--for=${what}`, `pod/${name}`, '--timeout=120s']);
 const run = (name: string, ...command: string[]) => berth.kubectl(['exec', name, '--', ...command]);
 async function events(name: string): Promise<string[]> {
   const { items } = await berth.get<{ items: Event[] }>('events', '--field-selector', `involvedObject.name=${name}`);
