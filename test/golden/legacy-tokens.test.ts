@@ -65,6 +65,7 @@ test('a token secret is filled, and its token is its service account as long as 
     uid: world.account.metadata.uid,
     groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
   });
+  expect((await world.api.send({ method: 'GET', path: '/metrics' })).text).toMatch(/^serviceaccount_legacy_tokens_total 1$/m);
   const today = new Date().toISOString().slice(0, 10);
   await expect.poll(async () => (await world.get()).metadata.labels).toEqual({ 'kubernetes.io/legacy-token-last-used': today });
   const invalid = { metadata: { labels: { 'kubernetes.io/legacy-token-invalid-since': today } } };

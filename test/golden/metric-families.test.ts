@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { systemClock, systemRng } from '@berth/kit';
 import { KubeClient, resources } from '@berth/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { JwtTokens } from '../../orchestrator/src/index.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { metricProblems } from '../harness/metric-problems.ts';
 
@@ -147,4 +150,23 @@ test('what dashboards and alerts ask for has series', async () => {
   expect(text).toMatch(/^aggregator_unavailable_apiservice\{name="v1\.apps"\} 0$/m);
   const start = (page: string) => /^process_start_time_seconds (\S+)$/m.exec(page)?.[1];
   expect(start(await scrape())).toBe(start(text));
+});
+
+test('uses of tokens of service accounts are counted while those live', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const tokens = new JwtTokens({ issuer: 'https://berth', privateKey: pem, clock: systemClock, rng: systemRng });
+  await using api = await anApiServer({ more: { tokens } });
+  const path = '/api/v1/namespaces/default/serviceaccounts';
+  const post = (at: string, body: object) => api.send({ method: 'POST', path: at, contentType: 'application/json', body });
+  expect(await post(path, { metadata: { name: 'robot' } })).toMatchObject({ status: 201 });
+  const { status } = JSON.parse((await post(`${path}/robot/token`, { spec: {} })).text);
+  const use = () => api.send({ method: 'GET', path: '/api', certificate: false, headers: { authorization: `Bearer ${status.token}` } });
+  expect([(await use()).status, (await use()).status]).toEqual([200, 200]);
+  await api.send({ method: 'DELETE', path: `${path}/robot` });
+  expect(await use()).toMatchObject({ status: 401 });
+  const { text } = await api.send({ method: 'GET', path: '/metrics' });
+  expect(text).toMatch(/^serviceaccount_valid_tokens_total 2$/m);
+  expect(text).toMatch(/^serviceaccount_legacy_tokens_total 0$/m);
+  expect(text).toMatch(/^authentication_attempts\{result="error"\} 1$/m);
 });
