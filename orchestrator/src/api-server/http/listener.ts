@@ -56,6 +56,8 @@ const idleMs = 90_000;
 const handshakeMs = 10_000;
 /** Parsers kept for connections to come: Node keeps a thousand once there were so many, of 17 kB each. */
 const idleParsers = 16;
+/** A client of a server that ends may be as slow; upstream waits for the 60 s of its `--request-timeout`, which who stops a server by hand would not. */
+const drainMs = 10_000;
 /** How long connections of a server that ends wait for one request more, whose answer says that it was the last. */
 const lastWordMs = 500;
 /** How long what is left of a bad request may take to come. */
@@ -98,9 +100,9 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
       Object.assign(server, { closeIdleConnections: () => undefined });
       // Those of HTTP/2 are told to take their next request elsewhere.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await live.drain(parts.clock);
+      await live.drain(parts.clock, drainMs);
       await atMost(parts.clock, lastWordMs, closed);
-      await live.drain(parts.clock);
+      await live.drain(parts.clock, lastWordMs);
       for (const socket of sockets) socket.destroy();
       await closed;
     },

@@ -2,9 +2,6 @@ import { abortable, type Clock, deadline } from '@berth/kit';
 import { isLongRunning } from '../request-info.ts';
 import type { ServedRequest } from './served-request.ts';
 
-/** A client may be as slow; upstream waits for its 60 s of `--request-timeout`, which nobody who stops a server by hand does. */
-const drainMs = 10_000;
-
 /** The requests that are being answered, so that a server that ends has answered what it let in. */
 export class LiveRequests {
   readonly #short = new Set<ServedRequest>();
@@ -22,12 +19,12 @@ export class LiveRequests {
     });
   }
 
-  /** Waits for the answers of those that end by themselves, and ends watches and their like. */
-  async drain(clock: Clock): Promise<void> {
+  /** Waits for the answers of those that end by themselves, but not longer than `ms`, and ends watches and their like. */
+  async drain(clock: Clock, ms: number): Promise<void> {
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     this.#answered = resolve;
     for (const served of this.#short) served.endConnection();
-    if (this.#short.size > 0) await atMost(clock, drainMs, answered);
+    if (this.#short.size > 0) await atMost(clock, ms, answered);
     for (const served of this.#long) served.end();
   }
 }
