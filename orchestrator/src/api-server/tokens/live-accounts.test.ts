@@ -1,6 +1,7 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
+import { ComponentMetrics } from '../metrics/component-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
 import { legacyUser } from './legacy-tokens.ts';
 import { liveAccounts } from './live-accounts.ts';
@@ -21,7 +22,7 @@ function aServer(cached: Record<string, string>, newest: Record<string, string>)
   const user = { name: 'system:serviceaccount:n:a', uid: 'a-1', groups: [], extra: pod };
   const tokens = { issuer: 'x', review: async () => ({ user, audiences: ['x'] }) };
   const live = liveAccounts(
-    { storageOf } as unknown as ServerContext,
+    { storageOf, metrics: new ComponentMetrics() } as unknown as ServerContext,
     tokens as unknown as TokenIssuer & TokenAuthenticator,
   );
   return { asked, isTaken: async () => (await live.authenticate('token')) !== undefined };
