@@ -7,8 +7,8 @@ export function nestsDeeper(value: unknown, most: number): boolean {
 }
 
 /**
- * `JSON.stringify` of a JSON value. V8's goes through a value without recursion, but where that has integers beyond 2^53,
- * which write themselves: one that nests deeper than the stack holds is written here.
+ * `JSON.stringify` of a JSON value. V8's goes through most without recursion, yet not through all (integers beyond 2^53
+ * write themselves): one that nests deeper than the stack holds is written here.
  */
 export function stringifyDeep(value: unknown): string {
   try {
@@ -24,6 +24,7 @@ function written(value: unknown): string {
   const open: ({ readonly value: unknown } | { readonly text: string })[] = [{ value }];
   for (let next = open.pop(); next; next = open.pop()) {
     if ('text' in next) parts.push(next.text);
+    else if (typeof next.value === 'bigint') parts.push(String(next.value));
     else if (!isHolder(next.value)) parts.push(JSON.stringify(next.value ?? null));
     else {
       const isList = Array.isArray(next.value);

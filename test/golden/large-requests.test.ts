@@ -157,22 +157,26 @@ test('what nests as deep as Go’s decoders go is kept, changed, shown and delet
   expect([status, text.includes(spec), text.includes(`"fieldsV1":{"f:spec":{".":{}${',"f:a":{".":{}'.repeat(9989)}`)]).toEqual([201, true, true]);
   const end = new AbortController();
   const seen: string[] = [];
-  const watch = server.stream({ method: 'GET', path: `${frees}?watch=1` }, (line) => seen.push(line), end.signal).catch(() => undefined);
-  await expect.poll(() => seen.length).toBe(1);
+  const tables: string[] = [];
+  const follow = (to: string[], accept: string) => server.stream({ method: 'GET', path: `${frees}?watch=1`, accept }, (line) => to.push(line), end.signal).catch(() => undefined);
+  const asTable = 'application/json;as=Table;g=meta.k8s.io;v=v1';
+  const watches = [follow(seen, json), follow(tables, asTable)];
+  await expect.poll(() => [seen.length, tables.length]).toEqual([1, 1]);
   expect(seen[0]).toContain(spec);
+  expect(tables[0]).toContain(spec.replaceAll('"', '\\"'));
   const merge = 'application/merge-patch+json';
   const labelled = await send('PATCH', 'deep', `{"metadata":{"labels":{"a":"b"}},"spec":${deep(9980, '{"b":1}')}}`, merge);
   expect([labelled[0], labelled[1].includes('"b":1')]).toEqual([200, true]);
   expect((await send('PATCH', 'deep', `[{"op":"test","path":"/spec/b","value":${deep(9000, 1)}}]`, 'application/json-patch+json'))[0]).toBe(422);
   expect((await send('PATCH', 'deep?fieldManager=me&force=true', free('deep', deep(9990, '2')), 'application/apply-patch+yaml'))[0]).toBe(200);
-  const table = await send('GET', '', undefined, json, 'application/json;as=Table;g=meta.k8s.io;v=v1');
+  const table = await send('GET', '', undefined, json, asTable);
   expect([table[0], JSON.parse(table[1]).rows.length]).toEqual([200, 1]);
   // Its spaces alone would be 200 MB.
   expect((await send('GET', 'deep', undefined, json, 'application/yaml'))[0]).toBe(413);
   expect((await send('GET', 'deep'))[0]).toBe(200);
   expect((await send('DELETE', 'deep'))[0]).toBe(200);
   end.abort();
-  await watch;
+  await Promise.all(watches);
 });
 
 test('what nests deeper is refused in the words of Go’s decoders, also where a patch makes it so', async () => {

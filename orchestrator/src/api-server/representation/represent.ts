@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import { type KubeObject, LruMap } from '@berth/kube';
+import { type KubeObject, LruMap, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../store/store.ts';
 import { copyingCost, readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
@@ -46,7 +46,7 @@ export async function documentOf(
   const json =
     answer.type === 'list'
       ? await madeList(answer, presentation)
-      : Buffer.from(JSON.stringify(objectValue(answer, presentation)));
+      : Buffer.from(stringifyDeep(objectValue(answer, presentation)));
   return representation.format === 'yaml'
     ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
     : { body: json, contentType: 'application/json' };
@@ -81,7 +81,7 @@ function partOf(list: object, first: boolean): Buffer {
 }
 
 function objectJson(object: AnswerObject): Uint8Array {
-  return object instanceof StoredObject ? object.json() : encoder.encode(JSON.stringify(object));
+  return object instanceof StoredObject ? object.json() : encoder.encode(stringifyDeep(object));
 }
 
 function plainObject(object: AnswerObject): KubeObject {
@@ -205,7 +205,7 @@ function lineEncoder(definition: ResourceDefinition, presentation: Presentation)
     if (type === 'ERROR') return line(type, objectJson(object));
     const value = frameValue(definition, { type, object }, presentation, first);
     first = false;
-    return line(type, encoder.encode(JSON.stringify(value)));
+    return line(type, encoder.encode(stringifyDeep(value)));
   };
 }
 
