@@ -40,7 +40,7 @@ class ServiceCidrsController implements AsyncDisposable {
       this.#ranges.onChange((name, { before, after }) => {
         this.#running.queue.add(name);
         // A new one may take over what one that goes waits for.
-        if (!before || !after) this.#wake(() => true);
+        if (!before || !after) this.#wake();
       }),
     );
   }
@@ -51,7 +51,7 @@ class ServiceCidrsController implements AsyncDisposable {
   }
 
   /** Those that go. */
-  #wake(isWanted: (range: ServiceCIDR) => boolean): void {
+  #wake(isWanted: (range: ServiceCIDR) => boolean = () => true): void {
     for (const range of this.#ranges.list())
       if (range.metadata.deletionTimestamp && isWanted(range)) this.#running.queue.add(range.metadata.name as string);
   }
