@@ -32,7 +32,7 @@ export default defineConfig({
       lane('unit', ['*/src/**/*.test.ts'], { isolate: false, maxWorkers }),
       lane('arch', ['test/arch/**/*.test.ts'], { maxWorkers }),
       lane('sim', ['test/sim/**/*.test.ts'], { maxWorkers }),
-      lane('host', ['test/host/**/*.test.ts'], { setupFiles, maxWorkers: 3 }),
+      lane('host', ['test/host/**/*.test.ts'], { setupFiles, maxWorkers: 3, testTimeout: 300_000 }),
       lane('golden', ['test/golden/**/*.test.ts'], { setupFiles, isolate: false, maxWorkers }),
       lane('conformance', ['test/conformance/**/*.test.ts'], {
         setupFiles,

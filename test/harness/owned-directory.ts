@@ -47,6 +47,11 @@ export function abandoned(): OwnedDirectory[] {
   return records().flatMap(({ directory, test, owner }) => (isSame(owner) ? [] : [{ directory, test }]));
 }
 
+/** Directories whose tests go on. */
+export function ownedNow(): OwnedDirectory[] {
+  return records().filter(({ owner }) => isSame(owner));
+}
+
 function fileOf(directory: string): string {
   return join(owners(), `${basename(directory)}.json`);
 }
