@@ -9,6 +9,7 @@ import { schemas } from '@berth/kube';
 import { goldenFile, targetOf } from '../golden/resource-rules.ts';
 import { type Change, changedObject } from '../harness/changed-object.ts';
 import { builtKubeApiserver } from '../harness/kube-apiserver.ts';
+import { admission } from './areas/admission.ts';
 import { deletions } from './areas/deletions.ts';
 import { lists } from './areas/lists.ts';
 import { serverSideApply } from './areas/server-side-apply.ts';
@@ -35,6 +36,7 @@ const areas: Readonly<Record<string, (world: World) => Promise<void>>> = {
   deletions,
   lists,
   tables: (world) => tables(world, kinds()),
+  admission,
   validation: (world) => validation(world, everyKind(), kinds(everyKind())),
 };
 
