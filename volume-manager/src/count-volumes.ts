@@ -4,7 +4,10 @@ import { fullPluginName } from './executor/metric-labels.ts';
 import type { VolumeTotal } from './volume-manager.ts';
 
 /** What pods have mounted and want mounted, by plugin; of what no pod wants any more the device says whose it is. */
-export function countVolumes(actual: ActualWorld, desired: DesiredWorld): readonly VolumeTotal[] {
+export function countVolumes(
+  actual: Pick<ActualWorld, 'get' | 'names'>,
+  desired: Pick<DesiredWorld, 'podsOf' | 'volumeNames'>,
+): readonly VolumeTotal[] {
   const counts = {
     actual_state_of_world: new Map<string, number>(),
     desired_state_of_world: new Map<string, number>(),
