@@ -2,24 +2,21 @@ import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { connect, createServer } from 'node:tls';
+import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { beginInTurns } from './begin-in-turns.ts';
 
-const silentMs = 50;
+const silentMs = 10_000;
 
 class ASocket extends EventEmitter {
   destroyed = false;
-
-  setTimeout(): this {
-    return this;
-  }
 }
 
 function aServer() {
   const server = new EventEmitter();
   const begun: ASocket[] = [];
   server.on('connection', (socket: ASocket) => begun.push(socket));
-  beginInTurns(server, silentMs);
+  beginInTurns(server, new FakeClock(), silentMs);
   const sockets = Array.from({ length: 100 }, () => new ASocket());
   for (const socket of sockets) server.emit('connection', socket);
   return { sockets, begun };
@@ -55,11 +52,13 @@ test('a connection that is lost while it waits is not begun, and no mistake of a
 /** Without a certificate, so that whoever's first words were read is told that there is no cipher for them. */
 async function aTlsServer() {
   const server = createServer();
-  beginInTurns(server, silentMs);
+  const clock = new FakeClock();
+  beginInTurns(server, clock, silentMs);
+  const connected = once(server, 'connection');
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const failed = once(server, 'tlsClientError') as Promise<[Error & { code?: string }, Socket]>;
-  return { port, failed, [Symbol.dispose]: () => void server.close() };
+  return { port, clock, connected, failed, [Symbol.dispose]: () => void server.close() };
 }
 
 test('a client’s first words are read as they came', async () => {
@@ -74,6 +73,8 @@ test('a client that says nothing is cut off', async () => {
   using server = await aTlsServer();
   const client = connectTcp(server.port, '127.0.0.1');
   const closed = once(client.resume(), 'close');
+  await server.connected;
+  await server.clock.advance(silentMs);
   const [error, socket] = await server.failed;
   expect(error.message).toBe('the client said nothing');
   expect(socket.destroyed).toBe(true);

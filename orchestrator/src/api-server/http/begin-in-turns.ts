@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import type { Clock } from '@berth/kit';
 import { turns } from '../decoding/turns.ts';
 
 /** In units of {@link turns}: what a handshake computes. */
@@ -10,7 +11,7 @@ const handshakeCost = 2500;
  * earlier computes when its client speaks, with all others that the kernel tells of in that poll. What clients say meanwhile is kept by
  * the socket, and read with the beginning. Who says nothing for `silentMs` is cut off, as a 'tlsClientError'.
  */
-export function beginInTurns(server: EventEmitter, silentMs: number): void {
+export function beginInTurns(server: EventEmitter, clock: Clock, silentMs: number): void {
   const begin = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
@@ -23,10 +24,11 @@ export function beginInTurns(server: EventEmitter, silentMs: number): void {
     };
     // Its client may be gone before anyone else listens.
     socket.on('error', () => undefined);
-    socket.setTimeout(silentMs, cutOff);
+    const silence = clock.schedule(silentMs, cutOff);
+    socket.once('close', () => silence[Symbol.dispose]());
     // Told of an end, too: the handshake finds it.
     socket.once('readable', () => {
-      socket.setTimeout(0, cutOff);
+      silence[Symbol.dispose]();
       const pause = turns.arrive(handshakeCost);
       if (pause) void pause.then(start);
       else start();

@@ -81,7 +81,7 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   Object.assign(server, { ...idle, shouldUpgradeCallback });
   const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
   const { live } = serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
-  beginInTurns(server, handshakeMs);
+  beginInTurns(server, parts.clock, handshakeMs);
   server.prependListener('secureConnection', endInTurns);
   const sockets = trackSockets(server);
   await new Promise<void>((resolve, reject) => {
