@@ -156,8 +156,9 @@ test('discovery and OpenAPI tell of resources as soon as they are served, and no
   const resources = (await send('GET', '/apis/samplecontroller.k8s.io/v1alpha1')).body.resources;
   expect(resources).toMatchObject([
     { name: 'foos', singularName: 'foo', namespaced: true, kind: 'Foo', shortNames: ['fo'], categories: ['all'] },
-    { name: 'foos/scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] },
+    // In upstream's order.
     { name: 'foos/status', kind: 'Foo', verbs: ['get', 'patch', 'update'] },
+    { name: 'foos/scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] },
   ]);
   expect(resources[0].verbs).toEqual(['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']);
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';

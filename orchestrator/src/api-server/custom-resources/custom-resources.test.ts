@@ -215,15 +215,6 @@ test.each([
   expect(message).toContain(`is invalid: [${errors.join(', ')}]`);
 });
 
-test('discovery has the status of a custom resource before its scale, as upstream', async () => {
-  await using h = await aCustomServer();
-  const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.availableReplicas' };
-  await h.define(fooDefinition({ version: { subresources: { scale, status: {} } } }));
-  const list = await h.send('GET', '/apis/samplecontroller.k8s.io/v1alpha1');
-  const names = (list['resources'] as readonly { readonly name: string }[]).map(({ name }) => name);
-  expect(names).toEqual(['foos', 'foos/status', 'foos/scale']);
-});
-
 test('what changes a definition raises its generation, an empty example too, and what is nothing does not', async () => {
   await using h = await aCustomServer();
   await h.define(fooDefinition());
