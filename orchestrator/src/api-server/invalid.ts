@@ -3,9 +3,10 @@ import type { FieldError, ResourceDefinition } from './resource-definition.ts';
 
 /**
  * Errors may each quote a whole list, and all of them its square: ten thousand references to controllers a hundred
- * gigabytes. Upstream runs into the request's deadline from thirty megabytes or so on.
+ * gigabytes. Upstream runs into the request's deadline from thirty megabytes or so on; sending as many here would hold
+ * up all others.
  */
-const mostCharacters = 16 * 1024 * 1024;
+const mostCharacters = 4 * 1024 * 1024;
 
 /** The 422 answer to wrong fields, in upstream's form (apimachinery errors.NewInvalid). */
 export function invalid(
