@@ -1,4 +1,5 @@
 import type { Container, EphemeralContainer, PodSpec } from '@berth/kube';
+import { boolOf } from '../go-bool.ts';
 import type { AnyObject } from '../resource-definition.ts';
 
 const annotation = 'kubernetes.io/enforce-mountable-secrets';
@@ -30,9 +31,8 @@ export function ephemeralSecretProblem(spec: PodSpec, account: AnyObject): strin
   return problem === undefined ? undefined : `${problem} ${unknown}`;
 }
 
-/** Go's strconv.ParseBool */
 function isLimited({ metadata }: AnyObject): boolean {
-  return /^(1|t|T|true|TRUE|True)$/.test(metadata.annotations?.[annotation] ?? '');
+  return boolOf(metadata.annotations?.[annotation]) === true;
 }
 
 function namesOf(references: readonly { readonly name?: string }[] | undefined): ReadonlySet<string> {

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { rfc3339Micro } from '@berth/kit';
 import { isConflict, isNotFound, type Lease } from '@berth/kube';
-import { own } from '../admission/asked.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { deleteChecked } from '../verbs/delete-object.ts';
 import { changeOwn } from './change-own.ts';
 import { createOwn } from './create-own.ts';
+import { deleteOwn } from './delete-own.ts';
 
 const namespace = 'kube-system';
 const identity = { label: 'apiserver.kubernetes.io/identity', of: 'kube-apiserver' } as const;
@@ -105,22 +103,11 @@ export class IdentityLease {
 
   /** That of another only where it is as it was found. */
   async #remove(name: string, resourceVersion?: string): Promise<void> {
+    const preconditions = resourceVersion === undefined ? {} : { resourceVersion };
     try {
-      await deleteChecked(this.#context, {
-        definition: this.#definition,
-        namespace,
-        name,
-        options: {
-          dryRun: false,
-          gracePeriodSeconds: undefined,
-          propagationPolicy: undefined,
-          preconditions: resourceVersion === undefined ? {} : { resourceVersion },
-        },
-        user: loopback,
-        asked: own,
-      });
+      await deleteOwn(this.#context, { definition: this.#definition, namespace, name, preconditions });
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+      if (!isConflict(error)) throw error;
     }
   }
 }

@@ -1,12 +1,11 @@
 import { isConflict, isNotFound } from '@berth/kube';
-import { own } from '../admission/asked.ts';
 import { changeOwn } from '../boot/change-own.ts';
 import { createOwn } from '../boot/create-own.ts';
+import { deleteOwn } from '../boot/delete-own.ts';
+import { boolOf } from '../go-bool.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { deleteChecked } from '../verbs/delete-object.ts';
 import { type DefaultObject, defaultLevels, defaultSchemas, mandatoryNames } from './default-objects.ts';
 
 export const flowControlGroup = 'flowcontrol.apiserver.k8s.io';
@@ -37,7 +36,8 @@ async function ensureKind(context: ServerContext, plural: string, wanted: readon
   );
   const names = new Set(wanted.map(({ name }) => name));
   for (const [name, object] of known)
-    if (!names.has(name) && isTrue(object.metadata.annotations?.[autoUpdate])) await remove(context, definition, name);
+    if (!names.has(name) && boolOf(object.metadata.annotations?.[autoUpdate]))
+      await deleteOwn(context, { definition, namespace: '', name });
 }
 
 async function create(context: ServerContext, definition: ResourceDefinition, { name, spec }: DefaultObject) {
@@ -60,7 +60,7 @@ async function revise(
   const annotation = String(automatic);
   const marked = current.metadata.annotations?.[autoUpdate];
   const right = !automatic || semanticEqual(current['spec'], spec);
-  if (right && isBoolean(marked) && isTrue(marked) === automatic) return;
+  if (right && boolOf(marked) === automatic) return;
   const change = (next: AnyObject): AnyObject => {
     next.metadata.annotations = { ...next.metadata.annotations, [autoUpdate]: annotation };
     if (automatic) next['spec'] = structuredClone(spec);
@@ -75,39 +75,7 @@ async function revise(
   }
 }
 
-const plainDeletion = {
-  dryRun: false,
-  gracePeriodSeconds: undefined,
-  propagationPolicy: undefined,
-  preconditions: {},
-} as const;
-
-async function remove(context: ServerContext, definition: ResourceDefinition, name: string): Promise<void> {
-  try {
-    await deleteChecked(context, {
-      definition,
-      namespace: '',
-      name,
-      options: plainDeletion,
-      user: loopback,
-      asked: own,
-    });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-}
-
 /** Who says nothing and never changed it has left it to the server. */
 function isAutomatic({ metadata }: AnyObject): boolean {
-  const value = metadata.annotations?.[autoUpdate];
-  return isBoolean(value) ? isTrue(value) : metadata.generation === 1;
-}
-
-/** As Go's strconv.ParseBool reads them. */
-function isTrue(value: string | undefined): boolean {
-  return value !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value);
-}
-
-function isBoolean(value: string | undefined): value is string {
-  return isTrue(value) || (value !== undefined && ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value));
+  return boolOf(metadata.annotations?.[autoUpdate]) ?? metadata.generation === 1;
 }

@@ -1,11 +1,9 @@
-import { type IPAddress, isNotFound, type ServiceSpec } from '@berth/kube';
-import { own } from '../admission/asked.ts';
+import type { IPAddress, ServiceSpec } from '@berth/kube';
 import { createOwn } from '../boot/create-own.ts';
+import { deleteOwn } from '../boot/delete-own.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import { loopback } from '../user.ts';
-import { deleteChecked } from '../verbs/delete-object.ts';
 
 /** Who has an address. */
 export interface Holder {
@@ -74,24 +72,9 @@ export class IpAddresses {
   }
 
   /** Removes that very object. @throws ApiError */
-  async remove({ metadata: { name = '', uid } }: AnyObject): Promise<void> {
-    try {
-      await deleteChecked(this.#context, {
-        definition: this.#definition,
-        namespace: '',
-        name,
-        options: {
-          dryRun: false,
-          gracePeriodSeconds: undefined,
-          propagationPolicy: undefined,
-          preconditions: uid === undefined ? {} : { uid },
-        },
-        user: loopback,
-        asked: own,
-      });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+  remove({ metadata: { name = '', uid } }: AnyObject): Promise<void> {
+    const preconditions = uid === undefined ? {} : { uid };
+    return deleteOwn(this.#context, { definition: this.#definition, namespace: '', name, preconditions });
   }
 }
 
