@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -43,6 +44,22 @@ test('a token behind two spaces is not seen, and its client is told', async () =
   const text = 'the provided Authorization header contains extra space before the bearer token, and is ignored';
   expect([status, headers.warning]).toEqual([200, `299 - "${text}"`]);
   expect(await s.as('Bearer  s3cret')).toBe(403);
+});
+
+test('over HTTP/2 too, what a header says is heard with a space before or behind it', async () => {
+  await using s = await aServer({ tokenAuthFile: aFile('s3cret,jane,7\n') });
+  const admin = await s.server.authority.issue('CN=admin, O=system:masters', 'client');
+  const whoIs = async (headers: Record<string, string>, certificate: Partial<Pair> = {}) => {
+    const session = connect(`https://127.0.0.1:${s.server.port}`, { ca: s.server.authority.cert, ...certificate });
+    onTestFinished(() => session.destroy());
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json ', ...headers });
+    stream.end(JSON.stringify(whoAmI));
+    return JSON.parse((await stream.setEncoding('utf8').toArray()).join('')).status.userInfo?.username;
+  };
+  for (const said of ['Bearer s3cret ', ' Bearer s3cret', 'Bearer s3cret\t'])
+    expect(await whoIs({ authorization: said })).toBe('jane');
+  for (const name of ['joe ', ' joe', 'joe\t']) expect(await whoIs({ 'impersonate-user': name }, admin)).toBe(name);
 });
 
 test('a certificate is its user, told apart by its fingerprint, with the uid its subject has', async () => {

@@ -123,6 +123,8 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
     handshakeTimeout: handshakeMs,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: mostHttp2HeaderBytes },
     maxHeaderListPairs: mostHttp2HeaderBytes / headerOverhead,
+    // Else a header with a space before or behind it is left out of its request: who is told to act as `jane ` would act as itself.
+    strictFieldWhitespaceValidation: false,
     // Of HTTP/1.1 requests.
     ...{ maxHeaderSize: mostHeaderBytes },
   };
