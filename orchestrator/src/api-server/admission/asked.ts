@@ -7,7 +7,7 @@ export interface Asked {
   /** Aborts when the client is gone. */
   readonly signal?: AbortSignal;
   readonly audit?: Pick<RequestAudit, 'annotate'>;
-  /** Of a change of an object: `update`, `patch`. */
+  /** By the request's method: `create`, `update`, `patch`. An object that is not there yet may be created by each of them. */
   readonly verb?: string;
   /** The server itself wants it, to be there at all: nobody outside is asked. */
   readonly own?: boolean;
@@ -17,6 +17,6 @@ export interface Asked {
 export const own: Asked = { own: true };
 
 export function askedOf({ method, signal, audit }: ServerRequest, options: () => object): Asked {
-  const verb = method === 'PATCH' ? 'patch' : 'update';
+  const verb = method === 'PATCH' ? 'patch' : method === 'POST' ? 'create' : 'update';
   return audit ? { signal, options, verb, audit } : { signal, options, verb };
 }

@@ -186,3 +186,42 @@ test('nobody grants what they have not: roles, bindings and aggregation', async 
   await client.create(resources.rolebindings, bind('me', jane, 'role-writer', 'ClusterRole'));
   expect(await s.admin.find(resources.roles, { namespace: 'default', name: 'pod-reader' })).toBeUndefined();
 });
+
+test('a label or subject on a role or binding that holds more is refused as its rules are; what the garbage collector changes is not', async () => {
+  await using s = await roleServer();
+  const anyOf = (resource: string, verbs: string[], resourceNames: string[] = []) => ({
+    apiGroups: ['rbac.authorization.k8s.io'],
+    resources: [resource],
+    verbs,
+    ...(resourceNames.length > 0 && { resourceNames }),
+  });
+  await s.make(resources.roles, podReader);
+  await s.make(resources.rolebindings, bind('all', { ...jane, name: 'bob' }));
+  await s.make(
+    resources.roles,
+    role('role-writer', [
+      anyOf('roles', ['get', 'create', 'update']),
+      anyOf('rolebindings', ['get', 'update']),
+      anyOf('roles', ['escalate'], ['named']),
+    ]),
+  );
+  await s.make(resources.rolebindings, bind('jane-writes-roles', jane, 'role-writer'));
+  const client = s.as('jane');
+  const about = { namespace: 'default', name: 'pod-reader' };
+  const reader = await vi.waitFor(() => client.get(resources.roles, about), 30_000);
+  const binding = await client.get(resources.rolebindings, { namespace: 'default', name: 'all' });
+  const more = /attempting to grant RBAC permissions not currently held/;
+  const labelled = <T extends KubeObject>(object: T): T => ({
+    ...object,
+    metadata: { ...object.metadata, labels: { 'rbac.authorization.k8s.io/aggregate-to-edit': 'true' } },
+  });
+  await expect(client.update(resources.roles, labelled(reader))).rejects.toThrow(more);
+  await expect(client.update(resources.rolebindings, labelled(binding))).rejects.toThrow(more);
+  const held = { ...reader, metadata: { ...reader.metadata, finalizers: ['example.com/held'] } };
+  const changed = await client.update(resources.roles, held);
+  expect(changed.metadata.finalizers).toEqual(['example.com/held']);
+  await expect(client.create(resources.roles, { ...podReader, metadata: { ...about, name: 'named' } })).rejects.toThrow(
+    more,
+  );
+  await client.update(resources.roles, { ...podReader, metadata: { ...about, name: 'named' } } as never);
+});
