@@ -174,6 +174,16 @@ test.each([
   expect({ status, message: JSON.parse(text).message }).toEqual({ status: 400, message });
 });
 
+test('of requests that are sent before answers come, each is begun behind the answer to the one before', async () => {
+  const [first, second] = ['first', 'second'].map((name) => body(`pipelined-${name}`));
+  const post = (text = '') => `${head(`Content-Length: ${text.length}\r\n`)}${text}`;
+  const get = `GET ${configmaps}/pipelined-first HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const broken = `GET ${configmaps} HTTP/1.1\r\nHost: a b\r\n\r\n`;
+  const text = await raw(`${post(first)}${get}${post(first)}${broken}${post(second)}`, /malformed Host header$/);
+  expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual([201, 200, 409, 400].map((status) => `HTTP/1.1 ${status}`));
+  expect(await stored()).not.toContain('pipelined-second');
+});
+
 test('watches last longer than requests may', async () => {
   const lines: string[] = [];
   const end = new AbortController();

@@ -1,9 +1,10 @@
-import { type IncomingMessage, setMaxIdleHTTPParsers } from 'node:http';
+import { type IncomingMessage, type ServerResponse, setMaxIdleHTTPParsers } from 'node:http';
 import {
   constants,
   createSecureServer,
   type Http2SecureServer,
   type Http2ServerRequest,
+  type Http2ServerResponse,
   type SecureServerOptions,
   type ServerHttp2Session,
 } from 'node:http2';
@@ -134,7 +135,7 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   const { log, metrics } = parts;
   const handler = new HttpHandler(parts);
   const failed = (error: unknown) => log.error('a connection was not served', { error });
-  server.on('request', (request, response) => {
+  const begin = (request: Http2ServerRequest, response: Http2ServerResponse) => {
     const refusal = refusalOf(request as unknown as IncomingMessage);
     if (refusal !== undefined) {
       const { stream } = request as Partial<Http2ServerRequest>;
@@ -144,7 +145,8 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
     // About the server as a whole (RFC 9110 §9.3.7).
     if (request.url === '*' && request.method === 'OPTIONS') return void response.writeHead(200).end();
     void handler.request(request, response).catch(failed);
-  });
+  };
+  server.on('request', (request, response) => onceNext(response, () => begin(request, response)));
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(message);
     if (refusal !== undefined) return refuse(new Error('malformed'), socket, refusal);
@@ -158,6 +160,16 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   });
   server.on('clientError', refuse);
   return handler;
+}
+
+/**
+ * Of requests that an HTTP/1.1 client sends before it has the answer to the one before, each is begun behind that answer, as by Go's
+ * server: it sees what those before it wrote, and of thousands in one packet little more than their heads is there.
+ */
+function onceNext(response: Http2ServerResponse, begin: () => void): void {
+  // Its answer has the connection once it is the next; a stream of HTTP/2 has one at any time.
+  if (response.socket === null) (response as unknown as ServerResponse).once('socket', begin);
+  else begin();
 }
 
 /** A watch that is silent is not idle: only a session without streams is. */
