@@ -19,7 +19,6 @@ const createdByUpdate = new Set([
   '/events',
   'events.k8s.io/events',
   '/limitranges',
-  '/resourcequotas',
   '/services',
   'coordination.k8s.io/leases',
   'node.k8s.io/runtimeclasses',

@@ -76,10 +76,10 @@ function validate(object: AnyObject): FieldError[] {
   return [
     ...(fault === undefined ? [] : [invalid('spec.request', spec.request ?? null, fault)]),
     ...(list.length > 0 ? [] : [required('spec.usages')]),
-    ...list.flatMap((usage, index) => [
-      ...(usages.includes(usage) ? [] : [notSupported(`spec.usages[${index}]`, usage, usages)]),
-      ...(list.indexOf(usage) < index ? [duplicate(`spec.usages[${index}]`, usage)] : []),
-    ]),
+    ...list.flatMap((usage, index) =>
+      usages.includes(usage) ? [] : [notSupported(`spec.usages[${index}]`, usage, usages)],
+    ),
+    ...list.flatMap((usage, index) => (list.indexOf(usage) < index ? [duplicate(`spec.usages[${index}]`, usage)] : [])),
     ...signerErrors(spec.signerName ?? ''),
     ...(spec.expirationSeconds !== undefined && spec.expirationSeconds < 600
       ? [
