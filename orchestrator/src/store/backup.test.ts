@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@berth/kit';
@@ -69,6 +69,28 @@ test('a watcher of the time before a restore is told to begin anew', async () =>
     for await (const _ of after.watch('/', revision, AbortSignal.timeout(30_000))) return;
   };
   await expect(watching()).rejects.toMatchObject({ code: 'Compacted' });
+});
+
+test('a store that a crash ended is put aside whole, and comes back with what its log alone has', async () => {
+  const { folder, file, open } = aFolder();
+  const [old, crashed] = [join(folder, 'old'), join(folder, 'crashed')];
+  {
+    await using store = await open();
+    await store.write(put('/a', '1'));
+    await using copy = await store.backup!();
+    copyFileSync(copy.file, old);
+    await store.write(put('/b', '2'));
+    for (const end of ['', '-wal']) copyFileSync(file + end, crashed + end);
+  }
+  for (const end of ['', '-wal']) renameSync(crashed + end, file + end);
+  const aside = `${file}.before-restore`;
+  await restoreFile(old, file);
+  expect(existsSync(`${aside}-wal`)).toBe(true);
+  await restoreFile(aside, file);
+  // The log was that of the file which was there before.
+  expect(existsSync(`${aside}-wal`)).toBe(false);
+  await using store = await open();
+  expect([await store.get('/a'), await store.get('/b')]).toMatchObject([{ key: '/a' }, { key: '/b' }]);
 });
 
 test('what is no backup is refused, and the store that is there stays', async () => {

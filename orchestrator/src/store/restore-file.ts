@@ -17,22 +17,31 @@ const revisionGap = 1_000_000_000;
  */
 export async function restoreFile(backup: string, store: string): Promise<void> {
   const fresh = `${store}.restored`;
-  await rm(fresh, { force: true });
+  await removeAll(fresh);
   try {
     await copyFile(backup, fresh);
+    // A store that a crash ended, such as one that was put aside, has its newest writes beside it.
+    await copyFile(`${backup}-wal`, `${fresh}-wal`).catch(ifAbsent);
     moveRevisions(fresh, backup);
     await using file = await open(fresh, 'r');
     await file.sync();
   } catch (error) {
-    await rm(fresh, { force: true });
+    await removeAll(fresh);
     throw error;
   }
-  await rename(store, `${store}.before-restore`).catch(ifAbsent);
+  const aside = `${store}.before-restore`;
+  await removeAll(aside);
   // What a crash left of the old one must not be read into the new one.
-  for (const end of ['-wal', '-shm', '-journal'])
-    await rename(store + end, `${store}.before-restore${end}`).catch(ifAbsent);
+  for (const end of ends) await rename(store + end, aside + end).catch(ifAbsent);
   await rename(fresh, store);
   await syncDirectory(dirname(store));
+}
+
+/** A database is a file, and what a crash left beside it. */
+const ends = ['', '-wal', '-shm', '-journal'];
+
+async function removeAll(file: string): Promise<void> {
+  for (const end of ends) await rm(file + end, { force: true });
 }
 
 function moveRevisions(file: string, backup: string): void {
