@@ -24,6 +24,10 @@ test('a backup of a running berth brings back what was there, and a second start
   expect(await run('backup', file)).toMatchObject({ code: 0 });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(await run('backup', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
+  expect(await run('backup', '--force', join(berth.dataDir, 'store/berth.db'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('has its API objects'),
+  });
   await berth.kubectl(['create', 'configmap', 'later', '--from-literal=a=1']);
   await berth.kubectl(['delete', 'configmap', 'kept']);
   expect(await run('restore', file, '--force')).toMatchObject({

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { messageOf, syncDirectory, systemClock } from '@berth/kit';
 import { loadKubeconfig } from '@berth/kube';
+import { resolveLinks } from '@berth/linux';
 import type { Command } from 'commander';
 import { openSqliteStore } from '../store/store.sqlite.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -52,6 +53,8 @@ export function addBackupCommands(parent: Command, terminal: Terminal): void {
 async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw new BerthError('Usage', `${file} is a directory`, { hint: `name a file in it: ${join(file, 'berth.db')}` });
+  refuseSpecial(file);
+  refuseStore(file);
   const data = new DataDir(dataDir);
   const store = join(data.store, 'berth.db');
   if (!existsSync(store))
@@ -59,6 +62,20 @@ async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
   if (existsSync(file) && !force) throw new BerthError('Usage', `${file} exists`, { hint: 'replace it with: --force' });
   const running = (await data.runningPid()) !== undefined;
   await replaced(file, running ? (to) => fetchBackup(data, to) : (to) => copyStore(store, to));
+}
+
+/** What is replaced or read whole is a file: /dev/null would be gone for everyone, and a pipe is waited for without end. */
+function refuseSpecial(file: string): void {
+  const facts = statSync(file, { throwIfNoEntry: false });
+  if (facts && !facts.isFile()) throw new BerthError('Usage', `${file} is not a regular file`);
+}
+
+/** A store whose file is replaced under it goes on in one that has no name, and its log is then applied to the wrong one. */
+function refuseStore(file: string): void {
+  const folder = resolveLinks(dirname(file));
+  const data = new DataDir(dirname(folder));
+  if (folder !== data.store || !data.isOurs) return;
+  throw new BerthError('Usage', `${file} is where ${data.path} has its API objects`, { hint: 'name a file elsewhere' });
 }
 
 /** Written beside and put in place whole: a backup that was broken off never looks like one. */
@@ -123,6 +140,7 @@ function messageIn(body: string): string {
 
 async function restore(file: string, { dataDir, force }: Flags): Promise<void> {
   if (!existsSync(file)) throw new BerthError('Usage', `there is no file ${file}`);
+  refuseSpecial(file);
   const data = new DataDir(dataDir);
   await data.refuseForeign();
   await mkdir(data.store, { recursive: true, mode: 0o700 });

@@ -50,6 +50,12 @@ test('a backup goes to a file', async () => {
   expect(await berth('backup', '--force', '/usr')).toMatchObject({ code: 2, err: words });
 });
 
+test('a device is no backup, nor replaced by one', async () => {
+  const refused = { code: 2, err: 'berth: /dev/null is not a regular file\n' };
+  expect(await berth('backup', '--force', '/dev/null')).toMatchObject(refused);
+  expect(await berth('restore', '/dev/null')).toMatchObject(refused);
+});
+
 test.each([
   [['up', '--nosuch'], "berth: unknown option '--nosuch'\n(see berth up --help)\n"],
   [['image', 'load'], "berth: missing required argument 'file'\n(see berth image load --help)\n"],

@@ -15,6 +15,10 @@ test('a file can be where its folder takes new ones, and nothing but the folder 
   }
 });
 
+test('a device, which a new file would replace, is refused', async () => {
+  await expect(prepareFile('/dev/null')).rejects.toThrow('it is not a regular file');
+});
+
 test('a folder that takes no files is refused, whoever asks', async () => {
   await expect(prepareFile('/proc/ready.json')).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -6,7 +6,10 @@ import { makeFolders } from '@berth/kit';
 export async function prepareFile(file: string): Promise<void> {
   const path = resolve(file);
   await makeFolders(dirname(path));
-  if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a directory');
+  const facts = await stat(path).catch(() => undefined);
+  if (facts?.isDirectory()) throw new Error('it is a directory');
+  // /dev/null would be a file from then on, for everyone.
+  if (facts && !facts.isFile()) throw new Error('it is not a regular file');
   // Files are replaced by new ones, which a folder may not take, whatever its mode says: a read-only filesystem, /proc.
   await rmdir(await mkdtemp(`${path}.`));
 }
