@@ -74,5 +74,9 @@ test('field selectors find pods by node, and refuse fields pods do not have', as
   const list = (fieldSelector: string) => server.client.list(resources.pods, { fieldSelector });
   expect(names(await list('spec.nodeName=n1'))).toEqual(['a']);
   expect(names(await list('spec.nodeName!=n1,metadata.namespace=default'))).toEqual(['b']);
+  // Upstream knows these beside: an old name of the node, and one that no pod has a value of.
+  expect(names(await list('spec.host=n1'))).toEqual(['a']);
+  expect(names(await list('status.podIPs='))).toEqual(['a', 'b']);
+  expect(names(await list('status.podIPs!='))).toEqual([]);
   await expect(list('spec.image=x')).rejects.toMatchObject({ code: 'BadRequest' });
 });

@@ -48,6 +48,10 @@ export const podRules: KindRules = {
       'status.phase': ({ status }) => status?.phase ?? '',
       'status.podIP': ({ status }) => status?.podIPs?.[0]?.ip ?? status?.podIP ?? '',
       'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
+      // Upstream's conversion knows it, and its registry gives it no value.
+      'status.podIPs': () => '',
+      // What clients of old call the node (AddFieldLabelConversionsForPod).
+      'spec.host': ({ spec }) => spec?.nodeName ?? '',
     },
     defaultGracePeriodSeconds: gracePeriod,
     subresources: {
