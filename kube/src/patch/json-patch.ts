@@ -28,7 +28,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   }
   if (patch.length > maxOperations) {
     const words = `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`;
-    throw apiError('RequestEntityTooLarge', words);
+    throw apiError('RequestEntityTooLarge', `Request entity too large: ${words}`);
   }
   let result = structuredClone(object);
   let copied = 0;

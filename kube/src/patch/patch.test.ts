@@ -223,6 +223,14 @@ test.each([
   );
 });
 
+test('a JSON patch has ten thousand operations at most', () => {
+  const operations = (count: number) => Array.from({ length: count }, () => ({ op: 'test', path: '/a', value: 1 }));
+  expect(applyJsonPatch({ a: 1 }, operations(10_000))).toEqual({ a: 1 });
+  expect(() => applyJsonPatch({ a: 1 }, operations(10_001))).toThrow(
+    'Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001',
+  );
+});
+
 test('what JSON and merge patches went through has its members in order, as Go writes a map; all else keeps its own', () => {
   const object = { z: { b: 1, a: { d: 1, c: 2 } }, y: { b: 1, a: 2 } };
   expect(JSON.stringify(applyJsonPatch(object, [{ op: 'add', path: '/z/c', value: { n: 1, m: 2 } }]))).toBe(
