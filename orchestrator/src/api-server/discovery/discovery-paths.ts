@@ -44,7 +44,7 @@ function discovered(
   const [group, version] = root === 'api' ? ['', first] : [first, second as string];
   if (root === 'api' && second !== undefined) return undefined;
   const definitions = registry.resourcesOf(group, version);
-  return definitions && apiResourceList(group === '' ? version : `${group}/${version}`, definitions);
+  return definitions && apiResourceList(registry, group === '' ? version : `${group}/${version}`, definitions);
 }
 
 export function json(value: object, contentType = 'application/json'): DocumentAnswer {

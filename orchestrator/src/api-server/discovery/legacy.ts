@@ -30,11 +30,15 @@ function groupEntry(registry: ResourceRegistry, group: string) {
 }
 
 /** `/api/v1` and `/apis/GROUP/VERSION`. Of custom resources the status comes before the scale (apiextensions DiscoveryController). */
-export function apiResourceList(groupVersion: string, definitions: readonly ResourceDefinition[]): Discovered {
+export function apiResourceList(
+  registry: ResourceRegistry,
+  groupVersion: string,
+  definitions: readonly ResourceDefinition[],
+): Discovered {
   const resources = definitions.toSorted(byName(({ plural }) => plural)).flatMap((definition) => {
     const subresources = subresourceEntries(definition);
     const inOrder = definition.custom ? subresources : subresources.toSorted(byName(({ name }) => name));
-    return [resourceEntry(definition), ...inOrder];
+    return [resourceEntry(registry, definition), ...inOrder];
   });
   return {
     kind: 'APIResourceList',
@@ -48,7 +52,7 @@ function byName<T>(name: (of: T) => string): (a: T, b: T) => number {
   return (a, b) => (name(a) < name(b) ? -1 : 1);
 }
 
-function resourceEntry(definition: ResourceDefinition) {
+function resourceEntry(registry: ResourceRegistry, definition: ResourceDefinition) {
   const { plural, singular, namespaced, kind, shortNames, categories, stored } = definition;
   return {
     name: plural,
@@ -58,7 +62,9 @@ function resourceEntry(definition: ResourceDefinition) {
     verbs: shownVerbs(definition),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
-    ...(stored ? { storageVersionHash: storageVersionHash(definition) } : {}),
+    ...(stored
+      ? { storageVersionHash: storageVersionHash(definition.custom ? definition : registry.storedForm(definition)) }
+      : {}),
   };
 }
 
@@ -73,7 +79,7 @@ function subresourceEntries({ plural, namespaced, subresources, group, version }
   }));
 }
 
-/** Changes when the stored form does (apiserver discovery.StorageVersionHash). */
+/** Changes when the stored form does, which all that shows the same objects has in common (apiserver discovery.StorageVersionHash). */
 function storageVersionHash({ group, version, kind, custom }: ResourceDefinition): string {
   const stored = custom?.storageVersion ?? version;
   return createHash('sha256').update(`${group}/${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
