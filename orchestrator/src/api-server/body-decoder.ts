@@ -15,7 +15,7 @@ import {
 } from '@berth/kube';
 import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems, fieldProblems } from './decoding/duplicate-problems.ts';
-import { isKnownThoughNotServed } from './decoding/kinds-not-served.ts';
+import { isKnownThoughNotServed, isMetaKind } from './decoding/kinds-not-served.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
 import { olderScale } from './decoding/older-scale.ts';
 import { optionsKindComplaint } from './decoding/options-kind.ts';
@@ -307,7 +307,8 @@ function versionOf({ apiVersion }: TypeMeta): string | undefined {
 /** Why an object of one kind is not taken for one of another. */
 export function unknownConversion(data: TypeMeta, expected: { readonly group: string; readonly kind: string }): string {
   const internal = expected.group.split('.')[0] || 'core';
-  return `converting (${versionOf(data)}.${data.kind}) to (${internal}.${expected.kind}): unknown conversion`;
+  const version = isMetaKind(data.kind) ? 'v1' : versionOf(data);
+  return `converting (${version}.${data.kind}) to (${internal}.${expected.kind}): unknown conversion`;
 }
 
 /** What is wrong with a kind that is none of Kubernetes' own. */

@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
-import { unregisteredKind } from '../body-decoder.ts';
+import { unknownConversion, unregisteredKind } from '../body-decoder.ts';
 
 // What kube-apiserver 1.36.3 says of them where something else is expected.
 test.each([
   ['apps/v1beta1', 'Deployment', true],
   ['extensions/v1beta1', 'ScaleList', true],
   ['v1', 'PodExecOptions', true],
+  ['v1', 'List', true],
+  ['apps/v1', 'List', false],
+  ['apps/v1', 'ListOptions', true],
+  ['apps/v1beta1', 'PatchOptions', true],
+  ['nope/v1', 'PatchOptions', false],
+  ['nope/v1', 'Status', true],
+  ['apps/v1', 'InternalEvent', false],
   ['apps/v1', 'Deployment', true],
   ['apps/v1beta1', 'DaemonSet', false],
   ['policy/v1beta1', 'PodSecurityPolicy', false],
@@ -13,4 +20,14 @@ test.each([
 ])('whether %s has a %s, served or not: %s', (apiVersion, kind, isKnown) => {
   const words = `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`;
   expect(unregisteredKind({ apiVersion, kind })).toBe(isKnown ? undefined : words);
+});
+
+test.each([
+  ['autoscaling/v2', 'ListOptions', 'v1.ListOptions'],
+  ['autoscaling/v2', 'Status', 'v1.Status'],
+  ['apps/v1beta1', 'WatchEvent', 'v1.WatchEvent'],
+  ['autoscaling/v2', 'HorizontalPodAutoscaler', 'v2.HorizontalPodAutoscaler'],
+])('%s %s is a %s of Go', (apiVersion, kind, type) => {
+  const words = `converting (${type}) to (core.ConfigMap): unknown conversion`;
+  expect(unknownConversion({ apiVersion, kind }, { group: '', kind: 'ConfigMap' })).toBe(words);
 });

@@ -1,9 +1,11 @@
+import { schemaFor } from '@berth/kube';
+
 /**
  * Kinds that upstream's scheme knows and no server of this version serves, by version (k8s.io/api register.go): who sends
  * one is told that it is not what is expected, instead of that there is none.
  */
 const notServed: Readonly<Record<string, string>> = {
-  v1: 'NodeProxyOptions PodAttachOptions PodExecOptions PodLogOptions PodPortForwardOptions PodProxyOptions PodStatusResult RangeAllocation SerializedReference ServiceProxyOptions',
+  v1: 'List NodeProxyOptions PodAttachOptions PodExecOptions PodLogOptions PodPortForwardOptions PodProxyOptions PodStatusResult RangeAllocation SerializedReference ServiceProxyOptions',
   'admission.k8s.io/v1': 'AdmissionReview',
   'admission.k8s.io/v1beta1': 'AdmissionReview',
   'admissionregistration.k8s.io/v1alpha1': 'ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding',
@@ -36,6 +38,16 @@ const notServed: Readonly<Record<string, string>> = {
   'storage.k8s.io/v1beta1': 'CSIDriver CSINode CSIStorageCapacity StorageClass VolumeAttachment',
 };
 
+/** Kinds that every version has (apimachinery AddToGroupVersion), DeleteOptions beside: the schemas know it of each version. */
+const ofEveryVersion = /^(List|Get|Create|Update|Patch)Options$/;
+/** Kinds that have none: they are known whatever is said (the same function, AddUnversionedTypes). */
+const unversioned = /^(Status|APIVersions|APIGroup|APIGroupList|APIResourceList)$/;
+
+/** Whether a kind is one of apimachinery's own, whose Go types are all of its package v1. */
+export function isMetaKind(kind: string): boolean {
+  return unversioned.test(kind) || ofEveryVersion.test(kind) || kind === 'DeleteOptions' || kind === 'WatchEvent';
+}
+
 /** Whether upstream's scheme knows a kind, or the list of it, which is not served. */
 export function isKnownThoughNotServed({
   kind,
@@ -44,6 +56,9 @@ export function isKnownThoughNotServed({
   readonly kind: string;
   readonly apiVersion: string;
 }): boolean {
+  if (unversioned.test(kind)) return true;
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  if (ofEveryVersion.test(kind)) return schemaFor(group, version, 'DeleteOptions') !== undefined;
   const kinds = Object.hasOwn(notServed, apiVersion) ? notServed[apiVersion]?.split(' ') : undefined;
-  return kinds?.includes(kind.replace(/List$/, '')) === true;
+  return kinds?.includes(kind.replace(/(?<=.)List$/, '')) === true;
 }
