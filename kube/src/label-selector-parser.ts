@@ -1,3 +1,4 @@
+import { goQuote } from './go-quote.ts';
 import { labelKeyErrors } from './label-name.ts';
 import type { LabelOperator, LabelRequirement } from './label-selector.ts';
 import { SelectorError } from './selector-error.ts';
@@ -36,8 +37,10 @@ export function parseRequirements(text: string): LabelRequirement[] {
   }
 }
 
+/** To upstream's lexer a NUL ends what is before it; where nothing is, the text. */
 function tokens(text: string): Token[] {
-  const found = (text.match(token) ?? []).map(
+  const [read = ''] = text.replace(/([^ \t\r\n\0])\0/g, '$1 ').split('\0', 1);
+  const found = (read.match(token) ?? []).map(
     (each): Token => ({ kind: symbols.has(each) ? 'symbol' : 'word', text: each }),
   );
   found.push({ kind: 'end', text: '' });
@@ -85,7 +88,7 @@ class Reader {
     if (key.kind !== 'word') fail(key, ', expected: identifier');
     const keyErrors = labelKeyErrors(key.text);
     if (keyErrors.length > 0) {
-      throw new SelectorError(`<nil>: Invalid value: ${JSON.stringify(key.text)}: ${keyErrors.join('; ')}`);
+      throw new SelectorError(`<nil>: Invalid value: ${goQuote(key.text)}: ${keyErrors.join('; ')}`);
     }
     if (negated) return { key: key.text, operator: '!', values: [] };
     if (this.#ends()) return { key: key.text, operator: 'exists', values: [] };

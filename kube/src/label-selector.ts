@@ -1,4 +1,5 @@
 import type { LabelSelector as LabelSelectorObject } from './gen/types.ts';
+import { goQuote } from './go-quote.ts';
 import { labelKeyErrors, labelValueErrors } from './label-name.ts';
 import { parseRequirements } from './label-selector-parser.ts';
 import { SelectorError } from './selector-error.ts';
@@ -126,21 +127,21 @@ function checked(requirement: LabelRequirement): LabelRequirement {
   const { key, operator, values } = requirement;
   const errors: string[] = [];
   const keyErrors = labelKeyErrors(key);
-  if (keyErrors.length > 0) errors.push(`key: Invalid value: ${JSON.stringify(key)}: ${keyErrors.join('; ')}`);
+  if (keyErrors.length > 0) errors.push(`key: Invalid value: ${goQuote(key)}: ${keyErrors.join('; ')}`);
   const problem = countProblem(operator, values);
   if (problem) errors.push(`values: Invalid value: ${JSON.stringify(values)}: ${problem}`);
   if (operator === 'gt' || operator === 'lt') {
     for (const [i, value] of values.entries()) {
       if (asInt64(value) !== undefined) continue;
       errors.push(
-        `values[${i}]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+        `values[${i}]: Invalid value: ${goQuote(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
       );
     }
   }
   for (const [i, value] of values.entries()) {
     const valueErrors = labelValueErrors(value);
     if (valueErrors.length === 0) continue;
-    errors.push(`values[${i}][${key}]: Invalid value: ${JSON.stringify(value)}: ${valueErrors.join('; ')}`);
+    errors.push(`values[${i}][${key}]: Invalid value: ${goQuote(value)}: ${valueErrors.join('; ')}`);
   }
   if (errors.length === 0) return requirement;
   throw new SelectorError(errors.length === 1 ? (errors[0] as string) : `[${errors.join(', ')}]`);

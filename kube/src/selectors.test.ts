@@ -25,6 +25,9 @@ test.each([
   ['in in (in),app', false],
   ['toString', false],
   ['  app  =  web  ,  tier ', true],
+  ['empty=\0', true],
+  ['app=web\0,tier=back', false],
+  ['app=web \0,tier=back', true],
 ])('%j selects: %s', (text, expected) => {
   expect(LabelSelector.parse(text).matches(labels)).toBe(expected);
 });
@@ -39,6 +42,9 @@ test.each([
   ['a=(', "unable to parse requirement: found '(', expected: identifier"],
   ['a>x', 'must be an integer'],
   ['-a', 'unable to parse requirement: <nil>: Invalid value: "-a": name part must consist of alphanumeric'],
+  ['\x01', 'unable to parse requirement: <nil>: Invalid value: "\\x01": name part'],
+  ['a=\x7f\ufeff', 'values[0][a]: Invalid value: "\\x7f\\ufeff": a valid label'],
+  ['a=b\0c', "found 'c', expected: ',' or 'end of string'"],
   ['a=b&', 'a valid label must be an empty string or consist of'],
 ])('%j is refused: %s', (text, words) => {
   expect(() => LabelSelector.parse(text)).toThrow(words);
