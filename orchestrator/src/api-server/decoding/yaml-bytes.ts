@@ -1,14 +1,35 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * The text of a YAML body. Unlike in JSON, where each byte that is wrong is replaced, none may be.
- * @throws Error – it is no UTF-8, in the words of go.yaml.in/yaml/v2's reader
+ * The text of a YAML body, which may be UTF-16 where it begins with a mark that says so. Unlike in JSON, where each
+ * byte that is wrong is replaced, none may be.
+ * @throws Error – it is neither, in the words of go.yaml.in/yaml/v2's reader
  */
 export function yamlTextOf(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();
+  const mark = bytes.subarray(0, 2).toString('hex');
+  if (mark === 'fffe') return utf16Text(bytes.subarray(2));
+  if (mark === 'feff') return utf16Text(swapped(bytes.subarray(2)));
   let problem: string | undefined;
   for (let at = 0; problem === undefined; at += widthOf(bytes[at])) problem = problemAt(bytes, at);
   throw new Error(`yaml: ${problem}`);
+}
+
+function swapped(bytes: Buffer): Buffer {
+  const pairs = Buffer.from(bytes.subarray(0, bytes.length - (bytes.length % 2))).swap16();
+  return Buffer.concat([pairs, bytes.subarray(pairs.length)]);
+}
+
+function utf16Text(bytes: Buffer): string {
+  const text = bytes.toString('utf16le');
+  const lone = text.search(/\p{Surrogate}/u);
+  if (lone >= 0) {
+    const isLow = text.charCodeAt(lone) >= 0xdc00;
+    const begun = lone === text.length - 1 ? 'incomplete UTF-16 surrogate pair' : 'expected low surrogate area';
+    throw new Error(`yaml: ${isLow ? 'unexpected low surrogate area' : begun}`);
+  }
+  if (bytes.length % 2 === 1) throw new Error('yaml: incomplete UTF-16 character');
+  return text;
 }
 
 /** Of the character that a byte begins; none begins with what is left. */
