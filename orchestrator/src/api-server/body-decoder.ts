@@ -17,6 +17,7 @@ import type { CustomResource } from './custom-resources/custom-resource.ts';
 import { type Duplicates, duplicateProblems, fieldProblems } from './decoding/duplicate-problems.ts';
 import { isKnownThoughNotServed, isMetaKind } from './decoding/kinds-not-served.ts';
 import { breathe, largeBytes, markLarge } from './decoding/large-bodies.ts';
+import { hasReadableParameters } from './decoding/media-parameters.ts';
 import { olderScale } from './decoding/older-scale.ts';
 import { optionsKindComplaint } from './decoding/options-kind.ts';
 import { noJson, notAnObject, notRegistered, typeMetaComplaint } from './decoding/type-meta.ts';
@@ -127,7 +128,7 @@ export class BodyDecoder {
     const media = mediaTypeOf(request.contentType);
     // Upstream names protobuf for custom objects as well, and breaks off when it is sent.
     const accepted = custom && media === protobufMedia ? textMedia : [...textMedia, protobufMedia];
-    if (!accepted.includes(media))
+    if (!accepted.includes(media) || !hasReadableParameters(request.contentType ?? ''))
       throw apiError(
         'UnsupportedMediaType',
         `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,

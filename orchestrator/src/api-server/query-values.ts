@@ -1,14 +1,14 @@
-import { apiError } from '@berth/kube';
+import { apiError, goQuote } from '@berth/kube';
 
 /** An int64 of the query. @throws ApiError BadRequest – in the words of Go's strconv. */
 export function integerOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
   if (!/^[+-]?\d+$/.test(text))
-    throw apiError('BadRequest', `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
   const value = Number(text);
   if (!Number.isSafeInteger(value))
-    throw apiError('BadRequest', `strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
+    throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
   return value;
 }
 
@@ -23,7 +23,8 @@ export function revisionOf(text: string | null | undefined): number | undefined 
   if (text === null || text === undefined || text === '') return undefined;
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  const message = `resourceVersion: Invalid value: ${JSON.stringify(text)}: ${notParsed(text, 'invalid syntax')}`;
+  const problem = revisionProblem(text) ?? notParsed(text, 'value out of range');
+  const message = `resourceVersion: Invalid value: ${goQuote(text)}: ${problem}`;
   throw apiError('Unknown', message, { code: 500 });
 }
 
@@ -47,5 +48,5 @@ export function portsOf(query: URLSearchParams): number[] {
 }
 
 function notParsed(text: string, why: string): string {
-  return `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`;
+  return `strconv.ParseUint: parsing ${goQuote(text)}: ${why}`;
 }

@@ -137,6 +137,9 @@ function hasObjects({ verbs }: ResourceDefinition): boolean {
   return verbs.some((verb) => verb !== 'create');
 }
 
+/** What is created below an object says itself whom it is of, and that is compared first. */
+const inBody: ReadonlySet<string> = new Set(['binding', 'eviction']);
+
 /**
  * That it can be an object's name (apimachinery path.IsValidPathSegmentName) and namespace. Custom objects are found by
  * what a request means, also where it does not say which.
@@ -145,7 +148,7 @@ function hasObjects({ verbs }: ResourceDefinition): boolean {
 export function ensureNamed({ definition, namespace, name, verb, subresource }: ResourceRoute): void {
   if (name === '' && (verb === 'update' || verb === 'patch' || subresource))
     throw apiError('BadRequest', 'name must be provided');
-  if (verb === 'create') return;
+  if (verb === 'create' && (!subresource || inBody.has(subresource.name))) return;
   const wrong = name === '.' || name === '..' ? `be '${name}'` : name.includes('%') ? "contain '%'" : undefined;
   if (wrong) throw apiError('BadRequest', `Name parameter invalid: ${JSON.stringify(name)}: may not ${wrong}`);
   if (definition.namespaced && namespace === '' && name !== '' && !definition.custom)
