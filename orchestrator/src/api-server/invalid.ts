@@ -6,7 +6,7 @@ import type { FieldError, ResourceDefinition } from './resource-definition.ts';
  * gigabytes. Upstream runs into the request's deadline from thirty megabytes or so on; sending as many here would hold
  * up all others.
  */
-const mostCharacters = 4 * 1024 * 1024;
+const mostCharacters = 2 * 1024 * 1024;
 
 /** The 422 answer to wrong fields, in upstream's form (apimachinery errors.NewInvalid). */
 export function invalid(
