@@ -75,6 +75,9 @@ test('a server that was given no keys says that it cannot read what is encrypted
   await expect(plain.client.update(resources.secrets, { metadata: { name: 's', namespace: 'default' }, data })).rejects.toThrow(
     'unable to transform key "/registry/secrets/default/s": identity transformer tried to read encrypted data',
   );
+  // Nor are its bytes sent, which nobody looks at on their way.
+  for (const path of ['/api/v1/namespaces/default/secrets/s', '/api/v1/secrets'])
+    await expect(plain.client.raw({ method: 'GET', path })).rejects.toThrow('tried to read encrypted data');
 });
 
 test('keys are rotated by writing what is there once more, and plain data is taken over', async () => {

@@ -6,6 +6,7 @@ import { type Splice, splicedBytes, wholeSplice } from './splice.ts';
 
 const encoder = new TextEncoder();
 const metadataLength = '"metadata":{'.length;
+const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 /** `v1` or `apps/v1` of a definition. */
@@ -37,6 +38,11 @@ function readStored({ key, value }: KeyValue): AnyObject {
     const why = text.startsWith('k8s:enc:') ? 'identity transformer tried to read encrypted data' : messageOf(error);
     throw new Error(`unable to transform key ${JSON.stringify(key)}: ${why}`, { cause: error });
   }
+}
+
+/** What passes as bytes is not parsed: that it is an object at all is seen by how it begins. @throws Error – as {@link readStored}. */
+function ensureReadable(kv: KeyValue): void {
+  if (kv.value[0] !== openBrace) readStored(kv);
 }
 
 /** Weak: informers keep what they use, and what only passes as bytes costs no second copy. */
@@ -180,6 +186,7 @@ export class ObjectCodec {
       const { kind, apiVersion, ...rest } = view.object;
       return wholeSplice(encoder.encode(JSON.stringify(withKind ? { kind, apiVersion, ...rest } : rest)));
     }
+    ensureReadable(view.kv);
     const { value, modRevision } = view.kv;
     const at = this.#headLength + metadataLength;
     const text = `"resourceVersion":"${modRevision}"${value[at] === closeBrace ? '' : ','}`;
