@@ -3,6 +3,7 @@ import type { Mutation } from '../../../cel/admission/compile-mutations.ts';
 import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
+import { unappliedWords } from '../../webhook/admission/hook-patch.ts';
 import { notOfKind } from '../../webhook/admission/invocation.ts';
 
 /** A mutation that cannot be made: its policy's failurePolicy says what follows. */
@@ -43,7 +44,7 @@ function patched(object: AnyObject, operations: readonly object[]): unknown {
     const why = error.cause instanceof Error ? error.cause.message : (error.status.message ?? '');
     // A test that fails says that the patch is not for this object.
     if (/testing value .* failed/.test(why)) return object;
-    throw new MutationError(`JSON Patch: ${why}`);
+    throw new MutationError(`JSON Patch: ${unappliedWords(object, operations, error)}`);
   }
 }
 

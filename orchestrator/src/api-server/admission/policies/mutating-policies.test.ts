@@ -48,6 +48,14 @@ test('an apply configuration is merged: lists by their keys, other fields stay',
   expect(pod.spec?.initContainers?.[0]?.terminationMessagePath).toBe('/dev/termination-log');
 });
 
+test('a JSON patch that does not apply is refused in the words of upstream’s patch library', async () => {
+  await using s = await aServer();
+  await policy(s, 'nowhere', { mutations: [patch('[JSONPatch{op: "add", path: "/nope/x", value: "y"}]')] });
+  await expect(createPod(s, 'p')).rejects.toThrow(
+    'denied request: JSON Patch: add operation does not apply: doc is missing path: "/nope/x": missing value',
+  );
+});
+
 test('a JSON patch is made of operations; one whose test fails changes nothing', async () => {
   await using s = await aServer();
   const label =

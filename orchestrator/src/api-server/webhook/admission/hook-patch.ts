@@ -16,12 +16,12 @@ export function decodePatch(base64: string): readonly unknown[] {
   throw undecodable('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
 }
 
-/** @throws ApiError InternalError – an operation does not apply; words as upstream's patch library. */
+/** @throws ApiError InternalError – an operation does not apply. */
 export function applyHookPatch(object: unknown, patch: readonly unknown[]): unknown {
   try {
     return applyJsonPatch(object, patch);
   } catch (error) {
-    throw internalError(wordsOf(object, patch, error as Error), error);
+    throw internalError(unappliedWords(object, patch, error as Error), error);
   }
 }
 
@@ -30,8 +30,8 @@ interface Operation {
   readonly path?: unknown;
 }
 
-/** Only where it failed: which operation it was, and why. */
-function wordsOf(object: unknown, patch: readonly unknown[], error: Error): string {
+/** Which operation of a patch that failed with `error` it was, and why, in the words of upstream's patch library. */
+export function unappliedWords(object: unknown, patch: readonly unknown[], error: Error): string {
   let state = object;
   for (const operation of patch) {
     try {
