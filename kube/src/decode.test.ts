@@ -37,6 +37,12 @@ test.each([
     { spec: { replicas: 1.5 } },
     'json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32',
   ],
+  // What YAML has below -2^63 is a float, which a number cannot tell from that; the integer is a bigint.
+  [
+    deployment,
+    { metadata: { generation: -(2 ** 63) } },
+    'json: cannot unmarshal number -9223372036854776000 into Go struct field ObjectMeta.metadata.generation of type int64',
+  ],
   [
     deployment,
     { spec: { template: 'x' } },

@@ -1,4 +1,4 @@
-import { type Integer, isNumber, rfc3339 } from '@berth/kit';
+import { type Integer, isInt64, isNumber, rfc3339 } from '@berth/kit';
 import { conversionProblem } from './conversion-problem.ts';
 import { goFieldAt } from './go-field.ts';
 import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
@@ -234,10 +234,8 @@ class Decoder {
 }
 
 function hasBits(value: Integer, bits: 32 | 64): boolean {
-  // The reader has no bigint that is beyond 64 bits.
-  if (typeof value === 'bigint') return bits === 64;
-  const limit = 2 ** (bits - 1);
-  return Number.isInteger(value) && value >= -limit && value < limit;
+  if (bits === 64) return isInt64(value);
+  return Number.isInteger(value) && value >= -(2 ** 31) && value < 2 ** 31;
 }
 
 function readQuantity(value: unknown): string {
