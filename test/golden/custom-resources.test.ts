@@ -236,6 +236,11 @@ test('selectable fields select', async () => {
   expect((await send('GET', `${foos}?fieldSelector=spec.replicas%3D1`)).body).toMatchObject({ code: 400, message: 'field label not supported: spec.replicas' });
   await send('DELETE', `${foos}?fieldSelector=spec.deploymentName%3Dd-b`);
   expect((await send('GET', foos)).body.items).toHaveLength(1);
+  const { schemas } = (await send('GET', '/openapi/v3/apis/samplecontroller.k8s.io/v1alpha1')).body.components;
+  const { definitions } = (await send('GET', '/openapi/v2')).body;
+  for (const published of [schemas, definitions])
+    for (const kind of ['Foo', 'FooList'])
+      expect(published[`io.k8s.samplecontroller.v1alpha1.${kind}`]).toHaveProperty('x-kubernetes-selectable-fields', [{ fieldPath: 'spec.deploymentName' }]);
   await undefine();
 });
 

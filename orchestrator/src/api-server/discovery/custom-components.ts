@@ -40,7 +40,7 @@ export function* customComponents(
 
 function objectComponent(definition: ResourceDefinition, schema: JsonSchema, as: 'v2' | 'v3'): Json {
   const { group, version, kind } = definition;
-  const types = { 'x-kubernetes-group-version-kind': [{ group, version, kind }] };
+  const types = { 'x-kubernetes-group-version-kind': [{ group, version, kind }], ...selectableFields(definition) };
   // Readers of v2 would refuse what is beside the known fields.
   if (as === 'v2' && preservesUnknown(schema)) return { type: 'object', ...types };
   return { ...withResourceFields(published(schema, as)), ...types };
@@ -68,7 +68,14 @@ function listComponent(definition: ResourceDefinition): Json {
       metadata: { description: words.metadata, allOf: [{ $ref: refOf(listMeta) }] },
     },
     'x-kubernetes-group-version-kind': [{ group, version, kind: listKind }],
+    ...selectableFields(definition),
   };
+}
+
+/** The fields of its own that a selector may name (apiextensions openapi builder, buildSelectableFields). */
+function selectableFields({ rules }: ResourceDefinition): Json {
+  const fields = Object.keys(rules.selectableFields ?? {}).map((fieldPath) => ({ fieldPath }));
+  return fields.length > 0 ? { 'x-kubernetes-selectable-fields': fields } : {};
 }
 
 function published(schema: JsonSchema, as: 'v2' | 'v3'): Json {
