@@ -35,7 +35,7 @@ export function mergeLists(
 }
 
 /** All elements must be maps, or all not; lists of lists have no merge. */
-function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
+export function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
   const all = lists.flat(1);
   if (all.some(Array.isArray)) throw patchFailure('lists of lists are not supported');
   const kinds = new Set(all.map((item) => (isRecord(item) ? 'map' : isNumber(item) ? 'number' : typeof item)));

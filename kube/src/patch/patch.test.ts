@@ -51,6 +51,15 @@ test('lists of scalars merge without repeats, and lose what is deleted from them
   expect(applyStrategicMergePatch(object, patch, pod)).toEqual({ metadata: { finalizers: ['c', 'b'] } });
 });
 
+test('to delete maps from a list as scalars is to merge them, as upstream does', () => {
+  const merged = patchContainers(names('a', 'b'), {
+    '$deleteFromPrimitiveList/containers': [{ name: 'a', image: 'i' }],
+  });
+  expect(merged).toEqual([{ name: 'a', image: 'i' }, { name: 'b' }]);
+  const none = patchContainers([], { '$deleteFromPrimitiveList/containers': [] });
+  expect(none).toEqual([]);
+});
+
 test('a list without a merge strategy is replaced, a map is merged, null removes', () => {
   const object = {
     spec: { taints: [{ key: 'a', effect: 'X' }], unschedulable: true },
@@ -107,6 +116,14 @@ test.each([
     "doesn't match $setElementOrder list",
   ],
   [{ spec: { containers: [{ name: 'a' }, 'b'] } }, 'list element types are not identical'],
+  [
+    { spec: { '$deleteFromPrimitiveList/containers': ['a'] } },
+    'list element types are not identical: [[map[name:a]] [a]]',
+  ],
+  [
+    { spec: { '$deleteFromPrimitiveList/containers': [{ image: 'q' }] } },
+    'map: map[image:q] does not contain declared merge key: name',
+  ],
   [[], 'invalid JSON document'],
 ])('%# a malformed strategic patch is refused', (patch, words) => {
   expect(() => applyStrategicMergePatch({ spec: { containers: names('a') } }, patch, pod)).toThrow(words);

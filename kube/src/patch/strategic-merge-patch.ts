@@ -2,7 +2,7 @@ import type { ApiError } from '../api-error.ts';
 import { goType } from '../apply/go-format.ts';
 import { isRecord, setOwn } from '../json-value.ts';
 import type { FieldSchema, ObjectSchema } from '../schema.ts';
-import { type JsonMap, mergeLists, orderLike } from './merge-list.ts';
+import { holdsMaps, type JsonMap, mergeLists, orderLike } from './merge-list.ts';
 import { badPatch, goText, goValue, patchFailure } from './patch-error.ts';
 
 const deletePrefix = '$deleteFromPrimitiveList';
@@ -31,7 +31,7 @@ function mergeMap(original: JsonMap, patch: JsonMap, place: Place): JsonMap {
   const ordered = mergeOrderedLists(result, patch, place);
   for (const [name, value] of Object.entries(patch)) {
     if (name === '$retainKeys' || name.startsWith(orderPrefix) || ordered.has(name)) continue;
-    if (name.startsWith(deletePrefix)) deleteFromList(result, listNamed(name, deletePrefix), value);
+    if (name.startsWith(deletePrefix)) deleteFromList(result, listNamed(name, deletePrefix), value, place);
     else if (value === null) delete result[name];
     else mergeField(result, name, value, place);
   }
@@ -60,9 +60,12 @@ function mergeMaps(before: JsonMap, value: JsonMap, field: FieldSchema | undefin
 }
 
 function mergeListField(before: readonly unknown[], value: readonly unknown[], field: FieldSchema | undefined) {
-  if (!field?.patchStrategies.includes('merge')) return value;
-  const element = field.element?.struct ?? field.element;
-  return mergeLists(before, value, field.mergeKey, (a, b) => mergeMap(a, b, element));
+  return field?.patchStrategies.includes('merge') ? mergeItems(before, value, field) : value;
+}
+
+function mergeItems(before: readonly unknown[], value: readonly unknown[], field: FieldSchema | undefined) {
+  const element = field?.element?.struct ?? field?.element;
+  return mergeLists(before, value, field?.mergeKey, (a, b) => mergeMap(a, b, element));
 }
 
 function fieldAt(place: Place, name: string): FieldSchema | undefined {
@@ -158,13 +161,18 @@ function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeK
   );
 }
 
-function deleteFromList(result: Record<string, unknown>, name: string, values: unknown): void {
+/** Upstream merges a list of maps instead, whatever its field's strategy is (mergeSlice). */
+function deleteFromList(result: Record<string, unknown>, name: string, values: unknown, place: Place): void {
   if (name === '') throw badPatch('invalid patch format of primitive list');
   const before = result[name];
   if (values === null) delete result[name];
   else if (Array.isArray(before) && Array.isArray(values)) {
+    if (before.length + values.length === 0) return;
     const gone = new Set<unknown>(values);
-    result[name] = before.filter((item) => !gone.has(item));
+    const isOfMaps = holdsMaps(before, values);
+    result[name] = isOfMaps
+      ? mergeItems(before, values, fieldAt(place, name))
+      : before.filter((item) => !gone.has(item));
   }
 }
 
