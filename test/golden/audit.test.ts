@@ -9,6 +9,7 @@ import { webhookPlugin } from '../../orchestrator/src/api-server/audit/audit-opt
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
 import { aKubeconfig } from '../harness/kubeconfig-file.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
+import { patch, review } from '../harness/webhook-world.ts';
 
 const configmaps = '/api/v1/namespaces/default/configmaps';
 const json = 'application/json';
@@ -132,6 +133,38 @@ test('a watch is written down when it begins and when it ends', async () => {
   end.abort();
   await watching;
   await vi.waitFor(() => expect(server.events().at(-1)?.stage).toBe('ResponseComplete'), 30_000);
+});
+
+test('what a webhook changed is written down only where what was sent is, too', async () => {
+  await using hooks = await aWebhookServer(({ body }) =>
+    review(body, { allowed: true, ...patch({ op: 'add', path: '/data/b', value: 'hidden' }) }),
+  );
+  const webhook = {
+    name: 'hook.example.com',
+    clientConfig: { url: `${hooks.url}/check`, caBundle: hooks.caBundle },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps', 'secrets'] }],
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  };
+  const server = await anAuditedServer({
+    omitStages: ['RequestReceived'],
+    rules: [
+      { level: 'Request', resources: [{ resources: ['configmaps'] }] },
+      { level: 'Metadata', resources: [{ resources: ['secrets'] }] },
+    ],
+  });
+  const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+  await server.send({ method: 'POST', path, contentType: json, body: { metadata: { name: 'a' }, webhooks: [webhook] } });
+  for (const plural of ['configmaps', 'secrets'])
+    await server.send({
+      method: 'POST',
+      path: `/api/v1/namespaces/default/${plural}?dryRun=All`,
+      contentType: json,
+      body: { metadata: { name: 'c' }, data: { a: 'YQ==' } },
+    });
+  const annotations = server.events().map((event) => Object.keys(event.annotations).filter((key) => /webhook/.test(key)));
+  const mutation = 'mutation.webhook.admission.k8s.io/round_0_index_0';
+  expect(annotations).toEqual([['patch.webhook.admission.k8s.io/round_0_index_0', mutation], [mutation]]);
 });
 
 test('a full log is put aside, and only so many are kept', async () => {

@@ -6,7 +6,7 @@ export interface Asked {
   readonly options?: () => object;
   /** Aborts when the client is gone. */
   readonly signal?: AbortSignal;
-  readonly audit?: Pick<RequestAudit, 'annotate'>;
+  readonly audit?: Pick<RequestAudit, 'annotate' | 'bodies'>;
   /** By the request's method: `create`, `update`, `patch`. An object that is not there yet may be created by each of them. */
   readonly verb?: string;
   /** The server itself wants it, to be there at all: nobody outside is asked. */

@@ -100,7 +100,9 @@ async function callAndApply(invocation: Invocation, request: AdmissionRequest, p
   const shown = objects.object;
   const patched = conformed(applyHookPatch(shown, patch), shown, { definition, context: parts.context });
   const note = { configuration: hook.configuration, webhook: name, patch, patchType };
-  request.audit?.annotate(`patch.webhook.admission.k8s.io/${parts.place}`, JSON.stringify(note));
+  // It may have in it what is secret: it is written down only where what was sent is (AddAnnotationWithLevel, LevelRequest).
+  if (request.audit?.bodies.sent)
+    request.audit.annotate(`patch.webhook.admission.k8s.io/${parts.place}`, JSON.stringify(note));
   const changed = !semanticEqual(objects.object, patched);
   if (shown.kind === definition.kind) definition.rules.default?.(patched);
   // A name of the server's own is back in its place, unless the webhook gave one.
