@@ -16,7 +16,7 @@ export function mergeLists(
   if (!holdsMaps(original, patch)) {
     return orderLike([...new Set([...original, ...patch])], { patchOrder: patch, liveOrder: original });
   }
-  if (mergeKey === undefined) throw patchFailure('cannot merge lists without merge key for type struct');
+  if (mergeKey === undefined) throw patchFailure('cannot merge lists without merge key for struct');
   const { kept, additions, replaced } = heedDirectives(original as JsonMap[], patch as JsonMap[], mergeKey);
   if (replaced) {
     for (const item of kept) keyValue(item, mergeKey);
@@ -34,11 +34,15 @@ export function mergeLists(
   return orderLike(merged, { patchOrder: additions, liveOrder: kept, mergeKey });
 }
 
-/** All elements must be maps, or all not; lists of lists have no merge. */
+/** All elements must be of one type, and no lists, which the first one tells (sliceElementType). */
 export function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
   const all = lists.flat(1);
-  if (all.some(Array.isArray)) throw patchFailure('lists of lists are not supported');
-  const kinds = new Set(all.map((item) => (isRecord(item) ? 'map' : isNumber(item) ? 'number' : typeof item)));
+  if (Array.isArray(all[0])) throw patchFailure('lists of lists are not supported');
+  const kinds = new Set(
+    all.map((item) =>
+      isRecord(item) ? 'map' : isNumber(item) ? 'number' : Array.isArray(item) ? 'list' : typeof item,
+    ),
+  );
   if (kinds.size > 1 || all.includes(null))
     throw patchFailure(`list element types are not identical: ${goValue(lists)}`);
   return kinds.has('map');

@@ -51,6 +51,13 @@ test('lists of scalars merge without repeats, and lose what is deleted from them
   expect(applyStrategicMergePatch(object, patch, pod)).toEqual({ metadata: { finalizers: ['c', 'b'] } });
 });
 
+test('maps in a list without a merge key are not merged', () => {
+  const live = { spec: { tolerations: [{ key: 'k' }] } };
+  const patch = { spec: { '$deleteFromPrimitiveList/tolerations': [{ key: 'z' }] } };
+  const words = 'cannot merge lists without merge key for struct';
+  expect(() => applyStrategicMergePatch(live, patch, pod)).toThrow(words);
+});
+
 test('to delete maps from a list as scalars is to merge them, as upstream does', () => {
   const merged = patchContainers(names('a', 'b'), {
     '$deleteFromPrimitiveList/containers': [{ name: 'a', image: 'i' }],
@@ -120,6 +127,7 @@ test.each([
     { spec: { '$deleteFromPrimitiveList/containers': ['a'] } },
     'list element types are not identical: [[map[name:a]] [a]]',
   ],
+  [{ spec: { containers: [['b']] } }, 'list element types are not identical: [[map[name:a]] [[b]]]'],
   [
     { spec: { '$deleteFromPrimitiveList/containers': [{ image: 'q' }] } },
     'map: map[image:q] does not contain declared merge key: name',
