@@ -43,6 +43,8 @@ const readMs = 1_000;
 const defaultGiveUpMs = 10_000;
 /** Between rounds over all endpoints. */
 const pauseMs = 100;
+/** A call that has less time than this is not begun: it would be cut off, and nobody would know whether it was done. */
+const leastMs = 100;
 /** etcd refuses clients that ask more often than every 5 s (its grpc-keepalive-min-time). */
 const keepalive = { everyMs: 10_000, timeoutMs: 5_000 } as const;
 
@@ -120,17 +122,17 @@ export class EtcdClient implements Disposable {
   async #run<T>(call: Call<T>, { attemptMs, mayRepeat }: { attemptMs: number; mayRepeat: boolean }): Promise<T> {
     const { signal } = this.#end;
     const endAt = this.#clock.monotonicMs() + this.#giveUpMs;
+    const leftMs = () => endAt - this.#clock.monotonicMs();
     let last: unknown;
     for (let tries = 1; ; tries++) {
       signal.throwIfAborted();
-      const left = endAt - this.#clock.monotonicMs();
       const { member } = this;
-      if (left <= 0) throw await this.#unavailable(member, last);
-      if (await member.connection.ready(Math.min(left, connectMs))) {
+      if (leftMs() < leastMs) throw await this.#unavailable(member, last);
+      if ((await member.connection.ready(Math.min(leftMs(), connectMs))) && leftMs() >= leastMs) {
         try {
           // All members being slow, the next round has more patience.
           const rounds = Math.floor((tries - 1) / this.members.length);
-          return await call(member, { timeoutMs: Math.min(left, attemptMs * 2 ** rounds), signal });
+          return await call(member, { timeoutMs: Math.min(leftMs(), attemptMs * 2 ** rounds), signal });
         } catch (error) {
           signal.throwIfAborted();
           last = error;
@@ -144,7 +146,7 @@ export class EtcdClient implements Disposable {
         }
       }
       this.leave(member);
-      if (tries % this.members.length === 0) await this.#clock.sleep(Math.min(pauseMs, left), signal);
+      if (tries % this.members.length === 0) await this.#clock.sleep(pauseMs, signal);
     }
   }
 
