@@ -19,7 +19,7 @@ export function lockFile(path: string, { shared = false } = {}): Disposable | un
       closeSync(fd);
     } catch (error) {
       closeSync(fd);
-      if (isErrno(error, 'EWOULDBLOCK', 'EAGAIN')) return undefined;
+      if (isErrno(error, 'EAGAIN')) return undefined;
       throw error;
     }
   }

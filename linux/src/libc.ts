@@ -6,7 +6,11 @@ import { KernelError } from './kernel-error.ts';
 const numbers = { open_tree: 428, move_mount: 429, openat2: 437, mount_setattr: 442, quotactl_fd: 443 } as const;
 
 const lib = koffi.load('libc.so.6');
-const names = new Map<number, string>(Object.entries(constants.errno).map(([name, n]) => [n, name]));
+/** Where a number has two names the last one counts; that of EAGAIN is what man pages and node:fs call it. */
+const names = new Map<number, string>([
+  ...Object.entries(constants.errno).map(([name, n]) => [n, name] as const),
+  [constants.errno.EAGAIN, 'EAGAIN'],
+]);
 
 /** Paths travel as bytes ending in NUL: a name is not always UTF-8, and one with a NUL inside is refused before the kernel sees half of it. */
 type PathBytes = Buffer;
