@@ -90,6 +90,21 @@ test('after kill -9 containers run on with the same pid and are adopted, and end
   expect(await traces(stateDir)).toEqual([]);
 });
 
+test('a start frees the addresses of sandboxes that are not there, also one that was taken for nobody yet', async () => {
+  await using h = await runtimeHarness();
+  const folder = join(h.stateDir, 'cni', `berth-${new StateLayout(h.stateDir).identity.tag}`);
+  const addresses = async () => (await readdir(folder)).filter((name) => /^\d/.test(name));
+  const { podSandboxId } = await h.runtime.runtime.RunPodSandbox({ config: aSandbox(h, 'web-0') });
+  const taken = await addresses();
+  await h.runtime[Symbol.asyncDispose]();
+  const other = (last: number) => join(folder, `${rangeOf(h.directory)}.${last}`);
+  await Promise.all([writeFile(other(200), ''), writeFile(other(201), 'nobody\r\neth0')]);
+  h.runtime = await startTestRuntime(h.directory, h.image);
+  expect(await addresses()).toEqual(taken);
+  await h.runtime.runtime.RemovePodSandbox({ podSandboxId });
+  expect(await addresses()).toEqual([]);
+});
+
 test('kill -9 at any moment of pod creation leaves nothing half-made after the next start', async () => {
   await using place = await runtimeDirectory();
   const { directory, image, stateDir } = place;

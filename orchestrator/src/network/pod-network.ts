@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { KeyedMutex, type Logger } from '@berth/kit';
 import { mustRun, runProgram } from '@berth/linux';
@@ -44,6 +45,19 @@ export class PodNetwork implements AsyncDisposable {
     this.#firstRules = this.#writeFirewall().catch((error: unknown) => {
       this.#log.warn('no firewall rules: pods reach each other and the node, but nothing beyond it', { error });
     });
+  }
+
+  /**
+   * Frees the addresses of all sandboxes but these. host-local looks for one by what is in its file: nobody's is that of one
+   * that was killed before it wrote.
+   */
+  async releaseOthers(sandboxIds: ReadonlySet<string>): Promise<void> {
+    const folder = join(this.#ipamDirectory, this.#config().name);
+    for (const address of (await readdir(folder).catch(() => [])).filter((name) => isIPv4(name))) {
+      const file = join(folder, address);
+      const [sandboxId = ''] = (await readFile(file, 'utf8')).split(/\s/);
+      if (!sandboxIds.has(sandboxId)) await rm(file, { force: true });
+    }
   }
 
   /** Bridge and rules stay; waits for the writing that is under way. */

@@ -47,6 +47,7 @@ export async function adoptSurvivors(context: RuntimeContext): Promise<Survivors
       await undoSandbox(context, id, record);
     }
   }
+  await network.releaseOthers(new Set(sandboxes.map(({ id }) => id)));
   await dropStrayExits(context, new Set(containers.map(({ id }) => id)));
   return { sandboxes, containers };
 }
