@@ -169,6 +169,17 @@ test('a patch shows what it opened with its members in order', async () => {
   }
 });
 
+test('a patch that makes no object is shown with all of the metadata, as Go marshals it', async () => {
+  const path = '/api/v1/namespaces/default/configmaps';
+  const labels = { a: '2' };
+  await server.send({ method: 'POST', path: `${path}?fieldManager=tester`, contentType: 'application/json', body: { metadata: { labels, name: 'shown' } } });
+  const patch = (type: string, body: unknown) => server.send({ method: 'PATCH', path: `${path}/shown`, contentType: `application/${type}-patch+json`, body });
+  for (const { text } of [await patch('merge', { data: [] }), await patch('json', [{ op: 'add', path: '/data', value: [] }])])
+    expect(JSON.parse(text).message.replace(/\\"/g, '"').replace(/("uid":|"resourceVersion":|imestamp":|"time":)"[^"]+"/g, '$1"-"')).toMatch(
+      /"data":\[\],"kind":"ConfigMap","metadata":\{"name":"shown","namespace":"default","uid":"-","resourceVersion":"-","creationTimestamp":"-","labels":\{"a":"2"\},"managedFields":\[\{"manager":"tester",/,
+    );
+});
+
 test('who makes again what is being deleted is told so', async () => {
   const path = '/api/v1/namespaces/default/configmaps';
   const body = { metadata: { name: 'going', finalizers: ['x.io/kept'] } };

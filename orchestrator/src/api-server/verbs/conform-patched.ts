@@ -7,7 +7,7 @@ import type { AnyObject } from '../resource-definition.ts';
 import { invalid } from '../resources/field.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import type { WriteOptions } from '../write-options.ts';
-import { allInOrder, shownPatch } from './shown-patch.ts';
+import { allInOrder, shownPatch, withMetaInOrder } from './shown-patch.ts';
 
 export interface Patching {
   readonly expected: ExpectedKind;
@@ -25,7 +25,8 @@ export function conformPatched(bodies: BodyDecoder, patched: Patched, patching: 
   const { expected, patch, validation, warn } = patching;
   const { kind, custom } = expected;
   const isMap = patch.type === 'strategic';
-  const refuse = (why: string) => unfit(shownPatch(custom && !isMap ? allInOrder(patched) : patched, patch), why);
+  const refuse = (why: string) =>
+    unfit(shownPatch(custom ? allInOrder(patched) : withMetaInOrder(patched), patch), why);
   const typed = isMap ? retyped(patched, expected) : withKind(patched, patching);
   const problem = isMap
     ? undefined

@@ -27,6 +27,7 @@ export async function patchObject(
   const sent = await patchOf(request, options.fieldValidation, definition);
   const isPatch = !(sent instanceof ApiError);
   if (context.aside && isPatch && doubles(sent)) throw heavyWork;
+  let isUnfit = false;
   const change = (current: AnyObject): AnyObject => {
     const patch = ensurePatch(sent);
     const patching = {
@@ -38,16 +39,21 @@ export async function patchObject(
     const patched = applyPatch(patch, current, definition.schema);
     // Of what is deep enough to become so a thread makes more.
     if (!context.aside && nestsDeeper(patched, maxDepth)) throw tooDeep();
+    isUnfit = true;
     const next = conformPatched(context.bodies, patched, patching);
+    isUnfit = false;
     ensureNamespace(next, definition.namespaced, namespace);
     ensureName(next, name);
     return next;
   };
-  const object = await changeObject(context, {
-    ...requestedChange(route, request, options),
-    manager: managerOf(options.fieldManager, request.userAgent),
-    readsFields: isPatch && mentionsFields(sent),
-    change,
+  const manager = managerOf(options.fieldManager, request.userAgent);
+  const changed = (readsFields: boolean) =>
+    changeObject(context, { ...requestedChange(route, request, options), manager, readsFields, change });
+  const readsFields = isPatch && mentionsFields(sent);
+  const object = await changed(readsFields).catch((error: unknown) => {
+    // Who is told that the result is no object is shown all of it.
+    if (readsFields || !isUnfit) throw error;
+    return changed(true);
   });
   return { type: 'object', status: 200, object, definition };
 }

@@ -9,6 +9,22 @@ export function shownPatch(patched: unknown, { type, patch }: ParsedPatch): stri
   return JSON.stringify(shown, asWritten);
 }
 
+/** As Go marshals ObjectMeta: what is read here has its resourceVersion last. */
+const metaFields = [
+  ...['name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp'],
+  ...['deletionTimestamp', 'deletionGracePeriodSeconds', 'labels', 'annotations', 'ownerReferences', 'finalizers'],
+  'managedFields',
+];
+
+/** An object of a built-in kind with its metadata as Go marshals them. */
+export function withMetaInOrder(object: Record<string, unknown>): Record<string, unknown> {
+  const { metadata } = object;
+  if (!isRecord(metadata)) return object;
+  const known = metaFields.filter((name) => Object.hasOwn(metadata, name)).map((name) => [name, metadata[name]]);
+  const ordered = { ...Object.fromEntries(known), ...metadata };
+  return keepJsonNotes(object, { ...object, metadata: keepJsonNotes(metadata, ordered) });
+}
+
 /** As Go marshals maps in maps: a custom resource is nothing else. */
 export function allInOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(allInOrder);
