@@ -1,3 +1,5 @@
+import { isHolder } from './json-value.ts';
+
 /** Whether a JSON value nests deeper than that. */
 export function nestsDeeper(value: unknown, most: number): boolean {
   let level = [value].filter(isHolder);
@@ -38,8 +40,4 @@ function written(value: unknown): string {
     }
   }
   return parts.join('');
-}
-
-function isHolder(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

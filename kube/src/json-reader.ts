@@ -2,7 +2,7 @@ import { type Integer, numberOf } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
 import { goQuote } from './go-quote.ts';
 import { JsonNotes } from './json-notes.ts';
-import { joinPath, setOwn } from './json-value.ts';
+import { isHolder, joinPath, setOwn } from './json-value.ts';
 
 const maxDuplicates = 100;
 
@@ -32,10 +32,6 @@ function isHexDigit(code: number): boolean {
 }
 
 type Holder = Record<string, unknown> | unknown[];
-
-function isHolder(value: unknown): value is Holder {
-  return typeof value === 'object' && value !== null;
-}
 
 class JsonReader {
   readonly duplicates: string[] = [];

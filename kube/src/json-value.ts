@@ -26,3 +26,8 @@ export function sortMembers(object: Record<string, unknown>): void {
   for (const name of names) delete object[name];
   for (const [name, value] of entries) setOwn(object, name, value);
 }
+
+/** Whether a JSON value has parts: an object or a list. */
+export function isHolder(value: unknown): value is Record<string, unknown> | unknown[] {
+  return typeof value === 'object' && value !== null;
+}

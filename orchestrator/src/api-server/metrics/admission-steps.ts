@@ -15,8 +15,6 @@ export class AdmissionSteps {
   readonly #plugins: SeriesOf<Histogram>;
   readonly #steps: SeriesOf<Histogram>;
   readonly #summaries: SeriesOf<Summary>;
-  /** Requests find their series without making labels of them. */
-  readonly #known = new Map<string, OperationTimes>();
   readonly #together: Readonly<Record<AdmissionStep, OperationTimes>>;
 
   constructor(registry: MetricRegistry, clock: Clock) {
@@ -40,14 +38,9 @@ export class AdmissionSteps {
     return this.#clock.monotonicMs();
   }
 
-  /** `key`: of the plugin and the step. */
-  plugin(key: string, name: string, type: AdmissionStep): OperationTimes {
-    let times = this.#known.get(key);
-    if (!times) {
-      times = new OperationTimes((operation, rejected) => [this.#plugins.at(name, operation, rejected, type)]);
-      this.#known.set(key, times);
-    }
-    return times;
+  /** To hold on to: requests find their series in it without making labels of them. */
+  plugin(name: string, type: AdmissionStep): OperationTimes {
+    return new OperationTimes((operation, rejected) => [this.#plugins.at(name, operation, rejected, type)]);
   }
 
   step(type: AdmissionStep): OperationTimes {
@@ -62,7 +55,7 @@ export class AdmissionSteps {
   }
 }
 
-export interface Observed {
+interface Observed {
   observe(value: number): void;
 }
 
@@ -77,17 +70,12 @@ export class OperationTimes {
   }
 
   observe(operation: string, ms: number, refused: boolean): void {
-    for (const each of this.series(operation, refused)) each.observe(ms / 1000);
-  }
-
-  /** To hold on to where it is used often. */
-  series(operation: string, refused: boolean): readonly Observed[] {
     const known = refused ? this.#refused : this.#passed;
     let series = known.get(operation);
     if (!series) {
       series = this.#make(operation.toUpperCase(), String(refused));
       known.set(operation, series);
     }
-    return series;
+    for (const each of series) each.observe(ms / 1000);
   }
 }
