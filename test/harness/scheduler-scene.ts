@@ -8,7 +8,7 @@ import {
   startInformers,
   type Volume,
 } from '@berth/kube';
-import { MetricRegistry } from '../../orchestrator/src/api-server/metrics/metric-registry.ts';
+import { MetricRegistry } from '../../orchestrator/src/metrics/metric-registry.ts';
 import { schedulerName, startScheduler } from '../../orchestrator/src/scheduler/scheduler.ts';
 import { SchedulerMetrics } from '../../orchestrator/src/scheduler/scheduler-metrics.ts';
 import { FakeApi } from './fake-api.ts';

@@ -1,9 +1,9 @@
 import { seededRng, silentLogger } from '@berth/kit';
 import { type Informers, type KubeObject, type ResourceType, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { MetricRegistry } from '../api-server/metrics/metric-registry.ts';
 import { aServer } from '../api-server/server.test-harness.ts';
 import { VolumeCounts } from '../controllers/volume/volume-counts.ts';
+import { MetricRegistry } from '../metrics/metric-registry.ts';
 import { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 import { startControlPlane } from './control-plane.ts';
 

@@ -8,7 +8,7 @@ import {
   type Histogram,
   MetricRegistry,
   type SeriesOf,
-} from '../api-server/metrics/metric-registry.ts';
+} from '../metrics/metric-registry.ts';
 import type { ContainerRuntime } from './container-runtime.ts';
 
 /** Upstream's buckets (pkg/volume/util/metrics.go, pkg/kubelet/metrics/metrics.go). */

@@ -5,7 +5,7 @@ import {
   type MetricRegistry,
   type Sample,
   type SeriesOf,
-} from '../api-server/metrics/metric-registry.ts';
+} from '../metrics/metric-registry.ts';
 
 /** What a scheduler holds now. */
 export interface SchedulerState {

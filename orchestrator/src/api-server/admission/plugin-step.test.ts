@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { MetricRegistry } from '../../metrics/metric-registry.ts';
 import { AdmissionSteps } from '../metrics/admission-steps.ts';
-import { MetricRegistry } from '../metrics/metric-registry.ts';
 import type { AdmissionRequest, NamedPlugin } from './admission.ts';
 import { PluginStep } from './plugin-step.ts';
 

@@ -1,6 +1,6 @@
 import { Backoff, messageOf } from '@berth/kit';
+import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import { followObjects } from '../follow-objects.ts';
-import type { Counter, MetricRegistry, SeriesOf } from '../metrics/metric-registry.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { CallError } from '../webhook/call-error.ts';

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@berth/kit';
-import type { Counter, MetricRegistry, SeriesOf } from '../metrics/metric-registry.ts';
+import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import { isLongRunning } from '../request-info.ts';
 import { auditEvent } from './audit-event.ts';
 import { type AuditPolicy, auditDecision } from './audit-policy.ts';

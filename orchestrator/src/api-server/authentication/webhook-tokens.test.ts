@@ -1,6 +1,6 @@
 import { FakeClock, settle, silentLogger } from '@berth/kit';
 import { expect, test } from 'vitest';
-import { MetricRegistry } from '../metrics/metric-registry.ts';
+import { MetricRegistry } from '../../metrics/metric-registry.ts';
 import { TokenMetrics } from '../metrics/token-metrics.ts';
 import { CallError } from '../webhook/call-error.ts';
 import { WebhookTokens } from './webhook-tokens.ts';

@@ -1,26 +1,24 @@
-import { startTask } from '@berth/kit';
 import type { ServerContext } from '../server-context.ts';
 import { type AdvertisedAddress, advertise } from './advertise.ts';
 
-/** Upstream's: a server that says nothing for 15 s is none any more, and each says it every 10 s (reconcilers/lease.go). */
+/** Upstream's: a server that says nothing for 15 s is none any more (reconcilers/lease.go). */
 const ttlSeconds = 15;
-const everyMs = 10_000;
 
 /** Apart from kube-apiserver's, which are others. */
 const prefix = '/masterleases/';
 const encoder = new TextEncoder();
 
+/** Tells where a server is; disposing takes it away again. */
+export interface Advertising extends AsyncDisposable {
+  /** Says it once more, for {@link ttlSeconds}. */
+  say(): Promise<void>;
+}
+
 /**
  * Makes the `kubernetes` Service lead here; on a store that others serve too, to all of those who said lately that they live.
- * `restore` brings back what every cluster has: somebody may delete the Service. Disposing takes this server away again.
  */
-export async function startAdvertising(
-  context: ServerContext,
-  own: AdvertisedAddress,
-  restore: () => Promise<void>,
-): Promise<AsyncDisposable> {
-  const { store, clock, log } = context;
-  const end = new AbortController();
+export async function startAdvertising(context: ServerContext, own: AdvertisedAddress): Promise<Advertising> {
+  const { store } = context;
   const key = `${prefix}${own.ip}:${own.port}`;
   const say = async () => {
     if (!store.shared) return advertise(context, [own]);
@@ -28,23 +26,9 @@ export async function startAdvertising(
     await advertiseAll(context);
   };
   await say();
-  const task = startTask(
-    'advertised address',
-    async (signal) => {
-      while (!signal.aborted) {
-        await clock.sleep(everyMs, signal).catch(() => undefined);
-        if (signal.aborted) return;
-        await restore()
-          .then(say)
-          .catch((error: unknown) => log.warn('cannot tell where this server is', { error }));
-      }
-    },
-    { log, signal: end.signal },
-  );
   return {
+    say,
     async [Symbol.asyncDispose]() {
-      end.abort();
-      await task[Symbol.asyncDispose]();
       if (!store.shared) return;
       await store
         .write({ key })

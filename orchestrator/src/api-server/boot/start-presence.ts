@@ -3,7 +3,7 @@ import type { ServerContext } from '../server-context.ts';
 import { startAdvertising } from './start-advertising.ts';
 import type { UpkeepParts } from './start-upkeep.ts';
 
-export interface PresenceParts extends Omit<UpkeepParts, 'advertised'> {
+export interface PresenceParts extends Omit<UpkeepParts, 'advertised' | 'advertising'> {
   readonly listener: Pick<Listener, 'address' | 'port'>;
   /** Where clients reach the server if it listens on a loopback address or on all of them; absent: nowhere. */
   readonly advertiseAddress: string | undefined;
@@ -14,12 +14,14 @@ export async function startPresence(context: ServerContext, parts: PresenceParts
   const { address, port } = parts.listener;
   const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? parts.advertiseAddress : address;
   const advertised = ip === undefined ? undefined : { ip, port };
-  const advertising = advertised && (await startAdvertising(context, advertised, parts.restore));
-  const upkeep = import('./start-upkeep.ts').then(({ startUpkeep }) => startUpkeep(context, { ...parts, advertised }));
+  const advertising = advertised && (await startAdvertising(context, advertised));
+  const upkeep = import('./start-upkeep.ts').then(({ startUpkeep }) =>
+    startUpkeep(context, { ...parts, advertised, advertising }),
+  );
   return {
     async [Symbol.asyncDispose]() {
-      await advertising?.[Symbol.asyncDispose]();
       await (await upkeep)[Symbol.asyncDispose]();
+      await advertising?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -7,8 +7,9 @@ import { AddressRepair } from '../service-ips/address-repair.ts';
 import { DefaultCidrStatus } from '../service-ips/default-service-cidr.ts';
 import type { AdvertisedAddress } from './advertise.ts';
 import { IdentityLease } from './identity-lease.ts';
+import type { Advertising } from './start-advertising.ts';
 
-/** Upstream's, of the identity's Lease and of the default ServiceCIDR. */
+/** Upstream's, of the identity's Lease, of the address and of the default ServiceCIDR. */
 const everyMs = 10_000;
 /** Leases of servers that are no more are looked for once in so many times: upstream's hour. */
 const collectEvery = 360;
@@ -19,15 +20,16 @@ export interface UpkeepParts {
   /** Of this server, without limits. */
   readonly client: KubeClient;
   readonly services: ServiceAllocation;
-  /** Where others reach this server; who tells that brings back what every cluster has as well. */
+  /** Where others reach this server. */
   readonly advertised: AdvertisedAddress | undefined;
+  readonly advertising: Advertising | undefined;
   /** Brings back what every cluster has: somebody may delete it. */
   readonly restore: () => Promise<void>;
 }
 
 /** What a server tells of itself and of its service addresses while it serves; ends with its disposal. */
 export function startUpkeep(context: ServerContext, parts: UpkeepParts): AsyncDisposable {
-  const { client, services, advertised, restore } = parts;
+  const { client, services, advertised, advertising, restore } = parts;
   const { clock, rng, log } = context;
   const end = new AbortController();
   const identity = IdentityLease.of(context, hostname(), advertised && peerAddressOf(advertised));
@@ -44,7 +46,8 @@ export function startUpkeep(context: ServerContext, parts: UpkeepParts): AsyncDi
       await clock.sleep(everyMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       await attempt('identity', identity && (() => identity.renew()));
-      await attempt('what every cluster has', advertised ? undefined : restore);
+      await attempt('what every cluster has', restore);
+      await attempt('advertised address', advertising && (() => advertising.say()));
     }
   };
   const options = { log, signal: end.signal };

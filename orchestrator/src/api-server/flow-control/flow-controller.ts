@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import type { MetricRegistry } from '../metrics/metric-registry.ts';
+import type { MetricRegistry } from '../../metrics/metric-registry.ts';
 import { isLongRunning, isMutating, type RequestInfo } from '../request-info.ts';
 import type { User } from '../user.ts';
 import { DroppedRequests } from './dropped-requests.ts';

@@ -1,4 +1,4 @@
-import type { Counter, Histogram, MetricRegistry, Sample, SeriesOf } from '../metrics/metric-registry.ts';
+import type { Counter, Histogram, MetricRegistry, Sample, SeriesOf } from '../../metrics/metric-registry.ts';
 import type { PriorityLevel } from './priority-level.ts';
 import type { PriorityLevels } from './priority-levels.ts';
 import { mostSeats } from './work-estimate.ts';

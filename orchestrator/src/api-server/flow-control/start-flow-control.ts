@@ -1,7 +1,7 @@
 import { isAbort, type Logger, messageOf } from '@berth/kit';
 import type { FlowSchema, PriorityLevelConfiguration } from '@berth/kube';
+import type { MetricRegistry } from '../../metrics/metric-registry.ts';
 import { followObjects } from '../follow-objects.ts';
-import type { MetricRegistry } from '../metrics/metric-registry.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import { mandatoryObjects } from './default-objects.ts';

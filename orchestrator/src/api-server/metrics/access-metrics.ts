@@ -1,7 +1,13 @@
 import type { Clock } from '@berth/kit';
+import {
+  type Counter,
+  exponentialBounds,
+  Histogram,
+  type MetricRegistry,
+  SeriesOf,
+} from '../../metrics/metric-registry.ts';
 import type { Decision } from '../authorizer.ts';
 import type { User } from '../user.ts';
-import { type Counter, exponentialBounds, Histogram, type MetricRegistry, SeriesOf } from './metric-registry.ts';
 
 /** Names that are told; all others are one (apiserver authentication metrics: their number must be bounded). */
 const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default']);

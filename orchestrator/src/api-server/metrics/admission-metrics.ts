@@ -1,4 +1,4 @@
-import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 
 /** Upstream's buckets (apiserver admission/metrics). */
 const bounds = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25];

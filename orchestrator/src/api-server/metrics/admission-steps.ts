@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import type { Histogram, MetricRegistry, SeriesOf, Summary } from './metric-registry.ts';
+import type { Histogram, MetricRegistry, SeriesOf, Summary } from '../../metrics/metric-registry.ts';
 import { PolicyMetrics } from './policy-metrics.ts';
 
 /** Upstream's buckets (apiserver admission/metrics). */

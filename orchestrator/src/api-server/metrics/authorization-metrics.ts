@@ -1,7 +1,13 @@
+import {
+  type Counter,
+  defaultBounds,
+  type Histogram,
+  type MetricRegistry,
+  type SeriesOf,
+} from '../../metrics/metric-registry.ts';
 import type { AuthorizationObserver } from '../authorization/authorization.ts';
 import type { NamedAuthorizer } from '../authorization/authorization-options.ts';
 import type { ConfigurationMetrics } from './configuration-metrics.ts';
-import { type Counter, defaultBounds, type Histogram, type MetricRegistry, type SeriesOf } from './metric-registry.ts';
 
 /** What authorizers decide, and how their webhooks answer, under upstream's names (apiserver authorization/metrics). */
 export class AuthorizationMetrics implements AuthorizationObserver {

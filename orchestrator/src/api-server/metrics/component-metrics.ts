@@ -1,6 +1,6 @@
+import { MetricRegistry, type Sample } from '../../metrics/metric-registry.ts';
+import { QueueMetrics } from '../../metrics/queue-metrics.ts';
 import { ClientMetrics } from './client-metrics.ts';
-import { MetricRegistry, type Sample } from './metric-registry.ts';
-import { QueueMetrics } from './queue-metrics.ts';
 import { TokenMetrics } from './token-metrics.ts';
 
 /** Where all parts of a process count what they do, which the server's `/metrics` tells. */

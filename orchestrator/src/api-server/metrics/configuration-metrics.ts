@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import type { Counter, MetricRegistry, SeriesOf } from './metric-registry.ts';
+import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 
 type Subject = 'authentication' | 'authorization';
 

@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import { defaultBounds, Histogram, type MetricRegistry } from './metric-registry.ts';
+import { defaultBounds, Histogram, type MetricRegistry } from '../../metrics/metric-registry.ts';
 
 /** How long the rules of definitions take to be read, and to be asked about an object, under upstream's names (apiserver cel/metrics). */
 export class ExpressionTimes {

@@ -1,5 +1,5 @@
-import { type Counter, MetricRegistry, SeriesOf } from './metric-registry.ts';
-import { addProcessStart } from './process-start.ts';
+import { type Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
+import { addProcessStart } from '../../metrics/process-start.ts';
 
 /** What /metrics/slis tells: how often each health check passed when the whole was asked for (component-base metrics/prometheus/slis). */
 export class HealthMetrics {

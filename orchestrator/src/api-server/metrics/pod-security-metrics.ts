@@ -1,5 +1,5 @@
+import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import { versionInfo } from '../discovery/version.ts';
-import type { Counter, MetricRegistry, SeriesOf } from './metric-registry.ts';
 
 /** What PodSecurity was asked about. */
 export interface PodSecurityAsked {

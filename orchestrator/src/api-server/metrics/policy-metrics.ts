@@ -1,4 +1,4 @@
-import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 
 /** Upstream's buckets (admission/plugin/policy/validating/metrics). */
 const bounds = [0.000_000_5, 0.001, 0.01, 0.1, 1];

@@ -1,10 +1,10 @@
 import type { Clock } from '@berth/kit';
+import { HighWaterMark } from '../../metrics/high-water-mark.ts';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import { deprecationOf } from '../deprecations.ts';
 import { isLongRunning, isMutating, type RequestInfo } from '../request-info.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
-import { HighWaterMark } from './high-water-mark.ts';
-import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
 
 /** Upstream's buckets (apiserver endpoints/metrics). */
 export const durationBounds: readonly number[] = [

@@ -1,3 +1,6 @@
+import { addBuild } from '../../metrics/build-metrics.ts';
+import type { Counter, MetricRegistry, Sample } from '../../metrics/metric-registry.ts';
+import { addProcess } from '../../metrics/process-metrics.ts';
 import { countOf } from '../flow-control/object-counts.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -5,12 +8,9 @@ import { AccessMetrics } from './access-metrics.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { AdmissionSteps } from './admission-steps.ts';
 import { AuthorizationMetrics } from './authorization-metrics.ts';
-import { addBuild } from './build-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
-import type { Counter, MetricRegistry, Sample } from './metric-registry.ts';
 import { PodSecurityMetrics } from './pod-security-metrics.ts';
-import { addProcess } from './process-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 

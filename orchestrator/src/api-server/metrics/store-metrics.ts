@@ -1,6 +1,6 @@
+import type { MetricRegistry, Sample } from '../../metrics/metric-registry.ts';
 import type { StoreEvent } from '../../store/store.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { MetricRegistry, Sample } from './metric-registry.ts';
 
 const about = ['group', 'resource'];
 

@@ -1,4 +1,10 @@
-import { type Counter, defaultBounds, type Histogram, type MetricRegistry, type SeriesOf } from './metric-registry.ts';
+import {
+  type Counter,
+  defaultBounds,
+  type Histogram,
+  type MetricRegistry,
+  type SeriesOf,
+} from '../../metrics/metric-registry.ts';
 
 /** Tokens of service accounts and those that a webhook is asked about, under upstream's names (pkg/serviceaccount, apiserver token/cache). */
 export class TokenMetrics {

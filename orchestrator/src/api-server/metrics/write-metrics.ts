@@ -1,6 +1,6 @@
 import type { Clock } from '@berth/kit';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import type { WriteObserver } from '../object-storage.ts';
-import type { Counter, Histogram, MetricRegistry, SeriesOf } from './metric-registry.ts';
 import { durationBounds } from './request-metrics.ts';
 
 const about = ['group', 'operation', 'resource'];

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { FakeApi } from '../../../../test/harness/fake-api.ts';
 import { setStatus } from '../../../../test/harness/scheduler-scene.ts';
 import { aClaim } from '../../../../test/harness/storage-builders.ts';
-import { MetricRegistry } from '../../api-server/metrics/metric-registry.ts';
+import { MetricRegistry } from '../../metrics/metric-registry.ts';
 import { VolumeCounts } from './volume-counts.ts';
 
 test('claims, volumes and attachments are counted as they are when somebody asks', async () => {

@@ -7,7 +7,7 @@ import {
   resources,
   type VolumeAttachment,
 } from '@berth/kube';
-import type { MetricRegistry, Sample } from '../../api-server/metrics/metric-registry.ts';
+import type { MetricRegistry, Sample } from '../../metrics/metric-registry.ts';
 import { classOf } from './binding-facts.ts';
 
 /** Claims, volumes and attachments, counted when somebody asks, under kube-controller-manager's names (volume controllers' metrics). */

@@ -1,4 +1,4 @@
-import { Histogram } from '../../api-server/metrics/metric-registry.ts';
+import { Histogram } from '../../metrics/metric-registry.ts';
 
 /** Prometheus' default buckets. */
 export const probeBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MetricRegistry, type Sample } from '../../../api-server/metrics/metric-registry.ts';
+import { MetricRegistry, type Sample } from '../../../metrics/metric-registry.ts';
 import { cgroupDetails } from '../../../runtime/cgroup-details.ts';
 import { type CgroupLayout, cgroupProcesses, detectCgroups } from '../../../runtime/cgroups.ts';
 import { type InterfaceUsage, networkUsage } from '../../../runtime/network-usage.ts';

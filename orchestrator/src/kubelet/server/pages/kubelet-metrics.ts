@@ -1,7 +1,7 @@
 import type { Pod } from '@berth/kube';
-import { addBuild } from '../../../api-server/metrics/build-metrics.ts';
-import { MetricRegistry, type Sample } from '../../../api-server/metrics/metric-registry.ts';
-import { addProcess } from '../../../api-server/metrics/process-metrics.ts';
+import { addBuild } from '../../../metrics/build-metrics.ts';
+import { MetricRegistry, type Sample } from '../../../metrics/metric-registry.ts';
+import { addProcess } from '../../../metrics/process-metrics.ts';
 import type { NodeContext } from '../../node-context.ts';
 import { type VolumeStats, volumeStats } from './volume-stats.ts';
 

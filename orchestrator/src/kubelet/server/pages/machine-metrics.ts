@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import type { Clock } from '@berth/kit';
 import { parseMountInfo } from '@berth/linux';
-import type { MetricRegistry } from '../../../api-server/metrics/metric-registry.ts';
+import type { MetricRegistry } from '../../../metrics/metric-registry.ts';
 import type { MachineFacts } from '../../node/machine-facts.ts';
 import { type FilesystemStats, filesystemStats } from './filesystem-stats.ts';
 

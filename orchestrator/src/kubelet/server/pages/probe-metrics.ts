@@ -1,5 +1,5 @@
-import { MetricRegistry } from '../../../api-server/metrics/metric-registry.ts';
-import { addProcessStart } from '../../../api-server/metrics/process-start.ts';
+import { MetricRegistry } from '../../../metrics/metric-registry.ts';
+import { addProcessStart } from '../../../metrics/process-start.ts';
 import type { PodWorkers } from '../../pods/pod-workers.ts';
 import { probeBounds } from '../../probes/probe-counts.ts';
 

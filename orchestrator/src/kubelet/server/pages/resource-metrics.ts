@@ -1,5 +1,5 @@
 import type { cri } from '@berth/protos';
-import { MetricRegistry, type Sample } from '../../../api-server/metrics/metric-registry.ts';
+import { MetricRegistry, type Sample } from '../../../metrics/metric-registry.ts';
 import type { KubeletPageParts } from './kubelet-page.ts';
 import { type NodeStats, nodeUsage } from './node-stats.ts';
 import { type SandboxStats, sandboxStats } from './sandbox-stats.ts';

@@ -1,4 +1,4 @@
-import { versionInfo } from '../discovery/version.ts';
+import { versionInfo } from '../api-server/discovery/version.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 
 /** What Kubernetes' components tell of their build (component-base metrics/prometheus/version). */

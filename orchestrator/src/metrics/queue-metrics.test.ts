@@ -1,6 +1,6 @@
 import { Backoff, FakeClock, WorkQueue } from '@berth/kit';
 import { expect, test } from 'vitest';
-import { ComponentMetrics } from './component-metrics.ts';
+import { ComponentMetrics } from '../api-server/metrics/component-metrics.ts';
 
 test('queues of controllers are told by their names: what came, what waits, what is worked on and for how long', async () => {
   const { registry, queues } = new ComponentMetrics();
