@@ -55,7 +55,9 @@ test.each<[string, string, RegExp]>([
   ['both a length and chunks', `${head('Content-Length: 4\r\nTransfer-Encoding: chunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['two lengths', `${head('Content-Length: 4\r\nContent-Length: 30\r\n')}{}`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a length that is none', `${head('Content-Length: 4x\r\n')}{}`, /^HTTP\/1\.1 400 Bad Request\r\n/],
-  ['a coding nobody knows', `${head('Transfer-Encoding: xchunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
+  ['a coding nobody knows', `${head('Transfer-Encoding: xchunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 501 Not Implemented\r\n[^]*Unsupported transfer encoding$/],
+  ['a coding nobody knows before chunks', `${head('Transfer-Encoding: gzip, chunked\r\n')}0\r\n\r\n`, /^HTTP\/1\.1 501 Not Implemented\r\n/],
+  ['no host', `GET ${configmaps} HTTP/1.1\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request: missing required Host header\r\n/],
   ['a host that is none', `GET ${configmaps} HTTP/1.1\r\nHost: a b\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request: malformed Host header\r\n/],
   ['HTTP/2 by name alone', `GET ${configmaps} HTTP/2.0\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 505 HTTP Version Not Supported: unsupported protocol version\r\n/],
   ['a space before the colon', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer x\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
@@ -131,6 +133,36 @@ test('a body in pieces of a byte is read as a whole one is', async () => {
   await server.send({ method: 'DELETE', path: `${configmaps}/pieces` });
 });
 
+test.each([
+  ['0x3\r\nabc\r\n0\r\n\r\n', 'invalid byte in chunk length'],
+  ['ffffffffffffffffff\r\n', 'http chunk length too large'],
+  ['3\nabc\n0\n\n', 'chunked line ends with bare LF'],
+  ['3\r\nabcde0\r\n\r\n', 'malformed chunked encoding'],
+])('chunks that are none, %j, are told in the words of Go’s reader, behind what was asked before', async (chunks, message) => {
+  const before = `GET ${configmaps}/none HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const answers = await raw(`${before}${head('Transfer-Encoding: chunked\r\n')}${chunks}`, /^$/);
+  expect(answers).toMatch(/^HTTP\/1\.1 404 [^]*HTTP\/1\.1 500 Internal Server Error\r\n/);
+  expect(answers).toContain(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":${JSON.stringify(message)},"code":500}`);
+  // Who does not read it answers as ever.
+  expect(await raw(`POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`, /^$/)).toMatch(/^HTTP\/1\.1 404 /);
+});
+
+test('who asks whether to send a body is told to once it is read, and not where it would be refused', async () => {
+  const ask = (path: string, more: string, length: number) => `POST ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n${more}Content-Length: ${length}\r\n\r\n`;
+  expect(await raw(ask(configmaps, `Content-Type: ${json}\r\n`, 30), /100 Continue\r\n\r\n$/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  expect(await raw(ask(configmaps, 'Content-Type: text/none\r\n', 30))).toMatch(/^HTTP\/1\.1 415 [^]*\r\nconnection: close\r\n/i);
+  expect(await raw(ask(configmaps, `Content-Type: ${json}\r\n`, 4_000_000))).toMatch(/^HTTP\/1\.1 413 /);
+});
+
+test('a method that nobody knows is one that is not allowed, or not looked at, for who may ask', async () => {
+  const ask = (method: string, path: string) => raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\n\r\n`, /^$/);
+  for (const method of ['FOO', 'get', 'CONNECT']) {
+    expect(await ask(method, configmaps)).toMatch(/^HTTP\/1\.1 405 [^]*"reason":"MethodNotAllowed"/);
+    expect(await ask(method, '/readyz')).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\nok$/);
+    expect(await ask(method, `${configmaps} HTTP/1.1\r\nHost: a b\r\nX: y`)).toMatch(/^HTTP\/1\.1 400 /);
+  }
+});
+
 test('a body in pieces that nobody reads does not keep the next request waiting', async () => {
   const unread = `POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${`4000\r\n${'a'.repeat(0x4000)}\r\n`.repeat(20)}0\r\n\r\n`;
   const next = `GET ${configmaps}/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
@@ -181,6 +213,16 @@ test('of requests that are sent before answers come, each is begun behind the an
   const broken = `GET ${configmaps} HTTP/1.1\r\nHost: a b\r\n\r\n`;
   const text = await raw(`${post(first)}${get}${post(first)}${broken}${post(second)}`, /malformed Host header$/);
   expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual([201, 200, 409, 400].map((status) => `HTTP/1.1 ${status}`));
+  const [ask, last] = ['', 'Connection: close\r\n'].map((more) => `GET ${configmaps}/pipelined-first HTTP/1.1\r\nHost: x\r\n${more}\r\n`);
+  for (const [bytes, ...statuses] of [
+    [`${ask}${ask}no request\r\n\r\n${post(second)}`, 200, 200, 400],
+    [`${ask}${head('Transfer-Encoding: gzip\r\n')}${post(second)}`, 200, 501],
+    [`${ask}FOO ${configmaps} HTTP/1.1\r\nHost: x\r\n\r\n${post(second)}`, 200, 405],
+    [`${ask}CONNECT ${configmaps} HTTP/1.1\r\nHost: x\r\n\r\n${post(second)}`, 200, 405],
+    [`${ask}${last}${post(second)}`, 200, 200],
+    [`GET ${configmaps}/pipelined-first HTTP/1.0\r\n\r\n${post(second)}`, 200],
+  ] as const)
+    expect((await raw(bytes, /^$/)).match(/HTTP\/1\.1 \d+/g)).toEqual(statuses.map((status) => `HTTP/1.1 ${status}`));
   expect(await stored()).not.toContain('pipelined-second');
 });
 

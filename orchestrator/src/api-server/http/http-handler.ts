@@ -1,6 +1,5 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
@@ -19,6 +18,7 @@ import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from
 import { LiveRequests } from './live-requests.ts';
 import { respond, respondError } from './respond.ts';
 import { ServedRequest } from './served-request.ts';
+import { soleResponse } from './sole-response.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
 
 const tooMany = plainError(429, 'Too many requests, please try again later.\n');
@@ -36,8 +36,9 @@ export class HttpHandler {
     this.#parts = parts;
   }
 
-  request(message: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
-    const served = new ServedRequest(this.#parts, message as unknown as IncomingMessage, response);
+  /** `wanted`: tells its client that its body is read. */
+  request(message: Http2ServerRequest, response: Http2ServerResponse, wanted?: () => void): Promise<void> {
+    const served = new ServedRequest(this.#parts, message as unknown as IncomingMessage, response, { wanted });
     this.live.begin(served);
     return this.#answer(served);
   }
@@ -63,11 +64,7 @@ export class HttpHandler {
   /** A request like others, whose answer is messages if it goes well. */
   #tell(upgrade: UpgradeSocket): Promise<void> {
     const { request, socket } = upgrade;
-    const response = new ServerResponse(request);
-    response.assignSocket(socket as Socket);
-    response.shouldKeepAlive = false;
-    response.once('finish', () => socket.end());
-    return this.#answer(new ServedRequest(this.#parts, request, response as unknown as Http2ServerResponse, upgrade));
+    return this.#answer(new ServedRequest(this.#parts, request, soleResponse(request, socket), { upgrade }));
   }
 
   async #connect(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -6,7 +6,7 @@ import type { Rng } from '@berth/kit';
 import type { ApiError } from '@berth/kube';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
 import { fewBytes, gatherPieces } from './gather-pieces.ts';
-import { readBody } from './read-body.ts';
+import { maxBodyBytes, readBody } from './read-body.ts';
 
 /** Shared: nobody changes a request's query. */
 const noQuery = new URLSearchParams();
@@ -37,13 +37,14 @@ interface IncomingParts {
   readonly signal: AbortSignal;
   readonly auditId: string;
   readonly warnings: Set<string>;
-  readonly bodyRead?: (bytes: number) => void;
+  readonly wanted?: (() => void) | undefined;
+  readonly bodyRead?: ((bytes: number) => void) | undefined;
 }
 
-/** What a message asks, before anyone knows whose it is. `bodyRead` hears how long its body was. */
+/** What a message asks, before anyone knows whose it is. `wanted` hears that its body is read, `bodyRead` how long it was. */
 export function serverRequest(
   message: IncomingMessage,
-  { signal, auditId, warnings, bodyRead }: IncomingParts,
+  { signal, auditId, warnings, wanted, bodyRead }: IncomingParts,
 ): ServerRequest {
   const { accept, 'content-type': contentType, 'user-agent': userAgent } = message.headers;
   return {
@@ -53,7 +54,7 @@ export function serverRequest(
     accept,
     contentType,
     ...(userAgent === undefined ? {} : { userAgent }),
-    body: bodyOf(message, bodyRead),
+    body: bodyOf(message, { wanted, bodyRead }),
     wire: { message, auditId },
     signal,
     warn: (text) => warnings.add(text),
@@ -69,7 +70,10 @@ export function targetOf(url: string): Pick<ServerRequest, 'path' | 'query'> {
   };
 }
 
-function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = () => undefined): RequestBody {
+function bodyOf(
+  message: IncomingMessage,
+  { wanted, bodyRead }: Pick<IncomingParts, 'wanted' | 'bodyRead'>,
+): RequestBody {
   if (message.method === 'GET' || message.method === 'HEAD') return { type: 'none' };
   const { 'content-length': announced, 'transfer-encoding': coding } = message.headers;
   // From the first piece on, and they may come before anyone reads.
@@ -77,8 +81,11 @@ function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = ()
   let read: Promise<Uint8Array> | undefined;
   const readOnce = async () => {
     const source = coding === undefined ? undefined : message.socket;
-    const bytes = await readBody(message as Readable, Number(announced ?? 0), source);
-    bodyRead(bytes.byteLength);
+    const length = Number(announced ?? 0);
+    // What is too long need not come.
+    if (length <= maxBodyBytes) wanted?.();
+    const bytes = await readBody(message as Readable, length, source);
+    bodyRead?.(bytes.byteLength);
     return bytes;
   };
   return {
@@ -87,7 +94,10 @@ function bodyOf(message: IncomingMessage, bodyRead: (bytes: number) => void = ()
       read ??= readOnce();
       return read;
     },
-    stream: () => message as Readable,
+    stream: () => {
+      wanted?.();
+      return message as Readable;
+    },
   };
 }
 

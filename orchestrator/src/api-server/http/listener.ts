@@ -17,8 +17,11 @@ import { endInTurns } from './end-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { atMost } from './live-requests.ts';
-import { badRequest, malformedHead } from './malformed-head.ts';
+import { badRequest, malformedHead, type Refusal } from './malformed-head.ts';
+import { isRefused, noteAsked, onceAnswered, refuse, refuseUnread } from './refuse.ts';
 import { originForm } from './request-target.ts';
+import { soleResponse } from './sole-response.ts';
+import { unknownMethod } from './unknown-method.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
 
 export type { Upgrade } from './handler-parts.ts';
@@ -61,8 +64,6 @@ const idleParsers = 16;
 const drainMs = 10_000;
 /** How long connections of a server that ends wait for one request more, whose answer says that it was the last. */
 const lastWordMs = 500;
-/** How long what is left of a bad request may take to come. */
-const lingerMs = 1000;
 
 /** HTTPS for everyone outside the process: HTTP/2, and HTTP/1.1 for upgrades and old clients. */
 export async function listen(options: ListenOptions, parts: HandlerParts): Promise<Listener> {
@@ -76,6 +77,8 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
     requestTimeout: 0,
     maxRequestsPerSocket: 0,
     maxHeadersCount: 0,
+    // Refused here, with words.
+    requireHostHeader: false,
   };
   // Who asks for a protocol that is not served there is answered in HTTP/1.1, as by Go's server.
   const shouldUpgradeCallback = (message: IncomingMessage) => wantedUpgrade(message, parts.isRemote) !== undefined;
@@ -135,30 +138,44 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   const { log, metrics } = parts;
   const handler = new HttpHandler(parts);
   const failed = (error: unknown) => log.error('a connection was not served', { error });
-  const begin = (request: Http2ServerRequest, response: Http2ServerResponse) => {
+  const begin = (request: Http2ServerRequest, response: Http2ServerResponse, wanted?: () => void) => {
     const refusal = refusalOf(request as unknown as IncomingMessage);
     if (refusal !== undefined) {
       const { stream } = request as Partial<Http2ServerRequest>;
       if (stream) return stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
-      return refuse(new Error('malformed'), request.socket, refusal);
+      return refuse(request.socket, refusal);
     }
     // About the server as a whole (RFC 9110 §9.3.7).
     if (request.url === '*' && request.method === 'OPTIONS') return void response.writeHead(200).end();
-    void handler.request(request, response).catch(failed);
+    void handler.request(request, response, wanted).catch(failed);
   };
-  server.on('request', (request, response) => onceNext(response, () => begin(request, response)));
+  const beginAlone = (message: IncomingMessage) =>
+    onceAnswered(message.socket, () =>
+      begin(message as unknown as Http2ServerRequest, soleResponse(message, message.socket)),
+    );
+  server.on('request', (request, response) => onceNext(request, response, () => begin(request, response)));
+  // Told to go on once its body is read, as by Go's server: what is refused before need not come.
+  server.on('checkContinue', (request, response) =>
+    onceNext(request, response, () => begin(request, response, () => response.writeContinue())),
+  );
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(message);
-    if (refusal !== undefined) return refuse(new Error('malformed'), socket, refusal);
+    if (refusal !== undefined) return refuse(socket, refusal);
     void handler.upgrade(message, socket, head).catch(failed);
   });
+  // A method like others, as with Go's server.
+  server.on('connect', beginAlone);
   server.on('session', (session) => endWhenIdle(session, parts.clock));
   server.on('sessionError', (error) => log.debug('a connection failed', { error }));
   server.on('tlsClientError', (error) => {
     metrics.tlsErrors.add();
     log.debug('a TLS handshake failed', { error });
   });
-  server.on('clientError', refuse);
+  server.on('clientError', (error, socket) => {
+    const message = unknownMethod(error, socket);
+    if (message) beginAlone(message);
+    else refuseUnread(error, socket);
+  });
   return handler;
 }
 
@@ -166,7 +183,8 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
  * Of requests that an HTTP/1.1 client sends before it has the answer to the one before, each is begun behind that answer, as by Go's
  * server: it sees what those before it wrote, and of thousands in one packet little more than their heads is there.
  */
-function onceNext(response: Http2ServerResponse, begin: () => void): void {
+function onceNext(request: Http2ServerRequest, response: Http2ServerResponse, begin: () => void): void {
+  if (!request.stream) noteAsked(request as unknown as IncomingMessage, response as unknown as ServerResponse);
   // Its answer has the connection once it is the next; a stream of HTTP/2 has one at any time.
   if (response.socket === null) (response as unknown as ServerResponse).once('socket', begin);
   else begin();
@@ -186,32 +204,13 @@ function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
   session.once('close', () => idle[Symbol.dispose]());
 }
 
-const refused = new WeakSet<Duplex>();
-
 /** Why a request is none, as Go's server says it; undefined: it is one, and its target a path from here on. */
-function refusalOf(message: IncomingMessage): string | undefined {
-  if (refused.has(message.socket)) return badRequest;
+function refusalOf(message: IncomingMessage): Refusal | undefined {
+  if (isRefused(message.socket)) return badRequest;
   const { url = '' } = message;
   const form = originForm(url);
   if (form !== undefined && form !== url) message.url = form;
   return form === undefined ? badRequest : malformedHead(message);
-}
-
-/** What cannot be read as a request is answered as Go's server does, and its connection ends. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex, said = badRequest): void {
-  // What still comes of it is just as wrong.
-  if (refused.has(socket)) return;
-  refused.add(socket);
-  if (!socket.writable || error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    socket.destroy();
-    return;
-  }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : said;
-  const head = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n';
-  socket.end(`HTTP/1.1 ${status}\r\n${head}${status}`);
-  // A client that is still writing would lose the answer with the connection.
-  socket.resume();
-  (socket as Socket).setTimeout?.(lingerMs, () => socket.destroy());
 }
 
 function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
+import { ApiError } from '@berth/kube';
 import type { AuditSubject } from '../audit/audit-subject.ts';
 import type { AuditedRequest } from '../audit/audited-request.ts';
 import type { Admitted } from '../flow-control/in-flight.ts';
@@ -37,12 +38,19 @@ export class ServedRequest {
   #badTimeout: unknown;
   #bodyBytes: number | undefined;
 
-  constructor(parts: HandlerParts, message: IncomingMessage, response: Http2ServerResponse, upgrade?: UpgradeSocket) {
+  constructor(
+    parts: HandlerParts,
+    message: IncomingMessage,
+    response: Http2ServerResponse,
+    { upgrade, wanted }: { readonly upgrade?: UpgradeSocket; readonly wanted?: (() => void) | undefined } = {},
+  ) {
     this.message = message;
     this.#parts = parts;
     this.#startedAt = parts.clock.monotonicMs();
     this.timeoutMs = parts.requestTimeoutMs;
-    for (const stream of [response, message]) (stream as Writable).on('error', () => this.#cutOff());
+    // Why its body cannot be read on is told.
+    const failed = (error: unknown) => error instanceof ApiError || this.#cutOff();
+    for (const stream of [response, message]) (stream as Writable).on('error', failed);
     response.on('close', () => this.#cutOff());
     const warnings = new Set<string>();
     const bodyRead = (bytes: number) => {
@@ -50,7 +58,7 @@ export class ServedRequest {
     };
     const auditId = auditIdOf(message, parts.rng);
     this.auditId = auditId;
-    const request = serverRequest(message, { signal: this.#gone.signal, auditId, warnings, bodyRead });
+    const request = serverRequest(message, { signal: this.#gone.signal, auditId, warnings, wanted, bodyRead });
     this.info = requestInfoOf(request.method, request.path, request.query);
     const extra = { 'audit-id': auditId };
     const { clock } = parts;
