@@ -140,11 +140,17 @@ test('a webhook that denies ends the matter; one that fails is an error, unless 
   const authorization = { webhookConfigFile: kubeconfig.path, webhookCacheUnauthorizedTtlMs: 0 };
   await using world = await aWorld({ authorizationModes: ['Webhook', 'AlwaysAllow'], authorization });
   expect(await world.as('jane', 'GET', pods('default'))).toEqual([403, expect.stringMatching(/never$/)]);
+  expect(await world.as('jane', 'GET', '/a&b')).toEqual([403, 'forbidden: User "jane" cannot get path "/a&amp;b": never']);
   expect(hooks.asked[0]?.body).toMatchObject({ apiVersion: 'authorization.k8s.io/v1beta1', spec: { group: ['devs', 'system:authenticated'] } });
   answer = () => undefined;
   expect(await world.as('jane', 'GET', pods('default'))).toBe(200);
   await using alone = await aWorld({ authorizationModes: ['Webhook'], authorization });
-  expect(await alone.as('jane', 'GET', pods('default'))).toEqual([500, `Internal Server Error: "${pods('default')}": go away`]);
+  expect(await alone.as('jane', 'GET', pods('default'))).toEqual([500, `Internal Server Error: "${pods('default')}": go away\n`]);
+  // What was asked for is told as it came, without what a browser might take for a tag.
+  expect(await alone.as('jane', 'GET', '/none?a=1&b=%3C')).toEqual([500, 'Internal Server Error: "/none?a=1&amp;b=%3C": go away\n']);
+  const headers = { authorization: 'Bearer jane-token', connection: 'upgrade', upgrade: 'websocket' };
+  const exec = await alone.api.send({ method: 'GET', path: `${pods('default')}/x/exec?command=a`, certificate: false, headers });
+  expect([exec.status, exec.text]).toEqual([500, `Internal Server Error: "${pods('default')}/x/exec?command=a": go away\n`]);
 });
 
 const reviews = '/apis/authorization.k8s.io/v1';

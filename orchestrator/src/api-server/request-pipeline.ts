@@ -1,9 +1,10 @@
-import { ApiError, apiError, FieldSelector, isReason } from '@berth/kube';
+import { ApiError, FieldSelector, isReason } from '@berth/kube';
 import { guarded, hasLongSelector, heavyWork } from './aside/heavy-work.ts';
 import { type Attributes, type Authorizer, type Decision, pathAttributes } from './authorizer.ts';
 import { deprecationOf } from './deprecations.ts';
 import { forbiddenError } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
+import { InternalError, uriOf } from './internal-error.ts';
 import { asApiError } from './object-storage.ts';
 import { checkAccept, hasTables } from './representation/check-accept.ts';
 import { decodedPath, requestInfoOf } from './request-info.ts';
@@ -98,7 +99,7 @@ export class RequestPipeline {
     const { path } = request;
     if (/^\/(api|apis\/[^/]+)\/[^/]+\/(watch|proxy)\/?$/.test(path)) {
       const text = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
-      return plainError(500, `Internal Server Error: ${JSON.stringify(path)}: ${text}\n`);
+      throw new InternalError(uriOf(request), text);
     }
     await this.#permit(infoAttributes(request), request);
     const isNothing = why.code === 'NotFound' && why.status.details?.kind === undefined;
@@ -145,7 +146,7 @@ export class RequestPipeline {
     }
     if (decision.error !== undefined) {
       request.audit?.annotate('authorization.k8s.io/reason', 'internal error');
-      throw apiError('InternalError', `Internal Server Error: ${JSON.stringify(request.path)}: ${decision.error}`);
+      throw new InternalError(uriOf(request), decision.error);
     }
     request.audit?.annotate('authorization.k8s.io/decision', 'forbid');
     request.audit?.annotate('authorization.k8s.io/reason', decision.reason);

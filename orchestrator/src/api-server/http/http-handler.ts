@@ -8,6 +8,7 @@ import { asksToImpersonate, impersonated } from '../authorization/impersonate.ts
 import { type Attributes, pathAttributes } from '../authorizer.ts';
 import { turns } from '../decoding/turns.ts';
 import type { Refused } from '../flow-control/in-flight.ts';
+import { InternalError } from '../internal-error.ts';
 import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
 import { type Answer, plainError, type ServerRequest } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
@@ -84,7 +85,7 @@ export class HttpHandler {
       audit = auditor?.begin(subject, auditId);
       if (audit && audit.received !== true && !(await auditor?.admits(audit))) {
         audit = undefined;
-        throw apiError('InternalError', notAudited(message));
+        throw notAudited(message);
       }
       const user = await this.#impersonate(requestAttributes(info, caller), message, audit);
       await this.#parts.upgrade({ message, socket, head, request: { ...request, user, ...(audit ? { audit } : {}) } });
@@ -113,7 +114,7 @@ export class HttpHandler {
     if (served.audit && served.audit.received !== true && !(await auditor?.admits(served.audit))) {
       // Nor is anything else of it.
       served.audit = undefined;
-      return this.#respond(plainError(500, `${notAudited(message)}\n`), served);
+      throw notAudited(message);
     }
     const user = asksToImpersonate(message.headers)
       ? await this.#impersonate(requestAttributes(info, caller), message, served.audit)
@@ -224,6 +225,6 @@ function hasCertificate(message: IncomingMessage): boolean {
   return tlsSocketOf(message).getPeerCertificate().subject !== undefined;
 }
 
-function notAudited({ url = '/' }: IncomingMessage): string {
-  return `Internal Server Error: ${JSON.stringify(url)}: failed to store audit event`;
+function notAudited({ url = '/' }: IncomingMessage): InternalError {
+  return new InternalError(url, 'failed to store audit event');
 }

@@ -4,6 +4,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Rng } from '@berth/kit';
 import type { ApiError } from '@berth/kube';
+import { InternalError } from '../internal-error.ts';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
 import { fewBytes, gatherPieces } from './gather-pieces.ts';
 import { maxBodyBytes, readBody } from './read-body.ts';
@@ -143,8 +144,12 @@ export function closeAfter(message: IncomingMessage, response: Http2ServerRespon
   response.once('finish', () => socket.once('close', () => message.destroy()));
 }
 
-export function refuseUpgrade(socket: Duplex, { status }: ApiError): void {
-  const body = JSON.stringify(status);
-  const head = `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code ?? 500] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+export function refuseUpgrade(socket: Duplex, error: ApiError): void {
+  const { status } = error;
+  const [body, type] =
+    error instanceof InternalError
+      ? [error.text, 'text/plain; charset=utf-8']
+      : [JSON.stringify(status), 'application/json'];
+  const head = `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code ?? 500] ?? ''}\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body);
 }

@@ -6,12 +6,13 @@ import { gzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
+import { InternalError } from '../internal-error.ts';
 import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
 import { JsonIndenter } from '../representation/json-indenter.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
-import type { Answer, ServerRequest } from '../server-request.ts';
+import { type Answer, type ServerRequest, unsniffed } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import { endsInitialEvents } from '../verbs/watch-objects.ts';
 import { warningHeaders } from './warning-headers.ts';
@@ -93,13 +94,17 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
   }
 }
 
-/** Sends an error as its Status; where the answer has begun, all that is left is to cut it off. */
+/** Sends an error as its Status, or its words; where the answer has begun, all that is left is to cut it off. */
 export async function respondError(error: ApiError, reply: Reply): Promise<void> {
   const { response } = reply;
   if (response.headersSent) {
     if (response.stream) response.stream.destroy();
     else (response as unknown as Writable).destroy();
     return;
+  }
+  if (error instanceof InternalError) {
+    const headers = { 'content-type': 'text/plain; charset=utf-8', ...unsniffed };
+    return send(reply, 500, Buffer.from(error.text), headers);
   }
   const { status } = error;
   const retry = status.details?.retryAfterSeconds;
