@@ -64,7 +64,7 @@ test.each(sealed)('what kube-apiserver sealed with $provider at $key is read', a
     shared: true as const,
     placeOf: (own: string) => keys.text(own),
   });
-  await using store = await openEncryptedStore(etcd, file.path, definitions);
+  await using store = (await openEncryptedStore(etcd, file.path, definitions)).store;
   const own = keys.ours(Buffer.from(key)) ?? '';
   const watching = store.watch(own, 0, AbortSignal.timeout(30_000));
   await etcd.write({ key: own, value: Buffer.from(value, 'base64') });

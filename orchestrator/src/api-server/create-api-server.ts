@@ -29,6 +29,7 @@ import { zPages } from './debug/zpages.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './discovery/openapi-paths.ts';
 import { swaggerPath } from './discovery/swagger-path.ts';
+import { type EncryptionOptions, type Following, withEncryptedStore } from './encryption/with-encrypted-store.ts';
 import { type HealthCheck, healthPaths } from './health-paths.ts';
 import type { TokenAuthenticator } from './http/authenticate.ts';
 import { type Listener, type ListenOptions, listen, type Upgrade } from './http/listener.ts';
@@ -65,8 +66,8 @@ export interface ApiServerOptions {
   readonly authorizationModes?: readonly AuthorizationMode[];
   /** What the modes need. */
   readonly authorization?: Omit<AuthorizationOptions, 'modes'>;
-  /** Which resources are stored encrypted, and with which keys (--encryption-provider-config). */
-  readonly encryptionConfigFile?: string;
+  /** Absent: all is stored as it is. */
+  readonly encryption?: EncryptionOptions;
   /** Who this server is to those that serve APIServices (--proxy-client-cert-file, --proxy-client-key-file). */
   readonly proxyClient?: ProxyClient;
   /** Which admission plugins, other than by default. */
@@ -111,13 +112,7 @@ export interface ApiServer extends AsyncDisposable {
 
 /** An API server on `store`: its namespaces, classes and the `kubernetes` Service exist when this resolves. */
 export async function createApiServer(given: ApiServerOptions): Promise<ApiServer> {
-  const options = await withConfiguredModes(given);
-  const { encryptionConfigFile, store, definitions } = options;
-  const server = new Server(
-    encryptionConfigFile === undefined
-      ? options
-      : { ...options, store: await openEncrypted(store, encryptionConfigFile, definitions) },
-  );
+  const server = new Server(await withEncryptedStore(await withConfiguredModes(given)));
   try {
     await server.start();
   } catch (error) {
@@ -128,17 +123,11 @@ export async function createApiServer(given: ApiServerOptions): Promise<ApiServe
   return server;
 }
 
-/** Read only where something is to be encrypted. */
-async function openEncrypted(store: Store, path: string, definitions: readonly ResourceDefinition[]): Promise<Store> {
-  const { openEncryptedStore } = await import('./encryption/open-encrypted-store.ts');
-  return openEncryptedStore(store, path, definitions);
-}
-
 const defaultServiceCidr = '10.96.0.0/16';
 
 class Server implements ApiServer {
   readonly pipeline: RequestPipeline;
-  readonly #options: ApiServerOptions;
+  readonly #options: ApiServerOptions & Following;
   readonly #noteRequest: () => void;
   readonly #metrics: ServerMetrics;
   readonly #limits: ServerLimits;
@@ -156,7 +145,7 @@ class Server implements ApiServer {
   #customResources: AsyncDisposable | undefined;
   #localApis: Promise<void> | undefined;
 
-  constructor(options: ApiServerOptions) {
+  constructor(options: ApiServerOptions & Following) {
     const { store, clock, rng, log, definitions, healthChecks = [], debug = { profiling: true, flags: {} } } = options;
     const plugins = options.admissionPlugins ?? { enable: [], disable: [] };
     this.#options = options;
@@ -241,6 +230,11 @@ class Server implements ApiServer {
       context.admission.start(this.#end.signal),
       this.#remotes.start(this.#end.signal),
     ]);
+    this.#options.followEncryption?.({
+      ...this.#options,
+      reloaded: (success) => this.#metrics.configurations.reloaded('encryption', success),
+      signal: this.#end.signal,
+    });
     this.#started = true;
   }
 

@@ -4,6 +4,7 @@ import type { FrontProxyOptions } from '../api-server/authentication/front-proxy
 import type { OidcFlags } from '../api-server/authentication/oidc/oidc-flags.ts';
 import type { AuthorizationOptions } from '../api-server/authorization/authorization-options.ts';
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
+import type { EncryptionOptions } from '../api-server/encryption/with-encrypted-store.ts';
 import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
 import { durationFlag } from './number-flags.ts';
@@ -13,7 +14,7 @@ export interface AccessOptions {
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly authorization: Omit<AuthorizationOptions, 'modes'>;
   readonly authentication: AuthenticationOptions;
-  readonly encryptionConfigFile?: string;
+  readonly encryption?: EncryptionOptions;
   /** Who this server is to those behind APIServices. */
   readonly proxyClientFiles?: { readonly cert: string; readonly key: string };
 }
@@ -50,6 +51,7 @@ export interface AccessFlags {
   readonly authorizationWebhookCacheAuthorizedTtl: string;
   readonly authorizationWebhookCacheUnauthorizedTtl: string;
   readonly encryptionProviderConfig?: string;
+  readonly encryptionProviderConfigAutomaticReload: string | true;
   readonly proxyClientCertFile?: string;
   readonly proxyClientKeyFile?: string;
 }
@@ -72,6 +74,7 @@ export function addAccessFlags(command: Command): Command {
     .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its refusals are kept', '30s')
     .optionsGroup('Where the objects are kept:')
     .option('--encryption-provider-config <file>', 'which resources are stored encrypted: an EncryptionConfiguration')
+    .option('--encryption-provider-config-automatic-reload [bool]', 'whether its changes count, too', 'false')
     .optionsGroup('Servers behind APIServices:')
     .option('--proxy-client-cert-file <file>', 'the certificate to show to servers behind APIServices')
     .option('--proxy-client-key-file <file>', 'its private key');
@@ -113,16 +116,25 @@ export type IsGiven = (flag: keyof AccessFlags) => boolean;
 
 /** @throws BerthError Usage */
 export function accessOf(flags: AccessFlags, isGiven: IsGiven): AccessOptions {
-  const { encryptionProviderConfig, proxyClientCertFile: cert, proxyClientKeyFile: key } = flags;
+  const { proxyClientCertFile: cert, proxyClientKeyFile: key } = flags;
   if ((cert === undefined) !== (key === undefined))
     throw new BerthError('Usage', '--proxy-client-cert-file and --proxy-client-key-file go together');
   return {
     authorizationModes: modesOf(flags.authorizationMode),
     authorization: authorizationOf(flags, isGiven),
     authentication: authenticationOf(flags, isGiven),
-    ...(encryptionProviderConfig === undefined ? {} : { encryptionConfigFile: encryptionProviderConfig }),
+    ...encryptionOf(flags),
     ...(cert === undefined || key === undefined ? {} : { proxyClientFiles: { cert, key } }),
   };
+}
+
+function encryptionOf(flags: AccessFlags): Pick<AccessOptions, 'encryption'> {
+  const flag = '--encryption-provider-config';
+  const { encryptionProviderConfig: configFile } = flags;
+  const reload = booleanFlag(`${flag}-automatic-reload`, String(flags.encryptionProviderConfigAutomaticReload));
+  if (configFile !== undefined) return { encryption: { configFile, reload } };
+  if (reload) throw new BerthError('Usage', `${flag}-automatic-reload must be set with ${flag}`);
+  return {};
 }
 
 function modesOf(text: string): AuthorizationMode[] {

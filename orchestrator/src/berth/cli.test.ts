@@ -35,6 +35,7 @@ test('berth up --help keeps what belongs together in one place', async () => {
   expect(groups['Who may do what:']?.[0]).toBe('--authorization-mode');
   expect(groups['Where the objects are kept:']).toEqual([
     '--encryption-provider-config',
+    '--encryption-provider-config-automatic-reload',
     '--etcd-servers',
     '--etcd-cafile',
     '--etcd-certfile',

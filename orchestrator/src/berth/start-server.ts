@@ -77,7 +77,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       debug: options.debug,
       aside: true,
       ...(polling ? { noteRequest: () => polling.worked() } : {}),
-      ...(options.encryptionConfigFile === undefined ? {} : { encryptionConfigFile: options.encryptionConfigFile }),
+      ...(options.encryption ? { encryption: options.encryption } : {}),
       ...(await proxyClientOf(options)),
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,

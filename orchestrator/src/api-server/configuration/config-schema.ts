@@ -20,7 +20,7 @@ export function configStruct(
 }
 
 /** Structs that are pointers in Go: whether they are there is told. */
-const optional = new Set(['anonymous', 'webhook']);
+const optional = new Set(['anonymous', 'webhook', 'aesgcm', 'aescbc', 'secretbox', 'identity', 'kms']);
 
 function isStruct(field: ConfigField | undefined): field is ObjectSchema {
   return typeof field === 'object' && 'goName' in field;

@@ -10,6 +10,8 @@ export interface ConfigurationForm {
   /** Of the group. */
   readonly versions: readonly string[];
   readonly schema: (version: string) => ObjectSchema;
+  /** Errors do not quote it. */
+  readonly hasSecrets?: true;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ConfigurationForm {
  */
 export function readConfiguration(
   text: string,
-  { kind, versions, schema }: ConfigurationForm,
+  { kind, versions, schema, hasSecrets }: ConfigurationForm,
 ): Record<string, unknown> {
   const { value, repeated } = readDocument(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(notAnObject(value));
@@ -31,7 +33,7 @@ export function readConfiguration(
     ['Kind', given],
     ['apiVersion', apiVersion],
   ])
-    if (there === '') throw new Error(`Object '${name}' is missing in '${text}'`);
+    if (there === '') throw new Error(`Object '${name}' is missing in '${hasSecrets ? 'REDACTED' : text}'`);
   const version = versions.find((one) => apiVersion === `${group}/${one}`);
   if (version === undefined || given !== kind) throw new Error(notRegistered(given, apiVersion));
   const { object, unknownFields } = decodeObject(schema(version), value);

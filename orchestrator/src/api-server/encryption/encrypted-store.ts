@@ -22,16 +22,20 @@ export type ForeignReader = (value: Uint8Array) => Promise<Uint8Array> | undefin
  */
 export class EncryptedStore implements Store {
   readonly #inner: Store;
-  readonly #transformerOf: TransformerOfKey;
   readonly #foreign: ForeignReader;
+  #transformerOf: TransformerOfKey;
   /** By the sealed bytes, as long as the inner store has them: each is opened once. */
-  readonly #opened = new WeakMap<Uint8Array, Opened>();
+  #opened = new WeakMap<Uint8Array, Opened>();
   /** The same view of an item each time, as the inner store gives the same item. */
-  readonly #views = new WeakMap<KeyValue, KeyValue | Promise<KeyValue>>();
-  readonly #stale = new WeakSet<KeyValue>();
+  #views = new WeakMap<KeyValue, KeyValue | Promise<KeyValue>>();
+  #stale = new WeakSet<KeyValue>();
+  /** Of what was written up to then, and read before {@link replace}, nobody knows how it would be written now. */
+  #replacedAt = 0;
+  #current = new WeakSet<KeyValue>();
   readonly shared?: true;
   readonly mayHave?: NonNullable<Store['mayHave']>;
   readonly backup?: NonNullable<Store['backup']>;
+  readonly check?: NonNullable<Store['check']>;
   readonly sizeBytes?: NonNullable<Store['sizeBytes']>;
 
   constructor(inner: Store, transformerOf: TransformerOfKey, foreign: ForeignReader = () => undefined) {
@@ -41,11 +45,20 @@ export class EncryptedStore implements Store {
     if (inner.shared) this.shared = inner.shared;
     if (inner.mayHave) this.mayHave = (prefix) => (inner.mayHave as NonNullable<Store['mayHave']>)(prefix);
     if (inner.sizeBytes) this.sizeBytes = () => (inner.sizeBytes as NonNullable<Store['sizeBytes']>)();
+    if (inner.check) this.check = () => (inner.check as NonNullable<Store['check']>)();
     if (inner.backup) this.backup = () => (inner.backup as NonNullable<Store['backup']>)();
   }
 
   get revision(): number {
     return this.#inner.revision;
+  }
+
+  /** Seals and opens in other ways from now on. */
+  replace(transformerOf: TransformerOfKey): void {
+    this.#transformerOf = transformerOf;
+    this.#replacedAt = this.#inner.revision;
+    [this.#opened, this.#views] = [new WeakMap(), new WeakMap()];
+    [this.#stale, this.#current] = [new WeakSet(), new WeakSet()];
   }
 
   async get(key: string, notOlderThan?: number): Promise<KeyValue | undefined> {
@@ -60,12 +73,12 @@ export class EncryptedStore implements Store {
 
   async write(request: WriteRequest): Promise<WriteResult> {
     const { key, value } = request;
-    const transformer = value && this.#transformerOf(key);
-    if (!transformer) return this.#result(await this.#inner.write(request));
-    const sealed = transformer.seal(value, this.#placeOf(key));
-    // What was just written is not opened again for whoever reads it.
-    this.#opened.set(sealed, { data: value, stale: false });
-    return this.#result(await this.#inner.write({ ...request, value: sealed }));
+    const transformerOf = this.#transformerOf;
+    const result = await this.#inner.write(value ? { ...request, value: this.#seal(key, value) } : request);
+    // Another file was read meanwhile.
+    if (result.ok && transformerOf !== this.#transformerOf)
+      this.#replacedAt = Math.max(this.#replacedAt, result.revision);
+    return this.#result(result);
   }
 
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
@@ -79,7 +92,8 @@ export class EncryptedStore implements Store {
 
   /** Whether it lies there in another way than it would be written now. */
   isStale(item: KeyValue): boolean {
-    return this.#stale.has(item);
+    if (item.modRevision > this.#replacedAt || this.#current.has(item)) return this.#stale.has(item);
+    return this.#transformerOf(item.key) !== undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -97,6 +111,15 @@ export class EncryptedStore implements Store {
         previous: previous && before[at++],
       }));
     }
+  }
+
+  #seal(key: string, value: Uint8Array): Uint8Array {
+    const transformer = this.#transformerOf(key);
+    if (!transformer) return value;
+    const sealed = transformer.seal(value, this.#placeOf(key));
+    // What was just written is not opened again for whoever reads it.
+    this.#opened.set(sealed, { data: value, stale: false });
+    return sealed;
   }
 
   async #result(result: WriteResult): Promise<WriteResult> {
@@ -134,6 +157,7 @@ export class EncryptedStore implements Store {
     const view = { ...item, value: data };
     this.#views.set(item, view);
     if (stale) this.#stale.add(view);
+    if (view.modRevision <= this.#replacedAt) this.#current.add(view);
     return view;
   }
 

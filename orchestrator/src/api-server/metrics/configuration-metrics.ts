@@ -1,7 +1,7 @@
 import type { Clock } from '@berth/kit';
 import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 
-type Subject = 'authentication' | 'authorization';
+type Subject = 'authentication' | 'authorization' | 'encryption';
 
 /** Reloads of configuration files, under upstream's names (apiserver options/*config/metrics). */
 export class ConfigurationMetrics {
@@ -10,6 +10,7 @@ export class ConfigurationMetrics {
   readonly #last: Readonly<Record<Subject, Map<string, number>>> = {
     authentication: new Map(),
     authorization: new Map(),
+    encryption: new Map(),
   };
 
   constructor(registry: MetricRegistry, clock: Clock) {
@@ -17,6 +18,7 @@ export class ConfigurationMetrics {
     this.#reloads = {
       authentication: this.#register(registry, 'authentication'),
       authorization: this.#register(registry, 'authorization'),
+      encryption: this.#register(registry, 'encryption'),
     };
   }
 
