@@ -4,20 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readFacts } from './facts.ts';
+import { asDefinition, type ProtoFact, protoMessages, readFacts } from './facts.ts';
 import { hasGoTypes, messagesOf, protoFieldsOf } from './go-types/proto-fields.ts';
-
-interface Field {
-  readonly type: string;
-  readonly id: number;
-  readonly rule?: 'repeated';
-  readonly keyType?: string;
-}
-
-interface Node {
-  readonly fields?: Readonly<Record<string, Field>>;
-  readonly nested?: Readonly<Record<string, Node>>;
-}
 
 /** Messages with a JSON form of their own, and the code they are known by (kube/src/proto-table.ts). */
 const special: Record<string, string> = {
@@ -44,8 +32,7 @@ else console.log('left as it is: proto-table.ts; there are no Go types');
 
 function writeTable(): void {
   const { definitions } = readFacts<{ definitions: Record<string, unknown> }>('kubernetes-1.36.openapi.json');
-  const messages = new Map<string, Readonly<Record<string, Field>>>();
-  collect(readFacts<Node>('kubernetes-1.36.descriptor.json'), '', messages);
+  const messages = protoMessages();
   for (const [name, fields] of messagesOf('io.k8s.kube-aggregator.pkg.apis.apiregistration.v1')) messages.set(name, fields);
   const named = [...messages.keys()].filter((name) => name in definitions && !(name in special) && !(name in choices));
   const order = [...named, ...beyond];
@@ -55,7 +42,7 @@ function writeTable(): void {
     indexes.set(name, index);
     return index;
   };
-  const code = (field: Field, from: string): string => {
+  const code = (field: ProtoFact, from: string): string => {
     const scalar = scalars[field.type];
     if (scalar) return scalar;
     const name = resolve(field.type, from);
@@ -87,21 +74,8 @@ function writeTable(): void {
   );
 }
 
-function collect(node: Node, path: string, into: Map<string, Readonly<Record<string, Field>>>): void {
-  for (const [name, child] of Object.entries(node.nested ?? {})) {
-    const full = path === '' ? name : `${path}.${name}`;
-    if (child.fields) into.set(asDefinition(full), child.fields);
-    collect(child, full, into);
-  }
-}
-
 /** Types are written relative to the message's package, or absolute with a leading dot. */
 function resolve(type: string, from: string): string {
   if (type.startsWith('.')) return asDefinition(type.slice(1));
   return `${from.slice(0, from.lastIndexOf('.'))}.${type}`;
-}
-
-/** Packages of protobuf have no hyphens. */
-function asDefinition(name: string): string {
-  return name.replace(/^k8s\.io/, 'io.k8s').replace('.apiextensions_apiserver.', '.apiextensions-apiserver.');
 }

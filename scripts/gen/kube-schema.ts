@@ -1,7 +1,8 @@
 /** Writes kube/src/gen/schema-table.ts (fields, merge keys, list kinds) from the OpenAPI facts. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readFacts } from './facts.ts';
+import { protoTableJson } from '../../kube/src/gen/proto-table.ts';
+import { protoMessages, readFacts } from './facts.ts';
 
 interface Schema {
   readonly $ref?: string;
@@ -96,8 +97,26 @@ function compact(schema: Schema): CompactField {
   return { ...(typeof base === 'string' ? { t: base } : base), ...extra };
 }
 
+const proto = JSON.parse(protoTableJson) as { names: string[]; rows: Record<string, string>[] };
+const messages = protoMessages();
+
+/** The JSON names of a struct's fields as Go has them one after the other, those of embedded structs among them. */
+function goOrder(name: string): readonly string[] {
+  const row = proto.rows[proto.names.indexOf(name)] ?? {};
+  const ids = Object.values(messages.get(name) ?? {}).map(({ id }) => `${id}`);
+  return (ids.length > 0 ? ids : Object.keys(row)).flatMap((id) => {
+    const [, field = '', code = ''] = /^(.*)=!?[*%]?(.+)$/.exec(row[id] ?? '') ?? [];
+    return field === '' && code.startsWith('@') ? goOrder(proto.names[Number(code.slice(1))] as string) : [field];
+  });
+}
+
 function definition(name: string, schema: Schema): CompactDefinition {
-  const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => [name, compact(field)] as const);
+  const given = Object.entries(schema.properties ?? {});
+  const places = new Map(['kind', 'apiVersion', ...goOrder(name)].map((field, i) => [field, i]));
+  const place = (field: string) => places.get(field) ?? places.size;
+  const fields = given
+    .toSorted(([a], [b]) => place(a) - place(b))
+    .map(([name, field]) => [name, compact(field)] as const);
   const kinds = schema['x-kubernetes-group-version-kind']?.map(({ group, version, kind }) => `${group}/${version}/${kind}`);
   return {
     f: Object.fromEntries(fields),

@@ -180,6 +180,58 @@ test('a patch that makes no object is shown with all of the metadata, as Go mars
     );
 });
 
+test('a patch that makes no object is shown as Go marshals what it left alone: fields as structs have them, maps by their keys, HTML escaped', async () => {
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  const metadata = { labels: { z: '1', B: '2' }, annotations: { a: '<&>\u2028' }, name: 'in-order' };
+  const spec = { nodeSelector: { z: '1', b: '2' }, containers: [{ env: [{ value: '1', name: 'A' }], image: 'i', ports: [{ protocol: 'TCP', containerPort: 80 }], name: 'c' }] };
+  const body = { metadata, spec: { template: { spec, metadata: { labels: { app: 'x' } } }, selector: { matchLabels: { app: 'x' } }, replicas: 0 } };
+  expect(await server.send({ method: 'POST', path, contentType: 'application/json', body })).toMatchObject({ status: 201 });
+  const contentType = 'application/merge-patch+json';
+  const { text } = await server.send({ method: 'PATCH', path: `${path}/in-order`, contentType, body: { kind: 'Secret', apiVersion: 'v1' } });
+  const { message } = JSON.parse(text);
+  const shown = JSON.parse(message.slice(message.indexOf('"{'), message.lastIndexOf(': converting (v1.Secret)')));
+  expect(shown).toContain(String.raw`"labels":{"B":"2","z":"1"},"annotations":{"a":"\u003c\u0026\u003e\u2028"},"managedFields":`);
+  expect(shown).toContain(
+    '"template":{"metadata":{"labels":{"app":"x"}},"spec":{"containers":[{"name":"c","image":"i","ports":[{"containerPort":80,"protocol":"TCP"}],"env":[{"name":"A","value":"1"}],"resources":{},"terminationMessagePath":',
+  );
+  expect(shown).toContain('"dnsPolicy":"ClusterFirst","nodeSelector":{"b":"2","z":"1"},"securityContext":{},');
+});
+
+const unknownFormat =
+  'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml';
+test.each([
+  ['application/merge-patch+json;charset=utf-8', 200, undefined],
+  ['application/merge-patch+json;', 200, undefined],
+  ['application/merge-patch+json ; charset=utf-8', 415, unknownFormat],
+  ['application/json, application/merge-patch+json', 415, unknownFormat],
+  ['application/merge-patch+json,', 415, unknownFormat],
+  ['Application/Merge-Patch+JSON', 415, '415: Unsupported Media Type'],
+  ['application/merge-patch+json\t;x=1', 415, '415: Unsupported Media Type'],
+  ['application/apply-patch+YAML', 415, '415: Unsupported Media Type'],
+  ['; application/merge-patch+json', 415, '415: Unsupported Media Type'],
+])('a patch of the type %j is answered %i, as upstream reads it letter by letter', async (contentType, status, why) => {
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  for (const end of ['', '/scale']) {
+    const reply = await server.send({ method: 'PATCH', path: `${base.request.path.split('?')[0]}/${name}${end}?dryRun=All`, contentType, raw: '{}' });
+    expect([reply.status, JSON.parse(reply.text).message]).toEqual([status, why]);
+  }
+});
+
+const named = 'the name of the object (NAME based on URL) was undeterminable: name must be provided';
+test.each([
+  ['merge-patch+json', { apiVersion: '/' }, 400, named],
+  ['merge-patch+json', { apiVersion: 'apps/' }, 400, named],
+  ['merge-patch+json', { apiVersion: 'apps/__internal' }, 400, named],
+  ['merge-patch+json', { apiVersion: '/v1' }, 422, 'no kind "Deployment" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"'],
+  ['strategic-merge-patch+json', { 'a"b': 1 }, 422, 'unknown field "a"b"'],
+])('a %s of %j that is read strictly or without a version is answered %i', async (type, body, status, why) => {
+  const { name } = (base.request.body as { metadata: { name: string } }).metadata;
+  const strict = status === 422 ? '&fieldValidation=Strict' : '';
+  const reply = await patchBase(type, strict, body);
+  const { message } = JSON.parse(reply.text);
+  expect([reply.status, message.slice(-why.replace('NAME', name).length)]).toEqual([status, why.replace('NAME', name)]);
+});
+
 test('who makes again what is being deleted is told so', async () => {
   const path = '/api/v1/namespaces/default/configmaps';
   const body = { metadata: { name: 'going', finalizers: ['x.io/kept'] } };

@@ -1,6 +1,7 @@
-import { isNumber } from '@berth/kit';
+import type { ApiError } from '../api-error.ts';
+import { goType } from '../apply/go-format.ts';
 import { isRecord } from '../json-value.ts';
-import { badPatch, goText, goValue, patchFailure } from './patch-error.ts';
+import { goText, goValue, patchFailure } from './patch-error.ts';
 
 export type JsonMap = Readonly<Record<string, unknown>>;
 export type Merge = (original: JsonMap, patch: JsonMap) => JsonMap;
@@ -37,15 +38,12 @@ export function mergeLists(
 /** All elements must be of one type, and no lists, which the first one tells (sliceElementType). */
 export function holdsMaps(...lists: readonly (readonly unknown[])[]): boolean {
   const all = lists.flat(1);
+  if (all.length === 0) throw patchFailure('no elements in any of the given slices');
   if (Array.isArray(all[0])) throw patchFailure('lists of lists are not supported');
-  const kinds = new Set(
-    all.map((item) =>
-      isRecord(item) ? 'map' : isNumber(item) ? 'number' : Array.isArray(item) ? 'list' : typeof item,
-    ),
-  );
-  if (kinds.size > 1 || all.includes(null))
+  const types = new Set(all.map(goType));
+  if (types.size > 1 || all.includes(null))
     throw patchFailure(`list element types are not identical: ${goValue(lists)}`);
-  return kinds.has('map');
+  return isRecord(all[0]);
 }
 
 function heedDirectives(original: readonly JsonMap[], patch: readonly JsonMap[], mergeKey: string) {
@@ -65,12 +63,23 @@ function heedDirectives(original: readonly JsonMap[], patch: readonly JsonMap[],
   return { kept: replaced ? additions : kept, additions, replaced };
 }
 
-function keyValue(item: JsonMap, mergeKey: string): unknown {
-  const value = item[mergeKey];
-  if (value === undefined) {
-    throw patchFailure(`map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`);
-  }
-  return value;
+/** What a list's merge key says of an item. @throws ApiError – it is no map, or says nothing. */
+export function keyValue(item: unknown, mergeKey: string): unknown {
+  const map = mapOf(item);
+  if (!Object.hasOwn(map, mergeKey))
+    throw patchFailure(`map: ${goValue(map)} does not contain declared merge key: ${mergeKey}`);
+  return map[mergeKey];
+}
+
+/** @throws ApiError – it is none. */
+export function mapOf(item: unknown): JsonMap {
+  if (!isRecord(item)) throw unexpected(item, 'map[string]interface {}');
+  return item;
+}
+
+/** What stands where something else should (ErrBadArgType). */
+export function unexpected(value: unknown, type: string): ApiError {
+  return patchFailure(`expected a ${type}, but received a ${value === null ? '%!s(<nil>)' : goType(value)}`);
 }
 
 export interface Order {
@@ -81,33 +90,60 @@ export interface Order {
   readonly mergeKey?: string;
 }
 
+export interface Parts {
+  readonly wished: readonly unknown[];
+  readonly others: readonly unknown[];
+}
+
 /** Puts a merged list in order: the patch's wish first, the live list's order for the rest (KEP "preserve order"). */
-export function orderLike(items: readonly unknown[], { patchOrder, liveOrder, mergeKey }: Order): unknown[] {
-  const id = (item: unknown) => {
-    if (mergeKey === undefined) return item;
-    if (!isRecord(item)) throw badPatch('invalid patch format of setElementOrder list');
-    return keyValue(item, mergeKey);
-  };
+export function orderLike(items: readonly unknown[], order: Order): unknown[] {
+  return arranged(partsOf(items, order), order);
+}
+
+/** What the patch's order names, and the rest. @throws ApiError – what is looked for meets what is no map. */
+export function partsOf(items: readonly unknown[], { patchOrder, mergeKey }: Order): Parts {
+  const stray = mergeKey === undefined ? -1 : patchOrder.findIndex((each) => !isRecord(each));
+  const read = stray < 0 ? patchOrder : patchOrder.slice(0, stray);
+  const named = new Set(read.flatMap((each) => (isNamed(each, mergeKey) ? [idOf(each, mergeKey)] : [])));
+  const [wished, others]: [unknown[], unknown[]] = [[], []];
+  for (const item of items) {
+    const isWished = named.has(mergeKey === undefined ? item : keyValue(item, mergeKey));
+    if (!isWished && stray >= 0) throw patchFailure(`value for key ${stray} is not a map`);
+    (isWished ? wished : others).push(item);
+  }
+  return { wished, others };
+}
+
+/** @throws ApiError – something of them, or of the orders, is no map or has no merge key. */
+export function arranged({ wished, others }: Parts, { patchOrder, liveOrder, mergeKey }: Order): unknown[] {
+  if (mergeKey !== undefined)
+    for (const each of [wished, patchOrder, others, liveOrder].flat(1)) keyValue(each, mergeKey);
   const places = (list: readonly unknown[]) => {
     const result = new Map<unknown, number>();
-    for (const [i, item] of list.entries()) if (!result.has(id(item))) result.set(id(item), i);
+    for (const [i, item] of list.entries()) if (!result.has(idOf(item, mergeKey))) result.set(idOf(item, mergeKey), i);
     return result;
   };
   const [inPatch, inLive] = [places(patchOrder), places(liveOrder)];
+  const placeOf = (order: ReadonlyMap<unknown, number>, item: unknown) => order.get(idOf(item, mergeKey));
   const by = (order: ReadonlyMap<unknown, number>) => (a: unknown, b: unknown) =>
-    (order.get(id(a)) ?? Number.MAX_SAFE_INTEGER) - (order.get(id(b)) ?? Number.MAX_SAFE_INTEGER);
-  const wished = items.filter((item) => inPatch.has(id(item))).sort(by(inPatch));
-  const others = items.filter((item) => !inPatch.has(id(item))).sort(by(inLive));
+    (placeOf(order, a) ?? Number.MAX_SAFE_INTEGER) - (placeOf(order, b) ?? Number.MAX_SAFE_INTEGER);
+  const [ahead, behind] = [wished.toSorted(by(inPatch)), others.toSorted(by(inLive))];
   const result: unknown[] = [];
   let next = 0;
-  for (const item of wished) {
-    const place = inLive.get(id(item));
-    while (place !== undefined && next < others.length) {
-      const other = inLive.get(id(others[next]));
+  for (const item of ahead) {
+    const place = placeOf(inLive, item);
+    while (place !== undefined && next < behind.length) {
+      const other = placeOf(inLive, behind[next]);
       if (other === undefined || other >= place) break;
-      result.push(others[next++]);
+      result.push(behind[next++]);
     }
     result.push(item);
   }
-  return [...result, ...others.slice(next)];
+  return [...result, ...behind.slice(next)];
 }
+
+const isNamed = (item: unknown, mergeKey: string | undefined): boolean =>
+  mergeKey === undefined || Object.hasOwn(item as JsonMap, mergeKey);
+
+const idOf = (item: unknown, mergeKey: string | undefined): unknown =>
+  mergeKey === undefined ? item : (item as JsonMap)[mergeKey];

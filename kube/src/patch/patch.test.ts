@@ -115,6 +115,25 @@ test.each([
     { spec: { '$setElementOrder/containers': names('a'), containers: [...names('a'), { $patch: 'replace' }] } },
     "doesn't match $setElementOrder list",
   ],
+  // What is no map in the order is met where it is looked for, or where an item of the patch is held against it.
+  [{ spec: { '$setElementOrder/containers': [{ name: 'b' }, 'x'] } }, 'value for key 1 is not a map'],
+  [
+    { spec: { '$setElementOrder/containers': [{ name: 'a' }, 'x'] } },
+    'expected a map[string]interface {}, but received a string',
+  ],
+  [
+    { spec: { '$setElementOrder/containers': [null], containers: names('a') } },
+    'expected a map[string]interface {}, but received a %!s(<nil>)',
+  ],
+  [{ spec: { '$setElementOrder/containers': ['x'], containers: [] } }, 'value for key 0 is not a map'],
+  [
+    { spec: { '$setElementOrder/containers': names('a'), containers: ['x'] } },
+    'expected a map[string]interface {}, but received a string',
+  ],
+  [
+    { spec: { '$setElementOrder/containers': [{ name: 'a' }, {}] } },
+    'map: map[] does not contain declared merge key: name',
+  ],
   [{ spec: { '$deleteFromPrimitiveList/': ['y'] } }, 'invalid patch format of primitive list'],
   [{ spec: { $deleteFromPrimitiveLists: ['y'] } }, 'invalid patch format of primitive list'],
   [{ spec: { $setElementOrder$containers: [], containers: [] } }, 'invalid patch format of setElementOrder list'],

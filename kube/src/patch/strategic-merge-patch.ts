@@ -1,8 +1,6 @@
-import type { ApiError } from '../api-error.ts';
-import { goType } from '../apply/go-format.ts';
 import { isRecord, setOwn } from '../json-value.ts';
 import type { FieldSchema, ObjectSchema } from '../schema.ts';
-import { holdsMaps, type JsonMap, mergeLists, orderLike } from './merge-list.ts';
+import { arranged, holdsMaps, type JsonMap, keyValue, mapOf, mergeLists, partsOf, unexpected } from './merge-list.ts';
 import { badPatch, goText, goValue, patchFailure } from './patch-error.ts';
 
 const deletePrefix = '$deleteFromPrimitiveList';
@@ -103,19 +101,18 @@ function mergeOrderedLists(result: Record<string, unknown>, patch: JsonMap, plac
     if (!directive.startsWith(orderPrefix)) continue;
     const name = listNamed(directive, orderPrefix);
     const [before, value] = [result[name], patch[name]];
-    if (!Array.isArray(order)) throw noList(order);
-    if (!isListOrAbsent(before)) throw noList(before);
-    if (!isListOrAbsent(value)) throw noList(value);
+    const lists = [order, before, value].map((each) => (each === undefined ? [] : listOf(each)));
+    const [patchOrder, liveOrder, items] = lists as [unknown[], unknown[], unknown[]];
     if (before === undefined && value === undefined) continue;
     const field = fieldAt(place, name);
     const mergeKey = field?.mergeKey;
-    checkOrder(value ?? [], order, mergeKey);
-    if ((before ?? []).length + (value ?? []).length === 0)
-      throw patchFailure('no elements in any of the given slices');
-    const merged = mergeList(before, value, field);
+    checkOrder(items, patchOrder, mergeKey);
+    const merged = mergeList(before === undefined ? before : liveOrder, value === undefined ? value : items, field);
+    const wish = { patchOrder, liveOrder, ...(mergeKey === undefined ? {} : { mergeKey }) };
+    const parts = partsOf(merged, wish);
+    holdsMaps(liveOrder, items);
     settled.add(name);
-    const wish = { patchOrder: order, liveOrder: before ?? [], ...(mergeKey === undefined ? {} : { mergeKey }) };
-    setOwn(result, name, orderLike(merged, wish));
+    setOwn(result, name, arranged(parts, wish));
   }
   return settled;
 }
@@ -130,9 +127,9 @@ function mergeList(
   return mergeListField(before, value, field);
 }
 
-/** What stands where a list should (ErrBadArgType). */
-function noList(value: unknown): ApiError {
-  return patchFailure(`expected a []interface {}, but received a ${value === null ? '%!s(<nil>)' : goType(value)}`);
+function listOf(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw unexpected(value, '[]interface {}');
+  return value;
 }
 
 /**
@@ -140,25 +137,26 @@ function noList(value: unknown): ApiError {
  * passed over while there is order left.
  */
 function checkOrder(items: readonly unknown[], order: readonly unknown[], mergeKey: string | undefined): void {
-  const id = (item: unknown) => {
-    if (mergeKey === undefined || !isRecord(item)) return item;
-    if (!Object.hasOwn(item, mergeKey))
-      throw patchFailure(`map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`);
-    return item[mergeKey];
-  };
-  const isDirective = (item: unknown) => isRecord(item) && '$patch' in item;
-  const changed =
-    mergeKey === undefined ? items : items.filter((item) => !isRecord(item) || item['$patch'] !== 'delete');
   if (items.length === 0 || order.length === 0) return;
+  if (mergeKey !== undefined) for (const item of items) mapOf(item);
+  const isDirective = (item: unknown) => isRecord(item) && '$patch' in item;
+  const changed = mergeKey === undefined ? items : items.filter((item) => (item as JsonMap)['$patch'] !== 'delete');
   let [at, place] = [0, 0];
   while (at < changed.length && place < order.length) {
     if (isDirective(changed[at])) at++;
-    else if (id(changed[at]) === id(order[place++])) at++;
+    else if (areSame(changed[at], order[place++], mergeKey)) at++;
   }
   if (at === changed.length) return;
   throw patchFailure(
     `The order in patch list:\n${goValue(items)}\n doesn't match $setElementOrder list:\n${goValue(order)}\n`,
   );
+}
+
+/** Both have to be maps before either has to have the key (mergeKeyValueEqual). */
+function areSame(item: unknown, other: unknown, mergeKey: string | undefined): boolean {
+  if (mergeKey === undefined) return item === other;
+  const maps = [mapOf(item), mapOf(other)] as const;
+  return keyValue(maps[0], mergeKey) === keyValue(maps[1], mergeKey);
 }
 
 /** Upstream merges a list of maps instead, whatever its field's strategy is (mergeSlice). */
@@ -204,5 +202,3 @@ function without(map: JsonMap, ...names: readonly string[]): Record<string, unkn
   for (const [name, value] of Object.entries(map)) if (!gone.has(name)) setOwn(result, name, value);
   return result;
 }
-
-const isListOrAbsent = (value: unknown): value is unknown[] | undefined => value === undefined || Array.isArray(value);

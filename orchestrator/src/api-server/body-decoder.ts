@@ -199,8 +199,10 @@ function read(
   const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
   const problems = [
     ...duplicateProblems({ repeated: how.repeated ?? [], found: how.found ?? [] }, how.validation === 'Warn'),
-    // What was a map is read in no order, and told in that of the words.
-    ...fieldProblems(how, how.from === 'map' ? unknownFields.toSorted() : unknownFields),
+    // What was a map is read in no order, and told in that of the words, as they are.
+    ...(how.from === 'map'
+      ? unknownFields.toSorted().map((path) => `unknown field "${path}"`)
+      : fieldProblems(how, unknownFields)),
   ];
   if (problems.length > 0 && how.validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`);
   if (how.validation === 'Warn') for (const problem of problems) how.warn(problem);

@@ -1,5 +1,5 @@
 import { ApiError, apiError, goUtf8, goValueName, isReason, isRecord, parseJson, parseJsonStrict } from '@berth/kube';
-import { bytesOf, mediaTypeOf } from './body-decoder.ts';
+import { bytesOf } from './body-decoder.ts';
 import { fieldProblems } from './decoding/duplicate-problems.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import type { ServerRequest } from './server-request.ts';
@@ -19,13 +19,29 @@ const types: Readonly<Record<string, ParsedPatch['type']>> = {
   'application/strategic-merge-patch+json': 'strategic',
 };
 
+export const applyMedia = 'application/apply-patch+yaml';
+
 /** What kind of patch it is; asked before anything else of the request is looked at. @throws ApiError UnsupportedMediaType */
 export function patchTypeOf({ contentType }: ServerRequest, definition?: ResourceDefinition): ParsedPatch['type'] {
-  const type = types[mediaTypeOf(contentType)];
+  const type = types[patchMediaOf(contentType)];
+  const custom = definition?.custom !== undefined;
   // Nothing says how lists of a custom resource would be merged.
-  if (definition?.custom && (!type || type === 'strategic')) throw unknownFormat();
-  if (!type) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
-  return type;
+  if (type && !(custom && type === 'strategic')) return type;
+  // Upstream's router, which custom resources do not go through, looks first, and less closely.
+  if (custom || isRouted(contentType)) throw unknownFormat(custom);
+  throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+}
+
+/** What is before a semicolon, letter by letter: of other bodies the media type is read more kindly (handlers/patch.go). */
+export function patchMediaOf(contentType = ''): string {
+  const end = contentType.indexOf(';');
+  return end > 0 ? contentType.slice(0, end) : contentType;
+}
+
+/** Any of several types will do there (go-restful, Route.matchesContentType). */
+function isRouted(contentType = ''): boolean {
+  const named = contentType.split(',').map((each) => (each.split(';', 1)[0] as string).replace(/^ +| +$/g, ''));
+  return named.some((media) => media === applyMedia || Object.hasOwn(types, media));
 }
 
 /**
@@ -124,11 +140,11 @@ function problemsOf({ type, patch }: ParsedPatch, text: string, duplicates: read
   return fieldProblems({ duplicates, text }, unknown).map((problem) => `json patch ${problem}`);
 }
 
-function unknownFormat() {
-  const accepted = 'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+function unknownFormat(custom: boolean): ApiError {
+  const read = Object.keys(types).filter((media) => !custom || types[media] !== 'strategic');
   return apiError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+    `the body of the request was in an unknown format - accepted media types include: ${[...read, applyMedia].join(', ')}`,
   );
 }
 

@@ -1,14 +1,15 @@
 import { ApiError, apiError } from '@berth/kube';
-import { bytesOf, mediaTypeOf } from '../body-decoder.ts';
+import { bytesOf } from '../body-decoder.ts';
 import { unmarshalErrors } from '../decoding/duplicate-problems.ts';
 import { yamlTextOf } from '../decoding/yaml-bytes.ts';
 import type { YamlDocument } from '../decoding/yaml-document.ts';
 import { readYaml } from '../decoding/yaml-text.ts';
+import { applyMedia, patchMediaOf } from '../patch-body.ts';
 import type { ServerRequest } from '../server-request.ts';
 import type { FieldValidation } from '../write-options.ts';
 
 export function isApplyPatch({ contentType }: ServerRequest): boolean {
-  return contentType !== undefined && mediaTypeOf(contentType) === 'application/apply-patch+yaml';
+  return patchMediaOf(contentType) === applyMedia;
 }
 
 export interface ReadConfig {

@@ -10,6 +10,7 @@ import { apiVersionOf } from '../stored-object.ts';
 import { changeObject } from '../verbs/change-object.ts';
 import { conformPatched } from '../verbs/conform-patched.ts';
 import { requestedChange } from '../verbs/requested-change.ts';
+import { inGoOrder } from '../verbs/shown-patch.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
 import { Unconvertible } from './apply-object.ts';
 import { applySent, sentConfig } from './apply-sent.ts';
@@ -79,7 +80,7 @@ async function sentScale(context: ServerContext, route: ResourceRoute, request: 
   const write = (live: AnyObject) => {
     const patch = sent && ensurePatch(sent);
     const next = patch
-      ? conformPatched(context.bodies, applyPatch(patch, live, scaleKind.schema), {
+      ? conformPatched(context.bodies, applyPatch(patch, inGoOrder(live, scaleKind.schema), scaleKind.schema), {
           expected: scaleKind,
           patch,
           fillsVersion: definition.custom !== undefined,

@@ -47,7 +47,7 @@ interface About {
 
 function component(schema: ObjectSchema, kinds: readonly ResourceDefinition[], { needs, words }: About): Json {
   const properties: Json = {};
-  for (const [name, field] of schema.fields)
+  for (const [name, field] of [...schema.fields].sort(([a], [b]) => (a < b ? -1 : 1)))
     properties[name] = { ...described(words[name]), ...property(field, needs) };
   const gvks = kinds.map(({ group, version, kind }) => ({ group, version, kind }));
   return {

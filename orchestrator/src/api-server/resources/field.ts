@@ -74,7 +74,8 @@ export function inOrder(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** JSON as Go marshals it: `<`, `>`, `&` escaped. */
-export function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+/** JSON as Go marshals it: `<`, `>`, `&` and the line ends of Unicode escaped. */
+export function goJson(value: unknown, replacer?: (this: object, key: string, value: unknown) => unknown): string {
+  const escaped = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, replacer).replace(/[<>&\u2028\u2029]/g, escaped);
 }

@@ -21,6 +21,7 @@ import type { ServerContext } from '../server-context.ts';
 import type { ServerRequest } from '../server-request.ts';
 import { conformPatched } from '../verbs/conform-patched.ts';
 import { getObject } from '../verbs/get-object.ts';
+import { inGoOrder } from '../verbs/shown-patch.ts';
 import { type WriteOptions, writeOptionsOf } from '../write-options.ts';
 import { editStored } from './edit-stored.ts';
 
@@ -78,7 +79,11 @@ async function sentResize(context: ServerContext, route: ResourceRoute, request:
   const resize = (pod: AnyObject) => {
     const patch = sent && ensurePatch(sent);
     const object = patch
-      ? conformPatched(context.bodies, applyPatch(patch, pod, definition.schema), { expected, patch, ...strictness })
+      ? conformPatched(context.bodies, applyPatch(patch, inGoOrder(pod, definition.schema), definition.schema), {
+          expected,
+          patch,
+          ...strictness,
+        })
       : structuredClone(body as AnyObject);
     defaultAndTrack(context, { definition, subresource: 'resize', object, live: pod, manager });
     return object;

@@ -7,7 +7,7 @@ import type { AnyObject } from '../resource-definition.ts';
 import { invalid } from '../resources/field.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import type { WriteOptions } from '../write-options.ts';
-import { allInOrder, shownPatch, withMetaInOrder } from './shown-patch.ts';
+import { allInOrder, shownPatch } from './shown-patch.ts';
 
 export interface Patching {
   readonly expected: ExpectedKind;
@@ -25,14 +25,13 @@ export function conformPatched(bodies: BodyDecoder, patched: Patched, patching: 
   const { expected, patch, validation, warn } = patching;
   const { kind, custom } = expected;
   const isMap = patch.type === 'strategic';
-  const refuse = (why: string) =>
-    unfit(shownPatch(custom ? allInOrder(patched) : withMetaInOrder(patched), patch), why);
+  const refuse = (why: string) => unfit(shownPatch(custom ? allInOrder(patched) : patched, patch), why);
   const typed = isMap ? retyped(patched, expected) : withKind(patched, patching);
   const problem = isMap
     ? undefined
     : (metaProblem(typed) ?? (custom ? customKindProblem : kindProblem)(typed, expected));
   if (problem) throw refuse(problem);
-  if (!typed['apiVersion']) return unversioned(typed, patching, refuse);
+  if (isUnversioned(typed, expected)) return unversioned(typed, patching, refuse);
   try {
     const from = isMap ? 'map' : 'json';
     const object = bodies.conform(typed, expected, { validation, warn, from, found: patch.problems ?? [] });
@@ -65,6 +64,20 @@ function withKind(patched: Patched, { expected, fillsVersion }: Patching): Patch
   return keepJsonNotes(patched, { ...patched, kind: patched['kind'] || expected.kind, apiVersion });
 }
 
+/** No version, and none but the group's own: what Go's decoder fills in itself (gvkWithDefaults). */
+function isUnversioned({ apiVersion }: Patched, { group, custom }: ExpectedKind): boolean {
+  if (!apiVersion) return true;
+  const [named, version] = partsOf(`${apiVersion}`);
+  if (custom) return false;
+  return version === '__internal' ? named === group : version === '' && (named === '' || named === group);
+}
+
+/** Group and version (schema.ParseGroupVersion). */
+function partsOf(apiVersion: string): readonly [string, string] {
+  const at = apiVersion.indexOf('/');
+  return [apiVersion.slice(0, Math.max(at, 0)), apiVersion.slice(at + 1)];
+}
+
 /** Without a version upstream reads its internal form, whose fields are called otherwise: there is nothing in it, not even a name. */
 function unversioned(
   typed: Patched,
@@ -91,8 +104,9 @@ function metaProblem(typed: Patched): string | undefined {
 }
 
 function kindProblem(typed: Patched, expected: ExpectedKind): string | undefined {
-  const [kind, apiVersion] = [`${typed['kind']}`, `${typed['apiVersion'] ?? ''}`];
-  if (kind === expected.kind && (apiVersion === '' || apiVersion === apiVersionOf(expected))) return undefined;
+  const [kind, apiVersion] = [`${typed['kind']}`, `${typed['apiVersion'] ?? ''}`.replace(/^\//, '')];
+  if (kind === expected.kind && (isUnversioned(typed, expected) || apiVersion === apiVersionOf(expected)))
+    return undefined;
   if (kind === expected.kind && olderScale(kind, apiVersion)) return undefined;
   return unregisteredKind({ kind, apiVersion }) ?? unknownConversion({ kind, apiVersion }, expected);
 }

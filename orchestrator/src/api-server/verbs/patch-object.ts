@@ -14,6 +14,7 @@ import { writeOptionsOf } from '../write-options.ts';
 import { changeObject } from './change-object.ts';
 import { conformPatched } from './conform-patched.ts';
 import { requestedChange } from './requested-change.ts';
+import { inGoOrder } from './shown-patch.ts';
 
 /** PATCH of the object itself or of one of its subresources that have its own kind. */
 export async function patchObject(
@@ -27,7 +28,7 @@ export async function patchObject(
   const sent = await patchOf(request, options.fieldValidation, definition);
   const isPatch = !(sent instanceof ApiError);
   if (context.aside && isPatch && doubles(sent)) throw heavyWork;
-  let isUnfit = false;
+  let [isUnfit, isShown] = [false, false];
   const change = (current: AnyObject): AnyObject => {
     const patch = ensurePatch(sent);
     const patching = {
@@ -36,7 +37,7 @@ export async function patchObject(
       validation: options.fieldValidation,
       warn: request.warn,
     };
-    const patched = applyPatch(patch, current, definition.schema);
+    const patched = applyPatch(patch, isShown ? inGoOrder(current, definition.schema) : current, definition.schema);
     // Of what is deep enough to become so a thread makes more.
     if (!context.aside && nestsDeeper(patched, maxDepth)) throw tooDeep();
     isUnfit = true;
@@ -51,8 +52,9 @@ export async function patchObject(
     changeObject(context, { ...requestedChange(route, request, options), manager, readsFields, change });
   const readsFields = isPatch && mentionsFields(sent);
   const object = await changed(readsFields).catch((error: unknown) => {
-    // Who is told that the result is no object is shown all of it.
-    if (readsFields || !isUnfit) throw error;
+    if (!isUnfit) throw error;
+    // Who is told that the result is no object is shown all of it, as Go marshals it.
+    isShown = true;
     return changed(true);
   });
   return { type: 'object', status: 200, object, definition };

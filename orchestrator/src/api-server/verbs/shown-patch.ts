@@ -1,28 +1,39 @@
-import { asWritten, goValue, isRecord, keepJsonNotes } from '@berth/kube';
+import { asWritten, type FieldSchema, goValue, isRecord, keepJsonNotes, type ObjectSchema, schemas } from '@berth/kube';
 import type { ParsedPatch } from '../patch-body.ts';
-import { inOrder } from '../resources/field.ts';
+import { goJson, inOrder } from '../resources/field.ts';
 
 /** What an answer shows: all of what a patch makes, or the patch where that is merged by type. */
 export function shownPatch(patched: unknown, { type, patch }: ParsedPatch): string {
   if (type === 'strategic') return goValue(patch);
   const shown = type === 'json' ? openedInOrder(patched, openedWays(patch)) : mergedInOrder(patched, patch);
-  return JSON.stringify(shown, asWritten);
+  return goJson(shown, asWritten);
 }
 
-/** As Go marshals ObjectMeta: what is read here has its resourceVersion last. */
-const metaFields = [
-  ...['name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp'],
-  ...['deletionTimestamp', 'deletionGracePeriodSeconds', 'labels', 'annotations', 'ownerReferences', 'finalizers'],
-  'managedFields',
-];
+/** An object as Go marshals it: fields as the structs of `schema` have them, maps by their keys. Others stay as they are. */
+export function inGoOrder<T extends object>(object: T, schema: string): T {
+  const known = schemas.find(schema);
+  return known ? (structInOrder(object as Record<string, unknown>, known) as T) : object;
+}
 
-/** An object of a built-in kind with its metadata as Go marshals them. */
-export function withMetaInOrder(object: Record<string, unknown>): Record<string, unknown> {
-  const { metadata } = object;
-  if (!isRecord(metadata)) return object;
-  const known = metaFields.filter((name) => Object.hasOwn(metadata, name)).map((name) => [name, metadata[name]]);
-  const ordered = { ...Object.fromEntries(known), ...metadata };
-  return keepJsonNotes(object, { ...object, metadata: keepJsonNotes(metadata, ordered) });
+function structInOrder(value: Record<string, unknown>, { fields }: ObjectSchema): Record<string, unknown> {
+  const known = [...fields].filter(([name]) => Object.hasOwn(value, name));
+  const ordered = known.map(([name, field]) => [name, fieldInOrder(value[name], field)] as const);
+  return keepJsonNotes(value, { ...Object.fromEntries(ordered), ...without(value, fields) });
+}
+
+function without(value: Record<string, unknown>, fields: ObjectSchema['fields']): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !fields.has(name)));
+}
+
+function fieldInOrder(value: unknown, { type, struct, element }: FieldSchema): unknown {
+  if (element && Array.isArray(value))
+    return keepJsonNotes(
+      value,
+      value.map((each) => fieldInOrder(each, element)),
+    );
+  if (!isRecord(value)) return value;
+  if (struct) return structInOrder(value, struct);
+  return type === 'map' && element ? mapInOrder(value, (each) => fieldInOrder(each, element)) : value;
 }
 
 /** As Go marshals maps in maps: a custom resource is nothing else. */
