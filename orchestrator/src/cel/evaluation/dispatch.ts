@@ -1,5 +1,6 @@
 import type { CelType } from '../language/cel-type.ts';
 import type { FunctionDeclaration, Implementation, Overload } from '../language/declarations.ts';
+import { runtimeName } from '../library/format-complaints.ts';
 import { CelError } from '../values/cel-error.ts';
 import { isList } from '../values/cel-list.ts';
 import { isMap } from '../values/cel-map.ts';
@@ -23,12 +24,7 @@ function guarded(name: string, overload: Overload, run: Implementation): Impleme
 }
 
 function noSuch(name: string, args: readonly Value[]): CelError {
-  return new CelError(`no such overload: ${name}(${args.map((arg) => runtimeName(arg)).join(', ')})`);
-}
-
-function runtimeName(value: Value): string {
-  const type = typeOfValue(value);
-  return type.kind === 'list' || type.kind === 'map' || type.kind === 'opaque' ? type.name : type.declaredName;
+  return new CelError(`no such overload: ${name}(${args.map((arg) => runtimeName(typeOfValue(arg))).join(', ')})`);
 }
 
 function fits(overload: Overload, args: readonly Value[]): boolean {

@@ -1,5 +1,6 @@
 import type { Call, Expr } from '../language/ast.ts';
 import type { FunctionDeclaration, Implementation } from '../language/declarations.ts';
+import { regexComplaint, withPattern } from '../library/regex.ts';
 import { type CelError, noSuchOverload } from '../values/cel-error.ts';
 import { isList } from '../values/cel-list.ts';
 import { equal } from '../values/equality.ts';
@@ -103,7 +104,7 @@ function planFunction(planner: Planner, expr: Call, args: readonly Planned[]): P
   const overload = overloads.length === 1 ? (overloads[0] as string) : '';
   const folded = foldConstants(expr, args, declaration, overload);
   if (folded) return folded;
-  const run = dispatch(declaration, overload);
+  const run = foldPattern(expr.name, args) ?? dispatch(declaration, overload);
   const cost = runtimeCost(planner.context.callCost, expr.name, overload);
   // cel-go evaluates up to two arguments in any case, more only until one fails.
   const lazy = args.length > 2;
@@ -189,8 +190,18 @@ function foldConstants(
   return { step: member(a.step, items) };
 }
 
+/** A pattern that is a constant is read before anything runs, and is found wrong then. @throws PlanError */
+function foldPattern(name: string, [, pattern]: readonly Planned[]): Implementation | undefined {
+  const text = pattern?.constant?.value;
+  const run = typeof text === 'string' ? withPattern[name] : undefined;
+  if (!run) return undefined;
+  const complaint = regexComplaint(text as string);
+  if (complaint !== undefined) throw new PlanError(complaint);
+  return run;
+}
+
 function isPrimitive(value: Value): boolean {
-  return value === null || typeof value !== 'object' || value instanceof Uint;
+  return typeof value !== 'object' || value instanceof Uint;
 }
 
 /** Costs nothing: it is one look-up. */

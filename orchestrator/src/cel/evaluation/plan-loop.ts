@@ -70,7 +70,10 @@ function fold(loop: Loop, frame: LoopFrame, entries: Iterable<readonly [Value, V
 function entriesOf(range: Value, two: boolean): Iterable<readonly [Value, Value]> | CelError {
   if (isList(range)) return listEntries(range, two);
   if (isMap(range)) return mapEntries(range, two);
-  return new CelError(`got '${typeOfValue(range).name}', expected iterable type`);
+  const { name } = typeOfValue(range);
+  // Loops of two variables look at Go's type.
+  if (two) return new CelError(`unsupported comprehension range type: types.${name[0]?.toUpperCase()}${name.slice(1)}`);
+  return new CelError(`got '${name}', expected iterable type`);
 }
 
 function* listEntries(list: CelList, two: boolean): Iterable<readonly [Value, Value]> {

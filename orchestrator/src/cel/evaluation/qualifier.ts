@@ -4,7 +4,7 @@ import { isMap } from '../values/cel-map.ts';
 import { formatValue } from '../values/format-value.ts';
 import { typeOfValue } from '../values/type-of-value.ts';
 import { Uint } from '../values/uint.ts';
-import type { Result, Value } from '../values/value.ts';
+import { maxInt, type Result, type Value } from '../values/value.ts';
 
 /** `object[key]` or `object.key`; undefined where it is not there and `presence` asks only for that. */
 export function qualify(object: Value, key: Value, presence: boolean): Result | undefined {
@@ -31,8 +31,9 @@ function element(list: CelList, key: Value, presence: boolean): Result | undefin
 /** What a list takes as an index. */
 export function indexOf(key: Value): number | CelError {
   if (typeof key === 'bigint') return Number(key);
-  if (key instanceof Uint) return Number(key.value);
-  if (typeof key === 'number')
-    return Number.isInteger(key) ? key : new CelError(`unsupported index value ${formatValue(key)} in list`);
+  const unsupported = () => new CelError(`unsupported index value ${formatValue(key)} in list`);
+  if (key instanceof Uint) return key.value > maxInt ? unsupported() : Number(key.value);
+  if (typeof key === 'number') return Number.isInteger(key) && Math.abs(key) < 2 ** 63 ? key : unsupported();
+  if (key === null) return new CelError('invalid qualifier type: <nil>');
   return new CelError(`unsupported index type '${typeOfValue(key).name}' in list`);
 }

@@ -72,10 +72,14 @@ function numberType(text: string): TokenType {
   return /^0x/.test(text) || /^\d+$/.test(text) ? 'int' : 'double';
 }
 
+/** A quote and what may follow it, up to the sign by which it is no literal; of an escape, as much as can begin one. */
+const begun = String.raw`\\(?:[xX][0-9a-fA-F]?|[0-3][0-7]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7})?[^]?`;
+const unclosed = new RegExp(String.raw`^(?:"(?:${escaping}|[^\\"\n\r])*|'(?:${escaping}|[^\\'\n\r])*)(?:${begun})?`);
+
 /** What the lexer gives up on: a quote with what follows it in its line, an operator cut short, one character. */
 function badText(text: string, at: number): string {
   const rest = text.slice(at);
-  const open = /^(?:"(?:\\.|[^"\\\n\r])*|'(?:\\.|[^'\\\n\r])*)(?:\\$)?/.exec(rest)?.[0];
+  const open = unclosed.exec(rest)?.[0];
   if (open !== undefined) return open;
   const name = /^`[a-zA-Z0-9_.\-/ ]*[\s\S]?/.exec(rest)?.[0];
   if (name !== undefined) return name;

@@ -1,9 +1,11 @@
 import { regexComplaint } from '../library/regex.ts';
 import { parseDuration } from '../values/duration.ts';
 import { parseTimestamp, timestampAt } from '../values/timestamp.ts';
-import type { Call, Expr, ListLiteral, MapLiteral } from './ast.ts';
+import type { Value } from '../values/value.ts';
+import type { Expr, ListLiteral, MapLiteral } from './ast.ts';
 import { partsOf } from './ast.ts';
 import { type CelType, dynType, isOptionalType } from './cel-type.ts';
+import { formatIssue } from './format-checks.ts';
 import type { Issue } from './source.ts';
 
 /** What is written in an expression and can be checked before it runs (cel-go's validators that Kubernetes uses). */
@@ -11,32 +13,31 @@ export function literalIssues(expr: Expr): readonly Issue[] {
   const nodes = collect(expr, false, new Map());
   const calls = [...nodes.keys()].filter((node) => node.kind === 'call');
   const issues: Issue[] = [];
-  const check = (name: string, index: number, isValid: (text: string) => boolean) => {
-    for (const call of calls) {
-      const arg = call.name === name ? operands(call)[index] : undefined;
-      if (arg?.kind !== 'literal' || typeof arg.value !== 'string' || isValid(arg.value)) continue;
-      issues.push({ at: arg.at, message: `invalid ${name} argument` });
-    }
-  };
+  for (const call of calls) {
+    const isValid = validators[call.name];
+    const [arg] = call.args;
+    if (isValid && arg?.kind === 'literal' && !isValid(arg.value))
+      issues.push({ at: arg.at, message: `invalid ${call.name} argument` });
+    const format = formatIssue(call);
+    if (format) issues.push(format);
+  }
   for (const [node, exempt] of nodes) {
     if (exempt) continue;
     if (node.kind === 'list') issues.push(...listIssues(node));
     else if (node.kind === 'map') issues.push(...mapIssues(node));
   }
-  check('duration', 0, (text) => parseDuration(text) !== undefined);
-  check('timestamp', 0, (text) => parseTimestamp(text) !== undefined);
-  for (const call of calls) {
-    const [arg] = call.name === 'timestamp' ? operands(call) : [];
-    if (arg?.kind !== 'literal' || typeof arg.value !== 'bigint' || timestampAt(arg.value * 1_000_000_000n)) continue;
-    issues.push({ at: arg.at, message: 'invalid timestamp argument' });
-  }
-  check('matches', 1, (text) => regexComplaint(text) === undefined);
   return issues;
 }
 
-function operands({ target, args }: Call): readonly Expr[] {
-  return target ? [target, ...args] : args;
-}
+/** What may be written as the first argument of these; the text is not the first of `matches(text, pattern)`, but cel-go takes it for the pattern. */
+const validators: Readonly<Record<string, (value: Value) => boolean>> = {
+  duration: (value) => typeof value === 'string' && parseDuration(value) !== undefined,
+  timestamp: (value) =>
+    typeof value === 'bigint'
+      ? timestampAt(value * 1_000_000_000n) !== undefined
+      : typeof value === 'string' && parseTimestamp(value) !== undefined,
+  matches: (value) => typeof value !== 'string' || regexComplaint(value) === undefined,
+};
 
 /** Every node once, and whether a call of `format` is around it, which takes values of all types. */
 function collect(expr: Expr, exempt: boolean, into: Map<Expr, boolean>): Map<Expr, boolean> {

@@ -95,7 +95,6 @@ export const standardMacros: Readonly<Record<string, Macro>> = {
   'all:2:true': quantify(quantifiers.all),
   'exists:2:true': quantify(quantifiers.exists),
   'exists_one:2:true': quantify(quantifiers.existsOne),
-  'existsOne:2:true': quantify(quantifiers.existsOne),
   'map:2:true': map,
   'map:3:true': map,
   'filter:2:true': filter,

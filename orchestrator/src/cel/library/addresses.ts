@@ -1,9 +1,18 @@
+import { goQuote } from '@berth/kube';
 import { CelType } from '../language/cel-type.ts';
 import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError } from '../values/cel-error.ts';
 import type { Opaque } from '../values/opaque.ts';
 import type { Result, Value } from '../values/value.ts';
-import { type Address, formatAddress, maskedAddress, parseAddress, sharesPrefix } from './ip-address.ts';
+import {
+  type Address,
+  formatAddress,
+  isFourInSix,
+  maskedAddress,
+  parseAddress,
+  parseGoAddress,
+  sharesPrefix,
+} from './ip-address.ts';
 
 export const ipType = new CelType('opaque', 'net.IP');
 export const cidrType = new CelType('opaque', 'net.CIDR');
@@ -70,23 +79,21 @@ function cidr(text: Value): CidrValue | CelError {
   return new CelError(`network address parse error during conversion from string: ${network}`);
 }
 
+/** As Go's netip.ParsePrefix, without IPv4 in IPv6. */
 function parseNetwork(text: string): CidrValue | string {
-  const again = 'network address parse error during conversion from string: ';
-  const go = (problem: string) => `${again}netip.ParsePrefix(${JSON.stringify(text)}): ${problem}`;
+  const go = (problem: string) =>
+    `network address parse error during conversion from string: netip.ParsePrefix(${goQuote(text)}): ${problem}`;
   const slash = text.lastIndexOf('/');
   if (slash < 0) return go("no '/'");
-  const [head, tail] = [text.slice(0, slash), text.slice(slash + 1)];
-  const address = parseAddress(head);
-  if (typeof address === 'string') {
-    if (address.startsWith('IPv4-mapped')) return `IPv4-mapped IPv6 address ${JSON.stringify(text)} is not allowed`;
-    return go(
-      head.includes('%')
-        ? 'IPv6 zones cannot be present in a prefix'
-        : (address.split('conversion from string: ')[1] ?? address),
-    );
-  }
-  if (!/^(0|[1-9]\d*)$/.test(tail)) return go(`bad bits after slash: ${JSON.stringify(tail)}`);
-  return Number(tail) > address.bits ? go('prefix length out of range') : new CidrValue(address, Number(tail));
+  const address = parseGoAddress(text.slice(0, slash));
+  if (typeof address === 'string') return go(address);
+  if (address.zone !== '') return go('IPv6 zones cannot be present in a prefix');
+  const length = text.slice(slash + 1);
+  // No more digits than an int has.
+  if (!/^(0|[1-9]\d{0,17})$/.test(length)) return go(`bad bits after slash: ${goQuote(length)}`);
+  if (Number(length) > address.bits) return go('prefix length out of range');
+  if (isFourInSix(address)) return `IPv4-mapped IPv6 address ${goQuote(text)} is not allowed`;
+  return new CidrValue(address, Number(length));
 }
 
 const addressOf = (value: Value | undefined): Address => (value as IpValue).address;

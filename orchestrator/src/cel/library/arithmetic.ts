@@ -1,4 +1,4 @@
-import { declare, type FunctionDeclaration } from '../language/declarations.ts';
+import { declare, type FunctionDeclaration, type Implementation } from '../language/declarations.ts';
 import {
   CelError,
   divideByZero,
@@ -12,6 +12,7 @@ import {
 import { isList, joinLists } from '../values/cel-list.ts';
 import { Duration } from '../values/duration.ts';
 import { Timestamp, timestampAt } from '../values/timestamp.ts';
+import { typeOfValue } from '../values/type-of-value.ts';
 import { Uint } from '../values/uint.ts';
 import { maxInt, maxUint, minInt, type Result, type Value } from '../values/value.ts';
 
@@ -19,7 +20,8 @@ const int = (value: bigint): Result => (value > maxInt || value < minInt ? integ
 const uint = (value: bigint): Result => (value < 0n || value > maxUint ? unsignedOverflow : new Uint(value));
 const span = (nanos: bigint): Result => (nanos > maxInt || nanos < minInt ? durationOverflow : new Duration(nanos));
 const between = (nanos: bigint): Result => (nanos > maxInt || nanos < minInt ? integerOverflow : new Duration(nanos));
-const moment = (nanos: bigint): Result => timestampAt(nanos) ?? timestampOverflow;
+const moved = ({ nanos, offset }: Timestamp, by: bigint): Result =>
+  timestampAt(nanos + by, offset) ?? timestampOverflow;
 
 function add(a: Value, b: Value): Result {
   if (typeof a === 'bigint' && typeof b === 'bigint') return int(a + b);
@@ -29,8 +31,8 @@ function add(a: Value, b: Value): Result {
   if (a instanceof Uint && b instanceof Uint) return uint(a.value + b.value);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.concat([a, b]);
   if (a instanceof Duration && b instanceof Duration) return span(a.nanos + b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return moment(a.nanos + b.nanos);
-  if (a instanceof Duration && b instanceof Timestamp) return moment(a.nanos + b.nanos);
+  if (a instanceof Timestamp && b instanceof Duration) return moved(a, b.nanos);
+  if (a instanceof Duration && b instanceof Timestamp) return moved(b, a.nanos);
   return noSuchOverload;
 }
 
@@ -39,7 +41,7 @@ function subtract(a: Value, b: Value): Result {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (a instanceof Uint && b instanceof Uint) return uint(a.value - b.value);
   if (a instanceof Duration && b instanceof Duration) return span(a.nanos - b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return moment(a.nanos - b.nanos);
+  if (a instanceof Timestamp && b instanceof Duration) return moved(a, -b.nanos);
   if (a instanceof Timestamp && b instanceof Timestamp) return between(a.nanos - b.nanos);
   return noSuchOverload;
 }
@@ -70,7 +72,21 @@ function modulo(a: Value, b: Value): Result {
 function negate(a: Value): Result {
   if (typeof a === 'bigint') return int(-a);
   if (typeof a === 'number') return -a;
-  return a instanceof Duration ? span(-a.nanos) : new CelError('no such overload: -_');
+  return a instanceof Duration ? span(-a.nanos) : noSuchOverload;
+}
+
+/** What cel-go sends any call to, whether it answers or not. */
+const receivers = ['string', 'timestamp', 'duration'];
+
+/** What is no operand on the left at all is told by the operator. */
+function operator(name: string, lefts: string, run: (a: Value, b: Value) => Result): Implementation {
+  const known = new Set([...receivers, ...lefts.split(' ')]);
+  const none = new CelError(`no such overload: ${name}`);
+  return (...args) => {
+    const [a, b] = args as [Value, Value];
+    const result = run(a, b);
+    return result === noSuchOverload && !known.has(typeOfValue(a).kind) ? none : result;
+  };
 }
 
 /** `+ - * / %` and the signs. */
@@ -88,14 +104,18 @@ export const arithmetic: readonly FunctionDeclaration[] = [
       add_string: '(string, string): string',
       add_uint64: '(uint, uint): uint',
     },
-    add,
+    operator('_+_', 'bytes double int list uint', add),
   ),
   declare(
     '_/_',
     { divide_double: '(double, double): double', divide_int64: '(int, int): int', divide_uint64: '(uint, uint): uint' },
-    divide,
+    operator('_/_', 'double int uint', divide),
   ),
-  declare('_%_', { modulo_int64: '(int, int): int', modulo_uint64: '(uint, uint): uint' }, modulo),
+  declare(
+    '_%_',
+    { modulo_int64: '(int, int): int', modulo_uint64: '(uint, uint): uint' },
+    operator('_%_', 'int uint', modulo),
+  ),
   declare(
     '_*_',
     {
@@ -103,9 +123,13 @@ export const arithmetic: readonly FunctionDeclaration[] = [
       multiply_int64: '(int, int): int',
       multiply_uint64: '(uint, uint): uint',
     },
-    multiply,
+    operator('_*_', 'double int uint', multiply),
   ),
-  declare('-_', { negate_double: '(double): double', negate_int64: '(int): int' }, negate),
+  declare(
+    '-_',
+    { negate_double: '(double): double', negate_int64: '(int): int' },
+    operator('-_', 'double int bool', negate),
+  ),
   declare(
     '_-_',
     {
@@ -116,6 +140,6 @@ export const arithmetic: readonly FunctionDeclaration[] = [
       subtract_timestamp_timestamp: '(timestamp, timestamp): duration',
       subtract_uint64: '(uint, uint): uint',
     },
-    subtract,
+    operator('_-_', 'double int uint', subtract),
   ),
 ];

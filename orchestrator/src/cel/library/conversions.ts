@@ -1,6 +1,6 @@
 import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError, integerOverflow, timestampOverflow, unsignedOverflow } from '../values/cel-error.ts';
-import { Duration, parseDuration } from '../values/duration.ts';
+import { type Duration, parseDuration } from '../values/duration.ts';
 import { formatDouble } from '../values/format-value.ts';
 import { parseTimestamp, type Timestamp, timestampAt } from '../values/timestamp.ts';
 import { typeOfValue } from '../values/type-of-value.ts';
@@ -28,7 +28,8 @@ function uintOfString(text: Value): Result {
   return value > maxUint ? unreadable('uint') : new Uint(value);
 }
 
-const decimal = /^[+-]?(\d[\d]*\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+/** Go lets underscores separate digits. */
+const decimal = /^[+-]?(\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)([eE][+-]?\d(?:_?\d)*)?$/;
 
 function doubleOfString(text: Value): Result {
   const lower = (text as string).slice(0, 12).toLowerCase();
@@ -36,7 +37,7 @@ function doubleOfString(text: Value): Result {
   if (special) return special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (lower === 'nan') return Number.NaN;
   if (!isShort(text) || !decimal.test(text as string)) return unreadable('double');
-  const value = Number(text);
+  const value = Number((text as string).replaceAll('_', ''));
   return Number.isFinite(value) ? value : unreadable('double');
 }
 
@@ -93,7 +94,10 @@ export const conversions: readonly FunctionDeclaration[] = [
   }),
   declare('duration', {
     duration_to_duration: ['(duration): duration', same],
-    int64_to_duration: ['(int): duration', (value) => new Duration(value as bigint)],
+    int64_to_duration: [
+      '(int): duration',
+      () => new CelError("type conversion error from 'int' to 'google.protobuf.Duration'"),
+    ],
     string_to_duration: ['(string): duration', durationOfString],
   }),
   declare('int', {

@@ -1,3 +1,4 @@
+import { hasFormat } from '../../api-server/custom-resources/values/formats.ts';
 import {
   dns1035Label,
   dns1123Label,
@@ -10,9 +11,8 @@ import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { ArrayList } from '../values/cel-list.ts';
 import type { Opaque } from '../values/opaque.ts';
 import { none, Optional } from '../values/optional.ts';
-import { parseTimestamp } from '../values/timestamp.ts';
 import type { Value } from '../values/value.ts';
-import { parseGoUrl } from './go-url.ts';
+import { requestUriComplaint } from './go-url.ts';
 
 export const formatType = objectType('kubernetes.NamedFormat');
 
@@ -37,23 +37,15 @@ export class FormatValue implements Opaque {
 /** The beginning of a name may end in a dash: something follows it. */
 const prefix = (check: (text: string) => readonly string[]) => (text: string) =>
   check(text.length > 1 && text.endsWith('-') ? `${text.slice(0, -2)}a` : text);
-const pattern = (expression: RegExp, complaint: string) => (text: string) => (expression.test(text) ? [] : [complaint]);
+/** A format of schemas, by its name there. */
+const known = (name: string, complaint: string) => (text: string) => (hasFormat(text, name) ? [] : [complaint]);
 
-const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$/;
-const dateTimeSize = 101;
-
-function isDate(text: string): readonly string[] {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && parseTimestamp(`${text}T00:00:00Z`) ? [] : ['invalid date'];
-}
-
-function isDateTime(text: string): readonly string[] {
-  return parseTimestamp(text.toUpperCase().replace(' ', 'T')) ? [] : ['invalid datetime'];
-}
+/** Of kube-openapi's expression for times, which dates are counted by, too. */
+const dateTimeSize = 71;
 
 function isUri(text: string): readonly string[] {
-  const url = parseGoUrl(text);
-  return typeof url === 'string' ? [url] : [];
+  const complaint = requestUriComplaint(text);
+  return complaint === undefined ? [] : [complaint];
 }
 
 const formats: Readonly<Record<string, FormatValue>> = {
@@ -66,10 +58,10 @@ const formats: Readonly<Record<string, FormatValue>> = {
   dns1035LabelPrefix: new FormatValue('DNS1035LabelPrefix', prefix(dns1035Label), 30),
   labelValue: new FormatValue('LabelValue', labelValue, 40),
   uri: new FormatValue('URI', isUri, 1103),
-  uuid: new FormatValue('uuid', pattern(uuid, 'does not match the UUID format'), 70),
-  byte: new FormatValue('byte', pattern(base64, 'invalid base64'), 84),
-  date: new FormatValue('date', isDate, dateTimeSize),
-  datetime: new FormatValue('datetime', isDateTime, dateTimeSize),
+  uuid: new FormatValue('uuid', known('uuid', 'does not match the UUID format'), 70),
+  byte: new FormatValue('byte', known('byte', 'invalid base64'), 84),
+  date: new FormatValue('date', known('date', 'invalid date'), dateTimeSize),
+  datetime: new FormatValue('datetime', known('datetime', 'invalid datetime'), dateTimeSize),
 };
 
 function named(name: Value): Optional {

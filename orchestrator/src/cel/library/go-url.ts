@@ -1,4 +1,5 @@
-import { isIPv6 } from 'node:net';
+import { goQuote } from '@berth/kube';
+import { parseGoAddress } from './ip-address.ts';
 
 /** A URL cut into the parts that Go's net/url finds. */
 export interface GoUrl {
@@ -14,71 +15,138 @@ export interface GoUrl {
   readonly text: string;
 }
 
-/** As `url.ParseRequestURI`, then `url.Parse`: absolute ones, or a path from the root; else Go's complaint. */
+class UrlError extends Error {}
+
+/** As `url.ParseRequestURI`, then `url.Parse`, which knows fragments: absolute ones, or a path from the root; else Go's complaint. */
 export function parseGoUrl(text: string): GoUrl | string {
-  const problem = complaint(text);
-  if (typeof problem === 'string') return `parse ${JSON.stringify(text)}: ${problem}`;
-  return problem;
+  const complaint = requestUriComplaint(text);
+  if (complaint !== undefined) return complaint;
+  const [before, fragment] = cut(text, '#');
+  return told(before, () => {
+    const url = parse(before, false);
+    if (fragment === '') return url;
+    unescaped(fragment, 'fragment');
+    return { ...url, text: `${url.text}#${escaped(fragment, keptInFragments)}` };
+  });
 }
 
-function complaint(text: string): GoUrl | string {
-  if (/[\x00-\x1f\x7f]/.test(text)) return 'net/url: invalid control character in URL';
-  if (text === '') return 'empty url';
-  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(text);
-  if (!scheme && /^:/.test(text)) return 'missing protocol scheme';
-  if (!scheme && !text.startsWith('/')) return 'invalid URI for request';
-  const [before = '', fragment] = splitOnce(text, '#');
-  const rest = scheme ? before.slice(scheme[0].length) : before;
-  const [hierarchy = '', query = ''] = splitOnce(rest, '?');
-  const name = scheme?.[1]?.toLowerCase() ?? '';
+/** As `url.ParseRequestURI`: what is wrong, undefined where nothing is. */
+export function requestUriComplaint(text: string): string | undefined {
+  const url = told(text, () => parse(text, true));
+  return typeof url === 'string' ? url : undefined;
+}
+
+function told(text: string, run: () => GoUrl): GoUrl | string {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof UrlError) return `parse ${goQuote(text)}: ${error.message}`;
+    throw error;
+  }
+}
+
+function parse(text: string, viaRequest: boolean): GoUrl {
+  if (/[\x00-\x1f\x7f]/.test(text)) throw new UrlError('net/url: invalid control character in URL');
+  if (text === '' && viaRequest) throw new UrlError('empty url');
+  const none = { scheme: '', host: '', hostname: '', port: '', path: '', query: '', text };
+  if (text === '*') return { ...none, path: '*' };
+  if (text.startsWith(':')) throw new UrlError('missing protocol scheme');
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase() ?? '';
+  const [hierarchy, query] = cut(scheme === '' ? text : text.slice(scheme.length + 1), '?');
   if (!hierarchy.startsWith('/')) {
-    if (!scheme) return 'invalid URI for request';
-    return { scheme: name, host: '', hostname: '', port: '', path: '', query, text };
+    // What has no root is opaque.
+    if (scheme !== '') return { ...none, scheme, query };
+    throw new UrlError(viaRequest ? 'invalid URI for request' : 'first path segment in URL cannot contain colon');
   }
-  const authority =
-    scheme && hierarchy.startsWith('//') && !hierarchy.startsWith('///') ? /^\/\/([^/]*)/.exec(hierarchy) : null;
-  const rawHost = authority?.[1] ?? '';
-  const path = authority ? hierarchy.slice(authority[0].length) : hierarchy;
-  const host = parseHost(rawHost);
-  if ('problem' in host) return host.problem;
-  const bad = badEscape(path);
-  if (bad !== undefined) return `invalid URL escape ${JSON.stringify(bad)}`;
-  const escaped = escapePath(path);
-  const whole = `${scheme ? `${name}:` : ''}${authority ? `//${rawHost}` : ''}${escaped}${query === '' ? '' : `?${query}`}${fragment === undefined ? '' : `#${fragment}`}`;
-  return { scheme: name, ...host, path: escaped, query, text: whole };
+  const hasAuthority = hierarchy.startsWith('//') && (scheme !== '' || (!viaRequest && !hierarchy.startsWith('///')));
+  const authority = hasAuthority ? (/^\/\/([^/]*)/.exec(hierarchy)?.[1] ?? '') : '';
+  const host = parseHost(scheme, userless(authority));
+  const rest = hasAuthority ? hierarchy.slice(authority.length + 2) : hierarchy;
+  unescaped(rest, 'path');
+  const path = escaped(rest, keptInPaths);
+  const head = `${scheme === '' ? '' : `${scheme}:`}${hasAuthority ? `//${authority}` : ''}`;
+  const whole = `${head}${path}${text.slice(text.indexOf(hierarchy) + hierarchy.length)}`;
+  return { scheme, ...host, path, query, text: whole };
 }
 
-function splitOnce(text: string, mark: string): readonly string[] {
+function cut(text: string, mark: string): readonly [string, string] {
   const at = text.indexOf(mark);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-type Host = { readonly host: string; readonly hostname: string; readonly port: string };
+function userless(authority: string): string {
+  const at = authority.lastIndexOf('@');
+  if (at < 0) return authority;
+  const user = authority.slice(0, at);
+  if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(user)) throw new UrlError('net/url: invalid userinfo');
+  unescaped(user, 'user');
+  return authority.slice(at + 1);
+}
 
-function parseHost(raw: string): Host | { readonly problem: string } {
-  const host = raw.slice(raw.lastIndexOf('@') + 1);
-  const bracketed = /^\[([^\]]*)\](.*)$/.exec(host);
-  if (host.startsWith('[') && !bracketed) return { problem: "missing ']' in host" };
-  if (bracketed) {
-    const [, hostname = '', after = ''] = bracketed;
-    if (!/^(:\d*)?$/.test(after)) return { problem: `invalid port ${JSON.stringify(after)} after host` };
-    if (!isIPv6(hostname.split('%')[0] as string)) return { problem: 'invalid host' };
-    return { host, hostname, port: after.slice(1) };
+type Host = Pick<GoUrl, 'host' | 'hostname' | 'port'>;
+
+function parseHost(scheme: string, text: string): Host {
+  const bracket = text.lastIndexOf('[');
+  if (bracket > 0) throw new UrlError('invalid IP-literal');
+  if (bracket === 0) return parseBracketed(text);
+  const strict = scheme === 'http' || scheme === 'https';
+  const colon = strict ? text.indexOf(':') : text.lastIndexOf(':');
+  const port = colon < 0 ? '' : text.slice(colon);
+  checkPort(port);
+  const host = unescaped(text, 'host');
+  return { host, hostname: host.slice(0, host.length - port.length), port: port.slice(1) };
+}
+
+function parseBracketed(text: string): Host {
+  const end = text.lastIndexOf(']');
+  if (end < 0) throw new UrlError("missing ']' in host");
+  const port = text.slice(end + 1);
+  checkPort(port);
+  const inside = text.slice(1, end);
+  const zone = inside.indexOf('%25');
+  const hostname =
+    zone < 0
+      ? unescaped(inside, 'host')
+      : unescaped(inside.slice(0, zone), 'host') + unescaped(inside.slice(zone), 'zone');
+  const address = parseGoAddress(hostname);
+  if (typeof address === 'string') throw new UrlError(`invalid host: ${address}`);
+  if (address.bits === 32) throw new UrlError('invalid IP-literal');
+  return { host: `[${hostname}]${port}`, hostname, port: port.slice(1) };
+}
+
+function checkPort(port: string): void {
+  if (!/^(:\d*)?$/.test(port)) throw new UrlError(`invalid port ${goQuote(port)} after host`);
+}
+
+const inHosts = /^[A-Za-z0-9\-._~!$&'()*+,;=:[\]<>"]$/;
+
+/** Hosts are held to fewer signs, and may only escape what is no ASCII. */
+function unescaped(text: string, place: 'host' | 'zone' | 'path' | 'user' | 'fragment'): string {
+  const isHost = place === 'host' || place === 'zone';
+  const pieces = text.match(/%[\s\S]{0,2}|[^%]/gu) ?? [];
+  for (const piece of pieces) {
+    if (piece.startsWith('%')) checkEscape(piece, place);
+    else if (isHost && piece < '\x80' && !inHosts.test(piece))
+      throw new UrlError(`invalid character ${goQuote(piece)} in host name`);
   }
-  const colon = host.lastIndexOf(':');
-  const port = colon < 0 ? '' : host.slice(colon);
-  if (!/^(:\d*)?$/.test(port)) return { problem: `invalid port ${JSON.stringify(port)} after host` };
-  const hostname = colon < 0 ? host : host.slice(0, colon);
-  const wrong = /[ "<>\\^`{|}]/.exec(hostname)?.[0];
-  if (wrong !== undefined) return { problem: `invalid character ${JSON.stringify(wrong)} in host name` };
-  return { host, hostname, port: port.slice(1) };
+  return Buffer.concat(
+    pieces.map((piece) => (/^%../.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece))),
+  ).toString();
 }
 
-function badEscape(path: string): string | undefined {
-  return /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(path)?.[0];
+function checkEscape(piece: string, place: string): void {
+  const bad = () => new UrlError(`invalid URL escape ${goQuote(piece)}`);
+  if (!/^%[0-9a-fA-F]{2}$/.test(piece)) throw bad();
+  if (piece === '%25') return;
+  const code = Number.parseInt(piece.slice(1), 16);
+  if (place === 'host' && code < 0x80) throw bad();
+  if (place === 'zone' && code !== 0x20 && !inHosts.test(String.fromCharCode(code))) throw bad();
 }
+
+const keptInPaths = /[^A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]%]/gu;
+const keptInFragments = /[^A-Za-z0-9\-_.~$&+,/:;=@!'()*?[\]%]/gu;
 
 /** What Go would write escaped is escaped; what came escaped stays. */
-function escapePath(path: string): string {
-  return path.replace(/[^A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]%]/gu, (character) => encodeURIComponent(character));
+function escaped(text: string, notKept: RegExp): string {
+  return text.replace(notKept, (character) => encodeURIComponent(character));
 }

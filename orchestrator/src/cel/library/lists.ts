@@ -8,6 +8,7 @@ import { typeOfValue } from '../values/type-of-value.ts';
 import { Uint } from '../values/uint.ts';
 import type { Result, Value } from '../values/value.ts';
 import { arithmetic } from './arithmetic.ts';
+import { runtimeName } from './format-complaints.ts';
 
 const comparable = ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes'];
 
@@ -15,8 +16,13 @@ function overloads(types: readonly string[], entry: (type: string) => readonly [
   return Object.fromEntries(types.map(entry));
 }
 
+/** What is no list is told by its type. */
+function noList(name: string, value: Value): CelError {
+  return new CelError(`no such overload: ${name}(${runtimeName(typeOfValue(value))})`);
+}
+
 function isSorted(list: Value): Result {
-  if (!isList(list)) return noSuchOverload;
+  if (!isList(list)) return noList('isSorted', list);
   let before: Value | undefined;
   for (const item of list) {
     if (before !== undefined) {
@@ -48,7 +54,7 @@ function sum(zero: Value): (list: Value) => Result {
 function extreme(name: 'min' | 'max'): (list: Value) => Result {
   const wanted = name === 'max' ? -1 : 1;
   return (list) => {
-    if (!isList(list)) return noSuchOverload;
+    if (!isList(list)) return noList(name, list);
     let best: Value | undefined;
     for (const item of list) if (best === undefined || compare(best, item) === wanted) best = item;
     return best === undefined ? new CelError(`${name} called on empty list`) : best;
@@ -132,6 +138,7 @@ function sortBy(list: Value, keys: Value): Result {
     );
   if (list.size === 0) return list;
   const type = typeOfValue(keys.at(0));
+  if (!comparable.includes(type.name)) return new CelError('list elements must be comparable');
   const pairs = Array.from(keys, (key, i) => ({ key, item: list.at(i) }));
   if (pairs.length > 1 && pairs.some(({ key }) => !typeOfValue(key).is(type)))
     return new CelError('list elements must have the same type');
@@ -178,7 +185,11 @@ export const listsExtension: readonly FunctionDeclaration[] = [
   declare(
     'sort',
     overloads(comparable, (type) => [`list_${longName(type)}_sort`, `list(${type}).(): list(${type})`]),
-    (list) => sortBy(list as Value, list as Value),
+    // Texts can be received by functions, if by none of this name.
+    (list) =>
+      isList(list) || typeof list === 'string'
+        ? sortBy(list as Value, list as Value)
+        : new CelError('no such overload: sort'),
   ),
   declare(
     '@sortByAssociatedKeys',

@@ -58,7 +58,7 @@ function isIn(item: Value, container: Value): Result {
 const negation = (value: Value): Result => (typeof value === 'boolean' ? !value : noSuchOverload);
 const size = (value: Value): Result => {
   const count = sizeOf(value);
-  return count === undefined ? noSuchOverload : BigInt(count);
+  return count === undefined ? new CelError('no such overload: size') : BigInt(count);
 };
 
 /** Logic, comparison, membership, access. */

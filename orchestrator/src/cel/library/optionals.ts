@@ -7,7 +7,7 @@ import { Duration } from '../values/duration.ts';
 import { formatValue } from '../values/format-value.ts';
 import { none, Optional } from '../values/optional.ts';
 import { sizeOf } from '../values/size.ts';
-import { Timestamp } from '../values/timestamp.ts';
+import { minSeconds, Timestamp } from '../values/timestamp.ts';
 import { Uint } from '../values/uint.ts';
 import type { Result, Value } from '../values/value.ts';
 
@@ -15,7 +15,7 @@ function isZero(value: Value): boolean {
   if (value === null || value === false || value === 0n || value === 0) return true;
   if (value instanceof Uint) return value.value === 0n;
   if (value instanceof Duration) return value.nanos === 0n;
-  if (value instanceof Timestamp) return value.nanos === 0n;
+  if (value instanceof Timestamp) return value.seconds === minSeconds && value.subNanos === 0n;
   if (value instanceof Optional) return !value.present;
   return sizeOf(value) === 0;
 }

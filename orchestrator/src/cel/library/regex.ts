@@ -1,6 +1,6 @@
 import { FindingRe2 } from '../../re2/finding-re2.ts';
 import { Re2 } from '../../re2/re2.ts';
-import { declare, type FunctionDeclaration } from '../language/declarations.ts';
+import { declare, type FunctionDeclaration, type Implementation } from '../language/declarations.ts';
 import { CelError, noSuchOverload } from '../values/cel-error.ts';
 import { ArrayList } from '../values/cel-list.ts';
 import type { Result, Value } from '../values/value.ts';
@@ -48,7 +48,8 @@ export function regexComplaint(pattern: string): string | undefined {
 }
 
 export function matches(text: Value, pattern: Value): Result {
-  if (typeof text !== 'string' || typeof pattern !== 'string') return noSuchOverload;
+  if (typeof text !== 'string') return new CelError('no such overload: matches');
+  if (typeof pattern !== 'string') return noSuchOverload;
   return attempt('', () => testers.get(pattern).test(text));
 }
 
@@ -63,6 +64,14 @@ function findAll(text: Value, pattern: Value, limit: Value = -1n): Result {
   const count = most < 0n ? Number.POSITIVE_INFINITY : Number(most);
   return attempt(illegal, () => new ArrayList(finders.get(pattern as string).findAll(text as string, count)));
 }
+
+/** What these do where their pattern is a constant: what they are asked of may still be no text. */
+export const withPattern: Readonly<Record<string, Implementation>> = {
+  matches: (text, pattern) => (typeof text === 'string' ? matches(text, pattern as Value) : noSuchOverload),
+  find: (text, pattern) => (typeof text === 'string' ? find(text, pattern as Value) : noSuchOverload),
+  findAll: (text, pattern, limit) =>
+    typeof text === 'string' ? findAll(text, pattern as Value, limit) : noSuchOverload,
+};
 
 /** Kubernetes' `find` and `findAll`. */
 export const regex: readonly FunctionDeclaration[] = [

@@ -1,3 +1,4 @@
+import { goQuote } from '@berth/kube';
 import { objectType } from '../language/cel-type.ts';
 import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError } from '../values/cel-error.ts';
@@ -65,8 +66,7 @@ function parse(text: string): SemverValue | CelError {
   }
   if (plus >= 0 && build.split('.').some((part) => part === '')) return new CelError('Build meta data is empty');
   const wrong = plus < 0 ? undefined : build.split('.').find((part) => !identifier.test(part));
-  if (wrong !== undefined)
-    return new CelError(`Invalid character(s) found in build meta data ${JSON.stringify(wrong)}`);
+  if (wrong !== undefined) return new CelError(`Invalid character(s) found in build meta data ${goQuote(wrong)}`);
   return new SemverValue([BigInt(major), BigInt(minor), BigInt(patch)], pre, build);
 }
 
@@ -76,7 +76,7 @@ function splitThree(text: string): readonly string[] {
 }
 
 function badNumber(name: string, part: string): CelError | undefined {
-  const quoted = JSON.stringify(part);
+  const quoted = goQuote(part);
   if (part !== '' && !numeric.test(part))
     return new CelError(`Invalid character(s) found in ${name.toLowerCase()} number ${quoted}`);
   if (part.length > 1 && part.startsWith('0'))
@@ -88,10 +88,8 @@ function badNumber(name: string, part: string): CelError | undefined {
 function badPrerelease(part: string): CelError | undefined {
   if (part === '') return new CelError('Prerelease is empty');
   if (numeric.test(part) && part.length > 1 && part.startsWith('0'))
-    return new CelError(`Numeric PreRelease version must not contain leading zeroes ${JSON.stringify(part)}`);
-  return identifier.test(part)
-    ? undefined
-    : new CelError(`Invalid character(s) found in prerelease ${JSON.stringify(part)}`);
+    return new CelError(`Numeric PreRelease version must not contain leading zeroes ${goQuote(part)}`);
+  return identifier.test(part) ? undefined : new CelError(`Invalid character(s) found in prerelease ${goQuote(part)}`);
 }
 
 /** A `v` in front, missing numbers and leading zeros are put right first. */
@@ -132,7 +130,8 @@ const read = (text: Value, tolerant: Value = false): Result =>
 const is = (text: Value, tolerant: Value = false): Result => !(read(text, tolerant) instanceof CelError);
 const order = (a: Value | undefined, b: Value | undefined): number =>
   compareVersions(a as SemverValue, b as SemverValue);
-const part = (index: number) => (value: Value) => (value as SemverValue).numbers[index] as bigint;
+/** Larger ones are negative, as cel-go's conversion makes them. */
+const part = (index: number) => (value: Value) => BigInt.asIntN(64, (value as SemverValue).numbers[index] as bigint);
 const self = 'kubernetes.Semver';
 
 /** Kubernetes' versions. */

@@ -1,3 +1,4 @@
+import { goQuote } from '@berth/kube';
 import { declare, type FunctionDeclaration } from '../language/declarations.ts';
 import { CelError } from '../values/cel-error.ts';
 import type { Duration } from '../values/duration.ts';
@@ -44,16 +45,21 @@ function partOf(at: Value | undefined, zone: Value | undefined, part: Part): Res
 }
 
 function inZone(date: Date, zone: string): Date | CelError {
-  if (zone === 'UTC' || zone === '') return date;
-  const offset = /^([+-]?)(\d+):(\d+)$/.exec(zone);
-  if (offset) {
-    const minutes = Number(offset[2]) * 60 + Number(offset[3]);
-    return new Date(date.getTime() + (offset[1] === '-' ? -minutes : minutes) * 60_000);
-  }
-  return named(date, zone);
+  if (zone === 'UTC' || zone === 'Local' || zone === '') return date;
+  const colon = zone.indexOf(':');
+  if (colon < 0) return /^[/\\]|\.\./.test(zone) ? new CelError('time: invalid location name') : named(date, zone);
+  const parts = [zone.slice(0, colon), zone.slice(colon + 1)];
+  const wrong = parts.find((part) => !/^[+-]?\d{1,15}$/.test(part));
+  if (wrong !== undefined) return new CelError(`strconv.Atoi: parsing ${goQuote(wrong)}: invalid syntax`);
+  const [hours, minutes] = parts.map(Number) as [number, number];
+  const offset = hours * 60 + (zone.startsWith('-') ? -minutes : minutes);
+  return new Date(date.getTime() + offset * 60_000);
 }
 
 function named(date: Date, zone: string): Date | CelError {
+  // Go looks for files of that name; all begin with a capital.
+  const unknown = new CelError(`unknown time zone ${zone}`);
+  if (!/^[A-Z]/.test(zone)) return unknown;
   try {
     const format = new Intl.DateTimeFormat('en-US', {
       timeZone: zone,
@@ -71,7 +77,7 @@ function named(date: Date, zone: string): Date | CelError {
     local.setUTCHours(got['hour'] as number, got['minute'], got['second']);
     return local;
   } catch {
-    return new CelError(`unknown time zone ${zone}`);
+    return unknown;
   }
 }
 

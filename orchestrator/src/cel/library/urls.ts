@@ -5,7 +5,7 @@ import { ArrayList } from '../values/cel-list.ts';
 import { EntryMap } from '../values/cel-map.ts';
 import type { Opaque } from '../values/opaque.ts';
 import type { Result, Value } from '../values/value.ts';
-import { type GoUrl, parseGoUrl } from './go-url.ts';
+import { type GoUrl, parseGoUrl, requestUriComplaint } from './go-url.ts';
 
 export const urlType = objectType('kubernetes.URL');
 
@@ -63,7 +63,7 @@ const self = 'kubernetes.URL';
 /** Kubernetes' URLs: parsed as Go's net/url does. */
 export const urls: readonly FunctionDeclaration[] = [
   declare('url', { string_to_url: [`(string): ${self}`, parse] }),
-  declare('isURL', { is_url_string: ['(string): bool', (text) => typeof parseGoUrl(text as string) !== 'string'] }),
+  declare('isURL', { is_url_string: ['(string): bool', (text) => requestUriComplaint(text as string) === undefined] }),
   declare('getScheme', { url_get_scheme: [`${self}.(): string`, (value) => of(value).scheme] }),
   declare('getHost', { url_get_host: [`${self}.(): string`, (value) => of(value).host] }),
   declare('getHostname', { url_get_hostname: [`${self}.(): string`, (value) => of(value).hostname] }),

@@ -19,7 +19,7 @@ export interface CelMap {
 /** A map of values at hand. Numbers that are equal are one key, whatever their type. */
 export class EntryMap implements CelMap {
   readonly isMap = true;
-  readonly #entries: Map<string | bigint | boolean, readonly [Value, Value]>;
+  readonly #entries: Map<string | bigint | boolean | number, readonly [Value, Value]>;
   #growing: boolean;
 
   constructor(entries: Iterable<readonly [Value, Value]> = [], growing = false) {
@@ -63,11 +63,11 @@ export class EntryMap implements CelMap {
   }
 }
 
-/** What is compared: integers of every type as one; undefined for what can be no key. */
-function normalKey(key: Value): string | bigint | boolean | undefined {
+/** What is compared: equal numbers of every type as one; undefined for what can be no key. */
+function normalKey(key: Value): string | bigint | boolean | number | undefined {
   if (typeof key === 'string' || typeof key === 'bigint' || typeof key === 'boolean') return key;
   if (key instanceof Uint) return key.value;
-  if (typeof key === 'number' && Number.isInteger(key)) return BigInt(key);
+  if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : key;
   return undefined;
 }
 

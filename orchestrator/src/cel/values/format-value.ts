@@ -26,6 +26,9 @@ export function formatValue(value: Value): string {
   return String(value);
 }
 
+/** Numbers of more digits before their point are written with an exponent. */
+const exponentialFrom = 6;
+
 /** As Go's strconv with format 'g' and the shortest digits. */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
@@ -33,9 +36,8 @@ export function formatDouble(value: number): string {
   if (Object.is(value, -0)) return '-0';
   const [mantissa = '', power = '0'] = value.toExponential().split('e');
   const exponent = Number(power);
-  if (value !== 0 && (exponent < -4 || exponent >= 21))
+  if (value !== 0 && (exponent < -4 || exponent >= exponentialFrom))
     return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
-  return String(value).includes('e')
-    ? value.toFixed(Math.max(0, -exponent + mantissa.replace('-', '').length - 2))
-    : String(value);
+  // What JavaScript writes with an exponent begins at 1e-7.
+  return String(value);
 }

@@ -1,9 +1,12 @@
 /** A moment: nanoseconds since 1970, within the years 1 and 9999. */
 export class Timestamp {
   readonly nanos: bigint;
+  /** Seconds that the zone it was written in is ahead of UTC. */
+  readonly offset: number;
 
-  constructor(nanos: bigint) {
+  constructor(nanos: bigint, offset = 0) {
     this.nanos = nanos;
+    this.offset = offset;
   }
 
   get seconds(): bigint {
@@ -16,21 +19,30 @@ export class Timestamp {
     return ((this.nanos % billion) + billion) % billion;
   }
 
-  /** As `string(timestamp)` prints: RFC 3339 in UTC with as many decimals as needed. */
+  /** As `string(timestamp)` prints: RFC 3339 in the zone it was written in, with as many decimals as needed. */
   toString(): string {
-    const date = new Date(Number(this.seconds) * 1000).toISOString().slice(0, 19);
+    const { offset } = this;
+    const date = new Date((Number(this.seconds) + offset) * 1000).toISOString().slice(0, 19);
     const fraction = this.subNanos.toString().padStart(9, '0').replace(/0+$/, '');
-    return `${date}${fraction === '' ? '' : `.${fraction}`}Z`;
+    return `${date}${fraction === '' ? '' : `.${fraction}`}${zoneOf(offset)}`;
   }
 }
 
+function zoneOf(offset: number): string {
+  if (offset === 0) return 'Z';
+  const minutes = Math.abs(offset) / 60;
+  const digits = (value: number) => String(Math.trunc(value)).padStart(2, '0');
+  return `${offset < 0 ? '-' : '+'}${digits(minutes / 60)}:${digits(minutes % 60)}`;
+}
+
 const billion = 1_000_000_000n;
-const minSeconds = -62135596800n;
+/** The beginning of the year 1: Go's time that is none. */
+export const minSeconds = -62135596800n;
 const maxSeconds = 253402300799n;
 
 /** Undefined outside the years 1 to 9999. */
-export function timestampAt(nanos: bigint): Timestamp | undefined {
-  const timestamp = new Timestamp(nanos);
+export function timestampAt(nanos: bigint, offset = 0): Timestamp | undefined {
+  const timestamp = new Timestamp(nanos, offset);
   return timestamp.seconds < minSeconds || timestamp.seconds > maxSeconds ? undefined : timestamp;
 }
 
@@ -54,14 +66,14 @@ export function parseTimestamp(text: string): Timestamp | undefined {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second);
-  let seconds = BigInt(date.getTime() / 1000);
+  let offset = 0;
   if (match[9] !== undefined) {
     const [hours, minutes] = [Number(match[10]), Number(match[11])];
     if (hours > 24 || minutes > 60) return undefined;
-    const shift = BigInt(hours * 3600 + minutes * 60);
-    seconds += match[9] === '-' ? shift : -shift;
+    offset = (match[9] === '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
   }
-  return timestampAt(seconds * billion + BigInt((match[7] ?? '').slice(0, 9).padEnd(9, '0')));
+  const seconds = BigInt(date.getTime() / 1000 - offset);
+  return timestampAt(seconds * billion + BigInt((match[7] ?? '').slice(0, 9).padEnd(9, '0')), offset);
 }
 
 function daysOf(year: number, month: number): number {

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { requestUriComplaint } from '../../../cel/library/go-url.ts';
 import { dns1123Label, dns1123Subdomain } from '../../resources/names.ts';
 
 type Check = (text: string) => boolean;
@@ -11,7 +12,7 @@ const byte = '(?:0|[1-9]\\d?|1\\d\\d?|2[0-4]\\d|25[0-5])';
 /** Formats of strings that are checked, by their names without dashes; others mean nothing (apiextensions formats.go). */
 const checks: Readonly<Record<string, Check>> = {
   bsonobjectid: pattern('^[0-9a-fA-F]{24}$'),
-  uri: isRequestUri,
+  uri: (text) => requestUriComplaint(text) === undefined,
   email: pattern('^(?:[^<>]*<)?[^\\s@<>"(),:;\\[\\\\\\]]+@[^\\s@<>"(),:;\\[\\\\\\]]+>?$'),
   hostname: isHostname,
   ipv4: (text) => text.includes('.') && (isIPv4(withoutLeadingZeros(text)) || (isIPv6(text) && !text.includes('%'))),
@@ -60,21 +61,6 @@ function nameOf(format: string): string {
 function pattern(source: string, flags = ''): Check {
   const compiled = new RegExp(source, flags);
   return (text) => compiled.test(text);
-}
-
-const badEscape = /%(?![0-9a-fA-F]{2})/;
-const authority = /^(?:[^@/]*@)?(?:\[[^\]]*\]|[^:\s"<>\\^`{|}%]*)(?::\d*)?$/;
-
-/** An absolute URI or path (net/url ParseRequestURI). */
-function isRequestUri(text: string): boolean {
-  if (text === '*') return true;
-  if (/[\0-\x1f\x7f]/.test(text)) return false;
-  const scheme = /^[a-zA-Z][-+.a-zA-Z0-9]*:/.exec(text)?.[0] ?? '';
-  const rest = text.slice(scheme.length).split('?', 1)[0] as string;
-  if (!rest.startsWith('/')) return scheme !== '';
-  if (scheme === '' || !rest.startsWith('//')) return !badEscape.test(rest);
-  const [host = ''] = rest.slice(2).split('/', 1);
-  return authority.test(host) && !badEscape.test(rest.slice(2 + host.length));
 }
 
 function isHostname(text: string): boolean {
