@@ -159,6 +159,7 @@ function addServerFlags(command: Command): Command {
 
 function checkServer(flags: ServerFlags, command: Command) {
   const { kubeconfig, address } = flags;
+  const isGiven = (flag: keyof AccessFlags | keyof EtcdFlags) => command.getOptionValueSource(flag) === 'cli';
   if (isIP(address) === 0)
     throw new BerthError('Usage', `--address takes an IP address, not "${address}"`, {
       hint: '127.0.0.1 for this machine alone, 0.0.0.0 for all of its addresses; see them with: ip addr',
@@ -172,11 +173,11 @@ function checkServer(flags: ServerFlags, command: Command) {
     data: new DataDir(flags.dataDir),
     address,
     port: wholeNumber('--port', flags.port, { least: 0, most: 65_535 }),
-    ...accessOf(flags, (flag) => command.getOptionValueSource(flag) === 'cli'),
+    ...accessOf(flags, isGiven),
     admissionPlugins: pluginsOf(flags),
     limits: limitsOf(flags),
     debug: { profiling: booleanFlag('--profiling', flags.profiling), flags: givenFlags(command) },
-    etcd: etcdOf(flags),
+    etcd: etcdOf(flags, isGiven),
     idlePollMs: idlePollOf(flags.idlePoll),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(flags.readyFile === undefined ? {} : { readyFile: flags.readyFile }),

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { type EtcdFlags, etcdOf } from './etcd-flags.ts';
 
+/** As the command line tells what was given. */
+const chosen = (more: Partial<EtcdFlags>) => etcdOf(flags(more), (flag) => flag in more);
+
 const flags = (more: Partial<EtcdFlags>): EtcdFlags => ({
   etcdPrefix: '/registry',
   etcdCompactionInterval: '5m0s',
@@ -8,12 +11,12 @@ const flags = (more: Partial<EtcdFlags>): EtcdFlags => ({
 });
 
 test('without --etcd-servers the store is a file', () => {
-  expect(etcdOf(flags({}))).toBeUndefined();
+  expect(chosen({})).toBeUndefined();
 });
 
 test('what is said about etcd is taken over', () => {
   const said = { etcdServers: 'https://a:1,https://b:2', etcdCafile: 'ca', etcdCertfile: 'cert', etcdKeyfile: 'key' };
-  expect(etcdOf(flags({ ...said, etcdPrefix: '/x/y', etcdCompactionInterval: '0' }))).toMatchObject({
+  expect(chosen({ ...said, etcdPrefix: '/x/y', etcdCompactionInterval: '0' })).toMatchObject({
     endpoints: [{ address: 'a:1' }, { address: 'b:2' }],
     caFile: 'ca',
     certFile: 'cert',
@@ -26,7 +29,10 @@ test('what is said about etcd is taken over', () => {
 const servers = { etcdServers: 'http://a:1' };
 
 test.each<[string, Partial<EtcdFlags>]>([
-  ['give it too', { etcdCafile: 'ca' }],
+  ['--etcd-cafile: only of use with --etcd-servers', { etcdCafile: 'ca' }],
+  ['--etcd-certfile and --etcd-keyfile: only', { etcdCertfile: 'cert', etcdKeyfile: 'key' }],
+  ['--etcd-prefix: only', { etcdPrefix: '/registry' }],
+  ['--etcd-compaction-interval: only', { etcdCompactionInterval: '5m0s' }],
   ['give both', { ...servers, etcdCertfile: 'cert' }],
   ['give both', { ...servers, etcdKeyfile: 'key' }],
   ['--etcd-servers takes URLs', { etcdServers: 'a:1' }],
@@ -37,5 +43,5 @@ test.each<[string, Partial<EtcdFlags>]>([
   ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '/' }],
   ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '/a//b' }],
 ])('"%s" is said where flags do not fit: %j', (words, more) => {
-  expect(() => etcdOf(flags(more))).toThrow(words);
+  expect(() => chosen(more)).toThrow(words);
 });

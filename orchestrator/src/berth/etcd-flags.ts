@@ -34,15 +34,27 @@ export function addEtcdFlags(command: Command): Command {
     .option('--etcd-compaction-interval <duration>', 'how long history stays; 0: all, until others compact', '5m0s');
 }
 
-/** @returns undefined where the store is a file. @throws BerthError Usage */
-export function etcdOf(flags: EtcdFlags): EtcdChoice | undefined {
+/** What says nothing where the store is a file: a flag that is not heard would be taken for one that is. */
+const aboutEtcd: readonly (readonly [keyof EtcdFlags, flag: string])[] = [
+  ['etcdCafile', '--etcd-cafile'],
+  ['etcdCertfile', '--etcd-certfile'],
+  ['etcdKeyfile', '--etcd-keyfile'],
+  ['etcdPrefix', '--etcd-prefix'],
+  ['etcdCompactionInterval', '--etcd-compaction-interval'],
+];
+
+/**
+ * `isGiven` tells flags from their defaults.
+ * @returns undefined where the store is a file. @throws BerthError Usage
+ */
+export function etcdOf(flags: EtcdFlags, isGiven: (flag: keyof EtcdFlags) => boolean): EtcdChoice | undefined {
   const { etcdServers, etcdCafile, etcdCertfile, etcdKeyfile, etcdPrefix } = flags;
   if (etcdServers === undefined) {
-    if (etcdCafile === undefined && etcdCertfile === undefined && etcdKeyfile === undefined) return undefined;
-    throw new BerthError(
-      'Usage',
-      '--etcd-cafile, --etcd-certfile and --etcd-keyfile are about --etcd-servers: give it too',
-    );
+    const useless = aboutEtcd.flatMap(([name, flag]) => (isGiven(name) ? [flag] : []));
+    if (useless.length === 0) return undefined;
+    throw new BerthError('Usage', `${useless.join(' and ')}: only of use with --etcd-servers`, {
+      hint: 'give --etcd-servers too, or leave out what is about etcd: without it, objects are kept in a file',
+    });
   }
   if ((etcdCertfile === undefined) !== (etcdKeyfile === undefined))
     throw new BerthError('Usage', '--etcd-certfile and --etcd-keyfile belong together: give both');

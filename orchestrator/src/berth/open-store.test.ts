@@ -1,0 +1,38 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakeClock, seededRng, silentLogger } from '@berth/kit';
+import { expect, onTestFinished, test } from 'vitest';
+import { etcdEndpointsOf } from '../store/etcd/etcd-endpoint.ts';
+import { DataDir } from './data-dir.ts';
+import { openStore } from './open-store.ts';
+
+function aDataDir(file: string, content: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-open-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'store'));
+  writeFileSync(join(folder, 'store', file), content);
+  return new DataDir(folder);
+}
+
+const parts = { clock: new FakeClock(), rng: seededRng(1), log: silentLogger };
+const etcd = { endpoints: etcdEndpointsOf('http://127.0.0.1:1'), prefix: '/registry', compactionMs: 0 };
+
+test('a data directory whose objects are in a file is not served from etcd', async () => {
+  const data = aDataDir('berth.db', 'objects');
+  await expect(openStore({ data, etcd, ...parts })).rejects.toMatchObject({
+    code: 'Usage',
+    message: `${data.path} has its objects in ${data.store}/berth.db, not in etcd`,
+    hint: expect.stringContaining('leave out --etcd-servers'),
+  });
+});
+
+test('a data directory whose objects are in etcd is not served from a new file', async () => {
+  const data = aDataDir('in-etcd', '--etcd-servers http://a:1 --etcd-prefix /x\n');
+  await expect(openStore({ data, etcd: undefined, ...parts })).rejects.toMatchObject({
+    code: 'Usage',
+    message: `${data.path} has its objects in etcd, not in a file`,
+    hint: expect.stringContaining('give --etcd-servers http://a:1 --etcd-prefix /x,'),
+  });
+  expect(existsSync(join(data.store, 'berth.db'))).toBe(false);
+});
