@@ -125,6 +125,12 @@ test.skipIf(!address)('requests go through as their user, whose rights are asked
     403,
     'loads.metrics.example.com is forbidden: User "jane" cannot list resource "loads" in API group "metrics.example.com" in the namespace "default"',
   ]);
+  // A resource without a name is one all the same: who may discover what is served may not read it.
+  for (const path of ['//loads', '//namespaces/default/loads', '///loads']) {
+    const nameless = await world.send({ method: 'GET', path: `${root}${path}`, certificate: false, headers: { authorization: 'Bearer jane-token' } });
+    expect([nameless.status, nameless.json.message]).toEqual([403, expect.stringMatching(/^\.metrics\.example\.com .*User "jane" cannot \w+ resource "[^"]*" in API group/)]);
+  }
+  expect(world.remote.asked.filter(({ path }) => path !== root)).toEqual([]);
   const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
   await world.make(`${rbac}/roles`, { metadata: { name: 'r' }, rules: [{ apiGroups: ['metrics.example.com'], resources: ['loads'], verbs: ['*'] }] });
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' };
@@ -326,13 +332,17 @@ test.skipIf(!address)('a connection that changes its protocol goes through to th
 test.skipIf(!address)('redirects are not passed on, headers are, and bodies of any length', async () => {
   await using world = await aWorld(({ path, headers, body }, response) => {
     if (path.includes('away')) return void response.writeHead(302, { location: 'https://evil.example.com/' }).end();
+    response.setHeader('access-control-allow-origin', '*');
     return { headers, length: body?.data?.length };
   });
   await world.serve();
   const path = `${root}/namespaces/default/loads`;
   expect(await world.send({ method: 'GET', path: `${path}/away` })).toMatchObject({ status: 502, text: 'the backend attempted to redirect this request, which is not permitted' });
   const headers = { 'x-own': 'yes', 'x-remote-user': 'root', 'x-remote-extra-scopes': 'all', connection: 'x-hop, close', 'x-hop': 'no', 'x-forwarded-for': '192.0.2.1', 'audit-id': 'a-1' };
-  const { json } = await world.send({ method: 'POST', path, headers, body: { data: 'x'.repeat(4_000_000) } });
+  const { json, headers: answered } = await world.send({ method: 'POST', path, headers, body: { data: 'x'.repeat(4_000_000) } });
+  expect(answered['access-control-allow-origin']).toBeUndefined();
+  // A client that says neither is not given ours.
+  expect([json.headers.accept, json.headers['user-agent']]).toEqual([undefined, undefined]);
   expect(json.length).toBe(4_000_000);
   expect(json.headers).toMatchObject({ 'x-own': 'yes', 'x-remote-user': 'admin', 'x-forwarded-for': '192.0.2.1, 127.0.0.1', 'audit-id': 'a-1' });
   expect([json.headers['x-hop'], json.headers['x-remote-extra-scopes']]).toEqual([undefined, undefined]);

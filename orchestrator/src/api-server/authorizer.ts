@@ -7,8 +7,10 @@ export interface Attributes {
   readonly verb: string;
   readonly namespace: string;
   readonly group: string;
-  /** Plural; empty for paths that are no resource. */
+  /** Plural; empty for paths that are no resource, and for those that leave it out (`/apis/GROUP/VERSION//NAME`). */
   readonly resource: string;
+  /** Tells these apart; absent: whether a resource is named. */
+  readonly isResource?: boolean;
   readonly subresource: string;
   readonly name: string;
   readonly path: string;
@@ -23,6 +25,11 @@ export interface Attributes {
 /** What is asked of a path that is no resource. */
 export function pathAttributes(user: User, verb: string, path: string): Attributes {
   return { user, verb, namespace: '', group: '', resource: '', subresource: '', name: '', path };
+}
+
+/** Whether this is about a path that is no resource: what lets people discover what is served lets nobody read a resource without a name. */
+export function isOfPath({ resource, isResource = resource !== '' }: Attributes): boolean {
+  return !isResource;
 }
 
 export interface Decision {
@@ -80,8 +87,9 @@ export const authenticatedOnly: Authorizer = {
 };
 
 /** What upstream's roles system:discovery and system:basic-user hold. */
-function isBasic({ verb, group, resource, path }: Attributes): boolean {
-  if (resource !== '') return verb === 'create' && selfReviews.has(`${group}/${resource}`);
+function isBasic(attributes: Attributes): boolean {
+  const { verb, group, resource, path } = attributes;
+  if (!isOfPath(attributes)) return verb === 'create' && selfReviews.has(`${group}/${resource}`);
   return (verb === 'get' || verb === 'head') && /^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(path);
 }
 

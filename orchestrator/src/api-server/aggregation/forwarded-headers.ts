@@ -53,9 +53,12 @@ export function protocolHeaders(rawHeaders: readonly string[]): Headers {
   return { ...found, connection: 'Upgrade' };
 }
 
+/** Pages of elsewhere read what this server says they may, not what those behind it say (UpgradeAwareHandler's corsRemovingTransport). */
+const forPages = /^access-control-allow-(credentials|headers|methods|origin)$/;
+
 /** What another server answered, for the client. */
 export function answeredHeaders(headers: IncomingHttpHeaders): Headers {
-  return without(headers, () => false);
+  return without(headers, (name) => forPages.test(name));
 }
 
 function without(headers: IncomingHttpHeaders, isLeftOut: (name: string) => boolean): Headers {

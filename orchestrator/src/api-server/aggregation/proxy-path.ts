@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { bytesOf } from '../body-decoder.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { Answer, ServerRequest } from '../server-request.ts';
+import { type Answer, plainError, type ServerRequest } from '../server-request.ts';
 import { CallError } from '../webhook/call-error.ts';
 import type { HttpsTarget } from '../webhook/https-caller.ts';
 import { networkWords } from '../webhook/network-words.ts';
@@ -15,7 +15,7 @@ import { remoteTarget } from './remote-target.ts';
 /** What clients ask to know what there is: they wait no longer for it (aggregatedDiscoveryTimeout). */
 const discoveryMs = 5_000;
 
-export const unavailable = textAnswer(503, 'service unavailable');
+const unavailable = plainError(503, 'service unavailable\n');
 
 /** `/apis/GROUP/VERSION` and below, where another server serves it (kube-aggregator proxyHandler). */
 export function proxyPath(context: ServerContext, apis: RemoteApis): PathHandler {
@@ -59,7 +59,7 @@ export async function proxied(
     timer?.[Symbol.dispose]();
     const why = end.signal.aborted ? 'context deadline exceeded' : reasonOf(error);
     context.log.debug('a server behind an APIService did not answer', { name: api.spec.name, reason: why });
-    return textAnswer(503, `error trying to reach service: ${why}`);
+    return plainError(503, `error trying to reach service: ${why}\n`);
   }
 }
 
@@ -98,17 +98,17 @@ function answerOf(message: IncomingMessage, timer: Disposable | undefined): Answ
   const status = message.statusCode ?? 502;
   if (status < 200 || status > 599) {
     message.destroy();
-    return textAnswer(502, `the backend answered with the status ${status}`);
+    return textAnswer(502, `the backend answered with the status ${status}\n`);
   }
   // Its clients would go there with what they have to show here.
   if (status >= 300 && status <= 399 && message.headers.location !== undefined) {
     message.destroy();
-    return textAnswer(502, 'the backend attempted to redirect this request, which is not permitted', '');
+    return textAnswer(502, 'the backend attempted to redirect this request, which is not permitted');
   }
   const chunks = message as AsyncIterable<Uint8Array>;
   return { type: 'proxied', status, headers: answeredHeaders(message.headers), chunks };
 }
 
-function textAnswer(status: number, text: string, end = '\n'): Answer {
-  return { type: 'text', status, text: `${text}${end}` };
+function textAnswer(status: number, text: string): Answer {
+  return { type: 'text', status, text };
 }

@@ -33,7 +33,8 @@ export async function remoteTarget(
     path,
     connect: await resolveService(context, service),
     serverName,
-    headers: { ...headers, ...identityHeaders(user) },
+    // Nothing is said for a client that says nothing.
+    headers: { accept: [], 'user-agent': [], ...headers, ...identityHeaders(user) },
     ...(ca === undefined ? {} : { ca }),
     ...(insecure ? { insecure: true } : {}),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { withoutEnd } from '@berth/kit';
 import type { PolicyRule } from '@berth/kube';
-import { type Attributes, type Authorizer, type KnownRules, noRules } from '../authorizer.ts';
+import { type Attributes, type Authorizer, isOfPath, type KnownRules, noRules } from '../authorizer.ts';
 import type { User } from '../user.ts';
 
 /** One line of a policy file, as its newest version has it (abac.authorization.kubernetes.io/v1beta1). */
@@ -122,7 +122,7 @@ function verbOfRequest(verb: string): string {
 function allows(policy: Policy, attributes: Attributes): boolean {
   if (!isSubject(policy, attributes.user)) return false;
   if (policy.readonly && !readVerbs.has(verbOfRequest(attributes.verb))) return false;
-  if (attributes.resource === '') return pathMatches(policy.nonResourcePath, attributes.path);
+  if (isOfPath(attributes)) return pathMatches(policy.nonResourcePath, attributes.path);
   const { namespace, resource, apiGroup } = policy;
   const is = (wanted: string, given: string) => wanted === '*' || wanted === given;
   return is(namespace, attributes.namespace) && is(resource, attributes.resource) && is(apiGroup, attributes.group);

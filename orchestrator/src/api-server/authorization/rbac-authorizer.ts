@@ -1,6 +1,6 @@
 import type { RbacV1Subject } from '@berth/kube';
 import { aggregate } from '../aggregate.ts';
-import type { Attributes, Authorizer, Decision, KnownRules } from '../authorizer.ts';
+import { type Attributes, type Authorizer, type Decision, isOfPath, type KnownRules } from '../authorizer.ts';
 import type { User } from '../user.ts';
 import { type Grant, missingRole, type RbacPolicy } from './rbac-policy.ts';
 import { ruleAllows } from './rule-matching.ts';
@@ -16,7 +16,7 @@ export class RbacAuthorizer implements Authorizer {
   async authorize(attributes: Attributes): Promise<Decision> {
     const errors: string[] = [];
     // A path is no namespace's.
-    const namespace = attributes.resource === '' ? '' : attributes.namespace;
+    const namespace = isOfPath(attributes) ? '' : attributes.namespace;
     for (const grant of this.#policy.grants(attributes.user, namespace)) {
       const rules = this.#policy.rulesOf(grant.binding.roleRef, grant.binding.namespace);
       if (!rules) errors.push(missingRole(grant.binding.roleRef));

@@ -1,12 +1,12 @@
 import { withoutEnd } from '@berth/kit';
 import type { PolicyRule } from '@berth/kube';
-import type { Attributes } from '../authorizer.ts';
+import { type Attributes, isOfPath } from '../authorizer.ts';
 
 /** Whether a rule lets this be done (rbac/v1 evaluation helpers and RuleAllows). */
 export function ruleAllows(rule: PolicyRule, attributes: Attributes): boolean {
   const { verb, group, resource, subresource, name, path } = attributes;
   if (!holds(rule.verbs, verb)) return false;
-  if (resource === '') return (rule.nonResourceURLs ?? []).some((url) => urlMatches(url, path));
+  if (isOfPath(attributes)) return (rule.nonResourceURLs ?? []).some((url) => urlMatches(url, path));
   return (
     holds(rule.apiGroups, group) &&
     resourceMatches(rule.resources, resource, subresource) &&

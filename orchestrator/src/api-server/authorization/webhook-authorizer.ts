@@ -1,5 +1,12 @@
 import type { Clock, Logger } from '@berth/kit';
-import { type Attributes, type Authorizer, type Decision, type KnownRules, unlistedRules } from '../authorizer.ts';
+import {
+  type Attributes,
+  type Authorizer,
+  type Decision,
+  isOfPath,
+  type KnownRules,
+  unlistedRules,
+} from '../authorizer.ts';
 import type { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
 import type { FileWebhook } from '../webhook/file-webhook.ts';
@@ -152,21 +159,20 @@ function specOf(attributes: Attributes, version: 'v1' | 'v1beta1'): object {
 function wholeReview(attributes: Attributes) {
   const { user, verb, namespace, group, version = '', resource, subresource, name, path } = attributes;
   const { name: userName, groups, extra = {}, uid = '' } = user;
-  const what =
-    resource === ''
-      ? { nonResourceAttributes: { path, verb } }
-      : {
-          resourceAttributes: {
-            namespace,
-            verb,
-            group,
-            version,
-            resource,
-            subresource,
-            name,
-            ...selectorAttributes(attributes),
-          },
-        };
+  const what = isOfPath(attributes)
+    ? { nonResourceAttributes: { path, verb } }
+    : {
+        resourceAttributes: {
+          namespace,
+          verb,
+          group,
+          version,
+          resource,
+          subresource,
+          name,
+          ...selectorAttributes(attributes),
+        },
+      };
   return { ...what, user: userName, groups, extra, uid };
 }
 

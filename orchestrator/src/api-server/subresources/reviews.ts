@@ -127,6 +127,7 @@ function attributesOf(user: User, spec: Spec): Attributes {
   const other = spec['nonResourceAttributes'] as { verb?: string; path?: string } | undefined;
   return {
     user,
+    isResource: other === undefined,
     namespace,
     group,
     resource,
