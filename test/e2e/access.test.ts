@@ -90,6 +90,48 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
   });
 });
 
+test('a server behind an APIService knows users by the proxy that the cluster tells of, with no flag for it', async () => {
+  const kubectl = await Kubectl.in(berth, '1.33', 'behind');
+  const place = ['-n', 'kube-system', 'get', 'configmap', 'extension-apiserver-authentication', '-o', 'json'];
+  const { data } = JSON.parse(await berth.kubectl(place));
+  expect(data['requestheader-allowed-names']).toBe('["front-proxy-client"]');
+  const resources = [{ name: 'loads', singularName: 'load', namespaced: true, kind: 'Load', verbs: ['list'] }];
+  await using behind = await aWebhookServer(
+    ({ path, headers }) =>
+      path.endsWith('/loads')
+        ? { kind: 'LoadList', user: headers['x-remote-user'] }
+        : { kind: 'APIResourceList', resources },
+    {
+      names: ['loads.default.svc'],
+      tls: { requestCert: true, rejectUnauthorized: true, ca: data['requestheader-client-ca-file'] },
+    },
+  );
+  const service = { namespace: 'default', name: 'loads', port: behind.port };
+  const spec = { group: 'example.com', version: 'v1', groupPriorityMinimum: 1, versionPriority: 1, service };
+  await berth.apply(
+    [
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'loads' },
+        spec: { type: 'ExternalName', externalName: '127.0.0.1' },
+      },
+      {
+        apiVersion: 'apiregistration.k8s.io/v1',
+        kind: 'APIService',
+        metadata: { name: 'v1.example.com' },
+        spec: { ...spec, caBundle: behind.caBundle },
+      },
+    ]
+      .map((object) => JSON.stringify(object))
+      .join('\n---\n'),
+  );
+  await berth.kubectl(['wait', '--for=condition=Available', 'apiservice/v1.example.com', '--timeout=60s']);
+  const asked = await kubectl.run('get', '--raw', `/apis/example.com/v1/namespaces/${kubectl.namespace}/loads`);
+  expect(JSON.parse(asked)).toMatchObject({ user: 'kubernetes-admin' });
+  await berth.kubectl(['delete', 'apiservice/v1.example.com', 'service/loads']);
+});
+
 test('secrets are rotated by replacing them, and lie nowhere in the clear', async () => {
   const secret = 'correct-horse-battery';
   const encoded = Buffer.from(secret).toString('base64');

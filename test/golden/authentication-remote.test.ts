@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { certificatesOf } from '../../orchestrator/src/api-server/authentication/certificate-roots.ts';
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
 import { aFile, aKubeconfig } from '../harness/kubeconfig-file.ts';
 import { anIssuer } from '../harness/oidc-issuer.ts';
@@ -252,4 +253,24 @@ test('a proxy names the user, and nobody else does', async () => {
     'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
   });
   expect(await world.whoAmI({ certificate: await twin.issue('CN=front', 'client'), headers })).toBe(401);
+});
+
+// controlplane controller/clusterauthenticationtrust combines what it finds with what it has to say.
+test('servers of one store tell those behind APIServices of all their proxies', async () => {
+  const aProxy = { usernameHeaders: ['X-Remote-User'], uidHeaders: [], groupHeaders: ['X-Remote-Group'], extraHeaderPrefixes: ['X-Remote-Extra-'] };
+  const [one, two] = await Promise.all([anAuthority('CN=one'), anAuthority('CN=two')]);
+  using oneFile = aFile(one.cert);
+  using twoFile = aFile(two.cert);
+  await using world = await aWorld({ frontProxy: { ...aProxy, clientCaFile: oneFile.path, allowedNames: ['front'] } });
+  const place = { namespace: 'kube-system', name: 'extension-apiserver-authentication' };
+  const told = async () => {
+    const { data } = JSON.parse((await world.api.send({ method: 'GET', path: `/api/v1/namespaces/${place.namespace}/configmaps/${place.name}` })).text);
+    const certificates = certificatesOf(data['requestheader-client-ca-file']).map(({ subject }) => subject);
+    return { certificates, names: data['requestheader-allowed-names'], users: data['requestheader-username-headers'] };
+  };
+  for (const allowedNames of [['back'], ['back', 'front']]) {
+    await using other = await anApiServer({ authentication: { frontProxy: { ...aProxy, clientCaFile: twoFile.path, allowedNames } }, more: { store: world.api.store } });
+    expect(other.port).toBeGreaterThan(0);
+    expect(await told()).toEqual({ certificates: ['CN=one', 'CN=two'], names: '["front","back"]', users: '["X-Remote-User"]' });
+  }
 });

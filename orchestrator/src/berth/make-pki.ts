@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { frontProxyName } from './front-proxy-defaults.ts';
 
 export interface MakePkiOptions {
   /** DNS names and IP addresses of the server. */
@@ -8,7 +9,14 @@ export interface MakePkiOptions {
   readonly now: number;
   readonly validDays: number;
   /** An authority to go on with. */
-  readonly keep?: { readonly cert: string; readonly key: string; readonly serviceAccountKey: string };
+  readonly keep?: KeptAuthority & { readonly serviceAccountKey: string };
+  /** The same of front proxies. */
+  readonly keepFrontProxy?: KeptAuthority;
+}
+
+interface KeptAuthority {
+  readonly cert: string;
+  readonly key: string;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -20,11 +28,15 @@ interface Authority {
 }
 
 /** Makes the certificates of a cluster. @returns file name → PEM. */
-export async function makePki({ addresses, now, validDays, keep }: MakePkiOptions): Promise<Record<string, string>> {
+export async function makePki(options: MakePkiOptions): Promise<Record<string, string>> {
+  const { addresses, now, validDays, keep, keepFrontProxy } = options;
   x509.cryptoProvider.set(webcrypto as unknown as Crypto);
   const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + validDays * dayMs) };
   const files: Record<string, string> = {};
-  const authority = keep ? await loadAuthority(keep) : await makeAuthority(validity, files);
+  const authorityOf = (file: string, kept: KeptAuthority | undefined) =>
+    kept ? loadAuthority(kept) : makeAuthority(file, validity, files);
+  const authority = await authorityOf('ca', keep);
+  const frontProxyAuthority = await authorityOf('front-proxy-ca', keepFrontProxy);
   files['sa.key'] = keep?.serviceAccountKey ?? (await toPem(await newKeys()));
   const isIp = (address: string) => /^[\d.]+$|:/.test(address);
   const names = addresses.map((value) => ({ type: isIp(value) ? 'ip' : 'dns', value }) as const);
@@ -42,6 +54,13 @@ export async function makePki({ addresses, now, validDays, keep }: MakePkiOption
     usage: x509.ExtendedKeyUsage.clientAuth,
     names: [],
   });
+  await issue(files, 'front-proxy-client', {
+    authority: frontProxyAuthority,
+    validity,
+    subject: `CN=${frontProxyName}`,
+    usage: x509.ExtendedKeyUsage.clientAuth,
+    names: [],
+  });
   return files;
 }
 
@@ -50,12 +69,12 @@ interface Validity {
   readonly notAfter: Date;
 }
 
-async function makeAuthority(validity: Validity, files: Record<string, string>): Promise<Authority> {
+async function makeAuthority(file: string, validity: Validity, files: Record<string, string>): Promise<Authority> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: serial(),
-    name: 'CN=berth-ca',
+    name: `CN=berth-${file}`,
     signingAlgorithm: algorithm,
     keys: keys as webcrypto.CryptoKeyPair,
     extensions: [
@@ -67,12 +86,12 @@ async function makeAuthority(validity: Validity, files: Record<string, string>):
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as CryptoKey),
     ],
   });
-  files['ca.crt'] = `${certificate.toString('pem')}\n`;
-  files['ca.key'] = await toPem(keys);
+  files[`${file}.crt`] = `${certificate.toString('pem')}\n`;
+  files[`${file}.key`] = await toPem(keys);
   return { certificate, key: keys.privateKey };
 }
 
-async function loadAuthority({ cert, key }: { cert: string; key: string }): Promise<Authority> {
+async function loadAuthority({ cert, key }: KeptAuthority): Promise<Authority> {
   const der = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ''), 'base64');
   const imported = await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
   return { certificate: new x509.X509Certificate(cert), key: imported };

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,20 @@ test('a crash between any two writes of the keys is mended at the next start', a
     expect(await ensurePki(torn, ['127.0.0.1', 'other.example'], systemClock)).toEqual(mended);
     expect(mended.ca, name).toBe(renewed.ca);
   }
+  await rm(folder, { recursive: true });
+});
+
+test('servers behind APIServices know this one by an authority that signs for nobody else; it stays while it holds', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  const { ca, frontProxy } = await ensurePki(folder, ['127.0.0.1'], systemClock);
+  const proxy = new X509Certificate(frontProxy.cert);
+  expect([proxy.subject, proxy.issuer]).toEqual(['CN=front-proxy-client', 'CN=berth-front-proxy-ca']);
+  expect(proxy.verify(new X509Certificate(frontProxy.ca).publicKey)).toBe(true);
+  expect(proxy.verify(new X509Certificate(ca).publicKey)).toBe(false);
+  // A folder of before has none of it.
+  for (const name of ['front-proxy-client.crt', 'front-proxy-client.key']) await rm(join(folder, name));
+  const again = await ensurePki(folder, ['127.0.0.1'], systemClock);
+  expect([again.ca, again.frontProxy.ca]).toEqual([ca, frontProxy.ca]);
   await rm(folder, { recursive: true });
 });
 

@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, removeHalfWritten, writeFileDurably } from '@berth/kit';
 import { BerthError } from './berth-error.ts';
+import { frontProxyCaFile } from './front-proxy-defaults.ts';
 
 /** A certificate and its private key, in PEM. */
 export interface KeyPair {
@@ -17,6 +18,8 @@ export interface Pki {
   readonly admin: KeyPair;
   /** Signs service account tokens. */
   readonly serviceAccountKey: string;
+  /** Who this server is to those behind APIServices, by an authority that signs for nobody else. */
+  readonly frontProxy: KeyPair & { readonly ca: string };
 }
 
 /** How long certificates hold, and how long before their end they are made anew at a start. */
@@ -34,22 +37,31 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
   const now = clock.now();
   const found = await readPki(folder);
   if (found) checkServiceAccountKey(join(folder, 'sa.key'), found.serviceAccountKey);
-  if (
-    found &&
-    [found.ca, found.server.cert, found.admin.cert].every((cert) => holds(cert, now)) &&
-    [found.server, found.admin].every((pair) => belongs(pair, found.ca)) &&
-    covers(found.server.cert, addresses)
-  )
-    return found;
+  if (found && isGood(found, now) && covers(found.server.cert, addresses)) return found;
   const { makePki } = await import('./make-pki.ts');
+  const stays = (pair: KeyPair) => holds(pair.cert, now) && belongs(pair, pair.cert);
   const authority = await readAuthority(folder).catch(() => undefined);
-  const keep = authority && holds(authority.cert, now) && belongs(authority, authority.cert) ? authority : undefined;
-  const made = await makePki({ addresses, now, validDays, ...(keep ? { keep } : {}) });
+  const frontProxy = await readPair(folder, 'front-proxy-ca').catch(() => undefined);
+  const made = await makePki({
+    addresses,
+    now,
+    validDays,
+    ...(authority && stays(authority) ? { keep: authority } : {}),
+    ...(frontProxy && stays(frontProxy) ? { keepFrontProxy: frontProxy } : {}),
+  });
   for (const [name, text] of Object.entries(made)) {
     await removeHalfWritten(join(folder, name));
     await writeFileDurably(join(folder, name), text);
   }
   return (await readPki(folder)) as Pki;
+}
+
+function isGood({ ca, server, admin, frontProxy }: Pki, now: number): boolean {
+  return (
+    [ca, server.cert, admin.cert, frontProxy.ca, frontProxy.cert].every((cert) => holds(cert, now)) &&
+    [server, admin].every((pair) => belongs(pair, ca)) &&
+    belongs(frontProxy, frontProxy.ca)
+  );
 }
 
 function checkServiceAccountKey(file: string, pem: string): void {
@@ -65,26 +77,33 @@ function checkServiceAccountKey(file: string, pem: string): void {
 
 /** All that the servers of one cluster have in common; it may have been put there for a new one. */
 export async function readAuthority(folder: string): Promise<KeyPair & { readonly serviceAccountKey: string }> {
-  const read = (name: string) => readFile(join(folder, name), 'utf8');
-  const [cert, key, serviceAccountKey] = await Promise.all([read('ca.crt'), read('ca.key'), read('sa.key')]);
-  return { cert, key, serviceAccountKey };
+  const [pair, serviceAccountKey] = await Promise.all([readPair(folder, 'ca'), readIn(folder, 'sa.key')]);
+  return { ...pair, serviceAccountKey };
 }
 
 async function readPki(folder: string): Promise<Pki | undefined> {
-  const names = ['ca.crt', 'server.crt', 'server.key', 'admin.crt', 'admin.key', 'sa.key'];
   try {
-    const [ca, serverCert, serverKey, adminCert, adminKey, serviceAccountKey] = (await Promise.all(
-      names.map((name) => readFile(join(folder, name), 'utf8')),
-    )) as [string, string, string, string, string, string];
-    return {
-      ca,
-      server: { cert: serverCert, key: serverKey },
-      admin: { cert: adminCert, key: adminKey },
-      serviceAccountKey,
-    };
+    const [ca, server, admin, serviceAccountKey, frontProxyCa, frontProxy] = await Promise.all([
+      readIn(folder, 'ca.crt'),
+      readPair(folder, 'server'),
+      readPair(folder, 'admin'),
+      readIn(folder, 'sa.key'),
+      readIn(folder, frontProxyCaFile),
+      readPair(folder, 'front-proxy-client'),
+    ]);
+    return { ca, server, admin, serviceAccountKey, frontProxy: { ...frontProxy, ca: frontProxyCa } };
   } catch {
     return undefined;
   }
+}
+
+async function readPair(folder: string, name: string): Promise<KeyPair> {
+  const [cert, key] = await Promise.all([readIn(folder, `${name}.crt`), readIn(folder, `${name}.key`)]);
+  return { cert, key };
+}
+
+function readIn(folder: string, name: string): Promise<string> {
+  return readFile(join(folder, name), 'utf8');
 }
 
 function holds(pem: string, now: number): boolean {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { IdlePolling } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
@@ -16,8 +17,9 @@ import { BerthError } from './berth-error.ts';
 import { listenError } from './check-port.ts';
 import type { DataDir } from './data-dir.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
+import { defaultFrontProxy, frontProxyCaFile } from './front-proxy-defaults.ts';
 import { openStore } from './open-store.ts';
-import type { Pki } from './pki.ts';
+import type { KeyPair, Pki } from './pki.ts';
 import { localHost } from './server-names.ts';
 
 export interface StartServerOptions extends AccessOptions {
@@ -71,14 +73,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       tokens,
       authorizationModes: options.authorizationModes,
       authorization: options.authorization,
-      authentication: options.authentication,
       admissionPlugins: options.admissionPlugins,
       limits: options.limits,
       debug: options.debug,
       aside: true,
       ...(polling ? { noteRequest: () => polling.worked() } : {}),
       ...(options.encryption ? { encryption: options.encryption } : {}),
-      ...(await proxyClientOf(options)),
+      ...(await frontProxyOf(options)),
       ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
       serveUpgrade: servePodUpgrade,
     }),
@@ -89,17 +90,29 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   return { api, url, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
 }
 
-async function proxyClientOf({ proxyClientFiles }: AccessOptions): Promise<Pick<ApiServerOptions, 'proxyClient'>> {
-  if (!proxyClientFiles) return {};
+/** How servers behind APIServices know this one: as flags say, and by `pki/` where none says anything. */
+async function frontProxyOf({
+  proxyClientFiles,
+  authentication,
+  data,
+  pki,
+}: StartServerOptions): Promise<Pick<ApiServerOptions, 'authentication' | 'proxyClient'>> {
+  if (proxyClientFiles) return { authentication, proxyClient: await readProxyClient(proxyClientFiles) };
+  if (authentication.frontProxy) return { authentication };
+  const frontProxy = defaultFrontProxy(join(data.pki, frontProxyCaFile));
+  return { authentication: { ...authentication, frontProxy }, proxyClient: pki.frontProxy };
+}
+
+async function readProxyClient(files: KeyPair): Promise<KeyPair> {
   const read = (flag: string, path: string) =>
     readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       throw new BerthError('Usage', `${flag} ${path} cannot be read: ${error.code}`);
     });
   const [cert, key] = await Promise.all([
-    read('--proxy-client-cert-file', proxyClientFiles.cert),
-    read('--proxy-client-key-file', proxyClientFiles.key),
+    read('--proxy-client-cert-file', files.cert),
+    read('--proxy-client-key-file', files.key),
   ]);
-  return { proxyClient: { cert, key } };
+  return { cert, key };
 }
 
 /** @throws BerthError Usage – a file of a flag that is wrong. */

@@ -31,6 +31,7 @@ export class FrontProxy {
   /** Who a request is for, where a proxy sent it. Header by header, as they came: a group's name may have a comma. */
   userOf(rawHeaders: readonly string[], socket: TLSSocket): User | undefined {
     const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = this.#options;
+    if (!hasAny(rawHeaders, usernameHeaders)) return undefined;
     const headers = valuesByName(rawHeaders);
     const name = firstOf(headers, usernameHeaders);
     if (name === undefined || !this.#isProxy(socket)) return undefined;
@@ -91,6 +92,15 @@ function valuesByName(rawHeaders: readonly string[]): Headers {
     else values.set(name, [rawHeaders[i + 1] as string]);
   }
   return values;
+}
+
+/** Most requests come from no proxy: they are asked no more than this. */
+function hasAny(rawHeaders: readonly string[], names: readonly string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const header = rawHeaders[i] as string;
+    if (names.some((name) => name.length === header.length && name.toLowerCase() === header.toLowerCase())) return true;
+  }
+  return false;
 }
 
 function firstOf(headers: Headers, names: readonly string[]): string | undefined {

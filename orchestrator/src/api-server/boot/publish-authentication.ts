@@ -1,4 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import { isReason } from '@berth/kube';
+import { certificatesOf } from '../authentication/certificate-roots.ts';
 import type { FrontProxy } from '../authentication/front-proxy.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -34,8 +36,7 @@ async function publish(context: ServerContext, { clientCa, frontProxy }: Known):
   if (!definition) return;
   const data = { 'client-ca-file': clientCa, ...frontProxy?.published() };
   const current = await context.storage(definition).find(place.namespace, place.name);
-  // Another server of the same store may say more than this one: what it says stays.
-  const wanted = { ...current?.object['data'], ...data };
+  const wanted = combined(current?.object['data'] ?? {}, data, context.clock.now());
   if (current && semanticEqual(current.object['data'], wanted)) return;
   if (current) {
     await changeOwn(context, {
@@ -49,4 +50,44 @@ async function publish(context: ServerContext, { clientCa, frontProxy }: Known):
   }
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...place }, data } as unknown as AnyObject;
   await createOwn(context, { definition, object });
+}
+
+type Data = Readonly<Record<string, string>>;
+
+/** Another server of the same store may say something else, or more: what either says holds. */
+function combined(before: Data, own: Data, now: number): Data {
+  const both = Object.entries(own).map(([key, value]) => {
+    const combine = key.endsWith('-ca-file') ? certificates : names;
+    return [key, combine(before[key] ?? '', value, now)];
+  });
+  return { ...before, ...Object.fromEntries(both) };
+}
+
+/** What is over, and what cannot be read, is left out of what others said. */
+function certificates(before: string, own: string, now: number): string {
+  const others = certificatesIn(before).filter(({ validToDate }) => validToDate.getTime() > now);
+  const mine = certificatesIn(own);
+  const theirs = others.filter((one) => mine.every(({ fingerprint256 }) => fingerprint256 !== one.fingerprint256));
+  return theirs.length === 0 ? own : [...theirs, ...mine].map((one) => one.toString()).join('');
+}
+
+function certificatesIn(pem: string): X509Certificate[] {
+  try {
+    return certificatesOf(pem);
+  } catch {
+    return [];
+  }
+}
+
+function names(before: string, own: string): string {
+  return JSON.stringify([...new Set([...namesIn(before), ...namesIn(own)])]);
+}
+
+function namesIn(json: string): readonly unknown[] {
+  try {
+    const list: unknown = JSON.parse(json);
+    return Array.isArray(list) ? list : [];
+  } catch {
+    return [];
+  }
 }
