@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededRng, systemClock } from '@berth/kit';
+import { createLogger, FakeClock, seededRng, systemClock } from '@berth/kit';
 import { KubeClient, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '../../orchestrator/src/index.ts';
@@ -81,12 +81,15 @@ test('a full disk fails the write and nothing else; once there is room the same 
   }
 });
 
-test('an API server on a full disk says so, goes on reading, and writes again once there is room', async () => {
+test('an API server on a full disk says so to clients, once in its log and by /readyz, goes on reading, and writes again once there is room', async () => {
   using folder = aFolder();
   mountSmallDisk(folder.path, '6m');
   try {
-    await using store = await openSqliteStore({ file: join(folder.path, 'store.db'), clock: systemClock });
+    const lines: string[] = [];
+    const log = createLogger({ level: 'info', now: () => 0, write: (line) => void lines.push(line) });
+    await using store = await openSqliteStore({ file: join(folder.path, 'store.db'), clock: systemClock, log });
     await using running = await anApiServer({ more: { store } });
+    const health = async (path: string) => (await running.send({ method: 'GET', path })).status;
     const client = new KubeClient(running.server.transport());
     const aMap = (name: string) => ({ metadata: { name, namespace: 'default' }, data: { x: 'x'.repeat(50_000) } });
     const kept = await client.create(resources.configmaps, aMap('kept'));
@@ -109,13 +112,65 @@ test('an API server on a full disk says so, goes on reading, and writes again on
           body: aMap('late'),
         }),
       ).toMatchObject({ status: 500, text: expect.stringContaining('free some, then try again') });
+      expect(lines).toEqual([expect.stringMatching(/cannot be written to.*no space left on the disk/)]);
+      // A restart would change nothing: it lives.
+      expect([await health('/readyz'), await health('/livez')]).toEqual([500, 200]);
+      expect(await running.send({ method: 'GET', path: '/readyz/etcd-readiness' })).toMatchObject({
+        status: 500,
+        text: expect.stringContaining('no space left on the disk; free some'),
+      });
       await expect(store.backup?.()).rejects.toThrow('no space left on the disk');
       expect(readdirSync(folder.path).filter((name) => name.includes('backup'))).toEqual([]);
     }
+    // Nobody need have written.
+    expect(await health('/readyz')).toBe(200);
+    expect(lines).toEqual([expect.anything(), expect.stringContaining('is written to again')]);
     expect(await client.update(resources.configmaps, { ...kept, data: { x: 'z' } })).toMatchObject({
       data: { x: 'z' },
     });
     await client.create(resources.configmaps, aMap('after'));
+  } finally {
+    execFileSync('umount', [folder.path]);
+  }
+});
+
+test('what a full disk did not let a store do by itself is done once there is room: compaction, and keys whose time came', async () => {
+  using folder = aFolder();
+  mountSmallDisk(folder.path, '6m');
+  try {
+    const clock = new FakeClock();
+    await using store = await openSqliteStore({ file: join(folder.path, 'store.db'), clock });
+    const value = new Uint8Array(100_000);
+    const event = store.write({ key: '/registry/events/a', value, ttlSeconds: 60 });
+    await clock.advance(10);
+    await event;
+    for (let i = 0; i < 10; i++) await store.write({ key: '/registry/things/a', value });
+    {
+      using _full = fillDisk(folder.path);
+      await expect(store.compact(store.revision)).rejects.toMatchObject({ code: 'Full' });
+      // What a large write had no room for is room for small ones.
+      const fill = async () => {
+        for (;;)
+          for (const of of [{ value: new Uint8Array(1) }, {}]) await store.write({ key: '/registry/small', ...of });
+      };
+      await expect(fill()).rejects.toMatchObject({ code: 'Full' });
+      await clock.advance(61_000);
+      await expect
+        .poll(() =>
+          store.check?.().then(
+            () => 'well',
+            (error) => error.code,
+          ),
+        )
+        .toBe('Full');
+      expect(await store.get('/registry/events/a')).toBeDefined();
+    }
+    const { revision } = store;
+    await store.compact(revision);
+    await clock.advance(10_000);
+    await expect.poll(() => store.get('/registry/events/a')).toBeUndefined();
+    await store.write({ key: '/registry/things/a', value });
+    await store.compact(store.revision);
   } finally {
     execFileSync('umount', [folder.path]);
   }

@@ -9,7 +9,7 @@ const storeTimeoutMs = 2_000;
 
 /** What a server knows of itself, under upstream's names where it has such a part. */
 export function ownHealthChecks(parts: {
-  readonly store: Pick<Store, 'get'>;
+  readonly store: Pick<Store, 'get' | 'check'>;
   readonly clock: Clock;
   readonly limits: ServerLimits;
   readonly isStarted: () => boolean;
@@ -17,7 +17,9 @@ export function ownHealthChecks(parts: {
   readonly withRoles: boolean;
 }): readonly HealthCheck[] {
   const { store, clock, limits, isStarted, isEnding, withRoles } = parts;
-  const reachable = reachableWithin(store, clock);
+  const reachable = withinTime(clock, () => store.get('/registry/health'));
+  // Of a full disk the server stays alive, and serves reads; a restart would change nothing.
+  const writable = store.check ? withinTime(clock, () => store.check?.()) : reachable;
   const started = () => {
     if (!isStarted()) throw new Error('not finished');
   };
@@ -31,7 +33,7 @@ export function ownHealthChecks(parts: {
     { name: 'ping', check: () => undefined },
     { name: 'log', check: () => undefined },
     { name: 'etcd', check: reachable },
-    { name: 'etcd-readiness', only: 'readyz', check: reachable },
+    { name: 'etcd-readiness', only: 'readyz', check: writable },
     { name: 'informer-sync', only: 'readyz', check: started },
     { name: 'poststarthook/start-system-namespaces-controller', check: started },
     { name: 'poststarthook/start-kubernetes-service-cidr-controller', check: started },
@@ -43,10 +45,10 @@ export function ownHealthChecks(parts: {
 }
 
 /** A store that is away may think long: who looks at the server's health does not, and asks it once at a time. */
-function reachableWithin(store: Pick<Store, 'get'>, clock: Clock): () => Promise<void> {
+function withinTime(clock: Clock, ask: () => Promise<unknown> | undefined): () => Promise<void> {
   let asked: Promise<unknown> | undefined;
   return async () => {
-    asked ??= store.get('/registry/health').finally(() => {
+    asked ??= Promise.resolve(ask()).finally(() => {
       asked = undefined;
     });
     using end = deadline(clock, storeTimeoutMs);

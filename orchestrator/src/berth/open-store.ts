@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
+import { type Clock, type Logger, messageOf, type Rng, writeFileDurably } from '@berth/kit';
 import type { TlsFiles } from '@berth/protos';
 import { certificatesOf } from '../api-server/authentication/certificate-roots.ts';
 import { foreignValues } from '../api-server/foreign-values.ts';
@@ -35,13 +36,15 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 }
 
-async function openFile({ data, clock }: OpenStoreOptions): Promise<Store> {
+async function openFile({ data, clock, log }: OpenStoreOptions): Promise<Store> {
+  await refuseOtherThanEtcd(data);
   await mkdir(data.store, { recursive: true, mode: 0o700 });
-  return openSqliteStore({ file: join(data.store, 'berth.db'), clock });
+  return openSqliteStore({ file: fileOf(data), clock, log });
 }
 
-async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOptions): Promise<Store> {
+async function openEtcd(choice: EtcdChoice, { data, clock, rng, log }: OpenStoreOptions): Promise<Store> {
   const { endpoints, prefix, compactionMs, caFile, certFile, keyFile } = choice;
+  refuseOtherThanFile(data);
   const tls = () => tlsFiles(choice);
   const { ca, cert, key } = await tls();
   // An authority that is none would only be told as not trusted.
@@ -50,7 +53,38 @@ async function openEtcd(choice: EtcdChoice, { clock, rng, log }: OpenStoreOption
     usable(`--etcd-certfile ${certFile} and --etcd-keyfile ${keyFile}`, () => createSecureContext({ cert, key }));
   const { openEtcdStore } = await import('../store/etcd/store.etcd.ts');
   const foreign = foreignValues(definitions);
-  return openEtcdStore({ endpoints, tls, prefix, foreign, compactionMs, clock, rng, log });
+  const store = await openEtcdStore({ endpoints, tls, prefix, foreign, compactionMs, clock, rng, log });
+  const flags = `--etcd-servers ${endpoints.map(({ url }) => url).join(',')} --etcd-prefix ${prefix}`;
+  await mkdir(data.store, { recursive: true, mode: 0o700 });
+  await writeFileDurably(markOf(data), `${flags}\n`, 0o600);
+  return store;
+}
+
+function fileOf({ store }: DataDir): string {
+  return join(store, 'berth.db');
+}
+
+/** Tells that the objects are in etcd, and by which flags it was found last. */
+function markOf({ store }: DataDir): string {
+  return join(store, 'in-etcd');
+}
+
+/** On another store everything here would be what nobody asked for: pods and volumes would go. @throws BerthError Usage */
+function refuseOtherThanFile(data: DataDir): void {
+  const file = fileOf(data);
+  if (!existsSync(file)) return;
+  throw new BerthError('Usage', `${data.path} has its objects in ${file}, not in etcd`, {
+    hint: `leave out --etcd-servers, name another --data-dir, or move ${file} away to go on with what etcd has`,
+  });
+}
+
+/** @throws BerthError Usage */
+async function refuseOtherThanEtcd(data: DataDir): Promise<void> {
+  const mark = markOf(data);
+  if (existsSync(fileOf(data)) || !existsSync(mark)) return;
+  throw new BerthError('Usage', `${data.path} has its objects in etcd, not in a file`, {
+    hint: `give ${(await readFile(mark, 'utf8')).trim()}, name another --data-dir, or remove ${mark} to begin without objects`,
+  });
 }
 
 /** As they are now: whoever renews certificates replaces files. @throws BerthError Usage – one cannot be read. */

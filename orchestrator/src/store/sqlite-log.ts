@@ -46,6 +46,8 @@ export class SqliteLog {
   commit(rows: readonly WrittenRow[]): void {
     this.#transaction(() => {
       for (const row of rows) this.#insert.run(...row);
+      // Its page goes to the disk, also where it is as it was.
+      if (rows.length === 0) this.#db.exec("UPDATE meta SET value = value WHERE name = 'target'");
     });
   }
 

@@ -21,6 +21,7 @@ export type WrittenRow = readonly [
 export type WorkerRequest =
   | { readonly op: 'open'; readonly file: string }
   | { readonly op: 'load'; readonly after: number; readonly limit: number }
+  /** Of no rows, it tells whether the disk takes a commit. */
   | { readonly op: 'commit'; readonly rows: readonly WrittenRow[] }
   | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }
   | { readonly op: 'compact'; readonly target: number; readonly limit: number }

@@ -1,7 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Clock } from '@berth/kit';
+import { type Clock, type Logger, silentLogger } from '@berth/kit';
 import { CommitQueue, type DurableChange } from './commit-queue.ts';
+import { DiskHealth } from './disk-health.ts';
 import { Expiries } from './expiries.ts';
 import { KeySpace } from './key-space.ts';
 import { packWhenQuiet } from './pack-when-quiet.ts';
@@ -24,6 +25,9 @@ import { windowLimits } from './window-limits.ts';
 /** Longer than the steps between the writes of one piece of work, too short for anyone who reads events to notice. */
 const eventPatienceMs = 10;
 
+/** A key whose time came while the disk took no deletion is tried again after this long. */
+const expireAgainMs = 10_000;
+
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
 const loadPage = 2_000;
@@ -33,6 +37,7 @@ interface StoreParts {
   readonly thread: SqliteThread;
   readonly space: KeySpace;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 const backupEnding = '.backup-';
@@ -46,21 +51,26 @@ class SqliteStore implements Store {
   readonly #file: string;
   readonly #thread: SqliteThread;
   readonly #space: KeySpace;
+  readonly #clock: Clock;
+  readonly #health: DiskHealth;
   readonly #expiries: Expiries;
   readonly #queue: CommitQueue;
   readonly #tidying: QuietMoments;
-  #compacting: Promise<void> = Promise.resolve();
+  /** The last compaction or backup, done or failed. */
+  #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
   #backups = 0;
 
-  constructor({ file, thread, space, clock }: StoreParts) {
+  constructor({ file, thread, space, clock, log }: StoreParts) {
     this.#file = file;
     this.#thread = thread;
     this.#space = space;
+    this.#clock = clock;
+    this.#health = new DiskHealth({ file, log, commitNothing: () => thread.ask({ op: 'commit', rows: [] }) });
     this.#expiries = new Expiries(clock, (key) => this.#expire(key));
     this.#queue = new CommitQueue({
       space,
-      commit: (changes) => thread.ask({ op: 'commit', rows: changes.map(rowOf) }),
+      commit: (changes) => this.#health.note(bytesOf(changes), thread.ask({ op: 'commit', rows: changes.map(rowOf) })),
       clock,
       patienceMs: eventPatienceMs,
       onApplied: (changes) => {
@@ -111,8 +121,7 @@ class SqliteStore implements Store {
     this.#checkOpen();
     this.#space.checkReadable(revision);
     this.#space.compact(revision);
-    this.#compacting = this.#compacting.then(() => this.#compactOnDisk(revision));
-    return this.#compacting;
+    return this.#inTurn(() => this.#compactOnDisk(revision));
   }
 
   /** With what is still in the write-ahead log. */
@@ -125,13 +134,11 @@ class SqliteStore implements Store {
 
   backup(): Promise<StoreBackup> {
     this.#checkOpen();
-    // One after the other, and compaction waits: it takes away what a copy has not come to yet.
-    const made = this.#compacting.then(() => this.#makeBackup());
-    this.#compacting = made.then(
-      () => undefined,
-      () => undefined,
-    );
-    return made;
+    return this.#inTurn(() => this.#makeBackup());
+  }
+
+  check(): Promise<void> {
+    return this.#health.check();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,7 +147,7 @@ class SqliteStore implements Store {
     this.#expiries[Symbol.dispose]();
     this.#tidying[Symbol.dispose]();
     await this.#queue.close();
-    await this.#compacting.catch(() => undefined);
+    await this.#turn;
     this.#space.close();
     await this.#thread[Symbol.asyncDispose]();
   }
@@ -161,6 +168,13 @@ class SqliteStore implements Store {
     this.#space.checkReadable(revision);
     const items = rows.slice(0, limit).map(keyValueOf);
     return { revision, items, remaining: rows.length - items.length };
+  }
+
+  /** One after the other: compaction takes away what a copy has not come to yet. One that fails is no concern of the next. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(run);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   /** Each step is one short transaction, queued behind the commits that came before it. */
@@ -192,8 +206,11 @@ class SqliteStore implements Store {
 
   #expire(key: string): void {
     const expected = this.#space.get(key)?.modRevision ?? 0;
-    // Not done (disk full, closing): the next start finds the time passed and tries again.
-    this.#queue.write({ key, expected }).catch(() => undefined);
+    this.#queue.write({ key, expected }).catch(() => {
+      // The disk is full, perhaps; a start finds the time passed, too. What was written meanwhile has a time of its own.
+      const isStill = this.#space.get(key)?.modRevision === expected;
+      if (isStill && !this.#closed) this.#expiries.set(key, this.#clock.now() + expireAgainMs);
+    });
   }
 
   #checkOpen(): void {
@@ -209,6 +226,10 @@ async function removeBackups(file: string): Promise<void> {
   }
 }
 
+function bytesOf(changes: readonly DurableChange[]): number {
+  return changes.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0);
+}
+
 function rowOf({ revision, key, createRevision, expiresAt, value }: DurableChange): WrittenRow {
   return [revision, key, createRevision, expiresAt ?? null, value ?? null];
 }
@@ -217,17 +238,25 @@ function keyValueOf(row: LogRow): KeyValue {
   return { key: row.key, value: row.value as Uint8Array, createRevision: row.created, modRevision: row.revision };
 }
 
+export interface SqliteStoreOptions {
+  readonly file: string;
+  readonly clock: Clock;
+  /** Absent: nobody is told of a disk that fails but who writes. */
+  readonly log?: Logger;
+}
+
 /**
  * Opens or creates the store in `file`, checks it and reads it into memory.
  * @throws StoreError Locked – another process has it open. Corrupt – with what to do.
  */
-export async function openSqliteStore(options: { readonly file: string; readonly clock: Clock }): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { log = silentLogger } = options;
   const thread = new SqliteThread(options.file);
   try {
     const state = await thread.ask({ op: 'open', file: options.file });
     await removeBackups(options.file);
     const space = new KeySpace({ limits: windowLimits, ...state });
-    const store = new SqliteStore({ ...options, thread, space });
+    const store = new SqliteStore({ ...options, log, thread, space });
     for (let after = 0; ; ) {
       const rows = await thread.ask({ op: 'load', after, limit: loadPage });
       space.load(rows.map((row) => ({ ...row, value: row.value ?? undefined })));

@@ -83,6 +83,8 @@ export interface Store extends AsyncDisposable {
   placeOf?(key: string): string;
   /** What it takes where it lies. Absent where that is nowhere. */
   sizeBytes?(): Promise<number>;
+  /** Whether writes can be taken, where that may change while reads go on. @throws StoreError as a write would. */
+  check?(): Promise<void>;
   /** All that is committed in a file of its own, while reads and writes go on. Absent where there is no file. */
   backup?(): Promise<StoreBackup>;
 }
