@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CodedError } from '@berth/kit';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
 import { EtcdBridge } from './etcd-bridge.ts';
 import { debianEtcd } from './etcd-program.ts';
@@ -16,6 +17,14 @@ export interface EtcdClusterOptions {
   /** Files in PEM; then clients need a certificate of theirs. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly args?: readonly string[];
+}
+
+/**
+ * Whether nobody knows what became of a write, and nothing was acknowledged: etcd gives one up after 5 s and two election timeouts
+ * (server/config/config.go, ReqTimeout) and both ends a connection whose other end is still for 5 s, which a machine is that stands still.
+ */
+export function isUncertain(error: unknown): boolean {
+  return error instanceof CodedError && (error.code === 'Uncertain' || error.code === 'Timeout');
 }
 
 interface Member {

@@ -1,5 +1,6 @@
 import type { PolicyRule, RbacV1Subject } from '@berth/kube';
 import { createOwn } from '../boot/create-own.ts';
+import { untilKnown } from '../boot/until-known.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -21,7 +22,7 @@ export async function ensureDefaultRoles(context: ServerContext): Promise<void> 
   await Promise.all(
     Object.entries(defaultRoles).flatMap(([plural, json]) => {
       const objects = JSON.parse(json) as AnyObject[];
-      return objects.map((object) => ensure(context, plural, object));
+      return objects.map((object) => untilKnown(context.clock, () => ensure(context, plural, object)));
     }),
   );
 }

@@ -1,12 +1,13 @@
 import { isAlreadyExists, isReason } from '@berth/kube';
 import { own } from '../admission/asked.ts';
 import type { ObjectStorage } from '../object-storage.ts';
-import type { AnyObject } from '../resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AddressRange } from '../service-addresses.ts';
 import { defaultServiceCidr } from '../service-ips/default-service-cidr.ts';
 import { loopback } from '../user.ts';
 import { createChecked } from '../verbs/create-object.ts';
+import { untilKnown } from './until-known.ts';
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
@@ -81,7 +82,10 @@ function kubernetesService(clusterIP: string, port: number): AnyObject {
 
 async function ensure(context: ServerContext, group: string, plural: string, object: AnyObject): Promise<void> {
   const definition = context.registry.ofResource(group, plural);
-  if (!definition) return;
+  if (definition) await untilKnown(context.clock, () => ensureOne(context, definition, object));
+}
+
+async function ensureOne(context: ServerContext, definition: ResourceDefinition, object: AnyObject): Promise<void> {
   const { namespace = '', name = '' } = object.metadata;
   if (await context.storage(definition).find(namespace, name)) return;
   try {
