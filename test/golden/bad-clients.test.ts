@@ -31,6 +31,8 @@ test.each<[string, number, string]>([
   [`${configmaps}/${'x'.repeat(300)}`, 404, `configmaps "${'x'.repeat(300)}" not found`],
   ['/apis//', 404, '404 page not found\n'],
   ['/metrics/', 404, '404 page not found\n'],
+  ['/version/x', 404, 'the server could not find the requested resource'],
+  ['/api/v1/watch?a=%3c&b', 500, 'Internal Server Error: "/api/v1/watch?a=%3c&amp;b": failed to create RequestInfo: unable to determine kind and namespace from url, /api/v1/watch?a=%3c&amp;b\n'],
   ['/openapi/v2/', 404, '404 page not found\n'],
   ['/api/v1/namespaces/default/pods/x/portforward?ports=80,x', 400, 'cannot convert to []int32: strconv.ParseUint: parsing "x": invalid syntax'],
   ['/api/v1/namespaces/default/pods/x/portforward?ports=70000', 400, 'cannot convert to []int32: strconv.ParseUint: parsing "70000": value out of range'],
@@ -49,6 +51,33 @@ test.each([
 ])('GET %s is the list', async (path) => {
   const { status, text } = await server.send({ method: 'GET', path });
   expect([status, JSON.parse(text).kind]).toEqual([200, 'ConfigMapList']);
+});
+
+test.each(['9007199254740992', '9223372036854775808', '18446744073709551615'])('a revision of %s is one to come', async (revision) => {
+  const get = (path: string) => server.send({ method: 'GET', path });
+  for (const query of ['', '&resourceVersionMatch=Exact', '&limit=1', '&resourceVersionMatch=NotOlderThan'])
+    expect(await get(`${configmaps}?resourceVersion=${revision}${query}`)).toMatchObject({ status: 504, headers: { 'retry-after': '1' }, text: expect.stringContaining('"reason":"ResourceVersionTooLarge"') });
+  expect(await get(`${configmaps}/none?resourceVersion=${revision}`)).toMatchObject({ status: 504 });
+  const watch = `${configmaps}?watch=1&timeoutSeconds=1&resourceVersion=${revision}`;
+  expect(await get(watch)).toMatchObject({ status: 200, text: '' });
+  expect((await get(`${watch}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`)).text).toMatch(/^\{"type":"ERROR",.*"ResourceVersionTooLarge"/);
+});
+
+test('numbers of the query are int64s, a watch of no seconds has a default, and a request of no time none', async () => {
+  const get = (query: string) => server.send({ method: 'GET', path: `${configmaps}?${query}` });
+  for (const most of ['9223372036854775807', '-9223372036854775808', '+0000000000000000000000001'])
+    expect(await get(`timeoutSeconds=${most}&limit=${most}`.replaceAll('+', '%2B'))).toMatchObject({ status: 200 });
+  for (const more of ['9223372036854775808', '-9223372036854775809'])
+    expect(await get(`limit=${more}`)).toMatchObject({ status: 400, text: expect.stringContaining('value out of range') });
+  for (const path of [configmaps, '/readyz', '/nowhere'])
+    expect(await server.send({ method: 'GET', path: `${path}?timeout=1ns` })).toMatchObject({ status: 504 });
+  const lines: string[] = [];
+  const end = new AbortController();
+  const watch = server.stream({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=0&resourceVersion=0` }, (line) => lines.push(line), end.signal);
+  await server.send({ method: 'POST', path: configmaps, contentType: 'application/json', body: { metadata: { name: 'watched' } } });
+  await expect.poll(() => lines.map((line) => JSON.parse(line).object.metadata.name)).toContain('watched');
+  end.abort();
+  await watch.catch(() => undefined);
 });
 
 test('a path that names no namespace between its slashes deletes and creates nothing', async () => {

@@ -1,15 +1,22 @@
 import { apiError, goQuote } from '@berth/kube';
 
-/** An int64 of the query. @throws ApiError BadRequest – in the words of Go's strconv. */
+/** An int64 of the query, as near to it as a number is exact. @throws ApiError BadRequest – in the words of Go's strconv. */
 export function integerOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
   if (!/^[+-]?\d+$/.test(text))
     throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
   const value = Number(text);
-  if (!Number.isSafeInteger(value))
-    throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
-  return value;
+  if (Number.isSafeInteger(value)) return value;
+  if (!isInt64(text)) throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
+  return value < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
+}
+
+function isInt64(text: string): boolean {
+  const digits = text.replace(/^[+-]?0*/, '');
+  if (digits.length > 19) return false;
+  const value = BigInt(text.startsWith('-') ? `-${digits}` : digits);
+  return BigInt.asIntN(64, value) === value;
 }
 
 /** As upstream reads booleans: `false` and `0` are false, anything else present is true. */
@@ -18,12 +25,11 @@ export function booleanOf(query: URLSearchParams, name: string): boolean | undef
   return text === null ? undefined : text.toLowerCase() !== 'false' && text !== '0';
 }
 
-/** A revision a client names; undefined where it names none. @throws ApiError – with upstream's code 500. */
+/** A revision a client names, the last that a store may have where it is later; undefined where it names none. @throws ApiError – with upstream's code 500. */
 export function revisionOf(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined || text === '') return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  const problem = revisionProblem(text) ?? notParsed(text, 'value out of range');
+  const problem = revisionProblem(text);
+  if (problem === undefined) return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
   const message = `resourceVersion: Invalid value: ${goQuote(text)}: ${problem}`;
   throw apiError('Unknown', message, { code: 500 });
 }

@@ -98,8 +98,9 @@ export class RequestPipeline {
   async #unrouted(request: ServerRequest, why: ApiError): Promise<Answer> {
     const { path } = request;
     if (/^\/(api|apis\/[^/]+)\/[^/]+\/(watch|proxy)\/?$/.test(path)) {
-      const text = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
-      throw new InternalError(uriOf(request), text);
+      const uri = uriOf(request);
+      const text = `failed to create RequestInfo: unable to determine kind and namespace from url, ${uri}`;
+      throw new InternalError(uri, text);
     }
     await this.#permit(infoAttributes(request), request);
     const isNothing = why.code === 'NotFound' && why.status.details?.kind === undefined;
@@ -185,9 +186,9 @@ async function withoutTables(pending: Promise<Answer>): Promise<Answer> {
   return answer.type === 'object' ? { ...answer, tables: false } : answer;
 }
 
-/** Below `/api` and the groups that are built in a Status says what elsewhere a page does. */
+/** Below `/api`, `/version` and the groups that are built in a Status says what elsewhere a page does. */
 function isBelowOwn([root, group, ...more]: readonly string[], { definitions }: ResourceRegistry): boolean {
-  if (root === 'api') return group !== undefined;
+  if (root === 'api' || root === 'version') return group !== undefined;
   if (root !== 'apis' || !group || more.length === 0) return false;
   return definitions.some((each) => each.group === group && !each.custom);
 }

@@ -10,7 +10,7 @@ import type { ResourceRegistry } from './resource-registry.ts';
 import { notAllowed } from './route.ts';
 import type { Answer } from './server-request.ts';
 
-const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
 
 /** `/`, `/version`, `/metrics` and `/metrics/slis`; but for the version letter by letter. `paths`: what `/` names. */
 export function serverPaths(metrics: ServerMetrics, paths: () => readonly string[]): PathHandler {
