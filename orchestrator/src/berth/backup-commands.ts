@@ -143,8 +143,20 @@ async function restore(file: string, { dataDir, force }: Flags): Promise<void> {
   refuseSpecial(file);
   const data = new DataDir(dataDir);
   await data.refuseForeign();
-  await mkdir(data.store, { recursive: true, mode: 0o700 });
+  const hadLock = existsSync(data.lockFile);
+  const made = await mkdir(data.store, { recursive: true, mode: 0o700 });
   using _ = await data.hold();
+  try {
+    await restoreInto(data, file, force);
+  } catch (error) {
+    // What is refused leaves nothing behind: the folder would be taken for one of ours, without objects.
+    if (!hadLock) await rm(data.lockFile, { force: true });
+    if (made !== undefined) await rm(made, { recursive: true });
+    throw error;
+  }
+}
+
+async function restoreInto(data: DataDir, file: string, force: boolean): Promise<void> {
   const store = join(data.store, 'berth.db');
   if (existsSync(store) && !force) {
     throw new BerthError('Usage', `${data.path} has API objects already`, {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '@berth/kit';
 import { expect, onTestFinished, test } from 'vitest';
 import { restoreFile } from './restore-file.ts';
@@ -100,6 +101,13 @@ test('what is no backup is refused, and the store that is there stays', async ()
     await store.write(put('/a', '1'));
   }
   const wrong = join(folder, 'wrong');
+  const newer = join(folder, 'newer');
+  copyFileSync(file, newer);
+  const db = new DatabaseSync(newer);
+  db.exec('PRAGMA user_version = 2');
+  db.close();
+  await expect(restoreFile(newer, file)).rejects.toThrow('it is of a newer Berth');
+  rmSync(newer);
   for (const content of ['', 'not a database', 'SQLite format 3\0 and more']) {
     writeFileSync(wrong, content);
     await expect(restoreFile(wrong, file)).rejects.toMatchObject({ code: 'Corrupt' });

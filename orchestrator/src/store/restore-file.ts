@@ -2,7 +2,7 @@ import { copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, syncDirectory } from '@berth/kit';
-import { applicationId } from './sqlite-schema.ts';
+import { strangerIn } from './sqlite-schema.ts';
 import { StoreError } from './store-error.ts';
 
 /**
@@ -49,8 +49,8 @@ function moveRevisions(file: string, backup: string): void {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file);
-    const { application_id: id } = db.prepare('PRAGMA application_id').get() as { application_id: number };
-    if (id !== applicationId) throw damaged('it is not of Berth');
+    const stranger = strangerIn(db);
+    if (stranger) throw damaged(`it is ${stranger}`);
     const { integrity_check: result } = db.prepare('PRAGMA integrity_check(1)').get() as { integrity_check: string };
     if (result !== 'ok') throw damaged(result);
     // History is of no use past the gap.

@@ -1,11 +1,15 @@
 import { StoreError } from './store-error.ts';
 
+/** SQLITE_MISMATCH, which only a file that we do not read is told by here. */
+export const strangerCode = 20;
+
 /** SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html). */
-const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full'>> = {
+const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full' | 'Foreign'>> = {
   5: 'Locked',
   6: 'Locked',
   11: 'Corrupt',
   13: 'Full',
+  [strangerCode]: 'Foreign',
   26: 'Corrupt',
 };
 
@@ -33,6 +37,12 @@ export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
       return new StoreError('Full', `store "${file}": no space left on the disk; free some, then try again`, {
         detail,
       });
+    case 'Foreign':
+      return new StoreError(
+        'Unusable',
+        `store "${file}": ${failure.message}; start the program that made it, or move it away to start empty`,
+        { detail },
+      );
     case 'Unusable':
       return new StoreError(
         'Unusable',

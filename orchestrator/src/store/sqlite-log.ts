@@ -1,8 +1,9 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { strangerCode } from './sqlite-error.ts';
 import type { LogRow, WorkerAnswers, WrittenRow } from './sqlite-protocol.ts';
-import { applicationId, pragmas, schema } from './sqlite-schema.ts';
+import { applicationId, pragmas, schema, strangerIn } from './sqlite-schema.ts';
 
 /** The log of writes in one SQLite file. Synchronous: it lives in a thread of its own. */
 export class SqliteLog {
@@ -168,11 +169,10 @@ function createFile(file: string): void {
 }
 
 function check(db: DatabaseSync): void {
-  const corrupt = (message: string) => Object.assign(new Error(message), { errcode: 11 });
-  const { application_id: id } = db.prepare('PRAGMA application_id').get() as { application_id: number };
-  if (id !== applicationId) throw corrupt('it is not a store of Berth');
+  const stranger = strangerIn(db);
+  if (stranger) throw Object.assign(new Error(`it is ${stranger}`), { errcode: strangerCode });
   const result = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-  if (result.quick_check !== 'ok') throw corrupt(result.quick_check);
+  if (result.quick_check !== 'ok') throw Object.assign(new Error(result.quick_check), { errcode: 11 });
 }
 
 function rows(found: unknown): readonly LogRow[] {

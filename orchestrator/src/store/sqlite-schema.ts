@@ -1,3 +1,8 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** Of tables and what is in them: a file of a higher one is of a Berth that is newer than this one. */
+export const formatVersion = 1;
+
 /**
  * One row a write, in revision order; no value: the key was deleted. `created` is the revision that created the key.
  * Compaction removes rows that a later row of the same key made history.
@@ -13,11 +18,18 @@ export const schema = `
   CREATE INDEX log_by_key ON log (key, revision);
   CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta VALUES ('compacted', 0), ('target', 0);
-  PRAGMA user_version = 1;
+  PRAGMA user_version = ${formatVersion};
 `;
 
 /** 'BRTH': tells our files from other SQLite databases. */
 export const applicationId = 0x42525448;
+
+/** Of a database that is open. @returns undefined where it is one of ours that can be read here. */
+export function strangerIn(db: DatabaseSync): 'not of Berth' | 'of a newer Berth' | undefined {
+  const pragma = (name: string) => Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  if (pragma('application_id') !== applicationId) return 'not of Berth';
+  return pragma('user_version') > formatVersion ? 'of a newer Berth' : undefined;
+}
 
 /**
  * Set on every open. EXCLUSIVE: the lock is held until the process ends, however it ends, and a second one is refused.

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { FakeClock, systemClock } from '@berth/kit';
 import { afterAll, expect, test } from 'vitest';
 import { storeContract } from './store.contract.ts';
@@ -111,6 +112,18 @@ test.each([
   await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({
     code: 'Corrupt',
     message: expect.stringContaining('restore it from a backup'),
+  });
+});
+
+test('a file of a newer format is left alone, and told to be one', async () => {
+  const file = newFile();
+  await (await openSqliteStore({ file, clock: systemClock }))[Symbol.asyncDispose]();
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA user_version = 2');
+  db.close();
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({
+    code: 'Unusable',
+    message: `store "${file}": it is of a newer Berth; start the program that made it, or move it away to start empty`,
   });
 });
 
