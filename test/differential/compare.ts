@@ -53,16 +53,7 @@ export function differenceOf(theirs: Answer, ours: Answer): Difference | undefin
 
 /** Without what is one server's own: uids, times, revisions, addresses, random names. */
 function plain(text: string): unknown {
-  const own = new Set([
-    'uid',
-    'continue',
-    'resourceVersion',
-    'creationTimestamp',
-    'clusterIP',
-    'clusterIPs',
-    'nodePort',
-    'healthCheckNodePort',
-  ]);
+  const own = new Set(['uid', 'continue', 'resourceVersion', 'creationTimestamp', 'nodePort', 'healthCheckNodePort']);
   const told = text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, '<uid>')
     .replace(/kube-api-access-\w+/g, 'kube-api-access-<random>')
@@ -72,6 +63,7 @@ function plain(text: string): unknown {
     .replace(/(in record \(|current: )\d+/g, '$1<own>')
     .replace(/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<own>')
     .replace(/10\.96\.\d+\.\d+/g, '<address>')
+    .replace(/fd00:10::[0-9a-f:]*/g, '<IPv6 address>')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?( m=\S+)?/g, '<time>');
   try {
     // Go goes through managers, and through fields that are wrong, in any order.

@@ -1,11 +1,13 @@
 /**
- * `node test/differential/main.ts [--areas A,B] [--seed N] [--cases N] [--kinds A,B] [--examples N] [--record FILE]`: the same requests to
+ * `node test/differential/main.ts [--areas A,B] [--seed N] [--cases N] [--kinds A,B] [--examples N] [--record FILE]
+ * [--ranges CIDRS]`: the same requests to
  * kube-apiserver and to ours, and where their answers differ, as a table.
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Rng, seededRng } from '@berth/kit';
 import { schemas } from '@berth/kube';
+import { defaultServices } from '../../orchestrator/src/index.ts';
 import { goldenFile, targetOf } from '../golden/resource-rules.ts';
 import { type Change, changedObject } from '../harness/changed-object.ts';
 import { builtKubeApiserver } from '../harness/kube-apiserver.ts';
@@ -13,6 +15,7 @@ import { admission } from './areas/admission.ts';
 import { deletions } from './areas/deletions.ts';
 import { lists } from './areas/lists.ts';
 import { serverSideApply } from './areas/server-side-apply.ts';
+import { services } from './areas/services.ts';
 import { strategicMerge } from './areas/strategic-merge.ts';
 import { subresources } from './areas/subresources.ts';
 import { tables } from './areas/tables.ts';
@@ -37,6 +40,7 @@ const areas: Readonly<Record<string, (world: World) => Promise<void>>> = {
   lists,
   tables: (world) => tables(world, kinds()),
   admission,
+  services,
   validation: (world) => validation(world, everyKind(), kinds(everyKind())),
 };
 
@@ -46,6 +50,7 @@ const { values: options } = parseArgs({
     cases: { type: 'string', default: '150' },
     kinds: { type: 'string', default: '' },
     areas: { type: 'string', default: ['objects', ...Object.keys(areas)].join() },
+    ranges: { type: 'string', default: defaultServices.cidrs.join() },
     examples: { type: 'string', default: '2' },
     record: { type: 'string' },
   },
@@ -62,7 +67,7 @@ try {
   process.stderr.write(`differential: needs Go, and k8s.io/kubernetes 1.36 in its module cache or a network: ${why}\n`);
   process.exit(2);
 }
-await using servers = await TwoServers.start();
+await using servers = await TwoServers.start(options.ranges.split(',') as [string, ...string[]]);
 const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
 await servers.ask({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', body: account });
 if (options.record) writeFileSync(options.record, '');

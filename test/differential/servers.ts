@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultServices, type ServiceRanges } from '../../orchestrator/src/index.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { KubeApiserver } from '../harness/kube-apiserver.ts';
 import type { Answer } from './compare.ts';
@@ -29,13 +30,18 @@ export class TwoServers implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  static async start(): Promise<TwoServers> {
-    const upstream = await KubeApiserver.start();
+  /** Services have addresses of these ranges. */
+  static async start(cidrs: ServiceRanges['cidrs']): Promise<TwoServers> {
+    // Upstream refuses one of another family than its own address.
+    const advertised = cidrs[0].includes(':') ? ['--advertise-address', '2001:db8::7'] : [];
+    const upstream = await KubeApiserver.start(['--service-cluster-ip-range', cidrs.join(), ...advertised]);
     const limits = { maxRequestsInFlight: 400, maxMutatingRequestsInFlight: 200 };
-    const berth = await anApiServer({ limits }).catch(async (error: unknown) => {
-      await upstream[Symbol.asyncDispose]();
-      throw error;
-    });
+    const berth = await anApiServer({ limits, more: { services: { ...defaultServices, cidrs } } }).catch(
+      async (error: unknown) => {
+        await upstream[Symbol.asyncDispose]();
+        throw error;
+      },
+    );
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const [theirs, ours] = await Promise.all([clientOf(upstream, agent), clientOf(berth, agent)]);
     const close = { [Symbol.asyncDispose]: async () => agent.destroy() };

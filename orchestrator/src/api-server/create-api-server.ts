@@ -5,7 +5,7 @@ import { startAutoCompaction } from '../store/auto-compaction.ts';
 import type { Store } from '../store/store.ts';
 import { builtInAdmission } from './admission/built-in.ts';
 import type { PluginChoice } from './admission/plugin-names.ts';
-import { ServiceAllocation } from './admission/service-allocation.ts';
+import { ServiceAllocation, type ServiceRanges } from './admission/service-allocation.ts';
 import { proxyPath } from './aggregation/proxy-path.ts';
 import { RemoteApis } from './aggregation/remote-apis.ts';
 import { remoteDiscovery } from './aggregation/remote-discovery.ts';
@@ -74,8 +74,8 @@ export interface ApiServerOptions {
   readonly admissionPlugins?: PluginChoice;
   /** Makes and reads service account tokens; absent: none are given out. */
   readonly tokens?: TokenIssuer & TokenAuthenticator;
-  /** CIDR of Services' cluster IPs; its first address is the API server's own. */
-  readonly serviceCidr?: string;
+  /** Of Services' cluster IPs and node ports; the first address is the API server's own. */
+  readonly services?: ServiceRanges;
   /** The address the `kubernetes` Service leads to where the server listens on a loopback address or on all of them. */
   readonly advertiseAddress?: string;
   /** For clients outside the process. Absent: all are served as they come. */
@@ -123,7 +123,11 @@ export async function createApiServer(given: ApiServerOptions): Promise<ApiServe
   return server;
 }
 
-const defaultServiceCidr = '10.96.0.0/16';
+/** The node ports are upstream's. */
+export const defaultServices: ServiceRanges = {
+  cidrs: ['10.96.0.0/16'],
+  nodePorts: { first: 30_000, count: 2768 },
+};
 
 class Server implements ApiServer {
   readonly pipeline: RequestPipeline;
@@ -151,7 +155,7 @@ class Server implements ApiServer {
     this.#options = options;
     this.#noteRequest = options.noteRequest ?? (() => undefined);
     const registry = new ResourceRegistry(withEventTtl(definitions, options.limits?.eventTtlSeconds));
-    const services = new ServiceAllocation({ cidr: options.serviceCidr ?? defaultServiceCidr, clock, rng });
+    const services = new ServiceAllocation({ ...(options.services ?? defaultServices), clock, rng });
     this.#services = services;
     const context = new ServerContext({
       registry,
@@ -304,7 +308,7 @@ class Server implements ApiServer {
           options: {
             authorization: { ...authorization, modes: authorizationModes },
             admissionPlugins: admissionPlugins ?? { enable: [], disable: [] },
-            serviceCidr: this.#options.serviceCidr ?? defaultServiceCidr,
+            services: this.#options.services ?? defaultServices,
             eventTtlSeconds: limits?.eventTtlSeconds,
           },
         }),
@@ -334,7 +338,7 @@ class Server implements ApiServer {
   }
 
   #bootstrap(): Promise<void> {
-    return bootstrap(this.pipeline.context, { range: this.#services.range, port: 6443 });
+    return bootstrap(this.pipeline.context, { ranges: this.#services.ranges, port: 6443 });
   }
 
   async #upgrade(upgrade: Upgrade): Promise<void> {

@@ -7,7 +7,7 @@ import { definitions } from './resources/definitions.ts';
 /** A server in memory with the service account every namespace has, for tests of what it does with requests. */
 export async function aServer(
   options: Partial<
-    Pick<ApiServerOptions, 'nodeApi' | 'admissionPlugins' | 'authorizationModes' | 'limits' | 'serviceCidr'>
+    Pick<ApiServerOptions, 'nodeApi' | 'admissionPlugins' | 'authorizationModes' | 'limits' | 'services'>
   > = {},
 ) {
   const clock = new FakeClock();

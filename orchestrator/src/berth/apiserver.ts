@@ -9,7 +9,7 @@ import { ensurePki } from './pki.ts';
 import { prepareOutputs } from './prepare-outputs.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import { serverLog } from './server-log.ts';
-import { machineAddress, serverNames } from './server-names.ts';
+import { serverNames } from './server-names.ts';
 import { startServer } from './start-server.ts';
 import type { UpOptions } from './up.ts';
 
@@ -25,12 +25,11 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
   const parts = { clock: systemClock, rng: systemRng, log, debug };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
-    const pki = await ensurePki(data.pki, serverNames(address), systemClock);
-    const hostAddress = machineAddress();
+    const pki = await ensurePki(data.pki, serverNames(address, options.services), systemClock);
     const client = () => new KubeClient(server.api.transport());
     const nodeApi = remoteNodes(pki, client);
     const components = electedComponents(client, systemClock);
-    await using server = await startServer({ ...options, ...parts, hostAddress, pki, nodeApi, components });
+    await using server = await startServer({ ...options, ...parts, pki, nodeApi, components });
     const kubeconfig = await writeKubeconfigs(options, server.url, pki);
     await using _announced = await announce(options, { server, kubeconfig, what: '' });
     using _memory = returnMemoryWhenQuiet(systemClock);

@@ -14,6 +14,7 @@ import { idlePollHelp, idlePollOf } from './idle-poll-flag.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addLimitFlags, type LimitFlags, limitsOf } from './limit-flags.ts';
 import { poolHelp, poolsOf } from './pool-flag.ts';
+import { addServiceFlags, type ServiceFlags, servicesOf } from './service-flags.ts';
 import { formatData, type OutputFormat, type Terminal } from './terminal.ts';
 import { kubernetesVersion, version } from './version.ts';
 
@@ -25,7 +26,7 @@ export interface CliOptions {
   readonly driverCommand: readonly [string, ...string[]];
 }
 
-interface ServerFlags extends AccessFlags, LimitFlags, EtcdFlags {
+interface ServerFlags extends AccessFlags, LimitFlags, ServiceFlags, EtcdFlags {
   readonly dataDir: string;
   readonly address: string;
   readonly port: string;
@@ -148,7 +149,7 @@ function addServerFlags(command: Command): Command {
     .option('--enable-admission-plugins <names>', 'admission plugins beside those that are on by themselves')
     .option('--disable-admission-plugins <names>', 'admission plugins that are on by themselves, and shall not be')
     .option('--admission-control-config-file <file>', 'what admission plugins are told: an AdmissionConfiguration');
-  addEtcdFlags(addLimitFlags(command));
+  addEtcdFlags(addServiceFlags(addLimitFlags(command)));
   return command
     .optionsGroup('')
     .option('--idle-poll <duration>', idlePollHelp)
@@ -176,6 +177,7 @@ function checkServer(flags: ServerFlags, command: Command) {
     ...accessOf(flags, isGiven),
     admissionPlugins: pluginsOf(flags),
     limits: limitsOf(flags),
+    services: servicesOf(flags),
     debug: { profiling: booleanFlag('--profiling', flags.profiling), flags: givenFlags(command) },
     etcd: etcdOf(flags, isGiven),
     idlePollMs: idlePollOf(flags.idlePoll),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { defaultServices } from '../api-server/create-api-server.ts';
 import { localHost, serverNames } from './server-names.ts';
 
 test.each([
@@ -10,5 +11,5 @@ test.each([
   ['0:0:0:0:0:0:0:0', '127.0.0.1'],
 ])('a server that listens on %s is called %s here, and has a certificate for that', (address, host) => {
   expect(localHost(address)).toBe(host);
-  expect(serverNames(address)).toContain(host.replace(/^\[|\]$/g, ''));
+  expect(serverNames(address, defaultServices)).toContain(host.replace(/^\[|\]$/g, ''));
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import { IdlePolling } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
+import type { ServiceRanges } from '../api-server/admission/service-allocation.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { Listener } from '../api-server/http/listener.ts';
@@ -20,7 +21,7 @@ import type { EtcdChoice } from './etcd-flags.ts';
 import { defaultFrontProxy, frontProxyCaFile } from './front-proxy-defaults.ts';
 import { openStore } from './open-store.ts';
 import type { KeyPair, Pki } from './pki.ts';
-import { localHost } from './server-names.ts';
+import { localHost, publicAddress } from './server-names.ts';
 
 export interface StartServerOptions extends AccessOptions {
   readonly data: DataDir;
@@ -28,11 +29,10 @@ export interface StartServerOptions extends AccessOptions {
   readonly etcd: EtcdChoice | undefined;
   readonly address: string;
   readonly port: number;
-  /** What other machines and pods know this one by, if it has such an address. */
-  readonly hostAddress: string | undefined;
   readonly pki: Pki;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
+  readonly services: ServiceRanges;
   /** How long processors stay awake after a request; 0: they halt as they like. */
   readonly idlePollMs: number;
   readonly debug: DebugOptions;
@@ -52,6 +52,7 @@ export interface RunningServer extends AsyncDisposable {
 /** Opens the store and serves the API on it, in this process and over TLS. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const { address, pki, clock, rng, log, nodeApi, components, idlePollMs } = options;
+  const advertiseAddress = publicAddress(address, options.services);
   await using stack = new AsyncDisposableStack();
   const polling = idlePollMs > 0 ? stack.use(new IdlePolling({ clock, forMs: idlePollMs })) : undefined;
   const store = stack.use(await openStore(options));
@@ -75,12 +76,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       authorization: options.authorization,
       admissionPlugins: options.admissionPlugins,
       limits: options.limits,
+      services: options.services,
       debug: options.debug,
       aside: true,
       ...(polling ? { noteRequest: () => polling.worked() } : {}),
       ...(options.encryption ? { encryption: options.encryption } : {}),
       ...(await frontProxyOf(options)),
-      ...(options.hostAddress === undefined ? {} : { advertiseAddress: options.hostAddress }),
+      ...(advertiseAddress === undefined ? {} : { advertiseAddress }),
       serveUpgrade: servePodUpgrade,
     }),
   );

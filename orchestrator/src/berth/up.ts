@@ -2,6 +2,7 @@ import { type Clock, type Logger, type LogLevel, type Rng, systemClock, systemRn
 import { KubeClient, startInformers } from '@berth/kube';
 import { linuxMounter, returnMemoryWhenQuiet } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
+import type { ServiceRanges } from '../api-server/admission/service-allocation.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { VolumeCounts } from '../controllers/volume/volume-counts.ts';
@@ -40,6 +41,7 @@ export interface UpOptions extends AccessOptions {
   readonly nodes: number;
   readonly admissionPlugins: PluginChoice;
   readonly limits: LimitOptions;
+  readonly services: ServiceRanges;
   /** How long processors stay awake after a request; 0: they halt as they like. */
   readonly idlePollMs: number;
   readonly debug: DebugOptions;
@@ -95,20 +97,19 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const { data, address, clock, rng, log } = context;
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  const machine = machineAddress();
-  const hostAddress = machine ?? '127.0.0.1';
+  const hostAddress = machineAddress('IPv4') ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
   const [pki, images, network] = await Promise.all([
-    ensurePki(data.pki, serverNames(address), clock),
+    ensurePki(data.pki, serverNames(address, context.services), clock),
     Images.open({ folder: data.images, mounter: linuxMounter, clock, usedIds: () => usedImageIds(data) }),
-    podNetwork(data.path),
+    podNetwork(data.path, context.services.cidrs),
   ]);
   images.provide(toolsImageName, toolsImage(process.execPath));
   const elsewhere = remoteNodes(pki, () => client);
   const nodeApi = (name: string) => nodes.get(name)?.kubelet.api ?? elsewhere(name);
   let planeRuns = false;
   const components = context.etcd ? electedComponents(() => client, clock) : ownComponents(() => planeRuns);
-  const server = stack.use(await startServer({ ...context, hostAddress: machine, pki, nodeApi, components }));
+  const server = stack.use(await startServer({ ...context, pki, nodeApi, components }));
   const kubeconfig = await writeKubeconfigs(context, server.url, pki);
   const client = new KubeClient(server.api.transport());
   const informers = stack.use(startInformers(client, { clock, rng, log }, signal));

@@ -5,20 +5,31 @@ import { isBehind, onceStoreAnswers } from '../follow-objects.ts';
 import { invalid } from '../invalid.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
-import { alignAddresses, keepAllocated } from '../resources/core/service-allocation.ts';
-import { initFamilies } from '../resources/core/service-families.ts';
+import { alignAddresses, keepAllocated, withBothForms } from '../resources/core/service-allocation.ts';
+import { initFamilies, type ServedFamilies } from '../resources/core/service-families.ts';
 import type { ServerContext } from '../server-context.ts';
-import { AddressRange, Pool } from '../service-addresses.ts';
+import { AddressRange } from '../service-ips/address-range.ts';
 import { addressesOf } from '../service-ips/ip-addresses.ts';
+import { upperFirst } from '../service-ips/upper-first.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import { ServiceIps } from './service-ips.ts';
-import { givePorts, nodePorts, nodePortsOf, type PortGiver } from './service-ports.ts';
+import { givePorts, nodePortsOf, type PortGiver, type PortRange } from './service-ports.ts';
+import { Pool } from './value-pool.ts';
 
-export interface AllocationOptions {
-  readonly cidr: string;
+/** What is given out (--service-cluster-ip-range, --service-node-port-range). */
+export interface ServiceRanges {
+  /** One of each family; that of the first is the one which Services have by themselves. */
+  readonly cidrs: readonly [string, ...string[]];
+  readonly nodePorts: PortRange;
+}
+
+export interface AllocationOptions extends ServiceRanges {
   readonly clock: Clock;
   readonly rng: Rng;
 }
+
+/** Of node ports (portallocator calculateRangeOffset). */
+const lowerPorts = { share: 32, atLeast: 16, atMost: 128 } as const;
 
 /** Hears of Services as they come and go. */
 export interface ServiceObserver {
@@ -35,15 +46,21 @@ interface Taking {
 
 /** Gives Services their cluster IPs and node ports; what is taken is followed from the store. */
 export class ServiceAllocation {
-  readonly range: AddressRange;
+  readonly ranges: readonly [AddressRange, ...AddressRange[]];
+  readonly #families: ServedFamilies;
+  readonly #nodePorts: PortRange;
   readonly #rng: Rng;
   readonly #ports: Pool<number>;
   #ips: ServiceIps | undefined;
   #storage: ObjectStorage | undefined;
   #observer: ServiceObserver | undefined;
 
-  constructor({ cidr, clock, rng }: AllocationOptions) {
-    this.range = new AddressRange(cidr);
+  constructor({ cidrs: [first, ...others], nodePorts, clock, rng }: AllocationOptions) {
+    const primary = new AddressRange(first);
+    const more = others.map((cidr) => new AddressRange(cidr));
+    this.ranges = [primary, ...more];
+    this.#families = [primary.family, ...more.map(({ family }) => family)];
+    this.#nodePorts = nodePorts;
     this.#rng = rng;
     this.#ports = new Pool(clock);
   }
@@ -53,7 +70,7 @@ export class ServiceAllocation {
     const storage = context.storageOf('', 'services');
     if (!storage) return;
     this.#storage = storage;
-    this.#ips = new ServiceIps(context, this.range);
+    this.#ips = new ServiceIps(context, this.ranges);
     await this.#read(storage, signal);
   }
 
@@ -120,15 +137,18 @@ export class ServiceAllocation {
     if (request.operation === 'delete' || !isResource(request, '', 'services')) return;
     const spec = request.object.spec as ServiceSpec | undefined;
     if (!spec) return;
-    const old = request.old?.spec as ServiceSpec | undefined;
+    const stored = request.old?.spec as ServiceSpec | undefined;
+    const old = stored && withBothForms(stored);
     if (old) keepAllocated(spec, old);
     else alignAddresses(spec);
-    const errors = initFamilies(spec, old);
+    const errors = initFamilies(spec, old, this.#families);
     if (errors.length > 0) throw invalid(request.definition, request.name, errors);
     const taking = { request, taken: new Set<number>() };
     try {
-      // Who has an address keeps it; that another is asked for is told by the rules of updates (allocUpdate).
+      // Who has an address keeps it; that another is asked for is told by the rules of updates (updateClusterIPs).
       if (!old || old.type === 'ExternalName') await this.#ips?.give(request, spec);
+      else if (old.clusterIPs?.[0] !== 'None' && old.ipFamilies?.length === 1 && spec.ipFamilies?.length === 2)
+        await this.#ips?.give(request, spec, 1);
       await givePorts({ request, spec, old, giver: this.#portGiver(taking) });
     } catch (error) {
       this.#giveUp(taking);
@@ -158,15 +178,13 @@ export class ServiceAllocation {
   }
 
   #portGiver(taking: Taking): PortGiver {
-    const { first, count } = nodePorts;
-    const take = (candidates: readonly number[]) => this.#take(candidates, taking);
-    const anyOf = () => {
-      const start = Math.floor(this.#rng.next() * count);
-      return Array.from({ length: count }, (_, k) => first + ((start + k) % count));
-    };
+    const range = this.#nodePorts;
+    const size = BigInt(range.count);
+    const anyOf = () =>
+      upperFirst({ size, usable: size, lower: lowerPorts, rng: this.#rng }).map((place) => range.first + Number(place));
     const { dryRun } = taking.request;
-    const takeAny = async () => (dryRun ? guessedPort(taking.taken) : take(anyOf()));
-    return { dryRun, take: async (port) => (await take([port])) !== undefined, takeAny };
+    const takeAny = async () => (dryRun ? guessedPort(taking.taken) : this.#take(anyOf(), taking));
+    return { range, dryRun, take: async (port) => (await this.#take([port], taking)) !== undefined, takeAny };
   }
 }
 

@@ -1,6 +1,7 @@
 import { isNotFound, isReason, type KubeClient, resources, type Service, type ServiceSpec } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { StoreError } from '../../store/store-error.ts';
+import { defaultServices } from '../create-api-server.ts';
 import { aServer } from '../server.test-harness.ts';
 
 const at = (name: string) => ({ name, namespace: 'default' });
@@ -97,7 +98,7 @@ test('a service that finalizers hold keeps its address until they are gone', asy
 });
 
 test('an address that somebody else has is given to no service', async () => {
-  await using server = await aServer({ serviceCidr: '10.96.0.0/29' });
+  await using server = await aServer({ services: { ...defaultServices, cidrs: ['10.96.0.0/29'] } });
   const { create } = servicesOf(server.client);
   const parentRef = { group: 'example.com', resource: 'gateways', namespace: 'x', name: 'g' };
   await server.client.create(resources.ipaddresses, { metadata: { name: '10.96.0.3' }, spec: { parentRef } });
@@ -110,7 +111,7 @@ test('an address that somebody else has is given to no service', async () => {
 });
 
 test('more ServiceCIDRs are more addresses, at once; those that go or are not ready give none', async () => {
-  await using server = await aServer({ serviceCidr: '10.96.0.0/30' });
+  await using server = await aServer({ services: { ...defaultServices, cidrs: ['10.96.0.0/30'] } });
   const { client } = server;
   const { create, range, addresses } = servicesOf(client);
   expect(await create('a')).toBe('10.96.0.2');
@@ -141,7 +142,7 @@ test('more ServiceCIDRs are more addresses, at once; those that go or are not re
 const now = '2026-01-01T00:00:00Z';
 
 test('addresses that nobody asks for are of the upper part of a range as long as there are any', async () => {
-  await using server = await aServer({ serviceCidr: '10.96.0.0/27' });
+  await using server = await aServer({ services: { ...defaultServices, cidrs: ['10.96.0.0/27'] } });
   const { create } = servicesOf(server.client);
   const upper: string[] = [];
   for (let i = 0; i < 14; i++) upper.push(await create(`s${i}`));

@@ -4,9 +4,9 @@ import { turns } from '../decoding/turns.ts';
 import { invalid } from '../invalid.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { invalid as wrongField } from '../resources/field.ts';
-import { isIpv4Address } from '../resources/ip-form.ts';
+import type { AddressFamily } from '../resources/ip-form.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { AddressRange } from '../service-addresses.ts';
+import type { AddressRange } from '../service-ips/address-range.ts';
 import { addressesOf, IpAddresses } from '../service-ips/ip-addresses.ts';
 import { readyRanges } from '../service-ips/service-ranges.ts';
 import type { AdmissionRequest } from './admission.ts';
@@ -15,24 +15,28 @@ import { allocationFailed } from './service-ports.ts';
 /** In units of {@link turns}, for an address that somebody has: of a range that is nearly full there are many. */
 const lookingCost = 1;
 
+/** Of what is only tried, where no range is. */
+const notReady = 'allocator not ready';
+
 /** How a request asks for an address. */
 interface Asking {
   readonly request: AdmissionRequest;
   readonly spec: ServiceSpec;
+  readonly family: AddressFamily;
 }
 
 /** Gives Services their cluster IPs, each an IPAddress of the store, out of the ranges of the ServiceCIDRs. */
 export class ServiceIps {
   readonly #context: ServerContext;
   /** Where the store has no ServiceCIDRs. */
-  readonly #range: AddressRange;
+  readonly #configured: readonly AddressRange[];
   readonly #addresses: IpAddresses | undefined;
   /** By Services that the store has: those of older servers have no IPAddress yet. */
   readonly #used = new Map<string, string>();
 
-  constructor(context: ServerContext, range: AddressRange) {
+  constructor(context: ServerContext, configured: readonly AddressRange[]) {
     this.#context = context;
-    this.#range = range;
+    this.#configured = configured;
     this.#addresses = IpAddresses.of(context);
   }
 
@@ -50,15 +54,24 @@ export class ServiceIps {
     for (const address of addressesOf(spec)) if (this.#used.get(address) === uid) this.#used.delete(address);
   }
 
-  /** Fills in a service's address, in place; what comes of the request decides whether it keeps it. @throws ApiError */
-  async give(request: AdmissionRequest, spec: ServiceSpec): Promise<void> {
-    if (spec.type === 'ExternalName' || spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
-    const asked = spec.clusterIP || spec.clusterIPs?.[0];
-    if (asked !== undefined && !isIpv4Address(asked)) return;
-    const asking = { request, spec };
-    const address = await (asked === undefined ? this.#any(asking) : this.#this(asked, asking));
-    spec.clusterIP = address;
-    spec.clusterIPs = [address];
+  /**
+   * Fills in a service's addresses, in place, one of each of its families from the `first` on; what comes of the request decides
+   * whether it keeps them. @throws ApiError
+   */
+  async give(request: AdmissionRequest, spec: ServiceSpec, first = 0): Promise<void> {
+    if (spec.type === 'ExternalName' || (first === 0 && spec.clusterIPs?.[0] === 'None')) return;
+    const families = (spec.ipFamilies ?? []) as AddressFamily[];
+    const asked = families.map((_, index) => spec.clusterIPs?.[index] ?? '');
+    // What is told of one that is not given shows all as they were asked for.
+    spec.clusterIPs = asked;
+    const given = [...asked];
+    for (const [index, family] of families.entries()) {
+      if (index < first) continue;
+      const asking = { request, spec, family };
+      given[index] = await (asked[index] ? this.#this(asked[index], asking) : this.#any(asking));
+    }
+    spec.clusterIPs = given;
+    if (given[0] !== undefined) spec.clusterIP = given[0];
   }
 
   /** What a Service had and has no more; afterwards, as nothing is left to be done about a failure: see AddressRepair. */
@@ -72,12 +85,13 @@ export class ServiceIps {
       }
   }
 
-  async #any({ request, spec }: Asking): Promise<string> {
+  async #any({ request, spec, family }: Asking): Promise<string> {
     // Of what is only tried upstream looks for none.
-    if (request.dryRun) return (await this.#ranges(0))[0]?.at(0) ?? refuse(request, spec, 'allocator not ready');
+    if (request.dryRun)
+      return (await this.#ranges(family, 0))[0]?.at(0n) ?? refuse(request, spec, `failed to allocate IP: ${notReady}`);
     const full = new Set<string>();
     for (const notOlderThan of [0, undefined])
-      for (const range of await this.#ranges(notOlderThan)) {
+      for (const range of await this.#ranges(family, notOlderThan)) {
         const address = full.has(range.cidr) ? undefined : await this.#anyOf(range, request);
         if (address !== undefined) return address;
         full.add(range.cidr);
@@ -94,20 +108,23 @@ export class ServiceIps {
     return undefined;
   }
 
-  async #this(asked: string, { request, spec }: Asking): Promise<string> {
+  async #this(asked: string, { request, spec, family }: Asking): Promise<string> {
     const within = async (notOlderThan?: number) =>
-      (await this.#ranges(notOlderThan)).some((range) => range.includes(asked));
-    if (!(await within(0)) && !(await within())) return refuse(request, spec, await this.#outside(asked, request));
+      (await this.#ranges(family, notOlderThan)).some((range) => range.includes(asked));
+    if (!(await within(0)) && !(await within()))
+      return refuse(request, spec, await this.#outside(asked, family, request));
     // Of what is only tried upstream does not look whether it is taken.
     if (request.dryRun || (!this.#used.has(asked) && (await this.#take(asked, request)))) return asked;
     return refuse(request, spec, `failed to allocate IP ${asked}: provided IP is already allocated`);
   }
 
-  async #outside(asked: string, { dryRun }: AdmissionRequest): Promise<string> {
-    const [range] = dryRun ? await this.#ranges(0) : [];
+  async #outside(asked: string, family: AddressFamily, { dryRun }: AdmissionRequest): Promise<string> {
+    const [range] = dryRun ? await this.#ranges(family, 0) : [];
     const why = range
       ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${range.cidr}`
-      : 'the provided network does not match the current range';
+      : dryRun
+        ? notReady
+        : 'the provided network does not match the current range';
     return `failed to allocate IP ${asked}: ${why}`;
   }
 
@@ -124,9 +141,10 @@ export class ServiceIps {
     return true;
   }
 
-  async #ranges(notOlderThan?: number): Promise<readonly AddressRange[]> {
+  async #ranges(family: AddressFamily, notOlderThan?: number): Promise<readonly AddressRange[]> {
     const storage = this.#context.storageOf('networking.k8s.io', 'servicecidrs');
-    return storage ? readyRanges(storage, notOlderThan) : [this.#range];
+    if (storage) return readyRanges(storage, family, notOlderThan);
+    return this.#configured.filter((range) => range.family === family);
   }
 }
 

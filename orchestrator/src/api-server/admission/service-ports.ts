@@ -6,11 +6,14 @@ import { isHealthChecked } from '../resources/core/service-validation.ts';
 import { invalid as wrongField } from '../resources/field.ts';
 import type { AdmissionRequest } from './admission.ts';
 
-/** Upstream's default range. */
-export const nodePorts = { first: 30_000, count: 2768 } as const;
+export interface PortRange {
+  readonly first: number;
+  readonly count: number;
+}
 
 /** Gives node ports to one request. */
 export interface PortGiver {
+  readonly range: PortRange;
   /** Of what is only tried upstream does not look at the range. */
   readonly dryRun: boolean;
   /** False: another has it, or this request. */
@@ -88,7 +91,7 @@ async function anyPort({ giver }: Asking): Promise<number> {
 }
 
 async function refusalOf(giver: PortGiver, port: number): Promise<string | undefined> {
-  const { first, count } = nodePorts;
+  const { first, count } = giver.range;
   if (!giver.dryRun && (port < first || port >= first + count))
     return `provided port is not in the valid range. The range of valid ports is ${first}-${first + count - 1}`;
   return (await giver.take(port)) ? undefined : 'provided port is already allocated';

@@ -2,6 +2,7 @@ import type { Status } from '@berth/kube';
 import type { RangeRequest, WriteRequest } from '../../store/store.ts';
 import type { StoreErrorCode } from '../../store/store-error.ts';
 import type { PluginChoice } from '../admission/plugin-names.ts';
+import type { ServiceRanges } from '../admission/service-allocation.ts';
 import type { AuthorizationOptions } from '../authorization/authorization-options.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
 import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
@@ -12,7 +13,7 @@ import type { User } from '../user.ts';
 export interface AsideOptions {
   readonly authorization: AuthorizationOptions;
   readonly admissionPlugins: PluginChoice;
-  readonly serviceCidr: string;
+  readonly services: ServiceRanges;
   readonly eventTtlSeconds: number | undefined;
 }
 

@@ -56,7 +56,7 @@ export class AsideServer implements AsyncDisposable {
   constructor(parts: AsideServerParts) {
     const { options, clock, rng } = parts;
     this.#parts = parts;
-    this.#services = new ServiceAllocation({ cidr: options.serviceCidr, clock, rng });
+    this.#services = new ServiceAllocation({ ...options.services, clock, rng });
     const registry = new ResourceRegistry(withEventTtl(definitions, options.eventTtlSeconds));
     const context = new ServerContext({
       ...parts,

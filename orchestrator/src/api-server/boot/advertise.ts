@@ -10,6 +10,11 @@ export interface AdvertisedAddress {
   readonly port: number;
 }
 
+/** Whether clients of other machines reach who listens there by that very address. */
+export function isOpenToOthers(address: string): boolean {
+  return !/^(127\.|0\.0\.0\.0$|::1?$)/.test(address);
+}
+
 const place = { namespace: 'default', name: 'kubernetes' } as const;
 
 /**

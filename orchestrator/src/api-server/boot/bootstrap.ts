@@ -3,7 +3,7 @@ import { own } from '../admission/asked.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { AddressRange } from '../service-addresses.ts';
+import type { AddressRange } from '../service-ips/address-range.ts';
 import { defaultServiceCidr } from '../service-ips/default-service-cidr.ts';
 import { loopback } from '../user.ts';
 import { createChecked } from '../verbs/create-object.ts';
@@ -31,22 +31,23 @@ const priorityClasses: readonly AnyObject[] = [
 ];
 
 export interface BootstrapOptions {
-  readonly range: AddressRange;
+  /** Of the services; the server's own address is the first one's first. */
+  readonly ranges: readonly [AddressRange, ...AddressRange[]];
   readonly port: number;
 }
 
 /** Creates what every cluster begins with, where it is missing. */
-export async function bootstrap(context: ServerContext, { range, port }: BootstrapOptions): Promise<void> {
+export async function bootstrap(context: ServerContext, { ranges, port }: BootstrapOptions): Promise<void> {
   await Promise.all([
     ...namespaces.map((name) =>
       ensure(context, '', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
     ),
     // Before the first Service: it has its address of it.
-    ensure(context, 'networking.k8s.io', 'servicecidrs', defaultServiceCidr(range.cidr)),
+    ensure(context, 'networking.k8s.io', 'servicecidrs', defaultServiceCidr(ranges.map(({ cidr }) => cidr))),
   ]);
   await Promise.all([
     ...priorityClasses.map((each) => ensure(context, 'scheduling.k8s.io', 'priorityclasses', each)),
-    ensureKubernetesService(context, kubernetesService(range.at(1), port)),
+    ensureKubernetesService(context, kubernetesService(ranges[0].at(1n), port)),
   ]);
 }
 

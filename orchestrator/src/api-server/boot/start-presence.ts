@@ -1,5 +1,6 @@
 import type { Listener } from '../http/listener.ts';
 import type { ServerContext } from '../server-context.ts';
+import { isOpenToOthers } from './advertise.ts';
 import { startAdvertising } from './start-advertising.ts';
 import type { UpkeepParts } from './start-upkeep.ts';
 
@@ -12,7 +13,7 @@ export interface PresenceParts extends Omit<UpkeepParts, 'advertised' | 'adverti
 /** Makes a server that listens known, and begins what it sees to while it serves: nobody waits for that. */
 export async function startPresence(context: ServerContext, parts: PresenceParts): Promise<AsyncDisposable> {
   const { address, port } = parts.listener;
-  const ip = /^(127\.|0\.0\.0\.0$|::1?$)/.test(address) ? parts.advertiseAddress : address;
+  const ip = isOpenToOthers(address) ? address : parts.advertiseAddress;
   const advertised = ip === undefined ? undefined : { ip, port };
   const advertising = advertised && (await startAdvertising(context, advertised));
   const upkeep = import('./start-upkeep.ts').then(({ startUpkeep }) =>

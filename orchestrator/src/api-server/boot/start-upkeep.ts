@@ -33,7 +33,11 @@ export function startUpkeep(context: ServerContext, parts: UpkeepParts): AsyncDi
   const { clock, rng, log } = context;
   const end = new AbortController();
   const identity = IdentityLease.of(context, hostname(), advertised && peerAddressOf(advertised));
-  const status = new DefaultCidrStatus(context, client, services.range.cidr);
+  const status = new DefaultCidrStatus(
+    context,
+    client,
+    services.ranges.map(({ cidr }) => cidr),
+  );
   const instance = `${repairer}-${hostname()}`;
   const events = createEventSeriesRecorder(client, { controller: repairer, instance, clock, rng, log });
   const attempt = (what: string, work: (() => Promise<void>) | undefined) =>

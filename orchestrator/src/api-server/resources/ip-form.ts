@@ -1,5 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
+export type AddressFamily = 'IPv4' | 'IPv6';
+
+/** Of an address or a range, in the form that Go shows. */
+export function familyOf(value: string): AddressFamily {
+  return value.includes(':') ? 'IPv6' : 'IPv4';
+}
+
 /** Leading zeros are tolerated as upstream's sloppy parser does; the numbers are decimal. */
 function sloppy(value: string): string {
   return value.replace(/(^|\.)0+(?=\d)/g, '$1');
@@ -11,6 +18,11 @@ export function isIpAddress(value: string): boolean {
 
 export function isIpv4Address(value: string): boolean {
   return isIPv4(sloppy(value));
+}
+
+/** An IPv4 address within IPv6 is none. */
+export function isIpv6Address(value: string): boolean {
+  return canonicalIp(value)?.includes(':') === true;
 }
 
 /** As Go's net.IP shows it: an IPv4 address within IPv6 is an IPv4 address. Undefined: it is none. */
@@ -69,10 +81,11 @@ export function coversRange(cidr: string, other: string): boolean {
 function masked(address: string, bits: number, length: number): string {
   const all = bitsOf(address);
   const hidden = BigInt(bits - Math.min(length, bits));
-  return textOf((all >> hidden) << hidden, bits);
+  return addressAt((all >> hidden) << hidden, bits);
 }
 
-function bitsOf(address: string): bigint {
+/** The address as a number. */
+export function bitsOf(address: string): bigint {
   if (isIpv4Address(address)) return address.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n);
   const [head = '', tail] = address.split('::').map((part) => part.split(':').filter(Boolean)) as string[][];
   const [before, after] = [[...head], [...(tail ?? [])]];
@@ -80,7 +93,8 @@ function bitsOf(address: string): bigint {
   return groups.reduce((sum, part) => sum * 65536n + BigInt(`0x${part}`), 0n);
 }
 
-function textOf(value: bigint, bits: number): string {
+/** The address that is this number, of 32 bits or of 128. */
+export function addressAt(value: bigint, bits: number): string {
   const part = (index: number, size: number) =>
     (value >> BigInt(bits - size * (index + 1))) & ((1n << BigInt(size)) - 1n);
   if (bits === 32) return [0, 1, 2, 3].map((index) => part(index, 8)).join('.');

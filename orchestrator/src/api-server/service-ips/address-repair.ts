@@ -3,9 +3,9 @@ import { type EventRecorder, type IPAddress, isConflict, type Service, type Serv
 import { followObjects } from '../follow-objects.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
-import { canonicalIp, givesOut } from '../resources/ip-form.ts';
+import { canonicalIp, familyOf, givesOut } from '../resources/ip-form.ts';
 import type { ServerContext } from '../server-context.ts';
-import { addressesOf, familyOf, type Holder, IpAddresses, ipAllocator, ipLabels } from './ip-addresses.ts';
+import { addressesOf, type Holder, IpAddresses, ipAllocator, ipLabels } from './ip-addresses.ts';
 
 /** Upstream's: so long a request may be on its way from the address to the Service. */
 const creatingMs = 60_000;

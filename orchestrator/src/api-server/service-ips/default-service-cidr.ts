@@ -1,4 +1,4 @@
-import { rfc3339 } from '@berth/kit';
+import { messageOf, rfc3339 } from '@berth/kit';
 import { createEventRecorder, type EventRecorder, type KubeClient, resources, type ServiceCIDR } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -7,17 +7,20 @@ import { defaultName } from './service-ranges.ts';
 
 const controller = 'kubernetes-service-cidr-controller';
 
-/** The ServiceCIDR of the range that the server was started with. */
-export function defaultServiceCidr(cidr: string): AnyObject {
+/** The ServiceCIDR of the ranges that the server was started with. */
+export function defaultServiceCidr(cidrs: readonly string[]): AnyObject {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'ServiceCIDR',
     metadata: { name: defaultName },
-    spec: { cidrs: [cidr] },
+    spec: { cidrs: [...cidrs] },
   };
 }
 
-/** Says in the status of the default ServiceCIDR that it is ready, and in events where it is another (controlplane controller/defaultservicecidr). */
+/**
+ * Says in the status of the default ServiceCIDR that it is ready, and in events where it is another; one of the first range alone gets the
+ * second beside it (controlplane controller/defaultservicecidr).
+ */
 export class DefaultCidrStatus implements AsyncDisposable {
   readonly #context: ServerContext;
   readonly #client: KubeClient;
@@ -26,10 +29,10 @@ export class DefaultCidrStatus implements AsyncDisposable {
   readonly #told = new Set<string>();
   #recorder: (EventRecorder & AsyncDisposable) | undefined;
 
-  constructor(context: ServerContext, client: KubeClient, cidr: string) {
+  constructor(context: ServerContext, client: KubeClient, cidrs: readonly string[]) {
     this.#context = context;
     this.#client = client;
-    this.#cidrs = [cidr];
+    this.#cidrs = cidrs;
   }
 
   /** @throws ApiError */
@@ -40,7 +43,13 @@ export class DefaultCidrStatus implements AsyncDisposable {
     const cidrs = object.spec?.cidrs ?? [];
     const condition = object.status?.conditions?.find(({ type }) => type === 'Ready');
     const shown = (list: readonly string[]) => `[${list.join(' ')}]`;
-    if (!semanticEqual(cidrs, this.#cidrs))
+    const [first] = this.#cidrs;
+    if (this.#cidrs.length === 2 && cidrs.length === 1 && cidrs[0] === first)
+      await this.#addSecond(object).catch((error: unknown) => {
+        const what = `The default ServiceCIDR can not be upgraded from ${first} to dual stack ${shown(this.#cidrs)}`;
+        this.#tell(object, 'KubernetesDefaultServiceCIDRError', `${what} : ${messageOf(error)}`);
+      });
+    else if (!semanticEqual(cidrs, this.#cidrs))
       this.#tell(
         object,
         'KubernetesDefaultServiceCIDRInconsistent',
@@ -54,6 +63,10 @@ export class DefaultCidrStatus implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#recorder?.[Symbol.asyncDispose]();
+  }
+
+  async #addSecond(object: ServiceCIDR): Promise<void> {
+    await this.#client.update(resources.servicecidrs, { ...object, spec: { cidrs: [...this.#cidrs] } });
   }
 
   async #setReady(): Promise<void> {

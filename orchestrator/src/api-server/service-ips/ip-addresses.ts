@@ -3,6 +3,7 @@ import { createOwn } from '../boot/create-own.ts';
 import { deleteOwn } from '../boot/delete-own.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
+import { familyOf } from '../resources/ip-form.ts';
 import type { ServerContext } from '../server-context.ts';
 
 /** Who has an address. */
@@ -83,11 +84,8 @@ function isHeldBy({ spec }: IPAddress, { namespace, name }: Holder): boolean {
   return group === '' && resource === 'services' && at === namespace && called === name;
 }
 
-/** A Service's cluster IPs. */
+/** A Service's cluster IPs; what stands in one that is a name alone is none. */
 export function addressesOf(spec: ServiceSpec | undefined): readonly string[] {
+  if (spec?.type === 'ExternalName') return [];
   return (spec?.clusterIPs ?? []).filter((each) => each !== '' && each !== 'None');
-}
-
-export function familyOf(address: string): 'IPv4' | 'IPv6' {
-  return address.includes(':') ? 'IPv6' : 'IPv4';
 }

@@ -8,12 +8,28 @@ export function alignAddresses(spec: ServiceSpec): void {
   if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
 }
 
+/** A stored one, which may be of before there was the new form, or of a name. */
+export function withBothForms(spec: ServiceSpec): ServiceSpec {
+  const copy = { ...spec };
+  alignAddresses(copy);
+  return copy;
+}
+
+/** Clients that know one of the two forms only change the other with it (normalizeClusterIPs, of a change). */
+function alignChange(next: ServiceSpec, old: ServiceSpec): void {
+  const [address = '', before = ''] = [next.clusterIP, old.clusterIP];
+  if (address === before) {
+    if (old.clusterIPs?.length && !next.clusterIPs?.length) next.clusterIPs = [...old.clusterIPs];
+  } else if (semanticEqual(next.clusterIPs, old.clusterIPs)) {
+    if (address) next.clusterIPs = [address];
+    else delete next.clusterIPs;
+  }
+}
+
 /** An update that doesn't name what was allocated keeps it; one that changes the type gives it up (patchAllocatedValues, dropTypeDependentFields). */
 export function keepAllocated(next: ServiceSpec, old: ServiceSpec): void {
   if (needsAddress(next) && needsAddress(old)) keepAddress(next, old);
-  // Clients that know one of the two forms only change the other with it.
-  if (next.clusterIP && next.clusterIP !== old.clusterIP && semanticEqual(next.clusterIPs, old.clusterIPs))
-    next.clusterIPs = [next.clusterIP];
+  alignChange(next, old);
   if (allocatesNodePorts(next) && allocatesNodePorts(old)) keepNodePorts(next, old);
   if (isHealthChecked(next) && isHealthChecked(old) && !next.healthCheckNodePort && old.healthCheckNodePort)
     next.healthCheckNodePort = old.healthCheckNodePort;

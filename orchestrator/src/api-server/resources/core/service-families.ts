@@ -2,31 +2,34 @@ import type { ServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { invalid } from '../field.ts';
+import { type AddressFamily, familyOf } from '../ip-form.ts';
 import { addressErrors } from './service-validation.ts';
 
-/** The one family that services have addresses of here. */
-const own = 'IPv4';
+/** Families that services have addresses of, the one that they have by themselves first. */
+export type ServedFamilies = readonly [AddressFamily, ...AddressFamily[]];
 
 /**
- * A service's families are known before its addresses are; changes `spec` in place (Allocators.initIPFamilyFields, on a
- * cluster of one family). What is told ends the request before all other checks.
+ * A service's families are known before its addresses are; changes `spec` in place (Allocators.initIPFamilyFields). What is told
+ * ends the request before all other checks.
  */
-export function initFamilies(spec: ServiceSpec, old: ServiceSpec | undefined): readonly FieldError[] {
+export function initFamilies(
+  spec: ServiceSpec,
+  old: ServiceSpec | undefined,
+  served: ServedFamilies,
+): readonly FieldError[] {
   if (spec.type === 'ExternalName' || isPreferenceKept(spec, old)) return [];
   spec.ipFamilyPolicy ??= old?.ipFamilyPolicy ?? (isOpenHeadless(spec) ? 'RequireDualStack' : 'SingleStack');
   const unrelated = addressErrors(spec, old?.clusterIPs);
   if (unrelated.length > 0) return unrelated;
-  const errors = [...(old ? releaseErrors(spec, old) : []), ...policyErrors(spec), ...inferFamilies(spec)];
+  const errors = [...(old ? releaseErrors(spec, old) : []), ...policyErrors(spec), ...inferFamilies(spec, served)];
   if (errors.length > 0) return errors;
-  if (isOpenHeadless(spec)) {
-    const [first = own, ...more] = spec.ipFamilies ?? [];
-    const other = first === 'IPv4' ? 'IPv6' : 'IPv4';
-    spec.ipFamilies = more.length === 0 && spec.ipFamilyPolicy !== 'SingleStack' ? [first, other] : [first, ...more];
-    return [];
-  }
-  const unserved = unservedErrors(spec);
-  if (unserved.length === 0 && !spec.ipFamilies?.length) spec.ipFamilies = [own];
-  return unserved;
+  const isOpen = isOpenHeadless(spec);
+  const unserved = isOpen ? [] : unservedErrors(spec, served);
+  if (unserved.length > 0) return unserved;
+  const [first = served[0], ...more] = spec.ipFamilies ?? [];
+  const takesBoth = spec.ipFamilyPolicy !== 'SingleStack' && (isOpen || served.length === 2);
+  spec.ipFamilies = takesBoth && more.length === 0 ? [first, first === 'IPv4' ? 'IPv6' : 'IPv4'] : [first, ...more];
+  return [];
 }
 
 /** Headless and for endpoints that somebody else makes, of whatever family. */
@@ -81,28 +84,30 @@ function policyErrors({ clusterIPs = [], ipFamilies = [], ipFamilyPolicy }: Serv
   ];
 }
 
-function inferFamilies(spec: ServiceSpec): FieldError[] {
+function inferFamilies(spec: ServiceSpec, served: ServedFamilies): FieldError[] {
   const { clusterIPs = [] } = spec;
   if (clusterIPs[0] === 'None') return [];
   const families = [...(spec.ipFamilies ?? [])];
   const errors: FieldError[] = [];
   for (const [index, address] of clusterIPs.entries()) {
     if (index < families.length) continue;
-    const family = address.includes(':') ? 'IPv6' : 'IPv4';
-    if (family === own) families.push(family);
+    const family = familyOf(address);
+    if (served.includes(family)) families.push(family);
     else errors.push(invalid(`spec.clusterIPs[${index}]`, clusterIPs, `${family} is not configured on this cluster`));
   }
   if (families.length > 0) spec.ipFamilies = families;
   return errors;
 }
 
-function unservedErrors({ ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldError[] {
+function unservedErrors({ ipFamilies = [], ipFamilyPolicy }: ServiceSpec, served: ServedFamilies): FieldError[] {
   return [
-    ...(ipFamilyPolicy === 'RequireDualStack'
+    ...(ipFamilyPolicy === 'RequireDualStack' && served.length < 2
       ? [invalid('spec.ipFamilyPolicy', ipFamilyPolicy, 'this cluster is not configured for dual-stack services')]
       : []),
     ...ipFamilies.flatMap((family, index) =>
-      family === own ? [] : [invalid(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster')],
+      served.includes(family as AddressFamily)
+        ? []
+        : [invalid(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster')],
     ),
   ];
 }

@@ -29,22 +29,33 @@ function addressErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   ];
 }
 
+/** A second value may come and go, the first stays (validateUpgradeDowngradeClusterIPs, validateUpgradeDowngradeIPFamilies). */
 function listErrors(name: 'clusterIPs' | 'ipFamilies', spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   const now = spec[name] ?? [];
   const before = old[name] ?? [];
   const field = `spec.${name}`;
   const what = name === 'clusterIPs' ? 'clusterIP' : 'ipFamily';
-  if (now.length === 0 && before.length > 0) return [invalid(`${field}[0]`, now, `primary ${what} can not be unset`)];
-  const changed = before.flatMap((value, index) =>
-    now[index] === undefined || now[index] === value
-      ? []
-      : [invalid(`${field}[${name === 'clusterIPs' ? index : 0}]`, now, 'may not change once set')],
-  );
-  if (before.length > now.length && spec.ipFamilyPolicy !== 'SingleStack') {
-    const text = `must be set to 'SingleStack' when releasing the secondary ${what}`;
-    return [...changed, invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, text)];
-  }
-  return changed;
+  const changed = (index: number, shown: readonly string[]) =>
+    invalid(`${field}[${index}]`, shown, 'may not change once set');
+  if (now.length === before.length)
+    return before.flatMap((value, index) =>
+      now[index] === value ? [] : [changed(name === 'clusterIPs' ? index : 0, now)],
+    );
+  const [first] = before;
+  return [
+    ...(now.length === 0 ? [invalid(`${field}[0]`, now, `primary ${what} can not be unset`)] : []),
+    // Upstream shows the addresses in either case.
+    ...(now.length > 0 && before.length > 0 && now[0] !== first ? [changed(0, spec.clusterIPs ?? [])] : []),
+    ...(now.length === 1 && before.length > 1 && spec.ipFamilyPolicy !== 'SingleStack'
+      ? [
+          invalid(
+            'spec.ipFamilyPolicy',
+            spec.ipFamilyPolicy,
+            `must be set to 'SingleStack' when releasing the secondary ${what}`,
+          ),
+        ]
+      : []),
+  ];
 }
 
 export function validateServiceStatus({ spec = {}, status }: Service): FieldError[] {

@@ -1,8 +1,8 @@
 import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
+import { duplicate, forbidden, internalError, invalid, notSupported, required } from '../field.ts';
 import { validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
-import { isIpv4Address } from '../ip-form.ts';
+import { isIpAddress, isIpv6Address } from '../ip-form.ts';
 import { validateLabels } from '../label-selector.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../names.ts';
 import { validatePort } from './pod/handlers.ts';
@@ -144,18 +144,30 @@ function clusterAddressErrors(
   );
   const many = addresses.length > 2 ? [invalid(field, addresses, 'may only hold up to 2 values')] : [];
   if (wrong.length > 0) return [...wrong, ...many];
-  const kinds = new Set(addresses.map(isIpv4Address));
   return [
     ...many,
-    ...(addresses.length > 1 && kinds.size < 2
-      ? [invalid(field, addresses, 'may specify no more than one IP for each IP family')]
-      : []),
+    ...(addresses.length > 1 ? sameFamilyErrors(addresses) : []),
     ...addresses.flatMap((address, index) => {
       const family = ipFamilies[index];
-      if (!family || !families.includes(family) || isIpv4Address(address) === (family === 'IPv4')) return [];
+      if (!family || !families.includes(family) || isIpv6Address(address) === (family === 'IPv6')) return [];
       const text = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``;
       return [invalid(`${field}[${index}]`, address, text)];
     }),
+  ];
+}
+
+function sameFamilyErrors(addresses: readonly string[]): FieldError[] {
+  const field = 'spec.clusterIPs';
+  // What a service had it may have again, None among others too.
+  const none = addresses.findIndex((address) => !isIpAddress(address));
+  const kinds = new Set(addresses.map(isIpv6Address));
+  return [
+    ...(none >= 0
+      ? [internalError(field, `failed to check for dual stack with error:invalid IP[${none}]: ${addresses[none]}`)]
+      : []),
+    ...(none >= 0 || kinds.size < 2
+      ? [invalid(field, addresses, 'may specify no more than one IP for each IP family')]
+      : []),
   ];
 }
 

@@ -2,7 +2,6 @@ import type { Service, ServiceSpec } from '@berth/kube';
 import { formatLabels } from '../columns.ts';
 import type { KindRules } from '../rules.ts';
 import { alignAddresses } from './service-allocation.ts';
-import { initFamilies } from './service-families.ts';
 import { validateServiceStatus, validateServiceUpdate } from './service-update.ts';
 import { validateService } from './service-validation.ts';
 
@@ -25,8 +24,6 @@ export const serviceRules: KindRules = {
     prepareForCreate: ({ spec }) => {
       dropPolicyOfNames(spec);
       alignAddresses(spec);
-      // What is wrong with them, validation tells.
-      initFamilies(spec, undefined);
     },
     // The balancer itself goes later; its address is no more this service's.
     prepareForUpdate: (object) => {
