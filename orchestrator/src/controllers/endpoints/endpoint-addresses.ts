@@ -1,8 +1,10 @@
-import { type Pod, Selector, type Service } from '@berth/kube';
+import { type Pod, type PodStatus, Selector, type Service } from '@berth/kube';
+import { type AddressFamily, canonicalIp, familyOf } from '../../api-server/resources/ip-form.ts';
 
 /** One pod behind a service, as Endpoints and EndpointSlices both describe it. */
 export interface ServiceEndpoint {
-  readonly ip: string;
+  /** Of either family, its own order. */
+  readonly ips: readonly string[];
   readonly nodeName: string | undefined;
   readonly hostname: string | undefined;
   readonly ready: boolean;
@@ -23,9 +25,22 @@ export interface ServicePort {
 export function endpointsOf(service: Service, pods: readonly Pod[]): ServiceEndpoint[] {
   const publishAll = service.spec?.publishNotReadyAddresses === true;
   return pods
-    .filter((pod) => pod.status?.podIP && pod.status.phase !== 'Failed' && pod.status.phase !== 'Succeeded')
+    .filter(({ status }) => ipsOf(status).length > 0 && status?.phase !== 'Failed' && status?.phase !== 'Succeeded')
     .map((pod) => endpointOf(service, pod, publishAll))
-    .sort((a, b) => (a.ip < b.ip ? -1 : 1));
+    .sort((a, b) => ((a.ips[0] ?? '') < (b.ips[0] ?? '') ? -1 : 1));
+}
+
+/** Which addresses are behind a service; of the first of them Endpoints tell (endpointslice getAddressTypesForService). */
+export function familiesOf({ spec = {} }: Service): readonly [AddressFamily, ...AddressFamily[]] {
+  const { ipFamilies = [], clusterIP = '' } = spec;
+  const [first, ...more] = ipFamilies as AddressFamily[];
+  if (first !== undefined) return [first, ...more];
+  return clusterIP && clusterIP !== 'None' ? [familyOf(clusterIP)] : ['IPv4', 'IPv6'];
+}
+
+function ipsOf(status: PodStatus | undefined): readonly string[] {
+  const told = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP];
+  return told.flatMap((ip) => canonicalIp(ip ?? '') ?? []);
 }
 
 function endpointOf(service: Service, pod: Pod, publishAll: boolean): ServiceEndpoint {
@@ -35,7 +50,7 @@ function endpointOf(service: Service, pod: Pod, publishAll: boolean): ServiceEnd
   const terminating = deletionTimestamp !== undefined;
   const hostname = pod.spec?.hostname && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined;
   return {
-    ip: pod.status?.podIP as string,
+    ips: ipsOf(pod.status),
     nodeName: pod.spec?.nodeName,
     hostname,
     serving,

@@ -1,11 +1,12 @@
 import { seededRng, silentLogger } from '@berth/kit';
 import { type EndpointSlice, type Endpoints, KubeClient, type Pod, resources, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { defaultServices } from '../../api-server/create-api-server.ts';
 import { aPod, aServer } from '../../api-server/server.test-harness.ts';
 import { startEndpointsController } from './endpoints-controller.ts';
 
-async function scene() {
-  const server = await aServer();
+async function scene(services = defaultServices) {
+  const server = await aServer({ services });
   const { clock } = server;
   const client = new KubeClient(server.server.transport());
   const stop = new AbortController();
@@ -31,13 +32,16 @@ async function scene() {
       }
       throw new Error(`never so: ${check}`);
     },
-    async pod(name: string, { ip, ready, ...more }: { ip: string; ready: boolean; spec?: object }): Promise<void> {
+    async pod(
+      name: string,
+      { ip, ipv6, ready, ...more }: { ip: string; ipv6?: string; ready: boolean; spec?: object },
+    ): Promise<void> {
       const made = await client.create<Pod>(
         resources.pods,
         aPod(name, { metadata: { labels: { app: 'x' } }, ...more }),
       );
       const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False' }];
-      const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions };
+      const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }, ...(ipv6 ? [{ ip: ipv6 }] : [])], conditions };
       await client.updateStatus<Pod>(resources.pods, { ...made, status });
     },
     async [Symbol.asyncDispose]() {
@@ -131,6 +135,30 @@ test('Endpoints and slices that somebody deletes come back', async () => {
   await s.client.delete(resources.endpoints, { namespace, name: 's' });
   await s.until(async () => ![undefined, uid].includes((await s.slice())?.metadata.uid));
   await s.until(async () => (await s.endpoints())?.subsets?.length === 1);
+});
+
+// endpointslice reconciler Reconcile, endpoints podToEndpointAddressForService.
+test('a Service of both families has slices of both, and Endpoints of its first; one that is no more asked for goes', async () => {
+  await using s = await scene({ ...defaultServices, cidrs: ['10.96.0.0/16', 'fd00:10::/112'] });
+  const both = { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv6', 'IPv4'] };
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }], ...both });
+  const slices = async () =>
+    (await s.slices())
+      .map(({ addressType, endpoints }) =>
+        [addressType, ...(endpoints ?? []).flatMap(({ addresses }) => addresses)].join(' '),
+      )
+      .toSorted()
+      .join();
+  await s.until(async () => (await slices()) === 'IPv4,IPv6');
+  await s.pod('of-one', { ip: '10.0.0.1', ready: true });
+  await s.until(async () => (await slices()) === 'IPv4 10.0.0.1,IPv6');
+  await s.pod('of-both', { ip: '10.0.0.2', ipv6: 'fd00::2', ready: true });
+  await s.until(async () => (await slices()) === 'IPv4 10.0.0.1 10.0.0.2,IPv6 fd00::2');
+  await s.until(async () => (await s.endpoints())?.subsets?.[0]?.addresses?.[0]?.ip === 'fd00::2');
+  expect((await s.endpoints())?.subsets?.[0]?.addresses).toHaveLength(1);
+  const one = { type: 'merge', patch: { spec: { ipFamilyPolicy: 'SingleStack' } } } as const;
+  await s.client.patch(resources.services, { namespace: 'default', name: 's' }, one);
+  await s.until(async () => (await slices()) === 'IPv6 fd00::2');
 });
 
 test('an ended pod is no endpoint, and a Service that goes takes its Endpoints with it', async () => {

@@ -11,7 +11,7 @@ import {
   splitKey,
 } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
-import { endpointsOf, type ServiceEndpoint, selects } from './endpoint-addresses.ts';
+import { endpointsOf, familiesOf, type ServiceEndpoint, selects } from './endpoint-addresses.ts';
 import { planSlices } from './plan-slices.ts';
 import { subsetsOf } from './subsets.ts';
 
@@ -116,13 +116,17 @@ class EndpointsWriter {
       'endpointslice.kubernetes.io/managed-by': managedBy,
       ...headless,
     };
-    const plan = planSlices({ name, uid }, endpoints, this.#slices.byIndex(byService, keyOf(service)));
+    const plan = planSlices(
+      { name, uid, families: familiesOf(service) },
+      endpoints,
+      this.#slices.byIndex(byService, keyOf(service)),
+    );
     for (const { name: sliceName, ...content } of plan.create) {
       const ownerReferences = [
         { apiVersion: 'v1', kind: 'Service', name, uid, controller: true, blockOwnerDeletion: true },
       ];
       const metadata = { name: sliceName, generateName: `${name}-`, namespace, labels, ownerReferences };
-      await client.create(resources.endpointslices, { metadata, addressType: 'IPv4', ...content } as EndpointSlice);
+      await client.create(resources.endpointslices, { metadata, ...content } as EndpointSlice);
     }
     for (const { slice, content } of plan.update)
       await client.update(resources.endpointslices, {
@@ -155,6 +159,7 @@ function sameForServices(a: Pod, b: Pod): boolean {
       metadata.labels,
       metadata.deletionTimestamp,
       status?.podIP,
+      status?.podIPs,
       status?.phase,
       status?.conditions?.find(({ type }) => type === 'Ready')?.status,
     ]);

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { EndpointSlice } from '@berth/kube';
+import { type AddressFamily, familyOf } from '../../api-server/resources/ip-form.ts';
 import type { ServiceEndpoint } from './endpoint-addresses.ts';
 
 /** API maximum. */
 const maxEndpoints = 1000;
 
-type Content = Required<Pick<EndpointSlice, 'endpoints' | 'ports'>>;
+type Content = Required<Pick<EndpointSlice, 'addressType' | 'endpoints' | 'ports'>>;
 
 export interface SlicePlan {
   readonly create: readonly (Content & { readonly name: string })[];
@@ -14,11 +15,11 @@ export interface SlicePlan {
 }
 
 /**
- * What becomes of a service's slices: one for the pods with the same ports, or more where there are many; one without any where there are
- * no pods (endpointslice reconciler). A slice that has a group's ports stays its.
+ * What becomes of a service's slices: of each family one for the pods with the same ports, or more where there are many; one without any
+ * where there are no pods (endpointslice reconciler). A slice that has a group's ports stays its.
  */
 export function planSlices(
-  { name, uid }: { readonly name: string; readonly uid: string },
+  { name, uid, families }: { readonly name: string; readonly uid: string; readonly families: readonly AddressFamily[] },
   endpoints: readonly ServiceEndpoint[],
   present: readonly EndpointSlice[],
 ): SlicePlan {
@@ -28,11 +29,17 @@ export function planSlices(
     if (found) left.delete(found);
     return found;
   };
-  const wanted = contentsOf(endpoints).map((content) => ({
-    content,
-    slice: take(({ ports }) => same(ports ?? [], content.ports)),
-  }));
-  const placed = wanted.map(({ content, slice }) => ({ content, slice: slice ?? take(() => true) }));
+  const isOf =
+    ({ addressType }: Content) =>
+    (slice: EndpointSlice) =>
+      slice.addressType === addressType;
+  const wanted = families
+    .flatMap((family) => contentsOf(endpoints, family))
+    .map((content) => ({
+      content,
+      slice: take((each) => isOf(content)(each) && same(each.ports ?? [], content.ports)),
+    }));
+  const placed = wanted.map(({ content, slice }) => ({ content, slice: slice ?? take(isOf(content)) }));
   const names = freeNames(name, uid, present);
   return {
     create: placed.flatMap(({ content, slice }) => (slice ? [] : [{ ...content, name: names.next().value as string }])),
@@ -45,14 +52,18 @@ export function planSlices(
   };
 }
 
-function contentsOf(endpoints: readonly ServiceEndpoint[]): Content[] {
+function contentsOf(all: readonly ServiceEndpoint[], addressType: AddressFamily): Content[] {
+  const endpoints = all
+    .map((each) => ({ ...each, ips: each.ips.filter((ip) => familyOf(ip) === addressType) }))
+    .filter(({ ips }) => ips.length > 0);
   const contents = [...Map.groupBy(endpoints, ({ ports }) => JSON.stringify(ports)).values()].flatMap((group) =>
     Array.from({ length: Math.ceil(group.length / maxEndpoints) }, (_, i) => ({
+      addressType,
       endpoints: group.slice(i * maxEndpoints, (i + 1) * maxEndpoints).map(asSliceEndpoint),
       ports: [...(group[0]?.ports ?? [])],
     })),
   );
-  return contents.length > 0 ? contents : [{ endpoints: [], ports: [] }];
+  return contents.length > 0 ? contents : [{ addressType, endpoints: [], ports: [] }];
 }
 
 /** Names fixed by what the slices are of: two racing writers cannot make a slice twice. */
@@ -64,10 +75,10 @@ export function* freeNames(name: string, uid: string, present: readonly Endpoint
   }
 }
 
-function asSliceEndpoint({ ip, hostname, nodeName, target, ready, serving, terminating }: ServiceEndpoint) {
+function asSliceEndpoint({ ips, hostname, nodeName, target, ready, serving, terminating }: ServiceEndpoint) {
   const conditions = { ready, serving, terminating };
   return {
-    addresses: [ip],
+    addresses: [...ips],
     conditions,
     ...(hostname ? { hostname } : {}),
     targetRef: target,

@@ -1,9 +1,14 @@
 import type { EndpointSubset, Service } from '@berth/kube';
-import type { ServiceEndpoint, ServicePort } from './endpoint-addresses.ts';
+import { familyOf } from '../../api-server/resources/ip-form.ts';
+import { familiesOf, type ServiceEndpoint, type ServicePort } from './endpoint-addresses.ts';
 
-/** What Endpoints say of a service: ports that the same pods have are together (endpoints RepackSubsets). */
+/** What Endpoints say of a service, in addresses of its first family: ports that the same pods have are together (endpoints RepackSubsets). */
 export function subsetsOf(service: Service, endpoints: readonly ServiceEndpoint[]): EndpointSubset[] {
-  const told = endpoints.filter(({ ready, terminating }) => ready || !terminating);
+  const [family] = familiesOf(service);
+  const told = endpoints.flatMap((endpoint) => {
+    const ip = endpoint.ips.find((each) => familyOf(each) === family);
+    return ip !== undefined && (endpoint.ready || !endpoint.terminating) ? [{ ...endpoint, ip }] : [];
+  });
   const hasPorts = (service.spec?.ports ?? []).length > 0;
   const groups = hasPorts ? byEndpoints(told) : told.length > 0 ? [{ ports: [], endpoints: told }] : [];
   return groups.map((group) => {
@@ -16,8 +21,10 @@ export function subsetsOf(service: Service, endpoints: readonly ServiceEndpoint[
   });
 }
 
-function byEndpoints(endpoints: readonly ServiceEndpoint[]) {
-  const ports = new Map<string, { port: ServicePort; endpoints: ServiceEndpoint[] }>();
+type Told = ServiceEndpoint & { readonly ip: string };
+
+function byEndpoints(endpoints: readonly Told[]) {
+  const ports = new Map<string, { port: ServicePort; endpoints: Told[] }>();
   for (const one of endpoints)
     for (const port of one.ports) {
       const key = JSON.stringify(port);
@@ -32,7 +39,7 @@ function byEndpoints(endpoints: readonly ServiceEndpoint[]) {
   }));
 }
 
-function asAddress({ ip, hostname, nodeName, target }: ServiceEndpoint) {
+function asAddress({ ip, hostname, nodeName, target }: Told) {
   return { ip, ...(hostname ? { hostname } : {}), ...(nodeName ? { nodeName } : {}), targetRef: target };
 }
 
