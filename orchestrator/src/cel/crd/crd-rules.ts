@@ -19,6 +19,8 @@ export interface RuleInput {
   readonly path?: string;
   /** Cost units left for this object; absent: 10,000,000. */
   readonly budget?: number;
+  /** Whether what was broken before may stay so where it did not change; absent: it may. */
+  readonly ratchets?: boolean;
   /** Takes what upstream sends as a warning: a rule that was broken before and whose value did not change. */
   readonly warn?: (text: string) => void;
 }

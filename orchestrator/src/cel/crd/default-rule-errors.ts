@@ -1,4 +1,9 @@
-import { hasDefault, itemsOf, type JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
+import {
+  hasDefault,
+  isEmbedded,
+  itemsOf,
+  type JsonSchema,
+} from '../../api-server/custom-resources/schema/json-schema.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child } from '../../api-server/resources/field.ts';
 import { compileSchemaRules } from './compile-schema-rules.ts';
@@ -6,8 +11,8 @@ import { hasRules } from './rule-node.ts';
 import { objectBudget } from './validate-rules.ts';
 
 /**
- * Defaults that break rules of their own schema, as a value that is new and as one that was there before
- * (apiextensions defaulting.ValidateDefaults). Those inside additionalProperties are forbidden anyway.
+ * Defaults that break rules of their own schema, as a value that was there before and, where that is well, as one that
+ * is new (apiextensions defaulting.ValidateDefaults). Those inside additionalProperties are forbidden anyway.
  */
 export async function defaultRuleErrors(schema: JsonSchema, path: string): Promise<readonly FieldError[]> {
   const errors: FieldError[] = [];
@@ -16,7 +21,7 @@ export async function defaultRuleErrors(schema: JsonSchema, path: string): Promi
     if (budget < 0 || !hasRules(each)) return;
     if (hasDefault(each)) {
       const { default: value } = each;
-      const rules = compileSchemaRules(each, each === schema);
+      const rules = compileSchemaRules(each, each === schema || isEmbedded(each));
       const field = child(at, 'default');
       const before = budget;
       for (const old of [value, undefined]) {
@@ -24,10 +29,12 @@ export async function defaultRuleErrors(schema: JsonSchema, path: string): Promi
           value,
           ...(old === undefined ? {} : { old }),
           path: field,
+          ratchets: false,
           budget: before,
         });
         errors.push(...(verdict?.errors ?? []));
         budget = Math.min(budget, verdict?.budget ?? budget);
+        if (verdict && verdict.errors.length > 0) break;
       }
     }
     const items = itemsOf(each);

@@ -4,7 +4,7 @@ import type { FieldError } from '../../api-server/resource-definition.ts';
 import { checkSchemaRules } from './check-schema-rules.ts';
 import { defaultRuleErrors } from './default-rule-errors.ts';
 
-/** What is wrong with the rules of a definition's schemas; those that are wrong otherwise (`errors`) are not looked at. */
+/** What is wrong with the rules of a definition's schemas; those that are wrong otherwise (`errors`, or their defaults) are not looked at. */
 export async function definitionRuleErrors(
   spec: CustomResourceDefinitionSpec,
   old: CustomResourceDefinitionSpec | undefined,
@@ -24,7 +24,8 @@ export async function definitionRuleErrors(
   const found: FieldError[] = [];
   for (const { path, schema } of places) {
     if (!schema || errors.some(({ field }) => field.startsWith(path))) continue;
-    found.push(...(await defaultRuleErrors(schema, path)), ...checkSchemaRules({ schema, path, before }));
+    const defaults = await defaultRuleErrors(schema, path);
+    found.push(...(defaults.length > 0 ? defaults : checkSchemaRules({ schema, path, before })));
   }
   return found;
 }

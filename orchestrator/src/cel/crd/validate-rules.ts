@@ -23,11 +23,13 @@ const outOfBudget = 'validation failed due to running out of cost budget, no fur
 export class RuleRun {
   readonly #errors: FieldError[] = [];
   readonly #warn: (text: string) => void;
+  readonly #ratchets: boolean;
   #budget: number;
   #patience: number;
 
   /** `patience`: what one rule may cost before it is broken off as too long to wait for. @throws TooLong */
-  constructor({ budget = objectBudget, warn = () => undefined }: RuleInput, patience: number) {
+  constructor({ budget = objectBudget, ratchets = true, warn = () => undefined }: RuleInput, patience: number) {
+    this.#ratchets = ratchets;
     this.#budget = budget;
     this.#warn = warn;
     this.#patience = patience;
@@ -126,7 +128,7 @@ export class RuleRun {
     const path = fieldPath === '' ? place.path : child(place.path, fieldPath);
     const add = (error: FieldError) => {
       // What was wrong before and did not change stays allowed.
-      const unchanged = (place.correlated ?? place.parent)?.isUnchanged ?? false;
+      const unchanged = this.#ratchets && ((place.correlated ?? place.parent)?.isUnchanged ?? false);
       if (usesOldSelf || !unchanged) this.#errors.push(error);
       else this.#warn(`${named(error).field}: ${error.message}`);
     };

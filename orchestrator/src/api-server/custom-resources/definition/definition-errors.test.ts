@@ -75,3 +75,46 @@ test('reviews that nobody speaks may stay, and may not come', () => {
     { field: 'spec.conversion.conversionReviewVersions' },
   ]);
 });
+
+const failed = 'Invalid value: failed rule: self.b > 6';
+const missing = 'Invalid value: "object": no such key: a evaluating rule: self.a > 5';
+const rules = (...texts: readonly string[]) => ({
+  type: 'object',
+  properties: { a: { type: 'integer' }, b: { type: 'integer' } },
+  'x-kubernetes-validations': texts.map((rule) => ({ rule })),
+});
+
+// What kube-apiserver 1.36.3 says.
+test.each([
+  ['in the order of the rules', { default: { b: 1 }, ...rules('self.b > 6', 'self.a > 5') }, [failed, missing]],
+  ['once, though it is looked at twice', { default: {}, ...rules('self.a > 5') }, [missing]],
+  ['instead of what is wrong with the rules', { default: {}, ...rules('self.a > 5', 'self.nope') }, 2],
+  [
+    'where it is an object of its own, whose name a rule may ask for',
+    {
+      default: { apiVersion: 'v1', kind: 'X', metadata: {} },
+      ...rules('self.metadata.name == "x"'),
+      'x-kubernetes-embedded-resource': true,
+    },
+    ['Invalid value: "object": no such key: name evaluating rule: self.metadata.name == "x"'],
+  ],
+])('a default that breaks a rule is told %s', async (_, schema, expected) => {
+  const next = definition({}, { x: schema });
+  const errors = await checkDefinition(next, undefined, { endpoint: 'main', warn: () => undefined });
+  expect(new Set(errors.map(({ field }) => field))).toEqual(
+    new Set(['spec.validation.openAPIV3Schema.properties[x].default']),
+  );
+  expect(typeof expected === 'number' ? errors.length : errors.map(({ message }) => message)).toEqual(expected);
+});
+
+test.each([
+  ['.', 'unexpected end of JSON path'],
+  ['.a.', 'unexpected end of JSON path'],
+  ['..', 'does not refer to a valid field'],
+])('a selectable field at %s leads nowhere', (jsonPath, why) => {
+  const next = definition({}, { a: { type: 'object', additionalProperties: { type: 'string' } } });
+  Object.assign(next.spec.versions[0] as object, { selectableFields: [{ jsonPath }] });
+  expect(definitionErrors(next).map(({ message }) => message)).toEqual([
+    `Invalid value: "${jsonPath}": is an invalid path: ${why}`,
+  ]);
+});

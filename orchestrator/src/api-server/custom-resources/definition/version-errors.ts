@@ -88,8 +88,10 @@ function fieldAt(path: string, root: JsonSchema): JsonSchema | string {
   if (path.includes('[')) return 'array notation is not allowed';
   if (!path.startsWith('.')) return `expected [ or . but got: ${path.split('.')[0]}`;
   let schema = root;
-  for (const name of path.slice(1).split('.')) {
-    const next = schema.properties ? propertyOf(schema, name) : additionalOf(schema);
+  const names = path.slice(1).split('.');
+  for (const [i, name] of names.entries()) {
+    if (name === '' && i === names.length - 1) return 'unexpected end of JSON path';
+    const next = name === '' ? undefined : schema.properties ? propertyOf(schema, name) : additionalOf(schema);
     if (!next) return 'does not refer to a valid field';
     schema = next;
   }
