@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -116,4 +116,17 @@ test('what is deleted and compacted gives its room back to the disk', async () =
   // Files shrink when the log is next written over.
   for (let i = 0; i < 6; i++) await store.write({ key: '/r/b/x', value: new Uint8Array(1_000_000) });
   expect(statSync(file).size).toBeLessThan(15_000_000);
+});
+
+test('what was deleted and compacted is nowhere in the file, though the file keeps its room', async () => {
+  const file = aFile();
+  {
+    await using store = await open(file);
+    const value = (i: number) => bytes(i % 2 === 0 ? 'kept' : 'secret'.repeat(i % 3 === 0 ? 10 : 2_000));
+    for (let i = 0; i < 100; i++) await store.write({ key: `/r/${i}`, value: value(i) });
+    for (let i = 1; i < 100; i += 2) await store.write({ key: `/r/${i}` });
+    await store.compact(store.revision);
+  }
+  expect(readFileSync(file).includes('kept')).toBe(true);
+  expect(readFileSync(file).includes('secret')).toBe(false);
 });

@@ -34,6 +34,7 @@ export function strangerIn(db: DatabaseSync): 'not of Berth' | 'of a newer Berth
 /**
  * Set on every open. EXCLUSIVE: the lock is held until the process ends, however it ends, and a second one is refused.
  * FULL: a commit is on disk when it returns. The write-ahead log is checkpointed every 4 MB and cut back to 16 MB.
+ * secure_delete: what was compacted is overwritten, not only free, for secrets were in it; small rows cost nothing more by it.
  */
 export const pragmas = [
   'PRAGMA locking_mode = EXCLUSIVE',
@@ -41,6 +42,7 @@ export const pragmas = [
   'PRAGMA synchronous = FULL',
   'PRAGMA wal_autocheckpoint = 1000',
   'PRAGMA journal_size_limit = 16777216',
+  'PRAGMA secure_delete = ON',
   'PRAGMA cache_size = -8192',
   'PRAGMA foreign_keys = OFF',
 ] as const;
