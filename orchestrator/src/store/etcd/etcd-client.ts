@@ -45,6 +45,8 @@ const defaultGiveUpMs = 10_000;
 const pauseMs = 100;
 /** A call that has less time than this is not begun: it would be cut off, and nobody would know whether it was done. */
 const leastMs = 100;
+/** So often anything is tried, however late it is: time in which this machine stood still was no time to answer. */
+const leastTries = 3;
 /** etcd refuses clients that ask more often than every 5 s (its grpc-keepalive-min-time). */
 const keepalive = { everyMs: 10_000, timeoutMs: 5_000 } as const;
 
@@ -122,9 +124,10 @@ export class EtcdClient implements Disposable {
   async #run<T>(call: Call<T>, { attemptMs, mayRepeat }: { attemptMs: number; mayRepeat: boolean }): Promise<T> {
     const { signal } = this.#end;
     const endAt = this.#clock.monotonicMs() + this.#giveUpMs;
-    const leftMs = () => endAt - this.#clock.monotonicMs();
+    let tries = 1;
+    const leftMs = () => Math.max(endAt - this.#clock.monotonicMs(), tries > leastTries ? 0 : readMs);
     let last: unknown;
-    for (let tries = 1; ; tries++) {
+    for (; ; tries++) {
       signal.throwIfAborted();
       const { member } = this;
       if (leftMs() < leastMs) throw await this.#unavailable(member, last);
