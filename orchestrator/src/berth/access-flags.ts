@@ -5,6 +5,7 @@ import type { OidcFlags } from '../api-server/authentication/oidc/oidc-flags.ts'
 import type { AuthorizationOptions } from '../api-server/authorization/authorization-options.ts';
 import { type AuthorizationMode, authorizationModes } from '../api-server/authorization/modes.ts';
 import type { EncryptionOptions } from '../api-server/encryption/with-encrypted-store.ts';
+import type { TokenLifetimes } from '../api-server/tokens/token-issuer.ts';
 import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
 import { durationFlag } from './number-flags.ts';
@@ -14,6 +15,7 @@ export interface AccessOptions {
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly authorization: Omit<AuthorizationOptions, 'modes'>;
   readonly authentication: AuthenticationOptions;
+  readonly tokenLifetimes: TokenLifetimes;
   readonly encryption?: EncryptionOptions;
   /** Who this server is to those behind APIServices. */
   readonly proxyClientFiles?: { readonly cert: string; readonly key: string };
@@ -50,11 +52,16 @@ export interface AccessFlags {
   readonly authorizationWebhookVersion: string;
   readonly authorizationWebhookCacheAuthorizedTtl: string;
   readonly authorizationWebhookCacheUnauthorizedTtl: string;
+  readonly serviceAccountMaxTokenExpiration: string;
+  readonly serviceAccountExtendTokenExpiration: string;
   readonly encryptionProviderConfig?: string;
   readonly encryptionProviderConfigAutomaticReload: string | true;
   readonly proxyClientCertFile?: string;
   readonly proxyClientKeyFile?: string;
 }
+
+/** Upstream's bounds of what tokens are cut to. */
+const [leastTokenMs, mostTokenMs] = [3_600_000, 2 ** 32 * 1000];
 
 /** kube-apiserver's flags. */
 export function addAccessFlags(command: Command): Command {
@@ -90,6 +97,16 @@ function addAuthenticationFlags(command: Command): void {
     .option('--authentication-token-webhook-config-file <file>', 'ask a server whose tokens are: its kubeconfig')
     .option('--authentication-token-webhook-version <version>', 'of the TokenReviews it gets: v1 or v1beta1', 'v1beta1')
     .option('--authentication-token-webhook-cache-ttl <duration>', 'how long its answers are kept', '2m0s')
+    .option(
+      '--service-account-max-token-expiration <duration>',
+      'cut longer tokens of service accounts; 0s: none',
+      '0s',
+    )
+    .option(
+      '--service-account-extend-token-expiration <bool>',
+      'make tokens of pods that are asked for an hour good for a year, for programs that do not read them again',
+      'true',
+    )
     .option('--oidc-issuer-url <url>', 'accept the ID tokens of this OpenID Connect issuer')
     .option('--oidc-client-id <id>', 'the client its tokens must be for')
     .option('--oidc-ca-file <file>', 'authorities of its certificate; else those of the system')
@@ -123,9 +140,19 @@ export function accessOf(flags: AccessFlags, isGiven: IsGiven): AccessOptions {
     authorizationModes: modesOf(flags.authorizationMode),
     authorization: authorizationOf(flags, isGiven),
     authentication: authenticationOf(flags, isGiven),
+    tokenLifetimes: tokenLifetimesOf(flags),
     ...encryptionOf(flags),
     ...(cert === undefined || key === undefined ? {} : { proxyClientFiles: { cert, key } }),
   };
+}
+
+function tokenLifetimesOf(flags: AccessFlags): TokenLifetimes {
+  const [max, extend] = ['service-account-max-token-expiration', 'service-account-extend-token-expiration'];
+  const maxMs = durationFlag(`--${max}`, flags.serviceAccountMaxTokenExpiration, { example: '24h0m0s' });
+  if (maxMs !== 0 && (maxMs < leastTokenMs || maxMs > mostTokenMs))
+    throw new BerthError('Usage', `the ${max} must be between 1 hour and 2^32 seconds`);
+  const extendsThoseOfPods = booleanFlag(`--${extend}`, flags.serviceAccountExtendTokenExpiration);
+  return { maxSeconds: Math.floor(maxMs / 1000), extendsThoseOfPods };
 }
 
 function encryptionOf(flags: AccessFlags): Pick<AccessOptions, 'encryption'> {

@@ -59,6 +59,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const tokens = new JwtTokens({
     issuer: 'https://kubernetes.default.svc.cluster.local',
     privateKey: pki.serviceAccountKey,
+    lifetimes: options.tokenLifetimes,
     clock,
     rng,
   });

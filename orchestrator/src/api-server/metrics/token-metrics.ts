@@ -9,6 +9,7 @@ import {
 /** Tokens of service accounts and those that a webhook is asked about, under upstream's names (pkg/serviceaccount, apiserver token/cache). */
 export class TokenMetrics {
   readonly valid: Counter;
+  readonly stale: Counter;
   readonly legacy: Counter;
   readonly #requests: SeriesOf<Counter>;
   readonly #seconds: SeriesOf<Histogram>;
@@ -19,6 +20,7 @@ export class TokenMetrics {
   constructor(registry: MetricRegistry) {
     const account = (name: string, help: string) => registry.counter(`serviceaccount_${name}_tokens_total`, help).at();
     this.valid = account('valid', 'Uses of tokens that service accounts were given by request.');
+    this.stale = account('stale', 'Uses of such tokens after the time that was asked for, where they were given more.');
     this.legacy = account('legacy', 'Uses of tokens of service accounts that lie in Secrets.');
     const cache = (name: string) => `authentication_token_cache_${name}`;
     const by = ['status'];

@@ -10,7 +10,7 @@ import type { AnyObject } from '../resource-definition.ts';
 import { toWireForm } from '../resources/wire-form.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { IssuedToken, TokenIssuer } from '../tokens/token-issuer.ts';
+import type { BoundTo, TokenIssuer } from '../tokens/token-issuer.ts';
 import { requireObject } from '../verbs/get-object.ts';
 import { writeOptionsOf } from '../write-options.ts';
 import { admitAction } from './admit-action.ts';
@@ -26,6 +26,9 @@ const kind = {
 const minSeconds = 600;
 const maxSeconds = 2 ** 32;
 const defaultSeconds = 3600;
+
+/** What admission asks for, and what pods get for it where tokens are extended (pkg/serviceaccount). */
+const [ofAdmissionSeconds, extendedSeconds] = [3607, 365 * 24 * 3600];
 
 interface BoundRef {
   readonly apiVersion?: string;
@@ -47,19 +50,21 @@ export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
     const account = (await requireObject(context, route)).object;
     ensureSameUid(body, account);
     const spec = (body.spec ?? {}) as { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: BoundRef };
-    const { expirationSeconds = defaultSeconds } = spec;
-    checkExpiration(expirationSeconds);
+    const { expirationSeconds: asked = defaultSeconds } = spec;
+    checkExpiration(asked);
     const boundTo = await boundObject(context, route, spec.boundObjectRef);
     const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
+    const expirationSeconds = shortened(asked, tokens, request.warn);
     // Nothing is kept of a token, and so one that is only tried is no other.
-    const status: IssuedToken = await tokens.issue({
+    const { credentialId, ...status } = await tokens.issue({
       namespace: route.namespace,
       serviceAccount: route.name,
       serviceAccountUid: account.metadata.uid ?? '',
       audiences,
-      expirationSeconds,
+      ...lifetimeOf(tokens, { boundTo, audiences, expirationSeconds }),
       ...(boundTo ? { boundTo } : {}),
     });
+    request.audit?.annotate('authentication.kubernetes.io/issued-credential-id', credentialId);
     const { name, namespace, uid } = account.metadata;
     const own = { name, namespace, uid, creationTimestamp: rfc3339(context.clock.now()) };
     const object: AnyObject = {
@@ -118,9 +123,38 @@ function checkExpiration(seconds: number): void {
   throw invalid(kind, '', [{ reason: 'FieldValueInvalid', field: 'spec.expirationSeconds', message }]);
 }
 
+function shortened(seconds: number, { lifetimes }: TokenIssuer, warn: (text: string) => void): number {
+  const { maxSeconds = 0 } = lifetimes ?? {};
+  if (maxSeconds === 0 || seconds <= maxSeconds) return seconds;
+  warn(`requested expiration of ${seconds} seconds shortened to ${maxSeconds} seconds`);
+  return maxSeconds;
+}
+
+function lifetimeOf(
+  { issuer, lifetimes }: TokenIssuer,
+  asked: {
+    readonly boundTo: BoundTo | undefined;
+    readonly audiences: readonly string[];
+    readonly expirationSeconds: number;
+  },
+) {
+  const { boundTo, audiences, expirationSeconds } = asked;
+  const isOfAdmission =
+    boundTo?.kind === 'Pod' &&
+    expirationSeconds === ofAdmissionSeconds &&
+    audiences.every((audience) => audience === issuer);
+  return lifetimes?.extendsThoseOfPods && isOfAdmission
+    ? { expirationSeconds: extendedSeconds, warnAfterSeconds: expirationSeconds }
+    : { expirationSeconds };
+}
+
 const boundKinds: Readonly<Record<string, string>> = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' };
 
-async function boundObject(context: ServerContext, route: ResourceRoute, ref: BoundRef | undefined) {
+async function boundObject(
+  context: ServerContext,
+  route: ResourceRoute,
+  ref: BoundRef | undefined,
+): Promise<BoundTo | undefined> {
   if (!ref) return undefined;
   const { kind: bound = '', apiVersion = '', name = '' } = ref;
   const [version, group = ''] = apiVersion.split('/').reverse();
@@ -128,6 +162,7 @@ async function boundObject(context: ServerContext, route: ResourceRoute, ref: Bo
   if (!plural) throw apiError('BadRequest', `cannot bind token to object of type ${group}/${version}, Kind=${bound}`);
   const definition = context.registry.ofResource('', plural);
   if (!definition) return undefined;
+  if (name === '') throw apiError('BadRequest', 'Name parameter required.');
   const scope = definition.namespaced ? route.namespace : '';
   const { object } = await requireObject(context, { definition, namespace: scope, name });
   if (bound === 'Pod' && object['spec']?.serviceAccountName !== route.name)

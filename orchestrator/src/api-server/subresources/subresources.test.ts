@@ -283,6 +283,64 @@ test('a service account token stands for its account, and ends with its pod', as
   }
 });
 
+test('tokens of pods as admission asks for them are good for a year, and late uses counted; longer ones are cut', async () => {
+  const clock = new FakeClock();
+  await using store = new MemoryStore({ clock });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const lifetimes = { maxSeconds: 7200, extendsThoseOfPods: true };
+  const tokens = new JwtTokens({ issuer: 'https://issuer', privateKey: pem, lifetimes, clock, rng: seededRng(3) });
+  const parts = { store, definitions, clock, rng: seededRng(1), log: silentLogger, nodeApi: () => undefined, tokens };
+  await using server = await createApiServer(parts);
+  const client = new KubeClient(server.transport());
+  await client.create(resources.serviceaccounts, { metadata: ref('default') });
+  await client.create(resources.pods, aPod('p'));
+  await client.create(resources.secrets, { metadata: ref('s') });
+  const ask = async (expirationSeconds: number, { kind = 'Pod', name = 'p', audiences = [] as string[] } = {}) => {
+    const boundObjectRef = { kind, apiVersion: 'v1', name };
+    const spec = { expirationSeconds, audiences, boundObjectRef };
+    const { status } = await client.createSub<{ status: { token: string; expirationTimestamp: string } }>(
+      resources.serviceaccounts,
+      ref('default'),
+      'token',
+      { spec },
+    );
+    expect(Object.keys(status).sort()).toEqual(['expirationTimestamp', 'token']);
+    const claims = JSON.parse(Buffer.from(status.token.split('.')[1] ?? '', 'base64url').toString());
+    const { warnafter } = claims['kubernetes.io'];
+    const told = Date.parse(status.expirationTimestamp) / 1000 - claims.iat;
+    return { ...status, lives: claims.exp - claims.iat, told, warnsAfter: warnafter && warnafter - claims.iat };
+  };
+  const year = 365 * 24 * 3600;
+  const { token, ...ofPod } = await ask(3607);
+  expect(ofPod).toMatchObject({ lives: year, told: 3607, warnsAfter: 3607 });
+  expect(await ask(3600)).toMatchObject({ lives: 3600, warnsAfter: undefined });
+  expect(await ask(3607, { audiences: ['other'] })).toMatchObject({ lives: 3607, warnsAfter: undefined });
+  expect(await ask(3607, { kind: 'Secret', name: 's' })).toMatchObject({ lives: 3607, warnsAfter: undefined });
+  expect(await ask(86_400)).toMatchObject({ lives: 7200, told: 7200 });
+  await expect(ask(3600, { name: '' })).rejects.toMatchObject({
+    code: 'BadRequest',
+    message: 'Name parameter required.',
+  });
+  const review = () =>
+    client.raw({ method: 'POST', path: '/apis/authentication.k8s.io/v1/tokenreviews', body: { spec: { token } } });
+  const uses = async () =>
+    [
+      ...String(await client.raw({ method: 'GET', path: '/metrics' })).matchAll(
+        /^serviceaccount_(\w+)_tokens_total (\d+)$/gm,
+      ),
+    ]
+      .map(([, what, count]) => `${what} ${count}`)
+      .sort();
+  for (const seconds of [3607, 1]) {
+    await clock.advance(seconds * 1000);
+    expect(await review()).toMatchObject({ status: { authenticated: true } });
+  }
+  expect(await uses()).toEqual(['legacy 0', 'stale 1', 'valid 1']);
+  await clock.advance(year * 1000);
+  expect(await review()).toMatchObject({ status: { error: 'invalid bearer token' } });
+});
+
 test('ephemeral containers are added to a pod, and neither changed nor removed', async () => {
   await using server = await aServer();
   const { client } = server;

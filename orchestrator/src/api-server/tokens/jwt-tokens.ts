@@ -4,13 +4,23 @@ import { LruMap } from '@berth/kube';
 import { maxCharacters } from '../authentication/oidc/jwt.ts';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
-import type { ClaimedObject, IssuedToken, KeySet, LegacyClaims, TokenIssuer, TokenRequest } from './token-issuer.ts';
+import type {
+  ClaimedObject,
+  IssuedToken,
+  KeySet,
+  LegacyClaims,
+  ReviewedToken,
+  TokenIssuer,
+  TokenLifetimes,
+  TokenRequest,
+} from './token-issuer.ts';
 
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */
   readonly issuer: string;
   /** PEM of a P-256 or RSA private key; the tokens of a lost key are all refused. */
   readonly privateKey: string;
+  readonly lifetimes?: TokenLifetimes;
   readonly clock: Clock;
   readonly rng: Rng;
 }
@@ -29,6 +39,7 @@ interface Claims {
     readonly node?: ClaimedObject;
     readonly pod?: ClaimedObject;
     readonly secret?: ClaimedObject;
+    readonly warnafter?: number;
   };
 }
 
@@ -49,6 +60,7 @@ const legacyPrefix = 'kubernetes.io/serviceaccount/';
 export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly issuer: string;
   readonly keySet: KeySet;
+  readonly lifetimes?: TokenLifetimes;
   readonly #options: JwtTokensOptions;
   readonly #private: KeyObject;
   readonly #public: KeyObject;
@@ -61,6 +73,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   constructor(options: JwtTokensOptions) {
     this.issuer = options.issuer;
     this.#options = options;
+    if (options.lifetimes) this.lifetimes = options.lifetimes;
     this.#private = createPrivateKey(options.privateKey);
     this.#public = createPublicKey(this.#private);
     this.#algorithm = this.#private.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256';
@@ -74,7 +87,8 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     const { clock, rng } = this.#options;
     const now = Math.floor(clock.now() / 1000);
     const exp = now + request.expirationSeconds;
-    const { boundTo } = request;
+    const { boundTo, warnAfterSeconds } = request;
+    const warnafter = warnAfterSeconds === undefined ? undefined : now + warnAfterSeconds;
     const claims: Claims = {
       aud: request.audiences.length > 0 ? request.audiences : [this.issuer],
       exp,
@@ -86,11 +100,13 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
         ...(boundTo ? { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } } : {}),
         ...(boundTo?.node ? { node: boundTo.node } : {}),
         serviceaccount: { name: request.serviceAccount, uid: request.serviceAccountUid },
+        ...(warnafter === undefined ? {} : { warnafter }),
       },
       nbf: now,
       sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
     };
-    return { token: this.#compact(claims), expirationTimestamp: rfc3339(exp * 1000) };
+    const expirationTimestamp = rfc3339((warnafter ?? exp) * 1000);
+    return { token: this.#compact(claims), expirationTimestamp, credentialId: credentialOf(claims) };
   }
 
   /** A token without an end, for the Secret it is put into. */
@@ -118,14 +134,15 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     return (await this.review(token, []))?.user;
   }
 
-  async review(token: string, audiences: readonly string[]) {
+  async review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined> {
     const signed = this.#read(token);
     if (!signed || !this.#isInTime(signed.claims)) return undefined;
     const wanted = audiences.length > 0 ? audiences : [this.issuer];
     const common = wanted.filter((audience) => signed.claims.aud.includes(audience));
     if (common.length === 0) return undefined;
-    const { secret } = signed.claims['kubernetes.io'];
-    return { user: signed.user, audiences: common, ...(secret ? { secret } : {}) };
+    const { secret, warnafter: warnAfter } = signed.claims['kubernetes.io'];
+    const more = { ...(secret ? { secret } : {}), ...(warnAfter ? { warnAfter } : {}) };
+    return { user: signed.user, audiences: common, ...more };
   }
 
   #isInTime({ exp, nbf }: Claims): boolean {
@@ -175,17 +192,22 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 }
 
-function userOf({ sub, jti, 'kubernetes.io': { namespace, serviceaccount, ...bound } }: Claims): User {
+function credentialOf({ jti }: Claims): string {
+  return `JTI=${jti}`;
+}
+
+function userOf(claims: Claims): User {
+  const { namespace, serviceaccount, ...bound } = claims['kubernetes.io'];
   const refs = (['node', 'pod'] as const).flatMap((kind) => {
     const { name, uid } = bound[kind] ?? {};
     const key = `authentication.kubernetes.io/${kind}`;
     return [...(name ? [[`${key}-name`, [name]] as const] : []), ...(uid ? [[`${key}-uid`, [uid]] as const] : [])];
   });
   return {
-    name: sub,
+    name: claims.sub,
     uid: serviceaccount.uid,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
-    extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${jti}`], ...Object.fromEntries(refs) },
+    extra: { 'authentication.kubernetes.io/credential-id': [credentialOf(claims)], ...Object.fromEntries(refs) },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '@berth/kit';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
@@ -13,7 +14,7 @@ export function liveAccounts(
     const found = await tokens.review(token, audiences);
     if (found) {
       const lives = await isLive(context, found);
-      if (lives) counts.valid.add();
+      if (lives) (isStale(found, context.clock) ? counts.stale : counts.valid).add();
       return lives ? found : undefined;
     }
     const legacy = tokens.readLegacy?.(token);
@@ -26,10 +27,16 @@ export function liveAccounts(
   };
   return {
     issuer: tokens.issuer,
+    ...(tokens.lifetimes ? { lifetimes: tokens.lifetimes } : {}),
     issue: (request) => tokens.issue(request),
     review,
     authenticate: async (token) => (await review(token, []))?.user,
   };
+}
+
+/** Whether it would not be good any more, had it not been given more time. */
+function isStale({ warnAfter }: ReviewedToken, clock: Clock): boolean {
+  return warnAfter !== undefined && clock.now() / 1000 > warnAfter;
 }
 
 /** What a token's user ends with. */

@@ -19,6 +19,8 @@ export interface ReviewedToken {
   readonly user: User;
   readonly audiences: readonly string[];
   readonly secret?: ClaimedObject;
+  /** Of one that was given more time than was asked for: when that would have ended, in seconds. */
+  readonly warnAfter?: number;
 }
 
 export interface TokenRequest {
@@ -28,14 +30,26 @@ export interface TokenRequest {
   /** Empty: the server's own. */
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
+  /** Uses later than that are told, where the token is good for longer than was asked for. */
+  readonly warnAfterSeconds?: number;
   /** The token ends with this object. */
   readonly boundTo?: BoundTo;
 }
 
 export interface IssuedToken {
   readonly token: string;
-  /** RFC 3339. */
+  /** RFC 3339: until then another one shall be asked for. */
   readonly expirationTimestamp: string;
+  /** Who uses it is told by that. */
+  readonly credentialId: string;
+}
+
+/** How long tokens are good. */
+export interface TokenLifetimes {
+  /** At most; 0: as long as is asked for (--service-account-max-token-expiration). */
+  readonly maxSeconds: number;
+  /** Tokens of pods as admission asks for them are good for a year, for programs that do not read them again (--service-account-extend-token-expiration). */
+  readonly extendsThoseOfPods: boolean;
 }
 
 /** What a token says that lies in a Secret. */
@@ -58,6 +72,8 @@ export interface TokenIssuer {
   readonly issuer: string;
   /** By which others verify its tokens; absent: they cannot. */
   readonly keySet?: KeySet;
+  /** Absent: as long as is asked for. */
+  readonly lifetimes?: TokenLifetimes;
   issue(request: TokenRequest): Promise<IssuedToken>;
   /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
   review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined>;
