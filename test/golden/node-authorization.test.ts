@@ -147,6 +147,8 @@ test('a node makes mirror pods, ends its own pods, and evicts them', async () =>
   expect((await as('n1')('PATCH', `${core}/pods/away/status`, status, 'application/merge-patch+json')).json.message).toBe(
     'pods "away" is forbidden: node "n1" can only update pod status for pods with spec.nodeName set to itself',
   );
+  const gone = await as('n1')('POST', `${core}/pods/gone/eviction`, { ...eviction, metadata: { name: 'gone' } });
+  expect(gone.json).toMatchObject({ code: 404, message: 'pod "gone" not found', details: { name: 'gone', kind: 'pod' } });
   expect((await as('n2')('DELETE', `${core}/pods/away?gracePeriodSeconds=0`)).status).toBe(200);
 });
 
@@ -163,5 +165,6 @@ test('a node gets tokens for its pods, for audiences they name', async () => {
   expect(await ask('n1', { audiences: ['other'], boundObjectRef: ref })).toBe(
     'serviceaccounts "default" is forbidden: audience "other" not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience',
   );
+  expect(await ask('n1', { boundObjectRef: { ...ref, name: 'gone' } })).toBe('pod "gone" not found');
   expect(await ask('n2', { audiences: ['vault'], boundObjectRef: ref })).toMatch(/no relationship found between node 'n2' and this object$/);
 });

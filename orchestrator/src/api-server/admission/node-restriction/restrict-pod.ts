@@ -39,7 +39,8 @@ async function restrictCreate({ node, request, lookup, refused }: NodeRequest): 
   const wrong = ownerProblem(node, metadata.ownerReferences ?? []);
   if (wrong !== undefined) throw refused(wrong);
   const found = await lookup.find('', 'nodes', '', node);
-  if (!found) throw notFound({ group: '', plural: 'nodes' }, node);
+  // A lister of upstream's says so, which names one.
+  if (!found) throw notFound({ group: '', plural: 'node' }, node);
   const owned = metadata.ownerReferences?.[0]?.uid ?? '';
   if (owned !== found.metadata.uid)
     throw refused(`node ${node} UID mismatch: expected ${owned} got ${found.metadata.uid}`);
@@ -77,6 +78,6 @@ async function restrictEviction({ node, request, lookup, refused }: NodeRequest)
   const name = request.name || object.metadata.name;
   if (!name) throw refused('could not determine pod from request data');
   const pod = await lookup.find('', 'pods', namespace, name);
-  if (!pod) throw notFound({ group: '', plural: 'pods' }, name);
+  if (!pod) throw notFound({ group: '', plural: 'pod' }, name);
   if (pod.spec?.nodeName !== node) throw refused(`node ${node} can only evict pods with spec.nodeName set to itself`);
 }

@@ -19,7 +19,8 @@ export async function restrictToken(asked: NodeRequest): Promise<void> {
     throw refused('node requested token not bound to a pod');
   if (!ref.uid) throw refused('node requested token with a pod binding without a uid');
   const pod = await lookup.find('', 'pods', namespace, ref.name);
-  if (!pod) throw notFound({ group: '', plural: 'pods' }, ref.name);
+  // A lister of upstream's says so, which names one.
+  if (!pod) throw notFound({ group: '', plural: 'pod' }, ref.name);
   if (ref.uid !== pod.metadata.uid)
     throw refused(
       `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
