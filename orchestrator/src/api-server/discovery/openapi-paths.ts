@@ -1,3 +1,4 @@
+import { schemas } from '@berth/kube';
 import { schemaFormOf } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
@@ -5,10 +6,16 @@ import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
 import type { Descriptions } from './descriptions/descriptions.ts';
+import {
+  type DiscoveryOperation,
+  discoveryOperation,
+  discoveryPathsOf,
+  resourcesOperation,
+} from './discovery-operations.ts';
 import type { OpenApiParts } from './encode-openapi.ts';
 import { type MadeDocument, madeDocument, membersOf } from './made-document.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
-import { versionInfo } from './version.ts';
+import { documentInfo as info } from './version.ts';
 
 type Json = Record<string, unknown>;
 
@@ -20,24 +27,31 @@ interface Known {
   binary?: Promise<MadeDocument>;
 }
 
-/** `/openapi/v3` and one document a group and version, made when first asked for. */
+/** `/openapi/v3` and its documents, one a group and version and one a path of discovery, made when first asked for. */
 export function openApiPaths(registry: ResourceRegistry): PathHandler {
   const documents = new Map<string, Known>();
   let words: Descriptions | undefined;
-  const documentOf: DocumentOf = async (root, group, version) => {
-    const key = root === 'api' ? `api/${version}` : `apis/${group}/${version}`;
-    const definitions = registry.resourcesOf(group, version);
+  const partsOf = (path: string, definitions: readonly ResourceDefinition[]) => {
+    const alone = discoveryOperation(registry, path);
+    if (alone) return discoveryParts(alone, words);
+    const [group, version] = groupVersionOf(path);
+    return resourceParts(definitions, resourcesOperation(registry, group, version), words);
+  };
+  const documentOf: DocumentOf = async (path) => {
+    const definitions = discoveryOperation(registry, path)
+      ? noDefinitions
+      : registry.resourcesOf(...groupVersionOf(path));
     if (!definitions) return undefined;
-    const known = documents.get(key);
+    const known = documents.get(path);
     if (known?.definitions === definitions) return known.document;
-    const document = madeDocument(jsonPieces(partsOf(definitions, words)));
-    documents.set(key, { definitions, document });
+    const document = madeDocument(jsonPieces(partsOf(path, definitions)));
+    documents.set(path, { definitions, document });
     return document;
   };
   const binaryOf = async (path: string): Promise<MadeDocument> => {
     const known = documents.get(path) as Known;
     const { encodeOpenApi } = await import('./encode-openapi.ts');
-    known.binary ??= madeDocument(encodeOpenApi(partsOf(known.definitions, words)));
+    known.binary ??= madeDocument(encodeOpenApi(partsOf(path, known.definitions)));
     return known.binary;
   };
   return async ([first, second, ...rest], request) => {
@@ -45,24 +59,34 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
     words ??= (await import('./descriptions/described-fields.ts')).describedFields;
     if (request.path.endsWith('/')) return nothing(404);
     if (rest.length === 0) return index(registry, documentOf);
-    const [root = '', group = '', version = ''] = rest[0] === 'api' ? ['api', '', rest[1]] : rest;
-    if ((root !== 'api' && root !== 'apis') || rest.length !== (root === 'api' ? 2 : 3)) return nothing(404);
-    const document = await documentOf(root, group, version);
-    return document ? accepted(document, { request, path: rest.join('/'), binaryOf }) : nothing(404);
+    const path = rest.join('/');
+    const document = await documentOf(path);
+    return document ? accepted(document, { request, path, binaryOf }) : nothing(404);
   };
 }
 
-type DocumentOf = (root: string, group: string, version: string) => Promise<MadeDocument | undefined>;
+/** Of what is the same whatever is defined. */
+const noDefinitions: readonly ResourceDefinition[] = [];
+
+type DocumentOf = (path: string) => Promise<MadeDocument | undefined>;
+
+/** `api/v1`, `apis/apps/v1`; of anything else those of nothing. */
+function groupVersionOf(path: string): [group: string, version: string] {
+  const [, , core] = /^(api)\/([^/]+)$/.exec(path) ?? [];
+  if (core !== undefined) return ['', core];
+  const [, group = '', version = ''] = /^apis\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  return [group, version];
+}
 
 async function index(registry: ResourceRegistry, documentOf: DocumentOf): Promise<Answer> {
+  const versions = registry.groups.flatMap((group) =>
+    registry.versionsOf(group).map((version) => (group === '' ? `api/${version}` : `apis/${group}/${version}`)),
+  );
   const paths: Json = {};
-  for (const group of registry.groups)
-    for (const version of registry.versionsOf(group)) {
-      const root = group === '' ? 'api' : 'apis';
-      const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
-      const document = await documentOf(root, group, version);
-      if (document) paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${document.hash}` };
-    }
+  for (const path of [...versions, ...discoveryPathsOf(registry)].sort()) {
+    const document = await documentOf(path);
+    if (document) paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${document.hash}` };
+  }
   // Upstream's aggregator names no type, which Go's server then finds to be text.
   const headers = { 'content-type': 'text/plain; charset=utf-8' };
   return { type: 'document', status: 200, body: Buffer.from(JSON.stringify({ paths })), headers };
@@ -104,7 +128,19 @@ function withHash({ body, hash, type }: TypedDocument, asked: string | null, pat
   return { type: 'document', status: 200, body, headers: { ...headers, 'cache-control': 'public, immutable' } };
 }
 
-function partsOf(definitions: readonly ResourceDefinition[], words: Descriptions | undefined): OpenApiParts {
+function discoveryParts({ url, operation, schema }: DiscoveryOperation, words: Descriptions | undefined): OpenApiParts {
+  return {
+    info,
+    paths: [[url, operation]],
+    schemas: componentsOf(schema === undefined ? [] : [schema], new Map(), words),
+  };
+}
+
+function resourceParts(
+  definitions: readonly ResourceDefinition[],
+  list: DiscoveryOperation | undefined,
+  words: Descriptions | undefined,
+): OpenApiParts {
   const kinds = new Map<string, ResourceDefinition[]>();
   for (const definition of definitions) {
     const list = kinds.get(definition.schema) ?? [];
@@ -114,12 +150,15 @@ function partsOf(definitions: readonly ResourceDefinition[], words: Descriptions
   const roots = [
     ...kinds.keys(),
     ...[...kinds.keys()].map((name) => `${name}List`),
+    ...definitions.flatMap((definition) => definition.subresources.map((each) => schemaOf(definition, each))),
+    ...(list?.schema === undefined ? [] : [list.schema]),
     deleteOptions,
     ...customRoots(definitions),
   ];
+  const own: [string, Json][] = list ? [[list.url, list.operation]] : [];
   return {
-    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
-    paths: flat(definitions, pathsOf),
+    info,
+    paths: flat([own, flat(definitions, pathsOf)], (each) => each),
     schemas: flat([customComponents(definitions), componentsOf(roots, kinds, words)], (each) => each),
   };
 }
@@ -166,16 +205,22 @@ function pathsOf(definition: ResourceDefinition): [string, Json][] {
 
 type Kind = Pick<SubresourceDefinition, 'group' | 'version' | 'kind'>;
 
-function operations(
-  { schema, custom }: ResourceDefinition,
-  verbs: readonly string[],
-  { group, version, kind }: Kind,
-): Json {
+/** What is sent to and answered by a subresource may be of another kind: a Scale, an Eviction. */
+function schemaOf(definition: ResourceDefinition, { group, version, kind }: Kind): string {
+  if (kind === definition.kind) return definition.schema;
+  const name = `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}`;
+  return schemas.find(name) ? name : definition.schema;
+}
+
+function operations(definition: ResourceDefinition, verbs: readonly string[], of: Kind): Json {
   const result: Json = {};
+  const { custom } = definition;
+  const { group, version, kind } = of;
+  const schema = schemaOf(definition, of);
   for (const verb of verbs) {
     const [method, action] = methods[verb] ?? [];
     if (!method) continue;
-    const of = verb === 'list' ? `${schema}List` : schema;
+    const answered = verb === 'list' ? `${schema}List` : schema;
     const parameters = parametersOf(verb);
     result[method] = {
       'x-kubernetes-action': action,
@@ -185,7 +230,7 @@ function operations(
       ...(['create', 'update', 'patch'].includes(verb)
         ? { requestBody: requestBody(verb, schema, custom !== undefined) }
         : {}),
-      responses: { 200: { description: 'OK', content: { 'application/json': { schema: { $ref: refOf(of) } } } } },
+      responses: { 200: { description: 'OK', content: { 'application/json': { schema: { $ref: refOf(answered) } } } } },
     };
   }
   return result;

@@ -3,7 +3,7 @@ import { customComponents, customRoots } from './custom-components.ts';
 import type { Descriptions } from './descriptions/descriptions.ts';
 import { mapValues } from './map-values.ts';
 import { componentsOf, refOf } from './openapi-schema.ts';
-import { versionInfo } from './version.ts';
+import { documentInfo } from './version.ts';
 
 /** A schema as Swagger 2.0 has it, as far as Kubernetes uses it. */
 export interface SwaggerSchema {
@@ -42,7 +42,7 @@ export type SwaggerHead = Omit<SwaggerDocument, 'definitions'>;
 export function swaggerHead(all: readonly ResourceDefinition[]): SwaggerHead {
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
+    info: documentInfo,
     paths: Object.fromEntries(all.filter(({ verbs }) => verbs.includes('patch')).map(patchPath)),
   };
 }

@@ -14,3 +14,6 @@ export const versionInfo = {
   compiler: 'node',
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 } as const;
+
+/** Of what documents of OpenAPI are. */
+export const documentInfo = { title: 'Kubernetes', version: `${versionInfo.major}.${versionInfo.minor}` } as const;
