@@ -46,16 +46,19 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
     if (operation.op === 'add' || operation.op === 'replace') noteWritten(item, result, operation.path);
     touched.push(operation.path, operation.from ?? []);
   }
-  for (const path of touched) sortAlong(result, path);
+  const sorted = new Set<object>();
+  for (const path of touched) sortAlong(result, path, sorted);
   return result;
 }
 
 /** What a path leads through is a map to Go from then on, whose members are in order: the first that is wrong is told of. */
-function sortAlong(root: unknown, path: readonly string[]): void {
+function sortAlong(root: unknown, path: readonly string[], sorted: Set<object>): void {
   let value = root;
   for (const segment of path) {
-    if (isRecord(value)) sortMembers(value);
-    else if (!Array.isArray(value)) return;
+    if (isRecord(value)) {
+      if (!sorted.has(value)) sortMembers(value);
+      sorted.add(value);
+    } else if (!Array.isArray(value)) return;
     value = (value as Record<string, unknown>)[segment];
   }
 }

@@ -303,3 +303,17 @@ test.each([
   if (applies) expect(apply).not.toThrow();
   else expect(apply).toThrow('the server rejected our request due to an error in our request');
 });
+
+test('a JSON patch of many operations on a large map costs little more than one', () => {
+  const large = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, '']));
+  const cpuMs = (count: number) => {
+    const patch = Array.from({ length: count }, (_, i) => ({ op: 'replace', path: `/data/k${i}`, value: 'new' }));
+    const before = process.threadCpuUsage();
+    const patched = applyJsonPatch({ data: large }, patch) as { data: Record<string, string> };
+    const { user, system } = process.threadCpuUsage(before);
+    expect(Object.values(patched.data).filter((value) => value === 'new')).toHaveLength(count);
+    return (user + system) / 1000;
+  };
+  cpuMs(1);
+  expect(cpuMs(2000)).toBeLessThan(20 * cpuMs(1) + 50);
+});
