@@ -277,3 +277,22 @@ test('what a definition of many rules defines is checked and described aside, as
   expect(JSON.parse(described.text).components.schemas['com.example.v1.Rule'].properties.p209).toMatchObject({ type: 'string', maxLength: 9 });
   expect(described.headers['etag']).toMatch(/^"[0-9A-F]{128}"$/);
 });
+
+test('the instances of a definition that ends are deleted in turns', async () => {
+  const name = 'endings.example.com';
+  const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const endings = '/apis/example.com/v1/namespaces/default/endings';
+  const spec = { ...lists.spec, names: { plural: 'endings', kind: 'Ending' } };
+  await server.send({ method: 'POST', path: crds, contentType: json, body: { metadata: { name }, spec } });
+  await vi.waitFor(async () => expect(await server.send({ method: 'GET', path: endings })).toMatchObject({ status: 200 }), 30_000);
+  const body = (i: number) => ({ apiVersion: 'example.com/v1', kind: 'Ending', metadata: { name: `e${i}` }, spec: { numbers: Array(300).fill(i) } });
+  for (let i = 0; i < 1000; i += 50)
+    await Promise.all(Array.from({ length: 50 }, (_, k) => server.send({ method: 'POST', path: endings, contentType: json, body: body(i + k) })));
+  const before = process.threadCpuUsage();
+  const longest = await longestTurn(async () => {
+    await server.send({ method: 'DELETE', path: `${crds}/${name}` });
+    await vi.waitFor(async () => expect(await server.send({ method: 'GET', path: `${crds}/${name}` })).toMatchObject({ status: 404 }), 30_000);
+  });
+  const { user, system } = process.threadCpuUsage(before);
+  expect(longest).toBeLessThan((user + system) / 1000 / 2);
+});

@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { CustomResource } from '../custom-resources/custom-resource.ts';
 import type { ServerRequest } from '../server-request.ts';
-import { guarded, hasMoreValues, heavyWork, isHeavy } from './heavy-work.ts';
+import { guarded, hasMoreValues, heavyWork, isHeavy, someHeavy } from './heavy-work.ts';
 
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 
@@ -66,4 +67,22 @@ test('what defaults make much of is heavy sooner, and again when they are gone',
   };
   await expect(reading(20)).rejects.toBe(heavyWork);
   await expect(reading(0)).resolves.toBeDefined();
+});
+
+test('of many objects each turn of the event loop looks at some', async () => {
+  await setImmediate();
+  const value = bytes({ data: { a: 'x'.repeat(1000) } });
+  const items = Array.from({ length: 50_000 }, (_, i) => ({
+    kv: { key: `${i}`, value, createRevision: 1, modRevision: 1 },
+  }));
+  let turns = 0;
+  let isDone = false;
+  const looking = someHeavy(items, {}).finally(() => {
+    isDone = true;
+  });
+  for (; !isDone; turns++) await setImmediate();
+  expect(await looking).toBe(false);
+  expect(turns).toBeGreaterThan(5);
+  const large = { ...items[0]?.kv, value: bytes(Array(20_000).fill(0)) } as (typeof items)[0]['kv'];
+  expect(await someHeavy([...items.slice(0, 10), { kv: large }], {})).toBe(true);
 });

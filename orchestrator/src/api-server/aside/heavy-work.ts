@@ -1,4 +1,5 @@
 import type { KeyValue } from '../../store/store.ts';
+import { countingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerRequest } from '../server-request.ts';
@@ -123,13 +124,13 @@ function beginsAsJson(bytes: Uint8Array): boolean {
   return bytes[0] === brace;
 }
 
-/** Looking through less costs no more than to remember what was found, and a weak map of 100,000 takes long to grow. */
-const rememberedBytes = 2048;
+/** Looking through less costs some microseconds, and a weak map of 100,000 takes long to grow: nobody has so many of these. */
+const rememberedBytes = 16 * 1024;
 /** Up to {@link mostStoredValues} and one. */
 const known = new WeakMap<KeyValue, number>();
 
 /** Whether working on what is stored takes long. */
-export function isHeavy(item: KeyValue, { custom }: Pick<ResourceDefinition, 'custom'>): boolean {
+export function isHeavy(item: KeyValue, { custom }: Pick<Kind, 'custom'>): boolean {
   const most = mostStoredValues / growthIn(custom);
   if (item.value.length <= Math.min(mostNested, 2 * most)) return false;
   let values = known.get(item);
@@ -138,4 +139,17 @@ export function isHeavy(item: KeyValue, { custom }: Pick<ResourceDefinition, 'cu
     if (item.value.length > rememberedBytes) known.set(item, values);
   }
   return values > most;
+}
+
+/** Whether working on any of many does; they are looked at in turns. */
+export async function someHeavy(
+  items: readonly { readonly kv: KeyValue }[],
+  kind: Pick<Kind, 'custom'>,
+): Promise<boolean> {
+  for (const { kv } of items) {
+    const pause = turns.goOn(countingCost(kv.value.length));
+    if (pause) await pause;
+    if (isHeavy(kv, kind)) return true;
+  }
+  return false;
 }

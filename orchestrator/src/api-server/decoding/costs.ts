@@ -3,14 +3,27 @@ import type { StoredObject } from '../stored-object.ts';
 /** In units of {@link turns}: about a fifth of a microsecond each. */
 const perRead = 50;
 const bytesReadPerUnit = 10;
+const perCount = 2;
+const bytesCountedPerUnit = 100;
 const perCopy = 5;
 const bytesCopiedPerUnit = 1000;
+const perDeletion = 500;
 const perExpression = 100;
 const compiledPerCharacter = 8;
 
 /** What reading a stored object costs. */
 export function readingCost({ kv }: StoredObject): number {
   return perRead + kv.value.length / bytesReadPerUnit;
+}
+
+/** What reading a stored object and deleting it costs: checks, a write and its event. */
+export function deletingCost(object: StoredObject): number {
+  return perDeletion + readingCost(object);
+}
+
+/** What counting the values in stored bytes costs. */
+export function countingCost(bytes: number): number {
+  return perCount + bytes / bytesCountedPerUnit;
 }
 
 /** What copying stored bytes costs. */

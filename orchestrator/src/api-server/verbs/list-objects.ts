@@ -1,6 +1,6 @@
 import { ApiError, apiError } from '@berth/kube';
 import { StoreError } from '../../store/store-error.ts';
-import { heavyWork, isHeavy } from '../aside/heavy-work.ts';
+import { heavyWork, someHeavy } from '../aside/heavy-work.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../continue-token.ts';
 import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
@@ -29,8 +29,7 @@ export async function listObjects(
   try {
     const page = await readPage(storage, { namespace, selection, limit, ...start });
     storage.noteGiven(start, page.objects.length);
-    if (context.aside && isMade(definition, request) && page.objects.some(({ kv }) => isHeavy(kv, definition)))
-      throw heavyWork;
+    if (context.aside && isMade(definition, request) && (await someHeavy(page.objects, definition))) throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };
   } catch (error) {
     if (options.continue !== '' && isExpired(error) && name === '')

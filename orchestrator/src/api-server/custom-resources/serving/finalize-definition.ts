@@ -1,5 +1,7 @@
 import { deadline, isAbort, messageOf } from '@berth/kit';
 import type { CustomResourceDefinition } from '@berth/kube';
+import { deletingCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import type { ObjectStorage } from '../../object-storage.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { StoredObject } from '../../stored-object.ts';
@@ -94,7 +96,12 @@ async function deleteInstances(run: DefinitionRun, crd: CustomResourceDefinition
   const storage = instancesOf(run, crd);
   if (!storage) return undefined;
   try {
-    for (const stored of (await storage.range({ namespace: '' })).objects) await deleteInstance(run, storage, stored);
+    for (const stored of (await storage.range({ namespace: '' })).objects) {
+      // The store may answer hundreds in one turn.
+      const pause = turns.goOn(deletingCost(stored));
+      if (pause) await pause;
+      await deleteInstance(run, storage, stored);
+    }
   } catch (error) {
     return failed('InstanceDeletionFailed', `could not issue all deletes: ${messageOf(error)}`);
   }
