@@ -1,6 +1,8 @@
 import { type Logger, messageOf } from '@berth/kit';
 import { ApiError } from '@berth/kube';
 import { StoreError } from '../store/store-error.ts';
+import { readingCost } from './decoding/costs.ts';
+import { turns } from './decoding/turns.ts';
 import type { ObjectStorage } from './object-storage.ts';
 import type { AnyObject } from './resource-definition.ts';
 
@@ -22,8 +24,15 @@ export interface FollowRun {
 /** Tells all objects of a kind, then every change until `signal`; resolves when the first are told. @throws ApiError */
 export async function followObjects(storage: ObjectStorage, follower: ObjectFollower, run: FollowRun): Promise<void> {
   const { objects, revision } = await storage.range({ namespace: '' });
+  const read: AnyObject[] = [];
+  for (const each of objects) {
+    const pause = turns.goOn(readingCost(each));
+    if (pause) await pause;
+    read.push(each.object);
+  }
+  // At once: nobody is to see some of them for all.
   follower.reset();
-  for (const { object } of objects) follower.set(object);
+  for (const object of read) follower.set(object);
   follower.settled?.();
   void followChanges(storage, follower, { ...run, revision });
 }

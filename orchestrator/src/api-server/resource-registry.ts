@@ -15,6 +15,8 @@ export class ResourceRegistry {
   readonly #served = new Map<string, Map<string, Served>>();
   /** Asked several times a request. */
   readonly #byResource = new Map<string, ResourceDefinition>();
+  /** Asked for each webhook and policy that there is. */
+  readonly #otherForms = new Map<ResourceDefinition, readonly ResourceDefinition[]>();
   #definitions: readonly ResourceDefinition[];
   #generation = 0;
 
@@ -47,6 +49,7 @@ export class ResourceRegistry {
     const custom = this.#definitions.filter((each) => each.custom && !before.includes(each));
     this.#definitions = [...this.#builtIn, ...[...custom, ...after].sort(inOrder)];
     this.#byResource.clear();
+    this.#otherForms.clear();
     this.#generation++;
   }
 
@@ -63,6 +66,18 @@ export class ResourceRegistry {
     );
     if (!found) throw new Error(`${definition.plural}.${definition.group}: its stored form is not defined`);
     return found;
+  }
+
+  /** What else serves the objects of `definition`: in other versions, or in another group. */
+  otherForms(definition: ResourceDefinition): readonly ResourceDefinition[] {
+    const known = this.#otherForms.get(definition);
+    if (known) return known;
+    const stored = this.storedForm(definition);
+    const others = this.definitions.filter(
+      (each) => each !== definition && each.stored && this.storedForm(each) === stored,
+    );
+    this.#otherForms.set(definition, others);
+    return others;
   }
 
   /** Any served version of a resource, the stored one first. */

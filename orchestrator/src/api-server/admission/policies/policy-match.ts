@@ -30,9 +30,7 @@ function ruled(
   const matches = (definition: ResourceDefinition) => rules.some((rule) => isAbout(rule, definition, request));
   if (matches(request.definition)) return request.definition;
   if (policy === 'Exact' || rules.length === 0) return undefined;
-  const { registry } = context;
-  const stored = registry.storedForm(request.definition);
-  return registry.definitions.find((each) => each.stored && registry.storedForm(each) === stored && matches(each));
+  return context.registry.otherForms(request.definition).find(matches);
 }
 
 function isAbout(rule: NamedRuleWithOperations, definition: ResourceDefinition, request: AdmissionRequest): boolean {

@@ -5,10 +5,12 @@ import { type AnyWebhook, type Hook, hooksOf } from './hook.ts';
 /** The webhooks of all configurations of a kind, in upstream's order: by configuration's name, then as written there. */
 export class HookList {
   readonly #byConfiguration = new Map<string, readonly Hook[]>();
-  #hooks: readonly Hook[] = [];
+  /** Of thousands that are created, each would have them all in order again. */
+  #inOrder: readonly Hook[] | undefined;
 
   get hooks(): readonly Hook[] {
-    return this.#hooks;
+    this.#inOrder ??= this.#sorted();
+    return this.#inOrder;
   }
 
   /** Reads all there are, then follows them. */
@@ -23,14 +25,16 @@ export class HookList {
           configurations.set(name, hooksOf(name, (object['webhooks'] ?? []) as AnyWebhook[]));
         },
         remove: ({ metadata }) => configurations.delete(metadata.name ?? ''),
-        settled: () => this.#sort(),
+        settled: () => {
+          this.#inOrder = undefined;
+        },
       },
       run,
     );
   }
 
-  #sort(): void {
+  #sorted(): readonly Hook[] {
     const names = [...this.#byConfiguration.keys()].sort();
-    this.#hooks = names.flatMap((name) => this.#byConfiguration.get(name) ?? []);
+    return names.flatMap((name) => this.#byConfiguration.get(name) ?? []);
   }
 }

@@ -1,10 +1,14 @@
 import { ApiError, apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
+import { turns } from '../../decoding/turns.ts';
 import type { ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { Hook } from './hook.ts';
 import { type RuleSubject, ruleMatches } from './rule-match.ts';
 import { namespaceOf, selectedBy } from './selected-by.ts';
+
+/** In units of {@link turns}: rules and selectors. */
+const lookingCost = 3;
 
 /** A webhook that is to be called about a request, and the version of the object it wants. */
 export interface Invocation {
@@ -29,7 +33,7 @@ export function isExempt({ definition }: Pick<AdmissionRequest, 'definition'>): 
 /** The definition a webhook's rules want of a request, if it is about it at all; no object is looked at. */
 export function ruledDefinition(
   { webhook }: Hook,
-  registry: Pick<ServerContext['registry'], 'definitions' | 'storedForm'>,
+  registry: Pick<ServerContext['registry'], 'otherForms'>,
   request: Pick<AdmissionRequest, 'definition' | 'operation' | 'subresource' | 'namespace' | 'name'>,
 ): ResourceDefinition | undefined {
   const { definition, subresource } = request;
@@ -45,10 +49,7 @@ export function ruledDefinition(
   const own = subjectOf(definition);
   if (rules.some((rule) => ruleMatches(rule, own))) return definition;
   if (webhook.matchPolicy === 'Exact') return undefined;
-  const stored = registry.storedForm(definition);
-  const others = registry.definitions.filter(
-    (each) => each !== definition && each.stored && registry.storedForm(each) === stored,
-  );
+  const others = registry.otherForms(definition);
   for (const rule of rules) {
     const found = others.find((each) => ruleMatches(rule, subjectOf(each)));
     if (found) return found;
@@ -62,6 +63,8 @@ export async function invocationOf(
   context: ServerContext,
   request: AdmissionRequest,
 ): Promise<Invocation | undefined> {
+  const pause = turns.goOn(lookingCost);
+  if (pause) await pause;
   const definition = ruledDefinition(hook, context.registry, request);
   if (!definition) return undefined;
   return (await selectedBy(hook.webhook, context, request)) ? { hook, definition } : undefined;
