@@ -76,16 +76,15 @@ function bodyOf(
   { wanted, bodyRead }: Pick<IncomingParts, 'wanted' | 'bodyRead'>,
 ): RequestBody {
   if (message.method === 'GET' || message.method === 'HEAD') return { type: 'none' };
-  const { 'content-length': announced, 'transfer-encoding': coding } = message.headers;
+  const { 'content-length': announced } = message.headers;
   // From the first piece on, and they may come before anyone reads.
   if (!(Number(announced) <= fewBytes)) gatherPieces(piecesOf(message));
   let read: Promise<Uint8Array> | undefined;
   const readOnce = async () => {
-    const source = coding === undefined ? undefined : message.socket;
     const length = Number(announced ?? 0);
     // What is too long need not come.
     if (length <= maxBodyBytes) wanted?.();
-    const bytes = await readBody(message as Readable, length, source);
+    const bytes = await readBody(message as Readable, length);
     bodyRead?.(bytes.byteLength);
     return bytes;
   };

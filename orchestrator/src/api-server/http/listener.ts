@@ -18,6 +18,7 @@ import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { atMost } from './live-requests.ts';
 import { badRequest, malformedHead, type Refusal } from './malformed-head.ts';
+import { readInTurns } from './read-in-turns.ts';
 import { isRefused, noteAsked, onceAnswered, refuse, refuseUnread } from './refuse.ts';
 import { originForm } from './request-target.ts';
 import { soleResponse } from './sole-response.ts';
@@ -184,7 +185,10 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
  * server: it sees what those before it wrote, and of thousands in one packet little more than their heads is there.
  */
 function onceNext(request: Http2ServerRequest, response: Http2ServerResponse, begin: () => void): void {
-  if (!request.stream) noteAsked(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+  if (!request.stream) {
+    noteAsked(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    if (request.headers['transfer-encoding'] !== undefined) readInTurns(request.socket as Socket);
+  }
   // Its answer has the connection once it is the next; a stream of HTTP/2 has one at any time.
   if (response.socket === null) (response as unknown as ServerResponse).once('socket', begin);
   else begin();
