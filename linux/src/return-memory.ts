@@ -19,8 +19,8 @@ const collectAgainMs = 1000;
 /** A process that works now and then does it no more often, nor for more than a two-hundredth of its time. */
 const betweenMs = 20_000;
 const shareOfTime = 200;
-/** A full collection of more would hold up the next call for longer than anyone should wait. */
-const collectUpToBytes = 256 * 1024 * 1024;
+/** A full collection of more would hold up the next call for longer than 50 ms: this thread marks 3 MB and more in one. */
+const collectUpToBytes = 128 * 1024 * 1024;
 
 /**
  * Gives memory that a burst of work left behind back to the kernel once the process rests: V8 keeps a heap as large as it
