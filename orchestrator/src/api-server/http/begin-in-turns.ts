@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import type { Clock } from '@berth/kit';
 import { turns } from '../decoding/turns.ts';
 
-/** In units of {@link turns}: what a handshake computes. */
-const handshakeCost = 2500;
+/** In units of {@link turns}: what a handshake computes when it begins, and again once its client answers, which nobody puts off. */
+const handshakeCost = 5000;
 
 /**
  * Of connections whose clients begin to speak at once a turn begins as many handshakes as it has room for. One that is begun
