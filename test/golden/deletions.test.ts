@@ -36,6 +36,25 @@ test('a pod that is gone at once is answered as one that was marked before', asy
   expect(answer.metadata).toMatchObject({ generation: 2, deletionGracePeriodSeconds: 0, deletionTimestamp: expect.any(String) });
 });
 
+test('a policy there is none of is quoted as Go quotes', async () => {
+  const { status, answer } = await deleted(maps, { metadata: { name: 'quoted' } }, { propagationPolicy: '\u2028' });
+  const message = String.raw`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "\u2028": supported values: "Foreground", "Background", "Orphan", "nil"`;
+  expect([status, answer.message]).toEqual([422, message]);
+});
+
+test('what an eviction has that none has is told as of every other body', async () => {
+  const spec = { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i' }] };
+  await server.send({ method: 'POST', path: pods, contentType, body: { metadata: { name: 'evicted' }, spec } });
+  const evict = (validation: string) =>
+    server.send({ method: 'POST', path: `${pods}/evicted/eviction?dryRun=All&fieldValidation=${validation}`, contentType, raw: '{"metadata":{"name":"x","name":"evicted"},"foo":1}' });
+  const warned = await evict('Warn');
+  expect([warned.status, warned.headers['warning']]).toEqual([201, String.raw`299 - "duplicate field \"metadata.name\"", 299 - "unknown field \"foo\""`]);
+  expect((await evict('Ignore')).headers['warning']).toBeUndefined();
+  const message = 'Eviction in version "v1" cannot be handled as a Eviction: strict decoding error: duplicate field "metadata.name", unknown field "foo"';
+  const strict = await evict('Strict');
+  expect([strict.status, JSON.parse(strict.text).message]).toEqual([400, message]);
+});
+
 test('a field selector of nothing selects everything', async () => {
   const { status } = await server.send({ method: 'GET', path: `${maps}?fieldSelector=%3D` });
   expect(status).toBe(200);

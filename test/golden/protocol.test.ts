@@ -150,3 +150,30 @@ function recorded(value: unknown): unknown {
     .replace(/(precondition \(|record \(|precondition: |meta: )(other|<uid>|[0-9a-f-]{36})/g, '$1<uid>');
   return JSON.parse(plain);
 }
+
+test('nobody owns the label of a name that was made up', async () => {
+  const send = async (metadata: object) => {
+    const { text } = await server.send({ method: 'POST', path: '/api/v1/namespaces?dryRun=All&fieldManager=m', contentType: 'application/json', body: { metadata } });
+    return JSON.parse(text).metadata;
+  };
+  const label = { 'f:kubernetes.io/metadata.name': {} };
+  const given = await send({ name: 'given', labels: { a: 'b' } });
+  expect(given.managedFields[0].fieldsV1['f:metadata']).toEqual({ 'f:labels': { '.': {}, 'f:a': {}, ...label } });
+  const madeUp = await send({ generateName: 'g-', labels: { a: 'b' } });
+  expect(madeUp.managedFields[0].fieldsV1['f:metadata']).toEqual({ 'f:generateName': {}, 'f:labels': { '.': {}, 'f:a': {} } });
+  expect(madeUp.labels).toEqual({ a: 'b', 'kubernetes.io/metadata.name': madeUp.name });
+});
+
+test('a topology that no slice of this version keeps counts for its generation', async () => {
+  const path = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  const send = async (method: string, place: string, endpoint: object) => {
+    const body = { metadata: { name: 'slice' }, addressType: 'IPv4', endpoints: [{ addresses: ['192.0.2.1'], ...endpoint }] };
+    const { text } = await server.send({ method, path: place, contentType: 'application/json', body });
+    const { metadata, endpoints } = JSON.parse(text);
+    return [metadata.generation, endpoints];
+  };
+  const kept = [{ addresses: ['192.0.2.1'], conditions: {} }];
+  expect(await send('POST', path, { deprecatedTopology: { a: 'x' } })).toEqual([1, kept]);
+  expect(await send('PUT', `${path}/slice`, {})).toEqual([1, kept]);
+  expect(await send('PUT', `${path}/slice`, { deprecatedTopology: { a: 'x' } })).toEqual([2, kept]);
+});

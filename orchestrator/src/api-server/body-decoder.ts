@@ -24,7 +24,7 @@ import { noJson, notAnObject, notRegistered, typeMetaComplaint } from './decodin
 import { yamlTextOf } from './decoding/yaml-bytes.ts';
 import { readYaml } from './decoding/yaml-text.ts';
 import { protobufMedia } from './representation/negotiate.ts';
-import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+import type { AnyObject, ResourceDefinition, Rules } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
 import { apiVersionOf } from './stored-object.ts';
 import type { FieldValidation } from './write-options.ts';
@@ -42,6 +42,8 @@ export interface ExpectedKind {
   readonly isOptions?: boolean;
   /** Of a custom resource: its schema reads it. */
   readonly custom?: CustomResource | undefined;
+  /** What audit events tell is filled by it. */
+  readonly default?: Rules['default'];
 }
 
 const textMedia = ['application/json', 'application/yaml'];
@@ -69,7 +71,7 @@ export class BodyDecoder {
     const typed = withKind(value, expected, summary);
     if (large) await this.#pause(request);
     const object = this.conform(typed, expected, how);
-    request.audit?.requestObject(object);
+    request.audit?.requestObject(object, expected.default);
     if (large) {
       markLarge(object);
       await this.#pause(request);
@@ -77,13 +79,19 @@ export class BodyDecoder {
     return object;
   }
 
-  /** As {@link object}, for options and reviews, whose group and version clients name as they like. @throws ApiError */
-  async anyVersion(request: ServerRequest, expected: ExpectedKind): Promise<AnyObject> {
-    const { value, summary } = await this.#parse(request, expected);
+  /** As {@link object}, for evictions, whose group and version clients name as they like. @throws ApiError */
+  async anyVersion(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
+    const { value, duplicates, repeated = [], summary, text = '' } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
     if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== expected.kind)
       return withKind(value, expected, summary) as AnyObject;
-    return this.#conformAudited(request, value, expected);
+    return this.#conformAudited(request, value, expected, {
+      validation,
+      duplicates,
+      repeated,
+      text,
+      warn: request.warn,
+    });
   }
 
   /** What a request wants beside its query (apiserver handlers/delete.go). @throws ApiError */
@@ -95,11 +103,22 @@ export class BodyDecoder {
     const wrong = request.body.type === 'value' ? undefined : optionsKindComplaint(value, expected.kind);
     if (wrong !== undefined) throw apiError('BadRequest', wrong);
     const { kind: _, apiVersion: __, ...fields } = value;
-    return this.#conformAudited(request, keepJsonNotes(value, fields), expected);
+    const options = this.conform(keepJsonNotes(value, fields), expected, {
+      validation: 'Ignore',
+      warn: () => undefined,
+    });
+    const { metadata: ___, ...told } = options;
+    request.audit?.requestObject({ kind: expected.kind, apiVersion: 'meta.k8s.io/__internal', ...told });
+    return options;
   }
 
-  #conformAudited(request: ServerRequest, value: Record<string, unknown>, expected: ExpectedKind): AnyObject {
-    const object = this.conform(value, expected, { validation: 'Ignore', warn: () => undefined });
+  #conformAudited(
+    request: ServerRequest,
+    value: Record<string, unknown>,
+    expected: ExpectedKind,
+    how: Strictness = { validation: 'Ignore', warn: () => undefined },
+  ): AnyObject {
+    const object = this.conform(value, expected, how);
     request.audit?.requestObject(object);
     return object;
   }
@@ -251,8 +270,8 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 /** The definition's own kind as what its endpoint expects. */
-export function expectedKind({ group, version, kind, schema, custom }: ResourceDefinition): ExpectedKind {
-  return { group, version, kind, schema, custom };
+export function expectedKind({ group, version, kind, schema, custom, rules }: ResourceDefinition): ExpectedKind {
+  return { group, version, kind, schema, custom, default: rules.default };
 }
 
 function unrecognized({ kind, isOptions }: ExpectedKind, why: string, summary: string) {

@@ -4,6 +4,7 @@ import type { BodyDecoder } from './body-decoder.ts';
 import { invalid } from './invalid.ts';
 import { booleanOf, integerOf } from './query-values.ts';
 import type { FieldError } from './resource-definition.ts';
+import { invalid as invalidField, notSupported } from './resources/field.ts';
 import type { ServerRequest } from './server-request.ts';
 import { dryRunErrors } from './write-options.ts';
 
@@ -31,18 +32,11 @@ export function checkedDeleteOptions(given: GivenDeleteOptions): DeleteOptions {
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = given;
   const errors: FieldError[] = dryRunErrors(dryRun);
   const policies = ['Background', 'Foreground', 'Orphan'];
+  const field = 'propagationPolicy';
   if (propagationPolicy !== undefined && orphanDependents !== undefined)
-    errors.push({
-      reason: 'FieldValueInvalid',
-      field: 'propagationPolicy',
-      message: `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
-    });
+    errors.push(invalidField(field, propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'));
   if (propagationPolicy !== undefined && !policies.includes(propagationPolicy))
-    errors.push({
-      reason: 'FieldValueNotSupported',
-      field: 'propagationPolicy',
-      message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
-    });
+    errors.push(notSupported(field, propagationPolicy, ['Foreground', 'Background', 'Orphan', 'nil']));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   const legacy = orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background';
   return {

@@ -120,7 +120,7 @@ class Decoder {
   #map(node: YAMLMap): Record<string, unknown> {
     const growing: Growing = { object: {}, keys: new Set() };
     this.#fill(node, growing);
-    return growing.object;
+    return sorted(growing.object);
   }
 
   #fill(node: YAMLMap, into: Growing): void {
@@ -171,6 +171,15 @@ class Decoder {
       this.#nested(() => this.#fill(target, into));
     });
   }
+}
+
+/** As Go writes a map as JSON: what is wrong first in that order is told. */
+function sorted(object: Record<string, unknown>): Record<string, unknown> {
+  const names = Object.keys(object);
+  if (names.every((name, i) => i === 0 || (names[i - 1] as string) < name)) return object;
+  const result: Record<string, unknown> = {};
+  for (const name of names.sort()) setOwn(result, name, object[name]);
+  return result;
 }
 
 /** How much of that many values aliases may have made. */

@@ -1,6 +1,23 @@
-import { Composer, type Document, Lexer, LineCounter, type Pair, Parser, visit } from 'yaml';
+import {
+  Composer,
+  type Document,
+  isCollection,
+  Lexer,
+  LineCounter,
+  type Pair,
+  Parser,
+  visit,
+  type YAMLParseError,
+} from 'yaml';
 import { decodeYaml, maxDepth } from './yaml-decoder.ts';
-import { checkBeginning, checkCharacters, checkDirective, syntaxError } from './yaml-errors.ts';
+import {
+  checkBeginning,
+  checkCharacters,
+  checkContent,
+  checkDirective,
+  checkEscapes,
+  syntaxError,
+} from './yaml-errors.ts';
 
 export interface YamlDocument {
   readonly value: unknown;
@@ -22,17 +39,37 @@ const asTexts = {
  * The first document of a text, read as sigs.k8s.io/yaml's YAMLToJSON does; what follows it is not looked at.
  * @throws Error – in Go's words; BeyondBudget – aliases make more of it than `budget` values
  */
-export function readDocument(text: string, budget = Number.POSITIVE_INFINITY): YamlDocument {
-  checkCharacters(text);
+export function readDocument(given: string, budget = Number.POSITIVE_INFINITY): YamlDocument {
+  checkCharacters(given);
+  const text = withPlainLines(given);
   checkBeginning(text);
+  checkContent(text);
+  if (/\\(?:\/|[uU])/.test(text)) checkQuoted(text);
   if (text.length > maxDepth) checkDepth(text);
   checkDirective(text);
   const { value, repeats } = decodeYaml(parse(text, false).document, budget);
   return { value, repeated: repeats.length === 0 ? [] : repeatedKeys(text) };
 }
 
+/** Of the ends of lines that Go's reader knows the library knows two; of two marks at the beginning it skips one. */
+function withPlainLines(text: string): string {
+  return text.replace(/\r(?!\n)|\u0085/g, '\n').replace(/^\ufeff\ufeff/, '\ufeff');
+}
+
+function checkQuoted(text: string): void {
+  let [at, before] = [0, ''];
+  for (const token of new Lexer().lex(text)) {
+    const start = at;
+    if (token.startsWith('"') && before !== scalarFollows) checkEscapes(token, () => text.slice(0, start));
+    before = token;
+    if (!isMark.test(token)) at += token.length;
+  }
+}
+
 /** What comes before a text whose characters are no syntax. */
 const scalarFollows = '\x1f';
+/** What the lexer says beside the text: that, where a document begins, where brackets are not closed. */
+const isMark = /^[\x02\x18\x1f]$/;
 
 /**
  * The parser takes time by the square of how deep lists and maps nest that are in brackets, or begin on one line.
@@ -68,10 +105,18 @@ function parse(text: string, keepSourceTokens: boolean): { document: Document.Pa
   const [document] = composer.compose(tokens, true, text.length) as Iterable<Document.Parsed>;
   if (!document) throw new Error('yaml: unknown problem parsing YAML content');
   // Go's reader takes a comment wherever a token ends.
-  const error = document.errors.find(({ message }) => !message.startsWith('Comments must be separated'));
+  const error = document.errors.find(
+    (each) => !each.message.startsWith('Comments must be separated') && !isBehindAll(each, document),
+  );
   if (error) throw syntaxError(error, text);
   if (/\S[^\n\S]*$/.test(text.slice(-1000)) && /[|>]/.test(text)) endAsWritten(document, text.length);
   return { document, lines };
+}
+
+/** What is behind a list or map in brackets that is all of the document nobody looks at. */
+function isBehindAll({ code, pos }: YAMLParseError, { contents }: Document.Parsed): boolean {
+  const isWhole = isCollection(contents) && contents.flow === true && contents.range;
+  return isWhole ? code === 'UNEXPECTED_TOKEN' && pos[0] >= contents.range[1] : false;
 }
 
 /** A block at the end of a text without a last line end has none either. */

@@ -22,6 +22,28 @@ export function checkBeginning(text: string): void {
   throw new Error(`yaml: ${line === 1 ? '' : `line ${line}: `}${noStart}`);
 }
 
+/** @throws Error – the first document ends before it began */
+export function checkContent(text: string): void {
+  const [before = ''] = /^\ufeff?(?: *(?:#[^\n]*)?\r?\n)*\.\.\.(?=\s|$)/.exec(text) ?? [];
+  if (before === '') return;
+  const line = before.split('\n').length - 1;
+  throw new Error(`yaml: ${line === 0 ? '' : `line ${line}: `}${noContent}`);
+}
+
+/** @throws Error – between double quotes something is escaped that Go's reader does not know; the library takes all of JSON's */
+export function checkEscapes(quoted: string, before: () => string): void {
+  for (const { 0: escaped, 1: digits, index } of quoted.matchAll(/\\(?:[xuU]([\dA-Fa-f]*)|.)/gs)) {
+    const sign = escaped[1] as string;
+    const size = { x: 2, u: 4, U: 8 }[sign] ?? 0;
+    const code = Number.parseInt((digits ?? '').slice(0, size), 16);
+    const isUnknown = escaped === '\\/';
+    if (!isUnknown && !(size > 0 && ((code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff))) continue;
+    const line = `${before()}${quoted.slice(0, index)}`.split('\n').length;
+    const words = isUnknown ? 'found unknown escape character' : 'found invalid Unicode character escape code';
+    throw new Error(`yaml: ${line === 1 ? '' : `line ${line}: `}${words}`);
+  }
+}
+
 /** @throws Error – there is a directive that Go's reader does not know */
 export function checkDirective(text: string): void {
   if (!/^\ufeff?%/.test(text)) return;
@@ -33,7 +55,7 @@ export function checkDirective(text: string): void {
 export function syntaxError(error: YAMLParseError, text: string): Error {
   const { by, words, offset } = foundBy(error, new YamlPlaces(text));
   // What is not there is missed on the line after the last.
-  const isPast = by === 'parser' && text.slice(offset).trim() === '' && !text.endsWith('\n');
+  const isPast = (by === 'parser' || words === noColon) && text.slice(offset).trim() === '' && !text.endsWith('\n');
   const line = text.slice(0, offset).split('\n').length - (isPast ? 0 : 1);
   return new Error(`yaml: ${line === 0 ? '' : `line ${by === 'scanner' ? line + 1 : line}: `}${words}`);
 }
@@ -93,7 +115,7 @@ const rules: readonly Rule[] = [
     code: 'UNEXPECTED_TOKEN',
     message: /flow-(?:seq|map)-end/,
     by: 'parser',
-    found: ({ pos: [start] }, places) => ({ words: /[:-]?$/.exec(places.before(start))?.[0] ? noContent : noKey }),
+    found: ({ pos: [start] }, places) => ({ words: /(?:^|[:-])$/.test(places.before(start)) ? noContent : noKey }),
   },
   {
     code: 'UNEXPECTED_TOKEN',

@@ -1,8 +1,9 @@
 import { messageOf, runInThread, ThreadTooLong } from '@berth/kit';
 import { apiError, maxDepth, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
+import { allInOrder } from '../resources/field.ts';
 import { BeyondBudget } from './yaml-decoder.ts';
 import { readDocument, type YamlDocument } from './yaml-document.ts';
-import { checkCharacters } from './yaml-errors.ts';
+import { checkBeginning, checkCharacters } from './yaml-errors.ts';
 import { yamlOf } from './yaml-of.ts';
 import type { YamlReply, YamlWork } from './yaml-work.ts';
 
@@ -41,13 +42,17 @@ export async function readYaml(text: string, signal: AbortSignal): Promise<YamlD
 
 const tooDeep = 'exceeded max depth';
 
+/** What JSON may have in its texts, and YAML may not. */
+const isEscapedOtherwise = /\\(?:\/|u[dD][89a-fA-F])/;
+
 /** Undefined: it is no JSON, yet may be YAML in braces, or it has a key twice. */
 function jsonDocument(text: string): YamlDocument | undefined {
-  if (!/^\s*[{[]/.test(text.slice(0, 1000))) return undefined;
+  if (!/^\s*[{[]/.test(text.slice(0, 1000)) || isEscapedOtherwise.test(text)) return undefined;
   checkCharacters(text);
+  checkBeginning(text);
   try {
     const { value, duplicateFields } = parseJsonStrict(text);
-    return duplicateFields.length === 0 ? { value, repeated: [] } : undefined;
+    return duplicateFields.length === 0 ? { value: allInOrder(value), repeated: [] } : undefined;
   } catch (error) {
     // As YAML it would be no flatter.
     if ((error as Error).message.endsWith(tooDeep)) throw new Error(`yaml: ${tooDeep} of ${maxDepth}`);

@@ -130,12 +130,13 @@ function preparations({ kind, own, hasStatus, fill, dropClosed }: Preparation): 
     prepareForUpdate: (next, stored, context) => {
       const old = withoutNulls(stored);
       fill(next);
+      const isCounted = kind.generation?.countsDropped && isAnother(kind.generation, next, old);
       dropClosed?.(next, old);
       if (hasStatus) takeOver(next, old, 'status');
       if (old.metadata.generation === undefined) delete next.metadata.generation;
       else next.metadata.generation = old.metadata.generation;
       own.prepareForUpdate?.(next, old, context);
-      if (kind.generation && isAnother(kind.generation, next, old))
+      if (isCounted || (kind.generation && isAnother(kind.generation, next, old)))
         next.metadata.generation = nextGeneration(old.metadata.generation);
     },
     ...(hasStatus

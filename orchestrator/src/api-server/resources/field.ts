@@ -1,5 +1,5 @@
 import { isNumber } from '@berth/kit';
-import { goNumber, goQuote } from '@berth/kube';
+import { goNumber, goQuote, isRecord, keepJsonNotes } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
 
 /** The parts of apimachinery's `field` package that rules speak in: one constructor per kind of error, upstream's words. */
@@ -72,6 +72,18 @@ function printed(value: unknown): string {
 export function inOrder(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** As Go marshals maps in maps. */
+export function allInOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return keepJsonNotes(value, value.map(allInOrder));
+  return isRecord(value) ? mapInOrder(value, (each) => allInOrder(each)) : value;
+}
+
+/** The same of one map, and `change` of what is in it. */
+export function mapInOrder(value: Record<string, unknown>, change: (each: unknown, name: string) => unknown): unknown {
+  const changed = Object.entries(value).map(([name, each]) => [name, change(each, name)]);
+  return keepJsonNotes(value, inOrder(Object.fromEntries(changed)) as object);
 }
 
 /** JSON as Go marshals it: `<`, `>`, `&` and the line ends of Unicode escaped. */

@@ -6,6 +6,8 @@ export interface KindRules {
   /** What a change of raises metadata.generation; `initial`: new objects start at 1. Absent: the kind counts no generations. */
   readonly generation?: {
     readonly initial: boolean;
+    /** Fields that are left out of what is sent count, too. */
+    readonly countsDropped?: true;
     readonly of: (object: AnyObject) => unknown;
     /** The field that is compared as Go compares (reflect.DeepEqual), to which empty and absent lists are not the same. */
     readonly exactly?: string;

@@ -27,7 +27,7 @@ const kind = { group: 'policy', version: 'v1', kind: 'Eviction', schema: 'io.k8s
 export async function evictPod(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
   const { definition, namespace, name } = route;
   const written = writeOptionsOf(request.query, 'CreateOptions');
-  const eviction = await context.bodies.anyVersion(request, kind);
+  const eviction = await context.bodies.anyVersion(request, kind, written.fieldValidation);
   if (eviction.metadata.name !== name)
     throw apiError('BadRequest', 'name in URL does not match name in Eviction object');
   if (eviction['deleteOptions']?.ignoreStoreReadErrorWithClusterBreakingPotential) {

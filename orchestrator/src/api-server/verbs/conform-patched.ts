@@ -4,10 +4,10 @@ import { olderScale } from '../decoding/older-scale.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
-import { invalid } from '../resources/field.ts';
+import { allInOrder, invalid } from '../resources/field.ts';
 import { apiVersionOf } from '../stored-object.ts';
 import type { WriteOptions } from '../write-options.ts';
-import { allInOrder, shownPatch } from './shown-patch.ts';
+import { shownPatch } from './shown-patch.ts';
 
 export interface Patching {
   readonly expected: ExpectedKind;

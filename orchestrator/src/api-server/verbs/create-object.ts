@@ -114,8 +114,11 @@ async function createSettled(
   delete object.metadata.deletionTimestamp;
   delete object.metadata.deletionGracePeriodSeconds;
   withoutRepeatedOwners(object, warn, 'before');
+  // Upstream makes a name up only after that: what is by default made of a name nobody owns then.
+  if (generatedName) delete object.metadata.name;
   const tracking = defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager, tracked });
   if (tracking) await tracking;
+  if (generatedName) object.metadata.name = name;
   const large = isLarge(object);
   if (large) await breathe();
   await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);

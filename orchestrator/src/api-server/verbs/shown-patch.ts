@@ -1,6 +1,6 @@
 import { asWritten, type FieldSchema, goValue, isRecord, keepJsonNotes, type ObjectSchema, schemas } from '@berth/kube';
 import type { ParsedPatch } from '../patch-body.ts';
-import { goJson, inOrder } from '../resources/field.ts';
+import { allInOrder, goJson, mapInOrder } from '../resources/field.ts';
 
 /** What an answer shows: all of what a patch makes, or the patch where that is merged by type. */
 export function shownPatch(patched: unknown, { type, patch }: ParsedPatch): string {
@@ -36,12 +36,6 @@ function fieldInOrder(value: unknown, { type, struct, element }: FieldSchema): u
   return type === 'map' && element ? mapInOrder(value, (each) => fieldInOrder(each, element)) : value;
 }
 
-/** As Go marshals maps in maps: a custom resource is nothing else. */
-export function allInOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(allInOrder);
-  return isRecord(value) ? mapInOrder(value, (each) => allInOrder(each)) : value;
-}
-
 /** What a merge patch opened has its members in order, the rest is as it was. */
 function mergedInOrder(value: unknown, patch: unknown): unknown {
   if (!isRecord(value) || !isRecord(patch)) return allInOrder(value);
@@ -71,9 +65,4 @@ function openedInOrder(value: unknown, ways: readonly Way[]): unknown {
   };
   if (Array.isArray(value)) return value.map((each, i) => open(each, `${i}`));
   return isRecord(value) ? mapInOrder(value, open) : value;
-}
-
-function mapInOrder(value: Record<string, unknown>, change: (each: unknown, name: string) => unknown): unknown {
-  const changed = Object.entries(value).map(([name, each]) => [name, change(each, name)]);
-  return keepJsonNotes(value, inOrder(Object.fromEntries(changed)) as object);
 }

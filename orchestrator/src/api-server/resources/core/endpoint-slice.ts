@@ -17,6 +17,7 @@ const limits = { endpoints: 1000, addresses: 100, ports: 20_000, hints: 8 } as c
 export const endpointSliceRules: KindRules = {
   generation: {
     initial: true,
+    countsDropped: true,
     of: ({ addressType, endpoints, ports, metadata }) => ({ addressType, endpoints, ports, labels: metadata.labels }),
   },
   cells: {

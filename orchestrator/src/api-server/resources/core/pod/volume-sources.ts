@@ -1,4 +1,10 @@
-import type { CSIVolumeSource, EphemeralVolumeSource, ISCSIVolumeSource, Volume } from '@berth/kube';
+import {
+  type CSIVolumeSource,
+  type EphemeralVolumeSource,
+  goQuote,
+  type ISCSIVolumeSource,
+  type Volume,
+} from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { forbidden, invalid, notSupported, required } from '../../field.ts';
 import { templateMetadataErrors } from '../../internal-form.ts';
@@ -102,7 +108,7 @@ export function validateVolumeSource(volume: Volume, field: string, podName: str
   if (volume.ephemeral && count === 1 && podName !== '' && volume.name) {
     const claim = `${podName}-${volume.name}`;
     for (const text of dns1123Subdomain(claim))
-      errors.push(invalid(`${field}.name`, volume.name, `PVC name ${JSON.stringify(claim)}: ${text}`));
+      errors.push(invalid(`${field}.name`, volume.name, `PVC name ${goQuote(claim)}: ${text}`));
   }
   return errors;
 }
