@@ -2,10 +2,9 @@ import { seededRng, silentLogger } from '@berth/kit';
 import { type Informers, type KubeObject, type ResourceType, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aServer } from '../api-server/server.test-harness.ts';
-import { VolumeCounts } from '../controllers/volume/volume-counts.ts';
 import { MetricRegistry } from '../metrics/metric-registry.ts';
 import { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
-import { startControlPlane } from './control-plane.ts';
+import { countedObjects, startControlPlane } from './control-plane.ts';
 
 const nothing = () => undefined;
 
@@ -43,7 +42,7 @@ test('scheduler and controllers follow their kinds before any list has come: lat
     authority: () => Promise.reject(new Error('nothing is signed here')),
     queueObserver: () => ({ made: nothing, added: nothing, taken: nothing, done: nothing, retried: nothing }),
     schedulerMetrics: new SchedulerMetrics(registry, 'default-scheduler'),
-    volumeCounts: new VolumeCounts(registry),
+    objectCounts: countedObjects(registry),
   };
   {
     await using _ = await startControlPlane(options, end.signal);

@@ -14,10 +14,12 @@ import { startCertificateController } from '../controllers/certificates/start-ce
 import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
+import { countEndpointSlices } from '../controllers/endpoints/count-endpoint-slices.ts';
 import { startEndpointSliceMirroring } from '../controllers/endpoints/endpoint-slice-mirroring-controller.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from '../controllers/namespace/namespace-controller.ts';
+import { ObjectCounts } from '../controllers/object-counts.ts';
 import { startPolicyStatusController } from '../controllers/policy-status/policy-status-controller.ts';
 import { startResourceQuotaController } from '../controllers/resource-quota/resource-quota-controller.ts';
 import { startServiceAccountControllers } from '../controllers/service-account/service-account-controllers.ts';
@@ -28,11 +30,12 @@ import {
 import { startServiceCidrsController } from '../controllers/service-cidrs/service-cidrs-controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/statefulset-controller.ts';
 import { startTaintEvictionController } from '../controllers/taint-eviction/taint-eviction-controller.ts';
+import { countVolumes } from '../controllers/volume/count-volumes.ts';
 import { startEphemeralVolumeController } from '../controllers/volume/start-ephemeral-volume-controller.ts';
 import { startExpandController } from '../controllers/volume/start-expand-controller.ts';
 import { startPersistentVolumeController } from '../controllers/volume/start-persistent-volume-controller.ts';
 import { startProtectionControllers } from '../controllers/volume/start-protection-controllers.ts';
-import type { VolumeCounts } from '../controllers/volume/volume-counts.ts';
+import type { MetricRegistry } from '../metrics/metric-registry.ts';
 import { schedulerName, startScheduler } from '../scheduler/scheduler.ts';
 import type { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 
@@ -51,7 +54,7 @@ export interface ControlPlaneOptions {
   /** Who hears of a controller's queue, by the name that metrics have for it. */
   readonly queueObserver: (name: string) => QueueObserver;
   readonly schedulerMetrics: SchedulerMetrics;
-  readonly volumeCounts: VolumeCounts;
+  readonly objectCounts: ObjectCounts;
 }
 
 /** One recorder a component, so that repeats are counted together; disposing sends what is queued. */
@@ -89,10 +92,18 @@ function legacySigner({ clock, rng, serviceAccountKey }: ControlPlaneOptions): T
   };
 }
 
+/** What the controllers tell of the objects there are. */
+export function countedObjects(registry: MetricRegistry): ObjectCounts {
+  const counts = new ObjectCounts(registry);
+  countVolumes(counts);
+  countEndpointSlices(counts);
+  return counts;
+}
+
 /** Starts scheduler and controllers; resolves when they have seen the cluster. */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  options.volumeCounts.follow(options.informers);
+  options.objectCounts.follow(options.informers);
   const recorders = stack.use(new Recorders(options));
   const deps: ControllerDeps = {
     ...options,

@@ -5,7 +5,6 @@ import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { ServiceRanges } from '../api-server/admission/service-allocation.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
-import { VolumeCounts } from '../controllers/volume/volume-counts.ts';
 import { Images } from '../images/image-store.ts';
 import { toolsImage, toolsImageName } from '../images/tools-image.ts';
 import { schedulerName } from '../scheduler/scheduler.ts';
@@ -13,7 +12,7 @@ import { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 import type { AccessOptions } from './access-flags.ts';
 import { announce } from './announce.ts';
 import { checkPort } from './check-port.ts';
-import { startControlPlane } from './control-plane.ts';
+import { countedObjects, startControlPlane } from './control-plane.ts';
 import { electedComponents, ownComponents } from './control-plane-components.ts';
 import type { DataDir } from './data-dir.ts';
 import { candidateOf, startElectedControlPlane } from './elected-control-plane.ts';
@@ -122,7 +121,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     serviceAccountKey: pki.serviceAccountKey,
     authority: () => readAuthority(data.pki),
     queueObserver: server.api.metrics.queues.observer,
-    volumeCounts: new VolumeCounts(server.api.metrics.registry),
+    objectCounts: countedObjects(server.api.metrics.registry),
     schedulerMetrics: new SchedulerMetrics(server.api.metrics.registry, schedulerName),
   };
   // What others may run too, one of all runs.

@@ -15,7 +15,8 @@ import { endpointsOf, familiesOf, type ServiceEndpoint, selects } from './endpoi
 import { planSlices } from './plan-slices.ts';
 import { subsetsOf } from './subsets.ts';
 
-const managedBy = 'endpointslice-controller.k8s.io';
+/** Who its slices say that makes them. */
+export const managedBy = 'endpointslice-controller.k8s.io';
 const serviceLabel = 'kubernetes.io/service-name';
 
 /** Keeps Endpoints and EndpointSlices of every service with a selector, also where somebody deletes them. */

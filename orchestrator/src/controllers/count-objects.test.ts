@@ -1,11 +1,13 @@
 import { FakeClock, settle, silentLogger } from '@berth/kit';
 import { KubeClient, resources, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { FakeApi } from '../../../../test/harness/fake-api.ts';
-import { setStatus } from '../../../../test/harness/scheduler-scene.ts';
-import { aClaim } from '../../../../test/harness/storage-builders.ts';
-import { MetricRegistry } from '../../metrics/metric-registry.ts';
-import { VolumeCounts } from './volume-counts.ts';
+import { FakeApi } from '../../../test/harness/fake-api.ts';
+import { setStatus } from '../../../test/harness/scheduler-scene.ts';
+import { aClaim } from '../../../test/harness/storage-builders.ts';
+import { MetricRegistry } from '../metrics/metric-registry.ts';
+import { countEndpointSlices } from './endpoints/count-endpoint-slices.ts';
+import { ObjectCounts } from './object-counts.ts';
+import { countVolumes } from './volume/count-volumes.ts';
 
 test('claims, volumes and attachments are counted as they are when somebody asks', async () => {
   const clock = new FakeClock();
@@ -13,7 +15,8 @@ test('claims, volumes and attachments are counted as they are when somebody asks
   const stop = new AbortController();
   await using informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
   const registry = new MetricRegistry();
-  const counts = new VolumeCounts(registry);
+  const counts = new ObjectCounts(registry);
+  countVolumes(counts);
   expect(await registry.text()).toBe('');
   const volume = async (name: string, phase: string, more: object) => {
     const spec = { storageClassName: 'fast', ...more };
@@ -49,5 +52,46 @@ test('claims, volumes and attachments are counted as they are when somebody asks
     'pv_collector_unbound_pv_count{storage_class="fast"} 1',
     'pv_collector_unbound_pvc_count{namespace="default",storage_class="csi-hostpath-sc",volume_attributes_class=""} 1',
   ]);
+  stop.abort();
+});
+
+test('slices of services with selectors are counted with their endpoints, none where there is none', async () => {
+  const clock = new FakeClock();
+  const client = new KubeClient(new FakeApi({ clock }));
+  const stop = new AbortController();
+  await using informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
+  const registry = new MetricRegistry();
+  const counts = new ObjectCounts(registry);
+  countEndpointSlices(counts);
+  counts.follow(informers);
+  const told = async () => {
+    const lines = (await registry.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return Object.fromEntries(
+      lines.map((line) => line.replace('endpoint_slice_controller_', '').split(' ') as [string, string]),
+    );
+  };
+  expect(await told()).toEqual({ desired_endpoint_slices: '0', endpoints_desired: '0', num_endpoint_slices: '0' });
+  const slice = async (name: string, manager: string, addresses: readonly string[]) => {
+    const labels = { 'endpointslice.kubernetes.io/managed-by': manager };
+    const endpoints = addresses.map((address) => ({ addresses: [address] }));
+    await client.create(resources.endpointslices, {
+      metadata: { name, namespace: 'a', labels },
+      addressType: 'IPv4',
+      endpoints,
+    });
+  };
+  await slice('own', 'endpointslice-controller.k8s.io', ['10.0.0.1', '10.0.0.2']);
+  await slice('empty', 'endpointslice-controller.k8s.io', []);
+  await slice('other', 'somebody', ['10.0.0.3']);
+  const spec = { selector: { app: 'x' }, trafficDistribution: 'PreferClose' };
+  await client.create(resources.services, { metadata: { name: 's', namespace: 'a' }, spec });
+  await informers.whenSynced(stop.signal);
+  await settle();
+  expect(await told()).toEqual({
+    desired_endpoint_slices: '2',
+    endpoints_desired: '2',
+    num_endpoint_slices: '2',
+    'services_count_by_traffic_distribution{traffic_distribution="PreferClose"}': '1',
+  });
   stop.abort();
 });
