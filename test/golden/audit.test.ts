@@ -122,7 +122,28 @@ test('what is refused says why: forbidden, not found, not known', async () => {
     annotations: { 'authorization.k8s.io/decision': 'forbid' },
   });
   expect(missing).toMatchObject({ responseStatus: { reason: 'NotFound', code: 404 }, objectRef: { name: 'nope' } });
-  expect(unknown).toMatchObject({ stage: 'ResponseStarted', user: {}, responseStatus: { message: 'Authentication failed, attempted: bearer', code: 401 } });
+  expect(unknown).toMatchObject({ stage: 'ResponseStarted', user: {}, responseStatus: { status: 'Failure', message: 'Unauthorized', reason: 'Unauthorized', code: 401 } });
+});
+
+test('what was sent is written down as it is read: with defaults, options of a deletion, configurations that are applied', async () => {
+  const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'Request', verbs: ['create', 'patch', 'delete'] }] });
+  const pods = '/api/v1/namespaces/default/pods';
+  const spec = { containers: [{ name: 'c', image: 'i' }], automountServiceAccountToken: false };
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: json, body: { metadata: { name: 'default' } } });
+  expect(await server.send({ method: 'POST', path: pods, contentType: json, body: { metadata: { name: 'p' }, spec } })).toMatchObject({ status: 201 });
+  const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { a: 'b' } };
+  const apply = (raw: string) => server.send({ method: 'PATCH', path: `${configmaps}/c?fieldManager=f`, contentType: 'application/apply-patch+yaml', raw });
+  expect(await apply(JSON.stringify(applied))).toMatchObject({ status: 201 });
+  expect(await apply('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: c}\n')).toMatchObject({ status: 200 });
+  await server.send({ method: 'DELETE', path: `${configmaps}/c`, contentType: json, body: { propagationPolicy: 'Background' } });
+  const [, pod, first, second, gone] = server.events();
+  expect(pod.requestObject.spec).toMatchObject({ restartPolicy: 'Always', dnsPolicy: 'ClusterFirst', containers: [{ name: 'c', imagePullPolicy: 'Always' }] });
+  expect(pod.requestObject.spec.tolerations).toBeUndefined();
+  expect(first.requestObject).toEqual(applied);
+  expect(second.requestObject).toEqual({ ...applied, data: { a: 'c' } });
+  // Upstream tells the version of its own form.
+  expect(gone.requestObject).toEqual({ kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/__internal', propagationPolicy: 'Background' });
+  expect(gone.responseStatus).toEqual({ metadata: {}, status: 'Success', details: { name: 'c', kind: 'configmaps', uid: expect.any(String) }, code: 200 });
 });
 
 test('a watch is written down when it begins and when it ends', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { KubeObject } from '@berth/kube';
-import type { ResourceDefinition } from './resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { StoredObject } from './stored-object.ts';
 import type { User } from './user.ts';
 
@@ -37,8 +37,8 @@ export interface WireMessage {
 /** What is added to a request's audit on its way. */
 export interface RequestAudit {
   readonly bodies: AuditedBodies;
-  /** What the client sent, read. */
-  requestObject(object: unknown): void;
+  /** What the client sent, read; with what `fill` fills of it, which changes a copy. */
+  requestObject(object: unknown, fill?: (object: AnyObject) => void): void;
   /** The same, read and made into JSON by another thread; without a text where none is written down. */
   requestText(text: string | undefined, names: AuditedNames): void;
   /** What the client is answered, as JSON, where another thread made it. */

@@ -20,9 +20,13 @@ export interface ReadConfig {
 
 /** The configuration of an apply request, YAML or JSON. @throws ApiError BadRequest */
 export async function readConfig(request: ServerRequest): Promise<ReadConfig> {
-  if (request.body.type === 'value') return { config: mapOf(request.body.value), repeated: [] };
-  const { value, repeated } = await yamlOf(Buffer.from(await bytesOf(request.body)), request.signal);
-  return { config: mapOf(value), repeated };
+  const { value, repeated } =
+    request.body.type === 'value'
+      ? { value: request.body.value, repeated: [] }
+      : await yamlOf(Buffer.from(await bytesOf(request.body)), request.signal);
+  const config = mapOf(value);
+  request.audit?.requestObject(config);
+  return { config, repeated };
 }
 
 function undecodable(why: string): ApiError {

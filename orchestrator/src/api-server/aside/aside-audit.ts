@@ -1,4 +1,5 @@
 import { responseObjectOf, withoutManagedFields } from '../audit/response-object.ts';
+import type { AnyObject } from '../resource-definition.ts';
 import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
 
 /** What the audit of a request is to hear of what this thread does with it: made here, told by the other one. */
@@ -16,10 +17,12 @@ export class AsideAudit implements RequestAudit {
     this.annotations.push([key, value]);
   }
 
-  requestObject(object: unknown): void {
+  requestObject(object: unknown, fill?: (object: AnyObject) => void): void {
     const { sent, omitManagedFields } = this.bodies;
     const shown = omitManagedFields ? withoutManagedFields(object) : object;
-    this.requestText(sent ? JSON.stringify(shown) : undefined, namesOf(object));
+    const copy = sent && fill ? structuredClone(shown) : shown;
+    if (sent) fill?.(copy as AnyObject);
+    this.requestText(sent ? JSON.stringify(copy) : undefined, namesOf(object));
   }
 
   requestText(text: string | undefined, names: AuditedNames): void {

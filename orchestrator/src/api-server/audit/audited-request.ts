@@ -1,11 +1,12 @@
 import { type Clock, rfc3339Micro } from '@berth/kit';
 import type { KubeObject, Status } from '@berth/kube';
 import type { Impersonation } from '../authorization/impersonate.ts';
+import type { AnyObject } from '../resource-definition.ts';
 import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
 import { type AuditEvent, userInfo } from './audit-event.ts';
 import { type AuditDecision, type AuditStage, auditLevels } from './audit-policy.ts';
 import { JsonText, jsonLine } from './json-text.ts';
-import { responseObjectOf, withoutManagedFields } from './response-object.ts';
+import { responseObjectOf, statusOf, withoutManagedFields } from './response-object.ts';
 
 export interface AuditedRequestParts {
   readonly clock: Clock;
@@ -51,11 +52,14 @@ export class AuditedRequest implements RequestAudit {
   }
 
   /** Taken as it is now: it is changed on its way to the store. */
-  requestObject(object: unknown): void {
+  requestObject(object: unknown, fill?: (object: AnyObject) => void): void {
     const metadata = (object as Partial<KubeObject> | null)?.metadata;
     if (typeof metadata === 'object') this.#name({ namespace: '', name: '', ...metadata });
     const { sent, omitManagedFields } = this.bodies;
-    if (sent) this.#event.requestObject = structuredClone(omitManagedFields ? withoutManagedFields(object) : object);
+    if (!sent) return;
+    const copy = structuredClone(omitManagedFields ? withoutManagedFields(object) : object);
+    fill?.(copy as AnyObject);
+    this.#event.requestObject = copy;
   }
 
   requestText(text: string | undefined, names: AuditedNames): void {
@@ -68,15 +72,15 @@ export class AuditedRequest implements RequestAudit {
   }
 
   answered(answer: Answer): void {
-    this.#event.responseStatus = { metadata: {}, code: codeOf(answer) };
+    const told = statusOf(answer);
+    this.#event.responseStatus = told ? statusEvent(told) : { metadata: {}, code: codeOf(answer) };
     const { answered, omitManagedFields } = this.bodies;
     const object = answered ? responseObjectOf(answer, omitManagedFields) : undefined;
     if (object !== undefined) this.#event.responseObject = structuredClone(object);
   }
 
   failed(status: Status): void {
-    const { message, reason, details, code } = status;
-    this.#event.responseStatus = { metadata: {}, status: 'Failure', message, reason, details, code };
+    this.#event.responseStatus = statusEvent({ ...status, status: 'Failure' });
     if (this.bodies.answered) this.#event.responseObject = status;
   }
 
@@ -118,6 +122,11 @@ export class AuditedRequest implements RequestAudit {
     for (const key of ['namespace', 'name', 'uid', 'resourceVersion'] as const)
       if (names[key]) objectRef[key] ??= names[key];
   }
+}
+
+/** What an event tells of a Status (audit.LogResponseObject). */
+export function statusEvent({ status, message, reason, details, code }: Partial<Status>) {
+  return { metadata: {}, status, message, reason, details, code };
 }
 
 function codeOf(answer: Answer): number {

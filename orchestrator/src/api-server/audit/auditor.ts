@@ -1,11 +1,12 @@
 import type { Clock, Logger } from '@berth/kit';
+import type { Status } from '@berth/kube';
 import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import { isLongRunning } from '../request-info.ts';
 import { auditEvent } from './audit-event.ts';
 import { type AuditPolicy, auditDecision } from './audit-policy.ts';
 import type { AuditSink, LostEvents } from './audit-sink.ts';
 import type { AuditSubject } from './audit-subject.ts';
-import { AuditedRequest } from './audited-request.ts';
+import { AuditedRequest, statusEvent } from './audited-request.ts';
 
 export interface AuditorParts {
   readonly policy: AuditPolicy;
@@ -60,15 +61,15 @@ export class Auditor implements AsyncDisposable {
   }
 
   /** A request without a valid credential has one event: its refusal (WithFailedAuthenticationAudit). */
-  unauthenticated(subject: AuditSubject, auditId: string, hasCertificate: boolean): void {
+  unauthenticated(subject: AuditSubject, auditId: string, status: Status): void {
     const { policy, clock } = this.#parts;
     const { level, omitStages } = auditDecision(policy, subject.info, undefined);
     this.#levels.at(level).add();
     if (level === 'None' || omitStages.has('ResponseStarted')) return;
     const event = auditEvent({ subject, level, auditId, now: clock.now() });
-    const message = attempted(subject, hasCertificate);
     event.stage = 'ResponseStarted';
-    event.responseStatus = { metadata: {}, message, code: 401 };
+    event.responseStatus = statusEvent(status);
+    if (level === 'RequestResponse') event.responseObject = status;
     this.#write(`${JSON.stringify(event)}\n`);
   }
 
@@ -92,16 +93,4 @@ export class Auditor implements AsyncDisposable {
 function both(one: boolean | Promise<boolean>, other: boolean | Promise<boolean>): boolean | Promise<boolean> {
   if (typeof one === 'boolean' && typeof other === 'boolean') return one && other;
   return Promise.all([one, other]).then(([first, second]) => first && second);
-}
-
-function attempted({ headers }: AuditSubject, hasCertificate: boolean): string {
-  const [scheme = '', ...rest] = (headers.authorization ?? '').trim().split(' ');
-  const methods = [
-    ...(/^basic$/i.test(scheme) ? ['basic'] : []),
-    ...(/^bearer$/i.test(scheme) && rest.length > 0 ? ['bearer'] : []),
-    ...(hasCertificate ? ['x509'] : []),
-  ];
-  return methods.length > 0
-    ? `Authentication failed, attempted: ${methods.join(', ')}`
-    : 'Authentication failed, no credentials provided';
 }

@@ -1,3 +1,4 @@
+import type { Status } from '@berth/kube';
 import { listKindOf } from '../resource-definition.ts';
 import type { Answer, AnswerObject } from '../server-request.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
@@ -10,6 +11,13 @@ export function responseObjectOf(answer: Answer, omitManagedFields: boolean): un
   const { definition, metadata, items } = answer;
   const objects = items.map(({ object }) => shown(object));
   return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
+}
+
+/** What an answer says that is a Status: of a deletion, of an action. */
+export function statusOf(answer: Answer): (Partial<Status> & { readonly code: number }) | undefined {
+  if (answer.type !== 'object' || answer.object instanceof StoredObject || answer.object.kind !== 'Status')
+    return undefined;
+  return { code: answer.status, ...answer.object } as Partial<Status> & { code: number };
 }
 
 export function withoutManagedFields(object: unknown): unknown {

@@ -179,7 +179,7 @@ export class HttpHandler {
       return user;
     } catch (error) {
       if (error instanceof ApiError && error.code === 'Unauthorized')
-        this.#parts.auditor?.unauthenticated(served.subject(undefined), served.auditId, hasCertificate(served.message));
+        this.#parts.auditor?.unauthenticated(served.subject(undefined), served.auditId, error.status);
       throw error;
     }
   }

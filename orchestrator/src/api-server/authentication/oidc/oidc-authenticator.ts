@@ -16,7 +16,7 @@ export interface OidcParts {
 }
 
 /** Clocks differ; go-oidc allows a token to come from as far in the future. */
-const leewaySeconds = 300;
+const leewaySeconds = 60;
 
 /** A claim that is not there, or not as it has to be: the token is refused, and why is logged. */
 class ClaimError extends Error {}
