@@ -152,6 +152,19 @@ test('who asks whether to send a body is told to once it is read, and not where 
   expect(await raw(ask(configmaps, `Content-Type: ${json}\r\n`, 30), /100 Continue\r\n\r\n$/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
   expect(await raw(ask(configmaps, 'Content-Type: text/none\r\n', 30))).toMatch(/^HTTP\/1\.1 415 [^]*\r\nconnection: close\r\n/i);
   expect(await raw(ask(configmaps, `Content-Type: ${json}\r\n`, 4_000_000))).toMatch(/^HTTP\/1\.1 413 /);
+  const session = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert, ...client });
+  const post = { ':method': 'POST', ':path': `${configmaps}?dryRun=All`, expect: '100-continue' };
+  const wanted = session.request({ ...post, 'content-type': json });
+  wanted.once('continue', () => wanted.end(body('wanted')));
+  expect((await once(wanted, 'response'))[0]).toMatchObject({ ':status': 201 });
+  const refused = session.request({ ...post, 'content-type': 'text/none' });
+  refused.once('continue', () => refused.end(body('wanted')));
+  expect((await once(refused, 'response'))[0]).toMatchObject({ ':status': 415 });
+  expect(refused.writableEnded).toBe(false);
+  // What else is expected is passed over there, as by Go's server; over HTTP/1.1 it is none that is known.
+  expect((await once(session.request({ ':path': configmaps, expect: 'more' }), 'response'))[0]).toMatchObject({ ':status': 200 });
+  expect(await raw(`GET ${configmaps} HTTP/1.1\r\nHost: x\r\nExpect: more\r\nConnection: close\r\n\r\n`, /^$/)).toMatch(/^HTTP\/1\.1 417 /);
+  session.destroy();
 });
 
 test('a method that nobody knows is one that is not allowed, or not looked at, for who may ask', async () => {

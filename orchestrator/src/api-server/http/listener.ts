@@ -159,6 +159,13 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   server.on('checkContinue', (request, response) =>
     onceNext(request, response, () => begin(request, response, () => response.writeContinue())),
   );
+  // Over HTTP/2 Go's server passes over what else is expected.
+  server.on('checkExpectation', (request, response) =>
+    onceNext(request, response, () => {
+      if (request.stream) begin(request, response);
+      else response.writeHead(417).end();
+    }),
+  );
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(message);
     if (refusal !== undefined) return refuse(socket, refusal);
