@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fooDefinition } from '../../orchestrator/src/api-server/custom-resources/custom-resources.harness.ts';
 import { anApiServer, type Exchange } from '../harness/api-server.ts';
@@ -399,6 +400,38 @@ test('objects are moved to another storage version by writing them once more, wi
     expect(hook.asked).toHaveLength(asked);
     await undefine();
   }
+});
+
+test('who gets an object has it converted anew, packed or not, and conversions are counted by what became of them', async () => {
+  let answer: Answerer = renaming;
+  await using _hook = await converting((asked, response) => answer(asked, response));
+  await send('POST', foos, foo({ name: 'a' }, { spec: { replicas: 5 } }));
+  expect((await send('GET', newer)).body.items).toHaveLength(1);
+  answer = (asked, response) => {
+    response.setHeader('content-encoding', 'gzip');
+    response.end(gzipSync(JSON.stringify(renaming(asked, response)).replace('"count":5', '"count":6')));
+  };
+  expect((await send('GET', `${newer}/a`)).body.spec).toEqual({ count: 6 });
+  answer = (_asked, response) => {
+    response.writeHead(200, { 'content-length': '1000' });
+    response.write('{', () => response.destroy());
+  };
+  const retry = 'unexpected error when reading response body. Please retry. Original error: unexpected EOF';
+  expect((await send('GET', `${newer}/a`)).body.message).toContain(`failed: ${retry}`);
+  answer = ({ body }) => ({ ...body, response: { uid: body.request.uid, result: { status: 'Failed' } } });
+  const before = await server.send({ method: 'GET', path: '/metrics' });
+  expect(await send('GET', `${newer}/a`)).toMatchObject({ status: 500 });
+  const after = await server.send({ method: 'GET', path: '/metrics' });
+  const count = (text: string, series: string) => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ')[1] ?? 0);
+  const how = 'failure_type="conversion_webhook_malformed_response_failure",result="failure"';
+  const what = 'crd_name="foos.samplecontroller.k8s.io",from_version="v1alpha1",succeeded="false",to_version="v1"';
+  for (const series of [
+    `apiserver_conversion_webhook_request_total{${how}}`,
+    `apiserver_conversion_webhook_duration_seconds_count{${how}}`,
+    `apiserver_crd_conversion_webhook_duration_seconds_count{${what}}`,
+  ])
+    expect([series, count(after.text, series)]).toEqual([series, count(before.text, series) + 1]);
+  await undefine();
 });
 
 test('a dry run is converted to what would be stored, and fails where that fails', async () => {

@@ -4,6 +4,7 @@ import type { Admission } from './admission/admission.ts';
 import { FieldScopes } from './apply/field-scopes.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { ComponentMetrics } from './metrics/component-metrics.ts';
+import { ConversionMetrics } from './metrics/conversion-metrics.ts';
 import { ExpressionTimes } from './metrics/expression-times.ts';
 import { WriteMetrics } from './metrics/write-metrics.ts';
 import { ObjectStorage, type WriteObserver } from './object-storage.ts';
@@ -32,6 +33,8 @@ export class ServerContext {
   readonly metrics = new ComponentMetrics();
   /** How long rules of definitions take. */
   readonly expressions: ExpressionTimes;
+  /** Custom resources that webhooks convert. */
+  readonly conversions: ConversionMetrics;
   /** How objects of each endpoint are merged and owned. */
   readonly fields: FieldScopes;
   /** Weak: custom resources come and go. */
@@ -54,6 +57,7 @@ export class ServerContext {
     this.store = parts.store;
     this.clock = parts.clock;
     this.expressions = new ExpressionTimes(parts.clock);
+    this.conversions = new ConversionMetrics(this.metrics.registry, parts.clock);
     this.#writes = new WriteMetrics(this.metrics.registry, parts.clock);
     this.rng = parts.rng;
     this.log = parts.log;

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import type { ClientRequest } from '../metrics/client-metrics.ts';
 import { CallError } from './call-error.ts';
@@ -125,7 +126,7 @@ export class HttpsCaller implements Disposable {
       return {
         status: message.statusCode ?? 0,
         headers: message.headers,
-        body: await readAnswer(message, call.mostBytes),
+        body: await readAnswer(unpacked(message), call.mostBytes),
       };
     } catch (error) {
       if (error instanceof CallError) throw error;
@@ -220,7 +221,13 @@ function optionsOf({ target, method, body }: HttpsRequest): RequestOptions {
   };
 }
 
-async function readAnswer(message: IncomingMessage, mostBytes = maxAnswerBytes): Promise<Buffer> {
+/** What came packed is unpacked, as Go's transport does: some servers pack whoever asks. */
+function unpacked(message: IncomingMessage): Readable {
+  if (message.headers['content-encoding'] !== 'gzip') return message;
+  return pipeline(message, createGunzip(), () => undefined);
+}
+
+async function readAnswer(message: Readable, mostBytes = maxAnswerBytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {

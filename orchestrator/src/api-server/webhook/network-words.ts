@@ -34,8 +34,13 @@ export function networkWords(error: unknown): string {
   if (refused !== undefined)
     return address === undefined ? refused : `dial tcp ${joinAddress(address, port)}: connect: ${refused}`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${hostname}: no such host`;
-  if (code === 'ECONNRESET')
+  if (code === 'ECONNRESET') {
+    // Node tells so of an answer that ends before its length.
+    if (message === 'aborted') return 'unexpected EOF';
     return /hang up|disconnected before/.test(message) ? 'EOF' : 'read: connection reset by peer';
+  }
+  if (code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR')
+    return code === 'Z_DATA_ERROR' ? 'gzip: invalid header' : 'unexpected EOF';
   if (code === 'EPIPE') return 'write: broken pipe';
   if (unknownAuthority.has(code)) return unverified('certificate signed by unknown authority');
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')

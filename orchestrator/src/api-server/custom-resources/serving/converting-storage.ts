@@ -1,7 +1,7 @@
 import type { KeyValue, StoreEvent } from '../../../store/store.ts';
 import { type ObjectRange, ObjectStorage } from '../../object-storage.ts';
 import type { AnyObject } from '../../resource-definition.ts';
-import type { StoredObject } from '../../stored-object.ts';
+import { StoredObject } from '../../stored-object.ts';
 import type { CustomCodec } from './custom-codec.ts';
 
 /** Converts objects of a custom resource to another of its versions. @throws ApiError – whoever converts them failed. */
@@ -39,10 +39,13 @@ export class ConvertingStorage extends ObjectStorage {
     return lowest;
   }
 
+  /** Converted anew, as upstream: whoever converts may have become another since. */
   override async find(...asked: Parameters<ObjectStorage['find']>): Promise<StoredObject | undefined> {
     const found = await super.find(...asked);
-    if (found) await this.#prepare([found.kv]);
-    return found;
+    if (!found || this.#codec.versionOf(found.kv) === this.definition.version) return found;
+    const kv = { ...found.kv };
+    await this.#prepare([kv]);
+    return new StoredObject(this.#codec, kv);
   }
 
   override async range(range: ObjectRange) {

@@ -36,16 +36,24 @@ export function webhookConversion(context: ServerContext, crd: CustomResourceDef
     const review = { kind: 'ConversionReview', apiVersion: `apiextensions.k8s.io/${reviewVersion}`, request };
     const client = await context.outbound.webhooks();
     const config = clientConfig as WebhookClientConfig;
-    const answer = client.post({ config, review, timeoutSeconds }, signal);
-    const converted = await answer
-      .then((value) => convertedBy(value, { uid, version: reviewVersion }))
-      .catch((error: unknown) => {
-        throw error instanceof CallError ? failed(`${about} failed: ${error.message}`) : error;
-      });
-    if (converted.length !== objects.length)
-      throw failed(`${about} returned ${converted.length} objects, expected ${objects.length}`);
-    const single = objects.length === 1;
-    return objects.map((object, i) => restored(object, converted[i], { about, desired, index: i, single }));
+    const conversion = { name: crd.metadata.name as string, from: from.slice(from.indexOf('/') + 1), to: version };
+    return context.conversions.converted(conversion, async (next) => {
+      const converted = await client
+        .post({ config, review, timeoutSeconds }, signal)
+        .then((value) => {
+          next('conversion_webhook_malformed_response_failure');
+          return convertedBy(value, { uid, version: reviewVersion });
+        })
+        .catch((error: unknown) => {
+          throw error instanceof CallError ? failed(`${about} failed: ${error.message}`) : error;
+        });
+      next('conversion_webhook_partial_response_failure');
+      if (converted.length !== objects.length)
+        throw failed(`${about} returned ${converted.length} objects, expected ${objects.length}`);
+      next('conversion_webhook_invalid_converted_object_failure');
+      const single = objects.length === 1;
+      return objects.map((object, i) => restored(object, converted[i], { about, desired, index: i, single }));
+    });
   };
 }
 
