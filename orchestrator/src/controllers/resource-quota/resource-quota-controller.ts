@@ -4,16 +4,15 @@ import {
   type KubeObject,
   type PersistentVolumeClaim,
   type Pod,
-  Quantity,
   type ResourceQuota,
   type ResourceType,
   resources,
 } from '@berth/kube';
-import { type Amounts, amountsOf, listOf, only, plus } from '../../quota/amounts.ts';
-import { attributesClassesOf, isInScope, isTerminating } from '../../quota/scopes.ts';
-import { usageOf } from '../../quota/usage.ts';
+import { amountsOf, listOf } from '../../quota/amounts.ts';
+import { attributesClassesOf, isTerminating } from '../../quota/scopes.ts';
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import { collectableTypes } from '../garbage-collector/collectable-types.ts';
+import { countUsage } from './count-usage.ts';
 
 /** Several deletions of one moment are counted once. */
 const settleMs = 50;
@@ -93,16 +92,12 @@ async function count(
   const quota = quotas.get(key);
   if (!quota) return undefined;
   const hard = amountsOf(quota.spec?.hard);
-  let used: Amounts = new Map([...hard.keys()].map((name) => [name, Quantity.zero]));
-  for (const { type, informer } of informers) {
-    for (const object of informer.list(quota.metadata.namespace)) {
-      if (!isInScope(quota.spec ?? {}, type.plural, object)) continue;
-      used = plus(used, only(usageOf(type, object), hard.keys()));
-    }
-  }
-  for (const type of deps.customTypes.types.filter(({ namespaced }) => namespaced))
-    for (const object of deps.customTypes.list(type, quota.metadata.namespace ?? ''))
-      if (isInScope(quota.spec ?? {}, type.plural, object)) used = plus(used, only(usageOf(type, object), hard.keys()));
+  const { namespace = '' } = quota.metadata;
+  const custom = deps.customTypes.types.filter(({ namespaced }) => namespaced);
+  const used = await countUsage(quota, hard.keys(), [
+    ...informers.map(({ type, informer }) => ({ type, objects: () => informer.list(namespace) })),
+    ...custom.map((type) => ({ type, objects: () => deps.customTypes.list(type, namespace) })),
+  ]);
   const status = { hard: listOf(hard), used: listOf(used) };
   if (same(status.hard, quota.status?.hard) && same(status.used, quota.status?.used)) return { afterMs: resyncMs };
   const next = { ...copyJson(quota), status };
