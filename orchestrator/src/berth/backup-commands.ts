@@ -1,5 +1,5 @@
-import { constants, existsSync, statSync } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { dirname, join, resolve } from 'node:path';
@@ -8,6 +8,8 @@ import { messageOf, syncDirectory, systemClock } from '@berth/kit';
 import { loadKubeconfig } from '@berth/kube';
 import { resolveLinks } from '@berth/linux';
 import type { Command } from 'commander';
+import { writeBackup } from '../store/backup-file.ts';
+import { backupContentType } from '../store/backup-stream.ts';
 import { openSqliteStore } from '../store/store.sqlite.ts';
 import { StoreError } from '../store/store-error.ts';
 import { BerthError } from './berth-error.ts';
@@ -95,11 +97,7 @@ async function replaced(file: string, write: (temporary: string) => Promise<void
 
 async function copyStore(store: string, to: string): Promise<void> {
   await using opened = await openStore(store);
-  await using copy = await (opened.backup as NonNullable<typeof opened.backup>)();
-  await copyFile(copy.file, to, constants.COPYFILE_EXCL);
-  await using file = await open(to, 'r');
-  await file.chmod(0o600);
-  await file.sync();
+  await writeBackup((opened.backup as NonNullable<typeof opened.backup>)(), to);
 }
 
 async function openStore(file: string) {
@@ -114,7 +112,6 @@ async function openStore(file: string) {
 async function fetchBackup(data: DataDir, to: string): Promise<void> {
   const { transport } = await loadKubeconfig(data.kubeconfig);
   const { server, ca, cert, key } = transport;
-  await using file = await open(to, 'wx', 0o600);
   const response = await new Promise<IncomingMessage>((answer, fail) => {
     request(new URL('/berth/v1/backup', server), { ca, cert, key } as object)
       .on('response', answer)
@@ -125,8 +122,9 @@ async function fetchBackup(data: DataDir, to: string): Promise<void> {
     const why = messageIn(await text(response));
     throw new BerthError('Failed', `the server at ${server} answers ${response.statusCode} to a backup${why}`);
   }
-  await file.writeFile(response);
-  await file.sync();
+  if (response.headers['content-type'] !== backupContentType)
+    throw new BerthError('Failed', `the server at ${server} is of another version`, { hint: 'start it anew' });
+  await writeBackup(response, to);
 }
 
 /** What a Status says. */

@@ -1,9 +1,19 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { systemClock } from '@berth/kit';
+import { FakeClock, systemClock } from '@berth/kit';
 import { expect, onTestFinished, test } from 'vitest';
+import { writeBackup } from './backup-file.ts';
 import { restoreFile } from './restore-file.ts';
 import { openSqliteStore } from './store.sqlite.ts';
 
@@ -19,7 +29,7 @@ const put = (key: string, text: string) => ({ key, value: bytes(text) });
 
 test('a backup is of one moment while writers go on, and comes back whole', async () => {
   const { folder, open } = aFolder();
-  const restored = join(folder, 'other.db');
+  const [copy, restored] = [join(folder, 'copy.db'), join(folder, 'other.db')];
   {
     await using store = await open();
     // Two keys that are always written one after the other: a copy of two moments would have the second ahead.
@@ -34,14 +44,13 @@ test('a backup is of one moment while writers go on, and comes back whole', asyn
     for (let i = 0; i < 300; i++) await store.write(put(`/filler/${i}`, 'x'.repeat(5000)));
     await store.write(put('/gone', 'x'));
     await store.write({ key: '/gone' });
-    {
-      await using copy = await store.backup!();
-      await restoreFile(copy.file, restored);
-    }
+    await writeBackup(store.backup!(), copy);
     stop = true;
     await writer;
   }
-  expect(readdirSync(folder).sort()).toEqual(['berth.db', 'other.db']);
+  expect(statSync(copy).mode & 0o777).toBe(0o600);
+  await restoreFile(copy, restored);
+  expect(readdirSync(folder).sort()).toEqual(['berth.db', 'copy.db', 'other.db']);
   await using before = await open();
   await using after = await openSqliteStore({ file: restored, clock: systemClock });
   const numberAt = async (key: string) => Number(new TextDecoder().decode((await after.get(key))?.value));
@@ -56,14 +65,14 @@ test('a backup is of one moment while writers go on, and comes back whole', asyn
 
 test('a watcher of the time before a restore is told to begin anew', async () => {
   const { folder, open } = aFolder();
-  const restored = join(folder, 'other.db');
+  const [copy, restored] = [join(folder, 'copy.db'), join(folder, 'other.db')];
   let revision: number;
   {
     await using store = await open();
     await store.write(put('/a', '1'));
     revision = store.revision;
-    await using copy = await store.backup!();
-    await restoreFile(copy.file, restored);
+    await writeBackup(store.backup!(), copy);
+    await restoreFile(copy, restored);
   }
   await using after = await openSqliteStore({ file: restored, clock: systemClock });
   const watching = async () => {
@@ -78,8 +87,7 @@ test('a store that a crash ended is put aside whole, and comes back with what it
   {
     await using store = await open();
     await store.write(put('/a', '1'));
-    await using copy = await store.backup!();
-    copyFileSync(copy.file, old);
+    await writeBackup(store.backup!(), old);
     await store.write(put('/b', '2'));
     for (const end of ['', '-wal']) copyFileSync(file + end, crashed + end);
   }
@@ -117,10 +125,45 @@ test('what is no backup is refused, and the store that is there stays', async ()
   expect(await store.get('/a')).toBeDefined();
 });
 
-test('a start removes the copies of a process that was killed', async () => {
-  const { folder, file, open } = aFolder();
-  await (await open())[Symbol.asyncDispose]();
-  writeFileSync(`${file}.backup-0`, 'secret');
-  await using _store = await open();
-  expect(readdirSync(folder).filter((name) => name.includes('backup'))).toEqual([]);
+test('a backup that broke off is told, not taken', async () => {
+  const { folder, open } = aFolder();
+  await using store = await open();
+  for (let i = 0; i < 50; i++) await store.write(put(`/a/${i}`, 'x'.repeat(1000)));
+  const whole = Buffer.concat(await Array.fromAsync(store.backup!()));
+  for (const length of [0, 10, 700, 20_000, whole.byteLength - 1]) {
+    const chunks = async function* () {
+      yield whole.subarray(0, length);
+    };
+    await expect(writeBackup(chunks(), join(folder, `${length}`))).rejects.toMatchObject({ code: 'Corrupt' });
+  }
+});
+
+test('a backup that nobody reads does not keep the store from forgetting', async () => {
+  const { file } = aFolder();
+  const clock = new FakeClock();
+  await using store = await openSqliteStore({ file, clock });
+  for (let i = 0; i < 50; i++) await store.write(put('/a', String(i)));
+  const chunks = store.backup!()[Symbol.asyncIterator]();
+  await chunks.next();
+  let isDone = false;
+  const compacted = store.compact(store.revision).then(() => {
+    isDone = true;
+  });
+  await clock.advance(59_000);
+  expect(isDone).toBe(false);
+  await clock.advance(1_000);
+  await compacted;
+  await expect(chunks.next()).rejects.toMatchObject({ code: 'Unavailable' });
+});
+
+test('a store closes while a backup of it is read, which says so', async () => {
+  const { open } = aFolder();
+  const store = await open();
+  for (let i = 0; i < 50; i++) await store.write(put('/a', String(i)));
+  const [read, queued] = [store.backup!()[Symbol.asyncIterator](), store.backup!()[Symbol.asyncIterator]()];
+  await read.next();
+  const next = expect(queued.next()).rejects.toMatchObject({ code: 'Closed' });
+  await store[Symbol.asyncDispose]();
+  await next;
+  await expect(read.next()).rejects.toMatchObject({ code: 'Closed' });
 });

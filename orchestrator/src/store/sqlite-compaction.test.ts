@@ -82,7 +82,7 @@ test('a start resumes by itself, also when nobody asks for a compaction', async 
   {
     await using store = await open(file);
     // A backup waits for compaction, so that it tells when that is over.
-    await (await store.backup!())[Symbol.asyncDispose]();
+    await Array.fromAsync(store.backup!());
   }
   expect(inFile(file).compacted).toBe(target);
 });

@@ -82,42 +82,6 @@ export class SqliteLog {
     });
   }
 
-  /** Makes a store without rows beside this one, and opens it for {@link backup}. */
-  beginBackup(file: string): void {
-    createFile(file);
-    this.#db.prepare('ATTACH ? AS copy').run(file);
-    // It counts when it is whole, and is synced then.
-    this.#db.exec('PRAGMA copy.synchronous = OFF');
-  }
-
-  /** One bounded step of the rows between two revisions; nothing is compacted meanwhile. */
-  backup({
-    after,
-    target,
-    limit,
-  }: {
-    readonly after: number;
-    readonly target: number;
-    readonly limit: number;
-  }): number {
-    const { changes } = this.#db
-      .prepare(
-        'INSERT INTO copy.log SELECT * FROM main.log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?',
-      )
-      .run(after, target, limit);
-    if (Number(changes) < limit) return target;
-    return (this.#db.prepare('SELECT max(revision) AS revision FROM copy.log').get() as { revision: number }).revision;
-  }
-
-  /** Also after a step that failed: the next backup begins anew. */
-  endBackup(): void {
-    try {
-      this.#db.exec('UPDATE copy.meta SET value = (SELECT value FROM main.meta WHERE meta.name = copy.meta.name)');
-    } finally {
-      this.#db.exec('DETACH copy');
-    }
-  }
-
   /** Gives a bounded number of free pages back to the file system. */
   shrink(): void {
     this.#db.exec('PRAGMA incremental_vacuum(256)');
@@ -145,13 +109,14 @@ export class SqliteLog {
   }
 }
 
-/** Makes the file whole under another name first, so that a crash never leaves an empty one under its own. */
-function createFile(file: string): void {
+/** Makes the file whole under another name first, so that a crash never leaves an empty one under its own. Secrets will be in it: nobody else reads it. */
+export function createFile(file: string): void {
   const temporary = `${file}.new`;
   const remove = () => {
     for (const suffix of ['', '-wal', '-journal']) rmSync(temporary + suffix, { force: true });
   };
   remove();
+  closeSync(openSync(temporary, 'wx', 0o600));
   const db = new DatabaseSync(temporary);
   try {
     db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = ${applicationId}; ${schema}`);

@@ -25,9 +25,6 @@ export type WorkerRequest =
   | { readonly op: 'commit'; readonly rows: readonly WrittenRow[] }
   | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }
   | { readonly op: 'compact'; readonly target: number; readonly limit: number }
-  | { readonly op: 'beginBackup'; readonly file: string }
-  | { readonly op: 'backup'; readonly after: number; readonly target: number; readonly limit: number }
-  | { readonly op: 'endBackup' }
   /** Gives back the memory that pages of the file take. */
   | { readonly op: 'shrinkCache' }
   | { readonly op: 'close' };
@@ -39,10 +36,6 @@ export interface WorkerAnswers {
   range: readonly LogRow[];
   /** How far compaction has come. */
   compact: number;
-  beginBackup: undefined;
-  /** The revision up to which the copy has all; the target when it is whole. */
-  backup: number;
-  endBackup: undefined;
   shrinkCache: undefined;
   close: undefined;
 }

@@ -28,14 +28,6 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
       opened().shrink();
       return reached;
     }
-    case 'beginBackup':
-      opened().beginBackup(request.file);
-      return undefined;
-    case 'backup':
-      return opened().backup(request);
-    case 'endBackup':
-      opened().endBackup();
-      return undefined;
     case 'shrinkCache':
       opened().shrinkCache();
       return undefined;

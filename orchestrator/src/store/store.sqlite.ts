@@ -1,6 +1,6 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { type Clock, type Logger, silentLogger } from '@berth/kit';
+import { encodeEnd, encodeRows } from './backup-stream.ts';
 import { CommitQueue, type DurableChange } from './commit-queue.ts';
 import { DiskHealth } from './disk-health.ts';
 import { Expiries } from './expiries.ts';
@@ -9,16 +9,7 @@ import { packWhenQuiet } from './pack-when-quiet.ts';
 import type { QuietMoments } from './quiet-moments.ts';
 import type { LogRow, WrittenRow } from './sqlite-protocol.ts';
 import { SqliteThread } from './sqlite-thread.ts';
-import type {
-  KeyValue,
-  RangeRequest,
-  RangeResult,
-  Store,
-  StoreBackup,
-  StoreEvent,
-  WriteRequest,
-  WriteResult,
-} from './store.ts';
+import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from './store.ts';
 import { StoreError } from './store-error.ts';
 import { windowLimits } from './window-limits.ts';
 
@@ -31,6 +22,10 @@ const expireAgainMs = 10_000;
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
 const loadPage = 2_000;
+/** Rows of a backup that are in memory at a time: each may have megabytes. */
+const copyStep = 20;
+/** How long a backup waits for its reader while nothing is compacted. */
+const copyPatienceMs = 60_000;
 
 interface StoreParts {
   readonly file: string;
@@ -39,8 +34,6 @@ interface StoreParts {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-const backupEnding = '.backup-';
 
 /**
  * The embedded store: SQLite in a thread of its own, WAL, `synchronous=FULL`; concurrent writes share a commit.
@@ -58,8 +51,9 @@ class SqliteStore implements Store {
   readonly #tidying: QuietMoments;
   /** The last compaction or backup, done or failed. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Ends that of a backup. */
+  #endTurn: () => void = () => undefined;
   #closed = false;
-  #backups = 0;
 
   constructor({ file, thread, space, clock, log }: StoreParts) {
     this.#file = file;
@@ -132,9 +126,9 @@ class SqliteStore implements Store {
     return (await Promise.all(sizes)).reduce<number>((sum, size) => sum + (size ?? 0), 0);
   }
 
-  backup(): Promise<StoreBackup> {
+  backup(): AsyncIterable<Uint8Array> {
     this.#checkOpen();
-    return this.#inTurn(() => this.#makeBackup());
+    return this.#copy();
   }
 
   check(): Promise<void> {
@@ -147,6 +141,7 @@ class SqliteStore implements Store {
     this.#expiries[Symbol.dispose]();
     this.#tidying[Symbol.dispose]();
     await this.#queue.close();
+    this.#endTurn();
     await this.#turn;
     this.#space.close();
     await this.#thread[Symbol.asyncDispose]();
@@ -185,23 +180,45 @@ class SqliteStore implements Store {
     }
   }
 
-  async #makeBackup(): Promise<StoreBackup> {
-    const file = `${this.#file}${backupEnding}${this.#backups++}`;
-    const remove = () => rm(file, { force: true });
-    try {
-      await this.#thread.ask({ op: 'beginBackup', file });
-      try {
-        const target = this.#space.revision;
-        for (let after = 0; after < target; )
-          after = await this.#thread.ask({ op: 'backup', after, target, limit: compactionStep });
-      } finally {
-        await this.#thread.ask({ op: 'endBackup' });
+  /** Rows as they are read: it takes no room on the disk. */
+  async *#copy(): AsyncGenerator<Uint8Array> {
+    // Compaction takes away what a copy has not come to yet.
+    using turn = await this.#ownTurn();
+    const { revision: target, compacted } = this.#space;
+    for (let after = 0; after < target; ) {
+      const rows = await this.#thread.ask({ op: 'load', after, limit: copyStep });
+      after = rows.at(-1)?.revision ?? target;
+      turn.check();
+      {
+        using _ = this.#clock.schedule(copyPatienceMs, () => turn[Symbol.dispose]());
+        yield encodeRows(rows.filter(({ revision }) => revision <= target));
       }
-      return { file, [Symbol.asyncDispose]: remove };
-    } catch (error) {
-      await remove();
-      throw error;
+      turn.check();
     }
+    yield encodeEnd({ compacted });
+  }
+
+  /** Until it is disposed of, by whoever has it or as the store closes; then {@link check} throws. */
+  async #ownTurn(): Promise<Disposable & { readonly check: () => void }> {
+    const begun = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+      ended.resolve();
+    };
+    void this.#inTurn(() => {
+      this.#endTurn = end;
+      begun.resolve();
+      return this.#closed ? Promise.resolve() : ended.promise;
+    });
+    await begun.promise;
+    const check = () => {
+      this.#checkOpen();
+      if (isOver) throw new StoreError('Unavailable', 'the backup was read too slowly: nothing is compacted meanwhile');
+    };
+    check();
+    return { check, [Symbol.dispose]: end };
   }
 
   #expire(key: string): void {
@@ -215,14 +232,6 @@ class SqliteStore implements Store {
 
   #checkOpen(): void {
     if (this.#closed) throw new StoreError('Closed', 'the store is closed');
-  }
-}
-
-/** Removes the copies a process left that was killed while it made them: secrets are in them. */
-async function removeBackups(file: string): Promise<void> {
-  const start = `${basename(file)}${backupEnding}`;
-  for (const name of await readdir(dirname(file))) {
-    if (name.startsWith(start)) await rm(join(dirname(file), name), { force: true });
   }
 }
 
@@ -254,7 +263,6 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const thread = new SqliteThread(options.file);
   try {
     const state = await thread.ask({ op: 'open', file: options.file });
-    await removeBackups(options.file);
     const space = new KeySpace({ limits: windowLimits, ...state });
     const store = new SqliteStore({ ...options, log, thread, space });
     for (let after = 0; ; ) {

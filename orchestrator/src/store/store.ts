@@ -50,11 +50,6 @@ export interface StoreEvent {
   readonly previous: KeyValue | undefined;
 }
 
-/** A copy beside the store; disposing removes it, and so does the next start. */
-export interface StoreBackup extends AsyncDisposable {
-  readonly file: string;
-}
-
 /**
  * A key space with one revision counter: what etcd is to Kubernetes. Every acknowledged write is on disk.
  * All methods throw StoreError: `Compacted` (revision too old), `Future` (revision not yet reached),
@@ -85,6 +80,6 @@ export interface Store extends AsyncDisposable {
   sizeBytes?(): Promise<number>;
   /** Whether writes can be taken, where that may change while reads go on. @throws StoreError as a write would. */
   check?(): Promise<void>;
-  /** All that is committed in a file of its own, while reads and writes go on. Absent where there is no file. */
-  backup?(): Promise<StoreBackup>;
+  /** All that is committed in one moment (`backup-file.ts` writes it), while reads and writes go on. Absent where there is no file. */
+  backup?(): AsyncIterable<Uint8Array>;
 }
