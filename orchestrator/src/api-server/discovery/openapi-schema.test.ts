@@ -17,6 +17,25 @@ test.each([
   expect(components[name]?.properties[field]).toMatchObject(how);
 });
 
+test('scalars of two types are referred to by their names, and say which they are', () => {
+  const components = Object.fromEntries(
+    componentsOf(['io.k8s.api.core.v1.HTTPGetAction', 'io.k8s.api.core.v1.ResourceRequirements'], new Map()),
+  );
+  const [intOrString, quantity] = ['util.intstr.IntOrString', 'api.resource.Quantity'].map(
+    (name) => `io.k8s.apimachinery.pkg.${name}`,
+  ) as [string, string];
+  expect(components).toMatchObject({
+    'io.k8s.api.core.v1.HTTPGetAction': {
+      properties: { port: { allOf: [{ $ref: `#/components/schemas/${intOrString}` }] } },
+    },
+    'io.k8s.api.core.v1.ResourceRequirements': {
+      properties: { limits: { additionalProperties: { allOf: [{ $ref: `#/components/schemas/${quantity}` }] } } },
+    },
+    [intOrString]: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+    [quantity]: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+  });
+});
+
 test('a struct that is one value says so itself', () => {
   const components = Object.fromEntries(componentsOf(['io.k8s.api.core.v1.SecretKeySelector'], new Map()));
   expect(components).toMatchObject({ 'io.k8s.api.core.v1.SecretKeySelector': { 'x-kubernetes-map-type': 'atomic' } });

@@ -13,10 +13,31 @@ const scalars: Readonly<Record<string, Json>> = {
   bytes: { type: 'string', format: 'byte' },
   time: { type: 'string', format: 'date-time' },
   microTime: { type: 'string', format: 'date-time' },
-  quantity: { type: 'string' },
-  intOrString: { 'x-kubernetes-int-or-string': true, oneOf: [{ type: 'integer' }, { type: 'string' }] },
   any: { 'x-kubernetes-preserve-unknown-fields': true },
 };
+
+const quantity = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
+const intOrString = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
+
+/** Scalars of more than one type, which upstream's documents refer to by name, and `kubectl explain` calls by it. */
+const scalarNames = { quantity, intOrString } as const;
+const namedScalars: ReadonlyMap<string, Json> = new Map<string, Json>([
+  [
+    quantity,
+    {
+      description: 'A number, maybe with a suffix: m (a thousandth), k, M, G, T, P, E, or Ki, Mi, Gi, Ti, Pi, Ei.',
+      oneOf: [{ type: 'string' }, { type: 'number' }],
+    },
+  ],
+  [
+    intOrString,
+    {
+      description: 'A number or a text, such as the number or the name of a port, or a percentage.',
+      format: 'int-or-string',
+      oneOf: [{ type: 'integer' }, { type: 'string' }],
+    },
+  ],
+]);
 
 export function refOf(name: string): string {
   return `#/components/schemas/${name}`;
@@ -31,9 +52,11 @@ export function* componentsOf(
   const made = new Set<string>();
   const waiting = [...roots];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const scalar = namedScalars.get(name);
     const schema = made.has(name) ? undefined : schemas.find(name);
-    if (!schema) continue;
+    if (scalar && !made.has(name)) yield [name, scalar];
     made.add(name);
+    if (!schema) continue;
     const words = descriptions[name.replace(/^io\.k8s\./, '')] ?? {};
     yield [name, component(schema, kinds.get(name) ?? [], { needs: waiting, words })];
   }
@@ -78,11 +101,11 @@ function property(field: FieldSchema, needs: string[]): Json {
 
 function shape({ type, struct, element }: FieldSchema, needs: string[]): Json {
   switch (type) {
-    case 'struct': {
-      const name = (struct as ObjectSchema).name;
-      needs.push(name);
-      return { allOf: [{ $ref: refOf(name) }] };
-    }
+    case 'struct':
+      return reference((struct as ObjectSchema).name, needs);
+    case 'quantity':
+    case 'intOrString':
+      return reference(scalarNames[type], needs);
     case 'list':
       return { type: 'array', items: shape(element as FieldSchema, needs) };
     case 'map':
@@ -90,4 +113,9 @@ function shape({ type, struct, element }: FieldSchema, needs: string[]): Json {
     default:
       return scalars[type] as Json;
   }
+}
+
+function reference(name: string, needs: string[]): Json {
+  needs.push(name);
+  return { allOf: [{ $ref: refOf(name) }] };
 }

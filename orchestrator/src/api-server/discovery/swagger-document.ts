@@ -79,15 +79,15 @@ interface ComponentSchema extends Omit<SwaggerSchema, 'properties' | 'additional
   readonly items?: ComponentSchema;
 }
 
-/** 2.0 knows no oneOf, and refers without allOf. */
+/** 2.0 knows no oneOf (what is a number or a text is called a text there), and refers without allOf. */
 function downgrade(schema: ComponentSchema): SwaggerSchema {
   const { allOf, oneOf, properties, additionalProperties, items, ...rest } = schema;
-  const { 'x-kubernetes-int-or-string': _, $ref: own, ...kept } = rest;
+  const { $ref: own, ...kept } = rest;
   const ref = allOf?.[0].$ref ?? own;
   return {
     ...kept,
     ...(ref === undefined ? {} : { $ref: ref.replace(refOf(''), '#/definitions/') }),
-    ...(oneOf === undefined ? {} : { type: 'string', format: 'int-or-string' }),
+    ...(oneOf === undefined ? {} : { type: 'string' }),
     ...(properties ? { properties: mapValues(properties, downgrade) } : {}),
     ...(additionalProperties ? { additionalProperties: downgrade(additionalProperties) } : {}),
     ...(items ? { items: downgrade(items) } : {}),
