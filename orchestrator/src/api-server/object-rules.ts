@@ -101,7 +101,8 @@ const storedAsJson = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io'])
 
 /** What is written of an object that has passed all checks, as it will be read. */
 export function asStored({ custom, group }: ResourceDefinition, object: AnyObject): void {
-  if (!custom && !storedAsJson.has(group)) nullSentEmpties(object);
+  if (custom) custom.settle(object);
+  else if (!storedAsJson.has(group)) nullSentEmpties(object);
 }
 
 function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors: readonly FieldError[]): void {

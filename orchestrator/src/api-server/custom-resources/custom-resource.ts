@@ -45,6 +45,8 @@ export interface CustomResource {
   readonly ended: AbortSignal;
   /** A client's object, pruned; the value is copied. @throws ApiError BadRequest */
   decode(value: Readonly<Record<string, unknown>>, options: DecodeOptions): AnyObject;
+  /** Makes, in place, of an object that has passed all checks what is read of it. */
+  settle(object: AnyObject): void;
   storage(store: Store, written: WrittenObjects, writes?: WriteObserver): ObjectStorage;
   /** By its webhook; undefined: versions differ by name alone. */
   readonly convert: ConvertObjects | undefined;

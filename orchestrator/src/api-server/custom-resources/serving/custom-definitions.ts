@@ -120,6 +120,7 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     ended,
     convert,
     decode: (value, options) => form.decode(value, options),
+    settle: (object) => form.settle(object),
     noteSettled: (value) => codec?.noteSettled(value),
     storage: (store, written, writes) => {
       const own = definition();

@@ -46,7 +46,8 @@ export class CustomForm {
     try {
       const metadata = decodeMetadata(object.metadata ?? {}, from === 'map');
       for (const path of metadata.unknownFields) unknown.push(`metadata.${path}`);
-      for (const path of this.#prune(object)) unknown.push(path);
+      // What was applied is validated as it was merged: nobody takes its nulls away.
+      for (const path of from === 'map' ? prune(object, this.#schema, true) : this.#prune(object)) unknown.push(path);
       object.metadata = metadata.object as AnyObject['metadata'];
     } catch (error) {
       throw error instanceof DecodeError ? cannot(error.message) : error;
@@ -64,9 +65,19 @@ export class CustomForm {
     return dropped;
   }
 
-  /** Makes, in place, of what was stored, or changed since it was decoded, an object of today's schema. */
+  /** Makes, in place, of what was stored, or converted, an object of today's schema. */
   settle(object: AnyObject): void {
     this.#prune(object);
+    this.#coerceEmbedded(object);
+  }
+
+  /** The same of what changed since it was decoded; its nulls are for validation. */
+  settleChanged(object: AnyObject): void {
+    prune(object, this.#schema, true);
+    this.#coerceEmbedded(object);
+  }
+
+  #coerceEmbedded(object: AnyObject): void {
     if (this.#embeds) coerceEmbedded(object, this.#schema, '', { strict: false, unknown: [] });
   }
 

@@ -1,7 +1,7 @@
+import { equalValues } from '@berth/kube';
 import { nextGeneration } from '../../next-generation.ts';
 import type { AnyObject, RequestContext, Rules } from '../../resource-definition.ts';
 import { forbidden } from '../../resource-errors.ts';
-import { semanticEqual } from '../../resources/equality.ts';
 import { qualifiedName } from '../../resources/names.ts';
 import { readJsonPath } from '../json-path.ts';
 import type { CustomChecks } from './custom-checks.ts';
@@ -26,7 +26,7 @@ export function customRules(options: CustomRulesOptions): Rules {
     nameRule: 'dnsSubdomain',
     requiresRevision: true,
     default: (object) => {
-      form.settle(object);
+      form.settleChanged(object);
       form.fill(object);
     },
     prepareForCreate: (object) => {
@@ -41,8 +41,7 @@ export function customRules(options: CustomRulesOptions): Rules {
     },
     prepareForUpdate: (next, old) => {
       if (hasStatus) takeOver(next, old, 'status');
-      if (!semanticEqual(content(next), content(old)))
-        next.metadata.generation = nextGeneration(old.metadata.generation);
+      if (!equalValues(content(next), content(old))) next.metadata.generation = nextGeneration(old.metadata.generation);
     },
     ...(hasStatus ? { prepareForStatusUpdate: keepAllButStatus } : {}),
     checkAlso: async (next, old, about) => {
