@@ -14,6 +14,7 @@ import { openSqliteStore } from '../store/store.sqlite.ts';
 import { StoreError } from '../store/store-error.ts';
 import { BerthError } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
+import { isReplaceable } from './prepare-file.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Flags {
@@ -66,10 +67,9 @@ async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
   await replaced(file, running ? (to) => fetchBackup(data, to) : (to) => copyStore(store, to));
 }
 
-/** What is replaced or read whole is a file: /dev/null would be gone for everyone, and a pipe is waited for without end. */
+/** What is replaced or read whole is a file: a pipe is waited for without end. */
 function refuseSpecial(file: string): void {
-  const facts = statSync(file, { throwIfNoEntry: false });
-  if (facts && !facts.isFile()) throw new BerthError('Usage', `${file} is not a regular file`);
+  if (!isReplaceable(file)) throw new BerthError('Usage', `${file} is not a regular file`);
 }
 
 /** A store whose file is replaced under it goes on in one that has no name, and its log is then applied to the wrong one. */
