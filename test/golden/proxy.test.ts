@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { connect } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
@@ -19,11 +19,17 @@ async function* chunk(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
+function servePage({ headers }: IncomingMessage, response: ServerResponse): void {
+  const links = `<a href="/there?a=1">x</a><a href="http://${headers.host}/here"><a href="other"><a href="//example.com/">`;
+  response.setHeader('content-type', 'text/html; charset=utf-8').setHeader('content-length', links.length).end(links);
+}
+
 const core = '/api/v1/namespaces/default';
 const world = (async () => {
   const pod = createServer(async (request, response) => {
     if (request.url === '/absolute') return response.writeHead(302, { location: `http://${request.headers.host}/there` }).end();
     if (request.url === '/away') return response.writeHead(302, { location: '/there?a=1' }).end();
+    if (request.url === '/page') return servePage(request, response);
     let body = '';
     for await (const chunk of request) body += chunk;
     response.setHeader('x-pod', 'yes').end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, body }));
@@ -113,6 +119,11 @@ test('links stay behind the proxy', async () => {
   expect([away.status, away.headers['location']]).toEqual([302, `${core}/pods/web/proxy/there?a=1`]);
   const absolute = await send('GET', `${core}/pods/web/proxy/absolute`);
   expect([absolute.status, absolute.headers['location']]).toEqual([302, `${core}/pods/web/proxy/there`]);
+  const here = `${core}/pods/web/proxy`;
+  const page = await send('GET', `${here}/page`);
+  expect(page.json).toBe(`<a href="${here}/there?a=1">x</a><a href="${here}/here"><a href="other"><a href="//example.com/">`);
+  const head = await send('HEAD', `${here}/page`);
+  expect([head.status, head.json]).toEqual([200, '']);
 });
 
 test.each([

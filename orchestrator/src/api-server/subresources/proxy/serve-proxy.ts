@@ -9,6 +9,7 @@ import type { ServerContext } from '../../server-context.ts';
 import type { Answer, ServerRequest } from '../../server-request.ts';
 import { admitConnect } from '../../streaming/admit-stream.ts';
 import { networkWords } from '../../webhook/network-words.ts';
+import { proxiedPage } from './proxied-page.ts';
 import { type ProxiedKubelet, type ProxyTarget, proxyTarget } from './proxy-target.ts';
 
 export interface ProxyParts {
@@ -38,15 +39,19 @@ export async function serveProxy(
   request.signal.addEventListener('abort', stop, { once: true });
   try {
     const message = await answerOf(sent, request);
-    return {
-      type: 'proxied',
-      status: message.statusCode ?? 502,
-      headers: {
-        ...answeredHeaders(message.headers),
-        ...locationOf(message, { target, prefix, host: hostOf(request) }),
-      },
-      chunks: message as AsyncIterable<Uint8Array>,
-    };
+    const status = message.statusCode ?? 502;
+    const headers = answeredHeaders(message.headers);
+    const placeOf = (link: string) => placeBehind(link, { target, prefix, host: hostOf(request) });
+    const { location } = message.headers;
+    // What has no body has no links.
+    if (location !== undefined || request.method === 'HEAD')
+      return {
+        type: 'proxied',
+        status,
+        headers: { ...headers, ...(location === undefined ? {} : { location: placeOf(location) ?? location }) },
+        chunks: message as AsyncIterable<Uint8Array>,
+      };
+    return { type: 'proxied', status, ...(await proxiedPage(message, headers, placeOf)) };
   } catch (error) {
     stop();
     throw unreachable(error);
@@ -141,23 +146,22 @@ async function answerOf(sent: ReturnType<typeof httpRequest>, { body }: ServerRe
   return answered;
 }
 
-/** A place on the same server, by its address or by the name it was asked by, is one behind this proxy. */
-function locationOf(
-  { headers: { location } }: IncomingMessage,
-  {
-    target,
-    prefix,
-    host: asked,
-  }: { readonly target: ProxyTarget; readonly prefix: string; readonly host: string | undefined },
-): Headers {
-  if (location === undefined) return {};
+interface Way {
+  readonly target: ProxyTarget;
+  readonly prefix: string;
+  /** What this server was asked by. */
+  readonly host: string | undefined;
+}
+
+/** A place on the same server, by its address or by the name it was asked by, is one behind this proxy; undefined: it stays (rewriteURL). */
+function placeBehind(link: string, { target, prefix, host: asked }: Way): string | undefined {
   const { scheme, host, port } = target;
   const base = `${scheme}://${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`;
-  if (!URL.canParse(location, base)) return {};
-  const url = new URL(location, base);
+  if (!/^(\/|https?:)/.test(link) || !URL.canParse(link, base)) return undefined;
+  const url = new URL(link, base);
   const isHere = url.origin === new URL(base).origin || url.host === asked;
-  if (!isHere || !/^(\/|https?:)/.test(location)) return {};
-  return { location: `${prefix}${url.pathname}${url.search}${url.hash}` };
+  if (!isHere || url.pathname.startsWith(prefix)) return undefined;
+  return `${prefix}${url.pathname}${url.search}${url.hash}`;
 }
 
 export function unreachable(error: unknown) {
