@@ -50,6 +50,10 @@ function e2eImages(sources: E2eImageSources): ImageRecipe[] {
     // Stands in: of nginx its tests want files served, and a server that can be stopped.
     image(`${e2eRegistry}/nginx:1.15-4`, [base, webLayer], web),
     image(`${e2eRegistry}/nginx:1.27-0`, [base, webLayer], web),
+    image(`${e2eRegistry}/nautilus:1.8`, [...agnhostLayers, nautilusLayer(version)], {
+      ...agnhostConfig,
+      Cmd: ['test-webserver'],
+    }),
     image(`${e2eRegistry}/nonroot:1.5`, [base], { Cmd: ['sh'], User: '1234' }),
     image(`${e2eRegistry}/nonewprivs:1.4`, [base, nonewprivsLayer()], { Cmd: ['nnp'] }),
     image(`${registry}/pause:3.10.2`, [{ pause: readFileSync(pauseProgram(version)) }], {
@@ -129,6 +133,11 @@ const webLayer: Layer = {
   'usr/share/nginx/html/': '',
   'usr/share/nginx/html/index.html': { mode: 0o644, content: '<h1>Welcome to nginx!</h1>\n' },
 };
+
+function nautilusLayer(version: string): Layer {
+  const file = (name: string) => readFileSync(join(kubernetesSource(version), 'test/images/nautilus/html', name));
+  return { 'nautilus.jpg': file('nautilus.jpg'), 'data.json': { mode: 0o644, content: file('data.json').toString() } };
+}
 
 /** Says which user it runs as although its file would make it root, of which setuid mounts and no_new_privs decide. */
 function nonewprivsLayer(): Layer {
