@@ -250,6 +250,27 @@ test('watches last longer than requests may', async () => {
   await watch.catch(() => undefined);
 });
 
+test('over HTTP/2 a request whose body is not as long as it says ends alone, and what breaks the connection’s rules ends that', async () => {
+  const session = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert, ...client });
+  const watch = session.request({ ':path': `${configmaps}?watch=1&resourceVersion=0` });
+  await once(watch, 'response');
+  for (const length of [5, 50]) {
+    const post = session.request({ ':method': 'POST', ':path': configmaps, 'content-type': json, 'content-length': length });
+    post.end(body('long'));
+    expect((await once(post, 'error'))[0].message).toMatch(/PROTOCOL_ERROR/);
+  }
+  expect((await once(session.request({ ':path': `${configmaps}/none` }), 'response'))[0]).toMatchObject({ ':status': 404 });
+  expect([watch.closed, session.destroyed]).toEqual([false, false]);
+  expect(await stored()).not.toContain('long');
+  session.destroy();
+  const socket = connect({ port: server.port, host: '127.0.0.1', ca: server.authority.cert, ...client, ALPNProtocols: ['h2'] });
+  const ended = once(socket, 'close');
+  // No data belongs to the connection itself.
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\0x');
+  socket.resume();
+  await ended;
+});
+
 test('a storm of streams that are reset at once stops neither the server nor others', async () => {
   const session = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert, ...client });
   session.on('error', () => undefined);

@@ -18,6 +18,7 @@ import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { atMost } from './live-requests.ts';
 import { badRequest, malformedHead, type Refusal } from './malformed-head.ts';
+import { outliveStreamErrors } from './outlive-stream-errors.ts';
 import { readInTurns } from './read-in-turns.ts';
 import { isRefused, noteAsked, onceAnswered, refuse, refuseUnread } from './refuse.ts';
 import { originForm } from './request-target.ts';
@@ -174,6 +175,7 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   // A method like others, as with Go's server.
   server.on('connect', beginAlone);
   server.on('session', (session) => endWhenIdle(session, parts.clock));
+  server.on('session', (session) => outliveStreamErrors(session, parts.clock));
   server.on('sessionError', (error) => log.debug('a connection failed', { error }));
   server.on('tlsClientError', (error) => {
     metrics.tlsErrors.add();
