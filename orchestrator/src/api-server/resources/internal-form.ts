@@ -10,6 +10,7 @@ import {
 } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
 import { forbidden, goJson, inOrder } from './field.ts';
+import { flowShapes } from './flowcontrol/flow-shapes.ts';
 import { internalShapes } from './gen/internal-shapes.ts';
 import { shownSelector } from './label-selector.ts';
 import { shownReference } from './metadata.ts';
@@ -104,7 +105,7 @@ function withHostNamespaces(spec: PodSpec): Json {
 function internalForm(type: string, object: Json): Json {
   const result: Record<string, unknown> = {};
   if (type === 'PersistentVolumeClaimTemplate') Object.assign(result, shownMetadata(object['metadata'] as object));
-  for (const field of (internalShapes[type] ?? deviceShapes[type])?.split(' ') ?? []) {
+  for (const field of (internalShapes[type] ?? deviceShapes[type] ?? flowShapes[type])?.split(' ') ?? []) {
     const [goName, jsonName, code, target] = field.split(':') as [string, string, string, string | undefined];
     result[goName] = internalValue(withSentEmpty(object, jsonName), code, target);
   }

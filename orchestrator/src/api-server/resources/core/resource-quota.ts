@@ -92,23 +92,34 @@ function unknownName(name: string, field: string): FieldError[] {
 function fits(scope: string, resource: string): boolean {
   if (scope === 'BestEffort') return resource === 'pods';
   if (scope === 'VolumeAttributesClass') return ['requests.storage', 'persistentvolumeclaims'].includes(resource);
+  if (!scopes.has(scope)) return true;
   return podResources.has(resource) || resource === 'pods';
+}
+
+const misfit = 'unsupported scope applied to resource';
+
+/** The resources that a scope cannot narrow. */
+function misfits(scope: string, hard: object): string[] {
+  return Object.keys(hard).filter((name) => isQuotaResource(name) && !fits(scope, name));
+}
+
+function conflictErrors(names: readonly string[], named: readonly string[] | null, field: string): FieldError[] {
+  return [
+    ['BestEffort', 'NotBestEffort'],
+    ['Terminating', 'NotTerminating'],
+  ]
+    .filter((pair) => pair.every((scope) => names.includes(scope)))
+    .map(() => invalid(field, named, 'conflicting scopes'));
 }
 
 function scopeErrors({ scopes: named = [], hard = {} }: ResourceQuotaSpec): FieldError[] {
   const field = 'spec.scopes';
-  const conflicting = [
-    ['BestEffort', 'NotBestEffort'],
-    ['Terminating', 'NotTerminating'],
-  ].filter((pair) => pair.every((scope) => named.includes(scope)));
   return [
     ...named.flatMap((scope) => [
       ...(scopes.has(scope) ? [] : [invalid(field, named, 'unsupported scope')]),
-      ...Object.keys(hard)
-        .filter((name) => isQuotaResource(name) && !fits(scope, name))
-        .map(() => invalid(field, named, 'unsupported scope applied to resource')),
+      ...misfits(scope, hard).map(() => invalid(field, named, misfit)),
     ]),
-    ...conflicting.map(() => invalid(field, named, 'conflicting scopes')),
+    ...conflictErrors(named, named, field),
   ];
 }
 
@@ -125,17 +136,29 @@ const existsOnly = `must be 'Exists' when scope is any of ${[...valueless]
   .join(', ')
   .replace(/, (\w+)$/, ' or $1')}`;
 
-function selectorErrors({ scopeSelector }: ResourceQuotaSpec): FieldError[] {
+function selectorErrors({ scopes: named, scopeSelector, hard = {} }: ResourceQuotaSpec): FieldError[] {
   const field = 'spec.scopeSelector.matchExpressions';
-  return (scopeSelector?.matchExpressions ?? []).flatMap((requirement) => [
+  const expressions = scopeSelector?.matchExpressions ?? [];
+  const shown = {
+    MatchExpressions: expressions.map(({ scopeName, operator, values = null }) => ({
+      ScopeName: scopeName,
+      Operator: operator,
+      Values: values,
+    })),
+  };
+  const errors = expressions.flatMap((requirement) => [
     ...(scopes.has(requirement.scopeName)
       ? []
       : [invalid(`${field}.scopeName`, requirement.scopeName, 'unsupported scope')]),
+    ...misfits(requirement.scopeName, hard).map(() => invalid(field, shown, misfit)),
     ...(valueless.has(requirement.scopeName) && requirement.operator !== 'Exists'
       ? [invalid(`${field}.operator`, requirement.operator, existsOnly)]
       : []),
     ...requirementErrors(requirement, field),
   ]);
+  const names = expressions.map(({ scopeName }) => scopeName);
+  // Upstream shows the scopes beside the selector.
+  return [...errors, ...conflictErrors(names, named ?? null, field)];
 }
 
 function requirementErrors({ operator, values = [] }: ScopedResourceSelectorRequirement, field: string): FieldError[] {

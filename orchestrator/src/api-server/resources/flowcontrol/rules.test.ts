@@ -58,3 +58,47 @@ test('of the level exempt its share may be said, and of nothing else of what is 
     /spec of 'exempt' must equal the fixed value/,
   );
 });
+
+/** Upstream shows what it compares, which has Go's names. */
+test.each<[keyof typeof resources, string, object, string]>([
+  [
+    'prioritylevelconfigurations',
+    'exempt',
+    {
+      type: 'Exempt',
+      limited: { nominalConcurrencyShares: 7, limitResponse: { type: 'Queue', queuing: { queues: 3 } } },
+      exempt: {},
+    },
+    `{"Type":"Exempt","Limited":{"NominalConcurrencyShares":7,"LimitResponse":{"Type":"Queue","Queuing":{"Queues":3,"HandSize":8,"QueueLengthLimit":50}},"LendablePercent":0,"BorrowingLimitPercent":null},"Exempt":{"NominalConcurrencyShares":0,"LendablePercent":0}}: spec of 'exempt' except the 'spec.exempt' field must equal the fixed value`,
+  ],
+  [
+    'prioritylevelconfigurations',
+    'catch-all',
+    {
+      type: 'Limited',
+      limited: { nominalConcurrencyShares: 7, lendablePercent: 3, limitResponse: { type: 'Reject' } },
+    },
+    `{"Type":"Limited","Limited":{"NominalConcurrencyShares":7,"LimitResponse":{"Type":"Reject","Queuing":null},"LendablePercent":3,"BorrowingLimitPercent":null},"Exempt":null}: spec of 'catch-all' must equal the fixed value`,
+  ],
+  [
+    'flowschemas',
+    'exempt',
+    {
+      priorityLevelConfiguration: { name: 'exempt' },
+      matchingPrecedence: 1,
+      rules: [
+        {
+          subjects: [
+            { kind: 'User', user: { name: 'u' } },
+            { kind: 'ServiceAccount', serviceAccount: { namespace: 'n', name: 's' } },
+          ],
+          nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/x'] }],
+        },
+      ],
+    },
+    `{"PriorityLevelConfiguration":{"Name":"exempt"},"MatchingPrecedence":1,"DistinguisherMethod":null,"Rules":[{"Subjects":[{"Kind":"User","User":{"Name":"u"},"Group":null,"ServiceAccount":null},{"Kind":"ServiceAccount","User":null,"Group":null,"ServiceAccount":{"Namespace":"n","Name":"s"}}],"ResourceRules":null,"NonResourceRules":[{"Verbs":["get"],"NonResourceURLs":["/x"]}]}]}: spec of 'exempt' must equal the fixed value`,
+  ],
+])('what is refused of the %s %s is shown as upstream shows it', async (plural, name, spec, shown) => {
+  await using s = await aServer();
+  await expect(s.client.create(resources[plural], level(name, spec) as never)).rejects.toThrow(shown);
+});

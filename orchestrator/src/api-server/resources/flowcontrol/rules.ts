@@ -13,6 +13,7 @@ import { maxHashBits, requiredEntropyBits } from '../../flow-control/shuffle-sha
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
+import { shownForm } from '../internal-form.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { KindRules } from '../rules.ts';
 import { ruleErrors } from './rule-errors.ts';
@@ -39,7 +40,10 @@ export const flowSchemaRules: KindRules = {
     validate: (object) => {
       const name = object.metadata.name ?? '';
       const spec = (object as FlowSchema).spec as FlowSchemaSpec;
-      return [...schemaErrors(name, spec), ...fixedErrors(name, spec, mandatorySpec('schemas', name))];
+      return [
+        ...schemaErrors(name, spec),
+        ...fixedErrors(name, spec, { type: 'FlowSchemaSpec', fixed: mandatorySpec('schemas', name) }),
+      ];
     },
     prepareForStatusUpdate: keepMetadata,
     validateStatusUpdate: conditionErrors,
@@ -176,17 +180,28 @@ function shareErrors(
 }
 
 /** What every cluster needs is not anyone's to change. */
-function fixedErrors(name: string, spec: object, fixed: object | undefined): FieldError[] {
+function fixedErrors(
+  name: string,
+  spec: object,
+  { type, fixed }: { readonly type: string; readonly fixed: object | undefined },
+): FieldError[] {
   if (!fixed || semanticEqual(spec, fixed)) return [];
-  return [invalid('spec', spec, `spec of '${name}' must equal the fixed value`)];
+  return [invalid('spec', shownForm(type, spec), `spec of '${name}' must equal the fixed value`)];
 }
 
 /** How much of the server is set aside for what is exempt may be said. */
 function fixedLevelErrors(name: string, spec: PriorityLevelConfigurationSpec): FieldError[] {
   const fixed = mandatorySpec('levels', name);
-  if (name !== 'exempt' || !fixed) return fixedErrors(name, spec, fixed);
+  const type = 'PriorityLevelConfigurationSpec';
+  if (name !== 'exempt' || !fixed) return fixedErrors(name, spec, { type, fixed });
   if (semanticEqual({ ...spec, exempt: undefined }, { ...fixed, exempt: undefined })) return [];
-  return [invalid('spec', spec, `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`)];
+  return [
+    invalid(
+      'spec',
+      shownForm(type, spec),
+      `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`,
+    ),
+  ];
 }
 
 function mandatorySpec(kind: 'levels' | 'schemas', name: string): object | undefined {
