@@ -12,7 +12,7 @@ import { namespaces } from '../harness/watch-history/watched-kinds.ts';
 /** `BERTH_SEED` tries other moments, `BERTH_WATCH_HISTORY_ROUNDS` more of them: a round is two restarts of each server. */
 const seed = Number(process.env['BERTH_SEED'] ?? 1);
 const rounds = Number(process.env['BERTH_WATCH_HISTORY_ROUNDS'] ?? 1);
-const timeout = 120_000 + rounds * 60_000;
+const timeout = 600_000 + rounds * 60_000;
 const kinds = ['configmaps', 'nodes'];
 
 function started(servers: BerthServers): HistoryRun {
