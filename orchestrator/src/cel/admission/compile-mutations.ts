@@ -96,7 +96,11 @@ function operationsOf(value: Value): Mutation {
     const given = item.find('value') as Value | undefined;
     const wrong = given !== undefined && isMap(given) && given.objectType ? misnamed(given, given.objectType.name) : [];
     if (wrong.length > 0) return { type: 'error', message: `type mismatch: ${wrong.join('\n')}` };
-    const operation = jsonOr(() => ({ type: 'patch', operations: [toJson(item) as object] }));
+    // What is not told is empty, as Go has it.
+    const operation = jsonOr(() => ({
+      type: 'patch',
+      operations: [{ op: '', path: '', ...(toJson(item) as object) }],
+    }));
     if (operation.type !== 'patch') return operation;
     operations.push(...operation.operations);
   }

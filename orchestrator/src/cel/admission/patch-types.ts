@@ -9,12 +9,14 @@ import type { Value } from '../values/value.ts';
 export const applyType = objectType('Object');
 export const jsonPatchType = listOf(objectType('JSONPatch'));
 
+/** Of fields that an operation does not have: upstream knows them, by a type without a name. */
+const noType = objectType('');
 const patchFields = { op: stringType, path: stringType, from: stringType, value: dynType };
 
 /** `Object`, `Object.spec` and so on, with any fields, and `JSONPatch` (cel/mutation/typeresolver.go). */
 export function patchObject(name: string): ObjectDeclaration | undefined {
   if (name === 'JSONPatch')
-    return { name, field: (field) => (Object.hasOwn(patchFields, field) ? patchFields[field as 'op'] : undefined) };
+    return { name, field: (field) => (Object.hasOwn(patchFields, field) ? patchFields[field as 'op'] : noType) };
   return name === 'Object' || name.startsWith('Object.') ? { name, field: () => dynType } : undefined;
 }
 

@@ -1,10 +1,11 @@
 import { ApiError, applyJsonPatch, type MergeType, mergeTyped, TypedError, validateTyped } from '@berth/kube';
 import type { Mutation } from '../../../cel/admission/compile-mutations.ts';
-import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
+import { type ExpectedKind, expectedKind, unknownConversion, unregisteredKind } from '../../body-decoder.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
+import { apiVersionOf } from '../../stored-object.ts';
 import { unappliedWords } from '../../webhook/admission/hook-patch.ts';
-import { notOfKind } from '../../webhook/admission/invocation.ts';
+import { internalError, notOfKind } from '../../webhook/admission/invocation.ts';
 
 /** A mutation that cannot be made: its policy's failurePolicy says what follows. */
 export class MutationError extends Error {}
@@ -21,18 +22,38 @@ export function applyMutation(
       ? patched(object, mutation.operations)
       : merged(object, mutation.configuration, context.fields.of(definition, '').type);
   if (changed === object) return object;
-  const next = conformed(changed as Record<string, unknown>, expectedKind(definition), context);
+  const next = conformed(changed as Record<string, unknown>, { mutation, definition, context });
   definition.rules.default?.(next);
   return next;
 }
 
-/** @throws ApiError InternalError – it is no object of the kind any more. */
-function conformed(changed: Record<string, unknown>, expected: ExpectedKind, context: ServerContext): AnyObject {
+interface Conforming {
+  readonly mutation: Mutation;
+  readonly definition: ResourceDefinition;
+  readonly context: ServerContext;
+}
+
+/** What a patch made is read as strictly as upstream reads it. @throws ApiError InternalError – it is no object of the kind any more. */
+function conformed(changed: Record<string, unknown>, { mutation, definition, context }: Conforming): AnyObject {
+  const expected = expectedKind(definition);
+  const isPatch = mutation.type === 'patch';
+  const { kind, apiVersion } = changed;
+  const typed = { ...changed, kind: kind || definition.kind, apiVersion: apiVersion || apiVersionOf(definition) };
+  const complaint = isPatch && !expected.custom ? otherKindComplaint(typed, expected) : undefined;
+  if (complaint !== undefined) throw internalError(complaint);
   try {
-    return context.bodies.conform(changed, expected, { validation: 'Ignore', warn: () => undefined });
+    const validation = isPatch ? 'Strict' : 'Ignore';
+    return context.bodies.conform(typed, expected, { validation, warn: () => undefined });
   } catch (error) {
     throw notOfKind(error as Error, expected);
   }
+}
+
+/** Why what says it is of another kind or version is not taken. */
+function otherKindComplaint(typed: { kind: unknown; apiVersion: unknown }, expected: ExpectedKind): string | undefined {
+  const data = { kind: String(typed.kind), apiVersion: String(typed.apiVersion) };
+  if (data.kind === expected.kind && data.apiVersion === apiVersionOf(expected)) return undefined;
+  return unregisteredKind(data) ?? `failed to convert object: ${unknownConversion(data, expected)}`;
 }
 
 function patched(object: AnyObject, operations: readonly object[]): unknown {

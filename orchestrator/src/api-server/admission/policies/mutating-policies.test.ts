@@ -56,6 +56,47 @@ test('a JSON patch that does not apply is refused in the words of upstream’s p
   );
 });
 
+// What kube-apiserver 1.36.3 says.
+test.each([
+  [
+    'JSONPatch{op: "add", path: "/foo", value: 1}',
+    'Internal error occurred: strict decoding error: unknown field "foo"',
+  ],
+  [
+    'JSONPatch{op: "replace", path: "/kind", value: "Nope"}',
+    'Internal error occurred: no kind "Nope" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"',
+  ],
+  [
+    'JSONPatch{op: "replace", path: "/kind", value: "Secret"}',
+    'Internal error occurred: failed to convert object: converting (v1.Secret) to (core.Pod): unknown conversion',
+  ],
+  ['JSONPatch{path: "/x", value: 1}', 'denied request: JSON Patch: Unexpected kind: '],
+  [
+    'JSONPatch{op: "add", value: "x"}',
+    'denied request: JSON Patch: add operation does not apply: doc is missing path: "": missing value',
+  ],
+  [
+    'JSONPatch{op: "remove", path: "metadata"}',
+    'denied request: JSON Patch: remove operation does not apply: doc is missing path: "metadata": missing value',
+  ],
+  [
+    'JSONPatch{op: "replace", value: "x"}',
+    'denied request: JSON Patch: replace operation value must be object or array: %!w(<nil>)',
+  ],
+  [
+    'JSONPatch{op: "move", path: "/x"}',
+    'denied request: JSON Patch: move operation failed to decode from: operation, missing from field: missing value',
+  ],
+  [
+    'JSONPatch{op: "remove", path: "/spec/containers/7"}',
+    "denied request: JSON Patch: error in remove for path: '/spec/containers/7': Unable to access invalid index: 7: invalid index referenced",
+  ],
+])('a JSON patch that leaves no object of the kind, or is none, is refused: %s', async (operation, why) => {
+  await using s = await aServer();
+  await policy(s, 'odd', { mutations: [patch(`[${operation}]`)] });
+  await expect(createPod(s, 'p')).rejects.toThrow(why);
+});
+
 test('a JSON patch is made of operations; one whose test fails changes nothing', async () => {
   await using s = await aServer();
   const label =
@@ -117,7 +158,7 @@ test('a policy whose mutations cannot be read is refused with the place', async 
     spec: {
       matchConstraints: about('pods'),
       reinvocationPolicy: 'Never',
-      mutations: [apply('{"a": "b"}'), patch('object.spec'), { patchType: 'Magic' }],
+      mutations: [apply('{"a": "b"}'), patch('object.spec'), { patchType: 'Magic' }, patch('[JSONPatch{foo: "x"}]')],
     } as never,
   });
   await expect(answer).rejects.toMatchObject({
@@ -135,6 +176,10 @@ test('a policy whose mutations cannot be read is refused with the place', async 
           {
             field: 'spec.mutations[2].patchType',
             message: 'Unsupported value: "Magic": supported values: "ApplyConfiguration", "JSONPatch"',
+          },
+          {
+            field: 'spec.mutations[3].jsonPatch.expression',
+            message: expect.stringContaining("expected type of field 'foo' is '' but provided type is 'string'"),
           },
         ],
       },

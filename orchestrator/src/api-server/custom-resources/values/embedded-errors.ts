@@ -33,10 +33,11 @@ function addErrors(value: unknown, schema: JsonSchema | undefined, path: string,
 function resourceErrors(value: Record<string, unknown>, path: string): FieldError[] {
   const { apiVersion, kind, metadata } = value;
   return [
-    ...(apiVersion === undefined
-      ? [required(child(path, 'apiVersion'))]
-      : apiVersionErrors(apiVersion, child(path, 'apiVersion'))),
-    ...(kind === undefined ? [required(child(path, 'kind'))] : kindErrors(kind, child(path, 'kind'))),
+    ...(apiVersion === undefined ? [required(child(path, 'apiVersion'))] : []),
+    ...(kind === undefined ? [required(child(path, 'kind'))] : []),
+    // What is missing is told before what is wrong.
+    ...(apiVersion === undefined ? [] : apiVersionErrors(apiVersion, child(path, 'apiVersion'))),
+    ...(kind === undefined ? [] : kindErrors(kind, child(path, 'kind'))),
     ...(metadata === undefined ? [] : metadataErrors(metadata, child(path, 'metadata'))),
   ];
 }

@@ -1,4 +1,4 @@
-import { applyJsonPatch, parseJson } from '@berth/kube';
+import { applyJsonPatch, copyJson, parseJson } from '@berth/kube';
 import { CallError } from '../call-error.ts';
 import { internalError } from './invocation.ts';
 
@@ -28,6 +28,7 @@ export function applyHookPatch(object: unknown, patch: readonly unknown[]): unkn
 interface Operation {
   readonly op?: unknown;
   readonly path?: unknown;
+  readonly from?: unknown;
 }
 
 /** Which operation of a patch that failed with `error` it was, and why, in the words of upstream's patch library. */
@@ -43,24 +44,33 @@ export function unappliedWords(object: unknown, patch: readonly unknown[], error
   return error.message;
 }
 
-function operationWords(state: unknown, { op, path }: Operation, error: Error): string {
+function operationWords(state: unknown, { op, path, from }: Operation, error: Error): string {
   const pointer = typeof path === 'string' ? path : '';
   const slash = pointer.lastIndexOf('/');
   const key = pointer.slice(slash + 1);
-  const hasParent = exists(state, pointer.slice(0, Math.max(slash, 0)));
+  const parent = slash < 0 ? undefined : valueAt(state, pointer.slice(0, slash));
+  const hasParent = typeof parent === 'object' && parent !== null;
   switch (op) {
     case 'add':
       if (!hasParent)
         return `add operation does not apply: doc is missing path: ${JSON.stringify(pointer)}: missing value`;
       break;
     case 'remove':
+      if (Array.isArray(parent) && /^\d+$/.test(key))
+        return `error in remove for path: '${pointer}': Unable to access invalid index: ${key}: invalid index referenced`;
       return hasParent
         ? `error in remove for path: '${pointer}': Unable to remove nonexistent key: ${key}: missing value`
         : `remove operation does not apply: doc is missing path: ${JSON.stringify(pointer)}: missing value`;
     case 'replace':
+      if (pointer === '') return 'replace operation value must be object or array: %!w(<nil>)';
       return hasParent
         ? `replace operation does not apply: doc is missing key: ${pointer}: missing value`
         : `replace operation does not apply: doc is missing path: ${pointer}: missing value`;
+    case 'move':
+    case 'copy':
+      if (typeof from !== 'string')
+        return `${op} operation failed to decode from: operation, missing from field: missing value`;
+      break;
     case 'test':
       return `testing value ${pointer} failed: test failed`;
     default:
@@ -69,12 +79,12 @@ function operationWords(state: unknown, { op, path }: Operation, error: Error): 
   return cause instanceof Error ? cause.message : error.message;
 }
 
-function exists(state: unknown, pointer: string): boolean {
-  if (pointer === '') return true;
+/** Undefined where there is nothing. */
+function valueAt(state: unknown, pointer: string): unknown {
   try {
-    applyJsonPatch(state, [{ op: 'remove', path: pointer }]);
-    return true;
+    const held = applyJsonPatch({ state: copyJson(state) }, [{ op: 'copy', from: `/state${pointer}`, path: '/found' }]);
+    return (held as { readonly found?: unknown }).found;
   } catch {
-    return false;
+    return undefined;
   }
 }
