@@ -296,3 +296,24 @@ test('the instances of a definition that ends are deleted in turns', async () =>
   const { user, system } = process.threadCpuUsage(before);
   expect(longest).toBeLessThan((user + system) / 1000 / 2);
 });
+
+test('what hundreds of watchers hear of a large object is made for them in turns', async () => {
+  const end = new AbortController();
+  const heard: string[] = [];
+  const where = `${configmaps}?watch=1&includeObject=Object&fieldSelector=metadata.name%3Dheard`;
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  const watches = Array.from({ length: 300 }, () => server.stream({ method: 'GET', path: where, accept }, (line) => heard.push(line), end.signal).catch(() => undefined));
+  // Each is told of what is there, so that all are there for what follows.
+  const write = (method: string, path: string, count: number) => server.send({ method, path, contentType: json, body: aConfigMap('heard', count) });
+  await write('POST', configmaps, 1);
+  await vi.waitFor(() => expect(heard.length).toBe(300), 30_000);
+  const before = process.threadCpuUsage();
+  const longest = await longestTurn(async () => {
+    await write('PUT', `${configmaps}/heard`, 500);
+    await vi.waitFor(() => expect(heard.length).toBe(600), 30_000);
+  });
+  const { user, system } = process.threadCpuUsage(before);
+  end.abort();
+  await Promise.all(watches);
+  expect(longest).toBeLessThan((user + system) / 1000 / 3);
+});

@@ -71,7 +71,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
       return pump(answer.chunks, reply);
     case 'watch': {
-      const { encode, contentType } = await framesOf(answer.definition, presentationOf(reply, answer));
+      const { encode, costOf, contentType } = await framesOf(answer.definition, presentationOf(reply, answer));
       const { watched, listed, upgrade } = reply;
       const counted: typeof encode = (frame) => {
         const line = encode(frame);
@@ -79,7 +79,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
         if (frame.type === 'BOOKMARK' && endsInitialEvents(frame)) listed?.();
         return line;
       };
-      const lines = mapped(answer.frames, counted);
+      const lines = mapped(answer.frames, counted, costOf);
       if (upgrade) return (await import('../streaming/tell-in-messages.ts')).tellWatch(lines, contentType, upgrade);
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': contentType });
       // A client waits for the head to know that it watches.
@@ -203,8 +203,12 @@ function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 async function* mapped<T>(
   items: AsyncIterable<T>,
   encode: (item: T) => Uint8Array | undefined,
+  costOf: (item: T) => number,
 ): AsyncGenerator<Uint8Array> {
   for await (const item of items) {
+    const units = costOf(item);
+    const pause = units > 0 ? turns.arrive(units) : undefined;
+    if (pause) await pause;
     const bytes = encode(item);
     if (!bytes) return;
     yield bytes;

@@ -2,7 +2,8 @@ import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { definitions } from '../resources/definitions.ts';
-import { negotiate } from './negotiate.ts';
+import { ObjectCodec } from '../stored-object.ts';
+import { negotiate, plainJson } from './negotiate.ts';
 import { framesOf } from './represent.ts';
 
 const second = 1000;
@@ -67,4 +68,16 @@ test.each([
 test('of each kind a bookmark makes a row', async () => {
   for (const definition of definitions.filter(({ verbs }) => verbs.includes('watch')))
     expect((await bookmark(definition)).rows).toHaveLength(1);
+});
+
+test.each([10, 200_000])('all watchers are told the same bytes of an object of %i bytes', async (length) => {
+  const definition = definitions.find(({ kind }) => kind === 'ConfigMap') as ResourceDefinition;
+  const codec = new ObjectCodec(definition, definition, new WeakMap());
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { a: 'x'.repeat(length) } };
+  const kv = { key: 'a', value: codec.encode(object), createRevision: 1, modRevision: 1 };
+  const presentation = { representation: plainJson, includeObject: '', clock: new FakeClock() };
+  const told = async () => (await framesOf(definition, presentation)).encode({ type: 'ADDED', object: codec.view(kv) });
+  const first = await told();
+  expect(JSON.parse(textOf(first)).object.data).toEqual(object.data);
+  expect(await told()).toBe(first);
 });

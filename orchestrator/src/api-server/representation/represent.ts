@@ -61,8 +61,7 @@ async function madeList(answer: ListAnswer, presentation: Presentation): Promise
   const parts: Buffer[] = [];
   let from = 0;
   for (const [i, item] of items.entries()) {
-    // Read, made into something else, and written.
-    const pause = turns.goOn(3 * readingCost(item));
+    const pause = turns.goOn(makingCost({ object: item }));
     if (!pause) continue;
     // Before the first there is nothing to write yet, be it as large as it is.
     if (i > from) parts.push(partOf(made(from, i), parts.length === 0));
@@ -180,21 +179,33 @@ function converted(
 
 type FrameEncoder = (frame: WatchFrame) => Uint8Array | undefined;
 
-/** How what a watch tells is written (undefined: it ends with that), and as what. @throws ApiError NotAcceptable */
-export async function framesOf(
-  definition: ResourceDefinition,
-  presentation: Presentation,
-): Promise<{ readonly encode: FrameEncoder; readonly contentType: string }> {
-  const { format, ofList } = presentation.representation;
+export interface FrameForm {
+  /** Undefined: the watch ends with that. */
+  readonly encode: FrameEncoder;
+  /** What encoding costs, in units of {@link turns}: each watcher's frame is made for it alone. */
+  readonly costOf: (frame: WatchFrame) => number;
+  readonly contentType: string;
+}
+
+/** How what a watch tells is written, and as what. @throws ApiError NotAcceptable */
+export async function framesOf(definition: ResourceDefinition, presentation: Presentation): Promise<FrameForm> {
+  const { format, ofList, as } = presentation.representation;
   if (format === 'yaml') throw notAcceptable(`application/json;stream=watch, ${protobufMedia};stream=watch`);
   // Of objects there are no metadata of a list, which upstream finds out with the first of them.
   const encoder = (encode: FrameEncoder): FrameEncoder =>
     ofList ? (frame) => (frame.type === 'ERROR' ? encode(frame) : undefined) : encode;
-  if (format === 'json')
-    return { encode: encoder(lineEncoder(definition, presentation)), contentType: 'application/json' };
+  if (format === 'json') {
+    const costOf = as === undefined ? () => 0 : makingCost;
+    return { encode: encoder(lineEncoder(definition, presentation)), costOf, contentType: 'application/json' };
+  }
   const { protobufFrames } = await import('./protobuf-answer.ts');
   const encode = encoder(await protobufFrames(definition, presentation));
-  return { encode, contentType: `${protobufMedia};stream=watch` };
+  return { encode, costOf: makingCost, contentType: `${protobufMedia};stream=watch` };
+}
+
+/** Of an object that is read, made into something else, and written. */
+function makingCost({ object }: Pick<WatchFrame, 'object'>): number {
+  return object instanceof StoredObject ? 3 * readingCost(object) : 0;
 }
 
 /** Turns watch frames into lines; for tables it remembers that the columns were sent. */
@@ -225,20 +236,22 @@ function frameValue(
 interface RecentLine {
   readonly type: string;
   readonly definition: ResourceDefinition;
-  readonly bytes: Uint8Array;
+  readonly line: { deref(): Uint8Array | undefined };
 }
 
-/** Lines sent last: a thousand watchers of one thing are told the same. Small ones only, as memory they hold is held for them alone. */
+/** Lines sent last: a thousand watchers of one thing are told the same. Large ones as long as one of them waits to be sent. */
 const recentLines = new LruMap<KeyValue, RecentLine>(16);
-const recentAtMostBytes = 64 * 1024;
+const recentlyHeldBytes = 64 * 1024;
 
 function plainLine({ type, object }: WatchFrame): Uint8Array {
   if (!(object instanceof StoredObject)) return line(type, objectJson(object));
   const { kv, definition } = object;
   const recent = recentLines.get(kv);
-  if (recent?.type === type && recent.definition === definition) return recent.bytes;
+  const known = recent?.type === type && recent.definition === definition ? recent.line.deref() : undefined;
+  if (known) return known;
   const bytes = line(type, object.splice());
-  if (bytes.byteLength <= recentAtMostBytes) recentLines.set(kv, { type, definition, bytes });
+  const isSmall = bytes.byteLength <= recentlyHeldBytes;
+  recentLines.set(kv, { type, definition, line: isSmall ? { deref: () => bytes } : new WeakRef(bytes) });
   return bytes;
 }
 
