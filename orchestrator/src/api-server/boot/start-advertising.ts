@@ -1,5 +1,6 @@
 import type { ServerContext } from '../server-context.ts';
 import { type AdvertisedAddress, advertise } from './advertise.ts';
+import { untilKnown } from './until-known.ts';
 
 /** Upstream's: a server that says nothing for 15 s is none any more (reconcilers/lease.go). */
 const ttlSeconds = 15;
@@ -25,7 +26,7 @@ export async function startAdvertising(context: ServerContext, own: AdvertisedAd
     await store.write({ key, value: encoder.encode(JSON.stringify(own)), ttlSeconds });
     await advertiseAll(context);
   };
-  await say();
+  await untilKnown(context.clock, say);
   return {
     say,
     async [Symbol.asyncDispose]() {

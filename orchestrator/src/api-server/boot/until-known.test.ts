@@ -1,13 +1,16 @@
 import { FakeClock } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { StoreError } from '../../store/store-error.ts';
 import { untilKnown } from './until-known.ts';
 
 test('a step whose write nobody knows about is done again, for half a minute', async () => {
   const clock = new FakeClock();
   let tries = 0;
   const succeed = untilKnown(clock, async () => {
-    if (++tries < 3) throw apiError('Timeout', 'etcdserver: request timed out');
+    tries++;
+    if (tries === 1) throw apiError('Timeout', 'etcdserver: request timed out');
+    if (tries === 2) throw new StoreError('Uncertain', 'Connection dropped');
   });
   await clock.advance(200);
   await succeed;

@@ -1,5 +1,6 @@
 import type { Clock } from '@berth/kit';
 import { isReason } from '@berth/kube';
+import { StoreError } from '../../store/store-error.ts';
 
 /** As long as kube-apiserver goes on with its roles (pkg/registry/rbac/rest/storage_rbac.go, PolicyData.EnsureRBACPolicy). */
 const giveUpMs = 30_000;
@@ -7,7 +8,7 @@ const pauseMs = 100;
 
 /**
  * A step of a start, again where nobody knows what became of a write: a store elsewhere stood still for a moment, or chose
- * another leader. `step` looks at what is there before it writes.
+ * another leader. To do `step` twice is to do it once.
  */
 export async function untilKnown(clock: Clock, step: () => Promise<void>): Promise<void> {
   const endMs = clock.monotonicMs() + giveUpMs;
@@ -15,8 +16,13 @@ export async function untilKnown(clock: Clock, step: () => Promise<void>): Promi
     try {
       return await step();
     } catch (error) {
-      if (!isReason(error, 'Timeout') || clock.monotonicMs() >= endMs) throw error;
+      if (!isUncertain(error) || clock.monotonicMs() >= endMs) throw error;
     }
     await clock.sleep(pauseMs);
   }
+}
+
+/** As the API tells it, or the store itself. */
+function isUncertain(error: unknown): boolean {
+  return isReason(error, 'Timeout') || (error instanceof StoreError && error.code === 'Uncertain');
 }
