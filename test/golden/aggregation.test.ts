@@ -343,6 +343,7 @@ test.skipIf(!address)('redirects are not passed on, headers are, and bodies of a
   expect(answered['access-control-allow-origin']).toBeUndefined();
   // A client that says neither is not given ours.
   expect([json.headers.accept, json.headers['user-agent']]).toEqual([undefined, undefined]);
+  expect(json.headers.host).toBe(`${address}:${world.remote.port}`);
   expect(json.length).toBe(4_000_000);
   expect(json.headers).toMatchObject({ 'x-own': 'yes', 'x-remote-user': 'admin', 'x-forwarded-for': '192.0.2.1, 127.0.0.1', 'audit-id': 'a-1' });
   expect([json.headers['x-hop'], json.headers['x-remote-extra-scopes']]).toEqual([undefined, undefined]);

@@ -20,7 +20,10 @@ export interface RemoteAsk {
   readonly headers?: Headers;
 }
 
-/** Where a request for `path` goes and what says for whom it is. @throws CallError – nothing stands behind the Service. */
+/**
+ * Where a request for `path` goes and what says for whom it is. The address is what the server is asked by and called in
+ * errors, as upstream's: one elsewhere (ExternalName) may not know its Service's name. @throws CallError – nothing stands behind the Service.
+ */
 export async function remoteTarget(
   context: ServerContext,
   { service, ca, insecure }: RemoteSpec,
@@ -28,10 +31,12 @@ export async function remoteTarget(
 ): Promise<HttpsTarget> {
   const serverName = `${service.name}.${service.namespace}.svc`;
   const { cert, key } = client;
+  const connect = await resolveService(context, service);
+  const host = connect.host.includes(':') ? `[${connect.host}]` : connect.host;
   return {
-    url: `https://${serverName}:${service.port}${path}`,
+    url: `https://${host}:${connect.port}${path}`,
     path,
-    connect: await resolveService(context, service),
+    connect,
     serverName,
     // Nothing is said for a client that says nothing.
     headers: { accept: [], 'user-agent': [], ...headers, ...identityHeaders(user) },
