@@ -118,7 +118,7 @@ const untold: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^cardinality_enforcement_/, 'no label is limited by flags'],
   [/^(etcd_lease_object_counts|grpc_client_\w+)$/, 'of the client of etcd, which the store may have'],
   [/^field_validation_request_duration_seconds$/, 'unknown fields are found while a body is read'],
-  [/^(kube_apiserver_(clusterip|nodeport)_allocator|apiserver_nodeport_repair)_/, 'addresses and ports are taken from what is stored'],
+  [/^apiserver_nodeport_repair_/, 'ports are taken from what is stored'],
   [/^node_authorizer_graph_actions_duration_seconds$/, 'its graph changes with what is told of objects, in no actions of their own'],
   [/^rest_client_(exec_plugin|transport|request_size|response_size)_/, 'clients in this process have no transport'],
   [/^serviceaccount_((legacy|invalid_legacy)_\w+_uses?|legacy_\w+_token_uses)\w*_total$/, 'no token is made for an account by itself'],

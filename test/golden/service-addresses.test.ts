@@ -248,3 +248,30 @@ test('a Service whose addresses are of no range, or of another Service, is told 
   ]);
   expect(await s.holder('10.96.0.7')).toEqual({ resource: 'services', ...at('a') });
 });
+
+test('addresses and ports of services are counted as they are given out, refused and in use', async () => {
+  await using s = await scene();
+  const values = async () => {
+    const { text } = await s.send({ method: 'GET', path: '/metrics' });
+    return Object.fromEntries([...text.matchAll(/^(kube_apiserver_(?:clusterip|nodeport)_\w+?)(?:_total|_ips|_ports)?(?:\{(?:cidr="[^"]*")?,?(?:scope="(\w+)")?\})? (\d+)$/gm)].map(([, name = '', scope = '', value]) => [
+      `${name.replace('kube_apiserver_', '').replace('_allocator', '')}${scope && ` ${scope}`}`,
+      Number(value),
+    ]));
+  };
+  const before = await values();
+  const grown = async (...names: string[]) => {
+    const now = await values();
+    return names.map((name) => (now[name] ?? 0) - (before[name] ?? 0));
+  };
+  await s.service('any', { type: 'NodePort' });
+  const [address, port] = ['10.96.77.7', 31_234];
+  await s.service('this', { type: 'NodePort', clusterIP: address, ports: [{ port: 80, nodePort: port }] });
+  await expect(s.service('again', { clusterIP: address })).rejects.toThrow('already allocated');
+  await expect(s.service('again', { type: 'NodePort', ports: [{ port: 80, nodePort: port }] })).rejects.toThrow('already allocated');
+  await expect(s.service('again', { type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] })).rejects.toThrow('not in the valid range');
+  // The refused services of a node port had an address, which they gave back.
+  expect(await grown('clusterip_allocation dynamic', 'clusterip_allocation static', 'clusterip_allocation_errors static')).toEqual([3, 1, 1]);
+  expect(await grown('nodeport_allocation dynamic', 'nodeport_allocation static', 'nodeport_allocation_errors static')).toEqual([1, 1, 2]);
+  expect(await grown('clusterip_allocation_duration_seconds_count')).toEqual([4]);
+  await expect.poll(() => grown('clusterip_allocated', 'clusterip_available', 'nodeport_allocated', 'nodeport_available')).toEqual([2, -2, 2, -2]);
+});

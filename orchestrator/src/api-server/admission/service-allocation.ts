@@ -3,6 +3,7 @@ import type { ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
 import { isBehind, onceStoreAnswers } from '../follow-objects.ts';
 import { invalid } from '../invalid.ts';
+import { AllocationMetrics, type AllocationScope } from '../metrics/allocation-metrics.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { alignAddresses, keepAllocated, withBothForms } from '../resources/core/service-allocation.ts';
@@ -52,6 +53,7 @@ export class ServiceAllocation {
   readonly #rng: Rng;
   readonly #ports: Pool<number>;
   #ips: ServiceIps | undefined;
+  #metrics: AllocationMetrics | undefined;
   #storage: ObjectStorage | undefined;
   #observer: ServiceObserver | undefined;
 
@@ -70,7 +72,12 @@ export class ServiceAllocation {
     const storage = context.storageOf('', 'services');
     if (!storage) return;
     this.#storage = storage;
-    this.#ips = new ServiceIps(context, this.ranges);
+    const ips = new ServiceIps(context, this.ranges);
+    const ports = () => ({ used: this.#ports.used, free: this.#nodePorts.count - this.#ports.used });
+    const now = { addresses: () => ips.uses(), ports };
+    this.#metrics = new AllocationMetrics(context.metrics.registry, context.clock, now);
+    ips.countIn(this.#metrics);
+    this.#ips = ips;
     await this.#read(storage, signal);
   }
 
@@ -183,8 +190,18 @@ export class ServiceAllocation {
     const anyOf = () =>
       upperFirst({ size, usable: size, lower: lowerPorts, rng: this.#rng }).map((place) => range.first + Number(place));
     const { dryRun } = taking.request;
-    const takeAny = async () => (dryRun ? guessedPort(taking.taken) : this.#take(anyOf(), taking));
-    return { range, dryRun, take: async (port) => (await this.#take([port], taking)) !== undefined, takeAny };
+    const counted = async (scope: AllocationScope, candidates: Iterable<number>) => {
+      const port = await this.#take(candidates, taking);
+      if (!dryRun) this.#metrics?.port(scope, port !== undefined);
+      return port;
+    };
+    return {
+      range,
+      dryRun,
+      outside: () => this.#metrics?.port('static', false),
+      take: async (port) => (await counted('static', [port])) !== undefined,
+      takeAny: async () => (dryRun ? guessedPort(taking.taken) : counted('dynamic', anyOf())),
+    };
   }
 }
 

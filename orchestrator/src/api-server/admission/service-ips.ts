@@ -2,6 +2,7 @@ import { messageOf } from '@berth/kit';
 import type { ServiceSpec } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
 import { invalid } from '../invalid.ts';
+import type { AllocationMetrics, AllocationScope, RangeUse } from '../metrics/allocation-metrics.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { invalid as wrongField } from '../resources/field.ts';
 import type { AddressFamily } from '../resources/ip-form.ts';
@@ -33,11 +34,26 @@ export class ServiceIps {
   readonly #addresses: IpAddresses | undefined;
   /** By Services that the store has: those of older servers have no IPAddress yet. */
   readonly #used = new Map<string, string>();
+  #metrics: AllocationMetrics | undefined;
 
   constructor(context: ServerContext, configured: readonly AddressRange[]) {
     this.#context = context;
     this.#configured = configured;
     this.#addresses = IpAddresses.of(context);
+  }
+
+  /** What is given out from now on is counted. */
+  countIn(metrics: AllocationMetrics): void {
+    this.#metrics = metrics;
+  }
+
+  async uses(): Promise<readonly RangeUse[]> {
+    const ranges = [...(await this.#ranges('IPv4', 0)), ...(await this.#ranges('IPv6', 0))];
+    return ranges.map((range) => {
+      let used = 0;
+      for (const address of this.#used.keys()) if (range.includes(address)) used++;
+      return { cidr: range.cidr, used, free: Number(range.usable) - used };
+    });
   }
 
   /** All that is used is told anew. */
@@ -92,7 +108,8 @@ export class ServiceIps {
     const full = new Set<string>();
     for (const notOlderThan of [0, undefined])
       for (const range of await this.#ranges(family, notOlderThan)) {
-        const address = full.has(range.cidr) ? undefined : await this.#anyOf(range, request);
+        if (full.has(range.cidr)) continue;
+        const address = await this.#counted(range, 'dynamic', () => this.#anyOf(range, request));
         if (address !== undefined) return address;
         full.add(range.cidr);
       }
@@ -110,12 +127,18 @@ export class ServiceIps {
 
   async #this(asked: string, { request, spec, family }: Asking): Promise<string> {
     const within = async (notOlderThan?: number) =>
-      (await this.#ranges(family, notOlderThan)).some((range) => range.includes(asked));
-    if (!(await within(0)) && !(await within()))
-      return refuse(request, spec, await this.#outside(asked, family, request));
+      (await this.#ranges(family, notOlderThan)).find((range) => range.includes(asked));
+    const range = (await within(0)) ?? (await within());
+    if (!range) return refuse(request, spec, await this.#outside(asked, family, request));
     // Of what is only tried upstream does not look whether it is taken.
-    if (request.dryRun || (!this.#used.has(asked) && (await this.#take(asked, request)))) return asked;
+    if (request.dryRun) return asked;
+    const take = async () => !this.#used.has(asked) && (await this.#take(asked, request));
+    if (await this.#counted(range, 'static', take)) return asked;
     return refuse(request, spec, `failed to allocate IP ${asked}: provided IP is already allocated`);
+  }
+
+  #counted<T>({ cidr }: AddressRange, scope: AllocationScope, give: () => Promise<T>): Promise<T> {
+    return this.#metrics ? this.#metrics.address(cidr, scope, give) : give();
   }
 
   async #outside(asked: string, family: AddressFamily, { dryRun }: AdmissionRequest): Promise<string> {

@@ -16,6 +16,8 @@ export interface PortGiver {
   readonly range: PortRange;
   /** Of what is only tried upstream does not look at the range. */
   readonly dryRun: boolean;
+  /** One was asked for that is not in the range. */
+  outside(): void;
   /** False: another has it, or this request. */
   take(port: number): Promise<boolean>;
   /** Undefined: none is free. */
@@ -92,8 +94,10 @@ async function anyPort({ giver }: Asking): Promise<number> {
 
 async function refusalOf(giver: PortGiver, port: number): Promise<string | undefined> {
   const { first, count } = giver.range;
-  if (!giver.dryRun && (port < first || port >= first + count))
+  if (!giver.dryRun && (port < first || port >= first + count)) {
+    giver.outside();
     return `provided port is not in the valid range. The range of valid ports is ${first}-${first + count - 1}`;
+  }
   return (await giver.take(port)) ? undefined : 'provided port is already allocated';
 }
 

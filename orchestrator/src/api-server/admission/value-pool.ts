@@ -13,6 +13,11 @@ export class Pool<T> {
     this.#clock = clock;
   }
 
+  /** How many the store has. */
+  get used(): number {
+    return this.#used.size;
+  }
+
   use(value: T, owner: string): void {
     this.#used.set(value, owner);
     this.#reserved.delete(value);

@@ -46,10 +46,15 @@ export class AddressRange {
     return givesOut(this.cidr, address);
   }
 
-  /** All that can be given out, in the order in which one is looked for: not the network's nor, of IPv4, the last one. */
-  *inAnyOrder(rng: Rng): Generator<string> {
+  /** How many can be given out: not the network's nor, of IPv4, the last one. */
+  get usable(): bigint {
     const withheld = this.family === 'IPv4' ? 2n : 1n;
-    const usable = this.size > withheld ? this.size - withheld : 0n;
-    for (const place of upperFirst({ size: this.size, usable, lower, rng })) yield this.at(1n + place);
+    return this.size > withheld ? this.size - withheld : 0n;
+  }
+
+  /** All that can be given out, in the order in which one is looked for. */
+  *inAnyOrder(rng: Rng): Generator<string> {
+    const { size, usable } = this;
+    for (const place of upperFirst({ size, usable, lower, rng })) yield this.at(1n + place);
   }
 }
