@@ -1,4 +1,5 @@
 import { type Rng, seededRng, silentLogger, systemClock } from '@berth/kit';
+import { GrpcConnection, loadEtcd } from '@berth/protos';
 import { expect, test } from 'vitest';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
@@ -117,3 +118,18 @@ for (const [version, program] of Object.entries(programs)) {
       await systemClock.sleep(3000);
     }));
 }
+
+for (const [version, program] of Object.entries(programs))
+  test(`defragmentation of each member of etcd ${version} under load loses no acknowledged write and no event`, async () => {
+    const { etcdMaintenance } = await loadEtcd();
+    let done = 0;
+    await survives(program, async (cluster) => {
+      for (const { address } of cluster.endpoints) {
+        await systemClock.sleep(500);
+        using connection = new GrpcConnection(address);
+        await connection.service(etcdMaintenance).Defragment({});
+        done++;
+      }
+    });
+    expect(done).toBe(members);
+  });
