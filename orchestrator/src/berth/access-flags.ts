@@ -225,7 +225,7 @@ function configuredOf(
 
 function authenticationOf(flags: AccessFlags, isGiven: IsGiven): AuthenticationOptions {
   const { anonymousAuth, tokenAuthFile, basicAuthFile, authenticationConfig: configFile } = flags;
-  const oidc = oidcOf(flags);
+  const oidc = oidcOf(flags, isGiven);
   const frontProxy = frontProxyOf(flags);
   const webhookFile = flags.authenticationTokenWebhookConfigFile;
   const version = versionOf('--authentication-token-webhook-version', flags.authenticationTokenWebhookVersion);
@@ -242,7 +242,7 @@ function authenticationOf(flags: AccessFlags, isGiven: IsGiven): AuthenticationO
   };
 }
 
-function oidcOf(flags: AccessFlags): OidcFlags | undefined {
+function oidcOf(flags: AccessFlags, isGiven: IsGiven): OidcFlags | undefined {
   const given = {
     issuerUrl: flags.oidcIssuerUrl,
     clientId: flags.oidcClientId,
@@ -253,7 +253,8 @@ function oidcOf(flags: AccessFlags): OidcFlags | undefined {
     requiredClaims: flags.oidcRequiredClaim,
   };
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as OidcFlags;
-  if (Object.keys(said).length === 0) return undefined;
+  const isSaid = Object.keys(said).length > 0 || isGiven('oidcUsernameClaim') || isGiven('oidcSigningAlgs');
+  if (!isSaid) return undefined;
   return { ...said, usernameClaim: flags.oidcUsernameClaim, signingAlgs: listOf(flags.oidcSigningAlgs) };
 }
 

@@ -103,8 +103,8 @@ async function flaggedIssuer(
   { clock, log, outbound }: ServerContext,
   { oidc }: AuthenticationOptions,
 ): Promise<TokenAuthenticator[]> {
-  const issuer = oidc && (await import('./oidc/oidc-flags.ts').then(({ issuerOfFlags }) => issuerOfFlags(oidc)));
-  if (!issuer) return [];
+  if (!oidc) return [];
+  const issuer = await import('./oidc/oidc-flags.ts').then(({ issuerOfFlags }) => issuerOfFlags(oidc));
   const { OidcAuthenticator } = await import('./oidc/oidc-authenticator.ts');
   return [new OidcAuthenticator(issuer, { caller: await outbound.caller(), clock, log })];
 }

@@ -57,8 +57,12 @@ export function parseAuthenticationConfiguration(
   if (errors.length === 0 && selector)
     throw new RangeError(`oidc: egress lookup required with egress selector type "${selector}"`);
   if (errors.length === 0) return configuration;
-  const texts = errors.map(({ field, message }) => `${field}: ${message}`);
-  throw new RangeError(`invalid authentication configuration: ${aggregate(texts)}`);
+  throw new RangeError(wrongConfiguration(errors));
+}
+
+/** What is wrong, in upstream's words. */
+export function wrongConfiguration(errors: readonly FieldError[]): string {
+  return `invalid authentication configuration: ${aggregate(errors.map(({ field, message }) => `${field}: ${message}`))}`;
 }
 
 function fileOf(text: string, path: string): AuthenticationFile {

@@ -1,4 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { required } from '../../resources/field.ts';
+import { wrongConfiguration } from './authentication-configuration.ts';
+import { issuerErrors } from './check-issuer.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './jwt.ts';
 import type { JwtAuthenticatorOptions } from './jwt-authenticator-options.ts';
 
@@ -16,15 +19,18 @@ export interface OidcFlags {
   readonly requiredClaims?: readonly string[];
 }
 
-/** The issuer that the flags name, if they name one. @throws RangeError – flags that do not go together, a file that cannot be read. */
-export async function issuerOfFlags(flags: OidcFlags): Promise<JwtAuthenticatorOptions | undefined> {
+/** The issuer that the flags name. @throws RangeError – flags that do not go together, a file that cannot be read. */
+export async function issuerOfFlags(flags: OidcFlags): Promise<JwtAuthenticatorOptions> {
   const { issuerUrl = '', clientId = '', caFile } = flags;
-  if ((issuerUrl === '') !== (clientId === ''))
+  if (issuerUrl === '' || clientId === '')
     throw new RangeError('oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags are set');
-  if (issuerUrl === '') return undefined;
-  if (!URL.canParse(issuerUrl) || !issuerUrl.startsWith('https://'))
-    throw new RangeError(`--oidc-issuer-url "${issuerUrl}": URL scheme must be https`);
   const { usernameClaim = 'sub', groupsClaim, groupsPrefix = '', signingAlgs = ['RS256'] } = flags;
+  // As if a file said it.
+  const errors = [
+    ...issuerErrors({ url: issuerUrl, audiences: [clientId] }, 'jwt[0].issuer', []),
+    ...(usernameClaim === '' ? [required('jwt[0].claimMappings.username', 'claim or expression is required')] : []),
+  ];
+  if (errors.length > 0) throw new RangeError(wrongConfiguration(errors));
   const ca = caFile === undefined ? undefined : await authority(caFile);
   return {
     issuer: issuerUrl,
@@ -47,7 +53,7 @@ function prefixOf(claim: string, issuer: string, given = ''): string {
 function algorithmOf(name: string): SigningAlgorithm {
   const known = signingAlgorithms.find((one) => one === name);
   if (known) return known;
-  throw new RangeError(`--oidc-signing-algs: "${name}" is none of ${signingAlgorithms.join(', ')}`);
+  throw new RangeError(`oidc: unsupported signing alg: ${JSON.stringify(name)}`);
 }
 
 function requiredClaim(text: string): readonly [string, string] {
