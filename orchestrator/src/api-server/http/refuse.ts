@@ -61,7 +61,11 @@ export function refuse(socket: Duplex, { status, text = status }: Refusal): void
   if (!socket.writable) return void socket.destroy();
   const head = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n';
   socket.end(`HTTP/1.1 ${status}\r\n${head}${text}`);
-  // A client that is still writing would lose the answer with the connection.
+  linger(socket);
+}
+
+/** After its last answer: a client that is still writing would lose that with its connection. */
+export function linger(socket: Duplex): void {
   socket.resume();
   (socket as Socket).setTimeout?.(lingerMs, () => socket.destroy());
 }
