@@ -306,7 +306,9 @@ test('a selector of thousands of terms is answered, one that is too long refused
   await using patient = await anApiServer();
   const list = (labelSelector: string) => patient.send({ method: 'GET', path: `/api/v1/configmaps?labelSelector=${labelSelector}` });
   const terms = (length: number, key: string) => Array.from({ length }, (_, i) => `!${key}${i}`).join(',');
-  for (const length of [4000, 20_000]) expect(JSON.parse((await list(terms(length, 'k'))).text)).toEqual(JSON.parse((await list('')).text));
+  // A server that has just begun still writes: its lists are of another revision each.
+  const items = async (selector: string) => JSON.parse((await list(selector)).text).items;
+  for (const length of [4000, 20_000]) expect(await items(terms(length, 'k'))).toEqual(await items(''));
   expect(await list(`${'a,'.repeat(100_000)}a`)).toMatchObject({ status: 200, text: expect.stringMatching(/"items":\[\]/) });
   expect(await list(`${terms(20_000, 'k')},=`)).toMatchObject({ status: 400 });
   // Upstream reads a megabyte: more than can be read in 50 ms.
