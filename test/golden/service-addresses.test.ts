@@ -275,3 +275,15 @@ test('addresses and ports of services are counted as they are given out, refused
   expect(await grown('clusterip_allocation_duration_seconds_count')).toEqual([4]);
   await expect.poll(() => grown('clusterip_allocated', 'clusterip_available', 'nodeport_allocated', 'nodeport_available')).toEqual([2, -2, 2, -2]);
 });
+
+test('the API server’s own Service says whose its fields are as upstream’s does', async () => {
+  await using s = await scene();
+  const { metadata } = await s.get('/api/v1/namespaces/default/services/kubernetes');
+  const port = { '.': {}, 'f:name': {}, 'f:port': {}, 'f:protocol': {}, 'f:targetPort': {} };
+  const spec = { 'f:clusterIP': {}, 'f:internalTrafficPolicy': {}, 'f:ipFamilyPolicy': {}, 'f:sessionAffinity': {}, 'f:type': {} };
+  expect(metadata.managedFields).toMatchObject([{ manager: 'kube-apiserver', operation: 'Update', apiVersion: 'v1' }]);
+  expect(metadata.managedFields[0].fieldsV1).toEqual({
+    'f:metadata': { 'f:labels': { '.': {}, 'f:component': {}, 'f:provider': {} } },
+    'f:spec': { ...spec, 'f:ports': { '.': {}, 'k:{"port":443,"protocol":"TCP"}': port } },
+  });
+});

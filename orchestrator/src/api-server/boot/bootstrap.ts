@@ -73,7 +73,7 @@ function kubernetesService(clusterIP: string, port: number): AnyObject {
     },
     spec: {
       clusterIP,
-      clusterIPs: [clusterIP],
+      ipFamilyPolicy: 'SingleStack',
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
       sessionAffinity: 'None',
       type: 'ClusterIP',

@@ -18,6 +18,9 @@ test.each([
   ['events.k8s.io', 'v1', 'events', 'r2yiGXH7wu8='],
   ['autoscaling', 'v2', 'horizontalpodautoscalers', 'qwQve8ut294='],
   ['autoscaling', 'v1', 'horizontalpodautoscalers', 'qwQve8ut294='],
+  ['apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'jfWCUB31mvA='],
+  ['admissionregistration.k8s.io', 'v1', 'mutatingadmissionpolicies', 'LYmCf+UMVdg='],
+  ['admissionregistration.k8s.io', 'v1', 'mutatingadmissionpolicybindings', '90V5FRZZ3Zg='],
 ])('clients are told by %s/%s in which form %s are stored', (group, version, plural, hash) => {
   expect(hashOf(group, version, plural)).toBe(hash);
 });

@@ -79,8 +79,15 @@ function subresourceEntries({ plural, namespaced, subresources, group, version }
   }));
 }
 
+/** What kube-apiserver 1.36 stores in an older form than its newest; clients that compare hashes find no other here. */
+const olderForms: Readonly<Record<string, string>> = {
+  'apiextensions.k8s.io/customresourcedefinitions': 'v1beta1',
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': 'v1beta1',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings': 'v1beta1',
+};
+
 /** Changes when the stored form does, which all that shows the same objects has in common (apiserver discovery.StorageVersionHash). */
-function storageVersionHash({ group, version, kind, custom }: ResourceDefinition): string {
-  const stored = custom?.storageVersion ?? version;
+function storageVersionHash({ group, version, kind, plural, custom }: ResourceDefinition): string {
+  const stored = custom?.storageVersion ?? olderForms[`${group}/${plural}`] ?? version;
   return createHash('sha256').update(`${group}/${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
 }
