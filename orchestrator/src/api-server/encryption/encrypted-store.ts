@@ -8,7 +8,13 @@ import type {
   WriteResult,
 } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
+import { turns } from '../decoding/turns.ts';
 import type { Opened, Transformer } from './transformer.ts';
+
+/** Of a range: others have their turn between so many and the next. */
+const openedAtOnce = 100;
+/** In units of {@link turns}: a cipher of its own for each value. */
+const [perOpening, bytesOpenedPerUnit] = [75, 100];
 
 /** How the value of a key is stored; undefined: as it is. */
 export type TransformerOfKey = (key: string) => Transformer | undefined;
@@ -68,7 +74,14 @@ export class EncryptedStore implements Store {
 
   async range(request: RangeRequest): Promise<RangeResult> {
     const result = await this.#inner.range(request);
-    return { ...result, items: await this.#openAll(result.items) };
+    const items: KeyValue[] = [];
+    for (let at = 0; at < result.items.length; at += openedAtOnce) {
+      const some = result.items.slice(at, at + openedAtOnce);
+      const pause = turns.goOn(this.#openingCost(some));
+      if (pause) await pause;
+      for (const item of await this.#openAll(some)) items.push(item);
+    }
+    return { ...result, items };
   }
 
   async write(request: WriteRequest): Promise<WriteResult> {
@@ -124,6 +137,15 @@ export class EncryptedStore implements Store {
 
   async #result(result: WriteResult): Promise<WriteResult> {
     return result.ok || !result.current ? result : { ok: false, current: await this.#open(result.current) };
+  }
+
+  /** Of what nobody read yet, in units of {@link turns}. */
+  #openingCost(items: readonly KeyValue[]): number {
+    let cost = 0;
+    for (const item of items)
+      if (this.#transformerOf(item.key) && !this.#views.has(item))
+        cost += perOpening + item.value.length / bytesOpenedPerUnit;
+    return cost;
   }
 
   /** Waits only where there is something to wait for: nearly all values are ours. */
