@@ -136,7 +136,10 @@ test('what was sent is written down as it is read: with defaults, options of a d
   expect(await apply(JSON.stringify(applied))).toMatchObject({ status: 201 });
   expect(await apply('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: c}\n')).toMatchObject({ status: 200 });
   await server.send({ method: 'DELETE', path: `${configmaps}/c`, contentType: json, body: { propagationPolicy: 'Background' } });
-  const [, pod, first, second, gone] = server.events();
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' }, deleteOptions: { gracePeriodSeconds: 0 } };
+  await server.send({ method: 'POST', path: `${pods}/p/eviction`, contentType: json, body: eviction });
+  const [, pod, first, second, gone, evicted] = server.events();
+  expect(evicted.requestObject).toMatchObject(eviction);
   expect(pod.requestObject.spec).toMatchObject({ restartPolicy: 'Always', dnsPolicy: 'ClusterFirst', containers: [{ name: 'c', imagePullPolicy: 'Always' }] });
   expect(pod.requestObject.spec.tolerations).toBeUndefined();
   expect(first.requestObject).toEqual(applied);

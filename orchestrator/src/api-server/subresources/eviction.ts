@@ -36,7 +36,9 @@ export async function evictPod(context: ServerContext, route: ResourceRoute, req
     throw invalidObject(kind, name, [invalid(field, true, why)]);
   }
   const body = { type: 'value', value: eviction['deleteOptions'] ?? {} } as const;
-  const given = withDryRun(await readDeleteOptions({ ...request, body }, context.bodies), request);
+  // It is the eviction that is written down.
+  const { audit: _, ...unaudited } = request;
+  const given = withDryRun(await readDeleteOptions({ ...unaudited, body }, context.bodies), request);
   eviction.metadata.namespace ??= namespace;
   await admitAction(context, { route, request }, { object: eviction, name, options: written });
   const { object: pod } = await requireObject(context, route);
