@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isReason } from '@berth/kube';
 import { invalid } from '../../orchestrator/src/api-server/invalid.ts';
 import type { AnyObject, RequestContext, ResourceDefinition } from '../../orchestrator/src/api-server/resource-definition.ts';
+import { initFamilies } from '../../orchestrator/src/api-server/resources/core/service-families.ts';
 import { definitions } from '../../orchestrator/src/api-server/resources/definitions.ts';
 
 /** One recorded request and its answer (test/golden/*.json). */
@@ -58,6 +59,7 @@ export function created({ definition, namespace }: Target, body: AnyObject): Any
   if (definition.kind === 'Pod') object['spec'].serviceAccountName ??= 'default';
   rules.prepareForCreate?.(object, context);
   rules.default?.(object);
+  if (definition.kind === 'Service' && object['spec']) refuse(definition, object, initFamilies(object['spec'], undefined, ['IPv4']));
   refuse(definition, object, rules.validate?.(object) ?? []);
   return object;
 }
