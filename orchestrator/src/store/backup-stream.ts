@@ -49,7 +49,7 @@ class Reader {
   }
 
   async line(): Promise<string> {
-    while (!this.#rest.includes(newline)) await this.#more();
+    while (!this.#rest.includes(newline)) this.#rest = Buffer.concat([this.#rest, await this.#next()]);
     const end = this.#rest.indexOf(newline);
     const line = this.#rest.toString('utf8', 0, end);
     this.#rest = this.#rest.subarray(end + 1);
@@ -57,15 +57,21 @@ class Reader {
   }
 
   async bytes(count: number): Promise<Uint8Array> {
-    while (this.#rest.byteLength < count) await this.#more();
-    const bytes = this.#rest.subarray(0, count);
-    this.#rest = this.#rest.subarray(count);
-    return bytes;
+    // Each is copied once, of however many a value of megabytes comes.
+    const pieces = [this.#rest];
+    for (let missing = count - this.#rest.byteLength; missing > 0; ) {
+      const piece = await this.#next();
+      missing -= piece.byteLength;
+      pieces.push(piece);
+    }
+    const all = pieces.length === 1 ? this.#rest : Buffer.concat(pieces);
+    this.#rest = all.subarray(count);
+    return all.subarray(0, count);
   }
 
-  async #more(): Promise<void> {
+  async #next(): Promise<Buffer> {
     const { done, value } = await this.#chunks.next();
     if (done) throw new StoreError('Corrupt', 'the backup broke off');
-    this.#rest = this.#rest.byteLength === 0 ? Buffer.from(value) : Buffer.concat([this.#rest, value]);
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   }
 }

@@ -14,6 +14,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { FakeClock, systemClock } from '@berth/kit';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeBackup } from './backup-file.ts';
+import { decodeBackup } from './backup-stream.ts';
 import { restoreFile } from './restore-file.ts';
 import { openSqliteStore } from './store.sqlite.ts';
 
@@ -135,6 +136,26 @@ test('a backup that broke off is told, not taken', async () => {
       yield whole.subarray(0, length);
     };
     await expect(writeBackup(chunks(), join(folder, `${length}`))).rejects.toMatchObject({ code: 'Corrupt' });
+  }
+});
+
+test('a backup comes in pieces of a bounded size, whatever its rows have, and is read in pieces of any', async () => {
+  const { open } = aFolder();
+  await using store = await open();
+  const small = Array.from({ length: 450 }, (_, i) => put(`/small/${i}`, String(i)));
+  const large = Array.from({ length: 12 }, (_, i) => put(`/large/${i}`, String(i).repeat(100_000)));
+  for (const write of [...small, ...large]) await store.write(write);
+  const pieces = await Array.fromAsync(store.backup!());
+  expect(pieces.length).toBeLessThan(15);
+  expect(Math.max(...pieces.map(({ byteLength }) => byteLength))).toBeLessThan(2 ** 18 + 201_000);
+  const whole = Buffer.concat(pieces);
+  for (const size of [1, 7, 16_384, whole.byteLength]) {
+    const chunks = async function* () {
+      for (let i = 0; i < whole.byteLength; i += size) yield whole.subarray(i, i + size);
+    };
+    const read: { key: string; value: Uint8Array }[] = [];
+    await decodeBackup(chunks(), ({ key, value }) => void read.push({ key, value: new Uint8Array(value!) }));
+    expect(read).toEqual([...small, ...large]);
   }
 });
 

@@ -40,8 +40,17 @@ export class SqliteLog {
     return { revision: Math.max(newest.revision ?? 0, compacted), compacted, target: meta('target') };
   }
 
-  load(after: number, limit: number): readonly LogRow[] {
-    return rows(this.#db.prepare('SELECT * FROM log WHERE revision > ? ORDER BY revision LIMIT ?').all(after, limit));
+  /** Up to `limit` rows behind `after`, of which all but the last are less than `bytes`; none: there are no more. */
+  load(after: number, limit: number, bytes: number): readonly LogRow[] {
+    const select = this.#db.prepare('SELECT * FROM log WHERE revision > ? ORDER BY revision LIMIT ?');
+    const found: LogRow[] = [];
+    let size = 0;
+    for (const row of select.iterate(after, limit) as Iterable<LogRow>) {
+      found.push(row);
+      size += row.value?.byteLength ?? 0;
+      if (size >= bytes) break;
+    }
+    return found;
   }
 
   commit(rows: readonly WrittenRow[]): void {

@@ -20,7 +20,7 @@ export type WrittenRow = readonly [
 /** What the store's thread can be asked; answers come in the order of the requests. */
 export type WorkerRequest =
   | { readonly op: 'open'; readonly file: string }
-  | { readonly op: 'load'; readonly after: number; readonly limit: number }
+  | { readonly op: 'load'; readonly after: number; readonly limit: number; readonly bytes: number }
   /** Of no rows, it tells whether the disk takes a commit. */
   | { readonly op: 'commit'; readonly rows: readonly WrittenRow[] }
   | { readonly op: 'range'; readonly prefix: string; readonly start: string; readonly revision: number }

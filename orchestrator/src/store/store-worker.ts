@@ -17,7 +17,7 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
       log = SqliteLog.open(request.file);
       return log.state();
     case 'load':
-      return opened().load(request.after, request.limit);
+      return opened().load(request.after, request.limit, request.bytes);
     case 'commit':
       opened().commit(request.rows);
       return undefined;

@@ -21,9 +21,9 @@ const expireAgainMs = 10_000;
 
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
-const loadPage = 2_000;
-/** Rows of a backup that are in memory at a time: each may have megabytes. */
-const copyStep = 20;
+/** What is read of the file at a time, by a start and by a backup, which others do not wait for: a row may have megabytes. */
+const loadStep = { limit: 2_000, bytes: 4 * 2 ** 20 };
+const copyStep = { limit: 200, bytes: 2 ** 18 };
 /** How long a backup waits for its reader while nothing is compacted. */
 const copyPatienceMs = 60_000;
 
@@ -186,7 +186,7 @@ class SqliteStore implements Store {
     using turn = await this.#ownTurn();
     const { revision: target, compacted } = this.#space;
     for (let after = 0; after < target; ) {
-      const rows = await this.#thread.ask({ op: 'load', after, limit: copyStep });
+      const rows = await this.#thread.ask({ op: 'load', after, ...copyStep });
       after = rows.at(-1)?.revision ?? target;
       turn.check();
       {
@@ -266,12 +266,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const space = new KeySpace({ limits: windowLimits, ...state });
     const store = new SqliteStore({ ...options, log, thread, space });
     for (let after = 0; ; ) {
-      const rows = await thread.ask({ op: 'load', after, limit: loadPage });
+      const rows = await thread.ask({ op: 'load', after, ...loadStep });
       space.load(rows.map((row) => ({ ...row, value: row.value ?? undefined })));
       store.expireAt(rows.map((row) => ({ key: row.key, expiresAt: row.expires ?? undefined })));
       store.loaded(rows.length);
       const last = rows.at(-1);
-      if (!last || rows.length < loadPage) break;
+      if (!last) break;
       after = last.revision;
     }
     if (state.target > state.compacted) void store.compact(state.target).catch(() => undefined);
