@@ -100,3 +100,15 @@ test('a full disk is told with what to do about it', async () => {
   const err = 'berth: ENOSPC: no space left on device, write\n  the disk is full: free some room, then run it again\n';
   expect(said).toEqual({ code: 1, err });
 });
+
+test('an admission plugin that is not there may be switched off, and says why it is not switched on', async () => {
+  const enabled = await berth('apiserver', '--enable-admission-plugins', 'ImagePolicyWebhook');
+  expect([enabled.code, enabled.err]).toEqual([
+    2,
+    'berth: enable-admission-plugins: ImagePolicyWebhook cannot be enabled\n' +
+      '  it is not there; a ValidatingWebhookConfiguration for pods asks a server about images, too\n',
+  ]);
+  const disabled = ['--disable-admission-plugins', 'ImagePolicyWebhook,TaintNodesByCondition'];
+  // The flags are taken: it is the next one that is not.
+  expect((await berth('apiserver', ...disabled, '--profiling', 'often')).err).toContain('--profiling');
+});

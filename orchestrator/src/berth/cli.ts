@@ -2,7 +2,12 @@ import { isIP } from 'node:net';
 import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
 import { isErrno, linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
-import { admissionPlugins, isAdmissionPlugin, type PluginChoice } from '../api-server/admission/plugin-names.ts';
+import {
+  admissionPlugins,
+  isAdmissionPlugin,
+  missingPlugins,
+  type PluginChoice,
+} from '../api-server/admission/plugin-names.ts';
 import { type AccessFlags, accessOf, addAccessFlags } from './access-flags.ts';
 import { addBackupCommands } from './backup-commands.ts';
 import { BerthError, exitCodes } from './berth-error.ts';
@@ -207,6 +212,11 @@ function pluginsOf(flags: ServerFlags): PluginChoice {
     });
   const enable = read('enable-admission-plugins', enableAdmissionPlugins);
   const disable = read('disable-admission-plugins', disableAdmissionPlugins);
+  for (const name of enable) {
+    const why = missingPlugins[name];
+    if (why !== undefined)
+      throw new BerthError('Usage', `enable-admission-plugins: ${name} cannot be enabled`, { hint: why });
+  }
   const both = enable.find((name) => disable.includes(name));
   if (both === undefined) return { enable, disable, ...(configFile === undefined ? {} : { configFile }) };
   throw new BerthError('Usage', `${both} in enable-admission-plugins and disable-admission-plugins overlapped`);

@@ -6,6 +6,7 @@ import type { ServerContext } from '../server-context.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain, type NamedPlugin } from './admission.ts';
 import { type AdmissionConfiguration, loadAdmissionConfiguration } from './admission-configuration.ts';
+import { alwaysDeny } from './always-deny.ts';
 import { alwaysPullImages, onlyPulledImages } from './always-pull-images.ts';
 import {
   certificateApproval,
@@ -16,16 +17,24 @@ import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { denyServiceExternalIps } from './deny-external-ips.ts';
 import { deviceAccess } from './device-access.ts';
 import { eventLimitsOf } from './event-rate-limit/event-limits.ts';
 import { eventRateLimit } from './event-rate-limit/event-rate-limit.ts';
 import { extendedResourceToleration } from './extended-resource-toleration.ts';
+import { limitPodHardAntiAffinityTopology } from './limit-anti-affinity.ts';
 import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
 import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { namespaceAutoProvision } from './namespaces/namespace-auto-provision.ts';
+import { namespaceExists } from './namespaces/namespace-exists.ts';
+import { podNodeSelector } from './namespaces/pod-node-selector.ts';
+import { podTolerationRestriction } from './namespaces/pod-toleration-restriction.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.ts';
+import { ownerReferencesPermissionEnforcement } from './owner-permissions.ts';
 import { type AdmissionPluginName, admissionPlugins, isOn, operationsOf, type PluginChoice } from './plugin-names.ts';
+import { podResizeValidator } from './pod-resize.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { securityConfigurationOf } from './pod-security/security-configuration.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
@@ -35,6 +44,7 @@ import { runtimeClassChecks, runtimeClassDefaults } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import type { ServiceAllocation } from './service-allocation.ts';
 import { storageObjectInUseProtection } from './storage-protection.ts';
+import { taintNewNodes } from './taint-new-nodes.ts';
 
 export interface BuiltInParts {
   readonly services: ServiceAllocation;
@@ -106,17 +116,23 @@ function pluginTable(
   const restriction = nodeRestriction(lookup, authorizer);
   const told = configurationOf(plugins);
   return {
+    AlwaysAdmit: {},
+    NamespaceAutoProvision: { mutate: namespaceAutoProvision(lookup, context) },
     NamespaceLifecycle: {
       mutate: lifecycle,
       delete: lifecycle,
     },
+    NamespaceExists: { validate: namespaceExists(lookup) },
+    LimitPodHardAntiAffinityTopology: { validate: limitPodHardAntiAffinityTopology },
     LimitRanger: { mutate: limitDefaults(lookup), validate: limitChecks(lookup) },
     ServiceAccount: serviceAccount(lookup, context),
     NodeRestriction: {
       mutate: restriction,
       delete: restriction,
     },
+    TaintNodesByCondition: { mutate: taintNewNodes },
     AlwaysPullImages: { mutate: alwaysPullImages, validate: onlyPulledImages },
+    ImagePolicyWebhook: {},
     PodSecurity: {
       validate: podSecurity(lookup, {
         clock: context.clock,
@@ -124,21 +140,32 @@ function pluginTable(
         metrics: podMetrics,
       }),
     },
+    PodNodeSelector: podNodeSelector(lookup, told.get('PodNodeSelector')),
     Priority: { mutate: priority(lookup) },
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
+    PodTolerationRestriction: podTolerationRestriction(lookup, told.get('PodTolerationRestriction')),
     EventRateLimit: isOn('EventRateLimit', plugins)
       ? { validate: eventRateLimit(context.clock, eventLimitsOf(told.get('EventRateLimit'))) }
       : {},
     ExtendedResourceToleration: { mutate: extendedResourceToleration },
     DefaultStorageClass: { mutate: defaultStorageClass(lookup) },
     StorageObjectInUseProtection: { mutate: storageObjectInUseProtection },
+    // Of kinds and fields that are off by default upstream, and not here.
+    PodGroupProtection: {},
+    OwnerReferencesPermissionEnforcement: { validate: ownerReferencesPermissionEnforcement(context, authorizer) },
     PersistentVolumeClaimResize: { validate: claimResize(lookup) },
     RuntimeClass: { mutate: runtimeClassDefaults(lookup), validate: runtimeClassChecks(lookup) },
     CertificateApproval: { validate: certificateApproval(authorizer) },
     CertificateSigning: { validate: certificateSigning(authorizer) },
+    ClusterTrustBundleAttest: {},
     CertificateSubjectRestriction: { validate: certificateSubjectRestriction },
     DefaultIngressClass: { mutate: defaultIngressClass(lookup) },
+    DenyServiceExternalIPs: { validate: denyServiceExternalIps },
     PodTopologyLabels: { mutate: podTopologyLabels(lookup) },
+    PodGroupWorkloadExists: {},
+    NodeDeclaredFeatureValidator: {},
+    JobValidation: {},
+    PodResizeValidator: { validate: podResizeValidator(lookup) },
     MutatingAdmissionPolicy: { mutate: policies.mutate },
     MutatingAdmissionWebhook: {
       mutate: webhooks.mutate,
@@ -148,10 +175,16 @@ function pluginTable(
     ValidatingAdmissionWebhook: { validate: webhooks.validate },
     // Last, as upstream has it: what another rule refuses is not counted.
     ResourceQuota: { validate: resourceQuota(context) },
+    AlwaysDeny: { mutate: alwaysDeny, delete: alwaysDeny, validate: alwaysDeny },
   };
 }
 
-const configurable: readonly string[] = ['EventRateLimit', 'PodSecurity'];
+const configurable: readonly string[] = [
+  'EventRateLimit',
+  'PodNodeSelector',
+  'PodSecurity',
+  'PodTolerationRestriction',
+];
 
 /** @throws RangeError – a plugin is told what it would not heed. */
 function configurationOf({ configFile }: PluginChoice): AdmissionConfiguration {

@@ -15,7 +15,8 @@ export function mergeTolerations(first: readonly Toleration[], second: readonly 
   return merged;
 }
 
-function covers(wide: Toleration, narrow: Toleration): boolean {
+/** Whether whoever tolerates `wide` tolerates `narrow` as well. */
+export function covers(wide: Toleration, narrow: Toleration): boolean {
   if (semanticEqual(wide, narrow)) return true;
   if ((narrow.key ?? '') !== (wide.key ?? '') && (wide.key || wide.operator !== 'Exists')) return false;
   if ((narrow.effect ?? '') !== (wide.effect ?? '') && wide.effect) return false;
