@@ -1,10 +1,23 @@
 import { constants } from 'node:os';
+import { Turns } from '@berth/kit';
 import koffi from 'koffi';
 
-const waitpid = koffi.load('libc.so.6').func('int waitpid(int pid, _Out_ int *status, int options)');
+const lib = koffi.load('libc.so.6');
+const waitpid = lib.func('int waitpid(int pid, _Out_ int *status, int options)');
+const waitid = lib.func('int waitid(int idtype, int id, uint8_t *info, int options)');
 
-/** waitpid(2). */
+/** wait(2). */
 const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x0100_0000;
+const P_ALL = 0;
+
+/** sizeof(siginfo_t), and where its si_pid is, on 64 bits. */
+const [infoBytes, pidAt] = [128, 16];
+const info = Buffer.alloc(infoBytes);
+
+/** Whoever waited for one goes on in the same turn, and on a busy machine the kernel takes a millisecond to clear one away. */
+const endTurns = new Turns(16);
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, n]) => [n, name as NodeJS.Signals]));
 
@@ -20,12 +33,13 @@ class Children {
   readonly #awaited = new Set<number>();
   /** What is listened for by no timer and no socket keeps no process; an open port does. */
   #port: MessagePort | undefined;
+  #isReaping = false;
 
   /** Its pid may be another process's as soon as this resolves. */
   whenEnded(pid: number): Promise<ProgramEnd> {
     if (!this.#port) {
       this.#port = new MessageChannel().port1;
-      process.on('SIGCHLD', () => this.#reap());
+      process.on('SIGCHLD', () => void this.#reap());
     }
     this.#port.ref();
     this.#awaited.add(pid);
@@ -40,8 +54,26 @@ class Children {
     if (this.#awaited.delete(pid) && this.#awaited.size === 0) this.#port?.unref();
   }
 
-  /** One signal may stand for many that ended. */
-  #reap(): void {
+  /** One signal may stand for many that ended; the kernel tells which, where asking for each of a thousand takes a millisecond. */
+  async #reap(): Promise<void> {
+    // What ends meanwhile is found before it is done.
+    if (this.#isReaping) return;
+    this.#isReaping = true;
+    for (let pid = endedChild(); pid !== 0; pid = endedChild()) {
+      const resolve = this.#ends.get(pid);
+      if (resolve) this.#reapOne(pid, resolve);
+      // It is Node's to reap, or nobody knows its pid yet: it stands before all that ended later.
+      else {
+        this.#reapAll();
+        break;
+      }
+      const pause = endTurns.goOn(1);
+      if (pause) await pause;
+    }
+    this.#isReaping = false;
+  }
+
+  #reapAll(): void {
     for (const [pid, resolve] of this.#ends) this.#reapOne(pid, resolve);
   }
 
@@ -53,6 +85,14 @@ class Children {
     this.unref(pid);
     resolve(reaped === pid ? endOf(status[0] as number) : unknown);
   }
+}
+
+/** Any child that ended and was not reaped; 0: there is none, -1: there are no children at all. */
+function endedChild(): number {
+  // Where nothing has ended it is left as it is.
+  info.fill(0);
+  const result = waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT);
+  return result === 0 ? info.readInt32LE(pidAt) : result;
 }
 
 /** Somebody else has reaped it (ECHILD): whether it failed nobody can tell. */

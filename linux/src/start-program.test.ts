@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { children } from './children.ts';
 import { type ProgramOptions, startProgram } from './start-program.ts';
@@ -107,7 +108,7 @@ test('what cannot be started is told by its errno, and leaves no descriptor open
   await expect(start('true', { env: {} })).rejects.toMatchObject({ code: 'ENOENT' });
   await expect(start('true', {}, ['a\0b'])).rejects.toMatchObject({ code: 'EINVAL' });
   await expect(start('true', {}, Array(40).fill('x'.repeat(100_000)))).rejects.toMatchObject({ code: 'E2BIG' });
-  await new Promise(setImmediate);
+  await setImmediate();
   expect(open()).toBe(before);
 });
 
@@ -161,4 +162,31 @@ test('one that nobody waits for outlives this process', async () => {
 
 test('of a process that somebody else has reaped nobody says that it went well', async () => {
   expect(await children.whenEnded(1)).toEqual({ code: 255 });
+});
+
+/** Waits until it has ended, without letting anyone hear of it. */
+function untilZombie(pid: number): void {
+  while (!/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+}
+
+test('one that ends behind a child of Node, which nobody has reaped yet, is reaped', async () => {
+  const ours = await startProgram('cat', [], { fds: ['it-reads'] });
+  const nodes = spawn('true');
+  untilZombie(nodes.pid as number);
+  ours.kill('SIGKILL');
+  untilZombie(ours.pid);
+  expect(await ours.ended).toEqual({ signal: 'SIGKILL' });
+});
+
+test('of many that end at once some are heard of in each turn of the event loop', async () => {
+  const programs = await Promise.all(Array.from({ length: 60 }, () => startProgram('cat', [], { fds: ['it-reads'] })));
+  let turn = 0;
+  const endedIn: number[] = [];
+  const ended = programs.map((program) => program.ended.then(() => endedIn.push(turn)));
+  for (const { pid } of programs) process.kill(pid, 'SIGKILL');
+  for (const { pid } of programs) untilZombie(pid);
+  for (; endedIn.length < 60; turn++) await setImmediate();
+  await Promise.all(ended);
+  const inTurn = Object.values(Object.groupBy(endedIn, String)).map((all) => all?.length ?? 0);
+  expect(Math.max(...inTurn)).toBeLessThan(40);
 });
