@@ -23,40 +23,22 @@ export function splicedBytes(splice: Splice): Uint8Array {
   return target;
 }
 
-/** Writes documents with commas between them, one after the other. */
-export class SpliceWriter {
-  readonly #target: Buffer;
-  #at: number;
-  #first = true;
-
-  /** Room for all of them, after `head` and before `tail`. */
-  constructor(head: string, splices: readonly Splice[], tail: string) {
-    let size = Buffer.byteLength(head) + tail.length + Math.max(0, splices.length - 1);
-    for (const splice of splices) size += sizeOf(splice);
-    this.#target = Buffer.allocUnsafe(size);
-    this.#at = this.#target.write(head);
-    this.#target.write(tail, size - tail.length, 'latin1');
-  }
-
-  write(splice: Splice): void {
-    if (!this.#first) this.#target[this.#at++] = comma;
-    this.#first = false;
-    this.#at = write(this.#target, this.#at, splice);
-  }
-
-  get bytes(): Uint8Array {
-    return this.#target;
-  }
-}
-
 /** The documents with commas between them, after `head` and before `tail`. */
 export function joinedSplices(head: string, splices: readonly Splice[], tail: string): Uint8Array {
-  const writer = new SpliceWriter(head, splices, tail);
-  for (const splice of splices) writer.write(splice);
-  return writer.bytes;
+  let size = Buffer.byteLength(head) + tail.length + Math.max(0, splices.length - 1);
+  for (const splice of splices) size += sizeOf(splice);
+  const target = Buffer.allocUnsafe(size);
+  let end = target.write(head);
+  for (const [i, splice] of splices.entries()) {
+    if (i > 0) target[end++] = comma;
+    end = write(target, end, splice);
+  }
+  target.write(tail, end, 'latin1');
+  return target;
 }
 
-function sizeOf({ bytes, from, text }: Splice): number {
+/** Of the document that it makes. */
+export function sizeOf({ bytes, from, text }: Splice): number {
   return bytes.length - from + text.length;
 }
 

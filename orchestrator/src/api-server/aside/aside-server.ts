@@ -12,6 +12,7 @@ import { swaggerPath } from '../discovery/swagger-path.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
 import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
 import { offeredFormsOf } from '../representation/check-accept.ts';
+import { wholeBody } from '../representation/long-body.ts';
 import { negotiate } from '../representation/negotiate.ts';
 import { documentOf } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
@@ -146,7 +147,8 @@ export class AsideServer implements AsyncDisposable {
     const includeObject = query.get('includeObject') ?? 'Metadata';
     const representation = negotiate(accept, offeredFormsOf(answer));
     const presentation = { representation, includeObject, clock: this.#parts.clock };
-    const { body, contentType } = await documentOf(answer, presentation, signal);
+    const { body: made, contentType } = await documentOf(answer, presentation, signal);
+    const body = await wholeBody(made);
     return { status: answer.type === 'list' ? 200 : answer.status, body, headers: { 'content-type': contentType } };
   }
 }

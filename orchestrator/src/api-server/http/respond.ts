@@ -1,14 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
-import type { Writable } from 'node:stream';
+import { pipeline, Readable, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { createGzip, gzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
 import { InternalError } from '../internal-error.ts';
 import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
 import { JsonIndenter } from '../representation/json-indenter.ts';
+import { type LongBody, wholeBody } from '../representation/long-body.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
 import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
@@ -28,6 +29,8 @@ const indentedBytes = 64 * 1024;
 const perChunk = 60;
 const bytesPerUnit = 100;
 
+/** Upstream's level: the others take many times as long. */
+const packing = 1;
 /** Upstream's: below this, compressing costs more than it saves. */
 const gzipFromBytes = 128 * 1024;
 
@@ -64,12 +67,12 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
     case 'proxied':
       reply.response.writeHead(answer.status, { ...headersOf(reply), ...answer.headers });
       (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
-      return pump(answer.chunks, reply);
+      return void (await pump(answer.chunks, reply));
     case 'stream':
       if (reply.upgrade)
         return (await import('../streaming/tell-in-messages.ts')).tellStream(answer.chunks, reply.upgrade);
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
-      return pump(answer.chunks, reply);
+      return void (await pump(answer.chunks, reply));
     case 'watch': {
       const { encode, costOf, contentType } = await framesOf(answer.definition, presentationOf(reply, answer));
       const { watched, listed, upgrade } = reply;
@@ -84,7 +87,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': contentType });
       // A client waits for the head to know that it watches.
       (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
-      return pump(lines, reply);
+      return void (await pump(lines, reply));
     }
     default: {
       const { body, contentType } = await documentOf(answer, presentationOf(reply, answer), reply.request.signal);
@@ -144,7 +147,7 @@ function headersOf({ warnings, extra }: Reply): Record<string, string | string[]
 async function send(
   reply: Reply,
   status: number,
-  body: Uint8Array,
+  body: Uint8Array | LongBody,
   more: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { response, headers, request } = reply;
@@ -153,21 +156,28 @@ async function send(
     delete all['content-type'];
     return void response.writeHead(304, all).end();
   }
+  const isAsked = request.method !== 'HEAD';
   if (more['content-type']?.startsWith('application/json') && wantsLines(request)) {
     response.writeHead(status, all);
-    return request.method === 'HEAD' ? void response.end() : pump(linesOf(body), reply);
+    return isAsked ? pumpCounted(linesOf(body), reply) : void response.end();
   }
-  let bytes = body;
-  if (bytes.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding'])) {
-    bytes = await compress(bytes, { level: 1 });
+  const isLong = body.byteLength > pieceBytes;
+  const isPacked = body.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding']);
+  if (isPacked) {
     all['content-encoding'] = 'gzip';
     all['vary'] = all['vary'] ? `Accept-Encoding, ${all['vary']}` : 'Accept-Encoding';
+    if (isLong) {
+      response.writeHead(status, all);
+      return isAsked ? pumpCounted(packed(piecesOf(body, pieceBytes)), reply) : void response.end();
+    }
   }
-  all['content-length'] = String(bytes.byteLength);
-  reply.sentBytes = bytes.byteLength;
+  const whole = isLong ? undefined : await wholeBody(body);
+  const bytes = whole && isPacked ? await compress(whole, { level: packing }) : whole;
+  reply.sentBytes = (bytes ?? body).byteLength;
+  all['content-length'] = String(reply.sentBytes);
   response.writeHead(status, all);
-  if (request.method !== 'HEAD' && bytes.byteLength > pieceBytes) return pump(piecesOf(bytes, pieceBytes), reply);
-  response.end(request.method === 'HEAD' ? new Uint8Array() : bytes);
+  if (bytes) return void response.end(isAsked ? bytes : new Uint8Array());
+  return isAsked ? pumpCounted(piecesOf(body, pieceBytes), reply) : void response.end();
 }
 
 /** Who asks for it, or looks like a person (apiserver negotiation isPrettyPrint). */
@@ -177,9 +187,15 @@ function wantsLines({ query, userAgent = '', path }: ServerRequest): boolean {
   return asked ? /^(1|t|true|T|True|TRUE)$/.test(asked) : /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
 }
 
-function* linesOf(body: Uint8Array): Generator<Uint8Array> {
+async function* linesOf(body: Uint8Array | LongBody): AsyncGenerator<Uint8Array> {
   const indenter = new JsonIndenter();
-  for (const piece of piecesOf(body, indentedBytes)) yield indenter.push(piece);
+  for await (const piece of piecesOf(body, indentedBytes)) yield indenter.push(piece);
+}
+
+/** As the client takes them. */
+function packed(pieces: Pieces): AsyncIterable<Uint8Array> {
+  // Who stops reading ends the pieces, too; what is wrong with them is told to the reader.
+  return pipeline(Readable.from(pieces), createGzip({ level: packing }), () => {});
 }
 
 /** Only where it is named as it is: with a weight it may be what the client refuses (responsewriters negotiateContentEncoding). */
@@ -195,7 +211,13 @@ function isKnown(asked: string | undefined, etag: string | undefined): boolean {
   return asked === '*' || asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
 }
 
-function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+function piecesOf(body: Uint8Array | LongBody, size: number): Pieces {
+  return body instanceof Uint8Array ? cut(body, size) : body.pieces(size);
+}
+
+function* cut(bytes: Uint8Array, size: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
 }
 
@@ -215,21 +237,26 @@ async function* mapped<T>(
   }
 }
 
-/** Writes chunks as fast as the client takes them; ends when either side does. */
-async function pump(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { response, request }: Reply,
-): Promise<void> {
+/** The same of an answer whose length shows at its end. */
+async function pumpCounted(chunks: Pieces, reply: Reply): Promise<void> {
+  reply.sentBytes = await pump(chunks, reply);
+}
+
+/** Writes chunks as fast as the client takes them; ends when either side does. @returns how many bytes it took. */
+async function pump(chunks: Pieces, { response, request }: Reply): Promise<number> {
   const sink = response as unknown as Writable;
+  let bytes = 0;
   for await (const chunk of chunks) {
     if (request.signal.aborted) break;
     // A thousand watchers hear of the same in one turn.
     const pause = turns.arrive(perChunk + chunk.byteLength / bytesPerUnit);
     if (pause) await pause;
     if (request.signal.aborted) break;
+    bytes += chunk.byteLength;
     if (!sink.write(chunk)) await drained(sink, request.signal);
   }
   if (!request.signal.aborted) response.end();
+  return bytes;
 }
 
 function drained(sink: Writable, signal: AbortSignal): Promise<void> {

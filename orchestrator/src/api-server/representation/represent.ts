@@ -1,15 +1,16 @@
 import type { Clock } from '@berth/kit';
 import { type KubeObject, LruMap, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../store/store.ts';
-import { copyingCost, readingCost } from '../decoding/costs.ts';
+import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import { toPlainForm } from '../resources/wire-form.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
-import { joinedSplices, type Splice, SpliceWriter, wholeSplice } from '../splice.ts';
+import { joinedSplices, type Splice, sizeOf, wholeSplice } from '../splice.ts';
 import { apiVersionOf, StoredObject } from '../stored-object.ts';
 import { joinedPieces } from './joined-pieces.ts';
+import { type LongBody, SplicedList } from './long-body.ts';
 import { checkMetadataForm } from './metadata-alone.ts';
 import { notAcceptable, protobufMedia, type Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
@@ -31,7 +32,7 @@ export async function documentOf(
   answer: Extract<Answer, { type: 'object' | 'list' }>,
   presentation: Presentation,
   signal: AbortSignal,
-): Promise<{ readonly body: Uint8Array; readonly contentType: string }> {
+): Promise<{ readonly body: Uint8Array | LongBody; readonly contentType: string }> {
   const { representation } = presentation;
   const plain = representation.as === undefined;
   if (!plain) checkMetadataForm(answer, representation);
@@ -96,23 +97,22 @@ function listMetadata({ definition, metadata }: ListAnswer): object {
 }
 
 /** A list made of the stored bytes of its items. */
-async function listJson(list: ListAnswer): Promise<Uint8Array> {
+async function listJson(list: ListAnswer): Promise<LongBody> {
   const { definition, items } = list;
   const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`;
-  const splices: Splice[] = [];
+  // Custom objects may have to be filled and pruned, and others be written in their version: once.
+  const isMade = definition.custom !== undefined || definition.storedAs !== undefined;
+  const made: Splice[] = [];
+  let bytes = 0;
   for (const item of items) {
-    // Custom objects may have to be filled and pruned.
-    const pause = turns.goOn(definition.custom ? readingCost(item) : perItem);
+    const pause = turns.goOn(isMade ? readingCost(item) : perItem);
     if (pause) await pause;
-    splices.push(item.item());
+    const splice = item.item();
+    bytes += sizeOf(splice);
+    if (isMade) made.push(splice);
   }
-  const writer = new SpliceWriter(head, splices, ']}');
-  for (const splice of splices) {
-    const pause = turns.goOn(copyingCost(splice.bytes.length));
-    if (pause) await pause;
-    writer.write(splice);
-  }
-  return writer.bytes;
+  const spliceAt = (i: number) => (isMade ? made[i] : items[i]?.item()) as Splice;
+  return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: ']}' });
 }
 
 function listValue(list: ListAnswer, presentation: Presentation): object {

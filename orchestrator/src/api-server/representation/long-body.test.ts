@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { wholeSplice } from '../splice.ts';
+import { SplicedList, wholeBody } from './long-body.ts';
+
+function aList(count: number) {
+  const documents = Array.from({ length: count }, (_, i) => Buffer.from(`{"i":${i},"a":"ä"}`));
+  const asked: number[] = [];
+  const list = new SplicedList({
+    head: '{"items":[',
+    tail: ']}',
+    count,
+    bytes: documents.reduce((sum, { length }) => sum + length, 0),
+    spliceAt: (i) => {
+      asked.push(i);
+      return wholeSplice(documents[i] as Buffer);
+    },
+  });
+  return { list, asked };
+}
+
+test.each([
+  [0, 100],
+  [1, 1],
+  [1, 100],
+  [20, 1],
+  [20, 35],
+  [20, 1000],
+])('the pieces of a list of %i are one document, as long as it says, in pieces of %i bytes', async (count, size) => {
+  const { list } = aList(count);
+  const pieces = [];
+  for await (const piece of list.pieces(size)) pieces.push(piece);
+  const text = Buffer.concat(pieces);
+  expect(JSON.parse(text.toString()).items).toEqual(Array.from({ length: count }, (_, i) => ({ i, a: 'ä' })));
+  expect(text.length).toBe(list.byteLength);
+  expect(await wholeBody(list)).toEqual(text);
+});
+
+test('of a list whose first piece is taken no more is made', async () => {
+  const { list, asked } = aList(20);
+  for await (const _ of list.pieces(35)) break;
+  expect(asked).toEqual([0, 1, 2]);
+});

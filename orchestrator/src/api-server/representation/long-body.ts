@@ -1,0 +1,62 @@
+import { copyingCost } from '../decoding/costs.ts';
+import { turns } from '../decoding/turns.ts';
+import { joinedSplices, type Splice } from '../splice.ts';
+import { joinedPieces } from './joined-pieces.ts';
+
+/** What is made as its client takes it: who takes a list of a hundred megabytes slowly, or never, holds none of them. */
+export interface LongBody {
+  readonly byteLength: number;
+  /** Of about so many bytes each. */
+  pieces(size: number): AsyncIterable<Uint8Array>;
+}
+
+/** Documents with commas between them, after `head` and before `tail`. */
+export class SplicedList implements LongBody {
+  readonly byteLength: number;
+  readonly #head: string;
+  readonly #tail: string;
+  readonly #count: number;
+  readonly #spliceAt: (i: number) => Splice;
+
+  constructor(list: {
+    readonly head: string;
+    readonly tail: string;
+    readonly count: number;
+    /** Of all documents. */
+    readonly bytes: number;
+    /** What it returns for a place is always the same. */
+    readonly spliceAt: (i: number) => Splice;
+  }) {
+    [this.#head, this.#tail, this.#count, this.#spliceAt] = [list.head, list.tail, list.count, list.spliceAt];
+    this.byteLength = Buffer.byteLength(list.head) + list.bytes + Math.max(0, list.count - 1) + list.tail.length;
+  }
+
+  async *pieces(size: number): AsyncGenerator<Uint8Array> {
+    let head = this.#head;
+    let some: Splice[] = [];
+    let bytes = 0;
+    for (let i = 0; i < this.#count; i++) {
+      const splice = this.#spliceAt(i);
+      const pause = turns.goOn(copyingCost(splice.bytes.length));
+      if (pause) await pause;
+      some.push(splice);
+      bytes += splice.bytes.length;
+      if (bytes < size) continue;
+      yield joinedSplices(head, some, '');
+      // What follows them, if anything does, comes behind a comma.
+      [head, some, bytes] = [i + 1 < this.#count ? ',' : '', [], 0];
+    }
+    yield joinedSplices(head, some, this.#tail);
+  }
+}
+
+const gatheredBytes = 1024 * 1024;
+
+/** All of it at once. */
+export async function wholeBody(body: Uint8Array | LongBody): Promise<Uint8Array> {
+  if (body instanceof Uint8Array) return body;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body.pieces(gatheredBytes)) pieces.push(piece);
+  const [only] = pieces;
+  return pieces.length === 1 && only ? only : joinedPieces(pieces);
+}

@@ -1,0 +1,55 @@
+import { request } from 'node:https';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { anApiServer, type Pair } from '../harness/api-server.ts';
+
+let server: Awaited<ReturnType<typeof anApiServer>>;
+let client: Pair;
+
+const configmaps = '/api/v1/namespaces/default/configmaps';
+const megabyte = 1024 * 1024;
+const count = 40;
+
+beforeAll(async () => {
+  server = await anApiServer();
+  client = await server.authority.issue('CN=admin, O=system:masters', 'client');
+  for (let i = 0; i < count; i++) {
+    const body = { metadata: { name: `m${i}` }, data: { i: `${i}`, text: `${i}é`.repeat(150_000) } };
+    await server.send({ method: 'POST', path: configmaps, contentType: 'application/json', body });
+  }
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** The answer to a list, of which nothing but its head is read. */
+function list(headers: Record<string, string> = {}): Promise<import('node:http').IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port: server.port, path: configmaps, agent: false as const };
+    request({ ...options, headers, ca: server.authority.cert, ...client }, resolve).on('error', reject).end();
+  });
+}
+
+test('a list of many megabytes is the same plain, packed and for people to read', async () => {
+  const plain = await list();
+  const bytes = await buffer(plain);
+  expect(plain.headers['content-length']).toBe(String(bytes.length));
+  const { items } = JSON.parse(bytes.toString());
+  expect(items.map(({ data }: { data: { i: string; text: string } }) => data.text === `${data.i}é`.repeat(150_000))).toEqual(
+    Array(count).fill(true),
+  );
+  const packed = await list({ 'accept-encoding': 'gzip' });
+  expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+  expect(gunzipSync(await buffer(packed)).equals(bytes)).toBe(true);
+  const indented = await buffer(await list({ 'user-agent': 'curl/8' }));
+  expect(indented.toString()).toBe(`${JSON.stringify(JSON.parse(bytes.toString()), null, 2)}\n`.trimEnd());
+});
+
+test.each([{}, { 'accept-encoding': 'gzip' }])('clients that do not read their list hold little of it: %j', async (headers) => {
+  const held = () => process.memoryUsage().external;
+  const before = held();
+  const answers = [];
+  for (let i = 0; i < 20; i++) answers.push(await list(headers));
+  // One of them alone has 14 MB and more.
+  expect(held() - before).toBeLessThan(5 * 20 * megabyte);
+  for (const answer of answers) answer.destroy();
+});
