@@ -24,6 +24,11 @@ test('a map is converted as Go does: numbers lose the bits that have no place, t
   expect(decodeObject(deployment, { spec: { replicas: 3_000_000_000 } }, 'map').object).toMatchObject({
     spec: { replicas: -1_294_967_296 },
   });
+  for (const replicas of [2 ** 63, 9.3e18, -1e300])
+    expect(decodeObject(deployment, { spec: { replicas } }, 'map').object).toMatchObject({ spec: { replicas: 0 } });
+  expect(decodeObject(deployment, { metadata: { generation: 1e20 } }, 'map').object).toMatchObject({
+    metadata: { generation: -(2n ** 63n) },
+  });
   expect(decodeObject(secret, { data: { a: [1, 300] } }, 'map').object).toMatchObject({ data: { a: 'ASw=' } });
   expect(() => decodeObject(secret, { data: { a: '***' } }, 'map')).toThrow(
     /^error decoding from json: illegal base64/,

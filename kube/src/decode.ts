@@ -1,4 +1,4 @@
-import { type Integer, isInt64, isNumber, rfc3339 } from '@berth/kit';
+import { type Integer, integerOf, isInt64, isInteger, isNumber, rfc3339 } from '@berth/kit';
 import { conversionProblem } from './conversion-problem.ts';
 import { goFieldAt } from './go-field.ts';
 import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
@@ -149,8 +149,7 @@ class Decoder {
     if (field.type === 'double') return Number(value);
     if (float !== undefined) return this.#wrong(field, value, `number ${float}`);
     if (hasBits(value, field.type === 'int32' ? 32 : 64)) return value === 0 ? 0 : value;
-    // Go converts a number to a smaller type as it converts any.
-    if (this.#isMap && hasBits(value, 64)) return Number(BigInt.asIntN(32, BigInt(value)));
+    if (this.#isMap && isInteger(value)) return converted(value, field.type === 'int32' ? 32 : 64);
     return this.#wrong(field, value, `number ${value}`);
   }
 
@@ -231,6 +230,11 @@ class Decoder {
     const target = this.#isMap ? 'value' : `struct field ${place}`;
     return new DecodeError(`json: cannot unmarshal ${name} into Go ${target} of type ${readFrom ?? type}`);
   }
+}
+
+/** Go converts a whole number to a smaller type as it converts any; a float that no int64 holds is the least one before (reflect's cvtFloatInt, as amd64 has it). */
+function converted(value: Integer, bits: 32 | 64): Integer {
+  return integerOf(BigInt.asIntN(bits, isInt64(value) ? BigInt(value) : -(2n ** 63n)));
 }
 
 function hasBits(value: Integer, bits: 32 | 64): boolean {

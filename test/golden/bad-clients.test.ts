@@ -247,6 +247,17 @@ test('YAML with a key twice warns, is read in silence, or is refused, as the req
   expect((await send('', '# nothing\n')).body.message).toContain('name or generateName is required');
 });
 
+test('a name that is but a segment of a path may be generated from any beginning of one', async () => {
+  const generated = async (generateName: string) => {
+    const body = { metadata: { generateName }, involvedObject: { namespace: 'default' } };
+    const { text } = await server.send({ method: 'POST', path: '/api/v1/namespaces/default/events?dryRun=All', body });
+    return JSON.parse(text);
+  };
+  for (const beginning of ['.', '..', '-'])
+    expect((await generated(beginning)).metadata.name.slice(0, -5)).toBe(beginning);
+  expect(await generated('/')).toMatchObject({ code: 422, details: { causes: [{ message: 'Invalid value: "/": may not contain \'/\'' }, {}] } });
+});
+
 test('an unknown field warns, is dropped in silence, or is refused, as the request wants', async () => {
   const body = { metadata: { name: 'u' }, dat: {} };
   const send = (query: string) =>

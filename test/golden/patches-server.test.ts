@@ -59,6 +59,17 @@ test.each([
   expect(details).toMatchObject({ causes: [{ field: 'patch', reason: 'FieldValueInvalid' }] });
 });
 
+test('a patch may say an older version of the kind whose fields are the same', async () => {
+  const path = `${base.request.path.split('?')[0]}/${(base.request.body as { metadata: { name: string } }).metadata.name}?dryRun=All`;
+  for (const apiVersion of ['apps/v1beta1', 'apps/v1beta2', 'extensions/v1beta1']) {
+    const bodies = { merge: { apiVersion }, json: [{ op: 'replace', path: '/apiVersion', value: apiVersion }] };
+    for (const [type, body] of Object.entries(bodies)) {
+      const { status, text } = await server.send({ method: 'PATCH', path, contentType: `application/${type}-patch+json`, body });
+      expect([status, JSON.parse(text).apiVersion]).toEqual([200, 'apps/v1']);
+    }
+  }
+});
+
 test('a strategic patch leaves the kind of an object as it is, and says by its own words what it does not know', async () => {
   const path = `${base.request.path.split('?')[0]}/${(base.request.body as { metadata: { name: string } }).metadata.name}?dryRun=All&fieldValidation=Strict`;
   const patch = (body: object) => server.send({ method: 'PATCH', path, contentType: 'application/strategic-merge-patch+json', body });

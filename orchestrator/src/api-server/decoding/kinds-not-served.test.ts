@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { unknownConversion, unregisteredKind } from '../body-decoder.ts';
+import { isOlderForm } from './kinds-not-served.ts';
 
 // What kube-apiserver 1.36.3 says of them where something else is expected.
 test.each([
@@ -30,4 +31,16 @@ test.each([
 ])('%s %s is a %s of Go', (apiVersion, kind, type) => {
   const words = `converting (${type}) to (core.ConfigMap): unknown conversion`;
   expect(unknownConversion({ apiVersion, kind }, { group: '', kind: 'ConfigMap' })).toBe(words);
+});
+
+test.each([
+  ['apps/v1beta1', 'Deployment', 'apps', true],
+  ['extensions/v1beta1', 'NetworkPolicy', 'networking.k8s.io', true],
+  ['batch/v1beta1', 'CronJob', 'batch', true],
+  ['extensions/v1beta1', 'Ingress', 'networking.k8s.io', false],
+  ['apps/v1', 'Deployment', 'apps', false],
+  ['apps/v2', 'Deployment', 'apps', false],
+  ['events.k8s.io/v1beta1', 'Event', '', false],
+])('whether a %s %s has the fields of its kind in %j: %s', (apiVersion, kind, group, isSame) => {
+  expect(isOlderForm({ apiVersion, kind }, { group, kind })).toBe(isSame);
 });

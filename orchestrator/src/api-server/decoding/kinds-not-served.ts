@@ -62,3 +62,32 @@ export function isKnownThoughNotServed({
   const kinds = Object.hasOwn(notServed, apiVersion) ? notServed[apiVersion]?.split(' ') : undefined;
   return kinds?.includes(kind.replace(/(?<=.)List$/, '')) === true;
 }
+
+/** Of those, the kinds whose fields are others than in the version that is served. */
+const formedOtherwise = new Set(
+  [
+    'discovery.k8s.io/v1beta1 EndpointSlice',
+    'extensions/v1beta1 Ingress',
+    'flowcontrol.apiserver.k8s.io/v1beta1 PriorityLevelConfiguration',
+    'flowcontrol.apiserver.k8s.io/v1beta2 PriorityLevelConfiguration',
+    'networking.k8s.io/v1beta1 Ingress',
+    'node.k8s.io/v1alpha1 RuntimeClass',
+    'policy/v1beta1 Eviction',
+    'rbac.authorization.k8s.io/v1alpha1 ClusterRoleBinding',
+    'rbac.authorization.k8s.io/v1alpha1 RoleBinding',
+  ].concat(['apps/v1beta1', 'apps/v1beta2', 'extensions/v1beta1'].map((version) => `${version} Scale`)),
+);
+
+/**
+ * Whether what upstream's scheme knows of a version that is not served is read as the group's kind is that is: the fields are
+ * the same. Groups of before have their kinds in others now.
+ */
+export function isOlderForm(
+  { kind, apiVersion }: { readonly kind: string; readonly apiVersion: string },
+  expected: { readonly group: string; readonly kind: string },
+): boolean {
+  const [, group = ''] = apiVersion.split('/').reverse();
+  if (kind !== expected.kind || !isKnownThoughNotServed({ kind, apiVersion })) return false;
+  const isOfGroup = group === expected.group || (group === 'extensions' && /^(apps|networking)/.test(expected.group));
+  return isOfGroup && group !== '' && !formedOtherwise.has(`${apiVersion} ${kind}`);
+}

@@ -4,7 +4,15 @@ import type { AnyObject, FieldError, Rules } from '../resource-definition.ts';
 import { semanticEqual } from './equality.ts';
 import { child, forbidden, invalid, required, tooLong } from './field.ts';
 import { validateLabels } from './label-selector.ts';
-import { dns1035Label, dns1123Label, dns1123Subdomain, longName, pathSegment, qualifiedName } from './names.ts';
+import {
+  dns1035Label,
+  dns1123Label,
+  dns1123Subdomain,
+  longName,
+  pathSegment,
+  pathSegmentBeginning,
+  qualifiedName,
+} from './names.ts';
 import { canonicalQuantity, compareQuantities } from './quantity.ts';
 
 export type NameRule = NonNullable<Rules['nameRule']>;
@@ -20,10 +28,11 @@ const nameChecks: Readonly<Record<NameRule, NameCheck>> = {
   pathSegment,
 };
 
-/** What is declared of names says nothing of their beginnings. */
+/** Of beginnings less is asked; what is declared of names says nothing of theirs. */
 const beginnings: Readonly<Partial<Record<NameRule, NameCheck>>> = {
   longName: nameChecks.any,
-  deviceClassName: pathSegment,
+  deviceClassName: pathSegmentBeginning,
+  pathSegment: pathSegmentBeginning,
 };
 
 /** All keys and values together (apimachinery TotalAnnotationSizeLimitB). */

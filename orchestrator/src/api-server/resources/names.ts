@@ -152,6 +152,11 @@ export function httpHeaderName(value: string): Complaints {
 /** Anything that can stand in a URL as one segment. */
 export function pathSegment(value: string): Complaints {
   if (value === '.' || value === '..') return [`may not be '${value}'`];
+  return pathSegmentBeginning(value);
+}
+
+/** Anything that such a segment can begin with (apimachinery IsValidPathSegmentPrefix). */
+export function pathSegmentBeginning(value: string): Complaints {
   return ['/', '%'].filter((text) => value.includes(text)).map((text) => `may not contain '${text}'`);
 }
 

@@ -1,5 +1,6 @@
 import { ApiError, apiError, goValueName, isReason, keepJsonNotes } from '@berth/kube';
 import { type BodyDecoder, type ExpectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
+import { isOlderForm } from '../decoding/kinds-not-served.ts';
 import { olderScale } from '../decoding/older-scale.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
@@ -57,11 +58,13 @@ function retyped(patched: Patched, expected: ExpectedKind): Patched {
   };
 }
 
-/** What Go's decoder takes an object for that says nothing itself. */
+/** What Go's decoder takes an object for that says nothing itself, or is of an older version with the same fields. */
 function withKind(patched: Patched, { expected, fillsVersion }: Patching): Patched {
   if (expected.custom) return patched;
-  const apiVersion = patched['apiVersion'] || (fillsVersion ? apiVersionOf(expected) : undefined);
-  return keepJsonNotes(patched, { ...patched, kind: patched['kind'] || expected.kind, apiVersion });
+  const [kind, said] = [patched['kind'] || expected.kind, patched['apiVersion']];
+  const isOlder = isOlderForm({ kind: `${kind}`, apiVersion: `${said}` }, expected);
+  const apiVersion = isOlder || (!said && fillsVersion) ? apiVersionOf(expected) : said || undefined;
+  return keepJsonNotes(patched, { ...patched, kind, apiVersion });
 }
 
 /** No version, and none but the group's own: what Go's decoder fills in itself (gvkWithDefaults). */
