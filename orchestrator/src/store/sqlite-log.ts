@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { strangerCode } from './sqlite-error.ts';
-import type { LogRow, WorkerAnswers, WrittenRow } from './sqlite-protocol.ts';
+import type { LogRow, PastKeys, ReadStep, WorkerAnswers, WrittenRow } from './sqlite-protocol.ts';
 import { applicationId, pragmas, schema, strangerIn } from './sqlite-schema.ts';
 
 /** The log of writes in one SQLite file. Synchronous: it lives in a thread of its own. */
@@ -41,16 +41,9 @@ export class SqliteLog {
   }
 
   /** Up to `limit` rows behind `after`, of which all but the last are less than `bytes`; none: there are no more. */
-  load(after: number, limit: number, bytes: number): readonly LogRow[] {
+  load(after: number, { limit, bytes }: ReadStep): readonly LogRow[] {
     const select = this.#db.prepare('SELECT * FROM log WHERE revision > ? ORDER BY revision LIMIT ?');
-    const found: LogRow[] = [];
-    let size = 0;
-    for (const row of select.iterate(after, limit) as Iterable<LogRow>) {
-      found.push(row);
-      size += row.value?.byteLength ?? 0;
-      if (size >= bytes) break;
-    }
-    return found;
+    return upTo(bytes, select.iterate(after, limit));
   }
 
   commit(rows: readonly WrittenRow[]): void {
@@ -61,12 +54,16 @@ export class SqliteLog {
     });
   }
 
-  /** The rows of `prefix` at or after `start` as they stood at `revision`. */
-  range(prefix: string, start: string, revision: number): readonly LogRow[] {
-    const sql = `SELECT * FROM log WHERE value IS NOT NULL AND revision IN (
-        SELECT max(revision) FROM log WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key
-      ) ORDER BY key`;
-    return rows(this.#db.prepare(sql).all(start, `${prefix}\u{10ffff}`, revision));
+  /** The rows of `prefix` at or after `start` as they stood at `revision`: so many as {@link load} gives. */
+  range({ prefix, start, revision }: PastKeys, { limit, bytes }: ReadStep): readonly LogRow[] {
+    const select = this.#db.prepare(`SELECT * ${pastRows} LIMIT ?`);
+    return upTo(bytes, select.iterate(start, pastEnd(prefix), revision, limit));
+  }
+
+  /** How many rows {@link range} would give, of the first `limit`, and where it would go on. */
+  count({ prefix, start, revision }: PastKeys, limit: number): WorkerAnswers['count'] {
+    const select = this.#db.prepare(`SELECT count(*) AS count, max(key) AS last FROM (SELECT key ${pastRows} LIMIT ?)`);
+    return select.get(start, pastEnd(prefix), revision, limit) as unknown as WorkerAnswers['count'];
   }
 
   /** One bounded step towards forgetting what was overwritten up to `target`; resumes where the last one ended. */
@@ -149,6 +146,22 @@ function check(db: DatabaseSync): void {
   if (result.quick_check !== 'ok') throw Object.assign(new Error(result.quick_check), { errcode: 11 });
 }
 
-function rows(found: unknown): readonly LogRow[] {
-  return found as readonly LogRow[];
+/** In the order of its index: a step reads no more than it gives. */
+const pastRows = `FROM log AS row WHERE key >= ? AND key < ?
+  AND revision = (SELECT max(revision) FROM log WHERE key = row.key AND revision <= ?) AND value IS NOT NULL ORDER BY key`;
+
+/** Behind every key of a prefix, in the order of UTF-8. */
+function pastEnd(prefix: string): string {
+  return `${prefix}\u{10ffff}`;
+}
+
+function upTo(bytes: number, rows: Iterable<unknown>): readonly LogRow[] {
+  const found: LogRow[] = [];
+  let size = 0;
+  for (const row of rows as Iterable<LogRow>) {
+    found.push(row);
+    size += row.value?.byteLength ?? 0;
+    if (size >= bytes) break;
+  }
+  return found;
 }

@@ -17,12 +17,14 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
       log = SqliteLog.open(request.file);
       return log.state();
     case 'load':
-      return opened().load(request.after, request.limit, request.bytes);
+      return opened().load(request.after, request.step);
     case 'commit':
       opened().commit(request.rows);
       return undefined;
     case 'range':
-      return opened().range(request.prefix, request.start, request.revision);
+      return opened().range(request.keys, request.step);
+    case 'count':
+      return opened().count(request.keys, request.limit);
     case 'compact': {
       const reached = opened().compact(request.target, request.limit);
       opened().shrink();

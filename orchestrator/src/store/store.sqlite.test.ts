@@ -70,6 +70,34 @@ test('history older than the memory window is read from the file', async () => {
   expect(() => store.watch('/r/a/', 2, new AbortController().signal)).toThrow(/^too old/);
 });
 
+test('history in the file is read in pages and steps, which no write waits for', async () => {
+  await using store = await openSqliteStore({ file: newFile(), clock: systemClock });
+  const all = Array.from({ length: 2_500 }, (_, i) => ({ key: `/r/a/${String(i).padStart(4, '0')}` }));
+  const [kept, gone] = [all.slice(0, 2_400), all.slice(2_400)];
+  await Promise.all(all.map(({ key }) => store.write({ key, value: bytes('x'.repeat(500)) })));
+  await Promise.all(gone.map((write) => store.write(write)));
+  const revision = store.revision;
+  const overwrite = (text: string) => all.map(({ key }) => store.write({ key, value: bytes(text.repeat(500)) }));
+  for (const text of 'abcd') await Promise.all(overwrite(text));
+  const whole = await store.range({ prefix: '/r/a/', revision });
+  expect(whole.items).toMatchObject(kept);
+  expect(new Set(whole.items.map(({ value }) => value[0]))).toEqual(new Set(bytes('x')));
+  const middle = { revision, after: '/r/a/0999', limit: 300 };
+  expect(await store.range({ prefix: '/r/a/', ...middle })).toEqual({
+    revision,
+    items: whole.items.slice(1_000, 1_300),
+    remaining: 1_100,
+  });
+  expect(await store.range({ prefix: '/r/a/', ...middle, limit: 1_400 })).toMatchObject({ remaining: 0 });
+  const ended: string[] = [];
+  const read = store.range({ prefix: '/r/a/', revision, limit: 1 });
+  const ends = read.then(() => ended.push('read'));
+  await store.write({ key: '/r/a/new', value: bytes('1') }).then(() => ended.push('written'));
+  await ends;
+  expect(ended).toEqual(['written', 'read']);
+  expect((await read).remaining).toBe(2_399);
+});
+
 test('a time to live goes on after a restart', async () => {
   const file = newFile();
   const clock = new FakeClock();

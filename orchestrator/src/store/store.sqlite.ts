@@ -7,7 +7,8 @@ import { Expiries } from './expiries.ts';
 import { KeySpace } from './key-space.ts';
 import { packWhenQuiet } from './pack-when-quiet.ts';
 import type { QuietMoments } from './quiet-moments.ts';
-import type { LogRow, WrittenRow } from './sqlite-protocol.ts';
+import { rangeFromDisk, readStep } from './range-from-disk.ts';
+import type { ReadStep, WrittenRow } from './sqlite-protocol.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 import type { KeyValue, RangeRequest, RangeResult, Store, StoreEvent, WriteRequest, WriteResult } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -21,9 +22,8 @@ const expireAgainMs = 10_000;
 
 /** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
 const compactionStep = 200;
-/** What is read of the file at a time, by a start and by a backup, which others do not wait for: a row may have megabytes. */
-const loadStep = { limit: 2_000, bytes: 4 * 2 ** 20 };
-const copyStep = { limit: 200, bytes: 2 ** 18 };
+/** Nobody waits at a start but who starts it. */
+const loadStep: ReadStep = { limit: 2_000, bytes: 4 * 2 ** 20 };
 /** How long a backup waits for its reader while nothing is compacted. */
 const copyPatienceMs = 60_000;
 
@@ -96,7 +96,7 @@ class SqliteStore implements Store {
     const revision = request.revision ?? Math.max(request.notOlderThan ?? 0, this.#space.revision);
     this.#space.checkReadable(revision);
     if (revision >= this.#space.windowStart) return this.#space.range(request);
-    return this.#rangeFromDisk({ ...request, revision });
+    return rangeFromDisk({ thread: this.#thread, space: this.#space }, { ...request, revision });
   }
 
   write(request: WriteRequest): Promise<WriteResult> {
@@ -156,15 +156,6 @@ class SqliteStore implements Store {
     this.#tidying.worked(rows);
   }
 
-  async #rangeFromDisk(request: RangeRequest & { revision: number }): Promise<RangeResult> {
-    const { prefix, after, limit = Number.POSITIVE_INFINITY, revision } = request;
-    const start = after === undefined || after < prefix ? prefix : `${after}\0`;
-    const rows = await this.#thread.ask({ op: 'range', prefix, start, revision });
-    this.#space.checkReadable(revision);
-    const items = rows.slice(0, limit).map(keyValueOf);
-    return { revision, items, remaining: rows.length - items.length };
-  }
-
   /** One after the other: compaction takes away what a copy has not come to yet. One that fails is no concern of the next. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(run);
@@ -186,7 +177,7 @@ class SqliteStore implements Store {
     using turn = await this.#ownTurn();
     const { revision: target, compacted } = this.#space;
     for (let after = 0; after < target; ) {
-      const rows = await this.#thread.ask({ op: 'load', after, ...copyStep });
+      const rows = await this.#thread.ask({ op: 'load', after, step: readStep });
       after = rows.at(-1)?.revision ?? target;
       turn.check();
       {
@@ -243,10 +234,6 @@ function rowOf({ revision, key, createRevision, expiresAt, value }: DurableChang
   return [revision, key, createRevision, expiresAt ?? null, value ?? null];
 }
 
-function keyValueOf(row: LogRow): KeyValue {
-  return { key: row.key, value: row.value as Uint8Array, createRevision: row.created, modRevision: row.revision };
-}
-
 export interface SqliteStoreOptions {
   readonly file: string;
   readonly clock: Clock;
@@ -266,7 +253,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const space = new KeySpace({ limits: windowLimits, ...state });
     const store = new SqliteStore({ ...options, log, thread, space });
     for (let after = 0; ; ) {
-      const rows = await thread.ask({ op: 'load', after, ...loadStep });
+      const rows = await thread.ask({ op: 'load', after, step: loadStep });
       space.load(rows.map((row) => ({ ...row, value: row.value ?? undefined })));
       store.expireAt(rows.map((row) => ({ key: row.key, expiresAt: row.expires ?? undefined })));
       store.loaded(rows.length);

@@ -17,7 +17,7 @@ export function changesInFile(file: string, after: number, kinds: readonly strin
     const log = SqliteLog.open(copy);
     const changes: TrueChange[] = [];
     for (let from = after; ; ) {
-      const rows = log.load(from, page);
+      const rows = log.load(from, { limit: page, bytes: Number.POSITIVE_INFINITY });
       for (const { revision, key, value } of rows) {
         if (!kinds.includes(key.slice(root.length).split('/', 1)[0] ?? '')) continue;
         changes.push({ revision, key: key.slice(root.length), object: value ? objectOf(value) : undefined });
