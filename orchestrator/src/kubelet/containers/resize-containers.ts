@@ -1,3 +1,4 @@
+import { messageOf } from '@berth/kit';
 import type { Container } from '@berth/kube';
 import type { cri, Init } from '@berth/protos';
 import type { NodeContext } from '../node-context.ts';
@@ -13,42 +14,65 @@ export type ResizeDirection = 'down' | 'up';
 
 const bounds = ['cpuQuota', 'memoryLimitInBytes'] as const;
 
-/** Gives running containers in place what their spec asks for now (kuberuntime doPodResizeAction). True where it did something. */
+/** What of a pod is looked at; its spec may change while it is resized. */
+type Resized = Pick<PodState, 'pod' | 'seen'>;
+
+export interface ResizeResult {
+  /** It did something. */
+  readonly changed: boolean;
+  /** Why a container has not what it is to have. */
+  readonly error?: string;
+}
+
+/** Gives running containers in place what their spec asks for now (kuberuntime doPodResizeAction). */
 export async function resizeContainers(
   node: NodeContext,
-  state: PodState,
+  { pod, seen }: Resized,
   direction: ResizeDirection,
   signal: AbortSignal,
-): Promise<boolean> {
-  const { pod, seen } = state;
-  const qos = qosClassOf(pod);
-  let changed = false;
-  for (const spec of [...initContainersOf(pod).filter(isSidecar), ...containersOf(pod)]) {
-    const container = latestContainer(seen, spec.name);
-    if (container?.state !== 'CONTAINER_RUNNING' || !container.resources) continue;
-    const wanted = linuxResources(spec, qos, node.machine.memoryBytes);
-    const linux = direction === 'up' ? wanted : lowered(container.resources, wanted);
-    if (!differs(container.resources, linux)) continue;
-    changed = true;
+): Promise<ResizeResult> {
+  let result: ResizeResult = { changed: false };
+  for (const { spec, container, now, wanted } of resizable(node, { pod, seen })) {
+    const linux = direction === 'up' ? wanted : lowered(now, wanted);
+    if (!differs(now, linux)) continue;
+    result = { ...result, changed: true };
     if (needsRestart(spec, container, wanted)) {
       const message = `Container ${spec.name} resize requires restart`;
       const podIp = seen.sandboxes[0]?.ips[0] ?? '';
       await killContainer(node, { pod, container, spec, message, podIp }, signal);
     } else {
-      await update(node, container, linux, signal);
+      const error = await update(node, container, linux, signal);
+      if (error !== undefined) result = { ...result, error };
     }
   }
-  return changed;
+  return result;
 }
 
-/** What the kernel refuses (less memory than is used) leaves the container as it is; the next pass asks again. */
+/** Whether a running container has other bounds than its spec asks for (kuberuntime IsPodResizeInProgress). */
+export function isResizing(node: NodeContext, state: Resized): boolean {
+  return resizable(node, state).some(({ now, wanted }) => differs(now, wanted));
+}
+
+function resizable(node: NodeContext, { pod, seen }: Resized) {
+  const qos = qosClassOf(pod);
+  return [...initContainersOf(pod).filter(isSidecar), ...containersOf(pod)].flatMap((spec) => {
+    const container = latestContainer(seen, spec.name);
+    if (container?.state !== 'CONTAINER_RUNNING' || !container.resources) return [];
+    const wanted = linuxResources(spec, qos, node.machine.memoryBytes);
+    return [{ spec, container, now: container.resources, wanted }];
+  });
+}
+
+/** What the kernel refuses (less memory than is used) leaves the container as it is: the answer says why. */
 async function update(node: NodeContext, { id, name }: RuntimeContainer, linux: Resources, signal: AbortSignal) {
   const { log, runtime } = node.options;
   try {
     await runtime.runtime.UpdateContainerResources({ containerId: id, linux, annotations: {} }, { signal });
+    return undefined;
   } catch (error) {
     signal.throwIfAborted();
     log.warn('container not resized', { container: name, error });
+    return messageOf(error);
   }
 }
 

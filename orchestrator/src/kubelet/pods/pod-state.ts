@@ -1,7 +1,7 @@
 import type { Pod } from '@berth/kube';
 import type { PodProber } from '../probes/pod-prober.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
-import type { PodVerdict } from '../status/pod-status.ts';
+import type { PodResize, PodVerdict } from '../status/pod-status.ts';
 import type { RuntimePod } from './runtime-pod.ts';
 
 /** What the worker of one pod knows; all of it can be derived again from the API and the runtime. */
@@ -13,5 +13,7 @@ export interface PodState {
   verdict: PodVerdict | undefined;
   /** Why containers could not be started at the last try, by name. */
   readonly waiting: Map<string, WaitingReason>;
+  /** Running containers have other bounds than their spec asks for. */
+  resize: PodResize | undefined;
   readonly prober: PodProber;
 }

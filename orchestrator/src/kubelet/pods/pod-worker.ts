@@ -66,6 +66,7 @@ export class PodWorker implements AsyncDisposable {
       seen: emptyRuntimePod(uid),
       verdict: undefined,
       waiting: new Map(),
+      resize: undefined,
       prober: new PodProber({
         clock,
         rng,

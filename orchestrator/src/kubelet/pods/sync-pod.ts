@@ -7,6 +7,7 @@ import { hostsFile, podHostname } from '../containers/hosts-file.ts';
 import { killContainer } from '../containers/kill-container.ts';
 import { podCgroupPath, podLimits } from '../containers/linux-resources.ts';
 import { resizeContainers } from '../containers/resize-containers.ts';
+import { resizeEvent } from '../containers/resize-event.ts';
 import { podLogDirectory, sandboxConfig } from '../containers/sandbox-config.ts';
 import { type SandboxHandle, startContainer } from '../containers/start-container.ts';
 import { StartError } from '../containers/start-error.ts';
@@ -45,9 +46,7 @@ export async function syncPod(node: NodeContext, state: PodState, signal: AbortS
   const status = reportStatus(node, state, { terminal: false });
   if (isTerminalPhase(status.phase)) return { kind: 'terminal' };
   try {
-    if (await resizeContainers(node, state, 'down', signal)) await observePod(node, state, signal);
-    await prepare(node, state);
-    if (await resizeContainers(node, state, 'up', signal)) await observePod(node, state, signal);
+    await prepareAndResize(node, state, signal);
     await mounted(node, state, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -66,11 +65,31 @@ export async function syncPod(node: NodeContext, state: PodState, signal: AbortS
     reportStatus(node, state, { terminal: false });
     return result;
   }
-  return changed || actions.createSandbox ? { kind: 'changed' } : result;
+  if (changed || actions.createSandbox) return { kind: 'changed' };
+  return result.kind === 'steady' && state.resize ? { kind: 'retry', afterMs: retryMs } : result;
+}
+
+/** A spec that changes meanwhile is the next pass': containers and the pod's cgroup follow one and the same. */
+async function prepareAndResize(node: NodeContext, state: PodState, signal: AbortSignal): Promise<void> {
+  const { pod, uid } = state;
+  const down = await resizeContainers(node, { pod, seen: state.seen }, 'down', signal);
+  if (down.changed) await observePod(node, state, signal);
+  await prepare(node, { pod, uid });
+  const up = await resizeContainers(node, { pod, seen: state.seen }, 'up', signal);
+  if (up.changed) await observePod(node, state, signal);
+  if (!down.changed && !up.changed) return;
+  noteResizeError(node, state, up.error ?? down.error);
+  reportStatus(node, state, { terminal: false });
+}
+
+function noteResizeError(node: NodeContext, state: PodState, error: string | undefined): void {
+  if (!state.resize || error === undefined || state.resize.error === error) return;
+  state.resize = { ...state.resize, error };
+  resizeEvent(node, state.pod, 'Error', state.resize);
 }
 
 /** Directories and the cgroup; hosts-file content follows with the address. */
-async function prepare(node: NodeContext, { pod, uid }: PodState): Promise<void> {
+async function prepare(node: NodeContext, { pod, uid }: Pick<PodState, 'pod' | 'uid'>): Promise<void> {
   const event = podEvent(node, pod);
   const qos = qosClassOf(pod);
   try {

@@ -2,9 +2,11 @@ import type { ContainerStatus, Pod, PodCondition } from '@berth/kube';
 import { containersOf, initContainersOf, isSidecar } from '../pods/pod-facts.ts';
 import type { RuntimePod } from '../pods/runtime-pod.ts';
 import type { StatusesOfPod } from './compute-phase.ts';
+import type { PodResize } from './pod-status.ts';
 
 /** Conditions this kubelet owns; the others of a pod are kept as their writers left them. */
 export const kubeletConditions = [
+  'PodResizeInProgress',
   'PodReadyToStartContainers',
   'Initialized',
   'Ready',
@@ -17,6 +19,7 @@ export interface ConditionInput {
   readonly statuses: StatusesOfPod;
   readonly phase: string;
   readonly seen: RuntimePod;
+  readonly resize?: PodResize | undefined;
 }
 
 type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
@@ -33,12 +36,22 @@ export function computeConditions(input: ConditionInput): PodCondition[] {
   const foreign = (pod.status?.conditions ?? []).filter(({ type }) => !isKubeletCondition(type));
   return [
     ...foreign,
+    ...(input.resize ? [resizeInProgress(input.resize)] : []),
     ofType('PodReadyToStartContainers', { status: hasReadySandbox(pod, input.seen) ? 'True' : 'False' }),
     ofType('Initialized', computeInitialized(input)),
     ofType('Ready', computeReady(pod, containersReady)),
     ofType('ContainersReady', containersReady),
     ofType('PodScheduled', { status: 'True' }),
   ];
+}
+
+function resizeInProgress({ generation, error }: PodResize): PodCondition {
+  return {
+    type: 'PodResizeInProgress',
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    status: 'True',
+    ...(error === undefined ? {} : { reason: 'Error', message: error }),
+  };
 }
 
 export function isKubeletCondition(type: string): boolean {

@@ -1,5 +1,14 @@
 import { rfc3339 } from '@berth/kit';
-import type { Container, ContainerState, ContainerStatus, Pod, VolumeMountStatus } from '@berth/kube';
+import {
+  type Container,
+  type ContainerState,
+  type ContainerStatus,
+  type Pod,
+  Quantity,
+  type ResourceRequirements,
+  type VolumeMountStatus,
+} from '@berth/kube';
+import { bytes, cpuQuotaUs, cpuShares, milli } from '../containers/linux-resources.ts';
 import type { RuntimeContainer } from '../pods/runtime-pod.ts';
 
 /** One runtime container in the API's form (kubelet_pods.go convertContainerStatus). */
@@ -14,7 +23,7 @@ export function asContainerStatus(container: RuntimeContainer, spec: Container, 
     image: container.image || (spec.image ?? ''),
     imageID: container.imageId,
     containerID: `${runtimeName}://${container.id}`,
-    resources: spec.resources ? structuredClone(spec.resources) : {},
+    resources: actualResources(container, spec),
     ...(spec.resources?.requests ? { allocatedResources: { ...spec.resources.requests } } : {}),
     volumeMounts: volumeMountStatuses(spec),
     ...(user
@@ -29,6 +38,24 @@ export function asContainerStatus(container: RuntimeContainer, spec: Container, 
         }
       : {}),
   };
+}
+
+/** What a running container has, which is not what its spec asks for while it is resized (kubelet_pods.go convertContainerStatusResources). */
+function actualResources({ state, resources: now }: RuntimeContainer, { resources }: Container): ResourceRequirements {
+  if (!resources) return {};
+  const { limits, requests } = resources;
+  const actual = structuredClone(resources);
+  if (state !== 'CONTAINER_RUNNING' || !now) return actual;
+  const quotaUs = Number(now.cpuQuota);
+  const memoryBytes = Number(now.memoryLimitInBytes);
+  const shares = Number(now.cpuShares);
+  if (actual.limits && quotaUs > 0 && quotaUs !== cpuQuotaUs(milli(limits?.['cpu'])))
+    actual.limits['cpu'] = String(Quantity.ofMilli(Math.floor((quotaUs * 1000) / Number(now.cpuPeriod))));
+  if (actual.limits && memoryBytes > 0 && memoryBytes !== bytes(limits?.['memory']))
+    actual.limits['memory'] = String(Quantity.of(memoryBytes, 'BinarySI'));
+  if (actual.requests && shares > 2 && shares !== cpuShares(milli(requests?.['cpu'])))
+    actual.requests['cpu'] = String(Quantity.ofMilli(Math.ceil((shares * 1000) / 1024)));
+  return actual;
 }
 
 function stateOf(container: RuntimeContainer, runtimeName: string): ContainerState {

@@ -19,6 +19,14 @@ export interface PodVerdict {
   readonly graceSeconds?: number;
 }
 
+/** A resize in place that is under way. */
+export interface PodResize {
+  /** Of the spec that asked for it first. */
+  readonly generation: number | undefined;
+  /** Why the last try did not come to its end. */
+  readonly error?: string;
+}
+
 export interface PodStatusInput {
   readonly pod: Pod;
   readonly seen: RuntimePod;
@@ -34,6 +42,7 @@ export interface PodStatusInput {
   /** No container is left: those without an end are taken as killed, and the phase is final. */
   readonly ended?: boolean;
   readonly verdict?: PodVerdict | undefined;
+  readonly resize?: PodResize | undefined;
 }
 
 /** The whole status of a pod as the kubelet sees it (kubelet_pods.go generateAPIPodStatus). */
@@ -47,7 +56,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
   if (!isTerminalPhase(phase) && isTerminalPhase(old.phase)) phase = old.phase as string;
   if (input.ended && !isTerminalPhase(phase)) phase = 'Failed';
   const { reason, message } = verdict ?? (phase === old.phase ? old : { reason: undefined, message: undefined });
-  const conditions = computeConditions({ pod, statuses, phase, seen });
+  const conditions = computeConditions({ pod, statuses, phase, seen, resize: input.resize });
   return {
     ...preserved(old),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),

@@ -1,5 +1,7 @@
 import { rfc3339 } from '@berth/kit';
 import type { PodStatus } from '@berth/kube';
+import { isResizing } from '../containers/resize-containers.ts';
+import { resizeEvent } from '../containers/resize-event.ts';
 import type { NodeContext } from '../node-context.ts';
 import type { PodState } from '../pods/pod-state.ts';
 import { computePodStatus } from './pod-status.ts';
@@ -15,6 +17,7 @@ export function reportStatus(
   state: PodState,
   { terminal, ended = false }: ReportOptions,
 ): PodStatus {
+  if (!terminal) followResize(node, state);
   const status = computePodStatus({
     pod: state.pod,
     seen: state.seen,
@@ -27,9 +30,20 @@ export function reportStatus(
     terminal,
     ended,
     verdict: state.verdict,
+    resize: terminal ? undefined : state.resize,
   });
   node.statuses.set(state.pod, status);
   return status;
+}
+
+/** Whoever sees a spec's generation observed sees as well whether its containers have yet what it asks for (kubelet.go SyncPod). */
+function followResize(node: NodeContext, state: PodState): void {
+  const { pod, resize } = state;
+  const resizing = isResizing(node, state);
+  if (resizing === (resize !== undefined)) return;
+  state.resize = resizing ? { generation: pod.metadata.generation } : undefined;
+  if (resizing) resizeEvent(node, pod, 'Started');
+  else resizeEvent(node, pod, 'Completed', resize);
 }
 
 /** The sandbox is up: says so at once, before containers are pulled and started (kubelet OnPodSandboxReady). */

@@ -19,6 +19,7 @@ interface FakeContainer {
   startedAt: string;
   finishedAt: string;
   exitCode: number;
+  resources: cri.LinuxContainerResources | null;
 }
 
 export type FakeExec = (container: string, command: readonly string[]) => { exitCode: number; stdout?: string };
@@ -43,6 +44,9 @@ export class FakeRuntime {
   exec: FakeExec = () => ({ exitCode: 0 });
   failSandboxes: string | undefined;
   failCreates: string | undefined;
+  failUpdates: string | undefined;
+  /** Set, updates of containers wait for it. */
+  heldUpdates: Promise<void> | undefined;
   #count = 0;
 
   constructor(clock: Clock) {
@@ -156,7 +160,7 @@ export class FakeRuntime {
       annotations: config.annotations,
       mounts: config.mounts ?? [],
       logPath: `${container.sandbox.config.logDirectory}/${config.logPath}`,
-      resources: null,
+      resources: container.resources && { linux: container.resources, windows: null },
       user: null,
       stopSignal: 'RUNTIME_DEFAULT',
     };
@@ -197,6 +201,14 @@ export class FakeRuntime {
         container.state = 'CONTAINER_RUNNING';
         container.startedAt = this.#now();
         this.#tell(container, 'CONTAINER_STARTED_EVENT');
+        return {};
+      },
+      UpdateContainerResources: async (request: { containerId: string; linux: cri.LinuxContainerResources }) => {
+        await this.heldUpdates;
+        const container = this.#container(request.containerId);
+        this.calls.push(`update ${container.config.metadata?.name}`);
+        if (this.failUpdates) throw grpcError('UNKNOWN', this.failUpdates);
+        container.resources = request.linux;
         return {};
       },
       StopContainer: (request: { containerId: string; timeout: string }) => this.#stop(request),
@@ -251,7 +263,14 @@ export class FakeRuntime {
     const id = `container-${++this.#count}`;
     const created = { id, sandbox: this.#sandbox(podSandboxId), config, createdAt: this.#now() };
     this.calls.push(`create ${config.metadata?.name}`);
-    this.#containers.set(id, { ...created, state: 'CONTAINER_CREATED', startedAt: '0', finishedAt: '0', exitCode: 0 });
+    this.#containers.set(id, {
+      ...created,
+      state: 'CONTAINER_CREATED',
+      startedAt: '0',
+      finishedAt: '0',
+      exitCode: 0,
+      resources: config.linux?.resources ?? null,
+    });
     return { containerId: id };
   }
 

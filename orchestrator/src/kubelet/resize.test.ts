@@ -1,0 +1,87 @@
+import type { Pod } from '@berth/kube';
+import { expect, test } from 'vitest';
+import { aContainer, aPod, podPath, type TestNode, testNode } from './testing/test-node.ts';
+
+const amounts = (cpu: string, memory: string) => ({ limits: { cpu, memory }, requests: { cpu, memory } });
+const small = amounts('100m', '35Mi');
+const large = amounts('150m', '40Mi');
+
+const withBoth = (a: ReturnType<typeof amounts>, b: ReturnType<typeof amounts>) => [
+  aContainer({ name: 'a', resources: a }),
+  aContainer({ name: 'b', resources: b }),
+];
+
+async function runningPod(): Promise<TestNode> {
+  const node = await testNode();
+  node.api.put(podPath('p1'), aPod({ containers: withBoth(small, large) }));
+  await node.until(() => node.pod('p1')?.status?.phase === 'Running', 'Running');
+  await node.settled();
+  return node;
+}
+
+/** One container grows, the other shrinks. */
+function resize(node: TestNode): void {
+  const pod = node.pod('p1') as Pod;
+  const spec = { ...pod.spec, containers: withBoth(large, small) };
+  node.api.put(podPath('p1'), { ...pod, metadata: { ...pod.metadata, generation: 2 }, spec } as Pod);
+}
+
+const inProgress = ({ status }: Pod) => status?.conditions?.find(({ type }) => type === 'PodResizeInProgress');
+const told = ({ status }: Pod) => status?.containerStatuses?.map(({ resources }) => resources);
+const summary = (a: object, b: object, error?: string) =>
+  JSON.stringify({
+    containers: [
+      { name: 'a', resources: a },
+      { name: 'b', resources: b },
+    ],
+    generation: 2,
+    error,
+  });
+
+test('a status that observes a new spec tells of its resize until the containers have it', async () => {
+  await using node = await runningPod();
+  expect(told(node.pod('p1') as Pod)).toEqual([small, large]);
+  const held = Promise.withResolvers<void>();
+  node.runtime.heldUpdates = held.promise;
+  const before = node.api.history.length;
+  resize(node);
+  await node.until(() => node.pod('p1')?.status?.observedGeneration === 2, 'the new spec seen');
+  await node.settled();
+  const during = node.pod('p1') as Pod;
+  expect(inProgress(during)).toMatchObject({ status: 'True', observedGeneration: 2 });
+  // The request of memory is no bound of a cgroup.
+  expect(told(during)).toEqual([
+    { limits: small.limits, requests: { cpu: '100m', memory: '40Mi' } },
+    { limits: large.limits, requests: { cpu: '150m', memory: '35Mi' } },
+  ]);
+  expect(node.events).toContain(`p1 Normal ResizeStarted: Pod resize started: ${summary(large, small)}`);
+
+  held.resolve();
+  await node.until(() => inProgress(node.pod('p1') as Pod) === undefined, 'the end of the resize');
+  // What shrinks makes room first; its share of cpu is no bound, and follows.
+  expect(node.runtime.calls.slice(-3)).toEqual(['update b', 'update a', 'update b']);
+  expect(told(node.pod('p1') as Pod)).toEqual([large, small]);
+  expect(node.events.at(-1)).toBe(`p1 Normal ResizeCompleted: Pod resize completed: ${summary(large, small)}`);
+  const seen = node.api.history
+    .slice(before)
+    .filter(({ path }) => path.includes('/pods/'))
+    .map(({ object }) => object as Pod)
+    .filter(({ status }) => status?.observedGeneration === 2);
+  // None says that it is done and tells of what the containers had before.
+  expect(seen.filter((pod) => !inProgress(pod)).map(told)).toEqual([[large, small]]);
+});
+
+test('a resize that the runtime refuses says why, and is tried again', async () => {
+  await using node = await runningPod();
+  node.runtime.failUpdates = 'device or resource busy';
+  resize(node);
+  await node.until(() => inProgress(node.pod('p1') as Pod)?.reason === 'Error', 'the error');
+  expect(inProgress(node.pod('p1') as Pod)?.message).toBe('device or resource busy');
+  expect(node.events.at(-1)).toBe(
+    `p1 Warning ResizeError: Pod resize error: ${summary(large, small, 'device or resource busy')}`,
+  );
+  node.runtime.failUpdates = undefined;
+  await node.clock.advance(10_000);
+  await node.until(() => inProgress(node.pod('p1') as Pod) === undefined, 'the end of the resize');
+  expect(told(node.pod('p1') as Pod)).toEqual([large, small]);
+});
