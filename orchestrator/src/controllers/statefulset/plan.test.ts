@@ -158,14 +158,43 @@ const cases: readonly Case[] = [
   },
   { name: 'ordinals may start later', spec: { ordinals: { start: 5 } }, pods: [[0, 'ready']], steps: ['create 5 new'] },
   {
-    name: 'maxUnavailable replaces several',
-    spec: { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 2 } } },
+    name: 'OrderedReady waits for a broken pod, whatever the update would make of it',
     pods: [
       [0, 'ready', 'old'],
       [1, 'ready', 'old'],
+      [2, 'pending', 'older'],
+    ],
+    steps: [],
+  },
+  {
+    name: 'Parallel updates those above a broken pod',
+    spec: { podManagementPolicy: 'Parallel' },
+    pods: [
+      [0, 'pending', 'old'],
+      [1, 'ready', 'old'],
       [2, 'ready', 'old'],
     ],
-    steps: ['delete web-2', 'delete web-1'],
+    steps: ['delete web-2'],
+  },
+  {
+    name: 'Parallel replaces a broken pod in its turn',
+    spec: { podManagementPolicy: 'Parallel' },
+    pods: [
+      [0, 'pending', 'old'],
+      [1, 'ready'],
+      [2, 'ready'],
+    ],
+    steps: ['delete web-0'],
+  },
+  {
+    name: 'Parallel waits for what it replaced before it replaces another',
+    spec: { podManagementPolicy: 'Parallel' },
+    pods: [
+      [0, 'ready', 'old'],
+      [1, 'ready', 'old'],
+      [2, 'pending'],
+    ],
+    steps: [],
   },
 ];
 

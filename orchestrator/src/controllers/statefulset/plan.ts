@@ -141,35 +141,19 @@ function scaleDown(
   return { steps, blocked: false };
 }
 
-/** Replaces pods of old revisions from the highest ordinal down, `maxUnavailable` at a time, never below the partition. */
+/**
+ * Replaces the highest pod of an old revision once all above it are available, never below the partition. Pods below it do not hold
+ * it up: where a set is `Parallel`, that is how a broken one comes to be replaced.
+ */
 function rollingUpdate({ set, updateRevision, now }: PlanInput, replicas: ReadonlyMap<number, Pod>): Step[] {
   if (set.spec?.updateStrategy?.type === 'OnDelete') return [];
-  const strategy = set.spec?.updateStrategy?.rollingUpdate;
-  const lowest = startOrdinal(set) + (strategy?.partition ?? 0);
-  const wanted = set.spec?.replicas ?? 1;
-  const limit = maxUnavailable(strategy?.maxUnavailable, wanted);
-  const all = [...replicas].sort(([a], [b]) => b - a);
-  const unwell = all.filter(([, pod]) => isTerminating(pod) || !isRunningAndAvailable(pod, set, now)).length;
-  let unavailable = wanted - replicas.size + unwell;
-  const steps: Step[] = [];
-  for (const [ordinal, pod] of all) {
-    if (ordinal < lowest) continue;
-    const old = pod.metadata.labels?.[labels.revision] !== updateRevision;
-    const healthy = isRunningAndAvailable(pod, set, now);
-    if (old && !isTerminating(pod)) {
-      // An unhealthy old pod is already counted: replacing it makes nothing worse.
-      if (healthy && unavailable >= limit) return steps;
-      if (healthy) unavailable++;
-      steps.push({ do: 'delete', pod, why: 'update' });
-      if (limit === 1) return steps;
-    } else if (!healthy && limit === 1) return steps;
+  const lowest = startOrdinal(set) + (set.spec?.updateStrategy?.rollingUpdate?.partition ?? 0);
+  let target = startOrdinal(set) + (set.spec?.replicas ?? 1);
+  while (--target >= lowest) {
+    const pod = replicas.get(target);
+    if (!pod || isTerminating(pod)) return [];
+    if (pod.metadata.labels?.[labels.revision] !== updateRevision) return [{ do: 'delete', pod, why: 'update' }];
+    if (!isRunningAndAvailable(pod, set, now)) return [];
   }
-  return steps;
-}
-
-/** A percentage rounds up, and the result is at least one (KEP-961). */
-function maxUnavailable(value: number | string | undefined, replicas: number): number {
-  if (value === undefined) return 1;
-  const count = typeof value === 'number' ? value : Math.ceil((Number.parseFloat(value) / 100) * replicas);
-  return Math.max(1, count);
+  return [];
 }
