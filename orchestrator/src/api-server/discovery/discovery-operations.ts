@@ -1,4 +1,5 @@
 import type { ResourceRegistry } from '../resource-registry.ts';
+import { capital, tagOf } from './openapi-names.ts';
 import { refOf } from './openapi-schema.ts';
 
 type Json = Record<string, unknown>;
@@ -96,16 +97,6 @@ export function resourcesOperation(
 
 function groupOf({ definitions }: ResourceRegistry, group: string) {
   return definitions.find((each) => each.group === group && !each.custom);
-}
-
-/** `rbacAuthorization`. */
-function tagOf(group: string): string {
-  const [first = '', ...more] = group.replace(/\.k8s\.io$/, '').split('.');
-  return first === '' ? 'core' : [first, ...more.map(capital)].join('');
-}
-
-function capital(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function operationOf(

@@ -80,3 +80,14 @@ test('a path has its operations', () => {
     '4{1{1=/api/v1/pods 2{4{13{1=x-kubernetes-action 2{2="list"}} 6{1{1=limit 2=query 10{1{25=string 20:1}}}} 7{1{2{1{1=*/* 2{1{2{1=#/x}}}}} 3:1}} 8{2{1=200 2{1{1=OK 3{}}}}}}}}}',
   );
 });
+
+test('a path has what all its operations take, and a document how its clients say who they are', () => {
+  const parameters = [{ name: 'name', in: 'path', required: true, schema: { type: 'string' } }];
+  const paths: [string, object][] = [['/x', { options: { operationId: 'opt' }, head: { tags: ['tt'] }, parameters }]];
+  const securitySchemes = { Token: { type: 'apiKey', name: 'auth', in: 'header' } };
+  const info = { title: 'Ti', version: 'v1' };
+  const bytes = [...encodeOpenApi({ info, paths: paths as never, schemas: [], securitySchemes })];
+  expect(shown(Buffer.concat(bytes.slice(1)))).toBe(
+    '4{1{1=/x 2{8{5=opt} 9{1=tt} 13{1{1=name 2=path 4:1 10{1{25=string}}}}}}} 5{7{1{1=Token 2{1{1=apiKey 3=auth 4=header}}}}}',
+  );
+});

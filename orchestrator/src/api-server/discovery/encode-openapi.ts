@@ -123,24 +123,32 @@ const pathFields: Message = {
   put: one(5, operation),
   post: one(6, operation),
   delete: one(7, operation),
+  options: one(8, operation),
+  head: one(9, operation),
   patch: one(10, operation),
   parameters: each(one(13, parameter)),
 };
+
+const securityScheme = orReference((value) =>
+  written({ type: string(1), description: string(2), name: string(3), in: string(4) }, 9, value),
+);
 
 /** What a document of OpenAPI v3 has, each thing when it is wanted. */
 export interface OpenApiParts {
   readonly info: { readonly title: string; readonly version: string };
   readonly paths: Iterable<readonly [path: string, item: Json]>;
   readonly schemas: Iterable<readonly [name: string, schema: Json]>;
+  readonly securitySchemes?: Readonly<Record<string, Json>>;
 }
 
 /**
  * A document as gnostic's openapi.v3.Document message (openapiv3/OpenAPIv3.proto), in parts: of a message that comes several
  * times the parts count together. Of two members of one name the first counts.
  */
-export function* encodeOpenApi({ info, paths, schemas }: OpenApiParts): Generator<Uint8Array> {
+export function* encodeOpenApi({ info, paths, schemas, securitySchemes }: OpenApiParts): Generator<Uint8Array> {
   yield message(text(1, '3.0.0'), nested(2, message(text(1, info.title), text(6, info.version))));
   for (const [path, item] of firstOfName(paths)) yield nested(4, pair(1, path, written(pathFields, 14, item)));
   for (const [name, schema] of firstOfName(schemas))
     yield nested(5, nested(1, pair(1, name, schemaOrReference(schema))));
+  if (securitySchemes) yield nested(5, nested(7, named(securityScheme)(securitySchemes)));
 }

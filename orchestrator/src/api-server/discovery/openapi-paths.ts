@@ -1,7 +1,6 @@
-import { schemas } from '@berth/kube';
 import { schemaFormOf } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
-import type { ResourceDefinition, SubresourceDefinition } from '../resource-definition.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
@@ -14,8 +13,9 @@ import {
 } from './discovery-operations.ts';
 import type { OpenApiParts } from './encode-openapi.ts';
 import { type MadeDocument, madeDocument, membersOf } from './made-document.ts';
-import { componentsOf, refOf } from './openapi-schema.ts';
-import { documentInfo as info } from './version.ts';
+import { operationPaths, operationSchemas, schemaOf } from './openapi-operations.ts';
+import { componentsOf } from './openapi-schema.ts';
+import { documentInfo } from './version.ts';
 
 type Json = Record<string, unknown>;
 
@@ -130,7 +130,7 @@ function withHash({ body, hash, type }: TypedDocument, asked: string | null, pat
 
 function discoveryParts({ url, operation, schema }: DiscoveryOperation, words: Descriptions | undefined): OpenApiParts {
   return {
-    info,
+    ...head,
     paths: [[url, operation]],
     schemas: componentsOf(schema === undefined ? [] : [schema], new Map(), words),
   };
@@ -152,111 +152,35 @@ function resourceParts(
     ...[...kinds.keys()].map((name) => `${name}List`),
     ...definitions.flatMap((definition) => definition.subresources.map((each) => schemaOf(definition, each))),
     ...(list?.schema === undefined ? [] : [list.schema]),
-    deleteOptions,
+    ...operationSchemas(definitions),
     ...customRoots(definitions),
   ];
   const own: [string, Json][] = list ? [[list.url, list.operation]] : [];
   return {
-    info,
-    paths: flat([own, flat(definitions, pathsOf)], (each) => each),
+    ...(definitions.some(({ custom }) => custom) ? customHead : head),
+    paths: flat([own, flat(definitions, operationPaths)], (each) => each),
     schemas: flat([customComponents(definitions), componentsOf(roots, kinds, words)], (each) => each),
   };
 }
 
-function* jsonPieces({ info, paths, schemas }: OpenApiParts): Generator<string> {
+/** Of documents of the server's own kinds, which alone tell how clients say who they are. */
+const head = {
+  info: documentInfo,
+  securitySchemes: {
+    BearerToken: { type: 'apiKey', description: 'A bearer token', name: 'authorization', in: 'header' },
+  },
+} as const;
+/** Upstream's, for all definitions. */
+const customHead = { info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' } } as const;
+
+function* jsonPieces({ info, paths, schemas, securitySchemes }: OpenApiParts): Generator<string> {
   yield `{"openapi":"3.0.0","info":${JSON.stringify(info)},"paths":{`;
   yield* membersOf(paths);
   yield '},"components":{"schemas":{';
   yield* membersOf(schemas);
-  yield '}}}';
+  yield `}${securitySchemes ? `,"securitySchemes":${JSON.stringify(securitySchemes)}` : ''}}}`;
 }
 
 function* flat<A, B>(all: Iterable<A>, each: (one: A) => Iterable<B>): Generator<B> {
   for (const one of all) yield* each(one);
-}
-
-const deleteOptions = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
-
-const methods: Readonly<Record<string, readonly [method: string, action: string]>> = {
-  get: ['get', 'get'],
-  list: ['get', 'list'],
-  create: ['post', 'post'],
-  update: ['put', 'put'],
-  patch: ['patch', 'patch'],
-  delete: ['delete', 'delete'],
-  deletecollection: ['delete', 'deletecollection'],
-};
-
-function pathsOf(definition: ResourceDefinition): [string, Json][] {
-  const { group, version, plural, namespaced, verbs, subresources } = definition;
-  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  const collection = `${root}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}`;
-  const item = `${collection}/{name}`;
-  const of = (wanted: readonly string[]) => wanted.filter((verb) => verbs.includes(verb));
-  const paths: [string, Json][] = [
-    [collection, operations(definition, of(['list', 'create', 'deletecollection']), definition)],
-    [item, operations(definition, of(['get', 'update', 'patch', 'delete']), definition)],
-    ...subresources.map((each): [string, Json] => [`${item}/${each.name}`, operations(definition, each.verbs, each)]),
-  ];
-  if (namespaced && verbs.includes('list'))
-    paths.push([`${root}/${plural}`, operations(definition, ['list'], definition)]);
-  return paths.filter(([, value]) => Object.keys(value).length > 0);
-}
-
-type Kind = Pick<SubresourceDefinition, 'group' | 'version' | 'kind'>;
-
-/** What is sent to and answered by a subresource may be of another kind: a Scale, an Eviction. */
-function schemaOf(definition: ResourceDefinition, { group, version, kind }: Kind): string {
-  if (kind === definition.kind) return definition.schema;
-  const name = `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}`;
-  return schemas.find(name) ? name : definition.schema;
-}
-
-function operations(definition: ResourceDefinition, verbs: readonly string[], of: Kind): Json {
-  const result: Json = {};
-  const { custom } = definition;
-  const { group, version, kind } = of;
-  const schema = schemaOf(definition, of);
-  for (const verb of verbs) {
-    const [method, action] = methods[verb] ?? [];
-    if (!method) continue;
-    const answered = verb === 'list' ? `${schema}List` : schema;
-    const parameters = parametersOf(verb);
-    result[method] = {
-      'x-kubernetes-action': action,
-      'x-kubernetes-group-version-kind': { group, version, kind },
-      // Go writes no empty list, and clients that read and write a document want the same again.
-      ...(parameters.length > 0 ? { parameters } : {}),
-      ...(['create', 'update', 'patch'].includes(verb)
-        ? { requestBody: requestBody(verb, schema, custom !== undefined) }
-        : {}),
-      responses: { 200: { description: 'OK', content: { 'application/json': { schema: { $ref: refOf(answered) } } } } },
-    };
-  }
-  return result;
-}
-
-function requestBody(verb: string, schema: string, isCustom: boolean): Json {
-  const types =
-    verb === 'patch'
-      ? [
-          'application/json-patch+json',
-          'application/merge-patch+json',
-          ...(isCustom ? [] : ['application/strategic-merge-patch+json']),
-          'application/apply-patch+yaml',
-        ]
-      : ['*/*'];
-  const content = { schema: verb === 'patch' ? { type: 'object' } : { $ref: refOf(schema) } };
-  return { content: Object.fromEntries(types.map((type) => [type, content])), required: true };
-}
-
-/** kubectl looks here whether the server knows dryRun and fieldValidation. */
-function parametersOf(verb: string): Json[] {
-  const query = (name: string) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } });
-  if (verb === 'list')
-    return ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'watch'].map(query);
-  if (verb === 'get') return [];
-  if (verb === 'delete' || verb === 'deletecollection')
-    return ['dryRun', 'gracePeriodSeconds', 'propagationPolicy'].map(query);
-  return ['dryRun', 'fieldManager', 'fieldValidation', ...(verb === 'patch' ? ['force'] : [])].map(query);
 }

@@ -19,9 +19,9 @@ const scalars: Readonly<Record<string, Json>> = {
 const quantity = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 const intOrString = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 
-/** Scalars of more than one type, which upstream's documents refer to by name, and `kubectl explain` calls by it. */
+/** Scalars of more than one type, and what has no fields to tell, which upstream's documents refer to by name, and `kubectl explain` calls by it. */
 const scalarNames = { quantity, intOrString } as const;
-const namedScalars: ReadonlyMap<string, Json> = new Map<string, Json>([
+const namedAlone: ReadonlyMap<string, Json> = new Map<string, Json>([
   [
     quantity,
     {
@@ -36,6 +36,10 @@ const namedScalars: ReadonlyMap<string, Json> = new Map<string, Json>([
       format: 'int-or-string',
       oneOf: [{ type: 'integer' }, { type: 'string' }],
     },
+  ],
+  [
+    'io.k8s.apimachinery.pkg.apis.meta.v1.Patch',
+    { description: 'A patch, of the type that is told with it.', type: 'object' },
   ],
 ]);
 
@@ -52,7 +56,7 @@ export function* componentsOf(
   const made = new Set<string>();
   const waiting = [...roots];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    const scalar = namedScalars.get(name);
+    const scalar = namedAlone.get(name);
     const schema = made.has(name) ? undefined : schemas.find(name);
     if (scalar && !made.has(name)) yield [name, scalar];
     made.add(name);

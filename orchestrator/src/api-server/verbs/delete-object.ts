@@ -12,6 +12,7 @@ import type { ServerContext } from '../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
 import type { StoredObject } from '../stored-object.ts';
 import type { User } from '../user.ts';
+import { returnsDeleted } from './returns-deleted.ts';
 
 export async function deleteObject(
   context: ServerContext,
@@ -251,28 +252,6 @@ function sameList(a: readonly string[], b: readonly string[] = []): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
-/** Kinds whose deletion answers with the object itself (their stores' ReturnDeletedObject). */
-const returnsObject = new Set([
-  '/pods',
-  '/persistentvolumes',
-  '/persistentvolumeclaims',
-  '/serviceaccounts',
-  '/services',
-  '/podtemplates',
-  '/resourcequotas',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/volumeattributesclasses',
-  'resource.k8s.io/deviceclasses',
-  'resource.k8s.io/devicetaintrules',
-  'resource.k8s.io/resourceclaims',
-  'resource.k8s.io/resourceclaimtemplates',
-  'resource.k8s.io/resourcepoolstatusrequests',
-  'resource.k8s.io/resourceslices',
-]);
-
 /** Where a kind knows grace periods, what is gone at once is answered as if it had been marked before. */
 function markedAsGone({ rules }: ResourceDefinition, stored: StoredObject, now: number): AnswerObject {
   const { object } = stored;
@@ -293,7 +272,7 @@ function nothingOf({ group, version, kind }: ResourceDefinition): AnswerObject {
 
 function deletedAnswer(definition: ResourceDefinition, removed: AnswerObject): AnswerObject {
   const { group, plural } = definition;
-  if (returnsObject.has(`${group}/${plural}`)) return removed;
+  if (returnsDeleted(definition)) return removed;
   const { name, uid } = ('object' in removed ? (removed as StoredObject).object : (removed as AnyObject)).metadata;
   const details = { name, ...(group === '' ? {} : { group }), kind: plural, uid };
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } as KubeObject;
