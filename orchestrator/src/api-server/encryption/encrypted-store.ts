@@ -1,3 +1,4 @@
+import { LruMap } from '@berth/kube';
 import type {
   KeyValue,
   RangeRequest,
@@ -22,6 +23,29 @@ export type TransformerOfKey = (key: string) => Transformer | undefined;
 /** Reads what kube-apiserver sealed in a form of its own; undefined: it is as ours are. */
 export type ForeignReader = (value: Uint8Array) => Promise<Uint8Array> | undefined;
 
+/** Readers hear of a write in the same milliseconds; more would keep what nobody reads. */
+const writtenKept = 64;
+
+/** One way of sealing and opening, until another file is read. */
+type Era = object;
+
+/** On an item of the inner store: weak maps of 100,000 take long to grow, and hold up the collector. */
+interface OpeningNote {
+  readonly era: Era;
+  /** A deletion's copy of the item has this note, too. */
+  readonly sealed: Uint8Array;
+  readonly opened: Opened;
+  /** The item that {@link view} is of. */
+  readonly viewed: KeyValue;
+  /** The same each time, as the inner store gives the same item. */
+  view: OpenedItem | Promise<OpenedItem>;
+}
+
+interface OpenedItem extends KeyValue {
+  readonly era: Era;
+  readonly stale: boolean;
+}
+
 /**
  * A store whose values are sealed before they are written and opened when they are read: what lies in files, backups and
  * etcd is encrypted, also for those who read it in other ways. What cannot be opened is an error of its reader alone.
@@ -30,14 +54,11 @@ export class EncryptedStore implements Store {
   readonly #inner: Store;
   readonly #foreign: ForeignReader;
   #transformerOf: TransformerOfKey;
-  /** By the sealed bytes, as long as the inner store has them: each is opened once. */
-  #opened = new WeakMap<Uint8Array, Opened>();
-  /** The same view of an item each time, as the inner store gives the same item. */
-  #views = new WeakMap<KeyValue, KeyValue | Promise<KeyValue>>();
-  #stale = new WeakSet<KeyValue>();
-  /** Of what was written up to then, and read before {@link replace}, nobody knows how it would be written now. */
+  /** Of what was written up to then, and opened in an earlier era, nobody knows how it would be written now. */
   #replacedAt = 0;
-  #current = new WeakSet<KeyValue>();
+  #era: Era = {};
+  /** By the sealed bytes: what was just written is not opened again for whoever reads it. */
+  #written = new LruMap<Uint8Array, Opened>(writtenKept);
   readonly shared?: true;
   readonly mayHave?: NonNullable<Store['mayHave']>;
   readonly backup?: NonNullable<Store['backup']>;
@@ -63,8 +84,8 @@ export class EncryptedStore implements Store {
   replace(transformerOf: TransformerOfKey): void {
     this.#transformerOf = transformerOf;
     this.#replacedAt = this.#inner.revision;
-    [this.#opened, this.#views] = [new WeakMap(), new WeakMap()];
-    [this.#stale, this.#current] = [new WeakSet(), new WeakSet()];
+    this.#era = {};
+    this.#written = new LruMap(writtenKept);
   }
 
   async get(key: string, notOlderThan?: number): Promise<KeyValue | undefined> {
@@ -74,14 +95,7 @@ export class EncryptedStore implements Store {
 
   async range(request: RangeRequest): Promise<RangeResult> {
     const result = await this.#inner.range(request);
-    const items: KeyValue[] = [];
-    for (let at = 0; at < result.items.length; at += openedAtOnce) {
-      const some = result.items.slice(at, at + openedAtOnce);
-      const pause = turns.goOn(this.#openingCost(some));
-      if (pause) await pause;
-      for (const item of await this.#openAll(some)) items.push(item);
-    }
-    return { ...result, items };
+    return { ...result, items: await this.#openInTurns(result.items) };
   }
 
   async write(request: WriteRequest): Promise<WriteResult> {
@@ -105,8 +119,9 @@ export class EncryptedStore implements Store {
 
   /** Whether it lies there in another way than it would be written now. */
   isStale(item: KeyValue): boolean {
-    if (item.modRevision > this.#replacedAt || this.#current.has(item)) return this.#stale.has(item);
-    return this.#transformerOf(item.key) !== undefined;
+    const { era, stale } = item as Partial<OpenedItem>;
+    if (era === this.#era) return stale === true;
+    return item.modRevision <= this.#replacedAt && this.#transformerOf(item.key) !== undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -115,8 +130,8 @@ export class EncryptedStore implements Store {
 
   async *#opening(sealed: AsyncIterable<readonly StoreEvent[]>): AsyncGenerator<readonly StoreEvent[]> {
     for await (const events of sealed) {
-      const items = await this.#openAll(events.map(({ item }) => item));
-      const before = await this.#openAll(events.flatMap(({ previous }) => previous ?? []));
+      const items = await this.#openInTurns(events.map(({ item }) => item));
+      const before = await this.#openInTurns(events.flatMap(({ previous }) => previous ?? []));
       let at = 0;
       yield events.map(({ type, previous }, i) => ({
         type,
@@ -130,8 +145,7 @@ export class EncryptedStore implements Store {
     const transformer = this.#transformerOf(key);
     if (!transformer) return value;
     const sealed = transformer.seal(value, this.#placeOf(key));
-    // What was just written is not opened again for whoever reads it.
-    this.#opened.set(sealed, { data: value, stale: false });
+    this.#written.set(sealed, { data: value, stale: false });
     return sealed;
   }
 
@@ -139,11 +153,23 @@ export class EncryptedStore implements Store {
     return result.ok || !result.current ? result : { ok: false, current: await this.#open(result.current) };
   }
 
+  async #openInTurns(sealed: readonly KeyValue[]): Promise<readonly KeyValue[]> {
+    const items: KeyValue[] = [];
+    for (let at = 0; at < sealed.length; at += openedAtOnce) {
+      const some = sealed.slice(at, at + openedAtOnce);
+      const cost = this.#openingCost(some);
+      const pause = cost > 0 ? turns.goOn(cost) : undefined;
+      if (pause) await pause;
+      for (const item of await this.#openAll(some)) items.push(item);
+    }
+    return items;
+  }
+
   /** Of what nobody read yet, in units of {@link turns}. */
   #openingCost(items: readonly KeyValue[]): number {
     let cost = 0;
     for (const item of items)
-      if (this.#transformerOf(item.key) && !this.#views.has(item))
+      if (this.#transformerOf(item.key) && !this.#noteOf(item) && !this.#written.get(item.value))
         cost += perOpening + item.value.length / bytesOpenedPerUnit;
     return cost;
   }
@@ -156,31 +182,33 @@ export class EncryptedStore implements Store {
 
   /** @throws StoreError Corrupt – in upstream's words. */
   #open(item: KeyValue): KeyValue | Promise<KeyValue> {
-    const known = this.#views.get(item);
-    if (known) return known;
     const transformer = this.#transformerOf(item.key);
     if (!transformer) return item;
-    let opened = this.#opened.get(item.value);
+    const note = this.#noteOf(item);
+    if (note?.viewed === item) return note.view;
+    const opened = note?.opened ?? this.#written.get(item.value) ?? this.#openBy(transformer, item);
+    const era = this.#era;
+    const view = (data: Uint8Array) => ({ ...item, notes: undefined, value: data, era, stale: opened.stale });
+    const own = this.#foreign(opened.data)?.then((data) => {
+      made.view = view(data);
+      return made.view;
+    });
+    const made: OpeningNote = { era, sealed: item.value, opened, viewed: item, view: own ?? view(opened.data) };
+    item.notes = made;
+    return made.view;
+  }
+
+  #noteOf({ notes, value }: KeyValue): OpeningNote | undefined {
+    const note = notes as Partial<OpeningNote> | undefined;
+    return note?.era === this.#era && note.sealed === value ? (note as OpeningNote) : undefined;
+  }
+
+  #openBy(transformer: Transformer, { key, value }: KeyValue): Opened {
     try {
-      opened ??= transformer.open(item.value, this.#placeOf(item.key));
+      return transformer.open(value, this.#placeOf(key));
     } catch (error) {
       throw new StoreError('Corrupt', (error as Error).message, { cause: error });
     }
-    this.#opened.set(item.value, opened);
-    const own = this.#foreign(opened.data);
-    if (!own) return this.#view(item, opened);
-    const { stale } = opened;
-    const view = own.then((data) => this.#view(item, { data, stale }));
-    this.#views.set(item, view);
-    return view;
-  }
-
-  #view(item: KeyValue, { data, stale }: Opened): KeyValue {
-    const view = { ...item, value: data };
-    this.#views.set(item, view);
-    if (stale) this.#stale.add(view);
-    if (view.modRevision <= this.#replacedAt) this.#current.add(view);
-    return view;
   }
 
   /** Where it lies, which is sealed with it: in etcd some kinds have other names. */
