@@ -1,7 +1,9 @@
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { turns } from '../decoding/turns.ts';
 import { endInTurns } from './end-in-turns.ts';
 
 const count = 200;
@@ -72,4 +74,21 @@ test('an end that waits is not told of a connection that was cut off meanwhile',
   await mostOfATurn(closed);
   for (let i = 0; i < 20; i++) await setImmediate();
   expect(ended.length).toBeLessThanOrEqual(fewAtOnce);
+});
+
+test('what a client sends to a connection that waits for its end is passed over', async () => {
+  await using server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  endInTurns(socket);
+  socket.resume();
+  const others = Array.from({ length: 100 }, () => turns.rest());
+  socket.destroy();
+  // Thrown by Node where the kernel tells of it, and so an error of the run.
+  client.write('more');
+  await Promise.all(others);
+  if (!socket.closed) await once(socket, 'close');
+  expect(socket.bytesRead).toBe(0);
+  client.destroy();
 });

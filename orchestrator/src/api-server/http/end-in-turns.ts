@@ -19,7 +19,23 @@ export function endInTurns(socket: Socket): void {
   };
   socket._destroy = (error, callback) => {
     const pause = turns.goOn(endingCost);
-    if (pause) void pause.then(() => destroy(error, callback));
-    else destroy(error, callback);
+    if (!pause) return destroy(error, callback);
+    stopReading(socket);
+    void pause.then(() => destroy(error, callback));
   };
+}
+
+/** What Node's handle of a connection has for its socket. */
+interface ReadingHandle {
+  onread: () => void;
+  readStop(): void;
+}
+
+/** Node takes what still comes for a socket that is destroyed as an error's number, and throws, as that is none. */
+function stopReading(socket: Socket): void {
+  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
+  if (!handle) return;
+  handle.readStop();
+  // What has been read, and is not told yet: the rest of a packet whose first frames ended the connection.
+  handle.onread = () => undefined;
 }
