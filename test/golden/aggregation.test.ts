@@ -141,6 +141,11 @@ test.skipIf(!address)('requests go through as their user, whose rights are asked
   const { headers } = world.remote.asked.at(-1) as (typeof world.remote.asked)[number];
   expect(headers).toMatchObject({ 'x-remote-user': 'jane', 'x-remote-uid': '7', 'x-remote-group': 'devs, system:authenticated' });
   expect(headers.authorization).toBeUndefined();
+  // As kube-apiserver's, which tells the address it asks, not the one that was asked.
+  const host = `${address}:${world.remote.port}`;
+  expect(headers).toMatchObject({ 'x-forwarded-uri': `${root}/namespaces/default/loads`, 'x-forwarded-host': host, 'x-forwarded-proto': 'https', 'x-forwarded-for': '127.0.0.1' });
+  // What is behind is asked for what was authorized here, however it was escaped.
+  expect((await jane('GET', '%6Coads/a%20b/?z=1&a=%7E*')).json.path).toBe(`${root}/namespaces/default/loads/a%20b/?a=~%2A&z=1`);
   expect(await jane('GET', 'loads/bad')).toMatchObject({ status: 409, text: 'no', headers: { 'x-own': 'yes' } });
 });
 

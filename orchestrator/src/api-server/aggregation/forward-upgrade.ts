@@ -5,8 +5,9 @@ import { networkWords } from '../webhook/network-words.ts';
 import { identityError } from '../webhook/server-identity.ts';
 import { connectTls } from '../webhook/tls-connection.ts';
 import { forwardedHeaders, type Headers, protocolHeaders } from './forwarded-headers.ts';
-import { pathOf, type Remote, reasonOf } from './proxy-path.ts';
+import { type Remote, reasonOf } from './proxy-path.ts';
 import { remoteTarget } from './remote-target.ts';
+import { sentTarget } from './sent-target.ts';
 
 /**
  * Hands a connection that wants another protocol to the server behind an APIService, until either side ends
@@ -26,7 +27,7 @@ export async function forwardUpgrade(remote: Remote, upgrade: Upgrade): Promise<
 
 async function opened({ context, apis, api }: Remote, { message, request }: Upgrade): Promise<TLSSocket> {
   const headers = { ...forwardedHeaders(request), ...protocolHeaders(message.rawHeaders) };
-  const path = pathOf(request);
+  const path = sentTarget(request);
   const ask = { path, user: request.user, client: apis.client, headers };
   const {
     connect,

@@ -11,6 +11,7 @@ import { answeredHeaders, forwardedHeaders } from './forwarded-headers.ts';
 import type { RemoteApi } from './remote-api.ts';
 import type { RemoteApis } from './remote-apis.ts';
 import { remoteTarget } from './remote-target.ts';
+import { sentTarget } from './sent-target.ts';
 
 /** What clients ask to know what there is: they wait no longer for it (aggregatedDiscoveryTimeout). */
 const discoveryMs = 5_000;
@@ -43,10 +44,11 @@ export async function proxied(
   const end = new AbortController();
   const signal = AbortSignal.any([request.signal, end.signal]);
   const target = await remoteTarget(context, api.spec, {
-    path: pathOf(request),
+    path: sentTarget(request),
     user: request.user,
     client: apis.client,
     headers: forwardedHeaders(request),
+    tellsWay: true,
   }).catch(unresolved);
   if (!target) return unavailable;
   const timer = withinMs === undefined ? undefined : context.clock.schedule(withinMs, () => end.abort());
@@ -61,10 +63,6 @@ export async function proxied(
     context.log.debug('a server behind an APIService did not answer', { name: api.spec.name, reason: why });
     return plainError(503, `error trying to reach service: ${why}\n`);
   }
-}
-
-export function pathOf({ path, query }: Pick<ServerRequest, 'path' | 'query'>): string {
-  return query.size > 0 ? `${path}?${query}` : path;
 }
 
 /** Nothing stands behind the Service now. */

@@ -4,6 +4,7 @@ import type { HttpsTarget } from '../webhook/https-caller.ts';
 import { resolveService } from '../webhook/service-resolver.ts';
 import { type Headers, identityHeaders } from './forwarded-headers.ts';
 import type { RemoteSpec } from './remote-api.ts';
+import { forwardedUri } from './sent-target.ts';
 
 /** Who we are to servers we stand before. */
 export interface ProxyClient {
@@ -18,6 +19,8 @@ export interface RemoteAsk {
   readonly user: User;
   readonly client: ProxyClient;
   readonly headers?: Headers;
+  /** Whether it is told where the request goes, as upstream's proxy tells all but those for another protocol. */
+  readonly tellsWay?: boolean;
 }
 
 /**
@@ -27,19 +30,21 @@ export interface RemoteAsk {
 export async function remoteTarget(
   context: ServerContext,
   { service, ca, insecure }: RemoteSpec,
-  { path, user, client, headers }: RemoteAsk,
+  { path, user, client, headers, tellsWay }: RemoteAsk,
 ): Promise<HttpsTarget> {
   const serverName = `${service.name}.${service.namespace}.svc`;
   const { cert, key } = client;
   const connect = await resolveService(context, service);
   const host = connect.host.includes(':') ? `[${connect.host}]` : connect.host;
+  const authority = `${host}:${connect.port}`;
+  const way = { 'x-forwarded-uri': forwardedUri(path), 'x-forwarded-host': authority, 'x-forwarded-proto': 'https' };
   return {
-    url: `https://${host}:${connect.port}${path}`,
+    url: `https://${authority}${path}`,
     path,
     connect,
     serverName,
     // Nothing is said for a client that says nothing.
-    headers: { accept: [], 'user-agent': [], ...headers, ...identityHeaders(user) },
+    headers: { accept: [], 'user-agent': [], ...headers, ...(tellsWay ? way : {}), ...identityHeaders(user) },
     ...(ca === undefined ? {} : { ca }),
     ...(insecure ? { insecure: true } : {}),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
