@@ -1,19 +1,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
 import { dirname, join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { messageOf, syncDirectory, systemClock } from '@berth/kit';
-import { loadKubeconfig } from '@berth/kube';
 import { resolveLinks } from '@berth/linux';
 import type { Command } from 'commander';
 import { writeBackup } from '../store/backup-file.ts';
-import { backupContentType } from '../store/backup-stream.ts';
 import { openSqliteStore } from '../store/store.sqlite.ts';
 import { StoreError } from '../store/store-error.ts';
 import { BerthError } from './berth-error.ts';
 import { DataDir } from './data-dir.ts';
+import { fetchBackup } from './fetch-backup.ts';
 import { isReplaceable } from './prepare-file.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -64,7 +60,7 @@ async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
     throw new BerthError('Usage', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
   if (existsSync(file) && !force) throw new BerthError('Usage', `${file} exists`, { hint: 'replace it with: --force' });
   const running = (await data.runningPid()) !== undefined;
-  await replaced(file, running ? (to) => fetchBackup(data, to) : (to) => copyStore(store, to));
+  await replaced(file, running ? (to) => fetchBackup(data.kubeconfig, to) : (to) => copyStore(store, to));
 }
 
 /** What is replaced or read whole is a file: a pipe is waited for without end. */
@@ -106,33 +102,6 @@ async function openStore(file: string) {
   } catch (error) {
     if (error instanceof StoreError) throw new BerthError('Failed', error.message, { cause: error });
     throw error;
-  }
-}
-
-async function fetchBackup(data: DataDir, to: string): Promise<void> {
-  const { transport } = await loadKubeconfig(data.kubeconfig);
-  const { server, ca, cert, key } = transport;
-  const response = await new Promise<IncomingMessage>((answer, fail) => {
-    request(new URL('/berth/v1/backup', server), { ca, cert, key } as object)
-      .on('response', answer)
-      .on('error', fail)
-      .end();
-  });
-  if (response.statusCode !== 200) {
-    const why = messageIn(await text(response));
-    throw new BerthError('Failed', `the server at ${server} answers ${response.statusCode} to a backup${why}`);
-  }
-  if (response.headers['content-type'] !== backupContentType)
-    throw new BerthError('Failed', `the server at ${server} is of another version`, { hint: 'start it anew' });
-  await writeBackup(response, to);
-}
-
-/** What a Status says. */
-function messageIn(body: string): string {
-  try {
-    return `: ${JSON.parse(body).message}`;
-  } catch {
-    return '';
   }
 }
 
