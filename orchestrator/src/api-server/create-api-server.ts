@@ -165,6 +165,7 @@ class Server implements ApiServer {
       log,
       bodies: new BodyDecoder(async (bytes, usual) => (await decodeProtobuf(bytes, { usual })).object),
       aside: options.aside ?? false,
+      minRequestTimeoutSeconds: options.limits?.minRequestTimeoutSeconds,
       admission: (self) =>
         builtInAdmission(self, {
           services,
@@ -318,7 +319,7 @@ class Server implements ApiServer {
 
   #authentication(): Promise<Authentication> {
     const own = this.#tokens ? [this.#tokens] : [];
-    const options = { audiences: own.map(({ issuer }) => issuer), ...this.#options.authentication };
+    const options = { audiences: own.flatMap(({ audiences }) => audiences), ...this.#options.authentication };
     this.#known ??= authenticationOf(this.pipeline.context, options, {
       own,
       signal: this.#end.signal,

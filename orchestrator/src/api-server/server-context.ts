@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { FieldScopes } from './apply/field-scopes.ts';
 import type { BodyDecoder } from './body-decoder.ts';
+import { defaultMinRequestTimeoutSeconds } from './limits/limit-options.ts';
 import { ComponentMetrics } from './metrics/component-metrics.ts';
 import { ConversionMetrics } from './metrics/conversion-metrics.ts';
 import { ExpressionTimes } from './metrics/expression-times.ts';
@@ -31,6 +32,8 @@ export class ServerContext {
   readonly outbound: Outbound;
   /** What `/metrics` tells. */
   readonly metrics = new ComponentMetrics();
+  /** Watches that say nothing of it end after that, or up to twice as long. */
+  readonly minRequestTimeoutSeconds: number;
   /** How long rules of definitions take. */
   readonly expressions: ExpressionTimes;
   /** Custom resources that webhooks convert. */
@@ -50,6 +53,7 @@ export class ServerContext {
     readonly log: Logger;
     readonly bodies: BodyDecoder;
     readonly aside?: boolean;
+    readonly minRequestTimeoutSeconds?: number | undefined;
     readonly admission: (context: ServerContext) => Admission;
   }) {
     this.registry = parts.registry;
@@ -63,6 +67,7 @@ export class ServerContext {
     this.log = parts.log;
     this.bodies = parts.bodies;
     this.aside = parts.aside ?? false;
+    this.minRequestTimeoutSeconds = parts.minRequestTimeoutSeconds ?? defaultMinRequestTimeoutSeconds;
     this.outbound = new Outbound(this);
     this.admission = parts.admission(this);
   }

@@ -9,6 +9,12 @@ import type { TokenLifetimes } from '../api-server/tokens/token-issuer.ts';
 import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
 import { durationFlag } from './number-flags.ts';
+import {
+  addServiceAccountFlags,
+  type ServiceAccountFlags,
+  type ServiceAccountOptions,
+  serviceAccountsOf,
+} from './service-account-flags.ts';
 
 /** Who gets in, who may do what, and what is read by nobody who takes the disk away. */
 export interface AccessOptions {
@@ -16,12 +22,13 @@ export interface AccessOptions {
   readonly authorization: Omit<AuthorizationOptions, 'modes'>;
   readonly authentication: AuthenticationOptions;
   readonly tokenLifetimes: TokenLifetimes;
+  readonly serviceAccounts: ServiceAccountOptions;
   readonly encryption?: EncryptionOptions;
   /** Who this server is to those behind APIServices. */
   readonly proxyClientFiles?: { readonly cert: string; readonly key: string };
 }
 
-export interface AccessFlags {
+export interface AccessFlags extends ServiceAccountFlags {
   readonly anonymousAuth: string;
   readonly tokenAuthFile?: string;
   readonly basicAuthFile?: string;
@@ -66,6 +73,7 @@ const [leastTokenMs, mostTokenMs] = [3_600_000, 2 ** 32 * 1000];
 /** kube-apiserver's flags. */
 export function addAccessFlags(command: Command): Command {
   addAuthenticationFlags(command.optionsGroup('Who somebody is:'));
+  addServiceAccountFlags(command);
   return command
     .optionsGroup('Who may do what:')
     .option('--authorization-mode <modes>', `who may do what, in order: ${authorizationModes.join(', ')}`, 'Node,RBAC')
@@ -141,6 +149,7 @@ export function accessOf(flags: AccessFlags, isGiven: IsGiven): AccessOptions {
     authorization: authorizationOf(flags, isGiven),
     authentication: authenticationOf(flags, isGiven),
     tokenLifetimes: tokenLifetimesOf(flags),
+    serviceAccounts: serviceAccountsOf(flags),
     ...encryptionOf(flags),
     ...(cert === undefined || key === undefined ? {} : { proxyClientFiles: { cert, key } }),
   };

@@ -10,6 +10,7 @@ import { prepareOutputs } from './prepare-outputs.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import { serverLog } from './server-log.ts';
 import { serverNames } from './server-names.ts';
+import { signingAs } from './service-account-flags.ts';
 import { startServer } from './start-server.ts';
 import type { UpOptions } from './up.ts';
 
@@ -25,7 +26,10 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
   const parts = { clock: systemClock, rng: systemRng, log, debug };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
-    const pki = await ensurePki(data.pki, serverNames(address, options.services), systemClock);
+    const pki = await signingAs(
+      options,
+      await ensurePki(data.pki, serverNames(address, options.services), systemClock),
+    );
     const client = () => new KubeClient(server.api.transport());
     const nodeApi = remoteNodes(pki, client);
     const components = electedComponents(client, systemClock);

@@ -9,6 +9,7 @@ export interface LimitFlags extends AuditFlags {
   readonly maxMutatingRequestsInflight: string;
   readonly enablePriorityAndFairness: string;
   readonly requestTimeout: string;
+  readonly minRequestTimeout: string;
   readonly eventTtl: string;
 }
 
@@ -28,6 +29,11 @@ export function addLimitFlags(command: Command): Command {
       'how long a request may take that is no watch, log, exec or the like',
       '1m0s',
     )
+    .option(
+      '--min-request-timeout <seconds>',
+      'how long a watch lasts that says nothing of it, spread up to twice that',
+      '1800',
+    )
     .option('--event-ttl <duration>', 'how long events are kept; 0s: for good', '1h0m0s');
   return addAuditFlags(command);
 }
@@ -41,6 +47,7 @@ export function limitsOf(flags: LimitFlags): LimitOptions {
     maxMutatingRequestsInFlight: countFlag('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
     priorityAndFairness: booleanFlag('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
     requestTimeoutMs,
+    minRequestTimeoutSeconds: countFlag('--min-request-timeout', flags.minRequestTimeout),
     // Upstream counts whole seconds, too.
     eventTtlSeconds: Math.floor(eventTtlMs / 1000),
     audit: auditOf(flags),

@@ -22,6 +22,7 @@ import { defaultFrontProxy, frontProxyCaFile } from './front-proxy-defaults.ts';
 import { openStore } from './open-store.ts';
 import type { KeyPair, Pki } from './pki.ts';
 import { localHost, publicAddress } from './server-names.ts';
+import { verifyingKeysOf } from './service-account-flags.ts';
 
 export interface StartServerOptions extends AccessOptions {
   readonly data: DataDir;
@@ -56,8 +57,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   await using stack = new AsyncDisposableStack();
   const polling = idlePollMs > 0 ? stack.use(new IdlePolling({ clock, forMs: idlePollMs })) : undefined;
   const store = stack.use(await openStore(options));
+  const { issuer, otherIssuers, audiences, keySetUri } = options.serviceAccounts;
   const tokens = new JwtTokens({
-    issuer: 'https://kubernetes.default.svc.cluster.local',
+    issuer,
+    otherIssuers,
+    ...(audiences === undefined ? {} : { audiences }),
+    ...(keySetUri === undefined ? {} : { keySetUri }),
+    otherKeys: await verifyingKeysOf(options.serviceAccounts),
     privateKey: pki.serviceAccountKey,
     lifetimes: options.tokenLifetimes,
     clock,

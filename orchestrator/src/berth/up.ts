@@ -27,6 +27,7 @@ import { prepareOutputs } from './prepare-outputs.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import { serverLog } from './server-log.ts';
 import { machineAddress, serverNames } from './server-names.ts';
+import { signingAs } from './service-account-flags.ts';
 import { startServer } from './start-server.ts';
 import { ensureStorageObjects } from './storage-objects.ts';
 import type { Terminal } from './terminal.ts';
@@ -99,7 +100,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const hostAddress = machineAddress('IPv4') ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
   const [pki, images, network] = await Promise.all([
-    ensurePki(data.pki, serverNames(address, context.services), clock),
+    ensurePki(data.pki, serverNames(address, context.services), clock).then((made) => signingAs(context, made)),
     Images.open({ folder: data.images, mounter: linuxMounter, clock, usedIds: () => usedImageIds(data) }),
     podNetwork(data.path, context.services.cidrs),
   ]);

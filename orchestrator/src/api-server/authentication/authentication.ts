@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { ServerContext } from '../server-context.ts';
+import type { TokenIssuer } from '../tokens/token-issuer.ts';
 import { bootstrapTokens } from './bootstrap-tokens.ts';
 import type { FrontProxy, FrontProxyOptions } from './front-proxy.ts';
 import type { OidcFlags } from './oidc/oidc-flags.ts';
@@ -44,7 +45,7 @@ const defaultTokenTtlMs = 2 * 60_000;
 
 export interface AuthenticationRun {
   /** Tokens that are made here. */
-  readonly own: readonly (TokenAuthenticator & { readonly issuer: string })[];
+  readonly own: readonly (TokenAuthenticator & Pick<TokenIssuer, 'issuer' | 'otherIssuers'>)[];
   readonly signal: AbortSignal;
   /** Hears that the file of issuers has changed, and whether it counts. */
   readonly reloaded: (success: boolean) => void;
@@ -96,7 +97,10 @@ async function configuredIssuers(
   if (oidc) throw new RangeError('authentication-config file and oidc-* flags are mutually exclusive');
   const { ConfiguredIssuers } = await import('./oidc/configured-issuers.ts');
   const parts = { caller: await outbound.caller(), clock, log, reloaded };
-  return ConfiguredIssuers.start({ ...parts, path, own: own.map(({ issuer }) => issuer) }, signal);
+  return ConfiguredIssuers.start(
+    { ...parts, path, own: own.flatMap(({ issuer, otherIssuers }) => [issuer, ...otherIssuers]) },
+    signal,
+  );
 }
 
 async function flaggedIssuer(

@@ -10,6 +10,8 @@ export interface LimitOptions {
   readonly priorityAndFairness?: boolean;
   /** `--request-timeout`. Default one minute. */
   readonly requestTimeoutMs?: number;
+  /** `--min-request-timeout`: of watches that give none, or 0; it is spread up to twice that, so that not all come back at once. Default half an hour. */
+  readonly minRequestTimeoutSeconds?: number;
   /** `--event-ttl`; 0: they stay. Default one hour. */
   readonly eventTtlSeconds?: number;
   readonly audit?: AuditOptions;
@@ -34,4 +36,5 @@ export interface AuditOptions {
 }
 
 export const defaultRequestTimeoutMs = 60_000;
+export const defaultMinRequestTimeoutSeconds = 1800;
 export const defaultInFlight = { readOnly: 400, mutating: 200 } as const;

@@ -110,7 +110,7 @@ function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
 async function reviewToken({ tokens, authentication }: SpecialParts, token: string, audiences: readonly string[]) {
   const known = await tokens?.review(token, audiences);
   if (known) return known;
-  const own = tokens ? [tokens.issuer] : [];
+  const own = tokens?.audiences ?? [];
   const common = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
   if (common.length === 0 && audiences.length > 0) return undefined;
   const user = await tokenUser(token, await authentication());

@@ -53,7 +53,7 @@ export function requestToken(tokens: TokenIssuer | undefined): SpecialHandler {
     const { expirationSeconds: asked = defaultSeconds } = spec;
     checkExpiration(asked);
     const boundTo = await boundObject(context, route, spec.boundObjectRef);
-    const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
+    const audiences = spec.audiences?.length ? spec.audiences : tokens.audiences;
     const expirationSeconds = shortened(asked, tokens, request.warn);
     // Nothing is kept of a token, and so one that is only tried is no other.
     const { credentialId, ...status } = await tokens.issue({
@@ -131,7 +131,7 @@ function shortened(seconds: number, { lifetimes }: TokenIssuer, warn: (text: str
 }
 
 function lifetimeOf(
-  { issuer, lifetimes }: TokenIssuer,
+  { audiences: own, lifetimes }: TokenIssuer,
   asked: {
     readonly boundTo: BoundTo | undefined;
     readonly audiences: readonly string[];
@@ -142,7 +142,7 @@ function lifetimeOf(
   const isOfAdmission =
     boundTo?.kind === 'Pod' &&
     expirationSeconds === ofAdmissionSeconds &&
-    audiences.every((audience) => audience === issuer);
+    audiences.every((audience) => own.includes(audience));
   return lifetimes?.extendsThoseOfPods && isOfAdmission
     ? { expirationSeconds: extendedSeconds, warnAfterSeconds: expirationSeconds }
     : { expirationSeconds };

@@ -11,7 +11,7 @@ const maxAge = { 'cache-control': 'public, max-age=3600' };
  */
 export function issuerPaths(tokens: TokenIssuer | undefined, serverAddress: () => string): PathHandler {
   const { issuer, keySet } = tokens ?? {};
-  if (!keySet) return () => undefined;
+  if (!keySet || !isDiscoverable(issuer ?? '')) return () => undefined;
   return (segments, { method }) => {
     const path = segments.join('/');
     const isKeySet = path === 'openid/v1/jwks';
@@ -20,13 +20,18 @@ export function issuerPaths(tokens: TokenIssuer | undefined, serverAddress: () =
     if (isKeySet) return document({ keys: keySet.keys }, 'application/jwk-set+json');
     const configuration = {
       issuer,
-      jwks_uri: `https://${serverAddress()}/openid/v1/jwks`,
+      jwks_uri: keySet.uri ?? `https://${serverAddress()}/openid/v1/jwks`,
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: keySet.algorithms,
     };
     return document(configuration, 'application/json');
   };
+}
+
+/** Others would look for its documents there (OpenID Connect Discovery 1.0 §3). */
+function isDiscoverable(issuer: string): boolean {
+  return /^https:[^?#]*$/.test(issuer);
 }
 
 function document(value: object, contentType: string): Answer {

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
 import { maxCharacters } from '../authentication/oidc/jwt.ts';
@@ -14,12 +14,21 @@ import type {
   TokenLifetimes,
   TokenRequest,
 } from './token-issuer.ts';
+import { type TokenKey, tokenKey } from './token-keys.ts';
 
 export interface JwtTokensOptions {
   /** `https://kubernetes.default.svc.cluster.local` upstream. */
   readonly issuer: string;
-  /** PEM of a P-256 or RSA private key; the tokens of a lost key are all refused. */
+  /** Whose tokens are taken, too, where the keys are known. */
+  readonly otherIssuers?: readonly string[];
+  /** What tokens for this server are for; absent: all issuers. */
+  readonly audiences?: readonly string[];
+  /** PEM of an EC or RSA private key; the tokens of a lost key are all refused. */
   readonly privateKey: string;
+  /** By which tokens are verified beside the key that signs. */
+  readonly otherKeys?: readonly TokenKey[];
+  /** Where others find the keys; absent: at this server. */
+  readonly keySetUri?: string;
   readonly lifetimes?: TokenLifetimes;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -59,28 +68,40 @@ const legacyPrefix = 'kubernetes.io/serviceaccount/';
 /** Service account tokens as upstream's: signed JWTs with the claims of bound tokens. */
 export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readonly issuer: string;
+  readonly otherIssuers: readonly string[];
+  readonly audiences: readonly string[];
   readonly keySet: KeySet;
   readonly lifetimes?: TokenLifetimes;
   readonly #options: JwtTokensOptions;
   readonly #private: KeyObject;
-  readonly #public: KeyObject;
-  readonly #algorithm: 'ES256' | 'RS256';
-  readonly #keyId: string;
+  readonly #own: TokenKey;
+  readonly #keys: readonly TokenKey[];
+  readonly #issuers: readonly string[];
   /** By token: whether a signature is ours never changes. What else makes a token good is asked each time. */
   readonly #signed = new LruMap<string, Signed>(signedAtMost);
   readonly #legacy = new LruMap<string, LegacyClaims>(signedAtMost);
 
   constructor(options: JwtTokensOptions) {
     this.issuer = options.issuer;
+    this.otherIssuers = options.otherIssuers ?? [];
+    this.#issuers = [this.issuer, ...this.otherIssuers];
+    this.audiences = options.audiences ?? this.#issuers;
     this.#options = options;
     if (options.lifetimes) this.lifetimes = options.lifetimes;
     this.#private = createPrivateKey(options.privateKey);
-    this.#public = createPublicKey(this.#private);
-    this.#algorithm = this.#private.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256';
-    const der = this.#public.export({ type: 'spki', format: 'der' });
-    this.#keyId = createHash('sha256').update(der).digest('base64url');
-    const key = { use: 'sig', kid: this.#keyId, alg: this.#algorithm, ...this.#public.export({ format: 'jwk' }) };
-    this.keySet = { algorithms: [this.#algorithm], keys: [key] };
+    this.#own = tokenKey(createPublicKey(this.#private));
+    const others = (options.otherKeys ?? []).filter(({ id }) => id !== this.#own.id);
+    this.#keys = [this.#own, ...others];
+    this.keySet = {
+      algorithms: [...new Set(this.#keys.map(({ algorithm }) => algorithm))],
+      keys: this.#keys.map(({ id, algorithm, key }) => ({
+        use: 'sig',
+        kid: id,
+        alg: algorithm,
+        ...key.export({ format: 'jwk' }),
+      })),
+      ...(options.keySetUri === undefined ? {} : { uri: options.keySetUri }),
+    };
   }
 
   async issue(request: TokenRequest): Promise<IssuedToken> {
@@ -90,7 +111,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     const { boundTo, warnAfterSeconds } = request;
     const warnafter = warnAfterSeconds === undefined ? undefined : now + warnAfterSeconds;
     const claims: Claims = {
-      aud: request.audiences.length > 0 ? request.audiences : [this.issuer],
+      aud: request.audiences.length > 0 ? request.audiences : this.audiences,
       exp,
       iat: now,
       iss: this.issuer,
@@ -125,7 +146,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   readLegacy(token: string): LegacyClaims | undefined {
     const known = this.#legacy.get(token);
     if (known) return known;
-    const claims = legacyOf(this.#claimsBy(legacyIssuer, token));
+    const claims = legacyOf(this.#claimsBy([legacyIssuer], token));
     if (claims) this.#legacy.set(token, claims);
     return claims;
   }
@@ -137,7 +158,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   async review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined> {
     const signed = this.#read(token);
     if (!signed || !this.#isInTime(signed.claims)) return undefined;
-    const wanted = audiences.length > 0 ? audiences : [this.issuer];
+    const wanted = audiences.length > 0 ? audiences : this.audiences;
     const common = wanted.filter((audience) => signed.claims.aud.includes(audience));
     if (common.length === 0) return undefined;
     const { secret, warnafter: warnAfter } = signed.claims['kubernetes.io'];
@@ -161,35 +182,37 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 
   #verified(token: string): Claims | undefined {
-    return this.#claimsBy(this.issuer, token) as Claims | undefined;
+    return this.#claimsBy(this.#issuers, token) as Claims | undefined;
   }
 
   #compact(claims: object): string {
-    const signed = `${encode({ alg: this.#algorithm, kid: this.#keyId })}.${encode(claims)}`;
-    const signature = sign('sha256', Buffer.from(signed), this.#key(this.#private)).toString('base64url');
+    const signed = `${encode({ alg: this.#own.algorithm, kid: this.#own.id })}.${encode(claims)}`;
+    const signature = sign(this.#own.hash, Buffer.from(signed), withWay(this.#private)).toString('base64url');
     return `${signed}.${signature}`;
   }
 
-  /** What a token says that we have signed as `issuer`; whose it says it is comes first: others' cost no verification. */
-  #claimsBy(issuer: string, token: string): Record<string, unknown> | undefined {
+  /** What a token says that one of `issuers` has signed; whose it says it is comes first: others' cost no verification. */
+  #claimsBy(issuers: readonly string[], token: string): Record<string, unknown> | undefined {
     if (token.length > maxCharacters) return undefined;
     const [head, body, signature, ...more] = token.split('.');
     if (!head || !body || !signature || more.length > 0) return undefined;
     try {
-      if ((JSON.parse(decode(head)) as { alg?: unknown }).alg !== this.#algorithm) return undefined;
+      const { alg, kid } = JSON.parse(decode(head)) as { alg?: unknown; kid?: unknown };
       const claims = JSON.parse(decode(body)) as Record<string, unknown>;
-      if (claims['iss'] !== issuer) return undefined;
-      const bytes = Buffer.from(signature, 'base64url');
-      return verify('sha256', Buffer.from(`${head}.${body}`), this.#key(this.#public), bytes) ? claims : undefined;
+      if (!issuers.some((issuer) => issuer === claims['iss'])) return undefined;
+      // Without a key's id, each may be the one.
+      const keys = this.#keys.filter(({ id, algorithm }) => alg === algorithm && (!kid || kid === id));
+      const [text, bytes] = [Buffer.from(`${head}.${body}`), Buffer.from(signature, 'base64url')];
+      return keys.some(({ hash, key }) => verify(hash, text, withWay(key), bytes)) ? claims : undefined;
     } catch {
       return undefined;
     }
   }
+}
 
-  /** JWS wants the two numbers of an ECDSA signature side by side (RFC 7518 §3.4), not in DER. */
-  #key(key: KeyObject) {
-    return this.#algorithm === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key };
-  }
+/** JWS wants the two numbers of an ECDSA signature side by side (RFC 7518 §3.4), not in DER. */
+function withWay(key: KeyObject) {
+  return key.asymmetricKeyType === 'ec' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key };
 }
 
 function credentialOf({ jti }: Claims): string {

@@ -20,7 +20,7 @@ function aServer(cached: Record<string, string>, newest: Record<string, string>)
     },
   });
   const user = { name: 'system:serviceaccount:n:a', uid: 'a-1', groups: [], extra: pod };
-  const tokens = { issuer: 'x', review: async () => ({ user, audiences: ['x'] }) };
+  const tokens = { issuer: 'x', audiences: ['x'], review: async () => ({ user, audiences: ['x'] }) };
   const live = liveAccounts(
     { storageOf, metrics: new ComponentMetrics() } as unknown as ServerContext,
     tokens as unknown as TokenIssuer & TokenAuthenticator,

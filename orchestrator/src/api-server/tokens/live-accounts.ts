@@ -19,14 +19,18 @@ export function liveAccounts(
     }
     const legacy = tokens.readLegacy?.(token);
     // Made before there were audiences: it is for this server.
-    if (!legacy || (audiences.length > 0 && !audiences.includes(tokens.issuer))) return undefined;
+    const common =
+      audiences.length === 0 ? tokens.audiences : tokens.audiences.filter((one) => audiences.includes(one));
+    if (!legacy || common.length === 0) return undefined;
     const { legacyUser } = await import('./legacy-tokens.ts');
     const user = await legacyUser(context, token, legacy);
     if (user) counts.legacy.add();
-    return user && { user, audiences: [tokens.issuer] };
+    return user && { user, audiences: common };
   };
   return {
     issuer: tokens.issuer,
+    otherIssuers: tokens.otherIssuers,
+    audiences: tokens.audiences,
     ...(tokens.lifetimes ? { lifetimes: tokens.lifetimes } : {}),
     issue: (request) => tokens.issue(request),
     review,

@@ -64,12 +64,18 @@ export interface LegacyClaims {
 export interface KeySet {
   readonly algorithms: readonly string[];
   readonly keys: readonly object[];
+  /** Where it is; absent: at this server. */
+  readonly uri?: string;
 }
 
 /** Makes tokens that stand for service accounts. */
 export interface TokenIssuer {
-  /** Who signs, and the audience where a request names none. */
+  /** Who signs. */
   readonly issuer: string;
+  /** Whose tokens are taken, too. */
+  readonly otherIssuers: readonly string[];
+  /** What tokens for this server are for: the audiences where a request names none. */
+  readonly audiences: readonly string[];
   /** By which others verify its tokens; absent: they cannot. */
   readonly keySet?: KeySet;
   /** Absent: as long as is asked for. */

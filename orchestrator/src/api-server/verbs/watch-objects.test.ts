@@ -98,3 +98,22 @@ test('when everything is over no timer is left', async () => {
   await server[Symbol.asyncDispose]();
   expect(clock.pending).toBe(0);
 });
+
+test.each([
+  [undefined, 1800],
+  [60, 60],
+])(
+  'a watch that says nothing of its time ends after --min-request-timeout %s, or up to twice as long',
+  async (flag, seconds) => {
+    await using server = await aServer(flag === undefined ? {} : { limits: { minRequestTimeoutSeconds: flag } });
+    const watch = follow(server.client, { resourceVersion: String(server.store.revision) });
+    let isOver = false;
+    const ended = watch.ended.then(() => {
+      isOver = true;
+    });
+    await server.clock.advance(seconds * 1000 - 1);
+    expect(isOver).toBe(false);
+    await server.clock.advance(seconds * 1000 + 1);
+    await ended;
+  },
+);

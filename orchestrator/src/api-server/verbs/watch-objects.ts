@@ -18,9 +18,6 @@ import { apiVersionOf, StoredObject } from '../stored-object.ts';
 /** Upstream tells idle watchers where they are about once a minute, so that they can resume after a compaction. */
 const bookmarkEveryMs = 60_000;
 
-/** Upstream's default for watches that give no timeout, or 0: 30 to 60 minutes, spread so that not all come back at once. */
-const minTimeoutSeconds = 1800;
-
 /** One for all, as each would capture a stack. */
 const ended = new DOMException('The watch ended', 'AbortError');
 
@@ -32,7 +29,7 @@ export async function watchObjects(
   const options = listOptionsOf(request.query, 'watch');
   const selection = selectionOf(definition, { ...options, fieldSelector: fieldsOf(options, name, definition) });
   const after = revisionOf(options.resourceVersion);
-  const seconds = options.timeoutSeconds || minTimeoutSeconds * (1 + context.rng.next());
+  const seconds = options.timeoutSeconds || context.minRequestTimeoutSeconds * (1 + context.rng.next());
   const watch = new ObjectWatch({
     storage: context.storage(definition),
     clock: context.clock,
