@@ -6,6 +6,7 @@ import { parseTimestamp, type Timestamp, timestampAt } from '../values/timestamp
 import { typeOfValue } from '../values/type-of-value.ts';
 import { Uint } from '../values/uint.ts';
 import { maxInt, maxUint, minInt, type Result, type Value } from '../values/value.ts';
+import { hexadecimalFloat } from './hexadecimal-float.ts';
 
 const same = (value: Value): Result => value;
 
@@ -36,9 +37,11 @@ function doubleOfString(text: Value): Result {
   const special = /^([+-]?)(inf|infinity)$/.exec(lower);
   if (special) return special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (lower === 'nan') return Number.NaN;
-  if (!isShort(text) || !decimal.test(text as string)) return unreadable('double');
-  const value = Number((text as string).replaceAll('_', ''));
-  return Number.isFinite(value) ? value : unreadable('double');
+  if (!isShort(text)) return unreadable('double');
+  const value = decimal.test(text as string)
+    ? Number((text as string).replaceAll('_', ''))
+    : hexadecimalFloat(text as string);
+  return Number.isFinite(value) ? (value as number) : unreadable('double');
 }
 
 function intOfDouble(value: Value): Result {
