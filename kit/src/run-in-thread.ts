@@ -11,6 +11,8 @@ export interface ThreadWork {
   /** Of processor time: what others keep a machine busy with says nothing of the work. */
   readonly mostCpuMs: number;
   readonly mostMegabytes: number;
+  /** For what calls itself deep; Node's own is four. */
+  readonly stackMegabytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +29,8 @@ export class ThreadTooLong extends Error {
  */
 export async function runInThread<T>(file: URL, work: ThreadWork): Promise<T> {
   work.signal?.throwIfAborted();
-  const resourceLimits = { maxOldGenerationSizeMb: work.mostMegabytes };
+  const stack = work.stackMegabytes === undefined ? {} : { stackSizeMb: work.stackMegabytes };
+  const resourceLimits = { maxOldGenerationSizeMb: work.mostMegabytes, ...stack };
   const worker = new Worker(file, { name: work.name, workerData: work.data, resourceLimits });
   const done = new AbortController();
   try {

@@ -169,6 +169,8 @@ test('what nests as deep as Go’s decoders go is kept, changed, shown and delet
   expect([labelled[0], labelled[1].includes('"b":1')]).toEqual([200, true]);
   expect((await send('PATCH', 'deep', `[{"op":"test","path":"/spec/b","value":${deep(9000, 1)}}]`, 'application/json-patch+json'))[0]).toBe(422);
   expect((await send('PATCH', 'deep?fieldManager=me&force=true', free('deep', deep(9990, '2')), 'application/apply-patch+yaml'))[0]).toBe(200);
+  const asYaml = `apiVersion: example.com/v1\nkind: Free\nmetadata: {name: deep}\nspec: ${'{a: '.repeat(9980)}3${'}'.repeat(9980)}\n`;
+  expect((await send('PATCH', 'deep?fieldManager=me&force=true', asYaml, 'application/apply-patch+yaml'))[0]).toBe(200);
   const table = await send('GET', '', undefined, json, asTable);
   expect([table[0], JSON.parse(table[1]).rows.length]).toEqual([200, 1]);
   // Its spaces alone would be 200 MB.

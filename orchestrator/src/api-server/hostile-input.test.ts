@@ -127,6 +127,24 @@ test('a long YAML text is read as a short one is, and errors are the same', { ti
   await expect(readYaml(`${padding}a: 1\n`, gone)).rejects.toThrow('gone');
 });
 
+test('YAML may nest as deep as Go’s reader goes, and what is wrong deeper is told where it is', {
+  timeout,
+}, async () => {
+  const nested = (count: number, [open, close]: readonly [string, string]) => open.repeat(count) + close.repeat(count);
+  const brackets = ['[', ']'] as const;
+  for (const text of [nested(9999, brackets), nested(9999, ['{a: ', '}']), `${'- '.repeat(9999)}a`]) {
+    const { value } = await readYaml(`b: 1\na:\n  ${text}\n`, never);
+    expect(JSON.stringify(value).match(/[[{]/g)).toHaveLength(10_000);
+  }
+  const asJson = "couldn't get version/kind; json parse error: invalid character '[' exceeded max depth";
+  await expect(readYaml(`a: ${nested(10_000, brackets)}\n`, never)).rejects.toThrow(asJson);
+  const through = `a: &a ${nested(6000, brackets)}\nb: ${'['.repeat(6000)}*a${']'.repeat(6000)}\n`;
+  await expect(readYaml(through, never)).rejects.toThrow(asJson);
+  for (const text of [nested(10_001, brackets), '['.repeat(20_000), '- '.repeat(10_001)])
+    await expect(readYaml(`b: 1\na:\n  ${text}\n`, never)).rejects.toThrow('yaml: line 3: exceeded max depth of 10000');
+  await expect(readYaml('['.repeat(10_001), never)).rejects.toThrow(/^yaml: exceeded max depth of 10000$/);
+});
+
 test('what no thread could write as YAML is refused before one begins', async () => {
   const list = Buffer.alloc(25 * 1024 * 1024, ' ');
   await expect(writeYaml(list, never)).rejects.toMatchObject({ code: 'RequestEntityTooLarge' });

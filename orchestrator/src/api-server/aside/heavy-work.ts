@@ -1,6 +1,8 @@
 import type { KeyValue } from '../../store/store.ts';
 import { countingCost } from '../decoding/costs.ts';
+import { mostNested } from '../decoding/most-nested.ts';
 import { turns } from '../decoding/turns.ts';
+import { isDeepYaml } from '../decoding/yaml-depth.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerRequest } from '../server-request.ts';
 
@@ -13,8 +15,6 @@ const mostValues = 4_000;
 const mostBytes = 512 * 1024;
 /** Of what is stored, where each field that someone owns is there twice. */
 const mostStoredValues = 3 * mostValues;
-/** What nests deeper is walked by calls of calls, which only that thread's stack holds. Few objects have a twentieth of it. */
-const mostNested = 300;
 /** YAML takes twenty times as long to read; protobuf packs more into a byte. */
 const mostPackedBytes = 16 * 1024;
 /** Expressions and patterns are compiled, some microseconds for each character. */
@@ -96,6 +96,7 @@ export function guarded(request: ServerRequest, { plural, custom }: Kind): Serve
   const read = async () => {
     const bytes = await body.read();
     if (isHeavyBody(bytes, contentType, most)) throw heavyWork;
+    if (isYaml(bytes, contentType) && isDeepYaml(signsOf(bytes))) throw heavyWork;
     // A client may send several in one packet; counting is a part of the work on them.
     if (bytes.length > smallBytes) await turns.goOn(bytes.length * unitsPerByte);
     if (hasMoreValues(bytes, mostValues / growthIn(custom))) throw heavyWork;
@@ -112,7 +113,17 @@ function mostBytesOf(plural: string): number {
 
 function isHeavyBody(bytes: Uint8Array, contentType: string, most: number): boolean {
   if (bytes.length > most) return true;
-  return bytes.length > mostPackedBytes && /protobuf|yaml/.test(contentType) && !beginsAsJson(bytes);
+  if (bytes.length <= mostPackedBytes) return false;
+  return isYaml(bytes, contentType) || /protobuf/.test(contentType);
+}
+
+/** As far as syntax goes the text of a YAML body, be it UTF-16. */
+function signsOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1').replaceAll('\0', '');
+}
+
+function isYaml(bytes: Uint8Array, contentType: string): boolean {
+  return /yaml/.test(contentType) && !beginsAsJson(bytes);
 }
 
 /** What defaults make of one value. */

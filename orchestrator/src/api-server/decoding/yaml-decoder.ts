@@ -1,3 +1,4 @@
+import { maxDepth } from '@berth/kube';
 import {
   type Alias,
   type Document,
@@ -9,10 +10,11 @@ import {
   isSeq,
   type Pair,
   type Scalar,
-  visit,
   type YAMLMap,
 } from 'yaml';
+import { noJson } from './type-meta.ts';
 import { goSyntax, keySyntax, keyText } from './yaml-go-syntax.ts';
+import { nodesOf } from './yaml-nodes.ts';
 import { plainScalar, type ResolvedScalar, taggedScalar } from './yaml-scalars.ts';
 
 /** What a reader of Kubernetes' sees in a document. */
@@ -26,9 +28,6 @@ export interface DecodedYaml {
 export class BeyondBudget extends Error {
   override readonly name = 'BeyondBudget';
 }
-
-/** What walks the value later may recurse; JSON may not be deeper either. */
-export const maxDepth = 1000;
 
 /** A map while it grows, and the keys that are not to come again. */
 interface Growing {
@@ -51,12 +50,12 @@ export function decodeYaml(document: Document.Parsed, budget: number): DecodedYa
 function targetsOf(document: Document.Parsed): ReadonlyMap<Alias, unknown> {
   const targets = new Map<Alias, unknown>();
   const anchors = new Map<string, unknown>();
-  visit(document, (_, node) => {
+  for (const node of nodesOf(document)) {
     if (isAlias(node)) {
       if (!anchors.has(node.source)) throw new Error(`yaml: unknown anchor '${node.source}' referenced`);
       targets.set(node, anchors.get(node.source));
     } else if ((isScalar(node) || isCollection(node)) && node.anchor) anchors.set(node.anchor, node);
-  });
+  }
   return targets;
 }
 
@@ -80,8 +79,9 @@ class Decoder {
     this.#tally();
     if (isAlias(node)) return this.#through(node, (target) => this.value(target));
     if (isScalar(node)) return this.#scalarValue(node);
-    if (isMap(node)) return this.#nested(() => this.#map(node));
-    if (isSeq(node)) return this.#nested(() => node.items.map((item) => this.value(isPair(item) ? item.value : item)));
+    if (isMap(node)) return this.#nested('{', () => this.#map(node));
+    if (isSeq(node))
+      return this.#nested('[', () => node.items.map((item) => this.value(isPair(item) ? item.value : item)));
     return null;
   }
 
@@ -95,8 +95,9 @@ class Decoder {
       throw new Error('yaml: document contains excessive aliasing');
   }
 
-  #nested<T>(run: () => T): T {
-    if (++this.#depth > maxDepth) throw new Error(`yaml: exceeded max depth of ${maxDepth}`);
+  /** As JSON, which is what Go's reader makes of it, it may be no deeper. */
+  #nested<T>(opened: '[' | '{', run: () => T): T {
+    if (++this.#depth > maxDepth) throw new Error(noJson(`invalid character '${opened}' exceeded max depth`));
     const result = run();
     this.#depth--;
     return result;
@@ -165,10 +166,10 @@ class Decoder {
     const target = isAlias(node) ? this.#targets.get(node) : node;
     if (!isMap(target)) throw new Error('yaml: map merge requires map or sequence of maps as the value');
     this.#tally();
-    if (!isAlias(node)) return this.#nested(() => this.#fill(target, into));
+    if (!isAlias(node)) return this.#nested('{', () => this.#fill(target, into));
     this.#through(node, () => {
       this.#tally();
-      this.#nested(() => this.#fill(target, into));
+      this.#nested('{', () => this.#fill(target, into));
     });
   }
 }

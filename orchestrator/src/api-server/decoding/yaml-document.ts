@@ -1,15 +1,16 @@
+import { maxDepth } from '@berth/kube';
 import {
   Composer,
   type Document,
   isCollection,
+  isScalar,
   Lexer,
   LineCounter,
   type Pair,
   Parser,
-  visit,
   type YAMLParseError,
 } from 'yaml';
-import { decodeYaml, maxDepth } from './yaml-decoder.ts';
+import { decodeYaml } from './yaml-decoder.ts';
 import {
   checkBeginning,
   checkCharacters,
@@ -18,6 +19,7 @@ import {
   checkEscapes,
   syntaxError,
 } from './yaml-errors.ts';
+import { nodesOf } from './yaml-nodes.ts';
 
 export interface YamlDocument {
   readonly value: unknown;
@@ -45,7 +47,7 @@ export function readDocument(given: string, budget = Number.POSITIVE_INFINITY): 
   checkBeginning(text);
   checkContent(text);
   if (/\\(?:\/|[uU])/.test(text)) checkQuoted(text);
-  if (text.length > maxDepth) checkDepth(text);
+  checkDepth(text);
   checkDirective(text);
   const { value, repeats } = decodeYaml(parse(text, false).document, budget);
   return { value, repeated: repeats.length === 0 ? [] : repeatedKeys(text) };
@@ -71,24 +73,35 @@ const scalarFollows = '\x1f';
 /** What the lexer says beside the text: that, where a document begins, where brackets are not closed. */
 const isMark = /^[\x02\x18\x1f]$/;
 
-/**
- * The parser takes time by the square of how deep lists and maps nest that are in brackets, or begin on one line.
- * @throws Error – it is deeper than what is read
- */
+/** @throws Error – it is deeper than Go's reader goes */
 function checkDepth(text: string): void {
-  let brackets = 0;
-  let onLine = 0;
+  const at = nestsDeeper(text, maxDepth);
+  if (at === undefined) return;
+  const line = text.slice(0, at).split('\n').length;
+  throw new Error(`yaml: ${line === 1 ? '' : `line ${line}: `}exceeded max depth of ${maxDepth}`);
+}
+
+/**
+ * Where a text has more than `most` lists and maps within each other that are in brackets, or begin on one line. Each that begins on
+ * a line of its own is indented more, so that a text is long before many do.
+ */
+export function nestsDeeper(text: string, most: number): number | undefined {
+  if (text.length <= most) return undefined;
+  let [brackets, onLine, at] = [0, 0, 0];
   let before = '';
   for (const token of new Lexer().lex(text)) {
     const isSyntax = before !== scalarFollows;
     before = token;
-    if (!isSyntax) continue;
-    if (token === '[' || token === '{') brackets++;
-    else if (token === ']' || token === '}') brackets--;
-    else if (token === '-' || token === '?') onLine++;
-    else if (token.endsWith('\n')) onLine = 0;
-    if (brackets + onLine > maxDepth) throw new Error(`yaml: exceeded max depth of ${maxDepth}`);
+    if (isSyntax) {
+      if (token === '[' || token === '{') brackets++;
+      else if (token === ']' || token === '}') brackets--;
+      else if (token === '-' || token === '?') onLine++;
+      else if (token.endsWith('\n')) onLine = 0;
+      if (brackets > most || onLine > most) return at;
+    }
+    if (!isMark.test(token)) at += token.length;
   }
+  return undefined;
 }
 
 /** Where values stand is known only to a parser that keeps what it read. */
@@ -121,12 +134,10 @@ function isBehindAll({ code, pos }: YAMLParseError, { contents }: Document.Parse
 
 /** A block at the end of a text without a last line end has none either. */
 function endAsWritten(document: Document.Parsed, end: number): void {
-  visit(document, {
-    Scalar: (_, node) => {
-      if (node.type !== 'BLOCK_LITERAL' && node.type !== 'BLOCK_FOLDED') return;
-      if (node.range?.[1] === end && node.source?.endsWith('\n')) node.source = node.source.slice(0, -1);
-    },
-  });
+  for (const node of nodesOf(document)) {
+    if (!isScalar(node) || (node.type !== 'BLOCK_LITERAL' && node.type !== 'BLOCK_FOLDED')) continue;
+    if (node.range?.[1] === end && node.source?.endsWith('\n')) node.source = node.source.slice(0, -1);
+  }
 }
 
 /** Where the value begins, its anchor and tag included. */

@@ -1,3 +1,4 @@
+import { maxDepth } from '@berth/kube';
 import type { YAMLParseError } from 'yaml';
 import { YamlPlaces } from './yaml-places.ts';
 
@@ -188,7 +189,7 @@ const rules: readonly Rule[] = [
     by: 'scanner',
     found: ({ pos: [start] }, places) => ({ words: places.isFirstKey(start) ? notHere('values') : noColon }),
   },
-  { code: 'RESOURCE_EXHAUSTION', by: 'scanner', found: always('exceeded max depth of 1000') },
+  { code: 'RESOURCE_EXHAUSTION', by: 'scanner', found: always(`exceeded max depth of ${maxDepth}`) },
 ];
 
 /** A tab after a plain text might be its next line; elsewhere nothing begins with one. */

@@ -1,7 +1,8 @@
 import { messageOf, runInThread, ThreadTooLong } from '@berth/kit';
-import { apiError, maxDepth, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
+import { apiError, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
 import { allInOrder } from '../resources/field.ts';
 import { BeyondBudget } from './yaml-decoder.ts';
+import { isDeepYaml } from './yaml-depth.ts';
 import { readDocument, type YamlDocument } from './yaml-document.ts';
 import { checkBeginning, checkCharacters } from './yaml-errors.ts';
 import { yamlOf } from './yaml-of.ts';
@@ -15,6 +16,9 @@ const mostValues = 20_000;
 
 /** Sources run as they are; a build puts the worker beside the bundle under its compiled name. */
 const workerFile = new URL(import.meta.url.endsWith('.ts') ? './yaml-worker.ts' : './yaml-worker.js', import.meta.url);
+
+/** Ten thousand levels, as deep as Go reads YAML: the library and the decoder call themselves for each. What is not used takes no memory. */
+const readingStackMegabytes = 256;
 
 /** No document that is meant well takes so long. */
 const mostCpuMs = 10_000;
@@ -31,7 +35,7 @@ let last: Promise<unknown> = Promise.resolve();
 export async function readYaml(text: string, signal: AbortSignal): Promise<YamlDocument> {
   const json = jsonDocument(text);
   if (json !== undefined) return json;
-  if (text.length >= ownThreadFrom) return inOwnThread({ text }, signal);
+  if (text.length >= ownThreadFrom || isDeepYaml(text)) return inOwnThread({ text }, signal);
   try {
     return readDocument(text, mostValues);
   } catch (error) {
@@ -40,12 +44,10 @@ export async function readYaml(text: string, signal: AbortSignal): Promise<YamlD
   }
 }
 
-const tooDeep = 'exceeded max depth';
-
 /** What JSON may have in its texts, and YAML may not. */
 const isEscapedOtherwise = /\\(?:\/|u[dD][89a-fA-F])/;
 
-/** Undefined: it is no JSON, yet may be YAML in braces, or it has a key twice. */
+/** Undefined: it is no JSON, yet may be YAML in braces, it has a key twice, or is too deep for both. */
 function jsonDocument(text: string): YamlDocument | undefined {
   if (!/^\s*[{[]/.test(text.slice(0, 1000)) || isEscapedOtherwise.test(text)) return undefined;
   checkCharacters(text);
@@ -53,9 +55,7 @@ function jsonDocument(text: string): YamlDocument | undefined {
   try {
     const { value, duplicateFields } = parseJsonStrict(text);
     return duplicateFields.length === 0 ? { value: allInOrder(value), repeated: [] } : undefined;
-  } catch (error) {
-    // As YAML it would be no flatter.
-    if ((error as Error).message.endsWith(tooDeep)) throw new Error(`yaml: ${tooDeep} of ${maxDepth}`);
+  } catch {
     return undefined;
   }
 }
@@ -67,7 +67,6 @@ export async function writeYaml(json: string | Buffer, signal: AbortSignal): Pro
   if (text.length < ownThreadFrom) return yamlOf(parseExact(text));
   const reply = await inTurn({ json: text }, signal);
   if ('text' in reply) return reply.text;
-  // What nests that deep would have more spaces than anyone takes.
   if ('error' in reply && /[Ss]tack/.test(reply.error)) throw tooLong();
   throw new Error('error' in reply ? reply.error : 'the answer could not be written');
 }
@@ -93,10 +92,17 @@ function inTurn(work: YamlWork, signal: AbortSignal): Promise<YamlReply> {
 
 async function ask(data: YamlWork, signal: AbortSignal): Promise<YamlReply> {
   try {
-    return await runInThread<YamlReply>(workerFile, { name: 'yaml', data, mostCpuMs, mostMegabytes: 512, signal });
+    // What is written that deep would have more spaces than anyone takes: it ends at the usual stack.
+    const stack = 'text' in data ? { stackMegabytes: readingStackMegabytes } : {};
+    const limits = { mostCpuMs, mostMegabytes: 512, ...stack };
+    return await runInThread<YamlReply>(workerFile, { name: 'yaml', data, ...limits, signal });
   } catch (error) {
-    if (error instanceof ThreadTooLong) throw tooLong();
+    if (error instanceof ThreadTooLong || isOutOfMemory(error)) throw tooLong();
     signal.throwIfAborted();
     return { error: messageOf(error) };
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
