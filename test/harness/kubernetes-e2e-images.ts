@@ -110,6 +110,7 @@ function agnhostLayer({ agnhost, version }: E2eImageSources): Layer {
     'uploads/': '',
     ...programsOf('usr/bin', ['curl', 'nsenter', 'mount', 'umount', 'ip', 'ss']),
     'usr/local/bin/nsenter': enterHost,
+    'usr/local/bin/nc': netcat,
     // One group only the image knows of, for tests of supplementary groups.
     ...users(
       'root:x:0:0:root:/root:/bin/sh\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n',
@@ -127,6 +128,16 @@ first=--mount=/rootfs/proc/1/ns/mnt
 while read -r name value; do [ "$name" != PPid: ] || parent=$value; done < /rootfs/proc/self/status
 [ "$1" != "$first" ] || [ -n "$(readlink /rootfs/proc/1/ns/mnt)" ] || { shift; set -- "--mount=/rootfs/proc/$parent/ns/mnt" "$@"; }
 exec /usr/bin/nsenter "$@"
+`;
+
+/** Busybox' has no UDP. An answer is one datagram, of which whoever reads less has no more. */
+const netcat = `#!/bin/bash
+case " $* " in *" -u "*) ;; *) exec /bin/busybox nc "$@" ;; esac
+while getopts uw: option; do [ "$option" != w ] || seconds=$OPTARG; done
+shift $((OPTIND - 1))
+exec 3<> "/dev/udp/$1/$2"
+cat >&3
+exec timeout "\${seconds-5}" dd bs=65536 count=1 <&3 2> /dev/null
 `;
 
 const webLayer: Layer = {
