@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdtempSync,
@@ -50,7 +51,9 @@ test('a backup is of one moment while writers go on, and comes back whole', asyn
     await writer;
   }
   expect(statSync(copy).mode & 0o777).toBe(0o600);
+  chmodSync(copy, 0o644);
   await restoreFile(copy, restored);
+  expect(statSync(restored).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder).sort()).toEqual(['berth.db', 'copy.db', 'other.db']);
   await using before = await open();
   await using after = await openSqliteStore({ file: restored, clock: systemClock });

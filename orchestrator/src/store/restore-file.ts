@@ -1,4 +1,4 @@
-import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, syncDirectory } from '@berth/kit';
@@ -20,6 +20,8 @@ export async function restoreFile(backup: string, store: string): Promise<void> 
   await removeAll(fresh);
   try {
     await copyFile(backup, fresh);
+    // Whoever may read the backup, the store is nobody else's.
+    await chmod(fresh, 0o600);
     // A store that a crash ended, such as one that was put aside, has its newest writes beside it.
     await copyFile(`${backup}-wal`, `${fresh}-wal`).catch(ifAbsent);
     moveRevisions(fresh, backup);
