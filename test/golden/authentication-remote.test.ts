@@ -81,6 +81,22 @@ test('tokens that are not an issuer\'s, or are over, are nobody\'s', async () =>
   const review = { spec: { token: issuer.token({ more: 'x'.repeat(2_000_000) }) } };
   const { text } = await world.api.send({ method: 'POST', path, contentType: 'application/json', body: review });
   expect(JSON.parse(text).status).toEqual({ user: {}, error: 'invalid bearer token' });
+  const errorOf = async (token: string) => {
+    const answer = await world.api.send({
+      method: 'POST',
+      path,
+      contentType: 'application/json',
+      body: { spec: { token } },
+    });
+    return JSON.parse(answer.text).status.error;
+  };
+  const but = (why: string) => `[invalid bearer token, oidc: ${why}]`;
+  expect(await errorOf(issuer.token({ aud: ['other', 'third'] }))).toBe(
+    but('verify token: oidc: expected audience in ["berth"] got ["other" "third"]'),
+  );
+  expect(await errorOf(issuer.token({ exp: 1_700_000_000 }))).toBe(
+    but('verify token: oidc: token is expired (Token Expiry: 2023-11-14 22:13:20 +0000 UTC)'),
+  );
   // An unknown key made it ask once, not each time.
   expect(issuer.fetched).toBe(4);
 });

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock, Logger } from '@berth/kit';
 import { isRecord } from '@berth/kube';
-import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
 import type { TokenMetrics } from '../metrics/token-metrics.ts';
 import type { User } from '../user.ts';
 import { CallError } from '../webhook/call-error.ts';
@@ -38,7 +38,7 @@ export class WebhookTokens implements TokenAuthenticator {
     this.#cache = new ExpiringCache(options.clock, cachedAnswers);
   }
 
-  async authenticate(token: string): Promise<User | undefined> {
+  async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
     const { clock, metrics } = this.#options;
     const beganMs = clock.monotonicMs();
     let status: 'hit' | 'miss' = 'miss';
@@ -46,13 +46,13 @@ export class WebhookTokens implements TokenAuthenticator {
       const key = createHmac('sha256', this.#secret).update(token).digest('base64');
       const known = this.#cache.get(key);
       if (known) status = 'hit';
-      return known ? known.user : await this.#fetched(key, token);
+      return known ? known.user : await this.#fetched(key, token, refused);
     } finally {
       metrics.looked(status, clock.monotonicMs() - beganMs);
     }
   }
 
-  async #fetched(key: string, token: string): Promise<User | undefined> {
+  async #fetched(key: string, token: string, refused: Refused | undefined): Promise<User | undefined> {
     const waited = this.#options.metrics.waiting();
     const asked = this.#asked.get(key) ?? this.#ask(key, token);
     this.#asked.set(key, asked);
@@ -62,6 +62,7 @@ export class WebhookTokens implements TokenAuthenticator {
       if (!(error instanceof CallError)) throw error;
       // It is nobody's as long as nobody says whose it is; the next to bring it asks again.
       this.#options.log.error('a token webhook did not tell whose a token is', { reason: error.message });
+      refused?.(error.message);
       return undefined;
     } finally {
       waited();

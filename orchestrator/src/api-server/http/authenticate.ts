@@ -7,8 +7,11 @@ import { anonymous, type User } from '../user.ts';
 
 /** Who a bearer token stands for; undefined: not one of its own. */
 export interface TokenAuthenticator {
-  authenticate(token: string): Promise<User | undefined>;
+  authenticate(token: string, refused?: Refused): Promise<User | undefined>;
 }
+
+/** Hears why a token is nobody's, from those that know it to be meant for them. */
+export type Refused = (why: string) => void;
 
 /** Hears of the certificates that requests come with. */
 export interface CertificateObserver {
@@ -59,9 +62,13 @@ export async function authenticate(
 }
 
 /** Who a bearer token stands for: the first that knows it says so. */
-export async function tokenUser(token: string, { tokens }: Pick<Authentication, 'tokens'>): Promise<User | undefined> {
+export async function tokenUser(
+  token: string,
+  { tokens }: Pick<Authentication, 'tokens'>,
+  refused?: Refused,
+): Promise<User | undefined> {
   for (const each of tokens) {
-    const user = await each.authenticate(token);
+    const user = await each.authenticate(token, refused);
     if (user) return authenticated(user);
   }
   return undefined;

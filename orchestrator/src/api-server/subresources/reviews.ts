@@ -6,7 +6,7 @@ import { rulesReview } from '../authorization/rules-review.ts';
 import { reviewedSelectors } from '../authorization/selector-attributes.ts';
 import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
-import { tokenUser } from '../http/authenticate.ts';
+import { type Refused, tokenUser } from '../http/authenticate.ts';
 import { invalid } from '../invalid.ts';
 import { ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
@@ -99,21 +99,25 @@ function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
     SelfSubjectReview: async (_spec, { user }) => ({ userInfo: userInfoOf(user) }),
     TokenReview: async (spec) => {
       if (!spec['token']) throw apiError('BadRequest', 'token is required for TokenReview in authentication');
-      const known = await reviewToken(parts, spec['token'] ?? '', spec['audiences'] ?? []);
-      if (!known) return { user: {}, error: 'invalid bearer token' };
+      // First what upstream's server says of its own token, then each way's word (authentication/request/union).
+      const refusals = new Set(['invalid bearer token']);
+      const known = await reviewToken(parts, spec, (why) => refusals.add(why));
+      if (!known) return { user: {}, error: refusals.size > 1 ? `[${[...refusals].join(', ')}]` : [...refusals][0] };
       return { authenticated: true, user: userInfoOf(known.user), audiences: known.audiences };
     },
   };
 }
 
 /** Whose a token is, by any way there is; those that know no audiences give tokens for this server. */
-async function reviewToken({ tokens, authentication }: SpecialParts, token: string, audiences: readonly string[]) {
-  const known = await tokens?.review(token, audiences);
+async function reviewToken({ tokens, authentication }: SpecialParts, spec: Spec, refused: Refused) {
+  const token: string = spec['token'];
+  const audiences: readonly string[] = spec['audiences'] ?? [];
+  const known = await tokens?.review(token, audiences, refused);
   if (known) return known;
   const own = tokens?.audiences ?? [];
   const common = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
   if (common.length === 0 && audiences.length > 0) return undefined;
-  const user = await tokenUser(token, await authentication());
+  const user = await tokenUser(token, await authentication(), refused);
   return user && { user, audiences: common };
 }
 

@@ -2,8 +2,9 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 
 import { type Clock, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
 import { maxCharacters } from '../authentication/oidc/jwt.ts';
-import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
+import { quotedList } from './quoted-list.ts';
 import type {
   ClaimedObject,
   IssuedToken,
@@ -151,38 +152,39 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     return claims;
   }
 
-  async authenticate(token: string): Promise<User | undefined> {
-    return (await this.review(token, []))?.user;
+  async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
+    return (await this.review(token, [], refused))?.user;
   }
 
-  async review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined> {
-    const signed = this.#read(token);
-    if (!signed || !this.#isInTime(signed.claims)) return undefined;
+  async review(token: string, audiences: readonly string[], refused?: Refused): Promise<ReviewedToken | undefined> {
+    const signed = this.#read(token, refused);
+    if (!signed) return undefined;
+    const { aud } = signed.claims;
     const wanted = audiences.length > 0 ? audiences : this.audiences;
-    const common = wanted.filter((audience) => signed.claims.aud.includes(audience));
-    if (common.length === 0) return undefined;
+    const common = wanted.filter((audience) => aud.includes(audience));
+    if (common.length === 0)
+      refused?.(`token audiences ${quotedList(aud)} is invalid for the target audiences ${quotedList(wanted)}`);
+    if (common.length === 0 || !this.#isInTime(signed.claims, refused)) return undefined;
     const { secret, warnafter: warnAfter } = signed.claims['kubernetes.io'];
     const more = { ...(secret ? { secret } : {}), ...(warnAfter ? { warnAfter } : {}) };
     return { user: signed.user, audiences: common, ...more };
   }
 
-  #isInTime({ exp, nbf }: Claims): boolean {
+  #isInTime({ exp, nbf }: Claims, refused: Refused | undefined): boolean {
     const now = this.#options.clock.now() / 1000;
+    if (exp <= now) refused?.('service account token has expired');
+    else if (nbf > now + 5) refused?.('service account token is not valid yet');
     return exp > now && nbf <= now + 5;
   }
 
-  #read(token: string): Signed | undefined {
+  #read(token: string, refused: Refused | undefined): Signed | undefined {
     const known = this.#signed.get(token);
     if (known) return known;
-    const claims = this.#verified(token);
+    const claims = this.#claimsBy(this.#issuers, token, refused) as Claims | undefined;
     if (!claims) return undefined;
     const signed = { claims, user: userOf(claims) };
     this.#signed.set(token, signed);
     return signed;
-  }
-
-  #verified(token: string): Claims | undefined {
-    return this.#claimsBy(this.#issuers, token) as Claims | undefined;
   }
 
   #compact(claims: object): string {
@@ -192,7 +194,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 
   /** What a token says that one of `issuers` has signed; whose it says it is comes first: others' cost no verification. */
-  #claimsBy(issuers: readonly string[], token: string): Record<string, unknown> | undefined {
+  #claimsBy(issuers: readonly string[], token: string, refused?: Refused): Record<string, unknown> | undefined {
     if (token.length > maxCharacters) return undefined;
     const [head, body, signature, ...more] = token.split('.');
     if (!head || !body || !signature || more.length > 0) return undefined;
@@ -202,8 +204,11 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
       if (!issuers.some((issuer) => issuer === claims['iss'])) return undefined;
       // Without a key's id, each may be the one.
       const keys = this.#keys.filter(({ id, algorithm }) => alg === algorithm && (!kid || kid === id));
+      if (keys.length === 0) refused?.('invalid signature, no keys found');
       const [text, bytes] = [Buffer.from(`${head}.${body}`), Buffer.from(signature, 'base64url')];
-      return keys.some(({ hash, key }) => verify(hash, text, withWay(key), bytes)) ? claims : undefined;
+      if (keys.some(({ hash, key }) => verify(hash, text, withWay(key), bytes))) return claims;
+      if (keys.length > 0) refused?.('go-jose/go-jose: error in cryptographic primitive');
+      return undefined;
     } catch {
       return undefined;
     }

@@ -1,5 +1,6 @@
 import type { Clock } from '@berth/kit';
-import type { TokenAuthenticator } from '../http/authenticate.ts';
+import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
+import { notFound } from '../resource-errors.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import type { ReviewedToken, TokenIssuer } from './token-issuer.ts';
@@ -10,10 +11,10 @@ export function liveAccounts(
   tokens: TokenIssuer & TokenAuthenticator,
 ): TokenIssuer & TokenAuthenticator {
   const counts = context.metrics.tokens;
-  const review: TokenIssuer['review'] = async (token, audiences) => {
-    const found = await tokens.review(token, audiences);
+  const review: TokenIssuer['review'] = async (token, audiences, refused) => {
+    const found = await tokens.review(token, audiences, refused);
     if (found) {
-      const lives = await isLive(context, found);
+      const lives = await isLive(context, found, refused);
       if (lives) (isStale(found, context.clock) ? counts.stale : counts.valid).add();
       return lives ? found : undefined;
     }
@@ -34,7 +35,7 @@ export function liveAccounts(
     ...(tokens.lifetimes ? { lifetimes: tokens.lifetimes } : {}),
     issue: (request) => tokens.issue(request),
     review,
-    authenticate: async (token) => (await review(token, []))?.user,
+    authenticate: async (token, refused) => (await review(token, [], refused))?.user,
   };
 }
 
@@ -54,15 +55,35 @@ interface Needed {
 /** By user, who is the same for each request with a token. */
 const needs = new WeakMap<User, readonly Needed[]>();
 
-async function isLive(context: ServerContext, found: ReviewedToken): Promise<boolean> {
+async function isLive(context: ServerContext, found: ReviewedToken, refused: Refused | undefined): Promise<boolean> {
   let needed = needs.get(found.user);
   if (!needed) {
     needed = neededBy(found);
     needs.set(found.user, needed);
   }
   // The newest is asked for only where what is at hand says otherwise: it may be late (pkg/controller/serviceaccount/tokengetter.go).
-  for (const each of needed) if (!((await isThere(context, each, 0)) || (await isThere(context, each)))) return false;
+  for (const each of needed) {
+    if ((await isThere(context, each, 0)) || (await isThere(context, each))) continue;
+    refused?.(await whyEnded(context, each));
+    return false;
+  }
   return true;
+}
+
+/** How upstream names what a token's claims are about (pkg/serviceaccount claims.go). */
+const claimed = {
+  serviceaccounts: ['service account', ''],
+  pods: ['pod', 'service account pod ref '],
+  secrets: ['secret', 'service account secret ref '],
+  nodes: ['node', 'service account node ref '],
+} as const;
+
+async function whyEnded(context: ServerContext, { plural, namespace, name, uid }: Needed): Promise<string> {
+  const found = await context.storageOf('', plural)?.find(namespace, name);
+  const [kind, ref] = claimed[plural];
+  if (found) return `${kind} UID (${found.object.metadata.uid}) does not match ${ref}claim (${uid})`;
+  if (plural === 'serviceaccounts') return notFound({ group: '', plural }, name).message;
+  return 'service account token has been invalidated';
 }
 
 async function isThere(

@@ -1,3 +1,4 @@
+import type { Refused } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
 
 export interface BoundTo {
@@ -82,7 +83,7 @@ export interface TokenIssuer {
   readonly lifetimes?: TokenLifetimes;
   issue(request: TokenRequest): Promise<IssuedToken>;
   /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
-  review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined>;
+  review(token: string, audiences: readonly string[], refused?: Refused): Promise<ReviewedToken | undefined>;
   /** What a token of ours says that lies in a Secret; undefined: it is none. Absent: there are none. */
   readLegacy?(token: string): LegacyClaims | undefined;
 }

@@ -1,5 +1,5 @@
 import { followFile } from '../../configuration/follow-file.ts';
-import type { TokenAuthenticator } from '../../http/authenticate.ts';
+import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
 import type { User } from '../../user.ts';
 import {
   type AuthenticationConfiguration,
@@ -39,9 +39,9 @@ export class ConfiguredIssuers implements TokenAuthenticator {
     return issuers;
   }
 
-  async authenticate(token: string): Promise<User | undefined> {
+  async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
     for (const issuer of this.#issuers) {
-      const user = await issuer.authenticate(token);
+      const user = await issuer.authenticate(token, refused);
       if (user) return user;
     }
     return undefined;

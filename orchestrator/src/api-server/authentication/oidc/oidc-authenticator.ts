@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@berth/kit';
-import type { TokenAuthenticator } from '../../http/authenticate.ts';
+import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
+import { quotedList } from '../../tokens/quoted-list.ts';
 import type { User } from '../../user.ts';
 import { CallError } from '../../webhook/call-error.ts';
 import type { HttpsCaller } from '../../webhook/https-caller.ts';
@@ -45,7 +46,7 @@ export class OidcAuthenticator implements TokenAuthenticator {
     return this.#keys.ready();
   }
 
-  async authenticate(token: string): Promise<User | undefined> {
+  async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
     const jwt = parseJwt(token);
     if (jwt?.claims['iss'] !== this.#options.issuer) return undefined;
     const { algorithms } = this.#options;
@@ -60,29 +61,42 @@ export class OidcAuthenticator implements TokenAuthenticator {
     } catch (error) {
       if (!(error instanceof ClaimError || error instanceof CallError)) throw error;
       this.#parts.log.warn('a token was refused', { issuer: this.#options.issuer, reason: error.message });
+      refused?.(error.message);
       return undefined;
     }
   }
 
   #checkTimes({ exp, nbf }: Claims): void {
     const now = this.#parts.clock.now() / 1000;
-    if (typeof exp !== 'number' || exp <= now) throw new ClaimError('oidc: verify token: oidc: token is expired');
+    if (typeof exp !== 'number' || exp <= now) {
+      const ended = new Date((typeof exp === 'number' ? Math.floor(exp) : 0) * 1000).toISOString();
+      const shown = `${ended.slice(0, 10)} ${ended.slice(11, 19)} +0000 UTC`;
+      throw new ClaimError(`oidc: verify token: oidc: token is expired (Token Expiry: ${shown})`);
+    }
     if (nbf !== undefined && (typeof nbf !== 'number' || nbf > now + leewaySeconds))
       throw new ClaimError('oidc: verify token: oidc: current time is before the nbf (not before) time');
   }
 
   #checkAudience({ aud }: Claims): void {
     const given = [aud].flat();
-    if (!this.#options.audiences.some((audience) => given.includes(audience)))
-      throw new ClaimError('oidc: verify token: oidc: expected audience in the token is not there');
+    const { audiences } = this.#options;
+    if (audiences.some((audience) => given.includes(audience))) return;
+    const shown = given.filter((one) => typeof one === 'string');
+    throw new ClaimError(
+      `oidc: verify token: oidc: expected audience in ${quotedList([...audiences].sort())} got ${quotedList(shown)}`,
+    );
   }
 
   #userOf(claims: Claims): User {
     const { requiredClaims, claimRules = [], userRules = [] } = this.#options;
     const user = this.#mapped(claims);
-    for (const [claim, value] of Object.entries(requiredClaims))
-      if (claims[claim] !== value)
-        throw new ClaimError(`oidc: required claim ${claim} not present in ID token, or another`);
+    for (const [claim, value] of Object.entries(requiredClaims)) {
+      if (!Object.hasOwn(claims, claim)) throw new ClaimError(`oidc: required claim ${claim} not present in ID token`);
+      const got = claims[claim];
+      if (typeof got !== 'string') throw new ClaimError(`oidc: parse claim ${claim}: not a text`);
+      if (got !== value)
+        throw new ClaimError(`oidc: required claim ${claim} value does not match. Got = ${got}, want = ${value}`);
+    }
     checkRules('claim validation expression', claimRules, claims);
     const { name: username, uid = '', groups, extra = {} } = user;
     checkRules('user info validation rule', userRules, { username, uid, groups, extra });
