@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '@berth/kit';
 import { expect, onTestFinished, test } from 'vitest';
+import { SqliteLog } from './sqlite-log.ts';
 import { openSqliteStore } from './store.sqlite.ts';
 import type { Store } from './store.ts';
 
@@ -43,6 +44,21 @@ test('writes go on between the steps of a compaction', async () => {
   for (let i = 0; i < 20; i++) await store.write({ key: '/r/b/x', value: bytes(`${i}`) });
   expect(isOver).toBe(false);
   await compacting;
+});
+
+test('a step of a compaction takes away only so many bytes, as all that goes is overwritten', () => {
+  const file = aFile();
+  const log = SqliteLog.open(file);
+  const value = new Uint8Array(200_000);
+  for (let revision = 1; revision <= 20; revision++) log.commit([[revision, '/a', 1, null, value]]);
+  log.commit([[21, '/a', 1, null, null]]);
+  const step = { limit: 200, bytes: 1_000_000 };
+  const reached: number[] = [];
+  do reached.push(log.compact(21, step));
+  while (reached.at(-1) !== 21);
+  expect(reached).toEqual([6, 11, 16, 21]);
+  expect(log.load(0, step)).toEqual([]);
+  log.close();
 });
 
 test('a compaction that a stop broke off is ended by the next start', async () => {

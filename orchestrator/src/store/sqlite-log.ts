@@ -67,20 +67,27 @@ export class SqliteLog {
   }
 
   /** One bounded step towards forgetting what was overwritten up to `target`; resumes where the last one ended. */
-  compact(target: number, limit: number): number {
+  compact(target: number, { limit, bytes }: ReadStep): number {
     return this.#transaction(() => {
       const { compacted } = this.state();
       const step = this.#db.prepare(
-        'SELECT revision, key, value IS NULL AS deleted FROM log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?',
+        `SELECT revision, key, value IS NULL AS deleted, (
+          SELECT length(value) FROM log AS old WHERE key = log.key AND revision < log.revision ORDER BY revision DESC LIMIT 1
+        ) AS freed FROM log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?`,
       );
-      const found = step.all(compacted, target, limit) as { revision: number; key: string; deleted: number }[];
+      const found = step.all(compacted, target, limit) as unknown as CompactedRow[];
       const older = this.#db.prepare('DELETE FROM log WHERE key = ? AND revision < ?');
       const itself = this.#db.prepare('DELETE FROM log WHERE revision = ?');
-      for (const { revision, key, deleted } of found) {
+      let reached = found.length < limit ? target : (found.at(-1)?.revision ?? target);
+      let size = 0;
+      for (const { revision, key, deleted, freed } of found) {
         older.run(key, revision);
         if (deleted) itself.run(revision);
+        size += freed ?? 0;
+        if (size < bytes) continue;
+        reached = revision;
+        break;
       }
-      const reached = found.length < limit ? target : (found.at(-1)?.revision ?? target);
       const set = this.#db.prepare('UPDATE meta SET value = max(value, ?) WHERE name = ?');
       set.run(reached, 'compacted');
       set.run(target, 'target');
@@ -137,6 +144,14 @@ export function createFile(file: string): void {
   const directory = openSync(dirname(file), 'r');
   fsyncSync(directory);
   closeSync(directory);
+}
+
+interface CompactedRow {
+  readonly revision: number;
+  readonly key: string;
+  readonly deleted: number;
+  /** What the row made history of, in bytes; null: nothing, or a deletion. */
+  readonly freed: number | null;
 }
 
 function check(db: DatabaseSync): void {

@@ -17,7 +17,7 @@ export type WrittenRow = readonly [
   value: Uint8Array | null,
 ];
 
-/** How much is read at a time: so many rows, and fewer where the last of them comes to so many bytes of values. */
+/** How much is read or taken away at a time: so many rows, and fewer where the last of them comes to so many bytes of values. */
 export interface ReadStep {
   readonly limit: number;
   readonly bytes: number;
@@ -38,7 +38,7 @@ export type WorkerRequest =
   | { readonly op: 'commit'; readonly rows: readonly WrittenRow[] }
   | { readonly op: 'range'; readonly keys: PastKeys; readonly step: ReadStep }
   | { readonly op: 'count'; readonly keys: PastKeys; readonly limit: number }
-  | { readonly op: 'compact'; readonly target: number; readonly limit: number }
+  | { readonly op: 'compact'; readonly target: number; readonly step: ReadStep }
   /** Gives back the memory that pages of the file take. */
   | { readonly op: 'shrinkCache' }
   | { readonly op: 'close' };

@@ -26,7 +26,7 @@ function answer(request: WorkerRequest): WorkerAnswers[keyof WorkerAnswers] {
     case 'count':
       return opened().count(request.keys, request.limit);
     case 'compact': {
-      const reached = opened().compact(request.target, request.limit);
+      const reached = opened().compact(request.target, request.step);
       opened().shrink();
       return reached;
     }

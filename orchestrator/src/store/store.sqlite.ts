@@ -20,8 +20,8 @@ const eventPatienceMs = 10;
 /** A key whose time came while the disk took no deletion is tried again after this long. */
 const expireAgainMs = 10_000;
 
-/** Rows a compaction step touches: about a millisecond of the store's thread, between two commits. */
-const compactionStep = 200;
+/** What a compaction step takes away, of which each page is overwritten: some milliseconds of the store's thread, between two commits. */
+const compactionStep: ReadStep = { limit: 200, bytes: 2 ** 20 };
 /** Nobody waits at a start but who starts it. */
 const loadStep: ReadStep = { limit: 2_000, bytes: 4 * 2 ** 20 };
 /** How long a backup waits for its reader while nothing is compacted. */
@@ -166,7 +166,7 @@ class SqliteStore implements Store {
   /** Each step is one short transaction, queued behind the commits that came before it. */
   async #compactOnDisk(target: number): Promise<void> {
     while (!this.#closed) {
-      const reached = await this.#thread.ask({ op: 'compact', target, limit: compactionStep });
+      const reached = await this.#thread.ask({ op: 'compact', target, step: compactionStep });
       if (reached >= target) return;
     }
   }

@@ -39,7 +39,7 @@ export function compactFile(file: string, keep: number): number {
   try {
     const { revision, compacted } = log.state();
     const target = Math.max(compacted, revision - keep);
-    while (log.compact(target, 100) < target);
+    while (log.compact(target, { limit: 100, bytes: Number.POSITIVE_INFINITY }) < target);
     return target;
   } finally {
     log.close();
