@@ -154,6 +154,24 @@ test('a definition that is deleted takes its instances with it, and is served no
   await expect.poll(() => refusal(h.send('GET', foosPath)).then(({ code }) => code)).toBe(404);
 });
 
+test('what is embedded is published as a resource, which says what it is', async () => {
+  await using h = await aCustomServer();
+  const embedded = { type: 'object', 'x-kubernetes-embedded-resource': true, properties: { a: { type: 'string' } } };
+  const openAPIV3Schema = {
+    type: 'object',
+    properties: { one: embedded, other: { ...embedded, required: ['a', 'kind'] } },
+  };
+  const version = { name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema } };
+  await h.define(fooDefinition({ spec: { versions: [version] } }));
+  const document = await h.send('GET', '/openapi/v3/apis/samplecontroller.k8s.io/v1alpha1');
+  const schemas = (document['components'] as { schemas: Record<string, { properties: object }> }).schemas;
+  const properties = { apiVersion: {}, kind: {}, metadata: {}, a: {} };
+  expect(schemas['io.k8s.samplecontroller.v1alpha1.Foo']?.properties).toMatchObject({
+    one: { properties, required: ['kind', 'apiVersion'] },
+    other: { properties, required: ['a', 'kind', 'apiVersion'] },
+  });
+});
+
 test('names that others of the group have are not given twice, and are once they are free', async () => {
   await using h = await aCustomServer();
   await h.define(fooDefinition());

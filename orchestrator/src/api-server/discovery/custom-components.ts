@@ -90,7 +90,12 @@ function published(schema: JsonSchema, as: 'v2' | 'v3'): Json {
     ...(additional ? { additionalProperties: published(additional, as) } : {}),
     ...(additionalProperties === true && as === 'v3' ? { additionalProperties: true } : {}),
   };
-  return isEmbedded(schema) && !(as === 'v2' && preservesUnknown(schema)) ? withResourceFields(own) : own;
+  return isEmbedded(schema) && !(as === 'v2' && preservesUnknown(schema)) ? asResource(own, schema) : own;
+}
+
+/** What is embedded says what it is (apiextensions openapi builder, addEmbeddedProperties). */
+function asResource(own: Json, { required = [] }: JsonSchema): Json {
+  return { ...withResourceFields(own), required: [...new Set([...required, 'kind', 'apiVersion'])] };
 }
 
 /** What int-or-string stands for, said in full. */

@@ -1,5 +1,6 @@
 import { resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import type { AnyObject } from '../resource-definition.ts';
 import { definitions } from '../resources/definitions.ts';
 import { aConfigMap, aPod, aServer } from '../server.test-harness.ts';
 import { planDeletion } from './delete-object.ts';
@@ -84,6 +85,19 @@ test('a pod that a crash left marked without grace goes with the next deletion, 
     });
   expect(plan([])).toBe('remove');
   expect(plan(['x/y'])).toBe('pending');
+});
+
+test('a definition whose deletion is asked for again says that no time is left', () => {
+  const definition = definitions.find(({ plural }) => plural === 'customresourcedefinitions');
+  if (!definition) throw new Error('no definitions');
+  const options = { dryRun: false, gracePeriodSeconds: undefined, propagationPolicy: undefined, preconditions: {} };
+  const plan = (old: AnyObject) => planDeletion({ definition, old, options, now: 0 }) as AnyObject;
+  const held = { metadata: { name: 'd', finalizers: ['customresourcecleanup.apiextensions.k8s.io'] }, status: {} };
+  const first = plan(held);
+  expect(first.metadata).not.toHaveProperty('deletionGracePeriodSeconds');
+  const second = plan(first);
+  expect(second.metadata).toEqual({ ...first.metadata, deletionGracePeriodSeconds: 0 });
+  expect(plan(second)).toBe('pending');
 });
 
 test('propagation policies leave their finalizer for the garbage collector', async () => {

@@ -166,7 +166,9 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
   const marked = unheld || (!first && metadata.deletionGracePeriodSeconds === 0);
   if (finalizers.length === 0 && !held && seconds === 0 && marked) return 'remove';
   const unchanged = grace === undefined || grace === metadata.deletionGracePeriodSeconds;
-  if (!first && unchanged && sameList(finalizers, metadata.finalizers)) return 'pending';
+  // What marks itself says nothing of time, which is over where its deletion is asked for again (registry Store.Delete, markAsDeleting).
+  const unsaid = markDeleted !== undefined && metadata.deletionGracePeriodSeconds === undefined;
+  if (!first && unchanged && !unsaid && sameList(finalizers, metadata.finalizers)) return 'pending';
   const next: AnyObject = { ...old, metadata: { ...metadata } };
   if (finalizers.length > 0) next.metadata.finalizers = finalizers;
   else delete next.metadata.finalizers;
@@ -174,6 +176,7 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
     next.metadata.deletionTimestamp = deletionTime(metadata, seconds, now);
     if (!held) next.metadata.deletionGracePeriodSeconds = seconds;
   }
+  if (unsaid) next.metadata.deletionGracePeriodSeconds = 0;
   if (isNamespace(definition)) next['status'] = { ...next.status, phase: 'Terminating' };
   if (first && metadata.generation) next.metadata.generation = nextGeneration(metadata.generation);
   return next;
