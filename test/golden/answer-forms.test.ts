@@ -46,6 +46,39 @@ test('the log of a pod that no node has is nothing, without a type or a length',
   expect([status, text, headers['content-type'], headers['content-length']]).toEqual([204, '', undefined, undefined]);
 });
 
+/** A line that ends, one that does not, or lines whose last does not. */
+const formOf = (text: string) => (text.trimEnd().includes('\n') ? 'lines' : 'a line') + (text.endsWith('\n') ? ', ended' : '');
+
+test.each([
+  ['/', '*/*', 'lines'],
+  ['/version', '*/*', 'lines'],
+  ...['/api', '/apis', '/apis/apps', '/apis/apps/v1', '/api/v1/nodes', configmaps, `${configmaps}/a`, `${configmaps}/none`, events].map((path) => [path, '*/*', 'a line, ended']),
+  ['/apis', 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList', 'a line, ended'],
+  ...[configmaps, '/api/v1/nodes'].map((path) => [path, partials('Table'), 'a line, ended']),
+  ...[configmaps, '/api/v1/nodes'].map((path) => [path, partials('PartialObjectMetadataList'), 'a line, ended']),
+  [`${configmaps}/a`, partials('PartialObjectMetadata'), 'a line, ended'],
+  [`${configmaps}?watch=true&timeoutSeconds=1&resourceVersion=0&fieldSelector=metadata.name%3Da`, '*/*', 'a line, ended'],
+  ['/openapi/v3', '*/*', 'a line'],
+  ['/openapi/v3/apis/apps/v1', '*/*', 'a line'],
+  ['/openapi/v2', '*/*', 'a line'],
+  ...[`${configmaps}?pretty=1`, `${configmaps}/a?pretty=true`, '/apis?pretty=1'].map((path) => [path, '*/*', 'lines']),
+  [configmaps, 'application/json;pretty=1', 'lines'],
+  [`${configmaps}/a`, 'text/html, application/json; pretty=1;q=0.5', 'lines'],
+  [`${configmaps}/a?pretty=0`, 'application/json;pretty=1', 'lines'],
+  [configmaps, 'application/json;pretty=0', 'a line, ended'],
+] as [string, string, string][])('%s asked for as %s is %s', async (path, accept, form) => {
+  const { text } = await send('GET', path, { accept });
+  JSON.parse(text);
+  expect(formOf(text)).toBe(form);
+});
+
+test('what an authorizer refuses is not for browsers to guess; what admission refuses is told like any other error', async () => {
+  const refused = async (path: string) => (await send('GET', path, { certificate: false })).headers['x-content-type-options'];
+  expect([await refused(configmaps), await refused('/nope')]).toEqual(['nosniff', 'nosniff']);
+  const late = await send('POST', '/api/v1/namespaces/none/configmaps', { body: { metadata: { name: 'x' } } });
+  expect([late.status, late.headers['x-content-type-options']]).toEqual([404, undefined]);
+});
+
 test('aggregated discovery depends on what is accepted', async () => {
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
   expect((await send('GET', '/apis', { accept })).headers['vary']).toBe('Accept');

@@ -1,6 +1,9 @@
-import { type ApiError, apiError, goQuote } from '@berth/kube';
+import { ApiError, apiError, goQuote } from '@berth/kube';
 import { type Attributes, isOfPath } from './authorizer.ts';
 import { withoutTags } from './internal-error.ts';
+
+/** What authorizers refuse before anything else is looked at: no browser shall guess what its answer is (apiserver responsewriters.Forbidden). */
+export class UnpermittedError extends ApiError {}
 
 /** What someone may not do, in upstream's words (apiserver responsewriters.Forbidden). */
 export function forbiddenError(attributes: Attributes, reason: string): ApiError {
@@ -23,4 +26,8 @@ export function forbiddenError(attributes: Attributes, reason: string): ApiError
       },
     },
   );
+}
+
+export function unpermitted(attributes: Attributes, reason: string): UnpermittedError {
+  return new UnpermittedError(forbiddenError(attributes, reason).status);
 }

@@ -2,7 +2,7 @@ import { ApiError, FieldSelector, isReason } from '@berth/kube';
 import { guarded, hasLongSelector, heavyWork } from './aside/heavy-work.ts';
 import { type Attributes, type Authorizer, type Decision, pathAttributes } from './authorizer.ts';
 import { deprecationOf } from './deprecations.ts';
-import { forbiddenError } from './forbidden.ts';
+import { unpermitted } from './forbidden.ts';
 import { handleResource } from './handle-resource.ts';
 import { InternalError, uriOf } from './internal-error.ts';
 import { asApiError } from './object-storage.ts';
@@ -151,7 +151,7 @@ export class RequestPipeline {
     }
     request.audit?.annotate('authorization.k8s.io/decision', 'forbid');
     request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
-    throw forbiddenError(attributes, decision.reason);
+    throw unpermitted(attributes, decision.reason);
   }
 
   #ofResource(route: ResourceRoute, request: ServerRequest): Promise<Answer> {

@@ -1,4 +1,4 @@
-import { json } from './discovery/discovery-paths.ts';
+import { linesOfJson } from './discovery/discovery-paths.ts';
 import { versionInfo } from './discovery/version.ts';
 import type { HealthCheck } from './health-paths.ts';
 import type { HealthMetrics } from './metrics/health-metrics.ts';
@@ -18,12 +18,12 @@ export function serverPaths(metrics: ServerMetrics, paths: () => readonly string
     if (segments.length === 1 && segments[0] === 'version') {
       if (method !== 'GET') throw notAllowed();
       checkProduced(accept, ['application/json']);
-      return json(versionInfo);
+      return linesOfJson(versionInfo);
     }
     switch (decodedPath(path)) {
       case '/':
       case '/index.html':
-        return json({ paths: paths() });
+        return linesOfJson({ paths: paths() });
       case '/metrics':
         return { type: 'text', status: 200, text: await metrics.text(), contentType: metricsType };
       case '/metrics/slis':

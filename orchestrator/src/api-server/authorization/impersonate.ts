@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { apiError, goQuote } from '@berth/kube';
 import { aggregate } from '../aggregate.ts';
 import { type Attributes, type Authorizer, pathAttributes } from '../authorizer.ts';
-import { forbiddenError } from '../forbidden.ts';
+import { unpermitted } from '../forbidden.ts';
 import { dns1123Subdomain } from '../resources/names.ts';
 import { domainPrefixedPath } from '../resources/paths.ts';
 import { anonymous, type User } from '../user.ts';
@@ -126,17 +126,17 @@ function nameAttributes(
 
 /** What plain impersonation lets through, as it always did. @throws ApiError Forbidden */
 function checkGroups(groups: readonly string[], asked: Attributes): void {
-  if (groups.includes('')) throw forbiddenError(asked, 'impersonating the empty string group is not allowed');
+  if (groups.includes('')) throw unpermitted(asked, 'impersonating the empty string group is not allowed');
   const masters = 'system:masters';
   if (groups.includes(masters))
-    throw forbiddenError({ ...asked, name: masters }, `impersonating the ${masters} group is not allowed`);
+    throw unpermitted({ ...asked, name: masters }, `impersonating the ${masters} group is not allowed`);
 }
 
 /** @throws ApiError Forbidden */
 function checkExtra(extra: Wanted['extra'], asked: Attributes): void {
   for (const [key, values] of Object.entries(extra)) {
     const why = extraComplaint(key, values);
-    if (why !== undefined) throw forbiddenError(asked, `impersonating ${why}`);
+    if (why !== undefined) throw unpermitted(asked, `impersonating ${why}`);
   }
 }
 
@@ -209,7 +209,7 @@ function wantedBy(rawHeaders: readonly string[]): Wanted | undefined {
 
 async function allow(attributes: Attributes, authorizer: Authorizer): Promise<void> {
   const { allowed, reason } = await authorizer.authorize(attributes);
-  if (!allowed) throw forbiddenError(attributes, reason);
+  if (!allowed) throw unpermitted(attributes, reason);
 }
 
 /** What the name brings along, as authentication would have given it. */

@@ -9,6 +9,7 @@ import {
   protobufMedia,
   type Representation,
 } from '../representation/negotiate.ts';
+import { documentEnd } from '../representation/represent.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import type { Discovered } from './discovered.ts';
 
@@ -48,7 +49,7 @@ async function bodyOf(
   text: string,
   { format, signal }: { readonly format: Representation['format']; readonly signal: AbortSignal },
 ): Promise<Uint8Array> {
-  if (format === 'json') return Buffer.from(text);
+  if (format === 'json') return Buffer.from(`${text}${documentEnd}`);
   if (format === 'yaml') return Buffer.from(await writeYaml(text, signal));
   const { apiVersion = '' } = value;
   return (await protobufWriter()).object({ ...value, apiVersion: apiVersion || 'v1' }, apiVersion);

@@ -47,9 +47,10 @@ function discovered(
   return definitions && apiResourceList(registry, group === '' ? version : `${group}/${version}`, definitions);
 }
 
-export function json(value: object, contentType = 'application/json'): DocumentAnswer {
-  const headers = { 'content-type': contentType };
-  return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value)), headers };
+/** In lines, for people, too (apiserver responsewriters WriteRawJSON). */
+export function linesOfJson(value: object): DocumentAnswer {
+  const headers = { 'content-type': 'application/json' };
+  return { type: 'document', status: 200, body: Buffer.from(JSON.stringify(value, null, 2)), headers };
 }
 
 type DocumentAnswer = Extract<Answer, { type: 'document' }>;

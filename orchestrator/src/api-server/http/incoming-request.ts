@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Rng } from '@berth/kit';
 import type { ApiError } from '@berth/kube';
 import { InternalError } from '../internal-error.ts';
+import { documentEnd } from '../representation/represent.ts';
 import type { RequestBody, ServerRequest } from '../server-request.ts';
 import { fewBytes, gatherPieces } from './gather-pieces.ts';
 import { maxBodyBytes, readBody } from './read-body.ts';
@@ -148,7 +149,7 @@ export function refuseUpgrade(socket: Duplex, error: ApiError): void {
   const [body, type] =
     error instanceof InternalError
       ? [error.text, 'text/plain; charset=utf-8']
-      : [JSON.stringify(status), 'application/json'];
+      : [`${JSON.stringify(status)}${documentEnd}`, 'application/json'];
   const head = `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code ?? 500] ?? ''}\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body);
 }

@@ -6,6 +6,7 @@ import { createGzip, gzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import { type ApiError, apiError, type KubeObject, type Status } from '@berth/kube';
 import { turns } from '../decoding/turns.ts';
+import { UnpermittedError } from '../forbidden.ts';
 import { InternalError } from '../internal-error.ts';
 import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
 import { JsonIndenter } from '../representation/json-indenter.ts';
@@ -115,6 +116,7 @@ export async function respondError(error: ApiError, reply: Reply): Promise<void>
   await send(reply, status.code ?? 500, body, {
     'content-type': contentType,
     ...(retry === undefined ? {} : { 'retry-after': String(retry) }),
+    ...(error instanceof UnpermittedError ? unsniffed : {}),
   });
 }
 
@@ -181,10 +183,16 @@ async function send(
 }
 
 /** Who asks for it, or looks like a person (apiserver negotiation isPrettyPrint). */
-function wantsLines({ query, userAgent = '', path }: ServerRequest): boolean {
+function wantsLines({ query, userAgent = '', path, accept }: ServerRequest): boolean {
   if (path.startsWith('/openapi/')) return false;
   const asked = query.get('pretty');
+  if (accept?.includes('pretty') && accept.split(',').some(isInLines)) return true;
   return asked ? /^(1|t|true|T|True|TRUE)$/.test(asked) : /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
+}
+
+function isInLines(range: string): boolean {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
+  return type === 'application/json' && parameters.includes('pretty=1');
 }
 
 async function* linesOf(body: Uint8Array | LongBody): AsyncGenerator<Uint8Array> {

@@ -27,6 +27,9 @@ export interface Presentation {
 
 const encoder = new TextEncoder();
 
+/** Go's encoder of JSON ends each document with it; one in lines has none. */
+export const documentEnd = '\n';
+
 /** The body of an answer that is one document, and its media type. */
 export async function documentOf(
   answer: Extract<Answer, { type: 'object' | 'list' }>,
@@ -37,7 +40,7 @@ export async function documentOf(
   const plain = representation.as === undefined;
   if (!plain) checkMetadataForm(answer, representation);
   if (representation.format === 'json' && plain) {
-    const body = answer.type === 'list' ? await listJson(answer) : objectJson(answer.object);
+    const body = answer.type === 'list' ? await listJson(answer) : objectDocument(answer.object);
     return { body, contentType: 'application/json' };
   }
   if (representation.format === 'protobuf') {
@@ -47,7 +50,7 @@ export async function documentOf(
   const json =
     answer.type === 'list'
       ? await madeList(answer, presentation)
-      : Buffer.from(stringifyDeep(objectValue(answer, presentation)));
+      : Buffer.from(`${stringifyDeep(objectValue(answer, presentation))}${documentEnd}`);
   return representation.format === 'yaml'
     ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
     : { body: json, contentType: 'application/json' };
@@ -57,8 +60,8 @@ export async function documentOf(
 async function madeList(answer: ListAnswer, presentation: Presentation): Promise<Buffer> {
   const { items } = answer;
   const made = (from: number, to: number) => listValue({ ...answer, items: items.slice(from, to) }, presentation);
-  if (items.length === 0) return Buffer.from(JSON.stringify(made(0, 0)));
-  const end = ']}';
+  if (items.length === 0) return Buffer.from(`${JSON.stringify(made(0, 0))}${documentEnd}`);
+  const end = `]}${documentEnd}`;
   const parts: Buffer[] = [];
   let from = 0;
   for (const [i, item] of items.entries()) {
@@ -78,6 +81,11 @@ function partOf(list: object, first: boolean): Buffer {
   if (first) return Buffer.from(JSON.stringify(list).slice(0, -2));
   // The items, or a table's rows, come last in a list.
   return Buffer.from(`,${JSON.stringify(Object.values(list).at(-1)).slice(1, -1)}`);
+}
+
+function objectDocument(object: AnswerObject): Uint8Array {
+  if (object instanceof StoredObject) return joinedSplices('', [object.splice()], documentEnd);
+  return encoder.encode(`${stringifyDeep(object)}${documentEnd}`);
 }
 
 function objectJson(object: AnswerObject): Uint8Array {
@@ -112,7 +120,7 @@ async function listJson(list: ListAnswer): Promise<LongBody> {
     if (isMade) made.push(splice);
   }
   const spliceAt = (i: number) => (isMade ? made[i] : items[i]?.item()) as Splice;
-  return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: ']}' });
+  return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: `]}${documentEnd}` });
 }
 
 function listValue(list: ListAnswer, presentation: Presentation): object {
