@@ -56,6 +56,14 @@ const mostHttp2HeaderBytes = 64 * 1024;
 /** What HTTP/2 adds to each header's bytes (RFC 9113 §6.5.2). */
 const headerOverhead = 32;
 
+/**
+ * Requests under way on one connection of HTTP/2: as upstream, what clients take for granted until they are told. What they begin in one
+ * packet begins in one turn, and is kept until it is answered.
+ */
+const mostStreams = 100;
+/** Requests that a client gives up at once before its connection ends: as many as Go's server begins. */
+const mostResets = 4 * mostStreams;
+
 /** A connection that nothing is asked on ends after this, as Go's server has it. */
 const idleMs = 90_000;
 /** How long a client may take for its first word, and for its part of the handshake that follows. */
@@ -127,8 +135,14 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
     // Who has no certificate may have a token, or may look at the version.
     rejectUnauthorized: false,
     handshakeTimeout: handshakeMs,
-    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: mostHttp2HeaderBytes },
+    settings: {
+      maxConcurrentStreams: mostStreams,
+      initialWindowSize: 1024 * 1024,
+      maxHeaderListSize: mostHttp2HeaderBytes,
+    },
     maxHeaderListPairs: mostHttp2HeaderBytes / headerOverhead,
+    streamResetBurst: mostResets,
+    maxSessionInvalidFrames: mostStreams,
     // Else a header with a space before or behind it is left out of its request: who is told to act as `jane ` would act as itself.
     strictFieldWhitespaceValidation: false,
     // Of HTTP/1.1 requests.
