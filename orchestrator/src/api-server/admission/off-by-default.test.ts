@@ -137,6 +137,9 @@ test('PodNodeSelector: pods run on the nodes of their namespace, and where they 
   );
   expect(await create('narrow', { disk: 'ssd' })).toEqual({ pool: 'shared', disk: 'ssd' });
   await expect(create('damaged')).rejects.toThrow('invalid selector: [a b c]');
+  const node = { 'scheduler.alpha.kubernetes.io/node-selector': 'a=-' };
+  await s.client.create(resources.namespaces, { metadata: { name: 'no-label', annotations: node } });
+  await expect(create('no-label')).rejects.toThrow(/^\[a\]: Invalid value: "-": a valid label must be /);
 });
 
 test('PodTolerationRestriction: pods tolerate what their namespace says, and no more than it allows', async () => {
@@ -173,6 +176,15 @@ test('PodTolerationRestriction: pods tolerate what their namespace says, and no 
     },
   });
   expect(await create('narrow', { tolerations: [own] })).toEqual(['own']);
+  // What is no list of tolerations is told as Go's decoder tells it.
+  for (const [name, text, why] of [
+    ['cut', '{"a":', 'unexpected end of JSON input'],
+    ['object', '{}', 'json: cannot unmarshal object into Go value of type []v1.Toleration'],
+  ] as const) {
+    const annotations = { 'scheduler.alpha.kubernetes.io/tolerationsWhitelist': text };
+    await s.client.create(resources.namespaces, { metadata: { name, annotations } });
+    await expect(create(name)).rejects.toMatchObject({ status: { code: 500, message: why } });
+  }
   using wrong = configured('PodTolerationRestriction', {
     apiVersion: 'podtolerationrestriction.admission.k8s.io/v1alpha1',
     kind: 'Configuration',

@@ -61,7 +61,7 @@ function labelsOf(text: string): Labels {
     if (wrong) throw failed(`${wrong.field}: ${wrong.message}`);
     const complaints = labelValue(pair[1]);
     if (complaints.length > 0)
-      throw failed(`<nil>[${pair[0]}]: Invalid value: ${JSON.stringify(pair[1])}: ${complaints.join('; ')}`);
+      throw failed(`[${pair[0]}]: Invalid value: ${JSON.stringify(pair[1])}: ${complaints.join('; ')}`);
     return pair;
   });
   return Object.fromEntries(pairs);

@@ -1,5 +1,5 @@
 import { messageOf } from '@berth/kit';
-import { apiError, isRecord, type PodSpec, type Toleration } from '@berth/kube';
+import { apiError, isRecord, type PodSpec, parseJson, type Toleration } from '@berth/kube';
 import type { AnyObject } from '../../resource-definition.ts';
 import { notFound } from '../../resource-errors.ts';
 import { qosClass } from '../../resources/core/pod/qos.ts';
@@ -59,12 +59,13 @@ function annotated({ metadata }: AnyObject, key: string): readonly Toleration[] 
   if (text === undefined || text === '') return text === undefined ? undefined : [];
   const value = parsed(text);
   if (Array.isArray(value) && value.every(isRecord)) return value as unknown as Toleration[];
-  throw failed('json: cannot unmarshal into Go value of type []v1.Toleration');
+  const what = isRecord(value) ? 'object' : typeof value === 'boolean' ? 'bool' : typeof value;
+  throw failed(`json: cannot unmarshal ${what} into Go value of type []v1.Toleration`);
 }
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw failed(messageOf(error));
   }
