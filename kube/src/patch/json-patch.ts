@@ -17,12 +17,14 @@ interface Operation {
   readonly item: object;
 }
 
+export type FailedOperation = (operation: unknown, state: unknown) => void;
+
 /**
  * Applies a JSON patch (RFC 6902) to a copy, as json-patch v4 does, which API servers use: a member that is replaced or
- * copied need not be there, and indices may count from the end.
+ * copied need not be there, and indices may count from the end. `failed` hears which operation does not apply, and to what.
  * @throws ApiError BadRequest – no list of operations; RequestEntityTooLarge; Invalid – an operation does not apply
  */
-export function applyJsonPatch(object: unknown, patch: unknown): unknown {
+export function applyJsonPatch(object: unknown, patch: unknown, failed?: FailedOperation): unknown {
   if (!Array.isArray(patch)) {
     throw badPatch('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   }
@@ -33,7 +35,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   let result = structuredClone(object);
   let copied = 0;
   const touched: (readonly string[])[] = [];
-  for (const item of patch) {
+  const applyItem = (item: unknown) => {
     const operation = readOperation(item);
     if (operation.op === 'copy') {
       copied += JSON.stringify(copySource(result, operation.from as readonly string[]) ?? null).length;
@@ -43,8 +45,16 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
       }
     }
     result = applyOperation(result, operation);
-    if (operation.op === 'add' || operation.op === 'replace') noteWritten(item, result, operation.path);
+    if (operation.op === 'add' || operation.op === 'replace') noteWritten(operation.item, result, operation.path);
     touched.push(operation.path, operation.from ?? []);
+  };
+  for (const item of patch) {
+    try {
+      applyItem(item);
+    } catch (error) {
+      failed?.(item, result);
+      throw error;
+    }
   }
   const sorted = new Set<object>();
   for (const path of touched) sortAlong(result, path, sorted);

@@ -1,10 +1,10 @@
-import { ApiError, applyJsonPatch, type MergeType, mergeTyped, TypedError, validateTyped } from '@berth/kube';
+import { type MergeType, mergeTyped, TypedError, validateTyped } from '@berth/kube';
 import type { Mutation } from '../../../cel/admission/compile-mutations.ts';
 import { type ExpectedKind, expectedKind, unknownConversion, unregisteredKind } from '../../body-decoder.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { apiVersionOf } from '../../stored-object.ts';
-import { unappliedWords } from '../../webhook/admission/hook-patch.ts';
+import { applyInWords } from '../../webhook/admission/hook-patch.ts';
 import { internalError, notOfKind } from '../../webhook/admission/invocation.ts';
 
 /** A mutation that cannot be made: its policy's failurePolicy says what follows. */
@@ -57,15 +57,16 @@ function otherKindComplaint(typed: { kind: unknown; apiVersion: unknown }, expec
 }
 
 function patched(object: AnyObject, operations: readonly object[]): unknown {
+  let isTest = false;
   try {
-    return applyJsonPatch(object, operations);
+    return applyInWords(object, operations, (words, cause) => {
+      isTest = words.startsWith('testing value ');
+      return new MutationError(`JSON Patch: ${words}`, { cause });
+    });
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    // Patches that do not apply all say the same to a client: why is in the cause.
-    const why = error.cause instanceof Error ? error.cause.message : (error.status.message ?? '');
     // A test that fails says that the patch is not for this object.
-    if (/testing value .* failed/.test(why)) return object;
-    throw new MutationError(`JSON Patch: ${unappliedWords(object, operations, error)}`);
+    if (isTest) return object;
+    throw error;
   }
 }
 

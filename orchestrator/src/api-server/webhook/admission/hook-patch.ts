@@ -1,4 +1,4 @@
-import { applyJsonPatch, copyJson, parseJson } from '@berth/kube';
+import { applyJsonPatch, copyJson, isRecord, parseJson } from '@berth/kube';
 import { CallError } from '../call-error.ts';
 import { internalError } from './invocation.ts';
 
@@ -18,11 +18,7 @@ export function decodePatch(base64: string): readonly unknown[] {
 
 /** @throws ApiError InternalError – an operation does not apply. */
 export function applyHookPatch(object: unknown, patch: readonly unknown[]): unknown {
-  try {
-    return applyJsonPatch(object, patch);
-  } catch (error) {
-    throw internalError(unappliedWords(object, patch, error as Error), error);
-  }
+  return applyInWords(object, patch, internalError);
 }
 
 interface Operation {
@@ -31,17 +27,21 @@ interface Operation {
   readonly from?: unknown;
 }
 
-/** Which operation of a patch that failed with `error` it was, and why, in the words of upstream's patch library. */
-export function unappliedWords(object: unknown, patch: readonly unknown[], error: Error): string {
-  let state = object;
-  for (const operation of patch) {
-    try {
-      state = applyJsonPatch(state, [operation]);
-    } catch {
-      return operationWords(state, operation as Operation, error);
-    }
+/** @throws what `refuse` makes of which operation does not apply and why, in the words of upstream's patch library. */
+export function applyInWords(
+  object: unknown,
+  patch: readonly unknown[],
+  refuse: (words: string, cause: unknown) => Error,
+): unknown {
+  let failed: { readonly operation: Operation; readonly state: unknown } | undefined;
+  try {
+    return applyJsonPatch(object, patch, (operation, state) => {
+      failed = { operation: isRecord(operation) ? operation : {}, state };
+    });
+  } catch (error) {
+    const { message } = error as Error;
+    throw refuse(failed ? operationWords(failed.state, failed.operation, error as Error) : message, error);
   }
-  return error.message;
 }
 
 function operationWords(state: unknown, { op, path, from }: Operation, error: Error): string {
