@@ -24,7 +24,8 @@ async function mountMemory(validMs = 1000) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, path, String(validMs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const ended = once(child, 'exit');
+  // With all that it told.
+  const ended = once(child, 'close');
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;

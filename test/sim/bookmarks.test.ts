@@ -1,16 +1,28 @@
+import { setImmediate } from 'node:timers/promises';
 import { seededRng, silentLogger } from '@berth/kit';
 import { KubeClient, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { createApiServer } from '../../orchestrator/src/api-server/create-api-server.ts';
 import { EncryptedStore } from '../../orchestrator/src/api-server/encryption/encrypted-store.ts';
+import type { Transformer } from '../../orchestrator/src/api-server/encryption/transformer.ts';
 import { definitions } from '../../orchestrator/src/api-server/resources/definitions.ts';
 import { MemoryStore } from '../../orchestrator/src/store/store.memory.ts';
 import { CoarseClock } from '../harness/watch-history/coarse-clock.ts';
 
+const plain: Transformer = { seal: (data) => data, open: (data) => ({ data, stale: false }) };
+
 const stores = {
   'a store': (memory: MemoryStore) => memory,
-  'an encrypted store': (memory: MemoryStore) =>
-    new EncryptedStore(memory, () => ({ seal: (data) => data, open: (data) => ({ data, stale: false }) })),
+  'an encrypted store': (memory: MemoryStore) => new EncryptedStore(memory, () => plain),
+  'a store that takes turns to open': (memory: MemoryStore) =>
+    new EncryptedStore(
+      memory,
+      () => plain,
+      async (value) => {
+        for (let turn = 0; turn < 3; turn++) await setImmediate();
+        return value;
+      },
+    ),
 };
 
 test.each(Object.entries(stores))(

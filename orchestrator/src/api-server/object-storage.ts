@@ -1,5 +1,5 @@
 import { type ApiError, apiError } from '@berth/kube';
-import type { KeyValue, RangeResult, Store, StoreEvent } from '../store/store.ts';
+import type { KeyValue, RangeResult, Store, StoreEvent, StoreEvents } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 import { turns } from './decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
@@ -153,7 +153,7 @@ export class ObjectStorage {
     return this.#codec.isOutdated(kv) || (this.#store.isStale?.(kv) ?? false);
   }
 
-  watch(namespace: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+  watch(namespace: string, after: number, signal: AbortSignal): StoreEvents {
     return this.#store.watch(this.prefixOf(namespace), after, signal);
   }
 

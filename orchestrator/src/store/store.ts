@@ -50,6 +50,12 @@ export interface StoreEvent {
   readonly previous: KeyValue | undefined;
 }
 
+/** What a watch tells, in batches. */
+export interface StoreEvents extends AsyncIterable<readonly StoreEvent[]> {
+  /** Whether a batch has left the store that nobody was given yet: it takes turns of the event loop to be made. */
+  readonly isMaking?: boolean;
+}
+
 /**
  * A key space with one revision counter: what etcd is to Kubernetes. Every acknowledged write is on disk.
  * All methods throw StoreError: `Compacted` (revision too old), `Future` (revision not yet reached),
@@ -67,7 +73,7 @@ export interface Store extends AsyncDisposable {
   range(request: RangeRequest): Promise<RangeResult>;
   write(request: WriteRequest): Promise<WriteResult>;
   /** Every change of `prefix` after revision `after`, in order, without gaps; batches are whole revisions. */
-  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]>;
+  watch(prefix: string, after: number, signal: AbortSignal): StoreEvents;
   /** Forgets history before `revision`: bounded work per step, never in a writer's way. */
   compact(revision: number): Promise<void>;
   /** False: nothing that begins with `prefix` is known here. Costs nothing; absent where only {@link range} tells. */

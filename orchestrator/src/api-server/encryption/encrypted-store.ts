@@ -5,6 +5,7 @@ import type {
   RangeResult,
   Store,
   StoreEvent,
+  StoreEvents,
   WriteRequest,
   WriteResult,
 } from '../../store/store.ts';
@@ -108,9 +109,11 @@ export class EncryptedStore implements Store {
     return this.#result(result);
   }
 
-  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+  watch(prefix: string, after: number, signal: AbortSignal): StoreEvents {
     // At once, so that nothing is forgotten until the first event is asked for.
-    return this.#opening(this.#inner.watch(prefix, after, signal));
+    const sealed = this.#inner.watch(prefix, after, signal);
+    const making = { isMaking: false };
+    return Object.assign(making, { [Symbol.asyncIterator]: () => this.#opening(sealed, making) });
   }
 
   compact(revision: number): Promise<void> {
@@ -128,8 +131,12 @@ export class EncryptedStore implements Store {
     return this.#inner[Symbol.asyncDispose]() as Promise<void>;
   }
 
-  async *#opening(sealed: AsyncIterable<readonly StoreEvent[]>): AsyncGenerator<readonly StoreEvent[]> {
+  async *#opening(
+    sealed: AsyncIterable<readonly StoreEvent[]>,
+    making: { isMaking: boolean },
+  ): AsyncGenerator<readonly StoreEvent[]> {
     for await (const events of sealed) {
+      making.isMaking = true;
       const items = await this.#openInTurns(events.map(({ item }) => item));
       const before = await this.#openInTurns(events.flatMap(({ previous }) => previous ?? []));
       let at = 0;
@@ -138,6 +145,7 @@ export class EncryptedStore implements Store {
         item: items[i] as KeyValue,
         previous: previous && before[at++],
       }));
+      making.isMaking = false;
     }
   }
 

@@ -1,6 +1,6 @@
 import { type Clock, isAbort } from '@berth/kit';
 import { ApiError, apiError, type KubeObject } from '@berth/kube';
-import type { StoreEvent } from '../../store/store.ts';
+import type { StoreEvent, StoreEvents } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { readingCost } from '../decoding/costs.ts';
 import { breathe } from '../decoding/large-bodies.ts';
@@ -96,7 +96,7 @@ class ObjectWatch {
     return this.#frames(initial);
   }
 
-  #subscribe(): AsyncIterable<readonly StoreEvent[]> | WatchFrame {
+  #subscribe(): StoreEvents | WatchFrame {
     const { storage, namespace } = this.#o;
     try {
       return storage.watch(namespace, this.#revision, this.#end.signal);
@@ -129,7 +129,7 @@ class ObjectWatch {
     }
   }
 
-  async *#withBookmarks(events: AsyncIterable<readonly StoreEvent[]>): AsyncGenerator<WatchFrame> {
+  async *#withBookmarks(events: StoreEvents): AsyncGenerator<WatchFrame> {
     const { clock, timeoutMs, storage } = this.#o;
     const due = new BookmarkTimer(clock, timeoutMs);
     const iterator = events[Symbol.asyncIterator]();
@@ -141,8 +141,9 @@ class ObjectWatch {
         // What was written up to here is in the batch that comes next, if it was not told yet; that takes some steps.
         const written = storage.revision;
         await breathe();
+        const { isMaking = false } = events;
         const waiting = await settledFirst(next);
-        if (waiting === undefined) this.#revision = Math.max(this.#revision, written);
+        if (waiting === undefined) this.#revision = isMaking ? this.#revision : Math.max(this.#revision, written);
         else if (waiting.done) return;
         else {
           yield* this.#framesOf(waiting.value);
