@@ -150,7 +150,7 @@ function pluginTable(
     ExtendedResourceToleration: { mutate: extendedResourceToleration },
     DefaultStorageClass: { mutate: defaultStorageClass(lookup) },
     StorageObjectInUseProtection: { mutate: storageObjectInUseProtection },
-    // Of kinds and fields that are off by default upstream, and not here.
+    // Of kinds and fields that are not here, nearly all of them off by default upstream; nodes declare no features either.
     PodGroupProtection: {},
     OwnerReferencesPermissionEnforcement: { validate: ownerReferencesPermissionEnforcement(context, authorizer) },
     PersistentVolumeClaimResize: { validate: claimResize(lookup) },
