@@ -97,9 +97,12 @@ function holds({ key, operator, values }: LabelRequirement, labels: Labels): boo
   return operator === 'gt' ? have > bound : have < bound;
 }
 
-function asInt64(text: string): bigint | undefined {
-  if (!/^[+-]?[0-9]+$/.test(text)) return undefined;
-  const value = BigInt(text.replace(/^\+/, ''));
+/** As Go's strconv.ParseInt reads it; undefined: it is no whole number, or more than 64 bits hold. */
+export function asInt64(text: string): bigint | undefined {
+  const [, sign = '', digits = ''] = /^([+-]?)0*(\d+)$/.exec(text) ?? [];
+  // More are none, and take their square to be read.
+  if (digits === '' || digits.length > 19) return undefined;
+  const value = BigInt(sign === '-' ? `-${digits}` : digits);
   return BigInt.asIntN(64, value) === value ? value : undefined;
 }
 

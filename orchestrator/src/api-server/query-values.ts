@@ -1,4 +1,4 @@
-import { apiError, goQuote } from '@berth/kube';
+import { apiError, asInt64, goQuote } from '@berth/kube';
 
 /** An int64 of the query, as near to it as a number is exact. @throws ApiError BadRequest – in the words of Go's strconv. */
 export function integerOf(query: URLSearchParams, name: string): number | undefined {
@@ -8,15 +8,9 @@ export function integerOf(query: URLSearchParams, name: string): number | undefi
     throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
-  if (!isInt64(text)) throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
+  if (asInt64(text) === undefined)
+    throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
   return value < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
-}
-
-function isInt64(text: string): boolean {
-  const digits = text.replace(/^[+-]?0*/, '');
-  if (digits.length > 19) return false;
-  const value = BigInt(text.startsWith('-') ? `-${digits}` : digits);
-  return BigInt.asIntN(64, value) === value;
 }
 
 /** As upstream reads booleans: `false` and `0` are false, anything else present is true. */

@@ -44,9 +44,10 @@ export function serverNames(address: string, { cidrs: [cidr] }: ServiceRanges): 
     new AddressRange(cidr).at(1n),
     hostname(),
     machineAddress('IPv4') ?? '127.0.0.1',
-    ...[machineAddress(familyOf(cidr)) ?? []].flat(),
     address,
   ];
+  const ofServices = machineAddress(familyOf(cidr));
+  if (ofServices !== undefined) names.push(ofServices);
   return [...new Set(names.filter((name) => !isUnspecified(name)))];
 }
 

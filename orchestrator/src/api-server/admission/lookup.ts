@@ -1,4 +1,5 @@
 import type { AnyObject } from '../resource-definition.ts';
+import { notFound } from '../resource-errors.ts';
 import { pathSegment } from '../resources/names.ts';
 import type { ServerContext } from '../server-context.ts';
 
@@ -21,6 +22,13 @@ export class AdmissionLookup {
     const storage = this.#context.storageOf(group, plural);
     const known = (await storage?.find(namespace, name, 0)) ?? (await storage?.find(namespace, name));
     return known?.object;
+  }
+
+  /** @throws ApiError NotFound – there is none. */
+  async namespace(name: string): Promise<AnyObject> {
+    const found = await this.find('', 'namespaces', '', name);
+    if (found) return found;
+    throw notFound({ group: '', plural: 'namespaces' }, name);
   }
 
   list(group: string, plural: string): Promise<readonly AnyObject[]> {

@@ -1,5 +1,5 @@
 import { apiError } from '@berth/kube';
-import { forbidden, notFound } from '../resource-errors.ts';
+import { forbidden } from '../resource-errors.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import type { AdmissionLookup } from './lookup.ts';
 
@@ -14,8 +14,7 @@ export function namespaceLifecycle(lookup: AdmissionLookup): AdmissionPlugin {
       return;
     }
     if (operation !== 'create' || !definition.namespaced || !definition.stored) return;
-    const found = await lookup.find('', 'namespaces', '', namespace);
-    if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
+    const found = await lookup.namespace(namespace);
     if (!found.metadata.deletionTimestamp) return;
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const { message, details = {} } = forbidden(definition, name, why).status;

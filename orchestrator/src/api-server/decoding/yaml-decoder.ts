@@ -1,4 +1,4 @@
-import { maxDepth } from '@berth/kube';
+import { maxDepth, setOwn, sortMembers } from '@berth/kube';
 import {
   type Alias,
   type Document,
@@ -121,7 +121,9 @@ class Decoder {
   #map(node: YAMLMap): Record<string, unknown> {
     const growing: Growing = { object: {}, keys: new Set() };
     this.#fill(node, growing);
-    return sorted(growing.object);
+    // What is wrong first in that order is told.
+    sortMembers(growing.object);
+    return growing.object;
   }
 
   #fill(node: YAMLMap, into: Growing): void {
@@ -174,15 +176,6 @@ class Decoder {
   }
 }
 
-/** As Go writes a map as JSON: what is wrong first in that order is told. */
-function sorted(object: Record<string, unknown>): Record<string, unknown> {
-  const names = Object.keys(object);
-  if (names.every((name, i) => i === 0 || (names[i - 1] as string) < name)) return object;
-  const result: Record<string, unknown> = {};
-  for (const name of names.sort()) setOwn(result, name, object[name]);
-  return result;
-}
-
 /** How much of that many values aliases may have made. */
 function allowedShare(count: number): number {
   const [low, high] = [400_000, 4_000_000];
@@ -208,9 +201,4 @@ function tagged(tag: string, text: string): ResolvedScalar {
 function isMerge(key: unknown): boolean {
   if (!isScalar(key) || key.source !== '<<') return false;
   return key.tag === undefined ? key.type === 'PLAIN' : key.tag === 'tag:yaml.org,2002:merge';
-}
-
-function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key !== '__proto__') object[key] = value;
-  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -1,9 +1,15 @@
 import type { Clock } from '@berth/kit';
-import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
+import {
+  type Counter,
+  exponentialBounds,
+  type Histogram,
+  type MetricRegistry,
+  type SeriesOf,
+} from '../../metrics/metric-registry.ts';
 
 /** Upstream's buckets (apiextensions conversion/metrics.go). */
 const callBounds = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 45, 60];
-const definitionBounds = Array.from({ length: 15 }, (_, i) => 2 ** i / 1000);
+const definitionBounds = exponentialBounds(0.001, 2, 15);
 
 /** What became of objects that a webhook converts. */
 export interface Conversion {

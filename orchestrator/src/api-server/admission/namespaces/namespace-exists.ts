@@ -1,4 +1,3 @@
-import { notFound } from '../../resource-errors.ts';
 import type { AdmissionPlugin } from '../admission.ts';
 import type { AdmissionLookup } from '../lookup.ts';
 
@@ -6,7 +5,6 @@ import type { AdmissionLookup } from '../lookup.ts';
 export function namespaceExists(lookup: AdmissionLookup): AdmissionPlugin {
   return async ({ operation, namespace, definition }) => {
     if (operation === 'connect' || namespace === '' || !definition.namespaced) return;
-    if (!(await lookup.find('', 'namespaces', '', namespace)))
-      throw notFound({ group: '', plural: 'namespaces' }, namespace);
+    await lookup.namespace(namespace);
   };
 }

@@ -1,5 +1,5 @@
-import { type ApiError, apiError, isRecord, type PodSpec } from '@berth/kube';
-import { forbidden, notFound } from '../../resource-errors.ts';
+import { apiError, isRecord, type PodSpec } from '@berth/kube';
+import { forbidden } from '../../resource-errors.ts';
 import { validateLabelName } from '../../resources/label-selector.ts';
 import { labelValue } from '../../resources/names.ts';
 import { type AdmissionPlugin, isResource } from '../admission.ts';
@@ -22,8 +22,7 @@ export function podNodeSelector(
     async (request) => {
       if (request.operation !== 'create' || !isResource(request, '', 'pods')) return;
       const { definition, namespace, object } = request;
-      const found = await lookup.find('', 'namespaces', '', namespace);
-      if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
+      const found = await lookup.namespace(namespace);
       const spec = object.spec as PodSpec;
       const own = labelsOf(found.metadata.annotations?.[annotation] ?? configured[everywhere] ?? '');
       const refuse = (why: string) => forbidden(definition, object.metadata.name ?? '', why);
@@ -55,18 +54,15 @@ function labelsOf(text: string): Labels {
   if (text === '') return {};
   const pairs = text.split(',').map((each) => {
     const [key = '', value = '', ...more] = each.split('=');
-    if (!each.includes('=') || more.length > 0) throw failed(`invalid selector: [${each.split('=').join(' ')}]`);
+    if (!each.includes('=') || more.length > 0)
+      throw apiError('Unknown', `invalid selector: [${each.split('=').join(' ')}]`);
     const pair = [key.trim(), value.trim()] as const;
     const [wrong] = validateLabelName(pair[0], '<nil>');
-    if (wrong) throw failed(`${wrong.field}: ${wrong.message}`);
+    if (wrong) throw apiError('Unknown', `${wrong.field}: ${wrong.message}`);
     const complaints = labelValue(pair[1]);
     if (complaints.length > 0)
-      throw failed(`[${pair[0]}]: Invalid value: ${JSON.stringify(pair[1])}: ${complaints.join('; ')}`);
+      throw apiError('Unknown', `[${pair[0]}]: Invalid value: ${JSON.stringify(pair[1])}: ${complaints.join('; ')}`);
     return pair;
   });
   return Object.fromEntries(pairs);
-}
-
-function failed(message: string): ApiError {
-  return apiError('Unknown', message, { code: 500 });
 }

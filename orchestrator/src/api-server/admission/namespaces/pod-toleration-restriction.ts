@@ -1,7 +1,6 @@
 import { messageOf } from '@berth/kit';
 import { apiError, isRecord, type PodSpec, parseJson, type Toleration } from '@berth/kube';
 import type { AnyObject } from '../../resource-definition.ts';
-import { notFound } from '../../resource-errors.ts';
 import { qosClass } from '../../resources/core/pod/qos.ts';
 import { validateTolerations } from '../../resources/core/pod/scheduling.ts';
 import { type AdmissionPlugin, isResource } from '../admission.ts';
@@ -32,8 +31,7 @@ export function podTolerationRestriction(
     async (request) => {
       const { operation, namespace, object } = request;
       if ((operation !== 'create' && operation !== 'update') || !isResource(request, '', 'pods')) return;
-      const found = await lookup.find('', 'namespaces', '', namespace);
-      if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
+      const found = await lookup.namespace(namespace);
       const spec = object.spec as PodSpec;
       if (add) {
         const told = operation === 'create' ? (annotated(found, defaults) ?? configured.default) : [];
@@ -46,7 +44,8 @@ export function podTolerationRestriction(
       if ((spec.tolerations ?? []).every((one) => allowed.some((wide) => covers(wide, one)))) return;
       const scope = own ? 'namespace' : 'cluster';
       // Upstream refuses with no status of its own.
-      throw failed(
+      throw apiError(
+        'Unknown',
         `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${scope} whitelist`,
       );
     };
@@ -60,19 +59,15 @@ function annotated({ metadata }: AnyObject, key: string): readonly Toleration[] 
   const value = parsed(text);
   if (Array.isArray(value) && value.every(isRecord)) return value as unknown as Toleration[];
   const what = isRecord(value) ? 'object' : typeof value === 'boolean' ? 'bool' : typeof value;
-  throw failed(`json: cannot unmarshal ${what} into Go value of type []v1.Toleration`);
+  throw apiError('Unknown', `json: cannot unmarshal ${what} into Go value of type []v1.Toleration`);
 }
 
 function parsed(text: string): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    throw failed(messageOf(error));
+    throw apiError('Unknown', messageOf(error));
   }
-}
-
-function failed(message: string) {
-  return apiError('Unknown', message, { code: 500 });
 }
 
 /** `podtolerationrestriction.admission.k8s.io/v1alpha1`, Configuration. @throws RangeError */
