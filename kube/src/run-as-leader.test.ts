@@ -10,6 +10,8 @@ import type { ApiRequest, Transport } from './transport.ts';
 class LeaseServer implements Transport {
   lease: Lease | undefined;
   down = false;
+  /** Called with each change that was made, before it is answered. */
+  changed: (lease: Lease) => Promise<void> | undefined = () => undefined;
   #revision = 0;
 
   async request({ method, body }: ApiRequest): Promise<unknown> {
@@ -23,6 +25,7 @@ class LeaseServer implements Transport {
     const expected = method === 'POST' ? undefined : this.lease?.metadata.resourceVersion;
     if (sent.metadata.resourceVersion !== expected) throw apiError('Conflict', 'the lease changed');
     this.lease = { ...sent, metadata: { ...sent.metadata, resourceVersion: String(++this.#revision) } };
+    await this.changed(this.lease);
     return this.lease;
   }
 
@@ -81,6 +84,22 @@ test('one candidate leads, renews, and hands over at once when it stops', async 
   expect(outcomes.get('a')).toBe('ended');
   await stopAll();
   expect(clock.pending).toBe(0);
+});
+
+test('a renewal whose answer an end does not wait for is given up too', async () => {
+  const { server, clock, leading, stops, stopAll } = candidates('a', 'bb');
+  await clock.advance(0);
+  server.changed = async ({ spec }) => {
+    if (spec?.holderIdentity !== 'a') return;
+    server.changed = () => undefined;
+    stops.get('a')?.abort();
+    await settle();
+  };
+  await clock.advance(2_000);
+  expect(server.lease?.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
+  await clock.advance(5_000);
+  expect([...leading]).toEqual(['bb']);
+  await stopAll();
 });
 
 test('a leader that cannot renew stops within ten seconds, before another can start', async () => {

@@ -94,13 +94,25 @@ class Election {
 
   /** Lets the next one in at once instead of after the lease's time. */
   async release(): Promise<void> {
-    const { client, clock, log } = this.#options;
-    const lease = this.#observed;
-    if (!this.#isLeader || !lease) return;
+    const { clock, log } = this.#options;
+    if (!this.#isLeader) return;
     this.#isLeader = false;
     using limit = deadline(clock, renewWithinMs);
+    try {
+      // A renewal that was under way when we were told to end may come about before our read, or right after it.
+      while (!(await this.#giveUp(limit.signal))) log.debug('the lease changed while it was given up');
+    } catch (error) {
+      log.debug('could not give the lease up', { error });
+    }
+  }
+
+  /** True when the lease is not ours any more; false when it changed between read and write. */
+  async #giveUp(signal: AbortSignal): Promise<boolean> {
+    const { client, clock, namespace, name, identity } = this.#options;
+    const lease = await client.find(resources.leases, { namespace, name }, signal);
+    if (lease?.spec?.holderIdentity !== identity) return true;
     const now = rfc3339Micro(clock.now());
-    const { leaseTransitions } = lease.spec ?? {};
+    const { leaseTransitions } = lease.spec;
     const spec = {
       holderIdentity: '',
       leaseDurationSeconds: 1,
@@ -109,10 +121,12 @@ class Election {
       ...(leaseTransitions === undefined ? {} : { leaseTransitions }),
     };
     try {
-      await client.update(resources.leases, { ...lease, spec }, {}, limit.signal);
+      await client.update(resources.leases, { ...lease, spec }, {}, signal);
     } catch (error) {
-      log.debug('could not give the lease up', { error });
+      if (isConflict(error)) return false;
+      throw error;
     }
+    return true;
   }
 
   #lost(): LeadershipLostError {
