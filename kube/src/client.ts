@@ -1,6 +1,7 @@
 import { apiError } from './api-error.ts';
 import type { ListMeta, Status } from './gen/types.ts';
-import { apiVersionOf, type KubeObject, type ResourceType } from './resource-type.ts';
+import { apiVersionOf } from './group-version.ts';
+import type { KubeObject, ResourceType } from './resource-type.ts';
 import type { ApiRequest, Transport, WatchEvent } from './transport.ts';
 
 /** Which object of a resource: `namespace` for namespaced ones only. */

@@ -80,6 +80,7 @@ export { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts
 export { goEscapes, goQuote } from './go-quote.ts';
 export { goTrim } from './go-trim.ts';
 export { goUtf8 } from './go-utf8.ts';
+export { apiVersionOf, type GroupVersion, groupVersionOf, groupVersionProblem } from './group-version.ts';
 export { type HttpTransportOptions, httpTransport } from './http-transport.ts';
 export {
   type ChangeHandler,
@@ -112,7 +113,7 @@ export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 export type { ProtobufWriter } from './protobuf-writer.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';
-export { apiVersionOf, type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
+export { type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
 export { restoreIntegers } from './restore-integers.ts';
 export { type LeaderOptions, LeadershipLostError, runAsLeader } from './run-as-leader.ts';
 export { type FieldSchema, type ObjectSchema, type ScalarType, type Schemas, schemaFor, schemas } from './schema.ts';

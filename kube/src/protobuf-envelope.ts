@@ -1,4 +1,5 @@
 import { DecodeError } from './go-json.ts';
+import { groupVersionOf } from './group-version.ts';
 import { schemaFor } from './schema.ts';
 import { WireReader, wrongWireType } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
@@ -79,7 +80,7 @@ export function messageName({ apiVersion, kind }: Pick<ProtobufEnvelope, 'apiVer
   // Served by every group, whichever it names.
   if (kind === 'DeleteOptions') return `${meta}.DeleteOptions`;
   if (/^PartialObjectMetadata(List)?$/.test(kind) && apiVersion.startsWith('meta.k8s.io/')) return `${meta}.${kind}`;
-  const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
+  const { group, version } = groupVersionOf(apiVersion);
   if (kind === 'APIGroupDiscoveryList' && group === 'apidiscovery.k8s.io')
     return `io.k8s.api.apidiscovery.${version}.${kind}`;
   return schemaFor(group, version, kind)?.name;

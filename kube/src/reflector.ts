@@ -1,9 +1,10 @@
 import { Backoff, type Clock, type Logger, type Rng } from '@berth/kit';
 import { isReason } from './api-error.ts';
 import type { KubeClient, ListOptions } from './client.ts';
+import { apiVersionOf } from './group-version.ts';
 import type { InformerScope } from './informer.ts';
 import type { InformerCache } from './informer-cache.ts';
-import { apiVersionOf, type KubeObject, type ResourceType } from './resource-type.ts';
+import type { KubeObject, ResourceType } from './resource-type.ts';
 
 export interface ReflectorOptions<T extends KubeObject> {
   readonly client: KubeClient;

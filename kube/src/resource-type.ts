@@ -27,8 +27,3 @@ export function resourceType<T extends KubeObject>(
 ): ResourceType<T> {
   return { group, version, plural, kind, namespaced };
 }
-
-/** `v1` or `apps/v1`. */
-export function apiVersionOf(type: Pick<ResourceType, 'group' | 'version'>): string {
-  return type.group === '' ? type.version : `${type.group}/${type.version}`;
-}

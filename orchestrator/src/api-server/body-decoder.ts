@@ -1,10 +1,13 @@
 import {
   ApiError,
   apiError,
+  apiVersionOf,
   type DecodedFrom,
   decodeObject,
   goQuote,
   goUtf8,
+  groupVersionOf,
+  groupVersionProblem,
   keepJsonNotes,
   type ObjectSchema,
   parseJsonStrict,
@@ -26,7 +29,6 @@ import { readYaml } from './decoding/yaml-text.ts';
 import { protobufMedia } from './representation/negotiate.ts';
 import type { AnyObject, ResourceDefinition, Rules } from './resource-definition.ts';
 import type { RequestBody, ServerRequest } from './server-request.ts';
-import { apiVersionOf } from './stored-object.ts';
 import type { FieldValidation } from './write-options.ts';
 
 /** Reads a body of `application/vnd.kubernetes.protobuf`. @throws Error – it is none. */
@@ -300,8 +302,8 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
   if ((kind === expected.kind || expected.custom) && apiVersion === expectedVersion)
     return keepJsonNotes(value, { ...value, kind, apiVersion });
   const data = { kind: `${kind}`, apiVersion: `${apiVersion}` };
-  if (data.apiVersion.split('/').length > 2)
-    throw unrecognized(expected, `unexpected GroupVersion string: ${data.apiVersion}`, summary);
+  const problem = groupVersionProblem(data.apiVersion);
+  if (problem !== undefined) throw unrecognized(expected, problem, summary);
   const unregistered = expected.custom ? undefined : unregisteredKind(data);
   if ((kind === expected.kind || expected.custom) && !unregistered)
     throw apiError(
@@ -313,7 +315,7 @@ function withKind(value: Record<string, unknown>, expected: ExpectedKind, summar
 
 /** The answer to what says it is something, and cannot be read as what is expected. */
 function unlike(data: TypeMeta, expected: ExpectedKind, why: string): ApiError {
-  const version = goQuote(versionOf(data) ?? '');
+  const version = goQuote(groupVersionOf(data.apiVersion).version);
   return apiError('BadRequest', `${data.kind} in version ${version} cannot be handled as a ${expected.kind}: ${why}`);
 }
 
@@ -322,20 +324,16 @@ interface TypeMeta {
   readonly apiVersion: string;
 }
 
-function versionOf({ apiVersion }: TypeMeta): string | undefined {
-  return apiVersion.split('/').at(-1);
-}
-
 /** Why an object of one kind is not taken for one of another. */
 export function unknownConversion(data: TypeMeta, expected: { readonly group: string; readonly kind: string }): string {
   const internal = expected.group.split('.')[0] || 'core';
-  const version = isMetaKind(data.kind) ? 'v1' : versionOf(data);
+  const version = isMetaKind(data.kind) ? 'v1' : groupVersionOf(data.apiVersion).version;
   return `converting (${version}.${data.kind}) to (${internal}.${expected.kind}): unknown conversion`;
 }
 
 /** What is wrong with a kind that is none of Kubernetes' own. */
 export function unregisteredKind({ kind, apiVersion }: TypeMeta): string | undefined {
-  const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
+  const { group, version } = groupVersionOf(apiVersion);
   if (schemaFor(group, version, kind) || schemaFor(group, version, kind.replace(/List$/, ''))) return undefined;
   if (isKnownThoughNotServed({ kind, apiVersion })) return undefined;
   return notRegistered(kind, apiVersion);

@@ -1,8 +1,8 @@
-import { decodeObject, decodeProtobuf, parseExact, schemas } from '@berth/kube';
+import { apiVersionOf, decodeObject, decodeProtobuf, groupVersionOf, parseExact, schemas } from '@berth/kube';
 import { turns } from './decoding/turns.ts';
 import { definitionOfBeta } from './foreign-definition.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
-import { apiVersionOf, encodeObject } from './stored-object.ts';
+import { encodeObject } from './stored-object.ts';
 
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
@@ -56,8 +56,7 @@ async function ownForm(kinds: Kinds, value: Uint8Array): Promise<Uint8Array> {
 
 function asStored({ known, stored }: Kinds, object: AnyObject): AnyObject {
   const { apiVersion = '', kind = '' } = object;
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  const form = stored.get(`${group} ${kind}`);
+  const form = stored.get(`${groupVersionOf(apiVersion).group} ${kind}`);
   // A custom resource is what it is.
   if (!form) return object;
   const definition = known.get(`${apiVersion} ${kind}`) ?? form;

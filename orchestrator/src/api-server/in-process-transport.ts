@@ -2,6 +2,7 @@ import {
   ApiError,
   type ApiRequest,
   apiError,
+  apiVersionOf,
   type KubeObject,
   type Status,
   type Transport,
@@ -14,7 +15,7 @@ import { requestInfoOf } from './request-info.ts';
 import type { RequestPipeline } from './request-pipeline.ts';
 import { listKindOf } from './resource-definition.ts';
 import type { Answer, AnswerObject, RequestBody, ServerRequest } from './server-request.ts';
-import { apiVersionOf, StoredObject } from './stored-object.ts';
+import { StoredObject } from './stored-object.ts';
 import type { User } from './user.ts';
 
 /** In units of {@link turns}: less than requests from the wire, which are read and written, too. */

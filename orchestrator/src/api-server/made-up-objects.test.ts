@@ -1,12 +1,11 @@
 import { seededRng } from '@berth/kit';
-import { ApiError, type ApiRequest } from '@berth/kube';
+import { ApiError, type ApiRequest, apiVersionOf } from '@berth/kube';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ObjectMaker } from './made-up-objects.harness.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { definitions } from './resources/definitions.ts';
 import { aServer } from './server.test-harness.ts';
-import { apiVersionOf } from './stored-object.ts';
 
 /** More of them look longer: `FUZZ_RUNS=10000`. */
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 200);

@@ -1,5 +1,5 @@
 import { rfc3339 } from '@berth/kit';
-import { apiError, keepSentEmpty, nullSentEmpties } from '@berth/kube';
+import { apiError, groupVersionOf, keepSentEmpty, nullSentEmpties } from '@berth/kube';
 import { invalid } from './invalid.ts';
 import type { AnyObject, FieldError, RequestContext, ResourceDefinition } from './resource-definition.ts';
 
@@ -114,8 +114,8 @@ function throwInvalid(definition: ResourceDefinition, object: AnyObject, errors:
 function toldKind({ custom, storedAs, group, kind }: ResourceDefinition, object: AnyObject) {
   // A kind of two groups is told as the first one's, of which its unversioned form is.
   if (!custom) return { group: storedAs?.group ?? group, kind };
-  const said = object.apiVersion?.split('/');
-  return { group: said ? (said.length > 1 ? (said[0] as string) : '') : group, kind: object.kind ?? kind };
+  const said = object.apiVersion === undefined ? group : groupVersionOf(object.apiVersion).group;
+  return { group: said, kind: object.kind ?? kind };
 }
 
 /** The namespace of the path is the object's. @throws ApiError BadRequest */

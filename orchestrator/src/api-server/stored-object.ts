@@ -1,5 +1,5 @@
 import { mayHaveLargeInteger, messageOf, roundedIntegers } from '@berth/kit';
-import { copyJson, parseExact, stringifyDeep } from '@berth/kube';
+import { apiVersionOf, copyJson, parseExact, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { type Splice, splicedBytes, wholeSplice } from './splice.ts';
@@ -8,11 +8,6 @@ const encoder = new TextEncoder();
 const metadataLength = '"metadata":{'.length;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-
-/** `v1` or `apps/v1` of a definition. */
-export function apiVersionOf({ group, version }: Pick<ResourceDefinition, 'group' | 'version'>): string {
-  return group === '' ? version : `${group}/${version}`;
-}
 
 /** How every stored value begins; metadata comes third, so that a revision can be spliced in without parsing. */
 function headOf(kind: string, apiVersion: string): string {

@@ -1,4 +1,4 @@
-import type { OwnerReference } from '@berth/kube';
+import { groupVersionOf, type OwnerReference } from '@berth/kube';
 import type { Attributes } from '../authorizer.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { semanticEqual } from '../resources/equality.ts';
@@ -62,8 +62,8 @@ function kindsOf(
   request: AdmissionRequest,
   { apiVersion, kind }: OwnerReference,
 ): readonly ResourceDefinition[] {
-  const slash = apiVersion.lastIndexOf('/');
-  const served = registry.resourcesOf(apiVersion.slice(0, Math.max(slash, 0)), apiVersion.slice(slash + 1)) ?? [];
+  const { group, version } = groupVersionOf(apiVersion);
+  const served = registry.resourcesOf(group, version) ?? [];
   const found = served.filter((each) => each.kind === kind);
   if (found.length > 0) return found;
   const why = `no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`;

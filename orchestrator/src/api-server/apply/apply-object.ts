@@ -7,6 +7,8 @@ import {
   copyJson,
   DecodeError,
   decodeObject,
+  groupVersionOf,
+  groupVersionProblem,
   isEmptySet,
   keepSentEmpties,
   type ManagedFieldsEntry,
@@ -101,8 +103,9 @@ function areManagedFields(value: unknown): boolean {
 function printKind(config: Record<string, unknown>): string {
   const apiVersion = typeof config['apiVersion'] === 'string' ? config['apiVersion'] : '';
   const kind = typeof config['kind'] === 'string' ? config['kind'] : '';
-  if (apiVersion.split('/').length > 2) return '/, Kind=';
-  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
+  if (groupVersionProblem(apiVersion) !== undefined) return '/, Kind=';
+  const { group, version } = groupVersionOf(apiVersion);
+  return `${group}/${version}, Kind=${kind}`;
 }
 
 function printName(config: Record<string, unknown>): string {

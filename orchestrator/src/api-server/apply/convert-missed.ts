@@ -1,4 +1,4 @@
-import { type Versions, validateTyped } from '@berth/kube';
+import { groupVersionOf, type Versions, validateTyped } from '@berth/kube';
 import type { ConvertObjects } from '../custom-resources/serving/converting-storage.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { FieldScope } from './field-scope.ts';
@@ -32,7 +32,7 @@ async function runConverting<T>(scope: FieldScope, convert: ConvertObjects, run:
     } catch (error) {
       if (!(error instanceof Unconverted)) throw error;
       const { object, apiVersion } = error;
-      const [converted] = await convert([object], apiVersion.slice(apiVersion.indexOf('/') + 1));
+      const [converted] = await convert([object], groupVersionOf(apiVersion).version);
       made.set(nameOf(object, apiVersion), converted as AnyObject);
     }
   }

@@ -1,7 +1,9 @@
 import {
+  apiVersionOf,
   copyJson,
   deduced,
   type FieldSet,
+  groupVersionOf,
   type MergeType,
   mergeTypeOf,
   schemas,
@@ -12,7 +14,6 @@ import type { ConvertObjects } from '../custom-resources/serving/converting-stor
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import { toWireForm } from '../resources/wire-form.ts';
-import { apiVersionOf } from '../stored-object.ts';
 import { resetFieldsOf, withoutReset } from './reset-fields.ts';
 
 /** What field management needs to know of an endpoint. */
@@ -52,7 +53,7 @@ export function fieldScopeOf(
     type: typeOf(definition),
     versions: versionsOf(registry, definition),
     convert: definition.custom?.convert,
-    filter: (set, apiVersion) => (groupOf(apiVersion) === group ? withoutReset(set, reset) : set),
+    filter: (set, apiVersion) => (groupVersionOf(apiVersion).group === group ? withoutReset(set, reset) : set),
     reconcile: definition.merge !== undefined,
     empty: () => {
       empty ??= emptyObject(definition);
@@ -60,8 +61,6 @@ export function fieldScopeOf(
     },
   };
 }
-
-const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? (apiVersion.split('/', 1)[0] as string) : '');
 
 /** How objects of a kind are merged: by its built-in schema, or by what a custom one brings. */
 function typeOf({ merge, schema }: ResourceDefinition): MergeType {

@@ -1,4 +1,4 @@
-import { apiError, copyJson, decodeObject, isReason, schemas } from '@berth/kube';
+import { apiError, apiVersionOf, copyJson, decodeObject, isReason, schemas } from '@berth/kube';
 import { applyPatch } from '../apply-patch.ts';
 import { ensureName, ensureNamespace } from '../object-rules.ts';
 import { ensurePatch, patchOf, patchTypeOf } from '../patch-body.ts';
@@ -6,7 +6,6 @@ import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { AnswerObject, ServerRequest } from '../server-request.ts';
-import { apiVersionOf } from '../stored-object.ts';
 import { changeObject } from '../verbs/change-object.ts';
 import { conformPatched } from '../verbs/conform-patched.ts';
 import { requestedChange } from '../verbs/requested-change.ts';

@@ -1,7 +1,7 @@
-import type { Status } from '@berth/kube';
+import { apiVersionOf, type Status } from '@berth/kube';
 import { listKindOf } from '../resource-definition.ts';
 import type { Answer, AnswerObject } from '../server-request.ts';
-import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { StoredObject } from '../stored-object.ts';
 
 /** What an answer says, where it is an object or a list; shares its parts. */
 export function responseObjectOf(answer: Answer, omitManagedFields: boolean): unknown {

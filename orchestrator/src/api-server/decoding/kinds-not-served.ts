@@ -1,4 +1,4 @@
-import { schemaFor } from '@berth/kube';
+import { groupVersionOf, schemaFor } from '@berth/kube';
 
 /**
  * Kinds that upstream's scheme knows and no server of this version serves, by version (k8s.io/api register.go): who sends
@@ -57,7 +57,7 @@ export function isKnownThoughNotServed({
   readonly apiVersion: string;
 }): boolean {
   if (unversioned.test(kind)) return true;
-  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  const { group, version } = groupVersionOf(apiVersion);
   if (ofEveryVersion.test(kind)) return schemaFor(group, version, 'DeleteOptions') !== undefined;
   const kinds = Object.hasOwn(notServed, apiVersion) ? notServed[apiVersion]?.split(' ') : undefined;
   return kinds?.includes(kind.replace(/(?<=.)List$/, '')) === true;
@@ -86,7 +86,7 @@ export function isOlderForm(
   { kind, apiVersion }: { readonly kind: string; readonly apiVersion: string },
   expected: { readonly group: string; readonly kind: string },
 ): boolean {
-  const [, group = ''] = apiVersion.split('/').reverse();
+  const { group } = groupVersionOf(apiVersion);
   if (kind !== expected.kind || !isKnownThoughNotServed({ kind, apiVersion })) return false;
   const isOfGroup = group === expected.group || (group === 'extensions' && /^(apps|networking)/.test(expected.group));
   return isOfGroup && group !== '' && !formedOtherwise.has(`${apiVersion} ${kind}`);

@@ -1,4 +1,4 @@
-import { type FieldSchema, type ObjectSchema, schemas } from '@berth/kube';
+import { type FieldSchema, groupVersionOf, type ObjectSchema, schemas } from '@berth/kube';
 
 const versions = ['extensions/v1beta1', 'apps/v1beta1', 'apps/v1beta2'];
 
@@ -17,7 +17,7 @@ export function olderScale(kind: string, apiVersion: unknown): Older | undefined
   const fields = new Map([...status.struct.fields, ['selector', texts], ['targetSelector', text]]);
   const older: FieldSchema = { ...status, struct: withFields(status.struct, fields) };
   const schema = withFields(scale, new Map([...scale.fields, ['status', older]]));
-  return { schema, version: apiVersion.split('/').at(-1) as string };
+  return { schema, version: groupVersionOf(apiVersion).version };
 }
 
 /** Its fields are found out when they are asked for, and not copied by a spread. */

@@ -1,3 +1,4 @@
+import { groupVersionProblem } from '@berth/kube';
 import { notRegistered, typeMetaComplaint } from './type-meta.ts';
 
 /** Kinds of which upstream's scheme for options takes those of any group and version (apis/meta/internalversion). */
@@ -17,7 +18,8 @@ export function optionsKindComplaint(value: Readonly<Record<string, unknown>>, e
   if (unreadable !== undefined) return unreadable;
   const kind = (value['kind'] as string | null | undefined) || expected;
   const apiVersion = (value['apiVersion'] as string | null | undefined) || metaVersion;
-  if (apiVersion.split('/').length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
+  const problem = groupVersionProblem(apiVersion);
+  if (problem !== undefined) return problem;
   if (kind === expected) return undefined;
   if (ofAnyVersion.has(kind) || (ofMeta.has(kind) && apiVersion === metaVersion))
     return `converting (v1.${kind}) to (v1.${expected}): unknown conversion`;

@@ -1,4 +1,4 @@
-import { type ApiError, apiError } from '@berth/kube';
+import { type ApiError, apiError, groupVersionOf } from '@berth/kube';
 import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
@@ -32,8 +32,7 @@ function objectTypeOf({ definition, object }: Extract<Answer, { type: 'object' }
     return definition?.custom ? custom : internalType(definition?.group, definition?.kind);
   if (object.kind === 'Status') return undefined;
   if (definition?.custom && object.kind === definition.kind) return custom;
-  const [group = '', version] = object.apiVersion?.split('/') ?? [];
-  return internalType(version === undefined ? '' : group, object.kind);
+  return internalType(groupVersionOf(object.apiVersion ?? '').group, object.kind);
 }
 
 const custom = '*unstructured.Unstructured';

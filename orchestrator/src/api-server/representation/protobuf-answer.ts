@@ -1,9 +1,9 @@
-import { type KubeObject, type ProtobufWriter, protobufWriter } from '@berth/kube';
+import { apiVersionOf, type KubeObject, type ProtobufWriter, protobufWriter } from '@berth/kube';
 import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
-import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { StoredObject } from '../stored-object.ts';
 import { joinedPieces } from './joined-pieces.ts';
 import { mediaTypes, notAcceptable, protobufMedia } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';

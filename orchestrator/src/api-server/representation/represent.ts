@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import { type KubeObject, LruMap, stringifyDeep } from '@berth/kube';
+import { apiVersionOf, type KubeObject, LruMap, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../store/store.ts';
 import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
@@ -8,7 +8,7 @@ import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource
 import { toPlainForm } from '../resources/wire-form.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, sizeOf, wholeSplice } from '../splice.ts';
-import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { StoredObject } from '../stored-object.ts';
 import { joinedPieces } from './joined-pieces.ts';
 import { type LongBody, SplicedList } from './long-body.ts';
 import { checkMetadataForm } from './metadata-alone.ts';

@@ -1,4 +1,4 @@
-import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '@berth/kube';
+import { groupVersionOf, type ManagedFieldsEntry, type ObjectMeta, type OwnerReference } from '@berth/kube';
 import { managerErrors } from '../apply/manager-name.ts';
 import type { AnyObject, FieldError, Rules } from '../resource-definition.ts';
 import { semanticEqual } from './equality.ts';
@@ -130,8 +130,7 @@ function validateOwnerReferences(references: readonly OwnerReference[]): FieldEr
 function ownerErrors(reference: OwnerReference, field: string): FieldError[] {
   const empty = (name: 'kind' | 'name' | 'uid') =>
     reference[name] ? [] : [invalid(child(field, name), reference[name] ?? '', 'must not be empty')];
-  const parts = (reference.apiVersion ?? '').split('/');
-  const version = parts.length > 2 ? '' : parts.at(-1);
+  const { version } = groupVersionOf(reference.apiVersion ?? '');
   return [
     ...(version ? [] : [invalid(child(field, 'apiVersion'), reference.apiVersion ?? '', 'version must not be empty')]),
     ...empty('kind'),

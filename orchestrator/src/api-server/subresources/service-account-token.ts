@@ -1,5 +1,5 @@
 import { rfc3339 } from '@berth/kit';
-import { apiError } from '@berth/kube';
+import { apiError, groupVersionOf } from '@berth/kube';
 import { fieldScopeOf } from '../apply/field-scope.ts';
 import { managerOf } from '../apply/manager-name.ts';
 import { trackUpdate } from '../apply/track-update.ts';
@@ -157,7 +157,7 @@ async function boundObject(
 ): Promise<BoundTo | undefined> {
   if (!ref) return undefined;
   const { kind: bound = '', apiVersion = '', name = '' } = ref;
-  const [version, group = ''] = apiVersion.split('/').reverse();
+  const { group, version } = groupVersionOf(apiVersion);
   const plural = group === '' ? boundKinds[bound] : undefined;
   if (!plural) throw apiError('BadRequest', `cannot bind token to object of type ${group}/${version}, Kind=${bound}`);
   const definition = context.registry.ofResource('', plural);

@@ -1,4 +1,13 @@
-import { ApiError, apiError, goValueName, isReason, keepJsonNotes } from '@berth/kube';
+import {
+  ApiError,
+  apiError,
+  apiVersionOf,
+  goValueName,
+  groupVersionOf,
+  groupVersionProblem,
+  isReason,
+  keepJsonNotes,
+} from '@berth/kube';
 import { type BodyDecoder, type ExpectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
 import { isOlderForm } from '../decoding/kinds-not-served.ts';
 import { olderScale } from '../decoding/older-scale.ts';
@@ -6,7 +15,6 @@ import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { allInOrder, invalid } from '../resources/field.ts';
-import { apiVersionOf } from '../stored-object.ts';
 import type { WriteOptions } from '../write-options.ts';
 import { shownPatch } from './shown-patch.ts';
 
@@ -70,15 +78,9 @@ function withKind(patched: Patched, { expected, fillsVersion }: Patching): Patch
 /** No version, and none but the group's own: what Go's decoder fills in itself (gvkWithDefaults). */
 function isUnversioned({ apiVersion }: Patched, { group, custom }: ExpectedKind): boolean {
   if (!apiVersion) return true;
-  const [named, version] = partsOf(`${apiVersion}`);
+  const { group: named, version } = groupVersionOf(`${apiVersion}`);
   if (custom) return false;
   return version === '__internal' ? named === group : version === '' && (named === '' || named === group);
-}
-
-/** Group and version (schema.ParseGroupVersion). */
-function partsOf(apiVersion: string): readonly [string, string] {
-  const at = apiVersion.indexOf('/');
-  return [apiVersion.slice(0, Math.max(at, 0)), apiVersion.slice(at + 1)];
 }
 
 /** Without a version upstream reads its internal form, whose fields are called otherwise: there is nothing in it, not even a name. */
@@ -102,8 +104,7 @@ function metaProblem(typed: Patched): string | undefined {
     const why = `json: cannot unmarshal ${goValueName(given)} into Go struct field .${field} of type string`;
     return `couldn't get version/kind; json parse error: ${why}`;
   }
-  const apiVersion = `${typed['apiVersion'] ?? ''}`;
-  return apiVersion.split('/').length > 2 ? `unexpected GroupVersion string: ${apiVersion}` : undefined;
+  return groupVersionProblem(`${typed['apiVersion'] ?? ''}`);
 }
 
 function kindProblem(typed: Patched, expected: ExpectedKind): string | undefined {

@@ -1,5 +1,5 @@
 import { type Clock, isAbort } from '@berth/kit';
-import { ApiError, apiError, type KubeObject } from '@berth/kube';
+import { ApiError, apiError, apiVersionOf, type KubeObject } from '@berth/kube';
 import type { StoreEvent, StoreEvents } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { readingCost } from '../decoding/costs.ts';
@@ -13,7 +13,7 @@ import type { ResourceRoute } from '../route.ts';
 import { type Selection, selectionOf } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest, WatchFrame } from '../server-request.ts';
-import { apiVersionOf, StoredObject } from '../stored-object.ts';
+import { StoredObject } from '../stored-object.ts';
 
 /** Upstream tells idle watchers where they are about once a minute, so that they can resume after a compaction. */
 const bookmarkEveryMs = 60_000;

@@ -1,5 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ExpressionWarning, NamedRuleWithOperations, ValidatingAdmissionPolicySpec } from '@berth/kube';
+import {
+  type ExpressionWarning,
+  groupVersionOf,
+  groupVersionProblem,
+  type NamedRuleWithOperations,
+  type ValidatingAdmissionPolicySpec,
+} from '@berth/kube';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
 import { type DeclType, declTypeOf, objectsOf } from '../crd/decl-type.ts';
 import { ExpressionCompiler } from './expression-compiler.ts';
@@ -93,9 +99,8 @@ function printed({ group, version, kind }: PolicyKind): string {
 
 function paramKindOf({ paramKind }: ValidatingAdmissionPolicySpec): PolicyKind | undefined {
   const { apiVersion = '', kind = '' } = paramKind ?? {};
-  const parts = apiVersion.split('/');
-  if (!paramKind || parts.length > 2) return undefined;
-  const [version = '', group = ''] = parts.reverse();
+  if (!paramKind || groupVersionProblem(apiVersion) !== undefined) return undefined;
+  const { group, version } = groupVersionOf(apiVersion);
   return group === '' && version === '' && kind === '' ? undefined : { group, version, kind };
 }
 

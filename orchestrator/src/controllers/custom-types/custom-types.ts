@@ -1,5 +1,6 @@
 import {
   type CustomResourceDefinition,
+  groupVersionOf,
   type Informer,
   type KubeObject,
   type ResourceType,
@@ -55,7 +56,7 @@ export class CustomTypes implements AsyncDisposable {
   }
 
   typeOfKind(apiVersion: string, kind: string): ResourceType | undefined {
-    const [group] = apiVersion.split('/');
+    const { group } = groupVersionOf(apiVersion);
     // Owners are named in any version: their uid is the same in all of them.
     return this.types.find((type) => type.group === group && type.kind === kind);
   }

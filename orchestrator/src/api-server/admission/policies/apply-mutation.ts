@@ -1,9 +1,8 @@
-import { type MergeType, mergeTyped, TypedError, validateTyped } from '@berth/kube';
+import { apiVersionOf, type MergeType, mergeTyped, TypedError, validateTyped } from '@berth/kube';
 import type { Mutation } from '../../../cel/admission/compile-mutations.ts';
 import { type ExpectedKind, expectedKind, unknownConversion, unregisteredKind } from '../../body-decoder.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
-import { apiVersionOf } from '../../stored-object.ts';
 import { applyInWords } from '../../webhook/admission/hook-patch.ts';
 import { internalError, notOfKind } from '../../webhook/admission/invocation.ts';
 

@@ -1,14 +1,8 @@
-import { copyJson, parseExact, stringifyDeep } from '@berth/kube';
+import { apiVersionOf, copyJson, parseExact, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../../store/store.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { type Splice, wholeSplice } from '../../splice.ts';
-import {
-  apiVersionOf,
-  encodeObject,
-  ObjectCodec,
-  type StoredObject,
-  type WrittenObjects,
-} from '../../stored-object.ts';
+import { encodeObject, ObjectCodec, type StoredObject, type WrittenObjects } from '../../stored-object.ts';
 import type { CustomForm } from './custom-form.ts';
 
 const encoder = new TextEncoder();

@@ -4,6 +4,8 @@ import {
   copyJson,
   goType,
   goValueName,
+  groupVersionOf,
+  groupVersionProblem,
   isRecord,
   type Status,
 } from '@berth/kube';
@@ -36,7 +38,7 @@ export function webhookConversion(context: ServerContext, crd: CustomResourceDef
     const review = { kind: 'ConversionReview', apiVersion: `apiextensions.k8s.io/${reviewVersion}`, request };
     const client = await context.outbound.webhooks();
     const config = clientConfig as WebhookClientConfig;
-    const conversion = { name: crd.metadata.name as string, from: from.slice(from.indexOf('/') + 1), to: version };
+    const conversion = { name: crd.metadata.name as string, from: groupVersionOf(from).version, to: version };
     return context.conversions.converted(conversion, async (next) => {
       const converted = await client
         .post({ config, review, timeoutSeconds }, signal)
@@ -134,7 +136,7 @@ function unreadable(value: unknown): string | undefined {
   if (value === null) return 'unexpected end of JSON input';
   if (!isRecord(value))
     return `json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`;
-  const isVersion = text(value['apiVersion']).split('/').length <= 2;
+  const isVersion = groupVersionProblem(text(value['apiVersion'])) === undefined;
   return isVersion && text(value['kind']) ? undefined : `Object 'Kind' is missing in '${JSON.stringify(value)}'`;
 }
 

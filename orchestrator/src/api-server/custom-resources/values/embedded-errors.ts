@@ -1,4 +1,4 @@
-import { DecodeError, isRecord } from '@berth/kube';
+import { DecodeError, groupVersionProblem, isRecord } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { child, invalid, required } from '../../resources/field.ts';
 import { validateObjectMeta } from '../../resources/metadata.ts';
@@ -45,7 +45,8 @@ function resourceErrors(value: Record<string, unknown>, path: string): FieldErro
 function apiVersionErrors(value: unknown, path: string): FieldError[] {
   if (typeof value !== 'string') return [invalid(path, value, 'must be a string')];
   if (value === '') return [invalid(path, value, 'must not be empty')];
-  return value.split('/').length > 2 ? [invalid(path, value, `unexpected GroupVersion string: ${value}`)] : [];
+  const problem = groupVersionProblem(value);
+  return problem === undefined ? [] : [invalid(path, value, problem)];
 }
 
 function kindErrors(value: unknown, path: string): FieldError[] {

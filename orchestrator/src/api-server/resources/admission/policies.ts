@@ -1,9 +1,11 @@
-import type {
-  MatchResources,
-  MutatingAdmissionPolicySpec,
-  ParamKind,
-  ParamRef,
-  ValidatingAdmissionPolicySpec,
+import {
+  groupVersionOf,
+  groupVersionProblem,
+  type MatchResources,
+  type MutatingAdmissionPolicySpec,
+  type ParamKind,
+  type ParamRef,
+  type ValidatingAdmissionPolicySpec,
 } from '@berth/kube';
 import { compilingCost } from '../../decoding/costs.ts';
 import { turns } from '../../decoding/turns.ts';
@@ -103,9 +105,9 @@ function policyErrors(object: AnyObject, list: 'validations' | 'mutations'): Fie
 }
 
 function versionErrors(apiVersion: string, field: string): FieldError[] {
-  const parts = apiVersion.split('/');
-  if (parts.length > 2) return [invalid(field, apiVersion, `unexpected GroupVersion string: ${apiVersion}`)];
-  const [group, version] = parts.length === 2 ? (parts as [string, string]) : ['', apiVersion];
+  const problem = groupVersionProblem(apiVersion);
+  if (problem !== undefined) return [invalid(field, apiVersion, problem)];
+  const { group, version } = groupVersionOf(apiVersion);
   const wrong = (value: string, complaints: readonly string[]) =>
     complaints.length > 0 ? [invalid(field, value, complaints.join(','))] : [];
   return [

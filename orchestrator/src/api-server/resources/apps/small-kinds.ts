@@ -1,4 +1,4 @@
-import type { ControllerRevision, PodTemplate } from '@berth/kube';
+import { type ControllerRevision, groupVersionOf, type PodTemplate } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
@@ -13,8 +13,8 @@ export const controllerRevisionRules: KindRules = {
     Controller: ({ metadata }) => {
       const owner = metadata.ownerReferences?.find(({ controller }) => controller);
       if (!owner) return '<none>';
-      const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : '';
-      return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+      const { group } = groupVersionOf(owner.apiVersion);
+      return `${owner.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${owner.name}`;
     },
     Revision: ({ revision }) => revision ?? 0,
   },

@@ -1,4 +1,10 @@
-import type { CrossVersionObjectReference, MetricSpec, MetricTarget } from '@berth/kube';
+import {
+  type CrossVersionObjectReference,
+  groupVersionOf,
+  groupVersionProblem,
+  type MetricSpec,
+  type MetricTarget,
+} from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validateContainerResourceName } from '../core/pod/resource-requirements.ts';
 import { forbidden, invalid, notSupported, required } from '../field.ts';
@@ -128,18 +134,15 @@ export function referenceErrors(
   anyGroup: boolean,
 ): FieldError[] {
   const { apiVersion = '' } = reference;
-  const parts = apiVersion.split('/');
+  const problem =
+    groupVersionProblem(apiVersion) ??
+    (anyGroup || groupVersionOf(apiVersion).group !== '' ? undefined : 'apiVersion must specify API group');
   return [
     ...(['kind', 'name'] as const).flatMap((name) => {
       const value = reference[name];
       const path = `${field}.${name}`;
       return value ? pathSegment(value).map((text) => invalid(path, value, text)) : [required(path)];
     }),
-    ...(parts.length > 2
-      ? [invalid(`${field}.apiVersion`, apiVersion, `unexpected GroupVersion string: ${apiVersion}`)]
-      : []),
-    ...(!anyGroup && parts.length < 2
-      ? [invalid(`${field}.apiVersion`, apiVersion, 'apiVersion must specify API group')]
-      : []),
+    ...(problem === undefined ? [] : [invalid(`${field}.apiVersion`, apiVersion, problem)]),
   ];
 }

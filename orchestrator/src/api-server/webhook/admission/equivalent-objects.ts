@@ -1,6 +1,5 @@
-import { copyJson } from '@berth/kube';
+import { apiVersionOf, copyJson } from '@berth/kube';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
-import { apiVersionOf } from '../../stored-object.ts';
 
 /** An object in another version of its kind; the same one where that is its own. */
 export async function inVersion(

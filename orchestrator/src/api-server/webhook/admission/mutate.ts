@@ -1,3 +1,4 @@
+import { groupVersionOf } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import { Reinvocation } from '../../admission/reinvocation.ts';
 import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
@@ -133,7 +134,7 @@ function conformed(value: unknown, shown: AnyObject, { definition, context }: Co
 
 /** What subresources take has kinds of its own: an Eviction, a Binding, a Scale. */
 function actionKind({ kind = '', apiVersion = '' }: AnyObject): ExpectedKind {
-  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  const { group, version } = groupVersionOf(apiVersion);
   const schema = `io.k8s.api.${group.split('.')[0] || 'core'}.${version}.${kind}`;
   return { group, version, kind, schema };
 }
