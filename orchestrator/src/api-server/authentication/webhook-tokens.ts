@@ -1,12 +1,12 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock, Logger } from '@berth/kit';
+import { isRecord } from '@berth/kube';
 import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
 import type { TokenMetrics } from '../metrics/token-metrics.ts';
 import type { User } from '../user.ts';
 import { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
 import type { FileWebhook } from '../webhook/file-webhook.ts';
-import { readStatus } from '../webhook/read-status.ts';
 
 export interface WebhookTokensOptions {
   readonly webhook: Pick<FileWebhook, 'post'>;
@@ -18,19 +18,6 @@ export interface WebhookTokensOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: TokenMetrics;
-}
-
-/** Of a TokenReview. */
-interface ReviewedStatus {
-  readonly authenticated?: boolean;
-  readonly error?: string;
-  readonly audiences?: readonly string[];
-  readonly user?: {
-    readonly username?: string;
-    readonly uid?: string;
-    readonly groups?: readonly string[];
-    readonly extra?: Readonly<Record<string, readonly string[]>>;
-  };
 }
 
 /** Upstream keeps as many in each of its stripes together. */
@@ -108,23 +95,34 @@ export class WebhookTokens implements TokenAuthenticator {
       },
       never,
     );
-    const status: ReviewedStatus = readStatus(answer, { group: 'authentication.k8s.io', kind: 'TokenReview', version });
+    const status = answer['status'];
     // Whether it is anybody's was not told then, and may be in a moment.
-    if (!status.authenticated && status.error && this.#isForUs(status)) throw new CallError(status.error);
+    if (isRecord(status) && status['authenticated'] !== true && typeof status['error'] === 'string' && status['error'])
+      throw new CallError(status['error']);
     const user = this.#userOf(status);
     this.#cache.set(key, { user }, cacheTtlMs);
     return user;
   }
 
-  #userOf(status: ReviewedStatus): User | undefined {
-    if (!status.authenticated || !this.#isForUs(status)) return undefined;
-    const { username = '', uid = '', groups = [], extra } = status.user ?? {};
-    return { name: username, groups, ...(uid === '' ? {} : { uid }), ...(extra ? { extra } : {}) };
-  }
-
-  /** A server that says nothing of audiences knows none. */
-  #isForUs({ audiences: given = [] }: ReviewedStatus): boolean {
+  #userOf(status: unknown): User | undefined {
+    if (!isRecord(status) || status['authenticated'] !== true || !isRecord(status['user'])) return undefined;
     const { audiences } = this.#options;
-    return given.length === 0 || audiences.length === 0 || given.some((one) => audiences.includes(one));
+    const given = textsOf(status['audiences']);
+    // A server that says nothing of audiences knows none.
+    if (given.length > 0 && audiences.length > 0 && !given.some((one) => audiences.includes(one))) return undefined;
+    const { username, uid, groups, extra } = status['user'];
+    if (typeof username !== 'string') return undefined;
+    return {
+      name: username,
+      groups: textsOf(groups),
+      ...(typeof uid === 'string' && uid !== '' ? { uid } : {}),
+      ...(isRecord(extra)
+        ? { extra: Object.fromEntries(Object.entries(extra).map(([name, values]) => [name, textsOf(values)])) }
+        : {}),
+    };
   }
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
 }

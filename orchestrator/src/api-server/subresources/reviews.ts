@@ -122,7 +122,7 @@ async function reviewToken({ tokens, authentication }: SpecialParts, spec: Spec,
 }
 
 function userInfoOf({ name, uid, groups, extra }: User) {
-  return { ...(name ? { username: name } : {}), ...(uid === undefined ? {} : { uid }), groups, ...(extra ? { extra } : {}) };
+  return { username: name, ...(uid === undefined ? {} : { uid }), groups, ...(extra ? { extra } : {}) };
 }
 
 function attributesOf(user: User, spec: Spec): Attributes {
