@@ -126,7 +126,7 @@ test('a server behind an APIService knows users by the proxy that the cluster te
       .map((object) => JSON.stringify(object))
       .join('\n---\n'),
   );
-  await berth.kubectl(['wait', '--for=condition=Available', 'apiservice/v1.example.com', '--timeout=60s']);
+  await berth.kubectl(['wait', '--for=condition=Available', 'apiservice/v1.example.com', '--timeout=120s']);
   const asked = await kubectl.run('get', '--raw', `/apis/example.com/v1/namespaces/${kubectl.namespace}/loads`);
   expect(JSON.parse(asked)).toMatchObject({ user: 'kubernetes-admin' });
   await berth.kubectl(['delete', 'apiservice/v1.example.com', 'service/loads']);

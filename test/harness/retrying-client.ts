@@ -4,6 +4,9 @@ import { sleep } from './berth.ts';
 /** Answers after which a client may ask another server, or the same once more. */
 const passing: ReadonlySet<string> = new Set(['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'ServerTimeout']);
 
+/** Tells only what hangs: a server takes its time to start on a machine that others keep busy. */
+const patienceMs = 120_000;
+
 /** A client of several servers that goes on at another one when one fails, as load balancers and their clients do together. */
 export class RetryingClient implements Disposable {
   readonly #transports: (Transport & Disposable)[];
@@ -23,9 +26,9 @@ export class RetryingClient implements Disposable {
     );
   }
 
-  /** @throws what is no passing failure, or still one after 20 s. `mayRepeat` tells a repeated request's refusal from a first one's. */
+  /** @throws what is no passing failure, or still one after two minutes. `isDone` tells a repeated request's refusal from a first one's. */
   async request<T>(request: ApiRequest, isDone: (error: ApiError) => boolean = () => false): Promise<T | undefined> {
-    const endAt = performance.now() + 20_000;
+    const endAt = performance.now() + patienceMs;
     for (let tries = 0; ; tries++) {
       try {
         return (await this.#next().request(request, AbortSignal.timeout(10_000))) as T;

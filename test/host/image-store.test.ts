@@ -179,7 +179,8 @@ test('kill -9 at any moment of a load leaves the old images or the new, whole', 
   const berth = join(process.env['BERTH_DIST'] ?? join(import.meta.dirname, '../../dist'), 'berth.js');
   const args = ['--disable-warning=ExperimentalWarning', berth, 'image', 'load', file, '--data-dir', world.directory];
   let done = 0;
-  for (let afterMs = 150; done < 2 && afterMs < 1500; afterMs += 60) {
+  // Ever later, until a load is done before: how long that takes is the machine's.
+  for (let afterMs = 150; done < 2; afterMs *= 1.2) {
     const child = spawn(process.execPath, args, { stdio: 'ignore' });
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
@@ -193,7 +194,6 @@ test('kill -9 at any moment of a load leaves the old images or the new, whole', 
     expect([layers(world).length, blobs(world).length]).toEqual([expected, web ? 4 : 2]);
     if (web) await world.images.remove('web:1');
   }
-  expect(done).toBeGreaterThan(0);
 });
 
 test('an image whose layer someone deleted is as good as absent, so that it is pulled again', async () => {
