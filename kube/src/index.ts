@@ -116,7 +116,15 @@ export { QuantityError, type QuantityFormat } from './quantity-text.ts';
 export { type KubeObject, type ResourceType, resourceType } from './resource-type.ts';
 export { restoreIntegers } from './restore-integers.ts';
 export { type LeaderOptions, LeadershipLostError, runAsLeader } from './run-as-leader.ts';
-export { type FieldSchema, type ObjectSchema, type ScalarType, type Schemas, schemaFor, schemas } from './schema.ts';
+export {
+  type FieldSchema,
+  type GroupVersionKind,
+  type ObjectSchema,
+  type ScalarType,
+  type Schemas,
+  schemaFor,
+  schemas,
+} from './schema.ts';
 export { SelectorError } from './selector-error.ts';
 export {
   copyWithSentEmpties,

@@ -44,6 +44,14 @@ export interface ObjectSchema {
   readonly zeroIsAbsent: ReadonlySet<string>;
   /** Structs that are part of their parent, so that Go always writes them: `resources: {}`. */
   readonly alwaysPresent: readonly string[];
+  /** What it is the kind of: one for each group and version that has it. Absent: of none. */
+  readonly kinds?: readonly GroupVersionKind[];
+}
+
+export interface GroupVersionKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
 }
 
 /** Every definition of Kubernetes' built-in API, read from the generated table as it is asked for. */
@@ -103,7 +111,7 @@ export function schemaFor(group: string, version: string, kind: string): ObjectS
   return name === undefined ? undefined : schemas.get(name);
 }
 
-function inflate(name: string, { f, r, a, z, w, e }: CompactDefinition): ObjectSchema {
+function inflate(name: string, { f, r, g, a, z, w, e }: CompactDefinition): ObjectSchema {
   const parts = name.split('.');
   const required = new Set(r ?? []);
   const collections = Object.entries(f)
@@ -119,12 +127,20 @@ function inflate(name: string, { f, r, a, z, w, e }: CompactDefinition): ObjectS
     atomic: a === 1,
     zeroIsAbsent: new Set([...(z ?? []), ...collections]),
     alwaysPresent: w ?? [],
+    get kinds() {
+      return (g ?? []).map(kindOf);
+    },
     // Read at first use: definitions refer to each other, and to themselves.
     get fields() {
       fields ??= new Map(Object.entries(f).map(([field, compact]) => [field, inflateField(compact)]));
       return fields;
     },
   };
+}
+
+function kindOf(text: string): GroupVersionKind {
+  const [group, version, kind] = text.split('/') as [string, string, string];
+  return { group, version, kind };
 }
 
 function inflateField(compact: CompactField): FieldSchema {

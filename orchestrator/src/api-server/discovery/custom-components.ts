@@ -56,7 +56,7 @@ function withResourceFields(schema: Json): Json {
 function listComponent(definition: ResourceDefinition): Json {
   const { group, version, plural, schema, kind } = definition;
   const listKind = listKindOf(definition);
-  const items = { type: 'array', description: `The ${plural}.`, items: { allOf: [{ $ref: refOf(schema) }] } };
+  const items = { type: 'array', description: `The ${plural}.`, items: { $ref: refOf(schema) } };
   return {
     type: 'object',
     description: `${listKind} is a list of ${kind}`,

@@ -137,7 +137,7 @@ const securityScheme = orReference((value) =>
 export interface OpenApiParts {
   readonly info: { readonly title: string; readonly version: string };
   readonly paths: Iterable<readonly [path: string, item: Json]>;
-  readonly schemas: Iterable<readonly [name: string, schema: Json]>;
+  readonly schemas?: Iterable<readonly [name: string, schema: Json]>;
   readonly securitySchemes?: Readonly<Record<string, Json>>;
 }
 
@@ -148,7 +148,7 @@ export interface OpenApiParts {
 export function* encodeOpenApi({ info, paths, schemas, securitySchemes }: OpenApiParts): Generator<Uint8Array> {
   yield message(text(1, '3.0.0'), nested(2, message(text(1, info.title), text(6, info.version))));
   for (const [path, item] of firstOfName(paths)) yield nested(4, pair(1, path, written(pathFields, 14, item)));
-  for (const [name, schema] of firstOfName(schemas))
+  for (const [name, schema] of firstOfName(schemas ?? []))
     yield nested(5, nested(1, pair(1, name, schemaOrReference(schema))));
   if (securitySchemes) yield nested(5, nested(7, named(securityScheme)(securitySchemes)));
 }

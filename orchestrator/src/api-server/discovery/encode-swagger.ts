@@ -39,6 +39,8 @@ function schema(value: SwaggerSchema): Uint8Array {
     ...(format === undefined ? [] : [text(2, format)]),
     ...(description === undefined ? [] : [text(4, description)]),
     ...required.map((name) => text(19, name)),
+    // Any, whose value is YAML.
+    ...(value.enum ?? []).map((one) => nested(20, message(text(2, JSON.stringify(one))))),
     ...(additionalProperties ? [nested(21, message(nested(1, schema(additionalProperties))))] : []),
     ...(type === undefined ? [] : [nested(22, message(text(1, type)))]),
     ...(items ? [nested(23, message(nested(1, schema(items))))] : []),

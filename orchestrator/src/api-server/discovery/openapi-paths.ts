@@ -1,10 +1,10 @@
+import type { GroupVersionKind } from '@berth/kube';
 import { schemaFormOf } from '../representation/negotiate.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { customComponents, customRoots } from './custom-components.ts';
-import type { Descriptions } from './descriptions/descriptions.ts';
 import {
   type DiscoveryOperation,
   discoveryOperation,
@@ -14,7 +14,7 @@ import {
 import type { OpenApiParts } from './encode-openapi.ts';
 import { type MadeDocument, madeDocument, membersOf } from './made-document.ts';
 import { operationPaths, operationSchemas, schemaOf } from './openapi-operations.ts';
-import { componentsOf } from './openapi-schema.ts';
+import { componentsOf, type KindFilter, type SchemaFacts } from './openapi-schema.ts';
 import { documentInfo } from './version.ts';
 
 type Json = Record<string, unknown>;
@@ -30,12 +30,12 @@ interface Known {
 /** `/openapi/v3` and its documents, one a group and version and one a path of discovery, made when first asked for. */
 export function openApiPaths(registry: ResourceRegistry): PathHandler {
   const documents = new Map<string, Known>();
-  let words: Descriptions | undefined;
+  let facts: SchemaFacts | undefined;
   const partsOf = (path: string, definitions: readonly ResourceDefinition[]) => {
     const alone = discoveryOperation(registry, path);
-    if (alone) return discoveryParts(alone, words);
+    if (alone) return discoveryParts(alone, facts);
     const [group, version] = groupVersionOf(path);
-    return resourceParts(definitions, resourcesOperation(registry, group, version), words);
+    return resourceParts(definitions, resourcesOperation(registry, group, version), facts);
   };
   const documentOf: DocumentOf = async (path) => {
     const definitions = discoveryOperation(registry, path)
@@ -56,7 +56,7 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
   };
   return async ([first, second, ...rest], request) => {
     if (first !== 'openapi' || second !== 'v3') return undefined;
-    words ??= (await import('./descriptions/described-fields.ts')).describedFields;
+    facts ??= (await import('./schema-facts.ts')).schemaFacts;
     if (request.path.endsWith('/')) return nothing(404);
     if (rest.length === 0) return index(registry, documentOf);
     const path = rest.join('/');
@@ -128,40 +128,53 @@ function withHash({ body, hash, type }: TypedDocument, asked: string | null, pat
   return { type: 'document', status: 200, body, headers: { ...headers, 'cache-control': 'public, immutable' } };
 }
 
-function discoveryParts({ url, operation, schema }: DiscoveryOperation, words: Descriptions | undefined): OpenApiParts {
+function discoveryParts({ url, operation, schema }: DiscoveryOperation, facts: SchemaFacts | undefined): OpenApiParts {
   return {
     ...head,
     paths: [[url, operation]],
-    schemas: componentsOf(schema === undefined ? [] : [schema], new Map(), words),
+    ...(schema === undefined ? {} : { schemas: componentsOf([schema], { facts }) }),
   };
 }
 
 function resourceParts(
   definitions: readonly ResourceDefinition[],
   list: DiscoveryOperation | undefined,
-  words: Descriptions | undefined,
+  facts: SchemaFacts | undefined,
 ): OpenApiParts {
-  const kinds = new Map<string, ResourceDefinition[]>();
-  for (const definition of definitions) {
-    const list = kinds.get(definition.schema) ?? [];
-    list.push(definition);
-    kinds.set(definition.schema, list);
-  }
+  const own = new Set(definitions.map(({ schema }) => schema));
   const roots = [
-    ...kinds.keys(),
-    ...[...kinds.keys()].map((name) => `${name}List`),
+    ...own,
+    ...[...own].map((name) => `${name}List`),
     ...definitions.flatMap((definition) => definition.subresources.map((each) => schemaOf(definition, each))),
     ...(list?.schema === undefined ? [] : [list.schema]),
     ...operationSchemas(definitions),
     ...customRoots(definitions),
   ];
-  const own: [string, Json][] = list ? [[list.url, list.operation]] : [];
+  const isCustom = definitions.some(({ custom }) => custom);
+  const kinds = isCustom ? unlessExtension : kindsIn(definitions);
+  const listPath: [string, Json][] = list ? [[list.url, list.operation]] : [];
   return {
-    ...(definitions.some(({ custom }) => custom) ? customHead : head),
-    paths: flat([own, flat(definitions, operationPaths)], (each) => each),
-    schemas: flat([customComponents(definitions), componentsOf(roots, kinds, words)], (each) => each),
+    ...(isCustom ? customHead : head),
+    paths: flat([listPath, flat(definitions, operationPaths)], (each) => each),
+    schemas: flat([customComponents(definitions), componentsOf(roots, { facts, kinds })], (each) => each),
   };
 }
+
+/** What stands for a kind of every version of every group is told as that of the core group and of the document's own. */
+function kindsIn(definitions: readonly ResourceDefinition[]): KindFilter {
+  const isOwn = ({ group, version }: GroupVersionKind) =>
+    group === '' || definitions.some((each) => each.group === group && each.version === version);
+  return (all) => (all.length > 1 ? all.filter(isOwn) : all);
+}
+
+/** Documents of definitions tell all that client-go's scheme knows (apiextensions openapi builder). */
+const unlessExtension: KindFilter = (all) => all.filter(({ group }) => !notOfClients.has(group));
+const notOfClients: ReadonlySet<string> = new Set([
+  'admission.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'imagepolicy.k8s.io',
+]);
 
 /** Of documents of the server's own kinds, which alone tell how clients say who they are. */
 const head = {
@@ -176,9 +189,12 @@ const customHead = { info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' 
 function* jsonPieces({ info, paths, schemas, securitySchemes }: OpenApiParts): Generator<string> {
   yield `{"openapi":"3.0.0","info":${JSON.stringify(info)},"paths":{`;
   yield* membersOf(paths);
-  yield '},"components":{"schemas":{';
+  const security = securitySchemes ? `"securitySchemes":${JSON.stringify(securitySchemes)}` : '';
+  yield '},"components":{';
+  if (!schemas) return yield `${security}}}`;
+  yield '"schemas":{';
   yield* membersOf(schemas);
-  yield `}${securitySchemes ? `,"securitySchemes":${JSON.stringify(securitySchemes)}` : ''}}}`;
+  yield `}${security && `,${security}`}}}`;
 }
 
 function* flat<A, B>(all: Iterable<A>, each: (one: A) => Iterable<B>): Generator<B> {

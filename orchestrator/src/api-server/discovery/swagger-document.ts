@@ -1,8 +1,7 @@
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { customComponents, customRoots } from './custom-components.ts';
-import type { Descriptions } from './descriptions/descriptions.ts';
 import { mapValues } from './map-values.ts';
-import { componentsOf, refOf } from './openapi-schema.ts';
+import { componentsOf, refOf, type SchemaFacts } from './openapi-schema.ts';
 import { documentInfo } from './version.ts';
 
 /** A schema as Swagger 2.0 has it, as far as Kubernetes uses it. */
@@ -11,6 +10,7 @@ export interface SwaggerSchema {
   readonly description?: string;
   readonly type?: string;
   readonly format?: string;
+  readonly enum?: readonly unknown[];
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, SwaggerSchema>>;
   readonly additionalProperties?: SwaggerSchema;
@@ -50,11 +50,11 @@ export function swaggerHead(all: readonly ResourceDefinition[]): SwaggerHead {
 /** The schemas of that document, made as they are asked for. */
 export function* swaggerDefinitions(
   all: readonly ResourceDefinition[],
-  words: Descriptions,
+  facts: SchemaFacts,
 ): Generator<readonly [name: string, schema: SwaggerSchema]> {
-  const kinds = Map.groupBy(all, ({ schema }) => schema);
-  const roots = [...kinds.keys(), ...[...kinds.keys()].map((name) => `${name}List`), ...customRoots(all)];
-  for (const components of [customComponents(all, 'v2'), componentsOf(roots, kinds, words)])
+  const own = new Set(all.map(({ schema }) => schema));
+  const roots = [...own, ...[...own].map((name) => `${name}List`), ...customRoots(all)];
+  for (const components of [customComponents(all, 'v2'), componentsOf(roots, { facts })])
     for (const [name, component] of components) yield [name, downgrade(component)];
 }
 
@@ -74,14 +74,15 @@ function patchPath({ group, version, kind, plural, namespaced }: ResourceDefinit
 interface ComponentSchema extends Omit<SwaggerSchema, 'properties' | 'additionalProperties' | 'items'> {
   readonly allOf?: readonly [{ readonly $ref: string }];
   readonly oneOf?: unknown;
+  readonly default?: unknown;
   readonly properties?: Readonly<Record<string, ComponentSchema>>;
   readonly additionalProperties?: ComponentSchema;
   readonly items?: ComponentSchema;
 }
 
-/** 2.0 knows no oneOf (what is a number or a text is called a text there), and refers without allOf. */
+/** 2.0 knows no oneOf (what is a number or a text is called a text there), and refers without allOf; defaults are not told (kube-openapi PruneDefaults). */
 function downgrade(schema: ComponentSchema): SwaggerSchema {
-  const { allOf, oneOf, properties, additionalProperties, items, ...rest } = schema;
+  const { allOf, oneOf, properties, additionalProperties, items, default: _, ...rest } = schema;
   const { $ref: own, ...kept } = rest;
   const ref = allOf?.[0].$ref ?? own;
   return {

@@ -4,9 +4,9 @@ import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { Answer } from '../server-request.ts';
-import type { Descriptions } from './descriptions/descriptions.ts';
 import { encodeDefinitions, encodeSwaggerHead } from './encode-swagger.ts';
 import { madeDocument, membersOf } from './made-document.ts';
+import type { SchemaFacts } from './openapi-schema.ts';
 import { swaggerDefinitions, swaggerHead } from './swagger-document.ts';
 
 /** What old kubectl asks for; newer ones read `/openapi/v3`. */
@@ -33,20 +33,19 @@ export function swaggerPath(registry: ResourceRegistry): PathHandler {
 }
 
 async function answerIn(type: string, definitions: readonly ResourceDefinition[]): Promise<Answer> {
-  const { describedFields } = await import('./descriptions/described-fields.ts');
-  const pieces =
-    type === protobuf ? protobufPieces(definitions, describedFields) : jsonPieces(definitions, describedFields);
+  const { schemaFacts } = await import('./schema-facts.ts');
+  const pieces = type === protobuf ? protobufPieces(definitions, schemaFacts) : jsonPieces(definitions, schemaFacts);
   const { body, hash } = await madeDocument(pieces);
   return { type: 'document', status: 200, body, headers: { 'content-type': type, etag: `"${hash}"`, vary: 'Accept' } };
 }
 
-function* jsonPieces(definitions: readonly ResourceDefinition[], words: Descriptions): Generator<string> {
+function* jsonPieces(definitions: readonly ResourceDefinition[], facts: SchemaFacts): Generator<string> {
   yield `${JSON.stringify(swaggerHead(definitions)).slice(0, -1)},"definitions":{`;
-  yield* membersOf(swaggerDefinitions(definitions, words));
+  yield* membersOf(swaggerDefinitions(definitions, facts));
   yield '}}';
 }
 
-function* protobufPieces(definitions: readonly ResourceDefinition[], words: Descriptions): Generator<Uint8Array> {
+function* protobufPieces(definitions: readonly ResourceDefinition[], facts: SchemaFacts): Generator<Uint8Array> {
   yield encodeSwaggerHead(swaggerHead(definitions));
-  yield* encodeDefinitions(swaggerDefinitions(definitions, words));
+  yield* encodeDefinitions(swaggerDefinitions(definitions, facts));
 }

@@ -1,0 +1,5 @@
+import { describedFields } from './descriptions/described-fields.ts';
+import type { SchemaFacts } from './openapi-schema.ts';
+import { publishedFields } from './published-fields.ts';
+
+export const schemaFacts: SchemaFacts = { words: describedFields, published: publishedFields };
