@@ -46,6 +46,7 @@ import { withEventTtl } from './resources/event-ttl.ts';
 import { routeOf } from './route.ts';
 import { ServerContext } from './server-context.ts';
 import { rootPaths, serverPaths } from './server-paths.ts';
+import { defaultServices } from './service-ips/default-services.ts';
 import type { ClusterComponent } from './subresources/component-statuses.ts';
 import { specialHandlers } from './subresources/special-handlers.ts';
 import { issuerPaths } from './tokens/issuer-paths.ts';
@@ -122,12 +123,6 @@ export async function createApiServer(given: ApiServerOptions): Promise<ApiServe
   }
   return server;
 }
-
-/** The node ports are upstream's. */
-export const defaultServices: ServiceRanges = {
-  cidrs: ['10.96.0.0/16'],
-  nodePorts: { first: 30_000, count: 2768 },
-};
 
 class Server implements ApiServer {
   readonly pipeline: RequestPipeline;

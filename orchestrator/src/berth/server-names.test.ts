@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultServices } from '../api-server/create-api-server.ts';
+import { defaultServices } from '../api-server/service-ips/default-services.ts';
 import { localHost, publicAddress, serverNames } from './server-names.ts';
 
 test.each([

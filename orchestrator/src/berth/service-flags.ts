@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ServiceRanges } from '../api-server/admission/service-allocation.ts';
 import { rangeOf } from '../api-server/resources/ip-form.ts';
 import { AddressRange } from '../api-server/service-ips/address-range.ts';
+import { defaultServices } from '../api-server/service-ips/default-services.ts';
 import { BerthError } from './berth-error.ts';
 
 export interface ServiceFlags {
@@ -9,7 +10,8 @@ export interface ServiceFlags {
   readonly serviceNodePortRange: string;
 }
 
-const defaults = { addresses: '10.96.0.0/16', ports: '30000-32767' } as const;
+const { first, count } = defaultServices.nodePorts;
+const defaults = { addresses: defaultServices.cidrs.join(), ports: `${first}-${first + count - 1}` } as const;
 
 /** kube-apiserver's flags about what Services are given. */
 export function addServiceFlags(command: Command): Command {

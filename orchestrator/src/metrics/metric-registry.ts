@@ -127,7 +127,7 @@ export class MetricRegistry {
     return series;
   }
 
-  histogram(name: string, help: string, labelNames: Values, bounds: readonly number[]): SeriesOf<Histogram> {
+  histogram(name: string, help: string, labelNames: Values, bounds = defaultBounds): SeriesOf<Histogram> {
     const series = new SeriesOf(() => new Histogram(bounds));
     this.alias(name, help, labelNames, series);
     return series;

@@ -1,8 +1,8 @@
 import { isNotFound, isReason, type KubeClient, resources, type Service, type ServiceSpec } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { StoreError } from '../../store/store-error.ts';
-import { defaultServices } from '../create-api-server.ts';
 import { aServer } from '../server.test-harness.ts';
+import { defaultServices } from '../service-ips/default-services.ts';
 
 const at = (name: string) => ({ name, namespace: 'default' });
 

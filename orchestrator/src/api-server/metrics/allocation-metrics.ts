@@ -1,12 +1,5 @@
 import type { Clock } from '@berth/kit';
-import {
-  type Counter,
-  defaultBounds,
-  type Histogram,
-  type MetricRegistry,
-  type Sample,
-  type SeriesOf,
-} from '../../metrics/metric-registry.ts';
+import type { Counter, Histogram, MetricRegistry, Sample, SeriesOf } from '../../metrics/metric-registry.ts';
 
 /** `static`: it was asked for by its value. */
 export type AllocationScope = 'static' | 'dynamic';
@@ -42,7 +35,6 @@ export class AllocationMetrics {
       `${ips}_allocation_duration_seconds`,
       'How long it took to give out a cluster IP.',
       ['cidr'],
-      defaultBounds,
     );
     this.#ports = registry.counter(`${ports}_allocation_total`, 'Node ports given out.', ['scope']);
     this.#portErrors = registry.counter(`${ports}_allocation_errors_total`, 'Node ports not to be had.', ['scope']);

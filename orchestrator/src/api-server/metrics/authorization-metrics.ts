@@ -1,10 +1,4 @@
-import {
-  type Counter,
-  defaultBounds,
-  type Histogram,
-  type MetricRegistry,
-  type SeriesOf,
-} from '../../metrics/metric-registry.ts';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 import type { AuthorizationObserver } from '../authorization/authorization.ts';
 import type { NamedAuthorizer } from '../authorization/authorization-options.ts';
 import type { ConfigurationMetrics } from './configuration-metrics.ts';
@@ -29,12 +23,7 @@ export class AuthorizationMetrics implements AuthorizationObserver {
       ['decision', 'name', 'type'],
     );
     this.#evaluations = registry.counter(`${prefix}_webhook_evaluations_total`, 'Questions to webhooks.', by);
-    this.#durations = registry.histogram(
-      `${prefix}_webhook_duration_seconds`,
-      'How long webhooks took to answer.',
-      by,
-      defaultBounds,
-    );
+    this.#durations = registry.histogram(`${prefix}_webhook_duration_seconds`, 'How long webhooks took to answer.', by);
     this.#failOpens = registry.counter(
       `${prefix}_webhook_evaluations_fail_open_total`,
       'Webhooks that did not answer, and were passed over.',

@@ -1,10 +1,4 @@
-import {
-  type Counter,
-  defaultBounds,
-  type Histogram,
-  type MetricRegistry,
-  type SeriesOf,
-} from '../../metrics/metric-registry.ts';
+import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 
 /** Tokens of service accounts and those that a webhook is asked about, under upstream's names (pkg/serviceaccount, apiserver token/cache). */
 export class TokenMetrics {
@@ -33,7 +27,6 @@ export class TokenMetrics {
       cache('request_duration_seconds'),
       'How long it took to tell, by whether a webhook had told before.',
       by,
-      defaultBounds,
     );
     this.#fetches = registry.counter(cache('fetch_total'), 'Questions to a webhook, by how they ended.', by);
     registry.gauge(

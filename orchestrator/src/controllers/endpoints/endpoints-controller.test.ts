@@ -1,8 +1,8 @@
 import { seededRng, silentLogger } from '@berth/kit';
 import { type EndpointSlice, type Endpoints, KubeClient, type Pod, resources, startInformers } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { defaultServices } from '../../api-server/create-api-server.ts';
 import { aPod, aServer } from '../../api-server/server.test-harness.ts';
+import { defaultServices } from '../../api-server/service-ips/default-services.ts';
 import { startEndpointsController } from './endpoints-controller.ts';
 
 async function scene(services = defaultServices) {
