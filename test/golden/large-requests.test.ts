@@ -240,6 +240,37 @@ test('a collection is deleted without its large objects being read where all oth
   expect(JSON.parse((await server.send({ method: 'GET', path: configmaps })).text).items).toEqual([]);
 });
 
+test('what is selected beside large objects is told without their being read', async () => {
+  const namespace = '/api/v1/namespaces/beside';
+  await server.send({ method: 'POST', path: '/api/v1/namespaces', contentType: json, body: { metadata: { name: 'beside' } } });
+  const make = async (kind: string, name: string, body: object) => {
+    const metadata = { name, labels: { size: name } };
+    const { status, text } = await server.send({ method: 'POST', path: `${namespace}/${kind}`, contentType: json, raw: JSON.stringify({ metadata, ...body }) });
+    expect(status).toBe(201);
+    return text;
+  };
+  const text = await make('configmaps', 'large', { data: entries(40_000) });
+  await make('configmaps', 'small', {});
+  const encoded = Object.fromEntries(Array.from({ length: 40_000 }, (_, i) => [`k${i}`, '']));
+  await make('secrets', 'large', { type: 'example.com/large', data: encoded });
+  await make('secrets', 'small', { type: 'example.com/small' });
+  const reading = await longestTurn(async () => JSON.parse(text));
+  const names = (told: string) => [...told.matchAll(/"size":"(\w+)"/g)].map(([, name]) => name);
+  const told = async (path: string) => names((await server.send({ method: 'GET', path: namespace + path })).text);
+  await told('/secrets?fieldSelector=type%3Dexample.com/small');
+  let answers: unknown;
+  const longest = await longestTurn(async () => {
+    answers = [
+      await told('/configmaps?labelSelector=size%3Dsmall'),
+      await told('/configmaps?fieldSelector=metadata.name%21%3Dlarge,metadata.name%21%3Dkube-root-ca.crt'),
+      await told('/configmaps?watch=1&timeoutSeconds=1&labelSelector=size%3Dsmall'),
+      await told('/secrets?fieldSelector=type%3Dexample.com/small'),
+    ];
+  });
+  expect(answers).toEqual(Array(4).fill(['small']));
+  expect(longest).toBeLessThan(reading);
+});
+
 test('no turn is taken by a token of a million parts', async () => {
   const review = (token: string) =>
     longestTurn(() => server.send({ method: 'POST', path: '/apis/authentication.k8s.io/v1/tokenreviews', contentType: json, body: { spec: { token } } }));

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { MemoryStore } from '../store/store.memory.ts';
 import { turns } from './decoding/turns.ts';
 import { ObjectStorage } from './object-storage.ts';
+import { RecentValues } from './recent-values.ts';
 import { definitions } from './resources/definitions.ts';
 import { ObjectCodec } from './stored-object.ts';
 
@@ -10,7 +11,7 @@ async function aStorage(objects: number): Promise<ObjectStorage> {
   const definition = definitions.find(({ plural }) => plural === 'configmaps');
   if (!definition) throw new Error('no configmaps');
   const store = new MemoryStore({ clock: new FakeClock() });
-  const codec = new ObjectCodec(definition, definition, new WeakMap());
+  const codec = new ObjectCodec(definition, definition, new RecentValues());
   const storage = new ObjectStorage({ store, definition, codec, root: '/registry/configmaps' });
   for (let i = 0; i < objects; i++) await storage.create({ metadata: { namespace: 'n', name: `c${i}` } });
   return storage;

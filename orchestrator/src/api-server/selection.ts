@@ -1,5 +1,8 @@
 import { apiError, FieldSelector, Selector, SelectorError } from '@berth/kube';
+import { countingCost, readingCost } from './decoding/costs.ts';
+import { largeBytes } from './decoding/large-bodies.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
+import type { StoredObject } from './stored-object.ts';
 
 /** Which objects a list or watch wants. */
 export interface Selection {
@@ -8,12 +11,32 @@ export interface Selection {
   /** The one name that can match, where a field selector names it. */
   readonly name: string | undefined;
   readonly labels: string;
+  /** Nothing else is looked at. */
+  readonly isOfMetadata: boolean;
   /** How many conditions there are to look at for each object. */
   readonly conditions: number;
   matches(object: AnyObject): boolean;
 }
 
-export const everything: Selection = { all: true, name: undefined, labels: '', conditions: 0, matches: () => true };
+export const everything: Selection = {
+  all: true,
+  name: undefined,
+  labels: '',
+  isOfMetadata: true,
+  conditions: 0,
+  matches: () => true,
+};
+
+/** Whether it is wanted. */
+export function selects(selection: Selection, object: StoredObject): boolean {
+  return selection.all || selection.matches(selection.isOfMetadata ? object.head : object.object);
+}
+
+/** What {@link selects} costs, in units of `turns`. */
+export function selectingCost({ isOfMetadata, conditions }: Selection, object: StoredObject): number {
+  const { length } = object.kv.value;
+  return conditions + (isOfMetadata && length > largeBytes ? countingCost(length) : readingCost(object));
+}
 
 /** @throws ApiError BadRequest – a selector that can't be read, or a field the kind does not know. */
 export function selectionOf(
@@ -37,6 +60,7 @@ export function selectionOf(
     all: labels.isEmpty && fields.isEmpty,
     name: fields.exact('metadata.name'),
     labels: labelSelector,
+    isOfMetadata: fields.requirements.every(({ field }) => field.startsWith('metadata.')),
     conditions: (labels.requirements?.length ?? 0) + fields.requirements.length,
     matches: (object) =>
       labels.matches(object.metadata.labels) && fields.matches((field) => readers[field]?.(object) ?? ''),

@@ -9,6 +9,7 @@ import { ConversionMetrics } from './metrics/conversion-metrics.ts';
 import { ExpressionTimes } from './metrics/expression-times.ts';
 import { WriteMetrics } from './metrics/write-metrics.ts';
 import { ObjectStorage, type WriteObserver } from './object-storage.ts';
+import { RecentValues } from './recent-values.ts';
 import type { RequestContext, ResourceDefinition } from './resource-definition.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ObjectCodec, type WrittenObjects } from './stored-object.ts';
@@ -43,7 +44,7 @@ export class ServerContext {
   /** Weak: custom resources come and go. */
   readonly #storages = new WeakMap<ResourceDefinition, ObjectStorage>();
   readonly #writes: WriteMetrics;
-  readonly #written: WrittenObjects = new WeakMap();
+  readonly #written: WrittenObjects = new RecentValues();
 
   constructor(parts: {
     readonly registry: ResourceRegistry;

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import type { KeyValue } from '../store/store.ts';
+import { RecentValues } from './recent-values.ts';
 import { definitions } from './resources/definitions.ts';
 import { encodeObject, ObjectCodec } from './stored-object.ts';
 
 function aCodec() {
   const definition = definitions.find(({ plural }) => plural === 'configmaps');
   if (!definition) throw new Error('no configmaps');
-  return new ObjectCodec(definition, definition, new WeakMap());
+  return new ObjectCodec(definition, definition, new RecentValues());
 }
 
 function aValue(): KeyValue {

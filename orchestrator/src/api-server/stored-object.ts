@@ -1,8 +1,11 @@
 import { mayHaveLargeInteger, messageOf, roundedIntegers } from '@berth/kit';
 import { apiVersionOf, copyJson, parseExact, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../store/store.ts';
+import { largeBytes } from './decoding/large-bodies.ts';
+import type { RecentValues } from './recent-values.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import { type Splice, splicedBytes, wholeSplice } from './splice.ts';
+import { metadataOf } from './stored-metadata.ts';
 
 const encoder = new TextEncoder();
 const metadataLength = '"metadata":{'.length;
@@ -48,6 +51,9 @@ interface DecodedObject {
   other: DecodedObject | undefined;
   object?: WeakRef<AnyObject>;
   plain?: WeakRef<AnyObject>;
+  head?: WeakRef<AnyObject>;
+  /** It is sent as it lies there: no schema would change it. */
+  isSettled?: boolean;
 }
 
 /** One object at one revision, decoded once for all who look at it, sent without being encoded again. Shared: nobody changes it. */
@@ -74,6 +80,18 @@ export class StoredObject {
     const object = this.#codec.decode(this.kv);
     this.#decoded.object = new WeakRef(object);
     return object;
+  }
+
+  /** What selectors of metadata look at. Of a large object no more is read. */
+  get head(): AnyObject {
+    if (this.kv.value.length <= largeBytes) return this.object;
+    this.#decoded ??= this.#codec.decoded(this.kv);
+    const known = (this.#decoded.object ?? this.#decoded.head)?.deref();
+    if (known) return known;
+    const head = this.#codec.headOf(this.kv);
+    if (!head) return this.object;
+    this.#decoded.head = new WeakRef(head);
+    return head;
   }
 
   /** Without managedFields, for what takes them over later. */
@@ -112,8 +130,8 @@ export class StoredObject {
   }
 }
 
-/** Objects as they were encoded, by their bytes, for as long as someone has them. */
-export type WrittenObjects = WeakMap<Uint8Array, WeakRef<AnyObject>>;
+/** Objects as they were encoded, by their bytes. */
+export type WrittenObjects = RecentValues<WeakRef<AnyObject>>;
 
 /** What an object is, as it lies in the store. */
 type StoredKind = Pick<ResourceDefinition, 'group' | 'version' | 'kind'>;
@@ -149,6 +167,13 @@ export class ObjectCodec {
     return decoded;
   }
 
+  /** Whether it is noted of this item, or of that whose copy it is. */
+  protected isSettled({ notes, value }: KeyValue): boolean {
+    for (let note = notes as DecodedObject | undefined; note; note = note.other)
+      if (note.codec === this && note.of.value === value) return note.isSettled === true;
+    return false;
+  }
+
   /** Bytes to store of an object of the served version, which is given away. */
   encode(object: AnyObject): Uint8Array {
     const { storedAs } = this.definition;
@@ -174,6 +199,12 @@ export class ObjectCodec {
       apiVersion: apiVersionOf(this.definition),
       metadata: { ...own.metadata, resourceVersion: String(kv.modRevision) },
     };
+  }
+
+  /** Its metadata alone, without managedFields. Undefined: they are not to be told from the whole. */
+  headOf({ value }: KeyValue): AnyObject | undefined {
+    const metadata = metadataOf(value);
+    return metadata && { metadata };
   }
 
   splice(view: StoredObject, withKind: boolean): Splice {

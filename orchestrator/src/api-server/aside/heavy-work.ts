@@ -1,5 +1,6 @@
 import type { KeyValue } from '../../store/store.ts';
 import { countingCost } from '../decoding/costs.ts';
+import { comma, endOfString, quote } from '../decoding/json-strings.ts';
 import { mostNested } from '../decoding/most-nested.ts';
 import { turns } from '../decoding/turns.ts';
 import { isDeepYaml } from '../decoding/yaml-depth.ts';
@@ -22,7 +23,6 @@ const mostCompiledBytes = 24 * 1024;
 /** From here on a body may take a turn of its own; in units of {@link turns}. */
 const [smallBytes, unitsPerByte] = [8 * 1024, 2];
 
-const [quote, backslash, comma] = [0x22, 0x5c, 0x2c] as const;
 const [bracket, brace, endBracket, endBrace] = [0x5b, 0x7b, 0x5d, 0x7d] as const;
 
 /** Whether a JSON text has more values than that, or nests deep; what is in strings does not count. */
@@ -47,24 +47,6 @@ function countValues(bytes: Uint8Array, most: number): number {
     if (values > most) return values;
   }
   return values;
-}
-
-const shortString = 24;
-
-/** Where the string that begins at `from` ends. */
-function endOfString(bytes: Uint8Array, from: number): number {
-  // Most are shorter than a call takes.
-  for (let at = from; at < from + shortString; at++) {
-    if (bytes[at] === quote) return at;
-    if (bytes[at] === backslash) break;
-  }
-  for (let at = from; ; at++) {
-    at = bytes.indexOf(quote, at);
-    if (at < 0) return bytes.length;
-    let backslashes = 0;
-    while (at - backslashes > from && bytes[at - backslashes - 1] === backslash) backslashes++;
-    if (backslashes % 2 === 0) return at;
-  }
 }
 
 /** Of a selector, whose terms take as long as an object's values. */

@@ -1,5 +1,6 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
+import { RecentValues } from '../recent-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { definitions } from '../resources/definitions.ts';
 import { ObjectCodec } from '../stored-object.ts';
@@ -72,7 +73,7 @@ test('of each kind a bookmark makes a row', async () => {
 
 test.each([10, 200_000])('all watchers are told the same bytes of an object of %i bytes', async (length) => {
   const definition = definitions.find(({ kind }) => kind === 'ConfigMap') as ResourceDefinition;
-  const codec = new ObjectCodec(definition, definition, new WeakMap());
+  const codec = new ObjectCodec(definition, definition, new RecentValues());
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { a: 'x'.repeat(length) } };
   const kv = { key: 'a', value: codec.encode(object), createRevision: 1, modRevision: 1 };
   const presentation = { representation: plainJson, includeObject: '', clock: new FakeClock() };

@@ -1,5 +1,6 @@
 import { messageOf } from '@berth/kit';
 import { listOptionsOf } from '../list-options.ts';
+import { RecentValues } from '../recent-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { notFound, notSupported } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -52,7 +53,7 @@ const encoder = new TextEncoder();
 /** Objects that were made for an answer: they have no revision. */
 class MadeCodec extends ObjectCodec {
   constructor(definition: ResourceDefinition) {
-    super(definition, definition, new WeakMap());
+    super(definition, definition, new RecentValues());
   }
 
   made(object: AnyObject): StoredObject {

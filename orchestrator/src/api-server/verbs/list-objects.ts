@@ -1,8 +1,7 @@
 import { ApiError, apiError } from '@berth/kube';
 import { StoreError } from '../../store/store-error.ts';
-import { heavyWork, someHeavy } from '../aside/heavy-work.ts';
+import { heavyWork, isHeavy, someHeavy } from '../aside/heavy-work.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../continue-token.ts';
-import { readingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
@@ -10,7 +9,7 @@ import { revisionOf } from '../query-values.ts';
 import { negotiate, plainJson } from '../representation/negotiate.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
-import { type Selection, selectionOf } from '../selection.ts';
+import { type Selection, selectingCost, selectionOf, selects } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { ListAnswer, ServerRequest } from '../server-request.ts';
 import type { StoredObject } from '../stored-object.ts';
@@ -27,7 +26,8 @@ export async function listObjects(
   // Whatever is known is told whole (computeListLimit), the rest of it too, but of what upstream has no watch cache of: events.
   const limit = options.resourceVersion === '0' && definition.rules.ttlSeconds === undefined ? 0 : options.limit;
   try {
-    const page = await readPage(storage, { namespace, selection, limit, ...start });
+    const isLeft = context.aside && !request.asValues;
+    const page = await readPage(storage, { namespace, selection, limit, isLeft, ...start });
     storage.noteGiven(start, page.objects.length);
     if (context.aside && isMade(definition, request) && (await someHeavy(page.objects, definition))) throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };
@@ -78,6 +78,8 @@ interface PageRequest extends Start {
   readonly namespace: string;
   readonly selection: Selection;
   readonly limit: number;
+  /** What takes long to be looked at is not: {@link heavyWork} is thrown. */
+  readonly isLeft: boolean;
 }
 
 interface Page {
@@ -89,7 +91,7 @@ interface Page {
 }
 
 async function readPage(storage: ObjectStorage, request: PageRequest): Promise<Page> {
-  const { selection, limit, ...range } = request;
+  const { selection, limit, isLeft, ...range } = request;
   if (selection.all) {
     const { objects, remaining, revision } = await storage.range({ ...range, ...(limit > 0 ? { limit } : {}) });
     const last = objects.at(-1);
@@ -98,9 +100,10 @@ async function readPage(storage: ObjectStorage, request: PageRequest): Promise<P
   const { objects: candidates, revision } = await storage.range(range);
   const objects: StoredObject[] = [];
   for (const [i, candidate] of candidates.entries()) {
-    const pause = turns.goOn(selection.conditions + readingCost(candidate));
+    const pause = turns.goOn(selectingCost(selection, candidate));
     if (pause) await pause;
-    if (!selection.matches(candidate.object)) continue;
+    if (isLeft && !selection.isOfMetadata && isHeavy(candidate.kv, storage.definition)) throw heavyWork;
+    if (!selects(selection, candidate)) continue;
     objects.push(candidate);
     if (limit > 0 && objects.length === limit && i + 1 < candidates.length)
       return { revision, objects, last: candidate };

@@ -2,7 +2,6 @@ import { type Clock, isAbort } from '@berth/kit';
 import { ApiError, apiError, apiVersionOf, type KubeObject } from '@berth/kube';
 import type { StoreEvent, StoreEvents } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
-import { readingCost } from '../decoding/costs.ts';
 import { breathe } from '../decoding/large-bodies.ts';
 import { turns } from '../decoding/turns.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
@@ -10,7 +9,7 @@ import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
-import { type Selection, selectionOf } from '../selection.ts';
+import { type Selection, selectingCost, selectionOf, selects } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest, WatchFrame } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
@@ -83,9 +82,9 @@ class ObjectWatch {
       if ('type' in state) return framesOf(state);
       const { objects, revision } = state;
       for (const object of objects) {
-        const pause = selection.all ? undefined : turns.goOn(selection.conditions + readingCost(object));
+        const pause = selection.all ? undefined : turns.goOn(selectingCost(selection, object));
         if (pause) await pause;
-        if (selection.all || selection.matches(object.object)) initial.push({ type: 'ADDED', object });
+        if (selects(selection, object)) initial.push({ type: 'ADDED', object });
       }
       // Whoever watches from the beginning asks for initial events, though it does not say so (SetListOptionsDefaults).
       if (options.allowWatchBookmarks)
@@ -172,16 +171,12 @@ class ObjectWatch {
     const { storage, selection } = this.#o;
     const object = storage.view(item);
     const before = previous && storage.view(previous);
-    const matched = before !== undefined && matches(selection, before);
+    const matched = before !== undefined && selects(selection, before);
     if (type === 'delete') return matched ? { type: 'DELETED', object } : undefined;
-    if (matches(selection, object)) return { type: matched ? 'MODIFIED' : 'ADDED', object };
+    if (selects(selection, object)) return { type: matched ? 'MODIFIED' : 'ADDED', object };
     if (!matched || !previous) return undefined;
     return { type: 'DELETED', object: storage.view({ ...previous, modRevision: item.modRevision }) };
   }
-}
-
-function matches(selection: Selection, object: StoredObject): boolean {
-  return selection.all || selection.matches(object.object);
 }
 
 /** What is there without waiting for it. */

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
+import type { KeyValue } from '../../../store/store.ts';
+import { RecentValues } from '../../recent-values.ts';
 import type { ResourceDefinition } from '../../resource-definition.ts';
+import { splicedBytes } from '../../splice.ts';
 import { CustomCodec } from './custom-codec.ts';
+import type { CustomForm } from './custom-form.ts';
 
 test('what only some need of a definition is not made for its codec: of a large schema it takes long', () => {
   const definition = {
@@ -11,9 +15,28 @@ test('what only some need of a definition is not made for its codec: of a large 
       throw new Error('made');
     },
   } as unknown as ResourceDefinition;
-  const codec = new CustomCodec({ definition, storageVersion: 'v1', written: new WeakMap(), forms: new Map() });
+  const codec = new CustomCodec({ definition, storageVersion: 'v1', written: new RecentValues(), forms: new Map() });
   const value = codec.encode({ metadata: { name: 'a' } });
   expect(Buffer.from(value).toString()).toBe('{"kind":"Foo","apiVersion":"example.com/v1","metadata":{"name":"a"}}');
   const { object } = codec.view({ key: 'k', value, createRevision: 1, modRevision: 2 });
   expect(object).toEqual({ kind: 'Foo', apiVersion: 'example.com/v2', metadata: { name: 'a', resourceVersion: '2' } });
+});
+
+test('what is as its schema says is compared with that once, wherever its bytes are by then', () => {
+  let settled = 0;
+  const form = { settle: () => settled++, fill: () => undefined } as unknown as CustomForm;
+  const definition = { group: 'example.com', version: 'v1', kind: 'Foo' } as ResourceDefinition;
+  const forms = new Map([['v1', form]]);
+  const codec = new CustomCodec({ definition, storageVersion: 'v1', written: new RecentValues(), forms });
+  const value = Buffer.from('{"kind":"Foo","apiVersion":"example.com/v1","metadata":{"name":"a"}}');
+  const kv = { key: 'k', value: new Uint8Array(value), createRevision: 1, modRevision: 2 };
+  const shown = (item: KeyValue) => splicedBytes(codec.splice(codec.view(item))).toString();
+  const expected = value.toString().replace('"metadata":{', '"metadata":{"resourceVersion":"2",');
+  expect([shown(kv), settled]).toEqual([expected, 1]);
+  // As the store packs values.
+  kv.value = new Uint8Array(value);
+  expect([shown(kv), settled]).toEqual([expected, 1]);
+  // As the store tells of a deletion.
+  expect([shown({ ...kv, modRevision: 3 }), settled]).toEqual([expected.replace('"2"', '"3"'), 1]);
+  expect([shown({ ...kv, value: new Uint8Array(value) }), settled]).toEqual([expected, 2]);
 });

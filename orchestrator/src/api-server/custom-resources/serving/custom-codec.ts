@@ -1,5 +1,6 @@
 import { apiVersionOf, copyJson, parseExact, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../../store/store.ts';
+import { RecentValues } from '../../recent-values.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { type Splice, wholeSplice } from '../../splice.ts';
 import { encodeObject, ObjectCodec, type StoredObject, type WrittenObjects } from '../../stored-object.ts';
@@ -21,8 +22,8 @@ export interface CustomCodecOptions {
  */
 export class CustomCodec extends ObjectCodec {
   readonly #o: CustomCodecOptions;
-  /** Bytes that are sent as they are: no schema would change them. */
-  readonly #settled = new WeakSet<Uint8Array>();
+  /** What was just written: no schema would change it. */
+  readonly #settled = new RecentValues<true>();
   readonly #converted = new WeakMap<KeyValue, AnyObject>();
   readonly #toStore = new WeakMap<AnyObject, AnyObject>();
 
@@ -55,7 +56,7 @@ export class CustomCodec extends ObjectCodec {
   }
 
   noteSettled(value: Uint8Array): void {
-    this.#settled.add(value);
+    this.#settled.set(value, true);
   }
 
   /** Makes, in place, of what somebody converted to this version an object of its schema. */
@@ -84,7 +85,7 @@ export class CustomCodec extends ObjectCodec {
     stored.kind = this.definition.kind;
     if (!own) forms.get(storageVersion)?.settle(stored);
     const value = encodeObject(stored);
-    if (own) this.#settled.add(value);
+    if (own) this.#settled.set(value, true);
     return value;
   }
 
@@ -93,6 +94,11 @@ export class CustomCodec extends ObjectCodec {
     const { kind } = this.definition;
     const metadata = { ...object.metadata, resourceVersion: String(kv.modRevision) };
     return { ...object, kind, apiVersion: apiVersionOf(this.definition), metadata };
+  }
+
+  /** What webhooks convert may have other labels. */
+  override headOf(kv: KeyValue): AnyObject | undefined {
+    return this.#converted.has(kv) ? undefined : super.headOf(kv);
   }
 
   #decoded(kv: KeyValue): AnyObject {
@@ -109,11 +115,13 @@ export class CustomCodec extends ObjectCodec {
   }
 
   #isSettled(view: StoredObject): boolean {
-    const { value } = view.kv;
+    const { kv } = view;
     if (this.definition.version !== this.#o.storageVersion) return false;
-    if (this.#settled.has(value)) return true;
-    if (this.#converted.has(view.kv) || Buffer.compare(encodeObject(view.object), value) !== 0) return false;
-    this.#settled.add(value);
-    return true;
+    if (this.isSettled(kv)) return true;
+    const isSettled =
+      this.#settled.get(kv.value) ??
+      (!this.#converted.has(kv) && Buffer.compare(encodeObject(view.object), kv.value) === 0);
+    if (isSettled) this.decoded(kv).isSettled = true;
+    return isSettled;
   }
 }

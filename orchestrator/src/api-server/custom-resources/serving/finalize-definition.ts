@@ -3,6 +3,7 @@ import type { CustomResourceDefinition } from '@berth/kube';
 import { deletingCost } from '../../decoding/costs.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { ObjectStorage } from '../../object-storage.ts';
+import { RecentValues } from '../../recent-values.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { StoredObject } from '../../stored-object.ts';
 import { planDeletion } from '../../verbs/delete-object.ts';
@@ -120,7 +121,7 @@ function instancesOf({ context, signal }: DefinitionRun, crd: CustomResourceDefi
   const parts = { ended: signal, convert: undefined, times: context.expressions };
   const all = customDefinitions({ ...crd, spec: { ...crd.spec, versions } }, parts);
   const stored = all.find(({ version, custom }) => version === custom?.storageVersion);
-  return stored?.custom?.storage(context.store, new WeakMap());
+  return stored?.custom?.storage(context.store, new RecentValues());
 }
 
 async function deleteInstance({ context }: DefinitionRun, storage: ObjectStorage, stored: StoredObject): Promise<void> {
