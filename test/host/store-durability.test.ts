@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, FakeClock, seededRng, systemClock } from '@berth/kit';
@@ -7,6 +7,7 @@ import { KubeClient, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '../../orchestrator/src/index.ts';
 import { writeBackup } from '../../orchestrator/src/store/backup-file.ts';
+import { restoreFile } from '../../orchestrator/src/store/restore-file.ts';
 import type { Store } from '../../orchestrator/src/store/store.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { fillDisk, mountSmallDisk } from '../harness/small-disk.ts';
@@ -80,6 +81,33 @@ test('a full disk fails the write and nothing else; once there is room the same 
     expect(await store.write({ key: '/registry/things/more', value })).toEqual({ ok: true, revision: revision + 1 });
   } finally {
     execFileSync('umount', [folder.path]);
+  }
+});
+
+test('a restore onto a disk that has room for a backup, but not for what its log has, is refused and leaves nothing', async () => {
+  using folder = aFolder();
+  const [file, crashed, small] = ['store.db', 'crashed.db', 'small'].map((name) => join(folder.path, name)) as [
+    string,
+    string,
+    string,
+  ];
+  {
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    const value = new Uint8Array(10_000);
+    for (let i = 0; i < 100; i++) await store.write({ key: `/registry/things/${i}`, value });
+    for (const end of ['', '-wal']) copyFileSync(file + end, crashed + end);
+  }
+  const size = ['', '-wal'].reduce((sum, end) => sum + statSync(crashed + end).size, 0);
+  mountSmallDisk(small, String(size + 300_000));
+  try {
+    const failed = restoreFile(crashed, join(small, 'berth.db'));
+    await expect(failed).rejects.toMatchObject({ code: 'Full', message: expect.stringContaining('no space left') });
+    expect(readdirSync(small)).toEqual([]);
+    await restoreFile(crashed, file);
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    expect((await store.range({ prefix: '/registry/things/' })).items).toHaveLength(100);
+  } finally {
+    execFileSync('umount', [small]);
   }
 });
 

@@ -106,6 +106,25 @@ test('a store that a crash ended is put aside whole, and comes back with what it
   expect([await store.get('/a'), await store.get('/b')]).toMatchObject([{ key: '/a' }, { key: '/b' }]);
 });
 
+test('a restore that was killed when it had put the file aside is done again, and what it had put aside stays', async () => {
+  const { folder, file, open } = aFolder();
+  const [backup, aside] = [join(folder, 'backup'), `${file}.before-restore`];
+  {
+    await using store = await open();
+    await writeBackup(store.backup!(), backup);
+    await store.write(put('/a', '1'));
+  }
+  renameSync(file, aside);
+  await restoreFile(backup, file);
+  {
+    await using store = await open();
+    expect(await store.get('/a')).toBeUndefined();
+  }
+  await restoreFile(aside, file);
+  await using store = await open();
+  expect(await store.get('/a')).toBeDefined();
+});
+
 test('what is no backup is refused, and the store that is there stays', async () => {
   const { folder, file, open } = aFolder();
   {

@@ -66,7 +66,10 @@ export class EventWindow {
   }
 }
 
-/** A delete carries the value it removed, which the put before it already counted; it is counted again, to stay simple. */
-function weight(event: StoreEvent): number {
-  return event.item.value.byteLength + 256;
+/**
+ * Of both values it keeps the longer: what was small before, or is now, may have been or become large. The put before counted
+ * one of them already; it is counted again, to stay simple.
+ */
+function weight({ item, previous }: StoreEvent): number {
+  return Math.max(item.value.byteLength, previous?.value.byteLength ?? 0) + 256;
 }

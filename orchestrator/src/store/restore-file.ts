@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, syncDirectory } from '@berth/kit';
+import { sqliteFailure, storeErrorOf } from './sqlite-error.ts';
 import { strangerIn } from './sqlite-schema.ts';
 import { StoreError } from './store-error.ts';
 
@@ -13,7 +15,7 @@ const revisionGap = 1_000_000_000;
 
 /**
  * Puts a backup in the place of a store that nobody has open; the one before stays beside it as `.before-restore`.
- * @throws StoreError Corrupt – the file is no whole backup of ours; nothing was changed.
+ * @throws StoreError Corrupt – the file is no whole backup of ours; Full – the disk has no room for it; nothing was changed.
  */
 export async function restoreFile(backup: string, store: string): Promise<void> {
   const fresh = `${store}.restored`;
@@ -32,7 +34,8 @@ export async function restoreFile(backup: string, store: string): Promise<void> 
     throw error;
   }
   const aside = `${store}.before-restore`;
-  await removeAll(aside);
+  // Where it is not there, a restore that was killed has put it aside already.
+  if (existsSync(store)) await removeAll(aside);
   // What a crash left of the old one must not be read into the new one.
   for (const end of ends) await rename(store + end, aside + end).catch(ifAbsent);
   await rename(fresh, store);
@@ -61,8 +64,12 @@ function moveRevisions(file: string, backup: string): void {
     const set = db.prepare('UPDATE meta SET value = max(value, ?) + ?');
     set.run(newest ?? 0, revisionGap);
     db.exec('DELETE FROM log WHERE value IS NULL');
+    // The file goes in place without its log: all has to be in it. SQLite says nothing where closing does not bring that about.
+    db.exec('PRAGMA journal_mode = DELETE');
   } catch (error) {
-    throw error instanceof StoreError ? error : damaged(messageOf(error));
+    if (error instanceof StoreError) throw error;
+    const failed = storeErrorOf(sqliteFailure(error), file);
+    throw failed.code === 'Full' ? failed : damaged(messageOf(error));
   } finally {
     db?.close();
   }

@@ -2,12 +2,15 @@ import { StoreError } from './store-error.ts';
 
 /** SQLITE_MISMATCH, which only a file that we do not read is told by here. */
 export const strangerCode = 20;
+/** SQLITE_NOTFOUND, which SQLite itself gives to nobody: a log is there without its file. */
+export const loneLogCode = 12;
 
 /** SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html). */
-const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full' | 'Foreign'>> = {
+const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full' | 'Foreign' | 'LoneLog'>> = {
   5: 'Locked',
   6: 'Locked',
   11: 'Corrupt',
+  [loneLogCode]: 'LoneLog',
   13: 'Full',
   [strangerCode]: 'Foreign',
   26: 'Corrupt',
@@ -41,6 +44,12 @@ export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
       return new StoreError(
         'Unusable',
         `store "${file}": ${failure.message}; start the program that made it, or move it away to start empty`,
+        { detail },
+      );
+    case 'LoneLog':
+      return new StoreError(
+        'Corrupt',
+        `store "${file}": ${failure.message}: put it back, or move ${file}-wal away, too, to start empty`,
         { detail },
       );
     case 'Unusable':

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { strangerCode } from './sqlite-error.ts';
+import { loneLogCode, strangerCode } from './sqlite-error.ts';
 import type { LogRow, PastKeys, ReadStep, WorkerAnswers, WrittenRow } from './sqlite-protocol.ts';
 import { applicationId, pragmas, schema, strangerIn } from './sqlite-schema.ts';
 
@@ -16,7 +16,10 @@ export class SqliteLog {
   }
 
   static open(file: string): SqliteLog {
-    if (!existsSync(file)) createFile(file);
+    if (!existsSync(file)) {
+      refuseLoneLog(file);
+      createFile(file);
+    }
     // A file of ours is never empty: it appears under its name only when it is complete.
     if (statSync(file).size === 0) throw Object.assign(new Error('the file is empty'), { errcode: 26 });
     const db = new DatabaseSync(file, { timeout: 0 });
@@ -120,6 +123,13 @@ export class SqliteLog {
       throw error;
     }
   }
+}
+
+/** SQLite would put what a log has, of whatever file, into the new one beside it. */
+function refuseLoneLog(file: string): void {
+  const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > 0)
+    throw Object.assign(new Error('the file is gone, and its newest writes are not'), { errcode: loneLogCode });
 }
 
 /** Makes the file whole under another name first, so that a crash never leaves an empty one under its own. Secrets will be in it: nobody else reads it. */

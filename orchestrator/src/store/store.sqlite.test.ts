@@ -1,4 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -141,6 +150,26 @@ test.each([
     code: 'Corrupt',
     message: expect.stringContaining('restore it from a backup'),
   });
+});
+
+test('where the file is gone and its write-ahead log is not, nothing is made of the log', async () => {
+  const file = newFile();
+  {
+    await using store = await openSqliteStore({ file, clock: systemClock });
+    await store.write({ key: '/r/a', value: bytes('old') });
+    copyFileSync(`${file}-wal`, `${file}.log`);
+  }
+  // As a crash leaves it, and somebody who took the file alone away.
+  rmSync(file);
+  renameSync(`${file}.log`, `${file}-wal`);
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({
+    code: 'Corrupt',
+    message: `store "${file}": the file is gone, and its newest writes are not: put it back, or move ${file}-wal away, too, to start empty`,
+  });
+  expect(existsSync(file)).toBe(false);
+  rmSync(`${file}-wal`);
+  await using store = await openSqliteStore({ file, clock: systemClock });
+  expect(await store.get('/r/a')).toBeUndefined();
 });
 
 test('a file of a newer format is left alone, and told to be one', async () => {
