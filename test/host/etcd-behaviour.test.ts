@@ -1,4 +1,4 @@
-import { FakeClock, silentLogger, systemClock } from '@berth/kit';
+import { type Clock, FakeClock, silentLogger, systemClock } from '@berth/kit';
 import { encodeProtobuf, KubeClient, resources } from '@berth/kube';
 import { GrpcConnection, loadEtcd } from '@berth/protos';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -135,6 +135,31 @@ test('what kube-apiserver wrote, as protobuf, JSON or a custom resource, is read
     const stored = new Map(await etcd.keys('/theirs/')).get(`/theirs/${key}`) ?? '';
     expect(JSON.parse(stored)).toMatchObject({ metadata: { labels: { by: 'us' } } });
   }
+});
+
+test('a write elsewhere in etcd holds up one read at most: the member does not tell how far its watch is', async () => {
+  using etcd = await raw();
+  let waits = 0;
+  const clock: Clock = {
+    ...systemClock,
+    schedule(ms, run) {
+      if (ms === 100) waits++;
+      return systemClock.schedule(ms, run);
+    },
+  };
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints, prefix: '/alone', ...common, clock });
+  const key = '/registry/things/x';
+  const written = await store.write({ key, value: bytes('1') });
+  await expect.poll(() => store.revision).toBe(written.ok && written.revision);
+  for (let i = 0; i < 3; i++) {
+    await etcd.kv.Put({ key: bytes('/elsewhere'), value: bytes(String(i)) });
+    expect(await store.get(key)).toMatchObject({ value: bytes('1') });
+    expect(await store.range({ prefix: '/registry/things/' })).toMatchObject({ items: [{ key }] });
+  }
+  expect(waits).toBe(1);
+  // What is written here is told, and waited for as before.
+  await store.write({ key, value: bytes('2') });
+  expect(await store.get(key)).toMatchObject({ value: bytes('2') });
 });
 
 test('stores of different prefixes do not see each other', async () => {

@@ -69,6 +69,8 @@ class EtcdStore implements Store {
   readonly #end = new AbortController();
   #space: KeySpace;
   #behindSinceMs: number | undefined;
+  /** Where the cache was when it was last waited for in vain. */
+  #vainAt: number | undefined;
   #asking: Disposable | undefined;
   #closed = false;
 
@@ -211,7 +213,19 @@ class EtcdStore implements Store {
     const needed = notOlderThan ?? newest;
     if (needed <= this.#space.revision) return true;
     this.#noteBehind();
-    return (await this.#wait(needed, patienceMs)) && this.#space.revision >= needed;
+    return this.#comes(needed);
+  }
+
+  /**
+   * Whether the cache comes to a revision in time. Who writes elsewhere in this etcd is not seen by the watch, and some members
+   * do not tell how far it is: of these nobody waits again, until something is seen.
+   */
+  async #comes(revision: number): Promise<boolean> {
+    const known = this.#space.revision;
+    if (this.#vainAt === known && !this.#follower.canAsk) return false;
+    if ((await this.#wait(revision, patienceMs)) && this.#space.revision >= revision) return true;
+    if (this.#space.revision === known) this.#vainAt = known;
+    return false;
   }
 
   /** A member answers only when it has nothing left to send, so it is asked again while somebody waits. */
