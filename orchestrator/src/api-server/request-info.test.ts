@@ -48,6 +48,7 @@ test.each([
   ['/api/v1/namespaces/a/pods/p/log', true],
   ['/api/v1/namespaces/a/pods/p', false],
   ['/debug/pprof/heap', true],
+  ['/berth/v1/backup', true],
   ['/debug/api_priority_and_fairness/dump_queues', false],
 ])('GET %s may last: %s', (target, long) => {
   expect(isLongRunning(info('GET', target))).toBe(long);

@@ -101,12 +101,15 @@ function segmentsOf(path: string): string[] {
   return start === end ? [] : path.slice(start, end).split('/', mostSegments);
 }
 
+/** Of `backup-path.ts`. */
+const backupPathname = '/berth/v1/backup';
 const longSubresources = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
 
 /** What may last as long as its client likes, and counts for no limit (kube-apiserver's BasicLongRunningRequestCheck). */
 export function isLongRunning({ verb, isResource, subresource, path }: RequestInfo): boolean {
   if (verb === 'watch' || verb === 'proxy') return true;
-  return isResource ? longSubresources.has(subresource) : path.startsWith('/debug/pprof/');
+  // A backup takes as long as its reader takes to read it, and waits for others before it.
+  return isResource ? longSubresources.has(subresource) : path.startsWith('/debug/pprof/') || path === backupPathname;
 }
 
 /** Get, list and watch change nothing; everything else may. */

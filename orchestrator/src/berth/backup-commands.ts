@@ -30,7 +30,7 @@ export function addBackupCommands(parent: Command, terminal: Terminal): void {
       '\nExamples:\n  berth backup /root/berth-2026-01-31.db\n  berth backup --data-dir /srv/berth --force latest.db\n',
     )
     .action(async (file: string, flags: Flags) => {
-      await backup(resolve(file), flags);
+      await backup(resolve(file), flags, terminal);
       terminal.out(`wrote ${file}; bring it back with: berth restore ${file} --data-dir DIR\n`);
     });
   parent
@@ -49,7 +49,7 @@ export function addBackupCommands(parent: Command, terminal: Terminal): void {
     });
 }
 
-async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
+async function backup(file: string, { dataDir, force }: Flags, { err }: Terminal): Promise<void> {
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw new BerthError('Usage', `${file} is a directory`, { hint: `name a file in it: ${join(file, 'berth.db')}` });
   refuseSpecial(file);
@@ -60,7 +60,9 @@ async function backup(file: string, { dataDir, force }: Flags): Promise<void> {
     throw new BerthError('Usage', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
   if (existsSync(file) && !force) throw new BerthError('Usage', `${file} exists`, { hint: 'replace it with: --force' });
   const running = (await data.runningPid()) !== undefined;
-  await replaced(file, running ? (to) => fetchBackup(data.kubeconfig, to) : (to) => copyStore(store, to));
+  const waits = () => err('berth: waiting for another backup, or a compaction, to end\n');
+  const fetched = (to: string) => fetchBackup(data.kubeconfig, { to, clock: systemClock, waits });
+  await replaced(file, running ? fetched : (to) => copyStore(store, to));
 }
 
 /** What is replaced or read whole is a file: a pipe is waited for without end. */

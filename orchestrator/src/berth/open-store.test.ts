@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock, seededRng, silentLogger } from '@berth/kit';
@@ -35,4 +35,13 @@ test('a data directory whose objects are in etcd is not served from a new file',
     hint: expect.stringContaining('give --etcd-servers http://a:1 --etcd-prefix /x,'),
   });
   expect(existsSync(join(data.store, 'berth.db'))).toBe(false);
+});
+
+test('copies that a killed process left beside the store are gone after a start; those of users stay', async () => {
+  const data = aDataDir('berth.db.backup-0', 'secrets');
+  for (const name of ['berth.db.restored', 'berth.db.restored-wal', 'berth.db.before-restore', 'berth.db.backup-mine'])
+    writeFileSync(join(data.store, name), 'secrets');
+  await using _store = await openStore({ data, etcd: undefined, ...parts });
+  const left = readdirSync(data.store).filter((name) => !/^berth\.db(-wal)?$/.test(name));
+  expect(left.sort()).toEqual(['berth.db.backup-mine', 'berth.db.before-restore']);
 });

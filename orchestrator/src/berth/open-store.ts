@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { type Clock, type Logger, messageOf, type Rng, writeFileDurably } from '@berth/kit';
@@ -39,7 +39,15 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 async function openFile({ data, clock, log }: OpenStoreOptions): Promise<Store> {
   await refuseOtherThanEtcd(data);
   await mkdir(data.store, { recursive: true, mode: 0o700 });
+  await removeLeftCopies(data);
   return openSqliteStore({ file: fileOf(data), clock, log });
+}
+
+/** Of a restore, and of a backup of an older release, that were killed: secrets are in them, and nobody else would remove them. */
+async function removeLeftCopies({ store }: DataDir): Promise<void> {
+  for (const name of await readdir(store))
+    if (/^berth\.db\.(backup-\d+|restored)(-wal|-shm|-journal)?$/.test(name))
+      await rm(join(store, name), { force: true });
 }
 
 async function openEtcd(choice: EtcdChoice, { data, clock, rng, log }: OpenStoreOptions): Promise<Store> {

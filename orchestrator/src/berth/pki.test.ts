@@ -51,13 +51,21 @@ test('an authority whose key is not its own is made anew', async () => {
   await rm(folder, { recursive: true });
 });
 
-test('a key of service accounts that is none is told by its name: what was signed with the old one shall not end unasked', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
-  await ensurePki(folder, ['127.0.0.1'], systemClock);
-  await writeFile(join(folder, 'sa.key'), 'garbage');
-  await expect(ensurePki(folder, ['127.0.0.1'], systemClock)).rejects.toMatchObject({
-    code: 'Failed',
-    message: `${folder}/sa.key is damaged: it is no private key`,
-  });
-  await rm(folder, { recursive: true });
-});
+test.each([
+  ['beside all others', [] as string[]],
+  ['of an older release, before which no front proxy had keys', ['front-proxy-ca.crt', 'front-proxy-client.key']],
+  ['with an authority alone, as a second server is given it', ['server.crt', 'admin.crt', 'front-proxy-ca.crt']],
+])(
+  'a key of service accounts that is none is told by its name, %s: what was signed shall not end unasked',
+  async (_, missing) => {
+    const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+    await ensurePki(folder, ['127.0.0.1'], systemClock);
+    await writeFile(join(folder, 'sa.key'), 'garbage');
+    for (const name of missing) await rm(join(folder, name));
+    await expect(ensurePki(folder, ['127.0.0.1'], systemClock)).rejects.toMatchObject({
+      code: 'Failed',
+      message: `${folder}/sa.key is damaged: it is no private key`,
+    });
+    await rm(folder, { recursive: true });
+  },
+);

@@ -35,12 +35,12 @@ const dayMs = 86_400_000;
 export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const now = clock.now();
-  const found = await readPki(folder);
-  if (found) checkServiceAccountKey(join(folder, 'sa.key'), found.serviceAccountKey);
+  const [found, authority] = await Promise.all([readPki(folder), readAuthority(folder).catch(() => undefined)]);
+  // Also where the others are still to be made.
+  if (authority) checkServiceAccountKey(join(folder, 'sa.key'), authority.serviceAccountKey);
   if (found && isGood(found, now) && covers(found.server.cert, addresses)) return found;
   const { makePki } = await import('./make-pki.ts');
   const stays = (pair: KeyPair) => holds(pair.cert, now) && belongs(pair, pair.cert);
-  const authority = await readAuthority(folder).catch(() => undefined);
   const frontProxy = await readPair(folder, 'front-proxy-ca').catch(() => undefined);
   const made = await makePki({
     addresses,

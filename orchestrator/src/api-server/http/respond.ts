@@ -73,6 +73,8 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
       if (reply.upgrade)
         return (await import('../streaming/tell-in-messages.ts')).tellStream(answer.chunks, reply.upgrade);
       reply.response.writeHead(200, { ...headersOf(reply), 'content-type': answer.contentType });
+      // Clients of what follows, such as a log, know by it that they are let in (rest/StreamObject); the first piece may be long in coming.
+      (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
       return void (await pump(answer.chunks, reply));
     case 'watch': {
       const { encode, costOf, contentType } = await framesOf(answer.definition, presentationOf(reply, answer));
