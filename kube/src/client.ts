@@ -184,13 +184,13 @@ export class KubeClient {
   }
 }
 
-export function collectionPath(type: ResourceType, namespace?: string): string {
+function collectionPath(type: ResourceType, namespace?: string): string {
   const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
   const scope = type.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
   return `${root}${scope}/${type.plural}`;
 }
 
-export function objectPath(type: ResourceType, ref: ObjectRef, subresource?: string): string {
+function objectPath(type: ResourceType, ref: ObjectRef, subresource?: string): string {
   const path = `${collectionPath(type, ref.namespace)}/${encodeURIComponent(ref.name)}`;
   return subresource === undefined ? path : `${path}/${subresource}`;
 }

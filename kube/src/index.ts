@@ -53,13 +53,11 @@ export { fieldSetOf } from './apply/typed-field-set.ts';
 export { TypedError, type TypedValue } from './apply/typed-value.ts';
 export { validateTyped } from './apply/validate-typed.ts';
 export {
-  collectionPath,
   type DeleteOptions,
   KubeClient,
   type ListOptions,
   type ObjectList,
   type ObjectRef,
-  objectPath,
   type Patch,
   type WatchOptions,
   type WriteOptions,

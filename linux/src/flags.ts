@@ -24,7 +24,6 @@ export const OPEN_TREE_CLONE = 1;
 export const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
 export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
-export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
@@ -88,7 +87,6 @@ export const FALLOC_FL_UNSHARE_RANGE = 0x40;
 export const IOCTL = {
   fiemap: 0xc020660b,
   ficlone: 0x40049409,
-  ficloneRange: 0x4020940d,
   fifreeze: 0xc0045877,
   fithaw: 0xc0045878,
   blkroset: 0x125d,

@@ -14,7 +14,7 @@ export {
   removeSubvolumeAt,
   subvolumeUsage,
 } from './btrfs.ts';
-export { cloneFile, cloneFileRange, type FileRange } from './clone-file.ts';
+export { cloneFile } from './clone-file.ts';
 export { copySparse, holdsData, readsAsZeros } from './copy-sparse.ts';
 export { copyTree, type TreeCopy } from './copy-tree.ts';
 export {

@@ -6,7 +6,7 @@ export {
   GrpcConnection,
   type ServiceClient,
 } from './client.ts';
-export { criImage, criRuntime } from './cri.ts';
+export { criRuntime } from './cri.ts';
 export { csiController, csiGroupController, csiIdentity, csiNode, csiRoot, csiSnapshotMetadata } from './csi.ts';
 export type { TlsFiles } from './fresh-credentials.ts';
 export type * as cri from './gen/cri.ts';

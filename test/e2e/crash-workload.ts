@@ -18,7 +18,7 @@ export interface SetFacts {
   readonly dropsClaims?: boolean;
 }
 
-export function aStatefulSet({ name, replicas, policy, dropsClaims = false }: SetFacts): StatefulSet {
+function aStatefulSet({ name, replicas, policy, dropsClaims = false }: SetFacts): StatefulSet {
   const container = {
     name: 'c',
     image: 'berth.local/tools:latest',

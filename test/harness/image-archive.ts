@@ -53,30 +53,6 @@ export async function writeDockerArchive(file: string, recipe: ImageRecipe): Pro
   });
 }
 
-/** Writes an OCI image layout as a tar. */
-export async function writeOciArchive(file: string, recipe: ImageRecipe): Promise<void> {
-  const image = await buildImage(recipe);
-  const manifest = manifestOf(image);
-  const blob = (content: Buffer) => [`blobs/sha256/${digestOf(content).slice(7)}`, content] as const;
-  const annotations = { 'org.opencontainers.image.ref.name': recipe.name };
-  const index = {
-    schemaVersion: 2,
-    manifests: [
-      {
-        mediaType: 'application/vnd.oci.image.manifest.v1+json',
-        digest: digestOf(manifest),
-        size: manifest.length,
-        annotations,
-      },
-    ],
-  };
-  await writeTar(file, {
-    'oci-layout': Buffer.from('{"imageLayoutVersion":"1.0.0"}'),
-    'index.json': Buffer.from(JSON.stringify(index)),
-    ...Object.fromEntries([blob(manifest), blob(image.config), ...image.layers.map(blob)]),
-  });
-}
-
 export function manifestOf(image: BuiltImage): Buffer {
   const descriptor = (mediaType: string, content: Buffer) => ({
     mediaType,

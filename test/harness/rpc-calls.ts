@@ -4,8 +4,7 @@ import { XdrReader } from '../../nfs-client/src/xdr/xdr-reader.ts';
 import type { Fault, SystemCall } from './system-calls.ts';
 
 /** What of NFSv3 only looks. A COMPOUND of version 4 tells by its last operation alone: all of them count as changes. */
-const looking =
-  /^(PORTMAP|MOUNT|NFS3 (NULL|GETATTR|LOOKUP|ACCESS|READLINK|READ|READDIR|READDIRPLUS|FSSTAT|FSINFO|PATHCONF)$)/;
+const looking = /^(PORTMAP|MOUNT|NFS3 (NULL|GETATTR|LOOKUP|ACCESS|READLINK|READ|READDIR|READDIRPLUS|FSSTAT|FSINFO)$)/;
 
 /** What a server may say instead of doing it, in the names of RFC 1813. */
 export const nfsStatuses = {

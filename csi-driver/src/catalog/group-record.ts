@@ -19,8 +19,6 @@ export interface GroupMember {
   readonly volumeId: string;
 }
 
-export type NewGroup = Omit<GroupRecord, 'sequence' | 'state'>;
-
 export const groupCodec: Codec<GroupRecord> = {
   table: 'snapshot_groups',
   what: 'group snapshot',

@@ -6,7 +6,7 @@ import { filesystemTroubles } from './filesystem-trouble.ts';
 
 const brokenMount = new Set<string>(brokenMountErrors);
 
-export const dataMissing: HealthFinding = {
+const dataMissing: HealthFinding = {
   status: 'DATA_LOSS',
   reason: 'DataMissing',
   message: 'the data of the volume is missing from its pool; restore it from a snapshot or a backup',

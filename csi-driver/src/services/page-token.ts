@@ -1,7 +1,7 @@
 import { grpcError } from '@berth/protos';
 
 /** A page holds no more than this, so that an answer stays far below gRPC's 4 MB. */
-export const maxPage = 1000;
+const maxPage = 1000;
 
 /** How many entries a page may have. @throws GrpcError INVALID_ARGUMENT – a negative number. */
 export function pageSize(maxEntries: number): number {

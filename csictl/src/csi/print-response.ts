@@ -14,7 +14,7 @@ interface Fact {
 export const hidden = '***stripped***';
 
 /** A message without what is marked secret in the specification. */
-export function withoutSecrets(type: MessageType, message: object): Data {
+function withoutSecrets(type: MessageType, message: object): Data {
   const fields = new Map(type.fieldsArray.map((field) => [field.name, field]));
   const entries = Object.entries(message).flatMap(([name, value]) => {
     const field = fields.get(name);

@@ -53,7 +53,7 @@ interface CallFacts {
 }
 
 /** One call until its end. */
-export class CallInProgress {
+class CallInProgress {
   readonly #facts: CallFacts;
   readonly #secrets: readonly string[];
   readonly #responses: Record<string, unknown>[] = [];

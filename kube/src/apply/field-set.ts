@@ -191,7 +191,7 @@ export function pathsOf(set: FieldSet, prefix: readonly PathElement[] = []): Pat
 }
 
 /** The steps of one level, in order. */
-export function elementsOf(set: FieldSet): PathElement[] {
+function elementsOf(set: FieldSet): PathElement[] {
   const elements: PathElement[] = [];
   for (const key in set) if (key !== '.') elements.push(key);
   return sortPathElements(elements);

@@ -92,7 +92,7 @@ function compareKeys(a: Key, b: Key): number {
 }
 
 /** As conflicts and errors show it: `.name`, `[name="a"]`, `[="a"]`, `[0]`. */
-export function printPathElement(element: PathElement): string {
+function printPathElement(element: PathElement): string {
   const content = element.slice(2);
   switch (element.charAt(0)) {
     case 'f':

@@ -96,7 +96,7 @@ export interface Parts {
 }
 
 /** Puts a merged list in order: the patch's wish first, the live list's order for the rest (KEP "preserve order"). */
-export function orderLike(items: readonly unknown[], order: Order): unknown[] {
+function orderLike(items: readonly unknown[], order: Order): unknown[] {
   return arranged(partsOf(items, order), order);
 }
 

@@ -112,23 +112,6 @@ export const fsinfo = procedure3({
   },
 });
 
-export const pathconf = procedure3({
-  number: 20,
-  name: 'PATHCONF',
-  encode: (writer, { handle }: HandleArgs) => writer.opaque(handle),
-  decode: (reader) => {
-    readPostAttributes(reader);
-    return {
-      maxLinks: reader.u32(),
-      maxNameBytes: reader.u32(),
-      refusesLongNames: reader.bool(),
-      chownRestricted: reader.bool(),
-      caseInsensitive: reader.bool(),
-      casePreserving: reader.bool(),
-    };
-  },
-});
-
 function readSpace(reader: XdrReader) {
   return { total: reader.clamped(), free: reader.clamped(), available: reader.clamped() };
 }

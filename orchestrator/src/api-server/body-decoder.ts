@@ -255,7 +255,7 @@ interface Parsed {
   readonly large?: boolean;
 }
 
-export function mediaTypeOf(contentType: string | undefined): string {
+function mediaTypeOf(contentType: string | undefined): string {
   const [media = ''] = contentType?.split(';', 1) ?? ['application/json'];
   // A header without a value is none (apiserver NegotiateInputSerializer).
   return contentType === '' ? 'application/json' : media.trim().toLowerCase();

@@ -231,7 +231,7 @@ export async function untilUncontended<T>(
 }
 
 /** The store's errors as API errors. */
-export async function storeCall<T>(call: Promise<T>): Promise<T> {
+async function storeCall<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {

@@ -4,7 +4,7 @@ import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 type Named = Pick<ResourceDefinition, 'group' | 'plural'>;
 
 /** `deployments.apps`: how upstream's messages name a resource. */
-export function qualifiedPlural({ group, plural }: Named): string {
+function qualifiedPlural({ group, plural }: Named): string {
   return group === '' ? plural : `${plural}.${group}`;
 }
 

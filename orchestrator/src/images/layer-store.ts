@@ -131,7 +131,7 @@ async function* counted(source: AsyncIterable<Uint8Array>, hash: Hash): AsyncGen
 }
 
 /** The id of each layer with all below it (OCI image spec config.md, ChainID). */
-export function chainIds(diffIds: readonly string[]): string[] {
+function chainIds(diffIds: readonly string[]): string[] {
   const ids: string[] = [];
   for (const diffId of diffIds) {
     const below = ids.at(-1);

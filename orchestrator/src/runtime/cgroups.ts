@@ -55,7 +55,7 @@ export function managedHierarchies(layout: CgroupLayout, own = readFileSync('/pr
 }
 
 /** Directories of the cgroup `path` in every hierarchy it exists in. */
-export function cgroupDirectories(layout: CgroupLayout, path: string): string[] {
+function cgroupDirectories(layout: CgroupLayout, path: string): string[] {
   return [...new Set(Object.values(layout.hierarchies))].map((root) => join(root, path)).filter((at) => existsSync(at));
 }
 

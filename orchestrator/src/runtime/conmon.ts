@@ -32,7 +32,7 @@ export interface ConmonOptions {
 const answerPatienceMs = 120_000;
 
 /** The OCI runtime could not create the container; the message is its own. */
-export class CreateFailedError extends CodedError<'CreateFailed'> {}
+class CreateFailedError extends CodedError<'CreateFailed'> {}
 
 /**
  * Creates a container under a conmon of its own, which double-forks into a session of its own:
@@ -97,7 +97,7 @@ async function processesOf({ bundle, id }: ConmonOptions, answer: string, compla
   return { container, ...(conmon && { conmon }) };
 }
 
-export function conmonArgs(options: ConmonOptions): string[] {
+function conmonArgs(options: ConmonOptions): string[] {
   const { id, name, bundle, exits, oci, logPath } = options;
   return [
     ...['--api-version', '1', '-c', id, '-u', id, '-n', name, '-b', bundle],

@@ -69,7 +69,7 @@ function describe(path: string): OciDevice | undefined {
 }
 
 /** glibc's gnu_dev_major and gnu_dev_minor. */
-export function deviceNumbers(rdev: number): { major: number; minor: number } {
+function deviceNumbers(rdev: number): { major: number; minor: number } {
   const value = BigInt(rdev);
   return {
     major: Number(((value >> 8n) & 0xfffn) | ((value >> 32n) & 0xfffff000n)),

@@ -41,7 +41,7 @@ export async function containerSpec(options: ContainerSpecOptions): Promise<OciS
 }
 
 /** @throws GrpcError INVALID_ARGUMENT – neither the config nor the image says what to run. */
-export function containerArgs(config: cri.ContainerConfig, image: ImageRunConfig): string[] {
+function containerArgs(config: cri.ContainerConfig, image: ImageRunConfig): string[] {
   const command = config.command.length > 0 ? config.command : (image.Entrypoint ?? []);
   // As in Docker: a command of one's own makes the image's Cmd, which were the entrypoint's arguments, void.
   const imageArgs = config.command.length > 0 ? [] : (image.Cmd ?? []);
@@ -50,7 +50,7 @@ export function containerArgs(config: cri.ContainerConfig, image: ImageRunConfig
   return args;
 }
 
-export function containerEnv(
+function containerEnv(
   config: Pick<cri.ContainerConfig, 'envs' | 'tty'>,
   image: ImageRunConfig,
   facts: { readonly hostname: string; readonly home: string },

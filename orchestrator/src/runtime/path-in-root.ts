@@ -8,7 +8,7 @@ const maxSymlinks = 40;
  * What `path` means to a process whose root is `root`: symlinks and `..` never lead out of it.
  * Only for trees nothing else is changing, such as the root filesystem of a container that does not run yet.
  */
-export async function resolveInRoot(root: string, path: string): Promise<string> {
+async function resolveInRoot(root: string, path: string): Promise<string> {
   const todo = path.split('/');
   let at = '/';
   let links = 0;

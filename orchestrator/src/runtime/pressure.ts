@@ -13,11 +13,11 @@ export interface Waiting {
   readonly avg300: number;
 }
 
-export const pressed = ['cpu', 'memory', 'io'] as const;
+const pressed = ['cpu', 'memory', 'io'] as const;
 export type Pressures = Readonly<Record<(typeof pressed)[number], Pressure>>;
 
 /** `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` (Documentation/accounting/psi.rst). */
-export function parsePressure(text: string): Pressure | undefined {
+function parsePressure(text: string): Pressure | undefined {
   if (text === '') return undefined;
   const waiting = (kind: string): Waiting => {
     const line = new RegExp(`^${kind} (.*)$`, 'm').exec(text)?.[1] ?? '';

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** Of tables and what is in them: a file of a higher one is of a Berth that is newer than this one. */
-export const formatVersion = 1;
+const formatVersion = 1;
 
 /**
  * One row a write, in revision order; no value: the key was deleted. `created` is the revision that created the key.

@@ -1,5 +1,5 @@
 /** The part of a StorageClass's parameters that Kubernetes' sidecars keep for themselves. */
-export const reservedPrefix = 'csi.storage.k8s.io/';
+const reservedPrefix = 'csi.storage.k8s.io/';
 
 /** The two parameters that name one secret; the older spelling without a prefix still works. */
 export interface SecretKeys {

@@ -11,7 +11,7 @@ import {
 import { expansionStatus, storageOf } from './expansion-plan.ts';
 
 /** Tells kubelets that what is on the volume need not grow. */
-export const nodeExpansionNotRequired = 'volume.kubernetes.io/node-expansion-not-required';
+const nodeExpansionNotRequired = 'volume.kubernetes.io/node-expansion-not-required';
 
 const resizeConditions = new Set(['Resizing', 'FileSystemResizePending', 'ControllerResizeError', 'NodeResizeError']);
 

@@ -17,7 +17,7 @@ export interface SeenWrite {
 }
 
 /** The word of the write that an object was written by. */
-export function wordOf({ object }: { readonly object: At['object'] | undefined }): string | undefined {
+function wordOf({ object }: { readonly object: At['object'] | undefined }): string | undefined {
   return object?.metadata.annotations?.['by'];
 }
 

@@ -7,7 +7,7 @@ import type { DriverHere } from './driver-here.ts';
 
 export const MiB = 1024 ** 2;
 
-export const oneWriter = { mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };
+const oneWriter = { mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' as const } };
 export const manyNodes = { mount: {}, accessMode: { mode: 'MULTI_NODE_MULTI_WRITER' as const } };
 type Capability = {
   readonly mount: { readonly fsType?: string };

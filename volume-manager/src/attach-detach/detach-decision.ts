@@ -6,7 +6,7 @@ export type DetachDecision =
   | { readonly detach: false; readonly afterMs?: number };
 
 /** Upstream's ReconcilerMaxWaitForUnmountDuration. */
-export const maxWaitForUnmountMs = 6 * 60_000;
+const maxWaitForUnmountMs = 6 * 60_000;
 
 /** Whether a volume that no pod on the node wants may be detached (upstream attachdetach reconciler.go). */
 export function decideDetach(node: Node | undefined, volumeName: string | undefined, waitedMs: number): DetachDecision {

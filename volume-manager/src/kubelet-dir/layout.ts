@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { assertSegment } from '@berth/linux';
 
 /** `kubernetes.io/csi` as a directory name (upstream utilstrings.EscapeQualifiedName). */
-export function escapePluginName(name: string): string {
+function escapePluginName(name: string): string {
   return name.replace('/', '~');
 }
 

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeHalfWritten, writeFileDurably } from '@berth/kit';
 
-export const volDataFile = 'vol_data.json';
+const volDataFile = 'vol_data.json';
 
 /** What a published volume's `vol_data.json` holds, in upstream's names (pkg/volume/csi/csi_plugin.go volDataKey). */
 export interface PublishedVolData {

@@ -54,7 +54,7 @@ export function ensureSubPath(volume: string, subPath: string): void {
  * What exists stays, also where it is a file.
  * @throws KernelError – a link on the way leads out of the volume.
  */
-export function makeSubPath(volume: string, subPath: string): void {
+function makeSubPath(volume: string, subPath: string): void {
   using root = openRoot(realpathSync(volume));
   const mode = inspectAt(root).mode & 0o7777;
   let here = new Fd(openSync(root.path, 0o10000000));

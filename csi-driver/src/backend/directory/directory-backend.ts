@@ -39,7 +39,7 @@ const volumeMode = 0o777;
 const noSignal = new AbortController().signal;
 
 /** Values of the class parameter `quota`: what to do where the pool cannot keep a directory to a size. */
-export const quotaChoices = ['auto', 'required', 'image'] as const;
+const quotaChoices = ['auto', 'required', 'image'] as const;
 
 /**
  * A directory a volume, below `POOL/volumes`; its snapshots below `POOL/snapshots`. Sizes are enforced where the pool's

@@ -4,7 +4,7 @@ import type { AuditBackend } from './audit-sink.ts';
 
 /** Upstream's backoff. */
 const tries = 5;
-export const defaultFirstDelayMs = 10_000;
+const defaultFirstDelayMs = 10_000;
 const delayFactor = 1.5;
 const timeoutMs = 30_000;
 /** At its end the server tries once more, and does not wait for long. */

@@ -23,7 +23,7 @@ export function loadAuditPolicy(file: string): AuditPolicy {
 }
 
 /** @throws RangeError */
-export function parseAuditPolicy(text: string): AuditPolicy {
+function parseAuditPolicy(text: string): AuditPolicy {
   const value = decoded(text);
   const errors = [
     ...stageErrors(value['omitStages'], 'omitStages'),

@@ -146,7 +146,7 @@ function* waitingOf({ queues }: PriorityLevel) {
   for (const { waiting } of queues.queues.values()) yield* waiting;
 }
 
-export function* runningOf({ queues }: PriorityLevel) {
+function* runningOf({ queues }: PriorityLevel) {
   yield* queues.queueless;
   for (const { running } of queues.queues.values()) yield* running;
 }

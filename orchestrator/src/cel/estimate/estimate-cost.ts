@@ -15,7 +15,7 @@ export function estimateCost(expr: Expr, sizeOf: SizeOf): Range {
   return new Coster(new Sizes(sizeOf)).cost(expr);
 }
 
-export class Coster {
+class Coster {
   readonly sizes: Sizes;
 
   constructor(sizes: Sizes) {

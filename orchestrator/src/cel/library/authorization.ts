@@ -9,10 +9,10 @@ import type { Result, Value } from '../values/value.ts';
 
 const space = 'kubernetes.authorization';
 export const authorizerType = objectType(`${space}.Authorizer`);
-export const pathCheckType = objectType(`${space}.PathCheck`);
-export const groupCheckType = objectType(`${space}.GroupCheck`);
+const pathCheckType = objectType(`${space}.PathCheck`);
+const groupCheckType = objectType(`${space}.GroupCheck`);
 export const resourceCheckType = objectType(`${space}.ResourceCheck`);
-export const decisionType = objectType(`${space}.Decision`);
+const decisionType = objectType(`${space}.Decision`);
 
 /** Answers at once, or throws what makes the evaluation wait and begin again. */
 export type Decide = (attributes: Attributes) => Decision | { readonly error: string };

@@ -14,7 +14,7 @@ import { none, Optional } from '../values/optional.ts';
 import type { Value } from '../values/value.ts';
 import { requestUriComplaint } from './go-url.ts';
 
-export const formatType = objectType('kubernetes.NamedFormat');
+const formatType = objectType('kubernetes.NamedFormat');
 
 export class FormatValue implements Opaque {
   readonly opaque = formatType;

@@ -6,7 +6,7 @@ import { compareStrings } from '../values/compare.ts';
 import type { Opaque } from '../values/opaque.ts';
 import { maxUint, type Result, type Value } from '../values/value.ts';
 
-export const semverType = objectType('kubernetes.Semver');
+const semverType = objectType('kubernetes.Semver');
 
 class SemverValue implements Opaque {
   readonly opaque = semverType;

@@ -7,7 +7,7 @@ import type { Opaque } from '../values/opaque.ts';
 import type { Result, Value } from '../values/value.ts';
 import { type GoUrl, parseGoUrl, requestUriComplaint } from './go-url.ts';
 
-export const urlType = objectType('kubernetes.URL');
+const urlType = objectType('kubernetes.URL');
 
 class UrlValue implements Opaque {
   readonly opaque = urlType;

@@ -54,7 +54,7 @@ export class ArrayList implements CelList {
 }
 
 /** Two lists one after the other, as cel-go joins them: without copying. */
-export class JoinedList implements CelList {
+class JoinedList implements CelList {
   readonly isList = true;
   readonly size: number;
   readonly #first: CelList;

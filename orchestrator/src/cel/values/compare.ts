@@ -20,7 +20,7 @@ export function compare(a: Value, b: Value): number | CelError {
 }
 
 /** Integers and doubles meet as doubles, as in cel-go: beyond 2^53 some different ones are the same then. */
-export function compareNumbers(a: number | bigint, b: number | bigint): number {
+function compareNumbers(a: number | bigint, b: number | bigint): number {
   if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
   const [left, right] = [Number(a), Number(b)];
   return left < right ? -1 : left > right ? 1 : 0;

@@ -53,7 +53,7 @@ export function parseDuration(text: string): Duration | undefined {
 }
 
 /** Nanoseconds as seconds with as many decimals as needed: `-0.5`. */
-export function formatSeconds(nanos: bigint): string {
+function formatSeconds(nanos: bigint): string {
   const absolute = nanos < 0n ? -nanos : nanos;
   const fraction = (absolute % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');
   return `${nanos < 0n ? '-' : ''}${absolute / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}`;

@@ -1,7 +1,7 @@
 import { isNotFound, resources, type Secret, type ServiceAccount, startInformers } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
 
-export const tokenSecretType = 'kubernetes.io/service-account-token';
+const tokenSecretType = 'kubernetes.io/service-account-token';
 const accountName = 'kubernetes.io/service-account.name';
 const accountUid = 'kubernetes.io/service-account.uid';
 

@@ -14,7 +14,7 @@ export function ordinalOf(set: StatefulSet, pod: Pod): number {
   return Number(match[2]);
 }
 
-export function podNameOf(set: StatefulSet, ordinal: number): string {
+function podNameOf(set: StatefulSet, ordinal: number): string {
   return `${set.metadata.name}-${ordinal}`;
 }
 

@@ -6,7 +6,7 @@ import { controllerRef } from './identity.ts';
 const hashLabel = 'controller.kubernetes.io/hash';
 
 /** What a revision remembers: the whole pod template, to replace another with. */
-export function revisionData(set: StatefulSet): unknown {
+function revisionData(set: StatefulSet): unknown {
   return { spec: { template: { ...exactIntegers(set.spec?.template), $patch: 'replace' } } };
 }
 
@@ -53,7 +53,7 @@ function sortedJson(value: unknown): string {
 const safeAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** FNV-1 (32 bit) over the bytes and the collision count, in letters that form no words (history.HashControllerRevision). */
-export function hashRevision(json: string, collisionCount: number): string {
+function hashRevision(json: string, collisionCount: number): string {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(`${json}${collisionCount}`)) hash = (Math.imul(hash, 0x01000193) ^ byte) >>> 0;
   return [...String(hash)].map((digit) => safeAlphabet[digit.charCodeAt(0) % safeAlphabet.length]).join('');

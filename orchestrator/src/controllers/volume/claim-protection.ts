@@ -58,7 +58,7 @@ export class ClaimProtection {
 }
 
 /** Unscheduled pods do not count: kubelet refuses to start a pod on a claim that is being deleted. */
-export function podUsesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
+function podUsesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
   if (!pod.spec?.nodeName || pod.metadata.namespace !== claim.metadata.namespace) return false;
   const { name, ownerReferences = [] } = claim.metadata;
   return (pod.spec.volumes ?? []).some((volume) => {

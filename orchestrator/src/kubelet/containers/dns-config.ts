@@ -57,7 +57,7 @@ function mergeCustom(pod: Pod, { servers, searches, options }: ResolverConfig): 
   };
 }
 
-export function parseResolvConf(text: string): ResolverConfig {
+function parseResolvConf(text: string): ResolverConfig {
   const config: ResolverConfig = { servers: [], searches: [], options: [] };
   for (const line of text.split('\n')) {
     const [keyword, ...values] = line.trim().split(/\s+/);

@@ -5,7 +5,7 @@ import type { StatusesOfPod } from './compute-phase.ts';
 import type { PodResize } from './pod-status.ts';
 
 /** Conditions this kubelet owns; the others of a pod are kept as their writers left them. */
-export const kubeletConditions = [
+const kubeletConditions = [
   'PodResizeInProgress',
   'PodReadyToStartContainers',
   'Initialized',

@@ -119,7 +119,7 @@ function addresses({ pod, seen, hostIps, old }: PodStatusInput): PodStatus {
 }
 
 /** A condition's time moves only when its status does. */
-export function withTransitionTimes(
+function withTransitionTimes(
   conditions: readonly PodCondition[],
   before: readonly PodCondition[],
   nowMs: number,

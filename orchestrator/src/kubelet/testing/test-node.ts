@@ -10,7 +10,7 @@ import { FakeApi } from './fake-api.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import { FakeVolumes } from './fake-volumes.ts';
 
-export class FakeCgroups implements PodCgroups {
+class FakeCgroups implements PodCgroups {
   readonly made = new Map<string, CgroupLimits>();
 
   async ensure(path: string, limits: CgroupLimits): Promise<void> {

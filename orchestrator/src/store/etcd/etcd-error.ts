@@ -59,7 +59,7 @@ export function storeErrorOf(error: unknown): StoreError {
   return new StoreError('Unusable', `etcd: ${cause.message} (${cause.code})`, { cause });
 }
 
-export function isCompacted(error: GrpcError): boolean {
+function isCompacted(error: GrpcError): boolean {
   return error.message.includes('required revision has been compacted');
 }
 
