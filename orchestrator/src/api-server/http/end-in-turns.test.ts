@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
@@ -91,4 +92,19 @@ test('what a client sends to a connection that waits for its end is passed over'
   if (!socket.closed) await once(socket, 'close');
   expect(socket.bytesRead).toBe(0);
   client.destroy();
+});
+
+test('a connection of HTTP/2 whose client dies ends also where that has to wait: nobody reads it as a stream', async () => {
+  const server = createHttp2Server().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  endInTurns(socket);
+  client.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+  await once(client, 'data');
+  const others = Array.from({ length: 100 }, () => turns.rest());
+  client.destroy();
+  await Promise.all(others);
+  if (!socket.closed) await once(socket, 'close');
+  server.close();
 });

@@ -14,7 +14,12 @@ export function endInTurns(socket: Socket): void {
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
     const pause = chunk === null ? turns.goOn(endingCost) : undefined;
     if (!pause) return push(chunk, encoding);
-    void pause.then(() => socket.destroyed || push(null));
+    void pause.then(() => {
+      if (socket.destroyed) return;
+      push(null);
+      // As Node does: a connection that HTTP/2 reads is no stream to anyone else, and would never find its end.
+      socket.read(0);
+    });
     return false;
   };
   socket._destroy = (error, callback) => {
