@@ -26,10 +26,7 @@ export async function apiserver(options: Omit<UpOptions, 'nodes' | 'pools' | 'dr
   const parts = { clock: systemClock, rng: systemRng, log, debug };
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
-    const pki = await signingAs(
-      options,
-      await ensurePki(data.pki, serverNames(address, options.services), systemClock),
-    );
+    const pki = await signingAs(options, await ensurePki(data.pki, serverNames(address, options.services), parts));
     const client = () => new KubeClient(server.api.transport());
     const nodeApi = remoteNodes(pki, client);
     const components = electedComponents(client, systemClock);

@@ -9,9 +9,11 @@ export interface MakePkiOptions {
   readonly now: number;
   readonly validDays: number;
   /** An authority to go on with. */
-  readonly keep?: KeptAuthority & { readonly serviceAccountKey: string };
+  readonly keep?: KeptAuthority;
   /** The same of front proxies. */
   readonly keepFrontProxy?: KeptAuthority;
+  /** A key to go on with, in PEM. */
+  readonly serviceAccountKey?: string;
 }
 
 interface KeptAuthority {
@@ -29,7 +31,7 @@ interface Authority {
 
 /** Makes the certificates of a cluster. @returns file name → PEM. */
 export async function makePki(options: MakePkiOptions): Promise<Record<string, string>> {
-  const { addresses, now, validDays, keep, keepFrontProxy } = options;
+  const { addresses, now, validDays, keep, keepFrontProxy, serviceAccountKey } = options;
   x509.cryptoProvider.set(webcrypto as unknown as Crypto);
   const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + validDays * dayMs) };
   const files: Record<string, string> = {};
@@ -37,7 +39,7 @@ export async function makePki(options: MakePkiOptions): Promise<Record<string, s
     kept ? loadAuthority(kept) : makeAuthority(file, validity, files);
   const authority = await authorityOf('ca', keep);
   const frontProxyAuthority = await authorityOf('front-proxy-ca', keepFrontProxy);
-  files['sa.key'] = keep?.serviceAccountKey ?? (await toPem(await newKeys()));
+  files['sa.key'] = serviceAccountKey ?? (await toPem(await newKeys()));
   const isIp = (address: string) => /^[\d.]+$|:/.test(address);
   const names = addresses.map((value) => ({ type: isIp(value) ? 'ip' : 'dns', value }) as const);
   await issue(files, 'server', {

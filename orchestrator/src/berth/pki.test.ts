@@ -2,23 +2,25 @@ import { X509Certificate } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '@berth/kit';
+import { createLogger, FakeClock, silentLogger, systemClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { ensurePki } from './pki.ts';
+
+const parts = { clock: systemClock, log: silentLogger };
 
 test('a crash between any two writes of the keys is mended at the next start', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
   const [old, made, torn] = ['old', 'made', 'torn'].map((name) => join(folder, name)) as [string, string, string];
-  await ensurePki(old, ['127.0.0.1'], systemClock);
+  await ensurePki(old, ['127.0.0.1'], parts);
   await cp(old, made, { recursive: true });
-  const renewed = await ensurePki(made, ['127.0.0.1', 'other.example'], systemClock);
-  expect(renewed.ca).toBe((await ensurePki(old, ['127.0.0.1'], systemClock)).ca);
+  const renewed = await ensurePki(made, ['127.0.0.1', 'other.example'], parts);
+  expect(renewed.ca).toBe((await ensurePki(old, ['127.0.0.1'], parts)).ca);
   for (const name of await readdir(old)) {
     await rm(torn, { recursive: true, force: true });
     await cp(old, torn, { recursive: true });
     await cp(join(made, name), join(torn, name));
-    const mended = await ensurePki(torn, ['127.0.0.1', 'other.example'], systemClock);
-    expect(await ensurePki(torn, ['127.0.0.1', 'other.example'], systemClock)).toEqual(mended);
+    const mended = await ensurePki(torn, ['127.0.0.1', 'other.example'], parts);
+    expect(await ensurePki(torn, ['127.0.0.1', 'other.example'], parts)).toEqual(mended);
     expect(mended.ca, name).toBe(renewed.ca);
   }
   await rm(folder, { recursive: true });
@@ -26,14 +28,14 @@ test('a crash between any two writes of the keys is mended at the next start', a
 
 test('servers behind APIServices know this one by an authority that signs for nobody else; it stays while it holds', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
-  const { ca, frontProxy } = await ensurePki(folder, ['127.0.0.1'], systemClock);
+  const { ca, frontProxy } = await ensurePki(folder, ['127.0.0.1'], parts);
   const proxy = new X509Certificate(frontProxy.cert);
   expect([proxy.subject, proxy.issuer]).toEqual(['CN=front-proxy-client', 'CN=berth-front-proxy-ca']);
   expect(proxy.verify(new X509Certificate(frontProxy.ca).publicKey)).toBe(true);
   expect(proxy.verify(new X509Certificate(ca).publicKey)).toBe(false);
   // A folder of before has none of it.
   for (const name of ['front-proxy-client.crt', 'front-proxy-client.key']) await rm(join(folder, name));
-  const again = await ensurePki(folder, ['127.0.0.1'], systemClock);
+  const again = await ensurePki(folder, ['127.0.0.1'], parts);
   expect([again.ca, again.frontProxy.ca]).toEqual([ca, frontProxy.ca]);
   await rm(folder, { recursive: true });
 });
@@ -41,13 +43,13 @@ test('servers behind APIServices know this one by an authority that signs for no
 test('an authority whose key is not its own is made anew', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
   const [one, two] = [join(folder, 'one'), join(folder, 'two')];
-  const first = await ensurePki(one, ['127.0.0.1'], systemClock);
-  await ensurePki(two, ['127.0.0.1'], systemClock);
+  const first = await ensurePki(one, ['127.0.0.1'], parts);
+  await ensurePki(two, ['127.0.0.1'], parts);
   await cp(join(two, 'ca.key'), join(one, 'ca.key'));
   await cp(join(two, 'server.key'), join(one, 'server.key'));
-  const again = await ensurePki(one, ['127.0.0.1'], systemClock);
+  const again = await ensurePki(one, ['127.0.0.1'], parts);
   expect(again.ca).not.toBe(first.ca);
-  expect(await ensurePki(one, ['127.0.0.1'], systemClock)).toEqual(again);
+  expect(await ensurePki(one, ['127.0.0.1'], parts)).toEqual(again);
   await rm(folder, { recursive: true });
 });
 
@@ -59,13 +61,40 @@ test.each([
   'a key of service accounts that is none is told by its name, %s: what was signed shall not end unasked',
   async (_, missing) => {
     const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
-    await ensurePki(folder, ['127.0.0.1'], systemClock);
+    await ensurePki(folder, ['127.0.0.1'], parts);
     await writeFile(join(folder, 'sa.key'), 'garbage');
     for (const name of missing) await rm(join(folder, name));
-    await expect(ensurePki(folder, ['127.0.0.1'], systemClock)).rejects.toMatchObject({
+    await expect(ensurePki(folder, ['127.0.0.1'], parts)).rejects.toMatchObject({
       code: 'Failed',
       message: `${folder}/sa.key is damaged: it is no private key`,
     });
     await rm(folder, { recursive: true });
   },
 );
+
+test('nothing is made anew because the clock is behind: what does not hold yet will', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const log = createLogger({ level: 'warn', now: () => 0, write: (line) => void lines.push(line) });
+  const made = await ensurePki(folder, ['127.0.0.1'], { clock, log });
+  expect(lines).toEqual([]);
+  const behind = { ...systemClock, now: () => clock.now() - 365 * 86_400_000 };
+  expect(await ensurePki(folder, ['127.0.0.1'], { clock: behind, log })).toEqual(made);
+  expect(lines.join()).toContain(new X509Certificate(made.ca).validFromDate.toISOString());
+  await rm(folder, { recursive: true });
+});
+
+test('the key of service accounts stays where an authority has ended, or is lost', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  const clock = new FakeClock();
+  const ensure = () => ensurePki(folder, ['127.0.0.1'], { clock, log: silentLogger });
+  const made = await ensure();
+  await rm(join(folder, 'ca.crt'));
+  const second = await ensure();
+  await clock.advance(11 * 365 * 86_400_000);
+  const third = await ensure();
+  expect(new Set([made.ca, second.ca, third.ca]).size).toBe(3);
+  expect([second.serviceAccountKey, third.serviceAccountKey]).toEqual([made.serviceAccountKey, made.serviceAccountKey]);
+  await rm(folder, { recursive: true });
+});

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Clock, removeHalfWritten, writeFileDurably } from '@berth/kit';
+import { type Clock, type Logger, removeHalfWritten, writeFileDurably } from '@berth/kit';
 import { BerthError } from './berth-error.ts';
 import { frontProxyCaFile } from './front-proxy-defaults.ts';
 
@@ -22,6 +22,11 @@ export interface Pki {
   readonly frontProxy: KeyPair & { readonly ca: string };
 }
 
+interface PkiParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** How long certificates hold, and how long before their end they are made anew at a start. */
 const validDays = 3650;
 const renewDays = 30;
@@ -29,18 +34,29 @@ const dayMs = 86_400_000;
 
 /**
  * The keys of a data directory: read when they are there and good, made otherwise. The authority stays as long as it holds,
- * so that kubeconfigs stay good; the server's certificate follows its addresses.
+ * so that kubeconfigs stay good; the key of service accounts stays; the server's certificate follows its addresses.
  * @throws BerthError Failed – the key of service accounts, which nothing tells to be another than before, is none.
  */
-export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
+export async function ensurePki(folder: string, addresses: readonly string[], { clock, log }: PkiParts): Promise<Pki> {
+  const pki = await readOrMake(folder, addresses, clock.now());
+  const from = notBefore(pki, clock.now());
+  if (from)
+    log.warn('certificates do not hold yet, and nobody is let in by them: see that the clock is right', {
+      folder,
+      from: from.toISOString(),
+    });
+  return pki;
+}
+
+async function readOrMake(folder: string, addresses: readonly string[], now: number): Promise<Pki> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const now = clock.now();
-  const [found, authority] = await Promise.all([readPki(folder), readAuthority(folder).catch(() => undefined)]);
-  // Also where the others are still to be made.
-  if (authority) checkServiceAccountKey(join(folder, 'sa.key'), authority.serviceAccountKey);
+  const serviceAccountKey = await readIn(folder, 'sa.key').catch(ifAbsent);
+  if (serviceAccountKey !== undefined) checkServiceAccountKey(join(folder, 'sa.key'), serviceAccountKey);
+  const found = await readPki(folder);
   if (found && isGood(found, now) && covers(found.server.cert, addresses)) return found;
   const { makePki } = await import('./make-pki.ts');
   const stays = (pair: KeyPair) => holds(pair.cert, now) && belongs(pair, pair.cert);
+  const authority = await readPair(folder, 'ca').catch(() => undefined);
   const frontProxy = await readPair(folder, 'front-proxy-ca').catch(() => undefined);
   const made = await makePki({
     addresses,
@@ -48,12 +64,19 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
     validDays,
     ...(authority && stays(authority) ? { keep: authority } : {}),
     ...(frontProxy && stays(frontProxy) ? { keepFrontProxy: frontProxy } : {}),
+    ...(serviceAccountKey === undefined ? {} : { serviceAccountKey }),
   });
   for (const [name, text] of Object.entries(made)) {
     await removeHalfWritten(join(folder, name));
     await writeFileDurably(join(folder, name), text);
   }
   return (await readPki(folder)) as Pki;
+}
+
+/** From when on, if not yet, the certificates hold: nobody comes in with one before. */
+function notBefore({ ca, server, admin }: Pki, now: number): Date | undefined {
+  const begins = [ca, server.cert, admin.cert].map((pem) => new X509Certificate(pem).validFromDate);
+  return begins.find((begin) => begin.getTime() > now);
 }
 
 function isGood({ ca, server, admin, frontProxy }: Pki, now: number): boolean {
@@ -102,14 +125,18 @@ async function readPair(folder: string, name: string): Promise<KeyPair> {
   return { cert, key };
 }
 
+function ifAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
 function readIn(folder: string, name: string): Promise<string> {
   return readFile(join(folder, name), 'utf8');
 }
 
+/** What does not hold yet will: the clock is behind, and an authority made anew would end for good what the old one signed. */
 function holds(pem: string, now: number): boolean {
   try {
-    const { validFromDate, validToDate } = new X509Certificate(pem);
-    return validFromDate.getTime() <= now && validToDate.getTime() > now + renewDays * dayMs;
+    return new X509Certificate(pem).validToDate.getTime() > now + renewDays * dayMs;
   } catch {
     return false;
   }

@@ -100,7 +100,9 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
   const hostAddress = machineAddress('IPv4') ?? '127.0.0.1';
   const nodes = new Map<string, NodeStack>();
   const [pki, images, network] = await Promise.all([
-    ensurePki(data.pki, serverNames(address, context.services), clock).then((made) => signingAs(context, made)),
+    ensurePki(data.pki, serverNames(address, context.services), { clock, log }).then((made) =>
+      signingAs(context, made),
+    ),
     Images.open({ folder: data.images, mounter: linuxMounter, clock, usedIds: () => usedImageIds(data) }),
     podNetwork(data.path, context.services.cidrs),
   ]);
