@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import { pieceRead } from './pause-reading.ts';
 
 /** What is announced to be no longer has few pieces, however small they are. */
 export const fewBytes = 4096;
@@ -25,6 +26,7 @@ export function gatherPieces(stream: Readable): void {
   const gather = (piece: Uint8Array) => {
     if (used + piece.length > roomBytes) flush();
     if (used === 0) setImmediate(flush);
+    pieceRead(stream as Duplex);
     room ??= Buffer.allocUnsafeSlow(roomBytes);
     room.set(piece, used);
     used += piece.length;

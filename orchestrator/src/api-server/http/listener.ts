@@ -19,6 +19,7 @@ import { HttpHandler } from './http-handler.ts';
 import { atMost } from './live-requests.ts';
 import { badRequest, malformedHead, type Refusal } from './malformed-head.ts';
 import { outliveStreamErrors } from './outlive-stream-errors.ts';
+import { pauseReading } from './pause-reading.ts';
 import { readInTurns } from './read-in-turns.ts';
 import { isRefused, noteAsked, onceAnswered, refuse, refuseUnread } from './refuse.ts';
 import { originForm } from './request-target.ts';
@@ -53,8 +54,11 @@ const mostHeaderBytes = 256 * 1024;
  * do not send it.
  */
 const mostHttp2HeaderBytes = 64 * 1024;
-/** What HTTP/2 adds to each header's bytes (RFC 9113 §6.5.2). */
-const headerOverhead = 32;
+/**
+ * Headers of a request of HTTP/2. Those bytes, each header's 32 (RFC 9113 §6.5.2) among them, have room for about as many groups of a user.
+ * Node reserves memory for as many with each request.
+ */
+const mostHttp2Headers = 1024;
 
 /**
  * Requests under way on one connection of HTTP/2: as upstream, what clients take for granted until they are told. What they begin in one
@@ -140,7 +144,7 @@ function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string |
       initialWindowSize: 1024 * 1024,
       maxHeaderListSize: mostHttp2HeaderBytes,
     },
-    maxHeaderListPairs: mostHttp2HeaderBytes / headerOverhead,
+    maxHeaderListPairs: mostHttp2Headers,
     streamResetBurst: mostResets,
     maxSessionInvalidFrames: mostStreams,
     // Else a header with a space before or behind it is left out of its request: who is told to act as `jane ` would act as itself.
@@ -190,6 +194,7 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   server.on('connect', beginAlone);
   server.on('session', (session) => endWhenIdle(session, parts.clock));
   server.on('session', (session) => outliveStreamErrors(session, parts.clock));
+  server.on('session', pauseReading);
   server.on('sessionError', (error) => log.debug('a connection failed', { error }));
   server.on('tlsClientError', (error) => {
     metrics.tlsErrors.add();
