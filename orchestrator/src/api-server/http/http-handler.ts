@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
@@ -24,6 +24,9 @@ import { soleResponse } from './sole-response.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
 
 const tooMany = plainError(429, 'Too many requests, please try again later.\n');
+
+/** What Go's server says of a 413 over HTTP/1.1; Node says `Payload Too Large`. */
+const tooLarge = 'Request Entity Too Large';
 
 /** In units of {@link turns}: a tenth of a millisecond, and three, which the beginning of a watch takes, too. */
 const readingCost = 500;
@@ -165,7 +168,10 @@ export class HttpHandler {
     served.audit?.failed(known.status);
     const stored = served.audit?.answering(served.status);
     if (stored instanceof Promise) await stored;
-    if (served.status === 413) closeAfter(message, reply.response);
+    if (served.status === 413) {
+      closeAfter(message, reply.response);
+      if (!reply.response.stream) (reply.response as unknown as ServerResponse).statusMessage = tooLarge;
+    }
     await respondError(known, reply);
   }
 
