@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, FakeClock, seededRng, systemClock } from '@berth/kit';
 import { KubeClient, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { runCli } from '../../orchestrator/src/berth/cli.ts';
 import { openSqliteStore } from '../../orchestrator/src/index.ts';
 import { writeBackup } from '../../orchestrator/src/store/backup-file.ts';
 import { restoreFile } from '../../orchestrator/src/store/restore-file.ts';
@@ -106,6 +107,33 @@ test('a restore onto a disk that has room for a backup, but not for what its log
     await restoreFile(crashed, file);
     await using store = await openSqliteStore({ file, clock: systemClock });
     expect((await store.range({ prefix: '/registry/things/' })).items).toHaveLength(100);
+  } finally {
+    execFileSync('umount', [small]);
+  }
+});
+
+test('a backup onto a disk without room for it says so and leaves nothing', async () => {
+  using folder = aFolder();
+  const [dataDir, small] = [join(folder.path, 'data'), join(folder.path, 'small')];
+  mkdirSync(join(dataDir, 'store'), { recursive: true });
+  {
+    await using store = await openSqliteStore({ file: join(dataDir, 'store', 'berth.db'), clock: systemClock });
+    const value = new Uint8Array(10_000);
+    for (let i = 0; i < 400; i++) await store.write({ key: `/registry/things/${i}`, value });
+  }
+  mountSmallDisk(small, '2m');
+  try {
+    const said: string[] = [];
+    const terminal = {
+      out: () => undefined,
+      err: (text: string) => void said.push(text),
+      isInteractive: false,
+      env: {},
+    };
+    const options = { terminal, signal: new AbortController().signal, driverCommand: ['true'] };
+    expect(await runCli(['backup', join(small, 'copy.db'), '--data-dir', dataDir], options)).toBe(1);
+    expect(said.join('')).toContain(`cannot write ${small}/copy.db: database or disk is full`);
+    expect(readdirSync(small)).toEqual([]);
   } finally {
     execFileSync('umount', [small]);
   }

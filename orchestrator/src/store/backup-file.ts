@@ -11,7 +11,8 @@ export async function writeBackup(chunks: AsyncIterable<Uint8Array>, file: strin
   createFile(file);
   const db = new DatabaseSync(file);
   try {
-    db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN');
+    // A journal on the disk would stay there where it is full, and be taken for the next file's.
+    db.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN');
     const insert = db.prepare('INSERT INTO log (revision, key, created, expires, value) VALUES (?, ?, ?, ?, ?)');
     const { compacted } = await decodeBackup(chunks, ({ revision, key, created, expires, value }) => {
       insert.run(revision, key, created, expires, value);
