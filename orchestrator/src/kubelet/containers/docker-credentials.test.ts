@@ -14,6 +14,13 @@ test.each<[image: string, key: string, fits: boolean]>([
   ['registry.example.com/team/app:1', '*.example.com', true],
   ['registry.example.com/team/app:1', '*.com', false],
   ['a.b.example.com/app:1', '*.example.com', false],
+  ['registry.example.com/app:1', 'r*g*t?y.*.com*', true],
+  ['registry.example.com/app:1', 'r*g*t?.*.com', false],
+  ['registry.example.com/app:1', 'registry.example.co?', true],
+  ['registry.example.com/app:1', 'registry.example.com?', false],
+  ['registry.example.com/app:1', 'registry.exam[p]le.com', false],
+  // Each star doubles the ways to match it, were they tried one after the other.
+  [`${'a'.repeat(200)}/app:1`, `${'*a'.repeat(50)}*b`, false],
   ['registry.example.com:5000/app:1', 'registry.example.com', false],
   ['registry.example.com:5000/app:1', 'registry.example.com:5000', true],
   ['docker.io/library/nginx:latest', 'https://index.docker.io/v1/', true],

@@ -53,12 +53,22 @@ function split(place: string) {
   return { host, port, path: place.slice(address.length) };
 }
 
+/** `*` and `?`, in steps that only the last `*` takes again: a Secret's author chooses the glob. */
 function globFits(glob: string, text: string): boolean {
-  const pattern = glob
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${pattern}$`).test(text);
+  let [at, star, from] = [0, -1, 0];
+  for (let i = 0; i < text.length; ) {
+    if (glob[at] === '*') {
+      star = at++;
+      from = i;
+    } else if (glob[at] === '?' || glob[at] === text[i]) {
+      at++;
+      i++;
+    } else if (star >= 0) {
+      at = star + 1;
+      i = ++from;
+    } else return false;
+  }
+  return /^\**$/.test(glob.slice(at));
 }
 
 function asCredentials(server: string, { auth, username, password, identitytoken }: DockerAuth): RegistryCredentials {
