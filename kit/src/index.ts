@@ -32,6 +32,7 @@ export {
 } from './logger.ts';
 export { makeFolders } from './make-folders.ts';
 export { type Labels, Metrics } from './metrics.ts';
+export { ownMember } from './own-member.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
 export { runInThread, ThreadTooLong, type ThreadWork } from './run-in-thread.ts';

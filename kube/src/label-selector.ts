@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import type { LabelSelector as LabelSelectorObject } from './gen/types.ts';
 import { goQuote } from './go-quote.ts';
 import { labelKeyErrors, labelValueErrors } from './label-name.ts';
@@ -86,7 +87,7 @@ function isAmong(value: string, values: readonly string[]): boolean {
 }
 
 function holds({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
-  const value = labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
+  const value = ownMember(labels, key);
   if (operator === '!') return value === undefined;
   if (operator === '!=' || operator === 'notin') return value === undefined || !isAmong(value, values);
   if (value === undefined) return false;

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '@berth/kube';
 
 /** Terms are alternatives; the requirements of one all hold; an empty term matches nothing (core/v1 NodeSelector). */
@@ -8,9 +9,8 @@ export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean
 export function matchesNodeSelectorTerm(term: NodeSelectorTerm, node: Node): boolean {
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
   return (
-    matchExpressions.every((requirement) => holds(requirement, labels[requirement.key])) &&
+    matchExpressions.every((requirement) => holds(requirement, ownMember(node.metadata.labels, requirement.key))) &&
     matchFields.every((requirement) =>
       holds(requirement, requirement.key === 'metadata.name' ? node.metadata.name : undefined),
     )

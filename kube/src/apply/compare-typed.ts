@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import { equalValues } from './compare-values.ts';
 import { type FieldSet, FieldSetBuilder } from './field-set.ts';
 import type { MergeList, MergeMap, MergeType } from './merge-type.ts';
@@ -155,5 +156,5 @@ function isEmpty(map: Readonly<Record<string, unknown>> = none): boolean {
 
 /** Keys of maps come from users: `constructor` is one like any other. */
 function own(map: Readonly<Record<string, unknown>> | undefined, name: string): unknown {
-  return map && Object.hasOwn(map, name) ? map[name] : undefined;
+  return ownMember(map, name);
 }

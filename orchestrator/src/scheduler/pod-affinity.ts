@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import { type Node, type Pod, type PodAffinityTerm, Selector } from '@berth/kube';
 import type { Reasons } from './filters.ts';
 import type { NodeInfo } from './node-info.ts';
@@ -45,8 +46,9 @@ export class PodAffinity {
 
   refuse({ node }: NodeInfo): Reasons {
     const labels = node?.metadata.labels ?? {};
-    const at = (counts: Counts, { topologyKey }: Term) => counts.get(`${topologyKey} ${labels[topologyKey]}`) ?? 0;
-    if (!this.#together.every(({ topologyKey }) => labels[topologyKey] !== undefined))
+    const at = (counts: Counts, { topologyKey }: Term) =>
+      counts.get(`${topologyKey} ${ownMember(labels, topologyKey)}`) ?? 0;
+    if (!this.#together.every(({ topologyKey }) => Object.hasOwn(labels, topologyKey)))
       return ["node(s) didn't match pod affinity rules"];
     if (!this.#together.every((term) => at(this.#besides, term) > 0) && !this.#isFirstOfItsKind())
       return ["node(s) didn't match pod affinity rules"];
@@ -70,7 +72,7 @@ export class PodAffinity {
     const raw = nodes.map(({ node }) =>
       this.#preferred.reduce((sum, { topologyKey }, index, all) => {
         const first = all.findIndex((one) => one.topologyKey === topologyKey) === index;
-        const value = node?.metadata.labels?.[topologyKey];
+        const value = ownMember(node?.metadata.labels, topologyKey);
         return first && value !== undefined ? sum + (this.#wishes.get(`${topologyKey} ${value}`) ?? 0) : sum;
       }, 0),
     );
@@ -141,7 +143,7 @@ function tally<T extends Term>(
   worth: (term: T) => number,
 ): void {
   for (const term of terms) {
-    const value = node.metadata.labels?.[term.topologyKey];
+    const value = ownMember(node.metadata.labels, term.topologyKey);
     const points = value === undefined ? 0 : worth(term);
     if (points === 0) continue;
     const key = `${term.topologyKey} ${value}`;

@@ -304,3 +304,26 @@ test('hard spread constraints hold the skew, and a Service spreads its pods with
     expect(nodes.toSorted()).toEqual(['a', 'a', 'b', 'b']);
   }
 });
+
+test('what every object inherits is no label of a node', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  const topologyKey = 'constructor';
+  const requiredDuringSchedulingIgnoredDuringExecution = [{ ...term('x'), topologyKey }];
+  const exists = { nodeSelectorTerms: [{ matchExpressions: [{ key: topologyKey, operator: 'Exists' }] }] };
+  const specs = {
+    affinity: { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution } } },
+    selector: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: exists } } },
+    spread: {
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'x' } } },
+      ],
+    },
+    apart: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution } } },
+  };
+  for (const [name, spec] of Object.entries(specs)) await s.client.create(resources.pods, labelled(name, 'x', spec));
+  await s.client.create(resources.pods, labelled('apart-too', 'x', specs.apart));
+  await s.quiet();
+  const placed = await Promise.all([...Object.keys(specs), 'apart-too'].map((name) => nodeOf(s.client, name)));
+  expect(placed).toEqual([undefined, undefined, undefined, 'a', 'a']);
+});

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import { type LabelSelector, type Pod, Selector, type Service, type TopologySpreadConstraint } from '@berth/kube';
 import { matchesAffinity } from '../pod-placement.ts';
 import type { Reasons } from './filters.ts';
@@ -45,14 +46,14 @@ export class TopologySpread {
   shift(info: NodeInfo, other: Pod, sign: 1 | -1): void {
     if (this.#constraints.length === 0 || other.metadata.deletionTimestamp || !counts(this.#pod, info)) return;
     for (const { key, matches, counts: all } of this.#constraints) {
-      const value = info.node?.metadata.labels?.[key];
+      const value = ownMember(info.node?.metadata.labels, key);
       if (value !== undefined && matches(other)) all.set(value, (all.get(value) ?? 0) + sign);
     }
   }
 
   refuse({ node }: NodeInfo): Reasons {
     for (const { key, maxSkew, minDomains, counts: all, matches } of this.#constraints.filter(({ hard }) => hard)) {
-      const value = node?.metadata.labels?.[key];
+      const value = ownMember(node?.metadata.labels, key);
       if (value === undefined) return ["node(s) didn't match pod topology spread constraints (missing required label)"];
       const least = all.size < minDomains ? 0 : Math.min(...all.values());
       const next = (all.get(value) ?? 0) + (matches(this.#pod) ? 1 : 0);
@@ -67,7 +68,7 @@ export class TopologySpread {
     if (soft.length === 0) return nodes.map(() => 0);
     const crowded = nodes.map(({ node }) =>
       soft.reduce((sum, { key, maxSkew, counts: all }) => {
-        const value = node?.metadata.labels?.[key];
+        const value = ownMember(node?.metadata.labels, key);
         if (value === undefined) return sum;
         return sum + (all.get(value) ?? 0) * Math.log(all.size + 2) + (maxSkew - 1);
       }, 0),
@@ -83,7 +84,7 @@ function counts(pod: Pod, { node }: NodeInfo): boolean {
 }
 
 function countNode({ key, matches, counts: all }: Constraint, { node, pods }: NodeInfo): void {
-  const value = node?.metadata.labels?.[key];
+  const value = ownMember(node?.metadata.labels, key);
   if (value === undefined) return;
   let found = all.get(value) ?? 0;
   for (const pod of pods) if (pod.metadata.deletionTimestamp === undefined && matches(pod)) found++;
@@ -104,7 +105,7 @@ function constraintOf(
     matches: ({ metadata: other }) =>
       other.namespace === namespace &&
       selector.matches(other.labels) &&
-      same.every((key) => labels?.[key] === undefined || other.labels?.[key] === labels[key]),
+      same.every((key) => [undefined, ownMember(other.labels, key)].includes(ownMember(labels, key))),
     counts: new Map(),
   };
 }

@@ -64,7 +64,7 @@ export function topologyKeysOf(csiNode: CSINode | undefined, driverName: string)
 /** A node's values for the keys; undefined where a label is missing. */
 export function segmentsOf(node: Node, keys: readonly string[]): Segments | undefined {
   const labels = node.metadata.labels ?? {};
-  if (!keys.every((key) => labels[key] !== undefined)) return undefined;
+  if (!keys.every((key) => Object.hasOwn(labels, key))) return undefined;
   return Object.fromEntries(keys.map((key) => [key, labels[key] as string]));
 }
 

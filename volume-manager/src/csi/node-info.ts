@@ -116,13 +116,13 @@ function nodeIds(node: Node): Record<string, string> {
 function withDriver(node: Node, { driver, nodeId, topology }: DriverNodeInfo): object | undefined {
   const labels = node.metadata.labels ?? {};
   for (const [key, value] of Object.entries(topology)) {
-    if (labels[key] === undefined || labels[key] === value) continue;
+    if (!Object.hasOwn(labels, key) || labels[key] === value) continue;
     throw new Error(
       `detected topology value collision: driver reported "${key}":"${value}" but existing label is "${key}":"${labels[key]}"`,
     );
   }
   const ids = nodeIds(node);
-  if (ids[driver] === nodeId && Object.keys(topology).every((key) => labels[key] !== undefined)) return undefined;
+  if (ids[driver] === nodeId && Object.keys(topology).every((key) => Object.hasOwn(labels, key))) return undefined;
   return { annotations: { [nodeIdAnnotation]: sortedJson({ ...ids, [driver]: nodeId }) }, labels: topology };
 }
 

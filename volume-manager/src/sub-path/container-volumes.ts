@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Clock, type Logger, messageOf } from '@berth/kit';
+import { type Clock, type Logger, messageOf, ownMember } from '@berth/kit';
 import type { Container, Pod, VolumeMount } from '@berth/kube';
 import type { Mounter } from '@berth/linux';
 import type { Layout } from '../kubelet-dir/layout.ts';
@@ -144,7 +144,7 @@ function ownEnvironment(pod: Pod, container: Container): Record<string, string> 
 /** In a variable's own value, unknown references stay as they are written. */
 function expandKnown(value: string, env: Readonly<Record<string, string>>): string {
   return value.replace(/\$\$|\$\(([^()]*)\)/g, (match, name?: string) =>
-    name === undefined ? '$' : (env[name] ?? match),
+    name === undefined ? '$' : (ownMember(env, name) ?? match),
   );
 }
 

@@ -13,4 +13,5 @@ test.for([
 
 test('a variable without a value is named', () => {
   expect(() => expandSubPath('$(NOPE)', {})).toThrow('missing value for "NOPE"');
+  expect(() => expandSubPath('$(constructor)', {})).toThrow('missing value for "constructor"');
 });

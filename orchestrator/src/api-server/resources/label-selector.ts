@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import type { LabelSelector, LabelSelectorRequirement } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
 import { semanticEqual } from './equality.ts';
@@ -88,7 +89,7 @@ function requirementMatches(
   { key, operator, values = [] }: LabelSelectorRequirement,
   labels: Readonly<Record<string, string>>,
 ): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+  const value = ownMember(labels, key);
   if (operator === 'In') return value !== undefined && values.includes(value);
   if (operator === 'NotIn') return value === undefined || !values.includes(value);
   return operator === 'Exists' ? value !== undefined : value === undefined;

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import { type Container, type Pod, Quantity } from '@berth/kube';
 import type { MachineResources } from '../node/machine-facts.ts';
 import { findContainer } from '../pods/pod-facts.ts';
@@ -27,7 +28,7 @@ export function fieldValue(pod: Pod, path: string, addresses: PodAddresses): str
     'status.podIP': () => addresses.podIps[0] ?? '',
     'status.podIPs': () => addresses.podIps.join(','),
   };
-  const read = Object.hasOwn(fields, path) ? fields[path] : undefined;
+  const read = ownMember(fields, path);
   if (!read) throw new StartError('CreateContainerConfigError', `unsupported fieldPath: ${path}`);
   return read();
 }

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import type { Pod } from '@berth/kube';
 import type { PodVerdict } from '../status/pod-status.ts';
 
@@ -21,7 +22,7 @@ const safe: Readonly<Record<string, 'IPC' | 'Net'>> = {
 export function admitSysctls({ spec }: Pod): PodVerdict | undefined {
   for (const { name } of spec?.securityContext?.sysctls ?? []) {
     const sysctl = dotted(name);
-    const namespace = Object.hasOwn(safe, sysctl) ? safe[sysctl] : undefined;
+    const namespace = ownMember(safe, sysctl);
     if (!namespace) return forbidden(`"${sysctl}" not allowlisted`);
     if (namespace === 'IPC' ? spec?.hostIPC : spec?.hostNetwork)
       return forbidden(`"${sysctl}" not allowed with host ${namespace} enabled`);

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import { type Check, type CheckedPod, type CheckPod, containersOf, distinct, named, settersOf } from './check.ts';
 
 const podAnnotation = 'seccomp.security.alpha.kubernetes.io/pod';
@@ -25,7 +26,7 @@ export const seccompRestricted: Check = {
 function annotations(pod: CheckedPod): ReturnType<CheckPod> {
   const keys = [podAnnotation, ...containersOf(pod).map(({ name }) => `${containerAnnotation}${name}`)];
   const bad = keys.flatMap((key) => {
-    const value = Object.hasOwn(pod.annotations, key) ? pod.annotations[key] : undefined;
+    const value = ownMember(pod.annotations, key);
     const fine = value === undefined || /^(runtime\/default$|docker\/default$|localhost\/)/.test(value);
     return fine ? [] : [`${key}=${JSON.stringify(value)}`];
   });

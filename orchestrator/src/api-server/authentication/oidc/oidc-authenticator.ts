@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@berth/kit';
+import { type Clock, type Logger, ownMember } from '@berth/kit';
 import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
 import { quotedList } from '../../tokens/quoted-list.ts';
 import type { User } from '../../user.ts';
@@ -159,14 +159,14 @@ function explained<T>(what: string, evaluate: () => T): T {
 }
 
 function textOf(claims: Claims, claim: string): string {
-  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  const value = ownMember(claims, claim);
   if (typeof value === 'string' && value !== '') return value;
   throw new ClaimError(`oidc: parse claim ${JSON.stringify(claim)}: not a text, or not there`);
 }
 
 /** A single group may stand alone. */
 function groupsOf(claims: Claims, { claim, prefix }: ClaimMapping): string[] {
-  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  const value = ownMember(claims, claim);
   if (value === undefined || value === null) return [];
   return [value].flat().map((group) => {
     if (typeof group === 'string') return prefix + group;

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 /** A rule of `x-kubernetes-validations`. */
 export interface ValidationRule {
   readonly rule: string;
@@ -68,7 +69,7 @@ export function additionalOf({ additionalProperties }: JsonSchema): JsonSchema |
 }
 
 export function propertyOf({ properties }: JsonSchema, name: string): JsonSchema | undefined {
-  return properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
+  return ownMember(properties, name);
 }
 
 /** The schema of a member of a map or struct. */

@@ -1,4 +1,4 @@
-import { exactIntegers, messageOf } from '@berth/kit';
+import { exactIntegers, messageOf, ownMember } from '@berth/kit';
 import { ApiError } from '@berth/kube';
 import { healthPaths } from '../../../api-server/health-paths.ts';
 import type { CpuRate } from '../../../cpu-rate.ts';
@@ -133,7 +133,7 @@ async function ownPage(parts: KubeletPageParts, { method, url }: PageRequest, si
   const off = disabled.find(([pattern]) => pattern.test(path));
   if (off) return text(405, `${off[1]} endpoint is disabled.\n`);
   const name = path.replace(/(?<=.)\/$/, '');
-  const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
+  const page = ownMember(pages, name);
   if (!page) return text(404, '404 page not found\n');
   return isRead(method) ? await page(parts, { query, signal }) : notAllowed();
 }

@@ -1,3 +1,4 @@
+import { ownMember } from '@berth/kit';
 import type { LabelSelector, PodAffinityTerm, PodSpec } from '@berth/kube';
 
 type Labels = Readonly<Record<string, string>>;
@@ -30,7 +31,7 @@ function extend(
 ): void {
   if (!selector) return;
   for (const key of keys ?? []) {
-    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+    const value = ownMember(labels, key);
     if (value === undefined) continue;
     selector.matchExpressions ??= [];
     selector.matchExpressions.push({ key, operator, values: [value] });
