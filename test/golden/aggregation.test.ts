@@ -138,6 +138,8 @@ test.skipIf(!address)('requests go through as their user, whose rights are asked
   await expect.poll(async () => (await jane('GET', 'loads?limit=5')).status).toBe(200);
   const { json } = await jane('POST', 'loads?dryRun=All', { a: 1 });
   expect(json).toEqual({ path: `${root}/namespaces/default/loads?dryRun=All`, body: { a: 1 } });
+  // It is nothing to this server, and may be to that one.
+  expect((await jane('GET', 'loads', { b: 1 })).json).toEqual({ path: `${root}/namespaces/default/loads`, body: { b: 1 } });
   const { headers } = world.remote.asked.at(-1) as (typeof world.remote.asked)[number];
   expect(headers).toMatchObject({ 'x-remote-user': 'jane', 'x-remote-uid': '7', 'x-remote-group': 'devs, system:authenticated' });
   expect(headers.authorization).toBeUndefined();
@@ -231,7 +233,9 @@ test.skipIf(!address)('schemas of another server are found among the server’s 
   expect(merged.headers['etag']).toMatch(/^"[0-9A-F]{128}"$/);
   const { definitions, paths: all } = merged.json;
   expect(all[`${root}/namespaces/{namespace}/loads/{name}`]).toEqual({ patch });
-  expect(all['/evil'] ?? all['/apis/apps/v1/'] ?? definitions['com.example.Unused']).toBeUndefined();
+  expect(all['/evil'] ?? definitions['com.example.Unused']).toBeUndefined();
+  // It is this server's own.
+  expect(all['/apis/apps/v1/'].get.operationId).toBe('getAppsV1APIResources');
   const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
   expect(definitions['com.example.Spec'].properties.meta).toEqual({ $ref: `#/definitions/${meta}_v2` });
   expect(definitions[`${meta}_v2`]).toEqual({ type: 'object', description: 'another one' });

@@ -39,6 +39,7 @@ function schemaOf(value: Json, depth: number): SwaggerSchema {
   if (depth >= deepest) return Object.fromEntries(texts);
   return {
     ...Object.fromEntries(texts),
+    ...(Array.isArray(value['enum']) ? { enum: value['enum'] } : {}),
     ...(Array.isArray(required) ? { required: required.filter((name) => typeof name === 'string') } : {}),
     ...(isJson(properties) ? { properties: mapped(properties, depth + 1) } : {}),
     ...(isJson(additionalProperties) ? { additionalProperties: schemaOf(additionalProperties, depth + 1) } : {}),

@@ -32,7 +32,8 @@ export function operationSchemas(definitions: readonly ResourceDefinition[]): st
   ];
 }
 
-const formsOf = ({ custom }: ResourceDefinition): readonly string[] =>
+/** What objects may come as. */
+export const formsOf = ({ custom }: ResourceDefinition): readonly string[] =>
   custom
     ? ['application/json', 'application/yaml']
     : ['application/json', 'application/vnd.kubernetes.protobuf', 'application/yaml'];

@@ -36,8 +36,8 @@ export interface SwaggerDocument {
 export type SwaggerHead = Omit<SwaggerDocument, 'definitions'>;
 
 /**
- * The OpenAPI v2 document that kubectl up to 1.28 reads for apply, diff and explain: every schema, and of the paths
- * the PATCH ones, where it looks whether dryRun and fieldValidation are known.
+ * What the OpenAPI v2 document begins with in the form that kubectl up to 1.28 reads for apply, diff and explain: of the
+ * paths the PATCH ones, where it looks whether dryRun and fieldValidation are known.
  */
 export function swaggerHead(all: readonly ResourceDefinition[]): SwaggerHead {
   return {
@@ -47,13 +47,14 @@ export function swaggerHead(all: readonly ResourceDefinition[]): SwaggerHead {
   };
 }
 
-/** The schemas of that document, made as they are asked for. */
+/** The schemas of that document, and others that are needed, made as they are asked for. */
 export function* swaggerDefinitions(
   all: readonly ResourceDefinition[],
   facts: SchemaFacts,
+  others: Iterable<string> = [],
 ): Generator<readonly [name: string, schema: SwaggerSchema]> {
   const own = new Set(all.map(({ schema }) => schema));
-  const roots = [...own, ...[...own].map((name) => `${name}List`), ...customRoots(all)];
+  const roots = [...own, ...[...own].map((name) => `${name}List`), ...customRoots(all), ...others];
   for (const components of [customComponents(all, 'v2'), componentsOf(roots, { facts })])
     for (const [name, component] of components) yield [name, downgrade(component)];
 }
