@@ -27,6 +27,7 @@ function resize(node: TestNode): void {
 }
 
 const inProgress = ({ status }: Pod) => status?.conditions?.find(({ type }) => type === 'PodResizeInProgress');
+const pending = ({ status }: Pod) => status?.conditions?.find(({ type }) => type === 'PodResizePending');
 const told = ({ status }: Pod) => status?.containerStatuses?.map(({ resources }) => resources);
 const summary = (a: object, b: object, error?: string) =>
   JSON.stringify({
@@ -84,4 +85,83 @@ test('a resize that the runtime refuses says why, and is tried again', async () 
   await node.clock.advance(10_000);
   await node.until(() => inProgress(node.pod('p1') as Pod) === undefined, 'the end of the resize');
   expect(told(node.pod('p1') as Pod)).toEqual([large, small]);
+});
+
+const cpus = (count: string) => ({ requests: { cpu: count, memory: '32Mi' } });
+const ofOne = (count: string) => ({ containers: [aContainer({ name: 'a', resources: cpus(count) })] });
+
+/** Two pods on a node of four CPUs. */
+async function twoPods(): Promise<TestNode> {
+  const node = await testNode();
+  node.api.put(podPath('p1'), aPod(ofOne('1')));
+  node.api.put(podPath('p2'), aPod(ofOne('2'), { name: 'p2' }));
+  for (const name of ['p1', 'p2']) await node.until(() => node.pod(name)?.status?.phase === 'Running', 'Running');
+  await node.settled();
+  return node;
+}
+
+function ask(node: TestNode, name: string, count: string, generation: number): void {
+  const pod = node.pod(name) as Pod;
+  const containers = [{ ...(pod.spec?.containers[0] ?? aContainer()), resources: cpus(count) }];
+  const spec = { ...pod.spec, containers };
+  node.api.put(podPath(name), { ...pod, metadata: { ...pod.metadata, generation }, spec } as Pod);
+}
+
+const noRoom = "Node didn't have enough resource: cpu, requested: 3000, used: 2000, capacity: 4000";
+const waits = { status: 'True', reason: 'Deferred', message: noRoom, observedGeneration: 2 };
+const shares = ({ runtime }: TestNode) => runtime.calls.filter((call) => call.startsWith('update')).length;
+
+test('a resize that the node has no room for waits until another pod is gone', async () => {
+  await using node = await twoPods();
+  ask(node, 'p1', '3', 2);
+  await node.until(() => pending(node.pod('p1') as Pod) !== undefined, 'the wait');
+  await node.settled();
+  expect(pending(node.pod('p1') as Pod)).toMatchObject(waits);
+  expect(inProgress(node.pod('p1') as Pod)).toBeUndefined();
+  expect(shares(node)).toBe(0);
+  expect(told(node.pod('p1') as Pod)).toEqual([cpus('1')]);
+  const summary = JSON.stringify({
+    containers: [{ name: 'a', resources: cpus('3') }],
+    generation: 2,
+    error: noRoom,
+  });
+  expect(node.events.filter((event) => event.includes('ResizeDeferred'))).toEqual([
+    `p1 Warning ResizeDeferred: Pod resize OutOfcpu: ${summary}`,
+  ]);
+
+  const other = node.pod('p2') as Pod;
+  node.api.put(podPath('p2'), {
+    ...other,
+    metadata: { ...other.metadata, deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 },
+  });
+  await node.until(() => told(node.pod('p1') as Pod)?.[0]?.requests?.['cpu'] === '3', 'the resize', 1000);
+  await node.settled();
+  expect(pending(node.pod('p1') as Pod)).toBeUndefined();
+});
+
+test('a resize that waits is done when another pod shrinks, and forgotten when it is taken back', async () => {
+  await using node = await twoPods();
+  ask(node, 'p1', '3', 2);
+  await node.until(() => pending(node.pod('p1') as Pod) !== undefined, 'the wait');
+  ask(node, 'p1', '1', 3);
+  await node.until(() => pending(node.pod('p1') as Pod) === undefined, 'the end of the wait');
+  expect(shares(node)).toBe(0);
+  ask(node, 'p1', '3', 4);
+  await node.until(() => pending(node.pod('p1') as Pod)?.observedGeneration === 4, 'another wait');
+  ask(node, 'p2', '1', 2);
+  await node.until(() => told(node.pod('p1') as Pod)?.[0]?.requests?.['cpu'] === '3', 'the resize');
+  expect(told(node.pod('p2') as Pod)).toEqual([cpus('1')]);
+});
+
+test('a kubelet that starts again gives a pod no more than it had while its resize waits', async () => {
+  await using node = await twoPods();
+  ask(node, 'p1', '3', 2);
+  await node.until(() => pending(node.pod('p1') as Pod) !== undefined, 'the wait');
+  await node.settled();
+  await node.restart();
+  await node.settled();
+  expect(pending(node.pod('p1') as Pod)).toMatchObject(waits);
+  expect(shares(node)).toBe(0);
+  ask(node, 'p2', '1', 2);
+  await node.until(() => told(node.pod('p1') as Pod)?.[0]?.requests?.['cpu'] === '3', 'the resize');
 });

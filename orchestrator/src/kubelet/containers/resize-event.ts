@@ -7,8 +7,9 @@ import type { PodResize } from '../status/pod-status.ts';
 export function resizeEvent(
   node: NodeContext,
   pod: Pod,
-  step: 'Started' | 'Completed' | 'Error',
+  step: 'Started' | 'Completed' | 'Error' | 'Deferred',
   { generation, error }: PodResize = { generation: pod.metadata.generation },
+  word = step.toLowerCase(),
 ): void {
   const listed = (containers: readonly Container[]) =>
     containers.map(({ name, resources = {} }) => ({ name, resources: inOrder(resources) }));
@@ -19,8 +20,8 @@ export function resizeEvent(
     generation: generation ?? 0,
     ...(error === undefined ? {} : { error }),
   });
-  const type = step === 'Error' ? 'Warning' : 'Normal';
-  podEvent(node, pod)(type, `Resize${step}`, `Pod resize ${step.toLowerCase()}: ${summary}`);
+  const type = step === 'Error' || step === 'Deferred' ? 'Warning' : 'Normal';
+  podEvent(node, pod)(type, `Resize${step}`, `Pod resize ${word}: ${summary}`);
 }
 
 /** As Go writes it: limits first, and resources by name. */

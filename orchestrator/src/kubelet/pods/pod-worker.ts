@@ -1,9 +1,11 @@
 import { Turns } from '@berth/kit';
 import { isNotFound, isReason, type Pod, resources } from '@berth/kube';
+import { resizeEvent } from '../containers/resize-event.ts';
 import { type NodeContext, podEvent } from '../node-context.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { PodVerdict } from '../status/pod-status.ts';
 import { reportStatus } from '../status/report-status.ts';
+import { isSameAllocation, knownAllocation, pendingOf, withAllocationOf } from './allocated-pod.ts';
 import { removeFromRuntime, removePodCgroup, removePodFiles } from './clean-up-pod.ts';
 import { killPod } from './kill-pod.ts';
 import { observePod } from './observe-pod.ts';
@@ -19,8 +21,10 @@ export interface PodWorkerOptions {
   readonly pod: Pod;
   /** False for a pod the API has no more: it is ended and cleaned up. */
   readonly inApi: boolean;
-  /** Asked once, for a pod that has not run here yet. */
+  /** Asked once, for a pod that has not run here yet, and for each resize. */
   readonly admit: (pod: Pod) => PodVerdict | undefined;
+  /** There may be room for a resize now, or one that waits for it. */
+  readonly onRoom: () => void;
   readonly onFinished: (uid: string) => void;
 }
 
@@ -45,6 +49,8 @@ export class PodWorker implements AsyncDisposable {
   #stage: Stage = 'syncing';
   #inApi: boolean;
   #admitted = false;
+  /** As the API has it. */
+  #wanted: Pod;
   #deleteSent = false;
   #volumesWanted = false;
   #graceSeconds = Number.POSITIVE_INFINITY;
@@ -60,13 +66,15 @@ export class PodWorker implements AsyncDisposable {
     this.#options = options;
     this.#seenMs = clock.monotonicMs();
     this.#inApi = options.inApi;
+    this.#wanted = pod;
     this.state = {
       uid,
-      pod,
+      pod: knownAllocation(pod),
       seen: emptyRuntimePod(uid),
       verdict: undefined,
       waiting: new Map(),
       resize: undefined,
+      pending: pendingOf(pod),
       prober: new PodProber({
         clock,
         rng,
@@ -82,14 +90,24 @@ export class PodWorker implements AsyncDisposable {
     };
   }
 
+  /** Nobody knows yet what it takes of the node. */
+  get isNew(): boolean {
+    return this.#stage === 'syncing' && !this.#admitted;
+  }
+
+  /** It asks for other resources than it was given. */
+  get waitsForRoom(): boolean {
+    return this.admitted && !this.#mustEnd() && !isSameAllocation(this.#wanted, this.state.pod);
+  }
+
   get admitted(): boolean {
     return this.#admitted && (this.#stage === 'syncing' || this.#stage === 'terminating');
   }
 
   /** The pod changed, or (undefined) the API has it no more. */
   update(pod: Pod | undefined): void {
-    const idle = pod !== undefined && !needsWork(this.state.pod, pod);
-    if (pod) this.state.pod = pod;
+    const idle = pod !== undefined && !needsWork(this.#wanted, pod);
+    if (pod) this.#take(pod);
     else this.#inApi = false;
     if (idle) return;
     const ends = this.#stage === 'syncing' && this.#mustEnd();
@@ -97,6 +115,26 @@ export class PodWorker implements AsyncDisposable {
     // What is being started must not finish first, and a shorter grace period counts at once.
     if (ends || sooner) this.#pass?.abort();
     this.poke();
+  }
+
+  /** Gives it what its spec asks for where the node has room; true: it did (allocation manager handlePodResourcesResize). */
+  tryResize(): boolean {
+    const { node, admit } = this.#options;
+    const pod = this.#wanted;
+    const { generation } = pod.metadata;
+    const refused = admit(pod);
+    const before = this.state.pending;
+    if (refused) {
+      const message = refused.message.replace(/^Pod was rejected: /, '');
+      this.state.pending = { generation, reason: 'Deferred', message };
+      if (before?.generation !== generation || before?.reason !== 'Deferred')
+        resizeEvent(node, pod, 'Deferred', { generation, error: message }, refused.reason);
+    } else {
+      this.state.pod = pod;
+      this.state.pending = undefined;
+    }
+    this.poke();
+    return !refused;
   }
 
   /** Ends a pod that may not go on here; false: it ends already. */
@@ -176,6 +214,15 @@ export class PodWorker implements AsyncDisposable {
     }
   }
 
+  /** A pod that runs here gets other resources only where there is room for them. */
+  #take(pod: Pod): void {
+    this.#wanted = pod;
+    const known = this.#admitted || this.state.pending ? withAllocationOf(pod, this.state.pod) : pod;
+    this.state.pod = known;
+    if (isSameAllocation(pod, known)) this.state.pending = undefined;
+    else this.#options.onRoom();
+  }
+
   #mustEnd(): boolean {
     const { pod, verdict } = this.state;
     return (
@@ -228,6 +275,7 @@ export class PodWorker implements AsyncDisposable {
     this.#starts = fresh;
     const verdict = fresh ? admit(this.state.pod) : undefined;
     this.#admitted = true;
+    this.#options.onRoom();
     if (!verdict) return;
     this.state.verdict = verdict;
     podEvent(node, this.state.pod)('Warning', verdict.reason, verdict.message.replace(/^Pod was rejected: /, ''));
@@ -285,6 +333,7 @@ export class PodWorker implements AsyncDisposable {
     state.prober[Symbol.dispose]();
     if (this.#inApi) reportStatus(node, state, { terminal: true, ended: true });
     this.#stage = 'terminated';
+    this.#options.onRoom();
   }
 
   async #cleanUp(signal: AbortSignal): Promise<void> {

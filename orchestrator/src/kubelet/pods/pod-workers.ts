@@ -1,5 +1,6 @@
 import type { Pod } from '@berth/kube';
 import type { NodeContext } from '../node-context.ts';
+import { qosClassOf } from '../status/pod-qos.ts';
 import type { PodVerdict } from '../status/pod-status.ts';
 import { admitPod, type NodeRoom } from './admit-pod.ts';
 import { findLocalPods } from './find-local-pods.ts';
@@ -77,6 +78,7 @@ export class PodWorkers implements AsyncDisposable {
       pod,
       inApi,
       admit: (one) => this.#admit(one),
+      onRoom: () => this.#resizeWaiting(),
       onFinished: (finished) => this.#finished(finished),
     });
     this.#workers.set(uid, worker);
@@ -94,6 +96,14 @@ export class PodWorkers implements AsyncDisposable {
     if (again) this.#add(uid, again, true).poke();
   }
 
+  /** One after the other, as long as one was given what it asks for: that may have made room for those before it. */
+  #resizeWaiting(): void {
+    // What they take counts, too.
+    if (this.list().some(({ isNew }) => isNew)) return;
+    const waiting = this.list().filter(({ waitsForRoom }) => waitsForRoom);
+    if (byImportance(waiting).some((worker) => worker.tryResize())) this.#resizeWaiting();
+  }
+
   #admit(pod: Pod): PodVerdict | undefined {
     const others = this.list().filter((worker) => worker.admitted && worker.state.uid !== uidOf(pod));
     const pods = others.map(({ state }) => state.pod);
@@ -106,4 +116,11 @@ export class PodWorkers implements AsyncDisposable {
       if (!this.#workers.has(uidOf(pod))) this.#add(uidOf(pod), pod, false).poke();
     }
   }
+}
+
+/** Who is given room first (allocation manager sortPendingResizes). */
+function byImportance(workers: readonly PodWorker[]): PodWorker[] {
+  const isGuaranteed = ({ state }: PodWorker) => Number(qosClassOf(state.pod) === 'Guaranteed');
+  const priority = ({ state }: PodWorker) => state.pod.spec?.priority ?? 0;
+  return [...workers].sort((a, b) => priority(b) - priority(a) || isGuaranteed(b) - isGuaranteed(a));
 }

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+import { Readable } from 'node:stream';
 import { apiError } from '@berth/kube';
 import type { NodeApi, NodePage, RemoteNodeApi, UpgradedConnection } from '../../node-api.ts';
 import { kubeletRequest } from './kubelet-request.ts';
@@ -16,16 +18,31 @@ export async function upgradeKubelet(
   if (asked?.type === 'stream' && 'passOn' in node)
     return await node.passOn({ message, socket, head }, asked.target, signal);
   const page = await node.page(message.method ?? 'GET', url, signal);
-  if (asked?.type !== 'stream' || !page.isStream || 'passOn' in node) return await write(socket, page);
+  if (asked?.type === 'stream' && !page.isStream) return await write(socket, await collected(page));
+  if (asked?.type !== 'stream' || 'passOn' in node) return await write(socket, page);
   const { serveUpgrade } = await import('../../api-server/streaming/serve-upgrade.ts');
   await serveUpgrade({ request: message, socket, head, target: asked.target, node, signal });
 }
 
+interface SizedPage extends NodePage {
+  readonly length?: number;
+}
+
+/** Of the few words against a stream clients of WebSockets want the length: without it they do not read them. */
+async function collected(page: NodePage): Promise<SizedPage> {
+  const words = Buffer.concat(await Array.fromAsync(page.chunks));
+  return { ...page, length: words.length, chunks: Readable.from([words]) };
+}
+
 /** The connection ends with it. */
-async function write(socket: UpgradedConnection['socket'], { status, contentType, chunks }: NodePage): Promise<void> {
+async function write(socket: UpgradedConnection['socket'], page: SizedPage): Promise<void> {
+  const { status, contentType, chunks, length } = page;
   if (/[\r\n]/.test(contentType)) throw apiError('InternalError', 'the answer has a bad content type');
   const closed = new Promise((resolve) => socket.once('close', resolve));
-  socket.write(`HTTP/1.1 ${status} ${status}\r\nContent-Type: ${contentType}\r\nConnection: close\r\n\r\n`);
+  const sized = length === undefined ? '' : `Content-Length: ${length}\r\n`;
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? status}\r\nContent-Type: ${contentType}\r\n${sized}Connection: close\r\n\r\n`,
+  );
   for await (const chunk of chunks) {
     if (socket.destroyed) break;
     if (!socket.write(chunk)) await Promise.race([closed, new Promise((resolve) => socket.once('drain', resolve))]);

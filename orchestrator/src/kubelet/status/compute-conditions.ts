@@ -2,10 +2,11 @@ import type { ContainerStatus, Pod, PodCondition } from '@berth/kube';
 import { containersOf, initContainersOf, isSidecar } from '../pods/pod-facts.ts';
 import type { RuntimePod } from '../pods/runtime-pod.ts';
 import type { StatusesOfPod } from './compute-phase.ts';
-import type { PodResize } from './pod-status.ts';
+import type { PendingResize, PodResize } from './pod-status.ts';
 
 /** Conditions this kubelet owns; the others of a pod are kept as their writers left them. */
 const kubeletConditions = [
+  'PodResizePending',
   'PodResizeInProgress',
   'PodReadyToStartContainers',
   'Initialized',
@@ -20,6 +21,7 @@ export interface ConditionInput {
   readonly phase: string;
   readonly seen: RuntimePod;
   readonly resize?: PodResize | undefined;
+  readonly pending?: PendingResize | undefined;
 }
 
 type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
@@ -36,6 +38,7 @@ export function computeConditions(input: ConditionInput): PodCondition[] {
   const foreign = (pod.status?.conditions ?? []).filter(({ type }) => !isKubeletCondition(type));
   return [
     ...foreign,
+    ...(input.pending ? [resizePending(input.pending)] : []),
     ...(input.resize ? [resizeInProgress(input.resize)] : []),
     ofType('PodReadyToStartContainers', { status: hasReadySandbox(pod, input.seen) ? 'True' : 'False' }),
     ofType('Initialized', computeInitialized(input)),
@@ -43,6 +46,16 @@ export function computeConditions(input: ConditionInput): PodCondition[] {
     ofType('ContainersReady', containersReady),
     ofType('PodScheduled', { status: 'True' }),
   ];
+}
+
+function resizePending({ generation, reason, message }: PendingResize): PodCondition {
+  return {
+    type: 'PodResizePending',
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    status: 'True',
+    reason,
+    message,
+  };
 }
 
 function resizeInProgress({ generation, error }: PodResize): PodCondition {

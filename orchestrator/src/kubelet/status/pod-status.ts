@@ -27,6 +27,15 @@ export interface PodResize {
   readonly error?: string;
 }
 
+/** A resize that its node has no room for by now. */
+export interface PendingResize {
+  /** Of the spec that asks for it. */
+  readonly generation: number | undefined;
+  /** Deferred: it is tried again when there is room. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 export interface PodStatusInput {
   readonly pod: Pod;
   readonly seen: RuntimePod;
@@ -43,6 +52,7 @@ export interface PodStatusInput {
   readonly ended?: boolean;
   readonly verdict?: PodVerdict | undefined;
   readonly resize?: PodResize | undefined;
+  readonly pending?: PendingResize | undefined;
 }
 
 /** The whole status of a pod as the kubelet sees it (kubelet_pods.go generateAPIPodStatus). */
@@ -56,7 +66,7 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
   if (!isTerminalPhase(phase) && isTerminalPhase(old.phase)) phase = old.phase as string;
   if (input.ended && !isTerminalPhase(phase)) phase = 'Failed';
   const { reason, message } = verdict ?? (phase === old.phase ? old : { reason: undefined, message: undefined });
-  const conditions = computeConditions({ pod, statuses, phase, seen, resize: input.resize });
+  const conditions = computeConditions({ pod, statuses, phase, seen, resize: input.resize, pending: input.pending });
   return {
     ...preserved(old),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),

@@ -31,6 +31,7 @@ export function reportStatus(
     ended,
     verdict: state.verdict,
     resize: terminal ? undefined : state.resize,
+    pending: terminal ? undefined : state.pending,
   });
   node.statuses.set(state.pod, status);
   return status;
