@@ -5,7 +5,7 @@ import { EtcdCluster } from '../harness/etcd-cluster.ts';
 import { BerthServers } from '../harness/watch-history/berth-servers.ts';
 import { EtcdTruth } from '../harness/watch-history/etcd-truth.ts';
 import { HistoryRun } from '../harness/watch-history/history-run.ts';
-import { changesInFile, compactFile } from '../harness/watch-history/sqlite-truth.ts';
+import { changesInFile, compactFile, revisionOfFile } from '../harness/watch-history/sqlite-truth.ts';
 import { type TrueChange, TrueHistory } from '../harness/watch-history/true-history.ts';
 import { namespaces } from '../harness/watch-history/watched-kinds.ts';
 
@@ -66,9 +66,15 @@ test('every watcher of a server sees the history of its file, over kill -9, rest
     }
   await run.progress(60, 10_000);
   await run.stopWorking();
+  // A file that is at rest: the server goes on saying that it lives, and is watched to the end once it is back.
+  await servers.stop(0, 'SIGTERM');
   take();
-  const history = new TrueHistory(changes);
+  await servers.up(0);
+  const history = new TrueHistory(changes, Number.POSITIVE_INFINITY);
   expect((await run.finish(history, 60_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
+  await servers.stop(0, 'SIGTERM');
+  const told = run.recorder.sessions.flatMap(({ frames }) => frames.map(({ frame }) => frame.revision));
+  expect(Math.max(...told)).toBeLessThanOrEqual(revisionOfFile(file));
   expectMuch(run, history, 60 * rounds);
 });
 

@@ -33,6 +33,16 @@ export function changesInFile(file: string, after: number, kinds: readonly strin
   }
 }
 
+/** The newest revision that a store came to which does not run. */
+export function revisionOfFile(file: string): number {
+  const log = SqliteLog.open(file);
+  try {
+    return log.state().revision;
+  } finally {
+    log.close();
+  }
+}
+
 /** As the store compacts itself, while it does not run. @returns the revision it forgot all before. */
 export function compactFile(file: string, keep: number): number {
   const log = SqliteLog.open(file);
