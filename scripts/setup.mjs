@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fetchAgain } from './fetch-again.mjs';
 import { installElsewhere } from './install-elsewhere.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -109,8 +110,10 @@ function installPackages(wantedBy) {
   const allowServices = forbidServices();
   const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   try {
-    execFileSync('apt-get', ['update', '-qq'], options);
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], options);
+    fetchAgain('apt-get update', () => execFileSync('apt-get', ['update', '-qq'], options));
+    fetchAgain('apt-get install', () =>
+      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], options),
+    );
   } catch {
     allowServices();
     fail(`apt-get failed; see above, then try it yourself: ${command}`);
@@ -142,7 +145,7 @@ function disableService(name) {
 function runNpm(program, first) {
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   try {
-    execFileSync(program, [...first, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+    fetchAgain('npm ci', () => execFileSync(program, [...first, ...args], { cwd: root, stdio: ['ignore', 2, 2] }));
   } catch {
     fail(
       `npm could not install the locked dependencies; see above, then try it yourself: cd ${root} && npm ci --ignore-scripts`,

@@ -46,12 +46,13 @@ process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n
 process.exitCode = interrupted ? 130 : total.failed > 0 || total.passed === 0 ? 1 : 0;
 
 async function runLanes(lanes: readonly string[]): Promise<void> {
-  // Built here where the machine has none, outside the tests' own time limits.
-  if (lanes.includes('e2e')) for (const minor of ['1.27', '1.30', '1.32', '1.33']) findKubectl(minor);
+  if (lanes.includes('e2e')) makeKubectls();
   const before = new Set(leftovers());
   const file = join(tmpdir(), `berth-test-${process.pid}-${lanes[0]}.json`);
   const args = ['run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const started = performance.now();
+  // Of a run that was killed, whose process had the same id.
+  rmSync(file, { force: true });
   const { status } = spawnSync(
     join(root, 'node_modules/.bin/node'),
     [join(root, 'node_modules/.bin/vitest'), ...args, ...lanes.flatMap((lane) => ['--project', lane])],
@@ -74,6 +75,17 @@ async function runLanes(lanes: readonly string[]): Promise<void> {
   process.stdout.write(`${lanes.join(', ')}: ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
+/** Built here where the machine has none, outside the tests' own time limits. What fails here fails there, and says why. */
+function makeKubectls(): void {
+  for (const minor of ['1.27', '1.30', '1.32', '1.33']) {
+    try {
+      findKubectl(minor);
+    } catch (error) {
+      process.stderr.write(`kubectl ${minor} could not be made yet: ${(error as Error).message}\n`);
+    }
+  }
+}
+
 /** The lane's own tests have ended: whoever's go on run beside it on this machine. */
 function withoutOthers(lines: readonly string[]): string[] {
   const theirs = new Set(ownedNow().flatMap(({ directory }) => leftoversBelow(directory, [...lines])));
@@ -92,17 +104,19 @@ async function makeAhead(): Promise<void> {
 /** Takes away what tests left that were killed. Only root has anything to take away. */
 async function clean(whose: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  for (const { directory, test, left } of await removeAbandoned())
+  for (const { directory, test, left, error } of await removeAbandoned()) {
+    const what = error ? `could not remove (${error.message})` : 'removed';
     process.stdout.write(
-      `removed what ${whose} left of ${directory} (${test})\n${left.map((line) => `  ${line}\n`).join('')}`,
+      `${what} what ${whose} left of ${directory} (${test})\n${left.map((line) => `  ${line}\n`).join('')}`,
     );
+  }
 }
 
 /** A file that could not even be loaded holds no test that failed, so it counts as one. */
 function count(file: string, status: number): void {
   const before = total.failed;
-  if (existsSync(file)) {
-    const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  const report = readReport(file);
+  if (report) {
     total.passed += report.numPassedTests;
     total.failed += report.numFailedTests;
     total.skipped += report.numPendingTests;
@@ -111,4 +125,15 @@ function count(file: string, status: number): void {
     ).length;
   }
   if (status !== 0 && total.failed === before) total.failed += 1;
+}
+
+/** None where the tests were killed before it was written, or while it was. */
+function readReport(file: string): Report | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Report;
+  } catch (error) {
+    process.stdout.write(`what the tests reported cannot be read: ${(error as Error).message}\n`);
+    return undefined;
+  }
 }

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { goProgram } from './go-toolchain.ts';
+import { fetchAgain } from '../../scripts/fetch-again.mjs';
+import { downloaded, goProgram } from './go-toolchain.ts';
 import { madeOnce } from './made-once.ts';
 
 export interface GoProgram {
@@ -27,13 +28,16 @@ export function builtGoProgram({ name, source, main, package: folder = '.', test
   return madeOnce(name, (target, work) => {
     const go = (...args: string[]) =>
       execFileSync(goProgram(), args, { cwd: work, env: environment, stdio: ['ignore', 'ignore', 'inherit'] });
+    const fetch = (...args: string[]) => fetchAgain(`go ${args.join(' ')}`, () => go(...args));
     if (source !== undefined) copyModule(source, work);
     if (main) {
       writeFileSync(join(work, 'main.go'), main.text);
       writeFileSync(join(work, 'go.mod'), 'module program\n\ngo 1.24.0\n');
-      go('get', ...main.modules);
-      go('mod', 'tidy');
+      fetch('get', ...main.modules);
+      fetch('mod', 'tidy');
     }
+    // All that it is built from, so that building it asks nobody.
+    fetch('-C', folder, 'list', '-deps', ...(tests ? ['-test'] : []), '.');
     go('-C', folder, ...(tests ? ['test', '-c'] : ['build']), ...flags, '-o', target, '.');
   });
 }
@@ -52,8 +56,7 @@ export function moduleHash(source: string, folders: readonly string[] = []): str
 
 /** The folder of a published module. @throws Error – it cannot be had. */
 export function goModule(nameAtVersion: string): string {
-  const answer = execFileSync(goProgram(), ['mod', 'download', '-json', nameAtVersion], { cwd: '/', encoding: 'utf8' });
-  return (JSON.parse(answer) as { Dir: string }).Dir;
+  return downloaded(goProgram(), nameAtVersion);
 }
 
 /** Files of Go's module cache cannot be written; their copies have to be. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fetchAgain } from '../../scripts/fetch-again.mjs';
 
 /** What the tests' Go programs (csi-sanity, kubectl) are built with where the machine's own Go is too old to fetch it by itself. */
 const version = '1.26.0';
@@ -31,12 +32,20 @@ function findGo(): string {
 /** Toolchains are modules of their own, whose files lose their mode on the way. */
 function fetchToolchain(go: string): string {
   const name = `golang.org/toolchain@v0.0.1-go${version}.linux-${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  const { Dir } = JSON.parse(execFileSync(go, ['mod', 'download', '-json', name], { cwd: '/', encoding: 'utf8' })) as {
-    Dir: string;
-  };
-  for (const folder of ['bin', ...toolFolders(Dir)])
-    for (const file of readdirSync(join(Dir, folder))) chmodSync(join(Dir, folder, file), 0o555);
-  return join(Dir, 'bin/go');
+  const root = downloaded(go, name);
+  for (const folder of ['bin', ...toolFolders(root)])
+    for (const file of readdirSync(join(root, folder))) chmodSync(join(root, folder, file), 0o555);
+  return join(root, 'bin/go');
+}
+
+/** The folder of a published module. @throws Error – it cannot be had */
+export function downloaded(go: string, nameAtVersion: string): string {
+  const args = ['mod', 'download', '-json', nameAtVersion];
+  return (
+    JSON.parse(fetchAgain(`go ${args.join(' ')}`, () => execFileSync(go, args, { cwd: '/', encoding: 'utf8' }))) as {
+      Dir: string;
+    }
+  ).Dir;
 }
 
 function toolFolders(root: string): string[] {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fetchAgain } from '../../scripts/fetch-again.mjs';
 import { type ClientSuite, output, resultsOf, titlesIn } from './client-suite.ts';
 import { madeOnce } from './made-once.ts';
 
@@ -40,6 +41,6 @@ function installed(): string {
     mkdirSync(target);
     for (const name of files) cpSync(join(source, name), join(target, name));
     const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-    execFileSync('npm', args, { cwd: target, stdio: ['ignore', 'ignore', 'inherit'] });
+    fetchAgain('npm ci', () => execFileSync('npm', args, { cwd: target, stdio: ['ignore', 'ignore', 'inherit'] }));
   });
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fetchAgain } from '../../scripts/fetch-again.mjs';
 import { type ClientSuite, output, resultsOf, titlesIn } from './client-suite.ts';
 import { madeOnce } from './made-once.ts';
 
@@ -29,7 +30,7 @@ function installed(python: string): string {
   return madeOnce(`clients-python/${version.trim()}-${hash}`, (target) => {
     const pinned = ['--no-deps', '--require-hashes', '--only-binary=:all:', '--requirement', requirements];
     const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', target, ...pinned];
-    execFileSync(python, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    fetchAgain('pip install', () => execFileSync(python, args, { stdio: ['ignore', 'ignore', 'inherit'] }));
   });
 }
 

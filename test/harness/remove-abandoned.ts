@@ -17,14 +17,22 @@ export interface Removed {
   readonly test: string;
   /** What the machine had of it, a line each. */
   readonly left: readonly string[];
+  /** What stood in the way. */
+  readonly error?: Error;
 }
 
 /** Takes away what tests that were killed have left on this machine. */
 export async function removeAbandoned(): Promise<Removed[]> {
   const removed: Removed[] = [];
   for (const { directory, test } of abandoned()) {
-    removed.push({ directory, test, left: leftoversBelow(directory) });
-    await remove(directory);
+    const left = leftoversBelow(directory);
+    try {
+      await remove(directory);
+      removed.push({ directory, test, left });
+    } catch (error) {
+      // The next run tries again; the others are not to stay for it.
+      removed.push({ directory, test, left, error: error as Error });
+    }
   }
   return removed;
 }
@@ -33,7 +41,7 @@ async function remove(directory: string): Promise<void> {
   if (existsSync(join(directory, 'berth.lock'))) {
     const flags = readFileSync(join(root, 'scripts/node-flags'), 'utf8').trim().split(' ');
     const down = [...flags, program, 'down', '--data-dir', directory, '--purge'];
-    execFileSync(join(root, 'node_modules/.bin/node'), down, { stdio: 'ignore', timeout: 120_000 });
+    execFileSync(join(root, 'node_modules/.bin/node'), down, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 120_000 });
   }
   for (const stateDir of stateDirsOf(directory)) {
     await cleanupRuntime({ stateDir, mounter: linuxMounter, clock: systemClock, log: silentLogger });

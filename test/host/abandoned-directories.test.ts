@@ -79,6 +79,25 @@ test('a driver’s folder that a killed test left goes with its disks, and is to
   expect([existsSync(directory), abandoned()]).toEqual([false, []]);
 });
 
+test('what cannot be taken away is told with what stood in the way, and keeps nothing else there', async () => {
+  await using killed = await killedTest(`
+    import { mkdirSync, mkdtempSync } from 'node:fs';
+    import { own } from 'HARNESS/owned-directory.ts';
+    const directory = mkdtempSync('/tmp/berth-broken-');
+    const other = mkdtempSync('/tmp/berth-other-');
+    // No lock to read.
+    mkdirSync(directory + '/berth.lock');
+    for (const each of [directory, other]) own(each);`);
+  const { directory } = killed;
+  const removed = await removeAbandoned();
+  expect(removed.find((one) => one.directory === directory)?.error?.message).toContain('berth.lock');
+  expect(removed.filter(({ error }) => !error)).toHaveLength(1);
+  expect(abandoned().map((one) => one.directory)).toEqual([directory]);
+  rmSync(directory, { recursive: true });
+  expect(await removeAbandoned()).toHaveLength(1);
+  expect(abandoned()).toEqual([]);
+});
+
 function kindsOf(lines: readonly string[]): string[] {
   return [...new Set(lines.map((line) => line.split(' ')[0] as string))].sort();
 }

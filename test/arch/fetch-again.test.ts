@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { fetchAgain } from '../../scripts/fetch-again.mjs';
+
+/** A registry that fails so often, and what was waited for. */
+function failing(times: number) {
+  const waited: [string, number][] = [];
+  let tries = 0;
+  const fetch = () => {
+    tries++;
+    if (tries <= times) throw new Error(`502, try ${tries}`);
+    return 'fetched';
+  };
+  return { waited, run: () => fetchAgain('npm ci', fetch, (what, seconds) => waited.push([what, seconds])) };
+}
+
+test.each([
+  [0, []],
+  [1, [['npm ci', 2]]],
+  [
+    2,
+    [
+      ['npm ci', 2],
+      ['npm ci', 10],
+    ],
+  ],
+])('what a registry refuses %i times is fetched', (times, waits) => {
+  const { waited, run } = failing(times);
+  expect(run()).toBe('fetched');
+  expect(waited).toEqual(waits);
+});
+
+test('what fails three times fails with what the last try said', () => {
+  expect(failing(3).run).toThrow('502, try 3');
+});
