@@ -1,5 +1,6 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
+import { StoreError } from '../store-error.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import { etcdEndpointsOf } from './etcd-endpoint.ts';
 import { connectionWords, fateOf, storeErrorOf } from './etcd-error.ts';
@@ -170,6 +171,25 @@ test('a lease is shared for as long as its keys live not much longer than asked,
   leases.forget('3');
   expect(await ask(3600)).toEqual(['5']);
   expect(granted).toEqual(['3660', '3660', '3660', '16', '3660']);
+});
+
+test('who waits for a lease fails with the one that is asked for, and not one after the other', async () => {
+  const asked: PromiseWithResolvers<{ ID: string }>[] = [];
+  const read = () => {
+    const answer = Promise.withResolvers<{ ID: string }>();
+    asked.push(answer);
+    return answer.promise;
+  };
+  const leases = new Leases({ read } as never, new FakeClock());
+  const first = Array.from({ length: 100 }, () => leases.leaseFor(60));
+  asked[0]?.reject(new StoreError('Unavailable', 'away'));
+  const ends = await Promise.allSettled(first);
+  expect(ends.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(asked).toHaveLength(1);
+  const next = [leases.leaseFor(60), leases.leaseFor(60), leases.leaseFor(5)];
+  asked[1]?.resolve({ ID: 'long' });
+  asked[2]?.resolve({ ID: 'short' });
+  expect(await Promise.all(next)).toEqual(['long', 'long', 'short']);
 });
 
 test('a value that comes back is the very one that was sent, until its write is over', () => {

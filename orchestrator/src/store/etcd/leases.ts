@@ -19,8 +19,8 @@ export class Leases {
   readonly #clock: Clock;
   /** The last one of each time to live; there are few of them. */
   readonly #last = new Map<number, Lease>();
-  /** Who comes while a lease is being granted shares it. */
-  #granting: Promise<unknown> = Promise.resolve();
+  /** Who comes while a lease is being granted shares it, also its failure: in a queue, each would wait for etcd anew. */
+  readonly #granting = new Map<number, Promise<Lease>>();
 
   constructor(client: Pick<EtcdClient, 'read'>, clock: Clock) {
     this.#client = client;
@@ -28,10 +28,15 @@ export class Leases {
   }
 
   /** @throws StoreError as {@link EtcdClient.read}: a lease that was granted twice only ends. */
-  leaseFor(ttlSeconds: number): Promise<string> {
-    const lease = this.#granting.then(() => this.#lease(ttlSeconds));
-    this.#granting = lease.catch(() => undefined);
-    return lease;
+  async leaseFor(ttlSeconds: number): Promise<string> {
+    for (;;) {
+      const lease = this.#usable(ttlSeconds) ?? (await this.#granted(ttlSeconds));
+      // Of more than share one, the others share the next.
+      if (lease.keys < maxKeys) {
+        lease.keys++;
+        return lease.id;
+      }
+    }
   }
 
   /** It ended, with all its keys. */
@@ -39,19 +44,30 @@ export class Leases {
     for (const [ttl, lease] of this.#last) if (lease.id === id) this.#last.delete(ttl);
   }
 
-  async #lease(ttlSeconds: number): Promise<string> {
-    const reuse = Math.min(reuseSeconds, Math.max(1, Math.floor(ttlSeconds * reuseShare)));
-    const endsAtMs = this.#clock.monotonicMs() + ttlSeconds * 1000;
+  #usable(ttlSeconds: number): Lease | undefined {
     const last = this.#last.get(ttlSeconds);
-    if (last && last.endsAtMs >= endsAtMs && last.keys < maxKeys) {
-      last.keys++;
-      return last.id;
-    }
+    return last && last.endsAtMs >= this.#clock.monotonicMs() + ttlSeconds * 1000 && last.keys < maxKeys
+      ? last
+      : undefined;
+  }
+
+  #granted(ttlSeconds: number): Promise<Lease> {
+    const known = this.#granting.get(ttlSeconds);
+    if (known) return known;
+    const granted = this.#grant(ttlSeconds).finally(() => this.#granting.delete(ttlSeconds));
+    this.#granting.set(ttlSeconds, granted);
+    return granted;
+  }
+
+  async #grant(ttlSeconds: number): Promise<Lease> {
+    const reuse = Math.min(reuseSeconds, Math.max(1, Math.floor(ttlSeconds * reuseShare)));
     const seconds = Math.ceil(ttlSeconds) + reuse;
+    const endsAtMs = this.#clock.monotonicMs() + (ttlSeconds + reuse) * 1000;
     const { ID: id } = await this.#client.read((member, options) =>
       member.lease.LeaseGrant({ TTL: String(seconds) }, options),
     );
-    this.#last.set(ttlSeconds, { id, endsAtMs: endsAtMs + reuse * 1000, keys: 1 });
-    return id;
+    const lease = { id, endsAtMs, keys: 0 };
+    this.#last.set(ttlSeconds, lease);
+    return lease;
   }
 }
