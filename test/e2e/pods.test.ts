@@ -448,6 +448,17 @@ test.concurrent('a pod nobody can run waits with a reason, and goes at once when
   expect(await berth.kubectl(['get', 'pod', 'nowhere', '--ignore-not-found'])).toBe('');
 });
 
+test.concurrent('a container that does not run refuses exec before the protocol changes', async () => {
+  const neverThere = { image: 'berth.local/never-made:1', imagePullPolicy: 'Never' };
+  await create('unmade', { containers: [shell('true', neverThere)] });
+  await waitFor('unmade', 'jsonpath={.status.containerStatuses[0].state.waiting.reason}=ErrImageNeverPull');
+  // Kubelet's words with client-go's before them, as it could not read them as a Status.
+  expect(await berth.tryKubectl(['exec', 'unmade', '--', 'ls'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: unable to upgrade connection: container not found \("c"\)\n?$/),
+  });
+});
+
 test.concurrent('activeDeadlineSeconds ends a pod', async () => {
   await create('deadline', {
     activeDeadlineSeconds: 1,
