@@ -1,18 +1,26 @@
-import { seededRng, silentLogger } from '@berth/kit';
-import { type EndpointSlice, type Endpoints, KubeClient, type Pod, resources, startInformers } from '@berth/kube';
+import { createLogger, type Logger, seededRng, silentLogger } from '@berth/kit';
+import {
+  type EndpointSlice,
+  type Endpoints,
+  KubeClient,
+  type Namespace,
+  type Pod,
+  resources,
+  startInformers,
+} from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aPod, aServer } from '../../api-server/server.test-harness.ts';
 import { defaultServices } from '../../api-server/service-ips/default-services.ts';
 import { startEndpointsController } from './endpoints-controller.ts';
 
-async function scene(services = defaultServices) {
+async function scene(services = defaultServices, log: Logger = silentLogger) {
   const server = await aServer({ services });
   const { clock } = server;
   const client = new KubeClient(server.server.transport());
   const stop = new AbortController();
   const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
   const recorder = () => ({ event: () => undefined });
-  const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
+  const deps = { client, informers, clock, rng: seededRng(1), log, recorder };
   const controller = startEndpointsController(deps, stop.signal);
   const ref = { namespace: 'default', name: 's' };
   const slices = async () =>
@@ -172,4 +180,21 @@ test('an ended pod is no endpoint, and a Service that goes takes its Endpoints w
   await s.until(async () => (await s.endpoints())?.subsets === undefined);
   await s.client.delete(resources.services, { namespace: 'default', name: 's' });
   await s.until(async () => (await s.endpoints()) === undefined);
+});
+
+test('a Service that loses its Endpoints while its namespace is deleted gets none again, and nobody is told of a failure', async () => {
+  const lines: string[] = [];
+  const log = createLogger({ level: 'warn', now: () => 0, write: (line) => void lines.push(line) });
+  await using s = await scene(defaultServices, log);
+  const ref = { namespace: 'going', name: 's' };
+  const namespace = await s.client.create<Namespace>(resources.namespaces, { metadata: { name: 'going' } });
+  await s.client.create(resources.services, { metadata: ref, spec: { selector: { app: 'x' }, ports: [{ port: 80 }] } });
+  await s.until(async () => (await s.client.find(resources.endpoints, ref)) !== undefined);
+  await s.client.delete(resources.namespaces, { name: namespace.metadata.name as string });
+  await s.client.delete(resources.endpoints, ref);
+  // Its turn has come when that of a later one has.
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });
+  await s.until(async () => (await s.slice()) !== undefined);
+  expect(await s.client.find(resources.endpoints, ref)).toBeUndefined();
+  expect(lines).toEqual([]);
 });

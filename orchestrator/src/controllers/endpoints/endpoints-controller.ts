@@ -4,6 +4,7 @@ import {
   type Endpoints,
   type Informer,
   isNotFound,
+  isReason,
   keyOf,
   type Pod,
   resources,
@@ -70,8 +71,13 @@ class EndpointsWriter {
     if (!service.spec?.selector || service.spec.type === 'ExternalName') return;
     const pods = this.#pods.list(service.metadata.namespace as string).filter((pod) => selects(service, pod));
     const endpoints = endpointsOf(service, pods);
-    await this.#writeEndpoints(service, subsetsOf(service, endpoints));
-    await this.#writeSlices(service, endpoints);
+    try {
+      await this.#writeEndpoints(service, subsetsOf(service, endpoints));
+      await this.#writeSlices(service, endpoints);
+    } catch (error) {
+      // Nothing can be made in a namespace that is being deleted, and what is there goes with it (upstream's controllers drop the key, too).
+      if (!isNamespaceTerminating(error)) throw error;
+    }
   }
 
   async #remove(key: string): Promise<undefined> {
@@ -145,6 +151,13 @@ class EndpointsWriter {
 }
 
 const byService = 'endpoints/service';
+
+function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    isReason(error, 'Forbidden') &&
+    (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+  );
+}
 
 /** Key of the service whose slice it is, where it is one of ours. */
 function serviceOf({ metadata: { namespace, labels } }: EndpointSlice): string[] {
