@@ -57,7 +57,7 @@ async function backup(file: string, { dataDir, force }: Flags, { err }: Terminal
   const data = new DataDir(dataDir);
   const store = join(data.store, 'berth.db');
   if (!existsSync(store))
-    throw new BerthError('Usage', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
+    throw new BerthError('NotFound', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
   if (existsSync(file) && !force) throw new BerthError('Usage', `${file} exists`, { hint: 'replace it with: --force' });
   const running = (await data.runningPid()) !== undefined;
   const waits = () => err('berth: waiting for another backup, or a compaction, to end\n');
@@ -108,7 +108,7 @@ async function openStore(file: string) {
 }
 
 async function restore(file: string, { dataDir, force }: Flags): Promise<void> {
-  if (!existsSync(file)) throw new BerthError('Usage', `there is no file ${file}`);
+  if (!existsSync(file)) throw new BerthError('NotFound', `there is no file ${file}`);
   refuseSpecial(file);
   const data = new DataDir(dataDir);
   await data.refuseForeign();
