@@ -86,3 +86,14 @@ test('a schema that refers to itself is read as far as it is needed', () => {
     spec: { metadata: { finalizers: ['a', 'b'] }, anything: { x: [1] } },
   });
 });
+
+test('an object whose schema names no fields has its own alone, anything else in it may have any', () => {
+  const type = openApiMergeType({ type: 'object' });
+  validateTyped({ value: { apiVersion: 'v1', kind: 'Foo', metadata: { name: 'f' } }, type });
+  expect(() => validateTyped({ value: { spec: 1 }, type })).toThrow('.spec: field not declared in schema');
+  validateTyped({ value: { spec: 1 }, type: openApiMergeType({ type: 'object' }, true) });
+  validateTyped({
+    value: { spec: { a: 1 } },
+    type: openApiMergeType({ type: 'object', properties: { spec: { type: 'object' } } }),
+  });
+});

@@ -22,7 +22,7 @@ export interface OpenApiSchema {
  * as the definition's spec has it. Without a schema the type is `deduced`.
  */
 export function openApiMergeType(schema: OpenApiSchema, preserveUnknownFields = false): MergeType {
-  return { map: withObjectFields(mapOf(schema, preserveUnknownFields || preserves(schema))) };
+  return { map: objectOf(schema, preserveUnknownFields || preserves(schema)) };
 }
 
 const preserves = (schema: OpenApiSchema) => schema['x-kubernetes-preserve-unknown-fields'] === true;
@@ -31,10 +31,8 @@ const preserves = (schema: OpenApiSchema) => schema['x-kubernetes-preserve-unkno
 function typeOf(schema: OpenApiSchema, inherited: boolean): MergeType {
   const preserve = inherited || preserves(schema);
   switch (schema['x-kubernetes-int-or-string'] ? undefined : schema.type) {
-    case 'object': {
-      const map = mapOf(schema, preserve);
-      return { map: schema['x-kubernetes-embedded-resource'] ? withObjectFields(map) : map };
-    }
+    case 'object':
+      return { map: schema['x-kubernetes-embedded-resource'] ? objectOf(schema, preserve) : mapOf(schema, preserve) };
     case 'array':
       return { list: listOf(schema, preserve) };
     case 'integer':
@@ -78,9 +76,10 @@ function listOf(schema: OpenApiSchema, preserve: boolean): MergeList {
   };
 }
 
-/** Every object has these, whatever its schema says of them. */
-function withObjectFields(map: MergeMap): MergeMap {
-  const fields = new Map(map.fields);
+/** Every object has these, whatever its schema says of them: it is never one of which nothing is known. */
+function objectOf(schema: OpenApiSchema, preserve: boolean): MergeMap {
+  const { fields: own, ...map } = mapOf({ ...schema, properties: { kind: {}, ...schema.properties } }, preserve);
+  const fields = new Map(own);
   fields.set('apiVersion', { scalar: 'string' });
   fields.set('kind', { scalar: 'string' });
   fields.set('metadata', mergeTypeOf(schemas.get('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta')));
