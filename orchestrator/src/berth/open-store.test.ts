@@ -39,7 +39,13 @@ test('a data directory whose objects are in etcd is not served from a new file',
 
 test('copies that a killed process left beside the store are gone after a start; those of users stay', async () => {
   const data = aDataDir('berth.db.backup-0', 'secrets');
-  for (const name of ['berth.db.restored', 'berth.db.restored-wal', 'berth.db.before-restore', 'berth.db.backup-mine'])
+  for (const name of [
+    'berth.db.restored',
+    'berth.db.restored-wal',
+    'berth.db.try',
+    'berth.db.before-restore',
+    'berth.db.backup-mine',
+  ])
     writeFileSync(join(data.store, name), 'secrets');
   await using _store = await openStore({ data, etcd: undefined, ...parts });
   const left = readdirSync(data.store).filter((name) => !/^berth\.db(-wal)?$/.test(name));

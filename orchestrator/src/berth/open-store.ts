@@ -43,10 +43,10 @@ async function openFile({ data, clock, log }: OpenStoreOptions): Promise<Store> 
   return openSqliteStore({ file: fileOf(data), clock, log });
 }
 
-/** Of a restore, and of a backup of an older release, that were killed: secrets are in them, and nobody else would remove them. */
+/** Of a restore, and of a backup of an older release, that were killed: secrets are in them. A trial of a full disk takes room. Nobody else would remove them. */
 async function removeLeftCopies({ store }: DataDir): Promise<void> {
   for (const name of await readdir(store))
-    if (/^berth\.db\.(backup-\d+|restored)(-wal|-shm|-journal)?$/.test(name))
+    if (/^berth\.db\.(backup-\d+|restored|try)(-wal|-shm|-journal)?$/.test(name))
       await rm(join(store, name), { force: true });
 }
 
