@@ -118,3 +118,17 @@ test.each([
     `Invalid value: "${jsonPath}": is an invalid path: ${why}`,
   ]);
 });
+
+test('of a schema that cannot be read, why is told, and what is wrong with selectable fields whatever they lead to', () => {
+  const next = definition({}, { a: { type: 'object', 'x-kubernetes-preserve-unknown-fields': false } });
+  const [version] = next.spec.versions;
+  Object.assign(version as object, { selectableFields: [{ jsonPath: 'x' }, { jsonPath: '.spec.a' }] });
+  const errors = definitionErrors(next).map(({ field, message }) => [field, message]);
+  expect(errors).toContainEqual([
+    'spec.schema.openAPIV3Schema',
+    'Invalid value: "": internal error: \'x-kubernetes-preserve-unknown-fields\' must be true or undefined',
+  ]);
+  expect(errors.filter(([field]) => field?.includes('selectableFields'))).toEqual([
+    ['spec.selectableFields[0].jsonPath', 'Invalid value: "x": is an invalid path: expected [ or . but got: x'],
+  ]);
+});

@@ -149,7 +149,7 @@ function partErrors(parts: VersionParts, { path, schemaPath, status, check, vers
     ...(parts.additionalPrinterColumns ?? []).flatMap((column, i) =>
       columnErrors(column, `${path}.additionalPrinterColumns[${i}]`),
     ),
-    ...selectableFieldErrors(parts.selectableFields ?? [], schema, child(path, 'selectableFields')),
+    ...selectableFieldErrors(parts.selectableFields ?? [], schema, path),
   ];
 }
 

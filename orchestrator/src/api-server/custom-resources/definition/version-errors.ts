@@ -56,11 +56,14 @@ export function selectableFieldErrors(
   path: string,
 ): FieldError[] {
   if (fields.length === 0) return [];
-  if (!schema || formProblem(schema) !== undefined)
-    return [invalid(path, '', 'may only be set when `version.schema.openAPIV3Schema` is not included')];
+  const own = child(path, 'selectableFields');
+  if (!schema) return [invalid(own, '', `may only be set when ${path === 'spec' ? ofAll : ofVersion}`)];
+  const problem = formProblem(schema);
+  if (problem !== undefined)
+    return [invalid(child(path, 'schema.openAPIV3Schema'), '', problem), ...pathErrors(fields, own)];
   const seen = new Set<string>();
   const errors = fields.flatMap(({ jsonPath = '' }, i) => {
-    const field = `${path}[${i}].jsonPath`;
+    const field = `${own}[${i}].jsonPath`;
     if (jsonPath === '') return [required(field)];
     const found = fieldAt(jsonPath, schema);
     if (typeof found === 'string') return [invalid(field, jsonPath, `is an invalid path: ${found}`)];
@@ -80,13 +83,31 @@ export function selectableFieldErrors(
       ...(isRepeated ? [duplicate(field, jsonPath)] : []),
     ];
   });
-  return seen.size > maxSelectableFields ? [...errors, tooMany(path, seen.size, maxSelectableFields)] : errors;
+  return seen.size > maxSelectableFields ? [...errors, tooMany(own, seen.size, maxSelectableFields)] : errors;
+}
+
+const ofAll = 'validations.schema is included';
+const ofVersion = '`version.schema.openAPIV3Schema` is not included';
+
+/** What is wrong with paths whatever they lead to. */
+function pathErrors(fields: readonly SelectableField[], path: string): FieldError[] {
+  return fields.flatMap(({ jsonPath = '' }, i) => {
+    const field = `${path}[${i}].jsonPath`;
+    if (jsonPath === '') return [required(field)];
+    const problem = formOf(jsonPath);
+    return problem === undefined ? [] : [invalid(field, jsonPath, `is an invalid path: ${problem}`)];
+  });
+}
+
+function formOf(path: string): string | undefined {
+  if (path.includes('[')) return 'array notation is not allowed';
+  return path.startsWith('.') ? undefined : `expected [ or . but got: ${path.split('.')[0]}`;
 }
 
 /** The schema a path of dots leads to, or what is wrong with it. */
 function fieldAt(path: string, root: JsonSchema): JsonSchema | string {
-  if (path.includes('[')) return 'array notation is not allowed';
-  if (!path.startsWith('.')) return `expected [ or . but got: ${path.split('.')[0]}`;
+  const problem = formOf(path);
+  if (problem !== undefined) return problem;
   let schema = root;
   const names = path.slice(1).split('.');
   for (const [i, name] of names.entries()) {
