@@ -52,6 +52,44 @@ test('a webhook of the first version is asked in that, and what it leaves out is
   expect(world.hooks.asked[0]?.body.apiVersion).toBe('admission.k8s.io/v1beta1');
 });
 
+// As kube-apiserver's (kubeapiserver/admission/exclusion): policies are not asked, as all of a cluster may hang on the answer.
+test('a review is admitted like what is stored, by webhooks and not by policies', async () => {
+  let refused = false;
+  await using world = await aWorld(({ body, path }) => {
+    if (refused) return review(body, { allowed: false, status: { message: 'not here' } });
+    const { kind } = body.request.kind;
+    const other = kind === 'SubjectAccessReview' ? patch({ op: 'replace', path: '/spec/user', value: 'other' }) : {};
+    return review(body, { allowed: true, ...(path.startsWith('/change') ? other : {}) });
+  });
+  const rules = [{ apiGroups: ['authentication.k8s.io', 'authorization.k8s.io'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['*'] }];
+  await world.configure({ rules, mutating: true, clientConfig: { url: `${world.hooks.url}/change`, caBundle: world.hooks.caBundle } });
+  await world.configure({ rules, configuration: 'b' });
+  const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+  const matchConstraints = { resourceRules: [{ ...rules[0], apiGroups: ['*'] }] };
+  const spec = { matchConstraints, validations: [{ expression: 'false' }] };
+  await world.send({ method: 'POST', path: policies, body: { metadata: { name: 'p' }, spec } });
+  await world.send({ method: 'POST', path: policies.replace('policies', 'policybindings'), body: { metadata: { name: 'p' }, spec: { policyName: 'p', validationActions: ['Deny'] } } });
+  await expect.poll(async () => (await world.create('one')).status).toBe(422);
+  const ask = (plural: string, spec: object, group = 'authorization') =>
+    world.send({ method: 'POST', path: `/apis/${group}.k8s.io/v1/${plural}`, body: { spec } });
+  const access = { user: 'jane', nonResourceAttributes: { verb: 'get', path: '/x' } };
+  expect(await ask('subjectaccessreviews', access)).toMatchObject({ status: 201, json: { spec: { user: 'other' }, status: { allowed: false } } });
+  expect(world.hooks.asked.map(({ path, body: { request } }) => [path, request.operation, request.resource.resource, request.object.spec.user])).toEqual([
+    ['/change?timeout=10s', 'CREATE', 'subjectaccessreviews', 'jane'],
+    ['/check?timeout=10s', 'CREATE', 'subjectaccessreviews', 'other'],
+  ]);
+  refused = true;
+  for (const [plural, spec, group] of [
+    ['subjectaccessreviews', access],
+    ['selfsubjectaccessreviews', { nonResourceAttributes: access.nonResourceAttributes }],
+    ['namespaces/default/localsubjectaccessreviews', { user: 'jane', resourceAttributes: { verb: 'get', namespace: 'default' } }],
+    ['selfsubjectrulesreviews', { namespace: 'default' }],
+    ['tokenreviews', { token: 'x' }, 'authentication'],
+    ['selfsubjectreviews', {}, 'authentication'],
+  ] as const)
+    expect(await ask(plural, spec, group)).toMatchObject({ status: 400, json: { message: 'admission webhook "hook.example.com" denied the request: not here' } });
+});
+
 test('a busy webhook is asked again when it says, ten times and within its time', async () => {
   let busy = 10;
   let after = '0';

@@ -1,4 +1,4 @@
-import { apiError, type PolicyRule } from '@berth/kube';
+import type { PolicyRule } from '@berth/kube';
 import { aggregate } from '../aggregate.ts';
 import type { User } from '../user.ts';
 import type { Authorization } from './authorization.ts';
@@ -10,9 +10,8 @@ interface RulesStatus {
   readonly evaluationError?: string;
 }
 
-/** What a user may do in a namespace: `kubectl auth can-i --list`. @throws ApiError BadRequest – no namespace is named. */
+/** What a user may do in a namespace: `kubectl auth can-i --list`. */
 export function rulesReview({ authorizer }: Authorization, user: User, namespace: string): RulesStatus {
-  if (namespace === '') throw apiError('BadRequest', 'no namespace on request');
   const { rules, errors, incomplete } = authorizer.rulesFor(user, namespace);
   return {
     resourceRules: rules.filter(({ resources }) => resources?.length).map(resourceRule),

@@ -1,3 +1,4 @@
+import type { AdmissionRequest } from '../admission/admission.ts';
 import { askedOf } from '../admission/asked.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -13,14 +14,22 @@ export interface Action {
   readonly options: WriteOptions;
 }
 
+interface Sent {
+  readonly route: ResourceRoute;
+  readonly request: ServerRequest;
+}
+
 /** Admission of such a thing, as of one that is created. @throws ApiError */
-export async function admitAction(
-  context: ServerContext,
-  { route, request }: { readonly route: ResourceRoute; readonly request: ServerRequest },
-  { object, name, options }: Action,
-): Promise<void> {
+export async function admitAction(context: ServerContext, sent: Sent, action: Action): Promise<void> {
+  const admission = admissionOf(sent, action);
+  await context.admission.mutate(admission);
+  await context.admission.validate(admission);
+}
+
+/** What those who admit it are told. */
+export function admissionOf({ route, request }: Sent, { object, name, options }: Action): AdmissionRequest {
   const { definition, namespace, subresource } = route;
-  const admission = {
+  return {
     operation: 'create',
     definition,
     subresource: subresource?.name ?? '',
@@ -32,7 +41,5 @@ export async function admitAction(
     dryRun: options.dryRun,
     warn: request.warn,
     ...askedOf(request, options.asObject),
-  } as const;
-  await context.admission.mutate(admission);
-  await context.admission.validate(admission);
+  };
 }

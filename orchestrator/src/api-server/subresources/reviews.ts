@@ -15,6 +15,7 @@ import type { ResourceRoute } from '../route.ts';
 import type { ServerRequest } from '../server-request.ts';
 import type { User } from '../user.ts';
 import { writeOptionsOf } from '../write-options.ts';
+import { admissionOf } from './admit-action.ts';
 import type { SpecialParts } from './special-handlers.ts';
 import { validateAccessReview } from './validate-review.ts';
 
@@ -30,22 +31,17 @@ export function review(parts: SpecialParts): SpecialHandler {
     const reviewer = definition.stored || verb !== 'create' ? undefined : reviewers[definition.kind];
     if (!reviewer) return undefined;
     return (async () => {
-      const { fieldValidation, fieldManager } = writeOptionsOf(request.query, 'CreateOptions');
-      const object = await context.bodies.object(request, expectedKind(definition), fieldValidation);
+      const options = writeOptionsOf(request.query, 'CreateOptions');
+      const object = await context.bodies.object(request, expectedKind(definition), options.fieldValidation);
       ensureNamespace(object, definition.namespaced, route.namespace);
       object.metadata = sentMetadata(object.metadata);
-      const manager = managerOf(fieldManager, request.userAgent);
+      const manager = managerOf(options.fieldManager, request.userAgent);
       defaultAndTrack(context, { definition, subresource: '', object, live: undefined, manager });
+      const admission = admissionOf({ route, request }, { object, name: object.metadata.name ?? '', options });
+      await context.admission.mutate(admission);
+      checkReview(route, object);
+      await context.admission.validate(admission);
       const spec = (object.spec ?? {}) as Spec;
-      if (definition.kind.endsWith('SubjectAccessReview')) {
-        const errors = validateAccessReview(
-          definition.kind,
-          { metadata: { ...object.metadata }, spec },
-          route.namespace,
-        );
-        // Upstream does not say of what kind.
-        if (errors.length > 0) throw invalid({ group: definition.group, kind: '' }, '', errors);
-      }
       const status = await reviewer(spec, request, route);
       const metadata = metadataOf(object, context.clock.now());
       // Upstream's answer says nothing of what was asked here.
@@ -53,6 +49,19 @@ export function review(parts: SpecialParts): SpecialHandler {
       return { type: 'object', status: 201, object: { ...shown, metadata, status } as AnyObject };
     })();
   };
+}
+
+/** What a review must say before it is answered, or anyone who validates it is asked. @throws ApiError */
+function checkReview({ definition, namespace }: ResourceRoute, { metadata, spec = {} }: AnyObject): void {
+  const { group, kind } = definition;
+  if (kind.endsWith('SubjectAccessReview')) {
+    const errors = validateAccessReview(kind, { metadata: { ...metadata }, spec }, namespace);
+    // Upstream does not say of what kind.
+    if (errors.length > 0) throw invalid({ group, kind: '' }, '', errors);
+  }
+  if (kind === 'TokenReview' && !spec['token'])
+    throw apiError('BadRequest', 'token is required for TokenReview in authentication');
+  if (kind === 'SelfSubjectRulesReview' && !spec['namespace']) throw apiError('BadRequest', 'no namespace on request');
 }
 
 /** Without what only a server says, in the order in which it is told (rest.WipeObjectMetaSystemFields). */
@@ -98,7 +107,6 @@ function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
     SelfSubjectRulesReview: async (spec, { user }) => rulesReview(authorization, user, spec['namespace'] ?? ''),
     SelfSubjectReview: async (_spec, { user }) => ({ userInfo: userInfoOf(user) }),
     TokenReview: async (spec) => {
-      if (!spec['token']) throw apiError('BadRequest', 'token is required for TokenReview in authentication');
       // First what upstream's server says of its own token, then each way's word (authentication/request/union).
       const refusals = new Set(['invalid bearer token']);
       const known = await reviewToken(parts, spec, (why) => refusals.add(why));
@@ -122,7 +130,12 @@ async function reviewToken({ tokens, authentication }: SpecialParts, spec: Spec,
 }
 
 function userInfoOf({ name, uid, groups, extra }: User) {
-  return { username: name, ...(uid === undefined ? {} : { uid }), groups, ...(extra ? { extra } : {}) };
+  return {
+    ...(name ? { username: name } : {}),
+    ...(uid === undefined ? {} : { uid }),
+    ...(groups.length > 0 ? { groups } : {}),
+    ...(extra ? { extra } : {}),
+  };
 }
 
 function attributesOf(user: User, spec: Spec): Attributes {
