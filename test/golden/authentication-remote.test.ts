@@ -219,6 +219,27 @@ test('a webhook is asked whose a token is, and its answer is kept', async () => 
   expect(JSON.parse(text).status).toMatchObject({ authenticated: true, user: jane });
 });
 
+// What kube-apiserver 1.36.3 makes of such answers.
+test('what is no answer to a TokenReview makes nobody of a token, and what is left out of one is empty', async () => {
+  let answer: unknown;
+  await using hooks = await aWebhookServer(() => answer);
+  using kubeconfig = aKubeconfig(hooks);
+  await using world = await aWorld({ tokenWebhook: { configFile: kubeconfig.path, cacheTtlMs: 0, version: 'v1' } });
+  const who = async (said: object, status: object = { authenticated: true, user: { username: 'jane', groups: ['system:masters'] } }) => {
+    answer = { status, ...said };
+    return world.bearer('x');
+  };
+  for (const said of [{ kind: 'Pod', apiVersion: 'v1' }, { kind: 'TokenReview', apiVersion: 'authentication.k8s.io/v1beta1' }, { apiVersion: 'v7' }])
+    expect([said, await who(said)]).toEqual([said, 401]);
+  for (const user of [{ username: 7 }, { username: 'a', groups: [1] }, { username: 'a', groups: 'b' }, { username: 'a', extra: { a: 'b' } }])
+    expect([user, await who({}, { authenticated: true, user })]).toEqual([user, 401]);
+  expect(await who({}, { authenticated: true, user: { username: 'a' }, audiences: 'x' })).toBe(401);
+  expect(await who({}, { authenticated: true })).toEqual({ groups: ['system:authenticated'] });
+  const groups = ['system:authenticated', 'a', 'a'];
+  expect(await who({}, { authenticated: true, user: { username: 'jim', groups } })).toEqual({ username: 'jim', groups });
+  expect(hooks.asked.every(({ path }) => path === '/?timeout=30s')).toBe(true);
+});
+
 test('a webhook that hangs up or talks nonsense makes nobody of a token, and others are still known', async () => {
   let answer: () => unknown = () => ({ status: { authenticated: true, user: { username: 7 } } });
   await using hooks = await aWebhookServer((_, response) => answer() ?? void response.destroy());

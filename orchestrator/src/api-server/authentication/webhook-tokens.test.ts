@@ -52,3 +52,25 @@ test('answers of a webhook that are known, asked for and waited for are counted'
     'request_total{status="hit"} 1',
   ]);
 });
+
+test('a webhook that is busy, however often it is asked, is waited for half a minute in all', async () => {
+  const clock = new FakeClock();
+  const post = (_: object, signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const metrics = new TokenMetrics(new MetricRegistry());
+  const tokens = new WebhookTokens({
+    webhook: { post },
+    version: 'v1',
+    cacheTtlMs: 0,
+    audiences: [],
+    clock,
+    log: silentLogger,
+    metrics,
+  });
+  const why: string[] = [];
+  const waiting = tokens.authenticate('t', (words) => why.push(words));
+  await clock.advance(29_999);
+  expect(why).toEqual([]);
+  await clock.advance(1);
+  expect([await waiting, why]).toEqual([undefined, ['context deadline exceeded']]);
+});

@@ -1,12 +1,12 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Clock, Logger } from '@berth/kit';
-import { isRecord } from '@berth/kube';
+import { type Clock, deadline, type Logger } from '@berth/kit';
 import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
 import type { TokenMetrics } from '../metrics/token-metrics.ts';
 import type { User } from '../user.ts';
 import { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
 import type { FileWebhook } from '../webhook/file-webhook.ts';
+import { readStatus } from '../webhook/read-status.ts';
 
 export interface WebhookTokensOptions {
   readonly webhook: Pick<FileWebhook, 'post'>;
@@ -20,10 +20,24 @@ export interface WebhookTokensOptions {
   readonly metrics: TokenMetrics;
 }
 
+/** Of a TokenReview. */
+interface ReviewedStatus {
+  readonly authenticated?: boolean;
+  readonly error?: string;
+  readonly audiences?: readonly string[];
+  readonly user?: {
+    readonly username?: string;
+    readonly uid?: string;
+    readonly groups?: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+}
+
 /** Upstream keeps as many in each of its stripes together. */
 const cachedAnswers = 4096;
 
-const never = new AbortController().signal;
+/** Upstream's, of all who wait for one answer (token/cache sharedLookupTimeout). */
+const lookupMs = 30_000;
 
 /** Asks another server whose a token is (apiserver plugin/pkg/authenticator/token/webhook); its answers are kept for a while, errors are not. */
 export class WebhookTokens implements TokenAuthenticator {
@@ -84,45 +98,42 @@ export class WebhookTokens implements TokenAuthenticator {
   }
 
   async #review(key: string, token: string): Promise<User | undefined> {
-    const { webhook, version, audiences, cacheTtlMs } = this.#options;
-    const answer = await webhook.post(
-      {
-        kind: 'TokenReview',
-        apiVersion: `authentication.k8s.io/${version}`,
-        metadata: { creationTimestamp: null },
-        spec: { token, ...(audiences.length > 0 ? { audiences } : {}) },
-        status: { user: {} },
-      },
-      never,
-    );
-    const status = answer['status'];
+    const { version, audiences, cacheTtlMs } = this.#options;
+    const answer = await this.#post({
+      kind: 'TokenReview',
+      apiVersion: `authentication.k8s.io/${version}`,
+      metadata: { creationTimestamp: null },
+      spec: { token, ...(audiences.length > 0 ? { audiences } : {}) },
+      status: { user: {} },
+    });
+    const status: ReviewedStatus = readStatus(answer, { group: 'authentication.k8s.io', kind: 'TokenReview', version });
     // Whether it is anybody's was not told then, and may be in a moment.
-    if (isRecord(status) && status['authenticated'] !== true && typeof status['error'] === 'string' && status['error'])
-      throw new CallError(status['error']);
+    if (!status.authenticated && status.error && this.#isForUs(status)) throw new CallError(status.error);
     const user = this.#userOf(status);
     this.#cache.set(key, { user }, cacheTtlMs);
     return user;
   }
 
-  #userOf(status: unknown): User | undefined {
-    if (!isRecord(status) || status['authenticated'] !== true || !isRecord(status['user'])) return undefined;
-    const { audiences } = this.#options;
-    const given = textsOf(status['audiences']);
-    // A server that says nothing of audiences knows none.
-    if (given.length > 0 && audiences.length > 0 && !given.some((one) => audiences.includes(one))) return undefined;
-    const { username, uid, groups, extra } = status['user'];
-    if (typeof username !== 'string') return undefined;
-    return {
-      name: username,
-      groups: textsOf(groups),
-      ...(typeof uid === 'string' && uid !== '' ? { uid } : {}),
-      ...(isRecord(extra)
-        ? { extra: Object.fromEntries(Object.entries(extra).map(([name, values]) => [name, textsOf(values)])) }
-        : {}),
-    };
+  /** However often it is asked. */
+  async #post(review: object): Promise<unknown> {
+    const { webhook, clock } = this.#options;
+    using end = deadline(clock, lookupMs);
+    try {
+      return await webhook.post(review, end.signal);
+    } catch (error) {
+      throw end.signal.aborted ? new CallError('context deadline exceeded', { cause: error }) : error;
+    }
   }
-}
 
-function textsOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+  #userOf(status: ReviewedStatus): User | undefined {
+    if (!status.authenticated || !this.#isForUs(status)) return undefined;
+    const { username = '', uid = '', groups = [], extra } = status.user ?? {};
+    return { name: username, groups, ...(uid === '' ? {} : { uid }), ...(extra ? { extra } : {}) };
+  }
+
+  /** A server that says nothing of audiences knows none. */
+  #isForUs({ audiences: given = [] }: ReviewedStatus): boolean {
+    const { audiences } = this.#options;
+    return given.length === 0 || audiences.length === 0 || given.some((one) => audiences.includes(one));
+  }
 }

@@ -10,6 +10,7 @@ import {
 import type { CallError } from '../webhook/call-error.ts';
 import { ExpiringCache } from '../webhook/expiring-cache.ts';
 import type { FileWebhook } from '../webhook/file-webhook.ts';
+import { readStatus } from '../webhook/read-status.ts';
 import type { WebhookSettings } from './authorization-options.ts';
 import type { MatchConditions } from './match-review.ts';
 import { selectorAttributes } from './selector-attributes.ts';
@@ -114,23 +115,29 @@ export class WebhookAuthorizer implements Authorizer {
     const apiVersion = `authorization.k8s.io/${version}`;
     const metadata = { creationTimestamp: null };
     const status = { allowed: false };
-    const answer = await this.#post({ kind: 'SubjectAccessReview', apiVersion, metadata, spec, status });
-    const { allowed, denied, reason } = (answer['status'] ?? {}) as Record<string, unknown>;
+    const { allowed, denied, reason } = await this.#post({
+      kind: 'SubjectAccessReview',
+      apiVersion,
+      metadata,
+      spec,
+      status,
+    });
     return { allowed: allowed === true, denied: denied === true, reason: typeof reason === 'string' ? reason : '' };
   }
 
-  async #post(review: object): Promise<Record<string, unknown>> {
-    const { webhook, name, observer, clock, deniesOnError } = this.#options;
+  async #post(review: object): Promise<ReturnType<typeof readStatus>> {
+    const { webhook, name, observer, clock, deniesOnError, version } = this.#options;
     const began = clock.monotonicMs();
     const asked = (result: Parameters<WebhookObserver['asked']>[1]) =>
       observer.asked(name, result, (clock.monotonicMs() - began) / 1000);
     try {
       const answer = await webhook.post(review, never);
+      const status = readStatus(answer, { group: 'authorization.k8s.io', kind: 'SubjectAccessReview', version });
       asked('success');
-      return answer;
+      return status;
     } catch (error) {
       const { status, message } = error as CallError;
-      const result = status === 504 || message.includes('deadline exceeded') ? 'timeout' : 'error';
+      const result = status === 504 || / exceeded/.test(message) ? 'timeout' : 'error';
       asked(result);
       if (!deniesOnError) observer.failedOpen(name, result);
       throw error;

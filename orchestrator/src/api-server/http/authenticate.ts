@@ -109,13 +109,12 @@ function loginOf(authorization: string | undefined): { name: string; password: s
   return { name, password };
 }
 
-/** Who is nobody stays so, also where a proxy says it (apiserver AuthenticatedGroupAdder). */
+/** Whoever says what they are already stays so: what is known of a user is known by this very object (apiserver AuthenticatedGroupAdder). */
 function authenticated(user: User): User {
   const { name, groups } = user;
-  if (name === anonymous.name || groups.includes('system:unauthenticated')) return user;
-  // What is known of a user is known by this very object.
-  if (groups.indexOf('system:authenticated') === groups.length - 1 && groups.length > 0) return user;
-  return { ...user, groups: [...groups.filter((group) => group !== 'system:authenticated'), 'system:authenticated'] };
+  if (name === anonymous.name || groups.includes('system:unauthenticated') || groups.includes('system:authenticated'))
+    return user;
+  return { ...user, groups: [...groups, 'system:authenticated'] };
 }
 
 function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']): CertificateUser {

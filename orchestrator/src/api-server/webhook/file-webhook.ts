@@ -1,10 +1,8 @@
 import type { Clock } from '@berth/kit';
-import { type ClusterAccess, isRecord, KubeconfigError, loadKubeconfig } from '@berth/kube';
-import { notAnObject } from '../decoding/type-meta.ts';
-import { answerWords } from './answer-words.ts';
+import { type ClusterAccess, KubeconfigError, loadKubeconfig } from '@berth/kube';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
-import { readAnswer } from './read-answer.ts';
+import { askedPath, postReview } from './post-review.ts';
 
 /** A review takes no longer, as upstream has it. */
 const usualTimeoutMs = 30_000;
@@ -16,7 +14,7 @@ const delayFactor = 1.5;
 /** A server that answers reviews, named by a kubeconfig file. */
 export class FileWebhook {
   readonly #target: HttpsTarget;
-  readonly #caller: HttpsCaller;
+  readonly #caller: Pick<HttpsCaller, 'call'>;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
 
@@ -26,42 +24,34 @@ export class FileWebhook {
       caller,
       clock,
       timeoutMs = usualTimeoutMs,
-    }: { readonly caller: HttpsCaller; readonly clock: Clock; readonly timeoutMs?: number },
+    }: { readonly caller: Pick<HttpsCaller, 'call'>; readonly clock: Clock; readonly timeoutMs?: number },
   ) {
-    this.#target = target;
+    const { origin, pathname } = new URL(target.url);
+    this.#target = { ...target, url: `${origin}${askedPath(pathname, timeoutMs)}` };
     this.#caller = caller;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The answered object; asked again where the server was busy or broke off. @throws CallError */
-  async post(review: object, signal: AbortSignal): Promise<Record<string, unknown>> {
+  /** The answered value; asked again where the server was busy or its connection reset. @throws CallError */
+  async post(review: object, signal: AbortSignal): Promise<unknown> {
+    const post = { target: this.#target, review, timeoutMs: this.#timeoutMs, isClientLimit: true } as const;
     for (let attempt = 1, delayMs = firstDelayMs; ; attempt++, delayMs *= delayFactor) {
       try {
-        return await this.#once(JSON.stringify(review), signal);
+        return await postReview(this.#caller, post, signal);
       } catch (error) {
         if (attempt === tries || !mayPass(error)) throw error;
         await this.#clock.sleep(delayMs, signal);
       }
     }
   }
-
-  async #once(body: string, signal: AbortSignal): Promise<Record<string, unknown>> {
-    const call = { target: this.#target, method: 'POST', body, timeoutMs: this.#timeoutMs } as const;
-    const answer = await this.#caller.call(call, signal);
-    const { status } = answer;
-    if (status < 200 || status > 206)
-      throw new CallError(answerWords(status, answer.body, answer.headers['content-type']), { status });
-    const value = await readAnswer(answer.body, signal);
-    if (isRecord(value)) return value;
-    throw new CallError(notAnObject(value));
-  }
 }
 
+/** apiserver util/webhook DefaultShouldRetry. */
 function mayPass(error: unknown): boolean {
   if (!(error instanceof CallError)) return false;
   if (error.status !== undefined) return [429, 500, 504].includes(error.status);
-  return /connection reset|EOF$/.test(error.message);
+  return error.message.endsWith('connection reset by peer');
 }
 
 /** Reads where the server of a flag is. @throws RangeError – a file that cannot be used; names the flag. */

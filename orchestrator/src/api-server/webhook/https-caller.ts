@@ -38,6 +38,8 @@ export interface HttpsRequest {
 
 export interface HttpsCall extends HttpsRequest {
   readonly timeoutMs: number;
+  /** Whether it is the limit of a client for whatever it asks, which Go tells otherwise than the one of a request. */
+  readonly isClientLimit?: boolean;
   /** Where an answer is known to be shorter than {@link maxAnswerBytes}. */
   readonly mostBytes?: number;
   /** How often a busy server is asked again when it says after how many seconds; never unless told. */
@@ -52,6 +54,7 @@ export interface HttpsAnswer {
 
 /** An answer is never longer; what is sent here are reviews, key sets and converted lists. */
 const maxAnswerBytes = 16 * 1024 * 1024;
+const clientLimit = 'net/http: request canceled (Client.Timeout exceeded while awaiting headers)';
 /** Go's default transport keeps idle connections as long. */
 const idleMs = 90_000;
 
@@ -82,7 +85,9 @@ export class HttpsCaller implements Disposable {
     const cancel = () => end('context canceled');
     if (signal.aborted) cancel();
     signal.addEventListener('abort', cancel, { once: true });
-    using _timer = this.#clock.schedule(call.timeoutMs, () => end('context deadline exceeded'));
+    using _timer = this.#clock.schedule(call.timeoutMs, () =>
+      end(call.isClientLimit ? clientLimit : 'context deadline exceeded'),
+    );
     try {
       return await this.#asked(call, ended.signal);
     } finally {

@@ -1,4 +1,5 @@
-import { base64Problem, goValueName, isRecord } from '@berth/kube';
+import { base64Problem, goValueName, groupVersionOf, isRecord, schemaFor } from '@berth/kube';
+import { isKnownThoughNotServed } from '../decoding/kinds-not-served.ts';
 import { notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
 import { CallError } from './call-error.ts';
 
@@ -32,8 +33,8 @@ export function readReview(answer: unknown, version: string, about: ReviewKind):
   if (!isRecord(answer)) throw new CallError(notAnObject(answer));
   const wrong = typeMetaComplaint(answer);
   if (wrong !== undefined) throw new CallError(wrong);
-  const { kind, apiVersion, response } = answer as Readonly<Record<string, string | undefined>>;
-  checkKind({ kind, apiVersion }, version, about);
+  const { response } = answer;
+  checkKind(answer, version, about);
   const at = `${about.response}.response`;
   if (response === undefined || response === null) return answer;
   if (!isRecord(response)) throw mistyped(response, `${about.kind}.response`, `${version}.${about.response}`);
@@ -44,17 +45,29 @@ export function readReview(answer: unknown, version: string, about: ReviewKind):
   return answer;
 }
 
-/** What is left out is taken for what was sent. */
-function checkKind(
-  { kind, apiVersion }: { readonly kind?: string | undefined; readonly apiVersion?: string | undefined },
+/**
+ * What is left out is taken for what was sent. `isAmongOthers`: client-go knows all kinds there are where it reads such an answer.
+ * @throws CallError – it is another
+ */
+export function checkKind(
+  answer: Readonly<Record<string, unknown>>,
   version: string,
-  about: ReviewKind,
+  about: Pick<ReviewKind, 'group' | 'kind'> & { readonly isAmongOthers?: boolean },
 ): void {
-  if (!kind || !apiVersion) return;
+  const said = answer as Readonly<Record<string, string | undefined>>;
+  const [kind, apiVersion] = [said['kind'] || about.kind, said['apiVersion'] || `${about.group}/${version}`];
   const given = known.find((each) => apiVersion === `${about.group}/${each}`);
-  if (kind !== about.kind || !given) throw new CallError(notRegistered(kind, apiVersion));
-  if (given !== version)
-    throw new CallError(`converting (${given}.${kind}) to (${version}.${kind}): unknown conversion`);
+  if (kind === about.kind && given === version) return;
+  if ((kind === about.kind && given) || (about.isAmongOthers && isKnown(kind, apiVersion)))
+    throw new CallError(
+      `converting (${apiVersion.split('/').at(-1)}.${kind}) to (${version}.${about.kind}): unknown conversion`,
+    );
+  throw new CallError(notRegistered(kind, apiVersion));
+}
+
+function isKnown(kind: string, apiVersion: string): boolean {
+  const { group, version } = groupVersionOf(apiVersion);
+  return schemaFor(group, version, kind) !== undefined || isKnownThoughNotServed({ kind, apiVersion });
 }
 
 function checkType(value: unknown, field: string, type: GoType): void {

@@ -1,8 +1,6 @@
-import { posix } from 'node:path';
-import { answerWords } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCaller, HttpsTarget } from './https-caller.ts';
-import { readAnswer } from './read-answer.ts';
+import { askedPath, postReview } from './post-review.ts';
 import type { Address, ServiceRef } from './service-resolver.ts';
 
 /** Where a webhook is, as configurations and custom resource definitions say it. */
@@ -26,9 +24,6 @@ export interface WebhookPost {
   readonly timeoutSeconds: number;
 }
 
-/** client-go's. */
-const mostRetries = 10;
-
 /** Sends reviews to webhooks of admission and conversion. */
 export class WebhookClient {
   readonly #caller: HttpsCaller;
@@ -42,26 +37,16 @@ export class WebhookClient {
   /** The answered value. @throws CallError – no answer, none in time, none of success, or none that is JSON or YAML; words as client-go's. */
   async post({ config, review, timeoutSeconds }: WebhookPost, signal: AbortSignal): Promise<unknown> {
     const target = await this.#targetOf(config, timeoutSeconds);
-    const { status, headers, body } = await this.#caller.call(
-      { target, method: 'POST', body: JSON.stringify(review), timeoutMs: timeoutSeconds * 1000, mostRetries },
-      signal,
-    );
-    if (status < 200 || status > 206)
-      throw new CallError(answerWords(status, body, headers['content-type']), { status });
-    if (body.length === 0) {
-      const type = headers['content-type'] ?? 'application/json';
-      throw new CallError(`0-length response with status code: ${status} and content type: ${type}`);
-    }
-    return await readAnswer(body, signal);
+    return await postReview(this.#caller, { target, review, timeoutMs: timeoutSeconds * 1000 }, signal);
   }
 
   async #targetOf({ url, service, caBundle }: WebhookClientConfig, timeoutSeconds: number): Promise<HttpsTarget> {
     const ca = caBundle ? { ca: Buffer.from(caBundle, 'base64').toString() } : {};
-    const query = `?timeout=${timeoutSeconds}s`;
+    const asked = (path: string) => askedPath(path, timeoutSeconds * 1000);
     if (service) {
       const { namespace, name, path = '', port = 443 } = service;
       const serverName = `${name}.${namespace}.svc`;
-      const at = `https://${serverName}:${port}${cleaned(path)}${query}`;
+      const at = `https://${serverName}:${port}${asked(path)}`;
       const connect = await this.#resolve({ namespace, name, port }).catch((error: unknown) => {
         if (!(error instanceof CallError)) throw error;
         throw new CallError(`Post ${JSON.stringify(at)}: ${error.message}`);
@@ -70,12 +55,6 @@ export class WebhookClient {
     }
     if (!url || !URL.canParse(url)) throw new CallError('webhook configuration must have either service or URL');
     const { host, pathname } = new URL(url);
-    return { url: `https://${host}${cleaned(pathname)}${query}`, ...ca };
+    return { url: `https://${host}${asked(pathname)}`, ...ca };
   }
-}
-
-/** As client-go asks for it: one slash before each part and none after the last (path.Join). */
-function cleaned(path: string): string {
-  const whole = posix.join('/', path);
-  return whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole;
 }
