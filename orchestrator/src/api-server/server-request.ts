@@ -60,7 +60,8 @@ export type AuditedNames =
 
 /** Bytes from the wire, or a JSON value the sender gave away. */
 export type RequestBody =
-  | { readonly type: 'none' }
+  /** What a GET brings is nothing to this server, and may be to another. */
+  | { readonly type: 'none'; readonly stream?: () => Readable }
   | { readonly type: 'value'; readonly value: unknown }
   | {
       readonly type: 'bytes';

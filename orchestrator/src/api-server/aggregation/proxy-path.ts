@@ -79,8 +79,8 @@ export function reasonOf(error: unknown): string {
 
 /** As it comes: what another server takes is not limited here. */
 async function bodyOf({ body }: ServerRequest): Promise<Uint8Array | Readable | undefined> {
+  if (body.type !== 'value' && body.stream) return body.stream();
   if (body.type === 'none') return undefined;
-  if (body.type === 'bytes' && body.stream) return body.stream();
   const bytes = await bytesOf(body);
   return bytes.length > 0 ? bytes : undefined;
 }

@@ -76,7 +76,12 @@ function bodyOf(
   message: IncomingMessage,
   { wanted, bodyRead }: Pick<IncomingParts, 'wanted' | 'bodyRead'>,
 ): RequestBody {
-  if (message.method === 'GET' || message.method === 'HEAD') return { type: 'none' };
+  const stream = () => {
+    wanted?.();
+    return message as Readable;
+  };
+  if (message.method === 'GET' || message.method === 'HEAD')
+    return hasBody(message) ? { type: 'none', stream } : { type: 'none' };
   const { 'content-length': announced } = message.headers;
   // From the first piece on, and they may come before anyone reads.
   if (!(Number(announced) <= fewBytes)) gatherPieces(piecesOf(message));
@@ -95,11 +100,15 @@ function bodyOf(
       read ??= readOnce();
       return read;
     },
-    stream: () => {
-      wanted?.();
-      return message as Readable;
-    },
+    stream,
   };
+}
+
+function hasBody(message: IncomingMessage): boolean {
+  const { stream } = message as unknown as Partial<Http2ServerRequest>;
+  if (stream) return !stream.endAfterHeaders;
+  const { 'content-length': length = '0', 'transfer-encoding': pieces } = message.headers;
+  return pieces !== undefined || Number(length) > 0;
 }
 
 /** Where the pieces of a body come in. */

@@ -137,7 +137,7 @@ async function answerOf(sent: ReturnType<typeof httpRequest>, { body }: ServerRe
     sent.once('response', resolve);
     sent.on('error', reject);
   });
-  if (body.type === 'bytes' && body.stream)
+  if (body.type !== 'value' && body.stream)
     body
       .stream()
       .on('error', () => sent.destroy())
