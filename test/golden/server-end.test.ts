@@ -73,3 +73,18 @@ test('over HTTP/2 a server that ends answers what it let in, ends watches behind
   expect(watch.stream.rstCode).toBe(0);
   expect(JSON.parse(watch.text())).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'begun' } } });
 });
+
+test('--goaway-chance sends clients of HTTP/2 elsewhere, behind the answers that are under way', async () => {
+  await using server = await anApiServer({ limits: { goawayChance: 1 } });
+  const { host, port, ...tls } = await aClient(server);
+  const session = connect(`https://${host}:${port}`, tls);
+  const told = [once(session, 'goaway'), once(session, 'close')];
+  const answered = ['/version', '/api'].map(async (path) => {
+    const stream = session.request({ ':method': 'GET', ':path': path });
+    const [head] = await once(stream.resume(), 'response');
+    await once(stream, 'end');
+    return head[':status'];
+  });
+  expect(await Promise.all(answered)).toEqual([200, 200]);
+  expect((await Promise.all(told))[0]?.[0]).toBe(0);
+});

@@ -38,7 +38,7 @@ import type { LimitOptions } from './limits/limit-options.ts';
 import { ServerLimits } from './limits/server-limits.ts';
 import type { ComponentMetrics } from './metrics/component-metrics.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
-import { componentsOf, ownHealthChecks } from './own-health-checks.ts';
+import { componentsOf, ownHealthChecks, type StoreCheckTimes } from './own-health-checks.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { ResourceRegistry } from './resource-registry.ts';
@@ -85,6 +85,8 @@ export interface ApiServerOptions {
   readonly aside?: boolean;
   /** Hears of each request as it comes, from this process, too. */
   readonly noteRequest?: () => void;
+  /** Absent: two seconds each. */
+  readonly storeChecks?: StoreCheckTimes;
   /** Beyond the server's own: what /readyz also waits for. */
   readonly healthChecks?: readonly HealthCheck[];
   /** What componentstatuses tell of beside the store. */
@@ -182,6 +184,7 @@ class Server implements ApiServer {
     const own = ownHealthChecks({
       store,
       clock,
+      times: options.storeChecks,
       limits: this.#limits,
       isStarted: () => this.#started,
       isEnding: () => this.#end.signal.aborted,
@@ -264,6 +267,7 @@ class Server implements ApiServer {
       inFlight,
       auditor,
       requestTimeoutMs,
+      goawayChance: this.#options.limits?.goawayChance ?? 0,
       noteRequest: this.#noteRequest,
       isRemote: ({ group, version }) => this.#remotes.find(group, version) !== undefined,
       upgrade: (upgrade) => this.#upgrade(upgrade),

@@ -17,6 +17,7 @@ test('a store that does not answer makes the server unhealthy within two seconds
   const checks = ownHealthChecks({
     store: { get },
     clock,
+    times: undefined,
     limits: { flowConfiguration: 'there' } as never,
     isStarted: () => true,
     isEnding: () => false,
@@ -33,4 +34,27 @@ test('a store that does not answer makes the server unhealthy within two seconds
   const later = ready();
   answer();
   expect(await later).toMatchObject({ status: 200, text: 'ok' });
+});
+
+test('a store is asked whether it is there and whether it takes writes, each for as long as is said', async () => {
+  const clock = new FakeClock();
+  const never = () => new Promise<never>(() => undefined);
+  const checks = ownHealthChecks({
+    store: { get: never, check: never },
+    clock,
+    times: { healthMs: 500, readyMs: 3_000 },
+    limits: { flowConfiguration: 'there' } as never,
+    isStarted: () => true,
+    isEnding: () => false,
+    withRoles: false,
+  });
+  const failed: string[] = [];
+  for (const name of ['etcd', 'etcd-readiness'])
+    void Promise.resolve(checks.find((each) => each.name === name)?.check()).catch(() => failed.push(name));
+  await clock.advance(499);
+  expect(failed).toEqual([]);
+  await clock.advance(1);
+  expect(failed).toEqual(['etcd']);
+  await clock.advance(2_500);
+  expect(failed).toEqual(['etcd', 'etcd-readiness']);
 });

@@ -4,22 +4,29 @@ import type { HealthCheck } from './health-paths.ts';
 import type { ServerLimits } from './limits/server-limits.ts';
 import type { ClusterComponent } from './subresources/component-statuses.ts';
 
-/** kube-apiserver's --etcd-healthcheck-timeout. */
-const storeTimeoutMs = 2_000;
+/** How long the store may take to show that it is well: kube-apiserver's --etcd-healthcheck-timeout and --etcd-readycheck-timeout. */
+export interface StoreCheckTimes {
+  readonly healthMs: number;
+  readonly readyMs: number;
+}
+
+export const defaultStoreCheckMs = 2_000;
 
 /** What a server knows of itself, under upstream's names where it has such a part. */
 export function ownHealthChecks(parts: {
   readonly store: Pick<Store, 'get' | 'check'>;
   readonly clock: Clock;
+  readonly times: StoreCheckTimes | undefined;
   readonly limits: ServerLimits;
   readonly isStarted: () => boolean;
   readonly isEnding: () => boolean;
   readonly withRoles: boolean;
 }): readonly HealthCheck[] {
-  const { store, clock, limits, isStarted, isEnding, withRoles } = parts;
-  const reachable = withinTime(clock, () => store.get('/registry/health'));
+  const { store, clock, times, limits, isStarted, isEnding, withRoles } = parts;
+  const { healthMs, readyMs } = times ?? { healthMs: defaultStoreCheckMs, readyMs: defaultStoreCheckMs };
+  const reach = onceAtATime(() => store.get('/registry/health'));
   // Of a full disk the server stays alive, and serves reads; a restart would change nothing.
-  const writable = store.check ? withinTime(clock, () => store.check?.()) : reachable;
+  const writable = withinTime({ clock, ms: readyMs }, store.check ? onceAtATime(() => store.check?.()) : reach);
   const started = () => {
     if (!isStarted()) throw new Error('not finished');
   };
@@ -32,7 +39,7 @@ export function ownHealthChecks(parts: {
   return [
     { name: 'ping', check: () => undefined },
     { name: 'log', check: () => undefined },
-    { name: 'etcd', check: reachable },
+    { name: 'etcd', check: withinTime({ clock, ms: healthMs }, reach) },
     { name: 'etcd-readiness', only: 'readyz', check: writable },
     { name: 'informer-sync', only: 'readyz', check: started },
     { name: 'poststarthook/start-system-namespaces-controller', check: started },
@@ -44,15 +51,21 @@ export function ownHealthChecks(parts: {
   ];
 }
 
-/** A store that is away may think long: who looks at the server's health does not, and asks it once at a time. */
-function withinTime(clock: Clock, ask: () => Promise<unknown> | undefined): () => Promise<void> {
+function onceAtATime(ask: () => Promise<unknown> | undefined): () => Promise<unknown> {
   let asked: Promise<unknown> | undefined;
-  return async () => {
+  return () => {
     asked ??= Promise.resolve(ask()).finally(() => {
       asked = undefined;
     });
-    using end = deadline(clock, storeTimeoutMs);
-    await abortable(asked, end.signal);
+    return asked;
+  };
+}
+
+/** A store that is away may think long: who looks at the server's health does not. */
+function withinTime({ clock, ms }: { readonly clock: Clock; readonly ms: number }, ask: () => Promise<unknown>) {
+  return async (): Promise<void> => {
+    using end = deadline(clock, ms);
+    await abortable(ask(), end.signal);
   };
 }
 

@@ -42,6 +42,8 @@ test('berth up --help keeps what belongs together in one place', async () => {
     '--etcd-keyfile',
     '--etcd-prefix',
     '--etcd-compaction-interval',
+    '--etcd-healthcheck-timeout',
+    '--etcd-readycheck-timeout',
   ]);
   expect(groups['Options:']).toEqual(expect.arrayContaining(['--data-dir', '--ready-file', '--log-level']));
 });
@@ -68,6 +70,8 @@ test.each([
 test.each([
   [['--event-ttl', '5'], '--event-ttl takes a duration such as 1h0m0s, not "5"'],
   [['--event-ttl', '-1s'], '--event-ttl takes a duration such as 1h0m0s, not "-1s"'],
+  [['--goaway-chance', '0.03'], '--goaway-chance can not be less than 0 or greater than 0.02'],
+  [['--goaway-chance', 'often'], '--goaway-chance takes a number such as 0.001, not "often"'],
   [['--audit-policy-file', 'p'], '--audit-policy-file: nothing is written down anywhere\n  give --audit-log-path or'],
   [
     ['--audit-policy-file', 'p', '--audit-log-path', '-', '--audit-log-mode', 'often'],

@@ -4,9 +4,13 @@ import { type EtcdFlags, etcdOf } from './etcd-flags.ts';
 /** As the command line tells what was given. */
 const chosen = (more: Partial<EtcdFlags>) => etcdOf(flags(more), (flag) => flag in more);
 
+const servers = { etcdServers: 'http://a:1' };
+
 const flags = (more: Partial<EtcdFlags>): EtcdFlags => ({
   etcdPrefix: '/registry',
   etcdCompactionInterval: '5m0s',
+  etcdHealthcheckTimeout: '2s',
+  etcdReadycheckTimeout: '2s',
   ...more,
 });
 
@@ -26,7 +30,11 @@ test('what is said about etcd is taken over', () => {
   });
 });
 
-const servers = { etcdServers: 'http://a:1' };
+test('how long health checks wait for etcd is told, and none is the usual time', () => {
+  expect(chosen(servers)?.checks).toEqual({ healthMs: 2000, readyMs: 2000 });
+  const said = { ...servers, etcdHealthcheckTimeout: '500ms', etcdReadycheckTimeout: '0s' };
+  expect(chosen(said)?.checks).toEqual({ healthMs: 500, readyMs: 2000 });
+});
 
 test.each<[string, Partial<EtcdFlags>]>([
   ['--etcd-cafile: only of use with --etcd-servers', { etcdCafile: 'ca' }],
@@ -39,6 +47,8 @@ test.each<[string, Partial<EtcdFlags>]>([
   ['--etcd-servers takes URLs', { etcdServers: '' }],
   ['--etcd-compaction-interval takes a duration', { ...servers, etcdCompactionInterval: '5' }],
   ['--etcd-compaction-interval takes a duration', { ...servers, etcdCompactionInterval: '-1s' }],
+  ['--etcd-healthcheck-timeout: only', { etcdHealthcheckTimeout: '2s' }],
+  ['--etcd-readycheck-timeout takes a duration', { ...servers, etcdReadycheckTimeout: '-1s' }],
   ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '' }],
   ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '/' }],
   ['--etcd-prefix takes a path', { ...servers, etcdPrefix: '/a//b' }],

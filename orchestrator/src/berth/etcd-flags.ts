@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { defaultStoreCheckMs, type StoreCheckTimes } from '../api-server/own-health-checks.ts';
 import { type EtcdEndpoint, etcdEndpointsOf } from '../store/etcd/etcd-endpoint.ts';
 import { BerthError } from './berth-error.ts';
 import { durationFlag } from './number-flags.ts';
@@ -10,6 +11,8 @@ export interface EtcdFlags {
   readonly etcdKeyfile?: string;
   readonly etcdPrefix: string;
   readonly etcdCompactionInterval: string;
+  readonly etcdHealthcheckTimeout: string;
+  readonly etcdReadycheckTimeout: string;
 }
 
 /** Which etcd is the store, and how it is reached. */
@@ -20,6 +23,7 @@ export interface EtcdChoice {
   readonly keyFile?: string;
   readonly prefix: string;
   readonly compactionMs: number;
+  readonly checks?: StoreCheckTimes;
 }
 
 /** kube-apiserver's flags about its store. */
@@ -31,7 +35,9 @@ export function addEtcdFlags(command: Command): Command {
     .option('--etcd-certfile <file>', 'certificate to show to etcd')
     .option('--etcd-keyfile <file>', 'key of that certificate')
     .option('--etcd-prefix <prefix>', 'what all keys in etcd begin with', '/registry')
-    .option('--etcd-compaction-interval <duration>', 'how long history stays; 0: all, until others compact', '5m0s');
+    .option('--etcd-compaction-interval <duration>', 'how long history stays; 0: all, until others compact', '5m0s')
+    .option('--etcd-healthcheck-timeout <duration>', 'how long the health check "etcd" waits', '2s')
+    .option('--etcd-readycheck-timeout <duration>', 'how long "etcd-readiness" of /readyz waits', '2s');
 }
 
 /** What says nothing where the store is a file: a flag that is not heard would be taken for one that is. */
@@ -41,6 +47,8 @@ const aboutEtcd: readonly (readonly [keyof EtcdFlags, flag: string])[] = [
   ['etcdKeyfile', '--etcd-keyfile'],
   ['etcdPrefix', '--etcd-prefix'],
   ['etcdCompactionInterval', '--etcd-compaction-interval'],
+  ['etcdHealthcheckTimeout', '--etcd-healthcheck-timeout'],
+  ['etcdReadycheckTimeout', '--etcd-readycheck-timeout'],
 ];
 
 /**
@@ -68,7 +76,16 @@ export function etcdOf(flags: EtcdFlags, isGiven: (flag: keyof EtcdFlags) => boo
     ...(etcdKeyfile === undefined ? {} : { keyFile: etcdKeyfile }),
     prefix: etcdPrefix,
     compactionMs,
+    checks: {
+      healthMs: checkTimeOf('--etcd-healthcheck-timeout', flags.etcdHealthcheckTimeout),
+      readyMs: checkTimeOf('--etcd-readycheck-timeout', flags.etcdReadycheckTimeout),
+    },
   };
+}
+
+/** None is upstream's usual one. */
+function checkTimeOf(flag: string, text: string): number {
+  return durationFlag(flag, text, { example: '2s' }) || defaultStoreCheckMs;
 }
 
 function endpointsOf(list: string): readonly EtcdEndpoint[] {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { LimitOptions } from '../api-server/limits/limit-options.ts';
 import { type AuditFlags, addAuditFlags, auditOf } from './audit-flags.ts';
+import { BerthError } from './berth-error.ts';
 import { booleanFlag } from './boolean-flag.ts';
 import { countFlag, durationFlag } from './number-flags.ts';
 
@@ -10,6 +11,7 @@ export interface LimitFlags extends AuditFlags {
   readonly enablePriorityAndFairness: string;
   readonly requestTimeout: string;
   readonly minRequestTimeout: string;
+  readonly goawayChance: string;
   readonly eventTtl: string;
 }
 
@@ -34,6 +36,11 @@ export function addLimitFlags(command: Command): Command {
       'how long a watch lasts that says nothing of it, spread up to twice that',
       '1800',
     )
+    .option(
+      '--goaway-chance <fraction>',
+      'of how many requests of HTTP/2, up to 0.02, each tells its client to connect anew, so that clients of several servers spread',
+      '0',
+    )
     .option('--event-ttl <duration>', 'how long events are kept; 0s: for good', '1h0m0s');
   return addAuditFlags(command);
 }
@@ -48,8 +55,18 @@ export function limitsOf(flags: LimitFlags): LimitOptions {
     priorityAndFairness: booleanFlag('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
     requestTimeoutMs,
     minRequestTimeoutSeconds: countFlag('--min-request-timeout', flags.minRequestTimeout),
+    goawayChance: goawayChanceOf(flags.goawayChance),
     // Upstream counts whole seconds, too.
     eventTtlSeconds: Math.floor(eventTtlMs / 1000),
     audit: auditOf(flags),
   };
+}
+
+/** Words are kube-apiserver's. */
+function goawayChanceOf(text: string): number {
+  const chance = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(chance))
+    throw new BerthError('Usage', `--goaway-chance takes a number such as 0.001, not "${text}"`);
+  if (chance >= 0 && chance <= 0.02) return chance;
+  throw new BerthError('Usage', '--goaway-chance can not be less than 0 or greater than 0.02');
 }

@@ -87,6 +87,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       debug: options.debug,
       aside: true,
       ...(polling ? { noteRequest: () => polling.worked() } : {}),
+      ...(options.etcd?.checks ? { storeChecks: options.etcd.checks } : {}),
       ...(options.encryption ? { encryption: options.encryption } : {}),
       ...(await frontProxyOf(options)),
       ...(advertiseAddress === undefined ? {} : { advertiseAddress }),

@@ -34,6 +34,8 @@ export interface HandlerParts {
   /** Absent: nothing is written down. */
   readonly auditor: Auditor | undefined;
   readonly requestTimeoutMs: number;
+  /** Of how many requests of HTTP/2 each tells its client to connect anew. */
+  readonly goawayChance: number;
   /** Hears of each request as it comes. */
   readonly noteRequest: () => void;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
 import { ApiError, apiError } from '@berth/kube';
@@ -32,6 +32,9 @@ const tooLarge = 'Request Entity Too Large';
 const readingCost = 500;
 const writingCost = 1500;
 
+/** Of no stream that comes is said that it will not be answered (RFC 9113 §6.8). */
+const anyStream = 2 ** 31 - 1;
+
 /** Requests from the wire: deadline, authentication, audit, impersonation and fairness around the pipeline. */
 export class HttpHandler {
   readonly live = new LiveRequests();
@@ -45,6 +48,7 @@ export class HttpHandler {
   request(message: Http2ServerRequest, response: Http2ServerResponse, wanted?: () => void): Promise<void> {
     const served = new ServedRequest(this.#parts, message as unknown as IncomingMessage, response, { wanted });
     this.live.begin(served);
+    this.#maySendAway(response);
     return this.#answer(served);
   }
 
@@ -52,6 +56,18 @@ export class HttpHandler {
     return wantedUpgrade(message, this.#parts.isRemote) === 'messages'
       ? this.#tell({ request: message, socket, head })
       : this.#connect(message, socket, head);
+  }
+
+  /**
+   * A client takes its next requests to another connection, by a load balancer perhaps to another server (`--goaway-chance`). What it
+   * had begun on this one before it heard so is answered.
+   */
+  #maySendAway({ stream }: Partial<Http2ServerResponse>): void {
+    const { goawayChance, rng } = this.#parts;
+    const { session } = stream ?? {};
+    if (goawayChance === 0 || !session || session.closed || rng.next() >= goawayChance) return;
+    session.goaway(constants.NGHTTP2_NO_ERROR, anyStream);
+    stream?.once('close', () => session.close());
   }
 
   async #answer(served: ServedRequest): Promise<void> {

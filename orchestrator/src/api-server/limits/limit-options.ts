@@ -12,6 +12,8 @@ export interface LimitOptions {
   readonly requestTimeoutMs?: number;
   /** `--min-request-timeout`: of watches that give none, or 0; it is spread up to twice that, so that not all come back at once. Default half an hour. */
   readonly minRequestTimeoutSeconds?: number;
+  /** `--goaway-chance`: of how many requests of HTTP/2 each tells its client to connect anew, so that clients of several servers spread. Default none. */
+  readonly goawayChance?: number;
   /** `--event-ttl`; 0: they stay. Default one hour. */
   readonly eventTtlSeconds?: number;
   readonly audit?: AuditOptions;
