@@ -207,7 +207,9 @@ test.each<[string, object, RegExp]>([
   ['another stage', { omitStages: ['x'], rules: [{ level: 'None' }] }, /omitStages\[0\]: Invalid value: "x": allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic/],
   ['paths and resources', { rules: [{ level: 'None', nonResourceURLs: ['/x'], namespaces: ['a'] }] }, /rules cannot apply to both regular resources and non-resource URLs/],
   ['another kind', { kind: 'Pod', rules: [{ level: 'None' }] }, /no kind "Pod" is registered for version "audit.k8s.io\/v1"/],
-  ['a wrong type', { rules: [{ level: 'None', users: 'me' }] }, /rules\[0\].users is no list of strings/],
+  ['a wrong type', { rules: [{ level: 'None', users: 'me' }] }, /failed decoding: json: cannot unmarshal string into Go struct field PolicyRule.rules.users of type \[\]string/],
+  ['no list of rules', { rules: 'x' }, /failed decoding: json: cannot unmarshal string into Go struct field Policy.rules of type \[\]v1.PolicyRule/],
+  ['no version', { apiVersion: '', rules: [{ level: 'None' }] }, /: unknown group version field audit.k8s.io\/__internal, Kind=Policy in policy: from file/],
 ])('a policy with %s is refused, with the file it is in', async (_what, policy, words) => {
   const failed = await anAuditedServer(policy).catch((error: Error) => error);
   expect(failed).toBeInstanceOf(RangeError);

@@ -38,6 +38,7 @@ test('a policy file says who may do what', async () => {
       '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"group": "devs", "namespace": "default", "resource": "pods", "readonly": true}}',
       '',
       '{"user": "joe", "namespace": "kube-system"}',
+      '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy"}',
       '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"group": "system:authenticated", "apiGroup": "authorization.k8s.io", "resource": "selfsubjectrulesreviews"}}',
       '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"user": "*", "nonResourcePath": "/api*", "readonly": true}}',
     ].join('\n'),
@@ -83,8 +84,11 @@ test('a policy to read is one to be another who reads, with one that lets one be
 });
 
 test.each([
-  ['{"user": 7}', /line 1: .*cannot unmarshal number/],
-  ['{', /line 1/],
+  ['{"user": 7}', /line 1: .*json: cannot unmarshal number into Go struct field Policy.user of type string$/],
+  ['{', /line 1: \{: couldn't get version\/kind; json parse error: unexpected end of JSON input$/],
+  ['hello', /line 1: hello: couldn't get version\/kind; json parse error: json: cannot unmarshal string into Go value/],
+  ['{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "spec": {}}', /: converting \(v1beta1.Policy\) to \(v0.Policy\): unknown conversion$/],
+  ['{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": "x"}', /: json: cannot unmarshal string into Go struct field Policy.spec of type v1beta1.PolicySpec$/],
   ['{"kind": "Role", "apiVersion": "v1"}', /no kind "Role" is registered for version "v1"/],
 ])('a policy file with %s stops the start', async (line, words) => {
   using file = aFile(line);

@@ -1,11 +1,39 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@berth/kit';
+import { decodeObject, isRecord } from '@berth/kube';
+import { aggregate } from '../aggregate.ts';
+import { configStruct } from '../configuration/config-schema.ts';
+import { notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
 import { yamlValue } from '../decoding/yaml-work.ts';
 import { dns1123Subdomain } from '../resources/names.ts';
 import { type AuditPolicy, auditLevels, auditStages } from './audit-policy.ts';
 
 const apiVersion = 'audit.k8s.io/v1';
-const lists = ['users', 'userGroups', 'verbs', 'namespaces', 'nonResourceURLs', 'omitStages'] as const;
+const texts = ['string'] as const;
+const struct = configStruct('v1');
+const policySchema = struct('Policy', {
+  apiVersion: 'string',
+  kind: 'string',
+  rules: [
+    struct('PolicyRule', {
+      level: 'string',
+      users: texts,
+      userGroups: texts,
+      verbs: texts,
+      resources: [struct('GroupResources', { group: 'string', resources: texts, resourceNames: texts })],
+      namespaces: texts,
+      nonResourceURLs: texts,
+      omitStages: texts,
+      omitManagedFields: 'boolean',
+    }),
+  ],
+  omitStages: texts,
+  omitManagedFields: 'boolean',
+});
+
+type Decoded = Omit<AuditPolicy, 'rules'> & { readonly rules?: readonly Rule[] };
+type Rule = Omit<AuditPolicy['rules'][number], 'level'> & { readonly level?: string };
+type Resources = NonNullable<Rule['resources']>[number];
 
 /** Reads `--audit-policy-file`. @throws RangeError – it is none; the words are upstream's where upstream has such. */
 export function loadAuditPolicy(file: string): AuditPolicy {
@@ -24,54 +52,47 @@ export function loadAuditPolicy(file: string): AuditPolicy {
 
 /** @throws RangeError */
 function parseAuditPolicy(text: string): AuditPolicy {
-  const value = decoded(text);
+  const { rules = [], ...policy } = decoded(text);
   const errors = [
-    ...stageErrors(value['omitStages'], 'omitStages'),
-    ...[value['rules'] ?? []].flat().flatMap((rule, i) => ruleErrors(asRecord(rule, `rules[${i}]`), `rules[${i}]`)),
+    ...stageErrors(policy.omitStages, 'omitStages'),
+    ...rules.flatMap((rule, i) => ruleErrors(rule, `rules[${i}]`)),
   ];
-  if (errors.length > 0) throw new RangeError(errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`);
-  const policy = value as unknown as AuditPolicy;
-  if (!Array.isArray(policy.rules) || policy.rules.length === 0)
-    throw new RangeError('loaded illegal policy with 0 rules');
-  return policy;
+  if (errors.length > 0) throw new RangeError(aggregate(errors));
+  if (rules.length === 0) throw new RangeError('loaded illegal policy with 0 rules');
+  return { ...policy, rules: rules as AuditPolicy['rules'] };
 }
 
-function decoded(text: string): Record<string, unknown> {
-  let value: unknown;
+/** What is left out of it is passed over, as by upstream, which goes on where it reads strictly no further. */
+function decoded(text: string): Decoded {
   try {
-    value = yamlValue(text);
+    const value = yamlValue(text) ?? {};
+    if (!isRecord(value)) throw new RangeError(notAnObject(value));
+    const wrong = typeMetaComplaint(value);
+    if (wrong !== undefined) throw new RangeError(wrong);
+    const { kind, apiVersion: given } = value as Readonly<Record<string, string | undefined>>;
+    if (given && (given !== apiVersion || (kind && kind !== 'Policy')))
+      throw new RangeError(notRegistered(kind ?? '', given));
+    const { object } = decodeObject(policySchema, value);
+    if (given) return object as Decoded;
   } catch (error) {
     throw new RangeError(`failed decoding: ${messageOf(error).split('\n')[0]}`);
   }
-  const policy = asRecord(value, 'the policy');
-  if (policy['apiVersion'] !== apiVersion || policy['kind'] !== 'Policy')
-    throw new RangeError(
-      `failed decoding: no kind ${JSON.stringify(policy['kind'] ?? '')} is registered for version ${JSON.stringify(policy['apiVersion'] ?? '')}`,
-    );
-  return policy;
+  throw new RangeError('unknown group version field audit.k8s.io/__internal, Kind=Policy in policy');
 }
 
-function asRecord(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new RangeError(`failed decoding: ${what} is no object`);
-}
-
-function ruleErrors(rule: Record<string, unknown>, at: string): string[] {
-  for (const name of lists) stringsOf(rule[name], `${at}.${name}`);
-  const { level, resources = [] } = rule;
-  const urls = stringsOf(rule['nonResourceURLs'], `${at}.nonResourceURLs`);
-  const known = (auditLevels as readonly unknown[]).includes(level);
+function ruleErrors(rule: Rule, at: string): string[] {
+  const { level = '', resources = [], nonResourceURLs: urls = [], namespaces = [] } = rule;
+  const known = (auditLevels as readonly string[]).includes(level);
   const supported = auditLevels.map((each) => JSON.stringify(each)).join(', ');
-  const isBoth =
-    urls.length > 0 && ([resources].flat().length > 0 || stringsOf(rule['namespaces'], `${at}.namespaces`).length > 0);
+  const isBoth = urls.length > 0 && (resources.length > 0 || namespaces.length > 0);
   return [
-    ...(level === undefined || level === '' ? [`${at}.level: Required value`] : []),
-    ...(level && !known
+    ...(level === '' ? [`${at}.level: Required value`] : []),
+    ...(level !== '' && !known
       ? [`${at}.level: Unsupported value: ${JSON.stringify(level)}: supported values: ${supported}`]
       : []),
     ...urls.flatMap((url, i) => urlErrors(url, `${at}.nonResourceURLs[${i}]`)),
-    ...[resources].flat().flatMap((each) => resourceErrors(asRecord(each, `${at}.resources`), `${at}.resources`)),
-    ...stageErrors(rule['omitStages'], `${at}.omitStages`),
+    ...resources.flatMap((each) => resourceErrors(each, `${at}.resources`)),
+    ...stageErrors(rule.omitStages, `${at}.omitStages`),
     ...(isBoth
       ? [
           `${at}.nonResourceURLs: Invalid value: ${JSON.stringify(urls)}: rules cannot apply to both regular resources and non-resource URLs`,
@@ -91,32 +112,22 @@ function urlErrors(url: string, at: string): string[] {
   ];
 }
 
-function resourceErrors(entry: Record<string, unknown>, at: string): string[] {
-  const { group = '' } = entry;
-  const names = stringsOf(entry['resourceNames'], `${at}.resourceNames`);
-  const wrong = typeof group !== 'string' || (group !== '' && group !== '*' && dns1123Subdomain(group).length > 0);
+function resourceErrors({ group = '', resources = [], resourceNames = [] }: Resources, at: string): string[] {
+  const wrong = group === '' || group === '*' ? [] : dns1123Subdomain(group);
   return [
-    ...(wrong
-      ? [`${at}.group: Invalid value: ${JSON.stringify(group)}: ${dns1123Subdomain(String(group)).join(',')}`]
-      : []),
-    ...(names.length > 0 && stringsOf(entry['resources'], `${at}.resources`).length === 0
+    ...(wrong.length > 0 ? [`${at}.group: Invalid value: ${JSON.stringify(group)}: ${wrong.join(',')}`] : []),
+    ...(resourceNames.length > 0 && resources.length === 0
       ? [
-          `${at}.resourceNames: Invalid value: ${JSON.stringify(names)}: using resourceNames requires at least one resource`,
+          `${at}.resourceNames: Invalid value: ${JSON.stringify(resourceNames)}: using resourceNames requires at least one resource`,
         ]
       : []),
   ];
 }
 
-function stageErrors(value: unknown, at: string): string[] {
-  return stringsOf(value, at).flatMap((stage, i) =>
+function stageErrors(stages: readonly string[] = [], at: string): string[] {
+  return stages.flatMap((stage, i) =>
     (auditStages as readonly string[]).includes(stage)
       ? []
       : [`${at}[${i}]: Invalid value: ${JSON.stringify(stage)}: allowed stages are ${auditStages.join(',')}`],
   );
-}
-
-function stringsOf(value: unknown, at: string): readonly string[] {
-  if (value === undefined || value === null) return [];
-  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value;
-  throw new RangeError(`failed decoding: ${at} is no list of strings`);
 }

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { withoutEnd } from '@berth/kit';
-import type { PolicyRule } from '@berth/kube';
+import { decodeObject, isRecord, type ObjectSchema, type PolicyRule, parseJson } from '@berth/kube';
 import { type Attributes, type Authorizer, isOfPath, type KnownRules, noRules } from '../authorizer.ts';
+import { configStruct } from '../configuration/config-schema.ts';
+import { noJson, notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
+import { yamlValue } from '../decoding/yaml-work.ts';
 import type { User } from '../user.ts';
 
 /** One line of a policy file, as its newest version has it (abac.authorization.kubernetes.io/v1beta1). */
@@ -17,6 +20,26 @@ interface Policy {
 
 const flag = '--authorization-policy-file';
 const apiVersion = 'abac.authorization.kubernetes.io/v1beta1';
+const noPolicy: Policy = {
+  user: '',
+  group: '',
+  readonly: false,
+  apiGroup: '',
+  resource: '',
+  namespace: '',
+  nonResourcePath: '',
+};
+const oldFields = {
+  user: 'string',
+  group: 'string',
+  readonly: 'boolean',
+  resource: 'string',
+  namespace: 'string',
+} as const;
+const unversionedSchema = configStruct('v0')('Policy', oldFields);
+const policySchema = configStruct('v1beta1')('Policy', {
+  spec: configStruct('v1beta1')('PolicySpec', { ...oldFields, apiGroup: 'string', nonResourcePath: 'string' }),
+});
 const readVerbs = new Set(['get', 'list', 'watch']);
 
 /** Allows what a line of a policy file allows (pkg/auth/authorizer/abac). @throws RangeError – the file cannot be read or is wrong. */
@@ -55,51 +78,48 @@ function readPolicies(text: string, path: string): Policy[] {
     if (trimmed === '' || trimmed.startsWith('#')) return [];
     const wrong = (why: string) =>
       new RangeError(`${flag}: error reading policy file ${path}, line ${index + 1}: ${line}: ${why}`);
-    let value: unknown;
     try {
-      value = JSON.parse(trimmed);
+      return [policyOf(trimmed)];
     } catch (error) {
       throw wrong((error as Error).message);
     }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('is no object');
-    return [policyOf(value as Record<string, unknown>, wrong)];
   });
 }
 
-function policyOf(value: Record<string, unknown>, wrong: (why: string) => Error): Policy {
-  const { kind, apiVersion: given } = value;
-  if (kind === undefined && given === undefined) return fromUnversioned(fieldsOf(value, wrong));
-  if (kind !== 'Policy' || given !== apiVersion)
-    throw wrong(`no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(given ?? '')}`);
-  const { spec } = value;
-  if (typeof spec !== 'object' || spec === null) throw wrong('has no spec');
-  return toEveryoneKnown(fieldsOf(spec as Record<string, unknown>, wrong));
+/** @throws Error – it is none, in Go's words. */
+function policyOf(line: string): Policy {
+  const value = documentOf(line);
+  if (!isRecord(value)) throw new Error(notAnObject(value));
+  const complaint = typeMetaComplaint(value);
+  if (complaint !== undefined) throw new Error(complaint);
+  const { kind = '', apiVersion: given = '' } = value as Readonly<Record<string, string | undefined>>;
+  // A line that says neither is one of old.
+  if (given === '' && (kind === '' || kind === 'Policy'))
+    return fromUnversioned({ ...noPolicy, ...read(unversionedSchema, value) });
+  if (kind === '' && given === apiVersion)
+    throw new Error('converting (v1beta1.Policy) to (v0.Policy): unknown conversion');
+  if (kind !== 'Policy' || given !== apiVersion) throw new Error(notRegistered(kind, given));
+  const { spec } = read(policySchema, value) as { spec: Partial<Policy> };
+  return toEveryoneKnown({ ...noPolicy, ...spec });
+}
+
+function documentOf(line: string): unknown {
+  if (!line.startsWith('{')) return yamlValue(line);
+  try {
+    return parseJson(line);
+  } catch (error) {
+    throw new Error(noJson((error as Error).message));
+  }
+}
+
+function read(schema: ObjectSchema, value: Record<string, unknown>): Record<string, unknown> {
+  return decodeObject(schema, value).object;
 }
 
 /** Who was not authenticated is never meant by a star (abac/v1beta1 conversion). */
 function toEveryoneKnown(policy: Policy): Policy {
   const { user, group } = policy;
   return user === '*' || group === '*' ? { ...policy, group: 'system:authenticated', user: '' } : policy;
-}
-
-function fieldsOf(fields: Record<string, unknown>, wrong: (why: string) => Error): Policy {
-  const text = (name: string) => {
-    const value = fields[name] ?? '';
-    if (typeof value === 'string') return value;
-    throw wrong(`json: cannot unmarshal ${typeof value} into Go struct field PolicySpec.spec.${name} of type string`);
-  };
-  const { readonly = false } = fields;
-  if (typeof readonly !== 'boolean')
-    throw wrong('json: cannot unmarshal into Go struct field PolicySpec.spec.readonly of type bool');
-  return {
-    user: text('user'),
-    group: text('group'),
-    readonly,
-    apiGroup: text('apiGroup'),
-    resource: text('resource'),
-    namespace: text('namespace'),
-    nonResourcePath: text('nonResourcePath'),
-  };
 }
 
 /** Lines of old left fields out where they meant all (abac/v0 conversion). */
