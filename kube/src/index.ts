@@ -105,7 +105,7 @@ export {
 export { LruMap } from './lru-map.ts';
 export { maxDepth, parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';
-export { applyJsonPatch } from './patch/json-patch.ts';
+export { applyJsonPatch, jsonPatchSteps } from './patch/json-patch.ts';
 export { goValue } from './patch/patch-error.ts';
 export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 export type { ProtobufWriter } from './protobuf-writer.ts';

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
+import { aWebhookServer } from '../harness/webhook-server.ts';
+import { allow, patch } from '../harness/webhook-world.ts';
 
 let server: Awaited<ReturnType<typeof anApiServer>>;
 
@@ -269,6 +271,35 @@ test('what is selected beside large objects is told without their being read', a
   });
   expect(answers).toEqual(Array(4).fill(['small']));
   expect(longest).toBeLessThan(reading);
+});
+
+test('what a webhook makes of a small object by many operations is worked on in turns', async () => {
+  const operations = Array.from({ length: 20_000 }, (_, i) => ({ op: 'add', path: `/data/k${i}`, value: `${i}` }));
+  await using hooks = await aWebhookServer(allow(patch(...operations)));
+  const webhook = {
+    name: 'hook.example.com',
+    clientConfig: { url: `${hooks.url}/`, caBundle: hooks.caBundle },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
+    objectSelector: { matchLabels: { patched: 'much' } },
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  };
+  const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+  await server.send({ method: 'POST', path, contentType: json, body: { metadata: { name: 'much' }, webhooks: [webhook] } });
+  const create = async (name: string, query: string) => {
+    const body = { metadata: { name, labels: { patched: 'much' } }, data: { a: 'b' } };
+    return JSON.parse((await server.send({ method: 'POST', path: configmaps + query, contentType: json, body })).text).data;
+  };
+  await vi.waitFor(async () => expect(Object.keys(await create('much', '?dryRun=All'))).toHaveLength(20_001), 30_000);
+  const before = process.threadCpuUsage();
+  let data: unknown;
+  const longest = await longestTurn(async () => {
+    data = await create('much', '');
+  });
+  const { user, system } = process.threadCpuUsage(before);
+  expect(data).toEqual({ a: 'b', ...entries(20_000) });
+  expect(longest).toBeLessThan((user + system) / 1000 / 3);
+  await server.send({ method: 'DELETE', path: `${path}/much` });
 });
 
 test('no turn is taken by a token of a million parts', async () => {

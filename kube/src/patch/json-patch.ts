@@ -3,10 +3,13 @@ import { copyAsWritten, equalAsWritten, noteFloatOf } from '../json-notes.ts';
 import { isRecord, setOwn, sortMembers } from '../json-value.ts';
 import { badPatch, unappliedPatch } from './patch-error.ts';
 
-/** The API server's limit on one patch. */
+/** The API server's limit on a client's patch (handlers/patch.go). */
 const maxOperations = 10_000;
 /** And on what its copies may add, in bytes: copies of copies double. */
 const maxCopied = 3 * 1024 * 1024;
+
+/** Some milliseconds. */
+const stepOperations = 2000;
 
 interface Operation {
   readonly op: string;
@@ -21,10 +24,10 @@ export type FailedOperation = (operation: unknown, state: unknown) => void;
 
 /**
  * Applies a JSON patch (RFC 6902) to a copy, as json-patch v4 does, which API servers use: a member that is replaced or
- * copied need not be there, and indices may count from the end. `failed` hears which operation does not apply, and to what.
+ * copied need not be there, and indices may count from the end.
  * @throws ApiError BadRequest – no list of operations; RequestEntityTooLarge; Invalid – an operation does not apply
  */
-export function applyJsonPatch(object: unknown, patch: unknown, failed?: FailedOperation): unknown {
+export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {
     throw badPatch('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   }
@@ -32,6 +35,20 @@ export function applyJsonPatch(object: unknown, patch: unknown, failed?: FailedO
     const words = `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`;
     throw apiError('RequestEntityTooLarge', `Request entity too large: ${words}`);
   }
+  const steps = jsonPatchSteps(object, patch);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+}
+
+/**
+ * The same, a step each time it is asked, of as many operations as there are: what comes of it is returned.
+ * `failed` hears which operation does not apply, and to what.
+ * @throws ApiError Invalid – an operation does not apply
+ */
+export function* jsonPatchSteps(
+  object: unknown,
+  patch: readonly unknown[],
+  failed?: FailedOperation,
+): Generator<void, unknown> {
   let result = structuredClone(object);
   let copied = 0;
   const touched: (readonly string[])[] = [];
@@ -48,7 +65,8 @@ export function applyJsonPatch(object: unknown, patch: unknown, failed?: FailedO
     if (operation.op === 'add' || operation.op === 'replace') noteWritten(operation.item, result, operation.path);
     touched.push(operation.path, operation.from ?? []);
   };
-  for (const item of patch) {
+  for (const [i, item] of patch.entries()) {
+    if (i > 0 && i % stepOperations === 0) yield;
     try {
       applyItem(item);
     } catch (error) {
@@ -56,6 +74,7 @@ export function applyJsonPatch(object: unknown, patch: unknown, failed?: FailedO
       throw error;
     }
   }
+  if (patch.length > stepOperations) yield;
   const sorted = new Set<object>();
   for (const path of touched) sortAlong(result, path, sorted);
   return result;

@@ -12,7 +12,7 @@ const perExpression = 100;
 const compiledPerCharacter = 8;
 
 /** What reading a stored object costs. */
-export function readingCost({ kv }: StoredObject): number {
+export function readingCost({ kv }: Pick<StoredObject, 'kv'>): number {
   return perRead + kv.value.length / bytesReadPerUnit;
 }
 

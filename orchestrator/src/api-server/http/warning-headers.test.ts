@@ -19,3 +19,14 @@ test('few warnings are told whole, many are cut', () => {
     true,
   );
 });
+
+test('of many warnings no more are looked at than are told', () => {
+  let asked = 0;
+  const texts = (function* () {
+    for (; ; asked++) yield 'x'.repeat(100);
+  })();
+  expect(warningHeaders(texts)).toHaveLength(41);
+  expect(asked).toBe(40);
+  expect(warningHeaders(['x'.repeat(4096)])).toEqual([`299 - "${'x'.repeat(4096)}"`]);
+  expect(warningHeaders([`${'x'.repeat(4096)}é`, 'y'])).toEqual([`299 - "${'x'.repeat(256)}"`, '299 - "y"']);
+});

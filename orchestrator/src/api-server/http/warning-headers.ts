@@ -7,17 +7,19 @@ const mostOfEach = 256;
  * control characters is left out. Each character is a byte of the text's UTF-8, as headers are written.
  */
 export function warningHeaders(texts: Iterable<string>): string[] {
-  const all = [...texts].filter((text) => text !== '' && !/\p{Cc}/u.test(text)).map((text) => [...text]);
-  const total = all.reduce((sum, { length }) => sum + length, 0);
-  const headers: string[] = [];
-  let written = 0;
-  for (const characters of all) {
-    if (total > mostCharacters && written >= mostCharacters) break;
-    const kept = total > mostCharacters ? characters.slice(0, mostOfEach) : characters;
-    written += kept.length;
-    headers.push(`299 - ${quoted(kept.join(''))}`);
+  const told: string[][] = [];
+  let [total, cut] = [0, 0];
+  for (const text of texts) {
+    if (text === '' || /\p{Cc}/u.test(text)) continue;
+    // No more of it counts: a character takes two at most.
+    const characters = [...text.slice(0, 2 * mostCharacters + 2)];
+    told.push(characters);
+    total += characters.length;
+    cut += Math.min(characters.length, mostOfEach);
+    if (total > mostCharacters && cut >= mostCharacters) break;
   }
-  return headers;
+  const most = total > mostCharacters ? mostOfEach : mostCharacters;
+  return told.map((characters) => `299 - ${quoted(characters.slice(0, most).join(''))}`);
 }
 
 function quoted(text: string): string {

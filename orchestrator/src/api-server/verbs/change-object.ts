@@ -143,13 +143,12 @@ async function check(context: ServerContext, request: ChangeRequest, step: Step)
   if (tracking) await tracking;
   const about = { definition, subresource, namespace, name, user, dryRun, warn, ...asked };
   const admission = { ...about, operation: 'update', object: next, old, ...(settlement && { settlement }) } as const;
-  const large = isLarge(next);
-  if (large) await breathe();
+  if (isLarge(next)) await breathe();
   await mutate(context, admission, request.shownAs);
   // Who admits it may mean another state as well.
   checkRevision(request, next, current);
   withoutRepeatedOwners(next, warn, 'after');
-  if (large) await breathe();
+  if (isLarge(next)) await breathe();
   ensureNamespace(next, definition.namespaced, namespace);
   // Those who validate see which state is replaced, also where the request did not say (Store.Update).
   if (/^0?$/.test(next.metadata.resourceVersion ?? '')) next.metadata.resourceVersion = current.resourceVersion;
@@ -157,11 +156,12 @@ async function check(context: ServerContext, request: ChangeRequest, step: Step)
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
   definition.rules.default?.(next);
   keepTimes(next, old);
+  if (isLarge(next)) await breathe();
   const pending = context.admission.fieldErrors(admission);
   const told = pending && (await pending);
   const checks = validateUpdate({ definition, next, old, endpoint, subresource, warn, ...(told && { told }) });
   if (checks) await checks;
-  if (large) await breathe();
+  if (isLarge(next)) await breathe();
   if (warns(request, next, old)) for (const text of definition.rules.warnings?.(next, old) ?? []) warn(text);
   if (endpoint === 'status') for (const text of definition.rules.statusWarnings?.(next) ?? []) warn(text);
   await context.admission.validate(shown(admission, request.shownAs));

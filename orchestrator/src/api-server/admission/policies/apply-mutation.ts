@@ -10,15 +10,15 @@ import { internalError, notOfKind } from '../../webhook/admission/invocation.ts'
 export class MutationError extends Error {}
 
 /** The object as the mutation leaves it, in the version of `definition`. @throws MutationError */
-export function applyMutation(
+export async function applyMutation(
   object: AnyObject,
   mutation: Mutation,
   { definition, context }: { readonly definition: ResourceDefinition; readonly context: ServerContext },
-): AnyObject {
+): Promise<AnyObject> {
   if (mutation.type === 'error') throw new MutationError(mutation.message);
   const changed =
     mutation.type === 'patch'
-      ? patched(object, mutation.operations)
+      ? await patched(object, mutation.operations)
       : merged(object, mutation.configuration, context.fields.of(definition, '').type);
   if (changed === object) return object;
   const next = conformed(changed as Record<string, unknown>, { mutation, definition, context });
@@ -55,10 +55,10 @@ function otherKindComplaint(typed: { kind: unknown; apiVersion: unknown }, expec
   return unregisteredKind(data) ?? `failed to convert object: ${unknownConversion(data, expected)}`;
 }
 
-function patched(object: AnyObject, operations: readonly object[]): unknown {
+async function patched(object: AnyObject, operations: readonly object[]): Promise<unknown> {
   let isTest = false;
   try {
-    return applyInWords(object, operations, (words, cause) => {
+    return await applyInWords(object, operations, (words, cause) => {
       isTest = words.startsWith('testing value ');
       return new MutationError(`JSON Patch: ${words}`, { cause });
     });

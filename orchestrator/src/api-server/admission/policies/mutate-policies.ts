@@ -6,10 +6,12 @@ import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
 import { evaluationCost } from '../../decoding/costs.ts';
+import { breathe, isLarge, markLarge } from '../../decoding/large-bodies.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { semanticEqual } from '../../resources/equality.ts';
 import { inVersion, replaceFields } from '../../webhook/admission/equivalent-objects.ts';
+import { isLargePatch } from '../../webhook/admission/hook-patch.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { refused } from '../refused.ts';
 import { Reinvocation } from '../reinvocation.ts';
@@ -43,6 +45,7 @@ export async function mutateByPolicies(
     const run = new PolicyMutation(bound.policy, { request, parts, rounds, reinvocation });
     failures.push(...(await run.run(bound.bindings)));
   }
+  if (isLarge(request.object)) await breathe();
   rounds.output = structuredClone(request.object);
   if (failures.length > 0) throw denied(request, failures);
 }
@@ -125,8 +128,10 @@ class PolicyMutation {
       if (!input.object) continue;
       try {
         const mutation = await this.#mutation(index, { ...input, params }, authorizer);
+        if (mutation.type === 'patch' && isLargePatch(mutation.operations)) markLarge(request.object);
         const before = input.object as AnyObject;
-        const next = applyMutation(before, mutation, { definition, context });
+        const next = await applyMutation(before, mutation, { definition, context });
+        if (isLarge(request.object)) await breathe();
         if (semanticEqual(before, next)) continue;
         replaceFields(request.object, await inVersion(next, definition, request.definition));
         changed = true;

@@ -1,4 +1,6 @@
 import type { KeyValue, StoreEvent } from '../../../store/store.ts';
+import { readingCost } from '../../decoding/costs.ts';
+import { turns } from '../../decoding/turns.ts';
 import { type ObjectRange, ObjectStorage } from '../../object-storage.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { StoredObject } from '../../stored-object.ts';
@@ -10,6 +12,11 @@ export type ConvertObjects = (
   version: string,
   signal?: AbortSignal,
 ) => Promise<readonly AnyObject[]>;
+
+/** Of one request to whoever converts: reading and writing them and the answer has room in a turn of the event loop. */
+const [mostAtOnce, mostBytesAtOnce] = [500, 256 * 1024];
+/** In units of {@link turns}. */
+const unitsPerLook = 5;
 
 /** A storage whose objects another program converts: before anyone looks at them, several at once. */
 export class ConvertingStorage extends ObjectStorage {
@@ -112,8 +119,27 @@ export class ConvertingStorage extends ObjectStorage {
 
   async #prepare(kvs: readonly KeyValue[], signal?: AbortSignal): Promise<void> {
     const { version } = this.definition;
-    const waiting = kvs.filter((kv) => !this.#codec.isConverted(kv) && this.#codec.versionOf(kv) !== version);
+    let waiting: KeyValue[] = [];
+    let bytes = 0;
+    for (const kv of kvs) {
+      const pause = turns.goOn(unitsPerLook);
+      if (pause) await pause;
+      if (this.#codec.isConverted(kv) || this.#codec.versionOf(kv) === version) continue;
+      if (waiting.length === mostAtOnce || bytes + kv.value.length > mostBytesAtOnce) {
+        await this.#converted(waiting, signal);
+        [waiting, bytes] = [[], 0];
+      }
+      waiting.push(kv);
+      bytes += kv.value.length;
+    }
+    await this.#converted(waiting, signal);
+  }
+
+  async #converted(waiting: readonly KeyValue[], signal: AbortSignal | undefined): Promise<void> {
     if (waiting.length === 0) return;
+    const { version } = this.definition;
+    const pause = turns.goOn(waiting.reduce((sum, kv) => sum + readingCost({ kv }), 0));
+    if (pause) await pause;
     const objects = waiting.map((kv) => this.#codec.asStored(kv));
     const converted = await this.#convert(objects, version, signal);
     for (const [i, kv] of waiting.entries()) this.#codec.noteConverted(kv, converted[i] as AnyObject);

@@ -38,7 +38,8 @@ export class CustomCodec extends ObjectCodec {
   versionOf(kv: KeyValue): string {
     const { group } = this.definition;
     // Every value begins with its kind and apiVersion.
-    const head = Buffer.from(kv.value.subarray(0, 1024)).toString('latin1');
+    const { buffer, byteOffset, byteLength } = kv.value;
+    const head = Buffer.from(buffer, byteOffset, Math.min(1024, byteLength)).toString('latin1');
     return new RegExp(`"apiVersion":"${group}/([^"]*)"`).exec(head)?.[1] ?? this.#o.storageVersion;
   }
 

@@ -2,6 +2,7 @@ import type { Logger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorizer.ts';
+import { breathe } from '../../decoding/large-bodies.ts';
 import type { HookCallObserver } from '../../metrics/admission-metrics.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { ServerContext } from '../../server-context.ts';
@@ -22,6 +23,8 @@ export interface HookParts {
 }
 
 const never = new AbortController().signal;
+/** Warnings or annotations, which take some milliseconds. */
+const many = 1000;
 
 /** The objects of a request as `invocation` wants to see them. */
 export async function reviewedObjects({ definition }: Invocation, request: AdmissionRequest): Promise<ReviewedObjects> {
@@ -60,6 +63,7 @@ export async function callHook(
   const verdict = valid(() => verdictOf(review, mutating, answer));
   for (const [key, value] of Object.entries(verdict.auditAnnotations)) request.audit?.annotate(`${name}/${key}`, value);
   for (const text of verdict.warnings) request.warn(text);
+  if (verdict.warnings.length > many || Object.keys(verdict.auditAnnotations).length > many) await breathe();
   if (!verdict.allowed) throw denial(name, verdict.result);
   return verdict;
 }

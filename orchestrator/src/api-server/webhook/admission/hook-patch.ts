@@ -1,4 +1,5 @@
-import { applyJsonPatch, copyJson, isRecord, parseJson } from '@berth/kube';
+import { applyJsonPatch, copyJson, isRecord, jsonPatchSteps, parseJson } from '@berth/kube';
+import { breathe } from '../../decoding/large-bodies.ts';
 import { CallError } from '../call-error.ts';
 import { internalError } from './invocation.ts';
 
@@ -17,8 +18,13 @@ export function decodePatch(base64: string): readonly unknown[] {
 }
 
 /** @throws ApiError InternalError – an operation does not apply. */
-export function applyHookPatch(object: unknown, patch: readonly unknown[]): unknown {
+export function applyHookPatch(object: unknown, patch: readonly unknown[]): Promise<unknown> {
   return applyInWords(object, patch, internalError);
+}
+
+/** Whether what comes of it may take long to work on. */
+export function isLargePatch(patch: readonly unknown[]): boolean {
+  return patch.length > 1000;
 }
 
 interface Operation {
@@ -27,17 +33,21 @@ interface Operation {
   readonly from?: unknown;
 }
 
-/** @throws what `refuse` makes of which operation does not apply and why, in the words of upstream's patch library. */
-export function applyInWords(
+/** In turns, as a patch that is no client's has any number of operations. @throws what `refuse` makes of which operation does not apply and why, in the words of upstream's patch library. */
+export async function applyInWords(
   object: unknown,
   patch: readonly unknown[],
   refuse: (words: string, cause: unknown) => Error,
-): unknown {
+): Promise<unknown> {
   let failed: { readonly operation: Operation; readonly state: unknown } | undefined;
   try {
-    return applyJsonPatch(object, patch, (operation, state) => {
+    const steps = jsonPatchSteps(object, patch, (operation, state) => {
       failed = { operation: isRecord(operation) ? operation : {}, state };
     });
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done) return step.value;
+      await breathe();
+    }
   } catch (error) {
     const { message } = error as Error;
     throw refuse(failed ? operationWords(failed.state, failed.operation, error as Error) : message, error);

@@ -2,6 +2,7 @@ import { groupVersionOf } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import { Reinvocation } from '../../admission/reinvocation.ts';
 import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
+import { breathe, isLarge, markLarge } from '../../decoding/large-bodies.ts';
 import { notAnObject, notRegistered } from '../../decoding/type-meta.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { semanticEqual } from '../../resources/equality.ts';
@@ -10,7 +11,7 @@ import { CallError } from '../call-error.ts';
 import { callHook, type HookParts, reviewedObjects, settleFailure } from './call-hook.ts';
 import { inVersion, replaceFields } from './equivalent-objects.ts';
 import type { Hook } from './hook.ts';
-import { applyHookPatch, decodePatch } from './hook-patch.ts';
+import { applyHookPatch, decodePatch, isLargePatch } from './hook-patch.ts';
 import { type Invocation, internalError, invocationOf, notOfKind } from './invocation.ts';
 import { conditionsMatch } from './match-conditions.ts';
 import { observedCall } from './observed-call.ts';
@@ -54,6 +55,7 @@ export async function mutate(hooks: readonly Hook[], request: AdmissionRequest, 
     }
     rounds.called(hook);
   }
+  if (isLarge(request.object)) await breathe();
   rounds.output = structuredClone(request.object);
 }
 
@@ -99,12 +101,17 @@ async function callAndApply(invocation: Invocation, request: AdmissionRequest, p
   if (patchType !== 'JSONPatch')
     throw new CallError(`unsupported patch type ${JSON.stringify(patchType)}`, { status: 400 });
   const shown = objects.object;
-  const patched = conformed(applyHookPatch(shown, patch), shown, { definition, context: parts.context });
+  if (isLargePatch(patch)) markLarge(request.object);
+  const applied = await applyHookPatch(shown, patch);
+  if (isLarge(request.object)) await breathe();
+  const patched = conformed(applied, shown, { definition, context: parts.context });
+  if (isLarge(request.object)) await breathe();
   const note = { configuration: hook.configuration, webhook: name, patch, patchType };
   // It may have in it what is secret: it is written down only where what was sent is (AddAnnotationWithLevel, LevelRequest).
   if (request.audit?.bodies.sent)
     request.audit.annotate(`patch.webhook.admission.k8s.io/${parts.place}`, JSON.stringify(note));
   const changed = !semanticEqual(objects.object, patched);
+  if (isLarge(request.object)) await breathe();
   if (shown.kind === definition.kind) definition.rules.default?.(patched);
   // A name of the server's own is back in its place, unless the webhook gave one.
   if (request.generatedName) patched.metadata.name ??= request.name;
