@@ -36,14 +36,15 @@ export class QuantityError extends Error {
   override readonly name = 'QuantityError';
 }
 
-const scanner = /^([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/;
+/** Each part begins with what the one before cannot hold: there is one way to read a text, and to refuse it. */
+const scanner = /^([+-]?)([0-9]*)(?:\.([0-9]*))?((?:[eEinumkKMGTP]+[-+]?|[-+])[0-9]*)?$/;
 
 /** Splits a text as upstream's scanner does: a missing number counts as zero. @throws QuantityError */
 export function splitQuantity(text: string): QuantityText {
   const match = text === '' || text.length > maxLength ? null : scanner.exec(text);
   if (!match) throw new QuantityError(formatError);
-  const [, sign, digits, decimals, suffix] = match;
-  return { negative: sign === '-', digits: digits || '0', decimals: decimals ?? '', suffix: suffix ?? '' };
+  const [, sign, whole = '', decimals = '', suffix = ''] = match;
+  return { negative: sign === '-', digits: whole.replace(/^0+/, '') || '0', decimals, suffix };
 }
 
 /** What a suffix multiplies by: `base ** exponent`. @throws QuantityError */

@@ -43,6 +43,13 @@ test.each(['', 'x', '1x', '1 Gi', '1.2.3', '5Gi x', '1e3e'])('%j does not match 
   );
 });
 
+test.each(['0'.repeat(4000), `${'0'.repeat(2000)}.${'0'.repeat(2000)}`, '1'.repeat(4000), 'E'.repeat(4000)])(
+  'there is one way to read a text of many digits, and one to refuse it: %#',
+  (text) => {
+    for (const end of ['!', '1!', 'E1!', '.1.']) expect(() => Quantity.parse(`+${text}${end}`)).toThrow();
+  },
+);
+
 test.each(['1K', '1gi', '1Gm', '1e', '1ee3', '1mi', '1e999999999', '1Gi5'])('%j has no such suffix', (text) => {
   if (text === '1gi') return expect(() => Quantity.parse(text)).toThrow('must match');
   return expect(() => Quantity.parse(text)).toThrow("unable to parse quantity's suffix");

@@ -128,7 +128,7 @@ function isDateTime(text: string): boolean {
 /** Go's durations, and numbers with units as people write them (strfmt ParseDuration). */
 function isDuration(text: string): boolean {
   if (/^[-+]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|\u03bcs|ms|s|m|h))+)$/.test(text)) return true;
-  return [...text.matchAll(/\d+\s*([A-Za-zµ]+)/g)].some(
+  return [...text.matchAll(/(?<!\d)\d+\s*([A-Za-zµ]+)/g)].some(
     ([, unit = '']) =>
       /^(?:ns|us|µs|ms|s|m|h|hr|d|w|wk|nano|micro|milli|sec|min|hour|day|week)$/i.test(unit) ||
       /^(?:nano|micro|milli|sec|min|hour|day|week)/i.test(unit),

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { anAuthority } from '../../../../../test/harness/api-server.ts';
-import { tlsPairFault } from './tls-pair.ts';
+import { pemBlocks, tlsPairFault } from './tls-pair.ts';
 
 const authority = await anAuthority();
 const { cert, key } = await authority.issue('CN=a', 'server');
@@ -34,4 +34,10 @@ test.each([
   ['a key of another sort', cert, rsa, 'tls: private key type does not match public key type'],
 ])('%s', (_, certificate, ofIt, fault) => {
   expect(tlsPairFault(Buffer.from(certificate), Buffer.from(ofIt))).toBe(fault);
+});
+
+test('what stands before the encoding of a block is skipped; a line of many colons is read once', () => {
+  const block = (body: string) => pemBlocks(Buffer.from(`-----BEGIN A-----\n${body}-----END A-----\n`));
+  expect(block('Key: value: more\nOther: x\n\nYQ==\n')).toEqual([{ type: 'A', der: Buffer.from('a') }]);
+  expect(block('a:'.repeat(500_000))).toEqual([]);
 });

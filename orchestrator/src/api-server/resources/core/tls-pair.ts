@@ -49,7 +49,7 @@ export function pemBlocks(text: Buffer): Block[] {
   const pattern = /^-----BEGIN ([^\n]*)-----[ \t]*\r?\n([^-]*?)-----END \1-----[ \t]*\r?$/gm;
   return [...text.toString('latin1').matchAll(pattern)].flatMap(([, type = '', body = '']) => {
     // Lines of the form `Key: value` come before what is encoded.
-    const encoded = body.replace(/^[^\n]*:[^\n]*\n/gm, '').replace(/[\r\n]/g, '');
+    const encoded = body.replace(/^[^\n:]*:[^\n]*\n/gm, '').replace(/[\r\n]/g, '');
     return /^[A-Za-z0-9+/]*={0,2}$/.test(encoded.trim()) ? [{ type, der: Buffer.from(encoded, 'base64') }] : [];
   });
 }
