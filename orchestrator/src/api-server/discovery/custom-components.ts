@@ -7,6 +7,7 @@ import {
   preservesUnknown,
 } from '../custom-resources/schema/json-schema.ts';
 import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
+import { kindDescriptions } from './descriptions/kind-descriptions.ts';
 import { mapValues } from './map-values.ts';
 import { refOf } from './openapi-schema.ts';
 
@@ -14,12 +15,6 @@ type Json = Record<string, unknown>;
 
 const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
-const words = {
-  // It begins as upstream's do, which its conformance suite looks for.
-  apiVersion: 'APIVersion defines the group and version of the schema that this representation of an object has.',
-  kind: 'The kind of the object, in CamelCase.',
-  metadata: "Standard object's metadata.",
-} as const;
 
 /** The built-in schemas that those of custom resources refer to. */
 export function customRoots(definitions: readonly ResourceDefinition[]): string[] {
@@ -47,8 +42,8 @@ function objectComponent(definition: ResourceDefinition, schema: JsonSchema, as:
 }
 
 function withResourceFields(schema: Json): Json {
-  const string = (name: 'apiVersion' | 'kind') => ({ type: 'string', description: words[name] });
-  const metadata = { description: words.metadata, allOf: [{ $ref: refOf(objectMeta) }] };
+  const string = (name: 'apiVersion' | 'kind') => ({ type: 'string', description: kindDescriptions[name] });
+  const metadata = { description: kindDescriptions.metadata, allOf: [{ $ref: refOf(objectMeta) }] };
   const properties = (schema['properties'] ?? {}) as Json;
   return { ...schema, properties: { ...properties, apiVersion: string('apiVersion'), kind: string('kind'), metadata } };
 }
@@ -62,10 +57,10 @@ function listComponent(definition: ResourceDefinition): Json {
     description: `${listKind} is a list of ${kind}`,
     required: ['items'],
     properties: {
-      apiVersion: { type: 'string', description: words.apiVersion },
+      apiVersion: { type: 'string', description: kindDescriptions.apiVersion },
       items,
-      kind: { type: 'string', description: words.kind },
-      metadata: { description: words.metadata, allOf: [{ $ref: refOf(listMeta) }] },
+      kind: { type: 'string', description: kindDescriptions.kind },
+      metadata: { description: kindDescriptions.metadata, allOf: [{ $ref: refOf(listMeta) }] },
     },
     'x-kubernetes-group-version-kind': [{ group, version, kind: listKind }],
     ...selectableFields(definition),

@@ -1,6 +1,7 @@
 import { schemas } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { describedFields } from './descriptions/described-fields.ts';
+import { kindDescriptions } from './descriptions/kind-descriptions.ts';
 import { componentsOf } from './openapi-schema.ts';
 import { schemaFacts } from './schema-facts.ts';
 
@@ -65,7 +66,7 @@ test.each([
   ],
 ])('%s tells of its %s what upstream’s document does', (name, field, told) => {
   const full = `io.k8s.api.${name}`;
-  const components = Object.fromEntries(componentsOf([full], { facts: { ...schemaFacts, words: {} } }));
+  const components = Object.fromEntries(componentsOf([full], { facts: { ...schemaFacts, words: {}, kindWords: {} } }));
   const { properties } = components[full] as { properties: Record<string, object> };
   expect(properties[field]).toEqual(told);
   for (const [, needed] of JSON.stringify(components[full]).matchAll(/#\/components\/schemas\/([^"]+)/g))
@@ -84,6 +85,20 @@ test('a struct whose fields depend on one of them says so', () => {
 test('a struct that is one value says so itself', () => {
   const components = Object.fromEntries(componentsOf(['io.k8s.api.core.v1.SecretKeySelector']));
   expect(components).toMatchObject({ 'io.k8s.api.core.v1.SecretKeySelector': { 'x-kubernetes-map-type': 'atomic' } });
+});
+
+test('what every kind has is described in each, but where it has words of its own', () => {
+  const names = ['io.k8s.api.batch.v1.CronJob', 'io.k8s.api.core.v1.PodList', 'io.k8s.api.core.v1.Pod'];
+  const components = Object.fromEntries(componentsOf(names, { facts: schemaFacts }));
+  const said = names.map((name) =>
+    Object.values((components[name]?.['properties'] ?? {}) as object).map(({ description }) => description),
+  );
+  const { apiVersion, items, kind, metadata, spec, status } = kindDescriptions;
+  expect(said).toEqual([
+    [apiVersion, kind, metadata, describedFields['api.batch.v1.CronJob']?.['spec'] ?? spec, status],
+    [apiVersion, items, kind, metadata],
+    [apiVersion, kind, metadata, expect.stringContaining('to run'), expect.stringContaining('the node')],
+  ]);
 });
 
 test('what is described is there, and says so', () => {

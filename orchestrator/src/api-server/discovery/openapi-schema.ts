@@ -61,6 +61,8 @@ export function refOf(name: string): string {
 /** What documents tell of schemas beside their fields' types; loaded with the first document that is asked for. */
 export interface SchemaFacts {
   readonly words: Descriptions;
+  /** Of fields that every kind has. */
+  readonly kindWords: Descriptions[string];
   readonly published: PublishedFields;
 }
 
@@ -87,9 +89,13 @@ export function* componentsOf(
     const schema = schemas.find(name);
     if (!schema) continue;
     const short = name.replace(/^io\.k8s\./, '');
-    const about = { needs: waiting, words: facts?.words[short] ?? {}, published: facts?.published[short] ?? {} };
+    const about = { needs: waiting, words: wordsOf(schema, short, facts), published: facts?.published[short] ?? {} };
     yield [name, component(schema, kinds(schema.kinds ?? []), about)];
   }
+}
+
+function wordsOf(schema: ObjectSchema, short: string, facts: SchemaFacts | undefined): Descriptions[string] {
+  return { ...(schema.kinds ? facts?.kindWords : {}), ...facts?.words[short] };
 }
 
 interface About {

@@ -3,9 +3,6 @@ import type { Descriptions } from './descriptions.ts';
 export const podDescriptions: Descriptions = {
   'api.core.v1.Pod': {
     '': 'Containers that run together on one node, with one address and common volumes.',
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: 'Name, labels, and what the server notes.',
     spec: 'What is to run, and how. Most of it cannot be changed later.',
     status: 'What became of it, as the node says. It may be a moment old.',
   },
