@@ -1,11 +1,14 @@
-/** A custom controller on Berth's client: `node examples/sample-controller/main.ts KUBECONFIG`. */
+/**
+ * A custom controller on Berth's client. With the definition there (`kubectl apply -f examples/sample-controller/definition.yaml`):
+ * `npx node examples/sample-controller/main.ts KUBECONFIG`, then `kubectl apply -f examples/sample-controller/foo.yaml`.
+ */
 import { createLogger, systemClock, systemRng } from '@berth/kit';
 import { createEventRecorder, httpTransport, KubeClient, loadKubeconfig, startInformers } from '@berth/kube';
 import { runSampleController } from './sample-controller.ts';
 
 const [kubeconfig] = process.argv.slice(2);
 if (kubeconfig === undefined) {
-  process.stderr.write('usage: main.ts KUBECONFIG\n');
+  process.stderr.write('usage: npx node examples/sample-controller/main.ts KUBECONFIG\n');
   process.exit(2);
 }
 const stop = new AbortController();
