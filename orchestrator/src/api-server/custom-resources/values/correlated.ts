@@ -16,9 +16,23 @@ export class Correlated {
     this.#schema = schema;
   }
 
+  /** Objects with members that the schema does not name never are: nobody can tell what these were (CachedDeepEqual). */
   get isUnchanged(): boolean {
-    this.#equal ??= jsonEqual(this.value, this.old);
+    this.#equal ??= this.#compare();
     return this.#equal;
+  }
+
+  #compare(): boolean {
+    const { value, old } = this;
+    if (Array.isArray(value) && Array.isArray(old)) {
+      if (value.length !== old.length) return false;
+      // A list whose items nobody can tell apart is one value.
+      if (this.#schema?.['x-kubernetes-list-type'] !== 'map') return jsonEqual(value, old);
+      return value.every((_, i) => this.item(i)?.isUnchanged);
+    }
+    if (!isRecord(value) || !isRecord(old)) return jsonEqual(value, old);
+    const names = Object.keys(value);
+    return names.length === Object.keys(old).length && names.every((name) => this.member(name)?.isUnchanged);
   }
 
   /** Undefined: there was nothing, or nobody can tell what. */
